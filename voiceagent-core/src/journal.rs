@@ -1,0 +1,3 @@
+//! The record of a call, from which it can be played again.
+
+pub(crate) mod base64;

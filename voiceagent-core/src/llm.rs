@@ -1,0 +1,238 @@
+//! The contract of language models.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, ToolCallId, tool::ToolSpec};
+
+/// Writes the agent's side of the conversation.
+///
+/// # Implementing
+///
+/// `generate` sends the request and returns a stream. The stream
+/// - yields text in order, each tool call complete and once, and [`LlmEvent::Finished`] last,
+/// - reports a refused request as its first item or as the error of `generate`,
+/// - stops the request when it is dropped.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use futures_util::{StreamExt, stream::{self, BoxStream}};
+/// use voiceagent_core::{Result, llm::*};
+///
+/// #[derive(Debug)]
+/// struct Parrot;
+///
+/// #[async_trait]
+/// impl LanguageModel for Parrot {
+///     fn name(&self) -> &str {
+///         "parrot"
+///     }
+///     fn capabilities(&self) -> LlmCapabilities {
+///         LlmCapabilities::default()
+///     }
+///     async fn generate(
+///         &self,
+///         request: LlmRequest,
+///     ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+///         let said = request.last_user_text().unwrap_or_default().to_owned();
+///         let events =
+///             [LlmEvent::Text(said), LlmEvent::Finished(FinishReason::Stop)].map(Ok);
+///         Ok(stream::iter(events).boxed())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait LanguageModel: Debug + Send + Sync + 'static {
+    /// The provider's name, as in the registry.
+    fn name(&self) -> &str;
+
+    /// What the model can do.
+    fn capabilities(&self) -> LlmCapabilities;
+
+    /// Begins an answer.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor cannot be reached in time, or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the stream ends the request.
+    async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>>;
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LlmCapabilities {
+    /// It calls tools.
+    pub tools: bool,
+    /// It may call several tools at once.
+    pub parallel_tools: bool,
+    /// The vendor keeps the beginning of a conversation at hand.
+    pub prompt_caching: bool,
+}
+
+impl LlmCapabilities {
+    /// Says whether the model calls tools, and several at once.
+    #[must_use]
+    pub const fn with_tools(mut self, tools: bool, parallel: bool) -> Self {
+        self.tools = tools;
+        self.parallel_tools = parallel;
+        self
+    }
+
+    /// Says whether the vendor caches prompts.
+    #[must_use]
+    pub const fn with_prompt_caching(mut self, caching: bool) -> Self {
+        self.prompt_caching = caching;
+        self
+    }
+}
+
+/// One question to a model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LlmRequest {
+    /// What the agent is and how it behaves.
+    pub instructions: Arc<str>,
+    /// The conversation so far. Each tool call is followed by its result.
+    pub messages: Arc<[Message]>,
+    /// The functions that the model may call.
+    pub tools: Arc<[ToolSpec]>,
+    /// Whether it may call them.
+    pub tool_choice: ToolChoice,
+}
+
+impl LlmRequest {
+    /// A request without tools.
+    pub fn new(instructions: impl Into<Arc<str>>, messages: impl Into<Arc<[Message]>>) -> Self {
+        Self {
+            instructions: instructions.into(),
+            messages: messages.into(),
+            tools: Arc::from([]),
+            tool_choice: ToolChoice::Auto,
+        }
+    }
+
+    /// Offers tools.
+    #[must_use]
+    pub fn with_tools(mut self, tools: impl Into<Arc<[ToolSpec]>>, choice: ToolChoice) -> Self {
+        self.tools = tools.into();
+        self.tool_choice = choice;
+        self
+    }
+
+    /// What the user said last.
+    #[must_use]
+    pub fn last_user_text(&self) -> Option<&str> {
+        self.messages.iter().rev().find_map(|message| match message {
+            Message::User { text } => Some(&**text),
+            Message::Assistant { .. } | Message::ToolCall(_) | Message::ToolResult { .. } => None,
+        })
+    }
+}
+
+/// Whether a model may call tools.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ToolChoice {
+    /// It may.
+    #[default]
+    Auto,
+    /// It may not: it must answer in words.
+    None,
+}
+
+/// One entry of a conversation.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Message {
+    /// What the agent said, as far as the caller heard it.
+    Assistant {
+        /// The heard words.
+        text: Arc<str>,
+        /// Whether the agent had more to say.
+        interrupted: bool,
+    },
+    /// A function that the model called.
+    ToolCall(ToolCall),
+    /// What the function returned.
+    ToolResult {
+        /// The call that it answers.
+        id: ToolCallId,
+        /// The result, as JSON text.
+        output: Arc<str>,
+    },
+    /// What the user said.
+    User {
+        /// The words.
+        text: Arc<str>,
+    },
+}
+
+/// A function call by a model.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a call is an id, a name and arguments")]
+pub struct ToolCall {
+    /// The model's name for the call; made up by the adapter where the vendor gives none.
+    pub id: ToolCallId,
+    /// The function.
+    pub name: Arc<str>,
+    /// The arguments, as JSON text. May be malformed: models err.
+    pub arguments: Arc<str>,
+}
+
+/// What a model's answer consists of.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LlmEvent {
+    /// The answer is complete. Always the last event, and sent once.
+    Finished(FinishReason),
+    /// More words.
+    Text(String),
+    /// A complete function call.
+    ToolCall(ToolCall),
+    /// What the answer cost.
+    Usage(Usage),
+}
+
+/// Tokens of one answer.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Tokens of the request, cached ones included.
+    pub input_tokens: u32,
+    /// Tokens of the request that the vendor had at hand.
+    pub cached_tokens: u32,
+    /// Tokens of the answer.
+    pub output_tokens: u32,
+}
+
+impl Usage {
+    /// Counts of one answer.
+    #[must_use]
+    pub const fn new(input_tokens: u32, cached_tokens: u32, output_tokens: u32) -> Self {
+        Self { input_tokens, cached_tokens, output_tokens }
+    }
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// The vendor withheld the rest.
+    Filtered,
+    /// The token limit was reached.
+    Length,
+    /// The answer is complete.
+    Stop,
+    /// The model waits for the results of its tool calls.
+    ToolCalls,
+}

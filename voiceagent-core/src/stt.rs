@@ -1,0 +1,166 @@
+//! The contract of speech recognition.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Link, Result,
+    audio::{AudioFormat, AudioFrame},
+};
+
+/// Turns a stream of audio into text.
+///
+/// # Implementing
+///
+/// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
+/// - sends interim transcripts that *replace* each other, and finals that never change,
+/// - answers [`SttInput::Finalize`] with a final soon, if it claims
+///   [`SttCapabilities::finalize`],
+/// - keeps the connection alive through silence, and reconnects with the audio that was not
+///   finalised, so that a lost socket costs no words,
+/// - ends with an error only when it cannot go on.
+#[async_trait]
+pub trait SpeechToText: Debug + Send + Sync + 'static {
+    /// The provider's name, as in the registry.
+    fn name(&self) -> &str;
+
+    /// What the provider can do.
+    fn capabilities(&self) -> SttCapabilities;
+
+    /// Opens a stream.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor cannot be reached in time, or refuses.
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>>;
+}
+
+/// What a recognizer can do.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SttCapabilities {
+    /// Formats that it takes, best first. The call's own format is used when it is among them.
+    pub formats: Vec<AudioFormat>,
+    /// Interim transcripts arrive while the user speaks.
+    pub interim: bool,
+    /// [`SttInput::Finalize`] brings a final.
+    pub finalize: bool,
+    /// [`SttEvent::EndOfTurn`] arrives.
+    pub end_of_turn: bool,
+    /// [`SttEvent::EagerEndOfTurn`] and [`SttEvent::TurnResumed`] arrive.
+    pub eager_end_of_turn: bool,
+    /// [`SttEvent::SpeechStarted`] arrives.
+    pub speech_started: bool,
+    /// Transcripts carry the times of their words.
+    pub word_timings: bool,
+}
+
+impl SttCapabilities {
+    /// Nothing but finals, in these formats. Set the fields that hold in addition.
+    #[must_use]
+    pub fn new(formats: Vec<AudioFormat>) -> Self {
+        Self { formats, ..Self::default() }
+    }
+}
+
+/// Arguments of one [`SpeechToText::open`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SttOptions {
+    /// The format of the audio that will be sent.
+    pub format: AudioFormat,
+    /// BCP 47 tag of the expected language; `None` for the provider's default.
+    pub language: Option<Arc<str>>,
+}
+
+impl SttOptions {
+    /// Options for audio of this format.
+    #[must_use]
+    pub const fn new(format: AudioFormat) -> Self {
+        Self { format, language: None }
+    }
+}
+
+/// What a recognizer is given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SttInput {
+    /// The next piece of audio.
+    Audio(AudioFrame),
+    /// Do not wait for more: say now what has been understood so far.
+    Finalize,
+}
+
+/// What a recognizer reports.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SttEvent {
+    /// The user has probably finished; [`SttEvent::EndOfTurn`] or [`SttEvent::TurnResumed`]
+    /// follows. The transcript so far is worth starting a draft on.
+    EagerEndOfTurn,
+    /// The user has finished. All finals of the turn have been sent.
+    EndOfTurn,
+    /// The user began to speak.
+    SpeechStarted,
+    /// Text.
+    Transcript(Transcript),
+    /// The user went on after [`SttEvent::EagerEndOfTurn`].
+    TurnResumed,
+}
+
+/// Recognized text.
+///
+/// A final is appended to the turn. An interim replaces the interim before it, and stands for
+/// everything that was said since the last final.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Transcript {
+    /// The text; may be empty.
+    pub text: Arc<str>,
+    /// Whether the text will not change any more.
+    pub is_final: bool,
+    /// How sure the recognizer is, from 0 to 1; 1 when it does not say.
+    pub confidence: f32,
+    /// Times of the words, in order; empty when the recognizer has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<WordTiming>,
+}
+
+impl Transcript {
+    /// Text that may still change.
+    pub fn interim(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), is_final: false, confidence: 1.0, words: Vec::new() }
+    }
+
+    /// Text that will not change.
+    pub fn final_(text: impl Into<Arc<str>>) -> Self {
+        Self { is_final: true, ..Self::interim(text) }
+    }
+
+    /// Says how sure the recognizer is.
+    #[must_use]
+    pub fn with_confidence(mut self, confidence: f32) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// Attaches the times of the words.
+    #[must_use]
+    pub fn with_words(mut self, words: Vec<WordTiming>) -> Self {
+        self.words = words;
+        self
+    }
+}
+
+/// When a word is spoken, from the beginning of its stream or generation.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WordTiming {
+    /// The word, as it stands in the text.
+    pub word: Arc<str>,
+    /// When it begins.
+    pub start: Duration,
+    /// When it ends.
+    pub end: Duration,
+}

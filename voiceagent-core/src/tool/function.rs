@@ -1,0 +1,124 @@
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Effect, Tool, ToolContext, ToolSpec};
+use crate::{Error, ErrorKind, Result};
+
+type Run<A> = dyn Fn(A, ToolContext) -> BoxFuture<'static, Result<Value>> + Send + Sync;
+
+/// A tool made from a function with typed arguments.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+/// use serde_json::json;
+/// use voiceagent_core::tool::{FunctionTool, Tool, ToolContext};
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Add {
+///     /// The first number.
+///     a: i64,
+///     /// The second number.
+///     b: i64,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let add = FunctionTool::new("add", "Adds two numbers.", |numbers: Add, _context| async move {
+///     Ok(json!({ "sum": numbers.a + numbers.b }))
+/// });
+/// assert_eq!(add.spec().parameters["required"], json!(["a", "b"]));
+/// let sum = add.call(json!({ "a": 2, "b": 3 }), ToolContext::detached("1")).await.unwrap();
+/// assert_eq!(sum, json!({ "sum": 5 }));
+/// # }
+/// ```
+pub struct FunctionTool<A> {
+    spec: ToolSpec,
+    run: Arc<Run<A>>,
+    arguments: PhantomData<fn(A)>,
+}
+
+impl<A: DeserializeOwned + JsonSchema + Send + 'static> FunctionTool<A> {
+    /// Makes a tool; the schema of the arguments comes from their type and its doc comments.
+    pub fn new<R, F>(
+        name: impl Into<Arc<str>>,
+        description: impl Into<Arc<str>>,
+        run: impl Fn(A, ToolContext) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Serialize,
+        F: Future<Output = Result<R>> + Send + 'static,
+    {
+        let spec = ToolSpec::new(name, description, parameters::<A>());
+        let run = move |arguments, context| -> BoxFuture<'static, Result<Value>> {
+            let done = run(arguments, context);
+            Box::pin(async move {
+                serde_json::to_value(done.await?).map_err(|unwritable| {
+                    Error::new(ErrorKind::Protocol, "tool", "the result is not JSON")
+                        .with_source(unwritable)
+                })
+            })
+        };
+        Self { spec, run: Arc::new(run), arguments: PhantomData }
+    }
+
+    /// Says what the tool does to the world. [`Effect::Once`] unless said.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.spec.effect = effect;
+        self
+    }
+
+    /// Says how long the tool may take. 10 s unless said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.spec.timeout = timeout;
+        self
+    }
+
+    /// Says whether an interruption by the user stops the tool. It does not unless said.
+    #[must_use]
+    pub fn cancellable(mut self, cancellable: bool) -> Self {
+        self.spec.cancellable = cancellable;
+        self
+    }
+}
+
+#[async_trait]
+impl<A: DeserializeOwned + JsonSchema + Send + 'static> Tool for FunctionTool<A> {
+    fn spec(&self) -> ToolSpec {
+        self.spec.clone()
+    }
+
+    async fn call(&self, arguments: Value, context: ToolContext) -> Result<Value> {
+        let arguments = serde_json::from_value(arguments).map_err(|wrong| {
+            Error::new(ErrorKind::Rejected, "tool", format!("wrong arguments: {wrong}"))
+        })?;
+        (self.run)(arguments, context).await
+    }
+}
+
+impl<A> fmt::Debug for FunctionTool<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionTool").field("name", &self.spec.name).finish_non_exhaustive()
+    }
+}
+
+/// The schema of a type, inlined, without the parts that only tools for schemas read.
+fn parameters<A: JsonSchema>() -> Value {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let mut schema = settings.into_generator().into_root_schema_for::<A>().to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$schema");
+        object.remove("title");
+        if !object.contains_key("properties") {
+            object.insert("properties".to_owned(), Value::Object(serde_json::Map::new()));
+        }
+    }
+    schema
+}

@@ -1,0 +1,71 @@
+//! Checks that every implementation of a contract must pass, for this project's own providers and
+//! for those of third parties.
+
+use std::fmt;
+
+/// What a suite found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    subject: String,
+    checks: Vec<(String, Outcome)>,
+}
+
+/// How one check went.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a check holds, fails, or does not apply")]
+pub enum Outcome {
+    /// It failed, for this reason.
+    Failed(String),
+    /// The implementation does not claim the capability.
+    NotClaimed,
+    /// It holds.
+    Passed,
+}
+
+impl Report {
+    /// A report about `subject` without checks.
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), checks: Vec::new() }
+    }
+
+    /// Notes how a check went.
+    pub fn note(&mut self, check: impl Into<String>, outcome: Result<(), String>) {
+        let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Passed);
+        self.checks.push((check.into(), outcome));
+    }
+
+    /// Notes that a check does not apply, because the capability is not claimed.
+    pub fn not_claimed(&mut self, check: impl Into<String>) {
+        self.checks.push((check.into(), Outcome::NotClaimed));
+    }
+
+    /// All checks, in the order in which they ran.
+    #[must_use]
+    pub fn checks(&self) -> &[(String, Outcome)] {
+        &self.checks
+    }
+
+    /// Ends the test if a check failed, or if none ran.
+    ///
+    /// # Panics
+    ///
+    /// With the whole report.
+    pub fn assert(&self) {
+        let failed = self.checks.iter().any(|(_, how)| matches!(how, Outcome::Failed(_)));
+        assert!(!failed && self.checks.iter().any(|(_, how)| *how == Outcome::Passed), "\n{self}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.subject)?;
+        for (check, outcome) in &self.checks {
+            match outcome {
+                Outcome::Failed(why) => writeln!(f, "  FAILED       {check}: {why}")?,
+                Outcome::NotClaimed => writeln!(f, "  not claimed  {check}")?,
+                Outcome::Passed => writeln!(f, "  passed       {check}")?,
+            }
+        }
+        Ok(())
+    }
+}

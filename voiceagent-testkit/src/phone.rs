@@ -1,0 +1,1 @@
+//! A phone line that speaks the media-stream protocol of a carrier.

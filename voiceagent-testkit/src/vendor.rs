@@ -1,0 +1,1 @@
+//! Scripted vendors on loopback that speak the real protocols.
