@@ -1,14 +1,360 @@
 //! The session machine: decides what happens in a call.
+//!
+//! [`Session`] is a state machine without I/O, clock, randomness or tasks. It is fed with
+//! [`Input`]s, each with the moment at which it happened, and answers with [`Command`]s. The
+//! driver in this crate does that for a running call; tests, simulators and
+//! [replays](crate::journal) do the same without one.
+//!
+//! ```
+//! use voiceagent_core::{CallTime, session::*};
+//!
+//! let mut config = SessionConfig::default();
+//! config.greeting = Some("Hello!".into());
+//! let mut session = Session::new(config);
+//!
+//! session.handle(CallTime::ZERO, Input::Opened);
+//! while let Some(command) = session.poll() {
+//!     println!("{command:?}");
+//! }
+//! if let Some((at, timer)) = session.poll_timeout() {
+//!     println!("wants to be woken {at:?} because of {timer:?}");
+//! }
+//! ```
+//!
+//! After each input, drain [`Session::poll`]. When the moment of [`Session::poll_timeout`] comes,
+//! feed [`Input::Timeout`].
+//!
+//! # Laws
+//!
+//! 1. No clock, no randomness, no I/O, no `await`, no lock, no hash iteration.
+//! 2. One input, drain, one input.
+//! 3. After `Timeout` at `t`, `poll_timeout()` is `None` or later than `t`.
+//! 4. Everything carries the id it belongs to; stale ids are ignored, silently and in O(1).
+//! 5. At most one live generation.
+//! 6. The history contains only what the caller heard.
+//! 7. Finished side effects are always recorded, even when their generation is gone.
+//! 8. No input panics; late, duplicate and unknown inputs are ignored.
+//! 9. Left alone, it comes to rest.
 
+mod answering;
+mod barge_in;
 mod command;
 mod config;
+mod endpointing;
 mod event;
+mod generation;
+mod history;
 mod input;
+mod listening;
+mod output;
+mod playout;
+mod script;
+mod segmenter;
+mod speaking;
+mod text_out;
+mod timers;
+mod tool_rounds;
+mod user_turn;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use barge_in::BargeIn;
+use endpointing::Endpointing;
+use generation::{Generation, Leave};
+use history::History;
+use output::Output;
+use timers::TimerTable;
+use tool_rounds::ToolClock;
+use user_turn::UserTurn;
+
+use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 
 pub use command::Command;
 pub use config::{
     BargeInConfig, EndpointingConfig, ModelConfig, PlayoutConfig, SessionConfig, SpeculationConfig,
-    ToolConfig,
+    SynthesisConfig, ToolConfig,
 };
 pub use event::{EndReason, Event, InterruptionReason, Leg};
 pub use input::Input;
+pub use timers::Timer;
+
+/// What the agent may still have to say on its own account. More than this is nobody's wish.
+const MOST_SAYS: usize = 16;
+
+/// The state of one call. See the [module](self) for how it is used.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    now: CallTime,
+    phase: Phase,
+    user: UserTurn,
+    endpointing: Endpointing,
+    barge_in: BargeIn,
+    history: History,
+    output: Output,
+    timers: TimerTable,
+    tools: ToolClock,
+    /// The one attempt to speak that is alive.
+    live: Option<Generation>,
+    last_generation: GenerationId,
+    /// Drafts that the open turn has cost.
+    drafts: u32,
+    /// A turn that is over and waits for speech that cannot be stopped.
+    owed: Option<(TurnId, Arc<str>)>,
+    says: VecDeque<Arc<str>>,
+    leaving: Option<Leave>,
+    /// Answers that failed in a row.
+    failures: u32,
+    commands: VecDeque<Command>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Opening,
+    Talking,
+    Ended,
+}
+
+impl Session {
+    /// A call that has not begun.
+    #[must_use]
+    pub fn new(config: SessionConfig) -> Self {
+        Self {
+            now: CallTime::ZERO,
+            phase: Phase::Opening,
+            user: UserTurn::new(),
+            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            barge_in: BargeIn::new(config.barge_in),
+            history: History::default(),
+            output: Output::new(config.playout, config.format, config.marks),
+            timers: TimerTable::default(),
+            tools: ToolClock::default(),
+            live: None,
+            last_generation: GenerationId::default(),
+            drafts: 0,
+            owed: None,
+            says: VecDeque::new(),
+            leaving: None,
+            failures: 0,
+            commands: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Takes in what happened at `now`. A `now` that is earlier than the one before counts as the
+    /// same moment.
+    pub fn handle(&mut self, now: CallTime, input: Input) {
+        self.now = self.now.max(now);
+        self.timers.advance(self.now);
+        match (self.phase, input) {
+            (Phase::Opening, Input::Opened) => self.on_opened(),
+            (Phase::Opening, Input::HungUp) => self.end(EndReason::UserHungUp),
+            (Phase::Opening, _) => {}
+            (Phase::Talking, input) => {
+                self.on_input(input);
+                self.settle();
+            }
+            (Phase::Ended, Input::ToolFinished { generation, id, output }) => {
+                self.on_tool_finished(generation, &id, &output);
+            }
+            (Phase::Ended, _) => {}
+        }
+    }
+
+    /// The next thing to do.
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due, and why.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(CallTime, Timer)> {
+        self.timers.next()
+    }
+
+    /// The conversation so far, as a model would be shown it.
+    #[must_use]
+    pub fn messages(&mut self) -> Arc<[Message]> {
+        self.history.messages()
+    }
+
+    /// Whether the call is over.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    fn on_opened(&mut self) {
+        self.phase = Phase::Talking;
+        if let Some(greeting) = self.config.greeting.clone() {
+            self.says.push_back(greeting);
+        }
+        self.settle();
+    }
+
+    fn on_input(&mut self, input: Input) {
+        match input {
+            Input::Opened => {}
+            Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
+            Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
+            Input::EndOfTurn => self.on_end_of_turn(),
+            Input::EndOfTurnScore { turn, text_len, probability } => {
+                self.on_score(turn, text_len, probability);
+            }
+            Input::HangUp => self.leave_after_speech(Leave::HangUp),
+            Input::HungUp => self.end(EndReason::UserHungUp),
+            Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
+            Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
+            Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
+            Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
+            Input::LlmText { generation, text } => self.on_llm_text(generation, &text),
+            Input::LlmToolCall { generation, call } => self.on_llm_tool_call(generation, call),
+            Input::LlmUsage { generation, usage } => {
+                self.emit(Event::UsageReported { generation, usage });
+            }
+            Input::MarkPlayed { mark } => {
+                self.output.on_mark(self.now, mark);
+            }
+            Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
+            Input::Planned { generation, plan } => self.on_planned(generation, plan),
+            Input::Say { text } => self.say(text),
+            Input::SpeechStarted { since } => self.on_speech_started(since),
+            Input::SpeechStopped { since } => self.on_speech_stopped(since),
+            Input::SttSpeechStarted => self.on_stt_speech_started(),
+            Input::Synthesized { generation, payload } => self.on_audio(generation, payload),
+            Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
+            Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
+            Input::SynthesisSpoken { generation, texts } => {
+                if let Some(live) = self.live_mut(generation) {
+                    live.script.on_spoken(texts);
+                }
+            }
+            Input::Timeout => self.on_timeout(),
+            Input::ToolFinished { generation, id, output } => {
+                self.on_tool_finished(generation, &id, &output);
+            }
+            Input::Transcript { transcript } => self.on_transcript(&transcript),
+            Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
+            Input::TurnResumed => self.drop_draft(),
+            Input::Words { generation, words } => {
+                if let Some(live) = self.live_mut(generation) {
+                    live.script.on_words(&words);
+                }
+            }
+        }
+    }
+
+    fn on_timeout(&mut self) {
+        while let Some(timer) = self.timers.take_due() {
+            match timer {
+                Timer::BargeIn => self.consider_barge_in(),
+                // `settle` looks at the turn and at the audio after each input.
+                Timer::EndOfTurn | Timer::Playout => {}
+                Timer::Model => self.on_model_timeout(),
+                Timer::Retry => self.ask_model(),
+                Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
+            }
+        }
+    }
+
+    /// Brings everything that follows from the state up to date: the end of the turn, the audio
+    /// that may leave, what is to be said next, and whether it is time to go.
+    fn settle(&mut self) {
+        self.settle_turn();
+        self.settle_output();
+        while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
+            self.settle_output();
+        }
+        if self.phase == Phase::Talking && self.live.as_ref().is_none_or(|live| !live.committed) {
+            self.leave_if_asked();
+        }
+    }
+
+    /// Starts what waits to be said. Returns whether there was anything.
+    fn begin_next(&mut self) -> bool {
+        if let Some(text) = self.says.pop_front() {
+            self.begin_say(&text);
+            return true;
+        }
+        if self.leaving.is_some() {
+            return false;
+        }
+        let Some((turn, text)) = self.owed.take() else { return false };
+        self.begin_reply(turn, text, true);
+        true
+    }
+
+    fn say(&mut self, text: Arc<str>) {
+        if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
+            self.drop_draft();
+            self.says.push_back(text);
+        }
+    }
+
+    fn leave_after_speech(&mut self, leave: Leave) {
+        self.leaving.get_or_insert(leave);
+        self.barge_in.reset();
+        self.timers.clear(Timer::BargeIn);
+    }
+
+    fn leave_if_asked(&mut self) {
+        if !self.says.is_empty() {
+            return;
+        }
+        let Some(leave) = self.leaving.take() else { return };
+        self.drop_draft();
+        let reason = match leave {
+            Leave::Failed => {
+                self.send(Outbound::HangUp);
+                EndReason::Failed
+            }
+            Leave::HangUp => {
+                self.send(Outbound::HangUp);
+                EndReason::AgentHungUp
+            }
+            Leave::Transfer(to) => {
+                self.send(Outbound::Transfer(to));
+                EndReason::Transferred
+            }
+        };
+        self.end(reason);
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        if let Some(live) = self.live.take() {
+            self.abandon(&live);
+        }
+        self.phase = Phase::Ended;
+        self.says.clear();
+        self.owed = None;
+        self.timers.clear_all();
+        self.emit(Event::Ended { reason });
+        self.commands.push_back(Command::End);
+    }
+
+    fn on_leg_lost(&mut self, leg: Leg, kind: crate::ErrorKind) {
+        self.emit(Event::Failed { leg, kind });
+        match leg {
+            Leg::Transport | Leg::Tts => self.end(EndReason::Failed),
+            Leg::Stt => {
+                self.interrupt(InterruptionReason::Superseded, None);
+                self.say(self.config.apology.clone());
+                self.leave_after_speech(Leave::Failed);
+            }
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
+        }
+    }
+
+    fn live_mut(&mut self, generation: GenerationId) -> Option<&mut Generation> {
+        self.live.as_mut().filter(|live| live.id == generation)
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.commands.push_back(Command::Emit { event });
+    }
+
+    fn send(&mut self, outbound: Outbound) {
+        self.commands.push_back(Command::Send { outbound });
+    }
+}

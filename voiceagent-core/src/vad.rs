@@ -61,7 +61,7 @@ impl VoiceActivityDetector for EarshotDetector {
     }
 }
 
-impl fmt::Debug for EarshotDetector {
+impl Debug for EarshotDetector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EarshotDetector").finish_non_exhaustive()
     }

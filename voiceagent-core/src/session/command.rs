@@ -28,6 +28,16 @@ pub enum Command {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// Stop the model's answer; its tools and its voice go on.
+    CancelModel {
+        /// The attempt to speak.
+        generation: GenerationId,
+    },
+    /// Stop the voice; the model goes on.
+    CancelVoice {
+        /// The attempt to speak.
+        generation: GenerationId,
+    },
     /// Tell the flow that a turn happened.
     CommitPlan {
         /// The turn.

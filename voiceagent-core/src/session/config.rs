@@ -41,6 +41,8 @@ pub struct SessionConfig {
     pub model: ModelConfig,
     /// Limits of tool use.
     pub tool_use: ToolConfig,
+    /// Deadlines of the voice.
+    pub synthesis: SynthesisConfig,
     /// How audio goes out.
     pub playout: PlayoutConfig,
 }
@@ -64,6 +66,7 @@ impl Default for SessionConfig {
             speculation: SpeculationConfig::default(),
             model: ModelConfig::default(),
             tool_use: ToolConfig::default(),
+            synthesis: SynthesisConfig::default(),
             playout: PlayoutConfig::default(),
         }
     }
@@ -169,6 +172,23 @@ pub struct ToolConfig {
 impl Default for ToolConfig {
     fn default() -> Self {
         Self { max_rounds: 5 }
+    }
+}
+
+/// Deadlines of the voice.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SynthesisConfig {
+    /// First text to first audio.
+    pub first_audio_timeout: Duration,
+    /// Between two pieces of audio, once all text has been handed over.
+    pub stall_timeout: Duration,
+}
+
+impl Default for SynthesisConfig {
+    fn default() -> Self {
+        Self { first_audio_timeout: Duration::from_secs(3), stall_timeout: Duration::from_secs(3) }
     }
 }
 

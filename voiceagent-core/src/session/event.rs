@@ -142,6 +142,8 @@ pub enum Event {
 pub enum InterruptionReason {
     /// The user spoke over the agent.
     BargeIn,
+    /// The voice failed before anything was heard.
+    Failed,
     /// The owner of the call asked for it.
     Requested,
     /// Something newer took its place.

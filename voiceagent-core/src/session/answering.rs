@@ -1,0 +1,349 @@
+//! The answer: the flow's plan, the model's words, tools.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Command, Event, Leg, Session, Timer,
+    generation::{Generation, Leave, ReplyTo, Stage},
+};
+use crate::{
+    ErrorKind, GenerationId, ToolCallId, TurnId,
+    flow::Plan,
+    llm::{ToolCall, ToolChoice},
+};
+
+/// How long to wait before an overloaded model is asked again.
+const BREATHER: Duration = Duration::from_millis(300);
+
+/// What the model learns of a tool that an interruption stopped.
+const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
+
+impl Session {
+    /// Starts an answer to a turn. A draft is answered in advance.
+    pub(super) fn begin_reply(&mut self, turn: TurnId, text: Arc<str>, committed: bool) {
+        let mut generation = self.new_generation(Some(ReplyTo { turn, text: text.clone() }));
+        generation.committed = committed;
+        generation.instructions = self.config.instructions.clone();
+        generation.tools = self.config.tools.clone();
+        let id = generation.id;
+        if !committed {
+            self.emit(Event::DraftStarted { generation: id, turn });
+        }
+        if self.config.flow {
+            generation.stage = Stage::Planning;
+            let history = self.history.messages();
+            self.commands.push_back(Command::Plan { generation: id, turn, text, history });
+            self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
+        }
+        self.live = Some(generation);
+        if !self.config.flow {
+            self.ask_model();
+        }
+    }
+
+    /// Starts to say something that no model has to write.
+    pub(super) fn begin_say(&mut self, text: &str) {
+        let mut generation = self.new_generation(None);
+        generation.committed = true;
+        self.live = Some(generation);
+        self.write(text);
+        self.finish_writing();
+    }
+
+    fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
+        self.last_generation = self.last_generation.next();
+        let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
+        let mut generation = Generation::new(self.last_generation, reply_to, sample_rate);
+        generation.base = self.output.begin();
+        generation.interruptible = self.leaving.is_none();
+        generation
+    }
+
+    /// The turn that the draft answers is over.
+    pub(super) fn commit_draft(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.committed = true;
+        let held = std::mem::take(&mut live.held_calls);
+        let plan = live.plan.clone();
+        for call in held {
+            self.run_tool(call);
+        }
+        if let Some(plan) = plan {
+            self.commit_plan(plan);
+        }
+        self.advance_tools();
+    }
+
+    /// Throws a draft away. Nobody heard it, and nothing it did can be noticed.
+    pub(super) fn drop_draft(&mut self) {
+        if let Some(draft) = self.live.take_if(|live| !live.committed) {
+            self.emit(Event::DraftDropped { generation: draft.id });
+            self.abandon(&draft);
+        }
+    }
+
+    pub(super) fn on_planned(&mut self, generation: GenerationId, plan: Option<Plan>) {
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Planning)
+        else {
+            return;
+        };
+        live.stage = Stage::Writing;
+        live.plan.clone_from(&plan);
+        if let Some(Plan::Generate { instructions, tools }) = &plan {
+            live.instructions = instructions.clone();
+            live.tools = tools.clone();
+        }
+        let committed = live.committed;
+        self.timers.clear(Timer::Model);
+        match plan.clone() {
+            Some(Plan::Generate { .. }) => self.ask_model(),
+            Some(Plan::HangUp { farewell }) => self.say_and_leave(farewell, Leave::HangUp),
+            Some(Plan::Say(text)) => {
+                self.write(&text);
+                self.finish_writing();
+            }
+            Some(Plan::Stay) => self.finish_writing(),
+            Some(Plan::Transfer { to, announcement }) => {
+                self.say_and_leave(announcement, Leave::Transfer(to));
+            }
+            None => {
+                self.emit(Event::Failed { leg: Leg::Flow, kind: ErrorKind::Rejected });
+                self.apologise();
+            }
+        }
+        if committed && let Some(plan) = plan {
+            self.commit_plan(plan);
+        }
+    }
+
+    fn commit_plan(&mut self, plan: Plan) {
+        let reply = self.live.as_ref().and_then(|live| live.reply_to.as_ref());
+        if let Some(ReplyTo { turn, text }) = reply {
+            let (turn, text) = (*turn, text.clone());
+            self.commands.push_back(Command::CommitPlan { turn, text, plan });
+        }
+    }
+
+    fn say_and_leave(&mut self, words: Option<Arc<str>>, leave: Leave) {
+        if let Some(live) = &mut self.live {
+            live.after = Some(leave);
+            live.interruptible = false;
+        }
+        self.write(&words.unwrap_or_default());
+        self.finish_writing();
+    }
+
+    /// Asks the model for the next round of the live answer.
+    pub(super) fn ask_model(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.begin_round(self.now);
+        let tool_choice = if live.rounds >= self.config.tool_use.max_rounds {
+            ToolChoice::None
+        } else {
+            ToolChoice::Auto
+        };
+        let draft_text = live.draft_text().cloned();
+        let command = Command::Generate {
+            generation: live.id,
+            instructions: live.instructions.clone(),
+            messages: self.history.messages_with(draft_text.as_ref(), &live.entries()),
+            tools: live.tools.clone(),
+            tool_choice,
+        };
+        self.commands.push_back(command);
+        self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
+    }
+
+    pub(super) fn on_llm_text(&mut self, generation: GenerationId, text: &str) {
+        if self.note_progress(generation) {
+            self.write(text);
+        }
+    }
+
+    pub(super) fn on_llm_tool_call(&mut self, generation: GenerationId, call: ToolCall) {
+        if !self.note_progress(generation) {
+            return;
+        }
+        self.flush_text();
+        let max_rounds = self.config.tool_use.max_rounds;
+        let Some(live) = &mut self.live else { return };
+        if live.rounds >= max_rounds {
+            // The model was told that it may not. What it says in words still counts.
+            return;
+        }
+        if live.committed || live.may_run_early(&call) {
+            self.run_tool(call);
+        } else {
+            live.held_calls.push(call);
+        }
+    }
+
+    fn run_tool(&mut self, call: ToolCall) {
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        live.push_call(call.clone());
+        self.tools.start(generation, call.id.clone(), call.name.clone(), self.now);
+        self.emit(Event::ToolStarted { id: call.id.clone(), name: call.name.clone() });
+        self.commands.push_back(Command::CallTool { generation, call });
+    }
+
+    pub(super) fn on_tool_finished(
+        &mut self,
+        generation: GenerationId,
+        id: &ToolCallId,
+        output: &Arc<str>,
+    ) {
+        if let Some((name, after)) = self.tools.finish(generation, id, self.now) {
+            self.emit(Event::ToolFinished { id: id.clone(), name, after });
+        }
+        let live = self.live.as_mut().filter(|live| live.id == generation);
+        if live.is_some_and(|live| live.finish_call(id, output)) {
+            self.advance_tools();
+        } else {
+            self.history.finish(generation, id, output);
+        }
+    }
+
+    pub(super) fn on_llm_finished(&mut self, generation: GenerationId) {
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
+        else {
+            return;
+        };
+        let called = live.called_in_round();
+        let speechless = live.rounds > 0 && live.is_speechless();
+        if called {
+            live.stage = Stage::Tools;
+            live.rounds += 1;
+        }
+        self.timers.clear(Timer::Model);
+        if called {
+            self.advance_tools();
+        } else if speechless && self.leaving.is_none() {
+            self.apologise();
+        } else {
+            self.finish_writing();
+        }
+    }
+
+    /// Goes on with the model when all tools of the round have finished.
+    fn advance_tools(&mut self) {
+        let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Tools) else {
+            return;
+        };
+        if !live.held_calls.is_empty() || live.open_calls().next().is_some() {
+            return;
+        }
+        let (generation, rounds) = (live.id, live.rounds);
+        if rounds == self.config.tool_use.max_rounds {
+            self.emit(Event::ToolLimit { generation });
+        }
+        self.ask_model();
+    }
+
+    pub(super) fn on_llm_failed(&mut self, generation: GenerationId, kind: ErrorKind) {
+        let retries = self.config.model.retries;
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
+        else {
+            return;
+        };
+        if live.called_in_round() {
+            // What it called runs already; the next round can still answer.
+            self.emit(Event::Failed { leg: Leg::Llm, kind });
+            self.on_llm_finished(generation);
+            return;
+        }
+        let may_retry = !live.round_begun && live.retries < retries;
+        let has_spoken = !live.script.text().is_empty();
+        live.retries += u32::from(may_retry);
+        let committed = live.committed;
+        self.timers.clear(Timer::Model);
+        self.emit(Event::Failed { leg: Leg::Llm, kind });
+        let hopeless = matches!(
+            kind,
+            ErrorKind::Config
+                | ErrorKind::Rejected
+                | ErrorKind::Unauthorized
+                | ErrorKind::Unsupported
+        );
+        if may_retry && !hopeless {
+            match kind {
+                ErrorKind::Overloaded | ErrorKind::RateLimited => {
+                    self.timers.set(Timer::Retry, self.now + BREATHER);
+                }
+                _ => self.ask_model(),
+            }
+        } else if !committed {
+            self.drop_draft();
+        } else if has_spoken {
+            self.failures += 1;
+            self.finish_writing();
+        } else {
+            self.apologise();
+        }
+    }
+
+    pub(super) fn on_model_timeout(&mut self) {
+        let Some(live) = &self.live else { return };
+        let generation = live.id;
+        if live.stage == Stage::Planning {
+            self.on_planned(generation, None);
+            return;
+        }
+        let begun = live.round_begun;
+        self.commands.push_back(Command::CancelModel { generation });
+        let kind = if begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
+        self.on_llm_failed(generation, kind);
+    }
+
+    /// Says that the agent cannot answer; gives the call up if that happened too often in a row.
+    fn apologise(&mut self) {
+        self.failures += 1;
+        if self.failures >= self.config.model.max_failures
+            && let Some(live) = &mut self.live
+        {
+            live.after = Some(Leave::Failed);
+            live.interruptible = false;
+        }
+        let apology = self.config.apology.clone();
+        self.write(&apology);
+        self.finish_writing();
+    }
+
+    /// Notes that the model of the live answer said something. Returns whether it is live.
+    fn note_progress(&mut self, generation: GenerationId) -> bool {
+        let now = self.now;
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
+        else {
+            return false;
+        };
+        if !live.round_begun {
+            live.round_begun = true;
+            let after = now - live.asked_at;
+            self.emit(Event::FirstToken { generation, after });
+        }
+        self.timers.set(Timer::Model, now + self.config.model.stall_timeout);
+        true
+    }
+
+    /// Lets go of a generation that is no longer live. Its tools go on, unless they may be
+    /// stopped.
+    pub(super) fn abandon(&mut self, generation: &Generation) {
+        self.timers.clear(Timer::Model);
+        self.timers.clear(Timer::Retry);
+        self.timers.clear(Timer::Synthesis);
+        self.commands.push_back(Command::Cancel { generation: generation.id });
+        let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
+        if generation.committed {
+            self.history.extend(generation.fold(heard, true));
+        }
+        let stopped: Vec<ToolCallId> = generation
+            .open_calls()
+            .filter(|call| generation.spec(&call.name).is_some_and(|spec| spec.cancellable))
+            .map(|call| call.id.clone())
+            .collect();
+        for id in stopped {
+            self.on_tool_finished(generation.id, &id, &CANCELLED.into());
+        }
+        self.output.clear(self.now);
+    }
+}

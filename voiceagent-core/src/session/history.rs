@@ -1,0 +1,182 @@
+use std::sync::Arc;
+
+use crate::{
+    GenerationId, ToolCallId,
+    llm::{Message, ToolCall},
+};
+
+/// What the model is told about a tool call that has not finished.
+const STILL_RUNNING: &str =
+    r#"{"status":"still running","note":"do not call it again; the result will follow"}"#;
+
+/// The conversation as the model sees it: what the user said, and what the user *heard*.
+///
+/// A tool call and its result are one entry, so that a call without a result cannot be written
+/// down: while the tool runs, the entry renders with a note that it does.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    entries: Vec<Entry>,
+    messages: Option<Arc<[Message]>>,
+}
+
+/// One entry of the conversation.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    Assistant { text: Arc<str>, interrupted: bool },
+    Tools(Vec<Exchange>),
+    User { text: Arc<str> },
+}
+
+/// A tool call and, once there is one, its result.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    pub(super) generation: GenerationId,
+    pub(super) call: ToolCall,
+    pub(super) output: Option<Arc<str>>,
+}
+
+impl History {
+    /// Adds what the user said. What a user says in two turns with no answer between is one
+    /// message.
+    pub(super) fn push_user(&mut self, text: &Arc<str>) {
+        self.messages = None;
+        if let Some(Entry::User { text: before }) = self.entries.last_mut() {
+            *before = format!("{before} {text}").into();
+        } else {
+            self.entries.push(Entry::User { text: text.clone() });
+        }
+    }
+
+    /// Adds what a generation left behind, in the order in which it happened.
+    pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.messages = None;
+        self.entries.extend(entries);
+    }
+
+    /// Writes down the result of a tool call whose generation has been folded in. Returns whether
+    /// it was waited for.
+    pub(super) fn finish(
+        &mut self,
+        generation: GenerationId,
+        id: &ToolCallId,
+        output: &Arc<str>,
+    ) -> bool {
+        let open = self.entries.iter_mut().rev().find_map(|entry| match entry {
+            Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),
+            Entry::Assistant { .. } | Entry::User { .. } => None,
+        });
+        let Some(exchange) = open else { return false };
+        exchange.output = Some(output.clone());
+        self.messages = None;
+        true
+    }
+
+    /// The conversation. Shared until it changes.
+    pub(super) fn messages(&mut self) -> Arc<[Message]> {
+        let entries = &self.entries;
+        self.messages.get_or_insert_with(|| render(entries.iter()).into()).clone()
+    }
+
+    /// The conversation with what a generation has done so far, and the user's words that it
+    /// answers if they have not been written down.
+    pub(super) fn messages_with(
+        &mut self,
+        user: Option<&Arc<str>>,
+        entries: &[Entry],
+    ) -> Arc<[Message]> {
+        if user.is_none() && entries.is_empty() {
+            return self.messages();
+        }
+        let mut draft = Self { entries: self.entries.clone(), messages: None };
+        if let Some(text) = user {
+            draft.push_user(text);
+        }
+        draft.entries.extend(entries.iter().cloned());
+        draft.messages()
+    }
+}
+
+/// The exchange of `id` that has no result yet.
+pub(super) fn open_exchange<'a>(
+    exchanges: &'a mut [Exchange],
+    generation: GenerationId,
+    id: &ToolCallId,
+) -> Option<&'a mut Exchange> {
+    exchanges.iter_mut().find(|exchange| {
+        exchange.generation == generation && exchange.call.id == *id && exchange.output.is_none()
+    })
+}
+
+fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Assistant { text, interrupted } => {
+                messages.push(Message::Assistant { text: text.clone(), interrupted: *interrupted })
+            }
+            Entry::Tools(exchanges) => {
+                messages.extend(exchanges.iter().map(|one| Message::ToolCall(one.call.clone())));
+                messages.extend(exchanges.iter().map(|one| Message::ToolResult {
+                    id: one.call.id.clone(),
+                    output: one.output.clone().unwrap_or_else(|| STILL_RUNNING.into()),
+                }));
+            }
+            Entry::User { text } => messages.push(Message::User { text: text.clone() }),
+        }
+    }
+    messages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(id: &str) -> Exchange {
+        let call = ToolCall { id: id.into(), name: "book".into(), arguments: "{}".into() };
+        Exchange { generation: GenerationId::new(1), call, output: None }
+    }
+
+    #[test]
+    fn x3_a_running_tool_is_answered_with_a_note_until_it_finishes() {
+        let mut history = History::default();
+        history.push_user(&"book it".into());
+        history.extend([Entry::Tools(vec![exchange("a"), exchange("b")])]);
+        let messages = history.messages();
+        assert_eq!(messages.len(), 5, "two calls, two results");
+        assert!(
+            matches!(&messages[3], Message::ToolResult { output, .. } if output.contains("still"))
+        );
+
+        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
+        assert!(
+            matches!(&history.messages()[3], Message::ToolResult { output, .. } if &**output == "done")
+        );
+    }
+
+    #[test]
+    fn a_result_is_written_down_once_and_for_its_own_generation() {
+        let mut history = History::default();
+        history.extend([Entry::Tools(vec![exchange("a")])]);
+        assert!(!history.finish(GenerationId::new(2), &"a".into(), &"other".into()));
+        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
+        assert!(!history.finish(GenerationId::new(1), &"a".into(), &"again".into()));
+    }
+
+    #[test]
+    fn turns_without_an_answer_between_them_are_one_message() {
+        let mut history = History::default();
+        history.push_user(&"I need".into());
+        history.push_user(&"an oil change".into());
+        assert_eq!(*history.messages(), [Message::User { text: "I need an oil change".into() }]);
+    }
+
+    #[test]
+    fn p3_a_draft_leaves_no_trace() {
+        let mut history = History::default();
+        history.push_user(&"one".into());
+        let before = history.messages();
+        let draft = history.messages_with(Some(&"two".into()), &[]);
+        assert_eq!(*draft, [Message::User { text: "one two".into() }]);
+        assert_eq!(history.messages(), before);
+    }
+}

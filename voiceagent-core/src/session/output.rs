@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{PlayoutConfig, generation::Generation, playout::Playout, text_out::TextOut};
+use crate::{CallTime, GenerationId, MarkId, audio::AudioFormat, transport::Outbound};
+
+/// The way to the caller, in audio or in text.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each call")]
+pub(super) enum Output {
+    Audio(Playout),
+    Text(TextOut),
+}
+
+impl Output {
+    pub(super) fn new(config: PlayoutConfig, format: Option<AudioFormat>, marks: bool) -> Self {
+        match format {
+            Some(format) => Self::Audio(Playout::new(config, format, marks)),
+            None => Self::Text(TextOut::default()),
+        }
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// Makes ready for a generation; returns where in the outbound audio it will begin.
+    pub(super) fn begin(&mut self) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.begin(),
+            Self::Text(text) => {
+                text.begin();
+                0
+            }
+        }
+    }
+
+    pub(super) fn push_audio(&mut self, payload: Bytes) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.push(payload),
+            Self::Text(_) => 0,
+        }
+    }
+
+    pub(super) fn push_text(&mut self, generation: GenerationId, text: &Arc<str>) {
+        if let Self::Text(out) = self {
+            out.push(generation, text);
+        }
+    }
+
+    pub(super) fn complete(&mut self, generation: GenerationId) {
+        match self {
+            Self::Audio(playout) => playout.complete(),
+            Self::Text(text) => text.complete(generation),
+        }
+    }
+
+    pub(super) fn hold(&mut self, held: bool) {
+        match self {
+            Self::Audio(playout) => playout.hold(held),
+            Self::Text(text) => text.hold(held),
+        }
+    }
+
+    pub(super) fn poll(&mut self, now: CallTime) -> Option<Outbound> {
+        match self {
+            Self::Audio(playout) => playout.poll(now),
+            Self::Text(text) => text.poll(now),
+        }
+    }
+
+    pub(super) fn next_wake(&self, now: CallTime) -> Option<CallTime> {
+        match self {
+            Self::Audio(playout) => playout.next_wake(now),
+            Self::Text(text) => text.next_wake(now),
+        }
+    }
+
+    pub(super) fn on_mark(&mut self, now: CallTime, mark: MarkId) -> bool {
+        match self {
+            Self::Audio(playout) => playout.on_mark(now, mark),
+            Self::Text(text) => text.on_mark(mark),
+        }
+    }
+
+    pub(super) fn is_audible(&self, now: CallTime) -> bool {
+        match self {
+            Self::Audio(playout) => playout.is_audible(now),
+            Self::Text(text) => text.is_audible(now),
+        }
+    }
+
+    pub(super) fn is_drained(&self, now: CallTime) -> bool {
+        match self {
+            Self::Audio(playout) => playout.is_drained(now),
+            Self::Text(text) => text.is_drained(now),
+        }
+    }
+
+    /// How much of a generation's text was heard, in bytes.
+    pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
+        match self {
+            Self::Audio(playout) => {
+                let samples = playout.heard(now).saturating_sub(generation.base);
+                generation.script.heard(samples).len()
+            }
+            Self::Text(text) => text.heard(),
+        }
+    }
+
+    /// The far end of a text leg says how many bytes of the text were heard.
+    pub(super) fn on_heard(&mut self, bytes: usize) {
+        if let Self::Text(text) = self {
+            text.on_heard(bytes);
+        }
+    }
+
+    pub(super) fn clear(&mut self, now: CallTime) {
+        match self {
+            Self::Audio(playout) => playout.clear(now),
+            Self::Text(text) => text.clear(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+use crate::stt::WordTiming;
+
+/// How fast a voice speaks when nothing is known about it, in characters a second.
+const TYPICAL_PACE: u64 = 15;
+
+/// The text of a generation against its audio: which words are heard at which sample.
+///
+/// Word timings are exact. Without them, the end of each text whose audio is known to be complete
+/// is an anchor, and between two anchors text is taken to flow evenly. A word counts as heard when
+/// all of it was.
+#[derive(Debug)]
+pub(super) struct Script {
+    sample_rate: u64,
+    text: String,
+    /// Ends of the texts that were handed to the voice.
+    ends: Vec<usize>,
+    spoken: usize,
+    /// Places where text and audio meet: byte of the text, sample of the audio.
+    anchors: Vec<(usize, u64)>,
+    /// The same, from word timings.
+    words: Vec<(usize, u64)>,
+    word_cursor: usize,
+    samples: u64,
+    complete: bool,
+}
+
+impl Script {
+    pub(super) fn new(sample_rate: u32) -> Self {
+        Self {
+            sample_rate: u64::from(sample_rate.max(1)),
+            text: String::new(),
+            ends: Vec::new(),
+            spoken: 0,
+            anchors: vec![(0, 0)],
+            words: Vec::new(),
+            word_cursor: 0,
+            samples: 0,
+            complete: false,
+        }
+    }
+
+    /// All text that was handed to the voice.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Samples that the voice has spoken.
+    pub(super) fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    pub(super) fn push_text(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    pub(super) fn push_audio(&mut self, samples: u64) {
+        self.samples += samples;
+    }
+
+    /// The audio so far holds the next `texts` texts completely.
+    pub(super) fn on_spoken(&mut self, texts: u32) {
+        self.spoken = (self.spoken + texts as usize).min(self.ends.len());
+        if let Some(end) = self.spoken.checked_sub(1).and_then(|last| self.ends.get(last)) {
+            self.anchor(*end);
+        }
+    }
+
+    /// The audio so far is all of it.
+    pub(super) fn on_complete(&mut self) {
+        self.complete = true;
+        self.anchor(self.text.len());
+    }
+
+    /// Times of the next words.
+    pub(super) fn on_words(&mut self, words: &[WordTiming]) {
+        for word in words {
+            let rest = &self.text[self.word_cursor..];
+            let Some(found) = find_word(rest, &word.word) else { continue };
+            self.word_cursor += found + word.word.len();
+            let micros = u64::try_from(word.end.as_micros()).unwrap_or(u64::MAX / 1_000_000);
+            let end = micros.saturating_mul(self.sample_rate) / 1_000_000;
+            self.words.push((self.word_cursor, end));
+        }
+    }
+
+    /// The words of which everything lies before `sample`.
+    pub(super) fn heard(&self, sample: u64) -> &str {
+        if self.complete && sample >= self.samples {
+            return &self.text;
+        }
+        if sample == 0 {
+            return "";
+        }
+        if !self.words.is_empty() {
+            let heard = self.words.iter().take_while(|(_, end)| *end <= sample).last();
+            return self.with_punctuation(heard.map_or(0, |(end, _)| *end));
+        }
+        self.whole_words(self.text_at(sample))
+    }
+
+    fn anchor(&mut self, end: usize) {
+        if self.anchors.last().is_none_or(|(text, _)| *text < end) {
+            self.anchors.push((end, self.samples));
+        }
+    }
+
+    /// Where the text is at `sample`, in bytes, if it flows evenly between anchors.
+    fn text_at(&self, sample: u64) -> usize {
+        let next = self.anchors.partition_point(|(_, at)| *at <= sample);
+        let (text, at) = next.checked_sub(1).map_or((0, 0), |last| self.anchors[last]);
+        let into = sample - at;
+        let further = match self.anchors.get(next) {
+            Some((next_text, next_at)) => (next_text - text) as u64 * into / (next_at - at).max(1),
+            None => self.at_pace(into),
+        };
+        self.text.len().min(text + usize::try_from(further).unwrap_or(usize::MAX))
+    }
+
+    /// How much text the voice speaks in so many samples, as far as is known.
+    fn at_pace(&self, samples: u64) -> u64 {
+        match self.anchors.last() {
+            Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
+            _ => samples * TYPICAL_PACE / self.sample_rate,
+        }
+    }
+
+    /// Rounds down to the end of a word.
+    fn whole_words(&self, mut end: usize) -> &str {
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        if self.text[end..].starts_with(char::is_alphanumeric) {
+            end = self.text[..end].rfind(char::is_whitespace).unwrap_or(0);
+        } else if end == self.text.len() && !self.complete {
+            // The estimate ran past the text: its last word may still be on its way.
+            end = self.text.trim_end().rfind(char::is_whitespace).unwrap_or(0);
+        }
+        self.text[..end].trim_end()
+    }
+
+    /// The text up to `end` and the punctuation that belongs to its last word.
+    fn with_punctuation(&self, end: usize) -> &str {
+        let rest = &self.text[end..];
+        let more =
+            rest.find(|c: char| c.is_whitespace() || c.is_alphanumeric()).unwrap_or(rest.len());
+        if end == 0 { "" } else { &self.text[..end + more] }
+    }
+}
+
+/// Where `word` stands in `text`, whatever its case.
+fn find_word(text: &str, word: &str) -> Option<usize> {
+    if word.is_empty() {
+        return None;
+    }
+    text.char_indices().map(|(at, _)| at).find(|&at| {
+        text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn spoken(texts: &[(&str, u64)]) -> Script {
+        let mut script = Script::new(8_000);
+        for (text, samples) in texts {
+            script.push_text(text);
+            script.push_audio(*samples);
+            script.on_spoken(1);
+        }
+        script
+    }
+
+    #[test]
+    fn h6_text_flows_evenly_between_anchors_and_whole_words_count() {
+        let script = spoken(&[("one two ", 800), ("three four", 1_000)]);
+        assert_eq!(script.heard(0), "");
+        assert_eq!(script.heard(299), "");
+        assert_eq!(script.heard(400), "one");
+        assert_eq!(script.heard(799), "one two");
+        assert_eq!(script.heard(800 + 550), "one two three");
+    }
+
+    #[test]
+    fn h17_a_cut_inside_a_word_is_rounded_down() {
+        let script = spoken(&[("goodbye", 700)]);
+        assert_eq!(script.heard(690), "");
+    }
+
+    #[test]
+    fn h10_all_is_heard_when_all_audio_was_played() {
+        let mut script = spoken(&[("one two.", 800)]);
+        assert_eq!(script.heard(800), "one");
+        script.on_complete();
+        assert_eq!(script.heard(800), "one two.");
+        assert_eq!(script.heard(9_000), "one two.");
+    }
+
+    #[test]
+    fn word_timings_are_exact() {
+        let mut script = Script::new(8_000);
+        script.push_text("Yes, we have one.");
+        script.push_audio(8_000);
+        let word = |word: &str, end| WordTiming {
+            word: word.into(),
+            start: Duration::ZERO,
+            end: Duration::from_millis(end),
+        };
+        script.on_words(&[word("yes", 300), word("we", 400), word("have", 700), word("one", 990)]);
+        assert_eq!(script.heard(2_399), "");
+        assert_eq!(script.heard(2_400), "Yes,");
+        assert_eq!(script.heard(5_600), "Yes, we have");
+        assert_eq!(script.heard(7_920), "Yes, we have one.");
+    }
+
+    #[test]
+    fn h7_without_any_anchor_the_typical_pace_is_assumed() {
+        let mut script = Script::new(8_000);
+        script.push_text("This is a sentence that is being spoken.");
+        script.push_audio(4_000);
+        assert_eq!(script.heard(8_000), "This is a");
+    }
+
+    #[test]
+    fn h8_no_audio_and_no_text_divide_by_nothing() {
+        let mut script = Script::new(0);
+        script.on_spoken(3);
+        script.on_complete();
+        assert_eq!(script.heard(5), "");
+        let mut silent = Script::new(8_000);
+        silent.push_text("Hello there");
+        silent.on_spoken(1);
+        assert_eq!(silent.heard(1), "Hello");
+    }
+}

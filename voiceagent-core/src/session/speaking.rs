@@ -1,0 +1,278 @@
+//! The agent's voice: text to audio, audio to the caller, interruption.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Command, Event, InterruptionReason, Leg, Session, Timer,
+    generation::{Generation, Stage},
+};
+use crate::{CallTime, ErrorKind, GenerationId, transport::Outbound};
+
+impl Session {
+    /// Takes words of the live generation, and hands complete pieces to the voice.
+    pub(super) fn write(&mut self, words: &str) {
+        let Some(live) = &mut self.live else { return };
+        let mut piece = live.segmenter.push(words);
+        while let Some(text) = piece {
+            self.speak(text);
+            let Some(live) = &mut self.live else { return };
+            piece = live.segmenter.push("");
+        }
+    }
+
+    pub(super) fn flush_text(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        if let Some(rest) = live.segmenter.flush() {
+            self.speak(rest);
+        }
+    }
+
+    fn speak(&mut self, text: Arc<str>) {
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        live.push_text(&text);
+        if self.output.is_text() {
+            self.output.push_text(generation, &text);
+            return;
+        }
+        if live.first_text_at.is_none() {
+            live.first_text_at = Some(self.now);
+            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
+        }
+        self.commands.push_back(Command::Synthesize { generation, text });
+    }
+
+    /// There is no more text for the live generation.
+    pub(super) fn finish_writing(&mut self) {
+        self.flush_text();
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        live.stage = Stage::Written;
+        if live.script.text().is_empty() || self.output.is_text() {
+            live.stage = Stage::Spoken;
+            self.output.complete(generation);
+        } else {
+            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
+            self.commands.push_back(Command::FinishSynthesis { generation });
+        }
+    }
+
+    pub(super) fn on_audio(&mut self, generation: GenerationId, payload: Bytes) {
+        let now = self.now;
+        let Some(live) = self.live.as_mut().filter(|live| live.id == generation) else { return };
+        let samples = self.output.push_audio(payload);
+        live.script.push_audio(samples);
+        if !live.voice_begun && samples > 0 {
+            live.voice_begun = true;
+            let after = now - live.first_text_at.unwrap_or(now);
+            self.emit(Event::FirstAudio { generation, after });
+        }
+        self.watch_voice();
+    }
+
+    /// The voice owes more only once it has been given the end of the text.
+    fn watch_voice(&mut self) {
+        match self.live.as_ref().map(|live| live.stage) {
+            Some(Stage::Written) => {
+                self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
+            }
+            _ => self.timers.clear(Timer::Synthesis),
+        }
+    }
+
+    pub(super) fn on_synthesis_finished(&mut self, generation: GenerationId) {
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Written)
+        else {
+            return;
+        };
+        live.stage = Stage::Spoken;
+        live.script.on_complete();
+        self.timers.clear(Timer::Synthesis);
+        self.output.complete(generation);
+    }
+
+    /// The voice failed: if nothing was spoken the text is handed over once more, else the rest of
+    /// the speech is given up.
+    pub(super) fn on_synthesis_failed(&mut self, kind: ErrorKind) {
+        self.emit(Event::Failed { leg: Leg::Tts, kind });
+        self.timers.clear(Timer::Synthesis);
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        let text: Arc<str> = live.script.text().into();
+        if text.is_empty() || live.stage == Stage::Spoken {
+            return;
+        }
+        if live.script.samples() == 0 && !live.voice_retried {
+            live.voice_retried = true;
+            let written = live.stage == Stage::Written;
+            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
+            self.commands.push_back(Command::CancelVoice { generation });
+            self.commands.push_back(Command::Synthesize { generation, text });
+            if written {
+                self.commands.push_back(Command::FinishSynthesis { generation });
+            }
+            return;
+        }
+        self.commands.push_back(Command::CancelVoice { generation });
+        if live.started {
+            live.stage = Stage::Spoken;
+            live.voice_lost = true;
+            self.output.complete(generation);
+        } else {
+            self.interrupt(InterruptionReason::Failed, None);
+        }
+    }
+
+    /// Sends what may leave, and ends a generation that was heard.
+    pub(super) fn settle_output(&mut self) {
+        let Some(live) = &self.live else {
+            self.timers.clear(Timer::Playout);
+            return;
+        };
+        let floor = self.user_holds_floor_until();
+        let waits = !live.started && live.interruptible && floor.is_some();
+        let held = !live.committed || waits;
+        self.output.hold(held);
+        while let Some(outbound) = self.output.poll(self.now) {
+            let audible = matches!(outbound, Outbound::Audio(_) | Outbound::Text { .. });
+            self.send(outbound);
+            if audible {
+                self.note_started();
+            }
+        }
+        match &self.live {
+            Some(live) if live.stage == Stage::Spoken && live.committed => {
+                if self.output.is_drained(self.now) {
+                    self.timers.clear(Timer::Playout);
+                    self.finish_generation();
+                    return;
+                }
+            }
+            Some(_) | None => {}
+        }
+        match self.output.next_wake(self.now).or(floor.filter(|_| waits)) {
+            Some(at) => self.timers.set(Timer::Playout, at),
+            None => self.timers.clear(Timer::Playout),
+        }
+    }
+
+    /// Until when an answer that has not begun waits for the user, who is speaking. A user of whom
+    /// nothing is understood for long is noise.
+    fn user_holds_floor_until(&self) -> Option<CallTime> {
+        let since = match self.user.speaking_since {
+            Some(since) => since.max(self.user.last_change.unwrap_or(since)),
+            None if self.user.is_empty() => return None,
+            None => self.user.last_change.unwrap_or(self.now),
+        };
+        let until = since + self.config.endpointing.watchdog;
+        (until > self.now).then_some(until)
+    }
+
+    fn note_started(&mut self) {
+        let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
+        live.started = true;
+        let generation = live.id;
+        self.emit(Event::AgentStarted { generation });
+    }
+
+    /// The caller has heard all of the live generation.
+    fn finish_generation(&mut self) {
+        let Some(live) = self.live.take() else { return };
+        let heard = if live.voice_lost {
+            self.output.heard(self.now, &live)
+        } else {
+            live.script.text().len()
+        };
+        self.history.extend(live.fold(heard, live.voice_lost));
+        if live.started {
+            let pii_heard = live.script.text()[..heard].trim().into();
+            let interrupted = live.voice_lost;
+            self.emit(Event::AgentStopped { generation: live.id, pii_heard, interrupted });
+        }
+        if live.reply_to.is_some() && live.round_begun {
+            self.failures = 0;
+        }
+        if let Some(leave) = live.after {
+            self.leave_after_speech(leave);
+        }
+    }
+
+    /// The user speaks while the agent does.
+    pub(super) fn note_overlap(&mut self, since: CallTime) {
+        if self.can_be_stopped()
+            && self.output.is_audible(self.now)
+            && let Some(at) = self.barge_in.on_overlap(since)
+        {
+            if at <= self.now {
+                self.consider_barge_in();
+            } else {
+                self.timers.set(Timer::BargeIn, at);
+            }
+        }
+    }
+
+    pub(super) fn consider_barge_in(&mut self) {
+        if self.barge_in.is_due(self.now, self.user.words()) && self.can_be_stopped() {
+            let since = self.barge_in.since();
+            self.interrupt(InterruptionReason::BargeIn, since);
+        }
+    }
+
+    /// Without speech edges, words alone decide.
+    pub(super) fn consider_barge_in_by_words(&mut self, words: usize) {
+        let enough = words >= self.config.barge_in.min_words.max(1) as usize;
+        if enough && self.can_be_stopped() && self.output.is_audible(self.now) {
+            self.interrupt(InterruptionReason::BargeIn, None);
+        }
+    }
+
+    /// Whether the user may stop what the agent is saying.
+    pub(super) fn can_be_stopped(&self) -> bool {
+        self.barge_in.is_enabled()
+            && self.leaving.is_none()
+            && self.live.as_ref().is_some_and(|live| live.committed && live.interruptible)
+    }
+
+    pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
+        if let (Some(heard), Some(live)) = (heard, &self.live)
+            && live.script.text().starts_with(heard)
+        {
+            self.output.on_heard(heard.len());
+        }
+        self.interrupt(InterruptionReason::BargeIn, None);
+    }
+
+    /// Stops the agent: the one place where speech is cut.
+    pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
+        self.barge_in.reset();
+        self.timers.clear(Timer::BargeIn);
+        let Some(live) = self.live.take_if(|live| live.committed) else {
+            self.drop_draft();
+            return;
+        };
+        if live.started {
+            self.send(Outbound::Clear);
+        }
+        let pii_heard = self.heard_text(&live);
+        self.abandon(&live);
+        let after = since.map_or_else(Default::default, |since| self.now - since);
+        self.emit(Event::Interrupted { generation: live.id, reason, after });
+        if live.started {
+            let generation = live.id;
+            self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
+        }
+        if let Some(leave) = live.after {
+            self.leave_after_speech(leave);
+        }
+    }
+
+    fn heard_text(&self, generation: &Generation) -> Arc<str> {
+        if !generation.started {
+            return Arc::from("");
+        }
+        let heard = self.output.heard(self.now, generation);
+        generation.script.text().get(..heard).unwrap_or_default().trim().into()
+    }
+}
