@@ -1,3 +1,129 @@
 //! The record of a call, from which it can be played again.
+//!
+//! A journal is a text file: its first line holds the [`SessionConfig`], each further line one
+//! [`Input`] with its moment, or one [`Command`] that followed. Because the session is pure, the
+//! inputs lead to the same commands again, byte for byte:
+//!
+//! ```no_run
+//! use voiceagent_core::journal::Recording;
+//!
+//! # fn main() -> voiceagent_core::Result<()> {
+//! let recording = Recording::open("calls/CA123.journal")?;
+//! assert_eq!(recording.replay(), recording.commands());
+//! # Ok(()) }
+//! ```
+//!
+//! A journal holds everything that was said.
 
 pub(crate) mod base64;
+mod recording;
+
+use std::{fmt, fs::File, io::Write, path::Path};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::{
+    CallId, CallTime, Error, ErrorKind, Link, Result,
+    session::{Command, Input, SessionConfig},
+};
+
+pub use recording::Recording;
+
+/// Blocks of lines that may wait for the disk. At 16 KiB a block this is 2 MiB, or several
+/// minutes of a call.
+const BLOCKS: usize = 128;
+/// Lines are handed to the disk in blocks of this size.
+const BLOCK: usize = 16 * 1024;
+
+/// A line of a journal.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Head { voiceagent_journal: u32, config: Box<SessionConfig> },
+    Input { at: CallTime, input: std::borrow::Cow<'a, Input> },
+    Command { command: std::borrow::Cow<'a, Command> },
+}
+
+/// Writes the journal of a running call, without ever holding it up.
+pub(crate) struct Journal {
+    block: Vec<u8>,
+    disk: Link<Bytes, ()>,
+    broken: bool,
+}
+
+impl Journal {
+    /// Creates the file.
+    pub(crate) fn create(folder: &Path, call: &CallId, config: &SessionConfig) -> Result<Self> {
+        let name: String = call
+            .as_str()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect();
+        let path = folder.join(format!("{name}.journal"));
+        let file = File::create(&path).map_err(|error| {
+            let message = format!("field `journals`: {} cannot be created", path.display());
+            Error::new(ErrorKind::Config, "journal", message).with_source(error)
+        })?;
+        let disk = Link::spawn(BLOCKS, |mut peer| async move {
+            let mut file = file;
+            while let Some(block) = peer.recv().await {
+                let block: Bytes = block;
+                let written = tokio::task::spawn_blocking(move || {
+                    file.write_all(&block).map(|()| file)
+                });
+                file = written
+                    .await
+                    .map_err(|_| Error::new(ErrorKind::Closed, "journal", "the writer broke"))?
+                    .map_err(|error| {
+                        Error::new(ErrorKind::Closed, "journal", "cannot write")
+                            .with_source(error)
+                    })?;
+            }
+            Ok(())
+        });
+        let mut journal = Self { block: Vec::with_capacity(BLOCK), disk, broken: false };
+        journal.line(&Line::Head { voiceagent_journal: 1, config: Box::new(config.clone()) });
+        Ok(journal)
+    }
+
+    pub(crate) fn input(&mut self, at: CallTime, input: &Input) {
+        self.line(&Line::Input { at, input: std::borrow::Cow::Borrowed(input) });
+    }
+
+    pub(crate) fn command(&mut self, command: &Command) {
+        self.line(&Line::Command { command: std::borrow::Cow::Borrowed(command) });
+        if self.block.len() >= BLOCK || matches!(command, Command::End) {
+            self.flush();
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        if self.broken {
+            return;
+        }
+        serde_json::to_writer(&mut self.block, line).expect("journal lines are plain data");
+        self.block.push(b'\n');
+    }
+
+    fn flush(&mut self) {
+        let block = Bytes::from(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)));
+        if !self.broken && self.disk.try_send(block).is_err() {
+            self.broken = true;
+            warn!("the journal cannot keep up and ends here");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("broken", &self.broken).finish_non_exhaustive()
+    }
+}

@@ -1,6 +1,9 @@
 //! Contracts, session machine and driver for agents that talk on the phone.
 
+mod agent;
 pub mod audio;
+mod call;
+mod driver;
 mod error;
 pub mod flow;
 mod ids;
@@ -22,10 +25,12 @@ pub mod tts;
 pub mod turn;
 pub mod vad;
 
+pub use agent::{Agent, AgentBuilder};
+pub use call::Call;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use ids::{CallId, GenerationId, MarkId, ToolCallId, TurnId};
 pub use line::Line;
 pub use link::{Link, LinkPeer};
 pub use redact::{Private, Secret};
-pub use session::Event;
+pub use session::{Event, Session, SessionConfig};
 pub use time::CallTime;

@@ -49,6 +49,9 @@ pub struct SttCapabilities {
     pub finalize: bool,
     /// [`SttEvent::EndOfTurn`] arrives.
     pub end_of_turn: bool,
+    /// [`SttEvent::EndOfTurn`] is a prediction from what was said and how, not a count of silence.
+    /// The session then leaves the decision to it, and counts silence only as a fallback.
+    pub semantic_end_of_turn: bool,
     /// [`SttEvent::EagerEndOfTurn`] and [`SttEvent::TurnResumed`] arrive.
     pub eager_end_of_turn: bool,
     /// [`SttEvent::SpeechStarted`] arrives.

@@ -2,7 +2,12 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{audio::AudioFormat, tool::ToolSpec};
+use crate::{Error, Result, audio::AudioFormat, tool::ToolSpec};
+
+/// A caller who waits longer than this for an answer has hung up.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// One frame of a phone line.
+const SHORTEST_PIECE: Duration = Duration::from_millis(20);
 
 /// Everything that a session decides by. Recorded at the head of a journal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -69,6 +74,40 @@ impl Default for SessionConfig {
             synthesis: SynthesisConfig::default(),
             playout: PlayoutConfig::default(),
         }
+    }
+}
+
+impl SessionConfig {
+    /// Checks that the settings make sense together.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the field and what it accepts.
+    pub fn validate(&self) -> Result<()> {
+        let EndpointingConfig { min_delay, max_delay, .. } = self.endpointing;
+        let PlayoutConfig { lead, piece, .. } = self.playout;
+        let refuse = |message: String| Err(Error::config(message));
+        if min_delay > max_delay {
+            return refuse(format!(
+                "field `endpointing.min_delay` is {min_delay:?}; at most `endpointing.max_delay`, \
+                 which is {max_delay:?}"
+            ));
+        }
+        if max_delay > LONGEST_DELAY {
+            return refuse(format!(
+                "field `endpointing.max_delay` is {max_delay:?}; at most {LONGEST_DELAY:?}"
+            ));
+        }
+        if piece < SHORTEST_PIECE || piece > lead {
+            return refuse(format!(
+                "field `playout.piece` is {piece:?}; from {SHORTEST_PIECE:?} to `playout.lead`, \
+                 which is {lead:?}"
+            ));
+        }
+        if self.model.max_failures == 0 {
+            return refuse("field `model.max_failures` is 0; at least 1".to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,337 @@
+//! Agents: immutable recipes for answering calls.
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    Error, ErrorKind, Line, Result,
+    audio::AudioFilter,
+    call::Call,
+    driver::{Driver, Legs},
+    flow::Flow,
+    journal::Journal,
+    llm::LanguageModel,
+    observer::Observer,
+    session::SessionConfig,
+    speech_gate::SpeechGateConfig,
+    store::ConversationStore,
+    stt::SpeechToText,
+    tool::{Schema, Tool},
+    transport::{CallInfo, Media, Transport},
+    tts::TextToSpeech,
+    turn::TurnDetector,
+    vad::{Earshot, VadFactory},
+};
+
+/// Events that may wait for the owner of a call. A turn makes about ten; an owner who is a dozen
+/// turns behind does not read at all.
+const EVENTS: usize = 128;
+/// Requests of tools and owner that may wait.
+const REQUESTS: usize = 16;
+/// How long the legs of a call may take to open, all together.
+const OPENING: Duration = Duration::from_secs(10);
+
+type ObserverFactory = dyn Fn(&CallInfo) -> Box<dyn Observer> + Send + Sync;
+type FilterFactory = dyn Fn() -> Box<dyn AudioFilter> + Send + Sync;
+
+/// An immutable recipe for answering calls. A clone is the same recipe; one agent answers any
+/// number of calls at once.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use voiceagent_core::{Agent, Result, llm::LanguageModel, transport::Transport};
+/// # async fn answer(llm: Arc<dyn LanguageModel>, line: Box<dyn Transport>) -> Result<()> {
+/// let agent = Agent::builder()
+///     .instructions("You answer the phone of a small bakery.")
+///     .greeting("Good morning!")
+///     .llm(llm)
+///     .build()?;
+/// let mut call = agent.start(line).await?;
+/// while let Some((at, event)) = call.next_event().await {
+///     println!("{at:?} {event:?}");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Agent {
+    recipe: Arc<Recipe>,
+}
+
+pub(crate) struct Recipe {
+    pub(crate) config: SessionConfig,
+    pub(crate) speech_gate: SpeechGateConfig,
+    pub(crate) llm: Arc<dyn LanguageModel>,
+    pub(crate) stt: Option<Arc<dyn SpeechToText>>,
+    pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) vad: Option<Arc<dyn VadFactory>>,
+    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
+    pub(crate) tools: Vec<(Arc<dyn Tool>, Schema)>,
+    pub(crate) flow: Option<Arc<dyn Flow>>,
+    pub(crate) store: Option<Arc<dyn ConversationStore>>,
+    pub(crate) filters: Vec<Box<FilterFactory>>,
+    pub(crate) observers: Vec<Box<ObserverFactory>>,
+    pub(crate) journals: Option<PathBuf>,
+}
+
+impl Agent {
+    /// Starts a recipe.
+    #[must_use]
+    pub fn builder() -> AgentBuilder {
+        AgentBuilder::default()
+    }
+
+    /// Answers a call: opens all of its legs at once and lets the conversation run on a task of
+    /// its own. Dropping the [`Call`] ends it.
+    ///
+    /// # Errors
+    ///
+    /// When a leg does not open within 10 s or refuses, and when the call's media needs a
+    /// provider that the agent does not have.
+    pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
+        let info = Arc::new(transport.call().clone());
+        let opening = Legs::open(&self.recipe, transport);
+        let legs = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
+            Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
+        })??;
+        let journal = match &self.recipe.journals {
+            Some(folder) => Some(Journal::create(folder, &info.id, &legs.config)?),
+            None => None,
+        };
+        let (events, owner_events) = mpsc::channel(EVENTS);
+        let (requests, call_requests) = mpsc::channel(REQUESTS);
+        let line = Line::new(requests);
+        let driver = Driver::new(
+            self.recipe.clone(),
+            info.clone(),
+            legs,
+            events,
+            (line.clone(), call_requests),
+            journal,
+        );
+        #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
+        drop(tokio::spawn(driver.run()));
+        Ok(Call::new(info, line, owner_events))
+    }
+}
+
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipe")
+            .field("llm", &self.llm.name())
+            .field("stt", &self.stt.as_ref().map(|stt| stt.name()))
+            .field("tts", &self.tts.as_ref().map(|tts| tts.name()))
+            .field("tools", &self.tools.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts an [`Agent`] together.
+#[derive(Default)]
+#[must_use]
+pub struct AgentBuilder {
+    config: SessionConfig,
+    speech_gate: SpeechGateConfig,
+    llm: Option<Arc<dyn LanguageModel>>,
+    stt: Option<Arc<dyn SpeechToText>>,
+    tts: Option<Arc<dyn TextToSpeech>>,
+    vad: Option<Arc<dyn VadFactory>>,
+    no_vad: bool,
+    turn_detector: Option<Arc<dyn TurnDetector>>,
+    tools: Vec<Arc<dyn Tool>>,
+    flow: Option<Arc<dyn Flow>>,
+    store: Option<Arc<dyn ConversationStore>>,
+    filters: Vec<Box<FilterFactory>>,
+    observers: Vec<Box<ObserverFactory>>,
+    journals: Option<PathBuf>,
+}
+
+impl AgentBuilder {
+    /// What the agent is and how it behaves, for the language model.
+    pub fn instructions(mut self, instructions: impl Into<Arc<str>>) -> Self {
+        self.config.instructions = instructions.into();
+        self
+    }
+
+    /// What the agent says first. Without it the caller speaks first.
+    pub fn greeting(mut self, greeting: impl Into<Arc<str>>) -> Self {
+        self.config.greeting = Some(greeting.into());
+        self
+    }
+
+    /// Who writes the agent's side.
+    pub fn llm(mut self, llm: Arc<dyn LanguageModel>) -> Self {
+        self.llm = Some(llm);
+        self
+    }
+
+    /// Who recognizes speech. Needed for calls with audio.
+    pub fn stt(mut self, stt: Arc<dyn SpeechToText>) -> Self {
+        self.stt = Some(stt);
+        self
+    }
+
+    /// Who speaks. Needed for calls with audio.
+    pub fn tts(mut self, tts: Arc<dyn TextToSpeech>) -> Self {
+        self.tts = Some(tts);
+        self
+    }
+
+    /// Who detects speech, in place of the embedded detector.
+    pub fn vad(mut self, vad: Arc<dyn VadFactory>) -> Self {
+        self.vad = Some(vad);
+        self
+    }
+
+    /// Leaves speech edges to the recognizer.
+    pub fn without_vad(mut self) -> Self {
+        self.no_vad = true;
+        self
+    }
+
+    /// How scores become speech that starts and stops.
+    pub fn speech_gate(mut self, config: SpeechGateConfig) -> Self {
+        self.speech_gate = config;
+        self
+    }
+
+    /// Who guesses whether the user has finished.
+    pub fn turn_detector(mut self, detector: Arc<dyn TurnDetector>) -> Self {
+        self.turn_detector = Some(detector);
+        self
+    }
+
+    /// A function that the model may call.
+    pub fn tool(mut self, tool: impl Tool) -> Self {
+        self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// Functions that the model may call.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// Who decides what each turn is answered with.
+    pub fn flow(mut self, flow: Arc<dyn Flow>) -> Self {
+        self.flow = Some(flow);
+        self
+    }
+
+    /// What is remembered from call to call.
+    pub fn store(mut self, store: Arc<dyn ConversationStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds a filter for the caller's audio; each call gets its own. They run in this order.
+    pub fn filter<F: AudioFilter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        self.filters.push(Box::new(move || Box::new(make())));
+        self
+    }
+
+    /// Adds an observer; each call gets its own.
+    pub fn observer<O: Observer>(
+        mut self,
+        make: impl Fn(&CallInfo) -> O + Send + Sync + 'static,
+    ) -> Self {
+        self.observers.push(Box::new(move |call| Box::new(make(call))));
+        self
+    }
+
+    /// Writes the [journal](crate::journal) of each call to a file in this folder. It holds
+    /// everything that was said.
+    pub fn journals(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.journals = Some(folder.into());
+        self
+    }
+
+    /// Changes how sessions decide.
+    pub fn tune(mut self, change: impl FnOnce(&mut SessionConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Makes the agent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when something is missing or does not fit; the message names it.
+    pub fn build(mut self) -> Result<Agent> {
+        let llm = self.llm.ok_or_else(|| Error::config("an agent needs `llm`"))?;
+        self.config.validate()?;
+        self.speech_gate.validate()?;
+        let mut tools = Vec::with_capacity(self.tools.len());
+        let mut specs = Vec::with_capacity(self.tools.len());
+        for tool in self.tools {
+            let spec = tool.spec();
+            let schema = Schema::compile(&spec.parameters)?;
+            if specs.iter().any(|other: &crate::tool::ToolSpec| other.name == spec.name) {
+                return Err(Error::config(format!("two tools are named `{}`", spec.name)));
+            }
+            specs.push(spec);
+            tools.push((tool, schema));
+        }
+        if !tools.is_empty() && !llm.capabilities().tools {
+            return Err(Error::config(format!("the model `{}` cannot call tools", llm.name())));
+        }
+        self.config.tools = specs.into();
+        self.config.flow = self.flow.is_some();
+        self.config.turn_detector = self.turn_detector.is_some();
+        let vad = if self.no_vad {
+            None
+        } else {
+            Some(self.vad.unwrap_or_else(|| Arc::new(Earshot::default())))
+        };
+        let recipe = Recipe {
+            config: self.config,
+            speech_gate: self.speech_gate,
+            llm,
+            stt: self.stt,
+            tts: self.tts,
+            vad,
+            turn_detector: self.turn_detector,
+            tools,
+            flow: self.flow,
+            store: self.store,
+            filters: self.filters,
+            observers: self.observers,
+            journals: self.journals,
+        };
+        Ok(Agent { recipe: Arc::new(recipe) })
+    }
+}
+
+impl fmt::Debug for AgentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentBuilder")
+            .field("config", &self.config)
+            .field("tools", &self.tools.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Recipe {
+    /// The settings of a session on this media.
+    pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
+        let mut config = self.config.clone();
+        config.marks = transport.capabilities().marks;
+        match transport.call().media {
+            Media::Audio { outbound, .. } => {
+                let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
+                config.format = Some(outbound);
+                config.vad = self.vad.is_some();
+                config.stt_finalize = stt.finalize;
+                config.stt_end_of_turn = stt.semantic_end_of_turn;
+            }
+            Media::Text => {
+                config.format = None;
+                config.vad = false;
+                config.stt_finalize = false;
+                config.stt_end_of_turn = false;
+            }
+        }
+        config
+    }
+}

@@ -1,0 +1,142 @@
+//! The task of a call: waits for one thing, hands it to the session, does what the session says.
+
+mod ears;
+mod jobs;
+mod legs;
+mod perform;
+mod wait;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures_util::stream::BoxStream;
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, time::Instant};
+use tracing::{Instrument, warn};
+
+use crate::{
+    CallTime, Event, GenerationId, Line, Result,
+    agent::Recipe,
+    journal::Journal,
+    line::LineRequest,
+    llm::LlmEvent,
+    observer::Observer,
+    session::{Input, Session},
+    transport::CallInfo,
+};
+
+pub(crate) use legs::Legs;
+
+use jobs::Jobs;
+use wait::Alarm;
+
+/// Runs one call. Owns everything that belongs to it.
+pub(crate) struct Driver {
+    recipe: Arc<Recipe>,
+    info: Arc<CallInfo>,
+    session: Session,
+    started: Instant,
+    legs: Legs,
+    model: Option<(GenerationId, BoxStream<'static, Result<LlmEvent>>)>,
+    jobs: Jobs,
+    /// What a command made happen; handled before anything from outside.
+    caused: VecDeque<Input>,
+    alarm: Alarm,
+    line: Line,
+    requests: mpsc::Receiver<LineRequest>,
+    events: mpsc::Sender<(CallTime, Event)>,
+    events_lost: u64,
+    observers: Vec<Box<dyn Observer>>,
+    journal: Option<Journal>,
+    memory: Option<Arc<Value>>,
+    ended: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        recipe: Arc<Recipe>,
+        info: Arc<CallInfo>,
+        mut legs: Legs,
+        events: mpsc::Sender<(CallTime, Event)>,
+        (line, requests): (Line, mpsc::Receiver<LineRequest>),
+        journal: Option<Journal>,
+    ) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a call begins at a moment")]
+        let started = Instant::now();
+        Self {
+            session: Session::new(legs.config.clone()),
+            started,
+            memory: legs.memory.take().map(Arc::new),
+            observers: recipe.observers.iter().map(|make| make(&info)).collect(),
+            legs,
+            model: None,
+            jobs: Jobs::default(),
+            caused: VecDeque::from([Input::Opened]),
+            alarm: Alarm::new(started),
+            line,
+            requests,
+            events,
+            events_lost: 0,
+            journal,
+            ended: false,
+            recipe,
+            info,
+        }
+    }
+
+    /// The loop: drain, wait for one, handle.
+    pub(crate) async fn run(mut self) {
+        let span = tracing::info_span!("call", id = %self.info.id);
+        async {
+            loop {
+                while let Some(command) = self.session.poll() {
+                    self.perform(command);
+                }
+                if self.ended {
+                    break;
+                }
+                let input = self.next_input().await;
+                self.take(input);
+            }
+            self.wind_up().await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Hands one input to the session.
+    fn take(&mut self, input: Input) {
+        let now = self.now();
+        if let Some(journal) = &mut self.journal {
+            journal.input(now, &input);
+        }
+        self.session.handle(now, input);
+    }
+
+    /// The one clock of the crate.
+    fn now(&self) -> CallTime {
+        let elapsed = self.started.elapsed();
+        CallTime::ZERO + elapsed
+    }
+
+    /// After the call: lets the leg go, waits for tools that must not be stopped, and remembers.
+    async fn wind_up(&mut self) {
+        self.model = None;
+        self.legs.say_goodbye().await;
+        while let Some(input) = self.jobs.next_tool().await {
+            self.take(input);
+            while let Some(command) = self.session.poll() {
+                self.perform(command);
+            }
+        }
+        if let Some(store) = &self.recipe.store {
+            let messages = self.session.messages();
+            let state = json!({ "messages": &*messages });
+            if let Err(error) = store.save(&self.info.id, state).await {
+                warn!(%error, "the conversation could not be remembered");
+            }
+        }
+        if self.events_lost > 0 {
+            warn!(lost = self.events_lost, "the owner of the call did not read its events");
+        }
+    }
+}

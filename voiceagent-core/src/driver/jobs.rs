@@ -1,0 +1,223 @@
+//! Tools, predictions and plans: what runs beside the conversation.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::FuturesUnordered,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+use crate::{
+    CallId, ErrorKind, GenerationId, Line, Result, ToolCallId,
+    flow::{Flow, Plan, TurnContext},
+    llm::ToolCall,
+    session::Input,
+    tool::{Schema, Tool, ToolContext},
+    turn::{TurnDetector, TurnSnapshot},
+};
+
+/// A prediction that takes longer comes too late to be of use.
+const SCORE_TIMEOUT: Duration = Duration::from_millis(500);
+/// A flow that takes longer to note a turn is given up.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What runs beside the conversation.
+#[derive(Default)]
+pub(super) struct Jobs {
+    tools: FuturesUnordered<BoxFuture<'static, Input>>,
+    running: Vec<Running>,
+    others: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+}
+
+/// A tool on its own task.
+struct Running {
+    generation: GenerationId,
+    id: ToolCallId,
+    cancellable: bool,
+    task: tokio::task::AbortHandle,
+}
+
+impl Jobs {
+    /// The next result.
+    pub(super) async fn next(&mut self) -> Input {
+        loop {
+            tokio::select! {
+                Some(input) = self.tools.next(), if !self.tools.is_empty() => {
+                    self.forget(&input);
+                    return input;
+                }
+                Some(done) = self.others.next(), if !self.others.is_empty() => {
+                    if let Some(input) = done {
+                        return input;
+                    }
+                }
+                else => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The next result of a tool that was started; `None` when none is left. Each has its own
+    /// deadline.
+    pub(super) async fn next_tool(&mut self) -> Option<Input> {
+        let input = self.tools.next().await?;
+        self.forget(&input);
+        Some(input)
+    }
+
+    /// Stops what may be stopped of a generation.
+    pub(super) fn cancel(&mut self, generation: GenerationId) {
+        self.running.retain(|tool| {
+            let stop = tool.generation == generation && tool.cancellable;
+            if stop {
+                tool.task.abort();
+            }
+            !stop
+        });
+    }
+
+    /// Runs a tool on a task of its own, so that one that blocks or panics does not hold up the
+    /// call. Whatever happens, there is a result.
+    pub(super) fn call_tool(
+        &mut self,
+        found: Option<&(Arc<dyn Tool>, Schema)>,
+        generation: GenerationId,
+        call: ToolCall,
+        call_id: &CallId,
+        line: &Line,
+    ) {
+        let id = call.id.clone();
+        let finished = move |output: String| {
+            let output = output.into();
+            Input::ToolFinished { generation, id, output }
+        };
+        let prepared = found
+            .ok_or_else(|| format!("there is no tool named `{}`", call.name))
+            .and_then(|(tool, schema)| Ok((tool.clone(), arguments(schema, &call.arguments)?)));
+        let (tool, arguments) = match prepared {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                self.tools.push(std::future::ready(finished(failure(&why))).boxed());
+                return;
+            }
+        };
+        let spec = tool.spec();
+        let context = ToolContext {
+            call: call_id.clone(),
+            generation,
+            idempotency_key: format!("{call_id}:{generation}:{}", call.id).into(),
+            tool_call: call.id.clone(),
+            line: line.clone(),
+        };
+        let name = spec.name.clone();
+        let work = async move {
+            match tokio::time::timeout(spec.timeout, tool.call(arguments, context)).await {
+                Ok(Ok(value)) => value.to_string(),
+                Ok(Err(error)) => {
+                    warn!(tool = %name, %error, "a tool failed");
+                    explain(&error)
+                }
+                Err(_) => {
+                    warn!(tool = %name, "a tool took too long");
+                    failure("it did not finish in time; it is not known whether it had an effect")
+                }
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "foreign code must not hold up the call")]
+        let task: JoinHandle<String> = tokio::spawn(work);
+        self.running.push(Running {
+            generation,
+            id: call.id,
+            cancellable: spec.cancellable,
+            task: task.abort_handle(),
+        });
+        let result = task.map(move |ended| {
+            finished(ended.unwrap_or_else(|_| failure("it broke down; nothing is known of it")))
+        });
+        self.tools.push(result.boxed());
+    }
+
+    pub(super) fn score(&mut self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
+        let (id, text_len) = (turn.turn, turn.text.len());
+        self.push(async move {
+            let score = tokio::time::timeout(SCORE_TIMEOUT, detector.score(turn)).await;
+            let probability = match score {
+                Ok(Ok(score)) => score.end_of_turn,
+                Ok(Err(error)) => {
+                    warn!(%error, "the turn detector failed");
+                    return None;
+                }
+                Err(_) => {
+                    warn!("the turn detector took too long");
+                    return None;
+                }
+            };
+            Some(Input::EndOfTurnScore { turn: id, text_len, probability })
+        });
+    }
+
+    pub(super) fn plan(
+        &mut self,
+        flow: Arc<dyn Flow>,
+        generation: GenerationId,
+        turn: TurnContext,
+    ) {
+        self.push(async move {
+            let plan = flow.plan(&turn).await;
+            let plan = plan.inspect_err(|error| warn!(%error, "the flow failed")).ok();
+            Some(Input::Planned { generation, plan })
+        });
+    }
+
+    pub(super) fn commit_plan(&mut self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
+        self.push(async move {
+            match tokio::time::timeout(COMMIT_TIMEOUT, flow.commit(&turn, &plan)).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => {
+                    warn!(%error, "the flow could not note a turn");
+                    Some(leg_failed(error.kind()))
+                }
+                Err(_) => Some(leg_failed(ErrorKind::Timeout)),
+            }
+        });
+    }
+
+    fn push(&mut self, job: impl Future<Output = Option<Input>> + Send + 'static) {
+        self.others.push(job.boxed());
+    }
+
+    fn forget(&mut self, input: &Input) {
+        if let Input::ToolFinished { generation, id, .. } = input {
+            self.running.retain(|tool| tool.generation != *generation || tool.id != *id);
+        }
+    }
+}
+
+fn leg_failed(kind: ErrorKind) -> Input {
+    Input::LegLost { leg: crate::session::Leg::Flow, kind }
+}
+
+/// The arguments, if they are JSON that fits the schema.
+fn arguments(schema: &Schema, text: &str) -> Result<Value, String> {
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let value: Value =
+        serde_json::from_str(text).map_err(|wrong| format!("the arguments are not JSON: {wrong}"))?;
+    schema.validate(&value).map_err(|wrong| wrong.to_string())?;
+    Ok(value)
+}
+
+/// What the model is told about an error: the message where it is meant for it.
+fn explain(error: &crate::Error) -> String {
+    if error.kind() == ErrorKind::Rejected {
+        failure(error.message())
+    } else {
+        failure("it failed for a technical reason; nothing was done")
+    }
+}
+
+fn failure(why: &str) -> String {
+    json!({ "error": why }).to_string()
+}

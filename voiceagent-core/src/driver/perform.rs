@@ -1,0 +1,121 @@
+//! One command → one effect. Nothing here waits.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tracing::warn;
+
+use super::Driver;
+use crate::{
+    ErrorKind, Event, GenerationId, Result,
+    flow::TurnContext,
+    llm::LlmRequest,
+    session::{Command, Input, Leg},
+    transport::Outbound,
+    tts::TtsInput,
+    turn::TurnSnapshot,
+};
+
+impl Driver {
+    pub(super) fn perform(&mut self, command: Command) {
+        if let Some(journal) = &mut self.journal {
+            journal.command(&command);
+        }
+        match command {
+            Command::CallTool { generation, call } => {
+                let found = self.recipe.tools.iter().find(|(tool, _)| tool.spec().name == call.name);
+                self.jobs.call_tool(found, generation, call, &self.info.id, &self.line);
+            }
+            Command::Cancel { generation } => {
+                self.stop_model(generation);
+                self.jobs.cancel(generation);
+                self.speak(TtsInput::Cancel { generation });
+            }
+            Command::CancelModel { generation } => self.stop_model(generation),
+            Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
+            Command::CommitPlan { turn, text, plan } => {
+                if let Some(flow) = self.recipe.flow.clone() {
+                    let mut context = TurnContext::new(self.info.clone(), turn, text);
+                    context.memory.clone_from(&self.memory);
+                    self.jobs.commit_plan(flow, context, plan);
+                }
+            }
+            Command::Emit { event } => self.emit(event),
+            Command::End => self.ended = true,
+            Command::FinalizeTranscript => {
+                if let Some(ears) = &self.legs.ears {
+                    ears.finalize();
+                }
+            }
+            Command::FinishSynthesis { generation } => self.speak(TtsInput::Finish { generation }),
+            Command::Generate { generation, instructions, messages, tools, tool_choice } => {
+                let request =
+                    LlmRequest::new(instructions, messages).with_tools(tools, tool_choice);
+                self.ask_model(generation, request);
+            }
+            Command::Plan { generation, turn, text, history } => {
+                if let Some(flow) = self.recipe.flow.clone() {
+                    let mut context = TurnContext::new(self.info.clone(), turn, text);
+                    context.history = history;
+                    context.memory.clone_from(&self.memory);
+                    self.jobs.plan(flow, generation, context);
+                }
+            }
+            Command::ScoreEndOfTurn { turn, text, history } => {
+                if let Some(detector) = self.recipe.turn_detector.clone() {
+                    let mut snapshot = TurnSnapshot::new(turn, text);
+                    snapshot.history = history;
+                    if let Some(ears) = &self.legs.ears {
+                        snapshot.audio = ears.tail();
+                    }
+                    self.jobs.score(detector, snapshot);
+                }
+            }
+            Command::Send { outbound } => self.send(outbound),
+            Command::Synthesize { generation, text } => {
+                self.speak(TtsInput::Text { generation, text });
+            }
+        }
+    }
+
+    fn ask_model(&mut self, generation: GenerationId, request: LlmRequest) {
+        let llm = self.recipe.llm.clone();
+        let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
+        self.model = Some((generation, answer.boxed()));
+    }
+
+    fn stop_model(&mut self, generation: GenerationId) {
+        self.model.take_if(|(writing, _)| *writing == generation);
+    }
+
+    fn speak(&mut self, input: TtsInput) {
+        let Some(voice) = &mut self.legs.voice else { return };
+        let is_text = matches!(input, TtsInput::Text { .. } | TtsInput::Finish { .. });
+        match voice.send(input) {
+            Err(error) if is_text && error.kind() == ErrorKind::Stalled => {
+                self.caused.push_back(Input::SynthesisFailed { kind: error.kind() });
+            }
+            // A link that has ended is noticed where it is read, and reopened.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    pub(super) fn send(&mut self, outbound: Outbound) {
+        let sent: Result<()> = self.legs.line.try_send(outbound);
+        if let Err(error) = sent
+            && error.kind() == ErrorKind::Stalled
+        {
+            warn!(%error, "the line does not take what is sent");
+            self.caused
+                .push_back(Input::LegLost { leg: Leg::Transport, kind: ErrorKind::Stalled });
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        let now = self.now();
+        for observer in &mut self.observers {
+            observer.on_event(now, &event);
+        }
+        if self.events.try_send((now, event)).is_err() {
+            self.events_lost += 1;
+        }
+    }
+}

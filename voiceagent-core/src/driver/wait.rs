@@ -1,0 +1,256 @@
+//! One outside event → one input.
+
+use std::{future, pin::Pin};
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, Sleep};
+use tracing::warn;
+
+use super::{Driver, legs::Report};
+use crate::{
+    CallTime, ErrorKind, GenerationId,
+    line::LineRequest,
+    llm::LlmEvent,
+    session::{Input, Leg},
+    stt::SttEvent,
+    transport::{Inbound, Outbound},
+    tts::TtsEvent,
+};
+
+/// One timer, moved only when its deadline changes.
+pub(super) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Alarm {
+    pub(super) fn new(at: Instant) -> Self {
+        Self { sleep: Box::pin(tokio::time::sleep_until(at)) }
+    }
+
+    async fn at(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return future::pending().await };
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().await;
+    }
+}
+
+/// What came from outside.
+enum Outside {
+    Alarm,
+    Inbound(Option<crate::Result<Inbound>>),
+    Job(Input),
+    Model(GenerationId, Option<crate::Result<LlmEvent>>),
+    OwnerGone,
+    Request(LineRequest),
+    Stt(Report<SttEvent>),
+    Tts(Report<TtsEvent>),
+}
+
+impl Driver {
+    /// Waits for something that the session must know.
+    pub(super) async fn next_input(&mut self) -> Input {
+        loop {
+            if let Some(input) = self.caused.pop_front() {
+                return input;
+            }
+            let outside = match self.overdue() {
+                true => Outside::Alarm,
+                false => self.wait().await,
+            };
+            if let Some(input) = self.translate(outside) {
+                return input;
+            }
+        }
+    }
+
+    /// Whether a deadline has passed. The clock is asked because the timer may come late while
+    /// other things are always ready.
+    fn overdue(&self) -> bool {
+        self.deadline().is_some_and(|at| at <= self.now())
+    }
+
+    fn deadline(&self) -> Option<CallTime> {
+        let session = self.session.poll_timeout().map(|(at, _)| at);
+        let ears = self.legs.ears.as_ref().and_then(|ears| ears.idle_at());
+        match (session, ears) {
+            (Some(session), Some(ears)) => Some(session.min(ears)),
+            (session, ears) => session.or(ears),
+        }
+    }
+
+    async fn wait(&mut self) -> Outside {
+        let deadline = self.deadline().map(|at| self.started + at.elapsed());
+        let Self { legs, model, jobs, alarm, requests, events, recipe, .. } = self;
+        let heard = async {
+            match (&mut legs.ears, &recipe.stt) {
+                (Some(ears), Some(stt)) => ears.next(stt).await,
+                _ => future::pending().await,
+            }
+        };
+        let spoken = async {
+            match (&mut legs.voice, &recipe.tts) {
+                (Some(voice), Some(tts)) => voice.next(tts).await,
+                _ => future::pending().await,
+            }
+        };
+        let written = async {
+            match model {
+                Some((generation, stream)) => (*generation, stream.next().await),
+                None => future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = events.closed() => Outside::OwnerGone,
+            Some(request) = requests.recv() => Outside::Request(request),
+            inbound = legs.line.recv() => Outside::Inbound(inbound),
+            () = alarm.at(deadline) => Outside::Alarm,
+            report = spoken => Outside::Tts(report),
+            report = heard => Outside::Stt(report),
+            (generation, event) = written => Outside::Model(generation, event),
+            input = jobs.next() => Outside::Job(input),
+        }
+    }
+
+    fn translate(&mut self, outside: Outside) -> Option<Input> {
+        match outside {
+            Outside::Alarm => self.on_alarm(),
+            Outside::Inbound(inbound) => self.on_inbound(inbound),
+            Outside::Job(input) => Some(input),
+            Outside::Model(generation, event) => self.on_model(generation, event),
+            Outside::OwnerGone => {
+                self.send(Outbound::HangUp);
+                Some(Input::HungUp)
+            }
+            Outside::Request(request) => Some(match request {
+                LineRequest::HangUp => Input::HangUp,
+                LineRequest::Interrupt => Input::Interrupt,
+                LineRequest::Say(text) => Input::Say { text },
+                LineRequest::Transfer(to) => Input::Transfer { to },
+            }),
+            Outside::Stt(report) => self.on_stt(report),
+            Outside::Tts(report) => self.on_tts(report),
+        }
+    }
+
+    fn on_alarm(&mut self) -> Option<Input> {
+        let now = self.now();
+        if let Some(ears) = &mut self.legs.ears
+            && ears.idle_at().is_some_and(|at| at <= now)
+        {
+            return ears.on_idle();
+        }
+        self.session.poll_timeout().filter(|(at, _)| *at <= now).map(|_| Input::Timeout)
+    }
+
+    fn on_inbound(&mut self, inbound: Option<crate::Result<Inbound>>) -> Option<Input> {
+        match inbound {
+            Some(Ok(Inbound::Audio(frame))) => {
+                let now = self.now();
+                self.legs.ears.as_mut()?.hear(now, frame)
+            }
+            Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
+            Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
+            Some(Ok(Inbound::MarkPlayed(mark))) => Some(Input::MarkPlayed { mark }),
+            Some(Ok(Inbound::SpeechStarted)) => Some(Input::SttSpeechStarted),
+            Some(Ok(Inbound::Transcript(transcript))) => {
+                if transcript.is_final {
+                    // What is typed, or taken as final by the far end, is a whole turn.
+                    self.caused.push_back(Input::EndOfTurn);
+                }
+                Some(Input::Transcript { transcript })
+            }
+            Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
+            Some(Err(error)) if error.kind() == ErrorKind::Protocol => {
+                warn!(%error, "the line sent something unusable");
+                None
+            }
+            Some(Err(error)) => {
+                warn!(%error, "the line was lost");
+                Some(Input::LegLost { leg: Leg::Transport, kind: error.kind() })
+            }
+            None => Some(Input::HungUp),
+        }
+    }
+
+    fn on_model(
+        &mut self,
+        generation: GenerationId,
+        event: Option<crate::Result<LlmEvent>>,
+    ) -> Option<Input> {
+        match event {
+            Some(Ok(LlmEvent::Finished(reason))) => {
+                self.model = None;
+                Some(Input::LlmFinished { generation, reason })
+            }
+            Some(Ok(LlmEvent::Text(text))) => {
+                Some(Input::LlmText { generation, text: text.into() })
+            }
+            Some(Ok(LlmEvent::ToolCall(call))) => Some(Input::LlmToolCall { generation, call }),
+            Some(Ok(LlmEvent::Usage(usage))) => Some(Input::LlmUsage { generation, usage }),
+            Some(Err(error)) => {
+                self.model = None;
+                warn!(%error, "the model failed");
+                Some(Input::LlmFailed { generation, kind: error.kind() })
+            }
+            None => {
+                self.model = None;
+                warn!("the model stopped without finishing");
+                Some(Input::LlmFailed { generation, kind: ErrorKind::Disconnected })
+            }
+        }
+    }
+
+    fn on_stt(&mut self, report: Report<SttEvent>) -> Option<Input> {
+        match report {
+            Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
+            Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
+            Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
+            Report::Event(SttEvent::Transcript(transcript)) => {
+                Some(Input::Transcript { transcript })
+            }
+            Report::Event(SttEvent::TurnResumed) => Some(Input::TurnResumed),
+            Report::Fault(error) => {
+                warn!(%error, "the recognizer failed");
+                None
+            }
+            Report::Lost(error) => {
+                warn!(%error, "the recognizer is lost");
+                self.legs.ears = None;
+                Some(Input::LegLost { leg: Leg::Stt, kind: error.kind() })
+            }
+            Report::Reopened => None,
+        }
+    }
+
+    fn on_tts(&mut self, report: Report<TtsEvent>) -> Option<Input> {
+        match report {
+            Report::Event(TtsEvent::Audio { generation, payload }) => {
+                let voice = self.legs.voice.as_mut()?;
+                let payload = voice.transcoder.transcode(payload);
+                Some(Input::Synthesized { generation, payload })
+            }
+            Report::Event(TtsEvent::Finished { generation }) => {
+                Some(Input::SynthesisFinished { generation })
+            }
+            Report::Event(TtsEvent::Spoken { generation, texts }) => {
+                Some(Input::SynthesisSpoken { generation, texts })
+            }
+            Report::Event(TtsEvent::Words { generation, words }) => {
+                Some(Input::Words { generation, words })
+            }
+            Report::Fault(error) => {
+                warn!(%error, "the voice failed");
+                Some(Input::SynthesisFailed { kind: error.kind() })
+            }
+            Report::Lost(error) => {
+                warn!(%error, "the voice is lost");
+                self.legs.voice = None;
+                Some(Input::LegLost { leg: Leg::Tts, kind: error.kind() })
+            }
+            Report::Reopened => None,
+        }
+    }
+}
