@@ -70,15 +70,13 @@ impl Journal {
             let mut file = file;
             while let Some(block) = peer.recv().await {
                 let block: Bytes = block;
-                let written = tokio::task::spawn_blocking(move || {
-                    file.write_all(&block).map(|()| file)
-                });
+                let written =
+                    tokio::task::spawn_blocking(move || file.write_all(&block).map(|()| file));
                 file = written
                     .await
                     .map_err(|_| Error::new(ErrorKind::Closed, "journal", "the writer broke"))?
                     .map_err(|error| {
-                        Error::new(ErrorKind::Closed, "journal", "cannot write")
-                            .with_source(error)
+                        Error::new(ErrorKind::Closed, "journal", "cannot write").with_source(error)
                     })?;
             }
             Ok(())

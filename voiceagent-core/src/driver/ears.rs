@@ -168,9 +168,8 @@ impl Ears {
     }
 
     fn input(&mut self, now: CallTime, end: MediaTime, edge: SpeechEdge) -> Input {
-        let ago = |at: MediaTime| {
-            now.saturating_sub(self.format.duration_of(end.0.saturating_sub(at.0)))
-        };
+        let ago =
+            |at: MediaTime| now.saturating_sub(self.format.duration_of(end.0.saturating_sub(at.0)));
         match edge {
             SpeechEdge::Started { since } => {
                 self.speaking = true;

@@ -2,11 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures_util::{
-    FutureExt, StreamExt,
-    future::BoxFuture,
-    stream::FuturesUnordered,
-};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -203,8 +199,8 @@ fn leg_failed(kind: ErrorKind) -> Input {
 /// The arguments, if they are JSON that fits the schema.
 fn arguments(schema: &Schema, text: &str) -> Result<Value, String> {
     let text = if text.trim().is_empty() { "{}" } else { text };
-    let value: Value =
-        serde_json::from_str(text).map_err(|wrong| format!("the arguments are not JSON: {wrong}"))?;
+    let value: Value = serde_json::from_str(text)
+        .map_err(|wrong| format!("the arguments are not JSON: {wrong}"))?;
     schema.validate(&value).map_err(|wrong| wrong.to_string())?;
     Ok(value)
 }

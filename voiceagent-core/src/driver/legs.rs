@@ -104,7 +104,10 @@ impl Voice {
     }
 
     /// The next thing the voice reports. An error is final if the voice could not be reopened.
-    pub(super) async fn next(&mut self, tts: &std::sync::Arc<dyn TextToSpeech>) -> Report<TtsEvent> {
+    pub(super) async fn next(
+        &mut self,
+        tts: &std::sync::Arc<dyn TextToSpeech>,
+    ) -> Report<TtsEvent> {
         if let Some(link) = &mut self.link {
             match link.recv().await {
                 Some(Ok(event)) => return Report::Event(event),

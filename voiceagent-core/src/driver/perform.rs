@@ -21,7 +21,8 @@ impl Driver {
         }
         match command {
             Command::CallTool { generation, call } => {
-                let found = self.recipe.tools.iter().find(|(tool, _)| tool.spec().name == call.name);
+                let found =
+                    self.recipe.tools.iter().find(|(tool, _)| tool.spec().name == call.name);
                 self.jobs.call_tool(found, generation, call, &self.info.id, &self.line);
             }
             Command::Cancel { generation } => {
@@ -104,8 +105,7 @@ impl Driver {
             && error.kind() == ErrorKind::Stalled
         {
             warn!(%error, "the line does not take what is sent");
-            self.caused
-                .push_back(Input::LegLost { leg: Leg::Transport, kind: ErrorKind::Stalled });
+            self.caused.push_back(Input::LegLost { leg: Leg::Transport, kind: ErrorKind::Stalled });
         }
     }
 
