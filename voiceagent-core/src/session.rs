@@ -152,7 +152,9 @@ impl Session {
             (Phase::Opening, _) => {}
             (Phase::Talking, input) => {
                 self.on_input(input);
-                self.settle();
+                if self.phase == Phase::Talking {
+                    self.settle();
+                }
             }
             (Phase::Ended, Input::ToolFinished { generation, id, output }) => {
                 self.on_tool_finished(generation, &id, &output);
@@ -277,10 +279,11 @@ impl Session {
             self.begin_say(&text);
             return true;
         }
+        let Some((turn, text)) = self.owed.take() else { return false };
+        self.history.push_user(&text);
         if self.leaving.is_some() {
             return false;
         }
-        let Some((turn, text)) = self.owed.take() else { return false };
         self.begin_reply(turn, text, true);
         true
     }
@@ -327,7 +330,9 @@ impl Session {
         }
         self.phase = Phase::Ended;
         self.says.clear();
-        self.owed = None;
+        if let Some((_, text)) = self.owed.take() {
+            self.history.push_user(&text);
+        }
         self.timers.clear_all();
         self.emit(Event::Ended { reason });
         self.commands.push_back(Command::End);

@@ -151,16 +151,27 @@ impl Session {
             transcription_delay,
         });
         self.make_room(&text);
+        if self.live.as_ref().is_some_and(|live| live.committed) {
+            self.owe(turn, text);
+            return;
+        }
         self.history.push_user(&text);
         if self.leaving.is_some() {
             self.drop_draft();
-        } else if self.live.as_ref().is_some_and(|live| !live.committed) {
-            self.commit_draft();
         } else if self.live.is_some() {
-            self.owed = Some((turn, text));
+            self.commit_draft();
         } else {
             self.begin_reply(turn, text, true);
         }
+    }
+
+    /// Keeps a turn that is over until the agent, who cannot be stopped, has finished.
+    fn owe(&mut self, turn: TurnId, text: Arc<str>) {
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
+        self.owed = Some((turn, text));
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an

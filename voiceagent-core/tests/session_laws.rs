@@ -1,0 +1,270 @@
+//! The nine laws, over random histories.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use voiceagent_core::{
+    CallTime, ErrorKind, Event, GenerationId, MarkId, SessionConfig, ToolCallId, TurnId,
+    audio::AudioFormat,
+    flow::Plan,
+    llm::{FinishReason, Message, ToolCall},
+    session::{Command, Input, Leg, Session},
+    stt::Transcript,
+    tool::{Effect, ToolSpec},
+    transport::Outbound,
+};
+
+const WORDS: [&str; 6] = ["yes", "book it please", "no", "on Monday at ten", "", "wait, stop"];
+
+fn config(bits: u8) -> SessionConfig {
+    let object = serde_json::json!({ "type": "object" });
+    let mut pure = ToolSpec::new("pure", "", object.clone());
+    pure.effect = Effect::Pure;
+    pure.cancellable = true;
+    let once = ToolSpec::new("once", "", object);
+    let mut config = SessionConfig::default();
+    config.tools = [pure, once].into();
+    config.format = (bits & 1 == 0).then_some(AudioFormat::MULAW_8K);
+    config.marks = bits & 2 == 0;
+    config.vad = bits & 4 == 0;
+    config.speculation.enabled = bits & 8 == 0;
+    config.flow = bits & 16 != 0;
+    config.greeting = (bits & 32 != 0).then(|| "Hello, who is there?".into());
+    config.barge_in.enabled = bits & 64 == 0;
+    config.stt_finalize = bits & 128 == 0;
+    config
+}
+
+fn generation() -> impl Strategy<Value = GenerationId> {
+    (0_u64..12).prop_map(GenerationId::new)
+}
+
+fn tool_id() -> impl Strategy<Value = ToolCallId> {
+    (0_u8..4).prop_map(|id| ToolCallId::new(format!("t{id}")))
+}
+
+fn words() -> impl Strategy<Value = &'static str> {
+    (0..WORDS.len()).prop_map(|index| WORDS[index])
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        2 => Just(Input::EagerEndOfTurn),
+        2 => Just(Input::EndOfTurn),
+        1 => Just(Input::TurnResumed),
+        1 => Just(Input::SttSpeechStarted),
+        4 => (0_u64..60_000).prop_map(|ms| Input::SpeechStarted { since: CallTime::from_millis(ms) }),
+        4 => (0_u64..60_000).prop_map(|ms| Input::SpeechStopped { since: CallTime::from_millis(ms) }),
+        6 => (words(), any::<bool>()).prop_map(|(text, is_final)| Input::Transcript {
+            transcript: if is_final { Transcript::final_(text) } else { Transcript::interim(text) }
+        }),
+        1 => Just(Input::Interrupt),
+        1 => words().prop_map(|text| Input::Say { text: text.into() }),
+        1 => (0_u64..4, 0_usize..20, -1.0_f32..2.0).prop_map(|(turn, text_len, probability)| {
+            Input::EndOfTurnScore { turn: TurnId::new(turn), text_len, probability }
+        }),
+        6 => (generation(), words())
+            .prop_map(|(generation, text)| Input::LlmText { generation, text: text.into() }),
+        3 => (generation(), tool_id(), any::<bool>()).prop_map(|(generation, id, pure)| {
+            let name = if pure { "pure" } else { "once" };
+            let call = ToolCall { id, name: name.into(), arguments: "{}".into() };
+            Input::LlmToolCall { generation, call }
+        }),
+        4 => generation().prop_map(|generation| Input::LlmFinished {
+            generation, reason: FinishReason::Stop
+        }),
+        1 => generation().prop_map(|generation| Input::LlmFailed {
+            generation, kind: ErrorKind::Overloaded
+        }),
+        3 => (generation(), tool_id()).prop_map(|(generation, id)| Input::ToolFinished {
+            generation, id, output: "\"done\"".into()
+        }),
+        5 => (generation(), 0_usize..9_000).prop_map(|(generation, bytes)| Input::Synthesized {
+            generation, payload: Bytes::from(vec![0; bytes])
+        }),
+        2 => (generation(), 0_u32..3)
+            .prop_map(|(generation, texts)| Input::SynthesisSpoken { generation, texts }),
+        3 => generation().prop_map(|generation| Input::SynthesisFinished { generation }),
+        1 => Just(Input::SynthesisFailed { kind: ErrorKind::Disconnected }),
+        3 => (0_u64..40).prop_map(|mark| Input::MarkPlayed { mark: MarkId::new(mark) }),
+        1 => Just(Input::Timeout),
+        1 => generation().prop_map(|generation| Input::Planned {
+            generation, plan: Some(Plan::Say("Very well, it is done.".into()))
+        }),
+        1 => generation().prop_map(|generation| Input::Planned { generation, plan: None }),
+        1 => Just(Input::PeerInterrupted { heard: Some("Hello".into()) }),
+        1 => Just(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }),
+        1 => Just(Input::HangUp),
+        1 => Just(Input::HungUp),
+    ]
+}
+
+/// Watches what a session does.
+#[derive(Default)]
+struct Watch {
+    synthesized: String,
+    live: BTreeSet<GenerationId>,
+    called: BTreeSet<(GenerationId, ToolCallId)>,
+    finished: BTreeSet<(GenerationId, ToolCallId)>,
+    committed_turns: usize,
+    ended: bool,
+    journal: Vec<String>,
+}
+
+impl Watch {
+    fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
+        while let Some(command) = session.poll() {
+            self.journal.push(serde_json::to_string(&command).unwrap());
+            match &command {
+                Command::Synthesize { text, .. } => self.synthesized.push_str(text),
+                Command::Send { outbound: Outbound::Text { text, .. } } => {
+                    self.synthesized.push_str(text);
+                }
+                Command::Generate { generation, messages, .. } => {
+                    self.live.retain(|live| live == generation);
+                    self.live.insert(*generation);
+                    every_call_has_one_result(messages)?;
+                }
+                Command::Cancel { generation } => {
+                    self.live.remove(generation);
+                }
+                Command::CallTool { generation, call } => {
+                    self.called.insert((*generation, call.id.clone()));
+                }
+                Command::Emit { event: Event::UserTurn { .. } } => self.committed_turns += 1,
+                Command::Emit { event: Event::Ended { .. } } => {
+                    prop_assert!(!self.ended, "a call ends once");
+                    self.ended = true;
+                }
+                _ => {}
+            }
+            prop_assert!(self.live.len() <= 1, "law 5");
+        }
+        Ok(())
+    }
+}
+
+fn every_call_has_one_result(messages: &[Message]) -> Result<(), TestCaseError> {
+    let mut open: Vec<&ToolCallId> = Vec::new();
+    for message in messages {
+        match message {
+            Message::ToolCall(call) => open.push(&call.id),
+            Message::ToolResult { id, .. } => {
+                let index = open.iter().position(|call| *call == id);
+                prop_assert!(index.is_some(), "x5: a result without a call");
+                open.remove(index.unwrap());
+            }
+            _ => prop_assert!(open.is_empty(), "x5: a call without a result"),
+        }
+    }
+    prop_assert!(open.is_empty(), "x5: a call without a result");
+    Ok(())
+}
+
+/// Only what was handed to the voice can have been heard.
+fn only_spoken_words(watch: &Watch, messages: &[Message]) -> Result<(), TestCaseError> {
+    for message in messages {
+        if let Message::Assistant { text, .. } = message {
+            let text = text.trim();
+            prop_assert!(watch.synthesized.contains(text), "law 6: {text:?} was never spoken");
+        }
+    }
+    Ok(())
+}
+
+fn play(
+    config: SessionConfig,
+    history: &[(u64, Input)],
+) -> Result<(Session, Watch, CallTime), TestCaseError> {
+    let mut session = Session::new(config);
+    let mut watch = Watch::default();
+    let mut now = CallTime::ZERO;
+    session.handle(now, Input::Opened);
+    watch.drain(&mut session)?;
+    for (gap, input) in history {
+        now = CallTime::from_millis(now.as_millis() + gap);
+        while let Some((at, _)) = session.poll_timeout().filter(|(at, _)| *at <= now) {
+            session.handle(at, Input::Timeout);
+            watch.drain(&mut session)?;
+            let again = session.poll_timeout();
+            prop_assert!(again.is_none_or(|(again, _)| again > at), "law 3");
+        }
+        if let Input::ToolFinished { generation, id, .. } = input {
+            let key = (*generation, id.clone());
+            if watch.called.contains(&key) {
+                watch.finished.insert(key);
+            }
+        }
+        session.handle(now, input.clone());
+        watch.drain(&mut session)?;
+        let messages = session.messages();
+        every_call_has_one_result(&messages)?;
+        only_spoken_words(&watch, &messages)?;
+    }
+    Ok((session, watch, now))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_hold_for_any_history(
+        bits in any::<u8>(),
+        history in prop::collection::vec((0_u64..700, input()), 0..120),
+    ) {
+        let (mut session, mut watch, mut now) = play(config(bits), &history)?;
+
+        // Law 9: left alone, it comes to rest.
+        let mut wakes = 0;
+        while let Some((at, _)) = session.poll_timeout() {
+            now = now.max(at);
+            session.handle(now, Input::Timeout);
+            watch.drain(&mut session)?;
+            wakes += 1;
+            prop_assert!(wakes < 20_000, "law 9: {:?}", session.poll_timeout());
+        }
+
+        // Law 7: what finished is written down.
+        if watch.ended {
+            let results = session.messages().iter().filter(|message| {
+                matches!(message, Message::ToolResult { output, .. } if &**output == "\"done\"")
+            }).count();
+            prop_assert!(results >= watch.finished.len(), "law 7: {} of {}", results, watch.finished.len());
+        }
+    }
+
+    #[test]
+    fn the_same_history_leads_to_the_same_commands(
+        bits in any::<u8>(),
+        history in prop::collection::vec((0_u64..700, input()), 0..60),
+    ) {
+        let (_, one, _) = play(config(bits), &history)?;
+        let (_, two, _) = play(config(bits), &history)?;
+        prop_assert_eq!(one.journal, two.journal);
+    }
+
+    #[test]
+    fn law_4_what_is_stale_changes_nothing(generation in 100_u64..200, ms in 0_u64..5_000) {
+        let mut config = config(0);
+        config.greeting = Some("Hello, who is there?".into());
+        let mut session = Session::new(config);
+        session.handle(CallTime::ZERO, Input::Opened);
+        while session.poll().is_some() {}
+        let (before, wake) = (session.messages(), session.poll_timeout());
+        let generation = GenerationId::new(generation);
+        let now = CallTime::from_micros(ms.min(1));
+        for input in [
+            Input::LlmText { generation, text: "x".into() },
+            Input::LlmFinished { generation, reason: FinishReason::Stop },
+            Input::Synthesized { generation, payload: Bytes::from_static(&[0; 160]) },
+            Input::SynthesisFinished { generation },
+            Input::ToolFinished { generation, id: "x".into(), output: "1".into() },
+        ] {
+            session.handle(now, input);
+            prop_assert!(session.poll().is_none());
+        }
+        prop_assert_eq!(session.messages(), before);
+        prop_assert_eq!(session.poll_timeout(), wake);
+    }
+}
