@@ -3,4 +3,5 @@
 pub mod conformance;
 pub mod fakes;
 pub mod phone;
+pub mod tone;
 pub mod vendor;
