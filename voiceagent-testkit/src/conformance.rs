@@ -1,7 +1,13 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+mod turn;
+mod vad;
+
 use std::fmt;
+
+pub use turn::turn;
+pub use vad::vad;
 
 /// What a suite found.
 #[derive(Clone, Debug, Default)]

@@ -4,4 +4,5 @@ pub mod conformance;
 pub mod fakes;
 pub mod phone;
 pub mod scenario;
+pub mod tone;
 pub mod vendor;

@@ -1,0 +1,198 @@
+use std::time::Duration;
+
+use voiceagent_core::{
+    audio::{AudioFormat, Encoding, MediaTime},
+    vad::{VadFactory, VoiceActivityDetector},
+};
+
+use super::Report;
+use crate::tone;
+
+/// How much of each sound a detector gets. Long enough for one that takes time to settle.
+const LISTEN: Duration = Duration::from_secs(2);
+
+/// Checks a voice activity detector: its windows, the range of its scores, that silence scores low
+/// and speech scores high, that `reset` forgets, and that detectors do not share memory.
+///
+/// Speech is [`tone::speech`]. "High" means that most of it scores above one half, "low" that no
+/// window of the second half of a silence does.
+#[must_use]
+pub fn vad(subject: &str, factory: &dyn VadFactory) -> Report {
+    let mut report = Report::new(format!("voice activity detection: {subject}"));
+    report.note("its windows last from 5 to 100 ms at 8 to 48 kHz", windows(factory));
+    report.note("every score is from 0 to 1", range(factory));
+    report.note("silence scores low", silence(factory));
+    report.note("speech scores high", speech(factory));
+    report.note("silence after speech scores low again", silence_again(factory));
+    report.note("reset forgets everything", reset(factory));
+    report.note("detectors of one factory do not share memory", independence(factory));
+    report
+}
+
+fn windows(factory: &dyn VadFactory) -> Result<(), String> {
+    let detector = factory.detector();
+    let (rate, window) = (detector.sample_rate(), detector.window());
+    let millis = window as u64 * 1_000 / u64::from(rate.max(1));
+    let plausible = (8_000..=48_000).contains(&rate) && (5..=100).contains(&millis);
+    let same = factory.detector().window() == window && factory.detector().sample_rate() == rate;
+    match (plausible, same) {
+        (true, true) => Ok(()),
+        (false, _) => Err(format!("{window} samples at {rate} Hz")),
+        (true, false) => Err("two detectors of one factory differ".to_owned()),
+    }
+}
+
+fn range(factory: &dyn VadFactory) -> Result<(), String> {
+    let mut detector = factory.detector();
+    let loudest = |number: usize| if number.is_multiple_of(2) { 1.0 } else { -1.0 };
+    let square: Vec<f32> = (0..samples(&*detector)).map(loudest).collect();
+    let constant = vec![1.0; samples(&*detector)];
+    for sound in [quiet(&*detector), square, constant, voice(&*detector)] {
+        let scores = score(&mut *detector, &sound);
+        if let Some(wrong) = scores.iter().find(|score| !(0.0..=1.0).contains(*score)) {
+            return Err(format!("a score of {wrong}"));
+        }
+    }
+    Ok(())
+}
+
+fn silence(factory: &dyn VadFactory) -> Result<(), String> {
+    let mut detector = factory.detector();
+    let sound = quiet(&*detector);
+    low(&score(&mut *detector, &sound))
+}
+
+fn speech(factory: &dyn VadFactory) -> Result<(), String> {
+    let mut detector = factory.detector();
+    let sound = voice(&*detector);
+    let scores = score(&mut *detector, &sound);
+    let high = scores.iter().filter(|score| **score > 0.5).count();
+    if high * 2 > scores.len() {
+        return Ok(());
+    }
+    Err(format!("only {high} of {} windows of speech score above 0.5", scores.len()))
+}
+
+fn silence_again(factory: &dyn VadFactory) -> Result<(), String> {
+    let mut detector = factory.detector();
+    let (sound, nothing) = (voice(&*detector), quiet(&*detector));
+    score(&mut *detector, &sound);
+    low(&score(&mut *detector, &nothing))
+}
+
+fn reset(factory: &dyn VadFactory) -> Result<(), String> {
+    let (mut fresh, mut used) = (factory.detector(), factory.detector());
+    let sound = voice(&*fresh);
+    score(&mut *used, &sound);
+    used.reset();
+    same(&score(&mut *fresh, &sound), &score(&mut *used, &sound))
+}
+
+fn independence(factory: &dyn VadFactory) -> Result<(), String> {
+    let (mut alone, mut one, mut other) =
+        (factory.detector(), factory.detector(), factory.detector());
+    let (sound, nothing) = (voice(&*one), quiet(&*one));
+    let expected = score(&mut *alone, &sound);
+    let window = one.window();
+    let interleaved =
+        sound.chunks_exact(window).zip(nothing.chunks_exact(window)).map(|(speech, silence)| {
+            other.speech_probability(silence);
+            one.speech_probability(speech)
+        });
+    same(&expected, &interleaved.collect::<Vec<_>>())
+}
+
+fn low(scores: &[f32]) -> Result<(), String> {
+    let loudest = scores[scores.len() / 2..].iter().copied().fold(0.0, f32::max);
+    if loudest < 0.5 { Ok(()) } else { Err(format!("a window of silence scores {loudest}")) }
+}
+
+fn same(expected: &[f32], found: &[f32]) -> Result<(), String> {
+    let differs = expected.iter().zip(found).position(|(one, other)| (one - other).abs() > 1e-6);
+    differs.map_or(Ok(()), |window| {
+        Err(format!("window {window} scores {} and {}", expected[window], found[window]))
+    })
+}
+
+fn score(detector: &mut dyn VoiceActivityDetector, sound: &[f32]) -> Vec<f32> {
+    let window = detector.window();
+    sound.chunks_exact(window).map(|window| detector.speech_probability(window)).collect()
+}
+
+fn voice(detector: &dyn VoiceActivityDetector) -> Vec<f32> {
+    let format = format(detector);
+    let speech = tone::speech(format, MediaTime(0), samples(detector) as u64);
+    tone::samples(format, &speech)
+}
+
+fn quiet(detector: &dyn VoiceActivityDetector) -> Vec<f32> {
+    vec![0.0; samples(detector)]
+}
+
+fn samples(detector: &dyn VoiceActivityDetector) -> usize {
+    usize::try_from(format(detector).samples_in(LISTEN)).unwrap_or(usize::MAX)
+}
+
+fn format(detector: &dyn VoiceActivityDetector) -> AudioFormat {
+    AudioFormat::mono(Encoding::PcmS16Le, detector.sample_rate())
+}
+
+#[cfg(test)]
+mod tests {
+    use voiceagent_core::vad::Earshot;
+
+    use super::*;
+    use crate::conformance::Outcome;
+
+    #[test]
+    fn the_detector_of_the_core_passes() {
+        vad("earshot", &Earshot::default()).assert();
+    }
+
+    /// Counts up and never forgets; each window scores higher than the one before.
+    #[derive(Debug)]
+    struct Stubborn(f32);
+
+    impl VadFactory for Stubborn {
+        fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+            Box::new(Self(0.0))
+        }
+    }
+
+    impl VoiceActivityDetector for Stubborn {
+        fn sample_rate(&self) -> u32 {
+            16_000
+        }
+
+        fn window(&self) -> usize {
+            512
+        }
+
+        fn speech_probability(&mut self, _window: &[f32]) -> f32 {
+            self.0 += 0.02;
+            self.0
+        }
+
+        fn reset(&mut self) {}
+    }
+
+    #[test]
+    fn a_detector_that_breaks_its_promises_fails() {
+        let report = vad("stubborn", &Stubborn(0.0));
+        let failed: Vec<&str> = report
+            .checks()
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+            .map(|(check, _)| check.as_str())
+            .collect();
+        assert_eq!(
+            failed,
+            [
+                "every score is from 0 to 1",
+                "silence scores low",
+                "silence after speech scores low again",
+                "reset forgets everything",
+            ]
+        );
+    }
+}
