@@ -1,0 +1,145 @@
+use super::{AudioFormat, Encoding, g711::Law, g711::to_f32};
+use crate::{Error, ErrorKind, Result};
+
+/// The lowest and the highest sample rate that are converted.
+const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+
+/// Reads the bytes of a mono stream as samples from -1 to 1.
+///
+/// Pieces may be cut anywhere, also in the middle of a sample.
+///
+/// ```
+/// use voiceagent_core::audio::{AudioFormat, Decoder};
+///
+/// let mut decoder = Decoder::new(AudioFormat::PCM_8K)?;
+/// let mut samples = Vec::new();
+/// decoder.decode(&[0x00, 0x40, 0x00], &mut samples);
+/// decoder.decode(&[0xC0], &mut samples);
+/// assert_eq!(samples, [0.5, -0.5]);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    kind: Kind,
+    half: HalfSample,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    G711(Law),
+    Pcm,
+}
+
+impl Decoder {
+    /// Makes a decoder.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] for Opus, for more than one channel, and for sample rates
+    /// below 4 kHz or above 192 kHz.
+    pub fn new(format: AudioFormat) -> Result<Self> {
+        Ok(Self { kind: Kind::of(format)?, half: HalfSample::default() })
+    }
+
+    /// Appends the samples that `payload` completes.
+    pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<f32>) {
+        match self.kind {
+            Kind::G711(law) => law.decode_f32_into(payload, samples),
+            Kind::Pcm => {
+                let (first, whole) = self.half.join(payload);
+                samples.extend(first.into_iter().chain(pcm(whole)).map(to_f32));
+            }
+        }
+    }
+
+    /// Forgets half a sample that is still waiting for its other half.
+    pub fn reset(&mut self) {
+        self.half = HalfSample::default();
+    }
+}
+
+impl Kind {
+    pub(super) fn of(format: AudioFormat) -> Result<Self> {
+        let unsupported = || {
+            let what = format!("cannot decode {format:?}: G.711 or 16-bit PCM, mono, 4 to 192 kHz");
+            Error::new(ErrorKind::Unsupported, "decode", what)
+        };
+        if format.channels != 1 || !RATES.contains(&format.sample_rate) {
+            return Err(unsupported());
+        }
+        match format.encoding {
+            Encoding::Alaw => Ok(Self::G711(Law::Alaw)),
+            Encoding::Mulaw => Ok(Self::G711(Law::Mulaw)),
+            Encoding::PcmS16Le => Ok(Self::Pcm),
+            Encoding::Opus => Err(unsupported()),
+        }
+    }
+}
+
+/// The first byte of a 16-bit sample whose second byte has not come yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HalfSample(Option<u8>);
+
+impl HalfSample {
+    /// Splits `payload` into the sample that the waiting byte begins and the whole samples behind
+    /// it; an odd byte at the end waits in its turn.
+    pub(super) fn join<'a>(&mut self, payload: &'a [u8]) -> (Option<i16>, &'a [u8]) {
+        let Some((&second, rest)) = payload.split_first() else {
+            return (None, payload);
+        };
+        let (first, rest) = match self.0.take() {
+            Some(low) => (Some(i16::from_le_bytes([low, second])), rest),
+            None => (None, payload),
+        };
+        let whole = rest.len() & !1;
+        self.0 = rest.get(whole).copied();
+        (first, &rest[..whole])
+    }
+}
+
+/// The samples of 16-bit PCM.
+pub(super) fn pcm(bytes: &[u8]) -> impl Iterator<Item = i16> {
+    bytes.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pcm_cut_anywhere_gives_the_same_samples() {
+        let bytes: Vec<u8> = (0..=254).collect();
+        let whole: Vec<f32> = pcm(&bytes).map(to_f32).collect();
+        for piece in [1, 2, 3, 7, 100] {
+            let mut decoder = Decoder::new(AudioFormat::PCM_8K).unwrap();
+            let mut samples = Vec::new();
+            for piece in bytes.chunks(piece) {
+                decoder.decode(piece, &mut samples);
+                decoder.decode(&[], &mut samples);
+            }
+            assert_eq!(samples, whole, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_reset_drops_half_a_sample() {
+        let mut decoder = Decoder::new(AudioFormat::PCM_8K).unwrap();
+        let mut samples = Vec::new();
+        decoder.decode(&[9], &mut samples);
+        decoder.reset();
+        decoder.decode(&[0, 0x40], &mut samples);
+        assert_eq!(samples, [0.5]);
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_refused() {
+        for format in [
+            AudioFormat::mono(Encoding::Opus, 48_000),
+            AudioFormat { channels: 2, ..AudioFormat::PCM_16K },
+            AudioFormat::mono(Encoding::Mulaw, 0),
+            AudioFormat::mono(Encoding::PcmS16Le, u32::MAX),
+        ] {
+            assert_eq!(Decoder::new(format).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+}
