@@ -1,0 +1,212 @@
+//! From frames of audio to edges of speech.
+
+use std::collections::VecDeque;
+
+use crate::{
+    Error, Result, SpeechEdge, SpeechGate, SpeechGateConfig,
+    audio::{AudioFormat, AudioFrame, Decoder, MediaTime, Resampler},
+    vad::{VadFactory, VoiceActivityDetector},
+};
+
+/// Hears in a stream of frames where speech starts and stops.
+///
+/// It decodes each frame, brings it to the sample rate of the detector if that is another one,
+/// cuts windows, and leads the scores through a [`SpeechGate`]. Edges are positions in the stream
+/// of the frames. Nothing is allocated once the first frames have been heard.
+///
+/// ```
+/// use bytes::Bytes;
+/// use voiceagent_core::{
+///     SpeechDetector, SpeechGateConfig,
+///     audio::{AudioFormat, AudioFrame, MediaTime},
+///     vad::Earshot,
+/// };
+///
+/// let format = AudioFormat::MULAW_8K;
+/// let mut detector = SpeechDetector::new(&Earshot::default(), format, SpeechGateConfig::default())?;
+/// let silence = AudioFrame::new(format, MediaTime(0), Bytes::from(vec![0xFF; 160]));
+/// assert_eq!(detector.push(&silence), None);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SpeechDetector {
+    format: AudioFormat,
+    decoder: Decoder,
+    /// `None` if the frames have the rate of the detector.
+    resampler: Option<Resampler>,
+    hiss: Hiss,
+    detector: Box<dyn VoiceActivityDetector>,
+    gate: SpeechGate,
+    decoded: Vec<f32>,
+    /// Samples at the detector's rate that do not fill a window yet.
+    waiting: Vec<f32>,
+    /// What the gate's position is short of, in `1 / detector rate` samples of the stream.
+    fraction: u64,
+    /// How much later the resampler's output comes, in samples of the stream.
+    latency: u64,
+    /// Where the next frame begins; `None` before the first.
+    next: Option<MediaTime>,
+    edges: VecDeque<SpeechEdge>,
+}
+
+impl SpeechDetector {
+    /// Makes a detector for frames of `format`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus, for more than one
+    /// channel and for sample rates below 4 kHz or above 192 kHz;
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for settings that make no sense.
+    pub fn new(
+        factory: &dyn VadFactory,
+        format: AudioFormat,
+        config: SpeechGateConfig,
+    ) -> Result<Self> {
+        let decoder = Decoder::new(format)?;
+        let detector = factory.detector();
+        let rate = detector.sample_rate();
+        if rate == 0 || detector.window() == 0 {
+            return Err(Error::config("a detector has a sample rate and a window above 0"));
+        }
+        let resampler =
+            (rate != format.sample_rate).then(|| Resampler::new(format.sample_rate, rate));
+        let latency = resampler.as_ref().map_or(0, |resampler| {
+            (resampler.latency().as_secs_f64() * f64::from(format.sample_rate)).round() as u64
+        });
+        Ok(Self {
+            gate: SpeechGate::new(config, format.sample_rate)?,
+            format,
+            decoder,
+            hiss: Hiss(1),
+            resampler,
+            detector,
+            decoded: Vec::new(),
+            waiting: Vec::new(),
+            fraction: 0,
+            latency,
+            next: None,
+            // A frame of 20 ms has at most one edge.
+            edges: VecDeque::with_capacity(4),
+        })
+    }
+
+    /// Hears the next frame; gives the oldest edge that has not been given yet.
+    ///
+    /// A frame of usual length has at most one edge. After a frame that is longer than the gate's
+    /// shortest silence, [`poll`](Self::poll) gives the others. A gap between frames counts as
+    /// silence. A frame of another format is not heard.
+    pub fn push(&mut self, frame: &AudioFrame) -> Option<SpeechEdge> {
+        if frame.format == self.format {
+            self.follow(frame.at);
+            self.next = Some(MediaTime(frame.at.0.saturating_add(frame.samples())));
+            self.hear(&frame.payload);
+        }
+        self.poll()
+    }
+
+    /// Gives the oldest edge that has not been given yet.
+    pub fn poll(&mut self) -> Option<SpeechEdge> {
+        self.edges.pop_front()
+    }
+
+    /// Ends speech because audio stopped arriving; `at` is how far the stream came.
+    pub fn force_stop(&mut self, at: MediaTime) -> Option<SpeechEdge> {
+        self.drop_unfinished();
+        self.detector.reset();
+        let edge = self.gate.force_stop(at);
+        self.note(edge);
+        self.next = Some(at);
+        self.poll()
+    }
+
+    /// Whether somebody speaks.
+    #[must_use]
+    pub const fn is_speaking(&self) -> bool {
+        self.gate.is_speaking()
+    }
+
+    /// Brings the gate to where the frame begins, if that is not where the last one ended.
+    fn follow(&mut self, at: MediaTime) {
+        match self.next {
+            Some(next) if next == at => {}
+            Some(next) if next < at => {
+                self.drop_unfinished();
+                let edge = self.gate.push(0.0, at.0.saturating_sub(self.gate.position().0));
+                self.note(edge);
+            }
+            Some(_) | None => {
+                self.drop_unfinished();
+                self.gate.seek(at);
+            }
+        }
+    }
+
+    fn hear(&mut self, payload: &[u8]) {
+        let begin = self.waiting.len();
+        match &mut self.resampler {
+            None => self.decoder.decode(payload, &mut self.waiting),
+            Some(resampler) => {
+                self.decoded.clear();
+                self.decoder.decode(payload, &mut self.decoded);
+                resampler.process(&self.decoded, &mut self.waiting);
+            }
+        }
+        self.hiss.add(&mut self.waiting[begin..]);
+        let window = self.detector.window();
+        let rate = u64::from(self.detector.sample_rate());
+        let scaled = window as u64 * u64::from(self.format.sample_rate);
+        let mut heard = 0;
+        while let Some(samples) = self.waiting.get(heard..heard + window) {
+            let probability = self.detector.speech_probability(samples);
+            heard += window;
+            self.fraction += scaled;
+            let edge = self.gate.push(probability, self.fraction / rate);
+            self.fraction %= rate;
+            self.note(edge);
+        }
+        self.waiting.drain(..heard);
+    }
+
+    fn note(&mut self, edge: Option<SpeechEdge>) {
+        let back = |since: MediaTime| MediaTime(since.0.saturating_sub(self.latency));
+        self.edges.extend(edge.map(|edge| match edge {
+            SpeechEdge::Started { since } => SpeechEdge::Started { since: back(since) },
+            SpeechEdge::Stopped { since } => SpeechEdge::Stopped { since: back(since) },
+        }));
+    }
+
+    /// Forgets audio that will not be continued.
+    fn drop_unfinished(&mut self) {
+        self.waiting.clear();
+        self.decoder.reset();
+        self.fraction = 0;
+        if let Some(resampler) = &mut self.resampler {
+            resampler.reset();
+        }
+    }
+}
+
+/// White noise of -73 dBFS, the same in every call.
+///
+/// Detectors learn from recordings that are never quite empty anywhere. One that was made for
+/// 16 kHz and gets the audio of a phone, with nothing above 4 kHz, takes the noise of the line
+/// for speech; with noise that nobody could hear in that band, it does not. Streams of a higher
+/// rate get it too, because a call may have come over a phone line before.
+#[derive(Debug)]
+struct Hiss(u32);
+
+impl Hiss {
+    /// Adds noise, and keeps what a filter overshot within the range that detectors are promised.
+    fn add(&mut self, samples: &mut [f32]) {
+        const PEAK: f32 = 4e-4;
+        for sample in samples {
+            // The generator of Numerical Recipes; its high bits, which count here, are good.
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = PEAK * (self.0 as f32 / 2_147_483_648.0 - 1.0);
+            *sample = (*sample + noise).clamp(-1.0, 1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

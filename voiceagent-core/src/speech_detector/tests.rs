@@ -1,0 +1,245 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    ErrorKind,
+    audio::{Decibels, Transcoder},
+    vad::Earshot,
+};
+
+const SPEECH: &[u8] = include_bytes!("../../testdata/jfk_8k.mulaw");
+/// 20 ms at 8 kHz.
+const FRAME: usize = 160;
+
+/// Scores a window by its loudness, at the rate and window that a test asks for.
+#[derive(Clone, Copy, Debug)]
+struct Loudness {
+    rate: u32,
+    window: usize,
+}
+
+impl VadFactory for Loudness {
+    fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+        Box::new(*self)
+    }
+}
+
+impl VoiceActivityDetector for Loudness {
+    fn sample_rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn speech_probability(&mut self, window: &[f32]) -> f32 {
+        assert_eq!(window.len(), self.window);
+        if Decibels::of(window) > Decibels(-20.0) { 1.0 } else { 0.0 }
+    }
+
+    fn reset(&mut self) {}
+}
+
+fn detector(factory: &dyn VadFactory, format: AudioFormat) -> SpeechDetector {
+    SpeechDetector::new(factory, format, SpeechGateConfig::default()).unwrap()
+}
+
+/// The stream in frames of 20 ms, beginning at `at`.
+fn frames(format: AudioFormat, payload: Bytes, mut at: u64) -> Vec<AudioFrame> {
+    let frame = format.bytes_in(std::time::Duration::from_millis(20));
+    let mut frames = Vec::new();
+    for start in (0..payload.len()).step_by(frame) {
+        let part = payload.slice(start..payload.len().min(start + frame));
+        frames.push(AudioFrame::new(format, MediaTime(at), part));
+        at += format.samples(frame);
+    }
+    frames
+}
+
+fn edges(detector: &mut SpeechDetector, frames: &[AudioFrame]) -> Vec<SpeechEdge> {
+    frames.iter().filter_map(|frame| detector.push(frame)).collect()
+}
+
+/// Loud and silent stretches of mu-law, each a number of 20 ms frames.
+fn stretches(stretches: &[(bool, usize)]) -> Bytes {
+    stretches
+        .iter()
+        .flat_map(|&(loud, count)| {
+            // A square wave of 500 Hz at half of full scale, or digital silence.
+            (0..count * FRAME).map(move |n| match (loud, n / 8 % 2) {
+                (false, _) => 0xFF,
+                (true, 0) => 0x8F,
+                (true, _) => 0x0F,
+            })
+        })
+        .collect()
+}
+
+fn positions(edges: &[SpeechEdge]) -> Vec<u64> {
+    edges
+        .iter()
+        .map(|edge| match edge {
+            SpeechEdge::Started { since } | SpeechEdge::Stopped { since } => since.0,
+        })
+        .collect()
+}
+
+/// First and last 20 ms of each stretch louder than -30 dBFS, over pauses of at most 200 ms.
+fn loud_stretches(frames: &[AudioFrame]) -> Vec<(u64, u64)> {
+    let mut stretches: Vec<(u64, u64)> = Vec::new();
+    for frame in frames {
+        if Decibels::of_frame(frame).unwrap() < Decibels(-30.0) {
+            continue;
+        }
+        let (begin, end) = (frame.at.0, frame.at.0 + frame.samples());
+        match stretches.last_mut() {
+            Some(last) if begin - last.1 <= 1_600 => last.1 = end,
+            Some(_) | None => stretches.push((begin, end)),
+        }
+    }
+    stretches
+}
+
+#[test]
+fn t16_edges_of_recorded_speech_lie_where_its_energy_says() {
+    let silence = Bytes::from(vec![0xFF; 20 * FRAME]);
+    let payload: Bytes = [SPEECH, &silence].concat().into();
+    let mut mulaw = frames(AudioFormat::MULAW_8K, payload.clone(), 0);
+    let expected = loud_stretches(&mulaw);
+    assert_eq!(expected.len(), 2, "two phrases: {expected:?}");
+
+    for format in [AudioFormat::MULAW_8K, AudioFormat::PCM_16K, AudioFormat::ALAW_8K] {
+        let payload =
+            Transcoder::new(AudioFormat::MULAW_8K, format).unwrap().transcode(payload.clone());
+        mulaw = frames(format, payload, 0);
+        let heard = edges(&mut detector(&Earshot::default(), format), &mulaw);
+        assert_eq!(heard.len(), 4, "{format:?}: {heard:?}");
+        let scale = u64::from(format.sample_rate / 8_000);
+        let heard = positions(&heard);
+        for (edge, expected) in heard.iter().zip(expected.iter().flat_map(|&(a, b)| [a, b])) {
+            let distance = (edge / scale).abs_diff(expected);
+            assert!(distance < 1_600, "{format:?}: {heard:?} instead of {expected}");
+        }
+    }
+}
+
+#[test]
+fn five_seconds_without_speech_have_no_edges() {
+    let mut state = 7_u32;
+    let mut noise = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // About -55 dBFS: a quiet line.
+        crate::audio::g711::Law::Mulaw.encode((state >> 24) as i16 - 128)
+    };
+    for payload in [Bytes::from(vec![0xFF; 40_000]), (0..40_000).map(|_| noise()).collect()] {
+        let frames = frames(AudioFormat::MULAW_8K, payload, 0);
+        assert_eq!(edges(&mut detector(&Earshot::default(), AudioFormat::MULAW_8K), &frames), []);
+    }
+}
+
+#[test]
+fn positions_count_in_the_samples_of_the_frames() {
+    let payload = stretches(&[(false, 20), (true, 20), (false, 20)]);
+    let at = 1_000_000;
+    for (rate, window) in [(8_000, 160), (16_000, 256), (44_100, 512)] {
+        let mut detector = detector(&Loudness { rate, window }, AudioFormat::MULAW_8K);
+        let heard = edges(&mut detector, &frames(AudioFormat::MULAW_8K, payload.clone(), at));
+        let expected = [at + 20 * 160, at + 40 * 160];
+        assert_eq!(heard.len(), 2);
+        // Up to a window before or after, in samples of 8 kHz.
+        let window = window as u64 * 8_000 / u64::from(rate) + 1;
+        for (heard, expected) in positions(&heard).iter().zip(expected) {
+            assert!(heard.abs_diff(expected) <= window, "{rate} Hz: {heard}, {expected}");
+        }
+    }
+}
+
+#[test]
+fn frames_of_the_detectors_rate_are_not_resampled() {
+    let detector = detector(&Earshot::default(), AudioFormat::PCM_16K);
+    assert!(detector.resampler.is_none());
+}
+
+#[test]
+fn a_long_frame_loses_no_edge() {
+    let payload = stretches(&[(true, 10), (false, 20), (true, 10)]);
+    let format = AudioFormat::MULAW_8K;
+    let mut detector = detector(&Loudness { rate: 8_000, window: 160 }, format);
+    let frame = AudioFrame::new(format, MediaTime(0), payload);
+    let mut heard = Vec::from_iter(detector.push(&frame));
+    heard.extend(std::iter::from_fn(|| detector.poll()));
+    assert_eq!(positions(&heard), [0, 1_600, 4_800]);
+}
+
+#[test]
+fn t8_speech_ends_where_audio_stopped_arriving() {
+    let format = AudioFormat::MULAW_8K;
+    let mut detector = detector(&Loudness { rate: 8_000, window: 160 }, format);
+    let loud = frames(format, stretches(&[(true, 10)]), 0);
+    assert_eq!(edges(&mut detector, &loud).len(), 1);
+    let stopped = detector.force_stop(MediaTime(1_600));
+    assert_eq!(stopped, Some(SpeechEdge::Stopped { since: MediaTime(1_600) }));
+    assert!(!detector.is_speaking());
+    let back = edges(&mut detector, &frames(format, stretches(&[(true, 10)]), 16_000));
+    assert_eq!(back, [SpeechEdge::Started { since: MediaTime(16_000) }]);
+}
+
+#[test]
+fn a16_a_gap_between_frames_counts_as_silence() {
+    let format = AudioFormat::MULAW_8K;
+    let mut detector = detector(&Loudness { rate: 8_000, window: 160 }, format);
+    let mut stream = frames(format, stretches(&[(true, 10)]), 0);
+    // 20 ms are lost, then half a second.
+    stream.extend(frames(format, stretches(&[(true, 10)]), 1_760));
+    stream.extend(frames(format, stretches(&[(true, 10)]), 7_360));
+    let heard = edges(&mut detector, &stream);
+    assert_eq!(positions(&heard), [0, 3_360, 7_360]);
+}
+
+#[test]
+fn a_stream_that_starts_again_is_followed() {
+    let format = AudioFormat::MULAW_8K;
+    let mut detector = detector(&Loudness { rate: 8_000, window: 160 }, format);
+    edges(&mut detector, &frames(format, stretches(&[(false, 10)]), 80_000));
+    let heard = edges(&mut detector, &frames(format, stretches(&[(false, 1), (true, 5)]), 0));
+    assert_eq!(positions(&heard), [160]);
+}
+
+#[test]
+fn a_format_that_cannot_be_heard_is_refused() {
+    let stereo = AudioFormat { channels: 2, ..AudioFormat::PCM_16K };
+    let refused = SpeechDetector::new(&Earshot::default(), stereo, SpeechGateConfig::default());
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    let nothing = Loudness { rate: 8_000, window: 0 };
+    let refused = SpeechDetector::new(&nothing, AudioFormat::PCM_16K, SpeechGateConfig::default());
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[test]
+fn a_stream_at_its_limits_stays_within_the_range_of_the_detector() {
+    #[derive(Debug)]
+    struct Range;
+    impl VadFactory for Range {
+        fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+            Box::new(Self)
+        }
+    }
+    impl VoiceActivityDetector for Range {
+        fn sample_rate(&self) -> u32 {
+            16_000
+        }
+        fn window(&self) -> usize {
+            64
+        }
+        fn speech_probability(&mut self, window: &[f32]) -> f32 {
+            assert!(window.iter().all(|sample| (-1.0..=1.0).contains(sample)));
+            0.0
+        }
+        fn reset(&mut self) {}
+    }
+    // The steps of a square wave at full scale overshoot in the filter.
+    let square = (0..8_000).map(|n| if n / 8 % 2 == 0 { 0x80 } else { 0x00 }).collect();
+    let frames = frames(AudioFormat::MULAW_8K, square, 0);
+    assert_eq!(edges(&mut detector(&Range, AudioFormat::MULAW_8K), &frames), []);
+}
