@@ -1,6 +1,7 @@
 //! The contract of tools: functions that a language model may call.
 
 mod function;
+mod schema;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::{CallId, GenerationId, Line, Result, ToolCallId};
 
 pub use function::FunctionTool;
+pub use schema::{Mismatch, Schema};
 
 /// A function that the model may call.
 ///
