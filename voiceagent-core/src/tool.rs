@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{CallId, GenerationId, Line, Result, ToolCallId};
 
 pub use function::FunctionTool;
-pub use schema::Schema;
+pub use schema::{Mismatch, Schema};
 
 /// A function that the model may call.
 ///

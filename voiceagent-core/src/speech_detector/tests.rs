@@ -215,3 +215,31 @@ fn a_format_that_cannot_be_heard_is_refused() {
     let refused = SpeechDetector::new(&nothing, AudioFormat::PCM_16K, SpeechGateConfig::default());
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Config);
 }
+
+#[test]
+fn a_stream_at_its_limits_stays_within_the_range_of_the_detector() {
+    #[derive(Debug)]
+    struct Range;
+    impl VadFactory for Range {
+        fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+            Box::new(Self)
+        }
+    }
+    impl VoiceActivityDetector for Range {
+        fn sample_rate(&self) -> u32 {
+            16_000
+        }
+        fn window(&self) -> usize {
+            64
+        }
+        fn speech_probability(&mut self, window: &[f32]) -> f32 {
+            assert!(window.iter().all(|sample| (-1.0..=1.0).contains(sample)));
+            0.0
+        }
+        fn reset(&mut self) {}
+    }
+    // The steps of a square wave at full scale overshoot in the filter.
+    let square = (0..8_000).map(|n| if n / 8 % 2 == 0 { 0x80 } else { 0x00 }).collect();
+    let frames = frames(AudioFormat::MULAW_8K, square, 0);
+    assert_eq!(edges(&mut detector(&Range, AudioFormat::MULAW_8K), &frames), []);
+}
