@@ -80,6 +80,12 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         })
     }
 
+    /// Whether the pump takes no more inputs. What it said before can still be read.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inputs.is_closed()
+    }
+
     /// The next thing the pump has to say; `None` once it ended.
     ///
     /// # Cancel safety

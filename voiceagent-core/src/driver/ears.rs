@@ -153,8 +153,8 @@ impl Ears {
             AudioFrame::new(format, MediaTime(at), self.transcoder.transcode(frame.payload))
         };
         let refused = match &self.link {
-            Some(link) => link.try_send(SttInput::Audio(frame)).is_err(),
-            None => {
+            Some(link) if !link.is_closed() => link.try_send(SttInput::Audio(frame)).is_err(),
+            _ => {
                 self.backlog.push_back(frame);
                 self.backlog.len() > BACKLOG && self.backlog.pop_front().is_some()
             }

@@ -94,12 +94,12 @@ impl Voice {
 
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
         match &self.link {
-            Some(link) => link.try_send(input),
-            None if self.backlog.len() < BACKLOG => {
+            Some(link) if !link.is_closed() => link.try_send(input),
+            _ if self.backlog.len() < BACKLOG => {
                 self.backlog.push_back(input);
                 Ok(())
             }
-            None => Err(Error::new(crate::ErrorKind::Stalled, "speak", "the voice is gone")),
+            _ => Err(Error::new(crate::ErrorKind::Stalled, "speak", "the voice is gone")),
         }
     }
 
