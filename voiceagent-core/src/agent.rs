@@ -76,7 +76,6 @@ pub(crate) struct Recipe {
 
 impl Agent {
     /// Starts a recipe.
-    #[must_use]
     pub fn builder() -> AgentBuilder {
         AgentBuilder::default()
     }
@@ -90,7 +89,7 @@ impl Agent {
     /// provider that the agent does not have.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
-        let opening = Legs::open(&self.recipe, transport);
+        let opening = Legs::open(&self.recipe, &info, transport);
         let legs = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
             Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
         })??;

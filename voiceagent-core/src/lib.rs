@@ -1,5 +1,7 @@
 //! Contracts, session machine and driver for agents that talk on the phone.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod agent;
 pub mod audio;
 mod call;

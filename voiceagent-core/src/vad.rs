@@ -37,7 +37,7 @@ pub struct Earshot;
 
 impl VadFactory for Earshot {
     fn detector(&self) -> Box<dyn VoiceActivityDetector> {
-        Box::new(EarshotDetector(Box::new(earshot::Detector::default())))
+        Box::new(EarshotDetector(Box::default()))
     }
 }
 

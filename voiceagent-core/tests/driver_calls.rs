@@ -16,6 +16,7 @@ use voiceagent_testkit::fakes::{
     Answer, Caller, FakeLine, FakeLlm, FakeStore, FakeStt, FakeTool, FakeTts, FakeVad,
 };
 
+const END: &str = r#"{"command":"end"}"#;
 const MULAW: AudioFormat = AudioFormat::MULAW_8K;
 
 fn ms(millis: u64) -> Duration {
@@ -274,18 +275,18 @@ async fn a_journal_replays_byte_for_byte() {
     let recording = loop {
         // The last block is on its way to the disk.
         match Recording::open(&path) {
-            Ok(recording) if recording.commands().last().is_some_and(|c| c.contains("end")) => {
+            Ok(recording) if recording.commands().last().is_some_and(|last| last == END) => {
                 break recording;
             }
             _ => tokio::time::sleep(ms(10)).await,
         }
     };
     assert!(recording.inputs().len() > 50);
-    assert_eq!(recording.replay(), recording.commands());
+    assert!(recording.replay() == recording.commands());
 
     let mut patient = recording.config().clone();
     patient.endpointing.min_delay = ms(900);
-    assert_ne!(recording.replay_with(patient), recording.commands(), "what-if");
+    assert!(recording.replay_with(patient) != recording.commands(), "what-if");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

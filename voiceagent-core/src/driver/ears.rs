@@ -47,7 +47,7 @@ impl Ears {
         let heard = choose(&stt.capabilities().formats, format)?;
         let transcoder = Transcoder::new(format, heard)?;
         let detector = match &recipe.vad {
-            Some(vad) => Some(SpeechDetector::new(&**vad, format, recipe.speech_gate.clone())?),
+            Some(vad) => Some(SpeechDetector::new(&**vad, format, recipe.speech_gate)?),
             None => None,
         };
         let options = SttOptions::new(heard);

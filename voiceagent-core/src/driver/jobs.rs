@@ -136,7 +136,7 @@ impl Jobs {
         self.tools.push(result.boxed());
     }
 
-    pub(super) fn score(&mut self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
+    pub(super) fn score(&self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
         let (id, text_len) = (turn.turn, turn.text.len());
         self.push(async move {
             let score = tokio::time::timeout(SCORE_TIMEOUT, detector.score(turn)).await;
@@ -156,7 +156,7 @@ impl Jobs {
     }
 
     pub(super) fn plan(
-        &mut self,
+        &self,
         flow: Arc<dyn Flow>,
         generation: GenerationId,
         turn: TurnContext,
@@ -168,7 +168,7 @@ impl Jobs {
         });
     }
 
-    pub(super) fn commit_plan(&mut self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
+    pub(super) fn commit_plan(&self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
         self.push(async move {
             match tokio::time::timeout(COMMIT_TIMEOUT, flow.commit(&turn, &plan)).await {
                 Ok(Ok(())) => None,
@@ -181,7 +181,7 @@ impl Jobs {
         });
     }
 
-    fn push(&mut self, job: impl Future<Output = Option<Input>> + Send + 'static) {
+    fn push(&self, job: impl Future<Output = Option<Input>> + Send + 'static) {
         self.others.push(job.boxed());
     }
 

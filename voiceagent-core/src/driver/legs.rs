@@ -10,7 +10,7 @@ use crate::{
     agent::Recipe,
     audio::{AudioFormat, Transcoder},
     session::SessionConfig,
-    transport::{Inbound, Media, Outbound, Transport},
+    transport::{CallInfo, Inbound, Media, Outbound, Transport},
     tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -43,11 +43,15 @@ pub(super) struct Voice {
 
 impl Legs {
     /// Opens everything at once.
-    pub(crate) async fn open(recipe: &Recipe, transport: Box<dyn Transport>) -> Result<Self> {
+    pub(crate) async fn open(
+        recipe: &Recipe,
+        info: &CallInfo,
+        transport: Box<dyn Transport>,
+    ) -> Result<Self> {
         let config = recipe.session_config(&*transport);
         let memory = async {
             let store = recipe.store.as_ref()?;
-            match store.load(transport.call()).await {
+            match store.load(info).await {
                 Ok(memory) => memory,
                 Err(error) => {
                     warn!(%error, "nothing could be remembered");
@@ -55,7 +59,7 @@ impl Legs {
                 }
             }
         };
-        let Media::Audio { inbound, outbound } = transport.call().media else {
+        let Media::Audio { inbound, outbound } = info.media else {
             let memory = memory.await;
             let line = transport.open().await?;
             return Ok(Self { config, memory, line, ears: None, voice: None });
@@ -148,7 +152,7 @@ pub(super) enum Report<T> {
 }
 
 /// Opens a provider again and again for a while.
-pub(super) async fn reopen<T, F>(open: impl Fn() -> F + Send) -> Result<T>
+pub(super) async fn reopen<T, F>(open: impl Fn() -> F + Send + Sync) -> Result<T>
 where
     F: Future<Output = Result<T>> + Send,
 {

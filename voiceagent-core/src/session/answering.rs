@@ -266,11 +266,10 @@ impl Session {
                 | ErrorKind::Unsupported
         );
         if may_retry && !hopeless {
-            match kind {
-                ErrorKind::Overloaded | ErrorKind::RateLimited => {
-                    self.timers.set(Timer::Retry, self.now + BREATHER);
-                }
-                _ => self.ask_model(),
+            if matches!(kind, ErrorKind::Overloaded | ErrorKind::RateLimited) {
+                self.timers.set(Timer::Retry, self.now + BREATHER);
+            } else {
+                self.ask_model();
             }
         } else if !committed {
             self.drop_draft();

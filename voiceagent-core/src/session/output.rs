@@ -7,7 +7,6 @@ use crate::{CallTime, GenerationId, MarkId, audio::AudioFormat, transport::Outbo
 
 /// The way to the caller, in audio or in text.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each call")]
 pub(super) enum Output {
     Audio(Playout),
     Text(TextOut),
