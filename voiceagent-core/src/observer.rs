@@ -1,8 +1,17 @@
 //! The contract of observers, and the observers that come with the crate.
 
+mod latency;
+mod log;
+mod spans;
+mod transcript;
+
 use std::fmt::Debug;
 
 use crate::{CallTime, session::Event};
+
+pub use latency::{Latencies, LatencyObserver, LatencyReport, TurnLatency};
+pub use spans::SpanObserver;
+pub use transcript::{Speaker, TranscriptEntry, TranscriptObserver, TranscriptReport};
 
 /// Sees everything that happens in a call.
 ///

@@ -44,8 +44,8 @@ pub struct SpeechDetector {
     fraction: u64,
     /// How much later the resampler's output comes, in samples of the stream.
     latency: u64,
-    /// Where the next frame begins; `None` before the first.
-    next: Option<MediaTime>,
+    /// Whether a frame has come.
+    begun: bool,
     edges: VecDeque<SpeechEdge>,
 }
 
@@ -84,7 +84,7 @@ impl SpeechDetector {
             waiting: Vec::new(),
             fraction: 0,
             latency,
-            next: None,
+            begun: false,
             // A frame of 20 ms has at most one edge.
             edges: VecDeque::with_capacity(4),
         })
@@ -93,12 +93,11 @@ impl SpeechDetector {
     /// Hears the next frame; gives the oldest edge that has not been given yet.
     ///
     /// A frame of usual length has at most one edge. After a frame that is longer than the gate's
-    /// shortest silence, [`poll`](Self::poll) gives the others. A gap between frames counts as
-    /// silence. A frame of another format is not heard.
+    /// shortest silence, [`poll`](Self::poll) gives the others. A gap of more than 10 ms between
+    /// frames counts as silence. A frame of another format is not heard.
     pub fn push(&mut self, frame: &AudioFrame) -> Option<SpeechEdge> {
         if frame.format == self.format {
             self.follow(frame.at);
-            self.next = Some(MediaTime(frame.at.0.saturating_add(frame.samples())));
             self.hear(&frame.payload);
         }
         self.poll()
@@ -115,7 +114,7 @@ impl SpeechDetector {
         self.detector.reset();
         let edge = self.gate.force_stop(at);
         self.note(edge);
-        self.next = Some(at);
+        self.begun = true;
         self.poll()
     }
 
@@ -127,18 +126,22 @@ impl SpeechDetector {
 
     /// Brings the gate to where the frame begins, if that is not where the last one ended.
     fn follow(&mut self, at: MediaTime) {
-        match self.next {
-            Some(next) if next == at => {}
-            Some(next) if next < at => {
-                self.drop_unfinished();
-                let edge = self.gate.push(0.0, at.0.saturating_sub(self.gate.position().0));
-                self.note(edge);
-            }
-            Some(_) | None => {
-                self.drop_unfinished();
-                self.gate.seek(at);
-            }
+        let rate = u64::from(self.format.sample_rate);
+        let waiting = self.waiting.len() as u64 * rate / u64::from(self.detector.sample_rate());
+        let expected = self.gate.position().0.saturating_add(waiting);
+        // Clocks that count in milliseconds, or run a little fast, are no gaps.
+        let tolerance = rate / 100;
+        if self.begun && at.0.abs_diff(expected) <= tolerance {
+            return;
         }
+        self.drop_unfinished();
+        if self.begun && at.0 > expected {
+            let edge = self.gate.push(0.0, at.0 - self.gate.position().0);
+            self.note(edge);
+        } else {
+            self.gate.seek(at);
+        }
+        self.begun = true;
     }
 
     fn hear(&mut self, payload: &[u8]) {

@@ -198,6 +198,21 @@ fn a16_a_gap_between_frames_counts_as_silence() {
 }
 
 #[test]
+fn positions_that_wander_a_little_are_no_gaps() {
+    let format = AudioFormat::MULAW_8K;
+    let mut detector = detector(&Loudness { rate: 8_000, window: 256 }, format);
+    let mut stream = frames(format, stretches(&[(true, 50), (false, 20)]), 0);
+    for (n, frame) in stream.iter_mut().enumerate() {
+        // Rounded to 5 ms, by a clock that is one part in a thousand fast.
+        frame.at.0 = (frame.at.0 + n as u64 * 160 / 1_000) / 40 * 40;
+    }
+    let heard = edges(&mut detector, &stream);
+    let heard = positions(&heard);
+    assert_eq!(heard.len(), 2);
+    assert!(heard[0] < 256 && heard[1].abs_diff(8_000) <= 256, "{heard:?}");
+}
+
+#[test]
 fn a_stream_that_starts_again_is_followed() {
     let format = AudioFormat::MULAW_8K;
     let mut detector = detector(&Loudness { rate: 8_000, window: 160 }, format);

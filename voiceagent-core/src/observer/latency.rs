@@ -1,0 +1,306 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Observer, log::Log};
+use crate::{
+    CallTime, GenerationId, TurnId,
+    session::{Event, InterruptionReason},
+};
+
+/// After this time an agent that begins to speak does not answer any more, it begins anew.
+const LONGEST_RESPONSE: Duration = Duration::from_secs(60);
+
+/// Attempts to speak whose times are kept until one of them is heard; a turn has fewer drafts.
+const ATTEMPTS: usize = 16;
+
+/// How long the parts of one answer took. What was not measured is `None`, never zero.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TurnLatency {
+    /// The user's turn.
+    pub turn: TurnId,
+    /// When it was over.
+    pub at: CallTime,
+    /// From the user's last sound to the decision that the turn is over.
+    pub end_of_turn_delay: Duration,
+    /// From the user's last sound to the last final transcript.
+    pub transcription_delay: Option<Duration>,
+    /// From the request to the first word or tool call of the language model. For an answer
+    /// with tools: of its first round.
+    pub ttft: Option<Duration>,
+    /// From the first text handed to the voice to its first audio.
+    pub ttfb: Option<Duration>,
+    /// From the user's last sound to the agent's first; the sum of everything that the caller
+    /// waits for. `None` if the agent said nothing, or if the user had gone on in between.
+    pub response: Option<Duration>,
+    /// From the user's first sound to the decision to stop the agent, if the turn interrupted it.
+    pub interruption: Option<Duration>,
+    /// Whether tools were used for the answer.
+    pub tools: bool,
+    /// Whether the answer was begun before the turn was over.
+    pub drafted: bool,
+}
+
+/// Measures how long the agent takes to answer, turn by turn.
+///
+/// ```
+/// use std::time::Duration;
+/// use voiceagent_core::observer::LatencyObserver;
+///
+/// let (observer, report) = LatencyObserver::new();
+/// // The observer goes into the call, the report stays outside.
+/// # drop(observer);
+/// let p95: Option<Duration> = report.snapshot().p95(|turn| turn.response);
+/// assert_eq!(p95, None);
+/// ```
+#[derive(Debug)]
+pub struct LatencyObserver {
+    log: Log<TurnLatency>,
+    attempts: BTreeMap<GenerationId, Attempt>,
+    /// The newest attempt to speak that is known.
+    newest: Option<GenerationId>,
+    turn: Option<OpenTurn>,
+    /// A barge-in whose turn is not over yet.
+    interruption: Option<Duration>,
+    /// Whether a draft used tools before its turn was over.
+    draft_used_tools: bool,
+}
+
+/// Reads what a [`LatencyObserver`] measures, during the call and after it.
+#[derive(Debug)]
+pub struct LatencyReport(Log<TurnLatency>);
+
+/// The measured turns, oldest first; the last 10,000 of a call.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Latencies(Vec<TurnLatency>);
+
+#[derive(Debug, Default)]
+struct Attempt {
+    /// The turn that it was drafted for.
+    drafted_for: Option<TurnId>,
+    ttft: Option<Duration>,
+    ttfb: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct OpenTurn {
+    latency: TurnLatency,
+    last_speech: CallTime,
+    /// The newest attempt from before; what is not newer answers something else.
+    newest_before: Option<GenerationId>,
+    answered: bool,
+    /// Whether the user has spoken since, so that `last_speech` is not the last any more.
+    stale: bool,
+}
+
+impl LatencyObserver {
+    /// Makes an observer for a call, and a handle to what it measures.
+    #[must_use]
+    pub fn new() -> (Self, LatencyReport) {
+        let log = Log::new();
+        let report = LatencyReport(log.share());
+        let observer = Self {
+            log,
+            attempts: BTreeMap::new(),
+            newest: None,
+            turn: None,
+            interruption: None,
+            draft_used_tools: false,
+        };
+        (observer, report)
+    }
+
+    fn attempt(&mut self, generation: GenerationId) -> &mut Attempt {
+        self.newest = self.newest.max(Some(generation));
+        if self.attempts.len() == ATTEMPTS && !self.attempts.contains_key(&generation) {
+            self.attempts.pop_first();
+        }
+        self.attempts.entry(generation).or_default()
+    }
+
+    fn user_turn(
+        &mut self,
+        at: CallTime,
+        turn: TurnId,
+        end_of_turn_delay: Duration,
+        transcription_delay: Option<Duration>,
+    ) {
+        let latency = TurnLatency {
+            turn,
+            at,
+            end_of_turn_delay,
+            transcription_delay,
+            ttft: None,
+            ttfb: None,
+            response: None,
+            interruption: self.interruption.take(),
+            tools: std::mem::take(&mut self.draft_used_tools),
+            drafted: false,
+        };
+        self.turn = Some(OpenTurn {
+            latency,
+            last_speech: at.saturating_sub(end_of_turn_delay),
+            newest_before: self.newest,
+            answered: false,
+            stale: false,
+        });
+        self.publish();
+    }
+
+    fn agent_started(&mut self, at: CallTime, generation: GenerationId) {
+        // Whatever it stopped, the user did not take the turn.
+        self.interruption = None;
+        self.newest = self.newest.max(Some(generation));
+        let attempt = self.attempts.remove(&generation).unwrap_or_default();
+        self.attempts = self.attempts.split_off(&generation);
+        let Some(turn) = self.turn.as_mut().filter(|turn| !turn.answered) else { return };
+        let drafted = attempt.drafted_for == Some(turn.latency.turn);
+        let newer = attempt.drafted_for.is_none() && Some(generation) > turn.newest_before;
+        if !drafted && !newer {
+            return;
+        }
+        turn.answered = true;
+        let response = at - turn.last_speech;
+        if !turn.stale && response <= LONGEST_RESPONSE {
+            turn.latency.response = Some(response);
+        }
+        turn.latency.ttft = attempt.ttft;
+        turn.latency.ttfb = attempt.ttfb;
+        turn.latency.drafted = drafted;
+        self.publish();
+    }
+
+    fn barge_in(&mut self, after: Duration) {
+        match &mut self.turn {
+            Some(turn) if !turn.answered && !turn.stale => {
+                turn.latency.interruption = Some(after);
+                self.publish();
+            }
+            Some(_) | None => self.interruption = Some(after),
+        }
+    }
+
+    fn tool_started(&mut self) {
+        let drafting = self.attempts.values().any(|attempt| attempt.drafted_for.is_some());
+        match &mut self.turn {
+            Some(turn) if !turn.stale => {
+                turn.latency.tools = true;
+                self.publish();
+            }
+            Some(_) | None => self.draft_used_tools |= drafting,
+        }
+    }
+
+    fn publish(&self) {
+        if let Some(OpenTurn { latency, .. }) = &self.turn {
+            self.log.put(latency.clone(), |last| last.turn == latency.turn);
+        }
+    }
+}
+
+impl Observer for LatencyObserver {
+    fn on_event(&mut self, at: CallTime, event: &Event) {
+        match *event {
+            Event::AgentStarted { generation } => self.agent_started(at, generation),
+            Event::DraftStarted { generation, turn } => {
+                self.attempt(generation).drafted_for = Some(turn);
+            }
+            Event::DraftDropped { generation } => {
+                self.attempts.remove(&generation);
+            }
+            Event::FirstAudio { generation, after } => {
+                self.attempt(generation).ttfb.get_or_insert(after);
+            }
+            Event::FirstToken { generation, after } => {
+                self.attempt(generation).ttft.get_or_insert(after);
+            }
+            Event::Interrupted { reason: InterruptionReason::BargeIn, after, .. } => {
+                self.barge_in(after);
+            }
+            Event::ToolStarted { .. } => self.tool_started(),
+            Event::UserStarted { .. } => {
+                self.draft_used_tools = false;
+                if let Some(turn) = &mut self.turn {
+                    turn.stale = true;
+                }
+            }
+            Event::UserTurn { turn, end_of_turn_delay, transcription_delay, .. } => {
+                self.user_turn(at, turn, end_of_turn_delay, transcription_delay);
+            }
+            Event::AgentStopped { .. }
+            | Event::Dtmf { .. }
+            | Event::Ended { .. }
+            | Event::Failed { .. }
+            | Event::Interrupted { .. }
+            | Event::ToolFinished { .. }
+            | Event::ToolLimit { .. }
+            | Event::UsageReported { .. }
+            | Event::UserPartial { .. }
+            | Event::UserStopped { .. } => {}
+        }
+    }
+}
+
+impl LatencyReport {
+    /// What has been measured so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Latencies {
+        Latencies(self.0.snapshot())
+    }
+}
+
+impl Latencies {
+    /// The turns.
+    #[must_use]
+    pub fn turns(&self) -> &[TurnLatency] {
+        &self.0
+    }
+
+    /// The turns that were answered with tools, or those without: they are not comparable.
+    #[must_use]
+    pub fn with_tools(&self, tools: bool) -> Self {
+        Self(self.0.iter().filter(|turn| turn.tools == tools).cloned().collect())
+    }
+
+    /// The median; `None` if nothing was measured.
+    #[must_use]
+    pub fn p50(&self, of: impl Fn(&TurnLatency) -> Option<Duration>) -> Option<Duration> {
+        self.percentile(50, of)
+    }
+
+    /// What 95 of 100 turns do not exceed.
+    #[must_use]
+    pub fn p95(&self, of: impl Fn(&TurnLatency) -> Option<Duration>) -> Option<Duration> {
+        self.percentile(95, of)
+    }
+
+    /// What 99 of 100 turns do not exceed.
+    #[must_use]
+    pub fn p99(&self, of: impl Fn(&TurnLatency) -> Option<Duration>) -> Option<Duration> {
+        self.percentile(99, of)
+    }
+
+    /// By nearest rank, so that it is always a value that was measured.
+    fn percentile(
+        &self,
+        percent: usize,
+        of: impl Fn(&TurnLatency) -> Option<Duration>,
+    ) -> Option<Duration> {
+        let mut samples: Vec<Duration> = self.0.iter().filter_map(of).collect();
+        samples.sort_unstable();
+        let rank = (samples.len() * percent).div_ceil(100);
+        samples.get(rank.checked_sub(1)?).copied()
+    }
+}
+
+impl FromIterator<TurnLatency> for Latencies {
+    /// Joins the turns of several calls.
+    fn from_iter<I: IntoIterator<Item = TurnLatency>>(turns: I) -> Self {
+        Self(turns.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

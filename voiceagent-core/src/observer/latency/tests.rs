@@ -1,0 +1,182 @@
+use super::*;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn generation(number: u64) -> GenerationId {
+    GenerationId::new(number)
+}
+
+fn user_started(turn: u64) -> Event {
+    Event::UserStarted { turn: TurnId::new(turn) }
+}
+
+fn user_turn(turn: u64) -> Event {
+    Event::UserTurn {
+        turn: TurnId::new(turn),
+        pii_text: "yes".into(),
+        end_of_turn_delay: ms(300),
+        transcription_delay: Some(ms(180)),
+    }
+}
+
+fn first_token(number: u64) -> Event {
+    Event::FirstToken { generation: generation(number), after: ms(200 + number) }
+}
+
+fn first_audio(number: u64) -> Event {
+    Event::FirstAudio { generation: generation(number), after: ms(80 + number) }
+}
+
+fn started(number: u64) -> Event {
+    Event::AgentStarted { generation: generation(number) }
+}
+
+fn draft(number: u64, turn: u64) -> Event {
+    Event::DraftStarted { generation: generation(number), turn: TurnId::new(turn) }
+}
+
+fn barge_in(number: u64) -> Event {
+    let reason = InterruptionReason::BargeIn;
+    Event::Interrupted { generation: generation(number), reason, after: ms(180) }
+}
+
+fn tool() -> Event {
+    Event::ToolStarted { id: "1".into(), name: "lookup".into() }
+}
+
+fn measure(events: &[(u64, Event)]) -> Vec<TurnLatency> {
+    let (mut observer, report) = LatencyObserver::new();
+    for (at, event) in events {
+        observer.on_event(CallTime::from_millis(*at), event);
+    }
+    report.snapshot().0
+}
+
+#[test]
+fn m1_a_response_is_from_last_speech_to_first_sound() {
+    let turns = measure(&[
+        (1_000, user_started(1)),
+        (2_300, user_turn(1)),
+        (2_501, first_token(1)),
+        (2_600, first_audio(1)),
+        (2_620, started(1)),
+    ]);
+    let [turn] = &turns[..] else { panic!("{turns:?}") };
+    assert_eq!(turn.response, Some(ms(620)));
+    assert_eq!((turn.end_of_turn_delay, turn.transcription_delay), (ms(300), Some(ms(180))));
+    assert_eq!((turn.ttft, turn.ttfb), (Some(ms(201)), Some(ms(81))));
+    assert!(!turn.tools && !turn.drafted && turn.interruption.is_none());
+}
+
+#[test]
+fn m5_a_drafted_answer_has_the_times_of_the_draft_that_was_heard() {
+    let turns = measure(&[
+        (1_000, user_started(1)),
+        (1_900, draft(1, 1)),
+        (1_950, first_token(1)),
+        (2_000, Event::DraftDropped { generation: generation(1) }),
+        (2_050, draft(2, 1)),
+        (2_260, first_token(2)),
+        (2_290, first_audio(2)),
+        (2_300, user_turn(1)),
+        (2_300, started(2)),
+    ]);
+    assert_eq!(turns[0].response, Some(ms(300)));
+    assert_eq!((turns[0].ttft, turns[0].ttfb), (Some(ms(202)), Some(ms(82))));
+    assert!(turns[0].drafted);
+}
+
+#[test]
+fn m14_speech_that_answers_nobody_has_no_response_latency() {
+    let turns = measure(&[
+        (0, started(1)),
+        (2_000, user_started(1)),
+        (3_300, user_turn(1)),
+        (3_900, started(2)),
+        // A reminder of the agent's own accord.
+        (20_000, started(3)),
+    ]);
+    assert_eq!(turns.len(), 1);
+    assert_eq!(turns[0].response, Some(ms(900)));
+}
+
+#[test]
+fn m14_an_attempt_from_before_the_turn_does_not_answer_it() {
+    let turns = measure(&[
+        (900, first_token(4)),
+        (1_300, user_turn(1)),
+        (1_310, started(4)),
+        (1_900, first_token(5)),
+        (2_000, started(5)),
+    ]);
+    assert_eq!((turns[0].response, turns[0].ttft), (Some(ms(1_000)), Some(ms(205))));
+}
+
+#[test]
+fn m14_a_stale_anchor_gives_no_sample() {
+    let resumed = measure(&[(1_300, user_turn(1)), (1_400, user_started(2)), (3_000, started(1))]);
+    assert_eq!(resumed[0].response, None);
+    let superseded = measure(&[(1_300, user_turn(1)), (2_300, user_turn(2)), (2_500, started(1))]);
+    assert_eq!((superseded[0].response, superseded[1].response), (None, Some(ms(500))));
+    let forgotten = measure(&[(1_300, user_turn(1)), (90_000, started(1))]);
+    assert_eq!(forgotten[0].response, None);
+    let early = measure(&[(100, user_turn(1)), (150, started(1))]);
+    assert_eq!(early[0].response, Some(ms(150)), "never negative");
+}
+
+#[test]
+fn m11_an_interruption_belongs_to_the_turn_that_interrupted() {
+    let turns = measure(&[
+        (0, started(1)),
+        (500, user_started(1)),
+        (680, barge_in(1)),
+        (2_300, user_turn(1)),
+        (2_900, started(2)),
+        (3_000, user_started(2)),
+        (3_180, barge_in(2)),
+        // Nothing was said after all, and the agent goes on.
+        (5_000, started(3)),
+        (9_000, user_started(3)),
+        (9_900, user_turn(3)),
+    ]);
+    assert_eq!(turns.iter().map(|t| t.interruption).collect::<Vec<_>>(), [Some(ms(180)), None]);
+}
+
+#[test]
+fn m15_turns_with_tools_are_told_apart() {
+    let (mut observer, report) = LatencyObserver::new();
+    let mut at = 0;
+    for turn in 1..=100 {
+        let events =
+            [Some(user_turn(turn)), (turn % 2 == 0).then(tool), Some(started(turn))].into_iter();
+        for (step, event) in events.enumerate().filter_map(|(n, event)| Some((n, event?))) {
+            let moment = at + if step == 2 { turn * 10 } else { 0 };
+            observer.on_event(CallTime::from_millis(moment + 1_000), &event);
+        }
+        at += 10_000;
+    }
+    let all = report.snapshot();
+    assert_eq!(all.p50(|turn| turn.response), Some(ms(300 + 500)));
+    assert_eq!(all.p95(|turn| turn.response), Some(ms(300 + 950)));
+    assert_eq!(all.p99(|turn| turn.response), Some(ms(300 + 990)));
+    assert_eq!(all.p99(|turn| turn.ttft), None);
+    assert_eq!(all.with_tools(true).turns().len(), 50);
+    assert_eq!(all.with_tools(false).p99(|turn| turn.response), Some(ms(300 + 990)));
+    assert_eq!(all.turns().iter().cloned().collect::<Latencies>(), all);
+}
+
+#[test]
+fn tools_of_a_draft_count_for_its_turn() {
+    let turns = measure(&[
+        (1_000, user_started(1)),
+        (1_900, draft(1, 1)),
+        (1_950, tool()),
+        (2_300, user_turn(1)),
+        (2_400, started(1)),
+        (5_000, user_started(2)),
+        (6_000, user_turn(2)),
+    ]);
+    assert_eq!(turns.iter().map(|turn| turn.tools).collect::<Vec<_>>(), [true, false]);
+}

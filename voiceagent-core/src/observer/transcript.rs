@@ -1,0 +1,190 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Observer, log::Log};
+use crate::{CallTime, GenerationId, Private, TurnId, session::Event};
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a call has two sides")]
+pub enum Speaker {
+    /// The agent.
+    Agent,
+    /// The user.
+    User,
+}
+
+/// One contribution to a call: a turn of the user, or what was heard of the agent.
+///
+/// Its text does not show in `Debug`; it is written in clear where it is serialized.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TranscriptEntry {
+    /// Who spoke.
+    pub speaker: Speaker,
+    /// When they began, as far as it is known, and else when the text was certain.
+    pub from: CallTime,
+    /// When it was over. For the user: when the turn was decided.
+    pub to: CallTime,
+    /// The words. For the agent: those that were heard.
+    pub pii_text: Private,
+    /// Whether the agent had more to say.
+    pub interrupted: bool,
+}
+
+/// Records who said what.
+///
+/// ```
+/// use voiceagent_core::observer::TranscriptObserver;
+///
+/// let (observer, report) = TranscriptObserver::new();
+/// // The observer goes into the call, the report stays outside.
+/// # drop(observer);
+/// assert_eq!(serde_json::to_string(&report.snapshot()).unwrap(), "[]");
+/// ```
+#[derive(Debug)]
+pub struct TranscriptObserver {
+    log: Log<TranscriptEntry>,
+    user: Option<(TurnId, CallTime)>,
+    agent: Option<(GenerationId, CallTime)>,
+}
+
+/// Reads what a [`TranscriptObserver`] recorded, during the call and after it.
+#[derive(Debug)]
+pub struct TranscriptReport(Log<TranscriptEntry>);
+
+impl TranscriptObserver {
+    /// Makes an observer for a call, and a handle to what it records.
+    #[must_use]
+    pub fn new() -> (Self, TranscriptReport) {
+        let log = Log::new();
+        let report = TranscriptReport(log.share());
+        (Self { log, user: None, agent: None }, report)
+    }
+}
+
+impl Observer for TranscriptObserver {
+    fn on_event(&mut self, at: CallTime, event: &Event) {
+        let (speaker, from, text, interrupted) = match event {
+            Event::UserStarted { turn } => {
+                // A turn may have several utterances; it begins with the first.
+                if self.user.is_none_or(|(open, _)| open != *turn) {
+                    self.user = Some((*turn, at));
+                }
+                return;
+            }
+            Event::AgentStarted { generation } => {
+                self.agent = Some((*generation, at));
+                return;
+            }
+            Event::UserTurn { turn, pii_text, .. } => {
+                let from = self.user.take().filter(|(open, _)| open == turn);
+                (Speaker::User, from.map(|(_, from)| from), pii_text, false)
+            }
+            Event::AgentStopped { generation, pii_heard, interrupted } => {
+                let from = self.agent.take().filter(|(open, _)| open == generation);
+                (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
+            }
+            Event::DraftStarted { .. }
+            | Event::DraftDropped { .. }
+            | Event::Dtmf { .. }
+            | Event::Ended { .. }
+            | Event::Failed { .. }
+            | Event::FirstAudio { .. }
+            | Event::FirstToken { .. }
+            | Event::Interrupted { .. }
+            | Event::ToolFinished { .. }
+            | Event::ToolLimit { .. }
+            | Event::ToolStarted { .. }
+            | Event::UsageReported { .. }
+            | Event::UserPartial { .. }
+            | Event::UserStopped { .. } => return,
+        };
+        if !text.is_empty() {
+            let pii_text = Private::new(text.clone());
+            let from = from.unwrap_or(at);
+            let entry = TranscriptEntry { speaker, from, to: at, pii_text, interrupted };
+            self.log.put(entry, |_| false);
+        }
+    }
+}
+
+impl TranscriptReport {
+    /// What has been said so far, oldest first; the last 10,000 contributions of a call.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<TranscriptEntry> {
+        self.0.snapshot()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(events: Vec<(u64, Event)>) -> Vec<TranscriptEntry> {
+        let (mut observer, report) = TranscriptObserver::new();
+        for (at, event) in events {
+            observer.on_event(CallTime::from_millis(at), &event);
+        }
+        report.snapshot()
+    }
+
+    fn stopped(number: u64, heard: &str, interrupted: bool) -> Event {
+        let generation = GenerationId::new(number);
+        Event::AgentStopped { generation, pii_heard: heard.into(), interrupted }
+    }
+
+    fn user_turn(number: u64, text: &str) -> Event {
+        Event::UserTurn {
+            turn: TurnId::new(number),
+            pii_text: text.into(),
+            end_of_turn_delay: Duration::ZERO,
+            transcription_delay: None,
+        }
+    }
+
+    #[test]
+    fn h14_the_record_holds_what_was_heard_and_by_whom() {
+        let entries = record(vec![
+            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (1_500, Event::UserStarted { turn: TurnId::new(1) }),
+            (1_700, stopped(1, "Hello, this is", true)),
+            (2_000, Event::UserStopped { turn: TurnId::new(1) }),
+            (2_200, Event::UserStarted { turn: TurnId::new(1) }),
+            (3_000, user_turn(1, "A table, please.")),
+        ]);
+        assert_eq!(
+            serde_json::to_value(&entries).unwrap(),
+            json!([
+                { "speaker": "agent", "from": 100_000, "to": 1_700_000, "pii_text": "Hello, this is", "interrupted": true },
+                { "speaker": "user", "from": 1_500_000, "to": 3_000_000, "pii_text": "A table, please.", "interrupted": false },
+            ])
+        );
+        assert!(!format!("{entries:?}").contains("table"));
+    }
+
+    #[test]
+    fn h2_what_nobody_heard_is_not_recorded() {
+        let entries = record(vec![
+            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (120, stopped(1, "", true)),
+            (900, user_turn(1, "")),
+        ]);
+        assert_eq!(entries, []);
+    }
+
+    #[test]
+    fn a_beginning_that_belongs_to_something_else_is_not_taken() {
+        let entries = record(vec![
+            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (500, stopped(2, "Hello.", false)),
+            (600, user_turn(1, "Typed.")),
+        ]);
+        let times: Vec<u64> = entries.iter().map(|entry| entry.from.as_millis()).collect();
+        assert_eq!(times, [500, 600]);
+    }
+}
