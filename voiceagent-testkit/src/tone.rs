@@ -76,7 +76,7 @@ pub fn samples(format: AudioFormat, payload: &[u8]) -> Vec<f32> {
             .chunks_exact(2)
             .map(|pair| scaled(i16::from_le_bytes([pair[0], pair[1]])))
             .collect(),
-        _ => panic!("{format:?} has no samples"),
+        Encoding::Opus | _ => panic!("{format:?} has no samples"),
     }
 }
 
@@ -93,7 +93,7 @@ fn encode(format: AudioFormat, sound: impl Iterator<Item = f64>) -> Bytes {
                 Encoding::Alaw => payload.push(g711::to_alaw(sample)),
                 Encoding::Mulaw => payload.push(g711::to_mulaw(sample)),
                 Encoding::PcmS16Le => payload.extend(sample.to_le_bytes()),
-                _ => panic!("{format:?} has no samples"),
+                Encoding::Opus | _ => panic!("{format:?} has no samples"),
             }
         }
     }

@@ -1,3 +1,82 @@
-//! Entry point.
+//! The checks of this repository that no ready-made tool does: `cargo xtask <task>`.
 
-fn main() {}
+mod crates;
+mod features;
+mod rust_file;
+mod structure;
+mod tree;
+mod words;
+
+use std::{
+    env,
+    fmt::Display,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// A check: what it is called, what it does, and how it is done.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Path) -> Result<(), Failure>,
+}
+
+const TASKS: [Task; 4] = [
+    Task {
+        name: "crates",
+        about: "counts the crates that voiceagent-core pulls in",
+        run: crates::check,
+    },
+    Task {
+        name: "features",
+        about: "checks voiceagent-providers with no feature and with each one alone",
+        run: features::check,
+    },
+    Task {
+        name: "structure",
+        about: "checks the shape of the code: lengths, names, depth, purity of the session",
+        run: structure::check,
+    },
+    Task {
+        name: "words",
+        about: "looks for words that must not be in the tree",
+        run: words::check,
+    },
+];
+
+/// Why a check did not pass, one line for each reason.
+#[derive(Debug)]
+struct Failure(Vec<String>);
+
+impl<T: Display> From<T> for Failure {
+    fn from(reason: T) -> Self {
+        Self(vec![reason.to_string()])
+    }
+}
+
+fn main() -> ExitCode {
+    let wanted = env::args().nth(1).unwrap_or_default();
+    let Some(task) = TASKS.iter().find(|task| task.name == wanted) else {
+        eprintln!("usage: cargo xtask <task>\n");
+        for task in TASKS {
+            eprintln!("  {:<10} {}", task.name, task.about);
+        }
+        return ExitCode::FAILURE;
+    };
+    match (task.run)(&root()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(reasons)) => {
+            for reason in &reasons {
+                eprintln!("{reason}");
+            }
+            eprintln!("{}: {} found", task.name, reasons.len());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().expect("xtask lies inside the workspace").to_owned()
+}

@@ -234,7 +234,7 @@ impl Conversation {
             RealtimeInput::Commit => self.transcribe(peer).await?,
             RealtimeInput::Generate { generation } => self.reply(generation),
             RealtimeInput::Cancel { generation } => self.speaker.cancel(generation),
-            _ => {}
+            RealtimeInput::ToolResult { .. } | RealtimeInput::Truncate { .. } | _ => {}
         }
         Ok(())
     }

@@ -257,7 +257,7 @@ impl Stream {
                 self.later.after(self.pace.after_finalize, Later::Finalized);
                 return Ok(());
             }
-            _ => return Ok(()),
+            SttInput::Finalize | _ => return Ok(()),
         };
         if frame.format != self.format {
             return Err(fault(ErrorKind::Protocol, "read", "not the format that was asked for"));
@@ -268,7 +268,11 @@ impl Stream {
                 return Err(fault(ErrorKind::Disconnected, "read", "lost as the test asked"));
             }
             SttFault::Stall(after) if self.got > after => return pending().await,
-            _ => {}
+            SttFault::Drop(_)
+            | SttFault::Mute(_)
+            | SttFault::None
+            | SttFault::Refuse(_)
+            | SttFault::Stall(_) => {}
         }
         let noticed = self.ear.hear(&frame);
         if noticed.started {
@@ -340,10 +344,10 @@ impl Stream {
     }
 
     async fn say(&self, event: SttEvent, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
-        match self.fault {
-            SttFault::Mute(after) if self.got > after => Ok(()),
-            _ => peer.send(event).await,
+        if matches!(self.fault, SttFault::Mute(after) if self.got > after) {
+            return Ok(());
         }
+        peer.send(event).await
     }
 }
 

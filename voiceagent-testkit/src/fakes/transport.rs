@@ -57,7 +57,7 @@ impl FakeLine {
         let (wishes, acts) = mpsc::channel(ACTS);
         let format = match call.media {
             Media::Audio { outbound, .. } => Some(outbound),
-            _ => None,
+            Media::Text | _ => None,
         };
         Self {
             call,

@@ -231,7 +231,7 @@ impl Voice {
             TtsInput::Cancel { generation } if self.capabilities.cancel => {
                 self.speaker.cancel(generation);
             }
-            _ => {}
+            TtsInput::Cancel { .. } | _ => {}
         }
     }
 
@@ -246,7 +246,11 @@ impl Voice {
                 self.speaker.forget();
                 return peer.report(fault(kind, "speak", "failed as the test asked")).await;
             }
-            _ => {}
+            TtsFault::Drop(_)
+            | TtsFault::Mute(_)
+            | TtsFault::None
+            | TtsFault::Refuse(_)
+            | TtsFault::Report(..) => {}
         }
         if let TtsEvent::Audio { payload, .. } = &event {
             self.said += self.format.duration_of(self.format.samples(payload.len()));

@@ -50,7 +50,7 @@ pub fn read(format: AudioFormat, payload: &[u8]) -> String {
     let mut letters = None::<Vec<u8>>;
     let one = format.sample_bytes().expect("the format has samples");
     for sample in payload.chunks_exact(one * usize::from(format.channels)) {
-        match (spelled(format, sample), &mut letters) {
+        match (spelled(&sample[..one]), &mut letters) {
             (Some(ONSET), _) => letters = Some(Vec::new()),
             (Some(byte), Some(heard)) if byte != REST => {
                 heard.push(byte);
@@ -69,14 +69,14 @@ fn write(format: AudioFormat, byte: u8, payload: &mut Vec<u8>) {
     match format.encoding {
         Encoding::Alaw | Encoding::Mulaw => payload.push(byte),
         Encoding::PcmS16Le => payload.extend([byte, LOUD]),
-        _ => panic!("{format:?} has no samples"),
+        Encoding::Opus | _ => panic!("{format:?} has no samples"),
     }
 }
 
-fn spelled(format: AudioFormat, sample: &[u8]) -> Option<u8> {
-    match format.encoding {
-        Encoding::PcmS16Le => (sample[1] == LOUD).then_some(sample[0]),
-        _ => Some(sample[0]),
+fn spelled(sample: &[u8]) -> Option<u8> {
+    match sample {
+        [byte, high] => (*high == LOUD).then_some(*byte),
+        _ => sample.first().copied(),
     }
 }
 

@@ -54,12 +54,20 @@ async fn play(
     (heard, None)
 }
 
+fn transcripts(heard: &[(Duration, SttEvent)], finals: bool) -> Vec<(Duration, &str)> {
+    let mut said = Vec::new();
+    for (at, event) in heard {
+        if let SttEvent::Transcript(transcript) = event
+            && transcript.is_final == finals
+        {
+            said.push((*at, &*transcript.text));
+        }
+    }
+    said
+}
+
 fn finals(heard: &[(Duration, SttEvent)]) -> Vec<(Duration, &str)> {
-    let said = heard.iter().filter_map(|(at, event)| match event {
-        SttEvent::Transcript(said) if said.is_final => Some((*at, &*said.text)),
-        _ => None,
-    });
-    said.collect()
+    transcripts(heard, true)
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,13 +75,7 @@ async fn finals_follow_the_speech_and_interims_grow_before() {
     let stt = FakeStt::new(words());
     let (heard, _) = play(&stt, 120, None).await;
     assert_eq!(finals(&heard), [(ms(1_200), "I want a car"), (ms(1_900), "please")]);
-    let interims: Vec<(Duration, &str)> = heard
-        .iter()
-        .filter_map(|(at, event)| match event {
-            SttEvent::Transcript(said) if !said.is_final => Some((*at, &*said.text)),
-            _ => None,
-        })
-        .collect();
+    let interims = transcripts(&heard, false);
     assert_eq!(interims, [(ms(380), "I"), (ms(640), "I want a")]);
     assert_eq!(stt.inputs().count(), 120);
 }
@@ -99,9 +101,13 @@ async fn an_expected_end_is_taken_back_when_the_speech_goes_on() {
     let (heard, _) = play(&stt, 130, None).await;
     let heard: Vec<(u128, String)> = heard
         .into_iter()
-        .map(|(at, event)| match event {
-            SttEvent::Transcript(said) => (at.as_millis(), said.text.to_string()),
-            other => (at.as_millis(), format!("{other:?}")),
+        .map(|(at, event)| {
+            let what = if let SttEvent::Transcript(said) = event {
+                said.text.to_string()
+            } else {
+                format!("{event:?}")
+            };
+            (at.as_millis(), what)
         })
         .collect();
     let expected = [

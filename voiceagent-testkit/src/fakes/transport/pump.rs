@@ -69,7 +69,7 @@ impl Pump {
             Media::Audio { inbound: format, .. } => {
                 Mouth::Voice { format, at: MediaTime(0), sayings: VecDeque::new() }
             }
-            _ => Mouth::Keyboard { busy_until: Instant::now() },
+            Media::Text | _ => Mouth::Keyboard { busy_until: Instant::now() },
         };
         let mut ticks = interval_at(Instant::now() + FRAME, FRAME);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -170,7 +170,11 @@ impl Pump {
             Outbound::Text { text, .. } => self.far_end.show(text, self.reading),
             Outbound::HangUp => return self.leave(peer).await,
             Outbound::Transfer(_) if self.capabilities.transfer => return self.leave(peer).await,
-            _ => {}
+            Outbound::Clear
+            | Outbound::Mark(_)
+            | Outbound::TextEnd { .. }
+            | Outbound::Transfer(_)
+            | _ => {}
         }
         Ok(true)
     }
