@@ -46,8 +46,10 @@ mod tests {
 
     #[test]
     fn a_key_is_one_of_sixteen() {
-        let taken: String =
-            (0..=u8::MAX).filter_map(|byte| DtmfKey::new(byte.into())).map(DtmfKey::as_char).collect();
+        let taken: String = (0..=u8::MAX)
+            .filter_map(|byte| DtmfKey::new(byte.into()))
+            .map(DtmfKey::as_char)
+            .collect();
         assert_eq!(taken, "#*0123456789ABCDABCD");
         assert_eq!(DtmfKey::parse("12"), None);
         assert_eq!(DtmfKey::parse(""), None);

@@ -3,6 +3,7 @@
 mod dtmf;
 pub mod media_stream;
 mod phone_number;
+pub mod server;
 pub mod twilio;
 
 pub use dtmf::DtmfKey;

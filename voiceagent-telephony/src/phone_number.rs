@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn only_international_numbers_are_taken() {
-        for good in ["+14155550100", "+49 30 901820", "+442079460000", "+1234567", " +1.415.5550100 "]
+        for good in
+            ["+14155550100", "+49 30 901820", "+442079460000", "+1234567", " +1.415.5550100 "]
         {
             assert!(good.parse::<PhoneNumber>().is_ok(), "{good}");
         }

@@ -23,13 +23,7 @@ pub(super) struct Backlog {
 
 impl Backlog {
     pub(super) fn new(format: AudioFormat) -> Self {
-        Self {
-            format,
-            items: VecDeque::with_capacity(ITEMS),
-            audio: 0,
-            overtaken: 0,
-            refused: 0,
-        }
+        Self { format, items: VecDeque::with_capacity(ITEMS), audio: 0, overtaken: 0, refused: 0 }
     }
 
     /// Whether what comes next should wait in the link, where its owner notices.

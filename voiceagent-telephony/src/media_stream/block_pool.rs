@@ -26,10 +26,7 @@ pub(crate) struct BlockPool {
 
 impl BlockPool {
     pub(crate) fn new() -> Self {
-        Self {
-            current: BytesMut::with_capacity(BLOCK),
-            resting: VecDeque::with_capacity(BLOCKS),
-        }
+        Self { current: BytesMut::with_capacity(BLOCK), resting: VecDeque::with_capacity(BLOCKS) }
     }
 
     /// Fills `length` bytes with what `write` puts there; `None` when `write` refuses.

@@ -5,7 +5,11 @@ use voiceagent_core::{
     transport::Inbound,
 };
 
-use super::{block_pool::BlockPool, dialect::Dialect, event::{Event, MediaChunk}};
+use super::{
+    block_pool::BlockPool,
+    dialect::Dialect,
+    event::{Event, MediaChunk},
+};
 
 /// The longest message that is read. A 20 ms frame takes 400 bytes; nothing legitimate comes near.
 pub(super) const LONGEST_MESSAGE: usize = 64 * 1024;

@@ -146,8 +146,7 @@ impl Settings {
         let call = start.call.clone();
         info!(%call, "call started");
         let control = self.control.clone();
-        let stream =
-            MediaStream::new(socket, (start, format), grant, dialect, control, permit);
+        let stream = MediaStream::new(socket, (start, format), grant, dialect, control, permit);
         (self.on_call)(stream).await;
         info!(%call, "call ended");
     }

@@ -100,11 +100,7 @@ impl SignatureCheck {
 
 /// Signs a URL and form fields as Twilio does, for tests and for tools that play its part.
 #[must_use]
-pub fn sign<N: AsRef<str>, V: AsRef<str>>(
-    token: &Secret,
-    url: &str,
-    fields: &[(N, V)],
-) -> String {
+pub fn sign<N: AsRef<str>, V: AsRef<str>>(token: &Secret, url: &str, fields: &[(N, V)]) -> String {
     STANDARD.encode_to_string(mac(token, url, &tail(fields)).finalize().into_bytes())
 }
 

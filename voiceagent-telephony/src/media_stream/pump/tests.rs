@@ -51,14 +51,18 @@ impl FakeSocket {
 
     /// The events of the text messages written so far.
     fn events(&self) -> Vec<String> {
-        let events = self.wire().written.iter().filter_map(|message| match message {
-            Message::Text(text) => {
-                let value: serde_json::Value = serde_json::from_str(text).unwrap();
-                Some(value["event"].as_str().unwrap().to_owned())
-            }
-            _ => None,
-        })
-        .collect();
+        let events = self
+            .wire()
+            .written
+            .iter()
+            .filter_map(|message| match message {
+                Message::Text(text) => {
+                    let value: serde_json::Value = serde_json::from_str(text).unwrap();
+                    Some(value["event"].as_str().unwrap().to_owned())
+                }
+                _ => None,
+            })
+            .collect();
         events
     }
 }

@@ -47,7 +47,10 @@ fn a_start_is_read_in_both_spellings() {
     let snake = r#"{"event":"start","sequence_number":1,"start":{"account_sid":"AC1","stream_sid":"MZ1","call_sid":"CA1","media_format":{"encoding":"audio/x-mulaw","sample_rate":"8000","channels":"1"},"custom_parameters":{"token":"t","n":"42 & \"q\""}}}"#;
     assert_eq!(read(camel), read(snake));
     let Some(Event::Start(start)) = read(camel) else { panic!("not a start") };
-    assert_eq!((&*start.call, &*start.stream, start.account.as_deref()), ("CA1", "MZ1", Some("AC1")));
+    assert_eq!(
+        (&*start.call, &*start.stream, start.account.as_deref()),
+        ("CA1", "MZ1", Some("AC1"))
+    );
     assert_eq!(start.format, Some(AudioFormat::MULAW_8K));
     assert_eq!(start.parameters["n"], "42 & \"q\"");
 }
@@ -61,10 +64,12 @@ fn a_format_that_is_not_mulaw_is_noticed() {
 
 #[test]
 fn marks_keys_and_the_rest_are_read() {
-    let mark = |name: &str| format!(r#"{{"event":"mark","streamSid":"MZ1","mark":{{"name":"{name}"}}}}"#);
+    let mark =
+        |name: &str| format!(r#"{{"event":"mark","streamSid":"MZ1","mark":{{"name":"{name}"}}}}"#);
     assert_eq!(read(&mark("7")), Some(Event::Mark(MarkId::new(7))));
     assert_eq!(read(&mark("somebody else's")), Some(Event::Other));
-    let key = r##"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"#"}}"##;
+    let key =
+        r##"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"#"}}"##;
     assert_eq!(read(key), Some(Event::Dtmf(DtmfKey::new('#').unwrap())));
     assert_eq!(read(r#"{"event":"stop","stop":{"callSid":"CA1"}}"#), Some(Event::Stop));
     assert_eq!(read(r#"{"event":"connected","protocol":"Call"}"#), Some(Event::Other));

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{element::Element, verb::{Play, Say, Verb}};
+use super::{
+    element::Element,
+    verb::{Play, Say, Verb},
+};
 
 /// Collects keys or speech while it plays something, and sends them to its action. When nothing
 /// comes, the verbs behind it run.

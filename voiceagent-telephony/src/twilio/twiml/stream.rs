@@ -68,9 +68,8 @@ impl Stream {
             .optional("name", self.name.as_ref())
             .optional("statusCallback", self.status_callback.as_ref());
         for (name, value) in &self.parameters {
-            stream.push(
-                Element::new("Parameter").attribute("name", name).attribute("value", value),
-            );
+            stream
+                .push(Element::new("Parameter").attribute("name", name).attribute("value", value));
         }
         stream
     }

@@ -32,7 +32,10 @@ fn each_verb_is_written_with_its_attributes() {
     let cases = [
         (body(Verb::Hangup), "<Hangup />"),
         (body(Verb::Pause(Duration::from_millis(1_500))), r#"<Pause length="2" />"#),
-        (body(Play::new("https://x/a.wav").with_times(2)), r#"<Play loop="2">https://x/a.wav</Play>"#),
+        (
+            body(Play::new("https://x/a.wav").with_times(2)),
+            r#"<Play loop="2">https://x/a.wav</Play>"#,
+        ),
         (body(Play::keys("ww1")), r#"<Play digits="ww1" />"#),
         (body(Verb::Reject(RejectReason::Busy)), r#"<Reject reason="busy" />"#),
         (
