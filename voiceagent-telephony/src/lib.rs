@@ -1,1 +1,10 @@
-//! crate
+//! Carriers, media streams, signed front door and call control for voiceagent.
+
+mod dtmf;
+pub mod media_stream;
+mod phone_number;
+pub mod server;
+pub mod twilio;
+
+pub use dtmf::DtmfKey;
+pub use phone_number::PhoneNumber;

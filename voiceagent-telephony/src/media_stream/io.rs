@@ -1,0 +1,126 @@
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
+
+use axum::extract::ws::{CloseFrame, Message};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::time::Instant;
+
+/// A WebSocket, or what a test puts in its place.
+pub(super) trait Socket:
+    Stream<Item = Result<Message, axum::Error>> + Sink<Message, Error = axum::Error> + Send + Unpin
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, axum::Error>>
+        + Sink<Message, Error = axum::Error>
+        + Send
+        + Unpin
+{
+}
+
+/// What happened on the socket.
+#[derive(Debug)]
+pub(super) enum SocketEvent {
+    /// The far end has ended the connection, or it was lost.
+    Ended(Option<axum::Error>),
+    Message(Message),
+    /// The message that was being written has left this process.
+    Written,
+}
+
+/// A socket with at most one message on its way out.
+///
+/// The next message is chosen only when the one before has been taken by the kernel, so that a
+/// clear finds everything that can still be overtaken on our side.
+#[derive(Debug)]
+pub(super) struct Io<S> {
+    socket: S,
+    outgoing: Option<Message>,
+    flushing: bool,
+    writing_since: Option<Instant>,
+    /// Writing failed, and what the far end said before is still to be read.
+    deaf: bool,
+}
+
+impl<S: Socket> Io<S> {
+    pub(super) const fn new(socket: S) -> Self {
+        Self { socket, outgoing: None, flushing: false, writing_since: None, deaf: false }
+    }
+
+    /// Whether a message can be started.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.writing_since.is_none() && !self.deaf
+    }
+
+    /// When the message that is on its way was started.
+    pub(super) const fn writing_since(&self) -> Option<Instant> {
+        self.writing_since
+    }
+
+    /// Whether the far end can no longer be written to.
+    pub(super) const fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    pub(super) fn start(&mut self, message: Message) {
+        debug_assert!(self.is_idle());
+        self.outgoing = Some(message);
+        self.writing_since = Some(Instant::now());
+    }
+
+    /// The next thing that happens.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn event(&mut self) -> SocketEvent {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
+        match self.poll_write(cx) {
+            Poll::Ready(Ok(())) => return Poll::Ready(SocketEvent::Written),
+            // A goodbye may be waiting to be read, and it says more than the failed write.
+            Poll::Ready(Err(_)) => self.deaf = true,
+            Poll::Pending => {}
+        }
+        self.socket.poll_next_unpin(cx).map(|read| match read {
+            Some(Ok(message)) => SocketEvent::Message(message),
+            Some(Err(error)) => SocketEvent::Ended(Some(error)),
+            None => SocketEvent::Ended(None),
+        })
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        if self.deaf {
+            return Poll::Pending;
+        }
+        if self.outgoing.is_some() {
+            std::task::ready!(self.socket.poll_ready_unpin(cx))?;
+            if let Some(message) = self.outgoing.take() {
+                self.socket.start_send_unpin(message)?;
+                self.flushing = true;
+            }
+        }
+        if !self.flushing {
+            return Poll::Pending;
+        }
+        std::task::ready!(self.socket.poll_flush_unpin(cx))?;
+        self.flushing = false;
+        self.writing_since = None;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says goodbye and waits for the answer.
+    ///
+    /// The caller bounds the wait: a peer that never answers a close must not hold up a teardown.
+    pub(super) async fn close(&mut self, code: u16, reason: &'static str) {
+        let goodbye = CloseFrame { code, reason: reason.into() };
+        if !self.deaf && self.socket.send(Message::Close(Some(goodbye))).await.is_ok() {
+            while let Some(Ok(_)) = self.socket.next().await {}
+        }
+    }
+}

@@ -1,0 +1,351 @@
+use std::{future::pending, sync::Arc, time::Duration};
+
+use axum::extract::ws::{Message, Utf8Bytes};
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tracing::{debug, warn};
+use voiceagent_core::{
+    CallId, Error, ErrorKind, LinkPeer, Result,
+    audio::AudioFormat,
+    transport::{Inbound, Outbound},
+};
+
+use super::{
+    CallControl, Dialect,
+    backlog::Backlog,
+    io::{Io, Socket, SocketEvent},
+    reader::{Reader, Reading},
+};
+
+/// How often the pump looks after its socket.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Between pings, in looks. Proxies cut connections that are idle for 30 s or more.
+const PING_EVERY: u32 = 5;
+
+/// A far end that neither speaks nor answers two pings is gone.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A far end that takes nothing for this long has left the caller without sound for longer.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// For the far end's answer to our goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// For the carrier to do what it was asked beside the socket, all attempts included.
+const CONTROL: Duration = Duration::from_secs(15);
+
+/// Outbound messages are cut from a block of this size, some ten frames; it is free again as soon
+/// as the last of them has been written.
+const OUTBOUND_BLOCK: usize = 4 * 1024;
+
+/// What a pump must know about its call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) call: CallId,
+    pub(super) dialect: Box<dyn Dialect>,
+    pub(super) format: AudioFormat,
+    pub(super) control: Option<Arc<dyn CallControl>>,
+}
+
+/// Moves messages between a socket and a link, in one task.
+#[derive(Debug)]
+pub(super) struct Pump<S> {
+    io: Io<S>,
+    leg: Leg,
+    reader: Reader,
+    backlog: Backlog,
+    block: BytesMut,
+    task: Option<ControlTask>,
+    ping_due: bool,
+    hanging_up: bool,
+    last_heard: Instant,
+}
+
+#[derive(Debug)]
+struct ControlTask {
+    ends_call: bool,
+    handle: JoinHandle<Result<()>>,
+}
+
+/// How a call ends.
+#[derive(Debug)]
+enum End {
+    /// The far end went, or we sent it away.
+    HungUp,
+    Lost(Error),
+    /// Nobody reads the link any more.
+    OwnerGone,
+}
+
+enum Happening {
+    Asked(Option<Outbound>),
+    Controlled(Result<()>),
+    Socket(SocketEvent),
+    Watch,
+}
+
+impl<S: Socket> Pump<S> {
+    pub(super) fn new(socket: S, leg: Leg) -> Self {
+        Self {
+            io: Io::new(socket),
+            reader: Reader::new(leg.format),
+            backlog: Backlog::new(leg.format),
+            block: BytesMut::with_capacity(OUTBOUND_BLOCK),
+            task: None,
+            ping_due: false,
+            hanging_up: false,
+            last_heard: Instant::now(),
+            leg,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
+        let end = match self.talk(&mut peer).await {
+            Ok(end) => end,
+            Err(_owner_gone) => End::OwnerGone,
+        };
+        debug!(
+            call = %self.leg.call,
+            ?end,
+            overtaken = self.backlog.overtaken,
+            refused = self.backlog.refused,
+            counters = ?self.reader.counters,
+            "media stream ended"
+        );
+        let (code, reason, outcome) = match end {
+            End::HungUp => {
+                let told = peer.send(Inbound::HungUp).await;
+                (1000, "the call has ended", told)
+            }
+            End::OwnerGone => {
+                self.keep_promise(&mut peer);
+                (1000, "the call has ended", Ok(()))
+            }
+            // What the socket is told depends on what it did: too much, or nothing at all.
+            End::Lost(error) if error.kind() == ErrorKind::Protocol => {
+                (1009, "the message is too long", Err(error))
+            }
+            End::Lost(error) => return Err(error),
+        };
+        let _ = timeout(GOODBYE, self.io.close(code, reason)).await;
+        outcome
+    }
+
+    /// Runs until the call ends.
+    ///
+    /// # Errors
+    ///
+    /// When the owner of the link has gone while it was being told something.
+    async fn talk(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) -> Result<End> {
+        let mut watch = interval(WATCH);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = 0_u32;
+        loop {
+            if self.io.is_idle() {
+                self.take_waiting(peer);
+                if let Some(end) = self.start_next(peer).await? {
+                    return Ok(end);
+                }
+            }
+            // The socket comes before the clock: after a pause of the whole process, what waits
+            // there is read before anybody is declared dead.
+            let happening = tokio::select! {
+                biased;
+                event = self.io.event() => Happening::Socket(event),
+                asked = peer.recv(), if !self.backlog.is_full() => Happening::Asked(asked),
+                outcome = controlled(self.task.as_mut()) => Happening::Controlled(outcome),
+                _ = watch.tick() => Happening::Watch,
+            };
+            let end = match happening {
+                Happening::Socket(event) => self.on_socket(event, peer).await?,
+                Happening::Asked(Some(outbound)) => {
+                    self.backlog.push(outbound);
+                    None
+                }
+                Happening::Asked(None) => Some(End::OwnerGone),
+                Happening::Controlled(outcome) => self.on_controlled(outcome, peer).await?,
+                Happening::Watch => {
+                    looks += 1;
+                    self.ping_due |= looks.is_multiple_of(PING_EVERY);
+                    self.lost()
+                }
+            };
+            if let Some(end) = end {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Looks at all that has been asked for, so that a clear finds what it overtakes.
+    fn take_waiting(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
+        for _ in 0..self.backlog.room() {
+            let Some(outbound) = peer.try_recv() else { return };
+            self.backlog.push(outbound);
+        }
+    }
+
+    /// Starts the next message, if there is one. Only called while the socket is idle.
+    async fn start_next(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<Option<End>> {
+        if std::mem::take(&mut self.ping_due) {
+            self.io.start(Message::Ping(Bytes::new()));
+            return Ok(None);
+        }
+        while let Some(next) = self.backlog.pop() {
+            match next {
+                Outbound::HangUp if self.hanging_up => {}
+                Outbound::HangUp => match self.leg.control.clone() {
+                    None => return Ok(Some(End::HungUp)),
+                    Some(control) => self.hang_up(control),
+                },
+                Outbound::Transfer(target) => match self.leg.control.clone() {
+                    Some(control) if control.can_transfer() => self.transfer(control, target),
+                    Some(_) | None => {
+                        let why = "no target is configured for this line";
+                        let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
+                        peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
+                    }
+                },
+                message => {
+                    if let Some(message) = self.render(&message) {
+                        self.io.start(message);
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a message into the reused block.
+    fn render(&mut self, outbound: &Outbound) -> Option<Message> {
+        self.block.reserve(OUTBOUND_BLOCK / 8);
+        match outbound {
+            Outbound::Audio(frame) => {
+                self.leg.dialect.write_media(&frame.payload, &mut self.block);
+            }
+            Outbound::Clear => self.leg.dialect.write_clear(&mut self.block),
+            Outbound::Mark(mark) => self.leg.dialect.write_mark(*mark, &mut self.block),
+            _ => return None,
+        }
+        let text = Utf8Bytes::try_from(self.block.split().freeze());
+        Some(Message::Text(text.expect("dialects write JSON")))
+    }
+
+    /// Asks the carrier to end the call.
+    fn hang_up(&mut self, control: Arc<dyn CallControl>) {
+        self.hanging_up = true;
+        let call = self.leg.call.clone();
+        // A task of its own: once asked for, a hang-up must reach the carrier although the owner
+        // of the call has gone.
+        let handle = tokio::spawn(bounded(async move { control.hang_up(&call).await }));
+        self.task = Some(ControlTask { ends_call: true, handle });
+    }
+
+    /// Hangs up if that was asked for before the owner of the link went.
+    fn keep_promise(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
+        let waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
+        let asked = waiting.fold(false, |asked, next| asked || next == Outbound::HangUp);
+        if let Some(control) = self.leg.control.clone().filter(|_| asked && !self.hanging_up) {
+            self.hang_up(control);
+        }
+    }
+
+    fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {
+        let call = self.leg.call.clone();
+        let handle = tokio::spawn(bounded(async move { control.transfer(&call, &target).await }));
+        self.task = Some(ControlTask { ends_call: self.hanging_up, handle });
+    }
+
+    async fn on_controlled(
+        &mut self,
+        outcome: Result<()>,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<Option<End>> {
+        let ends_call = self.task.take().is_some_and(|task| task.ends_call);
+        if let Err(error) = outcome {
+            warn!(call = %self.leg.call, %error, "the carrier did not do what it was asked");
+            peer.report(error).await?;
+        }
+        // Whatever the carrier says, the line is free on our side.
+        Ok(ends_call.then_some(End::HungUp))
+    }
+
+    async fn on_socket(
+        &mut self,
+        event: SocketEvent,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<Option<End>> {
+        let message = match event {
+            SocketEvent::Message(message) => message,
+            SocketEvent::Written => return Ok(None),
+            SocketEvent::Ended(None) => return Ok(Some(End::HungUp)),
+            SocketEvent::Ended(Some(error)) => return Ok(Some(self.read_failed(&error))),
+        };
+        self.last_heard = Instant::now();
+        match message {
+            Message::Text(text) => match self.reader.read(&*self.leg.dialect, &text) {
+                Reading::Deliver(inbound) => peer.send(inbound).await?,
+                Reading::Ended => return Ok(Some(End::HungUp)),
+                Reading::Nothing => {}
+            },
+            Message::Binary(_) => self.reader.counters.binary += 1,
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => return Ok(Some(End::HungUp)),
+        }
+        Ok(None)
+    }
+
+    /// Whether the far end has stopped taking or sending anything.
+    fn lost(&self) -> Option<End> {
+        let now = Instant::now();
+        let why = if self.io.writing_since().is_some_and(|since| now - since >= WRITE) {
+            "the far end does not read"
+        } else if now - self.last_heard >= SILENCE {
+            "the far end has gone silent"
+        } else if self.io.is_deaf() {
+            "the far end cannot be written to"
+        } else {
+            return None;
+        };
+        Some(End::Lost(self.disconnected(why)))
+    }
+
+    fn read_failed(&self, error: &axum::Error) -> End {
+        // The library names the fault only in words; a test holds it to them.
+        if error.to_string().contains("too long") {
+            let why = "a message is longer than the socket allows";
+            return End::Lost(
+                Error::new(ErrorKind::Protocol, "read", why)
+                    .with_provider(self.leg.dialect.vendor()),
+            );
+        }
+        End::Lost(self.disconnected("the socket was lost"))
+    }
+
+    fn disconnected(&self, why: &'static str) -> Error {
+        Error::new(ErrorKind::Disconnected, "talk", why).with_provider(self.leg.dialect.vendor())
+    }
+}
+
+/// The outcome of what the carrier was asked; never, when it was asked nothing.
+async fn controlled(task: Option<&mut ControlTask>) -> Result<()> {
+    match task {
+        Some(task) => (&mut task.handle).await.unwrap_or_else(|_panicked| {
+            Err(Error::new(ErrorKind::Disconnected, "control", "the request was given up"))
+        }),
+        None => pending().await,
+    }
+}
+
+async fn bounded(request: impl Future<Output = Result<()>> + Send) -> Result<()> {
+    timeout(CONTROL, request).await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Timeout, "control", "the carrier did not answer in time"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+};
+
+use async_trait::async_trait;
+use futures_util::{Sink, Stream};
+use tokio::sync::Notify;
+use voiceagent_core::{
+    Link, MarkId,
+    audio::{AudioFrame, MediaTime},
+};
+
+use super::*;
+use crate::twilio::TwilioDialect;
+
+/// A socket whose far end is the test.
+#[derive(Clone, Default)]
+struct FakeSocket(Arc<Mutex<Wire>>);
+
+#[derive(Default)]
+struct Wire {
+    inbound: VecDeque<Option<Result<Message, &'static str>>>,
+    written: Vec<Message>,
+    stuck: bool,
+    waker: Option<Waker>,
+}
+
+impl FakeSocket {
+    fn wire(&self) -> MutexGuard<'_, Wire> {
+        self.0.lock().unwrap()
+    }
+
+    fn say(&self, item: Option<Result<Message, &'static str>>) {
+        let mut wire = self.wire();
+        wire.inbound.push_back(item);
+        if let Some(waker) = wire.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn stick(&self, stuck: bool) {
+        let mut wire = self.wire();
+        wire.stuck = stuck;
+        if let Some(waker) = wire.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The events of the text messages written so far.
+    fn events(&self) -> Vec<String> {
+        let events = self
+            .wire()
+            .written
+            .iter()
+            .filter_map(|message| match message {
+                Message::Text(text) => {
+                    let value: serde_json::Value = serde_json::from_str(text).unwrap();
+                    Some(value["event"].as_str().unwrap().to_owned())
+                }
+                _ => None,
+            })
+            .collect();
+        events
+    }
+}
+
+impl Stream for FakeSocket {
+    type Item = Result<Message, axum::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut wire = self.wire();
+        match wire.inbound.pop_front() {
+            Some(item) => Poll::Ready(item.map(|item| item.map_err(axum::Error::new))),
+            None => {
+                wire.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Sink<Message> for FakeSocket {
+    type Error = axum::Error;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), axum::Error> {
+        self.wire().written.push(message);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        let mut wire = self.wire();
+        if wire.stuck {
+            wire.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), axum::Error>> {
+        self.poll_flush(cx)
+    }
+}
+
+/// A carrier that notes what it is asked, and answers when it is told.
+#[derive(Debug, Default)]
+struct FakeControl {
+    asked: Mutex<Vec<String>>,
+    answer: Notify,
+    refuses: bool,
+}
+
+#[async_trait]
+impl CallControl for FakeControl {
+    async fn hang_up(&self, call: &CallId) -> Result<()> {
+        self.asked.lock().unwrap().push(format!("hang up {call}"));
+        self.answer.notified().await;
+        if self.refuses {
+            return Err(Error::new(ErrorKind::Overloaded, "hang up", "no"));
+        }
+        Ok(())
+    }
+
+    fn can_transfer(&self) -> bool {
+        true
+    }
+
+    async fn transfer(&self, call: &CallId, target: &str) -> Result<()> {
+        self.asked.lock().unwrap().push(format!("transfer {call} to {target}"));
+        Err(Error::new(ErrorKind::Rejected, "transfer", "no such target"))
+    }
+}
+
+fn open(control: Option<Arc<dyn CallControl>>) -> (FakeSocket, Link<Outbound, Inbound>) {
+    let socket = FakeSocket::default();
+    let mut dialect = TwilioDialect::default();
+    dialect.attach("MZ1");
+    let leg = Leg {
+        call: CallId::new("CA1"),
+        dialect: Box::new(dialect),
+        format: AudioFormat::MULAW_8K,
+        control,
+    };
+    let pump = Pump::new(socket.clone(), leg);
+    (socket, Link::spawn(64, move |peer| pump.run(peer)))
+}
+
+fn frame() -> Outbound {
+    let payload = Bytes::from_static(&[0x7F; 160]);
+    Outbound::Audio(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), payload))
+}
+
+/// Lets everything that can happen at this moment happen.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn end_of(mut link: Link<Outbound, Inbound>) -> Option<ErrorKind> {
+    let mut end = None;
+    while let Some(said) = link.recv().await {
+        end = said.err().map(|error| error.kind());
+    }
+    end
+}
+
+#[tokio::test(start_paused = true)]
+async fn a27_clear_overtakes_audio_that_the_socket_has_not_taken() {
+    let (socket, link) = open(None);
+    socket.stick(true);
+    for _ in 0..20 {
+        link.try_send(frame()).unwrap();
+    }
+    link.try_send(Outbound::Mark(MarkId::new(1))).unwrap();
+    settle().await;
+    link.try_send(Outbound::Clear).unwrap();
+    link.try_send(frame()).unwrap();
+    settle().await;
+    socket.stick(false);
+    settle().await;
+    assert_eq!(socket.events(), ["media", "clear", "mark", "media"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clear_overtakes_audio_although_the_backlog_is_full() {
+    let (socket, link) = open(None);
+    socket.stick(true);
+    for _ in 0..100 {
+        link.try_send(frame()).unwrap();
+        settle().await;
+    }
+    link.try_send(Outbound::Clear).unwrap();
+    settle().await;
+    socket.stick(false);
+    settle().await;
+    assert_eq!(socket.events(), ["media", "clear"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a4_a_far_end_that_does_not_read_is_noticed_and_costs_little() {
+    let (socket, link) = open(None);
+    socket.stick(true);
+    let began = Instant::now();
+    let mut taken = 0;
+    while link.try_send(frame()).is_ok() {
+        taken += 1;
+        settle().await;
+    }
+    // The frame that is being written, a second in the pump, and the link's own queue.
+    assert_eq!(taken, 1 + 50 + 64);
+    // Its own messages still come, so silence is not what gives it away.
+    let talking = tokio::spawn(async move {
+        loop {
+            socket.say(Some(Ok(Message::Text(r#"{"event":"connected"}"#.into()))));
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    assert_eq!(end_of(link).await, Some(ErrorKind::Disconnected));
+    assert!(began.elapsed() >= WRITE && began.elapsed() <= WRITE + WATCH);
+    talking.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a2_a_half_open_connection_is_noticed_within_twelve_seconds() {
+    let (socket, link) = open(None);
+    let began = Instant::now();
+    assert_eq!(end_of(link).await, Some(ErrorKind::Disconnected));
+    assert!(began.elapsed() <= Duration::from_secs(12), "{:?}", began.elapsed());
+    let pings = socket.wire().written.iter().filter(|m| matches!(m, Message::Ping(_))).count();
+    assert_eq!(pings, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_answers_pings_is_alive() {
+    let (socket, mut link) = open(None);
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        socket.say(Some(Ok(Message::Pong(Bytes::new()))));
+        settle().await;
+    }
+    assert!(link.try_recv().is_none());
+    socket.say(Some(Ok(Message::Text(r#"{"event":"stop"}"#.into()))));
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::HungUp);
+    assert!(link.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a1_a_lost_socket_is_told_from_a_goodbye() {
+    for (item, lost) in [
+        (Some(Err("connection reset")), true),
+        (Some(Ok(Message::Close(None))), false),
+        (None, false),
+        (Some(Ok(Message::Text(r#"{"event":"stop"}"#.into()))), false),
+    ] {
+        let (socket, mut link) = open(None);
+        socket.say(item);
+        match link.recv().await.unwrap() {
+            Ok(said) => assert_eq!((said, lost), (Inbound::HungUp, false)),
+            Err(error) => assert_eq!((error.kind(), lost), (ErrorKind::Disconnected, true)),
+        }
+        assert!(link.recv().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_up_waits_for_the_audio_before_it_and_asks_once() {
+    let control = Arc::new(FakeControl::default());
+    let (socket, mut link) = open(Some(control.clone()));
+    for outbound in [frame(), Outbound::Mark(MarkId::new(1)), Outbound::HangUp, Outbound::HangUp] {
+        link.try_send(outbound).unwrap();
+    }
+    settle().await;
+    assert_eq!(socket.events(), ["media", "mark"]);
+    assert_eq!(*control.asked.lock().unwrap(), ["hang up CA1"]);
+    control.answer.notify_one();
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::HungUp);
+    assert!(link.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a26_the_line_is_free_although_the_carrier_refuses_to_hang_up() {
+    let control = Arc::new(FakeControl { refuses: true, ..FakeControl::default() });
+    let (_socket, mut link) = open(Some(control.clone()));
+    link.try_send(Outbound::HangUp).unwrap();
+    control.answer.notify_one();
+    assert_eq!(link.recv().await.unwrap().unwrap_err().kind(), ErrorKind::Overloaded);
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::HungUp);
+    assert!(link.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_carrier_that_never_answers_does_not_hold_the_line() {
+    let (_socket, link) = open(Some(Arc::new(FakeControl::default())));
+    link.try_send(Outbound::HangUp).unwrap();
+    let began = Instant::now();
+    assert_eq!(end_of(link).await, Some(ErrorKind::Disconnected));
+    assert!(began.elapsed() <= CONTROL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hang_up_reaches_the_carrier_although_its_owner_has_gone() {
+    let control = Arc::new(FakeControl::default());
+    let (socket, link) = open(Some(control.clone()));
+    socket.stick(true);
+    link.try_send(frame()).unwrap();
+    link.try_send(Outbound::HangUp).unwrap();
+    settle().await;
+    drop(link);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*control.asked.lock().unwrap(), ["hang up CA1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_that_fails_is_reported_and_the_call_goes_on() {
+    let control = Arc::new(FakeControl::default());
+    let (socket, mut link) = open(Some(control.clone()));
+    link.try_send(Outbound::Transfer("+14155550100".into())).unwrap();
+    assert_eq!(link.recv().await.unwrap().unwrap_err().kind(), ErrorKind::Rejected);
+    link.try_send(frame()).unwrap();
+    settle().await;
+    assert_eq!(socket.events(), ["media"]);
+    let (_socket, mut link) = open(None);
+    link.try_send(Outbound::Transfer("desk".into())).unwrap();
+    assert_eq!(link.recv().await.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_link_says_goodbye_on_the_socket() {
+    let (socket, link) = open(None);
+    drop(link);
+    settle().await;
+    assert!(matches!(socket.wire().written.last(), Some(Message::Close(Some(_)))));
+}

@@ -1,0 +1,251 @@
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket},
+    },
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
+use tracing::{info, warn};
+use voiceagent_core::{Error, Result};
+
+use super::{CallControl, Dialect, MediaStream, TokenCheck, start::wait_for_start};
+
+/// For the `start` message. Carriers send it right after the upgrade.
+const START: Duration = Duration::from_secs(5);
+
+/// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
+/// calls in progress do not notice.
+const PENDING: usize = 64;
+
+/// For a peer to take our goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A message is 400 bytes; the library's 128 KiB for each socket would be the largest part of a
+/// call's memory.
+const READ_BUFFER: usize = 8 * 1024;
+
+/// Longer messages close the socket with code 1009; those above 64 KiB are skipped.
+const LONGEST_MESSAGE: usize = 256 * 1024;
+
+const WRITE_BUFFER: usize = 4 * 1024;
+const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
+
+type OnCall = Arc<dyn Fn(MediaStream) -> BoxFuture<'static, ()> + Send + Sync>;
+type Speak = fn() -> Box<dyn Dialect>;
+
+/// A route that turns media sockets of one vendor into [`MediaStream`]s.
+///
+/// ```
+/// use voiceagent_core::transport::Transport;
+/// use voiceagent_telephony::media_stream::{MediaSocket, TokenCheck};
+///
+/// let media = MediaSocket::twilio(TokenCheck::Off)
+///     .max_calls(100)
+///     .on_call(|stream| async move {
+///         let _link = Box::new(stream).open().await;
+///     })
+///     .build()?;
+/// let app: axum::Router = media.route("/media");
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct MediaSocket {
+    settings: Arc<Settings>,
+}
+
+struct Settings {
+    speak: Speak,
+    tokens: TokenCheck,
+    control: Option<Arc<dyn CallControl>>,
+    on_call: OnCall,
+    start: Duration,
+    calls: Arc<Semaphore>,
+    pending: Arc<Semaphore>,
+}
+
+impl MediaSocket {
+    /// A socket for Twilio's Media Streams.
+    pub fn twilio(tokens: TokenCheck) -> MediaSocketBuilder {
+        MediaSocketBuilder {
+            speak: || Box::new(crate::twilio::TwilioDialect::default()),
+            tokens,
+            control: None,
+            on_call: None,
+            start: START,
+            calls: 100,
+        }
+    }
+
+    /// A router that serves the socket at `path`.
+    pub fn route(self, path: &str) -> Router {
+        let upgrade = |State(socket): State<Self>, upgrade: WebSocketUpgrade| async move {
+            socket.upgrade(upgrade)
+        };
+        Router::new().route(path, any(upgrade)).with_state(self)
+    }
+
+    /// Whether another call would be let in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.settings.calls.available_permits() > 0
+    }
+
+    /// Answers an upgrade request.
+    ///
+    /// The token is checked on the socket; a signature must have been checked before.
+    pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
+        let Ok(pending) = Arc::clone(&self.settings.pending).try_acquire_owned() else {
+            warn!("media socket refused: too many sockets have not said start yet");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        };
+        upgrade
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(LARGEST_WRITE_BUFFER)
+            .max_message_size(LONGEST_MESSAGE)
+            .max_frame_size(LONGEST_MESSAGE)
+            .on_upgrade(move |socket| async move { self.settings.serve(socket, pending).await })
+    }
+}
+
+impl Settings {
+    async fn serve(&self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
+        let dialect = (self.speak)();
+        let deadline = Instant::now() + self.start;
+        let Some(mut start) = wait_for_start(&mut socket, &*dialect, deadline).await else {
+            warn!("media socket closed: it did not begin a stream in time");
+            return close(socket, 1008, "no start message").await;
+        };
+        let mut parameters = std::mem::take(&mut start.parameters);
+        let grant = match self.tokens.check(&start.call, &mut parameters) {
+            Ok(grant) => grant,
+            Err(refusal) => {
+                warn!(call = %start.call, "media socket closed: {refusal}");
+                return close(socket, 1008, "not authorized").await;
+            }
+        };
+        let Some(format) = start.format else {
+            warn!(call = %start.call, "media socket closed: its audio format is not supported");
+            return close(socket, 1003, "audio format").await;
+        };
+        let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() else {
+            warn!(call = %start.call, "media socket closed: the limit of calls is reached");
+            return close(socket, 1013, "no room").await;
+        };
+        drop(pending);
+        let call = start.call.clone();
+        info!(%call, "call started");
+        let control = self.control.clone();
+        let stream = MediaStream::new(socket, (start, format), grant, dialect, control, permit);
+        (self.on_call)(stream).await;
+        info!(%call, "call ended");
+    }
+}
+
+impl fmt::Debug for MediaSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaSocket")
+            .field("tokens", &self.settings.tokens)
+            .field("control", &self.settings.control)
+            .field("calls_free", &self.settings.calls.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gathers the settings of a [`MediaSocket`].
+#[must_use]
+pub struct MediaSocketBuilder {
+    speak: Speak,
+    tokens: TokenCheck,
+    control: Option<Arc<dyn CallControl>>,
+    on_call: Option<OnCall>,
+    start: Duration,
+    calls: usize,
+}
+
+impl MediaSocketBuilder {
+    /// What happens with each call; it lasts as long as the future, or the link that it opens.
+    pub fn on_call<F>(mut self, on_call: impl Fn(MediaStream) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.on_call = Some(Arc::new(move |stream| on_call(stream).boxed()));
+        self
+    }
+
+    /// How to hang up and transfer. Without it, hanging up only closes the socket.
+    pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// Calls at the same time; 100 if not set.
+    pub const fn max_calls(mut self, calls: usize) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// How long a socket may stay without saying `start`; 5 s if not set.
+    pub const fn start_deadline(mut self, deadline: Duration) -> Self {
+        self.start = deadline;
+        self
+    }
+
+    /// Makes the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) when there is no `on_call`, or a setting is
+    /// out of range.
+    pub fn build(self) -> Result<MediaSocket> {
+        let on_call = self
+            .on_call
+            .ok_or_else(|| Error::config("on_call: it must say what happens with a call"))?;
+        if self.calls == 0 || self.calls > Semaphore::MAX_PERMITS {
+            return Err(Error::config("max_calls: at least 1"));
+        }
+        if self.start.is_zero() || self.start > Duration::from_secs(60) {
+            return Err(Error::config("start_deadline: more than 0 and at most 60 s"));
+        }
+        Ok(MediaSocket {
+            settings: Arc::new(Settings {
+                speak: self.speak,
+                tokens: self.tokens,
+                control: self.control,
+                on_call,
+                start: self.start,
+                calls: Arc::new(Semaphore::new(self.calls)),
+                pending: Arc::new(Semaphore::new(PENDING)),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for MediaSocketBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaSocketBuilder")
+            .field("tokens", &self.tokens)
+            .field("calls", &self.calls)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+    let goodbye = async {
+        let frame = CloseFrame { code, reason: reason.into() };
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    let _ = timeout(GOODBYE, goodbye).await;
+}

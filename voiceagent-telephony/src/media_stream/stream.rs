@@ -1,0 +1,112 @@
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use axum::extract::ws::WebSocket;
+use tokio::sync::OwnedSemaphorePermit;
+use voiceagent_core::{
+    CallId, Link, Result,
+    audio::AudioFormat,
+    transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
+};
+
+use super::{
+    CallControl, Dialect, Grant, StreamStart,
+    pump::{Leg, Pump},
+};
+
+/// Requests and events that may wait between a session and its socket, in each direction: 1.3 s
+/// of frames. More would only hide that one of them has stopped reading.
+const LINK: usize = 64;
+
+/// A call that arrived as a media stream: its socket has said `start`, and its token was good.
+///
+/// As a [`Transport`] it carries the carrier's own encoding untouched, clears, returns marks (also
+/// those that a clear returned), and delivers keys. It transfers when a [`CallControl`] with
+/// targets is configured.
+///
+/// A call whose far end said goodbye ends with [`Inbound::HungUp`]. One whose socket was lost,
+/// stopped reading for 5 s, or went silent for 10 s ends with
+/// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
+pub struct MediaStream {
+    socket: WebSocket,
+    info: CallInfo,
+    format: AudioFormat,
+    start: StreamStart,
+    dialect: Box<dyn Dialect>,
+    control: Option<Arc<dyn CallControl>>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl MediaStream {
+    pub(super) fn new(
+        socket: WebSocket,
+        (start, format): (StreamStart, AudioFormat),
+        grant: Grant,
+        dialect: Box<dyn Dialect>,
+        control: Option<Arc<dyn CallControl>>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let mut info = CallInfo::new(CallId::new(start.call.as_str()), Media::audio(format))
+            .with_parameters(grant.parameters);
+        info.from = grant.from;
+        info.to = grant.to;
+        if let Some(direction) = grant.direction {
+            info = info.with_direction(direction);
+        }
+        Self { socket, info, format, start, dialect, control, permit }
+    }
+
+    /// The carrier's name for the stream.
+    #[must_use]
+    pub fn stream_id(&self) -> &str {
+        &self.start.stream
+    }
+
+    /// The carrier's name for the account, where it says so.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&str> {
+        self.start.account.as_deref()
+    }
+}
+
+#[async_trait]
+impl Transport for MediaStream {
+    fn call(&self) -> &CallInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default()
+            .with_clear(true)
+            .with_marks(true)
+            .with_dtmf(true)
+            .with_transfer(self.control.as_ref().is_some_and(|control| control.can_transfer()))
+    }
+
+    async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        self.dialect.attach(&self.start.stream);
+        let leg = Leg {
+            call: self.info.id,
+            dialect: self.dialect,
+            format: self.format,
+            control: self.control,
+        };
+        let (socket, permit) = (self.socket, self.permit);
+        Ok(Link::spawn(LINK, move |peer| async move {
+            // A call counts against the limit for as long as its socket is open.
+            let _counted = permit;
+            Pump::new(socket, leg).run(peer).await
+        }))
+    }
+}
+
+impl fmt::Debug for MediaStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaStream")
+            .field("vendor", &self.dialect.vendor())
+            .field("call", &self.start.call)
+            .field("stream", &self.start.stream)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
