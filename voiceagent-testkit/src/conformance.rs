@@ -1,7 +1,12 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+pub mod llm;
+mod tool;
+
 use std::fmt;
+
+pub use tool::tool;
 
 /// What a suite found.
 #[derive(Clone, Debug, Default)]
