@@ -8,6 +8,12 @@ use std::fmt;
 
 pub use turn::turn;
 pub use vad::vad;
+pub mod llm;
+mod tool;
+
+use std::fmt;
+
+pub use tool::tool;
 
 /// What a suite found.
 #[derive(Clone, Debug, Default)]

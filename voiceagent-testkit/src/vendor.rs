@@ -1,1 +1,3 @@
 //! Scripted vendors on loopback that speak the real protocols.
+
+pub mod openai_chat;

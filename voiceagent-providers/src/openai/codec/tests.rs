@@ -1,0 +1,165 @@
+use voiceagent_core::llm::ToolCall;
+
+use super::*;
+use crate::wire::sse::SseParser;
+
+macro_rules! cassette {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/cassettes/openai/", $name, ".sample.sse"))
+    };
+}
+
+/// What a stream that comes in these pieces is understood as.
+fn understood(pieces: &[&[u8]]) -> (Vec<LlmEvent>, Option<Error>) {
+    let mut parser = SseParser::new(1 << 20);
+    let mut answer = Answer::new(Vec::new());
+    let mut error = None;
+    'stream: for piece in pieces {
+        parser.feed(piece).unwrap();
+        while let Some(data) = parser.poll() {
+            if let Err(failed) = answer.handle(&data) {
+                error = Some(failed);
+                break 'stream;
+            }
+        }
+    }
+    if error.is_none() {
+        error = answer.end().err();
+    }
+    (std::iter::from_fn(|| answer.poll()).collect(), error)
+}
+
+fn events(stream: &str) -> Vec<LlmEvent> {
+    let (events, error) = understood(&[stream.as_bytes()]);
+    assert!(error.is_none(), "{error:?}");
+    events
+}
+
+fn text(text: &str) -> LlmEvent {
+    LlmEvent::Text(text.to_owned())
+}
+
+fn call(id: &str, name: &str, arguments: &str) -> LlmEvent {
+    let (name, arguments) = (name.into(), arguments.into());
+    LlmEvent::ToolCall(ToolCall { id: id.into(), name, arguments })
+}
+
+fn usage(input: u32, cached: u32, output: u32) -> LlmEvent {
+    LlmEvent::Usage(Usage::new(input, cached, output))
+}
+
+const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
+const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
+
+fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
+    vec![
+        (
+            cassette!("text_with_usage"),
+            vec![text("Hi, "), text("how can I help?"), usage(120, 64, 18), STOP],
+        ),
+        (
+            cassette!("parallel_tool_calls_interleaved"),
+            vec![
+                call("call_a", "lookup_customer", r#"{"phone":"+15551234567"}"#),
+                call("call_b", "get_available_slots", r#"{"day":"2026-12-01"}"#),
+                usage(120, 64, 18),
+                CALLS,
+            ],
+        ),
+        (cassette!("content_filter"), vec![text("x"), LlmEvent::Finished(FinishReason::Filtered)]),
+        (cassette!("length"), vec![text("cut"), LlmEvent::Finished(FinishReason::Length)]),
+        (cassette!("refusal"), vec![text("I can't "), text("help with that."), STOP]),
+        (cassette!("quirk_azure_prompt_filter_first"), vec![text("ok"), STOP]),
+        (
+            cassette!("quirk_ollama_single_chunk_tool_no_index"),
+            vec![call("call_x", "book", r#"{"slot":1}"#), CALLS],
+        ),
+        (cassette!("quirk_reasoning_content_vllm"), vec![text("ok"), STOP]),
+        (
+            cassette!("quirk_usage_chunk_with_choice_litellm"),
+            vec![text("ok"), usage(1, 0, 1), STOP],
+        ),
+    ]
+}
+
+#[test]
+fn d12_every_recorded_answer_is_understood() {
+    for (stream, expected) in cassettes() {
+        assert_eq!(events(stream), expected, "{stream}");
+    }
+}
+
+#[test]
+fn d13_no_split_changes_an_answer() {
+    for (stream, expected) in cassettes() {
+        for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
+            let bytes = stream.as_bytes();
+            for at in 0..=bytes.len() {
+                let (events, error) = understood(&[&bytes[..at], &bytes[at..]]);
+                assert_eq!((events, error.is_none()), (expected.clone(), true), "split at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn d13_an_answer_without_done_is_complete() {
+    for (stream, expected) in cassettes() {
+        assert_eq!(events(&stream.replace("data: [DONE]\n\n", "")), expected);
+    }
+}
+
+#[test]
+fn d6_an_answer_that_is_cut_off_keeps_its_words_and_ends_with_an_error() {
+    let stream = cassette!("text_with_usage");
+    let (cut, _) = stream.split_at(stream.find("\"stop\"").unwrap());
+    let (events, error) = understood(&[cut.as_bytes()]);
+    assert_eq!(events, [text("Hi, "), text("how can I help?")]);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Disconnected);
+}
+
+#[test]
+fn d7_a_call_is_not_made_when_the_answer_is_cut_off() {
+    let stream = cassette!("parallel_tool_calls_interleaved");
+    let (cut, _) = stream.split_at(stream.find("\"finish_reason\":\"tool_calls\"").unwrap());
+    let (events, error) = understood(&[cut.as_bytes()]);
+    assert_eq!(events, []);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Disconnected);
+}
+
+#[test]
+fn an_error_in_the_middle_ends_the_answer() {
+    let (events, error) = understood(&[cassette!("midstream_error").as_bytes()]);
+    assert_eq!(events, [text("x")]);
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert_eq!(error.message(), "the vendor reports an error (server_error)");
+}
+
+#[test]
+fn done_without_a_reason_ends_the_answer() {
+    let chunk = r#"{"choices":[{"delta":{"content":"ok"}}]}"#;
+    assert_eq!(events(&format!("data: {chunk}\n\ndata: [DONE]\n\n")), [text("ok"), STOP]);
+}
+
+#[test]
+fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
+    let mut answer = Answer::new(Vec::new());
+    for harmless in ["", "{}", r#"{"type":"ping"}"#, r#"{"choices":null,"error":null}"#] {
+        assert!(!answer.handle(harmless).unwrap(), "{harmless}");
+    }
+    for broken in ["{", "[]", "null", "<html>", r#"{"choices":7}"#] {
+        let error = answer.handle(broken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{broken}");
+    }
+}
+
+#[test]
+fn d4_a_chunk_without_content_is_no_progress() {
+    let mut answer = Answer::new(Vec::new());
+    let role = r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
+    assert!(!answer.handle(role).unwrap());
+    assert!(!answer.handle(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#).unwrap());
+    let thought = r#"{"choices":[{"delta":{"reasoning_content":"hmm"}}]}"#;
+    assert!(answer.handle(thought).unwrap(), "a model that thinks is not stalled");
+}

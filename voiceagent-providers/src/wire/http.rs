@@ -1,0 +1,319 @@
+//! The HTTP client of all vendors, and what their refusals mean.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Client, ClientBuilder, Response, StatusCode, header::HeaderMap, redirect};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use serde::Deserialize;
+use tokio::time::timeout;
+use voiceagent_core::{Error, ErrorKind, Result};
+
+/// How long a connection may take to open, TLS included.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long a connection that nobody uses stays open: longer than a caller's pause.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// How often an HTTP/2 connection is asked whether it still lives, and how long it may take to
+/// answer. A connection lost in silence is found between two turns and not by the next one.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(5));
+
+/// How much of a refusal is read: the codes stand at its beginning.
+const REFUSAL_SIZE: usize = 16 * 1024;
+
+/// How long reading a refusal may take.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// The client that every vendor's adapter starts from.
+///
+/// TLS is rustls with ring and the roots of Mozilla, whatever the process has installed.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] when TLS cannot be set up.
+pub(crate) fn client() -> Result<ClientBuilder> {
+    let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|unfit| Error::config("TLS cannot be set up").with_source(unfit))?
+        .with_root_certificates(RootCertStore::from_iter(
+            webpki_roots::TLS_SERVER_ROOTS.iter().cloned(),
+        ))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("voiceagent/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+        .tcp_keepalive(PING.0)
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .http2_keep_alive_interval(PING.0)
+        .http2_keep_alive_timeout(PING.1)
+        .http2_keep_alive_while_idle(true)
+        .redirect(redirect::Policy::custom(within_one_host)))
+}
+
+/// Follows a redirect within one host and scheme only: keys go nowhere else.
+fn within_one_host(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let same =
+        attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+    if same && attempt.previous().len() <= 3 { attempt.follow() } else { attempt.stop() }
+}
+
+/// What a request that got no response failed of.
+pub(crate) fn unanswered(error: reqwest::Error, operation: &'static str) -> Error {
+    let (kind, message) = if error.is_timeout() {
+        (ErrorKind::Timeout, "the vendor was not reached in time")
+    } else if error.is_connect() {
+        (ErrorKind::Disconnected, "the vendor was not reached")
+    } else if error.is_builder() {
+        (ErrorKind::Config, "the request cannot be built")
+    } else {
+        (ErrorKind::Disconnected, "the connection was lost")
+    };
+    // A URL may carry a key.
+    Error::new(kind, operation, message).with_source(error.without_url())
+}
+
+/// A response that says no.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    fault: Fault,
+    body: String,
+}
+
+impl Refusal {
+    /// Reads what the vendor says, as far as it is of use.
+    pub(crate) async fn read(mut response: Response) -> Self {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        let read = async {
+            while let Ok(Some(piece)) = response.chunk().await {
+                body.extend_from_slice(&piece[..piece.len().min(REFUSAL_SIZE - body.len())]);
+                if body.len() == REFUSAL_SIZE {
+                    break;
+                }
+            }
+        };
+        // What came in time is enough: the status alone tells the kind.
+        let _ = timeout(REFUSAL_TIME, read).await;
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Self { status, retry_after, fault: Fault::parse(&body), body }
+    }
+
+    /// Whether it refuses the request for its content, and names `word`.
+    pub(crate) fn blames(&self, word: &str) -> bool {
+        matches!(self.status.as_u16(), 400 | 422) && self.body.contains(word)
+    }
+
+    /// The error that it stands for.
+    pub(crate) fn into_error(self, operation: &'static str) -> Error {
+        let status = self.status.as_u16();
+        let kind = self.fault.kind().unwrap_or_else(|| ErrorKind::from_http_status(status));
+        let codes = self.fault.codes();
+        let message = if codes.is_empty() {
+            format!("status {status}")
+        } else {
+            format!("status {status} ({codes})")
+        };
+        let error = Error::new(kind, operation, message);
+        match self.retry_after {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+}
+
+/// The machine-readable part of a vendor's error. The rest is left out of every error and log: it
+/// may repeat the key or the prompt.
+#[derive(Debug, Default)]
+pub(crate) struct Fault {
+    code: Option<String>,
+    kind: Option<String>,
+    param: Option<String>,
+}
+
+impl Fault {
+    /// Reads `{"error": {"code", "type", "param"}}`, in so far as it is that.
+    pub(crate) fn parse(json: &str) -> Self {
+        serde_json::from_str::<Envelope>(json).map(|body| body.error.into()).unwrap_or_default()
+    }
+
+    /// The kind that its code stands for, where that says more than the status.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        [&self.code, &self.kind].into_iter().flatten().find_map(|code| match code.as_str() {
+            // Waiting brings neither money nor a key: another provider is needed.
+            "insufficient_quota" | "billing_hard_limit_reached" | "invalid_api_key" => {
+                Some(ErrorKind::Unauthorized)
+            }
+            "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited),
+            "overloaded_error" | "server_error" | "server_overloaded" => {
+                Some(ErrorKind::Overloaded)
+            }
+            "context_length_exceeded" | "invalid_request_error" => Some(ErrorKind::Rejected),
+            _ => None,
+        })
+    }
+
+    /// Its codes, for an error's message.
+    pub(crate) fn codes(&self) -> String {
+        let mut codes: Vec<_> = [&self.kind, &self.code, &self.param]
+            .into_iter()
+            .flatten()
+            .filter(|code| is_identifier(code))
+            .map(String::as_str)
+            .collect();
+        codes.dedup();
+        codes.join(", ")
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    error: Said,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Coded {
+        #[serde(default)]
+        code: Option<Code>,
+        #[serde(default, rename = "type")]
+        kind: Option<String>,
+        #[serde(default)]
+        param: Option<String>,
+    },
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Code {
+    Name(String),
+    Number(i64),
+}
+
+impl From<Said> for Fault {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Coded { code, kind, param } => {
+                let code = code.map(|code| match code {
+                    Code::Name(name) => name,
+                    Code::Number(number) => number.to_string(),
+                });
+                Self { code, kind, param }
+            }
+            Said::Other(_) => Self::default(),
+        }
+    }
+}
+
+/// Whether a text is a code or a path into the request, and so holds no sentence.
+fn is_identifier(text: &str) -> bool {
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._[]".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}
+
+/// How long the vendor asks us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date
+/// (RFC 9110, section 10.2.3), which counts from the response's own `Date`.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |text: &str| text.parse::<f64>().ok();
+    if let Some(milliseconds) = text("retry-after-ms").and_then(number) {
+        return Duration::try_from_secs_f64(milliseconds / 1_000.0).ok();
+    }
+    let wait = text("retry-after")?;
+    if let Some(seconds) = number(wait) {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let until = httpdate::parse_http_date(wait).ok()?;
+    let sent = httpdate::parse_http_date(text("date")?).ok()?;
+    Some(until.duration_since(sent).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair =
+            |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        pairs.iter().map(pair).collect()
+    }
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        let status = StatusCode::from_u16(status).unwrap();
+        Refusal { status, retry_after: None, fault: Fault::parse(body), body: body.to_owned() }
+    }
+
+    #[test]
+    fn d1_every_way_to_ask_for_patience_is_understood() {
+        let wait = |pairs: &[_]| retry_after(&headers(pairs));
+        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
+        let both = [("retry-after", "7"), ("retry-after-ms", "250")];
+        assert_eq!(wait(&both), Some(Duration::from_millis(250)));
+        let date = [
+            ("date", "Sun, 06 Nov 1994 08:49:30 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ];
+        assert_eq!(wait(&date), Some(Duration::from_secs(7)));
+        let past = [
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:30 GMT"),
+        ];
+        assert_eq!(wait(&past), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "NaN", "1e400"] {
+            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_account_is_not_asked_again() {
+        let body =
+            include_str!("../../tests/cassettes/openai/error_429_insufficient_quota.sample.json");
+        let error = refusal(429, body).into_error("generate");
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert_eq!(error.message(), "status 429 (insufficient_quota)");
+    }
+
+    #[test]
+    fn codes_are_told_and_sentences_are_not() {
+        let error = refusal(
+            401,
+            r#"{"error":{"message":"Incorrect API key: sk-123","type":"invalid_request_error",
+                "param":"No Sentence","code":"invalid_api_key"}}"#,
+        )
+        .into_error("generate");
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert_eq!(
+            error.to_string(),
+            "generate: unauthorized: status 401 (invalid_request_error, invalid_api_key)",
+        );
+    }
+
+    #[test]
+    fn a_refusal_of_any_form_has_a_kind() {
+        for (status, body, kind) in [
+            (400, "", ErrorKind::Rejected),
+            (403, "<html>", ErrorKind::Unauthorized),
+            (429, r#"{"error":"slow down"}"#, ErrorKind::RateLimited),
+            (500, r#"{"error":{"code":500}}"#, ErrorKind::Overloaded),
+            (503, r#"{"detail":"x"}"#, ErrorKind::Overloaded),
+            (504, "null", ErrorKind::Timeout),
+        ] {
+            assert_eq!(
+                refusal(status, body).into_error("generate").kind(),
+                kind,
+                "{status} {body}"
+            );
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+/// What a request is answered with.
+///
+/// The parts of a streamed answer go out in this order: words, tool calls, the reason of the end,
+/// what it cost. A fault set with `…_after(n)` takes the place of everything after the first `n`
+/// words and calls.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub(crate) first_token: Duration,
+    pub(crate) per_token: Duration,
+    pub(crate) body: Body,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Raw(Vec<Bytes>),
+    Refusal { status: u16, headers: Vec<(String, String)>, body: String },
+    Silence,
+    Stream(Script),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    tokens: Vec<String>,
+    calls: Vec<(String, String)>,
+    usage: Option<[u32; 3]>,
+    finish: Option<String>,
+    fault: Option<(usize, Fault)>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fault {
+    Drop,
+    Error,
+    Stall,
+}
+
+impl Reply {
+    /// Says `text`, a word at a time.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::tokens(text.split_inclusive(' '))
+    }
+
+    /// Says these tokens.
+    pub fn tokens(tokens: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let tokens = tokens.into_iter().map(Into::into).collect();
+        Self::of(Body::Stream(Script { tokens, ..Script::default() }))
+    }
+
+    /// Calls a tool.
+    #[must_use]
+    pub fn tool_call(name: &str, arguments: &Value) -> Self {
+        Self::tokens([""; 0]).and_tool_call(name, arguments)
+    }
+
+    /// Refuses the request with a status and a body.
+    pub fn refuse(status: u16, body: impl Into<String>) -> Self {
+        Self::of(Body::Refusal { status, headers: Vec::new(), body: body.into() })
+    }
+
+    /// Takes the request and never says anything.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self::of(Body::Silence)
+    }
+
+    /// Answers with status 200 and these pieces of a body, each sent on its own, and then ends the
+    /// response in good order.
+    pub fn raw(pieces: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
+        Self::of(Body::Raw(pieces.into_iter().map(Into::into).collect()))
+    }
+
+    /// Calls one more tool.
+    #[must_use]
+    pub fn and_tool_call(self, name: &str, arguments: &Value) -> Self {
+        self.scripted(|script| script.calls.push((name.to_owned(), arguments.to_string())))
+    }
+
+    /// Lets time pass before the first token.
+    #[must_use]
+    pub fn first_token(mut self, wait: Duration) -> Self {
+        self.first_token = wait;
+        self
+    }
+
+    /// Lets time pass before every further token. Without, all go out at once.
+    #[must_use]
+    pub fn per_token(mut self, wait: Duration) -> Self {
+        self.per_token = wait;
+        self
+    }
+
+    /// Says what the answer cost.
+    #[must_use]
+    pub fn usage(self, input: u32, cached: u32, output: u32) -> Self {
+        self.scripted(|script| script.usage = Some([input, cached, output]))
+    }
+
+    /// Ends with another reason than `stop` or `tool_calls`.
+    #[must_use]
+    pub fn finish(self, reason: &str) -> Self {
+        self.scripted(|script| script.finish = Some(reason.to_owned()))
+    }
+
+    /// Adds `Retry-After` to a refusal.
+    #[must_use]
+    pub fn retry_after(mut self, value: &str) -> Self {
+        if let Body::Refusal { headers, .. } = &mut self.body {
+            headers.push(("retry-after".to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// Says nothing more after `tokens`, and leaves the connection open.
+    #[must_use]
+    pub fn stall_after(self, tokens: usize) -> Self {
+        self.scripted(|script| script.fault = Some((tokens, Fault::Stall)))
+    }
+
+    /// Cuts the connection after `tokens`.
+    #[must_use]
+    pub fn drop_after(self, tokens: usize) -> Self {
+        self.scripted(|script| script.fault = Some((tokens, Fault::Drop)))
+    }
+
+    /// Reports an error of the server after `tokens`.
+    #[must_use]
+    pub fn fail_after(self, tokens: usize) -> Self {
+        self.scripted(|script| script.fault = Some((tokens, Fault::Error)))
+    }
+
+    fn of(body: Body) -> Self {
+        Self { first_token: Duration::ZERO, per_token: Duration::ZERO, body }
+    }
+
+    fn scripted(mut self, change: impl FnOnce(&mut Script)) -> Self {
+        if let Body::Stream(script) = &mut self.body {
+            change(script);
+        }
+        self
+    }
+}
+
+impl Script {
+    /// Leaves out what was not asked for.
+    pub(crate) fn forget_usage(&mut self) {
+        self.usage = None;
+    }
+
+    /// The tokens as server-sent events, what follows them, and the fault that comes then.
+    pub(crate) fn events(
+        &self,
+        model: &str,
+        number: usize,
+    ) -> (Vec<String>, String, Option<Fault>) {
+        let chunk = |choices: Value, usage: Value| {
+            let chunk = json!({
+                "id": format!("chatcmpl-{number}"), "object": "chat.completion.chunk",
+                "created": 0, "model": model, "choices": choices, "usage": usage,
+            });
+            format!("data: {chunk}\n\n")
+        };
+        let delta = |delta: Value, reason: Value| {
+            let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
+            chunk(json!([choice]), Value::Null)
+        };
+        let role = delta(json!({ "role": "assistant", "content": "" }), Value::Null);
+        let mut tokens: Vec<_> =
+            self.tokens.iter().map(|text| delta(json!({ "content": text }), Value::Null)).collect();
+        tokens.extend(self.calls.iter().enumerate().map(|(index, (name, arguments))| {
+            let id = format!("call_{number}_{index}");
+            let function = json!({ "name": name, "arguments": "" });
+            let call =
+                json!({ "index": index, "id": id, "type": "function", "function": function });
+            let mut event = delta(json!({ "tool_calls": [call] }), Value::Null);
+            for piece in halves(arguments) {
+                let piece = json!({ "index": index, "function": { "arguments": piece } });
+                event += &delta(json!({ "tool_calls": [piece] }), Value::Null);
+            }
+            event
+        }));
+        if let Some((at, fault)) = self.fault {
+            tokens.truncate(at);
+            let error = json!({ "error": {
+                "message": "The server had an error", "type": "server_error",
+                "param": null, "code": null,
+            } });
+            let last = match fault {
+                Fault::Error => format!("data: {error}\n\n"),
+                Fault::Drop | Fault::Stall => String::new(),
+            };
+            prefix(&mut tokens, role);
+            return (tokens, last, Some(fault));
+        }
+        let usual = if self.calls.is_empty() { "stop" } else { "tool_calls" };
+        let mut last = delta(json!({}), json!(self.finish.as_deref().unwrap_or(usual)));
+        if let Some([input, cached, output]) = self.usage {
+            let usage = json!({
+                "prompt_tokens": input, "completion_tokens": output,
+                "total_tokens": input + output,
+                "prompt_tokens_details": { "cached_tokens": cached },
+            });
+            last += &chunk(json!([]), usage);
+        }
+        prefix(&mut tokens, role);
+        (tokens, last + "data: [DONE]\n\n", None)
+    }
+}
+
+/// The chunk with the role comes with the first token.
+fn prefix(tokens: &mut Vec<String>, role: String) {
+    match tokens.first_mut() {
+        Some(first) => first.insert_str(0, &role),
+        None => tokens.push(role),
+    }
+}
+
+fn halves(text: &str) -> [&str; 2] {
+    let middle = (text.len() / 2..=text.len())
+        .find(|&at| text.is_char_boundary(at))
+        .expect("the end is a boundary");
+    [&text[..middle], &text[middle..]]
+}
