@@ -1,5 +1,7 @@
 //! Whole calls through the real driver, in virtual time.
 
+#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;

@@ -1,19 +1,16 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+pub mod llm;
+mod tool;
 mod turn;
 mod vad;
 
 use std::fmt;
 
+pub use tool::tool;
 pub use turn::turn;
 pub use vad::vad;
-pub mod llm;
-mod tool;
-
-use std::fmt;
-
-pub use tool::tool;
 
 /// What a suite found.
 #[derive(Clone, Debug, Default)]

@@ -155,12 +155,7 @@ impl Jobs {
         });
     }
 
-    pub(super) fn plan(
-        &self,
-        flow: Arc<dyn Flow>,
-        generation: GenerationId,
-        turn: TurnContext,
-    ) {
+    pub(super) fn plan(&self, flow: Arc<dyn Flow>, generation: GenerationId, turn: TurnContext) {
         self.push(async move {
             let plan = flow.plan(&turn).await;
             let plan = plan.inspect_err(|error| warn!(%error, "the flow failed")).ok();
