@@ -1,1 +1,35 @@
-//! crate
+//! Speech recognition, language models and voices of many vendors for voiceagent.
+//!
+//! Each vendor is a Cargo feature, and a module of this crate. [`register`] makes every vendor that
+//! is compiled in available by name:
+//!
+//! ```
+//! use serde_json::json;
+//! use voiceagent_core::registry::Registry;
+//!
+//! let mut registry = Registry::default();
+//! voiceagent_providers::register(&mut registry);
+//! # #[cfg(feature = "deepgram")] {
+//! let stt = registry
+//!     .stt
+//!     .build(json!({ "provider": "deepgram", "api_key": "…", "model": "nova-3" }))
+//!     .unwrap();
+//! assert_eq!(stt.name(), "deepgram");
+//! # }
+//! ```
+
+#[cfg(feature = "deepgram")]
+pub mod deepgram;
+mod wire;
+
+use voiceagent_core::registry::Registry;
+
+/// Adds every vendor that is compiled in.
+#[cfg_attr(
+    not(feature = "deepgram"),
+    expect(unused_variables, reason = "without a vendor there is nothing to add")
+)]
+pub fn register(registry: &mut Registry) {
+    #[cfg(feature = "deepgram")]
+    deepgram::register(registry);
+}
