@@ -1,19 +1,39 @@
 //! Speech recognition, language models and voices of many vendors for voiceagent.
+//!
+//! Each vendor is a Cargo feature, and a module of this crate. [`register`] makes every vendor that
+//! is compiled in available by name:
+//!
+//! ```
+//! use serde_json::json;
+//! use voiceagent_core::registry::Registry;
+//!
+//! let mut registry = Registry::default();
+//! voiceagent_providers::register(&mut registry);
+//! # #[cfg(feature = "deepgram")] {
+//! let stt = registry
+//!     .stt
+//!     .build(json!({ "provider": "deepgram", "api_key": "…", "model": "nova-3" }))
+//!     .unwrap();
+//! assert_eq!(stt.name(), "deepgram");
+//! # }
+//! ```
 
+#[cfg(feature = "deepgram")]
+pub mod deepgram;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod wire;
 
 use voiceagent_core::registry::Registry;
 
-/// Registers every provider that the crate's features compile in.
-///
-/// ```
-/// let mut registry = voiceagent_core::registry::Registry::default();
-/// voiceagent_providers::register(&mut registry);
-/// assert!(registry.llm.names().any(|name| name == "openai"));
-/// ```
+/// Adds every vendor that is compiled in.
+#[cfg_attr(
+    not(any(feature = "deepgram", feature = "openai")),
+    expect(unused_variables, reason = "without a vendor there is nothing to add")
+)]
 pub fn register(registry: &mut Registry) {
+    #[cfg(feature = "deepgram")]
+    deepgram::register(registry);
     #[cfg(feature = "openai")]
     openai::register(registry);
 }

@@ -1,6 +1,10 @@
-//! What the vendors' protocols share.
+//! What the vendors' protocols have in common.
 
+#[cfg(feature = "deepgram")]
+pub(crate) mod backoff;
 #[cfg(feature = "openai")]
 pub(crate) mod http;
 #[cfg(feature = "openai")]
 pub(crate) mod sse;
+#[cfg(feature = "deepgram")]
+pub(crate) mod ws;

@@ -19,7 +19,7 @@ fn drain(playout: &mut Playout, now: CallTime) -> (usize, Vec<u64>) {
         match outbound {
             Outbound::Audio(frame) => bytes += frame.payload.len(),
             Outbound::Mark(mark) => marks.push(mark.number()),
-            other => panic!("{other:?}"),
+            other @ (Outbound::Clear | _) => panic!("{other:?}"),
         }
     }
     (bytes, marks)

@@ -1,0 +1,124 @@
+use async_trait::async_trait;
+use voiceagent_core::{
+    Link, Result,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+
+use super::{
+    address::Address,
+    codec::FluxCodec,
+    config::DeepgramFluxConfig,
+    stream::{CAPACITY, Pause, Settings, Stream},
+    stt::formats,
+};
+
+/// Recognition of whole turns with Deepgram Flux (`/v2/listen`).
+///
+/// The vendor itself says when a turn begins, when it is probably over and when it is over; each
+/// interim transcript is the whole turn so far. When the audio pauses within a turn, silence is sent
+/// in its place. A turn that loses its connection is heard anew from the audio that was kept, and
+/// ends with what was understood when that does not reach back to its beginning.
+#[derive(Clone, Debug)]
+pub struct DeepgramFlux {
+    config: DeepgramFluxConfig,
+}
+
+impl DeepgramFlux {
+    /// A recognizer with these settings. Nothing is connected before `open`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that Deepgram would refuse; the message names the field.
+    pub fn new(config: DeepgramFluxConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    fn settings(&self, options: &SttOptions) -> Result<Settings> {
+        let config = &self.config;
+        let mut address = Address::new(&config.base_url, "/v2/listen")?;
+        address.set("model", &config.model);
+        address.set_format(options.format)?;
+        if let Some(threshold) = config.eot_threshold {
+            address.set("eot_threshold", &threshold.to_string());
+        }
+        if let Some(threshold) = config.eager_eot_threshold {
+            address.set("eager_eot_threshold", &threshold.to_string());
+        }
+        if let Some(timeout) = config.eot_timeout {
+            address.set_millis("eot_timeout_ms", timeout);
+        }
+        address.set_all("keyterm", &config.keyterms);
+        address.set_all("language_hint", &config.language_hints);
+        address.set_pairs(&config.extra);
+        Ok(Settings {
+            dial: address.dial(&config.api_key, config.connect_timeout),
+            format: options.format,
+            pause: Pause::Silence,
+            pause_after: config.silence_after,
+            stall_timeout: config.stall_timeout,
+            // The vendor answers to the end of a turn that it was told to end.
+            finalize_timeout: std::time::Duration::from_secs(1),
+        })
+    }
+}
+
+#[async_trait]
+impl SpeechToText for DeepgramFlux {
+    fn name(&self) -> &str {
+        "deepgram-flux"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(formats());
+        capabilities.interim = true;
+        capabilities.finalize = self.config.finalize;
+        capabilities.end_of_turn = true;
+        capabilities.eager_end_of_turn = self.config.eager_eot_threshold.is_some();
+        capabilities.speech_started = true;
+        capabilities
+    }
+
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let codec = FluxCodec::new(self.config.finalize);
+        let stream = Stream::open(self.settings(&options)?, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voiceagent_core::{Secret, audio::AudioFormat};
+
+    use super::*;
+
+    #[test]
+    fn the_address_asks_for_what_the_settings_say() {
+        let mut config = DeepgramFluxConfig::new(Secret::new("sk-key"));
+        config.eager_eot_threshold = Some(0.4);
+        config.eot_timeout = Some(std::time::Duration::from_secs(3));
+        let flux = DeepgramFlux::new(config).unwrap();
+        let settings = flux.settings(&SttOptions::new(AudioFormat::PCM_16K)).unwrap();
+        assert_eq!(
+            settings.dial.url,
+            "wss://api.deepgram.com/v2/listen?model=flux-general-en&encoding=linear16\
+             &sample_rate=16000&eager_eot_threshold=0.4&eot_timeout_ms=3000"
+        );
+        assert!(flux.capabilities().eager_end_of_turn);
+    }
+
+    #[test]
+    fn thresholds_out_of_range_are_refused_by_name() {
+        for (eager, sure, field) in [
+            (None, Some(0.4), "`eot_threshold`"),
+            (None, Some(f32::NAN), "`eot_threshold`"),
+            (Some(0.8), None, "`eager_eot_threshold`"),
+            (Some(0.2), Some(0.9), "`eager_eot_threshold`"),
+        ] {
+            let mut config = DeepgramFluxConfig::new(Secret::new("sk-key"));
+            (config.eager_eot_threshold, config.eot_threshold) = (eager, sure);
+            let error = DeepgramFlux::new(config).unwrap_err();
+            assert!(error.message().contains(field), "{error}");
+        }
+    }
+}

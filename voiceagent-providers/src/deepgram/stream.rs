@@ -1,0 +1,357 @@
+//! The pump that both recognizers share: one socket at a time, and a tape of what it may have lost.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use voiceagent_core::{
+    Error, ErrorKind, LinkPeer, Result, Retry,
+    audio::AudioFormat,
+    stt::{SttEvent, SttInput},
+};
+
+use super::{
+    codec::{Codec, fault, kind},
+    level::is_loud,
+    messages::{CLOSE_STREAM, KEEP_ALIVE},
+    tape::Tape,
+};
+use crate::wire::{
+    backoff::Backoff,
+    ws::{Dial, Received, Socket},
+};
+
+/// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
+/// recognizer that takes nothing is told so.
+pub(super) const CAPACITY: usize = 128;
+
+/// The longest stretch of audio that is played again: longer than any gap between finals of
+/// ordinary speech, and 120 kB of mu-law.
+const REPLAY: Duration = Duration::from_secs(15);
+
+/// Audio is replayed in messages of this length, as much as the vendor advises at once.
+const REPLAY_PIECE: Duration = Duration::from_millis(250);
+
+/// Five tries, within 6 s at most plus the time that connecting takes.
+const TRIES: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// A rejected parameter may get neither hello nor error.
+const HELLO_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
+const GOODBYE: Duration = Duration::from_millis(60);
+
+/// Silence is made up in pieces of this length.
+const SILENCE_PIECE: Duration = Duration::from_millis(100);
+
+/// What to send when the audio pauses.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pause {
+    /// A message that keeps the connection alive.
+    KeepAlive,
+    /// Silence, while a turn is open.
+    Silence,
+}
+
+/// How a stream behaves.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) dial: Dial,
+    pub(super) format: AudioFormat,
+    pub(super) pause: Pause,
+    /// How long a pause lasts before something is sent.
+    pub(super) pause_after: Duration,
+    pub(super) stall_timeout: Duration,
+    pub(super) finalize_timeout: Duration,
+}
+
+/// One stream of recognition, over as many connections as it takes.
+pub(super) struct Stream<C> {
+    settings: Settings,
+    codec: C,
+    socket: Socket,
+    tape: Tape,
+    backoff: Backoff,
+    /// Reused for each message.
+    events: Vec<SttEvent>,
+    /// When something must be sent unless audio comes.
+    pause_at: Instant,
+    /// Whether this connection ever got audio.
+    began: bool,
+    /// Since when the vendor has been silent.
+    silent_since: Instant,
+    /// Audio since then that calls for an answer.
+    unanswered: Duration,
+    finalize_by: Option<Instant>,
+}
+
+impl<C: Codec> Stream<C> {
+    /// Connects.
+    pub(super) async fn open(settings: Settings, codec: C) -> Result<Self> {
+        let socket = establish(&settings.dial, codec.awaits_hello()).await?;
+        let now = Instant::now();
+        Ok(Self {
+            tape: Tape::new(settings.format, REPLAY),
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed()),
+            events: Vec::with_capacity(4),
+            pause_at: now + settings.pause_after,
+            began: false,
+            silent_since: now,
+            unanswered: Duration::ZERO,
+            finalize_by: None,
+            settings,
+            codec,
+            socket,
+        })
+    }
+
+    /// Runs until the owner of the link has gone, or the vendor is lost for good.
+    pub(super) async fn run(mut self, mut peer: LinkPeer<SttInput, SttEvent>) -> Result<()> {
+        loop {
+            let lost = match self.serve(&mut peer).await {
+                Ok(()) => break,
+                Err(error) if error.kind() == ErrorKind::Closed => break,
+                Err(lost) => lost,
+            };
+            tracing::debug!(error = %lost, "a recognition stream lost its connection");
+            self.codec.lost(self.tape.start(), &mut self.events);
+            self.report(&peer).await?;
+            match self.reconnect(&mut peer, lost).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(given_up) => {
+                    self.codec.settle(&mut self.events);
+                    self.report(&peer).await?;
+                    return Err(given_up);
+                }
+            }
+        }
+        self.socket.close(CLOSE_STREAM, GOODBYE).await;
+        Ok(())
+    }
+
+    /// Serves one connection; `Ok` when the owner has gone.
+    async fn serve(&mut self, peer: &mut LinkPeer<SttInput, SttEvent>) -> Result<()> {
+        loop {
+            let wake = self.wake_at();
+            tokio::select! {
+                received = self.socket.recv() => self.on_received(&received?)?,
+                input = peer.recv() => match input {
+                    Some(SttInput::Audio(frame)) => self.on_audio(frame.payload).await?,
+                    Some(SttInput::Finalize) => self.on_finalize().await?,
+                    Some(_) => {}
+                    None => return Ok(()),
+                },
+                () = sleep_until(wake) => self.on_wake().await?,
+            }
+            self.report(peer).await?;
+        }
+    }
+
+    async fn on_audio(&mut self, payload: bytes::Bytes) -> Result<()> {
+        // An empty message would end the stream on some servers.
+        if payload.is_empty() {
+            return Ok(());
+        }
+        self.tape.push(payload.clone());
+        if self.codec.in_turn() || is_loud(self.settings.format, &payload) {
+            if self.unanswered.is_zero() {
+                self.silent_since = Instant::now();
+            }
+            let format = self.settings.format;
+            self.unanswered += format.duration_of(format.samples(payload.len()));
+        }
+        self.pause_at = Instant::now() + self.settings.pause_after;
+        self.began = true;
+        self.socket.send_binary(payload).await?;
+        self.check_stall()
+    }
+
+    async fn on_finalize(&mut self) -> Result<()> {
+        if let Some(message) = self.codec.finalize() {
+            self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
+            self.socket.send_text(message).await?;
+        }
+        Ok(())
+    }
+
+    fn on_received(&mut self, received: &Received) -> Result<()> {
+        let Received::Text(text) = received else { return Ok(()) };
+        self.unanswered = Duration::ZERO;
+        match self.codec.decode(text, &mut self.events) {
+            Ok(works) => {
+                if works {
+                    self.backoff.reset();
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Protocol => {
+                tracing::warn!(%error, "a message of the recognizer was skipped");
+            }
+            Err(error) => return Err(error),
+        }
+        self.tape.forget_before(self.codec.covered());
+        Ok(())
+    }
+
+    fn wake_at(&self) -> Instant {
+        let pause = match self.settings.pause {
+            Pause::Silence if !self.codec.in_turn() => None,
+            Pause::KeepAlive | Pause::Silence => Some(self.pause_at),
+        };
+        let stall = (!self.unanswered.is_zero())
+            .then(|| self.silent_since + self.settings.stall_timeout)
+            // Too little audio to judge by; the next frame checks again.
+            .filter(|_| self.unanswered >= self.settings.stall_timeout / 2);
+        let far = self.silent_since + Duration::from_secs(86_400);
+        [pause, stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    async fn on_wake(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if self.finalize_by.is_some_and(|by| by <= now) {
+            self.finalize_by = None;
+            if self.codec.owes_final() {
+                self.codec.settle(&mut self.events);
+            }
+        }
+        self.check_stall()?;
+        if self.pause_at > now {
+            return Ok(());
+        }
+        match self.settings.pause {
+            // A stream that never had audio is not kept alive by messages alone.
+            Pause::KeepAlive if self.began => {
+                self.pause_at = now + self.settings.pause_after;
+                self.socket.send_text(KEEP_ALIVE).await
+            }
+            Pause::KeepAlive => self.send_silence().await,
+            Pause::Silence if self.codec.in_turn() => {
+                self.send_silence().await?;
+                self.pause_at = now + SILENCE_PIECE;
+                Ok(())
+            }
+            Pause::Silence => Ok(()),
+        }
+    }
+
+    async fn send_silence(&mut self) -> Result<()> {
+        let format = self.settings.format;
+        let byte = format.silence().unwrap_or_default();
+        self.on_audio(vec![byte; format.bytes_in(SILENCE_PIECE)].into()).await
+    }
+
+    /// Judges by the clock and by the audio: a vendor owes no answer to what it has not heard.
+    fn check_stall(&self) -> Result<()> {
+        let limit = self.settings.stall_timeout;
+        if self.unanswered < limit / 2 || self.silent_since.elapsed() < limit {
+            return Ok(());
+        }
+        let message = format!("speech got no answer for {} ms", limit.as_millis());
+        Err(Error::new(ErrorKind::Stalled, "read", message).with_provider(super::PROVIDER))
+    }
+
+    /// Hands what is waiting in `events` to the owner.
+    async fn report(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
+        if !self.codec.owes_final() {
+            self.finalize_by = None;
+        }
+        for event in self.events.drain(..) {
+            peer.send(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Connects again while the tape runs on; `false` when the owner has gone.
+    async fn reconnect(
+        &mut self,
+        peer: &mut LinkPeer<SttInput, SttEvent>,
+        mut lost: Error,
+    ) -> Result<bool> {
+        loop {
+            let asked = match lost.retry() {
+                Retry::Never => return Err(lost),
+                Retry::After(wait) => wait,
+                Retry::Now => Duration::ZERO,
+            };
+            let Some(wait) = self.backoff.next_wait() else { return Err(lost) };
+            // Nobody waits longer for one voice than a caller does.
+            let wait = wait.max(asked.min(LONGEST_WAIT));
+            let Some(connected) = self.connect_after(wait, peer).await else { return Ok(false) };
+            match connected {
+                Ok(socket) => {
+                    self.socket = socket;
+                    match self.replay().await {
+                        Ok(()) => return Ok(true),
+                        Err(failed) => lost = failed,
+                    }
+                }
+                Err(failed) => lost = failed,
+            }
+        }
+    }
+
+    /// Connects after a while, and keeps what the owner says meanwhile; `None` when it has gone.
+    async fn connect_after(
+        &mut self,
+        wait: Duration,
+        peer: &mut LinkPeer<SttInput, SttEvent>,
+    ) -> Option<Result<Socket>> {
+        let (dial, hello) = (&self.settings.dial, self.codec.awaits_hello());
+        let mut connecting = std::pin::pin!(async {
+            sleep(wait).await;
+            establish(dial, hello).await
+        });
+        loop {
+            tokio::select! {
+                connected = &mut connecting => return Some(connected),
+                input = peer.recv() => match input? {
+                    SttInput::Audio(frame) => self.tape.push(frame.payload),
+                    SttInput::Finalize => drop(self.codec.finalize()),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Plays to a new connection what the old one may have lost.
+    async fn replay(&mut self) -> Result<()> {
+        // A connection that took longer than the tape lasts has cut into it.
+        self.codec.lost(self.tape.start(), &mut self.events);
+        let (zero, pieces) = self.tape.replay(self.codec.covered(), REPLAY_PIECE);
+        self.codec.connected(zero);
+        self.pause_at = Instant::now() + self.settings.pause_after;
+        self.began = !pieces.is_empty();
+        self.unanswered = Duration::ZERO;
+        for piece in pieces {
+            self.socket.send_binary(piece).await?;
+        }
+        if self.codec.owes_final() {
+            self.on_finalize().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Connects, and waits until the vendor is ready for audio.
+async fn establish(dial: &Dial, hello: bool) -> Result<Socket> {
+    let mut socket = dial.connect().await?;
+    if !hello {
+        return Ok(socket);
+    }
+    let greeted = timeout(HELLO_DEADLINE, async {
+        loop {
+            let Received::Text(text) = socket.recv().await? else { continue };
+            match kind(&text).as_deref() {
+                Ok("Connected") => return Ok(()),
+                Ok("Error") => return Err(fault(&text)),
+                _ => {}
+            }
+        }
+    });
+    greeted.await.map_err(|_| {
+        Error::new(ErrorKind::Timeout, "open", "the vendor did not say hello")
+            .with_provider(super::PROVIDER)
+    })??;
+    Ok(socket)
+}

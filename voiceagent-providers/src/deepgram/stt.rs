@@ -1,0 +1,168 @@
+use async_trait::async_trait;
+use voiceagent_core::{
+    Link, Result,
+    audio::AudioFormat,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+
+use super::{
+    address::Address,
+    codec::ListenCodec,
+    config::DeepgramSttConfig,
+    stream::{CAPACITY, Pause, Settings, Stream},
+};
+
+/// Recognition with Deepgram's `/v1/listen`: Nova-3 and the models before it.
+///
+/// An utterance ends with the vendor's `speech_final`, or with its `UtteranceEnd` where noise hides
+/// the silence. A lost or stalled connection is replaced, and the audio that no final covers is
+/// played again.
+///
+/// ```
+/// use voiceagent_core::{Secret, stt::SpeechToText};
+/// use voiceagent_providers::deepgram::{DeepgramStt, DeepgramSttConfig};
+///
+/// let mut config = DeepgramSttConfig::new(Secret::new("the key"));
+/// config.keyterms = vec!["Silverado".to_owned()];
+/// let stt = DeepgramStt::new(config)?;
+/// assert!(stt.capabilities().finalize);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DeepgramStt {
+    config: DeepgramSttConfig,
+}
+
+impl DeepgramStt {
+    /// A recognizer with these settings. Nothing is connected before `open`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that Deepgram would refuse; the message names the field.
+    pub fn new(config: DeepgramSttConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    fn settings(&self, options: &SttOptions) -> Result<Settings> {
+        let config = &self.config;
+        let mut address = Address::new(&config.base_url, "/v1/listen")?;
+        address.set("model", &config.model);
+        address.set_format(options.format)?;
+        address.set("channels", "1");
+        if let Some(language) = options.language.as_deref().or(config.language.as_deref()) {
+            address.set("language", language);
+        }
+        address.set_millis("endpointing", config.endpointing);
+        address.set("interim_results", flag(config.interim_results));
+        if let Some(gap) = config.utterance_end {
+            address.set_millis("utterance_end_ms", gap);
+        }
+        address.set("vad_events", flag(config.vad_events));
+        address.set("smart_format", flag(config.smart_format));
+        if config.smart_format {
+            // Formatting would otherwise hold back results until an entity is complete.
+            address.set("no_delay", "true");
+        }
+        address.set_all("keyterm", &config.keyterms);
+        address.set_pairs(&config.extra);
+        Ok(Settings {
+            dial: address.dial(&config.api_key, config.connect_timeout),
+            format: options.format,
+            pause: Pause::KeepAlive,
+            pause_after: config.keep_alive,
+            stall_timeout: config.stall_timeout,
+            finalize_timeout: config.finalize_timeout,
+        })
+    }
+}
+
+fn flag(on: bool) -> &'static str {
+    if on { "true" } else { "false" }
+}
+
+/// Formats in which a recognizer hears best come first.
+pub(super) fn formats() -> Vec<AudioFormat> {
+    vec![
+        AudioFormat::PCM_16K,
+        AudioFormat::PCM_24K,
+        AudioFormat::PCM_8K,
+        AudioFormat::MULAW_8K,
+        AudioFormat::ALAW_8K,
+    ]
+}
+
+#[async_trait]
+impl SpeechToText for DeepgramStt {
+    fn name(&self) -> &str {
+        "deepgram"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(formats());
+        capabilities.interim = self.config.interim_results;
+        capabilities.finalize = true;
+        capabilities.end_of_turn = true;
+        capabilities.speech_started = self.config.vad_events;
+        capabilities.word_timings = true;
+        capabilities
+    }
+
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let stream = Stream::open(self.settings(&options)?, ListenCodec::default()).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voiceagent_core::{ErrorKind, Secret};
+
+    use super::*;
+
+    fn config() -> DeepgramSttConfig {
+        DeepgramSttConfig::new(Secret::new("sk-key"))
+    }
+
+    #[test]
+    fn the_address_asks_for_what_the_settings_say() {
+        let mut config = config();
+        config.keyterms = vec!["oil change".to_owned()];
+        config.extra = vec![("numerals".to_owned(), "true".to_owned())];
+        let mut options = SttOptions::new(AudioFormat::MULAW_8K);
+        options.language = Some("de".into());
+        let settings = DeepgramStt::new(config).unwrap().settings(&options).unwrap();
+        assert_eq!(
+            settings.dial.url,
+            "wss://api.deepgram.com/v1/listen?model=nova-3&encoding=mulaw&sample_rate=8000\
+             &channels=1&language=de&endpointing=300&interim_results=true&utterance_end_ms=1000\
+             &vad_events=true&smart_format=true&no_delay=true&keyterm=oil%20change&numerals=true"
+        );
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_by_name() {
+        let broken: [(&str, fn(&mut DeepgramSttConfig)); 7] = [
+            ("api_key", |it| it.api_key = Secret::default()),
+            ("api_key", |it| it.api_key = Secret::new("sk key")),
+            ("base_url", |it| it.base_url = "deepgram".to_owned()),
+            ("model", |it| it.model = String::new()),
+            ("utterance_end", |it| it.utterance_end = Some(std::time::Duration::from_millis(999))),
+            ("interim_results", |it| it.interim_results = false),
+            ("encoding", |it| it.extra = vec![("encoding".to_owned(), "opus".to_owned())]),
+        ];
+        for (field, breaks) in broken {
+            let mut config = config();
+            breaks(&mut config);
+            let error = DeepgramStt::new(config).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().contains(&format!("`{field}`")), "{field}: {error}");
+            assert!(!format!("{error} {error:?}").contains("sk"), "{field}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_not_in_debug() {
+        assert!(!format!("{:?}", DeepgramStt::new(config()).unwrap()).contains("sk-key"));
+    }
+}

@@ -1,0 +1,118 @@
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use voiceagent_core::audio::AudioFormat;
+
+/// The audio that no final transcript covers so far, to be played again to a new connection.
+///
+/// Positions count from the beginning of the stream, over all connections.
+#[derive(Debug)]
+pub(super) struct Tape {
+    format: AudioFormat,
+    frames: VecDeque<(u64, Bytes)>,
+    end: u64,
+    limit: u64,
+}
+
+impl Tape {
+    /// An empty tape that keeps at most the last `limit` of audio.
+    pub(super) fn new(format: AudioFormat, limit: Duration) -> Self {
+        Self { format, frames: VecDeque::new(), end: 0, limit: format.samples_in(limit) }
+    }
+
+    /// Appends audio. The bytes are shared, not copied.
+    pub(super) fn push(&mut self, payload: Bytes) {
+        let samples = self.format.samples(payload.len());
+        self.frames.push_back((self.end, payload));
+        self.end += samples;
+        self.drop_before(self.end.saturating_sub(self.limit));
+    }
+
+    /// Where the audio on the tape begins.
+    pub(super) fn start(&self) -> Duration {
+        self.format.duration_of(self.frames.front().map_or(self.end, |(at, _)| *at))
+    }
+
+    /// Forgets the audio before `position`, but for the rest of a frame that reaches across it.
+    pub(super) fn forget_before(&mut self, position: Duration) {
+        self.drop_before(self.format.samples_in(position));
+    }
+
+    /// The audio from `position` on, in pieces of `piece`, and where it really begins.
+    pub(super) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
+        let from = self.format.samples_in(position.max(self.start())).min(self.end);
+        let one = self.format.sample_bytes().unwrap_or(1) * usize::from(self.format.channels);
+        let mut all = BytesMut::new();
+        for (at, payload) in &self.frames {
+            let skip = usize::try_from(from.saturating_sub(*at)).unwrap_or(usize::MAX);
+            all.extend_from_slice(payload.get(skip.saturating_mul(one)..).unwrap_or_default());
+        }
+        let piece = self.format.bytes_in(piece).max(one);
+        let mut pieces = Vec::with_capacity(all.len().div_ceil(piece));
+        while !all.is_empty() {
+            pieces.push(all.split_to(piece.min(all.len())).freeze());
+        }
+        (self.format.duration_of(from), pieces)
+    }
+
+    fn drop_before(&mut self, position: u64) {
+        while let Some((at, payload)) = self.frames.front() {
+            if at + self.format.samples(payload.len()) > position {
+                break;
+            }
+            self.frames.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// 20 ms frames whose bytes tell which frame they are from.
+    fn tape(frames: u8, limit: Duration) -> Tape {
+        let mut tape = Tape::new(AudioFormat::MULAW_8K, limit);
+        for number in 0..frames {
+            tape.push(Bytes::from(vec![number; 160]));
+        }
+        tape
+    }
+
+    #[test]
+    fn the_limit_keeps_the_latest_audio() {
+        let tape = tape(10, 60 * MS);
+        assert_eq!(tape.start(), 140 * MS);
+        let (from, pieces) = tape.replay(Duration::ZERO, 1000 * MS);
+        assert_eq!(from, 140 * MS);
+        assert_eq!(pieces.concat(), [[7; 160], [8; 160], [9; 160]].concat());
+    }
+
+    #[test]
+    fn covered_audio_is_forgotten_and_the_rest_kept_to_the_sample() {
+        let mut tape = tape(5, 1000 * MS);
+        tape.forget_before(50 * MS);
+        assert_eq!(tape.start(), 40 * MS);
+        let (from, pieces) = tape.replay(50 * MS, 20 * MS);
+        assert_eq!(from, 50 * MS);
+        assert_eq!(pieces.len(), 3, "50 ms in pieces of 20 ms");
+        assert_eq!(pieces.concat(), [vec![2; 80], vec![3; 160], vec![4; 160]].concat());
+    }
+
+    #[test]
+    fn an_empty_tape_begins_where_it_ends() {
+        let mut tape = tape(5, 1000 * MS);
+        tape.forget_before(Duration::from_secs(9));
+        assert_eq!(tape.start(), 100 * MS);
+        assert_eq!(tape.replay(Duration::from_secs(9), 20 * MS), (100 * MS, Vec::new()));
+    }
+
+    #[test]
+    fn whole_samples_are_replayed_of_wide_formats() {
+        let mut tape = Tape::new(AudioFormat::PCM_16K, 1000 * MS);
+        tape.push(Bytes::from_iter((0..640).map(|n| u8::try_from(n % 251).unwrap())));
+        let (from, pieces) = tape.replay(5 * MS, 1000 * MS);
+        assert_eq!((from, pieces[0].len(), pieces[0][0]), (5 * MS, 480, 160));
+    }
+}

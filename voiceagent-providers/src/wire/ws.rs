@@ -1,0 +1,323 @@
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{
+        self, Message, Utf8Bytes,
+        client::IntoClientRequest,
+        handshake::client::{Request, Response},
+        http::{HeaderValue, StatusCode, header},
+        protocol::{CloseFrame, WebSocketConfig},
+    },
+};
+use voiceagent_core::{Error, ErrorKind, Result, Secret};
+
+/// The largest message that is accepted.
+///
+/// Messages of speech vendors are a few KiB of JSON, or at most some seconds of audio.
+const MAX_MESSAGE: usize = 1 << 20;
+
+/// The default of 128 KiB for each direction would be most of the memory of a call.
+const READ_BUFFER: usize = 8 << 10;
+
+/// How long one message may wait for the kernel to take it.
+///
+/// A peer that reads nothing for so long is as good as gone, and all that time the pump holds back
+/// what it is given rather than buffering it.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The longest reason of a vendor that an error repeats.
+const MAX_REASON: usize = 160;
+
+/// One TLS configuration for all sockets, so that a reconnect resumes its session.
+static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let config =
+        ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites for TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    Arc::new(config)
+});
+
+/// Where a WebSocket leads, and how it is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    /// The name of the provider, for errors.
+    pub(crate) provider: &'static str,
+    /// A `ws` or `wss` address. It holds no secret.
+    pub(crate) url: String,
+    /// Headers of the request.
+    pub(crate) headers: Vec<(&'static str, Secret)>,
+    /// The header in which the vendor says why it refused.
+    pub(crate) reason_header: &'static str,
+    /// How long connecting may take: name resolution, TCP, TLS and the handshake together.
+    pub(crate) deadline: Duration,
+}
+
+impl Dial {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// `Timeout` after the deadline, `Disconnected` when there is no connection, and the kind of the
+    /// HTTP status when the vendor refuses.
+    pub(crate) async fn connect(&self) -> Result<Socket> {
+        let stream = timeout(self.deadline, self.handshake()).await.map_err(|_| {
+            let waited = format!("no answer within {} ms", self.deadline.as_millis());
+            self.error(ErrorKind::Timeout, waited)
+        })??;
+        Ok(Socket { stream, provider: self.provider })
+    }
+
+    async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+        let request = self.request()?;
+        let uri = request.uri();
+        let tls = uri.scheme_str() == Some("wss");
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let tcp =
+            TcpStream::connect((host, port)).await.map_err(|failed| self.unreachable(&failed))?;
+        // Nagle's algorithm would hold back each frame until the one before is acknowledged.
+        tcp.set_nodelay(true).map_err(|failed| self.unreachable(&failed))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MAX_MESSAGE)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let connector = tls.then(|| Connector::Rustls(Arc::clone(&TLS)));
+        // The handshake's future is large and lives only once for each connection.
+        let handshake =
+            Box::pin(client_async_tls_with_config(request, tcp, Some(config), connector));
+        let (stream, _) = handshake.await.map_err(|failed| self.refused(failed))?;
+        Ok(stream)
+    }
+
+    fn request(&self) -> Result<Request> {
+        let mut request =
+            self.url.as_str().into_client_request().map_err(|_| {
+                Error::config("the address of the vendor is not a WebSocket address")
+            })?;
+        for (name, value) in &self.headers {
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                    .with_provider(self.provider)
+            })?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(*name, value);
+        }
+        Ok(request)
+    }
+
+    fn unreachable(&self, failed: &std::io::Error) -> Error {
+        self.error(ErrorKind::Disconnected, format!("no connection: {}", failed.kind()))
+    }
+
+    fn refused(&self, failed: tungstenite::Error) -> Error {
+        match failed {
+            tungstenite::Error::Http(response) => self.http_refusal(&response),
+            tungstenite::Error::Io(failed) if failed.kind() != std::io::ErrorKind::InvalidData => {
+                self.unreachable(&failed)
+            }
+            other => self.error(ErrorKind::Protocol, format!("the handshake failed: {other}")),
+        }
+    }
+
+    fn http_refusal(&self, response: &Response) -> Error {
+        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let status = response.status();
+        let mut message = format!("refused with status {}", status.as_u16());
+        if let Some(reason) = text(self.reason_header) {
+            message.push_str(": ");
+            message.push_str(&self.without_secrets(&one_line(reason)));
+        }
+        let kind = if status == StatusCode::SWITCHING_PROTOCOLS {
+            ErrorKind::Protocol
+        } else {
+            ErrorKind::from_http_status(status.as_u16())
+        };
+        let error = self.error(kind, message);
+        match text(header::RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok()) {
+            Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+            None => error,
+        }
+    }
+
+    /// A vendor may repeat the key that it refuses.
+    fn without_secrets(&self, text: &str) -> String {
+        let secrets = self.headers.iter().flat_map(|(_, value)| value.expose().split(' '));
+        secrets
+            .filter(|part| part.len() > 3)
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    }
+
+    fn error(&self, kind: ErrorKind, message: String) -> Error {
+        Error::new(kind, "connect", message).with_provider(self.provider)
+    }
+}
+
+/// An open WebSocket. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    provider: &'static str,
+}
+
+/// A message of the vendor.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Binary(Bytes),
+    Text(Utf8Bytes),
+}
+
+impl Socket {
+    /// Writes audio, without copying it more often than its masking needs.
+    pub(crate) async fn send_binary(&mut self, payload: Bytes) -> Result<()> {
+        self.send(Message::Binary(payload)).await
+    }
+
+    /// Writes a text message.
+    pub(crate) async fn send_text(&mut self, text: impl Into<Utf8Bytes>) -> Result<()> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// The next message of the vendor. Pings are answered on the way.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost or closed; the kind says whether to connect again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn recv(&mut self) -> Result<Received> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Binary(payload))) => return Ok(Received::Binary(payload)),
+                Some(Ok(Message::Text(text))) => return Ok(Received::Text(text)),
+                Some(Ok(Message::Close(frame))) => return Err(self.closed(frame.as_ref())),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(failed)) => return Err(self.lost("read", &failed)),
+                None => return Err(self.error(ErrorKind::Disconnected, "read", "the end")),
+            }
+        }
+    }
+
+    /// Says goodbye in the vendor's words, and reads until the vendor has closed.
+    pub(crate) async fn close(mut self, goodbye: &'static str, patience: Duration) {
+        let closing = async {
+            self.send_text(goodbye).await?;
+            while self.recv().await.is_ok() {}
+            Ok::<_, Error>(())
+        };
+        if timeout(patience, closing).await.is_err() {
+            let _ = timeout(patience, self.stream.close(None)).await;
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<()> {
+        match timeout(WRITE_DEADLINE, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(failed)) => Err(self.lost("write", &failed)),
+            Err(_) => Err(self.error(ErrorKind::Stalled, "write", "the vendor does not read")),
+        }
+    }
+
+    fn lost(&self, operation: &'static str, failed: &tungstenite::Error) -> Error {
+        self.error(ErrorKind::Disconnected, operation, format!("connection lost: {failed}"))
+    }
+
+    /// Codes after which every vendor's SDK connects again; a close in good order is one of them,
+    /// because we did not ask for it.
+    fn closed(&self, frame: Option<&CloseFrame>) -> Error {
+        let Some(frame) = frame else {
+            return self.error(ErrorKind::Disconnected, "read", "closed without a code");
+        };
+        let code = u16::from(frame.code);
+        let kind = match code {
+            1000 | 1001 | 1005 | 1006 | 1011..=1015 => ErrorKind::Disconnected,
+            1008 => ErrorKind::Rejected,
+            _ => ErrorKind::Protocol,
+        };
+        self.error(kind, "read", format!("closed with code {code}: {}", one_line(&frame.reason)))
+    }
+
+    fn error(
+        &self,
+        kind: ErrorKind,
+        operation: &'static str,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Error {
+        Error::new(kind, operation, message).with_provider(self.provider)
+    }
+}
+
+/// A vendor's words, fit for the message of an error.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dial() -> Dial {
+        Dial {
+            provider: "vendor",
+            url: "ws://127.0.0.1:1/x".to_owned(),
+            headers: vec![("authorization", Secret::new("Token sk-12345"))],
+            reason_header: "dg-error",
+            deadline: Duration::from_secs(5),
+        }
+    }
+
+    fn refusal(status: u16, headers: &[(&'static str, &str)]) -> Error {
+        let mut response = Response::new(None);
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for (name, value) in headers {
+            response.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        dial().http_refusal(&response)
+    }
+
+    #[test]
+    fn a_refusal_carries_the_vendors_reason_but_no_key() {
+        let error = refusal(401, &[("dg-error", "key sk-12345 is unknown")]);
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert_eq!(error.message(), "refused with status 401: key [secret] is unknown");
+    }
+
+    #[test]
+    fn a_rate_limit_says_when_to_come_back() {
+        let error = refusal(429, &[("retry-after", "7")]);
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
+        assert_eq!(error.retry(), voiceagent_core::Retry::After(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn the_key_is_not_in_debug() {
+        assert!(!format!("{:?}", dial()).contains("12345"));
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_vendor_is_disconnected() {
+        let error = dial().connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+    }
+
+    #[tokio::test]
+    async fn tls_is_configured_with_an_explicit_provider() {
+        assert!(!TLS.alpn_protocols.iter().any(|protocol| protocol == b"h2"));
+        assert!(!TLS.crypto_provider().cipher_suites.is_empty());
+    }
+}
