@@ -1,3 +1,100 @@
-//! Entry point.
+//! An agent that answers a carrier's media stream at `/ws`, for load generators and first
+//! experiments. The token that guards the media socket is off: do not put it on the internet.
+//!
+//! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
+//! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`; `SPECULATION=off`.
 
-fn main() {}
+use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, routing::get};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use voiceagent_core::{Agent, Secret, tool::FunctionTool};
+use voiceagent_providers::{
+    deepgram::{DeepgramStt, DeepgramSttConfig, DeepgramTts, DeepgramTtsConfig},
+    openai::{OpenAiLlm, OpenAiLlmConfig},
+};
+use voiceagent_telephony::{
+    media_stream::{MediaSocket, TokenCheck},
+    server,
+};
+
+const INSTRUCTIONS: &str = "You answer the phone of a car dealership. Speak in short, plain \
+     sentences. Use book_appointment when the caller has named a date and a time.";
+
+#[derive(Deserialize, JsonSchema)]
+struct Booking {
+    /// The day, as the caller said it.
+    date: String,
+    /// The time of day, as the caller said it.
+    time: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_env_filter(setting("RUST_LOG", "warn")).init();
+    let agent = agent()?;
+    let media = MediaSocket::twilio(TokenCheck::Off)
+        .max_calls(10_000)
+        .on_call(move |stream| {
+            let agent = agent.clone();
+            async move {
+                match agent.start(Box::new(stream)).await {
+                    Ok(call) => call.finished().await,
+                    Err(error) => eprintln!("a call could not be answered: {error}"),
+                }
+            }
+        })
+        .build()?;
+    let app = Router::new().route("/health", get(|| async { "ok" })).merge(media.route("/ws"));
+    let port = setting("PORT", "8080").parse().map_err(|_| "PORT is a number up to 65535")?;
+    let listener = server::bind(SocketAddr::from(([0, 0, 0, 0], port)))?;
+    eprintln!("media stream at ws://{}/ws", listener.local_addr()?);
+    Ok(server::serve(listener, app).await?)
+}
+
+fn agent() -> Result<Agent, Box<dyn Error>> {
+    let endpointing = setting("ENDPOINTING_MS", "300");
+    let endpointing = endpointing.parse().map_err(|_| "ENDPOINTING_MS is a number")?;
+    let endpointing = Duration::from_millis(endpointing);
+    let deepgram = env::var("DEEPGRAM_WS_URL").or_else(|_| env::var("DEEPGRAM_BASE_URL")).ok();
+    let key = Secret::new(setting("DEEPGRAM_API_KEY", "unset"));
+
+    let mut ears = DeepgramSttConfig::new(key.clone());
+    ears.endpointing = endpointing;
+    let mut voice = DeepgramTtsConfig::new(key);
+    if let Some(url) = deepgram {
+        ears.base_url.clone_from(&url);
+        voice.base_url = url;
+    }
+    let mut model = OpenAiLlmConfig::default();
+    model.api_key = Some(Secret::new(setting("OPENAI_API_KEY", "unset")));
+    model.base_url = env::var("OPENAI_BASE_URL").ok().map(Into::into);
+    model.model = env::var("OPENAI_MODEL").ok().map(Into::into);
+
+    let book = FunctionTool::new(
+        "book_appointment",
+        "Books an appointment.",
+        |booking: Booking, _context| async move {
+            Ok(json!({ "booked": true, "date": booking.date, "time": booking.time }))
+        },
+    );
+    let speculation = setting("SPECULATION", "on") != "off";
+    Ok(Agent::builder()
+        .instructions(INSTRUCTIONS)
+        .stt(Arc::new(DeepgramStt::new(ears)?))
+        .llm(Arc::new(OpenAiLlm::new(model)?))
+        .tts(Arc::new(DeepgramTts::new(voice)?))
+        .tool(book)
+        .tune(|config| {
+            config.endpointing.min_delay = endpointing;
+            config.endpointing.max_delay = config.endpointing.max_delay.max(endpointing);
+            config.speculation.enabled = speculation;
+        })
+        .build()?)
+}
+
+fn setting(name: &str, default: &str) -> String {
+    env::var(name).unwrap_or_else(|_| default.to_owned())
+}
