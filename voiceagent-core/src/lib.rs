@@ -1,5 +1,6 @@
 //! Contracts, session machine and driver for agents that talk on the phone.
 
+pub mod adapt;
 pub mod audio;
 mod error;
 pub mod flow;
