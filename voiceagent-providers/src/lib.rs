@@ -13,6 +13,7 @@ use voiceagent_core::registry::Registry;
 /// voiceagent_providers::register(&mut registry);
 /// assert!(registry.llm.names().any(|name| name == "openai"));
 /// ```
+#[cfg_attr(not(feature = "openai"), expect(unused_variables, reason = "nothing is compiled in"))]
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "openai")]
     openai::register(registry);
