@@ -3,6 +3,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod agent;
+pub mod adapt;
 pub mod audio;
 mod call;
 mod driver;
