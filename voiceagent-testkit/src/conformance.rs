@@ -1,6 +1,8 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+pub mod transport;
+
 use std::fmt;
 
 /// What a suite found.
