@@ -1,7 +1,14 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+mod opening;
+mod stt;
+mod tts;
+
 use std::fmt;
+
+pub use stt::stt;
+pub use tts::tts;
 
 /// What a suite found.
 #[derive(Clone, Debug, Default)]

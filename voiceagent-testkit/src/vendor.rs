@@ -15,6 +15,10 @@ mod sound;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use voiceagent_core::audio::AudioFormat;
+
 use self::server::{Control, Server};
 
 pub use deepgram_flux::FluxScript;
@@ -26,23 +30,45 @@ pub use sound::{silence, speech};
 /// A vendor that a conformance suite can drive.
 ///
 /// Third parties implement it for a scripted server of their own.
+#[async_trait]
 pub trait ScriptedVendor: Send + Sync {
     /// The base address to configure a provider with.
     fn url(&self) -> String;
-    /// Connections that are open.
-    fn connections(&self) -> usize;
+
+    /// The one key that is accepted.
+    fn key(&self) -> &str;
+
     /// Connections that were accepted so far, open or not.
     fn accepted(&self) -> usize;
-    /// Cuts all connections without a word.
+
+    /// Waits until this many connections are open.
+    async fn until_connections(&self, count: usize);
+
+    /// Cuts all connections without a word. A recognizer's script goes on where they were.
     fn drop_connections(&self);
-    /// Refuses connections from now on, or accepts them again.
-    fn refuse(&self, refusal: Option<Refusal>);
-    /// Takes connections but never answers their handshakes, or behaves again.
-    fn ignore_handshakes(&self, ignore: bool);
+
     /// Says nothing any more on the connections that are open.
     fn stall(&self);
+
     /// Sends a text message on all connections that are open.
     fn push(&self, message: &str);
+
+    /// Refuses connections from now on, or accepts them again.
+    fn refuse(&self, refusal: Option<Refusal>);
+
+    /// Takes connections but never answers their handshakes, or behaves again.
+    fn ignore_handshakes(&self, ignore: bool);
+
+    /// How long a connection may be idle; `None` for ever.
+    fn idle_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The audio of a text, for vendors that speak.
+    fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
+        let _ = (format, text);
+        Bytes::new()
+    }
 }
 
 /// A scripted Deepgram service.
@@ -58,6 +84,8 @@ pub trait ScriptedVendor: Send + Sync {
 #[derive(Debug)]
 pub struct DeepgramVendor {
     server: Server,
+    idle_limit: Option<Duration>,
+    voice: Option<SpeakScript>,
 }
 
 impl DeepgramVendor {
@@ -66,17 +94,19 @@ impl DeepgramVendor {
 
     /// Starts a vendor that speaks `/v1/listen`.
     pub async fn listen(script: ListenScript) -> Self {
-        Self { server: Server::start(Arc::new(script)).await }
+        let idle_limit = Some(script.idle_limit);
+        Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
     }
 
     /// Starts a vendor that speaks `/v2/listen`.
     pub async fn flux(script: FluxScript) -> Self {
-        Self { server: Server::start(Arc::new(script)).await }
+        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
     }
 
     /// Starts a vendor that speaks `/v1/speak`.
     pub async fn speak(script: SpeakScript) -> Self {
-        Self { server: Server::start(Arc::new(script)).await }
+        let voice = Some(script.clone());
+        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice }
     }
 
     /// Where it listens.
@@ -111,23 +141,29 @@ impl DeepgramVendor {
         self.server.state.until(|state| holds(&state.records())).await;
     }
 
-    /// Waits until this many connections are open.
-    pub async fn until_connections(&self, count: usize) {
-        self.server.state.until(|state| state.connections() == count).await;
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.server.state.connections()
     }
 }
 
+#[async_trait]
 impl ScriptedVendor for DeepgramVendor {
     fn url(&self) -> String {
         format!("ws://{}", self.server.address)
     }
 
-    fn connections(&self) -> usize {
-        self.server.state.connections()
+    fn key(&self) -> &str {
+        Self::KEY
     }
 
     fn accepted(&self) -> usize {
         self.server.state.records().len()
+    }
+
+    async fn until_connections(&self, count: usize) {
+        self.server.state.until(|state| state.connections() == count).await;
     }
 
     fn drop_connections(&self) {
@@ -148,5 +184,13 @@ impl ScriptedVendor for DeepgramVendor {
 
     fn push(&self, message: &str) {
         self.server.state.command(Control::Text(message.into()));
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        self.idle_limit
+    }
+
+    fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
+        self.voice.as_ref().map(|voice| voice.audio(format, text)).unwrap_or_default()
     }
 }

@@ -287,7 +287,7 @@ impl Listen {
 
     /// Sends the final of the speech under way; whether there was any.
     fn finish_speech(&mut self, now: Instant, finalize: bool) -> bool {
-        if self.speech.take().is_none() {
+        if self.speech.is_none() {
             return false;
         }
         self.ears.end_speech();
@@ -298,6 +298,7 @@ impl Listen {
         let flags = json!({ "is_final": true, "speech_final": complete,
             "from_finalize": finalize, "utterance": self.next });
         self.results(due, position, &text, flags);
+        self.speech = None;
         self.next += 1;
         self.open_turn = (!complete).then_some(end);
         self.open_gap = Some(end);
@@ -340,7 +341,7 @@ impl Listen {
 }
 
 /// Spreads words evenly over a stretch of audio.
-pub(super) fn words(text: &str, start: Duration, end: Duration) -> Vec<Value> {
+fn words(text: &str, start: Duration, end: Duration) -> Vec<Value> {
     let count = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX).max(1);
     let one = end.saturating_sub(start) / count;
     let word = |(number, word): (u32, &str)| {

@@ -221,7 +221,7 @@ async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) 
         inner.records.len() - 1
     });
     let _open = Open(Arc::clone(&state));
-    Connection { socket, session, state, number, stalled: false }.run(control).await;
+    Connection { socket, session, state, number, stalled: false, cut: false }.run(control).await;
 }
 
 /// Counts an open connection until it is dropped, however that comes.
@@ -275,17 +275,17 @@ struct Connection {
     state: Arc<State>,
     number: usize,
     stalled: bool,
+    /// The script ended the connection, so that the client will come back.
+    cut: bool,
 }
 
 impl Connection {
     async fn run(mut self, mut control: broadcast::Receiver<Control>) {
         while self.step(&mut control).await.is_some() {}
         let progress = self.session.progress();
-        self.state.change(|inner| {
-            if !inner.records[self.number].said_goodbye {
-                inner.orphans.push_back((Instant::now(), progress));
-            }
-        });
+        if self.cut {
+            self.state.change(|inner| inner.orphans.push_back((Instant::now(), progress)));
+        }
     }
 
     /// Sends what is due and takes what comes; `None` when the connection has ended.
@@ -327,6 +327,7 @@ impl Connection {
     }
 
     async fn obey(&mut self, control: Control) -> Option<()> {
+        self.cut |= matches!(control, Control::Close(..) | Control::Drop | Control::Stall);
         match control {
             Control::Binary(payload) => self.socket.send(Message::Binary(payload)).await.ok(),
             Control::Close(code, reason) => {
