@@ -4,4 +4,5 @@ pub mod clock;
 pub mod phone;
 pub mod spoken;
 pub mod store;
+pub mod tools;
 pub mod vin;

@@ -17,6 +17,9 @@ mod slots;
 mod vehicles;
 mod vins;
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, path::Path, time::Duration};
 
 use jiff::Timestamp;
@@ -92,6 +95,12 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1").execute(&self.reader).await.map_err(fault::error)?;
         Ok(())
+    }
+
+    /// Ends the work in progress and closes the database. Every later operation fails.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {

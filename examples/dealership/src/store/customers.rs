@@ -49,7 +49,7 @@ impl Store {
     pub async fn customers_by_phone(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
-             JOIN customer_phone ON customer_id = id WHERE phone_e164 = ?1 ORDER BY id",
+             JOIN customer_phone ON customer_id = id WHERE phone_e164 = ?1 ORDER BY first_name, id",
         )
         .bind(phone.as_str())
         .fetch_all(&self.reader)

@@ -12,7 +12,8 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Makes a new one. Later ones sort after earlier ones (UUID version 7, RFC 9562).
+            /// Makes a new one. Those of a later millisecond sort after earlier ones (UUID version
+            /// 7, RFC 9562).
             #[must_use]
             pub fn new(now: Timestamp) -> Self {
                 Self(version_7(now))

@@ -23,7 +23,7 @@ impl Store {
     pub async fn vehicles_of(&self, customer: CustomerId) -> Result<Vec<Vehicle>, Fault> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, year, make, model FROM vehicle
-             WHERE customer_id = ?1 AND active = 1 ORDER BY id",
+             WHERE customer_id = ?1 AND active = 1 ORDER BY no",
         )
         .bind(customer.to_string())
         .fetch_all(&self.reader)
