@@ -20,7 +20,7 @@ mod vins;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
@@ -51,6 +51,9 @@ const READERS: u32 = 4;
 pub struct Store {
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Keeps a database in memory alive while the writer reconnects, which it does when the future
+    /// of an operation is dropped between a statement and its result.
+    keeper: Option<SqlitePool>,
 }
 
 impl Store {
@@ -71,7 +74,7 @@ impl Store {
         let writer = connect(1, file.clone()).await?;
         migrate(&writer).await?;
         let reader = connect(READERS, file.read_only(true)).await?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, keeper: None })
     }
 
     /// Opens an empty database that lives as long as the store.
@@ -80,11 +83,15 @@ impl Store {
     ///
     /// When the memory cannot be had.
     pub async fn in_memory() -> Result<Self> {
-        let memory = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-        // Each connection to memory is a database of its own, so one connection does everything.
+        // Spelled like this it is a memory of its own that several connections share.
+        let memory = SqliteConnectOptions::from_str("sqlite::memory:")
+            .map_err(|cause| unusable("the memory cannot be had").with_source(cause))?
+            .foreign_keys(true);
+        let keeper = connect(1, memory.clone()).await?;
+        // In shared memory a reader would wait for the writer, so one connection does both.
         let writer = connect(1, memory).await?;
         migrate(&writer).await?;
-        Ok(Self { reader: writer.clone(), writer })
+        Ok(Self { reader: writer.clone(), writer, keeper: Some(keeper) })
     }
 
     /// Checks that the database answers.
@@ -101,6 +108,9 @@ impl Store {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+        if let Some(keeper) = &self.keeper {
+            keeper.close().await;
+        }
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {

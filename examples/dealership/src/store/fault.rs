@@ -49,14 +49,22 @@ impl From<sqlx::Error> for Fault {
 }
 
 pub(super) fn error(cause: sqlx::Error) -> Error {
-    let kind = if matches!(cause, sqlx::Error::PoolTimedOut) {
-        ErrorKind::Timeout
+    let (kind, message) = if matches!(cause, sqlx::Error::PoolTimedOut) {
+        (ErrorKind::Timeout, "no connection was free in time")
     } else if matches!(cause, sqlx::Error::Io(_) | sqlx::Error::PoolClosed) {
-        ErrorKind::Disconnected
+        (ErrorKind::Disconnected, "the database is gone")
+    } else if is_busy(&cause) {
+        (ErrorKind::Overloaded, "another writer held the database for too long")
     } else {
-        ErrorKind::Overloaded
+        (ErrorKind::Protocol, "the database refused a statement")
     };
-    Error::new(kind, "store", "the database did not answer").with_source(cause)
+    Error::new(kind, "store", message).with_source(cause)
+}
+
+/// `SQLITE_BUSY` and `SQLITE_LOCKED`, whatever their extension in the upper bits.
+fn is_busy(cause: &sqlx::Error) -> bool {
+    let code = cause.as_database_error().and_then(|refused| refused.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 /// Whether a statement failed because its claim overlaps another one.

@@ -80,7 +80,7 @@ impl From<Fault> for Envelope {
         match fault {
             Fault::Refused(refusal) => refusal.into(),
             Fault::Failed(error) => {
-                tracing::warn!(%error, "a tool cannot reach the store");
+                tracing::warn!(?error, "a tool cannot reach the store");
                 Self::refused(Code::DbUnavailable)
                     .say("I'm sorry, our system is not responding right now. Nothing was changed.")
             }

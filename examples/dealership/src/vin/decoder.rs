@@ -59,20 +59,20 @@ impl Decoder {
         match self.store.cached_vin(vin, now).await {
             Ok(Some(cached)) => return Ok((cached, Source::Cache)),
             Ok(None) => {}
-            Err(fault) => tracing::warn!(%fault, "remembered VINs cannot be read"),
+            Err(fault) => tracing::warn!(?fault, "remembered VINs cannot be read"),
         }
         let mut unavailable = false;
         if let Some(service) = &self.service {
             match service.decode(vin).await {
                 Ok(Some(decoded)) => {
                     if let Err(fault) = self.store.cache_vin(vin, &decoded, now).await {
-                        tracing::warn!(%fault, "a decoded VIN cannot be remembered");
+                        tracing::warn!(?fault, "a decoded VIN cannot be remembered");
                     }
                     return Ok((decoded, Source::Service));
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "VIN decoding falls back to the offline table");
+                    tracing::warn!(?error, "VIN decoding falls back to the offline table");
                     unavailable = true;
                 }
             }

@@ -1,4 +1,4 @@
-use std::{fs, path::PathBuf};
+use std::{fs, future::poll_fn, path::PathBuf, task::Poll};
 
 use jiff::ToSpan;
 use tokio::task::JoinSet;
@@ -139,4 +139,35 @@ async fn what_was_booked_is_there_after_a_restart() {
     assert!(store.ping().await.is_err());
     let reopened = Store::open(&file).await.unwrap();
     assert_eq!(reopened.upcoming(zoe, friday()).await.unwrap()[0].id, booked.id);
+}
+
+#[tokio::test]
+async fn a_booking_that_is_dropped_at_any_await_is_made_whole_or_not_at_all() {
+    let store = seeded().await;
+    let zoe = customer(&store, "Zoe").await;
+    let mut cuts = 0;
+    for stop in 1.. {
+        let ask = request(zoe, monday(15, 0), "key");
+        let mut booking = Box::pin(store.book(&ask, friday()));
+        let mut polls = 0;
+        let finished = poll_fn(|context| {
+            polls += 1;
+            match booking.as_mut().poll(context) {
+                Poll::Ready(booked) => Poll::Ready(booked.is_ok()),
+                Poll::Pending if polls == stop => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        drop(booking);
+        let half = "SELECT count(*) FROM appointment WHERE 2 > (
+            SELECT count(*) FROM claim WHERE appointment_id = appointment.id AND active = 1)";
+        assert_eq!(count(&store, half).await, 0, "cut at poll {stop}");
+        if finished {
+            break;
+        }
+        cuts += 1;
+    }
+    assert!(cuts > 0, "it was never cut");
+    assert_eq!(store.upcoming(zoe, friday()).await.unwrap().len(), 1);
 }
