@@ -24,7 +24,7 @@ pub struct Hours {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a date is closed, or open at special hours")]
 pub struct Closure {
-    /// Why, as it is spoken.
+    /// What it is closed for, as it is spoken: `Thanksgiving`.
     pub reason: String,
     /// The special hours, if it is not closed all day.
     pub open: Option<(Time, Time)>,
@@ -74,15 +74,15 @@ impl Hours {
             .collect()
     }
 
-    /// Why a date is closed all day, as it is spoken; `None` if it is not.
+    /// Why a date is closed all day, such as `closed on Sundays`; `None` if it is not.
     #[must_use]
     pub fn closed_on(&self, date: Date) -> Option<String> {
         if !self.local(date).is_empty() {
             return None;
         }
         Some(match self.closures.get(&date) {
-            Some(closure) => closure.reason.clone(),
-            None => format!("{}s", spoken::weekday(date.weekday())),
+            Some(closure) => format!("closed for {}", closure.reason),
+            None => format!("closed on {}s", spoken::weekday(date.weekday())),
         })
     }
 
@@ -202,8 +202,8 @@ mod tests {
     fn a_closed_date_names_its_reason() {
         let thanksgiving = Closure { reason: "Thanksgiving".to_owned(), open: None };
         let hours = night_shop().with_closure(date(2026, 11, 29), thanksgiving);
-        assert_eq!(hours.closed_on(date(2026, 11, 29)).as_deref(), Some("Thanksgiving"));
-        assert_eq!(hours.closed_on(date(2026, 11, 30)).as_deref(), Some("Mondays"));
+        assert_eq!(hours.closed_on(date(2026, 11, 29)).as_deref(), Some("closed for Thanksgiving"));
+        assert_eq!(hours.closed_on(date(2026, 11, 30)).as_deref(), Some("closed on Mondays"));
         assert_eq!(hours.closed_on(date(2026, 12, 6)), None);
         assert!(hours.on(date(2026, 11, 29)).is_empty());
     }

@@ -220,7 +220,7 @@ async fn dates_that_cannot_be_booked_are_refused() {
     assert_eq!(refusal(ask(date(2026, 11, 23), "haircut").await), Refusal::UnknownService);
     let sunday = ask(date(2026, 11, 22), "oil_change").await.unwrap();
     assert!(sunday.all_closed && sunday.slots.is_empty());
-    assert_eq!(sunday.closed, [(date(2026, 11, 22), "Sundays".to_owned())]);
+    assert_eq!(sunday.closed, [(date(2026, 11, 22), "closed on Sundays".to_owned())]);
     assert_eq!(sunday.next.unwrap().start.timestamp(), monday(8, 0));
 }
 

@@ -156,8 +156,9 @@ fn answer(found: &Availability) -> Envelope {
         None => String::new(),
     };
     match found.closed.first() {
-        Some((date, reason)) if found.all_closed => Envelope::refused(Code::Closed)
-            .say(format!("We are closed on {} ({reason}).{next}", spoken::date(*date))),
+        Some((_, reason)) if found.all_closed => {
+            Envelope::refused(Code::Closed).say(format!("We are {reason}.{next}"))
+        }
         _ => Envelope::refused(Code::NoneAvailable).say(format!("Nothing is free then.{next}")),
     }
 }

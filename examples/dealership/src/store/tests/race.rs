@@ -171,3 +171,10 @@ async fn a_booking_that_is_dropped_at_any_await_is_made_whole_or_not_at_all() {
     assert!(cuts > 0, "it was never cut");
     assert_eq!(store.upcoming(zoe, friday()).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_database_in_memory_outlives_the_connection_of_its_writer() {
+    let store = seeded().await;
+    store.writer.acquire().await.unwrap().close().await.unwrap();
+    assert_eq!(count(&store, "SELECT count(*) FROM location").await, 1);
+}
