@@ -38,8 +38,6 @@ pub struct NewCustomer {
     pub call: Option<String>,
 }
 
-type Row = (String, String, String, String);
-
 impl Store {
     /// The customers with this phone number: none, one, or a household.
     ///
@@ -47,7 +45,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn customers_by_phone(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
              JOIN customer_phone ON customer_id = id WHERE phone_e164 = ?1 ORDER BY first_name, id",
         )
@@ -69,7 +67,7 @@ impl Store {
         caller: Option<&Phone>,
         call: &str,
     ) -> Result<Option<Customer>, Fault> {
-        let row: Option<Row> = sqlx::query_as(
+        let row: Option<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
              WHERE id = ?1 AND (source_call = ?2 OR EXISTS (
                  SELECT 1 FROM customer_phone WHERE customer_id = id AND phone_e164 = ?3))",
@@ -134,8 +132,8 @@ impl Store {
     }
 }
 
-impl From<Row> for Customer {
-    fn from((id, first_name, last_name, language): Row) -> Self {
+impl From<(String, String, String, String)> for Customer {
+    fn from((id, first_name, last_name, language): (String, String, String, String)) -> Self {
         Self { id: CustomerId::stored(&id), first_name, last_name, language }
     }
 }

@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use sqlx::Row;
 
 use super::{CustomerId, Fault, Store, VehicleId};
 
@@ -12,8 +13,6 @@ pub struct Vehicle {
     pub label: String,
 }
 
-type Row = (String, Option<i64>, Option<String>, Option<String>);
-
 impl Store {
     /// The vehicles of a customer.
     ///
@@ -21,20 +20,20 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn vehicles_of(&self, customer: CustomerId) -> Result<Vec<Vehicle>, Fault> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows = sqlx::query(
             "SELECT id, year, make, model FROM vehicle
              WHERE customer_id = ?1 AND active = 1 ORDER BY no",
         )
         .bind(customer.to_string())
         .fetch_all(&self.reader)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, year, make, model)| Vehicle {
-                id: VehicleId::stored(&id),
-                label: label(year, make.as_deref(), model.as_deref()),
+        rows.iter()
+            .map(|row| {
+                let label =
+                    label(row.try_get("year")?, row.try_get("make")?, row.try_get("model")?);
+                Ok(Vehicle { id: VehicleId::stored(row.try_get("id")?), label })
             })
-            .collect())
+            .collect()
     }
 
     /// Adds a vehicle to a customer.
