@@ -107,6 +107,13 @@ impl Voice {
         }
     }
 
+    /// Lets go of the voice; the next one says what is sent from now on.
+    pub(super) fn restart(&mut self) {
+        self.link = None;
+        self.backlog.clear();
+        self.transcoder.reset();
+    }
+
     /// The next thing the voice reports. An error is final if the voice could not be reopened.
     pub(super) async fn next(
         &mut self,

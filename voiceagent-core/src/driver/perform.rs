@@ -31,7 +31,6 @@ impl Driver {
                 self.speak(TtsInput::Cancel { generation });
             }
             Command::CancelModel { generation } => self.stop_model(generation),
-            Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -58,6 +57,11 @@ impl Driver {
                     context.history = history;
                     context.memory.clone_from(&self.memory);
                     self.jobs.plan(flow, generation, context);
+                }
+            }
+            Command::RestartVoice => {
+                if let Some(voice) = &mut self.legs.voice {
+                    voice.restart();
                 }
             }
             Command::ScoreEndOfTurn { turn, text, history } => {

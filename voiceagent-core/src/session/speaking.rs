@@ -108,14 +108,14 @@ impl Session {
             live.voice_retried = true;
             let written = live.stage == Stage::Written;
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
-            self.commands.push_back(Command::CancelVoice { generation });
+            self.commands.push_back(Command::RestartVoice);
             self.commands.push_back(Command::Synthesize { generation, text });
             if written {
                 self.commands.push_back(Command::FinishSynthesis { generation });
             }
             return;
         }
-        self.commands.push_back(Command::CancelVoice { generation });
+        self.commands.push_back(Command::RestartVoice);
         if live.started {
             live.stage = Stage::Spoken;
             live.voice_lost = true;
