@@ -1,0 +1,2 @@
+//! A car dealership that answers its phone: books, moves and cancels service visits.
+pub mod brain;
