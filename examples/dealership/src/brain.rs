@@ -31,6 +31,7 @@ use voiceagent_core::{
 use self::{
     decide::{Facts, Step},
     dialogue::Dialogue,
+    service::Service,
 };
 
 /// Answers callers by rules: books, moves, cancels and looks up visits through the tools that it
@@ -156,9 +157,18 @@ fn caller(instructions: &str) -> Option<String> {
 
 /// A call whose id no other call of the conversation has: it stands for its place in it.
 fn tool_call(request: &LlmRequest, tool: &str, arguments: &Value) -> ToolCall {
-    let spec = request.tools.iter().find(|offered| &*offered.name == tool);
-    let arguments =
-        spec.map_or_else(|| arguments.clone(), |spec| decide::fitted(arguments, &spec.parameters));
+    let schema = |tool: &str| {
+        let spec = request.tools.iter().find(|offered| &*offered.name == tool);
+        spec.map_or(&Value::Null, |spec| &*spec.parameters)
+    };
+    let mut arguments = decide::fitted(arguments, schema(tool));
+    // The search lists the shop's own codes, in an enum or in words.
+    let listed = schema("get_available_slots").pointer("/properties/service_type");
+    if let Some(code) = arguments.get_mut("service_type")
+        && let Some(service) = code.as_str().and_then(Service::with_code)
+    {
+        *code = service.code_in(&listed.map(Value::to_string).unwrap_or_default()).into();
+    }
     ToolCall {
         id: ToolCallId::new(format!("rules-{}", request.messages.len())),
         name: Arc::from(tool),

@@ -166,13 +166,17 @@ fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
         Err(step) => return *step,
     };
     let Customer::Known { id, .. } = &dialogue.customer else { return introduce(dialogue) };
+    let several = dialogue.vehicles.len() > 1 && service.kind() == "service";
+    if several && dialogue.vehicle.is_none() {
+        return Step::Say(replies::which_car(&dialogue.vehicles));
+    }
     if dialogue.agreed {
         let arguments = json!({
             "kind": service.kind(),
             "slot_id": chosen.id,
             "customer_id": id,
             "lead_id": null,
-            "vehicle_id": null,
+            "vehicle_id": dialogue.vehicle.as_ref().map(|vehicle| &vehicle.id),
             "service_type": service.code,
             "notes": null,
             "confirmed": true,
@@ -181,7 +185,9 @@ fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     }
     let name = dialogue.full_name().map(|(first, last)| format!("{first} {last}"));
     let phone = dialogue.phone.as_deref().filter(|_| dialogue.phone_was_said);
-    let what = format!("{} on", service.spoken);
+    let car = dialogue.vehicle.as_ref().filter(|_| several);
+    let car = car.map_or_else(String::new, |car| format!(" for your {}", car.label));
+    let what = format!("{}{car} on", service.spoken);
     Step::Say(replies::read_back(&what, chosen, name.as_deref(), phone))
 }
 
@@ -220,14 +226,17 @@ fn search(dialogue: &Dialogue, days: Days, service: &str) -> Step {
 /// Steps towards a customer to book for.
 fn introduce(dialogue: &Dialogue) -> Step {
     let Some((first, last)) = dialogue.full_name() else { return ask_name(dialogue) };
-    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+    if dialogue.phone.is_none() && dialogue.needs_phone {
+        return ask_phone(dialogue, replies::ASK_PHONE);
+    }
     if dialogue.customer == Customer::Ambiguous && !dialogue.looked_up_name {
         return look_up(dialogue, true);
     }
     let arguments = json!({
         "first_name": first,
         "last_name": last,
-        "phone": phone,
+        // Null is the number of the call, which the tool knows.
+        "phone": dialogue.phone,
         "email": null,
         "postal_code": null,
         "language": "en-US",
@@ -239,13 +248,12 @@ fn introduce(dialogue: &Dialogue) -> Step {
 fn manage(dialogue: &Dialogue, task: Task) -> Step {
     let customer = match &dialogue.customer {
         Customer::Known { id, .. } => id,
-        Customer::Unknown if dialogue.phone.is_some() => return look_up(dialogue, false),
-        Customer::Unknown => return ask_phone(dialogue, replies::ASK_PHONE_OF_VISIT),
+        Customer::Unknown => return look_up(dialogue, false),
         Customer::Stranger if !dialogue.phone_was_said => {
             return ask_phone(dialogue, replies::ASK_PHONE_OF_VISIT);
         }
         Customer::Stranger | Customer::Ambiguous if dialogue.looked_up_name => {
-            return ask(replies::BOOK_INSTEAD);
+            return ask(replies::NOT_FOUND);
         }
         Customer::Stranger | Customer::Ambiguous if dialogue.full_name().is_none() => {
             return ask_name(dialogue);

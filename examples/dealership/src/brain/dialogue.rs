@@ -13,7 +13,7 @@ use super::{
     dates::{self, Days},
     intent::Intent,
     names::Name,
-    outcome::{Appointment, Outcome, Slot},
+    outcome::{Appointment, Outcome, Slot, Vehicle},
     phones,
     question::Question,
     service::{self, Service},
@@ -72,8 +72,12 @@ pub(crate) struct Dialogue {
     /// E.164; said by the caller, or the number of the call.
     pub(crate) phone: Option<String>,
     pub(crate) phone_was_said: bool,
+    /// Whether a number must be said, because the call does not tell one that is good.
+    pub(crate) needs_phone: bool,
     pub(crate) customer: Customer,
     pub(crate) looked_up_name: bool,
+    pub(crate) vehicles: Vec<Vehicle>,
+    pub(crate) vehicle: Option<Vehicle>,
     pub(crate) slots: Option<Vec<Slot>>,
     /// Whether the wish changed since the search.
     pub(crate) stale: bool,
@@ -102,6 +106,8 @@ pub(crate) struct Dialogue {
     /// Tools called since the caller spoke.
     pub(crate) calls: u32,
     faults: u32,
+    /// All words of the caller, for what they mentioned before it was asked.
+    said: Words,
     mentioned: Vec<String>,
     pub(crate) part_of_phone: Option<String>,
     pending: BTreeMap<String, ToolCall>,
@@ -169,8 +175,12 @@ impl Dialogue {
             name: Name::default(),
             phone: caller,
             phone_was_said: false,
+            needs_phone: false,
             customer: Customer::Unknown,
             looked_up_name: false,
+            vehicles: Vec::new(),
+            vehicle: None,
+            said: Words::default(),
             slots: None,
             stale: false,
             offered: Vec::new(),
@@ -266,6 +276,22 @@ impl Dialogue {
             named.extend(slot.cloned());
         }
         named
+    }
+}
+
+impl Dialogue {
+    /// Finds out which car is meant, from any word that belongs to one of them alone.
+    fn pick_vehicle(&mut self, words: &Words) -> bool {
+        let mut meant = self.vehicles.iter().filter(|vehicle| {
+            let others = || self.vehicles.iter().filter(|other| other.id != vehicle.id);
+            vehicle.words().iter().any(|word| {
+                words.iter().any(|said| said == word)
+                    && others().all(|other| !other.words().iter().any(|own| own == word))
+            })
+        });
+        let (Some(found), None) = (meant.next(), meant.next()) else { return false };
+        self.vehicle = Some(found.clone());
+        true
     }
 }
 

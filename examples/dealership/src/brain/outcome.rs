@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::service::Service;
+use super::{service::Service, words::Words};
 
 /// What a tool returned: the envelope that all tools of this program share.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,6 +46,12 @@ impl Outcome {
     pub(crate) fn appointments(&self) -> Vec<Appointment> {
         let list = self.data.get("appointments").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Appointment::read).collect()
+    }
+
+    /// The customer's cars.
+    pub(crate) fn vehicles(&self) -> Vec<Vehicle> {
+        let list = self.data.get("vehicles").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Vehicle::read).collect()
     }
 
     /// The next opening, when nothing is free in the days that were asked for.
@@ -92,6 +98,26 @@ impl Appointment {
             start: start(value)?,
         };
         (!cancelled).then_some(appointment)
+    }
+}
+
+/// A car of the customer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Vehicle {
+    pub(crate) id: String,
+    /// Year, make and model.
+    pub(crate) label: String,
+}
+
+impl Vehicle {
+    /// The words of its label, as a caller would say them.
+    pub(crate) fn words(&self) -> Vec<String> {
+        Words::new(&self.label).iter().map(str::to_owned).collect()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
+        Some(Self { id: text("vehicle_id")?, label: text("label")? })
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum Question {
     Phone,
     ReadBack,
     Service,
+    Vehicle,
     Vin,
     Which,
 }
@@ -41,14 +42,15 @@ impl Question {
 }
 
 /// A question and the words that mark it: one of each group, the first match counts.
-const MARKS: [(Question, &[&str]); 17] = [
+const MARKS: [(Question, &[&str]); 18] = [
     (Question::AnythingElse, &["anything else|something else"]),
     (Question::CallBack, &["call you|call back|callback"]),
     (Question::CancelIt, &["cancel", "shall|should|confirm|want me|sure|like me"]),
-    (Question::BookInstead, &["book|make", "instead|new one|one now"]),
+    (Question::BookInstead, &["book|make", "instead|new one|one now|a new"]),
     (Question::ReadBack, &["right|correct|confirm|sound good|shall i|should i|go ahead"]),
     (Question::Which, &["which", "appointment|visit|booking"]),
     (Question::Name, &["first", "name"]),
+    (Question::Vehicle, &["which", "car|vehicle"]),
     (Question::LastName, &["last name", "and|your last"]),
     (Question::Vin, &["vin|vehicle identification"]),
     (Question::Name, &["name|who am i"]),

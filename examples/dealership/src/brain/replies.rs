@@ -2,7 +2,7 @@
 
 use super::{
     dates,
-    outcome::{Appointment, Outcome, Slot},
+    outcome::{Appointment, Outcome, Slot, Vehicle},
     phones, times,
 };
 
@@ -25,6 +25,8 @@ pub(crate) const HELP: &str =
     "I can book, move or cancel a visit, or tell you about one you have. How can I help you?";
 pub(crate) const MISSED: &str = "I'm sorry, I didn't catch that.";
 pub(crate) const MISSED_AGAIN: &str = "I'm sorry, I'm having trouble understanding you.";
+pub(crate) const NOT_FOUND: &str =
+    "I can't find that appointment from this line. Would you like to book a new one?";
 pub(crate) const ROBOT: &str = "I'm an automated assistant.";
 pub(crate) const WHOLE_PHONE: &str = "What is the whole phone number, with its area code?";
 
@@ -35,20 +37,24 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
     let sorry =
         missed.map_or_else(String::new, |time| format!("{} is not free. ", times::spoken(time)));
     let one_day = slots.iter().all(|slot| slot.start.date() == first.start.date());
-    let mut clocks: Vec<String> =
-        slots.iter().map(|slot| times::spoken(slot.start.time())).collect();
-    let ambiguous = slots.windows(2).any(|pair| pair[0].start == pair[1].start);
-    if ambiguous {
-        clocks = slots.iter().map(own_words).collect();
-    }
+    let repeated = slots.windows(2).any(|pair| pair[0].start == pair[1].start);
     let day = dates::spoken(first.start.date());
-    let (times, question) = match (slots.len(), one_day) {
-        (1, _) => (format!("{} on {day}", clocks[0]), "Does that work for you?"),
-        (_, true) => (format!("{} on {day}", any_of(&clocks)), "Which works best for you?"),
-        (_, false) => {
-            let moments: Vec<String> = slots.iter().map(|slot| moment(slot.start)).collect();
-            (any_of(&moments), "Which works best for you?")
-        }
+    let named: Vec<String> = slots
+        .iter()
+        .map(|slot| match &slot.spoken {
+            // An hour that the clock change repeats is told apart by the tool's words alone.
+            Some(spoken) if repeated => spoken.clone(),
+            _ if one_day => times::spoken(slot.start.time()),
+            _ => moment(slot.start),
+        })
+        .collect();
+    let times = match one_day && !repeated {
+        true => format!("{} on {day}", any_of(&named)),
+        false => any_of(&named),
+    };
+    let question = match slots.len() {
+        1 => "Does that work for you?",
+        _ => "Which works best for you?",
     };
     format!("{sorry}I have {times}. {question}")
 }
@@ -74,6 +80,13 @@ pub(crate) fn cancel_it(appointment: &Appointment) -> String {
 /// Asks which of several visits is meant.
 pub(crate) fn which(appointments: &[Appointment]) -> String {
     format!("You have {}. Which appointment do you mean?", visits(appointments))
+}
+
+/// Asks which of several cars it is about.
+pub(crate) fn which_car(vehicles: &[Vehicle]) -> String {
+    let labels: Vec<String> =
+        vehicles.iter().map(|vehicle| format!("the {}", vehicle.label)).collect();
+    format!("Which car is it for, {}?", any_of(&labels))
 }
 
 /// Names the visits that there are.
@@ -117,10 +130,6 @@ pub(crate) fn joined(parts: &[&str]) -> String {
 
 fn moment(start: jiff::civil::DateTime) -> String {
     format!("{} at {}", dates::spoken(start.date()), times::spoken(start.time()))
-}
-
-fn own_words(slot: &Slot) -> String {
-    slot.spoken.clone().unwrap_or_else(|| times::spoken(slot.start.time()))
 }
 
 fn visit(appointment: &Appointment) -> String {
@@ -195,6 +204,11 @@ mod tests {
                 Question::ReadBack,
             ),
             (cancel_it(&appointment), Question::CancelIt),
+            (
+                which_car(&[Vehicle { id: "v".into(), label: "2019 Honda CR-V".into() }]),
+                Question::Vehicle,
+            ),
+            (NOT_FOUND.to_owned(), Question::BookInstead),
             (which(&[appointment.clone(), appointment]), Question::Which),
         ];
         for (text, question) in table {
@@ -209,7 +223,7 @@ mod tests {
         let offered = offer(&[slot(4, 9), slot(5, 9)], Some(jiff::civil::time(8, 0, 0, 0)));
         assert_eq!(
             offered,
-            "8:00 AM is not free. I have Wednesday, March 4th at 9:30 AM or Thursday, March 5th \
+            "8 AM is not free. I have Wednesday, March 4th at 9:30 AM or Thursday, March 5th \
              at 9:30 AM. Which works best for you?"
         );
     }

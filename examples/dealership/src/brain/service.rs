@@ -7,6 +7,8 @@ use super::words::Words;
 pub(crate) struct Service {
     /// The code, `oil_change`.
     pub(crate) code: &'static str,
+    /// What else a shop may call it; a code that holds another stands first.
+    others: &'static [&'static str],
     /// What is said, "an oil change".
     pub(crate) spoken: &'static str,
     phrases: &'static [&'static str],
@@ -15,7 +17,15 @@ pub(crate) struct Service {
 impl Service {
     /// The service with this code.
     pub(crate) fn with_code(code: &str) -> Option<Self> {
-        SERVICES.iter().find(|service| service.code == code).copied()
+        SERVICES
+            .iter()
+            .find(|service| service.code == code || service.others.contains(&code))
+            .copied()
+    }
+
+    /// The code that a shop uses, whose own list of codes occurs in `listed`.
+    pub(crate) fn code_in(self, listed: &str) -> &'static str {
+        self.others.iter().find(|code| listed.contains(**code)).copied().unwrap_or(self.code)
     }
 
     /// The family of appointments it belongs to.
@@ -48,6 +58,7 @@ pub(crate) fn take(words: &mut Words) -> Option<Service> {
 const SERVICES: [Service; 11] = [
     Service {
         code: "oil_change",
+        others: &[],
         spoken: "an oil change",
         phrases: &[
             "oil change",
@@ -60,6 +71,7 @@ const SERVICES: [Service; 11] = [
     },
     Service {
         code: "tire_rotation",
+        others: &[],
         spoken: "a tire rotation",
         phrases: &[
             "tire rotation",
@@ -74,27 +86,32 @@ const SERVICES: [Service; 11] = [
     },
     Service {
         code: "brake_inspection",
+        others: &[],
         spoken: "a brake inspection",
         phrases: &["brake inspection", "brake check", "brakes", "brake", "brake pads"],
     },
     Service {
         code: "state_inspection",
+        others: &[],
         spoken: "a state inspection",
         phrases: &["state inspection", "safety inspection", "emissions", "smog", "inspection"],
     },
     Service {
         code: "battery",
+        others: &[],
         spoken: "a battery check",
         phrases: &["battery", "won't start", "doesn't start", "jump start"],
     },
-    Service { code: "recall", spoken: "a recall repair", phrases: &["recall"] },
+    Service { code: "recall", others: &[], spoken: "a recall repair", phrases: &["recall"] },
     Service {
         code: "major_service",
+        others: &["full_service"],
         spoken: "a major service",
         phrases: &["major service", "tune up", "tuneup", "full service", "thousand mile service"],
     },
     Service {
         code: "diagnostic",
+        others: &["diagnostics"],
         spoken: "a diagnostic",
         phrases: &[
             "diagnostic",
@@ -110,14 +127,21 @@ const SERVICES: [Service; 11] = [
             "look at my car",
         ],
     },
-    Service { code: "test_drive", spoken: "a test drive", phrases: &["test drive", "try out"] },
+    Service {
+        code: "test_drive",
+        others: &[],
+        spoken: "a test drive",
+        phrases: &["test drive", "try out"],
+    },
     Service {
         code: "sales_consult",
+        others: &[],
         spoken: "a sales consultation",
         phrases: &["sales consultation", "buy a car", "new car", "trade in", "salesperson"],
     },
     Service {
         code: "broker_consult",
+        others: &[],
         spoken: "a finance consultation",
         phrases: &["finance consultation", "financing", "broker", "loan"],
     },
@@ -154,5 +178,8 @@ mod tests {
         assert_eq!((service.kind(), service.noun()), ("service", "oil change"));
         assert_eq!(Service::with_code("test_drive").unwrap().kind(), "test_drive");
         assert_eq!(Service::with_code("space_travel"), None);
+        let diagnostic = Service::with_code("diagnostics").unwrap();
+        assert_eq!(diagnostic.code_in("oil_change, diagnostics or test_drive"), "diagnostics");
+        assert_eq!(diagnostic.code_in("[\"oil_change\",\"diagnostic\"]"), "diagnostic");
     }
 }

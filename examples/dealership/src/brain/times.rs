@@ -69,7 +69,7 @@ pub(crate) fn all(words: &Words) -> Vec<(usize, Time)> {
     clocks.iter().map(|clock| (clock.at, clock.time)).collect()
 }
 
-/// "9:30 AM".
+/// "9:30 AM", "9 AM".
 pub(crate) fn spoken(time: Time) -> String {
     let (hour, half) = match time.hour() {
         0 => (12, "AM"),
@@ -77,7 +77,10 @@ pub(crate) fn spoken(time: Time) -> String {
         12 => (12, "PM"),
         hour => (hour - 12, "PM"),
     };
-    format!("{hour}:{:02} {half}", time.minute())
+    match time.minute() {
+        0 => format!("{hour} {half}"),
+        minute => format!("{hour}:{minute:02} {half}"),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

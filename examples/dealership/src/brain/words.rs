@@ -68,6 +68,12 @@ impl Words {
         phrase.split(' ').enumerate().all(|(offset, word)| self.at(at + offset) == word)
     }
 
+    /// Adds what was said after.
+    pub(crate) fn extend(&mut self, later: &Self) {
+        self.lower.extend_from_slice(&later.lower);
+        self.capitalized.extend_from_slice(&later.capitalized);
+    }
+
     /// Blanks what has been understood.
     pub(crate) fn take(&mut self, range: Range<usize>) {
         for word in self.lower.iter_mut().take(range.end).skip(range.start) {

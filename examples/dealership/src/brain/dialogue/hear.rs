@@ -47,6 +47,8 @@ impl Heard {
         let name = names::take(&mut words, asked_name);
         let count = if question == Question::Which {
             dialogue.appointments.as_ref().map_or(0, Vec::len)
+        } else if question == Question::Vehicle {
+            dialogue.vehicles.len()
         } else {
             dialogue.offered.len()
         };
@@ -76,6 +78,8 @@ impl Dialogue {
     /// Takes in what the caller said.
     pub(super) fn hear(&mut self, text: &str) {
         let heard = Heard::new(text, self);
+        let words = Words::new(text);
+        self.said.extend(&words);
         self.aside = None;
         self.calls = 0;
         self.faults = 0;
@@ -84,6 +88,7 @@ impl Dialogue {
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
         understood |= self.hear_when(&heard);
+        understood |= self.hear_vehicle(&heard, &words);
         understood |= self.hear_aside(&heard);
         self.misses = if understood { 0 } else { self.misses + 1 };
     }
@@ -169,6 +174,16 @@ impl Dialogue {
         understood
     }
 
+    fn hear_vehicle(&mut self, heard: &Heard, words: &Words) -> bool {
+        if self.question == Question::Vehicle
+            && let Some(choice) = heard.choice
+        {
+            self.vehicle = self.vehicles.get(choice).cloned();
+            return true;
+        }
+        self.pick_vehicle(words)
+    }
+
     fn hear_answer(&mut self, heard: &Heard) -> bool {
         let Some(answer) = heard.answer else { return false };
         let yes = answer == Answer::Yes;
@@ -221,6 +236,7 @@ impl Dialogue {
             | Question::Open
             | Question::Phone
             | Question::Service
+            | Question::Vehicle
             | Question::Vin
             | Question::Which => false,
         }
@@ -247,8 +263,10 @@ impl Dialogue {
         if self.question == Question::Which || self.task == Some(Task::Cancel) {
             return self.hear_which(heard);
         }
-        if matches!(self.question, Question::Name | Question::LastName | Question::Phone)
-            && heard.days.is_none()
+        if matches!(
+            self.question,
+            Question::Name | Question::LastName | Question::Phone | Question::Vehicle
+        ) && heard.days.is_none()
         {
             return false;
         }

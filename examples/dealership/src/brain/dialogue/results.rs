@@ -7,14 +7,14 @@ use crate::brain::{
     outcome::{Outcome, Slot},
     replies,
     service::Service,
-    times::TimeWish,
+    times::{TimeWish, shifted},
 };
 
 impl Dialogue {
     pub(super) fn tool_returned(&mut self, tool: &str, arguments: &Value, outcome: &Outcome) {
         match tool {
             "lookup_customer" => self.looked_up(arguments, outcome),
-            "upsert_customer" if outcome.ok => self.customer = known(outcome),
+            "upsert_customer" => self.noted(outcome),
             "get_available_slots" => self.searched(arguments, outcome),
             "book_appointment" => self.committed(Task::Book, outcome),
             "reschedule_appointment" => self.committed(Task::Reschedule, outcome),
@@ -31,8 +31,7 @@ impl Dialogue {
     fn looked_up(&mut self, arguments: &Value, outcome: &Outcome) {
         if !outcome.ok {
             if outcome.code() == "INVALID_PHONE" {
-                self.phone = None;
-                self.notices.push("That number does not look complete.".to_owned());
+                self.refuse_phone();
             } else {
                 self.failed(outcome);
             }
@@ -42,6 +41,10 @@ impl Dialogue {
         self.customer = match outcome.text("match") {
             Some("one") => {
                 let customer = known(outcome);
+                self.vehicles = outcome.vehicles();
+                let said = std::mem::take(&mut self.said);
+                self.pick_vehicle(&said);
+                self.said = said;
                 if let Customer::Known { first_name, .. } = &customer
                     && !first_name.is_empty()
                 {
@@ -52,6 +55,25 @@ impl Dialogue {
             Some("many") => Customer::Ambiguous,
             Some(_) | None => Customer::Stranger,
         };
+    }
+
+    fn noted(&mut self, outcome: &Outcome) {
+        if outcome.ok {
+            self.customer = known(outcome);
+        } else if outcome.code() == "INVALID_PHONE" || self.phone.is_none() {
+            self.refuse_phone();
+        } else {
+            self.failed(outcome);
+        }
+    }
+
+    fn refuse_phone(&mut self) {
+        if self.phone.take().is_some() {
+            self.notices.push("That number does not look complete.".to_owned());
+        }
+        self.phone_was_said = false;
+        self.needs_phone = true;
+        self.customer = Customer::Stranger;
     }
 
     /// Takes over a search, whoever asked for it.
@@ -83,6 +105,7 @@ impl Dialogue {
             (_, "UNKNOWN_SERVICE") => {
                 self.service = None;
                 self.slots = None;
+                self.notices.push("I can't book that here.".to_owned());
             }
             _ => self.failed(outcome),
         }
@@ -102,15 +125,15 @@ impl Dialogue {
     fn nothing_free(&mut self, outcome: &Outcome) {
         let (wished, timed) = (self.days, self.time != TimeWish::default());
         self.slots = None;
-        self.notices.push(match (outcome.say(), wished) {
-            (Some(say), _) => say.to_owned(),
-            (None, Some(days)) if days.is_one() => {
-                format!("I have nothing free on {} at that time.", dates::spoken(days.from))
-            }
-            (None, _) => "I have nothing free then.".to_owned(),
+        let on_day = wished.filter(|days| days.is_one()).map(|days| dates::spoken(days.from));
+        let again = timed && self.calls < 3;
+        self.notices.push(match (outcome.say(), on_day) {
+            (Some(say), _) if !again => say.to_owned(),
+            (_, Some(day)) => format!("I have nothing free on {day} at that time."),
+            (_, None) => "I have nothing free then.".to_owned(),
         });
         self.forget_wish();
-        if timed && self.calls < 3 {
+        if again {
             // The rest of the day is the nearest thing to offer.
             self.days = wished;
             return;
@@ -138,6 +161,10 @@ impl Dialogue {
             }
             // What was read back is read back again.
             "NOT_CONFIRMED" => self.misses += 1,
+            "VEHICLE_REQUIRED" if !outcome.vehicles().is_empty() => {
+                self.vehicles = outcome.vehicles();
+                self.vehicle = None;
+            }
             "CUSTOMER_REQUIRED" => self.customer = Customer::Stranger,
             "NOT_FOUND" | "NOT_OWNER" | "ALREADY_CANCELLED" | "IN_PAST" => {
                 self.notices.push(outcome.say().unwrap_or("I can't find that appointment.").into());
@@ -157,15 +184,19 @@ impl Dialogue {
     fn slot_taken(&mut self, outcome: &Outcome) {
         let taken = self.chosen.take();
         self.notices.push("I'm sorry, that time was just taken.".to_owned());
+        self.time = TimeWish::default();
         self.offered.clear();
         self.mentioned.clear();
-        self.time.exact = taken.as_ref().map(|slot| slot.start.time());
-        self.days = taken.as_ref().map(|slot| Days::one(slot.start.date())).or(self.days);
         let alternatives = outcome.slots();
-        if alternatives.is_empty() {
-            self.stale = true;
-        } else {
+        if !alternatives.is_empty() {
             self.slots = Some(alternatives);
+            return;
+        }
+        self.stale = true;
+        if let Some(taken) = taken {
+            self.days = Some(Days::one(taken.start.date()));
+            self.time.earliest = Some(shifted(taken.start.time(), -90));
+            self.time.latest = Some(shifted(taken.start.time(), 90));
         }
     }
 
