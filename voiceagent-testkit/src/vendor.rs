@@ -137,7 +137,7 @@ impl DeepgramVendor {
     }
 
     /// Waits until the records satisfy a condition.
-    pub async fn until(&self, holds: impl Fn(&[Record]) -> bool) {
+    pub async fn until(&self, holds: impl Fn(&[Record]) -> bool + Send + Sync) {
         self.server.state.until(|state| holds(&state.records())).await;
     }
 

@@ -27,7 +27,7 @@ pub async fn stt<V: ScriptedVendor>(
     subject: &str,
     vendor: &V,
     utterances: &[&str],
-    make: impl Fn(&str) -> Arc<dyn SpeechToText>,
+    make: impl Fn(&str) -> Arc<dyn SpeechToText> + Send,
 ) -> Report {
     let mut report = Report::new(subject);
     let stt = make(&vendor.url());

@@ -151,7 +151,7 @@ impl State {
         let _ = self.control.send(control);
     }
 
-    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool + Send + Sync) {
         let mut changes = self.changes.subscribe();
         while !holds(self) {
             changes.changed().await.expect("the sender is in `self`");

@@ -42,7 +42,7 @@ impl Caller {
     /// Speaks at the pace of a phone until something has happened.
     pub(super) async fn speak_in_real_time(
         &mut self,
-        happened: impl Fn() -> bool,
+        happened: impl Fn() -> bool + Send + Sync,
     ) -> Result<(), String> {
         let mut pace = interval(FRAME);
         let speaking = async {
@@ -84,7 +84,10 @@ impl Caller {
     }
 
     /// Waits until what was heard satisfies a condition.
-    pub(super) async fn until(&mut self, holds: impl Fn(&Self) -> bool) -> Result<(), String> {
+    pub(super) async fn until(
+        &mut self,
+        holds: impl Fn(&Self) -> bool + Send + Sync,
+    ) -> Result<(), String> {
         let waiting = async {
             while !holds(self) {
                 match self.link.recv().await {
@@ -115,9 +118,8 @@ impl Caller {
     }
 
     pub(super) fn transcripts(&self) -> impl Iterator<Item = &Transcript> {
-        self.heard.iter().filter_map(|event| match event {
-            SttEvent::Transcript(transcript) => Some(transcript),
-            _ => None,
+        self.heard.iter().filter_map(|event| {
+            if let SttEvent::Transcript(transcript) = event { Some(transcript) } else { None }
         })
     }
 
