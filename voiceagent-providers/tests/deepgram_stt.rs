@@ -26,12 +26,12 @@ struct Caller(Link<SttInput, SttEvent>);
 
 impl Caller {
     async fn dial(stt: &dyn SpeechToText) -> Self {
-        Self(stt.open(SttOptions::new(FORMAT)).await.unwrap())
+        Self(stt.open(SttOptions::new(FORMAT)).await.expect("the vendor is there"))
     }
 
     fn send(&self, audio: impl Into<bytes::Bytes>) {
         let frame = AudioFrame::new(FORMAT, MediaTime(0), audio.into());
-        self.0.try_send(SttInput::Audio(frame)).unwrap();
+        self.0.try_send(SttInput::Audio(frame)).expect("the link has room");
     }
 
     fn say(&self) {
@@ -88,13 +88,13 @@ fn config(vendor: &DeepgramVendor) -> DeepgramSttConfig {
 }
 
 fn nova(vendor: &DeepgramVendor) -> DeepgramStt {
-    DeepgramStt::new(config(vendor)).unwrap()
+    DeepgramStt::new(config(vendor)).expect("the settings are right")
 }
 
 fn flux(vendor: &DeepgramVendor) -> DeepgramFlux {
     let mut config = DeepgramFluxConfig::new(Secret::new(DeepgramVendor::KEY));
     config.base_url = vendor.url();
-    DeepgramFlux::new(config).unwrap()
+    DeepgramFlux::new(config).expect("the settings are right")
 }
 
 async fn listening() -> DeepgramVendor {

@@ -26,16 +26,17 @@ impl Voice {
         let mut config = DeepgramTtsConfig::new(Secret::new(DeepgramVendor::KEY));
         config.base_url = vendor.url();
         config.stall_timeout = Duration::from_secs(1);
-        let tts = DeepgramTts::new(config).unwrap();
-        Self(tts.open(TtsOptions::new(FORMAT)).await.unwrap())
+        let tts = DeepgramTts::new(config).expect("the settings are right");
+        Self(tts.open(TtsOptions::new(FORMAT)).await.expect("the vendor is there"))
     }
 
     fn say(&self, generation: GenerationId, text: &str) {
-        self.0.try_send(TtsInput::Text { generation, text: Arc::from(text) }).unwrap();
+        let text = Arc::from(text);
+        self.0.try_send(TtsInput::Text { generation, text }).expect("the link has room");
     }
 
     fn finish(&self, generation: GenerationId) {
-        self.0.try_send(TtsInput::Finish { generation }).unwrap();
+        self.0.try_send(TtsInput::Finish { generation }).expect("the link has room");
     }
 
     async fn next(&mut self) -> Result<TtsEvent, Error> {
@@ -46,7 +47,7 @@ impl Voice {
     async fn until_finished(&mut self, number: GenerationId) -> (Vec<u8>, Vec<u32>) {
         let (mut audio, mut spoken) = (Vec::new(), Vec::new());
         loop {
-            match self.next().await.unwrap() {
+            match self.next().await.expect("nothing fails") {
                 TtsEvent::Audio { generation, payload } if generation == number => {
                     audio.extend_from_slice(&payload);
                 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::{
     task::yield_now,
-    time::{interval, timeout},
+    time::{Instant, interval, timeout, timeout_at},
 };
 use voiceagent_core::{
     Error, ErrorKind, Link,
@@ -100,6 +100,16 @@ impl Caller {
         };
         let waited = timeout(PATIENCE, waiting).await;
         waited.unwrap_or_else(|_| Err(format!("not more than {:?}", self.heard)))
+    }
+
+    /// Notes what comes in a stretch of time.
+    pub(super) async fn listen_for(&mut self, duration: Duration) -> Result<(), String> {
+        let end = Instant::now() + duration;
+        while let Ok(event) = timeout_at(end, self.link.recv()).await {
+            let event = event.ok_or_else(|| "the link has ended".to_owned())?;
+            self.heard.push(event.map_err(|error| error.to_string())?);
+        }
+        Ok(())
     }
 
     /// Waits for the error with which the link ends.
