@@ -47,17 +47,22 @@ impl Voice {
     async fn until_finished(&mut self, number: GenerationId) -> (Vec<u8>, Vec<u32>) {
         let (mut audio, mut spoken) = (Vec::new(), Vec::new());
         loop {
-            match self.next().await.expect("nothing fails") {
-                TtsEvent::Audio { generation, payload } if generation == number => {
-                    audio.extend_from_slice(&payload);
+            let event = self.next().await.expect("nothing fails");
+            match &event {
+                TtsEvent::Audio { generation, payload } if *generation == number => {
+                    audio.extend_from_slice(payload);
                 }
-                TtsEvent::Spoken { generation, texts } if generation == number => {
-                    spoken.push(texts);
+                TtsEvent::Spoken { generation, texts } if *generation == number => {
+                    spoken.push(*texts);
                 }
-                TtsEvent::Finished { generation } if generation == number => {
+                TtsEvent::Audio { .. }
+                | TtsEvent::Finished { .. }
+                | TtsEvent::Spoken { .. }
+                | TtsEvent::Words { .. }
+                | _ => {
+                    assert_eq!(event, TtsEvent::Finished { generation: number });
                     return (audio, spoken);
                 }
-                other => panic!("{other:?}"),
             }
         }
     }
@@ -142,7 +147,7 @@ async fn e6_a_vendor_that_never_clears_is_left() {
         match voice.next().await.unwrap() {
             TtsEvent::Audio { generation: TWO, payload } => audio.extend_from_slice(&payload),
             TtsEvent::Finished { generation } => break assert_eq!(generation, TWO),
-            _ => {}
+            TtsEvent::Audio { .. } | TtsEvent::Spoken { .. } | TtsEvent::Words { .. } | _ => {}
         }
     }
     assert!(audio == vendor.audio(FORMAT, "Sorry."));

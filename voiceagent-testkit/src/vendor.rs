@@ -159,7 +159,7 @@ impl ScriptedVendor for DeepgramVendor {
     }
 
     fn accepted(&self) -> usize {
-        self.server.state.records().len()
+        self.server.state.accepted()
     }
 
     async fn until_connections(&self, count: usize) {

@@ -130,6 +130,10 @@ impl State {
         self.lock().records.clone()
     }
 
+    pub(super) fn accepted(&self) -> usize {
+        self.lock().records.len()
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.lock().open
     }
