@@ -22,7 +22,7 @@ use super::{
 /// use voiceagent_core::{Secret, stt::SpeechToText};
 /// use voiceagent_providers::deepgram::{DeepgramStt, DeepgramSttConfig};
 ///
-/// let mut config = DeepgramSttConfig::new(Secret::new("the key"));
+/// let mut config = DeepgramSttConfig::new(Secret::new("your-key"));
 /// config.keyterms = vec!["Silverado".to_owned()];
 /// let stt = DeepgramStt::new(config)?;
 /// assert!(stt.capabilities().finalize);
