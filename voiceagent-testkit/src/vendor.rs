@@ -138,7 +138,7 @@ impl DeepgramVendor {
     }
 
     /// Waits until the records satisfy a condition.
-    pub async fn until(&self, holds: impl Fn(&[Record]) -> bool) {
+    pub async fn until(&self, holds: impl Fn(&[Record]) -> bool + Send + Sync) {
         self.server.state.until(|state| holds(&state.records())).await;
     }
 
@@ -160,7 +160,7 @@ impl ScriptedVendor for DeepgramVendor {
     }
 
     fn accepted(&self) -> usize {
-        self.server.state.records().len()
+        self.server.state.accepted()
     }
 
     async fn until_connections(&self, count: usize) {

@@ -32,11 +32,11 @@ pub(super) async fn opening<V, L, F>(
     report: &mut Report,
     vendor: &V,
     debug: &str,
-    open: impl Fn() -> F,
+    open: impl Fn() -> F + Send + Sync,
 ) where
     V: ScriptedVendor,
-    L: Debug,
-    F: Future<Output = Result<L>>,
+    L: Debug + Send,
+    F: Future<Output = Result<L>> + Send,
 {
     report.note("opens within its deadline", opens(&open).await.map(drop));
     report.note("a dropped link closes its socket", closes(vendor, &open).await);
@@ -53,14 +53,16 @@ pub(super) async fn opening<V, L, F>(
 
 const WAIT: Duration = Duration::from_secs(7);
 
-async fn opens<L, F: Future<Output = Result<L>>>(open: &impl Fn() -> F) -> Result<L, String> {
+async fn opens<L: Send, F: Future<Output = Result<L>> + Send>(
+    open: &(impl Fn() -> F + Sync),
+) -> Result<L, String> {
     let opened = timeout(PATIENCE, open()).await.map_err(|_| "still not open".to_owned())?;
     opened.map_err(|error| error.to_string())
 }
 
-async fn closes<V: ScriptedVendor, L, F: Future<Output = Result<L>>>(
+async fn closes<V: ScriptedVendor, L: Send, F: Future<Output = Result<L>> + Send>(
     vendor: &V,
-    open: &impl Fn() -> F,
+    open: &(impl Fn() -> F + Sync),
 ) -> Result<(), String> {
     until_connections(vendor, 0).await?;
     let link = opens(open).await?;
@@ -69,9 +71,9 @@ async fn closes<V: ScriptedVendor, L, F: Future<Output = Result<L>>>(
     until_connections(vendor, 0).await
 }
 
-async fn independent<V: ScriptedVendor, L, F: Future<Output = Result<L>>>(
+async fn independent<V: ScriptedVendor, L: Send, F: Future<Output = Result<L>> + Send>(
     vendor: &V,
-    open: &impl Fn() -> F,
+    open: &(impl Fn() -> F + Sync),
 ) -> Result<(), String> {
     let (one, two, three) = tokio::join!(opens(open), opens(open), opens(open));
     let (one, two, three) = (one?, two?, three?);
@@ -82,9 +84,9 @@ async fn independent<V: ScriptedVendor, L, F: Future<Output = Result<L>>>(
     until_connections(vendor, 0).await
 }
 
-async fn refused<V: ScriptedVendor, L: Debug, F: Future<Output = Result<L>>>(
+async fn refused<V: ScriptedVendor, L: Debug + Send, F: Future<Output = Result<L>> + Send>(
     vendor: &V,
-    open: &impl Fn() -> F,
+    open: &(impl Fn() -> F + Sync),
     status: u16,
     expected: (ErrorKind, Retry),
 ) -> Result<(), String> {
@@ -98,9 +100,9 @@ async fn refused<V: ScriptedVendor, L: Debug, F: Future<Output = Result<L>>>(
     same((error.kind(), error.retry()), expected)
 }
 
-async fn silent<V: ScriptedVendor, L: Debug, F: Future<Output = Result<L>>>(
+async fn silent<V: ScriptedVendor, L: Debug + Send, F: Future<Output = Result<L>> + Send>(
     vendor: &V,
-    open: &impl Fn() -> F,
+    open: &(impl Fn() -> F + Sync),
 ) -> Result<(), String> {
     vendor.ignore_handshakes(true);
     let result = timeout(PATIENCE, open()).await;

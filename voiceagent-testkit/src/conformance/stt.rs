@@ -18,6 +18,9 @@ use crate::vendor::{Refusal, ScriptedVendor};
 const SPOKEN: Duration = Duration::from_millis(1_200);
 const PAUSE: Duration = Duration::from_millis(2_000);
 
+/// How long to listen for what must not come.
+const QUIET: Duration = Duration::from_millis(300);
+
 /// Checks a recognizer against a scripted vendor, as far as its capabilities claim.
 ///
 /// `make` builds the recognizer for an address, with the vendor's key and with deadlines of about a
@@ -27,7 +30,7 @@ pub async fn stt<V: ScriptedVendor>(
     subject: &str,
     vendor: &V,
     utterances: &[&str],
-    make: impl Fn(&str) -> Arc<dyn SpeechToText>,
+    make: impl Fn(&str) -> Arc<dyn SpeechToText> + Send,
 ) -> Report {
     let mut report = Report::new(subject);
     let stt = make(&vendor.url());
@@ -165,7 +168,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         self.say_utterance(&mut caller).await?;
         self.vendor.drop_connections();
         self.say_utterance(&mut caller).await?;
-        self.expect(&caller, 2)
+        caller.pause(PAUSE).await?;
+        caller.listen_for(QUIET).await?;
+        self.expect(&caller, 2)?;
+        same(caller.turns(), if self.claims.end_of_turn { 2 } else { 0 })
     }
 
     async fn stall(&self) -> Result<(), String> {

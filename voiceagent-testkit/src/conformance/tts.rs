@@ -28,7 +28,7 @@ const LEFT_OVER: Duration = Duration::from_secs(2);
 pub async fn tts<V: ScriptedVendor>(
     subject: &str,
     vendor: &V,
-    make: impl Fn(&str) -> Arc<dyn TextToSpeech>,
+    make: impl Fn(&str) -> Arc<dyn TextToSpeech> + Send,
 ) -> Report {
     let mut report = Report::new(subject);
     let tts = make(&vendor.url());
@@ -97,10 +97,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     async fn streams(&self) -> Result<(), String> {
         let mut voice = self.voice().await?;
         voice.say(1, &["Good morning. "])?;
-        match voice.next().await? {
-            TtsEvent::Audio { generation, .. } => same(generation, GenerationId::new(1)),
-            other => Err(format!("{other:?} came first")),
-        }
+        let first = voice.next().await?;
+        let audio = matches!(first, TtsEvent::Audio { generation, .. }
+            if generation == GenerationId::new(1));
+        ensure(audio, || format!("{first:?} came first"))
     }
 
     async fn follows(&self) -> Result<(), String> {
@@ -129,13 +129,12 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         let mut second = Said::default();
         while !second.finished {
             let event = voice.next().await?;
-            match &event {
-                TtsEvent::Audio { generation: of, payload } if *of == generation => {
-                    ensure(second.audio.is_empty(), || "stale audio came behind".to_owned())?;
+            if second.audio.is_empty() && of(&event) == Some(generation) {
+                if let TtsEvent::Audio { payload, .. } = event {
                     left_over += payload.len();
                 }
-                TtsEvent::Spoken { generation: of, .. } if *of == generation => {}
-                _ => second.note(event, 2)?,
+            } else {
+                second.note(event, 2)?;
             }
         }
         ensure(left_over <= self.format.bytes_in(LEFT_OVER), || {
@@ -241,22 +240,24 @@ struct Said {
 
 impl Said {
     fn note(&mut self, event: TtsEvent, number: u64) -> Result<(), String> {
-        let of = match event {
-            TtsEvent::Audio { generation, payload } => {
-                self.audio.extend_from_slice(&payload);
-                generation
-            }
-            TtsEvent::Finished { generation } => {
-                self.finished = true;
-                generation
-            }
-            TtsEvent::Spoken { generation, texts } => {
-                self.spoken += texts;
-                generation
-            }
-            TtsEvent::Words { generation, .. } => generation,
-            _ => return Ok(()),
-        };
-        same(of, GenerationId::new(number))
+        same(of(&event), Some(GenerationId::new(number)))?;
+        match event {
+            TtsEvent::Audio { payload, .. } => self.audio.extend_from_slice(&payload),
+            TtsEvent::Finished { .. } => self.finished = true,
+            TtsEvent::Spoken { texts, .. } => self.spoken += texts,
+            TtsEvent::Words { .. } | _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The generation that an event is about.
+fn of(event: &TtsEvent) -> Option<GenerationId> {
+    match event {
+        TtsEvent::Audio { generation, .. }
+        | TtsEvent::Finished { generation }
+        | TtsEvent::Spoken { generation, .. }
+        | TtsEvent::Words { generation, .. } => Some(*generation),
+        _ => None,
     }
 }

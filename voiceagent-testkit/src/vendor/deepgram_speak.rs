@@ -15,6 +15,10 @@ use super::{
 /// Audio comes in pieces of this length.
 const PIECE: Duration = Duration::from_millis(100);
 
+/// Pieces of stale audio that still come before `Cleared`, and how long that takes.
+const IN_FLIGHT: usize = 3;
+const CLEARING: Duration = Duration::from_millis(20);
+
 /// The vendor's limit of flushes.
 const FLUSHES: usize = 20;
 const FLUSH_WINDOW: Duration = Duration::from_secs(60);
@@ -161,8 +165,8 @@ impl Session for Speak {
             (Some("Flush"), _) => self.flush(now),
             (Some("Clear"), _) => {
                 self.text.clear();
-                self.outbox.clear();
-                self.answer(now, "Cleared");
+                self.outbox.clear_audio_but(IN_FLIGHT);
+                self.answer(now + CLEARING, "Cleared");
             }
             (Some("Close"), _) => {
                 self.outbox.push(now, Output::Close(1000, ""));

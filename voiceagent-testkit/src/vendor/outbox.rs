@@ -45,7 +45,12 @@ impl Outbox {
         self.waiting.iter_mut().for_each(|(due, _)| *due = now.min(*due));
     }
 
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
+    /// Forgets all but the next `kept` outputs that are audio.
+    pub(super) fn clear_audio_but(&mut self, mut kept: usize) {
+        self.waiting.retain(|(_, output)| {
+            let keeps = kept > 0 && matches!(output, Output::Binary(_));
+            kept -= usize::from(keeps);
+            keeps
+        });
     }
 }

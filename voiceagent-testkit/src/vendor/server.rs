@@ -130,6 +130,10 @@ impl State {
         self.lock().records.clone()
     }
 
+    pub(super) fn accepted(&self) -> usize {
+        self.lock().records.len()
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.lock().open
     }
@@ -151,7 +155,7 @@ impl State {
         let _ = self.control.send(control);
     }
 
-    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool + Send + Sync) {
         let mut changes = self.changes.subscribe();
         while !holds(self) {
             changes.changed().await.expect("the sender is in `self`");

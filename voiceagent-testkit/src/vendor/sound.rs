@@ -52,7 +52,9 @@ fn append_sample(audio: &mut Vec<u8>, encoding: Encoding, linear: i16) {
     match encoding {
         Encoding::PcmS16Le => audio.extend_from_slice(&linear.to_le_bytes()),
         // The nearest code: slow, but only for one period.
-        _ => audio.extend((0..=u8::MAX).min_by_key(|code| level(encoding, *code).abs_diff(linear))),
+        Encoding::Alaw | Encoding::Mulaw | Encoding::Opus | _ => {
+            audio.extend((0..=u8::MAX).min_by_key(|code| level(encoding, *code).abs_diff(linear)))
+        }
     }
 }
 
@@ -73,7 +75,7 @@ pub(super) fn level(encoding: Encoding, code: u8) -> i16 {
             };
             (magnitude, code & 0x80 == 0)
         }
-        _ => (0, false),
+        Encoding::Opus | Encoding::PcmS16Le | _ => (0, false),
     };
     if negative { -magnitude } else { magnitude }
 }

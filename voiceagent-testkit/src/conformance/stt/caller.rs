@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::{
     task::yield_now,
-    time::{interval, timeout},
+    time::{Instant, interval, timeout, timeout_at},
 };
 use voiceagent_core::{
     Error, ErrorKind, Link,
@@ -42,7 +42,7 @@ impl Caller {
     /// Speaks at the pace of a phone until something has happened.
     pub(super) async fn speak_in_real_time(
         &mut self,
-        happened: impl Fn() -> bool,
+        happened: impl Fn() -> bool + Send + Sync,
     ) -> Result<(), String> {
         let mut pace = interval(FRAME);
         let speaking = async {
@@ -84,7 +84,10 @@ impl Caller {
     }
 
     /// Waits until what was heard satisfies a condition.
-    pub(super) async fn until(&mut self, holds: impl Fn(&Self) -> bool) -> Result<(), String> {
+    pub(super) async fn until(
+        &mut self,
+        holds: impl Fn(&Self) -> bool + Send + Sync,
+    ) -> Result<(), String> {
         let waiting = async {
             while !holds(self) {
                 match self.link.recv().await {
@@ -97,6 +100,16 @@ impl Caller {
         };
         let waited = timeout(PATIENCE, waiting).await;
         waited.unwrap_or_else(|_| Err(format!("not more than {:?}", self.heard)))
+    }
+
+    /// Notes what comes in a stretch of time.
+    pub(super) async fn listen_for(&mut self, duration: Duration) -> Result<(), String> {
+        let end = Instant::now() + duration;
+        while let Ok(event) = timeout_at(end, self.link.recv()).await {
+            let event = event.ok_or_else(|| "the link has ended".to_owned())?;
+            self.heard.push(event.map_err(|error| error.to_string())?);
+        }
+        Ok(())
     }
 
     /// Waits for the error with which the link ends.
@@ -115,9 +128,8 @@ impl Caller {
     }
 
     pub(super) fn transcripts(&self) -> impl Iterator<Item = &Transcript> {
-        self.heard.iter().filter_map(|event| match event {
-            SttEvent::Transcript(transcript) => Some(transcript),
-            _ => None,
+        self.heard.iter().filter_map(|event| {
+            if let SttEvent::Transcript(transcript) = event { Some(transcript) } else { None }
         })
     }
 
