@@ -157,8 +157,7 @@ fn task(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
 
 fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     let Some(service) = dialogue.service else { return ask(replies::ASK_SERVICE) };
-    if dialogue.customer == Customer::Unknown && dialogue.phone.is_some() && has("lookup_customer")
-    {
+    if dialogue.customer == Customer::Unknown && has("lookup_customer") {
         return look_up(dialogue, false);
     }
     let chosen = match choose(dialogue, service.code, replies::ASK_DAY) {

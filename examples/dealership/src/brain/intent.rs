@@ -129,6 +129,7 @@ fn is_check(words: &Words, visit: bool) -> bool {
         "confirm my",
         "look up my",
         "what are my",
+        "when are my",
         "when am i",
         "upcoming",
     ]);
@@ -261,6 +262,7 @@ mod tests {
             ("please cancel my appointment", Intent::Cancel),
             ("when is my appointment", Intent::Check),
             ("do i have an upcoming appointment", Intent::Check),
+            ("when are my appointments", Intent::Check),
             ("what are your hours", Intent::Hours),
             ("are you open on saturday", Intent::Hours),
             ("where are you located", Intent::Location),

@@ -18,7 +18,8 @@ pub(crate) fn take(words: &mut Words, asked: bool) -> Option<Name> {
     if labelled.is_some() {
         return labelled;
     }
-    let (start, sure) = introduction(words).or_else(|| {
+    let introduced = introduction(words);
+    let (start, sure) = introduced.or_else(|| {
         let first = (0..words.len()).find(|at| !is_filler(words.at(*at)))?;
         asked.then_some((first, true))
     })?;
@@ -28,6 +29,11 @@ pub(crate) fn take(words: &mut Words, asked: bool) -> Option<Name> {
     }
     let said: Vec<String> = (start..end).map(|at| titled(words.at(at))).collect();
     let (spelled, spelled_end) = spelled(words, end);
+    // An answer to "your name?" is a name and little else; the rest would be a question.
+    let mut rest = (0..start).chain(spelled_end.max(end)..words.len());
+    if introduced.is_none() && !rest.all(|at| is_filler(words.at(at))) {
+        return None;
+    }
     let name = match (said.as_slice(), spelled) {
         ([], None) => return None,
         ([], Some(spelled)) => Name { first: Some(spelled), last: None },
@@ -153,6 +159,13 @@ fn is_filler(word: &str) -> bool {
             | "of"
             | "course"
             | "oh"
+            | "please"
+            | "thanks"
+            | "thank"
+            | "you"
+            | "and"
+            | "number"
+            | "phone"
     )
 }
 
@@ -282,6 +295,9 @@ mod tests {
         ] {
             assert_eq!(take(&mut Words::new(text), false), None, "{text}");
         }
-        assert_eq!(take(&mut Words::new("no"), true), None);
+        for text in ["no", "when are my appointments", "what do you need that for", "wait a moment"]
+        {
+            assert_eq!(take(&mut Words::new(text), true), None, "{text}");
+        }
     }
 }

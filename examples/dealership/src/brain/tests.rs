@@ -1,187 +1,10 @@
-use jiff::civil::date;
+mod talk;
+
 use serde_json::json;
-use voiceagent_core::{llm::Message, tool::ToolSpec};
+use voiceagent_core::llm::Message;
 
+use self::talk::{Talk, free, refused};
 use super::*;
-
-const TOOLS: [&str; 9] = [
-    "lookup_customer",
-    "get_available_slots",
-    "book_appointment",
-    "get_upcoming_appointments",
-    "cancel_appointment",
-    "reschedule_appointment",
-    "decode_vin",
-    "upsert_customer",
-    "end_call",
-];
-
-/// A conversation: plays the session's part around the brain, and a shop's part behind the tools.
-struct Talk {
-    brain: RuleBrain,
-    instructions: String,
-    messages: Vec<Message>,
-    choice: ToolChoice,
-    called: Vec<(String, Value)>,
-    /// Answers in place of the shop's, by tool, each used once.
-    scripted: Vec<(&'static str, Value)>,
-    stranger: bool,
-    /// Whether the call does not tell from which number it comes.
-    withheld: bool,
-}
-
-impl Talk {
-    /// A call from +1 630 555 0111 on a Tuesday.
-    fn new() -> Self {
-        Self {
-            brain: RuleBrain::new(|| date(2026, 3, 3)),
-            instructions: RuleBrain::caller_line("+16305550111"),
-            messages: vec![Message::Assistant {
-                text: "Thanks for calling. How can I help you?".into(),
-                interrupted: false,
-            }],
-            choice: ToolChoice::Auto,
-            called: Vec::new(),
-            scripted: Vec::new(),
-            stranger: false,
-            withheld: false,
-        }
-    }
-
-    /// A call of somebody whom the shop does not know.
-    fn with_stranger() -> Self {
-        let instructions = String::new();
-        Self { stranger: true, withheld: true, instructions, ..Self::new() }
-    }
-
-    /// Says something, runs the tools that are called, and returns the agent's words.
-    async fn say(&mut self, text: &str) -> String {
-        self.messages.push(Message::User { text: text.into() });
-        self.answer().await
-    }
-
-    async fn answer(&mut self) -> String {
-        for _ in 0..12 {
-            let (words, calls) = self.generate().await;
-            for call in &calls {
-                self.run(call);
-            }
-            if !words.is_empty() {
-                let text = words.as_str().into();
-                self.messages.push(Message::Assistant { text, interrupted: false });
-                return words;
-            }
-            assert!(!calls.is_empty(), "the brain has nothing to say: {:?}", self.messages);
-        }
-        panic!("the brain calls tools without end: {:?}", self.called);
-    }
-
-    async fn generate(&self) -> (String, Vec<ToolCall>) {
-        let spec = |name: &&str| ToolSpec::new(*name, "", json!({ "type": "object" }));
-        let tools: Vec<ToolSpec> = TOOLS.iter().map(spec).collect();
-        let request = LlmRequest::new(self.instructions.as_str(), self.messages.clone())
-            .with_tools(tools, self.choice);
-        let mut answer = self.brain.generate(request).await.unwrap();
-        let (mut words, mut calls) = (String::new(), Vec::new());
-        while let Some(event) = answer.next().await {
-            match event.unwrap() {
-                LlmEvent::Text(text) => words.push_str(&text),
-                LlmEvent::ToolCall(call) => calls.push(call),
-                LlmEvent::Finished(_) | LlmEvent::Usage(_) | _ => {}
-            }
-        }
-        (words, calls)
-    }
-
-    fn run(&mut self, call: &ToolCall) {
-        let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
-        let scripted = self.scripted.iter().position(|(tool, _)| *tool == &*call.name);
-        let output = match scripted {
-            Some(at) => self.scripted.remove(at).1,
-            None => self.shop(&call.name, &arguments),
-        };
-        self.called.push((call.name.to_string(), arguments));
-        self.messages.push(Message::ToolCall(call.clone()));
-        let output = output.to_string().into();
-        self.messages.push(Message::ToolResult { id: call.id.clone(), output });
-    }
-
-    fn shop(&self, tool: &str, arguments: &Value) -> Value {
-        let done = |data: Value| json!({"ok": true, "code": null, "data": data, "say": null, "retryable": false});
-        match tool {
-            "lookup_customer" if self.stranger => done(json!({"match": "none"})),
-            "lookup_customer" => {
-                done(json!({"match": "one", "customer_id": "cus_ana", "first_name": "Ana"}))
-            }
-            "upsert_customer" if arguments["phone"].is_null() && self.withheld => {
-                refused("INVALID_PHONE")
-            }
-            "upsert_customer" => done(json!({"customer_id": "cus_new", "created": true})),
-            "get_available_slots" => free(arguments),
-            "get_upcoming_appointments" => done(json!({"appointments": [
-                {"appointment_id": "apt_1", "service_type": "diagnostic",
-                 "start_local": "2026-03-04T08:00", "status": "booked"}]})),
-            "book_appointment" => said(format!("You're booked, slot {}.", arguments["slot_id"])),
-            "cancel_appointment" => said("Your diagnostic is cancelled.".to_owned()),
-            "reschedule_appointment" => {
-                said(format!("Your visit is moved, slot {}.", arguments["new_slot_id"]))
-            }
-            "decode_vin" => {
-                done(json!({"valid": true, "year": 2003, "make": "Honda", "model": "Accord"}))
-            }
-            _ => done(json!({})),
-        }
-    }
-
-    fn count(&self, tool: &str) -> usize {
-        self.called.iter().filter(|(called, _)| called == tool).count()
-    }
-
-    fn last(&self, tool: &str) -> &Value {
-        let found = self.called.iter().rev().find(|(called, _)| called == tool);
-        &found.unwrap_or_else(|| panic!("{tool} was not called: {:?}", self.called)).1
-    }
-}
-
-fn said(say: String) -> Value {
-    json!({"ok": true, "code": null, "data": {"confirmation_code": "K7"}, "say": say, "retryable": false})
-}
-
-fn refused(code: &str) -> Value {
-    json!({"ok": false, "code": code, "data": {}, "say": null, "retryable": false})
-}
-
-/// Every half hour from 8:00 to 16:00 on each working day that was asked for.
-fn free(arguments: &Value) -> Value {
-    let day = |field: &str| arguments[field].as_str().unwrap().parse::<Date>().unwrap();
-    let clock = |field: &str, or: &str| arguments[field].as_str().unwrap_or(or).to_owned();
-    let (mut from, to) = match arguments["part_of_day"].as_str() {
-        Some("morning") => ("08:00", "11:30"),
-        Some("afternoon") => ("12:00", "16:00"),
-        _ => ("08:00", "16:00"),
-    };
-    let earliest = clock("earliest_time", from);
-    let latest = clock("latest_time", to);
-    from = &earliest;
-    let mut slots = Vec::new();
-    let mut date = day("date_from");
-    while date <= day("date_to") {
-        for half in 16..=32 {
-            let time = format!("{:02}:{}", half / 2, if half % 2 == 0 { "00" } else { "30" });
-            let weekend = date.weekday() == jiff::civil::Weekday::Sunday;
-            if !weekend && time.as_str() >= from && time.as_str() <= latest.as_str() {
-                slots.push(json!({"slot_id": format!("{date}T{time}"), "start_local": format!("{date}T{time}"), "spoken": time}));
-            }
-        }
-        date = date.tomorrow().unwrap();
-    }
-    slots.truncate(8);
-    if slots.is_empty() {
-        return refused("NONE_AVAILABLE");
-    }
-    json!({"ok": true, "code": null, "say": null, "retryable": false,
-           "data": {"timezone": "America/Chicago", "slots": slots}})
-}
 
 #[tokio::test]
 async fn a_new_customer_books() {
@@ -224,6 +47,18 @@ async fn a_new_caller_need_not_say_the_number_of_the_call() {
     let read_back = talk.say("zoe quinn").await;
     assert!(read_back.contains("for Zoe Quinn. Is that right?"), "{read_back}");
     assert_eq!(talk.last("upsert_customer")["phone"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_question_is_not_taken_for_a_name() {
+    let mut talk = Talk::with_stranger();
+    talk.say("oil change tomorrow at nine").await;
+    assert_eq!(talk.count("lookup_customer"), 1, "the number of the call is tried first");
+    talk.say("when are my appointments").await;
+    talk.say("actually book an oil change tomorrow at ten").await;
+    let name = talk.say("what do you need that for").await;
+    assert!(name.contains("name"), "{name}");
+    assert_eq!(talk.count("upsert_customer"), 0, "nobody is noted under those words");
 }
 
 #[tokio::test]
@@ -304,6 +139,24 @@ async fn an_appointment_is_cancelled_only_after_a_yes() {
 }
 
 #[tokio::test]
+async fn of_several_visits_the_one_that_was_named_is_cancelled() {
+    let mut talk = Talk::new();
+    let two = json!({"ok": true, "data": {"appointments": [
+        {"appointment_id": "apt_1", "service_type": "diagnostic", "start_local": "2026-03-04T08:00"},
+        {"appointment_id": "apt_2", "service_type": "oil_change", "start_local": "2026-03-05T09:00"}]}});
+    talk.scripted.push(("get_upcoming_appointments", two.clone()));
+    let asked = talk.say("cancel my appointment for the oil change").await;
+    assert!(asked.ends_with("Shall I cancel your oil change on Thursday, March 5th at 9 AM?"));
+    talk.say("no").await;
+    talk.scripted.push(("get_upcoming_appointments", two));
+    let which = talk.say("cancel my appointment").await;
+    assert!(which.ends_with("Which appointment do you mean?"), "{which}");
+    talk.say("the first one").await;
+    talk.say("yes").await;
+    assert_eq!(talk.last("cancel_appointment")["appointment_id"], "apt_1");
+}
+
+#[tokio::test]
 async fn a_taken_slot_brings_alternatives_and_no_claim() {
     let mut talk = Talk::new();
     talk.say("it's Ana, i'd like a brake inspection this saturday morning").await;
@@ -357,7 +210,10 @@ async fn times_are_chosen_by_place_and_shifted() {
     assert!(more.contains("8:30 AM, 10 AM or 11:30 AM"), "{more}");
     let later = talk.say("anything later?").await;
     assert!(later.contains("PM") && later.contains("Friday, March 6th"), "{later}");
+    let times: Vec<&str> = later.split_inclusive("M").take(2).collect();
     let second = talk.say("the second one").await;
+    let time = times[1].trim_start_matches([',', ' ']).trim_start_matches("or ");
+    assert!(second.contains(&format!("at {time}. Is that right?")), "{second} after {later}");
     assert!(second.contains("PM. Is that right?"), "{second}");
     let hours = talk.say("what are your hours").await;
     assert!(hours.contains("open Monday") && hours.contains("Is that right?"), "{hours}");
@@ -461,6 +317,8 @@ async fn a_vin_is_decoded_and_asides_are_answered() {
     let decoded = talk.say("1 h g c m 8 2 6 3 3 a 0 0 4 3 5 2").await;
     assert!(decoded.starts_with("That VIN belongs to a 2003 Honda Accord."), "{decoded}");
     assert_eq!(talk.last("decode_vin")["vin"], "1HGCM82633A004352");
+    let more = talk.say("yes").await;
+    assert!(more.contains("How can I help you?"), "{more}");
     let robot = talk.say("are you a robot").await;
     assert!(robot.contains("automated assistant"), "{robot}");
     let visit = talk.say("when is my appointment").await;

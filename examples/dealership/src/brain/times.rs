@@ -267,6 +267,14 @@ impl Reading {
 
     /// "nine", "nine thirty", "nine oh five", "nine o'clock", "9".
     fn said(words: &Words, at: usize) -> Option<Self> {
+        const POINTERS: [&str; 13] = [
+            "first", "second", "third", "last", "latest", "latter", "middle", "earlier", "later",
+            "other", "that", "this", "which",
+        ];
+        // "The first one" is a choice, not one o'clock.
+        if words.at(at) == "one" && POINTERS.contains(&words.before(at)) {
+            return None;
+        }
         let hour = hour(words.at(at))?;
         let reading = |minute, length, sure| Self { hour, minute, half: None, length, sure };
         let next = words.at(at + 1);

@@ -134,7 +134,13 @@ impl Dialogue {
                 self.service = Some(service);
                 true
             }
-            Some(service) => self.pick_appointment(|start| start.service == Some(service)),
+            Some(service) if self.appointments.is_none() && self.task.is_some() => {
+                self.service = Some(service);
+                true
+            }
+            Some(service) => {
+                self.pick_appointment(|one| one.service == Some(service)) || understood
+            }
             None => understood,
         }
     }
@@ -227,7 +233,11 @@ impl Dialogue {
                 self.forget_wish();
                 true
             }
-            Question::AnythingElse | Question::Help => yes,
+            Question::AnythingElse | Question::Help => {
+                // "Yes" to "anything else?" is followed by what it is.
+                self.finished &= !yes;
+                yes
+            }
             Question::BookInstead
             | Question::Day
             | Question::LastName
@@ -263,14 +273,11 @@ impl Dialogue {
         if self.question == Question::Which || self.task == Some(Task::Cancel) {
             return self.hear_which(heard);
         }
-        if matches!(
-            self.question,
-            Question::Name | Question::LastName | Question::Phone | Question::Vehicle
-        ) && heard.days.is_none()
-        {
+        if self.question == Question::Phone && heard.days.is_none() {
             return false;
         }
         if let Some(choice) = heard.choice
+            && self.question != Question::Vehicle
             && heard.days.is_none()
             && heard.time.is_none()
             && let Some(slot) = self.offered.get(choice).cloned()

@@ -208,7 +208,10 @@ impl Dialogue {
         let (days, time) = (self.days, self.time.exact);
         let named =
             |start: jiff::civil::DateTime| days.is_some_and(|days| days.contains(start.date()));
-        let mut fits = appointments.iter().filter(|appointment| named(appointment.start));
+        let wanted = self.service;
+        let mut fits = appointments.iter().filter(|appointment| {
+            named(appointment.start) || (wanted.is_some() && appointment.service == wanted)
+        });
         self.appointment = match (appointments.as_slice(), fits.next(), fits.next()) {
             ([only], ..) => Some(only.clone()),
             (_, Some(fit), None) if self.task != Some(Task::Check) => Some(fit.clone()),

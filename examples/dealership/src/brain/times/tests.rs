@@ -96,6 +96,11 @@ fn what_names_no_time_is_left_alone() {
     for text in ["good morning", "i have two cars", "the second one", "six", "a 2023 honda"] {
         assert_eq!(found(text, false), None, "{text}");
     }
+    assert_eq!(
+        found("the first one please", true),
+        None,
+        "a choice, even where a time was asked for"
+    );
 }
 
 #[test]
