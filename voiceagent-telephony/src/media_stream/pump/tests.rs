@@ -51,19 +51,13 @@ impl FakeSocket {
 
     /// The events of the text messages written so far.
     fn events(&self) -> Vec<String> {
-        let events = self
-            .wire()
-            .written
-            .iter()
-            .filter_map(|message| match message {
-                Message::Text(text) => {
-                    let value: serde_json::Value = serde_json::from_str(text).unwrap();
-                    Some(value["event"].as_str().unwrap().to_owned())
-                }
-                _ => None,
-            })
-            .collect();
-        events
+        let wire = self.wire();
+        let texts = wire.written.iter().filter_map(|message| message.to_text().ok());
+        // Goodbyes and pings are text without a word of JSON.
+        texts
+            .filter_map(|text| serde_json::from_str::<serde_json::Value>(text).ok())
+            .map(|message| message["event"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
