@@ -332,3 +332,18 @@ async fn a_dropped_link_says_goodbye_on_the_socket() {
     settle().await;
     assert!(matches!(socket.wire().written.last(), Some(Message::Close(Some(_)))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn outbound_messages_reuse_their_memory() {
+    let (socket, link) = open(None);
+    let mut places = Vec::new();
+    for _ in 0..1_000 {
+        link.try_send(frame()).unwrap();
+        settle().await;
+        let written = std::mem::take(&mut socket.wire().written);
+        places.extend(written.iter().map(|message| message.to_text().unwrap().as_ptr() as usize));
+    }
+    assert_eq!(places.len(), 1_000);
+    let span = places.iter().max().unwrap() - places.iter().min().unwrap();
+    assert!(span < OUTBOUND_BLOCK, "{span}");
+}
