@@ -195,46 +195,40 @@ impl<S: Socket> Pump<S> {
             return Ok(None);
         }
         while let Some(next) = self.backlog.pop() {
-            match next {
-                Outbound::HangUp if self.hanging_up => {}
-                Outbound::HangUp => match self.leg.control.clone() {
-                    None => return Ok(Some(End::HungUp)),
-                    Some(control) => self.hang_up(control),
-                },
-                Outbound::Transfer(target) => match self.leg.control.clone() {
-                    Some(control) if control.can_transfer() => self.transfer(control, target),
-                    Some(_) | None => {
-                        let why = "no target is configured for this line";
-                        let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
-                        peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
-                    }
-                },
-                message => {
-                    if let Some(message) = self.render(&message) {
-                        self.io.start(message);
-                        return Ok(None);
-                    }
+            if let Some(message) = self.render(&next) {
+                self.io.start(message);
+                return Ok(None);
+            }
+            match (next, self.leg.control.clone()) {
+                (Outbound::HangUp, _) if self.hanging_up => {}
+                (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
+                (Outbound::HangUp, Some(control)) => self.hang_up(control),
+                (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
+                    self.transfer(control, target);
+                }
+                // The backlog holds nothing else that is not written.
+                _ => {
+                    let why = "no target is configured for this line";
+                    let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
+                    peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
                 }
             }
         }
         Ok(None)
     }
 
-    /// Writes a message into the reused block.
+    /// Writes what goes over the socket into the reused block.
     fn render(&mut self, outbound: &Outbound) -> Option<Message> {
-        let audio = match outbound {
-            Outbound::Audio(frame) => frame.payload.len(),
-            _ => 0,
-        };
-        // Base64 adds a third; names and braces fit in the rest.
-        self.block.reserve(audio + audio / 2 + 256);
-        match outbound {
-            Outbound::Audio(frame) => {
-                self.leg.dialect.write_media(&frame.payload, &mut self.block);
-            }
-            Outbound::Clear => self.leg.dialect.write_clear(&mut self.block),
-            Outbound::Mark(mark) => self.leg.dialect.write_mark(*mark, &mut self.block),
-            _ => return None,
+        if let Outbound::Audio(frame) = outbound {
+            // Base64 adds a third; names and braces fit in the rest.
+            self.block.reserve(frame.payload.len() + frame.payload.len() / 2 + 256);
+            self.leg.dialect.write_media(&frame.payload, &mut self.block);
+        } else if let Outbound::Mark(mark) = outbound {
+            self.leg.dialect.write_mark(*mark, &mut self.block);
+        } else if *outbound == Outbound::Clear {
+            self.leg.dialect.write_clear(&mut self.block);
+        } else {
+            return None;
         }
         let text = Utf8Bytes::try_from(self.block.split().freeze());
         Some(Message::Text(text.expect("dialects write JSON")))
@@ -252,8 +246,8 @@ impl<S: Socket> Pump<S> {
 
     /// Hangs up if that was asked for before the owner of the link went.
     fn keep_promise(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
-        let waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
-        let asked = waiting.fold(false, |asked, next| asked || next == Outbound::HangUp);
+        let mut waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
+        let asked = waiting.any(|next| next == Outbound::HangUp);
         if let Some(control) = self.leg.control.clone().filter(|_| asked && !self.hanging_up) {
             self.hang_up(control);
         }
