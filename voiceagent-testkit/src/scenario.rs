@@ -8,7 +8,7 @@
 //! config.format = Some(AudioFormat::MULAW_8K);
 //! config.greeting = Some("Hello!".into());
 //! let mut call = Scenario::new(config);
-//! call.voice("Hello!", 400).at(400);
+//! call.voice("Hello!", 400).at(500);
 //! assert!(call.trace().contains("agent stopped: Hello!"));
 //! ```
 
