@@ -2,8 +2,8 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
-mod agent;
 pub mod adapt;
+mod agent;
 pub mod audio;
 mod call;
 mod driver;
