@@ -211,7 +211,8 @@ impl Session {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
         let generation = live.id;
-        self.emit(Event::AgentStarted { generation });
+        let turn = live.reply_to.as_ref().map(|reply| reply.turn);
+        self.emit(Event::AgentStarted { generation, turn });
     }
 
     /// The caller has heard all of the live generation.
