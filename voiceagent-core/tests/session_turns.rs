@@ -229,3 +229,15 @@ fn on_a_text_leg_without_marks_what_was_sent_was_read() {
     assert_eq!(*call.session().messages(), [user("Hi"), agent("Hello there! How are you?", false)]);
     assert!(call.session().poll_timeout().is_none(), "nobody is waited for");
 }
+
+#[test]
+fn turns_that_wait_for_an_answer_are_answered_in_their_order() {
+    let mut config = config();
+    config.greeting = Some("Hello, this is the garage, how can I help you?".into());
+    config.barge_in.min_words = 9;
+    let mut call = Scenario::new(config);
+    call.at(200).says("Hello?").at(1_500).voice("Hello, this is the garage", 3_000).at(1_600);
+    call.says("Are you there?").at(3_000);
+    assert_eq!(call.asked().last(), Some(&user("Hello? Are you there?")), "{}", call.trace());
+    assert_eq!(call.times_asked(), 1);
+}

@@ -158,8 +158,13 @@ impl Session {
             transcription_delay,
         });
         self.make_room(&text);
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
         if self.live.as_ref().is_some_and(|live| live.committed) {
-            self.owe(turn, text);
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
             return;
         }
         self.history.push_user(&text);
@@ -170,15 +175,6 @@ impl Session {
         } else {
             self.begin_reply(turn, text, true);
         }
-    }
-
-    /// Keeps a turn that is over until the agent, who cannot be stopped, has finished.
-    fn owe(&mut self, turn: TurnId, text: Arc<str>) {
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
-            None => text,
-        };
-        self.owed = Some((turn, text));
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an
