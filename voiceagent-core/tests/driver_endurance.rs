@@ -58,12 +58,12 @@ struct Folder(PathBuf);
 impl Folder {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("voiceagent-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
         Self(path)
     }
 
     fn recording(&self) -> Recording {
-        Recording::open(self.0.join("call-1.journal")).unwrap()
+        Recording::open(self.0.join("call-1.journal")).expect("the journal is complete")
     }
 }
 

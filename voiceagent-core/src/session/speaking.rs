@@ -62,8 +62,10 @@ impl Session {
     pub(super) fn on_audio(&mut self, voice: GenerationId, payload: Bytes) {
         let now = self.now;
         let live = self.live.as_mut().filter(|live| live.voice == voice);
-        // Of a voice that was given up, or said to have finished, nothing more is wanted.
-        let Some(live) = live.filter(|live| live.stage != Stage::Spoken) else { return };
+        // Of a voice that was given up, has finished or was not asked, no audio is wanted.
+        let is_wanted =
+            |live: &&mut Generation| live.stage != Stage::Spoken && !live.script.text().is_empty();
+        let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
         let samples = self.output.push_audio(payload);
         live.script.push_audio(samples);
