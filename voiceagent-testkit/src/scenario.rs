@@ -277,7 +277,7 @@ fn in_words(command: &Command) -> Option<String> {
 
 fn event_in_words(event: &Event) -> Option<String> {
     Some(match event {
-        Event::AgentStarted { generation } => format!("agent started {generation}"),
+        Event::AgentStarted { generation, .. } => format!("agent started {generation}"),
         Event::AgentStopped { pii_heard, interrupted: true, .. } => {
             format!("agent interrupted: {pii_heard}")
         }

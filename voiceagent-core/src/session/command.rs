@@ -33,6 +33,11 @@ pub enum Command {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// Stop the voice; the model goes on.
+    CancelVoice {
+        /// The attempt to speak.
+        generation: GenerationId,
+    },
     /// Tell the flow that a turn happened.
     CommitPlan {
         /// The turn.
@@ -80,8 +85,6 @@ pub enum Command {
         /// The conversation before the turn.
         history: Arc<[Message]>,
     },
-    /// Let go of the voice, whatever it still has to say, and open another.
-    RestartVoice,
     /// Ask the turn detector.
     ScoreEndOfTurn {
         /// The turn.
