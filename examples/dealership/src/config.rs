@@ -58,11 +58,20 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How the carrier reaches it, `https://` and without a path.
     pub public_url: Option<String>,
+    /// Whether to serve the talk page too, to browsers on this machine only.
+    pub talk_page: bool,
+    /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
+    pub journals: Option<PathBuf>,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            talk_page: false,
+            journals: None,
+        }
     }
 }
 
@@ -104,6 +113,8 @@ pub struct TwilioConfig {
     pub account_sid: String,
     /// The token that signs the carrier's requests. Better kept in `TWILIO_AUTH_TOKEN`.
     pub auth_token: Secret,
+    /// Where the carrier's REST API is; `None` is the United States.
+    pub api_url: Option<String>,
 }
 
 /// A provider by name, with settings of its own that the registry checks.

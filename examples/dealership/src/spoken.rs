@@ -5,6 +5,8 @@ use jiff::{
     civil::{Date, Time, Weekday},
 };
 
+use crate::store::Hours;
+
 /// A date without its year: `Monday, November 23rd`.
 #[must_use]
 pub fn date(date: Date) -> String {
@@ -33,6 +35,46 @@ pub fn moment(moment: &Zoned) -> String {
         None => "",
     };
     format!("{} at {which}{}", date(moment.date()), time(moment.time()))
+}
+
+/// A noun with its article: `an oil change`, `a test drive`.
+#[must_use]
+pub fn one(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
+/// When a business is open in a usual week, as a sentence.
+#[must_use]
+pub fn week(hours: &Hours) -> String {
+    let mut days: Vec<(Weekday, Weekday, &[(Time, Time)])> = Vec::new();
+    for day in Weekday::Monday.cycle_forward().take(7) {
+        let open = hours.usual(day.to_monday_one_offset());
+        match days.last_mut() {
+            Some((_, last, same)) if last.next() == day && *same == open => *last = day,
+            Some(_) | None if open.is_empty() => {}
+            Some(_) | None => days.push((day, day, open)),
+        }
+    }
+    let parts: Vec<String> = days
+        .iter()
+        .map(|(first, last, open)| {
+            let open: Vec<String> = open
+                .iter()
+                .map(|(opens, closes)| format!("from {} to {}", time(*opens), time(*closes)))
+                .collect();
+            let days = match first == last {
+                true => weekday(*first).to_owned(),
+                false => format!("{} to {}", weekday(*first), weekday(*last)),
+            };
+            format!("{days} {}", open.join(" and "))
+        })
+        .collect();
+    match parts.split_last() {
+        None => "We are closed at present.".to_owned(),
+        Some((only, [])) => format!("We are open {only}."),
+        Some((last, rest)) => format!("We are open {}, and {last}.", rest.join(", ")),
+    }
 }
 
 /// A weekday: `Monday`.
@@ -115,6 +157,29 @@ mod tests {
         assert_eq!(moment(&chicago("2026-11-23T16:00:00Z")), "Monday, November 23rd at 10 AM");
         assert_eq!(moment(&chicago("2026-12-01T20:30:00Z")), "Tuesday, December 1st at 2:30 PM");
         assert_eq!(moment(&chicago("2026-11-22T18:00:00Z")), "Sunday, November 22nd at noon");
+    }
+
+    #[test]
+    fn a_week_is_said_with_equal_days_together() {
+        use jiff::{civil::time, tz::TimeZone};
+        let nine_to_two = (time(9, 0, 0, 0), time(14, 0, 0, 0));
+        let usual = |day| (day, time(8, 0, 0, 0), time(18, 0, 0, 0));
+        let hours = (1..=5).map(usual).chain([(6, nine_to_two.0, nine_to_two.1)]);
+        assert_eq!(
+            week(&Hours::weekly(TimeZone::UTC, hours)),
+            "We are open Monday to Friday from 8 AM to 6 PM, and Saturday from 9 AM to 2 PM."
+        );
+        assert_eq!(
+            week(&Hours::weekly(TimeZone::UTC, [usual(3)])),
+            "We are open Wednesday from 8 AM to 6 PM."
+        );
+        assert_eq!(week(&Hours::weekly(TimeZone::UTC, [])), "We are closed at present.");
+    }
+
+    #[test]
+    fn a_noun_gets_the_article_of_its_sound() {
+        assert_eq!(one("oil change"), "an oil change");
+        assert_eq!(one("test drive"), "a test drive");
     }
 
     #[test]

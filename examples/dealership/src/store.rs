@@ -4,6 +4,7 @@
 //! transaction starts as `BEGIN IMMEDIATE`, so that none fails half-way for want of the lock.
 //! Readers see the last commit and wait for nobody.
 
+mod agenda;
 mod appointments;
 mod claims;
 mod customers;
@@ -30,6 +31,7 @@ use sqlx::{
 };
 use voiceagent_core::{Error, ErrorKind, Result};
 
+pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
 pub use customers::{Customer, NewCustomer};
 pub use fault::{Fault, Refusal};

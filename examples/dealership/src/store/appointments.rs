@@ -279,7 +279,7 @@ impl Appointment {
         }
     }
 
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, Fault> {
         let zone = TimeZone::get(row.try_get("tz")?).map_err(|cause| {
             Error::new(ErrorKind::Config, "store", "an appointment's time zone is unknown")
                 .with_source(cause)

@@ -42,6 +42,17 @@ impl From<Refusal> for Fault {
     }
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Failed(error) => error,
+            Fault::Refused(refusal) => {
+                Self::new(ErrorKind::Rejected, "store", format!("refused: {refusal:?}"))
+            }
+        }
+    }
+}
+
 impl From<sqlx::Error> for Fault {
     fn from(cause: sqlx::Error) -> Self {
         Self::Failed(error(cause))

@@ -58,6 +58,12 @@ impl Hours {
         self
     }
 
+    /// The usual hours of an ISO weekday (Monday 1), without exceptions.
+    #[must_use]
+    pub fn usual(&self, weekday: i8) -> &[(Time, Time)] {
+        self.weekly.get(&weekday).map_or(&[], Vec::as_slice)
+    }
+
     /// The open intervals of a local date, as instants.
     ///
     /// Across a change of the clocks an interval is shorter or longer than its wall-clock times

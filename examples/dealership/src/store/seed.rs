@@ -3,6 +3,7 @@ use jiff::{
     civil::{Date, Time, time},
     tz::TimeZone,
 };
+use sqlx::SqliteConnection;
 
 use crate::phone::Phone;
 
@@ -57,24 +58,41 @@ const APPOINTMENTS: [(usize, &str, i32, Time); 3] = [
 ];
 
 impl Store {
-    /// Fills an empty database with a dealership in Naperville, a few customers and a few
-    /// appointments in the days after `now`. Leaves one with data as it is.
+    /// Fills an empty database with a dealership in Naperville and the people of
+    /// [`populate`](Self::populate). One that holds a dealership already only gets its name.
     ///
     /// # Errors
     ///
     /// When the store cannot be written.
     pub async fn seed(&self, now: Timestamp) -> Result<(), Fault> {
-        let zone = "America/Chicago";
+        if self.establish("Bart's Automotive", "America/Chicago", now).await? {
+            self.populate(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the place of business its name and its time zone, by IANA name. In an empty database
+    /// it also opens one: usual hours, three bays, two advisors and the services, but no
+    /// customers. Returns whether it did.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn establish(&self, name: &str, zone: &str, now: Timestamp) -> Result<bool, Fault> {
         let mut writes = self.begin().await?;
-        let places: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM location").fetch_one(&mut *writes).await?;
-        if places > 0 {
-            return Ok(());
+        let known = sqlx::query("UPDATE location SET name = ?1, tz = ?2")
+            .bind(name)
+            .bind(zone)
+            .execute(&mut *writes)
+            .await?;
+        if known.rows_affected() > 0 {
+            writes.commit().await?;
+            return Ok(false);
         }
         let location = LocationId::new(now).to_string();
         sqlx::query("INSERT INTO location (id, name, tz, phone_e164) VALUES (?1, ?2, ?3, ?4)")
             .bind(&location)
-            .bind("Bart's Automotive")
+            .bind(name)
             .bind(zone)
             .bind("+16305550100")
             .execute(&mut *writes)
@@ -103,59 +121,18 @@ impl Store {
                 .execute(&mut *writes)
                 .await?;
         }
+        services(&mut writes).await?;
+        closures(&mut writes, &location, now).await?;
         writes.commit().await?;
-        self.seed_services().await?;
-        self.seed_closures(&location, now).await?;
-        self.seed_people(now).await
+        Ok(true)
     }
 
-    async fn seed_services(&self) -> Result<(), Fault> {
-        let mut writes = self.begin().await?;
-        for (code, kind, name, minutes, advisor_minutes) in SERVICES {
-            sqlx::query("INSERT INTO appointment_type VALUES (?1, ?2, ?3, ?4, ?5)")
-                .bind(code)
-                .bind(kind)
-                .bind(name)
-                .bind(minutes)
-                .bind(kind == "service")
-                .execute(&mut *writes)
-                .await?;
-            let bay = (kind == "service").then_some(("bay", minutes));
-            for (resource, minutes) in bay.into_iter().chain([("advisor", advisor_minutes)]) {
-                sqlx::query("INSERT INTO appointment_need VALUES (?1, ?2, ?3)")
-                    .bind(code)
-                    .bind(resource)
-                    .bind(minutes)
-                    .execute(&mut *writes)
-                    .await?;
-            }
-        }
-        writes.commit().await?;
-        Ok(())
-    }
-
-    async fn seed_closures(&self, location: &str, now: Timestamp) -> Result<(), Fault> {
-        let this_year = now.to_zoned(TimeZone::UTC).year();
-        let mut writes = self.begin().await?;
-        for year in this_year..=this_year + 1 {
-            for (month, day, reason) in
-                [(1, 1, "New Year's Day"), (7, 4, "Independence Day"), (12, 25, "Christmas Day")]
-            {
-                sqlx::query(
-                    "INSERT INTO closure (location_id, local_date, reason) VALUES (?1, ?2, ?3)",
-                )
-                .bind(location)
-                .bind(jiff::civil::date(year, month, day).to_string())
-                .bind(reason)
-                .execute(&mut *writes)
-                .await?;
-            }
-        }
-        writes.commit().await?;
-        Ok(())
-    }
-
-    async fn seed_people(&self, now: Timestamp) -> Result<(), Fault> {
+    /// Adds a few customers, invented, and a few appointments in the days after `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written, or the place of business is never open.
+    pub async fn populate(&self, now: Timestamp) -> Result<(), Fault> {
         let mut customers = Vec::new();
         for (first, last, phone, postal_code) in CUSTOMERS {
             let new = NewCustomer {
@@ -217,4 +194,50 @@ impl Store {
         self.book(&request, now).await?;
         Ok(())
     }
+}
+
+async fn services(writes: &mut SqliteConnection) -> Result<(), Fault> {
+    for (code, kind, name, minutes, advisor_minutes) in SERVICES {
+        sqlx::query("INSERT INTO appointment_type VALUES (?1, ?2, ?3, ?4, ?5)")
+            .bind(code)
+            .bind(kind)
+            .bind(name)
+            .bind(minutes)
+            .bind(kind == "service")
+            .execute(&mut *writes)
+            .await?;
+        let bay = (kind == "service").then_some(("bay", minutes));
+        for (resource, minutes) in bay.into_iter().chain([("advisor", advisor_minutes)]) {
+            sqlx::query("INSERT INTO appointment_need VALUES (?1, ?2, ?3)")
+                .bind(code)
+                .bind(resource)
+                .bind(minutes)
+                .execute(&mut *writes)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn closures(
+    writes: &mut SqliteConnection,
+    location: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let this_year = now.to_zoned(TimeZone::UTC).year();
+    for year in this_year..=this_year + 1 {
+        for (month, day, reason) in
+            [(1, 1, "New Year's Day"), (7, 4, "Independence Day"), (12, 25, "Christmas Day")]
+        {
+            sqlx::query(
+                "INSERT INTO closure (location_id, local_date, reason) VALUES (?1, ?2, ?3)",
+            )
+            .bind(location)
+            .bind(jiff::civil::date(year, month, day).to_string())
+            .bind(reason)
+            .execute(&mut *writes)
+            .await?;
+        }
+    }
+    Ok(())
 }

@@ -68,7 +68,7 @@ async fn run(
         let location = desk.store.location().await?;
         let moment = spoken::moment(&offer.start.to_zoned(location.zone));
         return Err(Envelope::refused(Code::NotConfirmed)
-            .say(format!("That is {} on {moment}. Shall I book it?", service.name)));
+            .say(format!("That is {} on {moment}. Shall I book it?", spoken::one(&service.name))));
     }
     let request = BookingRequest {
         key: key(context, &arguments.slot_id, customer.id, &service.code),
@@ -90,7 +90,7 @@ async fn run(
     };
     let say = format!(
         "You're booked for {} on {}. Your confirmation code is {}.",
-        booked.service_name,
+        spoken::one(&booked.service_name),
         spoken::moment(&booked.start),
         spelled(&booked.confirmation_code)
     );

@@ -98,7 +98,7 @@ async fn a_known_caller_books_moves_and_cancels() {
     let booked = call.repeat("book_appointment", booking.clone(), "b").await;
     assert!(booked.ok, "{booked:?}");
     assert!(booked.say.as_ref().unwrap().starts_with(
-        "You're booked for oil change on Tuesday, November 24th at 1:30 PM. Your confirmation code is "
+        "You're booked for an oil change on Tuesday, November 24th at 1:30 PM. Your confirmation code is "
     ));
     let repeat = call.repeat("book_appointment", booking.clone(), "b").await;
     assert_eq!(repeat, booked, "a repeat of the same tool call is the same booking");
