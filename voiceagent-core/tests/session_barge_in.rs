@@ -247,3 +247,14 @@ fn i1_a_user_who_spoke_before_the_agent_did_interrupts_with_words() {
     call.interim("wait a moment").at(7_300);
     assert!(call.trace().contains("  7160 interrupted: BargeIn"), "{}", call.trace());
 }
+
+#[test]
+fn h3_what_was_heard_counts_from_where_the_answer_began() {
+    let mut config = config();
+    config.greeting = Some("Hello.".into());
+    let mut call = Scenario::new(config);
+    // Not a whole number of frames: the rest is filled up and belongs to no text.
+    call.at(100).voice("Hello.", 1_013).at(2_000).says("Do you have one?").at(3_000);
+    call.model(REPLY).at(3_100).voice(REPLY, 4_000).at(4_160).speaks().at(4_300);
+    assert_eq!(last_words(&mut call), ("Yes, we have one. It".to_owned(), true));
+}

@@ -175,3 +175,16 @@ fn a_call_that_must_end_now_ends_now() {
     ));
     assert!(call.session().poll_timeout().is_none());
 }
+
+#[test]
+fn d5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() {
+    let mut config = config();
+    config.model.stall_timeout = std::time::Duration::from_secs(2);
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Hello?").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Good day to you. And".into() }).at(3_999);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    call.at(4_000);
+    assert!(call.trace().contains("  4000 failed: Llm"), "{}", call.trace());
+}

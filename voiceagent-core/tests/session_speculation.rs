@@ -122,3 +122,25 @@ fn speculation_can_be_turned_off() {
     call.at(1_900);
     assert_eq!(call.times_asked(), 1);
 }
+
+#[test]
+fn p7_a_draft_is_held_however_long_its_turn_takes() {
+    let mut config = config();
+    config.stt_end_of_turn = true;
+    config.endpointing.max_delay = std::time::Duration::from_secs(9);
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Are you open?").feed(Input::EagerEndOfTurn);
+    call.model("Yes, we are.").voice("Yes, we are.", 500).at(10_599);
+    assert_eq!(first_audio(&call), None);
+    call.at(10_600);
+    assert_eq!(first_audio(&call), Some(10_600));
+}
+
+#[test]
+fn p3_a_dropped_draft_leaves_no_tool_call_in_the_conversation() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(1_750).hears("Look it up").model_calls(&[("a", "look")]);
+    assert!(call.trace().contains("call tool look"), "it has no effect: {}", call.trace());
+    call.tool("a", "found").at(2_200).hears("no, leave it").at(2_400).stops().at(4_000);
+    assert_eq!(call.asked(), [Message::User { text: "Look it up no, leave it".into() }]);
+}

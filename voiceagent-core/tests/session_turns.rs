@@ -241,3 +241,15 @@ fn turns_that_wait_for_an_answer_are_answered_in_their_order() {
     assert_eq!(call.asked().last(), Some(&user("Hello? Are you there?")), "{}", call.trace());
     assert_eq!(call.times_asked(), 1);
 }
+
+#[test]
+fn a_prediction_for_the_turn_before_does_not_count() {
+    let mut config = config();
+    config.turn_detector = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Yes.").at(2_000).model("Good.").voice("Good.", 300).at(5_000);
+    call.says("Yes.");
+    let old = voiceagent_core::TurnId::new(1);
+    call.feed(Input::EndOfTurnScore { turn: old, text_len: 4, probability: 0.0 }).at(9_000);
+    assert!(call.trace().contains("  5900 user turn: Yes."), "{}", call.trace());
+}

@@ -137,7 +137,7 @@ impl Session {
             Some(live) if live.committed || fits(live, &text) => return,
             Some(_) | None => {}
         }
-        if !self.says.is_empty() || self.drafts >= self.config.speculation.max_drafts {
+        if self.drafts >= self.config.speculation.max_drafts {
             return;
         }
         self.drop_draft();

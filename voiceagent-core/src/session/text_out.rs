@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_sent_was_not_heard_whatever_the_far_end_says() {
+        let mut out = TextOut::new(true);
+        out.begin();
+        out.push(GenerationId::new(1), &"Hello.".into());
+        assert!(out.on_mark(MarkId::new(1)));
+        assert_eq!(out.heard(), 0);
+    }
+
+    #[test]
     fn a_silent_far_end_is_given_up() {
         let mut out = TextOut::new(true);
         out.begin();

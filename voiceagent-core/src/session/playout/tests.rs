@@ -134,3 +134,16 @@ fn without_marks_heard_is_what_our_own_pace_says() {
     let wake = playout.next_wake(ms(120)).unwrap();
     assert!(playout.is_drained(wake));
 }
+
+#[test]
+fn a_late_mark_does_not_turn_the_playhead_back() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.hold(false);
+    playout.push(audio(250));
+    drain(&mut playout, ms(0));
+    playout.push(audio(100));
+    drain(&mut playout, ms(700));
+    assert!(playout.on_mark(ms(750), MarkId::new(1)));
+    assert_eq!(playout.heard(ms(760)), playout.heard(ms(2_000)), "up to the next mark");
+}
