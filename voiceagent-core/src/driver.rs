@@ -4,6 +4,7 @@ mod ears;
 mod jobs;
 mod legs;
 mod perform;
+mod provider;
 mod wait;
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};

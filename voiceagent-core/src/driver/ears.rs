@@ -1,10 +1,11 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
-
-use super::legs::{Report, choose, reopen};
+use super::{
+    legs::choose,
+    provider::{Provider, Report},
+};
 use crate::{
-    CallTime, Link, Result,
+    CallTime, Result,
     agent::Recipe,
     audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime, Transcoder},
     session::Input,
@@ -17,8 +18,6 @@ use crate::{
 const TAIL: Duration = Duration::from_secs(8);
 /// Speech is over when no audio has come for so long: a muted caller's line falls silent.
 const IDLE: Duration = Duration::from_secs(1);
-/// Audio that waits for a recognizer that is being reopened, in frames of 20 ms: 5 s.
-const BACKLOG: usize = 250;
 
 /// The way of the caller's audio: filters, detector, recognizer, tail.
 pub(super) struct Ears {
@@ -26,10 +25,9 @@ pub(super) struct Ears {
     filters: Vec<Box<dyn AudioFilter>>,
     detector: Option<SpeechDetector>,
     transcoder: Transcoder,
-    options: SttOptions,
-    link: Option<Link<SttInput, SttEvent>>,
-    reopening: Option<BoxFuture<'static, Result<Link<SttInput, SttEvent>>>>,
-    backlog: VecDeque<AudioFrame>,
+    /// What the recognizer takes.
+    heard: AudioFormat,
+    provider: Provider<SttInput, SttEvent>,
     tail: Option<VecDeque<AudioFrame>>,
     tail_limit: u64,
     /// The end of the last frame, and when it came, while the detector hears speech.
@@ -41,7 +39,7 @@ pub(super) struct Ears {
 impl Ears {
     pub(super) async fn open(
         recipe: &Recipe,
-        stt: &dyn SpeechToText,
+        stt: Arc<dyn SpeechToText>,
         format: AudioFormat,
     ) -> Result<Self> {
         let heard = choose(&stt.capabilities().formats, format)?;
@@ -50,17 +48,18 @@ impl Ears {
             Some(vad) => Some(SpeechDetector::new(&**vad, format, recipe.speech_gate)?),
             None => None,
         };
-        let options = SttOptions::new(heard);
-        let link = Some(stt.open(options.clone()).await?);
+        let provider = Provider::open(move || {
+            let stt = stt.clone();
+            async move { stt.open(SttOptions::new(heard)).await }
+        });
+        let provider = provider.await?;
         Ok(Self {
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
             transcoder,
-            options,
-            link,
-            reopening: None,
-            backlog: VecDeque::new(),
+            heard,
+            provider,
             tail: recipe.turn_detector.is_some().then(VecDeque::new),
             tail_limit: format.samples_in(TAIL),
             speaking: false,
@@ -101,11 +100,9 @@ impl Ears {
     }
 
     /// Asks the recognizer for what it understood so far.
-    pub(super) fn finalize(&self) {
-        if let Some(link) = &self.link {
-            // A recognizer that cannot take this is about to be noticed as stalled.
-            let _ = link.try_send(SttInput::Finalize);
-        }
+    pub(super) fn finalize(&mut self) {
+        // A recognizer that cannot take this is about to be noticed as stalled.
+        let _ = self.provider.send(SttInput::Finalize);
     }
 
     /// The last 8 s.
@@ -114,52 +111,20 @@ impl Ears {
     }
 
     /// The next thing the recognizer reports.
-    pub(super) async fn next(&mut self, stt: &Arc<dyn SpeechToText>) -> Report<SttEvent> {
-        if let Some(link) = &mut self.link {
-            match link.recv().await {
-                Some(Ok(event)) => return Report::Event(event),
-                Some(Err(fault)) => return Report::Fault(fault),
-                None => self.link = None,
-            }
-        }
-        let reopening = self.reopening.get_or_insert_with(|| {
-            let (stt, options) = (stt.clone(), self.options.clone());
-            Box::pin(reopen(move || {
-                let (stt, options) = (stt.clone(), options.clone());
-                async move { stt.open(options).await }
-            }))
-        });
-        let opened = reopening.await;
-        self.reopening = None;
-        match opened {
-            Ok(link) => {
-                for frame in self.backlog.drain(..) {
-                    let _ = link.try_send(SttInput::Audio(frame));
-                }
-                self.link = Some(link);
-                Report::Reopened
-            }
-            Err(error) => Report::Lost(error),
-        }
+    pub(super) async fn next(&mut self) -> Report<SttEvent> {
+        self.provider.next().await
     }
 
     fn recognize(&mut self, frame: AudioFrame) {
         let frame = if self.transcoder.is_identity() {
             frame
         } else {
-            let format = self.options.format;
+            let format = self.heard;
             let at = frame.at.0 * u64::from(format.sample_rate)
                 / u64::from(self.format.sample_rate.max(1));
             AudioFrame::new(format, MediaTime(at), self.transcoder.transcode(frame.payload))
         };
-        let refused = match &self.link {
-            Some(link) if !link.is_closed() => link.try_send(SttInput::Audio(frame)).is_err(),
-            _ => {
-                self.backlog.push_back(frame);
-                self.backlog.len() > BACKLOG && self.backlog.pop_front().is_some()
-            }
-        };
-        if refused {
+        if self.provider.send(SttInput::Audio(frame)).is_err() {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 tracing::warn!(frames = self.dropped, "the recognizer does not keep up");

@@ -1,11 +1,14 @@
-use std::{collections::VecDeque, future::Future, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use serde_json::Value;
 use tracing::warn;
 
-use super::ears::Ears;
+use super::{
+    ears::Ears,
+    provider::{Provider, Report},
+};
 use crate::{
     Error, ErrorKind, GenerationId, Link, Result,
     agent::Recipe,
@@ -18,13 +21,6 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long a store may take to recall a caller, who hears it ring meanwhile.
 const REMEMBERING: Duration = Duration::from_secs(2);
-/// How long a lost provider is tried again.
-const REOPENING: Duration = Duration::from_secs(5);
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(250);
-/// Texts that wait for a voice that is being reopened: more than any answer has.
-const BACKLOG: usize = 128;
-
 /// The connections of a call.
 pub(crate) struct Legs {
     pub(crate) memory: Option<Value>,
@@ -35,10 +31,7 @@ pub(crate) struct Legs {
 
 /// The way from text to the caller's audio format.
 pub(super) struct Voice {
-    options: TtsOptions,
-    link: Option<Link<TtsInput, TtsEvent>>,
-    reopening: Option<BoxFuture<'static, Result<Link<TtsInput, TtsEvent>>>>,
-    backlog: VecDeque<TtsInput>,
+    provider: Provider<TtsInput, TtsEvent>,
     transcoder: Transcoder,
     /// Whose audio the transcoder has in mind.
     speaking: GenerationId,
@@ -66,8 +59,8 @@ impl Legs {
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
         let (ears, voice, memory) = futures_util::future::try_join3(
-            Ears::open(recipe, &**stt, inbound),
-            Voice::open(&**tts, outbound),
+            Ears::open(recipe, stt.clone(), inbound),
+            Voice::open(tts.clone(), outbound),
             memory.map(Ok),
         )
         .await?;
@@ -86,25 +79,22 @@ impl Legs {
 }
 
 impl Voice {
-    async fn open(tts: &dyn TextToSpeech, format: AudioFormat) -> Result<Self> {
+    async fn open(tts: Arc<dyn TextToSpeech>, format: AudioFormat) -> Result<Self> {
         let spoken = choose(&tts.capabilities().formats, format)?;
-        let options = TtsOptions::new(spoken);
         let transcoder = Transcoder::new(spoken, format)?;
-        let link = Some(tts.open(options.clone()).await?);
-        let speaking = GenerationId::default();
-        let backlog = VecDeque::new();
-        Ok(Self { options, link, reopening: None, backlog, transcoder, speaking })
+        let provider = Provider::open(move || {
+            let tts = tts.clone();
+            async move { tts.open(TtsOptions::new(spoken)).await }
+        });
+        Ok(Self { provider: provider.await?, transcoder, speaking: GenerationId::default() })
     }
 
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
-        match &self.link {
-            Some(link) if !link.is_closed() => link.try_send(input),
-            _ if self.backlog.len() < BACKLOG => {
-                self.backlog.push_back(input);
-                Ok(())
-            }
-            _ => Err(Error::new(ErrorKind::Stalled, "speak", "the voice is gone")),
-        }
+        self.provider.send(input)
+    }
+
+    pub(super) async fn next(&mut self) -> Report<TtsEvent> {
+        self.provider.next().await
     }
 
     /// Audio in the caller's format. Nothing of one generation rings on in the next.
@@ -115,68 +105,6 @@ impl Voice {
         }
         self.transcoder.transcode(payload)
     }
-
-    /// The next thing the voice reports. An error is final if the voice could not be reopened.
-    pub(super) async fn next(
-        &mut self,
-        tts: &std::sync::Arc<dyn TextToSpeech>,
-    ) -> Report<TtsEvent> {
-        if let Some(link) = &mut self.link {
-            match link.recv().await {
-                Some(Ok(event)) => return Report::Event(event),
-                Some(Err(fault)) => return Report::Fault(fault),
-                None => self.link = None,
-            }
-        }
-        let reopening = self.reopening.get_or_insert_with(|| {
-            let (tts, options) = (tts.clone(), self.options.clone());
-            Box::pin(reopen(move || {
-                let (tts, options) = (tts.clone(), options.clone());
-                async move { tts.open(options).await }
-            }))
-        });
-        let opened = reopening.await;
-        self.reopening = None;
-        match opened {
-            Ok(link) => {
-                for input in self.backlog.drain(..) {
-                    // A fresh link has room for what a bounded backlog holds, or fails later.
-                    let _ = link.try_send(input);
-                }
-                self.link = Some(link);
-                Report::Reopened
-            }
-            Err(error) => Report::Lost(error),
-        }
-    }
-}
-
-/// What comes from a provider that is reopened when it is lost.
-pub(super) enum Report<T> {
-    Event(T),
-    /// Something failed, and the provider goes on.
-    Fault(Error),
-    Lost(Error),
-    Reopened,
-}
-
-/// Opens a provider again and again for a while.
-pub(super) async fn reopen<T, F>(open: impl Fn() -> F + Send + Sync) -> Result<T>
-where
-    F: Future<Output = Result<T>> + Send,
-{
-    let mut last = Error::new(ErrorKind::Timeout, "reopen", "no answer");
-    let attempts = async {
-        loop {
-            match open().await {
-                Ok(opened) => return opened,
-                Err(error) => last = error,
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    };
-    let opened = tokio::time::timeout(REOPENING, attempts).await;
-    opened.map_err(|_| last)
 }
 
 /// The call's own format where the provider takes it, else the provider's best.

@@ -44,7 +44,7 @@ impl Driver {
             Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
             Command::FinalizeTranscript => {
-                if let Some(ears) = &self.legs.ears {
+                if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();
                 }
             }

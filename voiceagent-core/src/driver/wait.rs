@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep};
 use tracing::warn;
 
-use super::{Driver, legs::Report};
+use super::{Driver, provider::Report};
 use crate::{
     CallTime, ErrorKind, GenerationId,
     line::LineRequest,
@@ -82,17 +82,17 @@ impl Driver {
 
     async fn wait(&mut self) -> Outside {
         let deadline = self.deadline().map(|at| self.started + at.elapsed());
-        let Self { legs, model, jobs, alarm, requests, events, recipe, .. } = self;
+        let Self { legs, model, jobs, alarm, requests, events, .. } = self;
         let heard = async {
-            match (&mut legs.ears, &recipe.stt) {
-                (Some(ears), Some(stt)) => ears.next(stt).await,
-                _ => future::pending().await,
+            match &mut legs.ears {
+                Some(ears) => ears.next().await,
+                None => future::pending().await,
             }
         };
         let spoken = async {
-            match (&mut legs.voice, &recipe.tts) {
-                (Some(voice), Some(tts)) => voice.next(tts).await,
-                _ => future::pending().await,
+            match &mut legs.voice {
+                Some(voice) => voice.next().await,
+                None => future::pending().await,
             }
         };
         let written = async {
@@ -216,7 +216,6 @@ impl Driver {
                 self.legs.ears = None;
                 Some(Input::LegLost { leg: Leg::Stt, kind: error.kind() })
             }
-            Report::Reopened => None,
         }
     }
 
@@ -245,7 +244,6 @@ impl Driver {
                 self.legs.voice = None;
                 Some(Input::LegLost { leg: Leg::Tts, kind: error.kind() })
             }
-            Report::Reopened => None,
         }
     }
 }

@@ -1,0 +1,102 @@
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::{Error, ErrorKind, Link, Result};
+
+/// How long a lost provider is tried again.
+const REOPENING: Duration = Duration::from_secs(5);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Inputs that wait for a provider that is being reopened: audio for the whole of [`REOPENING`] in
+/// frames of 20 ms, and more texts than any answer has.
+const BACKLOG: usize = 256;
+
+type Opening<I, O> = BoxFuture<'static, Result<Link<I, O>>>;
+
+/// The link to a recognizer or a voice, which is opened again when it is lost.
+pub(super) struct Provider<I, O> {
+    open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>,
+    link: Option<Link<I, O>>,
+    reopening: Option<Opening<I, O>>,
+    backlog: VecDeque<I>,
+}
+
+/// What comes from a provider.
+pub(super) enum Report<O> {
+    Event(O),
+    /// Something failed, and the provider goes on.
+    Fault(Error),
+    /// It could not be opened again.
+    Lost(Error),
+}
+
+impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
+    pub(super) async fn open<F>(open: impl Fn() -> F + Send + Sync + 'static) -> Result<Self>
+    where
+        F: Future<Output = Result<Link<I, O>>> + Send + 'static,
+    {
+        let link = Some(open().await?);
+        let open = Arc::new(move || open().boxed());
+        Ok(Self { open, link, reopening: None, backlog: VecDeque::new() })
+    }
+
+    /// Hands over an input, or keeps it for the link that is being opened.
+    pub(super) fn send(&mut self, input: I) -> Result<()> {
+        match &self.link {
+            Some(link) if !link.is_closed() => link.try_send(input),
+            _ if self.backlog.len() < BACKLOG => {
+                self.backlog.push_back(input);
+                Ok(())
+            }
+            _ => Err(Error::new(ErrorKind::Stalled, "send", "the provider is gone")),
+        }
+    }
+
+    /// The next report. After [`Report::Lost`] the provider is of no use.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped: an attempt to reopen goes on with the next call.
+    pub(super) async fn next(&mut self) -> Report<O> {
+        loop {
+            if let Some(link) = &mut self.link {
+                match link.recv().await {
+                    Some(Ok(event)) => return Report::Event(event),
+                    Some(Err(fault)) => return Report::Fault(fault),
+                    None => self.link = None,
+                }
+            }
+            let open = &self.open;
+            let reopening = self.reopening.get_or_insert_with(|| reopen(open.clone()).boxed());
+            let opened = reopening.await;
+            self.reopening = None;
+            match opened {
+                Ok(link) => {
+                    for input in self.backlog.drain(..) {
+                        // What a fresh link has no room for would have come too late anyway.
+                        let _ = link.try_send(input);
+                    }
+                    self.link = Some(link);
+                }
+                Err(error) => return Report::Lost(error),
+            }
+        }
+    }
+}
+
+/// Opens a provider again and again for a while.
+async fn reopen<I, O>(open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>) -> Result<Link<I, O>> {
+    let mut last = Error::new(ErrorKind::Timeout, "reopen", "no answer");
+    let attempts = async {
+        loop {
+            match open().await {
+                Ok(link) => return link,
+                Err(error) => last = error,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let opened = tokio::time::timeout(REOPENING, attempts).await;
+    opened.map_err(|_| last)
+}
