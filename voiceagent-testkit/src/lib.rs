@@ -7,3 +7,14 @@ pub mod phone;
 pub mod scenario;
 pub mod tone;
 pub mod vendor;
+
+/// The guides hold what they show.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../../docs/writing-a-provider.md")]
+    struct WritingAProvider;
+    #[doc = include_str!("../../docs/writing-a-transport.md")]
+    struct WritingATransport;
+}
