@@ -17,3 +17,7 @@ pub mod talk;
 pub mod terminal;
 pub mod tools;
 pub mod vin;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
