@@ -15,7 +15,7 @@ use dealership::{
 };
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
-use voiceagent_core::{Error, Result, registry::Registry};
+use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
 use voiceagent_telephony::server;
 
 /// A car dealership that answers its phone.
@@ -80,7 +80,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dealership: {error}");
+            match error.kind() {
+                ErrorKind::Config => eprintln!("dealership: {}", error.message()),
+                _ => eprintln!("dealership: {error}"),
+            }
             ExitCode::FAILURE
         }
     }

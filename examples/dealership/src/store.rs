@@ -65,6 +65,7 @@ impl Store {
     ///
     /// [`ErrorKind::Config`] when the file cannot be opened or holds a foreign schema.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let file = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -73,9 +74,12 @@ impl Store {
             // WAL keeps the file sound; a power cut may lose the last commits unless each is synced.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE);
-        let writer = connect(1, file.clone()).await?;
-        migrate(&writer).await?;
-        let reader = connect(READERS, file.read_only(true)).await?;
+        let named = |error: Error| {
+            unusable(format!("{}: {}", path.display(), error.message())).with_source(error)
+        };
+        let writer = connect(1, file.clone()).await.map_err(named)?;
+        migrate(&writer).await.map_err(named)?;
+        let reader = connect(READERS, file.read_only(true)).await.map_err(named)?;
         Ok(Self { writer, reader, keeper: None })
     }
 
@@ -147,7 +151,7 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
         .map_err(|cause| unusable("the schema cannot be brought up to date").with_source(cause))
 }
 
-fn unusable(message: &'static str) -> Error {
+fn unusable(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Config, "open store", message)
 }
 

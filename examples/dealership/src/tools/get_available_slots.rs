@@ -23,10 +23,8 @@ pub(super) struct Arguments {
     /// sales_consult.
     service_type: String,
     /// The first local date, YYYY-MM-DD.
-    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     date_from: String,
     /// The last local date, YYYY-MM-DD; the same as the first for one day.
-    #[schemars(regex(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
     date_to: String,
     /// The part of the day that the caller prefers. Null for any.
     part_of_day: Option<PartOfDay>,

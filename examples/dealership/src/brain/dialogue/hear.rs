@@ -209,7 +209,9 @@ impl Dialogue {
                 self.finish();
                 true
             }
-            Question::AnythingElse if !yes && heard.intent.and_then(task_of).is_none() => {
+            Question::AnythingElse | Question::Help
+                if !yes && heard.intent.and_then(task_of).is_none() && heard.service.is_none() =>
+            {
                 self.aside = Some(Aside::Goodbye);
                 true
             }

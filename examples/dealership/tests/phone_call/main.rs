@@ -1,0 +1,276 @@
+//! Whole phone calls: through the signed webhook to the media socket, with scripted vendors, to
+//! the booking in the database, and to the last socket and task.
+
+mod house;
+mod program;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use voiceagent_core::{ErrorKind, Secret};
+use voiceagent_testkit::{
+    clips,
+    phone::{PhoneCall, Recording, Wire},
+    vendor::{
+        ScriptedVendor,
+        openai_chat::{ChatRequest, Reply},
+    },
+};
+
+use crate::house::{House, PER_CHARACTER, SOON};
+
+const PRIYA: &str = "+16305550113";
+const QUIET: Duration = Duration::from_millis(600);
+
+const OFFER: &str = "The first appointment that I could give you on Monday morning begins at \
+     eight and there are several others throughout the remainder of that morning";
+const GOODBYE: &str = "Thank you for calling. Goodbye!";
+
+/// A model that books as it should: it takes every identifier from the results of the tools.
+fn books(request: &ChatRequest) -> Reply {
+    let said = request.last_user_text().unwrap_or_default();
+    let results = results(request);
+    match request.tool_results().len() {
+        0 if said.contains("goodbye") => {
+            Reply::text(GOODBYE).and_tool_call("end_call", &json!({ "reason": "done" }))
+        }
+        0 if said.contains("eight") => book(&results),
+        0 => look(),
+        1 if said.contains("goodbye") => Reply::text(""),
+        1 => Reply::text(results.last().unwrap()["say"].as_str().unwrap()),
+        _ => Reply::text(OFFER),
+    }
+}
+
+fn look() -> Reply {
+    let search = json!({
+        "service_type": "oil_change", "date_from": "2026-11-23", "date_to": "2026-11-23",
+        "part_of_day": "morning", "earliest_time": null, "latest_time": null,
+        "advisor_id": null, "limit": 3,
+    });
+    Reply::tool_call("lookup_customer", &json!({ "phone": null, "name": null }))
+        .and_tool_call("get_available_slots", &search)
+}
+
+fn book(results: &[Value]) -> Reply {
+    let slots = results.iter().find(|result| result["data"]["slots"].is_array()).unwrap();
+    let customer = results.iter().find(|result| result["data"]["match"] == "one").unwrap();
+    let arguments = json!({
+        "slot_id": slots["data"]["slots"][0]["slot_id"], "service_type": "oil_change",
+        "customer_id": customer["data"]["customer_id"], "vehicle_id": null, "notes": null,
+        "confirmed": true,
+    });
+    Reply::tool_call("book_appointment", &arguments)
+}
+
+/// The results of all tools so far.
+fn results(request: &ChatRequest) -> Vec<Value> {
+    let results = request.messages.iter().filter(|message| message.role == "tool");
+    results.map(|message| serde_json::from_str(&message.content).unwrap()).collect()
+}
+
+async fn listens(phone: &PhoneCall) {
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    phone.wait_until_agent_quiet(QUIET, SOON).await.unwrap();
+}
+
+/// Bytes of audio that arrived.
+fn arrived(recording: &Recording) -> usize {
+    let audio = recording.wire.iter().map(|(_, wire)| match wire {
+        Wire::Audio(bytes) => *bytes,
+        _ => 0,
+    });
+    audio.sum()
+}
+
+/// The words of `text` that are spoken completely within so many bytes of audio.
+fn words_within(text: &str, bytes: usize) -> &str {
+    let characters = bytes / (PER_CHARACTER.as_millis() as usize * 8);
+    let end = characters.min(text.len());
+    let end = match text[end..].starts_with(char::is_alphanumeric) {
+        true => text[..end].rfind(' ').unwrap_or(0),
+        false => end,
+    };
+    text[..end].trim_end()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_books_interrupts_and_says_goodbye() {
+    let said = ["I need an oil change on Monday", "wait eight is fine", "goodbye"];
+    let mut house = House::open(&said, books).await;
+    let phone = house.call("CA1", PRIYA).await;
+    listens(&phone).await;
+    let greeted = arrived(&phone.heard().await.unwrap());
+    let greeting = "Thank you for calling Bart's Automotive. How can I help you?";
+    let expected = greeting.len() * PER_CHARACTER.as_millis() as usize * 8;
+    assert_eq!(greeted, expected.next_multiple_of(160), "the greeting is heard to its end");
+
+    phone.speak(clips::APPOINTMENT).await.unwrap();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    // The caller listens to some words, and then speaks over the others.
+    phone.silence(Duration::from_millis(2_400)).await.unwrap();
+    phone.speak(clips::STOP).await.unwrap();
+    let next = |openai: &voiceagent_testkit::vendor::openai_chat::OpenAiVendor| {
+        openai.requests().iter().any(|request| request.last_user_text() == Some(said[1]))
+    };
+    timeout(SOON, house.openai.until(next)).await.expect("the model to be asked in time");
+    listens(&phone).await;
+    check_what_was_heard(&house, &phone.heard().await.unwrap(), greeted, said[1]);
+
+    let changes = house.changes().await;
+    let [booked] = changes.as_slice() else { panic!("one booking, not {changes:?}") };
+    assert_eq!(booked.customer, "Priya Nair");
+    assert_eq!(booked.appointment.service, "oil_change");
+    assert_eq!(booked.appointment.start.to_string(), "2026-11-23T08:00:00-06:00[America/Chicago]");
+
+    let before = arrived(&phone.heard().await.unwrap());
+    phone.speak(clips::GOODBYE).await.unwrap();
+    house.carrier.until_asked().await;
+    let recording = phone.heard().await.unwrap();
+    let last = recording.heard.last().unwrap().audio.len();
+    let expected = GOODBYE.len() * PER_CHARACTER.as_millis() as usize * 8;
+    assert_eq!(arrived(&recording) - before, expected.next_multiple_of(160));
+    assert_eq!(last, expected.next_multiple_of(160), "the goodbye is heard to its end");
+    assert_eq!(house.carrier.asked(), ["/2010-04-01/Accounts/AC1/Calls/CA1.json Status=completed"]);
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
+    assert_eq!(house.openai.refused(), 0, "the real server would understand every request");
+    house.stop();
+    house.has_stopped().await;
+}
+
+/// The next request to the model holds just the words that reached the caller's ear.
+fn check_what_was_heard(house: &House, recording: &Recording, greeted: usize, said: &str) {
+    let clear = recording.clears.first().expect("the carrier was told to drop the rest");
+    let before_clear = recording.heard.iter().take_while(|stretch| stretch.began < clear.at);
+    let played = before_clear.map(|stretch| stretch.audio.len()).sum::<usize>() - greeted;
+    assert!(clear.dropped > 0, "the agent was stopped in the middle");
+    // Between the last mark that came back and what was really played lies at most one mark's
+    // interval, in which a word may end; the answer must be one of the two.
+    let mut sent = 0;
+    let mut marked = 0;
+    for (_, wire) in &recording.wire {
+        match wire {
+            Wire::Audio(bytes) => sent += bytes,
+            Wire::Mark(name) if recording.marks.iter().any(|m| m.name == *name && m.played) => {
+                // Marks of later answers lie behind the clear.
+                if sent <= greeted + played {
+                    marked = sent - greeted.min(sent);
+                }
+            }
+            _ => {}
+        }
+    }
+    let requests = house.openai.requests();
+    let after: Vec<_> =
+        requests.iter().filter(|request| request.last_user_text() == Some(said)).collect();
+    for request in after {
+        let spoken = request.messages.iter().rposition(|message| message.role == "user").unwrap();
+        let heard = &request.messages[..spoken].last().unwrap();
+        assert_eq!(heard.role, "assistant");
+        let heard = heard.content.as_str();
+        let (sure, most) = (words_within(OFFER, marked), words_within(OFFER, played));
+        assert!(!heard.is_empty() && heard.len() < OFFER.len(), "{heard}");
+        assert!(
+            heard == sure || heard == most,
+            "the model is told {heard:?}; marks say {sure:?}, the ear says {most:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rule_brain_takes_over_when_the_model_goes_down() {
+    let said = ["I need an oil change on Monday", "the first one please", "yes", "no goodbye"];
+    let mut house = House::open(&said, |request| match request.tool_results().len() {
+        0 if request.last_user_text().is_some_and(|said| said.contains("oil")) => look(),
+        2 => Reply::text("I have 8 AM or 10 AM on Monday. Which works best for you?"),
+        _ => Reply::refuse(503, r#"{"error":{"message":"down","type":"server_error"}}"#),
+    })
+    .await;
+    let phone = house.call("CA2", PRIYA).await;
+    listens(&phone).await;
+    for clip in [clips::APPOINTMENT, clips::HELLO, clips::YES] {
+        phone.speak(clip).await.unwrap();
+        listens(&phone).await;
+    }
+    let changes = house.changes().await;
+    let [booked] = changes.as_slice() else { panic!("one booking, not {changes:?}") };
+    assert_eq!(booked.customer, "Priya Nair");
+    assert_eq!(booked.appointment.service, "oil_change");
+    phone.speak(clips::GOODBYE).await.unwrap();
+    house.carrier.until_asked().await;
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_is_gone_leaves_nothing_behind() {
+    let mut house = House::open(&["hello there"], |_| Reply::text(OFFER)).await;
+    let phone = house.call("CA3", PRIYA).await;
+    listens(&phone).await;
+    phone.speak(clips::HELLO).await.unwrap();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    phone.drop_connection().await.unwrap();
+    house.is_quiet().await;
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_not_the_carrier_gets_no_further() {
+    let mut house = House::open(&[], |_| Reply::silence()).await;
+    let forged = house.ring_signed("CA4", PRIYA, &Secret::new("guess")).await;
+    assert_eq!(forged.status(), 403);
+    assert_eq!((house.listen.accepted(), house.speak.accepted()), (0, 0));
+
+    let twiml = house.ring("CA4", PRIYA).await.text().await.unwrap();
+    let phone = house.dial("CA4", &twiml).await.unwrap();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
+    let dialled = (house.listen.accepted(), house.speak.accepted());
+    let again = house.dial("CA4", &twiml).await.unwrap();
+    let (_, closed) = again.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(closed, voiceagent_testkit::phone::Closed::ByServer(1008));
+    assert_eq!((house.listen.accepted(), house.speak.accepted()), dialled);
+    assert_eq!(house.openai.accepted(), 0);
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_in_progress_end_in_peace_when_the_program_stops() {
+    let mut house = House::open(&["hello there"], |_| Reply::text("Good day.")).await;
+    let phone = house.call("CA5", PRIYA).await;
+    listens(&phone).await;
+    house.stop();
+    while house.get("/readyz").await.status() != 503 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(house.ring("CA6", PRIYA).await.status(), 503, "new calls are refused");
+    assert_eq!(house.get("/livez").await.status(), 200);
+    phone.speak(clips::HELLO).await.unwrap();
+    listens(&phone).await;
+    assert_eq!(house.openai.requests().len(), 1, "the call in progress is answered");
+    phone.hang_up().await.unwrap();
+    house.has_stopped().await;
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named_before_anything_is_opened() {
+    let text = "[server]\npublic_url = \"https://a.example\"\n[twilio]\nauth_token = \"t\"\n\
+                [dealership]\ndatabase = \"/nowhere/at/all.db\"\n\
+                [stt]\nprovider = \"deepgram\"\napi_key = \"k\"\nendpointting = 3\n";
+    let config = dealership::config::Config::parse(text, &|_| None).unwrap();
+    let mut registry = voiceagent_core::registry::Registry::default();
+    voiceagent_providers::register(&mut registry);
+    let clock = dealership::clock::Clock::System;
+    let error = dealership::server::Server::new(&config, &registry, clock).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let message = error.message();
+    assert!(message.contains("`[stt]`") && message.contains("`endpointting`"), "{message}");
+    assert!(message.contains("`endpointing`"), "{message}");
+}
