@@ -3,6 +3,7 @@
 
 pub mod llm;
 mod tool;
+pub mod transport;
 mod turn;
 mod vad;
 

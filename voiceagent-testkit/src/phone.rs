@@ -1,1 +1,17 @@
 //! A phone line that speaks the media-stream protocol of a carrier.
+//!
+//! [`PhoneCall`] plays the caller and the carrier between: it sends audio every 20 ms, silence when
+//! there is nothing to say, plays what comes back in real time, echoes marks when they are reached,
+//! and drops its queue on `clear`. What the caller heard, and when, is in the [`Recording`].
+
+mod call;
+mod dial;
+mod line;
+mod messages;
+mod playout;
+mod recording;
+
+pub use call::{PhoneCall, Spoken};
+pub use dial::Dial;
+pub use playout::is_audible;
+pub use recording::{Cleared, Closed, MarkEcho, Recording, Stretch, Wire};

@@ -222,16 +222,20 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
     let Some(webhook) = VoiceWebhook::new(fields) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let repeated = parts.headers.get(IDEMPOTENCY_HEADER).and_then(|value| value.to_str().ok());
-    if let Some(answer) = repeated.and_then(|token| door.answers.find(token)) {
+    let attempt = parts.headers.get(IDEMPOTENCY_HEADER).and_then(|value| value.to_str().ok());
+    // The header is not signed; with the call, it cannot fetch another call's answer.
+    let attempt = attempt
+        .filter(|token| !token.is_empty())
+        .map(|token| format!("{} {token}", webhook.call()));
+    if let Some(answer) = attempt.as_ref().and_then(|attempt| door.answers.find(attempt)) {
         debug!(call = webhook.call(), "repeated webhook");
         return xml(answer);
     }
     info!(call = webhook.call(), "call offered");
     match door.answer(&parts, &webhook) {
         Ok(answer) => {
-            if let Some(token) = repeated {
-                door.answers.keep(token, &answer);
+            if let Some(attempt) = attempt {
+                door.answers.keep(attempt, &answer);
             }
             xml(answer)
         }

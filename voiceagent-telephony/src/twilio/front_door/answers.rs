@@ -6,7 +6,7 @@ use std::{
 /// Answers that are kept. Twilio repeats a request within seconds, or never.
 const ANSWERS: usize = 256;
 
-/// What was answered to recent requests, by the token that Twilio repeats with its retries.
+/// What was answered to recent requests, by call and the token that Twilio repeats with retries.
 ///
 /// A retry gets the very answer of the first attempt, so that it makes no second stream token.
 #[derive(Debug, Default)]
@@ -16,16 +16,16 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn find(&self, token: &str) -> Option<String> {
+    pub(super) fn find(&self, attempt: &str) -> Option<String> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().find(|(known, _)| known == token).map(|(_, answer)| answer.clone())
+        held.iter().find(|(known, _)| known == attempt).map(|(_, answer)| answer.clone())
     }
 
-    pub(super) fn keep(&self, token: &str, answer: &str) {
+    pub(super) fn keep(&self, attempt: String, answer: &str) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= ANSWERS {
             held.pop_front();
         }
-        held.push_back((token.to_owned(), answer.to_owned()));
+        held.push_back((attempt, answer.to_owned()));
     }
 }

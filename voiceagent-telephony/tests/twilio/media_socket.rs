@@ -1,0 +1,237 @@
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use voiceagent_core::{
+    ErrorKind,
+    audio::{AudioFormat, AudioFrame, MediaTime},
+    transport::{Inbound, Outbound, Transport},
+};
+use voiceagent_telephony::media_stream::{
+    Grant, MediaSocket, MediaSocketBuilder, StreamTokens, TokenCheck,
+};
+use voiceagent_testkit::{
+    clips,
+    conformance::transport,
+    phone::{Closed, Dial, PhoneCall},
+};
+
+use crate::server::{Calls, SOON, Server, eventually};
+
+const START: &str = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"}}"#;
+
+fn serve(
+    tokens: TokenCheck,
+    settings: impl FnOnce(MediaSocketBuilder) -> MediaSocketBuilder,
+) -> (Server, Calls) {
+    let (sender, calls) = Calls::channel();
+    let socket = settings(MediaSocket::twilio(tokens)).on_call(move |stream| {
+        let sender = sender.clone();
+        async move { sender.send(stream).await.unwrap() }
+    });
+    let router = socket.build().unwrap().route("/media");
+    (Server::start(Server::listen(), router), calls)
+}
+
+fn open_door() -> (Server, Calls) {
+    serve(TokenCheck::Off, |socket| socket)
+}
+
+fn frame() -> Outbound {
+    let payload = Bytes::from_static(&[0x2A; 160]);
+    Outbound::Audio(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), payload))
+}
+
+#[tokio::test]
+async fn a_media_stream_conforms_to_the_contract_of_a_transport() {
+    let (server, calls) = open_door();
+    let calls = tokio::sync::Mutex::new(calls);
+    let connect = || async {
+        let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+        let stream = calls.lock().await.stream().await;
+        (Box::new(stream) as Box<dyn Transport>, phone)
+    };
+    let report = transport::transport("twilio media stream", connect).await;
+    report.assert();
+    assert_eq!(report.checks().len(), 8, "{report}");
+}
+
+#[tokio::test]
+async fn only_the_right_token_opens_the_door_and_only_once() {
+    let tokens = Arc::new(StreamTokens::new());
+    let (server, mut calls) = serve(TokenCheck::Required(Arc::clone(&tokens)), |socket| socket);
+    let dial = |call: &str| Dial::to(server.url("ws", "/media")).call_id(call);
+    let token = tokens.issue(Grant::for_call("CA1")).unwrap();
+    let other = tokens.issue(Grant::for_call("CA2")).unwrap();
+    let refused = [
+        ("none", dial("CA1")),
+        ("empty", dial("CA1").parameter("token", "")),
+        ("guessed", dial("CA1").parameter("token", "AAAAAAAAAAAAAAAAAAAAAA")),
+        ("another call's", dial("CA1").parameter("token", other.expose())),
+    ];
+    for (which, dial) in refused {
+        let phone = dial.connect().await.unwrap();
+        let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
+        assert_eq!(closed, Closed::ByServer(1008), "{which}");
+        assert!(calls.none(), "{which}");
+    }
+    let _phone = dial("CA1").parameter("token", token.expose()).connect().await.unwrap();
+    let call = calls.answer().await;
+    assert_eq!(call.info.id.as_str(), "CA1");
+    assert!(!call.info.parameters.contains_key("token"));
+    let again = dial("CA1").parameter("token", token.expose()).connect().await.unwrap();
+    let (_, closed) = again.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(closed, Closed::ByServer(1008));
+    assert!(calls.none());
+}
+
+#[tokio::test]
+async fn a14_a_socket_that_never_says_start_is_closed() {
+    let deadline = Duration::from_millis(200);
+    let (server, mut calls) = serve(TokenCheck::Off, |socket| socket.start_deadline(deadline));
+    let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
+    phone.send_raw(r#"{"event":"connected"}"#).await.unwrap();
+    let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(closed, Closed::ByServer(1008));
+    assert!(calls.none());
+}
+
+#[tokio::test]
+async fn a16_media_and_nonsense_before_start_are_passed_over() {
+    let (server, mut calls) = open_door();
+    let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
+    for early in [
+        r#"{"event":"media","media":{"track":"inbound","payload":"////"}}"#,
+        "{",
+        r#"{"event":"dtmf","dtmf":{"digit":"1"}}"#,
+        &"x".repeat(70_000),
+        START,
+    ] {
+        phone.send_raw(early).await.unwrap();
+    }
+    assert_eq!(calls.answer().await.info.id.as_str(), "CA1");
+}
+
+#[tokio::test]
+async fn a18_a_stream_in_another_format_is_refused() {
+    let (server, mut calls) = open_door();
+    let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
+    let format = r#""mediaFormat":{"encoding":"audio/l16","sampleRate":16000,"channels":1}}}"#;
+    phone.send_raw(START.replace("}}", &format!(",{format}"))).await.unwrap();
+    let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(closed, Closed::ByServer(1003));
+    assert!(calls.none());
+}
+
+#[tokio::test]
+async fn a10_a_message_beyond_all_measure_ends_its_own_call_only() {
+    let (server, mut calls) = open_door();
+    let large = PhoneCall::dial(server.url("ws", "/media"), [("n", "1")]).await.unwrap();
+    let mut first = calls.answer().await;
+    let calm = PhoneCall::dial(server.url("ws", "/media"), [("n", "2")]).await.unwrap();
+    let mut second = calls.answer().await;
+    large.send_raw("x".repeat(300_000)).await.unwrap();
+    assert_eq!(first.next().await.unwrap().unwrap_err().kind(), ErrorKind::Protocol);
+    assert!(first.next().await.is_none());
+    let (_, closed) = large.wait_until_closed(SOON).await.unwrap();
+    // What was unread on our side may turn the goodbye into a reset.
+    assert!(matches!(closed, Closed::ByServer(1009) | Closed::Lost), "{closed:?}");
+    calm.press('5').await.unwrap();
+    assert_eq!(second.next().await.unwrap().unwrap(), Inbound::Dtmf('5'));
+}
+
+#[tokio::test]
+async fn a1_a_cut_connection_is_told_from_a_goodbye_without_stop() {
+    let (server, mut calls) = open_door();
+    let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let mut call = calls.answer().await;
+    phone.close_without_stop().await.unwrap();
+    assert_eq!(call.next().await.unwrap().unwrap(), Inbound::HungUp);
+    assert!(call.next().await.is_none());
+    let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let mut call = calls.answer().await;
+    phone.drop_connection().await.unwrap();
+    assert_eq!(call.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    assert!(call.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_is_said_is_heard_and_barge_in_drops_the_rest() {
+    let (server, mut calls) = open_door();
+    let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let mut call = calls.answer().await;
+    // An echo of everything that is said, all at once.
+    let echo = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        while let Some(Ok(Inbound::Audio(frame))) = call.link.recv().await {
+            heard.extend_from_slice(&frame.payload);
+            if heard.len() >= clips::HELLO.audio.len() {
+                break;
+            }
+        }
+        let audio = Bytes::from(heard);
+        let format = AudioFormat::MULAW_8K;
+        call.link.try_send(Outbound::Audio(AudioFrame::new(format, MediaTime(0), audio))).unwrap();
+        call
+    });
+    phone.speak(clips::HELLO).await.unwrap();
+    let call = echo.await.unwrap();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    call.link.try_send(Outbound::Clear).unwrap();
+    phone.wait_until_agent_quiet(Duration::from_millis(100), SOON).await.unwrap();
+    let recording = phone.heard().await.unwrap();
+    let heard = recording.audio();
+    assert_eq!(recording.clears.len(), 1);
+    assert!(recording.clears[0].dropped > 0);
+    // Silence may have come before the clip, so it is found by what was played of it.
+    let loud = |audio: &[u8]| audio.iter().copied().find(|sample| *sample & 0x7F < 0x60);
+    assert_eq!(loud(&heard), loud(clips::HELLO.audio));
+    assert!(heard.len() < clips::HELLO.audio.len());
+}
+
+#[tokio::test]
+async fn a4_a_phone_that_does_not_read_is_noticed_with_little_audio_under_way() {
+    let (server, mut calls) = open_door();
+    let dial = Dial::to(server.url("ws", "/media")).receive_buffer(4_096);
+    let phone = dial.connect().await.unwrap();
+    let mut call = calls.answer().await;
+    phone.stop_reading().await.unwrap();
+    let mut taken = 0;
+    let end = timeout(Duration::from_secs(30), async {
+        loop {
+            while call.link.try_send(frame()).is_ok() {
+                taken += 1;
+                tokio::task::yield_now().await;
+            }
+            match call.link.recv().await {
+                Some(Ok(_)) => {}
+                other => return other,
+            }
+        }
+    });
+    let end = end.await.expect("the end in time").unwrap().unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::Disconnected);
+    // Kernel buffers of the usual size would take minutes of audio.
+    assert!(taken < 400, "{taken} frames of 20 ms");
+}
+
+#[tokio::test]
+async fn a25_the_limit_of_calls_holds_and_is_freed_by_the_end_of_a_call() {
+    let (server, mut calls) = serve(TokenCheck::Off, |socket| socket.max_calls(1));
+    let first = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let call = calls.answer().await;
+    let second = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let (_, closed) = second.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(closed, Closed::ByServer(1013));
+    drop(call);
+    assert_eq!(first.wait_until_closed(SOON).await.unwrap().1, Closed::ByServer(1000));
+    let calls = tokio::sync::Mutex::new(calls);
+    eventually(|| async {
+        let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+        tokio::select! {
+            _ = phone.wait_until_closed(SOON) => None,
+            call = async { calls.lock().await.answer().await } => Some(call),
+        }
+    })
+    .await;
+}

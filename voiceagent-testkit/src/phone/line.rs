@@ -1,0 +1,357 @@
+use std::{collections::VecDeque, future::pending, time::Duration};
+
+use base64_simd::STANDARD;
+use bytes::{Buf, Bytes};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+    time::{Instant, interval_at, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Error as SocketError, Message},
+};
+
+use super::{
+    Closed, Recording, Spoken, Stretch, Wire,
+    messages::{FromServer, Writer},
+    playout::{Playout, is_audible},
+    recording::{Cleared, MarkEcho},
+};
+
+/// 20 ms of mu-law.
+const FRAME: usize = 160;
+
+const SILENCE: [u8; FRAME] = [0xFF; FRAME];
+
+/// For a server to take what it is sent.
+const WRITE: Duration = Duration::from_secs(30);
+
+/// For a server to answer a goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What a test asks of the line.
+#[derive(Debug)]
+pub(super) enum Request {
+    AgentQuiet { quiet: Duration, reply: oneshot::Sender<Duration> },
+    AgentSpeaks(oneshot::Sender<Duration>),
+    Binary(Bytes),
+    CloseWithoutStop(oneshot::Sender<Recording>),
+    Closed(oneshot::Sender<(Duration, Closed)>),
+    Drop(oneshot::Sender<Recording>),
+    HangUp(oneshot::Sender<Recording>),
+    Heard(oneshot::Sender<Recording>),
+    Messages { count: usize, reply: oneshot::Sender<()> },
+    Press(char),
+    Speak { audio: Bytes, reply: Option<oneshot::Sender<Spoken>> },
+    StopReading,
+    Text(String),
+}
+
+/// The one task of a call: it sends, plays, and notes.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// `None` once the connection has ended; playing and answering go on.
+    socket: Option<WebSocketStream<TcpStream>>,
+    writer: Writer,
+    frame_every: Duration,
+    began: Instant,
+    talking: bool,
+    reading: bool,
+    speech: VecDeque<Utterance>,
+    playout: Playout,
+    recording: Recording,
+    /// Frames played so far, and the one with which the last stretch ended.
+    ticks: u64,
+    stretch_end: u64,
+    /// When the last audible frame ended, or the call began.
+    audible_until: Duration,
+    waiting: Waiting,
+}
+
+#[derive(Debug)]
+struct Utterance {
+    audio: Bytes,
+    began: Option<Duration>,
+    reply: Option<oneshot::Sender<Spoken>>,
+}
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+struct Waiting {
+    speaks: Vec<oneshot::Sender<Duration>>,
+    quiet: Vec<(Duration, oneshot::Sender<Duration>)>,
+    messages: Vec<(usize, oneshot::Sender<()>)>,
+    closed: Vec<oneshot::Sender<(Duration, Closed)>>,
+}
+
+impl Line {
+    pub(super) fn new(
+        socket: WebSocketStream<TcpStream>,
+        writer: Writer,
+        frame_every: Duration,
+        talking: bool,
+        began: Instant,
+    ) -> Self {
+        Self {
+            socket: Some(socket),
+            writer,
+            frame_every,
+            began,
+            talking,
+            reading: true,
+            speech: VecDeque::new(),
+            playout: Playout::default(),
+            recording: Recording::default(),
+            ticks: 0,
+            stretch_end: 0,
+            audible_until: Duration::ZERO,
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Runs until the test lets go of the call.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        // Ticks that are late are made up for, so that audio does not drift.
+        let mut ticker = interval_at(self.began + self.frame_every, self.frame_every);
+        loop {
+            tokio::select! {
+                biased;
+                request = requests.recv() => match request {
+                    Some(request) => self.on_request(request).await,
+                    None => return,
+                },
+                message = read(self.socket.as_mut(), self.reading) => self.on_read(message).await,
+                _ = ticker.tick() => self.tick().await,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Sends 20 ms of the caller and plays 20 ms of the agent.
+    async fn tick(&mut self) {
+        self.ticks += 1;
+        if self.talking && self.socket.is_some() {
+            let frame = self.next_frame();
+            let media = self.writer.media(&frame);
+            self.send(Message::text(media)).await;
+        }
+        let now = self.now();
+        let mut reached = Vec::new();
+        let played = self.playout.play(FRAME, &mut reached);
+        if !played.is_empty() {
+            self.note_played(&played, now);
+        }
+        for name in reached {
+            self.echo(name, true).await;
+        }
+        // A mark behind the last sample of this frame is reached with it.
+        self.echo_reached().await;
+        self.answer_quiet();
+    }
+
+    fn next_frame(&mut self) -> [u8; FRAME] {
+        let mut frame = SILENCE;
+        let now = self.began.elapsed();
+        let Some(utterance) = self.speech.front_mut() else { return frame };
+        let began = *utterance.began.get_or_insert(now);
+        let taken = utterance.audio.len().min(FRAME);
+        frame[..taken].copy_from_slice(&utterance.audio[..taken]);
+        utterance.audio.advance(taken);
+        if utterance.audio.is_empty()
+            && let Some(utterance) = self.speech.pop_front()
+            && let Some(reply) = utterance.reply
+        {
+            let _ = reply.send(Spoken { began, ended: now });
+        }
+        frame
+    }
+
+    fn note_played(&mut self, played: &[u8], now: Duration) {
+        let follows = self.stretch_end + 1 == self.ticks;
+        match self.recording.heard.last_mut().filter(|_| follows) {
+            Some(stretch) => stretch.audio.extend_from_slice(played),
+            None => self.recording.heard.push(Stretch { began: now, audio: played.to_vec() }),
+        }
+        self.stretch_end = self.ticks;
+        if is_audible(played) {
+            self.audible_until = now + self.frame_every;
+            for waiting in self.waiting.speaks.drain(..) {
+                let _ = waiting.send(now);
+            }
+        }
+    }
+
+    fn answer_quiet(&mut self) {
+        let (now, audible_until) = (self.now(), self.audible_until);
+        // Silence before the question counts too.
+        let over = |(quiet, _): &mut (Duration, _)| now.saturating_sub(audible_until) >= *quiet;
+        for (_, reply) in self.waiting.quiet.extract_if(.., over) {
+            let _ = reply.send(audible_until);
+        }
+    }
+
+    async fn on_request(&mut self, request: Request) {
+        match request {
+            Request::AgentQuiet { quiet, reply } => {
+                self.waiting.quiet.push((quiet, reply));
+            }
+            Request::AgentSpeaks(reply) => self.waiting.speaks.push(reply),
+            Request::Binary(bytes) => self.send(Message::Binary(bytes)).await,
+            Request::CloseWithoutStop(reply) => {
+                self.goodbye().await;
+                let _ = reply.send(self.recording.clone());
+            }
+            Request::Closed(reply) => match self.recording.closed {
+                Some(closed) => drop(reply.send(closed)),
+                None => self.waiting.closed.push(reply),
+            },
+            Request::Drop(reply) => {
+                self.socket = None;
+                self.close(Closed::ByUs);
+                let _ = reply.send(self.recording.clone());
+            }
+            Request::HangUp(reply) => {
+                let stop = self.writer.stop();
+                self.send(Message::text(stop)).await;
+                self.goodbye().await;
+                let _ = reply.send(self.recording.clone());
+            }
+            Request::Heard(reply) => drop(reply.send(self.recording.clone())),
+            Request::Messages { count, reply } => {
+                self.waiting.messages.push((count, reply));
+                self.answer_messages();
+            }
+            Request::Press(key) => {
+                let text = self.writer.dtmf(key);
+                self.send(Message::text(text)).await;
+            }
+            Request::Speak { audio, reply } => {
+                if self.socket.is_some() {
+                    self.speech.push_back(Utterance { audio, began: None, reply });
+                }
+            }
+            Request::StopReading => self.reading = false,
+            Request::Text(text) => self.send(Message::text(text)).await,
+        }
+    }
+
+    async fn on_read(&mut self, read: Option<Result<Message, SocketError>>) {
+        match read {
+            Some(Ok(Message::Text(text))) => self.on_text(&text).await,
+            Some(Ok(Message::Close(frame))) => {
+                // Lets the library send its answer.
+                if let Some(socket) = &mut self.socket {
+                    let _ = timeout(GOODBYE, socket.flush()).await;
+                }
+                self.close(Closed::ByServer(frame.map_or(1005, |frame| frame.code.into())));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => self.close(Closed::Lost),
+        }
+    }
+
+    async fn on_text(&mut self, text: &str) {
+        let at = self.now();
+        let wire = self.understand(text);
+        match &wire {
+            Wire::Clear => {
+                let (dropped, marks) = self.playout.clear();
+                self.recording.clears.push(Cleared { at, dropped });
+                for name in marks {
+                    self.echo(name, false).await;
+                }
+            }
+            Wire::Mark(name) => {
+                self.playout.push_mark(name.clone());
+                self.echo_reached().await;
+            }
+            Wire::Audio(_) | Wire::Unknown(_) => {}
+        }
+        self.recording.wire.push((at, wire));
+        self.answer_messages();
+    }
+
+    /// Reads a message as a carrier does: what is wrong about it is noted, and nothing else.
+    fn understand(&mut self, text: &str) -> Wire {
+        let unknown = || Wire::Unknown(text.to_owned());
+        let Ok(message) = serde_json::from_str::<FromServer<'_>>(text) else { return unknown() };
+        if message.stream != self.writer.stream {
+            return unknown();
+        }
+        match (&*message.event, message.media, message.mark) {
+            ("media", Some(media), _) => {
+                let Ok(audio) = STANDARD.decode_to_vec(&*media.payload) else { return unknown() };
+                let wire = Wire::Audio(audio.len());
+                self.playout.push_audio(audio.into());
+                wire
+            }
+            ("mark", _, Some(mark)) => Wire::Mark(mark.name),
+            ("clear", _, _) => Wire::Clear,
+            _ => unknown(),
+        }
+    }
+
+    fn answer_messages(&mut self) {
+        let arrived = self.recording.wire.len();
+        for (_, reply) in self.waiting.messages.extract_if(.., |(count, _)| *count <= arrived) {
+            let _ = reply.send(());
+        }
+    }
+
+    async fn echo_reached(&mut self) {
+        while let Some(name) = self.playout.reached_mark() {
+            self.echo(name, true).await;
+        }
+    }
+
+    async fn echo(&mut self, name: String, played: bool) {
+        let text = self.writer.mark(&name);
+        self.send(Message::text(text)).await;
+        self.recording.marks.push(MarkEcho { at: self.now(), name, played });
+    }
+
+    async fn send(&mut self, message: Message) {
+        let Some(socket) = &mut self.socket else { return };
+        // Whether the connection was lost or said goodbye is found out by reading.
+        if timeout(WRITE, socket.send(message)).await.is_err() {
+            self.close(Closed::Lost);
+        }
+    }
+
+    async fn goodbye(&mut self) {
+        if let Some(mut socket) = self.socket.take() {
+            let _ = timeout(GOODBYE, async {
+                if socket.close(None).await.is_ok() {
+                    while let Some(Ok(_)) = socket.next().await {}
+                }
+            })
+            .await;
+        }
+        self.close(Closed::ByUs);
+    }
+
+    fn close(&mut self, how: Closed) {
+        self.socket = None;
+        // Whoever waits to have spoken learns that nobody listens.
+        self.speech.clear();
+        let closed = *self.recording.closed.get_or_insert((self.began.elapsed(), how));
+        for waiting in self.waiting.closed.drain(..) {
+            let _ = waiting.send(closed);
+        }
+    }
+}
+
+async fn read(
+    socket: Option<&mut WebSocketStream<TcpStream>>,
+    reading: bool,
+) -> Option<Result<Message, SocketError>> {
+    match socket.filter(|_| reading) {
+        Some(socket) => socket.next().await,
+        None => pending().await,
+    }
+}
