@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod adapt;
 mod agent;
 pub mod audio;
 mod call;

@@ -1,21 +1,29 @@
 //! The OpenAI adapter against a scripted server.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{
+    StreamExt,
+    future::{join_all, ready},
+    stream::{self, BoxStream},
+};
 use serde_json::{Value, json};
 use voiceagent_core::{
-    ErrorKind,
-    llm::{LanguageModel, LlmEvent, LlmRequest, Message},
+    Error, ErrorKind, Result,
+    llm::{FinishReason, LanguageModel, LlmCapabilities, LlmEvent, LlmRequest, Message},
     registry::Registry,
 };
 use voiceagent_providers::openai::{OpenAiLlm, OpenAiLlmConfig};
 use voiceagent_testkit::{
-    conformance::llm::{KEY, LlmScene, LlmSuite, LlmVendor},
+    conformance::{
+        Outcome,
+        llm::{KEY, LlmScene, LlmSuite, LlmVendor},
+    },
     vendor::openai_chat::{ChatRequest, OpenAiVendor, Reply},
 };
 
@@ -95,13 +103,13 @@ fn chunk(delta: &Value) -> String {
     format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta }] }))
 }
 
-fn config(vendor: &Vendor) -> Value {
+fn config(vendor: &Vendor, deadline: Duration) -> Value {
     json!({
         "provider": "openai",
         "api_key": KEY,
         "base_url": vendor.server.url(),
-        "first_token_timeout": { "secs": 2, "nanos": 0 },
-        "idle_timeout": { "secs": 2, "nanos": 0 },
+        "first_token_timeout": deadline,
+        "idle_timeout": deadline,
     })
 }
 
@@ -126,6 +134,107 @@ async fn openai_conforms() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     LlmSuite { registry: &registry, config }.run(Vendor::start).await.assert();
+}
+
+/// What a broken adapter does to the answers of a sound one.
+#[derive(Clone, Copy, Debug)]
+enum Flaw {
+    EndsTwice,
+    HidesErrors,
+    IgnoresRetryAfter,
+    ReadsOnWhenDropped,
+    ReversesText,
+    ShowsKey,
+    SwallowsUsage,
+}
+
+struct Flawed {
+    sound: OpenAiLlm,
+    flaw: Flaw,
+}
+
+impl fmt::Debug for Flawed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self.flaw, Flaw::ShowsKey) { KEY } else { "Flawed" })
+    }
+}
+
+#[async_trait]
+impl LanguageModel for Flawed {
+    fn name(&self) -> &str {
+        self.sound.name()
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        self.sound.capabilities()
+    }
+
+    async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let mut items = match (self.sound.generate(request).await, self.flaw) {
+            (Ok(items), _) => items,
+            (Err(error), Flaw::IgnoresRetryAfter) => {
+                return Err(Error::new(error.kind(), "generate", "no"));
+            }
+            (Err(error), _) => return Err(error),
+        };
+        Ok(match self.flaw {
+            Flaw::EndsTwice => {
+                items.chain(stream::iter([Ok(LlmEvent::Finished(FinishReason::Stop))])).boxed()
+            }
+            Flaw::HidesErrors => items.filter(|item| ready(item.is_ok())).boxed(),
+            Flaw::ReadsOnWhenDropped => {
+                let (to, mut from) = tokio::sync::mpsc::unbounded_channel();
+                tokio::spawn(async move {
+                    while let Some(item) = items.next().await {
+                        let _ = to.send(item);
+                    }
+                });
+                stream::poll_fn(move |context| from.poll_recv(context)).boxed()
+            }
+            Flaw::ReversesText => {
+                let mut all: Vec<_> = items.collect().await;
+                all.sort_by_key(|item| !matches!(item, Ok(LlmEvent::Text(_))));
+                let texts = all.iter().take_while(|item| matches!(item, Ok(LlmEvent::Text(_))));
+                let texts = texts.count();
+                all[..texts].reverse();
+                stream::iter(all).boxed()
+            }
+            Flaw::SwallowsUsage => {
+                items.filter(|item| ready(!matches!(item, Ok(LlmEvent::Usage(_))))).boxed()
+            }
+            Flaw::IgnoresRetryAfter | Flaw::ShowsKey => items,
+        })
+    }
+}
+
+/// The checks that an adapter with a flaw fails.
+async fn failed_with(flaw: Flaw) -> Vec<String> {
+    let mut registry = Registry::default();
+    registry.llm.register("openai", move |config: OpenAiLlmConfig| {
+        let flawed = Flawed { sound: OpenAiLlm::new(config)?, flaw };
+        Ok(Arc::new(flawed) as Arc<dyn LanguageModel>)
+    });
+    let report = LlmSuite { registry: &registry, config }.run(Vendor::start).await;
+    let failed = report.checks().iter().filter(|(_, how)| matches!(how, Outcome::Failed(_)));
+    failed.map(|(check, _)| check.clone()).collect()
+}
+
+#[tokio::test]
+async fn the_suite_finds_every_flaw() {
+    let flaws = [
+        (Flaw::EndsTwice, "`Finished` comes once and last"),
+        (Flaw::HidesErrors, "a cut connection is `Disconnected`, once, and then the end"),
+        (Flaw::IgnoresRetryAfter, "429 is `RateLimited`, with the time to wait"),
+        (Flaw::ReadsOnWhenDropped, "dropping the stream aborts the request"),
+        (Flaw::ReversesText, "text comes in order"),
+        (Flaw::ShowsKey, "the key is in no `Debug` and no error"),
+        (Flaw::SwallowsUsage, "the cost is reported"),
+    ];
+    join_all(flaws.map(|(flaw, check)| async move {
+        let failed = failed_with(flaw).await;
+        assert!(failed.iter().any(|failed| failed == check), "{flaw:?} only fails {failed:?}");
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -171,7 +280,7 @@ async fn a_complete_answer_needs_no_report_of_its_cost() {
     let reply = Reply::raw(pieces).per_token(Duration::from_secs(3_600));
     let vendor = OpenAiVendor::replying([reply]).await;
     let said = events(&model(&vendor)).await;
-    let finished = LlmEvent::Finished(voiceagent_core::llm::FinishReason::Stop);
+    let finished = LlmEvent::Finished(FinishReason::Stop);
     assert_eq!(said, [LlmEvent::Text("Hi".to_owned()), finished]);
 }
 
@@ -193,4 +302,20 @@ async fn a_vendor_that_is_not_there_is_disconnected() {
     drop(vendor);
     let error = model.generate(question()).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn d17_an_answer_that_is_given_up_leaves_no_connection() {
+    let vendor = OpenAiVendor::replying([Reply::text("One two three.").stall_after(1)]).await;
+    let model = model(&vendor);
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        let mut answer = model.generate(question()).await.expect("the vendor answers");
+        assert_eq!(answer.next().await.unwrap().unwrap(), LlmEvent::Text("One ".to_owned()));
+        answers.push(answer);
+    }
+    assert_eq!((vendor.open(), vendor.aborted()), (10, 0));
+    drop(answers);
+    let gone = vendor.until(|vendor| vendor.open() == 0 && vendor.aborted() == 10);
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("all connections close");
 }

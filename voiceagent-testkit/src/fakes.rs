@@ -37,3 +37,6 @@ pub use tts::{FakeTts, TtsFault};
 pub use turn::FakeTurnDetector;
 pub use vad::FakeVad;
 pub use words::Words;
+
+#[cfg(test)]
+mod tests;

@@ -109,20 +109,23 @@ fn voice(second: f64, limit: f64) -> f64 {
     let formants = FORMANTS[vowel as usize % FORMANTS.len()];
     let swell = 0.4 + 0.6 * (TAU / 2.0 * vowel.fract()).sin();
     let harmonics = (limit.min(3_400.0) / frequency) as u32;
-    let sum: f64 = (1..=harmonics)
-        .map(f64::from)
-        .map(|harmonic| loudness(harmonic * frequency, formants) * (harmonic * phase).sin())
-        .sum();
+    // The sine of each multiple of the phase follows from the two before it.
+    let twice = 2.0 * phase.cos();
+    let (mut before, mut sine, mut sum) = (0.0, phase.sin(), 0.0);
+    for harmonic in 1..=harmonics {
+        sum += loudness(f64::from(harmonic) * frequency, formants) * sine;
+        (before, sine) = (sine, twice * sine - before);
+    }
     0.12 * swell * sum
 }
 
 fn loudness(frequency: f64, formants: [f64; 3]) -> f64 {
-    formants
-        .iter()
-        .zip([1.0, 0.5, 0.25])
-        .map(|(formant, gain)| gain / (1.0 + ((frequency - formant) / 90.0).powi(2)))
-        .sum::<f64>()
-        + 0.02
+    let resonance = |formant: f64, gain: f64| {
+        let away = (frequency - formant) / 90.0;
+        gain / (1.0 + away * away)
+    };
+    let [first, second, third] = formants;
+    0.02 + resonance(first, 1.0) + resonance(second, 0.5) + resonance(third, 0.25)
 }
 
 #[cfg(test)]

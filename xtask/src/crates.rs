@@ -13,7 +13,16 @@ const TOO_MANY: usize = 40;
 /// Checks how many crates a user of `voiceagent-core` has to compile, the core not counted.
 pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     let tree = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
-        .args(["tree", "--edges", "normal", "--package", "voiceagent-core", "--prefix", "none"])
+        .args([
+            "tree",
+            "--locked",
+            "--edges",
+            "normal",
+            "--package",
+            "voiceagent-core",
+            "--prefix",
+            "none",
+        ])
         .current_dir(root)
         .stderr(Stdio::inherit())
         .output()?;

@@ -26,7 +26,15 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         let shown = if feature.is_empty() { "no feature" } else { feature };
         eprintln!("{PACKAGE} with {shown}");
         let status = cargo(root)
-            .args(["clippy", "--quiet", "--package", PACKAGE, "--lib", "--no-default-features"])
+            .args([
+                "clippy",
+                "--quiet",
+                "--no-deps",
+                "--package",
+                PACKAGE,
+                "--lib",
+                "--no-default-features",
+            ])
             .args(["--features", feature, "--", "-D", "warnings"])
             .status()?;
         if !status.success() {

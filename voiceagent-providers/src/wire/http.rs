@@ -112,7 +112,11 @@ impl Refusal {
     /// The error that it stands for.
     pub(crate) fn into_error(self, operation: &'static str) -> Error {
         let status = self.status.as_u16();
-        let kind = self.fault.kind().unwrap_or_else(|| ErrorKind::from_http_status(status));
+        let kind = if self.fault.is_about_the_account() {
+            ErrorKind::Unauthorized
+        } else {
+            ErrorKind::from_http_status(status)
+        };
         let codes = self.fault.codes();
         let message = if codes.is_empty() {
             format!("status {status}")
@@ -142,13 +146,19 @@ impl Fault {
         serde_json::from_str::<Envelope>(json).map(|body| body.error.into()).unwrap_or_default()
     }
 
-    /// The kind that its code stands for, where that says more than the status.
+    /// Whether waiting does not help, because it brings neither money nor a key: another provider
+    /// is needed.
+    pub(crate) fn is_about_the_account(&self) -> bool {
+        let codes = ["insufficient_quota", "billing_hard_limit_reached", "invalid_api_key"];
+        [&self.code, &self.kind].into_iter().flatten().any(|code| codes.contains(&code.as_str()))
+    }
+
+    /// The kind that its codes stand for where no status does, in the middle of a stream.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        if self.is_about_the_account() {
+            return Some(ErrorKind::Unauthorized);
+        }
         [&self.code, &self.kind].into_iter().flatten().find_map(|code| match code.as_str() {
-            // Waiting brings neither money nor a key: another provider is needed.
-            "insufficient_quota" | "billing_hard_limit_reached" | "invalid_api_key" => {
-                Some(ErrorKind::Unauthorized)
-            }
             "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited),
             "overloaded_error" | "server_error" | "server_overloaded" => {
                 Some(ErrorKind::Overloaded)
@@ -303,6 +313,7 @@ mod tests {
     fn a_refusal_of_any_form_has_a_kind() {
         for (status, body, kind) in [
             (400, "", ErrorKind::Rejected),
+            (401, r#"{"error":{"type":"invalid_request_error"}}"#, ErrorKind::Unauthorized),
             (403, "<html>", ErrorKind::Unauthorized),
             (429, r#"{"error":"slow down"}"#, ErrorKind::RateLimited),
             (500, r#"{"error":{"code":500}}"#, ErrorKind::Overloaded),

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a27_clear_takes_the_place_of_waiting_audio_and_keeps_the_marks() {
+    fn i6_clear_takes_the_place_of_waiting_audio_and_keeps_the_marks() {
         let mut backlog = Backlog::new(AudioFormat::MULAW_8K);
         for number in 0..3 {
             backlog.push(frame(AudioFormat::MULAW_8K));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a4_one_second_of_audio_fills_it() {
+    fn one_second_of_audio_fills_it() {
         let mut backlog = Backlog::new(AudioFormat::MULAW_8K);
         for _ in 0..50 {
             assert!(!backlog.is_full());

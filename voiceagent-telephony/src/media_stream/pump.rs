@@ -222,7 +222,12 @@ impl<S: Socket> Pump<S> {
 
     /// Writes a message into the reused block.
     fn render(&mut self, outbound: &Outbound) -> Option<Message> {
-        self.block.reserve(OUTBOUND_BLOCK / 8);
+        let audio = match outbound {
+            Outbound::Audio(frame) => frame.payload.len(),
+            _ => 0,
+        };
+        // Base64 adds a third; names and braces fit in the rest.
+        self.block.reserve(audio + audio / 2 + 256);
         match outbound {
             Outbound::Audio(frame) => {
                 self.leg.dialect.write_media(&frame.payload, &mut self.block);

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a17_gaps_are_counted_and_repetitions_are_not_heard_twice() {
+    fn a16_gaps_are_counted_and_repetitions_are_not_heard_twice() {
         let mut line = Line::new();
         let heard: Vec<_> =
             [2, 3, 3, 2, 6, 7].map(|number| line.hear(&media(number, 0, &frame()))).to_vec();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_keeps_its_place_when_the_carrier_leaves_out_silence() {
+    fn a16_audio_keeps_its_place_when_the_carrier_leaves_out_silence() {
         let mut line = Line::new();
         let times = [(2, 0), (3, 21), (4, 39), (5, 1_000), (6, 1_020), (7, u64::MAX), (8, 90_000)];
         let heard: Vec<_> = times
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a9_bad_base64_is_counted_and_unpadded_base64_is_read() {
+    fn bad_base64_is_counted_and_unpadded_base64_is_read() {
         let mut line = Line::new();
         assert_eq!(line.hear(&media(2, 0, "/38AgA")), Some((0, 4)));
         assert_eq!(line.hear(&media(3, 0, "/38AgA==")), Some((4, 4)));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a10_a_message_of_70_kb_is_skipped() {
+    fn a_message_of_70_kb_is_skipped() {
         let mut line = Line::new();
         assert_eq!(line.read(&media(2, 0, &"A".repeat(70_000))), Reading::Nothing);
         assert_eq!(line.0.counters.too_long, 1);

@@ -100,7 +100,7 @@ async fn a_signed_webhook_leads_to_a_call() {
 }
 
 #[tokio::test]
-async fn h3_forged_requests_get_403_and_nothing_else() {
+async fn forged_requests_get_403_and_nothing_else() {
     let (twilio, mut calls) = Twilio::start(|door| door);
     let url = twilio.server.url("http", "/twilio/voice");
     let good = sign(&twilio.token, &url, &CALL);
@@ -145,7 +145,7 @@ async fn a_token_of_one_call_does_not_open_the_door_for_another() {
 }
 
 #[tokio::test]
-async fn h4_a_retry_gets_the_answer_of_the_first_attempt() {
+async fn a_retry_gets_the_answer_of_the_first_attempt() {
     let (twilio, _calls) = Twilio::start(|door| door);
     let signature = sign(&twilio.token, &twilio.server.url("http", "/twilio/voice"), &CALL);
     let mut answers = Vec::new();

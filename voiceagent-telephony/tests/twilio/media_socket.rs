@@ -57,7 +57,7 @@ async fn a_media_stream_conforms_to_the_contract_of_a_transport() {
 }
 
 #[tokio::test]
-async fn only_the_right_token_opens_the_door_and_only_once() {
+async fn a17_only_the_right_token_opens_the_door_and_only_once() {
     let tokens = Arc::new(StreamTokens::new());
     let (server, mut calls) = serve(TokenCheck::Required(Arc::clone(&tokens)), |socket| socket);
     let dial = |call: &str| Dial::to(server.url("ws", "/media")).call_id(call);
@@ -86,7 +86,7 @@ async fn only_the_right_token_opens_the_door_and_only_once() {
 }
 
 #[tokio::test]
-async fn a14_a_socket_that_never_says_start_is_closed() {
+async fn a_socket_that_never_says_start_is_closed() {
     let deadline = Duration::from_millis(200);
     let (server, mut calls) = serve(TokenCheck::Off, |socket| socket.start_deadline(deadline));
     let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
@@ -97,7 +97,7 @@ async fn a14_a_socket_that_never_says_start_is_closed() {
 }
 
 #[tokio::test]
-async fn a16_media_and_nonsense_before_start_are_passed_over() {
+async fn media_and_nonsense_before_start_are_passed_over() {
     let (server, mut calls) = open_door();
     let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
     for early in [
@@ -113,7 +113,7 @@ async fn a16_media_and_nonsense_before_start_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a18_a_stream_in_another_format_is_refused() {
+async fn a_stream_in_another_format_is_refused() {
     let (server, mut calls) = open_door();
     let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
     let format = r#""mediaFormat":{"encoding":"audio/l16","sampleRate":16000,"channels":1}}}"#;
@@ -124,7 +124,7 @@ async fn a18_a_stream_in_another_format_is_refused() {
 }
 
 #[tokio::test]
-async fn a10_a_message_beyond_all_measure_ends_its_own_call_only() {
+async fn a18_a_message_beyond_all_measure_ends_its_own_call_only() {
     let (server, mut calls) = open_door();
     let large = PhoneCall::dial(server.url("ws", "/media"), [("n", "1")]).await.unwrap();
     let mut first = calls.answer().await;
@@ -141,7 +141,7 @@ async fn a10_a_message_beyond_all_measure_ends_its_own_call_only() {
 }
 
 #[tokio::test]
-async fn a1_a_cut_connection_is_told_from_a_goodbye_without_stop() {
+async fn a_cut_connection_is_told_from_a_goodbye_without_stop() {
     let (server, mut calls) = open_door();
     let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
     let mut call = calls.answer().await;
@@ -190,7 +190,7 @@ async fn what_is_said_is_heard_and_barge_in_drops_the_rest() {
 }
 
 #[tokio::test]
-async fn a4_a_phone_that_does_not_read_is_noticed_with_little_audio_under_way() {
+async fn a_phone_that_does_not_read_is_noticed_with_little_audio_under_way() {
     let (server, mut calls) = open_door();
     let dial = Dial::to(server.url("ws", "/media")).receive_buffer(4_096);
     let phone = dial.connect().await.unwrap();
@@ -216,7 +216,7 @@ async fn a4_a_phone_that_does_not_read_is_noticed_with_little_audio_under_way() 
 }
 
 #[tokio::test]
-async fn a25_the_limit_of_calls_holds_and_is_freed_by_the_end_of_a_call() {
+async fn the_limit_of_calls_holds_and_is_freed_by_the_end_of_a_call() {
     let (server, mut calls) = serve(TokenCheck::Off, |socket| socket.max_calls(1));
     let first = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
     let call = calls.answer().await;

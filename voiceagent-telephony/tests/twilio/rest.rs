@@ -75,7 +75,7 @@ async fn hanging_up_completes_the_call() {
 }
 
 #[tokio::test]
-async fn a26_a_call_that_has_ended_already_is_hung_up() {
+async fn a_call_that_has_ended_already_is_hung_up() {
     for ended in [
         (404, ""),
         (404, r#"{"code":20404,"message":"not found","status":404}"#),
@@ -88,7 +88,7 @@ async fn a26_a_call_that_has_ended_already_is_hung_up() {
 }
 
 #[tokio::test]
-async fn a26_hanging_up_is_tried_again_and_not_for_ever() {
+async fn hanging_up_is_tried_again_and_not_for_ever() {
     let (server, script) = Script::start(&[(503, ""), (429, "busy"), (200, "{}")]);
     client(&server).hang_up(&call()).await.unwrap();
     assert_eq!(script.requests().len(), 3);

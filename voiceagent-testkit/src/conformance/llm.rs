@@ -23,7 +23,13 @@ pub use vendor::{LlmScene, LlmVendor};
 pub const KEY: &str = "sk-conformance-0123456789abcdef";
 
 /// How long anything may take before a check fails. Generous: machines are busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A deadline that is not met within any check, so that none passes because of it.
+const NEVER: Duration = Duration::from_secs(600);
+
+/// A deadline for checks that wait for it.
+const SOON: Duration = Duration::from_secs(1);
 
 type Outcome = std::result::Result<(), String>;
 
@@ -33,16 +39,16 @@ type Outcome = std::result::Result<(), String>;
 pub struct LlmSuite<'a, V> {
     /// Where the model is registered.
     pub registry: &'a Registry,
-    /// The configuration that reaches a vendor: with [`KEY`] as the key, and with deadlines of at
-    /// most a few seconds, so that a silent vendor is noticed.
-    pub config: fn(&V) -> Value,
+    /// The configuration that reaches a vendor: with [`KEY`] as the key, and with the given time
+    /// as deadline for the first token and for every further one.
+    pub config: fn(&V, Duration) -> Value,
 }
 
 impl<V: LlmVendor> LlmSuite<'_, V> {
     /// Runs every check, each against a vendor of its own that `start` starts.
     pub async fn run<F: Future<Output = V> + Send>(&self, start: impl Fn() -> F + Sync) -> Report {
         let first = start().await;
-        let subject = self.build(&first);
+        let subject = self.build(&first, NEVER);
         let mut report = Report::new(match &subject {
             Ok(model) => format!("language model `{}`", model.name()),
             Err(error) => format!("language model that cannot be built: {error}"),
@@ -53,9 +59,12 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
         };
         report.note("unknown fields of the configuration are refused", self.unknown_fields(&first));
         macro_rules! check {
-            ($name:literal, $check:path) => {{
+            ($name:literal, $check:path) => {
+                check!($name, $check, NEVER)
+            };
+            ($name:literal, $check:path, $deadline:expr) => {{
                 let vendor = start().await;
-                let outcome = match self.build(&vendor) {
+                let outcome = match self.build(&vendor, $deadline) {
                     Ok(model) => within($check(&vendor, &model)).await,
                     Err(error) => Err(error.to_string()),
                 };
@@ -72,8 +81,12 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
         check!("401 and 403 are `Unauthorized`", faults::unauthorized);
         check!("429 is `RateLimited`, with the time to wait", faults::rate_limited);
         check!("500 and 503 are `Overloaded`", faults::overloaded);
-        check!("a silent vendor is a `Timeout`", faults::silent_vendor);
-        check!("a stalled answer ends with an error that allows a retry", faults::stalled_answer);
+        check!("a silent vendor is a `Timeout`", faults::silent_vendor, SOON);
+        check!(
+            "a stalled answer ends with an error that allows a retry",
+            faults::stalled_answer,
+            SOON
+        );
         check!(
             "a cut connection is `Disconnected`, once, and then the end",
             faults::cut_connection
@@ -94,12 +107,12 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
         report
     }
 
-    fn build(&self, vendor: &V) -> Result<Arc<dyn LanguageModel>> {
-        self.registry.llm.build((self.config)(vendor))
+    fn build(&self, vendor: &V, deadline: Duration) -> Result<Arc<dyn LanguageModel>> {
+        self.registry.llm.build((self.config)(vendor, deadline))
     }
 
     fn unknown_fields(&self, vendor: &V) -> Outcome {
-        let mut config = (self.config)(vendor);
+        let mut config = (self.config)(vendor, NEVER);
         config["no_such_field"] = Value::Bool(true);
         match self.registry.llm.build(config) {
             Err(error) if error.message().contains("no_such_field") => Ok(()),

@@ -172,7 +172,7 @@ async fn end_of(mut link: Link<Outbound, Inbound>) -> Option<ErrorKind> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a27_clear_overtakes_audio_that_the_socket_has_not_taken() {
+async fn i6_clear_overtakes_audio_that_the_socket_has_not_taken() {
     let (socket, link) = open(None);
     socket.stick(true);
     for _ in 0..20 {
@@ -189,7 +189,7 @@ async fn a27_clear_overtakes_audio_that_the_socket_has_not_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clear_overtakes_audio_although_the_backlog_is_full() {
+async fn i6_clear_overtakes_audio_although_the_backlog_is_full() {
     let (socket, link) = open(None);
     socket.stick(true);
     for _ in 0..100 {
@@ -204,7 +204,7 @@ async fn clear_overtakes_audio_although_the_backlog_is_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a4_a_far_end_that_does_not_read_is_noticed_and_costs_little() {
+async fn a_far_end_that_does_not_read_is_noticed_and_costs_little() {
     let (socket, link) = open(None);
     socket.stick(true);
     let began = Instant::now();
@@ -228,7 +228,7 @@ async fn a4_a_far_end_that_does_not_read_is_noticed_and_costs_little() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a2_a_half_open_connection_is_noticed_within_twelve_seconds() {
+async fn d6_a_half_open_connection_is_noticed_within_twelve_seconds() {
     let (socket, link) = open(None);
     let began = Instant::now();
     assert_eq!(end_of(link).await, Some(ErrorKind::Disconnected));
@@ -252,7 +252,7 @@ async fn a_far_end_that_answers_pings_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a1_a_lost_socket_is_told_from_a_goodbye() {
+async fn a_lost_socket_is_told_from_a_goodbye() {
     for (item, lost) in [
         (Some(Err("connection reset")), true),
         (Some(Ok(Message::Close(None))), false),
@@ -285,7 +285,7 @@ async fn hanging_up_waits_for_the_audio_before_it_and_asks_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a26_the_line_is_free_although_the_carrier_refuses_to_hang_up() {
+async fn the_line_is_free_although_the_carrier_refuses_to_hang_up() {
     let control = Arc::new(FakeControl { refuses: true, ..FakeControl::default() });
     let (_socket, mut link) = open(Some(control.clone()));
     link.try_send(Outbound::HangUp).unwrap();

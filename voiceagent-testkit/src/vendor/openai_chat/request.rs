@@ -206,3 +206,80 @@ fn check_calls(messages: &[ChatMessage]) -> Result<(), Wrong> {
     }
     if open.is_empty() { Ok(()) } else { Err(wrong("messages", "a call has no answer")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(body: &Value) -> Result<ChatRequest, Wrong> {
+        ChatRequest::parse(None, body.to_string().as_bytes())
+    }
+
+    fn call(id: &str) -> Value {
+        let function = json!({ "name": "look", "arguments": "{}" });
+        json!({ "id": id, "type": "function", "function": function })
+    }
+
+    fn conversation(messages: Value) -> Value {
+        json!({ "model": "m", "stream": true, "messages": messages })
+    }
+
+    #[test]
+    fn a_request_is_read_into_its_parts() {
+        let mut body = conversation(json!([
+            { "role": "system", "content": "Be brief." },
+            { "role": "user", "content": [{ "type": "text", "text": "When?" }] },
+            { "role": "assistant", "content": null, "tool_calls": [call("a"), call("b")] },
+            { "role": "tool", "tool_call_id": "b", "content": "2" },
+            { "role": "tool", "tool_call_id": "a", "content": "1" },
+        ]));
+        let function = json!({ "name": "look", "parameters": { "type": "object" } });
+        body["tools"] = json!([{ "type": "function", "function": function }]);
+        body["tool_choice"] = json!("auto");
+        let request = parse(&body).unwrap();
+        assert_eq!(request.last_user_text(), Some("When?"));
+        assert_eq!(request.tool_results(), ["2", "1"]);
+        assert_eq!(request.tools, ["look"]);
+        assert_eq!(request.messages[2].tool_calls[1].id, "b");
+    }
+
+    #[test]
+    fn a_call_without_its_answer_is_refused() {
+        let calls = json!({ "role": "assistant", "tool_calls": [call("a")] });
+        let answer = json!({ "role": "tool", "tool_call_id": "a", "content": "1" });
+        let user = json!({ "role": "user", "content": "Hi" });
+        for (messages, accepted) in [
+            (json!([calls, answer, user]), true),
+            (json!([calls]), false),
+            (json!([calls, user, answer]), false),
+            (json!([calls, answer, answer]), false),
+            (json!([answer]), false),
+        ] {
+            assert_eq!(parse(&conversation(messages.clone())).is_ok(), accepted, "{messages}");
+        }
+    }
+
+    #[test]
+    fn fields_that_do_not_fit_are_refused() {
+        let fine = conversation(json!([{ "role": "user", "content": "Hi" }]));
+        assert!(parse(&fine).is_ok());
+        for (field, value) in [
+            ("temperature", json!("hot")),
+            ("max_completion_tokens", json!(-1)),
+            ("tools", json!([])),
+            ("tool_choice", json!("auto")),
+            ("stream", json!(false)),
+            ("no_such_field", json!(1)),
+            ("reasoning_effort", Value::Null),
+            ("messages", json!([])),
+            ("messages", json!([{ "role": "narrator", "content": "Once" }])),
+            ("messages", json!([{ "role": "assistant", "content": null }])),
+        ] {
+            let mut body = fine.clone();
+            body[field] = value;
+            assert!(parse(&body).is_err(), "{body}");
+        }
+    }
+}
