@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{script::ENDPOINTING, vendors::Vendors};
+use super::{script::ENDPOINTING, vendors::Vendors};
 
 /// The package of the agent, and its binary.
 const AGENT: &str = "media_stream_agent";

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use voiceagent_core::Result;
 use voiceagent_testkit::phone::{Dial, Recording};
 
-use crate::{script::UTTERANCES, tag::Tag};
+use super::{script::UTTERANCES, tag::Tag};
 
 /// For an answer to begin, and for it to end.
 const PATIENCE: Duration = Duration::from_secs(20);

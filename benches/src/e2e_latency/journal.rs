@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
+use super::{
     call::CallRecord,
     log::{Note, What},
     measure::{Figures, millis},
@@ -77,7 +77,7 @@ fn is_clear(command: &Value) -> bool {
 }
 
 fn moment(line: &Value) -> Option<Duration> {
-    serde_json::from_value(line["at"].clone()).ok()
+    line["at"].as_u64().map(Duration::from_micros)
 }
 
 #[cfg(test)]
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn finals_and_clears_are_found_with_their_moments() {
         let lines: Vec<Value> = [
-            r#"{"at":{"secs":1,"nanos":0},"input":{"input":"transcript","transcript":{"text":"hi","is_final":true}}}"#,
-            r#"{"at":{"secs":2,"nanos":5},"input":{"input":"timeout"}}"#,
+            r#"{"at":1000000,"input":{"input":"transcript","transcript":{"text":"hi","is_final":true}}}"#,
+            r#"{"at":2000005,"input":{"input":"timeout"}}"#,
             r#"{"command":{"command":"cancel","generation":1}}"#,
             r#"{"command":{"command":"send","outbound":"clear"}}"#,
         ]
@@ -96,6 +96,6 @@ mod tests {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
         assert_eq!(finals(&lines), [Duration::from_secs(1)]);
-        assert_eq!(decided(&lines), [Duration::new(2, 5)]);
+        assert_eq!(decided(&lines), [Duration::from_micros(2_000_005)]);
     }
 }

@@ -8,7 +8,7 @@ use voiceagent_testkit::{
     tone,
 };
 
-use crate::{
+use super::{
     call::CallRecord,
     log::{Note, What},
     script::{ENDPOINTING, PER_CHARACTER, UTTERANCES},
@@ -117,16 +117,16 @@ pub(crate) fn figures(record: &CallRecord, notes: &[Note], drafts: bool) -> Figu
 
 fn overhead(turn: &[&Note], spoken: Instant, answer: Instant) -> Option<Overhead> {
     let after = |at: Instant| turn.iter().filter(move |note| note.at >= at);
-    let stopped = after(spoken).find_map(|note| match note.what {
-        What::SpeechStopped { since } => Some(since),
+    let (edge, stopped) = after(spoken).find_map(|note| match note.what {
+        What::SpeechStopped { since } => Some((note.at, since)),
         _ => None,
     })?;
     let transcribed = after(spoken).find(|note| matches!(note.what, What::FinalSent))?.at;
     let endpoint = after(spoken).find(|note| matches!(note.what, What::EndpointSent));
     // The agent may decide when its own delay has passed and the words are there, or when the
-    // recognizer says so, whichever comes first.
-    let own = (stopped + ENDPOINTING).max(transcribed);
-    let decidable = endpoint.map_or(own, |note| own.min(note.at));
+    // recognizer says so, whichever comes first; and never while its detector hears speech.
+    let own = (stopped + ENDPOINTING).max(transcribed).max(edge);
+    let decidable = endpoint.map_or(own, |note| own.min(note.at.max(edge)));
     let asked = after(spoken).find(|note| matches!(note.what, What::ModelAsked { .. }))?.at;
     let again = after(asked)
         .find(|note| matches!(note.what, What::ModelAsked { after_tool: true, .. }))

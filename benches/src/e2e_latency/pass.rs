@@ -10,7 +10,7 @@ use tokio::{
     time::{interval, sleep},
 };
 
-use crate::{
+use super::{
     agent::{Agent, Usage},
     call::{self, CallRecord},
     journal,

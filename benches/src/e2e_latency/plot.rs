@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{
+use super::{
     measure::Overhead,
     pass::Pass,
     report::{overheads, responses},

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::{
+use super::{
     measure::{BargeIn, Figures, History, Overhead, Turn},
     pass::Pass,
     statistics::Summary,

@@ -10,7 +10,7 @@ use voiceagent_testkit::{
     vendor::openai_chat::{ChatRequest, Reply},
 };
 
-use crate::tag::{FRAME, Tag};
+use super::tag::{FRAME, Tag};
 
 /// The recognizer's results while speech lasts.
 pub(crate) const INTERIM_EVERY: Duration = Duration::from_millis(250);

@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 };
 use voiceagent_testkit::vendor::openai_chat::OpenAiVendor;
 
-use crate::{
+use super::{
     log::{Log, What},
     script,
 };

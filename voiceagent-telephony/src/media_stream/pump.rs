@@ -1,7 +1,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
-use axum::extract::ws::{Message, Utf8Bytes};
-use bytes::{Bytes, BytesMut};
+use axum::extract::ws::Message;
+use bytes::Bytes;
 use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -16,6 +16,7 @@ use voiceagent_core::{
 use super::{
     CallControl, Dialect,
     backlog::Backlog,
+    codec::Writer,
     io::{Io, Socket, SocketEvent},
     reader::{Reader, Reading},
 };
@@ -38,10 +39,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// For the carrier to do what it was asked beside the socket, all attempts included.
 const CONTROL: Duration = Duration::from_secs(15);
 
-/// Outbound messages are cut from a block of this size, some ten frames; it is free again as soon
-/// as the last of them has been written.
-const OUTBOUND_BLOCK: usize = 4 * 1024;
-
 /// What a pump must know about its call.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -58,7 +55,7 @@ pub(super) struct Pump<S> {
     leg: Leg,
     reader: Reader,
     backlog: Backlog,
-    block: BytesMut,
+    writer: Writer,
     task: Option<ControlTask>,
     ping_due: bool,
     hanging_up: bool,
@@ -94,7 +91,7 @@ impl<S: Socket> Pump<S> {
             io: Io::new(socket),
             reader: Reader::new(leg.format),
             backlog: Backlog::new(leg.format),
-            block: BytesMut::with_capacity(OUTBOUND_BLOCK),
+            writer: Writer::new(),
             task: None,
             ping_due: false,
             hanging_up: false,
@@ -210,34 +207,14 @@ impl<S: Socket> Pump<S> {
                     }
                 },
                 message => {
-                    if let Some(message) = self.render(&message) {
-                        self.io.start(message);
+                    if let Some(text) = self.writer.write(&*self.leg.dialect, &message) {
+                        self.io.start(Message::Text(text));
                         return Ok(None);
                     }
                 }
             }
         }
         Ok(None)
-    }
-
-    /// Writes a message into the reused block.
-    fn render(&mut self, outbound: &Outbound) -> Option<Message> {
-        let audio = match outbound {
-            Outbound::Audio(frame) => frame.payload.len(),
-            _ => 0,
-        };
-        // Base64 adds a third; names and braces fit in the rest.
-        self.block.reserve(audio + audio / 2 + 256);
-        match outbound {
-            Outbound::Audio(frame) => {
-                self.leg.dialect.write_media(&frame.payload, &mut self.block);
-            }
-            Outbound::Clear => self.leg.dialect.write_clear(&mut self.block),
-            Outbound::Mark(mark) => self.leg.dialect.write_mark(*mark, &mut self.block),
-            _ => return None,
-        }
-        let text = Utf8Bytes::try_from(self.block.split().freeze());
-        Some(Message::Text(text.expect("dialects write JSON")))
     }
 
     /// Asks the carrier to end the call.

@@ -14,7 +14,7 @@ use voiceagent_core::{
     vad::Earshot,
 };
 
-use crate::{
+use super::super::{
     log::{Log, What},
     script::{ENDPOINTING, INTERIM_EVERY, TRANSCRIPT, UTTERANCES},
     tag::Tag,

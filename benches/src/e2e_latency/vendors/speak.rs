@@ -11,7 +11,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use voiceagent_core::audio::AudioFormat;
 use voiceagent_testkit::tone;
 
-use crate::{
+use super::super::{
     log::{Log, What},
     script::{FIRST_AUDIO, PER_CHARACTER},
 };

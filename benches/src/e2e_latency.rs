@@ -4,26 +4,24 @@
 //! The agent is the example `media_stream_agent` in a process of its own; phones and vendors live
 //! in this one. `docs/latency.md` defines each figure.
 
-#![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
-
 mod agent;
 mod call;
 mod journal;
-mod log;
+pub(crate) mod log;
 mod measure;
 mod pass;
 mod plot;
 mod report;
-mod script;
+pub(crate) mod script;
 mod statistics;
-mod tag;
-mod vendors;
+pub(crate) mod tag;
+pub(crate) mod vendors;
 
 use std::{error::Error, fs, path::PathBuf};
 
 use clap::Parser;
 
-use crate::{
+use self::{
     agent::Agent,
     pass::{Pass, Plan},
 };
@@ -45,8 +43,13 @@ struct Args {
     agent: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+/// Plays all passes, prints what came out and writes it to a folder.
+///
+/// # Errors
+///
+/// When the agent cannot be built or started, or the report cannot be written.
+#[expect(clippy::print_stdout, reason = "a bench reports on stdout")]
+pub async fn run() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     fs::create_dir_all(&args.out)?;
     let binary = match &args.agent {
