@@ -46,7 +46,7 @@ fn write(svg: &mut String, passes: &[Pass]) -> fmt::Result {
     writeln!(
         svg,
         r##"<text x="{LEFT}" y="{}" font-size="18" font-weight="600">What the agent itself adds</text>
-<text x="{LEFT}" y="{}" fill="#666">medians, in milliseconds</text>"##,
+<text x="{LEFT}" y="{}" fill="#666">medians of the three gaps, in milliseconds, and their sum</text>"##,
         BARS - 30.0,
         BARS - 12.0
     )?;
@@ -101,7 +101,7 @@ fn curves(svg: &mut String, passes: &[Pass]) -> fmt::Result {
                 _ => write!(path, " H{:.1} V{after:.1}", x(*value))?,
             }
         }
-        let legend = top + 16.0 + number as f64 * 18.0;
+        let legend = bottom - 14.0 - (passes.len() - 1 - number) as f64 * 18.0;
         writeln!(
             svg,
             r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>
@@ -128,7 +128,7 @@ fn bars(svg: &mut String, passes: &[&Pass]) -> fmt::Result {
     let begin = LEFT + 190.0;
     let scale = (RIGHT - 60.0 - begin) / longest;
     for (number, (name, colour, _)) in PARTS.iter().enumerate() {
-        let at = begin + number as f64 * 90.0;
+        let at = begin + 260.0 + number as f64 * 90.0;
         writeln!(
             svg,
             r#"<rect x="{at}" y="{}" width="12" height="12" fill="{colour}"/><text x="{}" y="{}">{name}</text>"#,
