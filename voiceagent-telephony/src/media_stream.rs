@@ -6,6 +6,7 @@
 
 mod backlog;
 mod block_pool;
+mod codec;
 mod control;
 mod dialect;
 mod event;
@@ -17,6 +18,7 @@ mod start;
 mod stream;
 mod tokens;
 
+pub use codec::MediaCodec;
 pub use control::CallControl;
 pub(crate) use dialect::Dialect;
 pub(crate) use event::{Event, MediaChunk, StreamStart};

@@ -2,7 +2,8 @@
 //! experiments. The token that guards the media socket is off: do not put it on the internet.
 //!
 //! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
-//! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`; `SPECULATION=off`.
+//! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`; `SPECULATION=off`;
+//! `JOURNALS`, a folder for the journal of each call.
 
 use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -81,7 +82,11 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
         },
     );
     let speculation = setting("SPECULATION", "on") != "off";
-    Ok(Agent::builder()
+    let mut agent = Agent::builder();
+    if let Ok(folder) = env::var("JOURNALS") {
+        agent = agent.journals(folder);
+    }
+    Ok(agent
         .instructions(INSTRUCTIONS)
         .stt(Arc::new(DeepgramStt::new(ears)?))
         .llm(Arc::new(OpenAiLlm::new(model)?))

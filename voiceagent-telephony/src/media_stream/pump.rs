@@ -1,7 +1,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
-use axum::extract::ws::{Message, Utf8Bytes};
-use bytes::{Bytes, BytesMut};
+use axum::extract::ws::Message;
+use bytes::Bytes;
 use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -16,6 +16,7 @@ use voiceagent_core::{
 use super::{
     CallControl, Dialect,
     backlog::Backlog,
+    codec::Writer,
     io::{Io, Socket, SocketEvent},
     reader::{Reader, Reading},
 };
@@ -38,10 +39,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// For the carrier to do what it was asked beside the socket, all attempts included.
 const CONTROL: Duration = Duration::from_secs(15);
 
-/// Outbound messages are cut from a block of this size, some ten frames; it is free again as soon
-/// as the last of them has been written.
-const OUTBOUND_BLOCK: usize = 4 * 1024;
-
 /// What a pump must know about its call.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -58,7 +55,7 @@ pub(super) struct Pump<S> {
     leg: Leg,
     reader: Reader,
     backlog: Backlog,
-    block: BytesMut,
+    writer: Writer,
     task: Option<ControlTask>,
     ping_due: bool,
     hanging_up: bool,
@@ -94,7 +91,7 @@ impl<S: Socket> Pump<S> {
             io: Io::new(socket),
             reader: Reader::new(leg.format),
             backlog: Backlog::new(leg.format),
-            block: BytesMut::with_capacity(OUTBOUND_BLOCK),
+            writer: Writer::new(),
             task: None,
             ping_due: false,
             hanging_up: false,
@@ -195,43 +192,29 @@ impl<S: Socket> Pump<S> {
             return Ok(None);
         }
         while let Some(next) = self.backlog.pop() {
-            if let Some(message) = self.render(&next) {
-                self.io.start(message);
-                return Ok(None);
-            }
-            match (next, self.leg.control.clone()) {
-                (Outbound::HangUp, _) if self.hanging_up => {}
-                (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
-                (Outbound::HangUp, Some(control)) => self.hang_up(control),
-                (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
-                    self.transfer(control, target);
-                }
-                // The backlog holds nothing else that is not written.
-                _ => {
-                    let why = "no target is configured for this line";
-                    let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
-                    peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
+            match next {
+                Outbound::HangUp if self.hanging_up => {}
+                Outbound::HangUp => match self.leg.control.clone() {
+                    None => return Ok(Some(End::HungUp)),
+                    Some(control) => self.hang_up(control),
+                },
+                Outbound::Transfer(target) => match self.leg.control.clone() {
+                    Some(control) if control.can_transfer() => self.transfer(control, target),
+                    Some(_) | None => {
+                        let why = "no target is configured for this line";
+                        let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
+                        peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
+                    }
+                },
+                message => {
+                    if let Some(text) = self.writer.write(&*self.leg.dialect, &message) {
+                        self.io.start(Message::Text(text));
+                        return Ok(None);
+                    }
                 }
             }
         }
         Ok(None)
-    }
-
-    /// Writes what goes over the socket into the reused block.
-    fn render(&mut self, outbound: &Outbound) -> Option<Message> {
-        if let Outbound::Audio(frame) = outbound {
-            // Base64 adds a third; names and braces fit in the rest.
-            self.block.reserve(frame.payload.len() + frame.payload.len() / 2 + 256);
-            self.leg.dialect.write_media(&frame.payload, &mut self.block);
-        } else if let Outbound::Mark(mark) = outbound {
-            self.leg.dialect.write_mark(*mark, &mut self.block);
-        } else if *outbound == Outbound::Clear {
-            self.leg.dialect.write_clear(&mut self.block);
-        } else {
-            return None;
-        }
-        let text = Utf8Bytes::try_from(self.block.split().freeze());
-        Some(Message::Text(text.expect("dialects write JSON")))
     }
 
     /// Asks the carrier to end the call.

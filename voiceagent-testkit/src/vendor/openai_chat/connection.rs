@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     ChatRequest, Reply, Shared,
-    reply::{Body, Fault},
+    reply::{Body, Fault, Watch},
 };
 
 /// The most bytes of a request: a long conversation with many tools is well below.
@@ -118,7 +118,7 @@ impl Connection {
     async fn reply(&mut self, chat: ChatRequest, shared: &Shared) -> Result<()> {
         let model = chat.model.clone();
         let with_usage = chat.body["stream_options"]["include_usage"] == true;
-        let Reply { first_token, per_token, body } = shared.reply(chat);
+        let Reply { first_token, per_token, body, watch } = shared.reply(chat);
         let done = match body {
             Body::Refusal { status, headers, body } => {
                 let length = body.len().to_string();
@@ -134,7 +134,8 @@ impl Connection {
                     script.forget_usage();
                 }
                 let (tokens, last, fault) = script.events(&model, self.served);
-                self.send_events((first_token, per_token), &tokens, &last, fault).await
+                let events = (&*tokens, &*last, fault);
+                self.send_events((first_token, per_token), events, &watch).await
             }
         };
         if done.is_err() {
@@ -169,9 +170,8 @@ impl Connection {
     async fn send_events(
         &mut self,
         (first, between): (Duration, Duration),
-        tokens: &[String],
-        last: &str,
-        fault: Option<Fault>,
+        (tokens, last, fault): (&[String], &str, Option<Fault>),
+        watch: &Watch,
     ) -> Result<Option<Fault>> {
         self.stream.write_all(STREAM_HEAD).await?;
         let mut out = Vec::new();
@@ -182,6 +182,7 @@ impl Connection {
                 out.clear();
                 self.wait(pause).await?;
             }
+            watch.tell(at);
             push_chunk(&mut out, token.as_bytes());
         }
         if !last.is_empty() {

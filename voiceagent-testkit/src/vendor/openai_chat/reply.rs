@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -13,6 +13,25 @@ pub struct Reply {
     pub(crate) first_token: Duration,
     pub(crate) per_token: Duration,
     pub(crate) body: Body,
+    pub(crate) watch: Watch,
+}
+
+/// Who is told of each token, at the moment at which it leaves.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(Option<Arc<dyn Fn(usize) + Send + Sync>>);
+
+impl Watch {
+    pub(crate) fn tell(&self, token: usize) {
+        if let Some(watch) = &self.0 {
+            watch(token);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watch").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +114,13 @@ impl Reply {
         self
     }
 
+    /// Calls `watch` with the number of each word and call, from 0, just before it leaves.
+    #[must_use]
+    pub fn on_token(mut self, watch: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.watch = Watch(Some(Arc::new(watch)));
+        self
+    }
+
     /// Says what the answer cost.
     #[must_use]
     pub fn usage(self, input: u32, cached: u32, output: u32) -> Self {
@@ -135,7 +161,12 @@ impl Reply {
     }
 
     fn of(body: Body) -> Self {
-        Self { first_token: Duration::ZERO, per_token: Duration::ZERO, body }
+        Self {
+            first_token: Duration::ZERO,
+            per_token: Duration::ZERO,
+            body,
+            watch: Watch::default(),
+        }
     }
 
     fn scripted(mut self, change: impl FnOnce(&mut Script)) -> Self {

@@ -1,0 +1,80 @@
+//! Whole calls over real sockets: how long a caller waits, how much of that is the agent's own
+//! doing, and what a call costs.
+//!
+//! The agent is the example `media_stream_agent` in a process of its own; phones and vendors live
+//! in this one. `docs/latency.md` defines each figure.
+
+mod agent;
+mod call;
+mod journal;
+pub(crate) mod log;
+mod measure;
+mod pass;
+mod plot;
+mod report;
+pub(crate) mod script;
+mod statistics;
+pub(crate) mod tag;
+pub(crate) mod vendors;
+
+use std::{error::Error, fs, path::PathBuf};
+
+use clap::Parser;
+
+use self::{
+    agent::Agent,
+    pass::{Pass, Plan},
+};
+
+/// Measures latency and cost of whole calls.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Calls at once in the last pass; 1 leaves it out.
+    #[arg(long, default_value_t = 100)]
+    calls: u32,
+    /// Calls, one after the other, in each pass with one call.
+    #[arg(long, default_value_t = 3)]
+    repeat: u32,
+    /// Where the report goes.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// The agent; built when not given.
+    #[arg(long)]
+    agent: Option<PathBuf>,
+}
+
+/// Plays all passes, prints what came out and writes it to a folder.
+///
+/// # Errors
+///
+/// When the agent cannot be built or started, or the report cannot be written.
+#[expect(clippy::print_stdout, reason = "a bench reports on stdout")]
+pub async fn run() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    fs::create_dir_all(&args.out)?;
+    let binary = match &args.agent {
+        Some(binary) => binary.clone(),
+        None => Agent::build().await?,
+    };
+    let one = Plan { at_once: 1, repeat: args.repeat, speculation: false, journals: false };
+    let mut plans = vec![
+        ("one call, no drafts", one),
+        ("one call, drafts", Plan { speculation: true, ..one }),
+        ("one call, no drafts, journal", Plan { journals: true, ..one }),
+    ];
+    if args.calls > 1 {
+        let many = Plan { at_once: args.calls, repeat: 1, ..one };
+        plans.push(("many calls, no drafts", many));
+    }
+    let mut passes = Vec::new();
+    for (name, plan) in plans {
+        eprintln!("{name}: {} at once, {} times", plan.at_once, plan.repeat);
+        passes.push(Pass::run(name, plan, &binary, &args.out).await?);
+    }
+    let report = report::Report::of(&passes);
+    println!("{}", report.table());
+    fs::write(args.out.join("e2e_latency.json"), serde_json::to_string_pretty(&report)?)?;
+    fs::write(args.out.join("e2e_latency.svg"), plot::draw(&passes))?;
+    println!("written to {}", args.out.display());
+    Ok(())
+}

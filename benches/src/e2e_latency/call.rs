@@ -1,0 +1,77 @@
+//! One call: the caller's side of the script, played by a phone.
+
+use std::time::{Duration, Instant};
+
+use voiceagent_core::Result;
+use voiceagent_testkit::phone::{Dial, Recording};
+
+use super::{script::UTTERANCES, tag::Tag};
+
+/// For an answer to begin, and for it to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer is over when so long nothing was heard.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// The first utterance comes this long after the call began, for the detector to settle.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// The number of no utterance: a tag that only says who calls.
+const NOTHING: usize = 0xFFFF;
+
+/// What the phone saw of a call. Moments are on the bench's clock.
+#[derive(Debug)]
+pub(crate) struct CallRecord {
+    pub(crate) call: u32,
+    pub(crate) id: String,
+    pub(crate) dialled: Instant,
+    /// When the call's own clock, which the recording uses, was zero.
+    pub(crate) began: Instant,
+    pub(crate) ended: Instant,
+    pub(crate) spoken: Vec<Spoken>,
+    pub(crate) recording: Recording,
+}
+
+/// When an utterance was spoken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spoken {
+    /// Its first audible frame left.
+    pub(crate) began: Instant,
+    /// Its last audible frame left.
+    pub(crate) ended: Instant,
+}
+
+/// Calls, speaks all utterances, and hangs up.
+///
+/// # Errors
+///
+/// When an answer does not come, or the connection ends.
+pub(crate) async fn run(url: &str, call: u32) -> Result<CallRecord> {
+    let dialled = Instant::now();
+    let phone = Dial::to(url).call_id(format!("CA{call:032x}")).connect().await?;
+    let began = Instant::now() - phone.elapsed();
+    phone.speak(Tag { call, utterance: NOTHING }.write().to_vec()).await?;
+    tokio::time::sleep(SETTLE).await;
+    let mut spoken = Vec::with_capacity(UTTERANCES.len());
+    for (number, utterance) in UTTERANCES.iter().enumerate() {
+        match utterance.into_answer {
+            Some(after) => {
+                // The agent is speaking already, since the utterance before was answered.
+                tokio::time::sleep(after).await;
+            }
+            None if number > 0 => {
+                phone.wait_until_agent_quiet(QUIET, PATIENCE).await?;
+            }
+            None => {}
+        }
+        let audio = utterance.audio(Tag { call, utterance: number });
+        let said = phone.speak(audio).await?;
+        let tag = Duration::from_millis(20);
+        spoken.push(Spoken { began: began + said.began + tag, ended: began + said.ended });
+        phone.wait_until_agent_speaks(PATIENCE).await?;
+    }
+    phone.wait_until_agent_quiet(QUIET, PATIENCE).await?;
+    let id = phone.call_id().to_owned();
+    let recording = phone.hang_up().await?;
+    Ok(CallRecord { call, id, dialled, began, ended: Instant::now(), spoken, recording })
+}

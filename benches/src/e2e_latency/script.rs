@@ -1,0 +1,100 @@
+//! What is said in a call, and how long the vendors take.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use voiceagent_testkit::{
+    clips::{APPOINTMENT, Clip, GOODBYE, HELLO, STOP, YES},
+    phone::is_audible,
+    vendor::openai_chat::{ChatRequest, Reply},
+};
+
+use super::tag::{FRAME, Tag};
+
+/// The recognizer's results while speech lasts.
+pub(crate) const INTERIM_EVERY: Duration = Duration::from_millis(250);
+/// From the end of speech to its final.
+pub(crate) const TRANSCRIPT: Duration = Duration::from_millis(150);
+/// Silence that ends a turn, for the agent and for the recognizer.
+pub(crate) const ENDPOINTING: Duration = Duration::from_millis(300);
+/// Request to first token, and from token to token.
+pub(crate) const FIRST_TOKEN: Duration = Duration::from_millis(250);
+pub(crate) const PER_TOKEN: Duration = Duration::from_millis(15);
+/// From a flush to its first audio.
+pub(crate) const FIRST_AUDIO: Duration = Duration::from_millis(150);
+/// How long a character is spoken.
+pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(50);
+
+/// One utterance of the caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Utterance {
+    clip: Clip,
+    /// Spoken into the agent's answer, this long after it began.
+    pub(crate) into_answer: Option<Duration>,
+    /// Answered with a tool call first.
+    pub(crate) tool: bool,
+}
+
+const fn turn(clip: Clip) -> Utterance {
+    Utterance { clip, into_answer: None, tool: false }
+}
+
+const fn barge_in(clip: Clip, after: u64) -> Utterance {
+    Utterance { clip, into_answer: Some(Duration::from_millis(after)), tool: false }
+}
+
+/// The caller's side: eight turns, two of them into the agent's answer.
+pub(crate) const UTTERANCES: [Utterance; 8] = [
+    turn(HELLO),
+    Utterance { tool: true, ..turn(APPOINTMENT) },
+    turn(YES),
+    barge_in(STOP, 1_230),
+    turn(YES),
+    barge_in(HELLO, 1_870),
+    turn(YES),
+    turn(GOODBYE),
+];
+
+impl Utterance {
+    /// What the recognizer understands.
+    pub(crate) fn text(&self, call: u32) -> String {
+        format!("{} from caller {call}", self.clip.text)
+    }
+
+    /// The clip from its first to its last audible frame, in whole frames.
+    pub(crate) fn speech(&self) -> Vec<u8> {
+        let frames: Vec<_> = self.clip.audio.chunks_exact(FRAME).collect();
+        let first = frames.iter().position(|frame| is_audible(frame)).unwrap_or(0);
+        let last = frames.iter().rposition(|frame| is_audible(frame)).unwrap_or(0);
+        frames[first..=last].concat()
+    }
+
+    /// A tag and the speech behind it.
+    pub(crate) fn audio(&self, tag: Tag) -> Bytes {
+        [&tag.write()[..], &self.speech()].concat().into()
+    }
+}
+
+/// The number of the caller who speaks in a request.
+pub(crate) fn caller(request: &ChatRequest) -> Option<u32> {
+    request.last_user_text()?.rsplit(' ').next()?.parse().ok()
+}
+
+/// What the model answers.
+pub(crate) fn reply(request: &ChatRequest, call: u32) -> (Reply, Vec<String>) {
+    let wants_tool = request.last_user_text().is_some_and(|text| text.contains("appointment"));
+    let (reply, tokens) = if wants_tool && request.tool_results().is_empty() {
+        let arguments = json!({ "date": "Monday", "time": "ten" });
+        (Reply::tool_call("book_appointment", &arguments), Vec::new())
+    } else {
+        let turns = request.messages.iter().filter(|message| message.role == "user").count();
+        let text = format!(
+            "Very well caller {call}, this is answer {turns} for you. We have looked into it, and \
+             all of it is ready by noon."
+        );
+        let tokens: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
+        (Reply::tokens(&tokens), tokens)
+    };
+    (reply.first_token(FIRST_TOKEN).per_token(PER_TOKEN), tokens)
+}

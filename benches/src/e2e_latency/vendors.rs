@@ -1,0 +1,98 @@
+//! The vendors: scripted as in tests, and noting each moment.
+//!
+//! The model is the testkit's. Ears and voice are of this bench: they know whose line they serve,
+//! hear with the agent's own detector, and share a port as the real ones do.
+
+mod listen;
+mod speak;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_tungstenite::{
+    accept_hdr_async,
+    tungstenite::handshake::server::{ErrorResponse, Request, Response},
+};
+use voiceagent_testkit::vendor::openai_chat::OpenAiVendor;
+
+use super::{
+    log::{Log, What},
+    script,
+};
+
+/// All vendors of a run. Dropping them ends them.
+#[derive(Debug)]
+pub(crate) struct Vendors {
+    model: OpenAiVendor,
+    speech: SocketAddr,
+    _server: JoinSet<()>,
+}
+
+impl Vendors {
+    pub(crate) async fn start(log: Arc<Log>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let speech = listener.local_addr()?;
+        let mut server = JoinSet::new();
+        server.spawn(accept(listener, Arc::clone(&log)));
+        let model = OpenAiVendor::start(move |request| {
+            let call = script::caller(request).unwrap_or(u32::MAX);
+            let spoken = request
+                .messages
+                .iter()
+                .rev()
+                .find(|message| message.role == "assistant" && message.tool_calls.is_empty());
+            let recalled = spoken.map(|message| message.content.clone());
+            let after_tool = !request.tool_results().is_empty();
+            log.note(call, What::ModelAsked { recalled, after_tool });
+            let (reply, tokens) = script::reply(request, call);
+            let log = Arc::clone(&log);
+            reply.on_token(move |number| {
+                let text = tokens.iter().take(number + 1).cloned().collect();
+                log.note(call, What::TokenSent { text });
+            })
+        })
+        .await;
+        Ok(Self { model, speech, _server: server })
+    }
+
+    /// The model's base URL.
+    pub(crate) fn model_url(&self) -> &str {
+        self.model.url()
+    }
+
+    /// The base URL of ears and voice.
+    pub(crate) fn speech_url(&self) -> String {
+        format!("ws://{}", self.speech)
+    }
+}
+
+async fn accept(listener: TcpListener, log: Arc<Log>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                connections.spawn(connection(stream, Arc::clone(&log)));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, log: Arc<Log>) {
+    let _ = stream.set_nodelay(true);
+    let mut path = String::new();
+    #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
+    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        request.uri().path().clone_into(&mut path);
+        Ok(response)
+    };
+    let Ok(socket) = accept_hdr_async(stream, look).await else { return };
+    match path.as_str() {
+        "/v1/listen" => listen::serve(socket, log).await,
+        "/v1/speak" => speak::serve(socket, log).await,
+        _ => {}
+    }
+}

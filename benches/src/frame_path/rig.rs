@@ -1,0 +1,228 @@
+//! The real driver, session and codec, between a caller and a voice that cost nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use base64_simd::STANDARD;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use tokio::time::{Instant, interval, sleep};
+use voiceagent_core::{
+    Agent, Link, LinkPeer, MarkId, Result,
+    audio::AudioFormat,
+    llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+    transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
+    tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
+};
+use voiceagent_telephony::media_stream::MediaCodec;
+
+use super::{Count, now};
+
+const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
+const FRAME: Duration = Duration::from_millis(20);
+const WARM_UP: u32 = 1_000;
+const FRAMES: u32 = 5_000;
+/// What waits in a link, as on a real line.
+const LINK: usize = 64;
+
+/// The messages of a carrier while its caller is silent.
+pub(super) fn messages(count: usize) -> Vec<String> {
+    let payload = STANDARD.encode_to_string([0xFF; 160]);
+    let message = |number: usize| {
+        format!(
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{payload}"}},"streamSid":"MZ1"}}"#,
+            number + 2,
+            number + 1,
+            number * 20
+        )
+    };
+    (0..count).map(message).collect()
+}
+
+/// A caller's text all the way to the bytes for the recognizer.
+pub(super) async fn inbound() -> Result<Count> {
+    let heard = Arc::new(AtomicU64::new(0));
+    let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
+    let agent = agent(Arc::clone(&heard))?;
+    let call = agent.start(Box::new(line)).await?;
+    sleep(FRAME * WARM_UP).await;
+    let (before, first) = (now(), heard.load(Ordering::Relaxed));
+    sleep(FRAME * FRAMES).await;
+    let (after, last) = (now(), heard.load(Ordering::Relaxed));
+    drop(call);
+    let frames = (last - first) / 160;
+    Ok(Count::between("JSON text -> codec, driver, ears -> recognizer", frames, before, after))
+}
+
+/// A voice's audio all the way to the text for the carrier.
+pub(super) async fn outbound() -> Result<Count> {
+    let spoken = Arc::new(AtomicU64::new(0));
+    let line = Line::new(Vec::new(), Arc::clone(&spoken));
+    let agent = agent(Arc::default())?;
+    let call = agent.start(Box::new(line)).await?;
+    call.line().say("This takes a while.")?;
+    sleep(FRAME * WARM_UP).await;
+    let (before, first) = (now(), spoken.load(Ordering::Relaxed));
+    sleep(FRAME * FRAMES).await;
+    let (after, last) = (now(), spoken.load(Ordering::Relaxed));
+    drop(call);
+    let frames = (last - first) / 160;
+    Ok(Count::between("voice -> driver, playout, codec -> JSON text", frames, before, after))
+}
+
+fn agent(heard: Arc<AtomicU64>) -> Result<Agent> {
+    Agent::builder()
+        .llm(Arc::new(Mute))
+        .stt(Arc::new(Listener { heard }))
+        .tts(Arc::new(Speaker))
+        .build()
+}
+
+/// A carrier's line: reads messages that lie ready, plays what it is sent, answers marks.
+#[derive(Debug)]
+struct Line {
+    info: CallInfo,
+    messages: Vec<String>,
+    spoken: Arc<AtomicU64>,
+}
+
+impl Line {
+    fn new(messages: Vec<String>, spoken: Arc<AtomicU64>) -> Self {
+        Self { info: CallInfo::new("CA1", Media::audio(FORMAT)), messages, spoken }
+    }
+
+    async fn run(self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
+        let mut codec = MediaCodec::twilio("MZ1");
+        let mut texts = self.messages.iter();
+        let mut clock = interval(FRAME);
+        let mut marks: VecDeque<(Instant, MarkId)> = VecDeque::with_capacity(LINK);
+        let mut played_at = Instant::now();
+        loop {
+            tokio::select! {
+                outbound = peer.recv() => {
+                    let Some(outbound) = outbound else { return Ok(()) };
+                    if let Outbound::Audio(frame) = &outbound {
+                        played_at = played_at.max(Instant::now())
+                            + FORMAT.duration_of(frame.samples());
+                        self.spoken.fetch_add(frame.samples(), Ordering::Relaxed);
+                    }
+                    if let Outbound::Mark(mark) = &outbound {
+                        marks.push_back((played_at, *mark));
+                    }
+                    std::hint::black_box(codec.write(&outbound));
+                }
+                _ = clock.tick() => {
+                    if let Some(inbound) = texts.next().and_then(|text| codec.read(text)) {
+                        peer.send(inbound).await?;
+                    }
+                    while marks.front().is_some_and(|(at, _)| *at <= Instant::now())
+                        && let Some((_, mark)) = marks.pop_front()
+                    {
+                        peer.send(Inbound::MarkPlayed(mark)).await?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for Line {
+    fn call(&self) -> &CallInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default().with_clear(true).with_marks(true)
+    }
+
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        Ok(Link::spawn(LINK, |peer| self.run(peer)))
+    }
+}
+
+/// Counts the bytes that it is given, and understands nothing.
+#[derive(Debug)]
+struct Listener {
+    heard: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl SpeechToText for Listener {
+    fn name(&self) -> &str {
+        "listener"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        SttCapabilities::new(vec![FORMAT])
+    }
+
+    async fn open(&self, _options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let heard = Arc::clone(&self.heard);
+        Ok(Link::spawn(LINK, |mut peer| async move {
+            while let Some(input) = peer.recv().await {
+                if let SttInput::Audio(frame) = input {
+                    heard.fetch_add(frame.payload.len() as u64, Ordering::Relaxed);
+                }
+            }
+            Ok(())
+        }))
+    }
+}
+
+/// Speaks on and on: a piece of 100 ms every 100 ms, half a second ahead.
+#[derive(Debug)]
+struct Speaker;
+
+#[async_trait]
+impl TextToSpeech for Speaker {
+    fn name(&self) -> &str {
+        "speaker"
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities::new(vec![FORMAT])
+    }
+
+    async fn open(&self, _options: TtsOptions) -> Result<Link<TtsInput, TtsEvent>> {
+        Ok(Link::spawn(LINK, |mut peer| async move {
+            let piece = Bytes::from_static(&[0xD5; 800]);
+            let Some(TtsInput::Text { generation, .. }) = peer.recv().await else { return Ok(()) };
+            for _ in 0..5 {
+                peer.send(TtsEvent::Audio { generation, payload: piece.clone() }).await?;
+            }
+            let mut clock = interval(5 * FRAME);
+            loop {
+                clock.tick().await;
+                peer.send(TtsEvent::Audio { generation, payload: piece.clone() }).await?;
+            }
+        }))
+    }
+}
+
+/// A model that is never asked.
+#[derive(Debug)]
+struct Mute;
+
+#[async_trait]
+impl LanguageModel for Mute {
+    fn name(&self) -> &str {
+        "mute"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default()
+    }
+
+    async fn generate(&self, _request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        Ok(stream::empty().boxed())
+    }
+}
