@@ -345,5 +345,5 @@ async fn outbound_messages_reuse_their_memory() {
     }
     assert_eq!(places.len(), 1_000);
     let span = places.iter().max().unwrap() - places.iter().min().unwrap();
-    assert!(span < OUTBOUND_BLOCK, "{span}");
+    assert!(span < crate::media_stream::codec::BLOCK, "{span}");
 }
