@@ -85,24 +85,27 @@ impl Agent {
     ///
     /// # Errors
     ///
-    /// When a leg does not open within 10 s or refuses, and when the call's media needs a
-    /// provider that the agent does not have.
+    /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
+    /// the agent does not have, and when the journal cannot be created. The call has not been
+    /// answered then.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
+        let config = self.recipe.session_config(&*transport);
+        let journal = match &self.recipe.journals {
+            Some(folder) => Some(Journal::create(folder, &info.id, &config)?),
+            None => None,
+        };
         let opening = Legs::open(&self.recipe, &info, transport);
         let legs = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
             Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
         })??;
-        let journal = match &self.recipe.journals {
-            Some(folder) => Some(Journal::create(folder, &info.id, &legs.config)?),
-            None => None,
-        };
         let (events, owner_events) = mpsc::channel(EVENTS);
         let (requests, call_requests) = mpsc::channel(REQUESTS);
         let line = Line::new(requests);
         let driver = Driver::new(
             self.recipe.clone(),
             info.clone(),
+            config,
             legs,
             events,
             (line.clone(), call_requests),

@@ -6,12 +6,12 @@ mod legs;
 mod perform;
 mod wait;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, stream::BoxStream};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
-use tracing::{Instrument, warn};
+use tracing::{Instrument, error, warn};
 
 use crate::{
     CallTime, Event, GenerationId, Line, Result,
@@ -20,7 +20,7 @@ use crate::{
     line::LineRequest,
     llm::LlmEvent,
     observer::Observer,
-    session::{Input, Session},
+    session::{EndReason, Input, Session, SessionConfig},
     transport::CallInfo,
 };
 
@@ -28,6 +28,9 @@ pub(crate) use legs::Legs;
 
 use jobs::Jobs;
 use wait::Alarm;
+
+/// How long a store may take to remember a call. Nobody waits on the line any more.
+const REMEMBERING: Duration = Duration::from_secs(10);
 
 /// Runs one call. Owns everything that belongs to it.
 pub(crate) struct Driver {
@@ -55,6 +58,7 @@ impl Driver {
     pub(crate) fn new(
         recipe: Arc<Recipe>,
         info: Arc<CallInfo>,
+        config: SessionConfig,
         mut legs: Legs,
         events: mpsc::Sender<(CallTime, Event)>,
         (line, requests): (Line, mpsc::Receiver<LineRequest>),
@@ -63,7 +67,7 @@ impl Driver {
         #[expect(clippy::disallowed_methods, reason = "a call begins at a moment")]
         let started = Instant::now();
         Self {
-            session: Session::new(legs.config.clone()),
+            session: Session::new(config),
             started,
             memory: legs.memory.take().map(Arc::new),
             observers: recipe.observers.iter().map(|make| make(&info)).collect(),
@@ -83,24 +87,37 @@ impl Driver {
         }
     }
 
-    /// The loop: drain, wait for one, handle.
+    /// Runs the call to its end. A panic, be it of a flow or a filter, ends this call and no other,
+    /// and does not leave the caller on a dead line.
     pub(crate) async fn run(mut self) {
         let span = tracing::info_span!("call", id = %self.info.id);
         async {
-            loop {
-                while let Some(command) = self.session.poll() {
-                    self.perform(command);
-                }
-                if self.ended {
-                    break;
-                }
-                let input = self.next_input().await;
-                self.take(input);
+            if AssertUnwindSafe(self.converse()).catch_unwind().await.is_err() {
+                error!("the call broke down");
+                self.model = None;
+                self.take(Input::EndCall { reason: EndReason::Failed });
+                self.drain();
             }
             self.wind_up().await;
         }
         .instrument(span)
         .await;
+    }
+
+    /// The loop: drain, wait for one, handle.
+    async fn converse(&mut self) {
+        self.drain();
+        while !self.ended {
+            let input = self.next_input().await;
+            self.take(input);
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(command) = self.session.poll() {
+            self.perform(command);
+        }
     }
 
     /// Hands one input to the session.
@@ -118,22 +135,26 @@ impl Driver {
         CallTime::ZERO + elapsed
     }
 
-    /// After the call: lets the leg go, waits for tools that must not be stopped, and remembers.
+    /// After the call: lets the leg go, waits for what must not be stopped, and remembers.
     async fn wind_up(&mut self) {
         self.model = None;
+        self.requests.close();
         self.legs.say_goodbye().await;
-        while let Some(input) = self.jobs.next_tool().await {
+        while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);
-            while let Some(command) = self.session.poll() {
-                self.perform(command);
-            }
+            self.drain();
         }
         if let Some(store) = &self.recipe.store {
             let messages = self.session.messages();
             let state = json!({ "messages": &*messages });
-            if let Err(error) = store.save(&self.info.id, state).await {
-                warn!(%error, "the conversation could not be remembered");
+            match tokio::time::timeout(REMEMBERING, store.save(&self.info.id, state)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!(%error, "the conversation could not be remembered"),
+                Err(_) => warn!("the store took too long to remember the conversation"),
             }
+        }
+        if let Some(journal) = self.journal.take() {
+            journal.close().await;
         }
         if self.events_lost > 0 {
             warn!(lost = self.events_lost, "the owner of the call did not read its events");

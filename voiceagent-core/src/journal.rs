@@ -18,7 +18,7 @@
 pub(crate) mod base64;
 mod recording;
 
-use std::{fmt, fs::File, io::Write, path::Path};
+use std::{fmt, fs::File, io::Write, path::Path, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub use recording::Recording;
 const BLOCKS: usize = 128;
 /// Lines are handed to the disk in blocks of this size.
 const BLOCK: usize = 16 * 1024;
+
+/// How long the disk may take for what is left when the call is over.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// A line of a journal.
 #[derive(Debug, Deserialize, Serialize)]
@@ -70,6 +73,9 @@ impl Journal {
             let mut file = file;
             while let Some(block) = peer.recv().await {
                 let block: Bytes = block;
+                if block.is_empty() {
+                    break;
+                }
                 let written =
                     tokio::task::spawn_blocking(move || file.write_all(&block).map(|()| file));
                 file = written
@@ -97,6 +103,17 @@ impl Journal {
         }
     }
 
+    /// Waits until everything is on the disk, as long as the disk may take.
+    pub(crate) async fn close(mut self) {
+        self.flush();
+        // An empty block is the end. If it finds no room the journal has been given up anyway.
+        let _ = self.disk.try_send(Bytes::new());
+        let written = async { while self.disk.recv().await.is_some() {} };
+        if tokio::time::timeout(CLOSING, written).await.is_err() {
+            warn!("the end of the journal may be missing");
+        }
+    }
+
     fn line(&mut self, line: &Line<'_>) {
         if self.broken {
             return;
@@ -106,6 +123,9 @@ impl Journal {
     }
 
     fn flush(&mut self) {
+        if self.block.is_empty() {
+            return;
+        }
         let block = Bytes::from(std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK)));
         if !self.broken && self.disk.try_send(block).is_err() {
             self.broken = true;

@@ -200,6 +200,7 @@ impl Session {
             Input::Opened => {}
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
+            Input::EndCall { reason } => self.end_now(reason),
             Input::EndOfTurn => self.on_end_of_turn(),
             Input::EndOfTurnScore { turn, text_len, probability } => {
                 self.on_score(turn, text_len, probability);
@@ -228,7 +229,7 @@ impl Session {
             Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
             Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
             Input::SynthesisSpoken { generation, texts } => {
-                if let Some(live) = self.live_mut(generation) {
+                if let Some(live) = self.spoken_mut(generation) {
                     live.script.on_spoken(texts);
                 }
             }
@@ -240,7 +241,7 @@ impl Session {
             Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
             Input::TurnResumed => self.drop_draft(),
             Input::Words { generation, words } => {
-                if let Some(live) = self.live_mut(generation) {
+                if let Some(live) = self.spoken_mut(generation) {
                     live.script.on_words(&words);
                 }
             }
@@ -308,19 +309,25 @@ impl Session {
         let Some(leave) = self.leaving.take() else { return };
         self.drop_draft();
         let reason = match leave {
-            Leave::Failed => {
-                self.send(Outbound::HangUp);
-                EndReason::Failed
-            }
-            Leave::HangUp => {
-                self.send(Outbound::HangUp);
-                EndReason::AgentHungUp
-            }
+            Leave::Failed => EndReason::Failed,
+            Leave::HangUp => EndReason::AgentHungUp,
             Leave::Transfer(to) => {
                 self.send(Outbound::Transfer(to));
-                EndReason::Transferred
+                self.end(EndReason::Transferred);
+                return;
             }
         };
+        self.end_now(reason);
+    }
+
+    /// Whether the call ends when the agent has finished.
+    fn is_leaving(&self) -> bool {
+        self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some())
+    }
+
+    /// Ends the call without waiting for anything.
+    fn end_now(&mut self, reason: EndReason) {
+        self.send(Outbound::HangUp);
         self.end(reason);
     }
 
@@ -341,7 +348,8 @@ impl Session {
     fn on_leg_lost(&mut self, leg: Leg, kind: crate::ErrorKind) {
         self.emit(Event::Failed { leg, kind });
         match leg {
-            Leg::Transport | Leg::Tts => self.end(EndReason::Failed),
+            Leg::Transport | Leg::Tts => self.end_now(EndReason::Failed),
+            Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
                 self.say(self.config.apology.clone());
@@ -353,6 +361,11 @@ impl Session {
 
     fn live_mut(&mut self, generation: GenerationId) -> Option<&mut Generation> {
         self.live.as_mut().filter(|live| live.id == generation)
+    }
+
+    /// The live generation, if the voice knows it by this name.
+    fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
+        self.live.as_mut().filter(|live| live.voice == voice)
     }
 
     fn emit(&mut self, event: Event) {

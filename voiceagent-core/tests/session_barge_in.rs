@@ -184,3 +184,66 @@ fn a_peer_that_decides_itself_tells_what_was_heard() {
     call.at(500).feed(Input::PeerInterrupted { heard: Some("Welcome to the".into()) });
     assert_eq!(last_words(&mut call), ("Welcome to the".to_owned(), true));
 }
+
+#[test]
+fn i23_a_goodbye_that_has_not_begun_is_not_dropped_for_a_late_turn() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(1_700).hears("Well then").stops();
+    call.feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp).at(2_200);
+    assert!(call.trace().contains("user turn: Well then"), "{}", call.trace());
+    call.voice("Goodbye!", 800).at(5_000);
+    assert!(call.trace().contains("agent stopped: Goodbye!"), "{}", call.trace());
+    assert!(call.trace().contains("ended: AgentHungUp"));
+}
+
+#[test]
+fn i24_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(1_700).hears("Is it done").stops();
+    call.feed(Input::Say { text: "Your car is ready.".into() }).at(2_200);
+    call.voice("Your car is ready.", 800).at(4_000);
+    assert!(call.trace().contains("agent stopped: Your car is ready."), "{}", call.trace());
+    assert_eq!(call.times_asked(), 1, "and then the turn is answered");
+    assert_eq!(
+        call.asked(),
+        [
+            Message::Assistant { text: "Your car is ready.".into(), interrupted: false },
+            Message::User { text: "Is it done".into() },
+        ]
+    );
+}
+
+#[test]
+fn an_overlap_ends_with_the_speech_that_it_overlapped() {
+    let mut call = Scenario::new(config());
+    call.feed(Input::Say { text: "One moment.".into() });
+    call.feed(Input::Say { text: "We are back.".into() });
+    call.at(500).voice("One moment.", 1_000).at(1_490).speaks().at(1_700);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.voice("We are back.", 500).stops().at(4_000);
+    assert!(call.trace().contains("agent stopped: We are back."), "{}", call.trace());
+}
+
+#[test]
+fn i2_each_time_the_recognizer_hears_speech_it_interrupts() {
+    let mut config = config();
+    config.vad = false;
+    let mut call = Scenario::new(config);
+    call.at(500).feed(Input::SttSpeechStarted).at(1_000);
+    call.feed(Input::Say { text: REPLY.into() }).at(1_100).voice(REPLY, 4_000).at(2_000);
+    call.feed(Input::SttSpeechStarted);
+    assert!(call.trace().contains("  2000 interrupted: BargeIn"), "{}", call.trace());
+}
+
+#[test]
+fn i1_a_user_who_spoke_before_the_agent_did_interrupts_with_words() {
+    let mut call = Scenario::new(config());
+    // Noise that never ends: after the watchdog the agent speaks all the same.
+    call.at(1_000).speaks().feed(Input::Say { text: REPLY.into() });
+    call.at(2_000).voice(REPLY, 4_000).at(7_000);
+    assert!(call.trace().contains("agent started"), "{}", call.trace());
+    call.interim("wait").at(7_100);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.interim("wait a moment").at(7_300);
+    assert!(call.trace().contains("  7160 interrupted: BargeIn"), "{}", call.trace());
+}

@@ -1,6 +1,6 @@
 //! The nine laws, over random histories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -104,10 +104,18 @@ fn input() -> impl Strategy<Value = Input> {
 #[derive(Default)]
 struct Watch {
     synthesized: String,
+    /// What was to be said, by attempt.
+    texts: BTreeMap<GenerationId, String>,
+    /// A draft whose turn is not over.
+    draft: Option<(GenerationId, TurnId)>,
+    /// What was said has been cleared, and nothing new was asked of the voice.
+    cleared: bool,
+    /// A turn that is over and for which no answer was begun.
+    unanswered: Option<TurnId>,
+    said_by_user: Vec<String>,
     live: BTreeSet<GenerationId>,
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
-    committed_turns: usize,
     ended: bool,
     journal: Vec<String>,
 }
@@ -116,10 +124,24 @@ impl Watch {
     fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
+            self.follow_turns(&command)?;
             match &command {
-                Command::Synthesize { text, .. } => self.synthesized.push_str(text),
-                Command::Send { outbound: Outbound::Text { text, .. } } => {
+                Command::Synthesize { generation, text }
+                | Command::Send { outbound: Outbound::Text { generation, text } } => {
                     self.synthesized.push_str(text);
+                    self.texts.entry(*generation).or_default().push_str(text);
+                    self.cleared = false;
+                }
+                Command::Send { outbound: Outbound::Audio(_) } => {
+                    prop_assert!(!self.cleared, "i7: audio after it was cleared");
+                    prop_assert!(self.draft.is_none(), "p7: a draft is heard");
+                }
+                Command::Send { outbound: Outbound::Clear } => self.cleared = true,
+                Command::Emit { event: Event::AgentStopped { pii_heard, .. } } => {
+                    let heard = pii_heard.trim();
+                    let is_prefix = |text: &String| text.trim_start().starts_with(heard);
+                    let is_said = heard.is_empty() || self.texts.values().any(is_prefix);
+                    prop_assert!(is_said, "h1: {heard:?}");
                 }
                 Command::Generate { generation, messages, .. } => {
                     self.live.retain(|live| live == generation);
@@ -132,7 +154,6 @@ impl Watch {
                 Command::CallTool { generation, call } => {
                     self.called.insert((*generation, call.id.clone()));
                 }
-                Command::Emit { event: Event::UserTurn { .. } } => self.committed_turns += 1,
                 Command::Emit { event: Event::Ended { .. } } => {
                     prop_assert!(!self.ended, "a call ends once");
                     self.ended = true;
@@ -140,6 +161,29 @@ impl Watch {
                 _ => {}
             }
             prop_assert!(self.live.len() <= 1, "law 5");
+        }
+        Ok(())
+    }
+
+    fn follow_turns(&mut self, command: &Command) -> Result<(), TestCaseError> {
+        match command {
+            Command::Generate { .. } | Command::Plan { .. } => self.unanswered = None,
+            Command::Emit { event } => match event {
+                Event::DraftStarted { generation, turn } => {
+                    prop_assert!(self.draft.is_none(), "law 5: two drafts");
+                    self.draft = Some((*generation, *turn));
+                }
+                Event::DraftDropped { generation } => {
+                    self.draft.take_if(|(draft, _)| draft == generation);
+                }
+                Event::UserTurn { turn, pii_text, .. } => {
+                    let draft = self.draft.take();
+                    self.unanswered = Some(*turn).filter(|_| draft.is_none());
+                    self.said_by_user.push(pii_text.to_string());
+                }
+                _ => {}
+            },
+            _ => {}
         }
         Ok(())
     }
@@ -217,12 +261,34 @@ proptest! {
 
         // Law 9: left alone, it comes to rest.
         let mut wakes = 0;
-        while let Some((at, _)) = session.poll_timeout() {
+        loop {
+            // Tools are owed a result by the driver.
+            for (generation, id) in std::mem::take(&mut watch.called) {
+                let output = "\"late\"".into();
+                session.handle(now, Input::ToolFinished { generation, id, output });
+            }
+            watch.drain(&mut session)?;
+            let Some((at, _)) = session.poll_timeout() else { break };
             now = now.max(at);
             session.handle(now, Input::Timeout);
             watch.drain(&mut session)?;
             wakes += 1;
             prop_assert!(wakes < 20_000, "law 9: {:?}", session.poll_timeout());
+        }
+
+        // Whatever was said to the agent was answered, unless the call ended, and is written down.
+        if !watch.ended {
+            prop_assert_eq!(watch.unanswered, None, "never silence");
+        }
+        let messages = session.messages();
+        let mut users = messages.iter().filter_map(|message| match message {
+            Message::User { text } => Some(&**text),
+            _ => None,
+        }).collect::<Vec<_>>().join(" ");
+        for said in &watch.said_by_user {
+            let at = users.find(said.as_str());
+            prop_assert!(at.is_some(), "{said:?} is not written down");
+            users.drain(..at.unwrap_or(0) + said.len());
         }
 
         // Law 7: what finished is written down.

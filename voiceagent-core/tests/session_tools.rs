@@ -140,3 +140,48 @@ fn law_7_a_result_after_the_call_is_recorded() {
     call.at(2_300).feed(Input::HungUp).at(2_500).tool("a", "booked");
     assert_eq!(results(&call.session().messages()), [("a".to_owned(), "booked".to_owned())]);
 }
+
+#[test]
+fn t24_a_user_who_speaks_while_a_tool_runs_is_not_talked_over() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "One moment, please. ".into() });
+    call.model_calls(&[("a", "book")]).voice("One moment, please.", 800).at(3_000);
+    let before = call.samples_sent();
+    call.speaks().tool("a", "ok").model("It is booked.").voice("It is booked.", 800).at(3_500);
+    assert_eq!(call.samples_sent(), before, "the user has the floor");
+    call.stops().at(5_000);
+    assert_eq!(call.samples_sent(), before + 6_400, "it was only a noise");
+}
+
+#[test]
+fn h10_the_sentence_before_a_tool_is_kept_whole_when_the_tool_is_interrupted() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me do that".into() });
+    call.model_calls(&[("a", "book")]).voice("Let me do that", 800).at(4_000);
+    call.feed(Input::Interrupt);
+    let messages = call.session().messages();
+    assert!(
+        matches!(&messages[1], Message::Assistant { text, .. } if &**text == "Let me do that"),
+        "{messages:?}"
+    );
+}
+
+#[test]
+fn a_name_stands_for_one_tool_call_of_the_conversation() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("0", "book")]).tool("0", "first");
+    call.model_calls(&[("0", "search"), ("0", "search"), ("0", "book")]);
+    assert_eq!(call.trace().matches("call tool").count(), 3, "told twice is one call");
+    call.tool("0-3", "third").tool("0-2", "second");
+    assert_eq!(call.times_asked(), 3);
+    let expected = [("0", "first"), ("0-2", "second"), ("0-3", "third")];
+    let expected = expected.map(|(id, output)| (id.to_owned(), output.to_owned()));
+    assert_eq!(results(&call.asked()), expected);
+    call.model("Done.").voice("Done.", 300).at(3_000).at(4_000).says("Again").at(5_200);
+    call.model_calls(&[("0", "book")]).tool("0-4", "fourth");
+    assert_eq!(results(&call.asked()).len(), 4);
+}

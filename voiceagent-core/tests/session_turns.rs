@@ -197,3 +197,47 @@ fn a_text_leg_is_answered_without_a_voice() {
     assert!(call.trace().contains("text: Hello there! \n"), "{}", call.trace());
     assert_eq!(*call.session().messages(), [user("Hi"), agent("Hello there! How are you?", false)]);
 }
+
+#[test]
+fn words_without_edges_long_after_the_last_turn_are_waited_for() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Yes.").at(2_000).model("Good.").voice("Good.", 300).at(20_000);
+    call.interim("and").at(20_200).interim("and then").at(20_400).hears("and then what").at(23_000);
+    assert!(call.trace().contains(" 20700 user turn: and then what"), "{}", call.trace());
+}
+
+#[test]
+fn t28_a_turn_before_the_greeting_was_heard_is_answered_after_it() {
+    let mut config = config();
+    config.greeting = Some("Hello, this is the garage.".into());
+    let mut call = Scenario::new(config);
+    call.at(200).says("Hello?").at(1_500);
+    call.voice("Hello, this is the garage.", 1_500).at(4_000);
+    assert!(call.trace().contains("agent stopped: Hello, this is the garage."), "{}", call.trace());
+    assert_eq!(call.asked().last(), Some(&user("Hello?")));
+}
+
+#[test]
+fn on_a_text_leg_without_marks_what_was_sent_was_read() {
+    let mut config = config();
+    config.format = None;
+    config.vad = false;
+    config.marks = false;
+    let mut call = Scenario::new(config);
+    call.at(10).feed(Input::Transcript { transcript: Transcript::final_("Hi") });
+    call.feed(Input::EndOfTurn).model("Hello there! How are you?");
+    assert_eq!(*call.session().messages(), [user("Hi"), agent("Hello there! How are you?", false)]);
+    assert!(call.session().poll_timeout().is_none(), "nobody is waited for");
+}
+
+#[test]
+fn turns_that_wait_for_an_answer_are_answered_in_their_order() {
+    let mut config = config();
+    config.greeting = Some("Hello, this is the garage, how can I help you?".into());
+    config.barge_in.min_words = 9;
+    let mut call = Scenario::new(config);
+    call.at(200).says("Hello?").at(1_500).voice("Hello, this is the garage", 3_000).at(1_600);
+    call.says("Are you there?").at(3_000);
+    assert_eq!(call.asked().last(), Some(&user("Hello? Are you there?")), "{}", call.trace());
+    assert_eq!(call.times_asked(), 1);
+}

@@ -12,7 +12,7 @@
 //! # #[cfg(feature = "deepgram")] {
 //! let stt = registry
 //!     .stt
-//!     .build(json!({ "provider": "deepgram", "api_key": "…", "model": "nova-3" }))
+//!     .build(json!({ "provider": "deepgram", "api_key": "your-key", "model": "nova-3" }))
 //!     .unwrap();
 //! assert_eq!(stt.name(), "deepgram");
 //! # }

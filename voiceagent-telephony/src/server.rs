@@ -19,6 +19,10 @@ const WAITING: u32 = 1_024;
 /// # Errors
 ///
 /// When the address is taken or not ours.
+///
+/// # Panics
+///
+/// Outside of a Tokio runtime.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;

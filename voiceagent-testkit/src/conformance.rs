@@ -2,14 +2,19 @@
 //! for those of third parties.
 
 pub mod llm;
+mod opening;
+mod stt;
 mod tool;
 pub mod transport;
+mod tts;
 mod turn;
 mod vad;
 
 use std::fmt;
 
+pub use stt::stt;
 pub use tool::tool;
+pub use tts::tts;
 pub use turn::turn;
 pub use vad::vad;
 

@@ -8,7 +8,7 @@
 //! config.format = Some(AudioFormat::MULAW_8K);
 //! config.greeting = Some("Hello!".into());
 //! let mut call = Scenario::new(config);
-//! call.voice("Hello!", 400).at(400);
+//! call.voice("Hello!", 400).at(500);
 //! assert!(call.trace().contains("agent stopped: Hello!"));
 //! ```
 
@@ -277,7 +277,7 @@ fn in_words(command: &Command) -> Option<String> {
 
 fn event_in_words(event: &Event) -> Option<String> {
     Some(match event {
-        Event::AgentStarted { generation } => format!("agent started {generation}"),
+        Event::AgentStarted { generation, .. } => format!("agent started {generation}"),
         Event::AgentStopped { pii_heard, interrupted: true, .. } => {
             format!("agent interrupted: {pii_heard}")
         }

@@ -1,3 +1,197 @@
 //! Scripted vendors on loopback that speak the real protocols.
+//!
+//! A vendor listens on a port of its own of 127.0.0.1, validates what it is sent, plays its script
+//! and keeps a record. Dropping its handle ends it and all its connections.
 
+mod deepgram_flux;
+mod deepgram_listen;
+mod deepgram_speak;
+mod ears;
 pub mod openai_chat;
+mod outbox;
+mod query;
+mod record;
+mod server;
+mod sound;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use voiceagent_core::audio::AudioFormat;
+
+use self::server::{Control, Server};
+
+pub use deepgram_flux::FluxScript;
+pub use deepgram_listen::ListenScript;
+pub use deepgram_speak::SpeakScript;
+pub use record::{Record, Refusal};
+pub use sound::{silence, speech};
+
+/// A vendor that a conformance suite can drive.
+///
+/// Third parties implement it for a scripted server of their own.
+#[async_trait]
+pub trait ScriptedVendor: Send + Sync {
+    /// The base address to configure a provider with.
+    fn url(&self) -> String;
+
+    /// The one key that is accepted.
+    fn key(&self) -> &str;
+
+    /// Connections that were accepted so far, open or not.
+    fn accepted(&self) -> usize;
+
+    /// Waits until this many connections are open.
+    async fn until_connections(&self, count: usize);
+
+    /// Cuts all connections without a word. A recognizer's script goes on where they were.
+    fn drop_connections(&self);
+
+    /// Says nothing any more on the connections that are open.
+    fn stall(&self);
+
+    /// Sends a text message on all connections that are open.
+    fn push(&self, message: &str);
+
+    /// Refuses connections from now on, or accepts them again.
+    fn refuse(&self, refusal: Option<Refusal>);
+
+    /// Takes connections but never answers their handshakes, or behaves again.
+    fn ignore_handshakes(&self, ignore: bool);
+
+    /// How long a connection may be idle; `None` for ever.
+    fn idle_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The audio of a text, for vendors that speak.
+    fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
+        let _ = (format, text);
+        Bytes::new()
+    }
+}
+
+/// A scripted Deepgram service.
+///
+/// ```
+/// use voiceagent_testkit::vendor::{DeepgramVendor, ListenScript, ScriptedVendor};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let vendor = DeepgramVendor::listen(ListenScript::utterances(["hello", "good bye"])).await;
+/// assert!(vendor.url().starts_with("ws://127.0.0.1:"));
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DeepgramVendor {
+    server: Server,
+    idle_limit: Option<Duration>,
+    voice: Option<SpeakScript>,
+}
+
+impl DeepgramVendor {
+    /// The one key that these vendors accept.
+    pub const KEY: &'static str = "scripted-deepgram-key";
+
+    /// Starts a vendor that speaks `/v1/listen`.
+    pub async fn listen(script: ListenScript) -> Self {
+        let idle_limit = Some(script.idle_limit);
+        Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
+    }
+
+    /// Starts a vendor that speaks `/v2/listen`.
+    pub async fn flux(script: FluxScript) -> Self {
+        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
+    }
+
+    /// Starts a vendor that speaks `/v1/speak`.
+    pub async fn speak(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Waits this long before it answers a handshake.
+    pub fn delay_connections(&self, delay: Duration) {
+        self.server.state.set_connect_delay(delay);
+    }
+
+    /// Closes all open connections with this code and reason.
+    pub fn close_connections(&self, code: u16, reason: &str) {
+        self.server.state.command(Control::Close(code, reason.into()));
+    }
+
+    /// Sends binary bytes on all connections that are open.
+    pub fn push_binary(&self, payload: Vec<u8>) {
+        self.server.state.command(Control::Binary(payload.into()));
+    }
+
+    /// What each accepted connection has sent so far, oldest first.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.server.state.records()
+    }
+
+    /// Waits until the records satisfy a condition.
+    pub async fn until(&self, holds: impl Fn(&[Record]) -> bool + Send + Sync) {
+        self.server.state.until(|state| holds(&state.records())).await;
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.server.state.connections()
+    }
+}
+
+#[async_trait]
+impl ScriptedVendor for DeepgramVendor {
+    fn url(&self) -> String {
+        format!("ws://{}", self.server.address)
+    }
+
+    fn key(&self) -> &str {
+        Self::KEY
+    }
+
+    fn accepted(&self) -> usize {
+        self.server.state.accepted()
+    }
+
+    async fn until_connections(&self, count: usize) {
+        self.server.state.until(|state| state.connections() == count).await;
+    }
+
+    fn drop_connections(&self) {
+        self.server.state.command(Control::Drop);
+    }
+
+    fn refuse(&self, refusal: Option<Refusal>) {
+        self.server.state.set_refusal(refusal);
+    }
+
+    fn ignore_handshakes(&self, ignore: bool) {
+        self.server.state.set_silent(ignore);
+    }
+
+    fn stall(&self) {
+        self.server.state.command(Control::Stall);
+    }
+
+    fn push(&self, message: &str) {
+        self.server.state.command(Control::Text(message.into()));
+    }
+
+    fn idle_limit(&self) -> Option<Duration> {
+        self.idle_limit
+    }
+
+    fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
+        self.voice.as_ref().map(|voice| voice.audio(format, text)).unwrap_or_default()
+    }
+}

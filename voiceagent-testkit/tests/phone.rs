@@ -1,5 +1,7 @@
 //! The phone simulator against a plain server.
 
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -116,7 +118,6 @@ async fn marks_come_back_when_played_and_all_at_once_on_clear() {
     let heard = recording.audio();
     assert_eq!(recording.clears[0].dropped + heard.len(), 32_800);
     assert_eq!(heard[..800], [0x11; 800]);
-    assert!(recording.marks[1].at >= recording.heard[0].began + Duration::from_millis(80));
     assert_eq!(recording.wire.iter().filter(|(_, wire)| *wire == Wire::Clear).count(), 1);
     far.next_of("stop").await;
 }

@@ -36,10 +36,24 @@ impl Scan<'_> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (place, token) in tokens.iter().enumerate() {
             match token {
-                TokenTree::Group(group) => self.group(group.stream()),
+                TokenTree::Group(group) => {
+                    if place > 0 && tokens[place - 1].to_string() == "#" {
+                        self.attribute(group);
+                    }
+                    self.group(group.stream());
+                }
                 TokenTree::Ident(name) => self.name(&name.to_string(), &tokens, place),
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Group) {
+        if let Some(TokenTree::Ident(name)) = attribute.stream().into_iter().next()
+            && name == "ignore"
+        {
+            let line = name.span().start().line;
+            self.findings.push((line, "`#[ignore]`: a test runs or does not exist".to_owned()));
         }
     }
 
@@ -51,9 +65,6 @@ impl Scan<'_> {
             "fn" => self.function(tokens, place),
             "todo" | "unimplemented" if after("!") => {
                 self.findings.push((line, format!("`{name}!`: finish it")));
-            }
-            "ignore" if place == 0 && (tokens.len() == 1 || after("=")) => {
-                self.findings.push((line, "`#[ignore]`: a test runs or does not exist".to_owned()));
             }
             "await" if self.pure && before(".") => self.impure(line, ".await"),
             "async" | "SystemTime" | "spawn" if self.pure => self.impure(line, name),

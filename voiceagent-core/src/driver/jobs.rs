@@ -24,9 +24,11 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What runs beside the conversation.
 #[derive(Default)]
 pub(super) struct Jobs {
-    tools: FuturesUnordered<BoxFuture<'static, Input>>,
+    /// What goes on when the call is over: tools, and what a flow notes. Each has a deadline.
+    lasting: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+    /// What only matters while the call goes on.
+    passing: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
     running: Vec<Running>,
-    others: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
 }
 
 /// A tool on its own task.
@@ -41,27 +43,27 @@ impl Jobs {
     /// The next result.
     pub(super) async fn next(&mut self) -> Input {
         loop {
-            tokio::select! {
-                Some(input) = self.tools.next(), if !self.tools.is_empty() => {
-                    self.forget(&input);
-                    return input;
-                }
-                Some(done) = self.others.next(), if !self.others.is_empty() => {
-                    if let Some(input) = done {
-                        return input;
-                    }
-                }
+            let done = tokio::select! {
+                Some(done) = self.lasting.next() => done,
+                Some(done) = self.passing.next() => done,
                 else => std::future::pending().await,
+            };
+            if let Some(input) = done {
+                self.forget(&input);
+                return input;
             }
         }
     }
 
-    /// The next result of a tool that was started; `None` when none is left. Each has its own
-    /// deadline.
-    pub(super) async fn next_tool(&mut self) -> Option<Input> {
-        let input = self.tools.next().await?;
-        self.forget(&input);
-        Some(input)
+    /// The next result of what goes on after the call; `None` when nothing is left.
+    pub(super) async fn next_lasting(&mut self) -> Option<Input> {
+        while let Some(done) = self.lasting.next().await {
+            if let Some(input) = done {
+                self.forget(&input);
+                return Some(input);
+            }
+        }
+        None
     }
 
     /// Stops what may be stopped of a generation.
@@ -96,7 +98,7 @@ impl Jobs {
         let (tool, arguments) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => {
-                self.tools.push(std::future::ready(finished(failure(&why))).boxed());
+                self.lasting.push(std::future::ready(Some(finished(failure(&why)))).boxed());
                 return;
             }
         };
@@ -130,10 +132,13 @@ impl Jobs {
             cancellable: spec.cancellable,
             task: task.abort_handle(),
         });
-        let result = task.map(move |ended| {
-            finished(ended.unwrap_or_else(|_| failure("it broke down; nothing is known of it")))
+        let result = task.map(move |ended| match ended {
+            Ok(output) => Some(finished(output)),
+            // The session stopped it, and knows.
+            Err(stopped) if stopped.is_cancelled() => None,
+            Err(_) => Some(finished(failure("it broke down; nothing is known of it"))),
         });
-        self.tools.push(result.boxed());
+        self.lasting.push(result.boxed());
     }
 
     pub(super) fn score(&self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
@@ -141,7 +146,11 @@ impl Jobs {
         self.push(async move {
             let score = tokio::time::timeout(SCORE_TIMEOUT, detector.score(turn)).await;
             let probability = match score {
-                Ok(Ok(score)) => score.end_of_turn,
+                Ok(Ok(score)) if score.end_of_turn.is_finite() => score.end_of_turn,
+                Ok(Ok(_)) => {
+                    warn!("the turn detector gave no number");
+                    return None;
+                }
                 Ok(Err(error)) => {
                     warn!(%error, "the turn detector failed");
                     return None;
@@ -164,7 +173,7 @@ impl Jobs {
     }
 
     pub(super) fn commit_plan(&self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
-        self.push(async move {
+        let commit = async move {
             match tokio::time::timeout(COMMIT_TIMEOUT, flow.commit(&turn, &plan)).await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => {
@@ -173,11 +182,12 @@ impl Jobs {
                 }
                 Err(_) => Some(leg_failed(ErrorKind::Timeout)),
             }
-        });
+        };
+        self.lasting.push(commit.boxed());
     }
 
     fn push(&self, job: impl Future<Output = Option<Input>> + Send + 'static) {
-        self.others.push(job.boxed());
+        self.passing.push(job.boxed());
     }
 
     fn forget(&mut self, input: &Input) {

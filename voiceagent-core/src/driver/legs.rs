@@ -1,21 +1,23 @@
 use std::{collections::VecDeque, future::Future, time::Duration};
 
-use futures_util::future::BoxFuture;
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
 use tracing::warn;
 
 use super::ears::Ears;
 use crate::{
-    Error, Link, Result,
+    Error, ErrorKind, GenerationId, Link, Result,
     agent::Recipe,
     audio::{AudioFormat, Transcoder},
-    session::SessionConfig,
     transport::{CallInfo, Inbound, Media, Outbound, Transport},
     tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
 };
 
 /// How long the leg of a finished call may take to let go.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a store may take to recall a caller, who hears it ring meanwhile.
+const REMEMBERING: Duration = Duration::from_secs(2);
 /// How long a lost provider is tried again.
 const REOPENING: Duration = Duration::from_secs(5);
 /// Between two attempts.
@@ -25,7 +27,6 @@ const BACKLOG: usize = 128;
 
 /// The connections of a call.
 pub(crate) struct Legs {
-    pub(crate) config: SessionConfig,
     pub(crate) memory: Option<Value>,
     pub(super) line: Link<Outbound, Inbound>,
     pub(super) ears: Option<Ears>,
@@ -38,7 +39,9 @@ pub(super) struct Voice {
     link: Option<Link<TtsInput, TtsEvent>>,
     reopening: Option<BoxFuture<'static, Result<Link<TtsInput, TtsEvent>>>>,
     backlog: VecDeque<TtsInput>,
-    pub(super) transcoder: Transcoder,
+    transcoder: Transcoder,
+    /// Whose audio the transcoder has in mind.
+    speaking: GenerationId,
 }
 
 impl Legs {
@@ -48,33 +51,28 @@ impl Legs {
         info: &CallInfo,
         transport: Box<dyn Transport>,
     ) -> Result<Self> {
-        let config = recipe.session_config(&*transport);
         let memory = async {
             let store = recipe.store.as_ref()?;
-            match store.load(info).await {
-                Ok(memory) => memory,
-                Err(error) => {
-                    warn!(%error, "nothing could be remembered");
-                    None
-                }
-            }
+            let loaded = tokio::time::timeout(REMEMBERING, store.load(info)).await;
+            let late = || Error::new(ErrorKind::Timeout, "load", "the store took too long");
+            let memory = loaded.unwrap_or_else(|_| Err(late()));
+            memory.inspect_err(|error| warn!(%error, "nothing could be remembered")).ok().flatten()
         };
         let Media::Audio { inbound, outbound } = info.media else {
             let memory = memory.await;
             let line = transport.open().await?;
-            return Ok(Self { config, memory, line, ears: None, voice: None });
+            return Ok(Self { memory, line, ears: None, voice: None });
         };
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
-        let (ears, voice, memory) = futures_util::future::join3(
+        let (ears, voice, memory) = futures_util::future::try_join3(
             Ears::open(recipe, &**stt, inbound),
             Voice::open(&**tts, outbound),
-            memory,
+            memory.map(Ok),
         )
-        .await;
-        let (ears, voice) = (Some(ears?), Some(voice?));
+        .await?;
         let line = transport.open().await?;
-        Ok(Self { config, memory, line, ears, voice })
+        Ok(Self { memory, line, ears: Some(ears), voice: Some(voice) })
     }
 
     /// Waits until the far end is told that the call is over.
@@ -93,7 +91,9 @@ impl Voice {
         let options = TtsOptions::new(spoken);
         let transcoder = Transcoder::new(spoken, format)?;
         let link = Some(tts.open(options.clone()).await?);
-        Ok(Self { options, link, reopening: None, backlog: VecDeque::new(), transcoder })
+        let speaking = GenerationId::default();
+        let backlog = VecDeque::new();
+        Ok(Self { options, link, reopening: None, backlog, transcoder, speaking })
     }
 
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
@@ -103,8 +103,17 @@ impl Voice {
                 self.backlog.push_back(input);
                 Ok(())
             }
-            _ => Err(Error::new(crate::ErrorKind::Stalled, "speak", "the voice is gone")),
+            _ => Err(Error::new(ErrorKind::Stalled, "speak", "the voice is gone")),
         }
+    }
+
+    /// Audio in the caller's format. Nothing of one generation rings on in the next.
+    pub(super) fn transcode(&mut self, generation: GenerationId, payload: Bytes) -> Bytes {
+        if self.speaking != generation {
+            self.speaking = generation;
+            self.transcoder.reset();
+        }
+        self.transcoder.transcode(payload)
     }
 
     /// The next thing the voice reports. An error is final if the voice could not be reopened.
@@ -156,7 +165,7 @@ pub(super) async fn reopen<T, F>(open: impl Fn() -> F + Send + Sync) -> Result<T
 where
     F: Future<Output = Result<T>> + Send,
 {
-    let mut last = Error::new(crate::ErrorKind::Timeout, "reopen", "no answer");
+    let mut last = Error::new(ErrorKind::Timeout, "reopen", "no answer");
     let attempts = async {
         loop {
             match open().await {
@@ -174,6 +183,6 @@ where
 pub(super) fn choose(accepted: &[AudioFormat], wanted: AudioFormat) -> Result<AudioFormat> {
     let own = accepted.iter().find(|format| **format == wanted);
     own.or(accepted.first()).copied().ok_or_else(|| {
-        Error::new(crate::ErrorKind::Unsupported, "open", "the provider names no audio format")
+        Error::new(ErrorKind::Unsupported, "open", "the provider names no audio format")
     })
 }

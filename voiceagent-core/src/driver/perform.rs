@@ -1,7 +1,9 @@
 //! One command → one effect. Nothing here waits.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::Driver;
 use crate::{
@@ -111,9 +113,13 @@ impl Driver {
 
     fn emit(&mut self, event: Event) {
         let now = self.now();
-        for observer in &mut self.observers {
-            observer.on_event(now, &event);
-        }
+        self.observers.retain_mut(|observer| {
+            let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));
+            if seen.is_err() {
+                error!("an observer broke down, and sees nothing more of this call");
+            }
+            seen.is_ok()
+        });
         if self.events.try_send((now, event)).is_err() {
             self.events_lost += 1;
         }

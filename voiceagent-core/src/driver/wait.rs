@@ -11,9 +11,9 @@ use crate::{
     CallTime, ErrorKind, GenerationId,
     line::LineRequest,
     llm::LlmEvent,
-    session::{Input, Leg},
-    stt::SttEvent,
-    transport::{Inbound, Outbound},
+    session::{EndReason, Input, Leg},
+    stt::{SttEvent, Transcript},
+    transport::Inbound,
     tts::TtsEvent,
 };
 
@@ -120,10 +120,7 @@ impl Driver {
             Outside::Inbound(inbound) => self.on_inbound(inbound),
             Outside::Job(input) => Some(input),
             Outside::Model(generation, event) => self.on_model(generation, event),
-            Outside::OwnerGone => {
-                self.send(Outbound::HangUp);
-                Some(Input::HungUp)
-            }
+            Outside::OwnerGone => Some(Input::EndCall { reason: EndReason::AgentHungUp }),
             Outside::Request(request) => Some(match request {
                 LineRequest::HangUp => Input::HangUp,
                 LineRequest::Interrupt => Input::Interrupt,
@@ -160,7 +157,7 @@ impl Driver {
                     // What is typed, or taken as final by the far end, is a whole turn.
                     self.caused.push_back(Input::EndOfTurn);
                 }
-                Some(Input::Transcript { transcript })
+                Some(recognized(transcript))
             }
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
             Some(Err(error)) if error.kind() == ErrorKind::Protocol => {
@@ -208,9 +205,7 @@ impl Driver {
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
-            Report::Event(SttEvent::Transcript(transcript)) => {
-                Some(Input::Transcript { transcript })
-            }
+            Report::Event(SttEvent::Transcript(transcript)) => Some(recognized(transcript)),
             Report::Event(SttEvent::TurnResumed) => Some(Input::TurnResumed),
             Report::Fault(error) => {
                 warn!(%error, "the recognizer failed");
@@ -229,7 +224,7 @@ impl Driver {
         match report {
             Report::Event(TtsEvent::Audio { generation, payload }) => {
                 let voice = self.legs.voice.as_mut()?;
-                let payload = voice.transcoder.transcode(payload);
+                let payload = voice.transcode(generation, payload);
                 Some(Input::Synthesized { generation, payload })
             }
             Report::Event(TtsEvent::Finished { generation }) => {
@@ -253,4 +248,12 @@ impl Driver {
             Report::Reopened => None,
         }
     }
+}
+
+/// A number that is none could not be written down in a journal.
+fn recognized(mut transcript: Transcript) -> Input {
+    if !transcript.confidence.is_finite() {
+        transcript.confidence = 1.0;
+    }
+    Input::Transcript { transcript }
 }

@@ -8,9 +8,6 @@ use crate::{
     session::{Event, InterruptionReason},
 };
 
-/// After this time an agent that begins to speak does not answer any more, it begins anew.
-const LONGEST_RESPONSE: Duration = Duration::from_secs(60);
-
 /// Attempts to speak whose times are kept until one of them is heard; a turn has fewer drafts.
 const ATTEMPTS: usize = 16;
 
@@ -58,8 +55,6 @@ pub struct TurnLatency {
 pub struct LatencyObserver {
     log: Log<TurnLatency>,
     attempts: BTreeMap<GenerationId, Attempt>,
-    /// The newest attempt to speak that is known.
-    newest: Option<GenerationId>,
     turn: Option<OpenTurn>,
     /// A barge-in whose turn is not over yet.
     interruption: Option<Duration>,
@@ -88,8 +83,6 @@ struct Attempt {
 struct OpenTurn {
     latency: TurnLatency,
     last_speech: CallTime,
-    /// The newest attempt from before; what is not newer answers something else.
-    newest_before: Option<GenerationId>,
     answered: bool,
     /// Whether the user has spoken since, so that `last_speech` is not the last any more.
     stale: bool,
@@ -104,7 +97,6 @@ impl LatencyObserver {
         let observer = Self {
             log,
             attempts: BTreeMap::new(),
-            newest: None,
             turn: None,
             interruption: None,
             draft_used_tools: false,
@@ -113,7 +105,6 @@ impl LatencyObserver {
     }
 
     fn attempt(&mut self, generation: GenerationId) -> &mut Attempt {
-        self.newest = self.newest.max(Some(generation));
         if self.attempts.len() == ATTEMPTS && !self.attempts.contains_key(&generation) {
             self.attempts.pop_first();
         }
@@ -142,33 +133,26 @@ impl LatencyObserver {
         self.turn = Some(OpenTurn {
             latency,
             last_speech: at.saturating_sub(end_of_turn_delay),
-            newest_before: self.newest,
             answered: false,
             stale: false,
         });
         self.publish();
     }
 
-    fn agent_started(&mut self, at: CallTime, generation: GenerationId) {
+    fn agent_started(&mut self, at: CallTime, generation: GenerationId, answers: Option<TurnId>) {
         // Whatever it stopped, the user did not take the turn.
         self.interruption = None;
-        self.newest = self.newest.max(Some(generation));
         let attempt = self.attempts.remove(&generation).unwrap_or_default();
         self.attempts = self.attempts.split_off(&generation);
-        let Some(turn) = self.turn.as_mut().filter(|turn| !turn.answered) else { return };
-        let drafted = attempt.drafted_for == Some(turn.latency.turn);
-        let newer = attempt.drafted_for.is_none() && Some(generation) > turn.newest_before;
-        if !drafted && !newer {
-            return;
-        }
+        let turn = self.turn.as_mut().filter(|turn| answers == Some(turn.latency.turn));
+        let Some(turn) = turn.filter(|turn| !turn.answered) else { return };
         turn.answered = true;
-        let response = at - turn.last_speech;
-        if !turn.stale && response <= LONGEST_RESPONSE {
-            turn.latency.response = Some(response);
+        if !turn.stale {
+            turn.latency.response = Some(at - turn.last_speech);
         }
         turn.latency.ttft = attempt.ttft;
         turn.latency.ttfb = attempt.ttfb;
-        turn.latency.drafted = drafted;
+        turn.latency.drafted = attempt.drafted_for == answers;
         self.publish();
     }
 
@@ -203,7 +187,7 @@ impl LatencyObserver {
 impl Observer for LatencyObserver {
     fn on_event(&mut self, at: CallTime, event: &Event) {
         match *event {
-            Event::AgentStarted { generation } => self.agent_started(at, generation),
+            Event::AgentStarted { generation, turn } => self.agent_started(at, generation, turn),
             Event::DraftStarted { generation, turn } => {
                 self.attempt(generation).drafted_for = Some(turn);
             }

@@ -52,7 +52,7 @@ impl Observer for SpanObserver {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
             }
-            Event::AgentStarted { generation } => debug!(at_ms, %generation, "agent started"),
+            Event::AgentStarted { generation, .. } => debug!(at_ms, %generation, "agent started"),
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 debug!(at_ms, %generation, interrupted, "agent stopped");
                 trace!(at_ms, %generation, pii.heard = %pii_heard, "agent said");

@@ -73,7 +73,7 @@ impl Observer for TranscriptObserver {
                 }
                 return;
             }
-            Event::AgentStarted { generation } => {
+            Event::AgentStarted { generation, .. } => {
                 self.agent = Some((*generation, at));
                 return;
             }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn h14_the_record_holds_what_was_heard_and_by_whom() {
         let entries = record(vec![
-            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (100, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
             (1_500, Event::UserStarted { turn: TurnId::new(1) }),
             (1_700, stopped(1, "Hello, this is", true)),
             (2_000, Event::UserStopped { turn: TurnId::new(1) }),
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn h2_what_nobody_heard_is_not_recorded() {
         let entries = record(vec![
-            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (100, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
             (120, stopped(1, "", true)),
             (900, user_turn(1, "")),
         ]);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_beginning_that_belongs_to_something_else_is_not_taken() {
         let entries = record(vec![
-            (100, Event::AgentStarted { generation: GenerationId::new(1) }),
+            (100, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
             (500, stopped(2, "Hello.", false)),
             (600, user_turn(1, "Typed.")),
         ]);

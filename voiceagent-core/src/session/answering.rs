@@ -15,9 +15,6 @@ use crate::{
 /// How long to wait before an overloaded model is asked again.
 const BREATHER: Duration = Duration::from_millis(300);
 
-/// What the model learns of a tool that an interruption stopped.
-const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
-
 impl Session {
     /// Starts an answer to a turn. A draft is answered in advance.
     pub(super) fn begin_reply(&mut self, turn: TurnId, text: Arc<str>, committed: bool) {
@@ -51,12 +48,18 @@ impl Session {
     }
 
     fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
-        self.last_generation = self.last_generation.next();
+        let id = self.next_id();
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
-        let mut generation = Generation::new(self.last_generation, reply_to, sample_rate);
+        let mut generation = Generation::new(id, reply_to, sample_rate);
         generation.base = self.output.begin();
         generation.interruptible = self.leaving.is_none();
         generation
+    }
+
+    /// A name that was never used in this call.
+    pub(super) fn next_id(&mut self) -> GenerationId {
+        self.last_generation = self.last_generation.next();
+        self.last_generation
     }
 
     /// The turn that the draft answers is over.
@@ -171,11 +174,29 @@ impl Session {
             // The model was told that it may not. What it says in words still counts.
             return;
         }
+        if !live.note_call(&call) {
+            return;
+        }
+        let call = self.with_unique_id(call);
+        let Some(live) = &mut self.live else { return };
         if live.committed || live.may_run_early(&call) {
             self.run_tool(call);
         } else {
             live.held_calls.push(call);
         }
+    }
+
+    /// Models name their calls anew in each round, some of them with the same names. In a
+    /// conversation a name stands for one call.
+    fn with_unique_id(&self, mut call: ToolCall) -> ToolCall {
+        let is_taken = |id: &ToolCallId| {
+            self.history.has_call(id) || self.live.as_ref().is_some_and(|live| live.has_call(id))
+        };
+        if is_taken(&call.id) {
+            let mut others = (2_u32..).map(|nth| ToolCallId::new(format!("{}-{nth}", call.id)));
+            call.id = others.find(|id| !is_taken(id)).expect("there are more numbers than calls");
+        }
+        call
     }
 
     fn run_tool(&mut self, call: ToolCall) {
@@ -193,14 +214,18 @@ impl Session {
         id: &ToolCallId,
         output: &Arc<str>,
     ) {
-        if let Some((name, after)) = self.tools.finish(generation, id, self.now) {
-            self.emit(Event::ToolFinished { id: id.clone(), name, after });
-        }
+        self.note_tool_end(generation, id);
         let live = self.live.as_mut().filter(|live| live.id == generation);
         if live.is_some_and(|live| live.finish_call(id, output)) {
             self.advance_tools();
         } else {
             self.history.finish(generation, id, output);
+        }
+    }
+
+    fn note_tool_end(&mut self, generation: GenerationId, id: &ToolCallId) {
+        if let Some((name, after)) = self.tools.finish(generation, id, self.now) {
+            self.emit(Event::ToolFinished { id: id.clone(), name, after });
         }
     }
 
@@ -210,7 +235,7 @@ impl Session {
             return;
         };
         let called = live.called_in_round();
-        let speechless = live.rounds > 0 && live.is_speechless();
+        let speechless = live.is_speechless();
         if called {
             live.stage = Stage::Tools;
             live.rounds += 1;
@@ -219,7 +244,8 @@ impl Session {
         if called {
             self.advance_tools();
         } else if speechless && self.leaving.is_none() {
-            self.apologise();
+            // Cut off by a limit or a filter, or simply empty: the caller waits for words.
+            self.on_llm_failed(generation, ErrorKind::Protocol);
         } else {
             self.finish_writing();
         }
@@ -274,7 +300,7 @@ impl Session {
         } else if !committed {
             self.drop_draft();
         } else if has_spoken {
-            self.failures += 1;
+            self.note_failure();
             self.finish_writing();
         } else {
             self.apologise();
@@ -294,18 +320,27 @@ impl Session {
         self.on_llm_failed(generation, kind);
     }
 
-    /// Says that the agent cannot answer; gives the call up if that happened too often in a row.
+    /// Says that the agent cannot answer. A draft is dropped instead: its turn may fare better.
     fn apologise(&mut self) {
-        self.failures += 1;
-        if self.failures >= self.config.model.max_failures
-            && let Some(live) = &mut self.live
-        {
-            live.after = Some(Leave::Failed);
-            live.interruptible = false;
+        if self.live.as_ref().is_some_and(|live| !live.committed) {
+            self.drop_draft();
+            return;
         }
+        self.note_failure();
         let apology = self.config.apology.clone();
         self.write(&apology);
         self.finish_writing();
+    }
+
+    /// Gives the call up, once this was heard, if too many answers in a row have failed.
+    fn note_failure(&mut self) {
+        self.failures += 1;
+        let Some(live) = &mut self.live else { return };
+        live.failed = true;
+        if self.failures >= self.config.model.max_failures {
+            live.after = Some(Leave::Failed);
+            live.interruptible = false;
+        }
     }
 
     /// Notes that the model of the live answer said something. Returns whether it is live.
@@ -331,6 +366,9 @@ impl Session {
         self.timers.clear(Timer::Retry);
         self.timers.clear(Timer::Synthesis);
         self.commands.push_back(Command::Cancel { generation: generation.id });
+        if generation.voice != generation.id {
+            self.commands.push_back(Command::CancelVoice { generation: generation.voice });
+        }
         let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
         if generation.committed {
             self.history.extend(generation.fold(heard, true));
@@ -341,7 +379,8 @@ impl Session {
             .map(|call| call.id.clone())
             .collect();
         for id in stopped {
-            self.on_tool_finished(generation.id, &id, &CANCELLED.into());
+            self.note_tool_end(generation.id, &id);
+            self.history.cancel(generation.id, &id);
         }
         self.output.clear(self.now);
     }

@@ -32,6 +32,11 @@ impl BargeIn {
         self.since = None;
     }
 
+    /// Whether the user speaks over the agent.
+    pub(super) fn is_running(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Whether the user has by now spoken long enough, in so many words.
     pub(super) fn is_due(&self, now: CallTime, words: usize) -> bool {
         self.since.is_some_and(|since| {

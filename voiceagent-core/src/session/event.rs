@@ -15,6 +15,8 @@ pub enum Event {
     AgentStarted {
         /// The attempt to speak.
         generation: GenerationId,
+        /// The turn that it answers; `None` when the agent speaks on its own account.
+        turn: Option<TurnId>,
     },
     /// The agent finished or was stopped.
     AgentStopped {

@@ -16,6 +16,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Generation {
     pub(super) id: GenerationId,
+    /// What the voice knows it as. Another name after a failure, so that what the voice still says
+    /// under the old one is not taken for the new.
+    pub(super) voice: GenerationId,
     /// The turn that it answers; `None` when the agent speaks on its own account.
     pub(super) reply_to: Option<ReplyTo>,
     pub(super) committed: bool,
@@ -33,6 +36,8 @@ pub(super) struct Generation {
     pub(super) retries: u32,
     /// The model has said something in this round.
     pub(super) round_begun: bool,
+    /// What the model has called in this round, in its own words.
+    round_calls: Vec<ToolCall>,
     /// Tool calls that wait for the turn to be over.
     pub(super) held_calls: Vec<ToolCall>,
     pub(super) asked_at: CallTime,
@@ -41,6 +46,8 @@ pub(super) struct Generation {
     pub(super) voice_retried: bool,
     /// The voice failed before it had spoken everything.
     pub(super) voice_lost: bool,
+    /// It is not what it should have been: cut short, or an apology.
+    pub(super) failed: bool,
     /// The caller has been sent something.
     pub(super) started: bool,
     /// Items that belong to the rounds before this one.
@@ -88,6 +95,7 @@ impl Generation {
     pub(super) fn new(id: GenerationId, reply_to: Option<ReplyTo>, sample_rate: u32) -> Self {
         Self {
             id,
+            voice: id,
             reply_to,
             committed: false,
             interruptible: true,
@@ -102,12 +110,14 @@ impl Generation {
             rounds: 0,
             retries: 0,
             round_begun: false,
+            round_calls: Vec::new(),
             held_calls: Vec::new(),
             asked_at: CallTime::ZERO,
             first_text_at: None,
             voice_begun: false,
             voice_retried: false,
             voice_lost: false,
+            failed: false,
             started: false,
             earlier_rounds: 0,
             items: Vec::new(),
@@ -133,13 +143,28 @@ impl Generation {
 
     /// Notes a tool call that is being run.
     pub(super) fn push_call(&mut self, call: ToolCall) {
-        let exchange = Exchange { generation: self.id, call, output: None };
+        let exchange = Exchange::new(self.id, call);
         let group = self.items[self.earlier_rounds..].last_mut();
         if let Some(Item::Tools(exchanges)) = group {
             exchanges.push(exchange);
         } else {
             self.items.push(Item::Tools(vec![exchange]));
         }
+    }
+
+    /// Notes what the model calls. Returns whether that is new: some vendors report a call twice.
+    pub(super) fn note_call(&mut self, call: &ToolCall) -> bool {
+        let is_new = !self.round_calls.contains(call);
+        if is_new {
+            self.round_calls.push(call.clone());
+        }
+        is_new
+    }
+
+    /// Whether a call has this name.
+    pub(super) fn has_call(&self, id: &ToolCallId) -> bool {
+        let held = self.held_calls.iter();
+        exchanges(&self.items).map(|one| &one.call).chain(held).any(|call| call.id == *id)
     }
 
     /// Notes a tool's result. Returns whether it was waited for.
@@ -159,21 +184,21 @@ impl Generation {
 
     /// Tool calls without a result.
     pub(super) fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
-        self.exchanges().filter(|one| one.output.is_none()).map(|one| &one.call)
+        exchanges(&self.items).filter(|one| one.is_open()).map(|one| &one.call)
     }
 
     /// Begins a round of the model.
     pub(super) fn begin_round(&mut self, now: CallTime) {
         self.stage = Stage::Writing;
         self.round_begun = false;
+        self.round_calls.clear();
         self.asked_at = now;
         self.earlier_rounds = self.items.len();
     }
 
     /// Whether the model called a tool in this round.
     pub(super) fn called_in_round(&self) -> bool {
-        let mut round = self.items[self.earlier_rounds..].iter();
-        round.any(|item| matches!(item, Item::Tools(_))) || !self.held_calls.is_empty()
+        !self.round_calls.is_empty()
     }
 
     /// Whether a call may run before the turn is over.
@@ -214,11 +239,11 @@ impl Generation {
         }
         entries
     }
+}
 
-    fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.items.iter().flat_map(|item| match item {
-            Item::Tools(exchanges) => exchanges.as_slice(),
-            Item::Text(_) => &[],
-        })
-    }
+fn exchanges(items: &[Item]) -> impl Iterator<Item = &Exchange> {
+    items.iter().flat_map(|item| match item {
+        Item::Tools(exchanges) => exchanges.as_slice(),
+        Item::Text(_) => &[],
+    })
 }

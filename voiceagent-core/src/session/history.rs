@@ -9,6 +9,9 @@ use crate::{
 const STILL_RUNNING: &str =
     r#"{"status":"still running","note":"do not call it again; the result will follow"}"#;
 
+/// What the model is told about a tool call that an interruption stopped.
+const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
+
 /// The conversation as the model sees it: what the user said, and what the user *heard*.
 ///
 /// A tool call and its result are one entry, so that a call without a result cannot be written
@@ -33,6 +36,23 @@ pub(super) struct Exchange {
     pub(super) generation: GenerationId,
     pub(super) call: ToolCall,
     pub(super) output: Option<Arc<str>>,
+    cancelled: bool,
+}
+
+impl Exchange {
+    pub(super) fn new(generation: GenerationId, call: ToolCall) -> Self {
+        Self { generation, call, output: None, cancelled: false }
+    }
+
+    /// Whether the tool runs.
+    pub(super) fn is_open(&self) -> bool {
+        self.output.is_none() && !self.cancelled
+    }
+
+    fn result(&self) -> Arc<str> {
+        let note = if self.cancelled { CANCELLED } else { STILL_RUNNING };
+        self.output.clone().unwrap_or_else(|| note.into())
+    }
 }
 
 impl History {
@@ -61,14 +81,33 @@ impl History {
         id: &ToolCallId,
         output: &Arc<str>,
     ) -> bool {
-        let open = self.entries.iter_mut().rev().find_map(|entry| match entry {
-            Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Entry::Assistant { .. } | Entry::User { .. } => None,
-        });
-        let Some(exchange) = open else { return false };
+        let Some(exchange) = self.unanswered(generation, id) else { return false };
         exchange.output = Some(output.clone());
         self.messages = None;
         true
+    }
+
+    /// Notes that a tool is told to stop. If it had finished already its result still counts.
+    pub(super) fn cancel(&mut self, generation: GenerationId, id: &ToolCallId) {
+        if let Some(exchange) = self.unanswered(generation, id) {
+            exchange.cancelled = true;
+            self.messages = None;
+        }
+    }
+
+    fn unanswered(&mut self, generation: GenerationId, id: &ToolCallId) -> Option<&mut Exchange> {
+        self.entries.iter_mut().rev().find_map(|entry| match entry {
+            Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),
+            Entry::Assistant { .. } | Entry::User { .. } => None,
+        })
+    }
+
+    /// Whether a tool call has this name.
+    pub(super) fn has_call(&self, id: &ToolCallId) -> bool {
+        self.entries.iter().any(|entry| match entry {
+            Entry::Tools(exchanges) => exchanges.iter().any(|one| one.call.id == *id),
+            Entry::Assistant { .. } | Entry::User { .. } => false,
+        })
     }
 
     /// The conversation. Shared until it changes.
@@ -118,7 +157,7 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
                 messages.extend(exchanges.iter().map(|one| Message::ToolCall(one.call.clone())));
                 messages.extend(exchanges.iter().map(|one| Message::ToolResult {
                     id: one.call.id.clone(),
-                    output: one.output.clone().unwrap_or_else(|| STILL_RUNNING.into()),
+                    output: one.result(),
                 }));
             }
             Entry::User { text } => messages.push(Message::User { text: text.clone() }),
@@ -133,7 +172,7 @@ mod tests {
 
     fn exchange(id: &str) -> Exchange {
         let call = ToolCall { id: id.into(), name: "book".into(), arguments: "{}".into() };
-        Exchange { generation: GenerationId::new(1), call, output: None }
+        Exchange::new(GenerationId::new(1), call)
     }
 
     #[test]
@@ -151,6 +190,17 @@ mod tests {
         assert!(
             matches!(&history.messages()[3], Message::ToolResult { output, .. } if &**output == "done")
         );
+    }
+
+    #[test]
+    fn law_7_a_tool_that_finished_before_it_could_be_stopped_is_recorded() {
+        let mut history = History::default();
+        history.extend([Entry::Tools(vec![exchange("a")])]);
+        history.cancel(GenerationId::new(1), &"a".into());
+        let output = |history: &mut History| format!("{:?}", history.messages()[1]);
+        assert!(output(&mut history).contains("cancelled"));
+        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
+        assert!(output(&mut history).contains("done"));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::Leg;
+use super::{EndReason, Leg};
 use crate::{
     CallTime, ErrorKind, GenerationId, MarkId, ToolCallId, TurnId,
     flow::Plan,
@@ -26,6 +26,11 @@ pub enum Input {
     },
     /// The recognizer expects the end of the turn.
     EagerEndOfTurn,
+    /// End the call at once, whatever is being said: its owner has let go, or it broke down.
+    EndCall {
+        /// Why.
+        reason: EndReason,
+    },
     /// The recognizer decided that the turn is over.
     EndOfTurn,
     /// A turn detector answered.

@@ -35,12 +35,15 @@ impl Session {
 
     /// Where no local detector tells speech edges, the recognizer's word counts.
     pub(super) fn on_stt_speech_started(&mut self) {
-        if !self.config.vad && !self.user.begun {
+        if self.config.vad {
+            return;
+        }
+        if !self.user.begun {
             self.user.begun = true;
             self.emit(Event::UserStarted { turn: self.user.id });
-            if self.config.barge_in.min_words == 0 {
-                self.consider_barge_in_by_words(usize::MAX);
-            }
+        }
+        if self.config.barge_in.min_words == 0 {
+            self.consider_barge_in_by_words(usize::MAX);
         }
     }
 
@@ -53,7 +56,7 @@ impl Session {
         if !changed {
             return;
         }
-        if self.user.last_speech.is_none() && self.user.speaking_since.is_none() {
+        if !self.user.begun && self.user.speaking_since.is_none() {
             // The detector missed what the recognizer understood.
             self.user.last_speech = Some(self.now);
         }
@@ -63,6 +66,10 @@ impl Session {
             self.emit(Event::UserPartial { turn, pii_text: text });
         }
         if self.config.vad {
+            if self.user.speaking_since.is_some() && !self.barge_in.is_running() {
+                // The agent began to speak when the user was speaking already.
+                self.note_overlap(self.now);
+            }
             self.consider_barge_in();
         } else {
             self.consider_barge_in_by_words(self.user.words());
@@ -151,8 +158,13 @@ impl Session {
             transcription_delay,
         });
         self.make_room(&text);
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
         if self.live.as_ref().is_some_and(|live| live.committed) {
-            self.owe(turn, text);
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
             return;
         }
         self.history.push_user(&text);
@@ -165,27 +177,21 @@ impl Session {
         }
     }
 
-    /// Keeps a turn that is over until the agent, who cannot be stopped, has finished.
-    fn owe(&mut self, turn: TurnId, text: Arc<str>) {
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
-            None => text,
-        };
-        self.owed = Some((turn, text));
-    }
-
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an
-    /// answer to an older turn. Speech that cannot be stopped stays.
+    /// answer to an older turn. Speech that cannot be stopped stays, and so does what the agent is
+    /// about to say on its own account: nobody would ask for it again.
     fn make_room(&mut self, text: &Arc<str>) {
         let Some(live) = &self.live else { return };
         if !live.committed {
             if !fits(live, text) {
                 self.drop_draft();
             }
-        } else if !live.started && live.stage != Stage::Tools {
+        } else if live.started || live.stage == Stage::Tools {
+            if self.can_be_stopped() {
+                self.interrupt(InterruptionReason::Superseded, None);
+            }
+        } else if live.reply_to.is_some() && live.interruptible && self.leaving.is_none() {
             self.interrupt(InterruptionReason::UserResumed, None);
-        } else if self.can_be_stopped() {
-            self.interrupt(InterruptionReason::Superseded, None);
         }
     }
 }

@@ -16,7 +16,7 @@ impl Output {
     pub(super) fn new(config: PlayoutConfig, format: Option<AudioFormat>, marks: bool) -> Self {
         match format {
             Some(format) => Self::Audio(Playout::new(config, format, marks)),
-            None => Self::Text(TextOut::default()),
+            None => Self::Text(TextOut::new(marks)),
         }
     }
 

@@ -39,8 +39,10 @@ pub(super) struct Playout {
 
 impl Playout {
     pub(super) fn new(config: PlayoutConfig, format: AudioFormat, marks: bool) -> Self {
+        // A piece that is longer than the lead would never leave.
+        let lead = config.lead.max(config.piece).max(FRAME);
         Self {
-            config,
+            config: PlayoutConfig { lead, ..config },
             format,
             marks,
             queue: VecDeque::new(),

@@ -3,6 +3,10 @@ use crate::stt::WordTiming;
 /// How fast a voice speaks when nothing is known about it, in characters a second.
 const TYPICAL_PACE: u64 = 15;
 
+/// A voice names its words in order. One that is not found so many bytes on is spelled otherwise in
+/// the text, and is passed over.
+const NEAR: usize = 48;
+
 /// The text of a generation against its audio: which words are heard at which sample.
 ///
 /// Word timings are exact. Without them, the end of each text whose audio is known to be complete
@@ -58,6 +62,14 @@ impl Script {
         self.samples += samples;
     }
 
+    /// All of the text is handed to the voice again, as one; it has not said anything yet.
+    pub(super) fn restart(&mut self) {
+        let mut anew = Self::new(0);
+        anew.sample_rate = self.sample_rate;
+        anew.push_text(&self.text);
+        *self = anew;
+    }
+
     /// The audio so far holds the next `texts` texts completely.
     pub(super) fn on_spoken(&mut self, texts: u32) {
         self.spoken = (self.spoken + texts as usize).min(self.ends.len());
@@ -91,6 +103,12 @@ impl Script {
         }
         if sample == 0 {
             return "";
+        }
+        if let Some(&(end, at)) = self.anchors.last()
+            && end == self.text.len()
+            && (1..=sample).contains(&at)
+        {
+            return &self.text;
         }
         if !self.words.is_empty() {
             let heard = self.words.iter().take_while(|(_, end)| *end <= sample).last();
@@ -148,14 +166,24 @@ impl Script {
     }
 }
 
-/// Where `word` stands in `text`, whatever its case.
+/// Where `word` stands near the beginning of `text`, as a whole word and whatever its case.
 fn find_word(text: &str, word: &str) -> Option<usize> {
     if word.is_empty() {
         return None;
     }
-    text.char_indices().map(|(at, _)| at).find(|&at| {
-        text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word))
-    })
+    let mut before = ' ';
+    let mut starts = text.char_indices().take_while(|(at, _)| *at < NEAR);
+    let found = starts.find(|&(at, here)| {
+        let begins = !(before.is_alphanumeric() && here.is_alphanumeric());
+        before = here;
+        let rest = text.get(at + word.len()..).unwrap_or_default();
+        let ends =
+            !(word.ends_with(char::is_alphanumeric) && rest.starts_with(char::is_alphanumeric));
+        begins
+            && ends
+            && text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word))
+    });
+    found.map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -193,7 +221,8 @@ mod tests {
     #[test]
     fn h10_all_is_heard_when_all_audio_was_played() {
         let mut script = spoken(&[("one two.", 800)]);
-        assert_eq!(script.heard(800), "one");
+        assert_eq!(script.heard(690), "one");
+        assert_eq!(script.heard(800), "one two.", "a text whose audio is complete was heard whole");
         script.on_complete();
         assert_eq!(script.heard(800), "one two.");
         assert_eq!(script.heard(9_000), "one two.");
@@ -214,6 +243,21 @@ mod tests {
         assert_eq!(script.heard(2_400), "Yes,");
         assert_eq!(script.heard(5_600), "Yes, we have");
         assert_eq!(script.heard(7_920), "Yes, we have one.");
+    }
+
+    #[test]
+    fn h6_a_word_that_is_spelled_otherwise_moves_nothing() {
+        let mut script = Script::new(8_000);
+        let text = "At 10 we often have room, and much later in the day there are ten more.";
+        script.push_text(text);
+        script.push_audio(16_000);
+        let word = |word: &str, end| WordTiming {
+            word: word.into(),
+            start: Duration::ZERO,
+            end: Duration::from_millis(end),
+        };
+        script.on_words(&[word("at", 200), word("ten", 400), word("we", 500)]);
+        assert_eq!(script.heard(4_000), "At 10 we");
     }
 
     #[test]

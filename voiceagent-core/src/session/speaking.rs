@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Command, Event, InterruptionReason, Leg, Session, Timer,
-    generation::{Generation, Stage},
+    generation::{Generation, Leave, Stage},
 };
 use crate::{CallTime, ErrorKind, GenerationId, transport::Outbound};
 
@@ -31,12 +31,12 @@ impl Session {
 
     fn speak(&mut self, text: Arc<str>) {
         let Some(live) = &mut self.live else { return };
-        let generation = live.id;
         live.push_text(&text);
         if self.output.is_text() {
-            self.output.push_text(generation, &text);
+            self.output.push_text(live.id, &text);
             return;
         }
+        let generation = live.voice;
         if live.first_text_at.is_none() {
             live.first_text_at = Some(self.now);
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
@@ -48,20 +48,25 @@ impl Session {
     pub(super) fn finish_writing(&mut self) {
         self.flush_text();
         let Some(live) = &mut self.live else { return };
-        let generation = live.id;
+        let (generation, voice) = (live.id, live.voice);
         live.stage = Stage::Written;
         if live.script.text().is_empty() || self.output.is_text() {
             live.stage = Stage::Spoken;
             self.output.complete(generation);
         } else {
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
-            self.commands.push_back(Command::FinishSynthesis { generation });
+            self.commands.push_back(Command::FinishSynthesis { generation: voice });
         }
     }
 
-    pub(super) fn on_audio(&mut self, generation: GenerationId, payload: Bytes) {
+    pub(super) fn on_audio(&mut self, voice: GenerationId, payload: Bytes) {
         let now = self.now;
-        let Some(live) = self.live.as_mut().filter(|live| live.id == generation) else { return };
+        let live = self.live.as_mut().filter(|live| live.voice == voice);
+        // Of a voice that was given up, has finished or was not asked, no audio is wanted.
+        let is_wanted =
+            |live: &&mut Generation| live.stage != Stage::Spoken && !live.script.text().is_empty();
+        let Some(live) = live.filter(is_wanted) else { return };
+        let generation = live.id;
         let samples = self.output.push_audio(payload);
         live.script.push_audio(samples);
         if !live.voice_begun && samples > 0 {
@@ -82,13 +87,18 @@ impl Session {
         }
     }
 
-    pub(super) fn on_synthesis_finished(&mut self, generation: GenerationId) {
-        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Written)
-        else {
+    pub(super) fn on_synthesis_finished(&mut self, voice: GenerationId) {
+        let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Written) else {
             return;
         };
+        if live.script.samples() == 0 && live.script.text().contains(char::is_alphanumeric) {
+            // A voice that claims to have spoken and made no sound has failed.
+            self.on_synthesis_failed(ErrorKind::Protocol);
+            return;
+        }
         live.stage = Stage::Spoken;
         live.script.on_complete();
+        let generation = live.id;
         self.timers.clear(Timer::Synthesis);
         self.output.complete(generation);
     }
@@ -99,30 +109,59 @@ impl Session {
         self.emit(Event::Failed { leg: Leg::Tts, kind });
         self.timers.clear(Timer::Synthesis);
         let Some(live) = &mut self.live else { return };
-        let generation = live.id;
-        let text: Arc<str> = live.script.text().into();
-        if text.is_empty() || live.stage == Stage::Spoken {
+        if live.script.text().is_empty() || live.stage == Stage::Spoken {
             return;
         }
         if live.script.samples() == 0 && !live.voice_retried {
-            live.voice_retried = true;
-            let written = live.stage == Stage::Written;
-            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
-            self.commands.push_back(Command::CancelVoice { generation });
-            self.commands.push_back(Command::Synthesize { generation, text });
-            if written {
-                self.commands.push_back(Command::FinishSynthesis { generation });
-            }
-            return;
+            self.speak_anew();
+        } else if live.committed {
+            self.give_up_voice();
+        } else {
+            self.drop_draft();
         }
+    }
+
+    /// Hands all of the text to the voice once more.
+    fn speak_anew(&mut self) {
+        let renamed = self.next_id();
+        let Some(live) = &mut self.live else { return };
+        live.voice_retried = true;
+        let generation = std::mem::replace(&mut live.voice, renamed);
+        live.script.restart();
+        let text = live.script.text().into();
+        let is_written = live.stage == Stage::Written;
+        self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
         self.commands.push_back(Command::CancelVoice { generation });
-        if live.started {
+        self.commands.push_back(Command::Synthesize { generation: renamed, text });
+        if is_written {
+            self.commands.push_back(Command::FinishSynthesis { generation: renamed });
+        }
+    }
+
+    /// Says what there is of the live generation, and no more.
+    fn give_up_voice(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.failed = true;
+        let (generation, voice) = (live.id, live.voice);
+        let is_silent = live.script.samples() == 0;
+        if !is_silent {
             live.stage = Stage::Spoken;
             live.voice_lost = true;
-            self.output.complete(generation);
-        } else {
-            self.interrupt(InterruptionReason::Failed, None);
         }
+        self.failures += 1;
+        if self.failures >= self.config.model.max_failures {
+            // Without a voice there is no apology either.
+            self.leave_after_speech(Leave::Failed);
+        }
+        if is_silent {
+            self.interrupt(InterruptionReason::Failed, None);
+            return;
+        }
+        self.timers.clear(Timer::Model);
+        self.timers.clear(Timer::Retry);
+        self.commands.push_back(Command::CancelModel { generation });
+        self.commands.push_back(Command::CancelVoice { generation: voice });
+        self.output.complete(generation);
     }
 
     /// Sends what may leave, and ends a generation that was heard.
@@ -132,7 +171,7 @@ impl Session {
             return;
         };
         let floor = self.user_holds_floor_until();
-        let waits = !live.started && live.interruptible && floor.is_some();
+        let waits = floor.is_some() && live.interruptible && !self.output.is_audible(self.now);
         let held = !live.committed || waits;
         self.output.hold(held);
         while let Some(outbound) = self.output.poll(self.now) {
@@ -158,8 +197,8 @@ impl Session {
         }
     }
 
-    /// Until when an answer that has not begun waits for the user, who is speaking. A user of whom
-    /// nothing is understood for long is noise.
+    /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
+    /// whom nothing is understood for long is noise.
     fn user_holds_floor_until(&self) -> Option<CallTime> {
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
@@ -174,12 +213,15 @@ impl Session {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
         let generation = live.id;
-        self.emit(Event::AgentStarted { generation });
+        let turn = live.reply_to.as_ref().map(|reply| reply.turn);
+        self.emit(Event::AgentStarted { generation, turn });
     }
 
     /// The caller has heard all of the live generation.
     fn finish_generation(&mut self) {
         let Some(live) = self.live.take() else { return };
+        self.barge_in.reset();
+        self.timers.clear(Timer::BargeIn);
         let heard = if live.voice_lost {
             self.output.heard(self.now, &live)
         } else {
@@ -191,7 +233,7 @@ impl Session {
             let interrupted = live.voice_lost;
             self.emit(Event::AgentStopped { generation: live.id, pii_heard, interrupted });
         }
-        if live.reply_to.is_some() && live.round_begun {
+        if live.reply_to.is_some() && live.started && !live.failed {
             self.failures = 0;
         }
         if let Some(leave) = live.after {

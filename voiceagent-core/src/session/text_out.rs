@@ -8,9 +8,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What goes out on a text leg, and how much of it the far end has shown or spoken.
 ///
-/// Positions are bytes of the generation's text.
+/// Positions are bytes of the generation's text. Where the far end answers no marks, what was sent
+/// counts as read.
 #[derive(Debug, Default)]
 pub(super) struct TextOut {
+    marks: bool,
     queue: VecDeque<Outbound>,
     held: bool,
     complete: bool,
@@ -23,16 +25,23 @@ pub(super) struct TextOut {
 }
 
 impl TextOut {
+    pub(super) fn new(marks: bool) -> Self {
+        Self { marks, ..Self::default() }
+    }
+
     pub(super) fn begin(&mut self) {
-        *self = Self { held: true, next_mark: self.next_mark, ..Self::default() };
+        let Self { marks, next_mark, .. } = *self;
+        *self = Self { marks, held: true, next_mark, ..Self::default() };
     }
 
     pub(super) fn push(&mut self, generation: GenerationId, text: &Arc<str>) {
         self.queued += text.len();
-        self.next_mark = self.next_mark.next();
         self.queue.push_back(Outbound::Text { generation, text: text.clone() });
-        self.queue.push_back(Outbound::Mark(self.next_mark));
-        self.unanswered.push_back((self.next_mark, self.queued));
+        if self.marks {
+            self.next_mark = self.next_mark.next();
+            self.queue.push_back(Outbound::Mark(self.next_mark));
+            self.unanswered.push_back((self.next_mark, self.queued));
+        }
     }
 
     pub(super) fn complete(&mut self, generation: GenerationId) {
@@ -51,6 +60,9 @@ impl TextOut {
         let outbound = self.queue.pop_front()?;
         if let Outbound::Text { text, .. } = &outbound {
             self.sent += text.len();
+            if !self.marks {
+                self.heard = self.sent;
+            }
             let length = u32::try_from(self.sent - self.heard).unwrap_or(u32::MAX);
             self.give_up_at = now + PATIENCE + SLOWEST.saturating_mul(length);
         }
@@ -101,7 +113,7 @@ mod tests {
     #[test]
     fn heard_is_what_the_far_end_reported() {
         let generation = GenerationId::new(1);
-        let mut out = TextOut::default();
+        let mut out = TextOut::new(true);
         out.begin();
         out.push(generation, &"Hello. ".into());
         out.push(generation, &"How are you?".into());
@@ -125,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_silent_far_end_is_given_up() {
-        let mut out = TextOut::default();
+        let mut out = TextOut::new(true);
         out.begin();
         out.push(GenerationId::new(1), &"Hello.".into());
         out.complete(GenerationId::new(1));

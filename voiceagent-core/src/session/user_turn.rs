@@ -107,7 +107,6 @@ impl UserTurn {
         *self = Self {
             id: id.next(),
             speaking_since: self.speaking_since,
-            last_speech: self.last_speech,
             taken: normalised(&text),
             ..Self::new()
         };

@@ -74,6 +74,7 @@ impl SpeechToText for DeepgramFlux {
         capabilities.interim = true;
         capabilities.finalize = self.config.finalize;
         capabilities.end_of_turn = true;
+        capabilities.semantic_end_of_turn = true;
         capabilities.eager_end_of_turn = self.config.eager_eot_threshold.is_some();
         capabilities.speech_started = true;
         capabilities

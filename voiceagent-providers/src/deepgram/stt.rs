@@ -22,7 +22,7 @@ use super::{
 /// use voiceagent_core::{Secret, stt::SpeechToText};
 /// use voiceagent_providers::deepgram::{DeepgramStt, DeepgramSttConfig};
 ///
-/// let mut config = DeepgramSttConfig::new(Secret::new("the key"));
+/// let mut config = DeepgramSttConfig::new(Secret::new("your-key"));
 /// config.keyterms = vec!["Silverado".to_owned()];
 /// let stt = DeepgramStt::new(config)?;
 /// assert!(stt.capabilities().finalize);
@@ -142,18 +142,22 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_refused_by_name() {
-        let broken: [(&str, fn(&mut DeepgramSttConfig)); 7] = [
-            ("api_key", |it| it.api_key = Secret::default()),
-            ("api_key", |it| it.api_key = Secret::new("sk key")),
-            ("base_url", |it| it.base_url = "deepgram".to_owned()),
-            ("model", |it| it.model = String::new()),
-            ("utterance_end", |it| it.utterance_end = Some(std::time::Duration::from_millis(999))),
-            ("interim_results", |it| it.interim_results = false),
-            ("encoding", |it| it.extra = vec![("encoding".to_owned(), "opus".to_owned())]),
-        ];
-        for (field, breaks) in broken {
+        let with = |change: &dyn Fn(&mut DeepgramSttConfig)| {
             let mut config = config();
-            breaks(&mut config);
+            change(&mut config);
+            config
+        };
+        let short = std::time::Duration::from_millis(999);
+        let extra = ("encoding".to_owned(), "opus".to_owned());
+        for (field, config) in [
+            ("api_key", with(&|it| it.api_key = Secret::default())),
+            ("api_key", with(&|it| it.api_key = Secret::new("sk key"))),
+            ("base_url", with(&|it| it.base_url = "deepgram".to_owned())),
+            ("model", with(&|it| it.model = String::new())),
+            ("utterance_end", with(&|it| it.utterance_end = Some(short))),
+            ("interim_results", with(&|it| it.interim_results = false)),
+            ("encoding", with(&|it| it.extra = vec![extra.clone()])),
+        ] {
             let error = DeepgramStt::new(config).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.message().contains(&format!("`{field}`")), "{field}: {error}");

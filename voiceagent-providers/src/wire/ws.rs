@@ -12,6 +12,7 @@ use tokio_tungstenite::{
     tungstenite::{
         self, Message, Utf8Bytes,
         client::IntoClientRequest,
+        error::ProtocolError,
         handshake::client::{Request, Response},
         http::{HeaderValue, StatusCode, header},
         protocol::{CloseFrame, WebSocketConfig},
@@ -124,13 +125,15 @@ impl Dial {
     }
 
     fn refused(&self, failed: tungstenite::Error) -> Error {
-        match failed {
-            tungstenite::Error::Http(response) => self.http_refusal(&response),
-            tungstenite::Error::Io(failed) if failed.kind() != std::io::ErrorKind::InvalidData => {
-                self.unreachable(&failed)
-            }
-            other => self.error(ErrorKind::Protocol, format!("the handshake failed: {other}")),
+        use tungstenite::Error::{Http, Io, Protocol};
+        if let Http(response) = failed {
+            return self.http_refusal(&response);
         }
+        // A certificate that does not convince is invalid data, and stays so.
+        let gone = matches!(&failed, Io(io) if io.kind() != std::io::ErrorKind::InvalidData)
+            || matches!(failed, Protocol(ProtocolError::HandshakeIncomplete));
+        let kind = if gone { ErrorKind::Disconnected } else { ErrorKind::Protocol };
+        self.error(kind, format!("the handshake failed: {failed}"))
     }
 
     fn http_refusal(&self, response: &Response) -> Error {

@@ -54,8 +54,10 @@ impl Backlog {
             Outbound::Mark(_) | Outbound::HangUp | Outbound::Transfer(_) => {
                 self.items.push_back(outbound);
             }
-            // Text of text legs, audio in another format, later inventions.
-            _ => self.refused += 1,
+            // Audio in another format, text of text legs, later inventions.
+            Outbound::Audio(_) | Outbound::Text { .. } | Outbound::TextEnd { .. } | _ => {
+                self.refused += 1;
+            }
         }
     }
 

@@ -78,12 +78,16 @@ impl Writer {
         dialect: &dyn Dialect,
         outbound: &Outbound,
     ) -> Option<Utf8Bytes> {
-        self.block.reserve(BLOCK / 8);
-        match outbound {
-            Outbound::Audio(frame) => dialect.write_media(&frame.payload, &mut self.block),
-            Outbound::Clear => dialect.write_clear(&mut self.block),
-            Outbound::Mark(mark) => dialect.write_mark(*mark, &mut self.block),
-            _ => return None,
+        if let Outbound::Audio(frame) = outbound {
+            // Base64 adds a third; names and braces fit in the rest.
+            self.block.reserve(frame.payload.len() + frame.payload.len() / 2 + 256);
+            dialect.write_media(&frame.payload, &mut self.block);
+        } else if let Outbound::Mark(mark) = outbound {
+            dialect.write_mark(*mark, &mut self.block);
+        } else if *outbound == Outbound::Clear {
+            dialect.write_clear(&mut self.block);
+        } else {
+            return None;
         }
         let text = Utf8Bytes::try_from(self.block.split().freeze());
         Some(text.expect("dialects write JSON"))

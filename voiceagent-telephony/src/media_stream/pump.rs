@@ -192,25 +192,22 @@ impl<S: Socket> Pump<S> {
             return Ok(None);
         }
         while let Some(next) = self.backlog.pop() {
-            match next {
-                Outbound::HangUp if self.hanging_up => {}
-                Outbound::HangUp => match self.leg.control.clone() {
-                    None => return Ok(Some(End::HungUp)),
-                    Some(control) => self.hang_up(control),
-                },
-                Outbound::Transfer(target) => match self.leg.control.clone() {
-                    Some(control) if control.can_transfer() => self.transfer(control, target),
-                    Some(_) | None => {
-                        let why = "no target is configured for this line";
-                        let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
-                        peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
-                    }
-                },
-                message => {
-                    if let Some(text) = self.writer.write(&*self.leg.dialect, &message) {
-                        self.io.start(Message::Text(text));
-                        return Ok(None);
-                    }
+            if let Some(text) = self.writer.write(&*self.leg.dialect, &next) {
+                self.io.start(Message::Text(text));
+                return Ok(None);
+            }
+            match (next, self.leg.control.clone()) {
+                (Outbound::HangUp, _) if self.hanging_up => {}
+                (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
+                (Outbound::HangUp, Some(control)) => self.hang_up(control),
+                (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
+                    self.transfer(control, target);
+                }
+                // The backlog holds nothing else that is not written.
+                _ => {
+                    let why = "no target is configured for this line";
+                    let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
+                    peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
                 }
             }
         }
@@ -229,8 +226,8 @@ impl<S: Socket> Pump<S> {
 
     /// Hangs up if that was asked for before the owner of the link went.
     fn keep_promise(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
-        let waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
-        let asked = waiting.fold(false, |asked, next| asked || next == Outbound::HangUp);
+        let mut waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
+        let asked = waiting.any(|next| next == Outbound::HangUp);
         if let Some(control) = self.leg.control.clone().filter(|_| asked && !self.hanging_up) {
             self.hang_up(control);
         }

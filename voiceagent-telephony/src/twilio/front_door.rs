@@ -109,14 +109,12 @@ impl Door {
     async fn read_form(
         &self,
         request: Request,
-    ) -> Result<(Parts, Vec<(String, String)>), Response> {
+    ) -> Result<(Parts, Vec<(String, String)>), StatusCode> {
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
         let read = Form::<Vec<(String, String)>>::from_request(request, &());
         let form = timeout(BODY, read).await.map_err(|_| StatusCode::REQUEST_TIMEOUT);
-        let Form(fields) = form
-            .map_err(IntoResponse::into_response)?
-            .map_err(|rejection| rejection.status().into_response())?;
+        let Form(fields) = form?.map_err(|rejection| rejection.status())?;
         let base = self.address.base(&parts);
         self.check(&parts, &base, |url, signature| self.signatures.form(url, &fields, signature))?;
         Ok((parts, fields))
@@ -128,7 +126,7 @@ impl Door {
         parts: &Parts,
         base: &str,
         holds: impl Fn(&str, &str) -> Result<(), SignatureRefusal>,
-    ) -> Result<(), Response> {
+    ) -> Result<(), StatusCode> {
         let url = format!("{base}{}", target(parts));
         let signature = parts.headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
         let refusal = match signature {
@@ -151,10 +149,10 @@ impl Door {
             (_, None) => "the auth token is of another account, or a proxy changes the request",
         };
         warn!(checked = url, signed = other, hint, "request refused: {refusal}");
-        Err(StatusCode::FORBIDDEN.into_response())
+        Err(StatusCode::FORBIDDEN)
     }
 
-    fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, Response> {
+    fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
         if !self.media.has_room() {
             warn!(call = webhook.call(), "call refused: the limit of calls is reached");
             let mut answer = twiml::Response::new();
@@ -170,7 +168,7 @@ impl Door {
         let parameters = grant.parameters.clone();
         let token = self.tokens.issue(grant).map_err(|error| {
             warn!(%error, "call refused");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            StatusCode::INTERNAL_SERVER_ERROR
         })?;
         let base = self.address.base(parts);
         let mut stream = Stream::new(websocket(&format!("{base}{}", self.paths.media)))
@@ -217,7 +215,7 @@ impl Door {
 async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
     let (parts, fields) = match door.read_form(request).await {
         Ok(read) => read,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     let Some(webhook) = VoiceWebhook::new(fields) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -239,7 +237,7 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
             }
             xml(answer)
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -249,7 +247,7 @@ async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
             door.note_status(&fields);
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -258,7 +256,7 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
     let base = websocket(&door.address.base(&parts));
     let holds = |url: &str, signature: &str| door.signatures.url(url, signature);
     if let Err(refusal) = door.check(&parts, &base, holds) {
-        return refusal;
+        return refusal.into_response();
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => door.media.clone().upgrade(upgrade),

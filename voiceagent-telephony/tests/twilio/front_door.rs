@@ -7,7 +7,10 @@ use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
 use voiceagent_telephony::twilio::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, sign};
 use voiceagent_testkit::phone::{Dial, PhoneCall};
 
-use crate::server::{Calls, SOON, Server};
+use crate::{
+    log::Log,
+    server::{Calls, SOON, Server},
+};
 
 const CALL: [(&str, &str); 4] = [
     ("CallSid", "CA1"),
@@ -212,6 +215,36 @@ async fn the_signature_is_over_the_whole_path_when_the_door_is_mounted_deeper() 
     let request = Client::new().post(&url).form(&CALL).header("X-Twilio-Signature", signature);
     let answer = timeout(SOON, request.send()).await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn the_log_says_what_is_set_up_wrong_and_holds_no_secret_and_no_number() {
+    let (log, _guard) = Log::start();
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let url = twilio.server.url("http", "/twilio/voice");
+    let https = sign(&twilio.token, &url.replace("http:", "https:"), &CALL);
+    let stranger = sign(&Secret::new("54321"), &url, &CALL);
+    for (signature, hint) in [
+        (https.as_str(), "the auth token is right and the URL is not: set public_url"),
+        (&stranger, "the auth token is of another account, or a proxy changes the request"),
+    ] {
+        assert!(!log.ours().contains(hint));
+        twilio.post_signed("/twilio/voice", &CALL, signature, "").await;
+        assert!(log.ours().contains(hint), "{}", log.ours());
+    }
+    twilio.client.post(&url).form(&CALL).send().await.unwrap();
+    assert!(log.ours().contains("a proxy drops the header"), "{}", log.ours());
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let token = attribute(&twiml, "name=\"token\"", "value");
+    let phone = twilio.dial(&twiml.replace(&token, "guess")).await.unwrap();
+    phone.wait_until_closed(SOON).await.unwrap();
+    assert!(log.ours().contains("the token was not given out by this process"));
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    drop(calls.answer().await);
+    let log = log.ours();
+    for private in ["12345 ", "5550100", "5550199", &token, "guess"] {
+        assert!(!log.contains(private), "{private} in {log}");
+    }
 }
 
 #[test]

@@ -160,7 +160,10 @@ impl Leg {
     }
 
     /// The next thing that is said and that `pick` wants.
-    async fn next<T>(&mut self, pick: impl Fn(Inbound) -> Option<T>) -> Result<T, String> {
+    async fn next<T: Send>(
+        &mut self,
+        pick: impl Fn(Inbound) -> Option<T> + Send + Sync,
+    ) -> Result<T, String> {
         let wanted = async {
             while let Some(said) = self.link.recv().await {
                 let said = said.map_err(|error| error.to_string())?;
@@ -194,11 +197,7 @@ async fn hears(transport: Box<dyn Transport>, mut far: impl FarEnd) -> Result<()
     let (mut heard, mut position) = (Vec::new(), None);
     let listen = async {
         while !heard.windows(said.len()).any(|window| window == said) {
-            let frame = leg.next(|said| match said {
-                Inbound::Audio(frame) => Some(frame),
-                _ => None,
-            });
-            let frame = frame.await?;
+            let frame = leg.next(audio).await?;
             if position.is_some_and(|next| frame.at.0 < next) {
                 return Err(format!("{frame:?} overlaps what came before"));
             }
@@ -220,10 +219,8 @@ async fn survives(transport: Box<dyn Transport>, mut far: impl FarEnd) -> Result
 
 /// Whether audio still comes through.
 async fn hears_on(mut leg: Leg, mut far: impl FarEnd) -> Result<(), String> {
-    let marked = leg.next(|said| match said {
-        Inbound::Audio(frame) if frame.payload.contains(&0x12) => Some(()),
-        _ => None,
-    });
+    let marked =
+        leg.next(|said| audio(said).filter(|frame| frame.payload.contains(&0x12)).map(drop));
     let (heard, ()) = tokio::join!(marked, far.speak(vec![0x12; 160].into()));
     heard?;
     // And the other way.
@@ -259,11 +256,8 @@ async fn keys(transport: Box<dyn Transport>, mut far: impl FarEnd) -> Result<(),
     let mut leg = Leg::open(transport).await?;
     for key in ['1', '#', '*'] {
         far.press(key).await;
-        let pressed = leg.next(|said| match said {
-            Inbound::Dtmf(key) => Some(key),
-            _ => None,
-        });
-        let pressed = pressed.await?;
+        let pressed =
+            leg.next(|said| if let Inbound::Dtmf(key) = said { Some(key) } else { None }).await?;
         if pressed != key {
             return Err(format!("{key} arrived as {pressed}"));
         }
@@ -334,8 +328,9 @@ async fn clear(
 }
 
 fn played(said: Inbound) -> Option<MarkId> {
-    match said {
-        Inbound::MarkPlayed(mark) => Some(mark),
-        _ => None,
-    }
+    if let Inbound::MarkPlayed(mark) = said { Some(mark) } else { None }
+}
+
+fn audio(said: Inbound) -> Option<AudioFrame> {
+    if let Inbound::Audio(frame) = said { Some(frame) } else { None }
 }

@@ -61,6 +61,8 @@ pub(super) struct Line {
     reading: bool,
     speech: VecDeque<Utterance>,
     playout: Playout,
+    /// Marks inside the frame that is being played.
+    reached: Vec<String>,
     recording: Recording,
     /// Frames played so far, and the one with which the last stretch ended.
     ticks: u64,
@@ -103,6 +105,7 @@ impl Line {
             reading: true,
             speech: VecDeque::new(),
             playout: Playout::default(),
+            reached: Vec::new(),
             recording: Recording::default(),
             ticks: 0,
             stretch_end: 0,
@@ -140,17 +143,13 @@ impl Line {
             let media = self.writer.media(&frame);
             self.send(Message::text(media)).await;
         }
+        // What was played since the last tick is over now, and not before.
+        self.echo_reached().await;
         let now = self.now();
-        let mut reached = Vec::new();
-        let played = self.playout.play(FRAME, &mut reached);
+        let played = self.playout.play(FRAME, &mut self.reached);
         if !played.is_empty() {
             self.note_played(&played, now);
         }
-        for name in reached {
-            self.echo(name, true).await;
-        }
-        // A mark behind the last sample of this frame is reached with it.
-        self.echo_reached().await;
         self.answer_quiet();
     }
 
@@ -262,13 +261,19 @@ impl Line {
             Wire::Clear => {
                 let (dropped, marks) = self.playout.clear();
                 self.recording.clears.push(Cleared { at, dropped });
+                for name in std::mem::take(&mut self.reached) {
+                    self.echo(name, true).await;
+                }
                 for name in marks {
                     self.echo(name, false).await;
                 }
             }
             Wire::Mark(name) => {
                 self.playout.push_mark(name.clone());
-                self.echo_reached().await;
+                // While a frame is being played, its end is waited for.
+                if self.stretch_end < self.ticks {
+                    self.echo_reached().await;
+                }
             }
             Wire::Audio(_) | Wire::Unknown(_) => {}
         }
@@ -304,6 +309,9 @@ impl Line {
     }
 
     async fn echo_reached(&mut self) {
+        for name in std::mem::take(&mut self.reached) {
+            self.echo(name, true).await;
+        }
         while let Some(name) = self.playout.reached_mark() {
             self.echo(name, true).await;
         }

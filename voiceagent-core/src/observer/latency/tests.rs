@@ -29,8 +29,13 @@ fn first_audio(number: u64) -> Event {
     Event::FirstAudio { generation: generation(number), after: ms(80 + number) }
 }
 
+/// The agent speaks on its own account.
 fn started(number: u64) -> Event {
-    Event::AgentStarted { generation: generation(number) }
+    Event::AgentStarted { generation: generation(number), turn: None }
+}
+
+fn answered(number: u64, turn: u64) -> Event {
+    Event::AgentStarted { generation: generation(number), turn: Some(TurnId::new(turn)) }
 }
 
 fn draft(number: u64, turn: u64) -> Event {
@@ -61,7 +66,7 @@ fn m1_a_response_is_from_last_speech_to_first_sound() {
         (2_300, user_turn(1)),
         (2_501, first_token(1)),
         (2_600, first_audio(1)),
-        (2_620, started(1)),
+        (2_620, answered(1, 1)),
     ]);
     let [turn] = &turns[..] else { panic!("{turns:?}") };
     assert_eq!(turn.response, Some(ms(620)));
@@ -81,7 +86,7 @@ fn m5_a_drafted_answer_has_the_times_of_the_draft_that_was_heard() {
         (2_260, first_token(2)),
         (2_290, first_audio(2)),
         (2_300, user_turn(1)),
-        (2_300, started(2)),
+        (2_300, answered(2, 1)),
     ]);
     assert_eq!(turns[0].response, Some(ms(300)));
     assert_eq!((turns[0].ttft, turns[0].ttfb), (Some(ms(202)), Some(ms(82))));
@@ -94,9 +99,9 @@ fn m14_speech_that_answers_nobody_has_no_response_latency() {
         (0, started(1)),
         (2_000, user_started(1)),
         (3_300, user_turn(1)),
-        (3_900, started(2)),
         // A reminder of the agent's own accord.
-        (20_000, started(3)),
+        (3_600, started(2)),
+        (3_900, answered(3, 1)),
     ]);
     assert_eq!(turns.len(), 1);
     assert_eq!(turns[0].response, Some(ms(900)));
@@ -109,20 +114,22 @@ fn m14_an_attempt_from_before_the_turn_does_not_answer_it() {
         (1_300, user_turn(1)),
         (1_310, started(4)),
         (1_900, first_token(5)),
-        (2_000, started(5)),
+        (2_000, answered(5, 1)),
     ]);
     assert_eq!((turns[0].response, turns[0].ttft), (Some(ms(1_000)), Some(ms(205))));
 }
 
 #[test]
 fn m14_a_stale_anchor_gives_no_sample() {
-    let resumed = measure(&[(1_300, user_turn(1)), (1_400, user_started(2)), (3_000, started(1))]);
+    let resumed =
+        measure(&[(1_300, user_turn(1)), (1_400, user_started(2)), (3_000, answered(1, 1))]);
     assert_eq!(resumed[0].response, None);
-    let superseded = measure(&[(1_300, user_turn(1)), (2_300, user_turn(2)), (2_500, started(1))]);
+    let superseded =
+        measure(&[(1_300, user_turn(1)), (2_300, user_turn(2)), (2_500, answered(1, 2))]);
     assert_eq!((superseded[0].response, superseded[1].response), (None, Some(ms(500))));
     let forgotten = measure(&[(1_300, user_turn(1)), (90_000, started(1))]);
     assert_eq!(forgotten[0].response, None);
-    let early = measure(&[(100, user_turn(1)), (150, started(1))]);
+    let early = measure(&[(100, user_turn(1)), (150, answered(1, 1))]);
     assert_eq!(early[0].response, Some(ms(150)), "never negative");
 }
 
@@ -133,7 +140,7 @@ fn m11_an_interruption_belongs_to_the_turn_that_interrupted() {
         (500, user_started(1)),
         (680, barge_in(1)),
         (2_300, user_turn(1)),
-        (2_900, started(2)),
+        (2_900, answered(2, 1)),
         (3_000, user_started(2)),
         (3_180, barge_in(2)),
         // Nothing was said after all, and the agent goes on.
@@ -150,7 +157,8 @@ fn m15_turns_with_tools_are_told_apart() {
     let mut at = 0;
     for turn in 1..=100 {
         let events =
-            [Some(user_turn(turn)), (turn % 2 == 0).then(tool), Some(started(turn))].into_iter();
+            [Some(user_turn(turn)), (turn % 2 == 0).then(tool), Some(answered(turn, turn))]
+                .into_iter();
         for (step, event) in events.enumerate().filter_map(|(n, event)| Some((n, event?))) {
             let moment = at + if step == 2 { turn * 10 } else { 0 };
             observer.on_event(CallTime::from_millis(moment + 1_000), &event);
@@ -174,7 +182,7 @@ fn tools_of_a_draft_count_for_its_turn() {
         (1_900, draft(1, 1)),
         (1_950, tool()),
         (2_300, user_turn(1)),
-        (2_400, started(1)),
+        (2_400, answered(1, 1)),
         (5_000, user_started(2)),
         (6_000, user_turn(2)),
     ]);

@@ -18,9 +18,9 @@ fn decode(codec: &mut impl Codec, text: &str) -> Vec<SttEvent> {
 
 /// Events in short: `~` before interims, `=` before finals.
 fn short(events: &[SttEvent]) -> Vec<String> {
-    let short = |event: &SttEvent| match event {
-        SttEvent::Transcript(it) => format!("{}{}", if it.is_final { '=' } else { '~' }, it.text),
-        other => format!("{other:?}"),
+    let short = |event: &SttEvent| {
+        let SttEvent::Transcript(it) = event else { return format!("{event:?}") };
+        format!("{}{}", if it.is_final { '=' } else { '~' }, it.text)
     };
     events.iter().map(short).collect()
 }

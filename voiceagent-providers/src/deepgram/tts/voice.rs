@@ -121,12 +121,8 @@ impl Voice {
     ) -> Result<()> {
         match input {
             TtsInput::Cancel { generation } => self.on_cancel(generation).await,
-            TtsInput::Finish { generation } if !self.is_over(generation) => {
-                self.on_finish(generation, peer).await
-            }
-            TtsInput::Text { generation, text } if !self.is_over(generation) => {
-                self.on_text(generation, &text).await
-            }
+            TtsInput::Finish { generation } => self.on_finish(generation, peer).await,
+            TtsInput::Text { generation, text } => self.on_text(generation, &text).await,
             _ => Ok(()),
         }
     }
@@ -136,6 +132,9 @@ impl Voice {
     }
 
     async fn on_text(&mut self, generation: GenerationId, text: &Arc<str>) -> Result<()> {
+        if self.is_over(generation) {
+            return Ok(());
+        }
         let purpose =
             if self.speaking == Some(generation) { Purpose::Later } else { Purpose::First };
         let open = |batch: &Batch| !batch.flushed && batch.generation == generation;
@@ -160,6 +159,9 @@ impl Voice {
         generation: GenerationId,
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
+        if self.is_over(generation) {
+            return Ok(());
+        }
         match self.batches.back_mut().filter(|batch| batch.generation == generation) {
             None => return peer.send(TtsEvent::Finished { generation }).await,
             Some(batch) => batch.finishes = true,
@@ -378,7 +380,7 @@ async fn speak(socket: &mut Socket, text: &str) -> Result<()> {
 /// Cuts audio at a sample's end, and keeps the rest for the next message.
 fn whole_samples(carry: &mut BytesMut, payload: Bytes, format: AudioFormat) -> Bytes {
     let one = format.sample_bytes().unwrap_or(1);
-    if carry.is_empty() && payload.len() % one == 0 {
+    if carry.is_empty() && payload.len().is_multiple_of(one) {
         return payload;
     }
     carry.extend_from_slice(&payload);

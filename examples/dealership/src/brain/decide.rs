@@ -1,0 +1,337 @@
+//! What the agent does next.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    dates::Days,
+    dialogue::{Aside, Customer, Dialogue, Task},
+    outcome::{Appointment, Slot},
+    replies,
+    service::Service,
+    times::{PartOfDay, shifted},
+};
+
+/// How many tools may run for one turn of the caller before the agent gives up on it.
+const MOST_CALLS: u32 = 8;
+
+/// How far from the wished time the agent looks for free ones, in minutes.
+const AROUND: i16 = 60;
+
+/// What the dealership tells about itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) hours: String,
+    pub(crate) address: String,
+}
+
+/// The next thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    Call { tool: &'static str, arguments: Value },
+    Farewell { words: String, reason: &'static str },
+    Say(String),
+    Silence,
+}
+
+/// Decides what comes next. `has` says whether a tool may be called.
+pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
+    if dialogue.ended {
+        return Step::Silence;
+    }
+    if dialogue.aside == Some(Aside::Goodbye) {
+        return farewell(dialogue, "done");
+    }
+    let step = match urgent(dialogue, facts, has) {
+        Some(step) => step,
+        None => task(dialogue, has),
+    };
+    let (step, missing) = match step {
+        Step::Call { tool, .. } if !has(tool) || dialogue.calls >= MOST_CALLS => {
+            let sorry = replies::joined(&[replies::CANNOT, replies::ANYTHING_ELSE]);
+            (Step::Say(sorry), true)
+        }
+        step @ (Step::Call { .. } | Step::Farewell { .. } | Step::Say(_) | Step::Silence) => {
+            (step, false)
+        }
+    };
+    match step {
+        Step::Say(words) => {
+            let notices = dialogue.notices.join(" ");
+            let missed = if missing { "" } else { missed(dialogue) };
+            let aside = aside(dialogue, facts);
+            Step::Say(replies::joined(&[&notices, missed, &aside, &words]))
+        }
+        step @ (Step::Call { .. } | Step::Farewell { .. } | Step::Silence) => step,
+    }
+}
+
+fn farewell(dialogue: &Dialogue, reason: &'static str) -> Step {
+    let words = replies::joined(&[&dialogue.notices.join(" "), replies::GOODBYE]);
+    Step::Farewell { words, reason }
+}
+
+fn missed(dialogue: &Dialogue) -> &'static str {
+    match (dialogue.misses, dialogue.calls) {
+        (0, _) | (_, 1..) => "",
+        (1, _) => replies::MISSED,
+        _ => replies::MISSED_AGAIN,
+    }
+}
+
+fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
+    match dialogue.aside {
+        Some(Aside::Hours) => facts.hours.clone(),
+        Some(Aside::Location) => facts.address.clone(),
+        Some(Aside::Robot) => replies::ROBOT.to_owned(),
+        Some(Aside::Greeting) => "Hello!".to_owned(),
+        Some(Aside::Human | Aside::Goodbye) | None => String::new(),
+    }
+}
+
+/// What goes before the task: a person is wanted, or nothing is understood.
+fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Option<Step> {
+    if dialogue.wants_call_back {
+        return Some(call_back(dialogue));
+    }
+    if dialogue.aside == Some(Aside::Human) {
+        return Some(human(facts, has));
+    }
+    if let Some(vin) = &dialogue.vin {
+        return Some(Step::Call { tool: "decode_vin", arguments: json!({ "vin": vin }) });
+    }
+    if dialogue.wants_vin && dialogue.misses == 0 {
+        return Some(ask(replies::ASK_VIN));
+    }
+    match dialogue.misses {
+        0 | 1 => None,
+        2.. if has("schedule_callback") => Some(ask(replies::CALL_BACK)),
+        2 | 3 => None,
+        _ => {
+            let hours = format!("Please call again and ask for a person. {}", facts.hours);
+            let words = replies::joined(&[replies::MISSED_AGAIN, &hours, replies::GOODBYE]);
+            Some(Step::Farewell { words, reason: "no_input" })
+        }
+    }
+}
+
+fn call_back(dialogue: &Dialogue) -> Step {
+    match &dialogue.phone {
+        Some(phone) => Step::Call {
+            tool: "schedule_callback",
+            arguments: json!({
+                "phone": phone,
+                "department": "service",
+                "when_local": null,
+                "reason": "The caller asked to be called back by a person.",
+            }),
+        },
+        None => ask(replies::ASK_PHONE),
+    }
+}
+
+fn human(facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
+    if has("transfer_to_human") {
+        let arguments = json!({
+            "reason": "caller_request",
+            "department": "front_desk",
+            "summary": "The caller asked for a person.",
+            "mode": "warm",
+        });
+        return Step::Call { tool: "transfer_to_human", arguments };
+    }
+    if has("schedule_callback") {
+        return ask(replies::CALL_BACK);
+    }
+    let words = "I can't put you through from this line, but people are here at these hours.";
+    Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
+}
+
+fn task(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
+    match dialogue.task {
+        Some(Task::Book) => book(dialogue, has),
+        Some(task @ (Task::Cancel | Task::Check | Task::Reschedule)) => manage(dialogue, task),
+        None if dialogue.finished => ask(replies::ANYTHING_ELSE),
+        None => ask(replies::HELP),
+    }
+}
+
+fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
+    let Some(service) = dialogue.service else { return ask(replies::ASK_SERVICE) };
+    if dialogue.customer == Customer::Unknown && has("lookup_customer") {
+        return look_up(dialogue, false);
+    }
+    let chosen = match choose(dialogue, service.code, replies::ASK_DAY) {
+        Ok(chosen) => chosen,
+        Err(step) => return *step,
+    };
+    let Customer::Known { id, .. } = &dialogue.customer else { return introduce(dialogue) };
+    let several = dialogue.vehicles.len() > 1 && service.kind() == "service";
+    if several && dialogue.vehicle.is_none() {
+        return Step::Say(replies::which_car(&dialogue.vehicles));
+    }
+    if dialogue.agreed {
+        let arguments = json!({
+            "kind": service.kind(),
+            "slot_id": chosen.id,
+            "customer_id": id,
+            "lead_id": null,
+            "vehicle_id": dialogue.vehicle.as_ref().map(|vehicle| &vehicle.id),
+            "service_type": service.code,
+            "notes": null,
+            "confirmed": true,
+        });
+        return Step::Call { tool: "book_appointment", arguments };
+    }
+    let name = dialogue.full_name().map(|(first, last)| format!("{first} {last}"));
+    let phone = dialogue.phone.as_deref().filter(|_| dialogue.phone_was_said);
+    let car = dialogue.vehicle.as_ref().filter(|_| several);
+    let car = car.map_or_else(String::new, |car| format!(" for your {}", car.label));
+    let what = format!("{}{car} on", service.spoken);
+    Step::Say(replies::read_back(&what, chosen, name.as_deref(), phone))
+}
+
+/// The slot that was chosen, or the step towards a choice.
+fn choose<'a>(dialogue: &'a Dialogue, service: &str, ask_day: &str) -> Result<&'a Slot, Box<Step>> {
+    let Some(days) = dialogue.days else {
+        return dialogue.chosen.as_ref().ok_or_else(|| Box::new(ask(ask_day)));
+    };
+    if dialogue.slots.is_none() || dialogue.stale {
+        return Err(Box::new(search(dialogue, days, service)));
+    }
+    dialogue
+        .chosen
+        .as_ref()
+        .ok_or_else(|| Box::new(Step::Say(replies::offer(&dialogue.offers(), dialogue.time.exact))))
+}
+
+fn search(dialogue: &Dialogue, days: Days, service: &str) -> Step {
+    let time = dialogue.time;
+    let clock = |time: jiff::civil::Time| format!("{:02}:{:02}", time.hour(), time.minute());
+    let earliest = time.exact.map(|exact| shifted(exact, -AROUND)).or(time.earliest);
+    let latest = time.exact.map(|exact| shifted(exact, AROUND)).or(time.latest);
+    let bounded = earliest.is_some() || latest.is_some();
+    let arguments = json!({
+        "service_type": service,
+        "date_from": days.from.max(dialogue.today).to_string(),
+        "date_to": days.to.max(dialogue.today).to_string(),
+        "part_of_day": time.part.filter(|_| !bounded).map(PartOfDay::code),
+        "earliest_time": earliest.map(clock),
+        "latest_time": latest.map(clock),
+        "limit": 8,
+    });
+    Step::Call { tool: "get_available_slots", arguments }
+}
+
+/// Steps towards a customer to book for.
+fn introduce(dialogue: &Dialogue) -> Step {
+    let Some((first, last)) = dialogue.full_name() else { return ask_name(dialogue) };
+    if dialogue.phone.is_none() && dialogue.needs_phone {
+        return ask_phone(dialogue, replies::ASK_PHONE);
+    }
+    if dialogue.customer == Customer::Ambiguous && !dialogue.looked_up_name {
+        return look_up(dialogue, true);
+    }
+    let arguments = json!({
+        "first_name": first,
+        "last_name": last,
+        // Null is the number of the call, which the tool knows.
+        "phone": dialogue.phone,
+        "email": null,
+        "postal_code": null,
+        "language": "en-US",
+    });
+    Step::Call { tool: "upsert_customer", arguments }
+}
+
+/// Steps towards an appointment that exists, and what is done with it.
+fn manage(dialogue: &Dialogue, task: Task) -> Step {
+    let customer = match &dialogue.customer {
+        Customer::Known { id, .. } => id,
+        Customer::Unknown => return look_up(dialogue, false),
+        Customer::Stranger if !dialogue.phone_was_said => {
+            return ask_phone(dialogue, replies::ASK_PHONE_OF_VISIT);
+        }
+        Customer::Stranger | Customer::Ambiguous if dialogue.looked_up_name => {
+            return ask(replies::NOT_FOUND);
+        }
+        Customer::Stranger | Customer::Ambiguous if dialogue.full_name().is_none() => {
+            return ask_name(dialogue);
+        }
+        Customer::Stranger | Customer::Ambiguous => return look_up(dialogue, true),
+    };
+    let Some(appointments) = &dialogue.appointments else {
+        let arguments = json!({ "customer_id": customer });
+        return Step::Call { tool: "get_upcoming_appointments", arguments };
+    };
+    if appointments.is_empty() {
+        return ask(replies::BOOK_INSTEAD);
+    }
+    if task == Task::Check {
+        let list = replies::upcoming(appointments);
+        return Step::Say(replies::joined(&[&list, replies::ANYTHING_ELSE]));
+    }
+    let Some(appointment) = &dialogue.appointment else {
+        return Step::Say(replies::which(appointments));
+    };
+    if task == Task::Reschedule {
+        return reschedule(dialogue, appointment);
+    }
+    if !dialogue.agreed {
+        return Step::Say(replies::cancel_it(appointment));
+    }
+    let arguments = json!({
+        "appointment_id": appointment.id, "reason": null, "confirmed": true,
+    });
+    Step::Call { tool: "cancel_appointment", arguments }
+}
+
+fn reschedule(dialogue: &Dialogue, appointment: &Appointment) -> Step {
+    let service = appointment.service;
+    let code = service.map_or("other", |service| service.code);
+    let chosen = match choose(dialogue, code, replies::ASK_NEW_DAY) {
+        Ok(chosen) => chosen,
+        Err(step) => return *step,
+    };
+    if dialogue.agreed {
+        let arguments = json!({
+            "appointment_id": appointment.id, "new_slot_id": chosen.id, "confirmed": true,
+        });
+        return Step::Call { tool: "reschedule_appointment", arguments };
+    }
+    let noun = service.map_or("visit", Service::noun);
+    let what = format!("I would move your {noun} to");
+    Step::Say(replies::read_back(&what, chosen, None, None))
+}
+
+fn look_up(dialogue: &Dialogue, by_name: bool) -> Step {
+    let name = dialogue.full_name().filter(|_| by_name);
+    let name = name.map(|(first, last)| format!("{first} {last}"));
+    let arguments = json!({ "phone": dialogue.phone, "name": name });
+    Step::Call { tool: "lookup_customer", arguments }
+}
+
+fn ask_name(dialogue: &Dialogue) -> Step {
+    ask(if dialogue.name.first.is_some() { replies::ASK_LAST_NAME } else { replies::ASK_NAME })
+}
+
+fn ask_phone(dialogue: &Dialogue, question: &str) -> Step {
+    ask(match dialogue.part_of_phone.as_deref().map(str::len) {
+        Some(7) => replies::AREA_CODE,
+        Some(_) => replies::WHOLE_PHONE,
+        None => question,
+    })
+}
+
+fn ask(question: &str) -> Step {
+    Step::Say(question.to_owned())
+}
+
+/// Arguments as the tool's own schema wants them: what it does not know is left out, what it
+/// knows and nobody said is null.
+pub(crate) fn fitted(arguments: &Value, schema: &Value) -> Value {
+    let Some(known) = schema.get("properties").and_then(Value::as_object) else {
+        return arguments.clone();
+    };
+    let value = |name: &String| arguments.get(name).cloned().unwrap_or_default();
+    Value::Object(known.keys().map(|name| (name.clone(), value(name))).collect::<Map<_, _>>())
+}

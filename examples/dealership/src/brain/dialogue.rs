@@ -1,0 +1,317 @@
+//! Where a conversation stands, as far as its messages tell.
+
+mod hear;
+mod results;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde_json::Value;
+use voiceagent_core::llm::{Message, ToolCall};
+
+use super::{
+    dates::{self, Days},
+    intent::Intent,
+    names::Name,
+    outcome::{Appointment, Outcome, Slot, Vehicle},
+    phones,
+    question::Question,
+    service::{self, Service},
+    times::{self, TimeWish},
+    words::Words,
+};
+
+/// What the caller wants done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Task {
+    Book,
+    Cancel,
+    Check,
+    Reschedule,
+}
+
+/// Who the caller is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Customer {
+    /// Several people share the number.
+    Ambiguous,
+    Known {
+        id: String,
+        first_name: String,
+    },
+    /// There is nobody of that number.
+    Stranger,
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+}
+
+/// What is asked of the agent beside the task, in this turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Aside {
+    Goodbye,
+    Greeting,
+    Hours,
+    Human,
+    Location,
+    Robot,
+}
+
+/// The state of a conversation.
+///
+/// It is folded from the messages anew for each answer, and nothing of it is kept. So it does not
+/// matter which model spoke before.
+#[derive(Debug)]
+pub(crate) struct Dialogue {
+    pub(crate) today: Date,
+    pub(crate) task: Option<Task>,
+    pub(crate) service: Option<Service>,
+    pub(crate) days: Option<Days>,
+    pub(crate) time: TimeWish,
+    pub(crate) name: Name,
+    /// E.164; said by the caller, or the number of the call.
+    pub(crate) phone: Option<String>,
+    pub(crate) phone_was_said: bool,
+    /// Whether a number must be said, because the call does not tell one that is good.
+    pub(crate) needs_phone: bool,
+    pub(crate) customer: Customer,
+    pub(crate) looked_up_name: bool,
+    pub(crate) vehicles: Vec<Vehicle>,
+    pub(crate) vehicle: Option<Vehicle>,
+    pub(crate) slots: Option<Vec<Slot>>,
+    /// Whether the wish changed since the search.
+    pub(crate) stale: bool,
+    /// What the agent offered last, in its order.
+    pub(crate) offered: Vec<Slot>,
+    /// Whether other times were asked for than those.
+    pub(crate) more: bool,
+    pub(crate) chosen: Option<Slot>,
+    /// Whether the caller agreed to what was read back.
+    pub(crate) agreed: bool,
+    pub(crate) appointments: Option<Vec<Appointment>>,
+    pub(crate) appointment: Option<Appointment>,
+    pub(crate) aside: Option<Aside>,
+    /// A number to be decoded.
+    pub(crate) vin: Option<String>,
+    pub(crate) wants_vin: bool,
+    pub(crate) wants_call_back: bool,
+    /// What the caller must be told, and has not heard.
+    pub(crate) notices: Vec<String>,
+    /// Whether a task came to its end and no other has begun.
+    pub(crate) finished: bool,
+    pub(crate) ended: bool,
+    pub(crate) question: Question,
+    /// Turns of the caller in a row that were not understood.
+    pub(crate) misses: u32,
+    /// Tools called since the caller spoke.
+    pub(crate) calls: u32,
+    faults: u32,
+    /// All words of the caller, for what they mentioned before it was asked.
+    said: Words,
+    mentioned: Vec<String>,
+    pub(crate) part_of_phone: Option<String>,
+    pending: BTreeMap<String, ToolCall>,
+}
+
+impl Dialogue {
+    /// The state after `messages`, on a call from `caller`.
+    pub(crate) fn after(messages: &[Message], today: Date, caller: Option<String>) -> Self {
+        let mut dialogue = Self::begin(today, caller);
+        for message in messages {
+            match message {
+                Message::Assistant { text, .. } => dialogue.agent_said(text),
+                Message::ToolCall(call) => {
+                    dialogue.calls += 1;
+                    dialogue.pending.insert(call.id.as_str().to_owned(), call.clone());
+                }
+                Message::ToolResult { id, output } => {
+                    if let Some(call) = dialogue.pending.remove(id.as_str()) {
+                        let arguments = serde_json::from_str(&call.arguments).unwrap_or_default();
+                        dialogue.tool_returned(&call.name, &arguments, &Outcome::parse(output));
+                    }
+                }
+                Message::User { text } => dialogue.hear(text),
+                // A kind of message that this brain does not know tells it nothing.
+                _ => {}
+            }
+        }
+        dialogue
+    }
+
+    /// The times to offer now, at most three.
+    pub(crate) fn offers(&self) -> Vec<Slot> {
+        const AT_MOST: usize = 3;
+        let slots = self.slots.as_deref().unwrap_or_default();
+        if !self.more && !self.offered.is_empty() {
+            return self.offered.clone();
+        }
+        let mut rest: Vec<&Slot> =
+            slots.iter().filter(|slot| !self.mentioned.contains(&slot.id)).collect();
+        if let Some(exact) = self.time.exact {
+            rest.sort_by_key(|slot| slot.start.time().duration_since(exact).abs());
+            rest.truncate(AT_MOST);
+        } else {
+            // Spread over what is free, so that mornings and afternoons are both offered.
+            let step = rest.len().div_ceil(AT_MOST).max(1);
+            rest = rest.into_iter().step_by(step).collect();
+        }
+        let mut offers: Vec<Slot> = rest.into_iter().cloned().collect();
+        offers.sort_by_key(|slot| slot.start);
+        offers
+    }
+
+    /// The person's name, when both parts are known.
+    pub(crate) fn full_name(&self) -> Option<(&str, &str)> {
+        Some((self.name.first.as_deref()?, self.name.last.as_deref()?))
+    }
+
+    fn begin(today: Date, caller: Option<String>) -> Self {
+        Self {
+            today,
+            task: None,
+            service: None,
+            days: None,
+            time: TimeWish::default(),
+            name: Name::default(),
+            phone: caller,
+            phone_was_said: false,
+            needs_phone: false,
+            customer: Customer::Unknown,
+            looked_up_name: false,
+            vehicles: Vec::new(),
+            vehicle: None,
+            said: Words::default(),
+            slots: None,
+            stale: false,
+            offered: Vec::new(),
+            more: false,
+            chosen: None,
+            agreed: false,
+            appointments: None,
+            appointment: None,
+            aside: None,
+            vin: None,
+            wants_vin: false,
+            wants_call_back: false,
+            notices: Vec::new(),
+            finished: false,
+            ended: false,
+            question: Question::Open,
+            misses: 0,
+            calls: 0,
+            faults: 0,
+            mentioned: Vec::new(),
+            part_of_phone: None,
+            pending: BTreeMap::new(),
+        }
+    }
+
+    fn start(&mut self, task: Task) {
+        // A wish that was said before it was clear what for is kept.
+        if self.task.is_some() || self.finished {
+            self.forget_wish();
+            self.service = None;
+        }
+        self.task = Some(task);
+        self.appointment = None;
+        self.appointments = None;
+        self.finished = false;
+        self.misses = 0;
+    }
+
+    fn finish(&mut self) {
+        self.task = None;
+        self.forget_wish();
+        self.finished = true;
+    }
+
+    fn forget_wish(&mut self) {
+        self.days = None;
+        self.time = TimeWish::default();
+        self.slots = None;
+        self.offered.clear();
+        self.mentioned.clear();
+        self.chosen = None;
+        self.agreed = false;
+        self.stale = false;
+        self.more = false;
+    }
+
+    /// Reads what the caller heard: the question, and which times were named.
+    fn agent_said(&mut self, text: &str) {
+        self.notices.clear();
+        self.question = Question::of(text);
+        self.aside = None;
+        self.agreed = false;
+        let words = Words::new(text);
+        let named = self.named_slots(&words);
+        if self.question == Question::ReadBack {
+            if let [slot] = named.as_slice() {
+                self.chosen = Some(slot.clone());
+            }
+            self.service = self.service.or_else(|| service::take(&mut words.clone()));
+        } else if !named.is_empty() {
+            self.mentioned.extend(named.iter().map(|slot| slot.id.clone()));
+            self.offered = named;
+            self.more = false;
+        }
+    }
+
+    /// The known slots whose times a text of the agent names, in its order.
+    fn named_slots(&self, words: &Words) -> Vec<Slot> {
+        let mut words = words.clone();
+        phones::take(&mut words, false);
+        let days = dates::all(&mut words, self.today);
+        let slots = self.slots.as_deref().unwrap_or_default();
+        let mut named: Vec<Slot> = Vec::new();
+        for (at, time) in times::all(&words) {
+            // "On Friday at nine": the day stands before its times; else "nine on Friday".
+            let before = days.iter().rev().find(|(day, _)| *day < at);
+            let day = before.or(days.first()).map(|(_, days)| *days);
+            let slot = slots.iter().find(|slot| {
+                slot.start.time() == time
+                    && day.is_none_or(|days| days.contains(slot.start.date()))
+                    && !named.contains(slot)
+            });
+            named.extend(slot.cloned());
+        }
+        named
+    }
+}
+
+impl Dialogue {
+    /// Finds out which car is meant, from any word that belongs to one of them alone.
+    fn pick_vehicle(&mut self, words: &Words) -> bool {
+        let mut meant = self.vehicles.iter().filter(|vehicle| {
+            let others = || self.vehicles.iter().filter(|other| other.id != vehicle.id);
+            vehicle.words().iter().any(|word| {
+                words.iter().any(|said| said == word)
+                    && others().all(|other| !other.words().iter().any(|own| own == word))
+            })
+        });
+        let (Some(found), None) = (meant.next(), meant.next()) else { return false };
+        self.vehicle = Some(found.clone());
+        true
+    }
+}
+
+fn task_of(intent: Intent) -> Option<Task> {
+    match intent {
+        Intent::Book => Some(Task::Book),
+        Intent::Cancel => Some(Task::Cancel),
+        Intent::Check => Some(Task::Check),
+        Intent::Reschedule => Some(Task::Reschedule),
+        Intent::Goodbye
+        | Intent::Greeting
+        | Intent::Hours
+        | Intent::Human
+        | Intent::Location
+        | Intent::Repeat
+        | Intent::Robot
+        | Intent::Vin => None,
+    }
+}
+
+fn text<'a>(arguments: &'a Value, field: &str) -> Option<&'a str> {
+    arguments.get(field)?.as_str()
+}

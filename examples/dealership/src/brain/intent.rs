@@ -1,0 +1,313 @@
+//! What a caller wants.
+
+use super::words::Words;
+
+/// What a caller wants of the agent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Intent {
+    Book,
+    Cancel,
+    Check,
+    Goodbye,
+    Greeting,
+    Hours,
+    Human,
+    Location,
+    Repeat,
+    Reschedule,
+    Robot,
+    Vin,
+}
+
+/// Finds the plainest intent; `None` when the words are about something else.
+pub(crate) fn find(words: &Words) -> Option<Intent> {
+    let visit = words.any(&["appointment", "appointments", "booking", "visit", "reservation"]);
+    if words.says(&HUMAN) || (words.any(&["human", "person", "representative", "operator"])) {
+        Some(Intent::Human)
+    } else if words.says(&["cancel", "call off", "calling off"]) {
+        Some(Intent::Cancel)
+    } else if is_reschedule(words, visit) {
+        Some(Intent::Reschedule)
+    } else if is_check(words, visit) {
+        Some(Intent::Check)
+    } else if words.says(&HOURS) {
+        Some(Intent::Hours)
+    } else if words.says(&LOCATION) {
+        Some(Intent::Location)
+    } else if words.any(&["vin"]) || words.says(&["vehicle identification"]) {
+        Some(Intent::Vin)
+    } else if visit || words.says(&BOOK) {
+        Some(Intent::Book)
+    } else if words.says(&["are you a robot", "are you real", "are you an ai", "am i talking to"]) {
+        Some(Intent::Robot)
+    } else if words.says(&REPEAT) {
+        Some(Intent::Repeat)
+    } else if words.says(&GOODBYE) {
+        Some(Intent::Goodbye)
+    } else if words.says(&["hello", "hi", "hey", "good morning", "good afternoon", "how are you"]) {
+        Some(Intent::Greeting)
+    } else {
+        None
+    }
+}
+
+const HUMAN: [&str; 9] = [
+    "talk to someone",
+    "speak to someone",
+    "speak with someone",
+    "talk to somebody",
+    "speak to somebody",
+    "talk to a manager",
+    "speak to a manager",
+    "speak to the manager",
+    "real agent",
+];
+const HOURS: [&str; 10] = [
+    "hours",
+    "are you open",
+    "do you open",
+    "do you close",
+    "you closed",
+    "when are you open",
+    "opening times",
+    "open on",
+    "open today",
+    "open tomorrow",
+];
+const LOCATION: [&str; 7] = [
+    "where are you",
+    "your address",
+    "the address",
+    "located",
+    "directions",
+    "your location",
+    "find you",
+];
+const BOOK: [&str; 6] =
+    ["book", "schedule", "come in", "bring it in", "bring my car in", "make a time"];
+const REPEAT: [&str; 8] = [
+    "repeat",
+    "say that again",
+    "say it again",
+    "pardon",
+    "come again",
+    "didn't catch",
+    "what did you say",
+    "didn't hear",
+];
+const GOODBYE: [&str; 12] = [
+    "bye",
+    "goodbye",
+    "good bye",
+    "that's all",
+    "thats all",
+    "that's it",
+    "that's everything",
+    "thats everything",
+    "nothing else",
+    "hang up",
+    "i'm done",
+    "all set",
+];
+
+fn is_reschedule(words: &Words, visit: bool) -> bool {
+    let moves =
+        words.any(&["move", "moved", "moving", "change", "changed", "push", "postpone", "shift"]);
+    let it = words.says(&["move it", "push it", "move that", "change it to", "change that to"]);
+    words.any(&["reschedule", "rescheduled", "rescheduling", "postpone"]) || it || (moves && visit)
+}
+
+fn is_check(words: &Words, visit: bool) -> bool {
+    let asks = words.says(&[
+        "when is my",
+        "when's my",
+        "what time is my",
+        "do i have",
+        "check my",
+        "check on my",
+        "check an",
+        "confirm my",
+        "look up my",
+        "what are my",
+        "when are my",
+        "when am i",
+        "upcoming",
+    ]);
+    asks && (visit || words.says(&["when am i"]))
+}
+
+/// Whether somebody agreed or refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answer {
+    No,
+    Yes,
+}
+
+/// Finds agreement or refusal. Refusal wins: "that's not right", "no, that's fine".
+pub(crate) fn answer(words: &Words) -> Option<Answer> {
+    if words.says(&["don't know", "not sure", "no idea", "dont know"]) {
+        return None;
+    }
+    let agreed = words.says(&["no problem", "no worries", "why not", "don't mind"]);
+    let refused = words.any(&[
+        "no",
+        "nope",
+        "nah",
+        "not",
+        "wrong",
+        "don't",
+        "dont",
+        "incorrect",
+        "never",
+        "neither",
+        "none",
+        "won't",
+        "can't",
+        "cannot",
+    ]);
+    if refused && !agreed {
+        return Some(Answer::No);
+    }
+    let yes = words.any(&[
+        "yes",
+        "yeah",
+        "yep",
+        "yup",
+        "yah",
+        "sure",
+        "correct",
+        "right",
+        "ok",
+        "okay",
+        "perfect",
+        "fine",
+        "great",
+        "good",
+        "absolutely",
+        "exactly",
+        "definitely",
+        "please",
+        "works",
+        "agreed",
+    ]);
+    let yes = yes || agreed || words.says(&["go ahead", "do it", "of course", "uh huh", "mm hmm"]);
+    yes.then_some(Answer::Yes)
+}
+
+/// Whether somebody asks for other times than those offered.
+pub(crate) fn asks_for_times(words: &Words) -> bool {
+    words.says(&[
+        "what times",
+        "what time do you have",
+        "which times",
+        "what do you have",
+        "what else",
+        "other times",
+        "other time",
+        "another time",
+        "different time",
+        "something else",
+        "anything else",
+        "more options",
+        "other options",
+        "what's available",
+        "what is available",
+        "openings",
+        "none of those",
+        "neither",
+        "do you have anything",
+    ])
+}
+
+/// Whether somebody asks for an earlier or a later time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shift {
+    Earlier,
+    Later,
+}
+
+/// Finds a wish for an earlier or later time than those offered.
+pub(crate) fn shift(words: &Words) -> Option<Shift> {
+    if words.says(&["earlier", "sooner"]) {
+        Some(Shift::Earlier)
+    } else if words.says(&["later", "too early"]) && !words.says(&["later this week"]) {
+        Some(Shift::Later)
+    } else {
+        None
+    }
+}
+
+/// Which of `count` things somebody chose: "the second one", "the last", "either". From 0.
+pub(crate) fn choice(words: &Words, count: usize) -> Option<usize> {
+    const PLACES: [&[&str]; 3] =
+        [&["first", "1st", "either", "any"], &["second", "2nd", "middle"], &["third", "3rd"]];
+    let last = words.any(&["last", "latest", "latter"]).then(|| count.checked_sub(1)).flatten();
+    let place = || PLACES.iter().position(|names| words.any(names));
+    last.or_else(place).filter(|place| *place < count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intents_are_found_in_each_phrase() {
+        let table = [
+            ("I'd like to make an appointment", Intent::Book),
+            ("can i schedule a service", Intent::Book),
+            ("can I come in on friday", Intent::Book),
+            ("i need to move my appointment", Intent::Reschedule),
+            ("can we reschedule", Intent::Reschedule),
+            ("i have an appointment tomorrow and i need to move it to friday", Intent::Reschedule),
+            ("please cancel my appointment", Intent::Cancel),
+            ("when is my appointment", Intent::Check),
+            ("do i have an upcoming appointment", Intent::Check),
+            ("when are my appointments", Intent::Check),
+            ("what are your hours", Intent::Hours),
+            ("are you open on saturday", Intent::Hours),
+            ("where are you located", Intent::Location),
+            ("can you check a vin", Intent::Vin),
+            ("let me talk to a real person", Intent::Human),
+            ("i want to speak to a manager", Intent::Human),
+            ("that's all, bye", Intent::Goodbye),
+            ("are you a robot", Intent::Robot),
+            ("could you say that again", Intent::Repeat),
+            ("hi there", Intent::Greeting),
+        ];
+        for (text, intent) in table {
+            assert_eq!(find(&Words::new(text)), Some(intent), "{text}");
+        }
+        assert_eq!(find(&Words::new("the weather is nice")), None);
+        assert_eq!(find(&Words::new("please change my oil")), None, "a service, not a move");
+    }
+
+    #[test]
+    fn refusal_wins_over_agreement() {
+        let table = [
+            ("yes please", Some(Answer::Yes)),
+            ("that's right", Some(Answer::Yes)),
+            ("sure, go ahead", Some(Answer::Yes)),
+            ("no problem", Some(Answer::Yes)),
+            ("that's not right", Some(Answer::No)),
+            ("no thanks, that's fine", Some(Answer::No)),
+            ("i don't know", None),
+            ("on friday", None),
+        ];
+        for (text, answered) in table {
+            assert_eq!(answer(&Words::new(text)), answered, "{text}");
+        }
+    }
+
+    #[test]
+    fn choices_and_shifts_are_found() {
+        let choose = |text| choice(&Words::new(text), 3);
+        assert_eq!(choose("the second one"), Some(1));
+        assert_eq!(choose("the last one please"), Some(2));
+        assert_eq!(choose("either is fine"), Some(0));
+        assert_eq!(choose("nine thirty"), None);
+        assert_eq!(choice(&Words::new("the third"), 2), None, "there are only two");
+        assert_eq!(shift(&Words::new("anything earlier?")), Some(Shift::Earlier));
+        assert_eq!(shift(&Words::new("a bit later")), Some(Shift::Later));
+        assert!(asks_for_times(&Words::new("what other times do you have")));
+    }
+}

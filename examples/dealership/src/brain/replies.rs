@@ -1,0 +1,237 @@
+//! What the agent says.
+
+use super::{
+    dates,
+    outcome::{Appointment, Outcome, Slot, Vehicle},
+    phones, times,
+};
+
+pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
+pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
+pub(crate) const ASK_LAST_NAME: &str = "And your last name?";
+pub(crate) const ASK_NAME: &str = "May I have your first and last name?";
+pub(crate) const ASK_NEW_DAY: &str = "What day and time would you like instead?";
+pub(crate) const ASK_PHONE: &str = "What is the best phone number to reach you?";
+pub(crate) const ASK_PHONE_OF_VISIT: &str = "What phone number is the appointment under?";
+pub(crate) const ASK_SERVICE: &str = "What does your car need?";
+pub(crate) const ASK_VIN: &str = "Please read me the 17 characters of the VIN. What is the VIN?";
+pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
+pub(crate) const BOOK_INSTEAD: &str =
+    "I don't see an upcoming appointment. Would you like to book one now?";
+pub(crate) const CALL_BACK: &str = "Shall I have someone call you back?";
+pub(crate) const CANNOT: &str = "I'm sorry, I can't do that on this line right now.";
+pub(crate) const GOODBYE: &str = "Thank you for calling. Goodbye!";
+pub(crate) const HELP: &str =
+    "I can book, move or cancel a visit, or tell you about one you have. How can I help you?";
+pub(crate) const MISSED: &str = "I'm sorry, I didn't catch that.";
+pub(crate) const MISSED_AGAIN: &str = "I'm sorry, I'm having trouble understanding you.";
+pub(crate) const NOT_FOUND: &str =
+    "I can't find that appointment from this line. Would you like to book a new one?";
+pub(crate) const ROBOT: &str = "I'm an automated assistant.";
+pub(crate) const WHOLE_PHONE: &str = "What is the whole phone number, with its area code?";
+
+/// Offers times.
+pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String {
+    let Some(first) = slots.first() else { return ASK_DAY.to_owned() };
+    let missed = wished.filter(|wished| slots.iter().all(|slot| slot.start.time() != *wished));
+    let sorry =
+        missed.map_or_else(String::new, |time| format!("{} is not free. ", times::spoken(time)));
+    let one_day = slots.iter().all(|slot| slot.start.date() == first.start.date());
+    let repeated = slots.windows(2).any(|pair| pair[0].start == pair[1].start);
+    let day = dates::spoken(first.start.date());
+    let named: Vec<String> = slots
+        .iter()
+        .map(|slot| match &slot.spoken {
+            // An hour that the clock change repeats is told apart by the tool's words alone.
+            Some(spoken) if repeated => spoken.clone(),
+            _ if one_day => times::spoken(slot.start.time()),
+            _ => moment(slot.start),
+        })
+        .collect();
+    let times = match one_day && !repeated {
+        true => format!("{} on {day}", any_of(&named)),
+        false => any_of(&named),
+    };
+    let question = match slots.len() {
+        1 => "Does that work for you?",
+        _ => "Which works best for you?",
+    };
+    format!("{sorry}I have {times}. {question}")
+}
+
+/// Reads back what is about to be done; `what` ends where the time follows.
+pub(crate) fn read_back(
+    what: &str,
+    slot: &Slot,
+    name: Option<&str>,
+    phone: Option<&str>,
+) -> String {
+    let name = name.map_or_else(String::new, |name| format!(", for {name}"));
+    let phone =
+        phone.map_or_else(String::new, |phone| format!(", phone number {}", phones::spoken(phone)));
+    format!("To confirm: {what} {}{name}{phone}. Is that right?", moment(slot.start))
+}
+
+/// Asks before cancelling.
+pub(crate) fn cancel_it(appointment: &Appointment) -> String {
+    format!("Shall I cancel your {}?", visit(appointment))
+}
+
+/// Asks which of several visits is meant.
+pub(crate) fn which(appointments: &[Appointment]) -> String {
+    format!("You have {}. Which appointment do you mean?", visits(appointments))
+}
+
+/// Asks which of several cars it is about.
+pub(crate) fn which_car(vehicles: &[Vehicle]) -> String {
+    let labels: Vec<String> =
+        vehicles.iter().map(|vehicle| format!("the {}", vehicle.label)).collect();
+    format!("Which car is it for, {}?", any_of(&labels))
+}
+
+/// Names the visits that there are.
+pub(crate) fn upcoming(appointments: &[Appointment]) -> String {
+    format!("You have {}.", visits(appointments))
+}
+
+/// What a tool says about what it committed. Without its words, nothing is claimed but the code.
+pub(crate) fn committed(outcome: &Outcome) -> String {
+    match (outcome.say(), outcome.text("confirmation_code")) {
+        (Some(say), _) => say.to_owned(),
+        (None, Some(code)) => format!("Your confirmation code is {code}."),
+        (None, None) => "Thank you.".to_owned(),
+    }
+}
+
+/// What a decoded identification number means, or what is wrong with it.
+pub(crate) fn decoded(outcome: &Outcome) -> String {
+    if let Some(say) = outcome.say() {
+        return say.to_owned();
+    }
+    if outcome.ok {
+        let year = outcome.data.get("year").map(|year| year.to_string().replace('"', ""));
+        let words = [year.as_deref(), outcome.text("make"), outcome.text("model")];
+        let vehicle = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        return format!("That VIN belongs to a {vehicle}.");
+    }
+    let wrong = match outcome.code() {
+        "VIN_LENGTH" => "A VIN has exactly 17 characters, and I heard another number of them.",
+        "VIN_ILLEGAL_CHAR" => "The letters I, O and Q do not occur in a VIN.",
+        "VIN_CHECK_DIGIT" => "One of the characters must be wrong, the check digit does not fit.",
+        _ => "I could not find that VIN.",
+    };
+    wrong.to_owned()
+}
+
+/// Joins sentences.
+pub(crate) fn joined(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn moment(start: jiff::civil::DateTime) -> String {
+    format!("{} at {}", dates::spoken(start.date()), times::spoken(start.time()))
+}
+
+fn visit(appointment: &Appointment) -> String {
+    let what = appointment.service.map_or("visit", super::service::Service::noun);
+    format!("{what} on {}", moment(appointment.start))
+}
+
+fn visits(appointments: &[Appointment]) -> String {
+    let all: Vec<String> = appointments
+        .iter()
+        .map(|one| {
+            let what = one.service.map_or("a visit", |service| service.spoken);
+            format!("{what} on {}", moment(one.start))
+        })
+        .collect();
+    match all.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => "no upcoming appointment".to_owned(),
+    }
+}
+
+fn any_of(items: &[String]) -> String {
+    match items.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::brain::{question::Question, service::Service};
+
+    fn slot(day: i8, hour: i8) -> Slot {
+        Slot {
+            id: format!("{day}-{hour}"),
+            start: date(2026, 3, day).at(hour, 30, 0, 0),
+            spoken: None,
+        }
+    }
+
+    #[test]
+    fn what_the_agent_asks_is_understood_by_itself() {
+        let appointment = Appointment {
+            id: "a".into(),
+            service: Service::with_code("oil_change"),
+            start: date(2026, 3, 4).at(9, 0, 0, 0),
+        };
+        let table = [
+            (ANYTHING_ELSE.to_owned(), Question::AnythingElse),
+            (ASK_DAY.to_owned(), Question::Day),
+            (ASK_NEW_DAY.to_owned(), Question::Day),
+            (ASK_NAME.to_owned(), Question::Name),
+            (ASK_LAST_NAME.to_owned(), Question::LastName),
+            (ASK_PHONE.to_owned(), Question::Phone),
+            (ASK_PHONE_OF_VISIT.to_owned(), Question::Phone),
+            (WHOLE_PHONE.to_owned(), Question::Phone),
+            (AREA_CODE.to_owned(), Question::Phone),
+            (ASK_SERVICE.to_owned(), Question::Service),
+            (ASK_VIN.to_owned(), Question::Vin),
+            (BOOK_INSTEAD.to_owned(), Question::BookInstead),
+            (CALL_BACK.to_owned(), Question::CallBack),
+            (HELP.to_owned(), Question::Help),
+            (offer(&[slot(4, 9)], None), Question::Offer),
+            (offer(&[slot(4, 9), slot(5, 9)], None), Question::Offer),
+            (
+                read_back("an oil change on", &slot(4, 9), Some("Ana"), Some("+16305550111")),
+                Question::ReadBack,
+            ),
+            (cancel_it(&appointment), Question::CancelIt),
+            (
+                which_car(&[Vehicle { id: "v".into(), label: "2019 Honda CR-V".into() }]),
+                Question::Vehicle,
+            ),
+            (NOT_FOUND.to_owned(), Question::BookInstead),
+            (which(&[appointment.clone(), appointment]), Question::Which),
+        ];
+        for (text, question) in table {
+            assert_eq!(Question::of(&text), question, "{text}");
+        }
+    }
+
+    #[test]
+    fn offers_name_the_day_once_where_they_can() {
+        let offered = offer(&[slot(4, 9), slot(4, 10)], None);
+        assert!(offered.starts_with("I have 9:30 AM or 10:30 AM on Wednesday, March 4th."));
+        let offered = offer(&[slot(4, 9), slot(5, 9)], Some(jiff::civil::time(8, 0, 0, 0)));
+        assert_eq!(
+            offered,
+            "8 AM is not free. I have Wednesday, March 4th at 9:30 AM or Thursday, March 5th \
+             at 9:30 AM. Which works best for you?"
+        );
+    }
+
+    #[test]
+    fn nothing_is_claimed_without_the_tools_words() {
+        let silent = Outcome::parse(r#"{"ok":true,"data":{"confirmation_code":"K7"}}"#);
+        assert_eq!(committed(&silent), "Your confirmation code is K7.");
+        assert_eq!(committed(&Outcome::parse(r#"{"ok":true}"#)), "Thank you.");
+    }
+}

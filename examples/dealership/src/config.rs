@@ -1,0 +1,165 @@
+//! Configuration: one TOML file, overridden by the environment.
+
+mod read;
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use voiceagent_core::Secret;
+
+/// Everything that can be set. Without a file all of it has a default, and the rule brain answers.
+///
+/// ```toml
+/// [server]
+/// listen = "127.0.0.1:8080"
+/// public_url = "https://agent.example.com"
+///
+/// [dealership]
+/// name = "Bart's Automotive"
+/// timezone = "America/Chicago"
+/// database = "dealership.db"
+///
+/// [twilio]
+/// account_sid = "AC00000000000000000000000000000000"
+///
+/// [llm]
+/// provider = "openai"
+/// model = "gpt-4.1-mini"
+/// ```
+///
+/// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
+/// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and
+/// for a provider `deepgram` the key `DEEPGRAM_API_KEY`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where the program answers.
+    pub server: ServerConfig,
+    /// The business.
+    pub dealership: DealershipConfig,
+    /// The carrier's account; without it no phone call comes in.
+    pub twilio: Option<TwilioConfig>,
+    /// The recognizer.
+    pub stt: Option<ProviderConfig>,
+    /// The language model; without it the rule brain answers.
+    pub llm: Option<ProviderConfig>,
+    /// The voice.
+    pub tts: Option<ProviderConfig>,
+}
+
+/// Where the program answers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// How the carrier reaches it, `https://` and without a path.
+    pub public_url: Option<String>,
+    /// Whether to serve the talk page too, to browsers on this machine only.
+    pub talk_page: bool,
+    /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
+    pub journals: Option<PathBuf>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            talk_page: false,
+            journals: None,
+        }
+    }
+}
+
+/// The business that the agent speaks for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DealershipConfig {
+    /// Its name, as callers hear it.
+    pub name: String,
+    /// IANA time zone of its clocks.
+    pub timezone: String,
+    /// The file of the SQLite database.
+    pub database: PathBuf,
+    /// When it is open, as a whole sentence; `None` leaves the answer to the program.
+    pub hours: Option<String>,
+    /// Where it is, as a whole sentence.
+    pub address: Option<String>,
+}
+
+impl Default for DealershipConfig {
+    fn default() -> Self {
+        Self {
+            name: "Bart's Automotive".to_owned(),
+            timezone: "America/Chicago".to_owned(),
+            database: PathBuf::from("dealership.db"),
+            hours: None,
+            address: None,
+        }
+    }
+}
+
+/// The carrier's account.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TwilioConfig {
+    /// The account, `AC` and 32 hexadecimal digits.
+    pub account_sid: String,
+    /// The token that signs the carrier's requests. Better kept in `TWILIO_AUTH_TOKEN`.
+    pub auth_token: Secret,
+    /// Where the carrier's REST API is; `None` is the United States.
+    pub api_url: Option<String>,
+}
+
+/// A provider by name, with settings of its own that the registry checks.
+#[derive(Clone, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// The provider's name in the registry.
+    pub provider: String,
+    #[serde(flatten)]
+    settings: Map<String, Value>,
+}
+
+impl ProviderConfig {
+    /// The name of the variable that holds the key, `DEEPGRAM_API_KEY`.
+    #[must_use]
+    pub fn key_variable(&self) -> String {
+        let name = self.provider.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        format!("{name}_API_KEY")
+    }
+
+    /// Whether a key is known.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.settings.get("api_key").and_then(Value::as_str).is_some_and(|key| !key.is_empty())
+    }
+
+    /// The table that a [`Catalog`](voiceagent_core::registry::Catalog) builds from.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let mut table = self.settings.clone();
+        table.insert("provider".to_owned(), self.provider.clone().into());
+        Value::Object(table)
+    }
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Settings may hold keys under names that only the provider knows.
+        let names: Vec<&String> = self.settings.keys().collect();
+        f.debug_struct("ProviderConfig")
+            .field("provider", &self.provider)
+            .field("settings", &names)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+use voiceagent_core::ErrorKind;
+
+use super::*;
+
+fn parse(text: &str) -> voiceagent_core::Result<Config> {
+    Config::parse(text, &|_| None)
+}
+
+fn complaint(text: &str) -> String {
+    let error = parse(text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    error.message().to_owned()
+}
+
+#[test]
+fn nothing_needs_to_be_set() {
+    let config = parse("").unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.dealership.timezone, "America/Chicago");
+    assert!(config.llm.is_none() && config.twilio.is_none());
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let config = parse(
+        "[server]\nlisten = \"0.0.0.0:9000\"\npublic_url = \"https://a.example\"\n\
+         [dealership]\nname = \"Nair Motors\"\ntimezone = \"Asia/Kolkata\"\n\
+         [twilio]\naccount_sid = \"AC1\"\nauth_token = \"t\"\n\
+         [llm]\nprovider = \"openai\"\nmodel = \"m\"\ntemperature = 0.2\n",
+    )
+    .unwrap();
+    assert_eq!(config.server.public_url.as_deref(), Some("https://a.example"));
+    assert_eq!(config.dealership.name, "Nair Motors");
+    assert_eq!(config.twilio.unwrap().auth_token.expose(), "t");
+    let llm = config.llm.unwrap().to_value();
+    assert_eq!(llm, serde_json::json!({"provider": "openai", "model": "m", "temperature": 0.2}));
+}
+
+#[test]
+fn the_environment_wins() {
+    let env = |name: &str| {
+        let value = match name {
+            "DEALERSHIP_LISTEN" => "127.0.0.1:7000",
+            "DEALERSHIP_DATABASE" => "/tmp/x.db",
+            "TWILIO_AUTH_TOKEN" => "token",
+            "DEEPGRAM_API_KEY" => "dg-key",
+            "DEALERSHIP_NAME" => " ",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let text = "[server]\nlisten = \"0.0.0.0:9000\"\n[stt]\nprovider = \"deepgram\"\n\
+                api_key = \"from the file\"\n[llm]\nprovider = \"openai\"\n";
+    let config = Config::parse(text, &env).unwrap();
+    assert_eq!(config.server.listen.port(), 7000);
+    assert_eq!(config.dealership.database, PathBuf::from("/tmp/x.db"));
+    assert_eq!(config.dealership.name, "Bart's Automotive", "an empty variable sets nothing");
+    assert_eq!(config.twilio.unwrap().auth_token.expose(), "token");
+    let stt = config.stt.unwrap();
+    assert_eq!(stt.to_value()["api_key"], "dg-key");
+    assert!(stt.has_key() && !config.llm.unwrap().has_key());
+}
+
+#[test]
+fn complaints_name_the_field_and_what_is_accepted() {
+    let unknown = complaint("[server]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n");
+    assert!(unknown.starts_with("line 3, field `server.listen_on`: unknown field"), "{unknown}");
+    assert!(unknown.contains("`listen`") && unknown.contains("`public_url`"), "{unknown}");
+
+    let wrong = complaint("\n[server]\nlisten = \"nowhere\"\n");
+    assert!(wrong.starts_with("line 3, field `server.listen`: "), "{wrong}");
+
+    let table = complaint("[carrier]\nname = \"x\"\n");
+    assert!(table.contains("carrier") && table.contains("`twilio`"), "{table}");
+
+    let missing = complaint("[llm]\nmodel = \"m\"\n");
+    assert!(missing.contains("provider"), "{missing}");
+
+    let zone = complaint("[dealership]\ntimezone = \"Chicago\"\n");
+    assert!(zone.contains("`dealership.timezone`") && zone.contains("America/Chicago"), "{zone}");
+
+    let url = complaint("[server]\npublic_url = \"agent.example.com\"\n");
+    assert!(url.contains("`server.public_url`") && url.contains("https://"), "{url}");
+
+    let env = |name: &str| (name == "DEALERSHIP_LISTEN").then(|| "80".to_owned());
+    let listen = Config::parse("", &env).unwrap_err();
+    assert!(listen.message().contains("DEALERSHIP_LISTEN"), "{listen}");
+
+    let file = Config::load(Some(std::path::Path::new("no-such.toml")), &|_| None).unwrap_err();
+    assert!(file.message().contains("no-such.toml does not exist"), "{file}");
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let text = "[twilio]\nauth_token = \"hush\"\n[tts]\nprovider = \"x\"\napi_key = \"hush\"\n";
+    let config = parse(text).unwrap();
+    assert!(!format!("{config:?}").contains("hush"));
+    let broken = format!("{text}surplus = = 1\n");
+    assert!(!complaint(&broken).contains("hush"));
+}

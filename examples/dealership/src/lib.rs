@@ -1,0 +1,19 @@
+//! A car dealership that answers its phone: the data, the tools and the conversation.
+
+pub mod agenda;
+pub mod brain;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+mod health;
+pub mod lobby;
+pub mod phone;
+pub mod reception;
+pub mod server;
+pub mod spoken;
+pub mod store;
+pub mod talk;
+pub mod terminal;
+pub mod tools;
+pub mod vin;

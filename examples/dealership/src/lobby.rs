@@ -1,0 +1,129 @@
+//! Who is being served, so that the program can leave without leaving anybody in mid-sentence.
+
+use std::{future::Future, sync::Arc};
+
+use tokio::sync::watch;
+
+/// Counts the calls in progress, and ends them when the house is closed. A clone is the same lobby.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use dealership::lobby::Lobby;
+///
+/// let lobby = Lobby::new();
+/// lobby.host(async { assert!(true, "a call") }).await;
+/// lobby.refuse_new();
+/// lobby.empty().await;
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Lobby {
+    phase: Arc<watch::Sender<Phase>>,
+    calls: Arc<watch::Sender<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Open,
+    Leaving,
+    Closed,
+}
+
+impl Lobby {
+    /// An open lobby without calls.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            phase: Arc::new(watch::Sender::new(Phase::Open)),
+            calls: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Whether new calls are welcome.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.phase.borrow() == Phase::Open
+    }
+
+    /// Calls in progress.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    /// Lets a call run to its end, or until the lobby closes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the call.
+    pub async fn host(&self, call: impl Future<Output = ()>) {
+        let _seat = Seat::take(&self.calls);
+        let mut phase = self.phase.subscribe();
+        tokio::select! {
+            () = call => {}
+            // The sender is ours, so waiting does not fail.
+            _ = phase.wait_for(|phase| *phase == Phase::Closed) => {}
+        }
+    }
+
+    /// Says that new calls are no longer welcome.
+    pub fn refuse_new(&self) {
+        self.phase.send_replace(Phase::Leaving);
+    }
+
+    /// Ends all calls.
+    pub fn close(&self) {
+        self.phase.send_replace(Phase::Closed);
+    }
+
+    /// Waits until no call is in progress.
+    pub async fn empty(&self) {
+        // The sender is ours, so waiting does not fail.
+        let _ = self.calls.subscribe().wait_for(|calls| *calls == 0).await;
+    }
+}
+
+impl Default for Lobby {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A call counts until it is dropped.
+struct Seat<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Seat<'a> {
+    fn take(calls: &'a watch::Sender<usize>) -> Self {
+        calls.send_modify(|calls| *calls += 1);
+        Self(calls)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|calls| *calls -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_are_counted_and_end_when_the_lobby_closes() {
+        let lobby = Lobby::new();
+        let hosted = lobby.clone();
+        let call = tokio::spawn(async move { hosted.host(pending()).await });
+        lobby.calls.subscribe().wait_for(|calls| *calls == 1).await.unwrap();
+        assert!(lobby.is_open());
+        lobby.refuse_new();
+        assert!(!lobby.is_open());
+        assert_eq!(lobby.calls(), 1, "a call in progress goes on");
+        lobby.close();
+        call.await.unwrap();
+        lobby.empty().await;
+        assert_eq!(lobby.calls(), 0);
+    }
+}

@@ -1,0 +1,191 @@
+//! Who answers: an agent for each call, made of what all calls share.
+
+mod instructions;
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::tz::TimeZone;
+use tracing::warn;
+use voiceagent_core::{
+    Agent, Call, Error, ErrorKind, Result, Secret,
+    adapt::FallbackLlm,
+    llm::LanguageModel,
+    observer::SpanObserver,
+    stt::SpeechToText,
+    tool::Tool,
+    transport::{CallInfo, Transport},
+    tts::TextToSpeech,
+};
+
+use crate::{
+    brain::RuleBrain,
+    clock::Clock,
+    config::DealershipConfig,
+    phone::Phone,
+    spoken,
+    store::Store,
+    talk::Visitor,
+    tools::{self, Desk},
+    vin::Decoder,
+};
+
+use self::instructions::Instructions;
+
+/// Answers calls. Without a model the rule brain does; with one, it stands in when the model fails.
+///
+/// ```
+/// # #[tokio::main] async fn main() -> voiceagent_core::Result<()> {
+/// use dealership::{clock::Clock, config::Config, reception::Reception, store::Store};
+/// use dealership::terminal::Terminal;
+///
+/// let store = Store::in_memory().await?;
+/// let reception = Reception::open(store, Clock::System, &Config::default().dealership).await?;
+/// let leg = Terminal::piped("1", "When are you open?\n".as_bytes(), tokio::io::sink());
+/// reception.answer(Box::new(leg)).await?.finished().await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Reception {
+    store: Store,
+    clock: Clock,
+    zone: TimeZone,
+    name: String,
+    hours: String,
+    address: Option<String>,
+    decoder: Decoder,
+    llm: Arc<dyn LanguageModel>,
+    stt: Option<Arc<dyn SpeechToText>>,
+    tts: Option<Arc<dyn TextToSpeech>>,
+    journals: Option<PathBuf>,
+}
+
+impl Reception {
+    /// A reception for calls in text. The store gets the name and the time zone of the
+    /// configuration, and a whole dealership if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be used, or the time zone is unknown.
+    pub async fn open(store: Store, clock: Clock, config: &DealershipConfig) -> Result<Self> {
+        let zone = TimeZone::get(&config.timezone).map_err(|cause| {
+            Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
+        })?;
+        store.establish(&config.name, &config.timezone, clock.now()).await?;
+        let hours = match &config.hours {
+            Some(hours) => hours.clone(),
+            None => spoken::week(&store.hours(&store.location().await?).await?),
+        };
+        let today = zone.clone();
+        let mut brain = RuleBrain::new(move || clock.now().to_zoned(today.clone()).date())
+            .with_hours(hours.as_str());
+        if let Some(address) = &config.address {
+            brain = brain.with_address(address.as_str());
+        }
+        Ok(Self {
+            decoder: Decoder::new(store.clone(), None),
+            store,
+            clock,
+            zone,
+            name: config.name.clone(),
+            hours,
+            address: config.address.clone(),
+            llm: Arc::new(brain),
+            stt: None,
+            tts: None,
+            journals: None,
+        })
+    }
+
+    /// Lets this model answer, and the rule brain only when the model fails.
+    #[must_use]
+    pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
+        self.llm = Arc::new(FallbackLlm::new(model, vec![self.llm]));
+        self
+    }
+
+    /// Takes calls with sound too.
+    #[must_use]
+    pub fn with_voice(mut self, stt: Arc<dyn SpeechToText>, tts: Arc<dyn TextToSpeech>) -> Self {
+        (self.stt, self.tts) = (Some(stt), Some(tts));
+        self
+    }
+
+    /// Decodes VINs with this decoder rather than offline.
+    #[must_use]
+    pub fn with_decoder(mut self, decoder: Decoder) -> Self {
+        self.decoder = decoder;
+        self
+    }
+
+    /// Leaves a journal of each call in this folder.
+    #[must_use]
+    pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.journals = Some(folder.into());
+        self
+    }
+
+    /// Answers a call.
+    ///
+    /// # Errors
+    ///
+    /// When a part of the call cannot be opened.
+    pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
+        self.agent(leg.call())?.start(leg).await
+    }
+
+    /// Talks with a visitor of the talk page to the end, and shows on the page what happens.
+    pub async fn receive(&self, visitor: Visitor) {
+        let Visitor { leg, screen } = visitor;
+        match self.answer(Box::new(leg)).await {
+            Ok(mut call) => {
+                while let Some((at, event)) = call.next_event().await {
+                    screen.show(at, &event);
+                }
+            }
+            Err(error) => warn!(%error, "a visitor could not be answered"),
+        }
+    }
+
+    /// The agent for one call. Its tools act for this caller only.
+    fn agent(&self, call: &CallInfo) -> Result<Agent> {
+        let caller = call.from.as_ref().and_then(|from| Phone::parse(from.expose()));
+        let instructions = Instructions {
+            name: &self.name,
+            now: self.clock.now().to_zoned(self.zone.clone()),
+            hours: &self.hours,
+            address: self.address.as_deref(),
+            caller: caller.as_ref().map(Phone::as_str),
+        };
+        let mut agent = Agent::builder()
+            .instructions(instructions.to_string())
+            .greeting(format!("Thank you for calling {}. How can I help you?", self.name))
+            .llm(Arc::clone(&self.llm))
+            .tools(self.tools(caller)?)
+            .observer(|call| SpanObserver::new(&call.id));
+        if let Some(stt) = &self.stt {
+            agent = agent.stt(Arc::clone(stt));
+        }
+        if let Some(tts) = &self.tts {
+            agent = agent.tts(Arc::clone(tts));
+        }
+        if let Some(journals) = &self.journals {
+            agent = agent.journals(journals);
+        }
+        agent.build()
+    }
+
+    fn tools(&self, caller: Option<Phone>) -> Result<Vec<Arc<dyn Tool>>> {
+        let desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?);
+        Ok(tools::all(desk.with_decoder(self.decoder.clone())))
+    }
+}
+
+/// 128 random bits, so that no call can use what was offered in another.
+fn call_secret() -> Result<Secret> {
+    let mut random = [0; 16];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| Error::new(ErrorKind::Overloaded, "answer", "the system has no randomness"))?;
+    Ok(Secret::new(base64_simd::URL_SAFE_NO_PAD.encode_to_string(random)))
+}

@@ -1,0 +1,76 @@
+use std::fmt;
+
+use jiff::Zoned;
+
+use crate::{brain::RuleBrain, spoken};
+
+/// What a language model is told about its work, for one call.
+pub(super) struct Instructions<'a> {
+    pub(super) name: &'a str,
+    /// On the dealership's clocks.
+    pub(super) now: Zoned,
+    pub(super) hours: &'a str,
+    pub(super) address: Option<&'a str>,
+    /// The caller's number as E.164, if it is known.
+    pub(super) caller: Option<&'a str>,
+}
+
+impl fmt::Display for Instructions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, now, hours, address, caller } = self;
+        writeln!(f, "You answer the phone of {name}, a car dealership. You are an automated ")?;
+        writeln!(f, "assistant and say so when asked.\n")?;
+        writeln!(f, "It is {}, {}, {}.", spoken::moment(now), now.date(), zone(now))?;
+        writeln!(f, "{hours}")?;
+        if let Some(address) = address {
+            writeln!(f, "{address}")?;
+        }
+        match caller {
+            Some(number) => writeln!(f, "{}.", RuleBrain::caller_line(number))?,
+            None => writeln!(f, "The caller's number is withheld; ask for one when you need it.")?,
+        }
+        f.write_str(RULES)
+    }
+}
+
+fn zone(now: &Zoned) -> &str {
+    now.time_zone().iana_name().unwrap_or("UTC")
+}
+
+const RULES: &str = "
+Speak in one or two short, plain sentences, with no lists, symbols or formatting: you are heard, \
+not read. Ask one question at a time.
+
+To book: find out what the car needs, look the caller up, ask for a day, offer two or three of the \
+times that get_available_slots returns and no others. For a caller who is not known, ask for first \
+and last name and use upsert_customer. Read back what, when and for whom, and book only after a \
+yes, with the slot_id of the chosen time and confirmed=true. To move or to cancel, find the visit \
+with get_upcoming_appointments and read back before you act.
+
+Say that something was done only when a tool returned ok=true. When a result has `say`, say just \
+that. When a tool fails, say so and offer another time or a call back.
+
+When the caller has said goodbye or needs nothing more, say goodbye and call end_call.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_learns_who_calls_and_what_day_it_is() {
+        let now: Zoned = "2026-11-20T12:00:00[America/Chicago]".parse().unwrap();
+        let mut instructions = Instructions {
+            name: "Nair Motors",
+            now,
+            hours: "We are open Monday.",
+            address: None,
+            caller: Some("+16305550111"),
+        };
+        let text = instructions.to_string();
+        assert!(text.contains("It is Friday, November 20th at noon, 2026-11-20, America/Chicago."));
+        assert!(text.contains("We are open Monday.\nThe caller's phone number is +16305550111.\n"));
+        instructions.caller = None;
+        assert!(instructions.to_string().contains("number is withheld"));
+    }
+}

@@ -1,0 +1,179 @@
+//! The program that answers the phone: webhooks, media sockets, health, and the talk page.
+
+mod needs;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
+use tracing::{info, warn};
+use voiceagent_core::{Result, registry::Registry};
+use voiceagent_telephony::{
+    media_stream::MediaStream,
+    server,
+    twilio::{FrontDoor, StatusEvent},
+};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    health,
+    lobby::Lobby,
+    reception::Reception,
+    store::Store,
+    talk::{Talk, Visitor},
+    vin::{Decoder, Vpic},
+};
+
+use self::needs::Needs;
+
+/// How long calls in progress may go on when the program is told to stop.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// For calls that were ended to close their sockets.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Reports of the carrier that may wait for the log. A call makes about four.
+const STATUSES: usize = 256;
+
+/// Where calls begin; these are refused first when the program stops.
+const VOICE: &str = "/twilio/voice";
+const TALK: &str = "/talk";
+
+/// Everything that is needed to answer calls, checked and ready to run.
+#[derive(Debug)]
+pub struct Server {
+    router: Router,
+    lobby: Lobby,
+    reception: Arc<Reception>,
+    store: Store,
+    statuses: mpsc::Receiver<StatusEvent>,
+    visitors: Option<mpsc::Receiver<Visitor>>,
+}
+
+impl Server {
+    /// Puts a server together. Nobody is connected to yet, but for the database.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when something is missing or
+    /// wrong; the message names the field and what it accepts.
+    pub async fn new(config: &Config, registry: &Registry, clock: Clock) -> Result<Self> {
+        let needs = Needs::of(config, registry)?;
+        let store = Store::open(&config.dealership.database).await?;
+        let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
+        let mut reception = Reception::open(store.clone(), clock, &config.dealership)
+            .await?
+            .with_voice(needs.stt, needs.tts)
+            .with_decoder(decoder);
+        if let Some(model) = needs.llm {
+            reception = reception.with_model(model);
+        }
+        if let Some(folder) = &config.server.journals {
+            reception = reception.with_journals(folder);
+        }
+        let reception = Arc::new(reception);
+        let lobby = Lobby::new();
+        let (status_events, statuses) = mpsc::channel(STATUSES);
+        let (host, desk) = (lobby.clone(), Arc::clone(&reception));
+        let mut door = FrontDoor::builder()
+            .auth_token(needs.auth_token)
+            .public_url(needs.public_url)
+            .voice_path(VOICE)
+            .statuses(status_events)
+            .on_call(move |stream| {
+                let (host, desk) = (host.clone(), Arc::clone(&desk));
+                async move { host.host(answer(&desk, stream)).await }
+            });
+        if let Some(control) = needs.control {
+            door = door.control(control);
+        }
+        let mut router = door.build()?;
+        let visitors = config.server.talk_page.then(|| {
+            let Talk { router: page, visitors } = Talk::new(&[]);
+            router = std::mem::take(&mut router).merge(page);
+            visitors
+        });
+        let router = router
+            .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
+            .merge(health::routes(store.clone(), lobby.clone()));
+        Ok(Self { router, lobby, reception, store, statuses, visitors })
+    }
+
+    /// Serves until `stop` ends. Then new calls are refused, those in progress have 30 s to end,
+    /// and what is left is cut off.
+    ///
+    /// # Errors
+    ///
+    /// When the listener fails.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+        let Self { router, lobby, reception, store, statuses, visitors } = self;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            if let Err(error) = server::serve(listener, router).await {
+                warn!(%error, "the listener failed");
+            }
+        });
+        tasks.spawn(log_statuses(statuses));
+        if let Some(visitors) = visitors {
+            tasks.spawn(receive(visitors, reception, lobby.clone()));
+        }
+        stop.await;
+        lobby.refuse_new();
+        info!(calls = lobby.calls(), "no new calls are taken; waiting for those in progress");
+        if timeout(FAREWELL, lobby.empty()).await.is_err() {
+            warn!(calls = lobby.calls(), "calls are cut off");
+            lobby.close();
+            // Their sockets are closed by the end of the process at the latest.
+            let _ = timeout(CLOSING, lobby.empty()).await;
+        }
+        tasks.shutdown().await;
+        store.close().await;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+async fn answer(reception: &Reception, stream: MediaStream) {
+    match reception.answer(Box::new(stream)).await {
+        Ok(call) => call.finished().await,
+        Err(error) => warn!(%error, "a call could not be answered"),
+    }
+}
+
+/// Talks with visitors of the talk page, each on a task of its own.
+async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception>, lobby: Lobby) {
+    let mut talks = JoinSet::new();
+    loop {
+        tokio::select! {
+            visitor = visitors.recv() => {
+                let Some(visitor) = visitor else { return };
+                let (reception, lobby) = (Arc::clone(&reception), lobby.clone());
+                talks.spawn(async move { lobby.host(reception.receive(visitor)).await });
+            }
+            Some(_) = talks.join_next() => {}
+        }
+    }
+}
+
+async fn log_statuses(mut statuses: mpsc::Receiver<StatusEvent>) {
+    while let Some(StatusEvent { call, status, duration, .. }) = statuses.recv().await {
+        info!(%call, ?status, ?duration, "the carrier reports");
+    }
+}
+
+async fn refuse_when_leaving(State(lobby): State<Lobby>, request: Request, next: Next) -> Response {
+    if !lobby.is_open() && matches!(request.uri().path(), VOICE | TALK) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests;

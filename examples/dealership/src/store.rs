@@ -1,0 +1,156 @@
+//! What the dealership knows and has promised, in SQLite.
+//!
+//! All SQL of the application is in this module. Writers take turns: one connection writes, each
+//! transaction starts as `BEGIN IMMEDIATE`, so that none fails half-way for want of the lock.
+//! Readers see the last commit and wait for nobody.
+
+mod agenda;
+mod appointments;
+mod claims;
+mod customers;
+mod fault;
+mod hours;
+mod ids;
+mod location;
+mod seed;
+mod services;
+mod slots;
+mod vehicles;
+mod vins;
+
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
+
+use jiff::Timestamp;
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use voiceagent_core::{Error, ErrorKind, Result};
+
+pub use agenda::AgendaEntry;
+pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
+pub use customers::{Customer, NewCustomer};
+pub use fault::{Fault, Refusal};
+pub use hours::{Closure, Hours, OpenInterval};
+pub use ids::{AppointmentId, CustomerId, LocationId, VehicleId};
+pub use location::{Advisor, Location};
+pub use services::{Need, Service};
+pub use slots::{Availability, Slot, SlotSearch};
+pub use vehicles::Vehicle;
+
+/// The longest that an operation waits for a connection, and a connection for a lock.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Readers at once. A read takes well under a millisecond, so a few connections serve many calls.
+const READERS: u32 = 4;
+
+/// The database. A clone is the same database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    /// Keeps a database in memory alive while the writer reconnects, which it does when the future
+    /// of an operation is dropped between a statement and its result.
+    keeper: Option<SqlitePool>,
+}
+
+impl Store {
+    /// Opens the database in a file, creates it if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when the file cannot be opened or holds a foreign schema.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let file = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // WAL keeps the file sound; a power cut may lose the last commits unless each is synced.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE);
+        let writer = connect(1, file.clone()).await?;
+        migrate(&writer).await?;
+        let reader = connect(READERS, file.read_only(true)).await?;
+        Ok(Self { writer, reader, keeper: None })
+    }
+
+    /// Opens an empty database that lives as long as the store.
+    ///
+    /// # Errors
+    ///
+    /// When the memory cannot be had.
+    pub async fn in_memory() -> Result<Self> {
+        // Spelled like this it is a memory of its own that several connections share.
+        let memory = SqliteConnectOptions::from_str("sqlite::memory:")
+            .map_err(|cause| unusable("the memory cannot be had").with_source(cause))?
+            .foreign_keys(true);
+        let keeper = connect(1, memory.clone()).await?;
+        // In shared memory a reader would wait for the writer, so one connection does both.
+        let writer = connect(1, memory).await?;
+        migrate(&writer).await?;
+        Ok(Self { reader: writer.clone(), writer, keeper: Some(keeper) })
+    }
+
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.reader).await.map_err(fault::error)?;
+        Ok(())
+    }
+
+    /// Ends the work in progress and closes the database. Every later operation fails.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+        if let Some(keeper) = &self.keeper {
+            keeper.close().await;
+        }
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        // A database in memory would be gone with its connection.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(|cause| unusable("the database cannot be opened").with_source(cause))
+}
+
+async fn migrate(writer: &SqlitePool) -> Result<()> {
+    let scheduling = Migration::new(
+        1,
+        Cow::Borrowed("scheduling"),
+        MigrationType::Simple,
+        sqlx::SqlStr::from_static(include_str!("../migrations/0001_scheduling.sql")),
+        false,
+    );
+    Migrator::with_migrations(vec![scheduling])
+        .run(writer)
+        .await
+        .map_err(|cause| unusable("the schema cannot be brought up to date").with_source(cause))
+}
+
+fn unusable(message: &'static str) -> Error {
+    Error::new(ErrorKind::Config, "open store", message)
+}
+
+fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).expect("the store wrote it from a timestamp")
+}

@@ -1,0 +1,146 @@
+use jiff::{Span, Timestamp, tz::TimeZone};
+use sqlx::SqliteConnection;
+
+use super::{
+    AppointmentId, CustomerId, Fault, LocationId, Refusal, Service, VehicleId, fault, slots::later,
+};
+
+/// Which appointment occupies what, and when.
+pub(super) struct Booked {
+    pub(super) id: AppointmentId,
+    pub(super) location: LocationId,
+    pub(super) zone: TimeZone,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+}
+
+impl Booked {
+    pub(super) fn local_start(&self) -> String {
+        self.start.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
+    }
+}
+
+/// Claims one free resource of each kind that the service needs.
+pub(super) async fn claim_all(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+    service: &Service,
+    advisor: Option<i64>,
+) -> Result<(), Fault> {
+    for need in &service.needs {
+        if !claim_one(connection, span, (&need.kind, need.duration), advisor).await? {
+            return Err(Refusal::SlotTaken.into());
+        }
+    }
+    Ok(())
+}
+
+async fn claim_one(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+    (kind, duration): (&str, Span),
+    advisor: Option<i64>,
+) -> Result<bool, Fault> {
+    let candidates: Vec<i64> = sqlx::query_scalar(
+        "SELECT no FROM resource
+         WHERE location_id = ?1 AND kind = ?2 AND active = 1
+           AND (kind <> 'advisor' OR no = coalesce(?3, no))
+         ORDER BY no",
+    )
+    .bind(span.location.to_string())
+    .bind(kind)
+    .bind(advisor)
+    .fetch_all(&mut *connection)
+    .await?;
+    for no in candidates {
+        if claim(connection, span, no, later(span.start, duration)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Claims the vehicle for the whole appointment.
+pub(super) async fn claim_vehicle(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+    vehicle: VehicleId,
+    customer: CustomerId,
+) -> Result<(), Fault> {
+    let no: Option<i64> = sqlx::query_scalar(
+        "SELECT no FROM vehicle WHERE id = ?1 AND customer_id = ?2 AND active = 1",
+    )
+    .bind(vehicle.to_string())
+    .bind(customer.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let no = no.ok_or(Refusal::NotFound)?;
+    claim_whole(connection, span, no).await
+}
+
+/// Claims a number, unless somebody has it. The trigger decides; a statement that it aborts
+/// leaves the transaction as it was.
+async fn claim(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+    no: i64,
+    until: Timestamp,
+) -> Result<bool, Fault> {
+    let inserted = sqlx::query(
+        "INSERT INTO claim (appointment_id, claimable_no, starts_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4)",
+    )
+    .bind(span.id.to_string())
+    .bind(no)
+    .bind(span.start.as_millisecond())
+    .bind(until.as_millisecond())
+    .execute(connection)
+    .await;
+    match inserted {
+        Ok(_) => Ok(true),
+        Err(cause) if fault::is_overlap(&cause) => Ok(false),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+/// Frees everything that an appointment occupies.
+pub(super) async fn release(
+    connection: &mut SqliteConnection,
+    id: AppointmentId,
+) -> Result<(), Fault> {
+    sqlx::query("UPDATE claim SET active = 0 WHERE appointment_id = ?1 AND active = 1")
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Claims the vehicle of an appointment that is being moved, if there is one.
+pub(super) async fn move_vehicle(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+) -> Result<(), Fault> {
+    let no: Option<i64> = sqlx::query_scalar(
+        "SELECT no FROM vehicle JOIN appointment ON appointment.vehicle_id = vehicle.id
+         WHERE appointment.id = ?1",
+    )
+    .bind(span.id.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    match no {
+        Some(no) => claim_whole(connection, span, no).await,
+        None => Ok(()),
+    }
+}
+
+async fn claim_whole(
+    connection: &mut SqliteConnection,
+    span: &Booked,
+    no: i64,
+) -> Result<(), Fault> {
+    if claim(connection, span, no, span.end).await? {
+        Ok(())
+    } else {
+        Err(Refusal::VehicleBusy.into())
+    }
+}

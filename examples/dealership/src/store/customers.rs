@@ -1,0 +1,139 @@
+use jiff::Timestamp;
+
+use crate::phone::Phone;
+
+use super::{CustomerId, Fault, Refusal, Store};
+
+/// Somebody the dealership knows.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Customer {
+    /// The identifier.
+    pub id: CustomerId,
+    /// The given name.
+    pub first_name: String,
+    /// The family name.
+    pub last_name: String,
+    /// The language to speak with them, a BCP 47 tag.
+    pub language: String,
+}
+
+/// What is noted of a new customer.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers state every field")]
+pub struct NewCustomer {
+    /// The given name.
+    pub first_name: String,
+    /// The family name.
+    pub last_name: String,
+    /// The number to reach them at.
+    pub phone: Phone,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The ZIP code.
+    pub postal_code: Option<String>,
+    /// The language to speak with them, a BCP 47 tag.
+    pub language: Option<String>,
+    /// The call in which they were met.
+    pub call: Option<String>,
+}
+
+impl Store {
+    /// The customers with this phone number: none, one, or a household.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn customers_by_phone(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT id, first_name, last_name, language FROM customer
+             JOIN customer_phone ON customer_id = id WHERE phone_e164 = ?1 ORDER BY first_name, id",
+        )
+        .bind(phone.as_str())
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(rows.into_iter().map(Customer::from).collect())
+    }
+
+    /// The customer, if `caller` may act for them: the number is theirs, or they were first met in
+    /// this very call.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn customer_of(
+        &self,
+        id: CustomerId,
+        caller: Option<&Phone>,
+        call: &str,
+    ) -> Result<Option<Customer>, Fault> {
+        let row: Option<(String, String, String, String)> = sqlx::query_as(
+            "SELECT id, first_name, last_name, language FROM customer
+             WHERE id = ?1 AND (source_call = ?2 OR EXISTS (
+                 SELECT 1 FROM customer_phone WHERE customer_id = id AND phone_e164 = ?3))",
+        )
+        .bind(id.to_string())
+        .bind(call)
+        .bind(caller.map(Phone::as_str))
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.map(Customer::from))
+    }
+
+    /// Notes a new customer, or finds the one with the same number and name. Tells which.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::DuplicateAmbiguous`], or when the store cannot be written.
+    pub async fn upsert_customer(
+        &self,
+        new: &NewCustomer,
+        now: Timestamp,
+    ) -> Result<(CustomerId, bool), Fault> {
+        let mut writes = self.begin().await?;
+        let known: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM customer JOIN customer_phone ON customer_id = id
+             WHERE phone_e164 = ?1 AND lower(first_name) = lower(?2)
+               AND lower(last_name) = lower(?3)",
+        )
+        .bind(new.phone.as_str())
+        .bind(&new.first_name)
+        .bind(&new.last_name)
+        .fetch_all(&mut *writes)
+        .await?;
+        match known.as_slice() {
+            [] => {}
+            [id] => return Ok((CustomerId::stored(id), false)),
+            _ => return Err(Refusal::DuplicateAmbiguous.into()),
+        }
+        let id = CustomerId::new(now);
+        sqlx::query(
+            "INSERT INTO customer (id, first_name, last_name, email, postal_code, language,
+                                   source_call, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 'en-US'), ?7, ?8, ?8)",
+        )
+        .bind(id.to_string())
+        .bind(&new.first_name)
+        .bind(&new.last_name)
+        .bind(&new.email)
+        .bind(&new.postal_code)
+        .bind(&new.language)
+        .bind(&new.call)
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        sqlx::query("INSERT INTO customer_phone (phone_e164, customer_id) VALUES (?1, ?2)")
+            .bind(new.phone.as_str())
+            .bind(id.to_string())
+            .execute(&mut *writes)
+            .await?;
+        writes.commit().await?;
+        Ok((id, true))
+    }
+}
+
+impl From<(String, String, String, String)> for Customer {
+    fn from((id, first_name, last_name, language): (String, String, String, String)) -> Self {
+        Self { id: CustomerId::stored(&id), first_name, last_name, language }
+    }
+}

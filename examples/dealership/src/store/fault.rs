@@ -1,0 +1,84 @@
+use voiceagent_core::{Error, ErrorKind};
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "it will not, or it cannot")]
+pub enum Fault {
+    /// It cannot at present.
+    #[error(transparent)]
+    Failed(#[from] Error),
+    /// The rules or other promises stand against it. Nothing was changed.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+}
+
+/// Which rule or promise stood against a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The appointment was cancelled before.
+    AlreadyCancelled,
+    /// The date has passed.
+    DateInPast,
+    /// Several customers have this phone number and name.
+    DuplicateAmbiguous,
+    /// The appointment's time has passed.
+    InPast,
+    /// There is no such row, or it belongs to somebody else.
+    NotFound,
+    /// The date is further ahead than bookings are taken.
+    OutsideHorizon,
+    /// Nothing that the appointment needs is free at that time.
+    SlotTaken,
+    /// There is no such service.
+    UnknownService,
+    /// The vehicle is in the shop at that time.
+    VehicleBusy,
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Failed(error) => error,
+            Fault::Refused(refusal) => {
+                Self::new(ErrorKind::Rejected, "store", format!("refused: {refusal:?}"))
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Failed(error(cause))
+    }
+}
+
+pub(super) fn error(cause: sqlx::Error) -> Error {
+    let (kind, message) = if matches!(cause, sqlx::Error::PoolTimedOut) {
+        (ErrorKind::Timeout, "no connection was free in time")
+    } else if matches!(cause, sqlx::Error::Io(_) | sqlx::Error::PoolClosed) {
+        (ErrorKind::Disconnected, "the database is gone")
+    } else if is_busy(&cause) {
+        (ErrorKind::Overloaded, "another writer held the database for too long")
+    } else {
+        (ErrorKind::Protocol, "the database refused a statement")
+    };
+    Error::new(kind, "store", message).with_source(cause)
+}
+
+/// `SQLITE_BUSY` and `SQLITE_LOCKED`, whatever their extension in the upper bits.
+fn is_busy(cause: &sqlx::Error) -> bool {
+    let code = cause.as_database_error().and_then(|refused| refused.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// Whether a statement failed because its claim overlaps another one.
+pub(super) fn is_overlap(cause: &sqlx::Error) -> bool {
+    cause.as_database_error().is_some_and(|refused| refused.message().contains("claim_overlap"))
+}

@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+
+use jiff::{
+    Span, Timestamp, ToSpan, Zoned,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
+
+use super::{Fault, Hours, Location, OpenInterval, Refusal, Service, Store};
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "every field narrows the search; callers state all")]
+pub struct SlotSearch {
+    /// The code of the service.
+    pub service: String,
+    /// The first local date.
+    pub from: Date,
+    /// The last local date.
+    pub to: Date,
+    /// The earliest start on each date.
+    pub earliest: Option<Time>,
+    /// The latest start on each date.
+    pub latest: Option<Time>,
+    /// The number of the advisor who must be free.
+    pub advisor: Option<i64>,
+    /// The most slots to return.
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Availability {
+    /// Free starts, in order, spread over the dates asked for.
+    pub slots: Vec<Slot>,
+    /// The first free start after the dates asked for, if there is none in them.
+    pub next: Option<Slot>,
+    /// The dates asked for that are closed all day, and why.
+    pub closed: Vec<(Date, String)>,
+    /// Whether all dates asked for are closed.
+    pub all_closed: bool,
+}
+
+/// A time at which everything that a service needs is free.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Slot {
+    /// The start, on the location's clocks.
+    pub start: Zoned,
+}
+
+impl Store {
+    /// Looks for free times.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownService`], [`Refusal::DateInPast`], [`Refusal::OutsideHorizon`], or when
+    /// the store cannot be read.
+    pub async fn find_slots(
+        &self,
+        search: &SlotSearch,
+        now: Timestamp,
+    ) -> Result<Availability, Fault> {
+        let location = self.location().await?;
+        let plan = self.plan(&location, &search.service, search.advisor, now).await?;
+        let today = now.to_zoned(location.zone.clone()).date();
+        let last = location.horizon(now).to_zoned(location.zone.clone()).date();
+        if search.to < today {
+            return Err(Refusal::DateInPast.into());
+        }
+        if search.from > last {
+            return Err(Refusal::OutsideHorizon.into());
+        }
+        let dates = || days(search.from.max(today), search.to.min(last));
+        let closed: Vec<_> = dates()
+            .filter_map(|date| plan.hours.closed_on(date).map(|reason| (date, reason)))
+            .collect();
+        let free: Vec<Zoned> =
+            dates().flat_map(|date| plan.starts(date, search.earliest, search.latest)).collect();
+        let next = if free.is_empty() {
+            days(search.to.tomorrow().unwrap_or(last), last).find_map(|date| {
+                plan.starts(date, search.earliest, search.latest).into_iter().next()
+            })
+        } else {
+            None
+        };
+        Ok(Availability {
+            all_closed: closed.len() == dates().count(),
+            slots: spread(free, search.limit).into_iter().map(|start| Slot { start }).collect(),
+            next: next.map(|start| Slot { start }),
+            closed,
+        })
+    }
+
+    /// The three free times nearest to one that cannot be had.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownService`], or when the store cannot be read.
+    pub async fn alternatives(
+        &self,
+        service: &str,
+        wanted: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Slot>, Fault> {
+        /// Within a week there is a free time, or the caller wants a person.
+        const DAYS_AHEAD: i32 = 7;
+        let location = self.location().await?;
+        let plan = self.plan(&location, service, None, now).await?;
+        let date = wanted.to_zoned(location.zone.clone()).date();
+        let mut free: Vec<Zoned> = days(date, date.saturating_add(DAYS_AHEAD.days()))
+            .flat_map(|date| plan.starts(date, None, None))
+            .filter(|start| start.timestamp() != wanted)
+            .collect();
+        free.sort_by_key(|start| {
+            start.timestamp().as_millisecond().abs_diff(wanted.as_millisecond())
+        });
+        free.truncate(3);
+        free.sort();
+        Ok(free.into_iter().map(|start| Slot { start }).collect())
+    }
+
+    async fn plan(
+        &self,
+        location: &Location,
+        service: &str,
+        advisor: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Plan, Fault> {
+        let service = self.service(service).await?;
+        let hours = self.hours(location).await?;
+        let window = Window { from: later(now, location.lead), until: location.horizon(now) };
+        let resources: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT no, kind FROM resource
+             WHERE location_id = ?1 AND active = 1 AND (kind <> 'advisor' OR no = coalesce(?2, no))
+             ORDER BY no",
+        )
+        .bind(location.id.to_string())
+        .bind(advisor)
+        .fetch_all(&self.reader)
+        .await?;
+        let claims: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT claimable_no, claim.starts_at, claim.ends_at
+             FROM claim JOIN resource ON resource.no = claim.claimable_no
+             WHERE claim.active = 1 AND claim.ends_at > ?1 ORDER BY claim.starts_at",
+        )
+        .bind(window.from.as_millisecond())
+        .fetch_all(&self.reader)
+        .await?;
+        let mut busy: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
+        for (no, starts, ends) in claims {
+            busy.entry(no).or_default().push((starts, ends));
+        }
+        let zone = location.zone.clone();
+        Ok(Plan { hours, zone, step: location.step, service, resources, busy, window })
+    }
+}
+
+/// Everything that decides whether a start is free.
+struct Plan {
+    hours: Hours,
+    zone: TimeZone,
+    step: Span,
+    service: Service,
+    resources: Vec<(i64, String)>,
+    busy: BTreeMap<i64, Vec<(i64, i64)>>,
+    window: Window,
+}
+
+struct Window {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Plan {
+    fn starts(&self, date: Date, earliest: Option<Time>, latest: Option<Time>) -> Vec<Zoned> {
+        self.hours
+            .on(date)
+            .into_iter()
+            .flat_map(|open| self.grid(open))
+            .filter(|start| *start >= self.window.from && *start <= self.window.until)
+            .filter(|start| self.is_free(*start))
+            .map(|start| start.to_zoned(self.zone.clone()))
+            .filter(|start| earliest.is_none_or(|earliest| start.time() >= earliest))
+            .filter(|start| latest.is_none_or(|latest| start.time() <= latest))
+            .collect()
+    }
+
+    /// Starts in an open interval, in steps of real time, so that no step falls into an hour that
+    /// the clocks skip.
+    fn grid(&self, open: OpenInterval) -> impl Iterator<Item = Timestamp> {
+        let (step, duration) = (self.step, self.service.duration);
+        std::iter::successors(Some(open.opens), move |start| Some(later(*start, step)))
+            .take_while(move |start| later(*start, duration) <= open.closes)
+    }
+
+    fn is_free(&self, start: Timestamp) -> bool {
+        self.service.needs.iter().all(|need| {
+            let (starts, ends) =
+                (start.as_millisecond(), later(start, need.duration).as_millisecond());
+            self.resources.iter().filter(|(_, kind)| *kind == need.kind).any(|(no, _)| {
+                let busy = self.busy.get(no).map(Vec::as_slice).unwrap_or_default();
+                !busy.iter().any(|(from, until)| *from < ends && *until > starts)
+            })
+        })
+    }
+}
+
+/// A moment some minutes later.
+pub(super) fn later(moment: Timestamp, span: Span) -> Timestamp {
+    moment.saturating_add(span).expect("a span of minutes has no unit of the calendar")
+}
+
+fn days(from: Date, to: Date) -> impl Iterator<Item = Date> {
+    from.series(1.day()).take_while(move |date| *date <= to)
+}
+
+/// At most `limit` of them, evenly spaced, the first always among them.
+fn spread(free: Vec<Zoned>, limit: usize) -> Vec<Zoned> {
+    if free.len() <= limit {
+        return free;
+    }
+    let step = |rank: usize| rank * (free.len() - 1) / (limit - 1).max(1);
+    (0..limit).map(|rank| free[step(rank)].clone()).collect()
+}

@@ -1,0 +1,153 @@
+use std::{sync::Arc, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+
+use crate::{
+    spoken,
+    store::{BookingRequest, CustomerId, Fault, Refusal, VehicleId},
+};
+
+use super::{Code, Desk, Envelope, desk::local};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    /// The time's slot_id as get_available_slots returned it.
+    slot_id: String,
+    /// The service that the time was offered for.
+    service_type: String,
+    /// The customer's id as another tool returned it. Null if not known yet.
+    customer_id: Option<String>,
+    /// The vehicle's id as lookup_customer returned it. Null if the customer has only one, or none.
+    vehicle_id: Option<String>,
+    /// The caller's own words about the concern. Null if none.
+    notes: Option<String>,
+    /// True only after the caller said yes to the full read-back.
+    confirmed: bool,
+}
+
+pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
+    FunctionTool::new(
+        "book_appointment",
+        "Books a time that the caller has heard read back and accepted. Only a result with \
+         ok=true means that it is booked.",
+        move |arguments: Arguments, context| {
+            let desk = Arc::clone(&desk);
+            async move { Ok(run(&desk, arguments, &context).await.unwrap_or_else(|refused| refused)) }
+        },
+    )
+    .effect(Effect::Idempotent)
+    .timeout(Duration::from_secs(4))
+}
+
+async fn run(
+    desk: &Desk,
+    arguments: Arguments,
+    context: &ToolContext,
+) -> Result<Envelope, Envelope> {
+    let now = desk.now();
+    let service = desk.store.service(&arguments.service_type).await?;
+    let offer = desk
+        .offers
+        .read(&arguments.slot_id, &service.code, now)
+        .ok_or_else(|| Envelope::refused(Code::SlotExpired))?;
+    let customer = arguments.customer_id.as_deref().ok_or_else(|| {
+        Envelope::refused(Code::CustomerRequired).say("May I have your first and last name?")
+    })?;
+    let customer = desk.customer(customer, context).await?;
+    let vehicle = if service.needs_vehicle {
+        vehicle(desk, customer.id, arguments.vehicle_id.as_deref()).await?
+    } else {
+        None
+    };
+    if !arguments.confirmed {
+        let location = desk.store.location().await?;
+        let moment = spoken::moment(&offer.start.to_zoned(location.zone));
+        return Err(Envelope::refused(Code::NotConfirmed)
+            .say(format!("That is {} on {moment}. Shall I book it?", spoken::one(&service.name))));
+    }
+    let request = BookingRequest {
+        key: key(context, &arguments.slot_id, customer.id, &service.code),
+        service: service.code,
+        start: offer.start,
+        advisor: offer.advisor,
+        customer: customer.id,
+        vehicle,
+        notes: arguments.notes,
+        call: Some(context.call.to_string()),
+    };
+    let booked = match desk.store.book(&request, now).await {
+        Ok(booked) => booked,
+        Err(Fault::Refused(Refusal::SlotTaken)) => {
+            return Ok(desk.taken(&request.service, offer.start).await?);
+        }
+        Err(Fault::Refused(Refusal::InPast)) => return Err(Envelope::refused(Code::SlotExpired)),
+        Err(fault) => return Err(fault.into()),
+    };
+    let say = format!(
+        "You're booked for {} on {}. Your confirmation code is {}.",
+        spoken::one(&booked.service_name),
+        spoken::moment(&booked.start),
+        spelled(&booked.confirmation_code)
+    );
+    let data = json!({
+        "appointment_id": booked.id,
+        "confirmation_code": booked.confirmation_code,
+        "service_type": booked.service,
+        "start_local": local(&booked.start),
+        "timezone": booked.start.time_zone().iana_name(),
+        "vehicle_label": booked.vehicle,
+    });
+    Ok(Envelope::done(data).say(say))
+}
+
+/// The vehicle that comes: the one that was named, or the only one. A customer without any may
+/// book; which vehicle comes is noted on arrival.
+async fn vehicle(
+    desk: &Desk,
+    customer: CustomerId,
+    named: Option<&str>,
+) -> Result<Option<VehicleId>, Envelope> {
+    let vehicles = desk.store.vehicles_of(customer).await?;
+    let chosen = match named {
+        Some(named) => {
+            let named = VehicleId::parse(named);
+            vehicles.iter().find(|vehicle| Some(vehicle.id) == named)
+        }
+        None => match vehicles.as_slice() {
+            [] => return Ok(None),
+            [only] => Some(only),
+            _ => None,
+        },
+    };
+    let labels: Vec<_> = vehicles
+        .iter()
+        .map(|vehicle| json!({ "vehicle_id": vehicle.id, "label": vehicle.label }))
+        .collect();
+    chosen.map(|vehicle| Some(vehicle.id)).ok_or_else(|| {
+        Envelope::refused(Code::VehicleRequired)
+            .with_data(json!({ "vehicles": labels }))
+            .say("Which vehicle is it for?")
+    })
+}
+
+/// One key for every repeat of one booking, whatever the framework's own key looks like.
+fn key(context: &ToolContext, slot_id: &str, customer: CustomerId, service: &str) -> String {
+    let mut hash = Sha256::new();
+    let customer = customer.to_string();
+    for part in [context.call.as_str(), &context.idempotency_key, slot_id, &customer, service] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(hash.finalize())
+}
+
+/// A code letter by letter, as speech synthesis reads it best.
+fn spelled(code: &str) -> String {
+    let letters: Vec<String> = code.chars().map(String::from).collect();
+    letters.join(" ")
+}

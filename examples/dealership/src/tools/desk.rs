@@ -1,0 +1,113 @@
+use jiff::{Timestamp, Zoned};
+use serde_json::{Value, json};
+use voiceagent_core::{Secret, tool::ToolContext};
+
+use crate::{
+    clock::Clock,
+    phone::Phone,
+    spoken,
+    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Slot, Store},
+    vin::Decoder,
+};
+
+use super::{Code, Envelope, Offer, OfferKey};
+
+/// What the tools of one call work with.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) decoder: Decoder,
+    pub(super) caller: Option<Phone>,
+    pub(super) offers: OfferKey,
+}
+
+impl Desk {
+    /// A desk for a call from `caller`, `None` if the number is withheld. `call_secret` is random
+    /// and this call's alone.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, caller: Option<Phone>, call_secret: Secret) -> Self {
+        let decoder = Decoder::new(store.clone(), None);
+        Self { store, clock, decoder, caller, offers: OfferKey::new(call_secret) }
+    }
+
+    /// Decodes VINs with this decoder rather than offline.
+    #[must_use]
+    pub fn with_decoder(mut self, decoder: Decoder) -> Self {
+        self.decoder = decoder;
+        self
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The customer, if the caller may act for them. Whether a foreign one exists is not told.
+    pub(super) async fn customer(
+        &self,
+        id: &str,
+        context: &ToolContext,
+    ) -> Result<Customer, Envelope> {
+        let known = match CustomerId::parse(id) {
+            Some(id) => self
+                .store
+                .customer_of(id, self.caller.as_ref(), context.call.as_str())
+                .await
+                .map_err(Envelope::from)?,
+            None => None,
+        };
+        known.ok_or_else(|| {
+            Envelope::refused(Code::IdentityRequired)
+                .say("I can only do that for the person this phone number belongs to.")
+        })
+    }
+
+    /// The appointment, if the caller may change it. A foreign one is as good as none.
+    pub(super) async fn appointment(
+        &self,
+        id: &str,
+        context: &ToolContext,
+    ) -> Result<Appointment, Envelope> {
+        let none = || Envelope::refused(Code::NotFound).say("I can't find that appointment.");
+        let id = AppointmentId::parse(id).ok_or_else(none)?;
+        let found = self.store.appointment(id).await.map_err(Envelope::from)?.ok_or_else(none)?;
+        self.store
+            .customer_of(found.customer, self.caller.as_ref(), context.call.as_str())
+            .await
+            .map_err(Envelope::from)?
+            .map(|_| found)
+            .ok_or_else(none)
+    }
+
+    /// A free time as the model sees it.
+    pub(super) fn offer(&self, slot: &Slot, service: &str, advisor: Option<(i64, &str)>) -> Value {
+        let offer = Offer { start: slot.start.timestamp(), advisor: advisor.map(|(no, _)| no) };
+        json!({
+            "slot_id": self.offers.write(offer, service, self.now()),
+            "start_local": local(&slot.start),
+            "spoken": spoken::moment(&slot.start),
+            "with": advisor.map(|(_, name)| name),
+        })
+    }
+
+    /// Says that a time is gone, with the nearest free ones.
+    pub(super) async fn taken(&self, service: &str, wanted: Timestamp) -> Result<Envelope, Fault> {
+        let slots = self.store.alternatives(service, wanted, self.now()).await?;
+        let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, service, None)).collect();
+        let say = match slots.as_slice() {
+            [] => "That time was just taken.".to_owned(),
+            slots => {
+                let times: Vec<String> =
+                    slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
+                format!("That time was just taken. I still have {}.", times.join(", or "))
+            }
+        };
+        let data = json!({ "alternatives": offers });
+        Ok(Envelope::refused(Code::SlotTaken).with_data(data).say(say))
+    }
+}
+
+/// Wall-clock time as the model sees it, with the offset so that a repeated hour is unambiguous.
+pub(super) fn local(moment: &Zoned) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}

@@ -1,0 +1,80 @@
+use std::{sync::Arc, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+
+use crate::{spoken, store::Appointment};
+
+use super::{Desk, Envelope, desk::local};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    /// The customer's id as another tool returned it.
+    customer_id: String,
+}
+
+pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
+    FunctionTool::new(
+        "get_upcoming_appointments",
+        "Lists the customer's appointments that are still to come.",
+        move |arguments: Arguments, context| {
+            let desk = Arc::clone(&desk);
+            async move { Ok(run(&desk, &arguments, &context).await.unwrap_or_else(|refused| refused)) }
+        },
+    )
+    .effect(Effect::Pure)
+    .timeout(Duration::from_secs(1))
+    .cancellable(true)
+}
+
+async fn run(
+    desk: &Desk,
+    arguments: &Arguments,
+    context: &ToolContext,
+) -> Result<Envelope, Envelope> {
+    let customer = desk.customer(&arguments.customer_id, context).await?;
+    let upcoming = desk.store.upcoming(customer.id, desk.now()).await?;
+    let say = match upcoming.as_slice() {
+        [] => "You have no appointments coming up.".to_owned(),
+        [only] => format!("You have {}.", sentence(only)),
+        several => {
+            let all: Vec<String> = several.iter().map(sentence).collect();
+            format!("You have {} appointments: {}.", several.len(), all.join("; "))
+        }
+    };
+    let appointments: Vec<Value> = upcoming.iter().map(entry).collect();
+    Ok(Envelope::done(json!({ "appointments": appointments })).say(say))
+}
+
+fn sentence(appointment: &Appointment) -> String {
+    let vehicle =
+        appointment.vehicle.as_ref().map(|label| format!(" for your {label}")).unwrap_or_default();
+    format!(
+        "{}{vehicle} on {}",
+        article(&appointment.service_name),
+        spoken::moment(&appointment.start)
+    )
+}
+
+fn article(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    // "a diagnostics" is no English.
+    if name.ends_with('s') { name.to_owned() } else { format!("{article} {name}") }
+}
+
+fn entry(appointment: &Appointment) -> Value {
+    json!({
+        "appointment_id": appointment.id,
+        "kind": appointment.kind,
+        "service_type": appointment.service,
+        "start_local": local(&appointment.start),
+        "spoken": spoken::moment(&appointment.start),
+        "timezone": appointment.start.time_zone().iana_name(),
+        "location": appointment.location,
+        "vehicle_label": appointment.vehicle,
+        "status": appointment.status,
+    })
+}

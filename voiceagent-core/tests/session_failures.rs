@@ -1,0 +1,177 @@
+//! What a session makes of parts that fail: nobody is left in silence, and nothing is made up.
+
+use voiceagent_core::{
+    ErrorKind, SessionConfig,
+    audio::AudioFormat,
+    flow::Plan,
+    llm::{FinishReason, Message},
+    session::{Command, EndReason, Input, Leg},
+    transport::Outbound,
+};
+use voiceagent_testkit::scenario::Scenario;
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::default();
+    config.format = Some(AudioFormat::MULAW_8K);
+    config.marks = true;
+    config.vad = true;
+    config.stt_finalize = true;
+    config.speculation.enabled = false;
+    config.apology = "Sorry, say that again.".into();
+    config
+}
+
+fn hang_ups(call: &Scenario) -> usize {
+    let is_hang_up =
+        |command: &Command| matches!(command, Command::Send { outbound: Outbound::HangUp });
+    call.commands().iter().filter(|(_, command)| is_hang_up(command)).count()
+}
+
+#[test]
+fn e1_a_voice_that_finishes_without_a_sound_is_asked_again_and_nothing_was_heard() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are.");
+    let generation = call.generation();
+    call.at(2_100).feed(Input::SynthesisFinished { generation });
+    assert_eq!(call.trace().matches(": Yes, we are.").count(), 2, "{}", call.trace());
+    let generation = call.generation();
+    call.at(2_200).feed(Input::SynthesisFinished { generation }).at(3_000);
+    assert_eq!(*call.session().messages(), [Message::User { text: "Are you open?".into() }]);
+}
+
+#[test]
+fn text_that_nobody_can_speak_is_no_failure() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("…");
+    let generation = call.generation();
+    call.at(2_100).feed(Input::SynthesisFinished { generation }).at(3_000);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+}
+
+#[test]
+fn a19_a_voice_that_fails_for_three_answers_in_a_row_ends_the_call() {
+    let mut call = Scenario::new(config());
+    for at in [1_000, 11_000, 21_000] {
+        call.at(at).says("Hello?").at(at + 1_100).model("Good day.");
+        for _ in 0..2 {
+            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+        }
+    }
+    assert!(call.trace().contains("ended: Failed"), "{}", call.trace());
+    assert_eq!(hang_ups(&call), 1);
+}
+
+#[test]
+fn a19_an_answer_that_was_heard_forgives_the_failures_before_it() {
+    let mut call = Scenario::new(config());
+    for at in [1_000, 11_000, 21_000, 31_000] {
+        call.at(at).says("Hello?").at(at + 1_100).model("Good day.");
+        if at == 21_000 {
+            call.voice("Good day.", 500).at(at + 2_000);
+        } else {
+            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+        }
+    }
+    assert!(!call.trace().contains("ended"), "{}", call.trace());
+}
+
+#[test]
+fn a_voice_that_is_lost_does_not_leave_the_caller_on_a_dead_line() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).feed(Input::LegLost { leg: Leg::Tts, kind: ErrorKind::Disconnected });
+    assert_eq!(hang_ups(&call), 1);
+    assert!(call.trace().contains("ended: Failed"));
+}
+
+#[test]
+fn audio_of_a_voice_that_was_given_up_is_not_played() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000).model("Good day to you and all the others.");
+    let generation = call.generation();
+    let payload = vec![0x55; 4_000];
+    call.feed(Input::Synthesized { generation, payload: payload.clone().into() }).at(2_100);
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected });
+    call.feed(Input::Synthesized { generation, payload: payload.into() }).at(5_000);
+    assert_eq!(call.samples_sent(), 4_000);
+    assert!(call.trace().contains("agent interrupted: Good"), "{}", call.trace());
+}
+
+#[test]
+fn a_voice_that_fails_behind_a_user_who_speaks_still_says_what_it_has() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000).model("Good day to you.").speaks();
+    let generation = call.generation();
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; 4_000].into() }).at(2_400);
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Timeout }).at(2_500).stops().at(4_000);
+    assert_eq!(call.samples_sent(), 4_000, "{}", call.trace());
+}
+
+#[test]
+fn d12_an_empty_answer_is_asked_for_again_and_then_apologised_for() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000);
+    let generation = call.generation();
+    let empty = Input::LlmFinished { generation, reason: FinishReason::Stop };
+    call.feed(empty.clone());
+    assert_eq!(call.times_asked(), 2);
+    call.feed(empty);
+    assert!(call.trace().contains("synthesize 1: Sorry, say that again."), "{}", call.trace());
+}
+
+#[test]
+fn a19_answers_that_break_in_mid_sentence_are_failures_too() {
+    let mut call = Scenario::new(config());
+    for at in [1_000, 11_000, 21_000] {
+        call.at(at).says("Hello?").at(at + 1_100);
+        let generation = call.generation();
+        call.feed(Input::LlmText { generation, text: "Good day to you. And".into() });
+        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Stalled });
+        call.voice("Good day to you. And", 800).at(at + 4_000);
+    }
+    assert!(call.trace().contains("ended: Failed"), "{}", call.trace());
+}
+
+#[test]
+fn p8_a_plan_that_fails_for_a_draft_costs_nothing() {
+    let mut config = config();
+    config.flow = true;
+    config.speculation.enabled = true;
+    config.model.max_failures = 1;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_750).hears("Are you open?").at(1_800);
+    let draft = call.generation();
+    call.feed(Input::Planned { generation: draft, plan: None });
+    assert!(call.trace().contains("draft dropped 1"), "{}", call.trace());
+    call.stops().at(2_300);
+    let generation = call.generation();
+    assert!(generation > draft, "the turn itself is planned anew");
+    call.feed(Input::Planned { generation, plan: Some(Plan::Say("Yes, we are.".into())) });
+    call.voice("Yes, we are.", 500).at(4_000);
+    assert!(call.trace().contains("agent stopped: Yes, we are."), "{}", call.trace());
+}
+
+#[test]
+fn a_recognizer_that_is_lost_during_the_goodbye_does_not_cut_it() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp);
+    call.at(700).voice("Goodbye!", 1_000).at(900);
+    call.feed(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }).at(5_000);
+    assert!(call.trace().contains("agent stopped: Goodbye!"), "{}", call.trace());
+    assert!(call.trace().contains("ended: AgentHungUp"));
+}
+
+#[test]
+fn a_call_that_must_end_now_ends_now() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000).model("Good day, dear caller.");
+    call.voice("Good day, dear caller.", 2_000).at(3_000);
+    call.feed(Input::EndCall { reason: EndReason::AgentHungUp });
+    assert_eq!(hang_ups(&call), 1);
+    assert!(call.trace().contains("ended: AgentHungUp"));
+    assert!(matches!(
+        call.session().messages().last(),
+        Some(Message::Assistant { interrupted: true, .. })
+    ));
+    assert!(call.session().poll_timeout().is_none());
+}

@@ -1,0 +1,206 @@
+mod caller;
+
+use std::{sync::Arc, time::Duration};
+
+use voiceagent_core::{
+    ErrorKind,
+    audio::AudioFormat,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttOptions},
+};
+
+use self::caller::Caller;
+use super::{
+    Report,
+    opening::{GARBAGE, ensure, opening, oversized, same},
+};
+use crate::vendor::{Refusal, ScriptedVendor};
+
+const SPOKEN: Duration = Duration::from_millis(1_200);
+const PAUSE: Duration = Duration::from_millis(2_000);
+
+/// How long to listen for what must not come.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Checks a recognizer against a scripted vendor, as far as its capabilities claim.
+///
+/// `make` builds the recognizer for an address, with the vendor's key and with deadlines of about a
+/// second. On each connection the vendor understands the n-th stretch of speech as the n-th of
+/// `utterances`, of which there are at least two of several words.
+pub async fn stt<V: ScriptedVendor>(
+    subject: &str,
+    vendor: &V,
+    utterances: &[&str],
+    make: impl Fn(&str) -> Arc<dyn SpeechToText> + Send,
+) -> Report {
+    let mut report = Report::new(subject);
+    let stt = make(&vendor.url());
+    let claims = stt.capabilities();
+    let Some(format) = claims.formats.first().copied() else {
+        report.note("takes a format", Err("no format is claimed".to_owned()));
+        return report;
+    };
+    let debug = format!("{stt:?}");
+    let open = || stt.open(SttOptions::new(format));
+    opening(&mut report, vendor, &debug, open).await;
+    let suite = Suite { vendor, stt: &*stt, claims: &claims, format, utterances };
+    for format in &claims.formats {
+        let check = format!("understands {format:?}");
+        report.note(check, Suite { format: *format, ..suite }.understands().await);
+    }
+    report.note("events are as claimed", suite.events_are_as_claimed().await);
+    if claims.finalize {
+        report.note("a request to finalize yields a final", suite.finalizes().await);
+    } else {
+        report.not_claimed("a request to finalize yields a final");
+    }
+    match vendor.idle_limit() {
+        Some(limit) => report.note("silence is survived", suite.survives_silence(limit).await),
+        None => report.not_claimed("silence is survived"),
+    }
+    report.note("a loss between words costs none", suite.loss_in_utterance().await);
+    report.note("a loss between utterances repeats none", suite.loss_between().await);
+    report.note("a stalled vendor costs no words", suite.stall().await);
+    report.note("garbage does not end the link", suite.garbage().await);
+    report.note("a refusal ends the link for good", suite.refusal_ends().await);
+    report
+}
+
+#[derive(Clone, Copy)]
+struct Suite<'a, V> {
+    vendor: &'a V,
+    stt: &'a dyn SpeechToText,
+    claims: &'a SttCapabilities,
+    format: AudioFormat,
+    utterances: &'a [&'a str],
+}
+
+impl<V: ScriptedVendor> Suite<'_, V> {
+    async fn call(&self) -> Result<Caller, String> {
+        super::opening::until_connections(self.vendor, 0).await?;
+        let link = self.stt.open(SttOptions::new(self.format)).await;
+        Ok(Caller::new(link.map_err(|error| error.to_string())?, self.format))
+    }
+
+    /// Says a whole utterance, and waits until it has been understood and the turn is over.
+    async fn say_utterance(&self, caller: &mut Caller) -> Result<(), String> {
+        let (finals, turns) = (caller.finals().len(), caller.count(&SttEvent::EndOfTurn));
+        caller.speak(SPOKEN).await?;
+        caller.pause(PAUSE).await?;
+        let turns = turns + usize::from(self.claims.end_of_turn);
+        caller.until(|it| it.finals().len() > finals && it.turns() >= turns).await
+    }
+
+    fn expect(&self, caller: &Caller, count: usize) -> Result<(), String> {
+        same(caller.finals().join(" "), self.utterances[..count].join(" "))
+    }
+
+    async fn understands(self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 1)
+    }
+
+    async fn events_are_as_claimed(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        for _ in 0..2 {
+            self.say_utterance(&mut caller).await?;
+        }
+        self.expect(&caller, 2)?;
+        let claims = self.claims;
+        let first_final = caller.transcripts().position(|it| it.is_final).unwrap_or(0);
+        let interims = caller.transcripts().take(first_final).any(|it| !it.text.is_empty());
+        let words: Vec<_> =
+            caller.transcripts().filter(|it| it.is_final).flat_map(|it| &it.words).collect();
+        for (what, claimed, seen) in [
+            ("interim before final", claims.interim, interims),
+            ("end of turn", claims.end_of_turn, caller.turns() == 2),
+            ("eager end of turn", claims.eager_end_of_turn, {
+                caller.count(&SttEvent::EagerEndOfTurn) > 0
+            }),
+            ("speech started", claims.speech_started, {
+                caller.count(&SttEvent::SpeechStarted) == 2
+            }),
+            ("word timings", claims.word_timings, !words.is_empty()),
+        ] {
+            ensure(claimed == seen, || format!("{what}: claimed is {claimed}, seen is {seen}"))?;
+        }
+        let ordered = words.windows(2).all(|pair| {
+            pair[0].start <= pair[0].end && pair[0].end <= pair[1].start + Duration::from_millis(20)
+        });
+        ensure(ordered, || "words are not in the order of their times".to_owned())
+    }
+
+    async fn finalizes(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        caller.speak(SPOKEN).await?;
+        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        caller.finalize()?;
+        caller.until(|it| !it.finals().is_empty()).await?;
+        self.expect(&caller, 1)
+    }
+
+    async fn survives_silence(&self, limit: Duration) -> Result<(), String> {
+        let before = self.vendor.accepted();
+        let mut caller = self.call().await?;
+        self.say_utterance(&mut caller).await?;
+        // That time passes is what is checked.
+        tokio::time::sleep(limit * 3).await;
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 2)?;
+        same(self.vendor.accepted() - before, 1)
+    }
+
+    async fn loss_in_utterance(&self) -> Result<(), String> {
+        let before = self.vendor.accepted();
+        let mut caller = self.call().await?;
+        caller.speak(SPOKEN).await?;
+        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        self.vendor.drop_connections();
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 1)?;
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 2)?;
+        ensure(self.vendor.accepted() - before >= 2, || "nothing was lost".to_owned())
+    }
+
+    async fn loss_between(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        self.say_utterance(&mut caller).await?;
+        self.vendor.drop_connections();
+        self.say_utterance(&mut caller).await?;
+        caller.pause(PAUSE).await?;
+        caller.listen_for(QUIET).await?;
+        self.expect(&caller, 2)?;
+        same(caller.turns(), if self.claims.end_of_turn { 2 } else { 0 })
+    }
+
+    async fn stall(&self) -> Result<(), String> {
+        let before = self.vendor.accepted();
+        let mut caller = self.call().await?;
+        caller.speak(SPOKEN).await?;
+        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        self.vendor.stall();
+        caller.speak_in_real_time(|| self.vendor.accepted() > before + 1).await?;
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 1)
+    }
+
+    async fn garbage(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        for message in GARBAGE {
+            self.vendor.push(message);
+        }
+        self.vendor.push(&oversized());
+        self.say_utterance(&mut caller).await?;
+        self.expect(&caller, 1)
+    }
+
+    async fn refusal_ends(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        self.vendor.refuse(Some(Refusal::status(401)));
+        self.vendor.drop_connections();
+        let error = caller.until_error().await;
+        self.vendor.refuse(None);
+        same(error?.kind(), ErrorKind::Unauthorized)
+    }
+}

@@ -1,0 +1,263 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use voiceagent_core::{
+    ErrorKind, GenerationId, Link,
+    audio::AudioFormat,
+    tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
+};
+
+use super::{
+    Report,
+    opening::{GARBAGE, PATIENCE, ensure, opening, oversized, same, until_connections},
+};
+use crate::vendor::ScriptedVendor;
+
+/// Long enough that its audio is still coming when somebody interrupts.
+const LONG: &str = "This is a sentence that nobody would ever want to hear to its end, \
+    because it goes on and on about nothing at all, and then it goes on a little more. ";
+
+/// Audio that may still come after an interruption.
+const LEFT_OVER: Duration = Duration::from_secs(2);
+
+/// Checks a synthesizer against a scripted vendor, as far as its capabilities claim.
+///
+/// `make` builds the synthesizer for an address, with the vendor's key and with deadlines of about
+/// a second. [`ScriptedVendor::audio`] must know the audio of a text, which for joined texts is the
+/// joined audio.
+pub async fn tts<V: ScriptedVendor>(
+    subject: &str,
+    vendor: &V,
+    make: impl Fn(&str) -> Arc<dyn TextToSpeech> + Send,
+) -> Report {
+    let mut report = Report::new(subject);
+    let tts = make(&vendor.url());
+    let claims = tts.capabilities();
+    let Some(format) = claims.formats.first().copied() else {
+        report.note("makes a format", Err("no format is claimed".to_owned()));
+        return report;
+    };
+    let debug = format!("{tts:?}");
+    opening(&mut report, vendor, &debug, || tts.open(TtsOptions::new(format))).await;
+    let suite = Suite { vendor, tts: &*tts, claims: &claims, format };
+    for format in &claims.formats {
+        let check = format!("speaks {format:?} in order, empty texts included");
+        report.note(check, Suite { format: *format, ..suite }.speaks().await);
+    }
+    if claims.streaming_text {
+        report.note("audio begins before the text is complete", suite.streams().await);
+    } else {
+        report.not_claimed("audio begins before the text is complete");
+    }
+    report.note("generations follow each other", suite.follows().await);
+    if claims.cancel {
+        report.note("nothing is left of a cancelled generation", suite.cancels().await);
+    } else {
+        report.not_claimed("nothing is left of a cancelled generation");
+    }
+    report.note("a loss between generations goes unnoticed", suite.loss_between().await);
+    report.note("a loss within a generation is reported once", suite.loss_within().await);
+    report.note("garbage does not end the link", suite.garbage().await);
+    report
+}
+
+#[derive(Clone, Copy)]
+struct Suite<'a, V> {
+    vendor: &'a V,
+    tts: &'a dyn TextToSpeech,
+    claims: &'a TtsCapabilities,
+    format: AudioFormat,
+}
+
+impl<V: ScriptedVendor> Suite<'_, V> {
+    async fn voice(&self) -> Result<Voice, String> {
+        until_connections(self.vendor, 0).await?;
+        let link = self.tts.open(TtsOptions::new(self.format)).await;
+        Ok(Voice { link: link.map_err(|error| error.to_string())? })
+    }
+
+    /// Checks that a generation says exactly this, and has told so.
+    async fn expect(&self, voice: &mut Voice, number: u64, texts: &[&str]) -> Result<(), String> {
+        let said = voice.until_finished(number).await?;
+        ensure(said.audio == self.vendor.audio(self.format, &texts.concat()), || {
+            format!("{} bytes of audio are not those of {texts:?}", said.audio.len())
+        })?;
+        let spoken = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        same(said.spoken, if self.claims.segments { spoken } else { 0 })
+    }
+
+    async fn speaks(self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        let texts = ["Nine thirty", "", " or ten. ", "Which one suits you?"];
+        voice.say(1, &texts)?;
+        voice.finish(1)?;
+        self.expect(&mut voice, 1, &texts).await
+    }
+
+    async fn streams(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        voice.say(1, &["Good morning. "])?;
+        let first = voice.next().await?;
+        let audio = matches!(first, TtsEvent::Audio { generation, .. }
+            if generation == GenerationId::new(1));
+        ensure(audio, || format!("{first:?} came first"))
+    }
+
+    async fn follows(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        voice.finish(1)?;
+        for number in 2..5 {
+            voice.say(number, &["Yes, ", "of course."])?;
+            voice.finish(number)?;
+        }
+        self.expect(&mut voice, 1, &[]).await?;
+        for number in 2..5 {
+            self.expect(&mut voice, number, &["Yes, ", "of course."]).await?;
+        }
+        Ok(())
+    }
+
+    async fn cancels(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        voice.say(1, &[LONG, LONG])?;
+        while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
+        let generation = GenerationId::new(1);
+        voice.send(TtsInput::Cancel { generation })?;
+        voice.say(2, &["Sorry. "])?;
+        voice.finish(2)?;
+        let mut left_over = 0;
+        let mut second = Said::default();
+        while !second.finished {
+            let event = voice.next().await?;
+            if second.audio.is_empty() && of(&event) == Some(generation) {
+                if let TtsEvent::Audio { payload, .. } = event {
+                    left_over += payload.len();
+                }
+            } else {
+                second.note(event, 2)?;
+            }
+        }
+        ensure(left_over <= self.format.bytes_in(LEFT_OVER), || {
+            format!("{left_over} B left over")
+        })?;
+        ensure(second.audio == self.vendor.audio(self.format, "Sorry. "), || {
+            "stale audio is mixed into the next generation".to_owned()
+        })
+    }
+
+    async fn loss_between(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        for number in 1..4 {
+            voice.say(number, &["Hello. "])?;
+            voice.finish(number)?;
+            self.expect(&mut voice, number, &["Hello. "]).await?;
+            self.vendor.drop_connections();
+            until_connections(self.vendor, 0).await?;
+        }
+        Ok(())
+    }
+
+    async fn loss_within(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        voice.say(1, &[LONG])?;
+        while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
+        self.vendor.drop_connections();
+        let lost = loop {
+            match voice.receive().await? {
+                Ok(_) => {}
+                Err(lost) => break lost,
+            }
+        };
+        same(lost.kind(), ErrorKind::Disconnected)?;
+        voice.say(2, &["Hello. "])?;
+        voice.finish(2)?;
+        self.expect(&mut voice, 2, &["Hello. "]).await
+    }
+
+    async fn garbage(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        for message in GARBAGE {
+            self.vendor.push(message);
+        }
+        voice.say(1, &["Hello. "])?;
+        voice.finish(1)?;
+        self.expect(&mut voice, 1, &["Hello. "]).await?;
+        self.vendor.push(&oversized());
+        until_connections(self.vendor, 0).await?;
+        voice.say(2, &["Hello. "])?;
+        voice.finish(2)?;
+        self.expect(&mut voice, 2, &["Hello. "]).await
+    }
+}
+
+struct Voice {
+    link: Link<TtsInput, TtsEvent>,
+}
+
+impl Voice {
+    fn send(&self, input: TtsInput) -> Result<(), String> {
+        self.link.try_send(input).map_err(|error| error.to_string())
+    }
+
+    fn say(&self, number: u64, texts: &[&str]) -> Result<(), String> {
+        let generation = GenerationId::new(number);
+        texts
+            .iter()
+            .try_for_each(|text| self.send(TtsInput::Text { generation, text: Arc::from(*text) }))
+    }
+
+    fn finish(&self, number: u64) -> Result<(), String> {
+        self.send(TtsInput::Finish { generation: GenerationId::new(number) })
+    }
+
+    async fn receive(&mut self) -> Result<voiceagent_core::Result<TtsEvent>, String> {
+        let received = timeout(PATIENCE, self.link.recv()).await;
+        received.map_err(|_| "nothing comes".to_owned())?.ok_or_else(|| "it ended".to_owned())
+    }
+
+    async fn next(&mut self) -> Result<TtsEvent, String> {
+        self.receive().await?.map_err(|error| error.to_string())
+    }
+
+    /// Everything of a generation; that of another one is an error.
+    async fn until_finished(&mut self, number: u64) -> Result<Said, String> {
+        let mut said = Said::default();
+        while !said.finished {
+            let event = self.next().await?;
+            said.note(event, number)?;
+        }
+        Ok(said)
+    }
+}
+
+/// What a generation said.
+#[derive(Default)]
+struct Said {
+    audio: Vec<u8>,
+    spoken: u32,
+    finished: bool,
+}
+
+impl Said {
+    fn note(&mut self, event: TtsEvent, number: u64) -> Result<(), String> {
+        same(of(&event), Some(GenerationId::new(number)))?;
+        match event {
+            TtsEvent::Audio { payload, .. } => self.audio.extend_from_slice(&payload),
+            TtsEvent::Finished { .. } => self.finished = true,
+            TtsEvent::Spoken { texts, .. } => self.spoken += texts,
+            TtsEvent::Words { .. } | _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The generation that an event is about.
+fn of(event: &TtsEvent) -> Option<GenerationId> {
+    match event {
+        TtsEvent::Audio { generation, .. }
+        | TtsEvent::Finished { generation }
+        | TtsEvent::Spoken { generation, .. }
+        | TtsEvent::Words { generation, .. } => Some(*generation),
+        _ => None,
+    }
+}

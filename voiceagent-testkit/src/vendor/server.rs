@@ -1,0 +1,362 @@
+use std::{
+    collections::VecDeque,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{broadcast, watch},
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+        http::{HeaderValue, StatusCode},
+        protocol::CloseFrame,
+    },
+};
+
+use super::{DeepgramVendor, Record, Refusal, outbox::Output, query::Query};
+
+/// Commands that a connection may have missed; a test gives a handful.
+const COMMANDS: usize = 64;
+
+/// How long the progress of a connection that was cut waits for the one that continues it.
+const ORPHAN_LIFE: Duration = Duration::from_secs(30);
+
+/// What differs between the vendor's endpoints.
+pub(super) trait Script: Send + Sync + 'static {
+    /// The path of the endpoint.
+    fn path(&self) -> &'static str;
+
+    /// Checks the parameters; the error is the reason of a refusal with status 400.
+    fn check(&self, query: &Query) -> Result<(), String>;
+
+    /// Begins a connection. `progress` continues one that was cut.
+    fn begin(&self, query: &Query, progress: usize) -> Box<dyn Session>;
+}
+
+/// One connection of the vendor, without its socket.
+pub(super) trait Session: Send {
+    fn on_audio(&mut self, audio: &[u8], now: Instant);
+
+    /// Takes a text message; whether it says goodbye.
+    fn on_text(&mut self, text: &str, now: Instant) -> bool;
+
+    /// The next thing to send.
+    fn poll(&mut self, now: Instant) -> Option<Output>;
+
+    /// When to poll again, if nothing comes before.
+    fn wake_at(&self) -> Option<Instant>;
+
+    /// How much of the script a connection that continues this one need not play.
+    fn progress(&self) -> usize;
+}
+
+/// A command to all open connections.
+#[derive(Clone, Debug)]
+pub(super) enum Control {
+    Binary(Bytes),
+    Close(u16, Arc<str>),
+    Drop,
+    Stall,
+    Text(Arc<str>),
+}
+
+/// A listening server; dropping it ends it and its connections.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(super) async fn start(script: Arc<dyn Script>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let state = Arc::new(State::new());
+        let task = tokio::spawn(accept(listener, script, Arc::clone(&state)));
+        Self { address, state, task }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What handle and connections share.
+pub(super) struct State {
+    inner: Mutex<Inner>,
+    changes: watch::Sender<u64>,
+    control: broadcast::Sender<Control>,
+}
+
+#[derive(Default)]
+struct Inner {
+    records: Vec<Record>,
+    open: usize,
+    refusal: Option<Refusal>,
+    silent: bool,
+    connect_delay: Duration,
+    orphans: VecDeque<(Instant, usize)>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            inner: Mutex::default(),
+            changes: watch::Sender::new(0),
+            control: broadcast::Sender::new(COMMANDS),
+        }
+    }
+
+    pub(super) fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    pub(super) fn accepted(&self) -> usize {
+        self.lock().records.len()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.lock().open
+    }
+
+    pub(super) fn set_refusal(&self, refusal: Option<Refusal>) {
+        self.lock().refusal = refusal;
+    }
+
+    pub(super) fn set_silent(&self, silent: bool) {
+        self.lock().silent = silent;
+    }
+
+    pub(super) fn set_connect_delay(&self, delay: Duration) {
+        self.lock().connect_delay = delay;
+    }
+
+    pub(super) fn command(&self, control: Control) {
+        // Without a connection there is nobody to obey.
+        let _ = self.control.send(control);
+    }
+
+    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool + Send + Sync) {
+        let mut changes = self.changes.subscribe();
+        while !holds(self) {
+            changes.changed().await.expect("the sender is in `self`");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no holder of the lock panics")
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let result = change(&mut self.lock());
+        self.changes.send_modify(|version| *version += 1);
+        result
+    }
+
+    /// What a cut connection left behind.
+    fn adopt(&self) -> usize {
+        let orphans = &mut self.lock().orphans;
+        orphans.retain(|(since, _)| since.elapsed() < ORPHAN_LIFE);
+        orphans.pop_front().map_or(0, |(_, progress)| progress)
+    }
+}
+
+async fn accept(listener: TcpListener, script: Arc<dyn Script>, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((tcp, _)) = listener.accept() => {
+                connections.spawn(connection(tcp, Arc::clone(&script), Arc::clone(&state)));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) {
+    let (silent, delay) = {
+        let inner = state.lock();
+        (inner.silent, inner.connect_delay)
+    };
+    if silent {
+        let _held = tcp;
+        return std::future::pending().await;
+    }
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
+    let _ = tcp.set_nodelay(true);
+    // Subscribed before the handshake is answered, so that no command is missed after it.
+    let control = state.control.subscribe();
+    let mut query = Query::default();
+    let refusal = state.lock().refusal.clone();
+    #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
+    let check = |request: &Request, response: Response| match review(request, &*script, refusal) {
+        Ok(accepted) => {
+            query = accepted;
+            Ok(response)
+        }
+        Err(refusal) => Err(refuse(&refusal)),
+    };
+    let Ok(socket) = accept_hdr_async(tcp, check).await else { return };
+    let session = script.begin(&query, state.adopt());
+    let number = state.change(|inner| {
+        inner.open += 1;
+        inner.records.push(Record { query: query.0, ..Record::default() });
+        inner.records.len() - 1
+    });
+    let _open = Open(Arc::clone(&state));
+    Connection { socket, session, state, number, stalled: false, cut: false }.run(control).await;
+}
+
+/// Counts an open connection until it is dropped, however that comes.
+struct Open(Arc<State>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.change(|inner| inner.open -= 1);
+    }
+}
+
+fn review(
+    request: &Request,
+    script: &dyn Script,
+    refusal: Option<Refusal>,
+) -> Result<Query, Refusal> {
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
+    let because = |status, reason: String| Refusal { reason, ..Refusal::status(status) };
+    let key = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    if key.and_then(|it| it.strip_prefix("Token ")) != Some(DeepgramVendor::KEY) {
+        return Err(because(401, "Invalid credentials.".to_owned()));
+    }
+    if request.uri().path() != script.path() {
+        return Err(because(404, "No such endpoint.".to_owned()));
+    }
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    script.check(&query).map_err(|reason| because(400, reason))?;
+    Ok(query)
+}
+
+fn refuse(refusal: &Refusal) -> ErrorResponse {
+    let mut response = ErrorResponse::new(None);
+    *response.status_mut() =
+        StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    if let Ok(reason) = HeaderValue::from_str(&refusal.reason) {
+        headers.insert("dg-error", reason);
+    }
+    if let Some(wait) = refusal.retry_after {
+        headers.insert("retry-after", wait.as_secs().into());
+    }
+    headers.insert("content-length", 0.into());
+    response
+}
+
+struct Connection {
+    socket: WebSocketStream<TcpStream>,
+    session: Box<dyn Session>,
+    state: Arc<State>,
+    number: usize,
+    stalled: bool,
+    /// The script ended the connection, so that the client will come back.
+    cut: bool,
+}
+
+impl Connection {
+    async fn run(mut self, mut control: broadcast::Receiver<Control>) {
+        while self.step(&mut control).await.is_some() {}
+        let progress = self.session.progress();
+        if self.cut {
+            self.state.change(|inner| inner.orphans.push_back((Instant::now(), progress)));
+        }
+    }
+
+    /// Sends what is due and takes what comes; `None` when the connection has ended.
+    async fn step(&mut self, control: &mut broadcast::Receiver<Control>) -> Option<()> {
+        while let Some(output) = self.session.poll(Instant::now()) {
+            if !self.stalled {
+                self.send(output).await?;
+            }
+        }
+        let far = || Instant::now() + Duration::from_secs(3_600);
+        let wake = self.session.wake_at().unwrap_or_else(far);
+        tokio::select! {
+            message = self.socket.next() => self.on_message(message?.ok()?),
+            Ok(control) = control.recv() => self.obey(control).await,
+            () = sleep_until(wake) => Some(()),
+        }
+    }
+
+    fn on_message(&mut self, message: Message) -> Option<()> {
+        let now = Instant::now();
+        match message {
+            Message::Binary(audio) => {
+                let length = audio.len();
+                self.session.on_audio(&audio, now);
+                self.state.change(|inner| inner.records[self.number].audio_bytes += length);
+            }
+            Message::Text(text) => {
+                let goodbye = self.session.on_text(&text, now);
+                self.state.change(|inner| {
+                    let record = &mut inner.records[self.number];
+                    record.texts.push(text.to_string());
+                    record.said_goodbye |= goodbye;
+                });
+            }
+            Message::Close(_) => return None,
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+        Some(())
+    }
+
+    async fn obey(&mut self, control: Control) -> Option<()> {
+        self.cut |= matches!(control, Control::Close(..) | Control::Drop | Control::Stall);
+        match control {
+            Control::Binary(payload) => self.socket.send(Message::Binary(payload)).await.ok(),
+            Control::Close(code, reason) => {
+                let frame = CloseFrame { code: code.into(), reason: (&*reason).into() };
+                let _ = self.socket.send(Message::Close(Some(frame))).await;
+                None
+            }
+            Control::Drop => None,
+            Control::Stall => {
+                self.stalled = true;
+                Some(())
+            }
+            Control::Text(text) => self.socket.send(Message::text(&*text)).await.ok(),
+        }
+    }
+
+    async fn send(&mut self, output: Output) -> Option<()> {
+        match output {
+            Output::Binary(payload) => self.socket.send(Message::Binary(payload)).await.ok(),
+            Output::Close(code, reason) => {
+                let frame = CloseFrame { code: code.into(), reason: reason.into() };
+                self.socket.send(Message::Close(Some(frame))).await.ok()?;
+                None
+            }
+            Output::Text(text) => self.socket.send(Message::text(text)).await.ok(),
+        }
+    }
+}
