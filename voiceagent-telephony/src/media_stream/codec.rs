@@ -13,7 +13,7 @@ use crate::twilio::TwilioDialect;
 
 /// Outbound messages are cut from a block of this size, some ten frames; it is free again as soon
 /// as the last of them has been written.
-const BLOCK: usize = 4 * 1024;
+pub(super) const OUTBOUND_BLOCK: usize = 4 * 1024;
 
 /// The messages of a media stream without their socket: for tests, tools, and servers of one's own.
 ///
@@ -70,7 +70,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { block: BytesMut::with_capacity(BLOCK) }
+        Self { block: BytesMut::with_capacity(OUTBOUND_BLOCK) }
     }
 
     pub(super) fn write(

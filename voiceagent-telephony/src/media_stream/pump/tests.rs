@@ -14,7 +14,7 @@ use voiceagent_core::{
 };
 
 use super::*;
-use crate::twilio::TwilioDialect;
+use crate::{media_stream::codec::OUTBOUND_BLOCK, twilio::TwilioDialect};
 
 /// A socket whose far end is the test.
 #[derive(Clone, Default)]
