@@ -22,8 +22,8 @@ pub(crate) enum What {
     ModelAsked { recalled: Option<String>, after_tool: bool },
     /// A token leaves. `text` is all that has left of this answer.
     TokenSent { text: String },
-    /// The synthesizer is to speak this text.
-    FlushReceived { text: String },
+    /// The synthesizer is to speak. `first` is the first piece of the text that it was given.
+    FlushReceived { first: String },
     /// The first audio of a flush leaves.
     AudioSent,
 }

@@ -131,12 +131,12 @@ fn overhead(turn: &[&Note], spoken: Instant, answer: Instant) -> Option<Overhead
     let again = after(asked)
         .find(|note| matches!(note.what, What::ModelAsked { after_tool: true, .. }))
         .map(|note| note.at);
-    let (flushed, text) = after(again.unwrap_or(asked)).find_map(|note| match &note.what {
-        What::FlushReceived { text } => Some((note.at, text)),
+    let (flushed, first) = after(again.unwrap_or(asked)).find_map(|note| match &note.what {
+        What::FlushReceived { first } => Some((note.at, first)),
         _ => None,
     })?;
     let complete = after(again.unwrap_or(asked)).find_map(|note| match &note.what {
-        What::TokenSent { text: sent } if sent.len() >= text.len() => Some(note.at),
+        What::TokenSent { text: sent } if sent.len() >= first.len() => Some(note.at),
         _ => None,
     })?;
     let called = again.and_then(|_| {

@@ -18,10 +18,17 @@ const CURVES: (f64, f64) = (70.0, 330.0);
 const BARS: f64 = 430.0;
 const BAR: f64 = 18.0;
 const COLOURS: [&str; 4] = ["#0b6e99", "#e07a1f", "#5a8f29", "#8b5fbf"];
-const PARTS: [(&str, &str, fn(&Overhead) -> f64); 3] = [
-    ("decide", "#0b6e99", |parts| parts.decide),
-    ("speak", "#e0a11f", |parts| parts.speak),
-    ("play", "#5a8f29", |parts| parts.play),
+/// A gap of the overhead.
+struct Part {
+    name: &'static str,
+    colour: &'static str,
+    read: fn(&Overhead) -> f64,
+}
+
+const PARTS: [Part; 3] = [
+    Part { name: "decide", colour: "#0b6e99", read: |parts| parts.decide },
+    Part { name: "speak", colour: "#e0a11f", read: |parts| parts.speak },
+    Part { name: "play", colour: "#5a8f29", read: |parts| parts.play },
 ];
 
 /// Draws the passes as SVG.
@@ -123,11 +130,11 @@ fn bars(svg: &mut String, passes: &[&Pass]) -> fmt::Result {
         let summary = Summary::of(overheads(pass, false, |parts| Some(read(parts))));
         summary.map_or(0.0, |it| it.p50.max(0.0))
     };
-    let total = |pass: &Pass| PARTS.iter().map(|(_, _, read)| median(pass, *read)).sum::<f64>();
+    let total = |pass: &Pass| PARTS.iter().map(|part| median(pass, part.read)).sum::<f64>();
     let longest = passes.iter().map(|pass| total(pass)).fold(1.0, f64::max);
     let begin = LEFT + 190.0;
     let scale = (RIGHT - 60.0 - begin) / longest;
-    for (number, (name, colour, _)) in PARTS.iter().enumerate() {
+    for (number, Part { name, colour, .. }) in PARTS.iter().enumerate() {
         let at = begin + 260.0 + number as f64 * 90.0;
         writeln!(
             svg,
@@ -142,7 +149,7 @@ fn bars(svg: &mut String, passes: &[&Pass]) -> fmt::Result {
         let baseline = at + BAR - 5.0;
         writeln!(svg, r#"<text x="{LEFT}" y="{baseline}">{}</text>"#, label(pass))?;
         let mut x = begin;
-        for (_, colour, read) in PARTS {
+        for Part { colour, read, .. } in PARTS {
             let width = median(pass, read) * scale;
             writeln!(
                 svg,

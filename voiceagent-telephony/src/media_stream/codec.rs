@@ -13,7 +13,7 @@ use crate::twilio::TwilioDialect;
 
 /// Outbound messages are cut from a block of this size, some ten frames; it is free again as soon
 /// as the last of them has been written.
-pub(super) const BLOCK: usize = 4 * 1024;
+pub(super) const OUTBOUND_BLOCK: usize = 4 * 1024;
 
 /// The messages of a media stream without their socket: for tests, tools, and servers of one's own.
 ///
@@ -70,7 +70,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { block: BytesMut::with_capacity(BLOCK) }
+        Self { block: BytesMut::with_capacity(OUTBOUND_BLOCK) }
     }
 
     pub(super) fn write(
@@ -78,12 +78,16 @@ impl Writer {
         dialect: &dyn Dialect,
         outbound: &Outbound,
     ) -> Option<Utf8Bytes> {
-        self.block.reserve(BLOCK / 8);
-        match outbound {
-            Outbound::Audio(frame) => dialect.write_media(&frame.payload, &mut self.block),
-            Outbound::Clear => dialect.write_clear(&mut self.block),
-            Outbound::Mark(mark) => dialect.write_mark(*mark, &mut self.block),
-            _ => return None,
+        if let Outbound::Audio(frame) = outbound {
+            // Base64 adds a third; names and braces fit in the rest.
+            self.block.reserve(frame.payload.len() + frame.payload.len() / 2 + 256);
+            dialect.write_media(&frame.payload, &mut self.block);
+        } else if let Outbound::Mark(mark) = outbound {
+            dialect.write_mark(*mark, &mut self.block);
+        } else if *outbound == Outbound::Clear {
+            dialect.write_clear(&mut self.block);
+        } else {
+            return None;
         }
         let text = Utf8Bytes::try_from(self.block.split().freeze());
         Some(text.expect("dialects write JSON"))

@@ -192,25 +192,22 @@ impl<S: Socket> Pump<S> {
             return Ok(None);
         }
         while let Some(next) = self.backlog.pop() {
-            match next {
-                Outbound::HangUp if self.hanging_up => {}
-                Outbound::HangUp => match self.leg.control.clone() {
-                    None => return Ok(Some(End::HungUp)),
-                    Some(control) => self.hang_up(control),
-                },
-                Outbound::Transfer(target) => match self.leg.control.clone() {
-                    Some(control) if control.can_transfer() => self.transfer(control, target),
-                    Some(_) | None => {
-                        let why = "no target is configured for this line";
-                        let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
-                        peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
-                    }
-                },
-                message => {
-                    if let Some(text) = self.writer.write(&*self.leg.dialect, &message) {
-                        self.io.start(Message::Text(text));
-                        return Ok(None);
-                    }
+            if let Some(text) = self.writer.write(&*self.leg.dialect, &next) {
+                self.io.start(Message::Text(text));
+                return Ok(None);
+            }
+            match (next, self.leg.control.clone()) {
+                (Outbound::HangUp, _) if self.hanging_up => {}
+                (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
+                (Outbound::HangUp, Some(control)) => self.hang_up(control),
+                (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
+                    self.transfer(control, target);
+                }
+                // The backlog holds nothing else that is not written.
+                _ => {
+                    let why = "no target is configured for this line";
+                    let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
+                    peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
                 }
             }
         }

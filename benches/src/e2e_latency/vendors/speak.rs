@@ -24,7 +24,14 @@ const PIECE_EVERY: Duration = Duration::from_millis(10);
 
 /// Serves one connection of `/v1/speak`.
 pub(super) async fn serve(socket: WebSocketStream<TcpStream>, log: Arc<Log>) {
-    let mut voice = Voice { socket, log, call: None, text: String::new(), queue: VecDeque::new() };
+    let mut voice = Voice {
+        socket,
+        log,
+        call: None,
+        text: String::new(),
+        first: String::new(),
+        queue: VecDeque::new(),
+    };
     while voice.step().await.is_some() {}
 }
 
@@ -35,6 +42,8 @@ struct Voice {
     log: Arc<Log>,
     call: Option<u32>,
     text: String,
+    /// The first piece of `text`.
+    first: String,
     queue: VecDeque<(Instant, Item)>,
 }
 
@@ -67,7 +76,12 @@ impl Voice {
     async fn on_text(&mut self, text: &str) -> Option<()> {
         let message: Value = serde_json::from_str(text).ok()?;
         match (message["type"].as_str()?, message["text"].as_str()) {
-            ("Speak", Some(text)) => self.text.push_str(text),
+            ("Speak", Some(text)) => {
+                if self.text.is_empty() {
+                    text.clone_into(&mut self.first);
+                }
+                self.text.push_str(text);
+            }
             ("Flush", _) => self.flush(),
             ("Clear", _) => {
                 self.text.clear();
@@ -88,7 +102,8 @@ impl Voice {
         let named = text.split("caller ").nth(1).and_then(|rest| rest.split(',').next());
         self.call = named.and_then(|call| call.parse().ok()).or(self.call);
         let mut audio = tone::spell(FORMAT, &text, PER_CHARACTER);
-        self.note(What::FlushReceived { text });
+        let piece = std::mem::take(&mut self.first);
+        self.note(What::FlushReceived { first: piece });
         let now = Instant::now();
         let mut due = self.queue.back().map_or(now + FIRST_AUDIO, |(due, _)| *due);
         let mut first = true;

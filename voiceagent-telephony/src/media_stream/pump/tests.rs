@@ -14,7 +14,7 @@ use voiceagent_core::{
 };
 
 use super::*;
-use crate::twilio::TwilioDialect;
+use crate::{media_stream::codec::OUTBOUND_BLOCK, twilio::TwilioDialect};
 
 /// A socket whose far end is the test.
 #[derive(Clone, Default)]
@@ -345,5 +345,5 @@ async fn outbound_messages_reuse_their_memory() {
     }
     assert_eq!(places.len(), 1_000);
     let span = places.iter().max().unwrap() - places.iter().min().unwrap();
-    assert!(span < crate::media_stream::codec::BLOCK, "{span}");
+    assert!(span < OUTBOUND_BLOCK, "{span}");
 }
