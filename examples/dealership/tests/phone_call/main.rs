@@ -1,6 +1,8 @@
 //! Whole phone calls: through the signed webhook to the media socket, with scripted vendors, to
 //! the booking in the database, and to the last socket and task.
 
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
 mod house;
 mod program;
 
