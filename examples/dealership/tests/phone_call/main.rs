@@ -150,16 +150,16 @@ fn check_what_was_heard(house: &House, recording: &Recording, greeted: usize, sa
     assert!(clear.dropped > 0, "the agent was stopped in the middle");
     // Between the last mark that came back and what was really played lies at most one mark's
     // interval, in which a word may end; the answer must be one of the two.
+    let came_back =
+        |name: &str| recording.marks.iter().any(|mark| mark.name == name && mark.played);
     let mut sent = 0;
     let mut marked = 0;
     for (_, wire) in &recording.wire {
         match wire {
             Wire::Audio(bytes) => sent += bytes,
-            Wire::Mark(name) if recording.marks.iter().any(|m| m.name == *name && m.played) => {
-                // Marks of later answers lie behind the clear.
-                if sent <= greeted + played {
-                    marked = sent - greeted.min(sent);
-                }
+            // Marks of later answers lie behind the clear.
+            Wire::Mark(name) if sent <= greeted + played && came_back(name) => {
+                marked = sent.saturating_sub(greeted);
             }
             _ => {}
         }
