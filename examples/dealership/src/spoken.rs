@@ -47,34 +47,38 @@ pub fn one(noun: &str) -> String {
 /// When a business is open in a usual week, as a sentence.
 #[must_use]
 pub fn week(hours: &Hours) -> String {
-    let mut days: Vec<(Weekday, Weekday, &[(Time, Time)])> = Vec::new();
-    for day in Weekday::Monday.cycle_forward().take(7) {
-        let open = hours.usual(day.to_monday_one_offset());
-        match days.last_mut() {
-            Some((_, last, same)) if last.next() == day && *same == open => *last = day,
-            Some(_) | None if open.is_empty() => {}
-            Some(_) | None => days.push((day, day, open)),
+    let mut stretches: Vec<(Weekday, Weekday)> = Vec::new();
+    for day in Weekday::Monday.cycle_forward().take(7).filter(|day| !of(hours, *day).is_empty()) {
+        match stretches.last_mut() {
+            Some((_, last)) if last.next() == day && of(hours, *last) == of(hours, day) => {
+                *last = day;
+            }
+            Some(_) | None => stretches.push((day, day)),
         }
     }
-    let parts: Vec<String> = days
-        .iter()
-        .map(|(first, last, open)| {
-            let open: Vec<String> = open
-                .iter()
-                .map(|(opens, closes)| format!("from {} to {}", time(*opens), time(*closes)))
-                .collect();
-            let days = match first == last {
-                true => weekday(*first).to_owned(),
-                false => format!("{} to {}", weekday(*first), weekday(*last)),
-            };
-            format!("{days} {}", open.join(" and "))
-        })
-        .collect();
+    let parts: Vec<String> =
+        stretches.into_iter().map(|(first, last)| stretch(hours, first, last)).collect();
     match parts.split_last() {
         None => "We are closed at present.".to_owned(),
         Some((only, [])) => format!("We are open {only}."),
         Some((last, rest)) => format!("We are open {}, and {last}.", rest.join(", ")),
     }
+}
+
+fn stretch(hours: &Hours, first: Weekday, last: Weekday) -> String {
+    let open: Vec<String> = of(hours, first)
+        .iter()
+        .map(|(opens, closes)| format!("from {} to {}", time(*opens), time(*closes)))
+        .collect();
+    let days = match first == last {
+        true => weekday(first).to_owned(),
+        false => format!("{} to {}", weekday(first), weekday(last)),
+    };
+    format!("{days} {}", open.join(" and "))
+}
+
+fn of(hours: &Hours, day: Weekday) -> &[(Time, Time)] {
+    hours.usual(day.to_monday_one_offset())
 }
 
 /// A weekday: `Monday`.

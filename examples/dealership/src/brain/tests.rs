@@ -40,6 +40,22 @@ async fn a_new_customer_books() {
 }
 
 #[tokio::test]
+async fn goodbye_ends_the_call_whatever_was_asked() {
+    let mut talk = Talk::with_stranger();
+    talk.say("an oil change tomorrow at nine thirty please").await;
+    talk.say("zoe quinn").await;
+    let read_back = talk.say("six three zero, five five five, zero one four one").await;
+    assert!(read_back.contains("Is that right?"), "{read_back}");
+    let bye = talk.say("no, goodbye").await;
+    assert!(bye.contains("Goodbye"), "{bye}");
+    assert_eq!((talk.count("book_appointment"), talk.count("end_call")), (0, 1));
+
+    let mut talk = Talk::new();
+    let bye = talk.say("no that is all").await;
+    assert!(bye.contains("Goodbye"), "{bye}");
+}
+
+#[tokio::test]
 async fn a_new_caller_need_not_say_the_number_of_the_call() {
     let mut talk = Talk::with_stranger();
     talk.withheld = false;

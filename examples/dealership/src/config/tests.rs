@@ -98,3 +98,12 @@ fn no_secret_is_printed() {
     let broken = format!("{text}surplus = = 1\n");
     assert!(!complaint(&broken).contains("hush"));
 }
+
+#[test]
+fn the_sample_file_is_read_and_has_all_that_phone_calls_need_but_the_keys() {
+    let config = parse(include_str!("../../dealership.example.toml")).unwrap();
+    assert!(config.server.public_url.is_some() && config.twilio.is_some());
+    for provider in [config.stt, config.tts, config.llm] {
+        assert!(!provider.unwrap().has_key(), "keys do not belong into a file that is shared");
+    }
+}

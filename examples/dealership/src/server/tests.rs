@@ -31,6 +31,18 @@ fn a_complete_configuration_has_all_that_is_needed() {
 }
 
 #[test]
+fn the_sample_file_needs_nothing_but_keys() {
+    let env = |name: &str| {
+        let keys = ["TWILIO_AUTH_TOKEN", "DEEPGRAM_API_KEY", "OPENAI_API_KEY"];
+        keys.contains(&name).then(|| "key".to_owned())
+    };
+    let sample = include_str!("../../dealership.example.toml");
+    let mut registry = Registry::default();
+    voiceagent_providers::register(&mut registry);
+    Needs::of(&Config::parse(sample, &env).unwrap(), &registry).unwrap();
+}
+
+#[test]
 fn the_rule_brain_needs_no_model() {
     assert!(needs(&WHOLE[..4].concat()).unwrap().llm.is_none());
 }

@@ -80,6 +80,19 @@ impl Store {
         Ok(row.map(Customer::from))
     }
 
+    /// Whether there is such a customer.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn has_customer(&self, id: CustomerId) -> Result<bool, Fault> {
+        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM customer WHERE id = ?1")
+            .bind(id.to_string())
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(found > 0)
+    }
+
     /// Notes a new customer, or finds the one with the same number and name. Tells which.
     ///
     /// # Errors

@@ -24,8 +24,12 @@ function line(kind, text = "") {
   item.className = kind;
   item.textContent = text;
   conversation.append(item);
-  item.scrollIntoView({ block: "end" });
+  toEnd();
   return item;
+}
+
+function toEnd() {
+  conversation.scrollTop = conversation.scrollHeight;
 }
 
 // One piece of the agent's text: a heard and an unheard part.
@@ -41,7 +45,7 @@ function piece(parent, text) {
     unheard.textContent = text.slice(end);
   };
   upTo(0);
-  parent.scrollIntoView({ block: "end" });
+  toEnd();
   return { text, upTo };
 }
 

@@ -58,9 +58,13 @@ async fn run(
     let customer = arguments.customer_id.as_deref().ok_or_else(|| {
         Envelope::refused(Code::CustomerRequired).say("May I have your first and last name?")
     })?;
-    let customer = desk.customer(customer, context).await?;
-    let vehicle = if service.needs_vehicle {
-        vehicle(desk, customer.id, arguments.vehicle_id.as_deref()).await?
+    let (customer, identified) = match desk.customer(customer, context).await {
+        Ok(customer) => (customer.id, true),
+        Err(refused) => (desk.named(customer).await?.ok_or(refused)?, false),
+    };
+    // What a stranger's vehicles are is not told; which one comes is noted on arrival.
+    let vehicle = if service.needs_vehicle && identified {
+        vehicle(desk, customer, arguments.vehicle_id.as_deref()).await?
     } else {
         None
     };
@@ -71,11 +75,11 @@ async fn run(
             .say(format!("That is {} on {moment}. Shall I book it?", spoken::one(&service.name))));
     }
     let request = BookingRequest {
-        key: key(context, &arguments.slot_id, customer.id, &service.code),
+        key: key(context, &arguments.slot_id, customer, &service.code),
         service: service.code,
         start: offer.start,
         advisor: offer.advisor,
-        customer: customer.id,
+        customer,
         vehicle,
         notes: arguments.notes,
         call: Some(context.call.to_string()),

@@ -62,6 +62,15 @@ impl Desk {
         })
     }
 
+    /// The customer with this identifier, whoever calls. Callers who are not identified have it
+    /// only from naming the customer's name and number, which is enough to book for them.
+    pub(super) async fn named(&self, id: &str) -> Result<Option<CustomerId>, Envelope> {
+        match CustomerId::parse(id) {
+            Some(id) => Ok(self.store.has_customer(id).await?.then_some(id)),
+            None => Ok(None),
+        }
+    }
+
     /// The appointment, if the caller may change it. A foreign one is as good as none.
     pub(super) async fn appointment(
         &self,

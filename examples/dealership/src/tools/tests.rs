@@ -92,7 +92,7 @@ async fn a_known_caller_books_moves_and_cancels() {
         "customer_id": customer, "vehicle_id": null, "notes": "squeaks", "confirmed": false });
     let unsure = call.ask("book_appointment", booking.clone()).await;
     assert_eq!(code(&unsure), Code::NotConfirmed);
-    let readback = "That is oil change on Tuesday, November 24th at 1:30 PM. Shall I book it?";
+    let readback = "That is an oil change on Tuesday, November 24th at 1:30 PM. Shall I book it?";
     assert_eq!(unsure.say.as_deref(), Some(readback));
     booking["confirmed"] = json!(true);
     let booked = call.repeat("book_appointment", booking.clone(), "b").await;
@@ -165,6 +165,24 @@ async fn a_withheld_number_may_book_but_read_nothing() {
     let booking = json!({ "slot_id": slot, "service_type": "sales_consult", "customer_id": zoe,
         "confirmed": true });
     assert!(call.ask("book_appointment", booking).await.ok);
+}
+
+#[tokio::test]
+async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothing() {
+    let store = seeded().await;
+    let mut call = Call::from("anonymous", &store);
+    let named = json!({ "first_name": "Ana", "last_name": "Morales", "phone": ANA });
+    let noted = call.ask("upsert_customer", named).await.data;
+    assert_eq!(noted["created"], false);
+    let ana = &noted["customer_id"];
+    let slot = call.slot("oil_change", "2026-11-24").await;
+    let booking = json!({ "slot_id": slot, "service_type": "oil_change", "customer_id": ana,
+        "confirmed": true });
+    let booked = call.ask("book_appointment", booking).await;
+    assert!(booked.ok, "{booked:?}");
+    assert_eq!(booked.data["vehicle_label"], Value::Null);
+    let asked = call.ask("get_upcoming_appointments", json!({ "customer_id": ana })).await;
+    assert_eq!(code(&asked), Code::IdentityRequired);
 }
 
 #[tokio::test]

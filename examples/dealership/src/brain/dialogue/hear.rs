@@ -428,7 +428,7 @@ impl Dialogue {
             Some(Intent::Robot) => Aside::Robot,
             Some(Intent::Greeting) if self.task.is_none() => Aside::Greeting,
             Some(Intent::Goodbye)
-                if !busy && !self.agreed && (heard.says_bye || self.at_rest()) =>
+                if !self.agreed && (heard.says_bye || (!busy && self.at_rest())) =>
             {
                 Aside::Goodbye
             }
