@@ -32,7 +32,8 @@ struct Booking {
     time: String,
 }
 
-#[tokio::main]
+// One thread answers a few hundred calls; more of them only wake each other up.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter(setting("RUST_LOG", "warn")).init();
     let agent = agent()?;

@@ -29,10 +29,11 @@ impl FlushBudget {
         while self.used.front().is_some_and(|at| *at + WINDOW <= now) {
             self.used.pop_front();
         }
-        // What is kept back lets 4 generations begin early and 4 more come to their end.
+        // A conversation has up to 8 answers a minute, each with a beginning and an end. While the
+        // first text is spoken the others come in, so that most of them can wait for the end.
         let limit = match purpose {
-            Purpose::Later => LIMIT - 8,
-            Purpose::First => LIMIT - 4,
+            Purpose::Later => LIMIT - 16,
+            Purpose::First => LIMIT - 2,
             Purpose::Last => LIMIT,
         };
         if self.used.len() >= limit {
@@ -71,9 +72,9 @@ mod tests {
         let take = |budget: &mut FlushBudget, purpose| {
             std::iter::from_fn(|| budget.take(purpose, now).ok()).count()
         };
-        assert_eq!(take(&mut budget, Purpose::Later), 12);
-        assert_eq!(take(&mut budget, Purpose::First), 4);
-        assert_eq!(take(&mut budget, Purpose::Last), 4);
+        assert_eq!(take(&mut budget, Purpose::Later), 4);
+        assert_eq!(take(&mut budget, Purpose::First), 14);
+        assert_eq!(take(&mut budget, Purpose::Last), 2);
         assert_eq!(budget.take(Purpose::Last, now), Err(now + WINDOW));
     }
 }
