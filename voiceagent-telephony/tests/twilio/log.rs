@@ -1,9 +1,9 @@
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
-use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What is logged on this thread, down to TRACE.
@@ -18,6 +18,10 @@ impl Log {
             .with_ansi(false)
             .with_max_level(tracing::Level::TRACE)
             .finish();
+        // While there is one subscriber only, a place in the code that another thread comes by
+        // first asks that thread, which has none, and stays silent for good.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
         (log, tracing::subscriber::set_default(subscriber))
     }
 
