@@ -194,7 +194,7 @@ async fn a18_calls_of_one_agent_do_not_touch_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_call_ends_it_and_a_running_tool_finishes() {
+async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
     let line = FakeLine::text();
     let caller = line.caller();
     let llm = FakeLlm::new(|_| Answer::call("book", json!({})));

@@ -175,7 +175,7 @@ fn m11_the_interruption_tells_how_long_it_took() {
 }
 
 #[test]
-fn a_peer_that_decides_itself_tells_what_was_heard() {
+fn h11_a_peer_that_decides_itself_tells_what_was_heard() {
     let mut config = config();
     config.format = None;
     config.vad = false;
@@ -197,7 +197,7 @@ fn i23_a_goodbye_that_has_not_begun_is_not_dropped_for_a_late_turn() {
 }
 
 #[test]
-fn i24_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
+fn t22_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_700).hears("Is it done").stops();
     call.feed(Input::Say { text: "Your car is ready.".into() }).at(2_200);

@@ -99,7 +99,7 @@ fn the_recognizers_end_of_turn_ends_the_turn_at_once() {
 }
 
 #[test]
-fn t25_an_answer_is_held_while_the_user_speaks_again() {
+fn t25_an_answer_is_held_while_the_user_speaks_again_and_f5_begins_after_a_noise() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Yes.").at(2_000).model("Good.").at(2_100).speaks();
     call.voice("Good.", 500).at(2_400);

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn t3_a_turn_is_never_over_while_the_user_speaks() {
+    fn the_vendors_end_does_not_end_a_turn_while_the_user_speaks() {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
         turn.speaking_since = Some(ms(900));
         turn.ended_by_stt = true;
