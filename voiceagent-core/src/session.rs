@@ -45,16 +45,18 @@ mod event;
 mod generation;
 mod history;
 mod input;
+mod interruption;
 mod listening;
 mod output;
 mod playout;
 mod script;
 mod segmenter;
-mod speaking;
 mod text_out;
 mod timers;
 mod tool_rounds;
+mod tools;
 mod user_turn;
+mod voice;
 
 use std::{collections::VecDeque, sync::Arc};
 
