@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use voiceagent_core::{
     Agent, AgentBuilder, Call, CallId, CallTime, ErrorKind, Event, Result,
     audio::{AudioFilter, AudioFormat, AudioFrame},
-    flow::{Flow, Plan, TurnContext},
+    flow::{Flow, Generate, Plan, TurnContext},
     journal::Recording,
     observer::Observer,
     session::{EndReason, Input},
@@ -105,7 +105,7 @@ impl Flow for Planned {
     async fn plan(&self, turn: &TurnContext) -> Result<Plan> {
         Ok(match &*turn.text {
             "bye" => Plan::HangUp { farewell: None },
-            "book it" => Plan::Generate { instructions: "Book.".into(), tools: turn_tools() },
+            "book it" => Generate::new("Book.", turn_tools()).into(),
             _ => Plan::Say("Pardon?".into()),
         })
     }

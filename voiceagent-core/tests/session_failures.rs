@@ -154,7 +154,9 @@ fn p8_a_plan_that_fails_for_a_draft_costs_nothing() {
 #[test]
 fn a_recognizer_that_is_lost_during_the_goodbye_does_not_cut_it() {
     let mut call = Scenario::new(config());
-    call.at(500).feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp);
+    call.at(500)
+        .feed(Input::Say { text: "Goodbye!".into(), interruptible: true })
+        .feed(Input::HangUp);
     call.at(700).voice("Goodbye!", 1_000).at(900);
     call.feed(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }).at(5_000);
     assert!(call.trace().contains("agent stopped: Goodbye!"), "{}", call.trace());

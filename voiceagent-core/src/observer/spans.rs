@@ -33,8 +33,17 @@ impl Observer for SpanObserver {
         match event {
             Event::Ended { reason } => info!(at_ms, ?reason, "call ended"),
             Event::Failed { leg, kind } => warn!(at_ms, ?leg, %kind, "leg failed"),
-            Event::UserStarted { turn } => debug!(at_ms, %turn, "user started"),
-            Event::UserStopped { turn } => debug!(at_ms, %turn, "user stopped"),
+            Event::UserStarted { turn, since } => {
+                debug!(at_ms, %turn, since_ms = since.as_millis(), "user started");
+            }
+            Event::UserStopped { turn, since } => {
+                debug!(at_ms, %turn, since_ms = since.as_millis(), "user stopped");
+            }
+            Event::TurnDropped { turn } => debug!(at_ms, %turn, "turn dropped"),
+            Event::Backchannel { turn, pii_text } => {
+                debug!(at_ms, %turn, "backchannel");
+                trace!(at_ms, %turn, pii.text = %pii_text, "user signalled");
+            }
             Event::UserPartial { turn, pii_text } => {
                 trace!(at_ms, %turn, pii.text = %pii_text, "user partial");
             }
@@ -53,6 +62,15 @@ impl Observer for SpanObserver {
                 trace!(at_ms, pii.digit = %pii_digit, "key");
             }
             Event::AgentStarted { generation, .. } => debug!(at_ms, %generation, "agent started"),
+            Event::AgentHeard { generation, since, pii_text } => {
+                debug!(at_ms, %generation, since_ms = since.as_millis(), "agent heard");
+                trace!(at_ms, %generation, pii.heard = %pii_text, "agent heard so far");
+            }
+            Event::AgentPaused { generation } => debug!(at_ms, %generation, "agent paused"),
+            Event::AgentResumed { generation, after } => {
+                debug!(at_ms, %generation, after_ms = after.as_millis(), "agent resumed");
+            }
+            Event::AgentState { state } => debug!(at_ms, ?state, "agent state"),
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 debug!(at_ms, %generation, interrupted, "agent stopped");
                 trace!(at_ms, %generation, pii.heard = %pii_heard, "agent said");
@@ -60,6 +78,22 @@ impl Observer for SpanObserver {
             Event::DraftDropped { generation } => debug!(at_ms, %generation, "draft dropped"),
             Event::DraftStarted { generation, turn } => {
                 debug!(at_ms, %generation, %turn, "draft started");
+            }
+            Event::Connected { leg, after, reused } => {
+                debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
+            }
+            Event::FirstAudible { generation, silence } => {
+                debug!(at_ms, %generation, silence_ms = silence.as_millis(), "first audible");
+            }
+            Event::FirstSentence { generation, after } => {
+                debug!(at_ms, %generation, after_ms = after.as_millis(), "first sentence");
+            }
+            Event::Health { late, frames_dropped, events_lost } => {
+                debug!(at_ms, late_ms = late.as_millis(), frames_dropped, events_lost, "health");
+            }
+            Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
+            Event::Planned { generation, after } => {
+                debug!(at_ms, %generation, after_ms = after.as_millis(), "planned");
             }
             Event::FirstAudio { generation, after } => {
                 debug!(at_ms, %generation, after_ms = after.as_millis(), "first audio");
@@ -151,7 +185,7 @@ mod tests {
     #[test]
     fn beginning_and_end_are_at_info_and_faults_at_warn() {
         let written = lines(&[
-            Event::UserStarted { turn: TurnId::new(1) },
+            Event::UserStarted { turn: TurnId::new(1), since: CallTime::ZERO },
             Event::Failed { leg: Leg::Stt, kind: ErrorKind::Timeout },
             Event::Ended { reason: EndReason::UserHungUp },
         ]);
@@ -161,7 +195,7 @@ mod tests {
             [
                 (Level::INFO, "span call call.id=CA1 "),
                 (Level::INFO, "message=call started at_ms=0 "),
-                (Level::DEBUG, "message=user started at_ms=0 turn=1 "),
+                (Level::DEBUG, "message=user started at_ms=0 turn=1 since_ms=0 "),
                 (Level::WARN, "message=leg failed at_ms=1000 leg=Stt kind=timeout "),
                 (Level::INFO, "message=call ended at_ms=2000 reason=UserHungUp "),
             ]

@@ -35,9 +35,10 @@ impl Session {
     }
 
     /// Starts to say something that no model has to write.
-    pub(super) fn begin_say(&mut self, text: &str) {
+    pub(super) fn begin_say(&mut self, text: &str, interruptible: bool) {
         let mut generation = self.new_generation(None);
         generation.committed = true;
+        generation.interruptible &= interruptible;
         self.live = Some(generation);
         self.write(text);
         self.finish_writing();
@@ -88,14 +89,14 @@ impl Session {
         };
         live.stage = Stage::Writing;
         live.plan.clone_from(&plan);
-        if let Some(Plan::Generate { instructions, tools }) = &plan {
-            live.instructions = instructions.clone();
-            live.tools = tools.clone();
+        if let Some(Plan::Generate(answer)) = &plan {
+            live.instructions = answer.instructions.clone();
+            live.tools = answer.tools.clone();
         }
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         match plan.clone() {
-            Some(Plan::Generate { .. }) => self.ask_model(),
+            Some(Plan::Generate(_)) => self.ask_model(),
             Some(Plan::HangUp { farewell }) => self.say_and_leave(farewell, Leave::HangUp),
             Some(Plan::Say(text)) => {
                 self.write(&text);

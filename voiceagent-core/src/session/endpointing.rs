@@ -23,6 +23,11 @@ impl Endpointing {
         Self { config, vendor_decides, score: None }
     }
 
+    /// Goes by other settings from now on.
+    pub(super) fn configure(&mut self, config: EndpointingConfig) {
+        self.config = config;
+    }
+
     /// Notes a prediction for the turn when its text had this length.
     pub(super) fn on_score(&mut self, text_len: usize, probability: f32) {
         let probability = if probability.is_finite() { probability.clamp(0.0, 1.0) } else { 1.0 };

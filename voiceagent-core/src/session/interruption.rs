@@ -2,28 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Event, InterruptionReason, Session, Timer, generation::Generation};
+use super::{Event, InterruptionReason, Session, generation::Generation};
 use crate::{CallTime, transport::Outbound};
 
 impl Session {
     /// The user speaks while the agent does.
     pub(super) fn note_overlap(&mut self, since: CallTime) {
-        if self.can_be_stopped()
-            && self.output.is_audible(self.now)
-            && let Some(at) = self.barge_in.on_overlap(since)
-        {
-            if at <= self.now {
-                self.consider_barge_in();
-            } else {
-                self.timers.set(Timer::BargeIn, at);
-            }
+        if self.can_be_stopped() && self.output.is_audible(self.now) {
+            self.suspect(since);
         }
     }
 
     pub(super) fn consider_barge_in(&mut self) {
         if self.barge_in.is_due(self.now, self.user.words()) && self.can_be_stopped() {
-            let since = self.barge_in.since();
-            self.interrupt(InterruptionReason::BargeIn, since);
+            self.confirm(InterruptionReason::BargeIn);
         }
     }
 
@@ -53,8 +45,7 @@ impl Session {
 
     /// Stops the agent: the one place where speech is cut.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
+        self.dismiss();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;

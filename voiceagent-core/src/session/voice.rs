@@ -220,8 +220,7 @@ impl Session {
     /// The caller has heard all of the live generation.
     fn finish_generation(&mut self) {
         let Some(live) = self.live.take() else { return };
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
+        self.dismiss();
         let heard = if live.voice_lost {
             self.output.heard(self.now, &live)
         } else {
