@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use tracing::{Span, debug, info, info_span, trace, warn};
 
 use super::Observer;
-use crate::{CallId, CallTime, session::Event};
+use crate::{CallId, CallTime, GenerationId, session::Event};
 
 /// Writes what happens in a call to [`tracing`], inside a span named `call`.
 ///
@@ -33,30 +35,12 @@ impl Observer for SpanObserver {
         match event {
             Event::Ended { reason } => info!(at_ms, ?reason, "call ended"),
             Event::Failed { leg, kind } => warn!(at_ms, ?leg, %kind, "leg failed"),
-            Event::UserStarted { turn, since } => {
-                debug!(at_ms, %turn, since_ms = since.as_millis(), "user started");
-            }
-            Event::UserStopped { turn, since } => {
-                debug!(at_ms, %turn, since_ms = since.as_millis(), "user stopped");
-            }
-            Event::TurnDropped { turn } => debug!(at_ms, %turn, "turn dropped"),
-            Event::Backchannel { turn, pii_text } => {
-                debug!(at_ms, %turn, "backchannel");
-                trace!(at_ms, %turn, pii.text = %pii_text, "user signalled");
-            }
-            Event::UserPartial { turn, pii_text } => {
-                trace!(at_ms, %turn, pii.text = %pii_text, "user partial");
-            }
-            Event::UserTurn { turn, pii_text, end_of_turn_delay, transcription_delay } => {
-                debug!(
-                    at_ms,
-                    %turn,
-                    end_of_turn_delay_ms = end_of_turn_delay.as_millis(),
-                    transcription_delay_ms = transcription_delay.map(|delay| delay.as_millis()),
-                    "user turn"
-                );
-                trace!(at_ms, %turn, pii.text = %pii_text, "user said");
-            }
+            Event::Backchannel { .. }
+            | Event::TurnDropped { .. }
+            | Event::UserPartial { .. }
+            | Event::UserStarted { .. }
+            | Event::UserStopped { .. }
+            | Event::UserTurn { .. } => user_event(at_ms, event),
             Event::Dtmf { pii_digit } => {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
@@ -68,7 +52,7 @@ impl Observer for SpanObserver {
             }
             Event::AgentPaused { generation } => debug!(at_ms, %generation, "agent paused"),
             Event::AgentResumed { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "agent resumed");
+                took(at_ms, *generation, *after, "agent resumed")
             }
             Event::AgentState { state } => debug!(at_ms, ?state, "agent state"),
             Event::AgentStopped { generation, pii_heard, interrupted } => {
@@ -86,20 +70,18 @@ impl Observer for SpanObserver {
                 debug!(at_ms, %generation, silence_ms = silence.as_millis(), "first audible");
             }
             Event::FirstSentence { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "first sentence");
+                took(at_ms, *generation, *after, "first sentence")
             }
             Event::Health { late, frames_dropped, events_lost } => {
                 debug!(at_ms, late_ms = late.as_millis(), frames_dropped, events_lost, "health");
             }
             Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
-            Event::Planned { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "planned");
-            }
+            Event::Planned { generation, after } => took(at_ms, *generation, *after, "planned"),
             Event::FirstAudio { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "first audio");
+                took(at_ms, *generation, *after, "first audio")
             }
             Event::FirstToken { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "first token");
+                took(at_ms, *generation, *after, "first token")
             }
             Event::Interrupted { generation, reason, after } => {
                 debug!(at_ms, %generation, ?reason, after_ms = after.as_millis(), "interrupted");
@@ -118,12 +100,48 @@ impl Observer for SpanObserver {
     }
 }
 
+/// What the user does.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all events")]
+fn user_event(at_ms: u64, event: &Event) {
+    match event {
+        Event::UserStarted { turn, since } => {
+            debug!(at_ms, %turn, since_ms = since.as_millis(), "user started");
+        }
+        Event::UserStopped { turn, since } => {
+            debug!(at_ms, %turn, since_ms = since.as_millis(), "user stopped");
+        }
+        Event::TurnDropped { turn } => debug!(at_ms, %turn, "turn dropped"),
+        Event::Backchannel { turn, pii_text } => {
+            debug!(at_ms, %turn, "backchannel");
+            trace!(at_ms, %turn, pii.text = %pii_text, "user signalled");
+        }
+        Event::UserPartial { turn, pii_text } => {
+            trace!(at_ms, %turn, pii.text = %pii_text, "user partial");
+        }
+        Event::UserTurn { turn, pii_text, end_of_turn_delay, transcription_delay } => {
+            debug!(
+                at_ms,
+                %turn,
+                end_of_turn_delay_ms = end_of_turn_delay.as_millis(),
+                transcription_delay_ms = transcription_delay.map(|delay| delay.as_millis()),
+                "user turn"
+            );
+            trace!(at_ms, %turn, pii.text = %pii_text, "user said");
+        }
+        _ => {}
+    }
+}
+
+/// How long a part of an attempt to speak took.
+fn took(at_ms: u64, generation: GenerationId, after: Duration, what: &str) {
+    debug!(at_ms, %generation, after_ms = after.as_millis(), "{what}");
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
         fmt::Debug,
         sync::{Arc, Mutex},
-        time::Duration,
     };
 
     use tracing::{
@@ -134,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ErrorKind, GenerationId, TurnId,
+        ErrorKind, TurnId,
         session::{EndReason, Leg},
     };
 
