@@ -56,8 +56,8 @@ fn a_setting_that_makes_no_sense_is_named() {
 #[test]
 fn the_settings_of_an_older_journal_mean_what_they_meant() {
     let old = r#"{"greeting":"Hello.","barge_in":{"enabled":true,"min_words":2}}"#;
-    let mut expected = SessionConfig::default();
-    expected.greeting = Some("Hello.".into());
+    let mut expected =
+        SessionConfig { greeting: Some("Hello.".into()), ..SessionConfig::default() };
     expected.barge_in.min_words = 2;
     assert_eq!(serde_json::from_str::<SessionConfig>(old).unwrap(), expected);
 }
