@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Session, Timer};
+use crate::CallTime;
 
 /// What the user has said since the agent was heard.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Monologue {
     is_due: bool,
     /// The agent has taken the floor from a user who goes on to speak.
     has_floor: bool,
+    /// When the agent was heard last.
+    heard_at: CallTime,
 }
 
 impl Monologue {
@@ -29,9 +32,8 @@ impl Monologue {
     }
 
     /// Notes that the agent is heard.
-    pub(super) fn on_agent(&mut self) {
-        let has_floor = self.has_floor;
-        *self = Self { has_floor, ..Self::default() };
+    pub(super) fn on_agent(&mut self, now: CallTime) {
+        *self = Self { has_floor: self.has_floor, heard_at: now, ..Self::default() };
     }
 }
 
@@ -48,7 +50,7 @@ impl Session {
         let ends = config
             .max_turn
             .filter(|_| self.user.begun)
-            .map(|most| self.user.begun_at + most.saturating_sub(self.monologue.spent));
+            .map(|most| self.monologue_since() + most.saturating_sub(self.monologue.spent));
         if too_wordy || ends.is_some_and(|at| at <= self.now) {
             self.monologue.is_due = true;
             self.monologue.has_floor = self.user.speaking_since.is_some();
@@ -70,7 +72,11 @@ impl Session {
         }
         self.monologue.words += self.user.words();
         if self.user.begun {
-            self.monologue.spent += self.now - self.user.begun_at;
+            self.monologue.spent += self.now - self.monologue_since();
         }
+    }
+
+    fn monologue_since(&self) -> CallTime {
+        self.user.begun_at.max(self.monologue.heard_at)
     }
 }

@@ -215,7 +215,7 @@ impl Session {
     fn note_started(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
-        self.monologue.on_agent();
+        self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);

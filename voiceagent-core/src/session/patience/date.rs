@@ -55,7 +55,7 @@ pub(super) fn progress(spoken: &Spoken) -> Progress {
         seen.note(piece);
     }
     let has_any = seen.day || seen.month || seen.number || seen.time;
-    if seen.opening && (has_any || spoken.pieces().len() <= 2) {
+    if seen.opening && (has_any || spoken.pieces().len() == 1) {
         return Progress::Open;
     }
     if !seen.last {

@@ -44,6 +44,8 @@ const TENS: [&str; 8] =
 const CONNECTORS: [&str; 11] = [
     "area", "as", "capital", "code", "dash", "double", "hyphen", "like", "plus", "space", "triple",
 ];
+/// After these, what was asked for begins.
+const LEADS: [&str; 7] = ["is", "it's", "it’s", "its", "that's", "uh", "um"];
 
 impl Spoken {
     /// Reads a text. `letters` says that letters are expected, so that "a" and "I" are some.
@@ -81,6 +83,10 @@ impl Spoken {
                     repeat = 1;
                 }
             }
+        }
+        if words.last().is_some_and(|word| word == "one") && stands_for_a_thing(&pieces) {
+            pieces.pop();
+            pieces.push(Piece::Word("one".to_owned()));
         }
         Self { pieces, dangling }
     }
@@ -125,17 +131,23 @@ impl Spoken {
         let last = self.pieces.last();
         !self.has_symbols()
             && (self.dangling
-                || last.is_some_and(|last| {
-                    let is_lead = |word: &str| {
-                        matches!(word, "is" | "it's" | "its" | "that's" | "um" | "uh" | "it’s")
-                    };
-                    matches!(last, Piece::Word(word) if is_lead(word))
-                }))
+                || last.is_some_and(
+                    |last| matches!(last, Piece::Word(word) if LEADS.contains(&word.as_str())),
+                ))
     }
 
     fn has_symbols(&self) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Symbols(_)))
     }
+}
+
+/// Whether the "one" at the end is no number: "I don't have one".
+fn stands_for_a_thing(pieces: &[Piece]) -> bool {
+    const BEFORE_NUMBERS: [&str; 6] = ["after", "around", "at", "before", "by", "number"];
+    let is_announced = |word: &str| {
+        LEADS.contains(&word) || BEFORE_NUMBERS.contains(&word) || CONNECTORS.contains(&word)
+    };
+    matches!(pieces, [.., Piece::Word(word), Piece::Symbols(_)] if !is_announced(word))
 }
 
 /// A text without case and punctuation, and with its numbers as digits: two texts that say the
