@@ -92,7 +92,8 @@ impl Recording {
         for (index, line) in lines {
             recording.read(index + 1, line)?;
         }
-        recording.complete = rest.is_empty() && recording.commands.contains(&written(&Command::End));
+        recording.complete =
+            rest.is_empty() && recording.commands.contains(&written(&Command::End));
         Ok(recording)
     }
 
