@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use voiceagent_core::CallTime;
-
 /// In microseconds.
 const UNITS: [(&str, f64); 4] = [("us", 1.0), ("ms", 1e3), ("s", 1e6), ("min", 60e6)];
 

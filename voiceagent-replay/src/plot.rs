@@ -28,7 +28,6 @@ const STYLE: &str = "<style>
 
 /// An axis from zero to a round number.
 struct Axis {
-    from: f64,
     to: f64,
     step: f64,
 }
@@ -134,16 +133,16 @@ impl Axis {
     fn to(largest: f64) -> Self {
         let steps = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0];
         let step = steps.into_iter().find(|step| largest / step <= 8.0).unwrap_or(5_000.0);
-        Self { from: 0.0, to: (largest / step).ceil() * step, step }
+        Self { to: (largest / step).ceil() * step, step }
     }
 
     fn ticks(&self) -> impl Iterator<Item = f64> {
-        let count = ((self.to - self.from) / self.step).round() as u32;
+        let count = (self.to / self.step).round() as u32;
         (0..=count).map(|nth| (f64::from(nth) * self.step * 10.0).round() / 10.0)
     }
 
     fn place(&self, value: f64, begin: f64, end: f64) -> f64 {
-        begin + (value - self.from) / (self.to - self.from) * (end - begin)
+        begin + value / self.to * (end - begin)
     }
 }
 

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use voiceagent_core::{
     CallTime, Event, GenerationId, MarkId, SessionConfig, TurnId,
     audio::AudioFormat,
-    session::{Command, Input, InterruptionReason, Session},
+    session::{Command, Input, Session},
     transport::Outbound,
 };
 
-use crate::story::{Cue, Story};
+use crate::story::{Cue, Story, by_caller};
 
 /// No vendor is late where there is none.
 const NEVER: Duration = Duration::from_secs(86_400);
@@ -208,7 +208,8 @@ impl<'a> Shadow<'a> {
                 let decision = Decision { at: self.now, last_speech, unseen: false };
                 self.decisions.turns.push(decision);
             }
-            Event::Interrupted { reason: InterruptionReason::BargeIn, .. } => {
+            Event::AgentStopped { .. } => self.sounding = None,
+            Event::Interrupted { reason, .. } if by_caller(*reason) => {
                 if let Some(sounding) = self.sounding {
                     self.decisions.stops[sounding].get_or_insert(self.now);
                 }

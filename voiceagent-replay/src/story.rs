@@ -117,6 +117,11 @@ impl Story {
     }
 }
 
+/// Whether it was the caller who stopped the agent, by speaking over it or by a turn of its own.
+pub(crate) fn by_caller(reason: InterruptionReason) -> bool {
+    matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Superseded)
+}
+
 impl Reader {
     fn input(&mut self, step: Step<'_>, config: &SessionConfig) {
         match step.input {
@@ -180,7 +185,7 @@ impl Reader {
             Event::FirstAudio { generation, .. } => {
                 self.ready.entry(generation).or_insert(at);
             }
-            Event::Interrupted { generation, reason: InterruptionReason::BargeIn, .. } => {
+            Event::Interrupted { generation, reason, .. } if by_caller(reason) => {
                 if let Some(utterance) = self.utterance(generation) {
                     utterance.stopped.get_or_insert(at);
                 }
