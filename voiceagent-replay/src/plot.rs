@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::sweep::{Curve, Point};
+use crate::{
+    comparison::many,
+    sweep::{Curve, Point},
+};
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 480.0;
@@ -47,8 +50,10 @@ fn write(svg: &mut String, curve: &Curve) -> fmt::Result {
 {STYLE}
 <rect class="page" width="100%" height="100%"/>
 <text class="ink" x="{LEFT}" y="30" font-size="18" font-weight="600">Quick answers against callers cut off: {named}</text>
-<text class="faint" x="{LEFT}" y="52">{} turns of {} recorded calls; a cut: the caller went on within {:.0} ms; orange: as recorded</text>"#,
-        curve.turns, curve.journals, curve.cut_window_ms
+<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange: as recorded</text>"#,
+        many(curve.turns, "turn"),
+        many(curve.journals, "recorded call"),
+        curve.cut_window_ms
     )?;
     let placed: Vec<(f64, f64, &Point)> = curve
         .points

@@ -17,6 +17,9 @@ const EMIT: &str = r#"{"command":"emit""#;
 /// And those that ask for a prediction like this.
 const SCORE: &str = r#"{"command":"score_end_of_turn""#;
 
+/// No agent speaks longer than this; more is a damaged journal.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// A call, as far as turns and interruptions are concerned.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
@@ -106,7 +109,7 @@ impl Story {
             let bytes = reader.audio.get(&utterance.generation).copied().unwrap_or_default();
             let format = recording.config().format;
             let whole = format.map(|format| format.duration_of(format.samples(bytes)));
-            utterance.length = utterance.length.max(whole.unwrap_or_default());
+            utterance.length = utterance.length.max(whole.unwrap_or_default()).min(LONGEST);
         }
         story
     }

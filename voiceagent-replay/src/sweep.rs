@@ -10,7 +10,9 @@ use serde::Serialize;
 use voiceagent_core::{Error, Result, journal::Recording};
 
 use crate::{
-    Args, Window, clock, plot,
+    Args, Window, clock,
+    comparison::many,
+    plot,
     setting::{self, Setting},
     story::Story,
     unwritable,
@@ -161,8 +163,11 @@ impl Curve {
 
     fn table(&self) -> String {
         let mut lines = vec![format!(
-            "{} over {} journals: {} turns, {} more cannot be compared",
-            self.setting, self.journals, self.turns, self.not_comparable
+            "{} over {}: {}, {} more cannot be compared",
+            self.setting,
+            many(self.journals, "journal"),
+            many(self.turns, "turn"),
+            self.not_comparable
         )];
         lines.push(format!(
             "{:>12}  {:>10}  {:>10}  {:>8}  {:>6}  {:>13}  {:>6}",

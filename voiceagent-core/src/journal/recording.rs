@@ -9,6 +9,8 @@ use crate::{
     session::{Command, Input, Session, SessionConfig},
 };
 
+/// No call is as long as a year; a time beyond is a damaged one.
+const LATEST: CallTime = CallTime::from_millis(365 * 86_400_000);
 const NEWER: &str = "replay it with the version that recorded it";
 
 /// A journal that was read.
@@ -104,7 +106,8 @@ impl Recording {
             serde_json::from_str(line).map_err(|_| refuse(damaged))?;
         if let Some(input) = record.remove("input") {
             let at = record.remove("at").and_then(|at| serde_json::from_value(at).ok());
-            let at = at.ok_or_else(|| refuse("has no time; copy the journal anew"))?;
+            let at = at.filter(|at| *at < LATEST);
+            let at = at.ok_or_else(|| refuse("has no time of a call; copy the journal anew"))?;
             self.inputs.push((at, known(number, "input", input)?));
             self.ends.push(self.commands.len());
         } else if let Some(command) = record.remove("command") {

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use voiceagent_core::tool::ToolSpec;
+
 use super::*;
 
 fn set(text: &str) -> Result<SessionConfig> {
@@ -25,8 +27,9 @@ fn each_kind_of_value_is_understood() {
     assert_eq!(set("apology=12").unwrap().apology.as_ref(), "12");
     assert_eq!(set("greeting=null").unwrap().greeting, None);
     assert!(set("tools=[]").unwrap().tools.is_empty());
-    let tool = r#"tools=[{"name":"book","description":"Books.","parameters":{"type":"object"}}]"#;
-    assert_eq!(set(tool).unwrap().tools.len(), 1);
+    let tool = ToolSpec::new("book", "Books.", serde_json::json!({ "type": "object" }));
+    let tools = format!("tools={}", serde_json::json!([tool]));
+    assert_eq!(set(&tools).unwrap().tools.len(), 1);
 }
 
 #[test]

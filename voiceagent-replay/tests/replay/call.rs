@@ -16,13 +16,13 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("voiceagent-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
+        fs::create_dir_all(&path).expect("a temporary folder can be made");
         Self(path)
     }
 
     pub(crate) fn put(&self, name: &str, journal: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
-        fs::write(&path, journal).unwrap();
+        fs::write(&path, journal).expect("a journal can be written");
         path
     }
 }
@@ -39,7 +39,8 @@ pub(crate) fn tool(args: &[&str]) -> Result<(Outcome, String, String), String> {
     let args = <Args as clap::Parser>::try_parse_from(args).map_err(|error| error.to_string())?;
     let (mut out, mut progress) = (Vec::new(), Vec::new());
     let outcome = run(&args, &mut out, &mut progress).map_err(|it| it.message().to_owned())?;
-    Ok((outcome, String::from_utf8(out).unwrap(), String::from_utf8(progress).unwrap()))
+    let text = |bytes| String::from_utf8(bytes).expect("the tool writes text");
+    Ok((outcome, text(out), text(progress)))
 }
 
 /// The journal of a session that is fed these inputs, at milliseconds of the call.
@@ -51,7 +52,8 @@ pub(crate) fn journal(config: SessionConfig, inputs: &[(u64, Input)]) -> String 
         lines.push(serde_json::json!({ "at": at, "input": input }).to_string());
         session.handle(at, input.clone());
         while let Some(command) = session.poll() {
-            lines.push(format!(r#"{{"command":{}}}"#, serde_json::to_string(&command).unwrap()));
+            let command = serde_json::to_string(&command).expect("commands are plain data");
+            lines.push(format!(r#"{{"command":{command}}}"#));
         }
     };
     for (at, input) in inputs {

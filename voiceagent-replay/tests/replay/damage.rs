@@ -5,7 +5,7 @@ use crate::call::{Folder, small_call, tool};
 fn refused(name: &str, journal: impl AsRef<[u8]>) -> String {
     let folder = Folder::new(&format!("tool-damage-{name}"));
     let path = folder.put("a.journal", journal).display().to_string();
-    let message = tool(&[&path]).unwrap_err();
+    let message = tool(&[&path]).expect_err("it cannot be read");
     assert!(message.starts_with(&path), "the file is named: {message}");
     assert!(!message.contains('\n') && !message.contains("table"), "{message}");
     message
@@ -52,6 +52,8 @@ fn a_damaged_line_is_named_with_what_to_do() {
     let lines = call.lines().count() + 1;
     assert!(message.contains(&format!("line {lines} is not text")), "{message}");
     let message = refused("order", call.replacen("\"at\":0,", "", 1));
+    assert!(message.contains("line 2 has no time"), "{message}");
+    let message = refused("time", call.replacen("\"at\":0,", "\"at\":18446744073709551615,", 1));
     assert!(message.contains("line 2 has no time"), "{message}");
     let message = refused("twice", format!("{call}{call}"));
     assert!(message.contains("begins a second journal"), "{message}");

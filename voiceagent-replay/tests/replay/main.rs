@@ -29,8 +29,8 @@ async fn recorded(folder: &Folder) -> String {
         .greeting("Hello!")
         .journals(&folder.0)
         .build()
-        .unwrap();
-    let call = agent.start(Box::new(line)).await.unwrap();
+        .expect("nothing is missing");
+    let call = agent.start(Box::new(line)).await.expect("fakes are always there");
     caller.hears("Hello!", Duration::from_secs(3)).await;
     caller.speak("are you open", Duration::from_millis(900)).await;
     caller.hears("Yes we", Duration::from_secs(5)).await;

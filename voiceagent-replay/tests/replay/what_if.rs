@@ -10,11 +10,12 @@ fn judged(call: &str, settings: &[&str]) -> Value {
     let path = folder.put("a.journal", call).display().to_string();
     let mut args = vec![path.as_str(), "--json"];
     settings.iter().for_each(|setting| args.extend(["--set", setting]));
-    serde_json::from_str(&tool(&args).unwrap().1).unwrap()
+    let (_, out, _) = tool(&args).expect("it can be judged");
+    serde_json::from_str(&out).expect("it is JSON")
 }
 
 fn delays(report: &Value, side: &str) -> Vec<Option<f64>> {
-    let turns = report["turns"].as_array().unwrap();
+    let turns = report["turns"].as_array().expect("turns are listed");
     turns.iter().map(|turn| turn[side]["delay_ms"].as_f64()).collect()
 }
 
