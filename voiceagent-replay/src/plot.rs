@@ -50,7 +50,7 @@ fn write(svg: &mut String, curve: &Curve) -> fmt::Result {
 {STYLE}
 <rect class="page" width="100%" height="100%"/>
 <text class="ink" x="{LEFT}" y="30" font-size="18" font-weight="600">Quick answers against callers cut off: {named}</text>
-<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange: as recorded</text>"#,
+<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange ring: as recorded</text>"#,
         many(curve.turns, "turn"),
         many(curve.journals, "recorded call"),
         curve.cut_window_ms
@@ -110,6 +110,9 @@ fn grid(svg: &mut String, across: &Axis, up: &Axis) -> fmt::Result {
 fn points(svg: &mut String, spots: &[(f64, f64, &Point)]) -> fmt::Result {
     let path: Vec<String> = spots.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
     writeln!(svg, r#"<polyline class="curve" points="{}"/>"#, path.join(" "))?;
+    for (x, y, _) in spots.iter().filter(|(.., point)| point.recorded) {
+        writeln!(svg, r#"<circle class="kept" cx="{x:.1}" cy="{y:.1}" r="6"/>"#)?;
+    }
     // Labels keep off each other: from top to bottom, each below the one before.
     let mut order: Vec<&(f64, f64, &Point)> = spots.iter().collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.total_cmp(&b.0)));
@@ -119,11 +122,10 @@ fn points(svg: &mut String, spots: &[(f64, f64, &Point)]) -> fmt::Result {
         let lowest = taken.iter().filter(near).map(|(_, y)| *y).fold(f64::MIN, f64::max);
         let label = y.max(lowest + LINE);
         taken.push((*x, label));
-        let class = if point.recorded { "kept" } else { "point" };
         writeln!(
             svg,
             r#"<line class="lead" x1="{x:.1}" y1="{y:.1}" x2="{:.1}" y2="{label:.1}"/>
-<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="ink" x="{:.1}" y="{:.1}">{}</text>"#,
+<circle class="point" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="ink" x="{:.1}" y="{:.1}">{}</text>"#,
             x + 11.0,
             x + 13.0,
             label + 4.0,

@@ -1,5 +1,6 @@
 //! Settings by name: `endpointing.min_delay=250ms`.
 
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use voiceagent_core::{Error, Result, SessionConfig};
 
@@ -50,8 +51,8 @@ impl Setting {
     }
 
     /// The settings with this one changed. Whether they fit together is not checked.
-    pub(crate) fn apply(&self, config: &SessionConfig) -> Result<SessionConfig> {
-        let mut tree = serde_json::to_value(config).expect("settings are plain data");
+    pub(crate) fn apply<T: DeserializeOwned + Serialize>(&self, settings: &T) -> Result<T> {
+        let mut tree = serde_json::to_value(settings).expect("settings are plain data");
         let place = self.find(&mut tree)?;
         let before = place.clone();
         for candidate in candidates(&self.value, &before) {

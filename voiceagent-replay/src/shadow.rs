@@ -10,11 +10,14 @@ use bytes::Bytes;
 use voiceagent_core::{
     CallTime, Event, GenerationId, MarkId, SessionConfig, TurnId,
     audio::AudioFormat,
-    session::{Command, Input, Session},
+    session::{Command, IdleConfig, Input, Session, SettingsChange},
     transport::Outbound,
 };
 
-use crate::story::{Cue, Story, by_caller};
+use crate::{
+    setting::Setting,
+    story::{Cue, Story, by_caller},
+};
 
 /// No vendor is late where there is none.
 const NEVER: Duration = Duration::from_secs(86_400);
@@ -40,11 +43,14 @@ pub(crate) struct Decision {
 }
 
 /// Lets a session with these settings live through the call.
-pub(crate) fn decide(story: &Story, config: &SessionConfig) -> Decisions {
-    let mut shadow = Shadow::new(story, config);
+///
+/// What the owner of the call configured meanwhile is kept, but for the `changed` settings.
+pub(crate) fn decide(story: &Story, config: &SessionConfig, changed: &[Setting]) -> Decisions {
+    let mut shadow = Shadow::new(story, config, changed);
     for number in 0..story.cues.len() {
         if let Some(late) = shadow.owes(number) {
-            let unseen = alone(story, config, number).map(|it| Decision { unseen: true, ..it });
+            let unseen =
+                alone(story, config, changed, number).map(|it| Decision { unseen: true, ..it });
             shadow.cue(number);
             let decided = shadow.decisions.turns.iter_mut().find(|it| it.last_speech == late);
             if let (Some(decided), Some(unseen)) = (decided, unseen) {
@@ -60,8 +66,13 @@ pub(crate) fn decide(story: &Story, config: &SessionConfig) -> Decisions {
 }
 
 /// How the turn that is open before this cue is decided if nothing more happens.
-fn alone(story: &Story, config: &SessionConfig, number: usize) -> Option<Decision> {
-    let mut shadow = Shadow::new(story, config);
+fn alone(
+    story: &Story,
+    config: &SessionConfig,
+    changed: &[Setting],
+    number: usize,
+) -> Option<Decision> {
+    let mut shadow = Shadow::new(story, config, changed);
     (0..number).for_each(|number| shadow.cue(number));
     let known = shadow.decisions.turns.len();
     let end = shadow.now + PATIENCE;
@@ -71,6 +82,7 @@ fn alone(story: &Story, config: &SessionConfig, number: usize) -> Option<Decisio
 
 struct Shadow<'a> {
     story: &'a Story,
+    changed: &'a [Setting],
     session: Session,
     now: CallTime,
     line: Line,
@@ -91,10 +103,13 @@ struct Line {
 }
 
 impl<'a> Shadow<'a> {
-    fn new(story: &'a Story, config: &SessionConfig) -> Self {
+    fn new(story: &'a Story, config: &SessionConfig, changed: &'a [Setting]) -> Self {
         let mut config = config.clone();
         config.greeting = None;
         config.flow = false;
+        config.idle = IdleConfig::default();
+        config.max_call = None;
+        config.owed_reply = None;
         config.speculation.enabled = false;
         config.model.first_token_timeout = NEVER;
         config.synthesis.first_audio_timeout = NEVER;
@@ -103,6 +118,7 @@ impl<'a> Shadow<'a> {
         let stops = vec![None; story.utterances.len()];
         let mut shadow = Self {
             story,
+            changed,
             session: Session::new(config),
             now: CallTime::ZERO,
             line,
@@ -133,18 +149,32 @@ impl<'a> Shadow<'a> {
         match cue {
             Cue::Agent(utterance) => {
                 if owes {
+                    self.feed(Input::CommitTurn);
                     self.feed(Input::EndOfTurn);
                 }
                 self.sound(utterance);
             }
+            Cue::Caller(Input::Configure { change }) => self.configure(*change),
             Cue::Caller(input) => self.feed(input),
-            Cue::Score { asked, probability } => {
-                // The same pause has another name where turns were decided otherwise.
-                let same = self.asked.iter().rfind(|(at, ..)| *at == asked);
-                if let Some((_, turn, text_len)) = same.copied() {
-                    self.feed(Input::EndOfTurnScore { turn, text_len, probability });
-                }
-            }
+            Cue::Score { asked, score } => self.score(asked, score),
+        }
+    }
+
+    fn configure(&mut self, mut change: SettingsChange) {
+        change.idle = None;
+        for setting in self.changed {
+            // A setting that the owner did not touch has no place here.
+            change = setting.apply(&change).unwrap_or(change);
+        }
+        self.feed(Input::Configure { change: Box::new(change) });
+    }
+
+    /// The same pause has another name where turns were decided otherwise.
+    fn score(&mut self, asked: CallTime, mut score: Input) {
+        let same = self.asked.iter().rfind(|(at, ..)| *at == asked).copied();
+        if let (Some(same), Input::EndOfTurnScore { turn, text_len, .. }) = (same, &mut score) {
+            (_, *turn, *text_len) = same;
+            self.feed(score);
         }
     }
 
@@ -153,7 +183,10 @@ impl<'a> Shadow<'a> {
         self.feed(Input::Interrupt);
         self.wanted = None;
         self.sounding = Some(utterance);
-        self.feed(Input::Say { text: "So.".into() });
+        self.feed(Input::Say { text: "So.".into(), interruptible: true });
+        if let what @ Some(_) = self.story.utterances[utterance].expects {
+            self.feed(Input::Expect { what });
+        }
         let (Some(generation), Some(format)) = (self.wanted.take(), self.line.format) else {
             return;
         };

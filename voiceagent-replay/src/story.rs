@@ -7,9 +7,11 @@ use std::{
 
 use voiceagent_core::{
     CallTime, Event, GenerationId, SessionConfig, TurnId,
+    flow::{Generate, Plan},
     journal::{Recording, Step},
     session::{Command, EndReason, Input, InterruptionReason},
     stt::Transcript,
+    turn::Expected,
 };
 
 /// All commands that tell what happened begin like this.
@@ -39,10 +41,10 @@ pub(crate) struct Story {
 pub(crate) enum Cue {
     /// The agent begins to sound: an index of [`Story::utterances`].
     Agent(usize),
-    /// The caller, or what hears the caller.
+    /// The caller, what hears the caller, or the owner of the call.
     Caller(Input),
     /// A prediction that was asked for at this moment.
-    Score { asked: CallTime, probability: f32 },
+    Score { asked: CallTime, score: Input },
 }
 
 /// A turn of the caller that the call decided.
@@ -74,6 +76,8 @@ pub(crate) struct Utterance {
     pub(crate) length: Duration,
     /// When the caller stopped it.
     pub(crate) stopped: Option<CallTime>,
+    /// What it asks for, according to the flow.
+    pub(crate) expects: Option<Expected>,
 }
 
 /// What is known before the story is complete.
@@ -83,6 +87,7 @@ struct Reader {
     drafts: BTreeSet<GenerationId>,
     ready: BTreeMap<GenerationId, CallTime>,
     audio: BTreeMap<GenerationId, usize>,
+    expected: BTreeMap<GenerationId, Expected>,
     /// Predictions that were asked for, with the length of the text.
     asked: Vec<(CallTime, TurnId, usize)>,
     /// Words of the interim that may still change.
@@ -128,10 +133,10 @@ pub(crate) fn by_caller(reason: InterruptionReason) -> bool {
 impl Reader {
     fn input(&mut self, step: Step<'_>, config: &SessionConfig) {
         match step.input {
-            Input::EndOfTurnScore { turn, text_len, probability } => {
+            Input::EndOfTurnScore { turn, text_len, .. } => {
                 let asked = self.asked.iter().rfind(|(_, of, len)| of == turn && len == text_len);
                 if let Some((asked, ..)) = asked {
-                    let cue = Cue::Score { asked: *asked, probability: *probability };
+                    let cue = Cue::Score { asked: *asked, score: step.input.clone() };
                     self.story.cues.push((step.at, cue));
                 }
                 return;
@@ -140,16 +145,23 @@ impl Reader {
                 *self.audio.entry(*generation).or_default() += payload.len();
                 return;
             }
+            Input::Planned { generation, plan: Some(Plan::Generate(Generate { expects, .. })) } => {
+                self.expected.extend(expects.map(|what| (*generation, what)));
+                return;
+            }
             Input::SpeechStarted { since } => self.begun = Some((*since).min(step.at)),
             Input::SttSpeechStarted if !config.vad => self.begun = Some(step.at),
             Input::Transcript { transcript } => self.words(step.at, transcript, config.vad),
-            Input::Dtmf { .. }
+            Input::CommitTurn
+            | Input::Configure { .. }
+            | Input::Dtmf { .. }
             | Input::EagerEndOfTurn
             | Input::EndOfTurn
+            | Input::Expect { .. }
             | Input::SpeechStopped { .. }
             | Input::SttSpeechStarted
             | Input::TurnResumed => {}
-            // Of vendors, carrier and owner: what they would do otherwise, nobody knows.
+            // Of vendors and carrier: what they would do otherwise, nobody knows.
             _ => return,
         }
         self.story.cues.push((step.at, Cue::Caller(step.input.clone())));
@@ -220,6 +232,7 @@ impl Reader {
             from: at,
             length: Duration::ZERO,
             stopped: None,
+            expects: self.expected.get(&generation).copied(),
         });
     }
 

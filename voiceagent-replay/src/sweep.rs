@@ -142,12 +142,12 @@ impl Curve {
         fixed: &[Setting],
         window: Window,
     ) -> Result<()> {
-        let base = fixed.iter().try_fold(recording.config().clone(), |it, set| set.apply(&it))?;
         let recorded = values[0].value_in(recording.config())?;
         let baseline = Baseline::of(Story::of(recording), recording.config(), window);
         for (nth, (value, point)) in values.iter().zip(&mut self.points).enumerate() {
-            let changed = setting::apply_all(std::slice::from_ref(value), &base)?;
-            let verdict = baseline.against(&changed, false);
+            let settings = [fixed, std::slice::from_ref(value)].concat();
+            let changed = setting::apply_all(&settings, recording.config())?;
+            let verdict = baseline.against(&changed, &settings, false);
             if nth == 0 {
                 let comparable = verdict.turns.iter().filter(|turn| turn.comparable).count();
                 self.turns += comparable;

@@ -7,6 +7,7 @@ use voiceagent_core::{CallTime, SessionConfig};
 
 use crate::{
     Window, clock,
+    setting::Setting,
     shadow::{self, Decision, Decisions},
     story::{Story, Turn},
 };
@@ -71,13 +72,18 @@ pub(crate) struct Baseline {
 
 impl Baseline {
     pub(crate) fn of(story: Story, config: &SessionConfig, window: Window) -> Self {
-        let decisions = shadow::decide(&story, config);
+        let decisions = shadow::decide(&story, config, &[]);
         Self { story, decisions, window }
     }
 
     /// Compares with what other settings would have decided.
-    pub(crate) fn against(&self, config: &SessionConfig, texts: bool) -> Verdict {
-        let other = shadow::decide(&self.story, config);
+    pub(crate) fn against(
+        &self,
+        config: &SessionConfig,
+        changed: &[Setting],
+        texts: bool,
+    ) -> Verdict {
+        let other = shadow::decide(&self.story, config, changed);
         let mut begun = CallTime::ZERO;
         let mut turns = Vec::new();
         for turn in &self.story.turns {

@@ -57,7 +57,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let changed = setting::apply_all(settings, recording.config())?;
     let baseline = Baseline::of(Story::of(recording), recording.config(), Window(args.cut_window));
-    let verdict = baseline.against(&changed, args.texts);
+    let verdict = baseline.against(&changed, settings, args.texts);
     let report = Report {
         journal: args.path.display().to_string(),
         settings: settings.iter().map(|it| format!("{}={}", it.path, it.value)).collect(),

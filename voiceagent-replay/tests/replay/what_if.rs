@@ -1,5 +1,11 @@
+use std::time::Duration;
+
 use serde_json::Value;
-use voiceagent_core::{CallTime, TurnId, session::Input, stt::Transcript};
+use voiceagent_core::{
+    CallTime, TurnId,
+    session::{EndpointingConfig, Input, SettingsChange},
+    stt::Transcript,
+};
 
 use crate::call::{Folder, answers, config, journal, says, small_call, small_call_with, tool};
 
@@ -47,7 +53,7 @@ fn less_patience_saves_what_the_detector_lets_it_save() {
 #[test]
 fn a_pause_that_the_call_waited_out_is_a_cut_for_the_impatient() {
     let mut patient = config();
-    patient.endpointing.min_delay = std::time::Duration::from_millis(900);
+    patient.endpointing.min_delay = Duration::from_millis(900);
     let mut inputs = vec![(0, Input::Opened)];
     inputs.extend(says(1_000, 1_600, "I would like"));
     inputs.extend(says(2_100, 2_800, "a table for two"));
@@ -107,7 +113,10 @@ fn a_prediction_counts_for_the_pause_that_it_was_asked_for() {
     let mut inputs = vec![(0, Input::Opened)];
     inputs.extend(says(1_000, 1_600, "well"));
     let (turn, text_len) = (TurnId::new(1), "well".len());
-    inputs.push((1_820, Input::EndOfTurnScore { turn, text_len, probability: 0.5 }));
+    inputs.push((
+        1_820,
+        Input::EndOfTurnScore { turn, text_len, probability: 0.5, backchannel: 0.0 },
+    ));
     inputs.push((5_000, Input::HungUp));
     let call = journal(config, &inputs);
     let report = judged(&call, &["endpointing.max_delay=1300ms"]);
@@ -159,6 +168,22 @@ fn texts_are_shown_when_asked_for_and_other_settings_are_said_to_be_unknown() {
     assert!(!out.contains("table"), "{out}");
     let (_, out, _) = tool(&[&[path.as_str(), "--texts"], &set[..]].concat()).unwrap();
     assert!(out.contains("a table for two"), "{out}");
+}
+
+#[test]
+fn what_the_owner_configured_meanwhile_is_kept_but_for_the_setting_in_question() {
+    let mut patient = EndpointingConfig::default();
+    patient.min_delay = Duration::from_millis(900);
+    let change = Box::new(SettingsChange::default().with_endpointing(patient));
+    let mut inputs = vec![(0, Input::Opened), (500, Input::Configure { change })];
+    inputs.extend(says(1_000, 1_600, "hello"));
+    inputs.push((5_000, Input::HungUp));
+    let call = journal(config(), &inputs);
+    let report = judged(&call, &["endpointing.min_delay=400ms"]);
+    assert_eq!(delays(&report, "before"), [Some(900.0)]);
+    assert_eq!(delays(&report, "after"), [Some(400.0)]);
+    let report = judged(&call, &["endpointing.max_delay=3s"]);
+    assert_eq!(delays(&report, "after"), [Some(900.0)]);
 }
 
 #[test]
