@@ -114,7 +114,9 @@ fn in_words(report: &Report) -> String {
         None => {
             let (inputs, commands) = (report.inputs, report.commands);
             let (inputs, commands) = (many(inputs, "input"), many(commands, "command"));
-            lines.push(format!("identical: {inputs} lead to the same {commands}, byte for byte"));
+            lines.push(format!(
+                "identical: from {inputs} the same {commands} follow, byte for byte"
+            ));
         }
         Some(found) => lines.extend(difference_in_words(found)),
     }

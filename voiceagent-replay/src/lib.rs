@@ -65,3 +65,8 @@ fn unwritable(error: std::io::Error) -> Error {
         format!("the output cannot be written: {}", error.kind()),
     )
 }
+
+/// The guide holds what it shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/replay.md")]
+struct Guide;
