@@ -11,7 +11,7 @@ use voiceagent_replay::{Args, Outcome, run};
 fn main() -> ExitCode {
     match run(&Args::parse(), &mut stdout().lock(), &mut stderr().lock()) {
         Ok(Outcome::Different) => ExitCode::from(1),
-        Ok(Outcome::Done | _) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("voiceagent-replay: {}", error.message());
             ExitCode::from(2)

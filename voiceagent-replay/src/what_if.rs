@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Settings that turns and interruptions hang on.
-const JUDGED: [&str; 3] = ["barge_in.", "endpointing.", "stt_end_of_turn"];
+const JUDGED: [&str; 4] = ["barge_in.", "endpointing.", "stt_end_of_turn", "turn_detector"];
 
 #[derive(Serialize)]
 struct Report {

@@ -243,3 +243,53 @@ fn known<T: DeserializeOwned>(number: usize, kind: &str, value: Value) -> Result
 fn written(command: &Command) -> String {
     serde_json::to_string(command).expect("commands are plain data")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: &str = r#"{"voiceagent_journal":1,"config":{}}
+{"at":0,"input":{"input":"opened"}}
+{"at":5,"input":{"input":"dtmf","digit":"1"}}
+{"command":{"command":"emit","event":{"event":"dtmf","pii_digit":"1"}}}
+{"at":9,"input":{"input":"end_call","reason":"agent_hung_up"}}
+{"command":{"command":"send","outbound":"hang_up"}}
+{"command":{"command":"emit","event":{"event":"ended","reason":"agent_hung_up"}}}
+{"command":{"command":"end"}}
+"#;
+
+    #[test]
+    fn each_step_has_the_commands_that_followed_from_it() {
+        let recording = Recording::parse(CALL).unwrap();
+        let counts: Vec<usize> = recording.steps().map(|step| step.commands.len()).collect();
+        assert_eq!(counts, [0, 1, 3]);
+        assert!(recording.is_complete());
+        assert_eq!(recording.first_difference(), None);
+    }
+
+    #[test]
+    fn a_difference_has_its_input_and_its_command() {
+        let recording = Recording::parse(
+            &CALL.replace("\"reason\":\"agent_hung_up\"}}}", "\"reason\":\"failed\"}}}"),
+        );
+        let difference = recording.unwrap().first_difference().unwrap();
+        assert_eq!((difference.input, difference.command), (2, 2));
+        assert_eq!(difference.at, CallTime::from_micros(9));
+        assert!(difference.recorded.unwrap().contains("failed"));
+        assert!(difference.replayed.unwrap().contains("agent_hung_up"));
+    }
+
+    #[test]
+    fn what_was_cut_off_is_no_difference_and_what_is_missing_in_between_is() {
+        for lines in 2..7 {
+            let cut: String = CALL.split_inclusive('\n').take(lines).collect();
+            let recording = Recording::parse(&cut).unwrap();
+            assert!(!recording.is_complete(), "{lines}");
+            assert_eq!(recording.first_difference(), None, "{lines}");
+        }
+        let gap: String =
+            CALL.split_inclusive('\n').filter(|it| !it.contains("pii_digit")).collect();
+        let difference = Recording::parse(&gap).unwrap().first_difference().unwrap();
+        assert_eq!((difference.input, difference.recorded), (1, None));
+    }
+}

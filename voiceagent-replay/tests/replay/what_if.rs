@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use voiceagent_core::{
-    CallTime, TurnId,
+    CallTime, GenerationId, TurnId,
+    llm::FinishReason,
     session::{EndpointingConfig, Input, SettingsChange},
     stt::Transcript,
 };
@@ -142,6 +143,43 @@ fn without_edges_words_show_that_the_caller_went_on() {
     let report = judged(&call, &["endpointing.min_delay=700ms"]);
     assert_eq!(report["totals"]["cuts_before"], 1);
     assert_eq!(report["totals"]["cuts_after"], 0);
+}
+
+#[test]
+fn a_text_leg_is_judged_by_what_was_typed() {
+    let generation = GenerationId::new(1);
+    let typed = Input::Transcript { transcript: Transcript::final_("are you open") };
+    let inputs = [
+        (0, Input::Opened),
+        (1_000, typed),
+        (1_500, Input::LlmText { generation, text: "Yes.".into() }),
+        (1_500, Input::LlmFinished { generation, reason: FinishReason::Stop }),
+        (6_000, Input::HungUp),
+    ];
+    let mut config = config();
+    (config.format, config.vad) = (None, false);
+    let report = judged(&journal(config, &inputs), &["endpointing.min_delay=100ms"]);
+    assert_eq!(report["totals"]["saved_until_decision_ms"], 200.0);
+    assert_eq!(report["totals"]["median_response_before_ms"], 500.0);
+    assert_eq!(report["totals"]["median_response_after_ms"], 300.0);
+}
+
+#[test]
+fn a_draft_that_is_not_ready_leaves_nothing_to_save() {
+    let mut config = config();
+    config.speculation.enabled = true;
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "are you open"));
+    inputs.extend(answers(1_850, 1, 800));
+    inputs.push((6_000, Input::HungUp));
+    let call = journal(config, &inputs);
+    let report = judged(&call, &["endpointing.min_delay=200ms"]);
+    assert_eq!(delays(&report, "after"), [Some(200.0)]);
+    assert_eq!(report["totals"]["saved_until_decision_ms"], 100.0);
+    assert_eq!(report["totals"]["median_response_before_ms"], 350.0, "the voice came at 1,950");
+    assert_eq!(report["totals"]["saved_until_heard_ms"], 0.0);
+    let report = judged(&call, &["endpointing.min_delay=500ms"]);
+    assert_eq!(report["totals"]["median_response_after_ms"], 500.0, "the draft waits");
 }
 
 #[test]
