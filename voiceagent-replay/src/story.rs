@@ -240,3 +240,54 @@ impl Reader {
         self.story.utterances.iter_mut().rev().find(|it| it.generation == generation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn story(lines: &[&str]) -> Story {
+        let head = r#"{"voiceagent_journal":1,"config":{"vad":true,"format":{"encoding":"mulaw","sample_rate":8000,"channels":1}}}"#;
+        let text = format!("{head}\n{}\n", lines.join("\n"));
+        Story::of(&Recording::parse(&text).unwrap())
+    }
+
+    fn ms(millis: u64) -> CallTime {
+        CallTime::from_millis(millis)
+    }
+
+    #[test]
+    fn what_the_flow_expects_belongs_to_the_utterance_that_asks_for_it() {
+        let story = story(&[
+            r#"{"at":1000,"input":{"input":"planned","generation":3,"plan":{"generate":{"instructions":"","tools":[],"expects":"phone"}}}}"#,
+            r#"{"at":2000,"input":{"input":"timeout"}}"#,
+            r#"{"command":{"command":"emit","event":{"event":"agent_started","generation":3,"turn":1}}}"#,
+        ]);
+        assert_eq!(story.utterances[0].expects, Some(Expected::Phone));
+        assert!(matches!(story.cues[..], [(_, Cue::Agent(0))]), "vendors are no cue");
+    }
+
+    #[test]
+    fn an_utterance_is_as_long_as_its_audio_even_if_it_was_stopped() {
+        let story = story(&[
+            r#"{"at":0,"input":{"input":"synthesized","generation":1,"payload":"VVVVVVVVVVVVVVVVVVVVVQ=="}}"#,
+            r#"{"command":{"command":"emit","event":{"event":"agent_started","generation":1,"turn":null}}}"#,
+            r#"{"at":1000,"input":{"input":"timeout"}}"#,
+            r#"{"command":{"command":"emit","event":{"event":"interrupted","generation":1,"reason":"barge_in","after":{"secs":0,"nanos":0}}}}"#,
+            r#"{"command":{"command":"emit","event":{"event":"agent_stopped","generation":1,"pii_heard":"","interrupted":true}}}"#,
+        ]);
+        let utterance = &story.utterances[0];
+        assert_eq!(utterance.length, Duration::from_millis(2), "16 samples");
+        assert_eq!(utterance.stopped, Some(ms(1)));
+    }
+
+    #[test]
+    fn a_late_final_is_no_new_speech() {
+        let story = story(&[
+            r#"{"at":100000,"input":{"input":"speech_started","since":40000}}"#,
+            r#"{"at":200000,"input":{"input":"transcript","transcript":{"text":"book it","is_final":false,"confidence":1.0}}}"#,
+            r#"{"at":900000,"input":{"input":"speech_started","since":800000}}"#,
+            r#"{"at":950000,"input":{"input":"transcript","transcript":{"text":"Book it.","is_final":true,"confidence":1.0}}}"#,
+        ]);
+        assert_eq!(story.speech, [ms(40)], "of the second nothing was understood");
+    }
+}
