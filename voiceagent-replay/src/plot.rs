@@ -22,10 +22,11 @@ const LABEL: f64 = 90.0;
 const STYLE: &str = "<style>
 .page { fill: #fff } .ink { fill: #222 } .faint { fill: #666 }
 .grid { stroke: #e5e5e5 } .curve { stroke: #0b6e99; fill: none; stroke-width: 2 }
-.point { fill: #0b6e99 } .kept { fill: #e07a1f } .lead { stroke: #999 }
+.point { fill: #0b6e99; stroke: #0b6e99; stroke-width: 2 } .beyond { fill: #fff } .kept { fill: #e07a1f } .lead { stroke: #999 }
 @media (prefers-color-scheme: dark) {
 .page { fill: #16181d } .ink { fill: #e8e8e8 } .faint { fill: #a0a4ab }
-.grid { stroke: #33363d } .curve { stroke: #58b4dc } .point { fill: #58b4dc } .kept { fill: #f0a050 }
+.grid { stroke: #33363d } .curve { stroke: #58b4dc } .point { fill: #58b4dc; stroke: #58b4dc }
+.beyond { fill: #16181d } .kept { fill: #f0a050 }
 }
 </style>";
 
@@ -50,7 +51,7 @@ fn write(svg: &mut String, curve: &Curve) -> fmt::Result {
 {STYLE}
 <rect class="page" width="100%" height="100%"/>
 <text class="ink" x="{LEFT}" y="30" font-size="18" font-weight="600">Quick answers against callers cut off: {named}</text>
-<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange ring: as recorded</text>"#,
+<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange: as recorded; hollow: beyond what was recorded</text>"#,
         many(curve.turns, "turn"),
         many(curve.journals, "recorded call"),
         curve.cut_window_ms
@@ -111,7 +112,7 @@ fn points(svg: &mut String, spots: &[(f64, f64, &Point)]) -> fmt::Result {
     let path: Vec<String> = spots.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
     writeln!(svg, r#"<polyline class="curve" points="{}"/>"#, path.join(" "))?;
     for (x, y, _) in spots.iter().filter(|(.., point)| point.recorded) {
-        writeln!(svg, r#"<circle class="kept" cx="{x:.1}" cy="{y:.1}" r="6"/>"#)?;
+        writeln!(svg, r#"<circle class="kept" cx="{x:.1}" cy="{y:.1}" r="8"/>"#)?;
     }
     // Labels keep off each other: from top to bottom, each below the one before.
     let mut order: Vec<&(f64, f64, &Point)> = spots.iter().collect();
@@ -122,10 +123,11 @@ fn points(svg: &mut String, spots: &[(f64, f64, &Point)]) -> fmt::Result {
         let lowest = taken.iter().filter(near).map(|(_, y)| *y).fold(f64::MIN, f64::max);
         let label = y.max(lowest + LINE);
         taken.push((*x, label));
+        let class = if point.unseen > 0 { "point beyond" } else { "point" };
         writeln!(
             svg,
             r#"<line class="lead" x1="{x:.1}" y1="{y:.1}" x2="{:.1}" y2="{label:.1}"/>
-<circle class="point" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="ink" x="{:.1}" y="{:.1}">{}</text>"#,
+<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="ink" x="{:.1}" y="{:.1}">{}</text>"#,
             x + 11.0,
             x + 13.0,
             label + 4.0,

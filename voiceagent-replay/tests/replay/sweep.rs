@@ -39,6 +39,7 @@ fn a_sweep_finds_what_each_value_finds_alone() {
         assert!(svg.contains(part), "{part}");
     }
     assert_eq!(svg.matches("<circle class=\"kept\"").count(), 1);
+    assert!(!svg.contains("<circle class=\"point beyond\""), "everything was seen");
 }
 
 #[test]
@@ -63,8 +64,10 @@ fn many_journals_tell_how_far_they_are() {
         folder.put(&format!("{number}.journal"), small_call());
     }
     let path = folder.0.display().to_string();
-    let args = [&path, "--sweep", "endpointing.min_delay=300ms", "--out", &path];
+    let args = [&path, "--sweep", "endpointing.min_delay=300ms,2s", "--out", &path];
     assert!(tool(&args).unwrap().2.contains("20 of 20 journals"));
+    let svg = fs::read_to_string(folder.0.join("sweep.svg")).unwrap();
+    assert_eq!(svg.matches("<circle class=\"point beyond\"").count(), 1, "2 s: after answers");
 }
 
 #[test]
