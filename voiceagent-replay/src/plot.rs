@@ -51,10 +51,12 @@ fn write(svg: &mut String, curve: &Curve) -> fmt::Result {
 {STYLE}
 <rect class="page" width="100%" height="100%"/>
 <text class="ink" x="{LEFT}" y="30" font-size="18" font-weight="600">Quick answers against callers cut off: {named}</text>
-<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms; orange: as recorded; hollow: beyond what was recorded</text>"#,
+<text class="faint" x="{LEFT}" y="52">{} of {}; a cut: the caller went on within {:.0} ms</text>
+<text class="faint" x="{LEFT}" y="{}">orange: as recorded; hollow: beyond what was recorded</text>"#,
         many(curve.turns, "turn"),
         many(curve.journals, "recorded call"),
-        curve.cut_window_ms
+        curve.cut_window_ms,
+        BOTTOM + 60.0
     )?;
     let placed: Vec<(f64, f64, &Point)> = curve
         .points
