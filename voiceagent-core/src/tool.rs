@@ -161,3 +161,31 @@ impl ToolContext {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn t12_formats_of_a_schema_tell_what_is_read_out() {
+        let schema = json!({ "properties": {
+            "email": { "type": "string", "format": "email" },
+            "notes": { "type": "string", "format": "uri" },
+            "vin": { "type": "string", "format": "vin" },
+        }});
+        let spec = ToolSpec::new("book", "", schema).expecting("name", Expected::Spelled);
+        let expects: Vec<_> = spec.expects.iter().map(|(name, what)| (&**name, *what)).collect();
+        let all = [("email", Expected::Email), ("name", Expected::Spelled), ("vin", Expected::Vin)];
+        assert_eq!(expects, all);
+    }
+
+    #[test]
+    fn a_tool_of_an_older_journal_expects_nothing() {
+        let spec = ToolSpec::new("book", "", json!({ "properties": {} }));
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written.get("expects"), None);
+        assert_eq!(serde_json::from_value::<ToolSpec>(written).unwrap(), spec);
+    }
+}

@@ -87,10 +87,10 @@ async fn without_a_detector_nothing_is_held_back() {
 }
 
 /// The next event that fits, within so long.
-async fn next<T>(
+async fn next<T: Send>(
     call: &mut Call,
     within: Duration,
-    fits: impl Fn(CallTime, &Event) -> Option<T>,
+    fits: fn(CallTime, &Event) -> Option<T>,
 ) -> T {
     let found = async {
         loop {

@@ -14,7 +14,7 @@ pub(in crate::session) fn asked_for(tools: &[ToolSpec], question: &str) -> Optio
     let words = words.get(words.len().saturating_sub(QUESTION)..).unwrap_or_default();
     let arguments = tools.iter().flat_map(|tool| tool.expects.iter());
     let found = arguments.filter_map(|(property, what)| {
-        let names = |word: &&str| is_named(property, *word) || common_names(*what).contains(word);
+        let names = |word: &&str| is_named(property, word) || common_names(*what).contains(word);
         Some((words.iter().rposition(names)?, *what))
     });
     let mut best: Option<(usize, Expected)> = None;
