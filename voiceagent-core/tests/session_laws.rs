@@ -204,6 +204,8 @@ impl Watch {
             Input::SpeechStopped { .. } | Input::LegLost { leg: Leg::Vad, .. } => {
                 self.speaking = false;
             }
+            // The owner has ended the turn; who speaks now begins the next one.
+            Input::CommitTurn => self.limited = true,
             Input::Configure { change } => {
                 self.limited |= change.endpointing.is_some_and(|it| it.max_turn.is_some());
             }
