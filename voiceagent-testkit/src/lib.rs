@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod fakes;
 pub mod phone;
 pub mod scenario;
+pub mod simulator;
 pub mod tone;
 pub mod vendor;
 
