@@ -11,7 +11,7 @@ use voiceagent_core::{
 use super::{
     caller::{Caller, Doing},
     dice::Dice,
-    log::{Account, Log},
+    log::{Account, Log, Mark},
     playout::Playout,
     profile,
     script::Sound,
@@ -51,7 +51,7 @@ struct Pump {
 enum Later {
     /// Something has come to the agent's end.
     Deliver(Inbound, Option<usize>),
-    /// A mark was played: the words before it are known to be.
+    /// A mark was played; it is the account's mark of this number.
     Mark(MarkId, usize),
     /// Something has come to the caller's end.
     Take(Outbound),
@@ -198,28 +198,29 @@ impl Pump {
         match later {
             Later::Deliver(inbound, answered) => {
                 self.left = matches!(inbound, Inbound::HungUp);
-                if let Some(words) = answered {
-                    self.playout.answered(words);
+                if let Some(number) = answered {
+                    let now = self.log.now();
+                    self.log.account().marks[number].answered.get_or_insert(now);
                 }
                 if let Inbound::MarkPlayed(mark) = &inbound {
                     self.log.tell(|| format!("mark {mark} is answered"));
                 }
                 peer.send(inbound).await?;
             }
-            Later::Mark(mark, words) => self.on_mark_played(mark, words),
+            Later::Mark(mark, number) => self.on_mark_played(mark, number),
             Later::Take(outbound) => self.take(outbound),
         }
         Ok(())
     }
 
-    fn on_mark_played(&mut self, mark: MarkId, words: usize) {
+    fn on_mark_played(&mut self, mark: MarkId, number: usize) {
         if self.dice.percent(self.profile.lost) {
             return self.log.inject("a mark is lost");
         }
         let twice = self.dice.percent(self.profile.twice);
         for _ in 0..1 + u32::from(twice) {
             self.arrives = self.arrives.max(Instant::now() + self.profile.inbound);
-            self.later.add(self.arrives, Later::Deliver(Inbound::MarkPlayed(mark), Some(words)));
+            self.later.add(self.arrives, Later::Deliver(Inbound::MarkPlayed(mark), Some(number)));
         }
         if twice {
             self.log.inject("a mark comes twice");
@@ -243,8 +244,12 @@ impl Pump {
                 }
             }
             Outbound::Mark(mark) => {
+                let came = self.log.now();
+                let mut account = self.log.account();
+                let words = account.order.len();
+                account.marks.push(Mark { came, words, answered: None });
                 let at = self.playout.played_at() + self.profile.echo;
-                self.later.add(at, Later::Mark(mark, self.playout.words()));
+                self.later.add(at, Later::Mark(mark, account.marks.len() - 1));
             }
             Outbound::HangUp | Outbound::Transfer(_) => {
                 self.hang_up("the agent hangs up");

@@ -11,6 +11,8 @@ use voiceagent_core::{
     CallTime, Event, ToolCallId, llm::Message, observer::Observer, tool::Effect,
 };
 
+use super::profile::Timing;
+
 /// What all parts of one world have seen. A clone is the same log.
 #[derive(Clone)]
 pub(super) struct Log {
@@ -25,6 +27,9 @@ pub(super) struct Account {
     pub(super) events: Vec<(Duration, Event)>,
     /// What the agent's voice has said, by number.
     pub(super) words: Vec<Word>,
+    /// The words that came to the carrier, and the marks among them.
+    pub(super) order: Vec<u32>,
+    pub(super) marks: Vec<Mark>,
     /// When the caller was loud, and when the agent was heard.
     pub(super) caller: Vec<Span>,
     pub(super) agent: Vec<Span>,
@@ -60,14 +65,24 @@ pub(super) struct Span {
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) text: String,
+    /// The word behind which the voice tells where it is; `None` if it does not tell.
+    pub(super) told_at: Option<u32>,
     /// When its last sample came to the carrier.
     pub(super) sent: Option<Duration>,
     /// When its last sample was played.
     pub(super) heard: Option<Duration>,
-    /// When a mark behind it was answered.
-    pub(super) answered: Option<Duration>,
     /// The voice claims to have said it, and has not.
     pub(super) faked: bool,
+}
+
+/// A mark, as the carrier saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) came: Duration,
+    /// How many words had been sent before it.
+    pub(super) words: usize,
+    /// When the agent was told that everything before it was played.
+    pub(super) answered: Option<Duration>,
 }
 
 /// A tool that ran.
@@ -149,8 +164,27 @@ impl Log {
     pub(super) fn word(&self, text: &str) -> u32 {
         let words = &mut self.account().words;
         let text = text.to_owned();
-        words.push(Word { text, sent: None, heard: None, answered: None, faked: false });
+        words.push(Word { text, told_at: None, sent: None, heard: None, faked: false });
         u32::try_from(words.len() - 1).expect("a call has fewer words")
+    }
+
+    /// Notes that the words of a text, from `first` on, are complete, and what the voice tells.
+    pub(super) fn tell_words(&self, first: usize, knows: Timing) {
+        let words = &mut self.account().words;
+        let last = (words.len() as u32).checked_sub(1);
+        for (number, word) in (0..).zip(words).skip(first) {
+            word.told_at = match knows {
+                Timing::Words => Some(number),
+                Timing::Texts => last,
+                Timing::Nothing => None,
+            };
+        }
+    }
+
+    /// Notes a word that the voice does not say and may seem to have said.
+    pub(super) fn fake(&self, text: &str) {
+        let number = self.word(text);
+        self.account().words[number as usize].faked = true;
     }
 }
 

@@ -18,8 +18,6 @@ pub(super) struct Playout {
     reader: Reader,
     /// When everything that came will have been played.
     free_at: Instant,
-    /// Words by the order in which they came.
-    order: Vec<u32>,
     /// Words that are still to be played, and when.
     ahead: Vec<(Instant, u32)>,
     /// When what is ahead sounds.
@@ -35,7 +33,6 @@ impl Playout {
             log,
             reader: Reader::default(),
             free_at: Instant::now(),
-            order: Vec::new(),
             ahead: Vec::new(),
             spans: Vec::new(),
         }
@@ -53,10 +50,10 @@ impl Playout {
         }
         let arrived = self.log.now();
         for (word, end) in self.reader.read(piece) {
-            self.order.push(word);
             self.ahead.push((self.free_at + FORMAT.duration_of(end as u64), word));
-            let words = &mut self.log.account().words;
-            words[word as usize].sent.get_or_insert(arrived);
+            let mut account = self.log.account();
+            account.order.push(word);
+            account.words[word as usize].sent.get_or_insert(arrived);
         }
         let begin = self.free_at;
         self.free_at += FORMAT.duration_of(piece.len() as u64);
@@ -72,24 +69,6 @@ impl Playout {
         self.spans.clear();
         self.reader = Reader::default();
         self.free_at = now;
-    }
-
-    /// How many words have come.
-    pub(super) fn words(&self) -> usize {
-        self.order.len()
-    }
-
-    /// Notes that the agent was told that the first `words` words were played.
-    pub(super) fn answered(&mut self, words: usize) {
-        self.settle(Instant::now());
-        let now = self.log.now();
-        let mut account = self.log.account();
-        for word in &self.order[..words] {
-            let word = &mut account.words[*word as usize];
-            if word.heard.is_some() {
-                word.answered.get_or_insert(now);
-            }
-        }
     }
 
     pub(super) fn played_at(&self) -> Instant {

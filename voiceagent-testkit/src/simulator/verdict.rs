@@ -155,7 +155,8 @@ impl Judge<'_> {
                 _ => None,
             });
             let is_right = match (&result, &run.output) {
-                // What only reads may have run for a draft that left no trace.
+                // What only reads may have run for a draft that left no trace, not even its name.
+                _ if run.effect == Effect::Pure && self.is_named_again(run) => true,
                 (None, _) => run.effect == Effect::Pure,
                 (Some(told), Some(output)) => **told == output.to_string(),
                 (Some(told), None) => told.contains("error") || told.contains("cancelled"),
@@ -163,6 +164,10 @@ impl Judge<'_> {
             let seen = || format!("{run:?}: {result:?}");
             self.check(is_right, "law 7: side effects are written down", seen);
         }
+    }
+
+    fn is_named_again(&self, run: &ToolRun) -> bool {
+        self.account.tools.iter().any(|other| other.id == run.id && other.key != run.key)
     }
 
     /// With a sound recognizer, what the caller said is written down once, and in order.
@@ -210,8 +215,11 @@ impl Judge<'_> {
             });
             let told =
                 self.account.agent.iter().any(|Span { from, to }| to > at && *from <= deadline);
-            let is_well = self.account.disturbed.is_none_or(|disturbed| disturbed > deadline)
-                && !later().any(|(_, event)| matches!(event, Event::ToolStarted { .. }));
+            let is_well =
+                self.account.disturbed.is_none_or(|disturbed| disturbed > deadline)
+                    && !self.account.tools.iter().any(|run| {
+                        run.begun <= deadline && run.ended.is_none_or(|ended| ended >= *at)
+                    });
             let gone = self.account.hung_up.is_some_and(|hung_up| hung_up <= deadline);
             let applies = self.settings.owed_always || is_well;
             self.check(told || is_over || gone || !applies, "an owed reply is heard", || {

@@ -47,7 +47,7 @@ struct Pump {
     /// What is being said: its length so far in samples, and when the voice is ready for more.
     current: Option<(GenerationId, usize, Instant)>,
     cancelled: BTreeSet<GenerationId>,
-    /// Says nothing more of it, without a word.
+    /// Of these it says nothing more, and does not tell.
     mute: BTreeSet<GenerationId>,
     later: Schedule<(GenerationId, Later)>,
 }
@@ -126,8 +126,10 @@ impl Pump {
     fn take(&mut self, input: TtsInput) {
         match input {
             TtsInput::Text { generation, text } => {
-                if !self.cancelled.contains(&generation) && !self.mute.contains(&generation) {
-                    self.log.tell(|| format!("voice {generation}: {text:?}"));
+                self.log.tell(|| format!("voice {generation}: {text:?}"));
+                if self.mute.contains(&generation) {
+                    text.split_whitespace().for_each(|word| self.log.fake(word));
+                } else if !self.cancelled.contains(&generation) {
                     self.speak(generation, &text);
                 }
             }
@@ -160,20 +162,21 @@ impl Pump {
                 pause(EVEN * piece.len(), &mut audio);
                 continue;
             }
-            let samples = self.length_of(word).max(SHORTEST_WORD);
+            // Punctuation takes time, and says nothing.
+            let spoken = word.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+            let samples = self.length_of(&word[..spoken]);
             let start = length + audio.len();
-            let number = self.log.word(word);
-            spell(number, samples, &mut audio);
+            spell(self.log.word(word), samples, &mut audio);
             let at = |samples: usize| FORMAT.duration_of(samples as u64);
             let (start, end) = (at(start), at(length + audio.len()));
             words.push(WordTiming { word: word.into(), start, end });
-            let rest = piece.len() - piece.trim_end().len();
-            let even = EVEN * rest;
+            let even = EVEN * (piece.len() - spoken);
             pause(
                 if self.is_even() { even } else { self.dice.between(0, 400) as usize },
                 &mut audio,
             );
         }
+        self.log.tell_words(first, self.profile.knows);
         let fails = self.dice.percent(self.profile.fails).then(|| self.dice.between(0, 3));
         let whole = audio.len();
         if fails.is_some() {
@@ -225,10 +228,8 @@ impl Pump {
     /// Samples that a word takes.
     fn length_of(&mut self, word: &str) -> usize {
         let even = EVEN * word.len();
-        if self.is_even() {
-            return even;
-        }
-        (even as f64 * (0.4 + 1.2 * self.dice.share())) as usize
+        let pace = if self.is_even() { 1.0 } else { 0.4 + 1.2 * self.dice.share() };
+        ((even as f64 * pace) as usize).max(SHORTEST_WORD)
     }
 
     /// When the next sound of a generation is ready.
