@@ -25,6 +25,8 @@ pub(super) struct UserTurn {
     pub(super) ended_by_stt: bool,
     /// The turn that came before, as it was taken.
     taken: String,
+    /// How many words at its end were not final.
+    unsettled: usize,
 }
 
 impl UserTurn {
@@ -40,6 +42,7 @@ impl UserTurn {
             begun: false,
             ended_by_stt: false,
             taken: String::new(),
+            unsettled: 0,
         }
     }
 
@@ -48,8 +51,9 @@ impl UserTurn {
         if self.is_late(transcript) {
             return false;
         }
-        let text = transcript.text.trim();
+        let text = self.beyond_taken(&transcript.text).trim();
         let changed = if transcript.is_final {
+            self.unsettled = 0;
             self.last_final = Some(now);
             let changed = !text.is_empty() || !self.interim.is_empty();
             self.interim.clear();
@@ -108,9 +112,26 @@ impl UserTurn {
             id: id.next(),
             speaking_since: self.speaking_since,
             taken: normalised(&text),
+            unsettled: normalised(&self.interim).split(' ').filter(|word| !word.is_empty()).count(),
             ..Self::new()
         };
         (id, text)
+    }
+
+    /// What a transcript holds beyond the words that were taken when they were not final yet. The
+    /// recognizer says them once more when it knows how they go on.
+    fn beyond_taken<'a>(&self, text: &'a str) -> &'a str {
+        if self.begun || self.unsettled == 0 || !self.finals.is_empty() {
+            return text;
+        }
+        let settled = self.taken.split(' ').count() - self.unsettled;
+        let repeated: Vec<&str> = self.taken.split(' ').skip(settled).collect();
+        let words = normalised(text);
+        if words.split(' ').take(self.unsettled).eq(repeated) {
+            after_words(text, self.unsettled)
+        } else {
+            text
+        }
     }
 
     /// Whether a transcript only repeats the turn that was taken: its final came after the turn
@@ -122,6 +143,16 @@ impl UserTurn {
         let text = normalised(&transcript.text);
         !text.is_empty() && self.taken.ends_with(&text)
     }
+}
+
+/// What follows the first `count` words of a text.
+fn after_words(text: &str, count: usize) -> &str {
+    let mut rest = text;
+    for _ in 0..count {
+        rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
+        rest = rest.trim_start_matches(char::is_alphanumeric);
+    }
+    rest.trim_start_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// The words alone: no case, no punctuation, single spaces.
@@ -167,6 +198,18 @@ mod tests {
         assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it, please.")));
         assert!(turn.is_empty());
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("tomorrow")), "this is new");
+    }
+
+    #[test]
+    fn t6_a_late_final_adds_only_what_goes_beyond_the_turn_before() {
+        let mut turn = turn(&[Transcript::final_("Good day."), Transcript::interim("book it")]);
+        turn.take();
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("Book it, for")));
+        assert_eq!(&*turn.text(), "for");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it, for Monday.")));
+        assert_eq!(&*turn.text(), "for Monday.");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it twice")));
+        assert_eq!(&*turn.text(), "for Monday. Book it twice", "this was said again");
     }
 
     #[test]

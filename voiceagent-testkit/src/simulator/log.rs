@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::time::Instant;
 use voiceagent_core::{
-    CallTime, Event, ToolCallId, llm::Message, observer::Observer, tool::Effect,
+    CallTime, Event, GenerationId, ToolCallId, llm::Message, observer::Observer, tool::Effect,
 };
 
 use super::profile::Timing;
@@ -65,13 +65,14 @@ pub(super) struct Span {
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) text: String,
+    pub(super) voice: GenerationId,
     /// The word behind which the voice tells where it is; `None` if it does not tell.
     pub(super) told_at: Option<u32>,
     /// When its last sample came to the carrier.
     pub(super) sent: Option<Duration>,
     /// When its last sample was played.
     pub(super) heard: Option<Duration>,
-    /// The voice claims to have said it, and has not.
+    /// The voice lies about where it is.
     pub(super) faked: bool,
 }
 
@@ -161,10 +162,10 @@ impl Log {
     }
 
     /// Notes a word that the voice is about to say, and numbers it.
-    pub(super) fn word(&self, text: &str) -> u32 {
+    pub(super) fn word(&self, voice: GenerationId, text: &str) -> u32 {
         let words = &mut self.account().words;
         let text = text.to_owned();
-        words.push(Word { text, told_at: None, sent: None, heard: None, faked: false });
+        words.push(Word { text, voice, told_at: None, sent: None, heard: None, faked: false });
         u32::try_from(words.len() - 1).expect("a call has fewer words")
     }
 
@@ -181,10 +182,10 @@ impl Log {
         }
     }
 
-    /// Notes a word that the voice does not say and may seem to have said.
-    pub(super) fn fake(&self, text: &str) {
-        let number = self.word(text);
-        self.account().words[number as usize].faked = true;
+    /// Notes that a voice tells lies about everything that it says for `voice`.
+    pub(super) fn fake(&self, voice: GenerationId) {
+        let words = &mut self.account().words;
+        words.iter_mut().filter(|word| word.voice == voice).for_each(|word| word.faked = true);
     }
 }
 

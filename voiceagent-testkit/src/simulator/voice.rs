@@ -49,6 +49,8 @@ struct Pump {
     cancelled: BTreeSet<GenerationId>,
     /// Of these it says nothing more, and does not tell.
     mute: BTreeSet<GenerationId>,
+    /// Of these it claims to have said all.
+    lying: BTreeSet<GenerationId>,
     later: Schedule<(GenerationId, Later)>,
 }
 
@@ -93,6 +95,7 @@ impl TextToSpeech for Voice {
             current: None,
             cancelled: BTreeSet::new(),
             mute: BTreeSet::new(),
+            lying: BTreeSet::new(),
             later: Schedule::new(),
         };
         Ok(Link::spawn(LINK, |peer| async move {
@@ -128,7 +131,12 @@ impl Pump {
             TtsInput::Text { generation, text } => {
                 self.log.tell(|| format!("voice {generation}: {text:?}"));
                 if self.mute.contains(&generation) {
-                    text.split_whitespace().for_each(|word| self.log.fake(word));
+                    for word in text.split_whitespace() {
+                        self.log.word(generation, word);
+                    }
+                    if self.lying.contains(&generation) {
+                        self.log.fake(generation);
+                    }
                 } else if !self.cancelled.contains(&generation) {
                     self.speak(generation, &text);
                 }
@@ -166,7 +174,7 @@ impl Pump {
             let spoken = word.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
             let samples = self.length_of(&word[..spoken]);
             let start = length + audio.len();
-            spell(self.log.word(word), samples, &mut audio);
+            spell(self.log.word(generation, word), samples, &mut audio);
             let at = |samples: usize| FORMAT.duration_of(samples as u64);
             let (start, end) = (at(start), at(length + audio.len()));
             words.push(WordTiming { word: word.into(), start, end });
@@ -197,11 +205,11 @@ impl Pump {
                 self.say(generation, ready, TtsEvent::Spoken { generation, texts: 1 });
             }
             None => {}
-            Some(how) => self.fail(generation, ready, how, first),
+            Some(how) => self.fail(generation, ready, how),
         }
     }
 
-    fn fail(&mut self, generation: GenerationId, at: Instant, how: u64, first: usize) {
+    fn fail(&mut self, generation: GenerationId, at: Instant, how: u64) {
         self.mute.insert(generation);
         match how {
             0 => {
@@ -215,7 +223,8 @@ impl Pump {
             }
             _ => {
                 self.log.inject("the voice ends early");
-                self.log.account().words[first..].iter_mut().for_each(|word| word.faked = true);
+                self.lying.insert(generation);
+                self.log.fake(generation);
                 self.later.add(at, (generation, Later::Say(TtsEvent::Finished { generation })));
             }
         }
