@@ -25,6 +25,7 @@ mod heard;
 mod journals;
 mod log;
 mod model;
+mod panics;
 mod playout;
 mod profile;
 mod recognizer;
@@ -36,10 +37,7 @@ mod verdict;
 mod voice;
 mod world;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
+use std::{fmt::Write as _, time::Duration};
 
 use profile::Profile;
 
@@ -101,20 +99,22 @@ pub struct Outcome {
 #[must_use]
 pub fn play(seed: u64, settings: &Settings) -> Outcome {
     let profile = Profile::new(seed, settings.turns);
-    let played =
-        catch_unwind(AssertUnwindSafe(|| world::run(seed, &profile, settings.trace, None)));
-    let Ok(aftermath) = played else {
-        let violation = Violation { law: "law 8: nothing panics", seen: "a panic".to_owned() };
+    let (played, panics) = panics::count(|| world::run(seed, &profile, settings.trace, None));
+    let Some(aftermath) = played else {
+        let violations = vec![panics::violation(panics)];
         let tally = Tally { calls: 1, violations: 1, ..Tally::default() };
-        return Outcome { seed, violations: vec![violation], tally, trace: String::new() };
+        return Outcome { seed, violations, tally, trace: String::new() };
     };
-    let violations = verdict::judge(&aftermath, &profile, settings);
+    let mut violations = verdict::judge(&aftermath, &profile, settings);
+    if panics > 0 {
+        violations.push(panics::violation(panics));
+    }
     let tally = Tally::of(&aftermath, violations.len());
     let mut trace = String::new();
     if settings.trace {
         trace = format!("{profile:#?}\n");
         for (at, line) in aftermath.account.trace.iter().flatten() {
-            trace.push_str(&format!("{:>8.3} {line}\n", at.as_secs_f64()));
+            writeln!(trace, "{:>8.3} {line}", at.as_secs_f64()).expect("a string takes it all");
         }
     }
     Outcome { seed, violations, tally, trace }

@@ -121,17 +121,16 @@ impl UserTurn {
     /// What a transcript holds beyond the words that were taken when they were not final yet. The
     /// recognizer says them once more when it knows how they go on.
     fn beyond_taken<'a>(&self, text: &'a str) -> &'a str {
-        if self.begun || self.unsettled == 0 || !self.finals.is_empty() {
+        if self.unsettled == 0 || !self.finals.is_empty() {
             return text;
         }
         let settled = self.taken.split(' ').count() - self.unsettled;
         let repeated: Vec<&str> = self.taken.split(' ').skip(settled).collect();
         let words = normalised(text);
-        if words.split(' ').take(self.unsettled).eq(repeated) {
-            after_words(text, self.unsettled)
-        } else {
-            text
-        }
+        let is_repeated = words.split(' ').take(self.unsettled).eq(repeated);
+        let beyond = after_words(text, self.unsettled);
+        // A user who has begun anew may say just the same again.
+        if is_repeated && !(self.begun && beyond.is_empty()) { beyond } else { text }
     }
 
     /// Whether a transcript only repeats the turn that was taken: its final came after the turn

@@ -158,7 +158,7 @@ impl Pump {
 
     fn sound(&mut self, Sound { loudness, word }: Sound) {
         let now = self.log.now();
-        if loudness != Loudness::Silent {
+        if loudness == Loudness::Loud {
             let tick = Duration::from_millis(FRAME_MS);
             Account::sounds(&mut self.log.account().caller, now.saturating_sub(tick), now);
         }

@@ -90,6 +90,7 @@ pub(super) struct Mark {
 #[derive(Clone, Debug)]
 pub(super) struct ToolRun {
     pub(super) id: ToolCallId,
+    pub(super) generation: GenerationId,
     pub(super) effect: Effect,
     pub(super) key: Arc<str>,
     pub(super) begun: Duration,

@@ -122,6 +122,11 @@ impl Reader {
                 at += next + 1;
                 continue;
             };
+            if piece[at] & 0xC0 != DIGIT {
+                // The word was cut off.
+                self.begun = None;
+                continue;
+            }
             let number = number << 6 | u32::from(piece[at] & 0x3F);
             at += 1;
             self.begun = Some((digits + 1, number)).filter(|(digits, _)| *digits < DIGITS);
@@ -149,6 +154,15 @@ mod tests {
         assert_eq!((word_in(&cough), is_loud(&cough)), (None, true));
         let murmur = frames.frame(Loudness::Murmur, Some("hello"));
         assert_eq!((word_in(&murmur), is_loud(&murmur)), (None, false));
+    }
+
+    #[test]
+    fn a_word_that_was_cut_off_is_no_word() {
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(398);
+        spell(4, 400, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [(4, 798)]);
     }
 
     #[test]

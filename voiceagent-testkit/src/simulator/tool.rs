@@ -74,6 +74,7 @@ impl Tool for Work {
             let runs = &mut self.log.account().tools;
             runs.push(ToolRun {
                 id: context.tool_call.clone(),
+                generation: context.generation,
                 effect: self.spec.effect,
                 key: context.idempotency_key.clone(),
                 begun,

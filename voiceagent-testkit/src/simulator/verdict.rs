@@ -155,9 +155,9 @@ impl Judge<'_> {
                 _ => None,
             });
             let is_right = match (&result, &run.output) {
-                // What only reads may have run for a draft that left no trace, not even its name.
-                _ if run.effect == Effect::Pure && self.is_named_again(run) => true,
-                (None, _) => run.effect == Effect::Pure,
+                // A draft that was dropped leaves no trace.
+                _ if self.was_dropped(run) => run.effect == Effect::Pure,
+                (None, _) => false,
                 (Some(told), Some(output)) => **told == output.to_string(),
                 (Some(told), None) => told.contains("error") || told.contains("cancelled"),
             };
@@ -166,8 +166,11 @@ impl Judge<'_> {
         }
     }
 
-    fn is_named_again(&self, run: &ToolRun) -> bool {
-        self.account.tools.iter().any(|other| other.id == run.id && other.key != run.key)
+    /// Whether a tool ran for a draft that nobody heard.
+    fn was_dropped(&self, run: &ToolRun) -> bool {
+        self.account.events.iter().any(|(_, event)| {
+            matches!(event, Event::DraftDropped { generation } if *generation == run.generation)
+        })
     }
 
     /// With a sound recognizer, what the caller said is written down once, and in order.

@@ -184,9 +184,10 @@ impl Pump {
                 &mut audio,
             );
         }
-        self.log.tell_words(first, self.profile.knows);
         let fails = self.dice.percent(self.profile.fails).then(|| self.dice.between(0, 3));
         let whole = audio.len();
+        let tells = fails.is_none() || self.profile.knows == Timing::Words;
+        self.log.tell_words(first, if tells { self.profile.knows } else { Timing::Nothing });
         if fails.is_some() {
             audio.truncate(self.dice.between(0, whole as u64) as usize);
         }
