@@ -21,16 +21,19 @@ mod caller;
 mod carrier;
 mod detector;
 mod dice;
+mod endpointing;
 mod heard;
 mod journals;
 mod log;
 mod model;
 mod panics;
 mod playout;
+mod plot;
 mod profile;
 mod recognizer;
 mod script;
 mod sound;
+mod talk;
 mod tally;
 mod tool;
 mod verdict;
@@ -41,6 +44,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use profile::Profile;
 
+pub use endpointing::{Curve, Point, TradeOff, endpointing};
 pub use journals::compare;
 pub use tally::Tally;
 
@@ -60,12 +64,12 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Replies within 4 s while the vendors are well; 2 to 8 turns.
+    /// Replies within 4 s while the vendors are well; 1 to 5 turns.
     fn default() -> Self {
         Self {
             owed_within: Duration::from_secs(4),
             owed_always: false,
-            turns: (2, 8),
+            turns: (1, 5),
             trace: false,
         }
     }

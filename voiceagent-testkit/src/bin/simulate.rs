@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use clap::Parser;
-use voiceagent_testkit::simulator::{Outcome, Settings, Tally, compare, play};
+use voiceagent_testkit::simulator::{Outcome, Point, Settings, Tally, compare, endpointing, play};
 
 /// Plays simulated calls, and tells what did not hold.
 #[derive(Debug, Parser)]
@@ -38,6 +39,10 @@ struct Args {
     /// Holds that against calls with failing vendors and slow tools, too.
     #[arg(long)]
     owed_always: bool,
+    /// Instead: measures how quickly callers are answered against how often they are cut off, and
+    /// writes the curves to this folder.
+    #[arg(long)]
+    endpointing: Option<PathBuf>,
 }
 
 /// What all threads have found.
@@ -50,6 +55,9 @@ struct Found {
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(folder) = &args.endpointing {
+        return measure(&args, folder);
+    }
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
     let (next, found) = (AtomicU64::new(0), Mutex::new(Found::default()));
     let begun = Instant::now();
@@ -69,6 +77,37 @@ fn main() -> ExitCode {
     println!("{tally}");
     println!("{:.1} s on {jobs} threads", begun.elapsed().as_secs_f64());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
+fn measure(args: &Args, folder: &Path) -> ExitCode {
+    let trade_off = endpointing(args.calls, args.seed);
+    for curve in &trade_off.curves {
+        for point in &curve.points {
+            let Point { setting, false_cuts, median_delay_ms, p90_delay_ms, .. } = point;
+            println!(
+                "{:<20} {setting:<16} {:>5.1} % cut off, median {median_delay_ms:>5.0} ms, p90 {p90_delay_ms:>5.0} ms",
+                curve.rule,
+                false_cuts * 100.0
+            );
+        }
+    }
+    if let (Some(saved), Some(best)) = (trade_off.saved_ms, &trade_off.best) {
+        println!("against 500 ms of silence, {} saves {saved:.0} ms", best.setting);
+    }
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| fs::write(folder.join("endpointing.svg"), trade_off.svg()))
+        .and_then(|()| {
+            let json = serde_json::to_vec_pretty(&trade_off).map_err(std::io::Error::from)?;
+            fs::write(folder.join("endpointing.json"), json)
+        });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} cannot be written: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]

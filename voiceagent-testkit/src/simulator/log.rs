@@ -34,7 +34,7 @@ pub(super) struct Account {
     pub(super) caller: Vec<Span>,
     pub(super) agent: Vec<Span>,
     /// Words that the recognizer gave as final.
-    pub(super) finals: Vec<String>,
+    pub(super) finals: Vec<(Duration, String)>,
     /// Words that the caller has said.
     pub(super) said: Vec<String>,
     pub(super) tools: Vec<ToolRun>,

@@ -209,7 +209,8 @@ impl Pump {
     async fn say(&self, event: SttEvent, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
         if let SttEvent::Transcript(transcript) = &event {
             self.log.tell(|| format!("recognizer: final {:?}", transcript.text));
-            let words = transcript.text.split_whitespace().map(str::to_owned);
+            let now = self.log.now();
+            let words = transcript.text.split_whitespace().map(|word| (now, word.to_owned()));
             self.log.account().finals.extend(words);
         }
         peer.send(event).await

@@ -19,6 +19,8 @@ use super::{
 const MOMENT: Duration = Duration::from_millis(1);
 /// A caller's sounds with no longer gap between them are one to every detector.
 const BREATH: Duration = Duration::from_millis(120);
+/// A turn is decided so long after its last word, if nobody goes on.
+const DECIDED: Duration = Duration::from_secs(8);
 /// Who talks for so long over the agent wants the floor, and is to have it after the second time.
 const INSISTS: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(900));
 
@@ -173,9 +175,10 @@ impl Judge<'_> {
         })
     }
 
-    /// With a sound recognizer, what the caller said is written down once, and in order.
+    /// With a sound recognizer, what the caller said is written down once, and in order. Without a
+    /// detector nobody knows whether a word that comes once more was said once more.
     fn users_words(&mut self, messages: &[Message]) {
-        if !self.profile.healthy {
+        if !self.profile.healthy || !self.profile.recognizer.detects {
             return;
         }
         let content =
@@ -194,11 +197,17 @@ impl Judge<'_> {
         self.check(fit == told.len(), "what was said is written down", || {
             format!("{:?} is followed by {:?}", &told[..fit], told.get(fit))
         });
-        // The last words of a call may never have become a turn.
-        let finals = self.account.finals.iter().map(String::as_str).filter(content).count();
-        let last = self.account.said.len();
-        let ended = finals.saturating_sub(last.min(12));
-        self.check(told.len() >= ended, "what was said is written down", || {
+        // Who is still speaking at the end has no turn.
+        let turns = self.account.events.iter().rev();
+        let mut turns = turns.filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        let last_turn = turns.next().map_or(Duration::ZERO, |(at, _)| *at);
+        let end = self.account.hung_up.unwrap_or_default();
+        let quiet = self.account.caller.last().is_some_and(|last| last.to + DECIDED < end);
+        let until = if quiet { end } else { last_turn };
+        let finals = self.account.finals.iter();
+        let finals = finals.filter(|(at, word)| *at < until && content(&&**word));
+        let finals = finals.count();
+        self.check(told.len() >= finals, "what was said is written down", || {
             format!("{} of {finals} recognized words", told.len())
         });
     }
