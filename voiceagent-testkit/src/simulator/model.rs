@@ -151,8 +151,7 @@ impl Mind {
                 text.push(' ');
             }
             self.words += 1;
-            let stem: &str = *self.dice.pick(&STEMS);
-            text.push_str(stem);
+            text.push_str(STEMS[self.dice.throw() as usize % STEMS.len()]);
             text.push_str(&self.words.to_string());
             sentence -= 1;
             if sentence == 0 || nth == count {

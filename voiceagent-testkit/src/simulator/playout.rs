@@ -58,7 +58,7 @@ impl Playout {
         let begin = self.free_at;
         self.free_at += FORMAT.duration_of(piece.len() as u64);
         self.spans.push((begin, self.free_at));
-        debug_assert!(piece.len() % FRAME == 0, "only whole frames leave");
+        debug_assert!(piece.len().is_multiple_of(FRAME), "only whole frames leave");
     }
 
     /// Drops what was not played.

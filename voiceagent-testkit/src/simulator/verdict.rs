@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use voiceagent_core::{
     Event, ToolCallId,
@@ -160,7 +160,7 @@ impl Judge<'_> {
                 // A draft that was dropped leaves no trace.
                 _ if self.was_dropped(run) => run.effect == Effect::Pure,
                 (None, _) => false,
-                (Some(told), Some(output)) => **told == output.to_string(),
+                (Some(told), Some(output)) => *told == Arc::from(output.to_string()),
                 (Some(told), None) => told.contains("error") || told.contains("cancelled"),
             };
             let seen = || format!("{run:?}: {result:?}");

@@ -128,14 +128,15 @@ fn turn_detector(seed: u64, healthy: bool) -> Arc<dyn TurnDetector> {
 
 /// Reads the events of a call, and interferes if that is the owner's nature.
 async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
-    let mut number = 0;
-    while meddling {
+    if !meddling {
+        return call.finished().await;
+    }
+    for number in 1.. {
         let pause = dice.millis(500, 12_000);
         let read = async { while call.next_event().await.is_some() {} };
         if timeout(pause, read).await.is_ok() {
             return;
         }
-        number += 1;
         let asked = match dice.between(0, 9) {
             0..4 => call.line().say(format!("owner{number} says owned{number}.")),
             4..8 => call.line().interrupt(),
@@ -147,7 +148,6 @@ async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
         };
         log.tell(|| format!("the owner interferes: {asked:?}"));
     }
-    call.finished().await;
 }
 
 fn messages(state: &serde_json::Value) -> Vec<Message> {
