@@ -127,7 +127,7 @@ fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: 
         }
         let seed = args.seed + number;
         let mut outcome = play(seed, &settings);
-        if args.journals > 0 && number % args.journals == 0 {
+        if args.journals > 0 && number.is_multiple_of(args.journals) {
             let differences = compare(seed, &settings, &folder);
             outcome.tally.violations += differences.len() as u64;
             outcome.violations.extend(differences);
@@ -137,7 +137,7 @@ fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: 
         }
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         found.tally.add(&outcome.tally);
-        if found.tally.calls % 500 == 0 {
+        if found.tally.calls.is_multiple_of(500) {
             let (calls, failed) = (found.tally.calls, found.failed.len());
             eprintln!("{calls} calls, {failed} failed, {:.0} s", begun.elapsed().as_secs_f64());
         }
