@@ -1,8 +1,9 @@
 //! What the history must hold, by a model that is too simple to be wrong, over random calls.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use proptest::prelude::*;
-use std::time::Duration;
 use voiceagent_core::{
     CallTime, GenerationId, MarkId, SessionConfig,
     audio::AudioFormat,
@@ -116,7 +117,8 @@ impl World {
     fn pass(&mut self, until: u64, loses: Option<u64>) {
         loop {
             let timer = self.session.poll_timeout().map(|(at, _)| at.as_micros());
-            let is_lost = |mark: &Mark| loses.is_some_and(|loses| mark.id.number() % loses == 0);
+            let is_lost =
+                |mark: &Mark| loses.is_some_and(|loses| mark.id.number().is_multiple_of(loses));
             let mut marks = self.carrier.marks.iter_mut();
             let mark = marks.find(|mark| mark.answered.is_none() && !is_lost(mark));
             let due = mark.as_ref().map_or(u64::MAX, |mark| mark.due);
@@ -154,7 +156,8 @@ impl World {
                 let end = Duration::from_micros(at * 1_000 / RATE);
                 words.push(WordTiming { word: word.into(), start, end });
             }
-            let payload = Bytes::from(vec![0x55; usize::try_from(at - begun).unwrap()]);
+            let payload =
+                Bytes::from(vec![0x55; usize::try_from(at - begun).expect("words are short")]);
             self.feed(Input::Words { generation, words });
             self.feed(Input::Synthesized { generation, payload });
         }
@@ -235,8 +238,10 @@ fn play(world: &mut World, number: usize, turn: &Turn) -> Vec<Message> {
 /// The last sample of the answer that was surely heard: where the last mark was answered, and as
 /// far beyond as time has gone on since, but not past the next mark.
 fn heard(marks: &[Mark], now: u64, base: u64) -> u64 {
-    let Some(last) = marks.iter().rposition(|mark| mark.answered.is_some()) else { return 0 };
-    let gone = (now - marks[last].answered.unwrap()) * RATE / 1_000;
+    let answered = marks.iter().enumerate().rev();
+    let mut answered = answered.filter_map(|(index, mark)| Some((index, mark.answered?)));
+    let Some((last, at)) = answered.next() else { return 0 };
+    let gone = (now - at) * RATE / 1_000;
     let reached = marks[last].at + gone;
     marks.get(last + 1).map_or(marks[last].at, |next| reached.min(next.at)) - base
 }

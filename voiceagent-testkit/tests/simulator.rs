@@ -12,11 +12,14 @@ fn all(calls: u64, check: impl Fn(u64) -> Vec<String> + Sync) -> Vec<String> {
     let check = &check;
     thread::scope(|scope| {
         let work = |first: u64| {
-            let seeds = (first..=calls).step_by(usize::try_from(threads).unwrap());
+            let seeds = (first..=calls).step_by(usize::try_from(threads).expect("threads are few"));
             scope.spawn(move || seeds.flat_map(check).collect::<Vec<String>>())
         };
         let handles: Vec<_> = (1..=threads).map(work).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap()).collect()
+        handles
+            .into_iter()
+            .flat_map(|handle| handle.join().expect("a call does not panic"))
+            .collect()
     })
 }
 
