@@ -1,12 +1,12 @@
 //! The contract of conversation policy.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Result, TurnId, llm::Message, tool::ToolSpec, transport::CallInfo};
+use crate::{Result, TurnId, llm::Message, tool::ToolSpec, transport::CallInfo, turn::Expected};
 
 /// Decides what each turn is answered with.
 ///
@@ -78,12 +78,7 @@ impl TurnContext {
 #[non_exhaustive]
 pub enum Plan {
     /// Ask the language model.
-    Generate {
-        /// Instructions for this answer.
-        instructions: Arc<str>,
-        /// Functions that it may use.
-        tools: Arc<[ToolSpec]>,
-    },
+    Generate(Generate),
     /// End the call once the farewell was heard.
     HangUp {
         /// What to say before.
@@ -100,4 +95,67 @@ pub enum Plan {
         /// What to say before.
         announcement: Option<Arc<str>>,
     },
+}
+
+/// An answer that the language model writes.
+///
+/// ```
+/// use voiceagent_core::{flow::{Generate, Plan}, turn::Expected};
+///
+/// let ask = Generate::new("Ask for the caller's number.", []).expecting(Expected::Phone);
+/// let plan = Plan::from(ask);
+/// # assert!(matches!(plan, Plan::Generate(_)));
+/// ```
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Generate {
+    /// Instructions for this answer.
+    pub instructions: Arc<str>,
+    /// Functions that it may use.
+    pub tools: Arc<[ToolSpec]>,
+    /// What the user's next turn holds, if the answer asks for something of which the form is
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expects: Option<Expected>,
+    /// For how long after the answer silence is not taken as absence, if the user asked for time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Duration>,
+    /// What stands in the conversation in place of the user's words; `None` keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Arc<str>>,
+}
+
+impl Generate {
+    /// An answer with these instructions, for which these functions may be used.
+    pub fn new(instructions: impl Into<Arc<str>>, tools: impl Into<Arc<[ToolSpec]>>) -> Self {
+        let (instructions, tools) = (instructions.into(), tools.into());
+        Self { instructions, tools, expects: None, wait: None, edit: None }
+    }
+
+    /// Says what the user's next turn holds.
+    #[must_use]
+    pub fn expecting(mut self, what: Expected) -> Self {
+        self.expects = Some(what);
+        self
+    }
+
+    /// Says for how long silence is not taken as absence.
+    #[must_use]
+    pub fn with_wait(mut self, period: Duration) -> Self {
+        self.wait = Some(period);
+        self
+    }
+
+    /// Says what stands in the conversation in place of the user's words.
+    #[must_use]
+    pub fn with_edit(mut self, text: impl Into<Arc<str>>) -> Self {
+        self.edit = Some(text.into());
+        self
+    }
+}
+
+impl From<Generate> for Plan {
+    fn from(answer: Generate) -> Self {
+        Self::Generate(answer)
+    }
 }

@@ -1,10 +1,10 @@
 //! Requests to a running call.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, session::SettingsChange, turn::Expected};
 
 /// Lets tools and the owner of a call steer it. A clone steers the same call.
 #[derive(Clone)]
@@ -30,7 +30,53 @@ impl Line {
     /// [`ErrorKind::Closed`] when the call has ended, [`ErrorKind::Stalled`] when too many
     /// requests are waiting.
     pub fn say(&self, text: impl Into<Arc<str>>) -> Result<()> {
-        self.request(LineRequest::Say(text.into()))
+        self.request(LineRequest::Say { text: text.into(), interruptible: true })
+    }
+
+    /// Says `text` as soon as the agent is free, and does not let the user stop it.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn announce(&self, text: impl Into<Arc<str>>) -> Result<()> {
+        self.request(LineRequest::Say { text: text.into(), interruptible: false })
+    }
+
+    /// Ends the user's turn now: whoever let go of the key has finished.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn commit_turn(&self) -> Result<()> {
+        self.request(LineRequest::CommitTurn)
+    }
+
+    /// Changes settings of the running call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming the field and what it accepts, else as [`say`](Self::say).
+    pub fn configure(&self, change: SettingsChange) -> Result<()> {
+        change.validate()?;
+        self.request(LineRequest::Configure(Box::new(change)))
+    }
+
+    /// Tells what the user's next turn holds; `None` when it may be anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn expect(&self, what: Option<Expected>) -> Result<()> {
+        self.request(LineRequest::Expect(what))
+    }
+
+    /// Gives the user time: for so long, silence is not taken as absence.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say).
+    pub fn wait_for(&self, period: Duration) -> Result<()> {
+        self.request(LineRequest::Wait(period))
     }
 
     /// Stops what the agent is saying.
@@ -82,8 +128,12 @@ impl fmt::Debug for Line {
 /// What can be asked of a running call.
 #[derive(Debug)]
 pub(crate) enum LineRequest {
+    CommitTurn,
+    Configure(Box<SettingsChange>),
+    Expect(Option<Expected>),
     HangUp,
     Interrupt,
-    Say(Arc<str>),
+    Say { text: Arc<str>, interruptible: bool },
     Transfer(Arc<str>),
+    Wait(Duration),
 }

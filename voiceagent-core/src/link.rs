@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pump_that_ignores_the_drop_is_ended() {
+    async fn d8_a_pump_that_ignores_the_drop_is_ended() {
         let (held, mut gone) = mpsc::channel::<()>(1);
         let link: Link<(), ()> = Link::spawn(2, |_peer| async move {
             let _held = held;

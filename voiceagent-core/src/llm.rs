@@ -194,6 +194,8 @@ pub struct ToolCall {
 pub enum LlmEvent {
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
+    /// The model works on its answer and has nothing to say yet: it reasons.
+    Progress,
     /// More words.
     Text(String),
     /// A complete function call.

@@ -45,16 +45,19 @@ mod event;
 mod generation;
 mod history;
 mod input;
+mod interruption;
 mod listening;
 mod output;
+mod pause;
 mod playout;
 mod script;
 mod segmenter;
-mod speaking;
 mod text_out;
 mod timers;
 mod tool_rounds;
+mod tools;
 mod user_turn;
+mod voice;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -71,10 +74,11 @@ use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 
 pub use command::Command;
 pub use config::{
-    BargeInConfig, EndpointingConfig, ModelConfig, PlayoutConfig, SessionConfig, SpeculationConfig,
-    SynthesisConfig, ToolConfig,
+    BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
+    OwedReplyConfig, PlayoutConfig, SessionConfig, SettingsChange, SpeculationConfig,
+    SynthesisConfig, ToolConfig, Uninterruptible,
 };
-pub use event::{EndReason, Event, InterruptionReason, Leg};
+pub use event::{AgentState, EndReason, Event, InterruptionReason, Leg};
 pub use input::Input;
 pub use timers::Timer;
 
@@ -101,11 +105,18 @@ pub struct Session {
     drafts: u32,
     /// A turn that is over and waits for speech that cannot be stopped.
     owed: Option<(TurnId, Arc<str>)>,
-    says: VecDeque<Arc<str>>,
+    says: VecDeque<Saying>,
     leaving: Option<Leave>,
     /// Answers that failed in a row.
     failures: u32,
     commands: VecDeque<Command>,
+}
+
+/// What the agent is to say on its own account.
+#[derive(Debug)]
+struct Saying {
+    text: Arc<str>,
+    interruptible: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -189,20 +200,29 @@ impl Session {
 
     fn on_opened(&mut self) {
         self.phase = Phase::Talking;
-        if let Some(greeting) = self.config.greeting.clone() {
-            self.says.push_back(greeting);
+        if let Some(text) = self.config.greeting.clone() {
+            let interruptible = self.config.greeting_interruptible;
+            self.says.push_back(Saying { text, interruptible });
         }
         self.settle();
     }
 
     fn on_input(&mut self, input: Input) {
         match input {
-            Input::Opened => {}
+            // Taken in and written down; nothing is decided by them yet.
+            Input::AnsweredBy { .. }
+            | Input::Beep
+            | Input::CommitTurn
+            | Input::Expect { .. }
+            | Input::LlmProgress { .. }
+            | Input::Opened
+            | Input::Wait { .. } => {}
+            Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
             Input::EndCall { reason } => self.end_now(reason),
             Input::EndOfTurn => self.on_end_of_turn(),
-            Input::EndOfTurnScore { turn, text_len, probability } => {
+            Input::EndOfTurnScore { turn, text_len, probability, .. } => {
                 self.on_score(turn, text_len, probability);
             }
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
@@ -221,7 +241,7 @@ impl Session {
             }
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
-            Input::Say { text } => self.say(text),
+            Input::Say { text, interruptible } => self.say(text, interruptible),
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
@@ -254,6 +274,16 @@ impl Session {
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
                 Timer::EndOfTurn | Timer::Playout => {}
+                // Never set as yet.
+                Timer::Backchannel
+                | Timer::CallLimit
+                | Timer::Farewell
+                | Timer::Filler
+                | Timer::Idle
+                | Timer::Monologue
+                | Timer::Owed
+                | Timer::Resume
+                | Timer::Tool => {}
                 Timer::Model => self.on_model_timeout(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
@@ -276,8 +306,8 @@ impl Session {
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
-        if let Some(text) = self.says.pop_front() {
-            self.begin_say(&text);
+        if let Some(Saying { text, interruptible }) = self.says.pop_front() {
+            self.begin_say(&text, interruptible);
             return true;
         }
         let Some((turn, text)) = self.owed.take() else { return false };
@@ -289,17 +319,25 @@ impl Session {
         true
     }
 
-    fn say(&mut self, text: Arc<str>) {
+    fn configure(&mut self, change: SettingsChange) {
+        if change.validate().is_err() {
+            return;
+        }
+        change.apply(&mut self.config);
+        self.endpointing.configure(self.config.endpointing);
+        self.barge_in.configure(self.config.barge_in);
+    }
+
+    fn say(&mut self, text: Arc<str>, interruptible: bool) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
-            self.says.push_back(text);
+            self.says.push_back(Saying { text, interruptible });
         }
     }
 
     fn leave_after_speech(&mut self, leave: Leave) {
         self.leaving.get_or_insert(leave);
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
+        self.dismiss();
     }
 
     fn leave_if_asked(&mut self) {
@@ -353,10 +391,10 @@ impl Session {
             Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
-                self.say(self.config.apology.clone());
+                self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
-            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
+            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
         }
     }
 

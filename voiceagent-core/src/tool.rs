@@ -58,7 +58,7 @@ pub struct ToolSpec {
 }
 
 impl ToolSpec {
-    /// A tool with effects that are safe to repeat, 10 s of time, not cancellable.
+    /// A tool that runs [once](Effect::Once), for a committed answer, 10 s of time, not cancellable.
     pub fn new(
         name: impl Into<Arc<str>>,
         description: impl Into<Arc<str>>,

@@ -215,8 +215,12 @@ impl TransportCapabilities {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Inbound {
+    /// Who took a call that we made, as far as the carrier can tell.
+    AnsweredBy(Answerer),
     /// A piece of the caller's audio.
     Audio(AudioFrame),
+    /// The beep of an answering machine was heard: it records from now on.
+    Beep,
     /// A key of the phone: `0` to `9`, `*`, `#`, `A` to `D`.
     Dtmf(char),
     /// The far end has gone.
@@ -234,6 +238,19 @@ pub enum Inbound {
     SpeechStarted,
     /// What the user of a text leg said or typed.
     Transcript(Transcript),
+}
+
+/// Who or what takes a call that we made.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Answerer {
+    /// A person.
+    Human,
+    /// An answering machine, or anything else that does not listen.
+    Machine,
+    /// The carrier listened and cannot tell.
+    Unknown,
 }
 
 /// What a leg is asked to do.

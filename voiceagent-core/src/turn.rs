@@ -3,6 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::{Result, TurnId, audio::AudioFrame, llm::Message};
 
@@ -74,4 +75,24 @@ impl TurnScore {
     pub const fn new(end_of_turn: f32) -> Self {
         Self { end_of_turn, backchannel: 0.0 }
     }
+}
+
+/// What the user's next turn holds, where the agent asked for something of which the form is
+/// known. Such a turn has pauses that do not end it, and an end that can be told from its text.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Expected {
+    /// A number or mixed code that is read out in groups: an order, a postal code, a card.
+    Code,
+    /// A day, a time, or both.
+    Date,
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A name or word that is spelled letter by letter.
+    Spelled,
+    /// A vehicle's identification number, of 17 letters and digits.
+    Vin,
 }

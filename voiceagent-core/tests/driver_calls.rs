@@ -194,7 +194,7 @@ async fn a18_calls_of_one_agent_do_not_touch_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_call_ends_it_and_a_running_tool_finishes() {
+async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
     let line = FakeLine::text();
     let caller = line.caller();
     let llm = FakeLlm::new(|_| Answer::call("book", json!({})));
@@ -224,7 +224,8 @@ async fn dropping_the_call_ends_it_and_a_running_tool_finishes() {
 #[tokio::test(start_paused = true)]
 async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
     for (tool, told) in [
-        (FakeTool::failing("book", voiceagent_core::ErrorKind::Disconnected), "technical reason"),
+        (FakeTool::failing("book", voiceagent_core::ErrorKind::Disconnected), "not known"),
+        (FakeTool::failing("book", voiceagent_core::ErrorKind::Unauthorized), "nothing was done"),
         (FakeTool::returning("book", json!(1)).with_delay(ms(60_000)).with_timeout(ms(500)), "in time"),
         (FakeTool::new("book", |_| panic!("a broken tool")), "broke down"),
         (FakeTool::returning("other", json!(1)), "no tool named"),

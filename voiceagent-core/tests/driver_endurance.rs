@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use voiceagent_core::{
     Agent, AgentBuilder, Call, CallId, CallTime, ErrorKind, Event, Result,
     audio::{AudioFilter, AudioFormat, AudioFrame},
-    flow::{Flow, Plan, TurnContext},
+    flow::{Flow, Generate, Plan, TurnContext},
     journal::Recording,
     observer::Observer,
     session::{EndReason, Input},
@@ -105,7 +105,7 @@ impl Flow for Planned {
     async fn plan(&self, turn: &TurnContext) -> Result<Plan> {
         Ok(match &*turn.text {
             "bye" => Plan::HangUp { farewell: None },
-            "book it" => Plan::Generate { instructions: "Book.".into(), tools: turn_tools() },
+            "book it" => Generate::new("Book.", turn_tools()).into(),
             _ => Plan::Say("Pardon?".into()),
         })
     }
@@ -116,7 +116,7 @@ fn turn_tools() -> Arc<[voiceagent_core::tool::ToolSpec]> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_call_is_over() {
+async fn d13_a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_call_is_over() {
     let folder = Folder::new("replay");
     let line = FakeLine::text();
     let caller = line.caller();
@@ -186,7 +186,7 @@ async fn an_observer_that_panics_does_not_end_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p4_a_panic_ends_its_call_with_a_reason_and_hangs_up() {
+async fn rp4_a_panic_ends_its_call_with_a_reason_and_hangs_up() {
     let (line, caller) = line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
     let agent = builder(llm, &caller).filter(|| Broken).build().unwrap();
@@ -211,7 +211,7 @@ impl ConversationStore for Amnesiac {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f3_a_store_that_hangs_holds_up_neither_the_beginning_nor_the_end() {
+async fn d5_a_store_that_hangs_holds_up_neither_the_beginning_nor_the_end() {
     let line = FakeLine::text();
     let caller = line.caller();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
@@ -256,7 +256,7 @@ async fn a_flow_notes_the_turn_that_ends_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d6_a_call_that_is_being_left_ends_though_the_model_hangs() {
+async fn d8_a_call_that_is_being_left_ends_though_the_model_hangs() {
     let (line, caller) = line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());
     let agent = builder(llm, &caller).build().unwrap();

@@ -147,7 +147,9 @@ fn i12_uninterruptible_speech_goes_on_and_i14_what_was_said_is_answered_after_it
 #[test]
 fn i23_the_goodbye_cannot_be_interrupted() {
     let mut call = Scenario::new(config());
-    call.at(500).feed(Input::Say { text: "Goodbye and thank you!".into() }).feed(Input::HangUp);
+    call.at(500)
+        .feed(Input::Say { text: "Goodbye and thank you!".into(), interruptible: true })
+        .feed(Input::HangUp);
     call.at(700).voice("Goodbye and thank you!", 1_500).at(1_000).speaks().at(1_800).stops();
     call.hears("wait").at(6_000);
     assert!(!call.trace().contains("interrupted"));
@@ -175,12 +177,15 @@ fn m11_the_interruption_tells_how_long_it_took() {
 }
 
 #[test]
-fn a_peer_that_decides_itself_tells_what_was_heard() {
+fn h11_a_peer_that_decides_itself_tells_what_was_heard() {
     let mut config = config();
     config.format = None;
     config.vad = false;
     let mut call = Scenario::new(config);
-    call.feed(Input::Say { text: "Welcome to the garage. How can I help you today?".into() });
+    call.feed(Input::Say {
+        text: "Welcome to the garage. How can I help you today?".into(),
+        interruptible: true,
+    });
     call.at(500).feed(Input::PeerInterrupted { heard: Some("Welcome to the".into()) });
     assert_eq!(last_words(&mut call), ("Welcome to the".to_owned(), true));
 }
@@ -189,7 +194,9 @@ fn a_peer_that_decides_itself_tells_what_was_heard() {
 fn i23_a_goodbye_that_has_not_begun_is_not_dropped_for_a_late_turn() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_700).hears("Well then").stops();
-    call.feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp).at(2_200);
+    call.feed(Input::Say { text: "Goodbye!".into(), interruptible: true })
+        .feed(Input::HangUp)
+        .at(2_200);
     assert!(call.trace().contains("user turn: Well then"), "{}", call.trace());
     call.voice("Goodbye!", 800).at(5_000);
     assert!(call.trace().contains("agent stopped: Goodbye!"), "{}", call.trace());
@@ -197,10 +204,10 @@ fn i23_a_goodbye_that_has_not_begun_is_not_dropped_for_a_late_turn() {
 }
 
 #[test]
-fn i24_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
+fn t22_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_700).hears("Is it done").stops();
-    call.feed(Input::Say { text: "Your car is ready.".into() }).at(2_200);
+    call.feed(Input::Say { text: "Your car is ready.".into(), interruptible: true }).at(2_200);
     call.voice("Your car is ready.", 800).at(4_000);
     assert!(call.trace().contains("agent stopped: Your car is ready."), "{}", call.trace());
     assert_eq!(call.times_asked(), 1, "and then the turn is answered");
@@ -216,8 +223,8 @@ fn i24_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
 #[test]
 fn an_overlap_ends_with_the_speech_that_it_overlapped() {
     let mut call = Scenario::new(config());
-    call.feed(Input::Say { text: "One moment.".into() });
-    call.feed(Input::Say { text: "We are back.".into() });
+    call.feed(Input::Say { text: "One moment.".into(), interruptible: true });
+    call.feed(Input::Say { text: "We are back.".into(), interruptible: true });
     call.at(500).voice("One moment.", 1_000).at(1_490).speaks().at(1_700);
     assert!(!call.trace().contains("interrupted"), "{}", call.trace());
     call.voice("We are back.", 500).stops().at(4_000);
@@ -230,7 +237,10 @@ fn i2_each_time_the_recognizer_hears_speech_it_interrupts() {
     config.vad = false;
     let mut call = Scenario::new(config);
     call.at(500).feed(Input::SttSpeechStarted).at(1_000);
-    call.feed(Input::Say { text: REPLY.into() }).at(1_100).voice(REPLY, 4_000).at(2_000);
+    call.feed(Input::Say { text: REPLY.into(), interruptible: true })
+        .at(1_100)
+        .voice(REPLY, 4_000)
+        .at(2_000);
     call.feed(Input::SttSpeechStarted);
     assert!(call.trace().contains("  2000 interrupted: BargeIn"), "{}", call.trace());
 }
@@ -239,7 +249,7 @@ fn i2_each_time_the_recognizer_hears_speech_it_interrupts() {
 fn i1_a_user_who_spoke_before_the_agent_did_interrupts_with_words() {
     let mut call = Scenario::new(config());
     // Noise that never ends: after the watchdog the agent speaks all the same.
-    call.at(1_000).speaks().feed(Input::Say { text: REPLY.into() });
+    call.at(1_000).speaks().feed(Input::Say { text: REPLY.into(), interruptible: true });
     call.at(2_000).voice(REPLY, 4_000).at(7_000);
     assert!(call.trace().contains("agent started"), "{}", call.trace());
     call.interim("wait").at(7_100);
@@ -257,4 +267,29 @@ fn h3_what_was_heard_counts_from_where_the_answer_began() {
     call.at(100).voice("Hello.", 1_013).at(2_000).says("Do you have one?").at(3_000);
     call.model(REPLY).at(3_100).voice(REPLY, 4_000).at(4_160).speaks().at(4_300);
     assert_eq!(last_words(&mut call), ("Yes, we have one. It".to_owned(), true));
+}
+
+#[test]
+fn what_is_announced_cannot_be_interrupted() {
+    let mut config = config();
+    config.greeting = Some("This call is recorded.".into());
+    config.greeting_interruptible = false;
+    let mut call = Scenario::new(config);
+    call.at(100).voice("This call is recorded.", 2_000).at(1_000).speaks().at(1_700).stops();
+    call.at(2_500).feed(Input::Say { text: "Please listen.".into(), interruptible: false });
+    call.at(2_600).voice("Please listen.", 2_000).at(3_000).speaks().at(3_700).stops().at(5_000);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    assert!(call.trace().contains("agent stopped: Please listen."), "{}", call.trace());
+}
+
+#[test]
+fn h5_a_report_that_is_still_on_its_way_is_not_counted_on() {
+    let heard = |late: u64| {
+        let mut call = Scenario::new(config());
+        call.marks_late_by(late).at(1_000).says("Do you have one?").at(2_000).model(REPLY);
+        call.at(2_100).voice(REPLY, 4_000).at(3_160).speaks().at(4_000);
+        last_words(&mut call)
+    };
+    assert_eq!(heard(0), ("Yes, we have one. It".to_owned(), true));
+    assert_eq!(heard(80), ("Yes, we have one.".to_owned(), true), "less rather than too much");
 }

@@ -29,7 +29,7 @@ fn hang_ups(call: &Scenario) -> usize {
 }
 
 #[test]
-fn e1_a_voice_that_finishes_without_a_sound_is_asked_again_and_nothing_was_heard() {
+fn re1_a_voice_that_finishes_without_a_sound_is_asked_again_and_nothing_was_heard() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are.");
     let generation = call.generation();
@@ -127,7 +127,7 @@ fn h1_the_silence_that_fills_up_a_frame_says_no_word() {
 }
 
 #[test]
-fn d12_an_empty_answer_is_asked_for_again_and_then_apologised_for() {
+fn rd12_an_empty_answer_is_asked_for_again_and_then_apologised_for() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Hello?").at(2_000);
     let generation = call.generation();
@@ -173,7 +173,9 @@ fn p8_a_plan_that_fails_for_a_draft_costs_nothing() {
 #[test]
 fn a_recognizer_that_is_lost_during_the_goodbye_does_not_cut_it() {
     let mut call = Scenario::new(config());
-    call.at(500).feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp);
+    call.at(500)
+        .feed(Input::Say { text: "Goodbye!".into(), interruptible: true })
+        .feed(Input::HangUp);
     call.at(700).voice("Goodbye!", 1_000).at(900);
     call.feed(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }).at(5_000);
     assert!(call.trace().contains("agent stopped: Goodbye!"), "{}", call.trace());
@@ -196,7 +198,7 @@ fn a_call_that_must_end_now_ends_now() {
 }
 
 #[test]
-fn d5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() {
+fn rd5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() {
     let mut config = config();
     config.model.stall_timeout = std::time::Duration::from_secs(2);
     let mut call = Scenario::new(config);

@@ -1,6 +1,9 @@
 //! The nine laws, over random histories.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,15 +12,18 @@ use voiceagent_core::{
     audio::AudioFormat,
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
-    session::{Command, Input, Leg, Session},
+    session::{
+        Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange, Uninterruptible,
+    },
     stt::Transcript,
     tool::{Effect, ToolSpec},
-    transport::Outbound,
+    transport::{Answerer, Outbound},
+    turn::Expected,
 };
 
 const WORDS: [&str; 6] = ["yes", "book it please", "no", "on Monday at ten", "", "wait, stop"];
 
-fn config(bits: u8) -> SessionConfig {
+fn config(bits: u16) -> SessionConfig {
     let object = serde_json::json!({ "type": "object" });
     let mut pure = ToolSpec::new("pure", "", object.clone());
     pure.effect = Effect::Pure;
@@ -33,6 +39,31 @@ fn config(bits: u8) -> SessionConfig {
     config.greeting = (bits & 32 != 0).then(|| "Hello, who is there?".into());
     config.barge_in.enabled = bits & 64 == 0;
     config.stt_finalize = bits & 128 == 0;
+    if bits & 256 != 0 {
+        config.idle.prompts =
+            [IdlePrompt::new(Duration::from_secs(8), "Are you still there?")].into();
+        config.idle.hang_up_after = Some(Duration::from_secs(10));
+        config.idle.farewell = Some("I hang up now.".into());
+    }
+    if bits & 512 != 0 {
+        config.barge_in.backchannel = Some(Duration::from_millis(700));
+        config.barge_in.pause = Some(Duration::from_millis(60));
+        config.barge_in.uninterruptible = Uninterruptible::Discard;
+        config.barge_in.dtmf = true;
+    }
+    config.endpointing.manual = bits & 1_024 != 0;
+    config.endpointing.learn = bits & 2_048 != 0;
+    if bits & 4_096 != 0 {
+        config.endpointing.max_turn = Some(Duration::from_secs(6));
+        config.endpointing.max_turn_words = Some(12);
+        config.max_call = Some(Duration::from_secs(60));
+    }
+    if bits & 8_192 != 0 {
+        config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(3), "One moment."));
+        config.tool_use.fillers = ["Let me see.".into()].into();
+    }
+    config.greeting_interruptible = bits & 16_384 == 0;
+    config.farewell.reopen = bits & 32_768 != 0;
     config
 }
 
@@ -60,9 +91,27 @@ fn input() -> impl Strategy<Value = Input> {
             transcript: if is_final { Transcript::final_(text) } else { Transcript::interim(text) }
         }),
         1 => Just(Input::Interrupt),
-        1 => words().prop_map(|text| Input::Say { text: text.into() }),
+        1 => Just(Input::CommitTurn),
+        1 => Just(Input::Dtmf { digit: '1' }),
+        1 => prop_oneof![
+            Just(Input::AnsweredBy { who: Answerer::Machine }),
+            Just(Input::AnsweredBy { who: Answerer::Human }),
+            Just(Input::Beep),
+        ],
+        1 => any::<u16>().prop_map(|bits| {
+            let SessionConfig { endpointing, barge_in, idle, .. } = config(bits);
+            let change = SettingsChange::default().with_endpointing(endpointing);
+            Input::Configure { change: Box::new(change.with_barge_in(barge_in).with_idle(idle)) }
+        }),
+        1 => any::<bool>().prop_map(|phone| Input::Expect { what: phone.then_some(Expected::Phone) }),
+        1 => (0_u64..20_000)
+            .prop_map(|ms| Input::Wait { period: Duration::from_millis(ms) }),
+        2 => generation().prop_map(|generation| Input::LlmProgress { generation }),
+        1 => (words(), any::<bool>())
+            .prop_map(|(text, interruptible)| Input::Say { text: text.into(), interruptible }),
         1 => (0_u64..4, 0_usize..20, -1.0_f32..2.0).prop_map(|(turn, text_len, probability)| {
-            Input::EndOfTurnScore { turn: TurnId::new(turn), text_len, probability }
+            let (turn, backchannel) = (TurnId::new(turn), 1.0 - probability);
+            Input::EndOfTurnScore { turn, text_len, probability, backchannel }
         }),
         6 => (generation(), words())
             .prop_map(|(generation, text)| Input::LlmText { generation, text: text.into() }),
@@ -95,6 +144,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => generation().prop_map(|generation| Input::Planned { generation, plan: None }),
         1 => Just(Input::PeerInterrupted { heard: Some("Hello".into()) }),
         1 => Just(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }),
+        1 => Just(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }),
         1 => Just(Input::HangUp),
         1 => Just(Input::HungUp),
     ]
@@ -254,7 +304,7 @@ proptest! {
 
     #[test]
     fn the_laws_hold_for_any_history(
-        bits in any::<u8>(),
+        bits in any::<u16>(),
         history in prop::collection::vec((0_u64..700, input()), 0..120),
     ) {
         let (mut session, mut watch, mut now) = play(config(bits), &history)?;
@@ -302,7 +352,7 @@ proptest! {
 
     #[test]
     fn the_same_history_leads_to_the_same_commands(
-        bits in any::<u8>(),
+        bits in any::<u16>(),
         history in prop::collection::vec((0_u64..700, input()), 0..60),
     ) {
         let (_, one, _) = play(config(bits), &history)?;

@@ -1,10 +1,12 @@
 //! Turn-taking: when a turn is over, and what answers it.
 
+use std::time::Duration;
+
 use voiceagent_core::{
-    ErrorKind, SessionConfig,
+    CallTime, ErrorKind, SessionConfig,
     audio::AudioFormat,
     llm::Message,
-    session::{Command, Input, Leg},
+    session::{Command, EndpointingConfig, Input, Leg, SettingsChange},
     stt::Transcript,
     transport::Outbound,
 };
@@ -99,7 +101,7 @@ fn the_recognizers_end_of_turn_ends_the_turn_at_once() {
 }
 
 #[test]
-fn t25_an_answer_is_held_while_the_user_speaks_again() {
+fn t25_an_answer_is_held_while_the_user_speaks_again_and_f5_begins_after_a_noise() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Yes.").at(2_000).model("Good.").at(2_100).speaks();
     call.voice("Good.", 500).at(2_400);
@@ -128,7 +130,9 @@ fn t28_the_greeting_is_said_first_and_kept() {
 #[test]
 fn d1_the_call_ends_when_the_goodbye_was_heard() {
     let mut call = Scenario::new(config());
-    call.at(500).feed(Input::Say { text: "Goodbye!".into() }).feed(Input::HangUp);
+    call.at(500)
+        .feed(Input::Say { text: "Goodbye!".into(), interruptible: true })
+        .feed(Input::HangUp);
     call.at(700).voice("Goodbye!", 1_000).at(5_000);
     let hung_up = call
         .when(|command| matches!(command, Command::Send { outbound: Outbound::HangUp }))
@@ -250,6 +254,48 @@ fn a_prediction_for_the_turn_before_does_not_count() {
     call.at(1_000).says("Yes.").at(2_000).model("Good.").voice("Good.", 300).at(5_000);
     call.says("Yes.");
     let old = voiceagent_core::TurnId::new(1);
-    call.feed(Input::EndOfTurnScore { turn: old, text_len: 4, probability: 0.0 }).at(9_000);
+    call.feed(Input::EndOfTurnScore { turn: old, text_len: 4, probability: 0.0, backchannel: 0.0 })
+        .at(9_000);
     assert!(call.trace().contains("  5900 user turn: Yes."), "{}", call.trace());
+}
+
+#[test]
+fn t17_time_that_steps_back_changes_nothing() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Yes.").at(1_850);
+    let session = call.session();
+    let due = session.poll_timeout();
+    session.handle(CallTime::from_millis(400), Input::Timeout);
+    assert!(session.poll().is_none(), "nothing happens again, nor early");
+    assert_eq!(session.poll_timeout(), due);
+    call.at(1_900);
+    assert!(call.trace().contains("  1900 user turn: Yes."), "{}", call.trace());
+}
+
+#[test]
+fn a_turn_is_answered_on_a_text_leg_too() {
+    let mut call = Scenario::text(config());
+    call.at(1_000).says("Are you open?").model("Yes, we are.").at(4_000);
+    assert_eq!(
+        *call.session().messages(),
+        [user("Are you open?"), agent("Yes, we are.", false)],
+        "{}",
+        call.trace()
+    );
+}
+
+#[test]
+fn settings_that_change_hold_from_then_on() {
+    let mut call = Scenario::new(config());
+    let mut slow = EndpointingConfig::default();
+    slow.min_delay = Duration::from_millis(800);
+    call.feed(Input::Configure {
+        change: Box::new(SettingsChange::default().with_endpointing(slow)),
+    });
+    slow.min_delay = Duration::from_secs(60);
+    call.feed(Input::Configure {
+        change: Box::new(SettingsChange::default().with_endpointing(slow)),
+    });
+    call.at(1_000).says("Yes.").at(5_000);
+    assert!(call.trace().contains("  2400 user turn: Yes."), "{}", call.trace());
 }

@@ -305,7 +305,7 @@ async fn a_vendor_that_is_not_there_is_disconnected() {
 }
 
 #[tokio::test]
-async fn d17_an_answer_that_is_given_up_leaves_no_connection() {
+async fn i10_an_answer_that_is_given_up_leaves_no_connection() {
     let vendor = OpenAiVendor::replying([Reply::text("One two three.").stall_after(1)]).await;
     let model = model(&vendor);
     let mut answers = Vec::new();

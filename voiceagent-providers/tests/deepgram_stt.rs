@@ -210,7 +210,7 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 }
 
 #[tokio::test]
-async fn c8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
+async fn rc8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;
     caller.say();

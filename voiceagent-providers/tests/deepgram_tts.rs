@@ -133,7 +133,7 @@ async fn a_stalled_connection_is_replaced_before_anything_was_heard() {
 }
 
 #[tokio::test]
-async fn e6_a_vendor_that_never_clears_is_left() {
+async fn re6_a_vendor_that_never_clears_is_left() {
     let vendor = DeepgramVendor::speak(SpeakScript::new()).await;
     let mut voice = Voice::open(&vendor).await;
     voice.say(ONE, "This takes a while, and nobody listens to it any more.");

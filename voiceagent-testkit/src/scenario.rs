@@ -51,6 +51,23 @@ impl Scenario {
         scenario
     }
 
+    /// Begins a call on a leg that carries text, with the rest of the settings as they are.
+    #[must_use]
+    pub fn text(mut config: SessionConfig) -> Self {
+        config.format = None;
+        config.vad = false;
+        config.stt_finalize = false;
+        config.stt_end_of_turn = false;
+        Self::new(config)
+    }
+
+    /// Lets the carrier's reports of played marks travel for so long. They come at once unless
+    /// said.
+    pub fn marks_late_by(&mut self, millis: u64) -> &mut Self {
+        self.carrier.report_after(Duration::from_millis(millis));
+        self
+    }
+
     /// Lets time pass until `millis`: wakes the session whenever it asks for it, and answers marks
     /// when they have been played.
     ///
@@ -99,16 +116,28 @@ impl Scenario {
         self
     }
 
-    /// The user begins to speak, as a detector tells 60 ms later.
+    /// The user begins to speak, as a detector tells 60 ms later; on a text leg, to type.
     pub fn speaks(&mut self) -> &mut Self {
+        if self.carrier.is_text() {
+            return self.feed(Input::SttSpeechStarted);
+        }
         let since = self.now.saturating_sub(Duration::from_millis(60));
         self.feed(Input::SpeechStarted { since })
     }
 
-    /// The user stopped speaking 200 ms ago.
+    /// The user stopped speaking 200 ms ago. Nothing tells so on a text leg.
     pub fn stops(&mut self) -> &mut Self {
+        if self.carrier.is_text() {
+            return self;
+        }
         let since = self.now.saturating_sub(Duration::from_millis(200));
         self.feed(Input::SpeechStopped { since })
+    }
+
+    /// The user's line falls silent in mid-speech, as is noticed a second later.
+    pub fn mutes(&mut self) -> &mut Self {
+        let since = self.now;
+        self.at(since.as_millis() + 1_000).feed(Input::SpeechStopped { since })
     }
 
     /// The recognizer has an interim.
@@ -116,9 +145,13 @@ impl Scenario {
         self.feed(Input::Transcript { transcript: Transcript::interim(text) })
     }
 
-    /// The recognizer has a final.
+    /// The recognizer has a final; on a text leg, the user has sent a message.
     pub fn hears(&mut self, text: &str) -> &mut Self {
-        self.feed(Input::Transcript { transcript: Transcript::final_(text) })
+        self.feed(Input::Transcript { transcript: Transcript::final_(text) });
+        if self.carrier.is_text() {
+            self.feed(Input::EndOfTurn);
+        }
+        self
     }
 
     /// A whole short utterance that ends now, with its final; ready to be answered.
@@ -151,8 +184,11 @@ impl Scenario {
     }
 
     /// The voice speaks a piece of text completely, in so much audio, and has finished if that was
-    /// all.
+    /// all. A text leg has no voice.
     pub fn voice(&mut self, text: &str, millis: usize) -> &mut Self {
+        if self.carrier.is_text() {
+            return self;
+        }
         let generation = self.generation();
         let payload = Bytes::from(vec![0x55; self.carrier.bytes_in(millis)]);
         let texts = self.commands.iter().filter(|(_, command)| {
@@ -181,6 +217,7 @@ impl Scenario {
         let latest = self.commands.iter().rev().find_map(|(_, command)| match command {
             Command::Generate { generation, .. }
             | Command::Plan { generation, .. }
+            | Command::Send { outbound: Outbound::Text { generation, .. } }
             | Command::Synthesize { generation, .. } => Some(*generation),
             _ => None,
         });
@@ -256,13 +293,18 @@ fn in_words(command: &Command) -> Option<String> {
     Some(match command {
         Command::CallTool { call, .. } => format!("call tool {}", call.name),
         Command::Cancel { generation } => format!("cancel {generation}"),
+        Command::CommitAudio => "commit audio".to_owned(),
         Command::Emit { event } => event_in_words(event)?,
         Command::End => "end".to_owned(),
+        Command::FeedSilence { on: true } => "feed silence".to_owned(),
+        Command::FeedSilence { on: false } => "feed speech".to_owned(),
+        Command::FlushTranscript => "flush".to_owned(),
         Command::FinalizeTranscript => "finalize".to_owned(),
         Command::Generate { generation, messages, .. } => {
             format!("generate {generation} from {} messages", messages.len())
         }
         Command::Plan { generation, text, .. } => format!("plan {generation}: {text}"),
+        Command::ResetDetector => "reset detector".to_owned(),
         Command::Send { outbound } => match outbound {
             Outbound::Clear => "clear".to_owned(),
             Outbound::HangUp => "hang up".to_owned(),
@@ -271,22 +313,32 @@ fn in_words(command: &Command) -> Option<String> {
             _ => return None,
         },
         Command::Synthesize { generation, text } => format!("synthesize {generation}: {text}"),
+        Command::Truncate { generation, heard } => {
+            format!("truncate {generation} to {} ms", heard.as_millis())
+        }
         _ => return None,
     })
 }
 
 fn event_in_words(event: &Event) -> Option<String> {
     Some(match event {
+        Event::AgentHeard { pii_text, .. } => format!("agent heard: {pii_text}"),
+        Event::AgentPaused { generation } => format!("agent paused {generation}"),
+        Event::AgentResumed { generation, .. } => format!("agent resumed {generation}"),
         Event::AgentStarted { generation, .. } => format!("agent started {generation}"),
+        Event::AgentState { state } => format!("agent state: {state:?}"),
         Event::AgentStopped { pii_heard, interrupted: true, .. } => {
             format!("agent interrupted: {pii_heard}")
         }
         Event::AgentStopped { pii_heard, .. } => format!("agent stopped: {pii_heard}"),
+        Event::Backchannel { pii_text, .. } => format!("backchannel: {pii_text}"),
         Event::DraftDropped { generation } => format!("draft dropped {generation}"),
         Event::DraftStarted { generation, .. } => format!("draft started {generation}"),
         Event::Ended { reason } => format!("ended: {reason:?}"),
         Event::Failed { leg, kind } => format!("failed: {leg:?} {kind}"),
+        Event::IdlePrompted { nth } => format!("idle prompt {nth}"),
         Event::Interrupted { reason, .. } => format!("interrupted: {reason:?}"),
+        Event::TurnDropped { turn } => format!("turn dropped {turn}"),
         Event::UserTurn { pii_text, .. } => format!("user turn: {pii_text}"),
         _ => return None,
     })

@@ -1,5 +1,6 @@
 //! The checks of this repository that no ready-made tool does: `cargo xtask <task>`.
 
+mod behaviours;
 mod crates;
 mod features;
 mod rust_file;
@@ -21,7 +22,12 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
+    Task {
+        name: "behaviours",
+        about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
+        run: behaviours::check,
+    },
     Task {
         name: "crates",
         about: "counts the crates that voiceagent-core pulls in",

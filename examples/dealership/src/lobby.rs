@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn calls_are_counted_and_end_when_the_lobby_closes() {
+    async fn d10_calls_are_counted_and_end_when_the_lobby_closes() {
         let lobby = Lobby::new();
         let hosted = lobby.clone();
         let call = tokio::spawn(async move { hosted.host(pending()).await });

@@ -11,6 +11,9 @@ const ATTENUATION: f64 = 82.0;
 /// Where the response is half, as a share of the lower rate's band: the middle of the transition.
 const CUTOFF: f64 = 0.945;
 
+/// Outputs that are computed side by side: four registers of four samples on every x86-64.
+const LANES: usize = 16;
+
 /// Changes the sample rate of a mono stream, piece by piece.
 ///
 /// A polyphase low-pass filter of linear phase (windowed sinc, Kaiser window): one dot product
@@ -67,6 +70,9 @@ impl Resampler {
     /// once `output` has room and the largest piece has been seen.
     pub fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
         self.samples.extend_from_slice(input);
+        if self.down == 1 {
+            return self.raise(output);
+        }
         let mut start = self.phase / self.up;
         let mut phase = self.phase % self.up;
         while let Some(window) = self.samples.get(start..start + self.taps) {
@@ -78,6 +84,38 @@ impl Resampler {
         }
         let consumed = self.samples.len() + 1 - self.taps;
         self.phase = (start - consumed) * self.up + phase;
+        self.samples.drain(..consumed);
+    }
+
+    /// Raises the rate by a whole factor. Phase by phase, neighbouring outputs of one phase are
+    /// neighbouring windows, so that one tap serves [`LANES`] of them at once: a third of the
+    /// instructions of one dot product after the other.
+    fn raise(&mut self, output: &mut Vec<f32>) {
+        let consumed = self.samples.len() + 1 - self.taps;
+        let begin = output.len();
+        output.resize(begin + consumed * self.up, 0.0);
+        let output = &mut output[begin..];
+        for (phase, filter) in self.filter.chunks_exact(self.taps).enumerate() {
+            let mut start = 0;
+            while let Some(windows) = self.samples.get(start..start + self.taps + LANES - 1) {
+                let mut sums = [0.0_f32; LANES];
+                for (samples, tap) in windows.windows(LANES).zip(filter) {
+                    for (sum, sample) in sums.iter_mut().zip(samples) {
+                        *sum += sample * tap;
+                    }
+                }
+                for (lane, sum) in sums.into_iter().enumerate() {
+                    output[(start + lane) * self.up + phase] = sum;
+                }
+                start += LANES;
+            }
+            // The same order of sums, so that a result does not depend on where a piece ends.
+            for start in start..consumed {
+                let window = &self.samples[start..start + self.taps];
+                let products = window.iter().zip(filter).map(|(sample, tap)| sample * tap);
+                output[start * self.up + phase] = products.fold(0.0, |sum, product| sum + product);
+            }
+        }
         self.samples.drain(..consumed);
     }
 

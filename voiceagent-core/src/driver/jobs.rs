@@ -147,8 +147,8 @@ impl Jobs {
         let (id, text_len) = (turn.turn, turn.text.len());
         self.push(async move {
             let score = tokio::time::timeout(SCORE_TIMEOUT, detector.score(turn)).await;
-            let probability = match score {
-                Ok(Ok(score)) if score.end_of_turn.is_finite() => score.end_of_turn,
+            let score = match score {
+                Ok(Ok(score)) if score.end_of_turn.is_finite() => score,
                 Ok(Ok(_)) => {
                     warn!("the turn detector gave no number");
                     return None;
@@ -162,7 +162,9 @@ impl Jobs {
                     return None;
                 }
             };
-            Some(Input::EndOfTurnScore { turn: id, text_len, probability })
+            let probability = score.end_of_turn;
+            let backchannel = if score.backchannel.is_finite() { score.backchannel } else { 0.0 };
+            Some(Input::EndOfTurnScore { turn: id, text_len, probability, backchannel })
         });
     }
 
@@ -212,12 +214,23 @@ fn arguments(schema: &Schema, text: &str) -> Result<Value, String> {
     Ok(value)
 }
 
-/// What the model is told about an error: the message where it is meant for it.
+/// What the model is told about an error: the message where it is meant for it, and never more
+/// than is known. Whoever lost the connection may have lost it after the change was made.
 fn explain(error: &crate::Error) -> String {
-    if error.kind() == ErrorKind::Rejected {
-        failure(error.message())
-    } else {
-        failure("it failed for a technical reason; nothing was done")
+    match error.kind() {
+        ErrorKind::Rejected => failure(error.message()),
+        ErrorKind::Config
+        | ErrorKind::RateLimited
+        | ErrorKind::Unauthorized
+        | ErrorKind::Unsupported => failure("it failed for a technical reason; nothing was done"),
+        ErrorKind::Closed
+        | ErrorKind::Disconnected
+        | ErrorKind::Overloaded
+        | ErrorKind::Protocol
+        | ErrorKind::Stalled
+        | ErrorKind::Timeout => {
+            failure("it failed for a technical reason; it is not known whether it had an effect")
+        }
     }
 }
 

@@ -34,6 +34,12 @@ impl Driver {
             }
             Command::CancelModel { generation } => self.stop_model(generation),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
+            // Never asked for as yet.
+            Command::CommitAudio
+            | Command::FeedSilence { .. }
+            | Command::FlushTranscript
+            | Command::ResetDetector
+            | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);

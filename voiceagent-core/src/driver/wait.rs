@@ -122,10 +122,14 @@ impl Driver {
             Outside::Model(generation, event) => self.on_model(generation, event),
             Outside::OwnerGone => Some(Input::EndCall { reason: EndReason::AgentHungUp }),
             Outside::Request(request) => Some(match request {
+                LineRequest::CommitTurn => Input::CommitTurn,
+                LineRequest::Configure(change) => Input::Configure { change },
+                LineRequest::Expect(what) => Input::Expect { what },
                 LineRequest::HangUp => Input::HangUp,
                 LineRequest::Interrupt => Input::Interrupt,
-                LineRequest::Say(text) => Input::Say { text },
+                LineRequest::Say { text, interruptible } => Input::Say { text, interruptible },
                 LineRequest::Transfer(to) => Input::Transfer { to },
+                LineRequest::Wait(period) => Input::Wait { period },
             }),
             Outside::Stt(report) => self.on_stt(report),
             Outside::Tts(report) => self.on_tts(report),
@@ -144,10 +148,12 @@ impl Driver {
 
     fn on_inbound(&mut self, inbound: Option<crate::Result<Inbound>>) -> Option<Input> {
         match inbound {
+            Some(Ok(Inbound::AnsweredBy(who))) => Some(Input::AnsweredBy { who }),
             Some(Ok(Inbound::Audio(frame))) => {
                 let now = self.now();
                 self.legs.ears.as_mut()?.hear(now, frame)
             }
+            Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
             Some(Ok(Inbound::MarkPlayed(mark))) => Some(Input::MarkPlayed { mark }),
@@ -182,6 +188,7 @@ impl Driver {
                 self.model = None;
                 Some(Input::LlmFinished { generation, reason })
             }
+            Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
                 Some(Input::LlmText { generation, text: text.into() })
             }

@@ -213,13 +213,25 @@ impl Observer for LatencyObserver {
             Event::UserTurn { turn, end_of_turn_delay, transcription_delay, .. } => {
                 self.user_turn(at, turn, end_of_turn_delay, transcription_delay);
             }
-            Event::AgentStopped { .. }
+            Event::AgentHeard { .. }
+            | Event::AgentPaused { .. }
+            | Event::AgentResumed { .. }
+            | Event::AgentState { .. }
+            | Event::AgentStopped { .. }
+            | Event::Backchannel { .. }
+            | Event::Connected { .. }
             | Event::Dtmf { .. }
             | Event::Ended { .. }
             | Event::Failed { .. }
+            | Event::FirstAudible { .. }
+            | Event::FirstSentence { .. }
+            | Event::Health { .. }
+            | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }
+            | Event::TurnDropped { .. }
             | Event::UsageReported { .. }
             | Event::UserPartial { .. }
             | Event::UserStopped { .. } => {}

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use tracing::{Span, debug, info, info_span, trace, warn};
 
 use super::Observer;
-use crate::{CallId, CallTime, session::Event};
+use crate::{CallId, CallTime, GenerationId, session::Event};
 
 /// Writes what happens in a call to [`tracing`], inside a span named `call`.
 ///
@@ -33,26 +35,26 @@ impl Observer for SpanObserver {
         match event {
             Event::Ended { reason } => info!(at_ms, ?reason, "call ended"),
             Event::Failed { leg, kind } => warn!(at_ms, ?leg, %kind, "leg failed"),
-            Event::UserStarted { turn } => debug!(at_ms, %turn, "user started"),
-            Event::UserStopped { turn } => debug!(at_ms, %turn, "user stopped"),
-            Event::UserPartial { turn, pii_text } => {
-                trace!(at_ms, %turn, pii.text = %pii_text, "user partial");
-            }
-            Event::UserTurn { turn, pii_text, end_of_turn_delay, transcription_delay } => {
-                debug!(
-                    at_ms,
-                    %turn,
-                    end_of_turn_delay_ms = end_of_turn_delay.as_millis(),
-                    transcription_delay_ms = transcription_delay.map(|delay| delay.as_millis()),
-                    "user turn"
-                );
-                trace!(at_ms, %turn, pii.text = %pii_text, "user said");
-            }
+            Event::Backchannel { .. }
+            | Event::TurnDropped { .. }
+            | Event::UserPartial { .. }
+            | Event::UserStarted { .. }
+            | Event::UserStopped { .. }
+            | Event::UserTurn { .. } => user_event(at_ms, event),
             Event::Dtmf { pii_digit } => {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
             }
             Event::AgentStarted { generation, .. } => debug!(at_ms, %generation, "agent started"),
+            Event::AgentHeard { generation, since, pii_text } => {
+                debug!(at_ms, %generation, since_ms = since.as_millis(), "agent heard");
+                trace!(at_ms, %generation, pii.heard = %pii_text, "agent heard so far");
+            }
+            Event::AgentPaused { generation } => debug!(at_ms, %generation, "agent paused"),
+            Event::AgentResumed { generation, after } => {
+                took(at_ms, *generation, *after, "agent resumed")
+            }
+            Event::AgentState { state } => debug!(at_ms, ?state, "agent state"),
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 debug!(at_ms, %generation, interrupted, "agent stopped");
                 trace!(at_ms, %generation, pii.heard = %pii_heard, "agent said");
@@ -61,11 +63,25 @@ impl Observer for SpanObserver {
             Event::DraftStarted { generation, turn } => {
                 debug!(at_ms, %generation, %turn, "draft started");
             }
+            Event::Connected { leg, after, reused } => {
+                debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
+            }
+            Event::FirstAudible { generation, silence } => {
+                debug!(at_ms, %generation, silence_ms = silence.as_millis(), "first audible");
+            }
+            Event::FirstSentence { generation, after } => {
+                took(at_ms, *generation, *after, "first sentence")
+            }
+            Event::Health { late, frames_dropped, events_lost } => {
+                debug!(at_ms, late_ms = late.as_millis(), frames_dropped, events_lost, "health");
+            }
+            Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
+            Event::Planned { generation, after } => took(at_ms, *generation, *after, "planned"),
             Event::FirstAudio { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "first audio");
+                took(at_ms, *generation, *after, "first audio")
             }
             Event::FirstToken { generation, after } => {
-                debug!(at_ms, %generation, after_ms = after.as_millis(), "first token");
+                took(at_ms, *generation, *after, "first token")
             }
             Event::Interrupted { generation, reason, after } => {
                 debug!(at_ms, %generation, ?reason, after_ms = after.as_millis(), "interrupted");
@@ -84,12 +100,48 @@ impl Observer for SpanObserver {
     }
 }
 
+/// What the user does.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all events")]
+fn user_event(at_ms: u64, event: &Event) {
+    match event {
+        Event::UserStarted { turn, since } => {
+            debug!(at_ms, %turn, since_ms = since.as_millis(), "user started");
+        }
+        Event::UserStopped { turn, since } => {
+            debug!(at_ms, %turn, since_ms = since.as_millis(), "user stopped");
+        }
+        Event::TurnDropped { turn } => debug!(at_ms, %turn, "turn dropped"),
+        Event::Backchannel { turn, pii_text } => {
+            debug!(at_ms, %turn, "backchannel");
+            trace!(at_ms, %turn, pii.text = %pii_text, "user signalled");
+        }
+        Event::UserPartial { turn, pii_text } => {
+            trace!(at_ms, %turn, pii.text = %pii_text, "user partial");
+        }
+        Event::UserTurn { turn, pii_text, end_of_turn_delay, transcription_delay } => {
+            debug!(
+                at_ms,
+                %turn,
+                end_of_turn_delay_ms = end_of_turn_delay.as_millis(),
+                transcription_delay_ms = transcription_delay.map(|delay| delay.as_millis()),
+                "user turn"
+            );
+            trace!(at_ms, %turn, pii.text = %pii_text, "user said");
+        }
+        _ => {}
+    }
+}
+
+/// How long a part of an attempt to speak took.
+fn took(at_ms: u64, generation: GenerationId, after: Duration, what: &str) {
+    debug!(at_ms, %generation, after_ms = after.as_millis(), "{what}");
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
         fmt::Debug,
         sync::{Arc, Mutex},
-        time::Duration,
     };
 
     use tracing::{
@@ -100,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ErrorKind, GenerationId, TurnId,
+        ErrorKind, TurnId,
         session::{EndReason, Leg},
     };
 
@@ -151,7 +203,7 @@ mod tests {
     #[test]
     fn beginning_and_end_are_at_info_and_faults_at_warn() {
         let written = lines(&[
-            Event::UserStarted { turn: TurnId::new(1) },
+            Event::UserStarted { turn: TurnId::new(1), since: CallTime::ZERO },
             Event::Failed { leg: Leg::Stt, kind: ErrorKind::Timeout },
             Event::Ended { reason: EndReason::UserHungUp },
         ]);
@@ -161,7 +213,7 @@ mod tests {
             [
                 (Level::INFO, "span call call.id=CA1 "),
                 (Level::INFO, "message=call started at_ms=0 "),
-                (Level::DEBUG, "message=user started at_ms=0 turn=1 "),
+                (Level::DEBUG, "message=user started at_ms=0 turn=1 since_ms=0 "),
                 (Level::WARN, "message=leg failed at_ms=1000 leg=Stt kind=timeout "),
                 (Level::INFO, "message=call ended at_ms=2000 reason=UserHungUp "),
             ]

@@ -66,10 +66,10 @@ impl TranscriptObserver {
 impl Observer for TranscriptObserver {
     fn on_event(&mut self, at: CallTime, event: &Event) {
         let (speaker, from, text, interrupted) = match event {
-            Event::UserStarted { turn } => {
+            Event::UserStarted { turn, since } => {
                 // A turn may have several utterances; it begins with the first.
                 if self.user.is_none_or(|(open, _)| open != *turn) {
-                    self.user = Some((*turn, at));
+                    self.user = Some((*turn, *since));
                 }
                 return;
             }
@@ -85,17 +85,29 @@ impl Observer for TranscriptObserver {
                 let from = self.agent.take().filter(|(open, _)| open == generation);
                 (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
             }
-            Event::DraftStarted { .. }
+            Event::AgentHeard { .. }
+            | Event::AgentPaused { .. }
+            | Event::AgentResumed { .. }
+            | Event::AgentState { .. }
+            | Event::Backchannel { .. }
+            | Event::Connected { .. }
+            | Event::DraftStarted { .. }
             | Event::DraftDropped { .. }
             | Event::Dtmf { .. }
             | Event::Ended { .. }
             | Event::Failed { .. }
+            | Event::FirstAudible { .. }
             | Event::FirstAudio { .. }
+            | Event::FirstSentence { .. }
             | Event::FirstToken { .. }
+            | Event::Health { .. }
+            | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }
             | Event::ToolStarted { .. }
+            | Event::TurnDropped { .. }
             | Event::UsageReported { .. }
             | Event::UserPartial { .. }
             | Event::UserStopped { .. } => return,
@@ -138,6 +150,10 @@ mod tests {
         Event::AgentStopped { generation, pii_heard: heard.into(), interrupted }
     }
 
+    fn user_started(since: u64) -> Event {
+        Event::UserStarted { turn: TurnId::new(1), since: CallTime::from_millis(since) }
+    }
+
     fn user_turn(number: u64, text: &str) -> Event {
         Event::UserTurn {
             turn: TurnId::new(number),
@@ -151,17 +167,20 @@ mod tests {
     fn h14_the_record_holds_what_was_heard_and_by_whom() {
         let entries = record(vec![
             (100, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
-            (1_500, Event::UserStarted { turn: TurnId::new(1) }),
+            (1_500, user_started(1_440)),
             (1_700, stopped(1, "Hello, this is", true)),
-            (2_000, Event::UserStopped { turn: TurnId::new(1) }),
-            (2_200, Event::UserStarted { turn: TurnId::new(1) }),
+            (
+                2_000,
+                Event::UserStopped { turn: TurnId::new(1), since: CallTime::from_millis(1_800) },
+            ),
+            (2_200, user_started(2_140)),
             (3_000, user_turn(1, "A table, please.")),
         ]);
         assert_eq!(
             serde_json::to_value(&entries).unwrap(),
             json!([
                 { "speaker": "agent", "from": 100_000, "to": 1_700_000, "pii_text": "Hello, this is", "interrupted": true },
-                { "speaker": "user", "from": 1_500_000, "to": 3_000_000, "pii_text": "A table, please.", "interrupted": false },
+                { "speaker": "user", "from": 1_440_000, "to": 3_000_000, "pii_text": "A table, please.", "interrupted": false },
             ])
         );
         assert!(!format!("{entries:?}").contains("table"));

@@ -1,4 +1,4 @@
-//! The answer: the flow's plan, the model's words, tools.
+//! The answer: the flow's plan, the model's words.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,11 +6,7 @@ use super::{
     Command, Event, Leg, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
 };
-use crate::{
-    ErrorKind, GenerationId, ToolCallId, TurnId,
-    flow::Plan,
-    llm::{ToolCall, ToolChoice},
-};
+use crate::{ErrorKind, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolChoice};
 
 /// How long to wait before an overloaded model is asked again.
 const BREATHER: Duration = Duration::from_millis(300);
@@ -39,9 +35,10 @@ impl Session {
     }
 
     /// Starts to say something that no model has to write.
-    pub(super) fn begin_say(&mut self, text: &str) {
+    pub(super) fn begin_say(&mut self, text: &str, interruptible: bool) {
         let mut generation = self.new_generation(None);
         generation.committed = true;
+        generation.interruptible &= interruptible;
         self.live = Some(generation);
         self.write(text);
         self.finish_writing();
@@ -92,14 +89,14 @@ impl Session {
         };
         live.stage = Stage::Writing;
         live.plan.clone_from(&plan);
-        if let Some(Plan::Generate { instructions, tools }) = &plan {
-            live.instructions = instructions.clone();
-            live.tools = tools.clone();
+        if let Some(Plan::Generate(answer)) = &plan {
+            live.instructions = answer.instructions.clone();
+            live.tools = answer.tools.clone();
         }
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         match plan.clone() {
-            Some(Plan::Generate { .. }) => self.ask_model(),
+            Some(Plan::Generate(_)) => self.ask_model(),
             Some(Plan::HangUp { farewell }) => self.say_and_leave(farewell, Leave::HangUp),
             Some(Plan::Say(text)) => {
                 self.write(&text);
@@ -163,72 +160,6 @@ impl Session {
         }
     }
 
-    pub(super) fn on_llm_tool_call(&mut self, generation: GenerationId, call: ToolCall) {
-        if !self.note_progress(generation) {
-            return;
-        }
-        self.flush_text();
-        let max_rounds = self.config.tool_use.max_rounds;
-        let Some(live) = &mut self.live else { return };
-        if live.rounds >= max_rounds {
-            // The model was told that it may not. What it says in words still counts.
-            return;
-        }
-        if !live.note_call(&call) {
-            return;
-        }
-        let call = self.with_unique_id(call);
-        let Some(live) = &mut self.live else { return };
-        if live.committed || live.may_run_early(&call) {
-            self.run_tool(call);
-        } else {
-            live.held_calls.push(call);
-        }
-    }
-
-    /// Models name their calls anew in each round, some of them with the same names. In a
-    /// conversation a name stands for one call.
-    fn with_unique_id(&self, mut call: ToolCall) -> ToolCall {
-        let is_taken = |id: &ToolCallId| {
-            self.history.has_call(id) || self.live.as_ref().is_some_and(|live| live.has_call(id))
-        };
-        if is_taken(&call.id) {
-            let mut others = (2_u32..).map(|nth| ToolCallId::new(format!("{}-{nth}", call.id)));
-            call.id = others.find(|id| !is_taken(id)).expect("there are more numbers than calls");
-        }
-        call
-    }
-
-    fn run_tool(&mut self, call: ToolCall) {
-        let Some(live) = &mut self.live else { return };
-        let generation = live.id;
-        live.push_call(call.clone());
-        self.tools.start(generation, call.id.clone(), call.name.clone(), self.now);
-        self.emit(Event::ToolStarted { id: call.id.clone(), name: call.name.clone() });
-        self.commands.push_back(Command::CallTool { generation, call });
-    }
-
-    pub(super) fn on_tool_finished(
-        &mut self,
-        generation: GenerationId,
-        id: &ToolCallId,
-        output: &Arc<str>,
-    ) {
-        self.note_tool_end(generation, id);
-        let live = self.live.as_mut().filter(|live| live.id == generation);
-        if live.is_some_and(|live| live.finish_call(id, output)) {
-            self.advance_tools();
-        } else {
-            self.history.finish(generation, id, output);
-        }
-    }
-
-    fn note_tool_end(&mut self, generation: GenerationId, id: &ToolCallId) {
-        if let Some((name, after)) = self.tools.finish(generation, id, self.now) {
-            self.emit(Event::ToolFinished { id: id.clone(), name, after });
-        }
-    }
-
     pub(super) fn on_llm_finished(&mut self, generation: GenerationId) {
         let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
         else {
@@ -249,21 +180,6 @@ impl Session {
         } else {
             self.finish_writing();
         }
-    }
-
-    /// Goes on with the model when all tools of the round have finished.
-    fn advance_tools(&mut self) {
-        let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Tools) else {
-            return;
-        };
-        if !live.held_calls.is_empty() || live.open_calls().next().is_some() {
-            return;
-        }
-        let (generation, rounds) = (live.id, live.rounds);
-        if rounds == self.config.tool_use.max_rounds {
-            self.emit(Event::ToolLimit { generation });
-        }
-        self.ask_model();
     }
 
     pub(super) fn on_llm_failed(&mut self, generation: GenerationId, kind: ErrorKind) {
@@ -344,7 +260,7 @@ impl Session {
     }
 
     /// Notes that the model of the live answer said something. Returns whether it is live.
-    fn note_progress(&mut self, generation: GenerationId) -> bool {
+    pub(super) fn note_progress(&mut self, generation: GenerationId) -> bool {
         let now = self.now;
         let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
         else {

@@ -14,6 +14,11 @@ impl BargeIn {
         Self { config, since: None }
     }
 
+    /// Goes by other settings from now on.
+    pub(super) fn configure(&mut self, config: BargeInConfig) {
+        self.config = config;
+    }
+
     pub(super) fn is_enabled(&self) -> bool {
         self.config.enabled
     }

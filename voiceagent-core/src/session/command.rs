@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub enum Command {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// Tell a speech-to-speech model that the user's turn is over.
+    CommitAudio,
     /// Tell the flow that a turn happened.
     CommitPlan {
         /// The turn.
@@ -54,6 +56,12 @@ pub enum Command {
     },
     /// Leave: the call is over.
     End,
+    /// Feed the recognizer silence in place of the user's audio, or stop doing so. The detector
+    /// goes on hearing the user.
+    FeedSilence {
+        /// Whether to begin or to stop.
+        on: bool,
+    },
     /// Ask the recognizer for what it understood so far.
     FinalizeTranscript,
     /// There is no more text for this attempt to speak.
@@ -61,6 +69,9 @@ pub enum Command {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// Feed a recognizer that cannot be asked to finalize enough silence to make it tell what it
+    /// understood so far.
+    FlushTranscript,
     /// Ask the language model.
     Generate {
         /// The attempt to speak.
@@ -85,6 +96,9 @@ pub enum Command {
         /// The conversation before the turn.
         history: Arc<[Message]>,
     },
+    /// Let the speech detector begin anew: what it takes for speech is none. If it was, it says
+    /// that speech has stopped.
+    ResetDetector,
     /// Ask the turn detector.
     ScoreEndOfTurn {
         /// The turn.
@@ -105,5 +119,12 @@ pub enum Command {
         generation: GenerationId,
         /// The text.
         text: Arc<str>,
+    },
+    /// Let a speech-to-speech model forget what was not heard of a generation.
+    Truncate {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How much of its audio was heard; never zero.
+        heard: Duration,
     },
 }

@@ -1,8 +1,16 @@
+mod change;
+mod hearing;
+mod silence;
+
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, audio::AudioFormat, tool::ToolSpec};
+
+pub use change::SettingsChange;
+pub use hearing::{BargeInConfig, EndpointingConfig, SpeculationConfig, Uninterruptible};
+pub use silence::{FarewellConfig, IdleConfig, IdlePrompt, OwedReplyConfig};
 
 /// A caller who waits longer than this for an answer has hung up.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
@@ -20,6 +28,8 @@ pub struct SessionConfig {
     pub tools: Arc<[ToolSpec]>,
     /// What the agent says first; `None` waits for the caller to speak.
     pub greeting: Option<Arc<str>>,
+    /// Whether the user can interrupt the greeting.
+    pub greeting_interruptible: bool,
     /// What the agent says when it cannot answer.
     pub apology: Arc<str>,
     /// Whether a [`Flow`](crate::flow::Flow) plans each answer.
@@ -50,6 +60,15 @@ pub struct SessionConfig {
     pub synthesis: SynthesisConfig,
     /// How audio goes out.
     pub playout: PlayoutConfig,
+    /// What happens when nobody says anything.
+    pub idle: IdleConfig,
+    /// How the agent takes its leave.
+    pub farewell: FarewellConfig,
+    /// What is said when an answer takes too long; `None` lets the user wait in silence.
+    pub owed_reply: Option<OwedReplyConfig>,
+    /// The longest that a call may last, from its beginning; `None` sets no limit. At the limit
+    /// the call ends as [`EndReason::Limit`](super::EndReason::Limit).
+    pub max_call: Option<Duration>,
 }
 
 impl Default for SessionConfig {
@@ -58,6 +77,7 @@ impl Default for SessionConfig {
             instructions: Arc::from(""),
             tools: Arc::from([]),
             greeting: None,
+            greeting_interruptible: true,
             apology: Arc::from("I am sorry, I have a technical problem. Please call again later."),
             flow: false,
             turn_detector: false,
@@ -73,6 +93,10 @@ impl Default for SessionConfig {
             tool_use: ToolConfig::default(),
             synthesis: SynthesisConfig::default(),
             playout: PlayoutConfig::default(),
+            idle: IdleConfig::default(),
+            farewell: FarewellConfig::default(),
+            owed_reply: None,
+            max_call: None,
         }
     }
 }
@@ -84,93 +108,55 @@ impl SessionConfig {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the field and what it accepts.
     pub fn validate(&self) -> Result<()> {
-        let EndpointingConfig { min_delay, max_delay, .. } = self.endpointing;
+        self.endpointing.validate()?;
+        self.barge_in.validate()?;
+        self.speculation.validate()?;
+        self.tool_use.validate()?;
+        self.idle.validate()?;
+        self.farewell.validate()?;
+        if let Some(owed_reply) = &self.owed_reply {
+            owed_reply.validate()?;
+        }
+        longer_than_zero("max_call", self.max_call)?;
         let PlayoutConfig { lead, piece, .. } = self.playout;
-        let refuse = |message: String| Err(Error::config(message));
-        if min_delay > max_delay {
-            return refuse(format!(
-                "field `endpointing.min_delay` is {min_delay:?}; at most `endpointing.max_delay`, \
-                 which is {max_delay:?}"
-            ));
-        }
-        if max_delay > LONGEST_DELAY {
-            return refuse(format!(
-                "field `endpointing.max_delay` is {max_delay:?}; at most {LONGEST_DELAY:?}"
-            ));
-        }
         if piece < SHORTEST_PIECE || piece > lead {
-            return refuse(format!(
-                "field `playout.piece` is {piece:?}; from {SHORTEST_PIECE:?} to `playout.lead`, \
-                 which is {lead:?}"
-            ));
+            let accepted = format!("from {SHORTEST_PIECE:?} to `playout.lead`, which is {lead:?}");
+            return refuse("playout.piece", &piece, &accepted);
         }
         if self.model.max_failures == 0 {
-            return refuse("field `model.max_failures` is 0; at least 1".to_owned());
+            return refuse("model.max_failures", &0, "at least 1");
         }
         Ok(())
     }
 }
 
-/// When a turn is over. All times count from the user's last speech.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct EndpointingConfig {
-    /// The delay when the user has surely finished, and when nobody can tell.
-    pub min_delay: Duration,
-    /// The delay when the user has surely more to say.
-    pub max_delay: Duration,
-    /// How long to wait for the final transcript of what was said.
-    pub transcript_timeout: Duration,
-    /// When a turn that nothing else ends is decided.
-    pub watchdog: Duration,
+/// Refuses the value of a setting.
+fn refuse(field: &str, value: &dyn std::fmt::Debug, accepted: &str) -> Result<()> {
+    Err(Error::config(format!("field `{field}` is {value:?}; {accepted}")))
 }
 
-impl Default for EndpointingConfig {
-    fn default() -> Self {
-        Self {
-            min_delay: Duration::from_millis(300),
-            max_delay: Duration::from_millis(2_500),
-            transcript_timeout: Duration::from_millis(1_000),
-            watchdog: Duration::from_secs(5),
-        }
+/// Refuses a delay that nobody would wait for.
+fn at_most_longest(field: &str, delay: Duration) -> Result<()> {
+    if delay > LONGEST_DELAY {
+        return refuse(field, &delay, &format!("at most {LONGEST_DELAY:?}"));
+    }
+    Ok(())
+}
+
+/// Refuses a limit that nothing keeps.
+fn longer_than_zero(field: &str, limit: Option<Duration>) -> Result<()> {
+    match limit.filter(Duration::is_zero) {
+        Some(limit) => refuse(field, &limit, "longer than zero"),
+        None => Ok(()),
     }
 }
 
-/// When the user stops the agent.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct BargeInConfig {
-    /// Whether the user can.
-    pub enabled: bool,
-    /// How long the user must have spoken.
-    pub min_duration: Duration,
-    /// How many words must have been recognized; 0 does not wait for the recognizer.
-    pub min_words: u32,
-}
-
-impl Default for BargeInConfig {
-    fn default() -> Self {
-        Self { enabled: true, min_duration: Duration::from_millis(160), min_words: 0 }
+/// Refuses a text that says nothing.
+fn says_something(field: &str, text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return refuse(field, &text, "words that can be spoken");
     }
-}
-
-/// Whether answers begin before a turn is over.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SpeculationConfig {
-    /// Whether drafts are started.
-    pub enabled: bool,
-    /// How many drafts a turn may cost.
-    pub max_drafts: u32,
-}
-
-impl Default for SpeculationConfig {
-    fn default() -> Self {
-        Self { enabled: true, max_drafts: 4 }
-    }
+    Ok(())
 }
 
 /// Deadlines of the language model.
@@ -199,18 +185,31 @@ impl Default for ModelConfig {
     }
 }
 
-/// Limits of tool use.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+/// Limits of tool use, and what is said meanwhile.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ToolConfig {
     /// Rounds of tool calls in one answer; after them the model must answer in words.
     pub max_rounds: u32,
+    /// How long a round of tools may keep the user waiting in silence until a filler is said.
+    pub filler_after: Duration,
+    /// What is said while tools run, one after another; empty says nothing.
+    pub fillers: Arc<[Arc<str>]>,
 }
 
 impl Default for ToolConfig {
     fn default() -> Self {
-        Self { max_rounds: 5 }
+        Self { max_rounds: 5, filler_after: Duration::from_millis(900), fillers: Arc::from([]) }
+    }
+}
+
+impl ToolConfig {
+    fn validate(&self) -> Result<()> {
+        for filler in self.fillers.iter() {
+            says_something("tool_use.fillers", filler)?;
+        }
+        at_most_longest("tool_use.filler_after", self.filler_after)
     }
 }
 
@@ -256,3 +255,6 @@ impl Default for PlayoutConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,11 @@ impl Endpointing {
         Self { config, vendor_decides, score: None }
     }
 
+    /// Goes by other settings from now on.
+    pub(super) fn configure(&mut self, config: EndpointingConfig) {
+        self.config = config;
+    }
+
     /// Notes a prediction for the turn when its text had this length.
     pub(super) fn on_score(&mut self, text_len: usize, probability: f32) {
         let probability = if probability.is_finite() { probability.clamp(0.0, 1.0) } else { 1.0 };
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn t3_a_turn_is_never_over_while_the_user_speaks() {
+    fn the_vendors_end_does_not_end_a_turn_while_the_user_speaks() {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
         turn.speaking_since = Some(ms(900));
         turn.ended_by_stt = true;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorKind, GenerationId, ToolCallId, TurnId, llm::Usage};
+use crate::{CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, llm::Usage};
 
 /// What happened in a call, for its owner and its observers.
 ///
@@ -11,12 +11,38 @@ use crate::{ErrorKind, GenerationId, ToolCallId, TurnId, llm::Usage};
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
 pub enum Event {
+    /// The caller has heard more of what the agent says.
+    AgentHeard {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// When its first sound was heard.
+        since: CallTime,
+        /// Everything of it that was heard so far.
+        pii_text: Arc<str>,
+    },
+    /// The agent fell silent because the user may want to speak; it may still go on.
+    AgentPaused {
+        /// The attempt to speak.
+        generation: GenerationId,
+    },
+    /// The user did not want to speak: the agent goes on where it was.
+    AgentResumed {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How long it was silent.
+        after: Duration,
+    },
     /// The agent's first sound of an attempt to speak was sent.
     AgentStarted {
         /// The attempt to speak.
         generation: GenerationId,
         /// The turn that it answers; `None` when the agent speaks on its own account.
         turn: Option<TurnId>,
+    },
+    /// What the agent does has changed.
+    AgentState {
+        /// What it does now.
+        state: AgentState,
     },
     /// The agent finished or was stopped.
     AgentStopped {
@@ -26,6 +52,22 @@ pub enum Event {
         pii_heard: Arc<str>,
         /// Whether the agent had more to say.
         interrupted: bool,
+    },
+    /// The user signalled attention while the agent spoke, and the agent spoke on.
+    Backchannel {
+        /// The turn that would have been.
+        turn: TurnId,
+        /// The words.
+        pii_text: Arc<str>,
+    },
+    /// A part of the call is connected to its vendor.
+    Connected {
+        /// Which part.
+        leg: Leg,
+        /// How long it took.
+        after: Duration,
+        /// Whether the connection was open already.
+        reused: bool,
     },
     /// An attempt to speak was started before the turn was over.
     DraftStarted {
@@ -56,11 +98,25 @@ pub enum Event {
         /// Why.
         kind: ErrorKind,
     },
+    /// The first sound in the voice's audio of an attempt to speak: before it, there is silence.
+    FirstAudible {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How much audio is silent.
+        silence: Duration,
+    },
     /// The voice's first audio of an attempt to speak arrived.
     FirstAudio {
         /// The attempt to speak.
         generation: GenerationId,
         /// From the first text handed over.
+        after: Duration,
+    },
+    /// The language model's first text that was handed to the voice.
+    FirstSentence {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// From the request.
         after: Duration,
     },
     /// The language model's first word or tool call of a round arrived.
@@ -70,6 +126,20 @@ pub enum Event {
         /// From the request.
         after: Duration,
     },
+    /// How the call's own machinery fares.
+    Health {
+        /// How late the call was woken, at worst, since the last report.
+        late: Duration,
+        /// Frames of the caller's audio that the recognizer did not take, so far.
+        frames_dropped: u64,
+        /// Events that the owner of the call did not read, so far.
+        events_lost: u64,
+    },
+    /// The agent speaks to a user who has been silent for long.
+    IdlePrompted {
+        /// Which prompt, from 1.
+        nth: u32,
+    },
     /// The agent was stopped.
     Interrupted {
         /// The attempt to speak.
@@ -77,6 +147,13 @@ pub enum Event {
         /// Why.
         reason: InterruptionReason,
         /// From the user's first sound to the decision; zero if no user was the cause.
+        after: Duration,
+    },
+    /// The flow decided what a turn is answered with.
+    Planned {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// From when it was asked.
         after: Duration,
     },
     /// Tool calls of an answer came to their limit; the model must answer in words.
@@ -100,6 +177,11 @@ pub enum Event {
         /// The function.
         name: Arc<str>,
     },
+    /// Speech of which nothing was understood is over; nobody answers it.
+    TurnDropped {
+        /// The turn.
+        turn: TurnId,
+    },
     /// What an answer of the language model cost.
     UsageReported {
         /// The attempt to speak.
@@ -118,11 +200,17 @@ pub enum Event {
     UserStarted {
         /// The turn.
         turn: TurnId,
+        /// When the speech began, which is before it was noticed.
+        #[serde(default)]
+        since: CallTime,
     },
     /// The user stopped speaking, perhaps for a moment.
     UserStopped {
         /// The turn.
         turn: TurnId,
+        /// When the speech ended, which is before it was noticed.
+        #[serde(default)]
+        since: CallTime,
     },
     /// The user's turn is over.
     UserTurn {
@@ -137,6 +225,22 @@ pub enum Event {
     },
 }
 
+/// What the agent does.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AgentState {
+    /// It waits for the user.
+    #[default]
+    Listening,
+    /// It fell silent because the user may want to speak.
+    Paused,
+    /// It is heard.
+    Speaking,
+    /// It owes an answer of which nothing was heard yet.
+    Thinking,
+}
+
 /// Why the agent was stopped.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -144,6 +248,8 @@ pub enum Event {
 pub enum InterruptionReason {
     /// The user spoke over the agent.
     BargeIn,
+    /// The user pressed a key.
+    Dtmf,
     /// The voice failed before anything was heard.
     Failed,
     /// The owner of the call asked for it.
@@ -163,6 +269,10 @@ pub enum EndReason {
     AgentHungUp,
     /// A part failed for good.
     Failed,
+    /// Nobody said anything for too long.
+    Idle,
+    /// The call came to the longest time that it may last.
+    Limit,
     /// The call was handed over.
     Transferred,
     /// The caller ended it.
@@ -186,4 +296,6 @@ pub enum Leg {
     Tts,
     /// The turn detector.
     TurnDetector,
+    /// The speech detector.
+    Vad,
 }

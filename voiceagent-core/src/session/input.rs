@@ -1,14 +1,16 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{EndReason, Leg};
+use super::{EndReason, Leg, SettingsChange};
 use crate::{
     CallTime, ErrorKind, GenerationId, MarkId, ToolCallId, TurnId,
     flow::Plan,
     llm::{FinishReason, ToolCall, Usage},
     stt::{Transcript, WordTiming},
+    transport::Answerer,
+    turn::Expected,
 };
 
 /// What happens to a session. A thing is an input if and only if the session could decide
@@ -19,6 +21,20 @@ use crate::{
 pub enum Input {
     /// The legs are open: the call begins.
     Opened,
+    /// Somebody or something took a call that we made, as far as the carrier can tell.
+    AnsweredBy {
+        /// Who.
+        who: Answerer,
+    },
+    /// The beep of an answering machine was heard: it records from now on.
+    Beep,
+    /// The owner of the call says that the user's turn is over, now.
+    CommitTurn,
+    /// Settings change. A change that does not [validate](SettingsChange::validate) is ignored.
+    Configure {
+        /// The new settings.
+        change: Box<SettingsChange>,
+    },
     /// The user pressed a key.
     Dtmf {
         /// `0` to `9`, `*`, `#`, `A` to `D`.
@@ -41,6 +57,15 @@ pub enum Input {
         text_len: usize,
         /// From 0 to 1.
         probability: f32,
+        /// From 0 to 1: the user only signals attention and wants the agent to go on. Zero in
+        /// journals that were written before it was asked for.
+        #[serde(default)]
+        backchannel: f32,
+    },
+    /// The agent has asked for something of which the form is known.
+    Expect {
+        /// What the next turn holds; `None` when it may be anything.
+        what: Option<Expected>,
     },
     /// End the call once what is being said has been heard.
     HangUp,
@@ -68,6 +93,11 @@ pub enum Input {
         generation: GenerationId,
         /// Why.
         reason: FinishReason,
+    },
+    /// The language model works on its answer and has nothing to say yet.
+    LlmProgress {
+        /// The attempt to speak.
+        generation: GenerationId,
     },
     /// The language model wrote words.
     LlmText {
@@ -111,6 +141,9 @@ pub enum Input {
     Say {
         /// The words.
         text: Arc<str>,
+        /// Whether the user can stop it. True in journals that were written before it was asked.
+        #[serde(default = "yes")]
+        interruptible: bool,
     },
     /// The user began to speak.
     SpeechStarted {
@@ -172,6 +205,11 @@ pub enum Input {
     },
     /// The user went on after [`Input::EagerEndOfTurn`].
     TurnResumed,
+    /// The user asked for time: for so long, silence is not taken as absence.
+    Wait {
+        /// How long.
+        period: Duration,
+    },
     /// When words of a generation are spoken.
     Words {
         /// The attempt to speak.
@@ -179,4 +217,52 @@ pub enum Input {
         /// The words, in order.
         words: Vec<WordTiming>,
     },
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_of_an_older_journal_means_what_it_meant() {
+        let read = |text: &str| serde_json::from_str::<Input>(text).unwrap();
+        assert_eq!(
+            read(r#"{"input":"say","text":"Hello."}"#),
+            Input::Say { text: "Hello.".into(), interruptible: true }
+        );
+        assert_eq!(
+            read(r#"{"input":"end_of_turn_score","turn":1,"text_len":4,"probability":0.5}"#),
+            Input::EndOfTurnScore {
+                turn: TurnId::new(1),
+                text_len: 4,
+                probability: 0.5,
+                backchannel: 0.0
+            }
+        );
+        let old = r#"{"input":"planned","generation":1,"plan":{"generate":{"instructions":"Ask.","tools":[]}}}"#;
+        let plan = Some(crate::flow::Generate::new("Ask.", []).into());
+        assert_eq!(read(old), Input::Planned { generation: GenerationId::new(1), plan });
+    }
+
+    #[test]
+    fn every_new_input_is_read_as_it_was_written() {
+        let change = Box::new(SettingsChange::default().with_idle(Default::default()));
+        for input in [
+            Input::AnsweredBy { who: Answerer::Machine },
+            Input::Beep,
+            Input::CommitTurn,
+            Input::Configure { change },
+            Input::Expect { what: Some(Expected::Phone) },
+            Input::Expect { what: None },
+            Input::LlmProgress { generation: GenerationId::new(1) },
+            Input::Wait { period: Duration::from_secs(30) },
+        ] {
+            let written = serde_json::to_string(&input).unwrap();
+            assert_eq!(serde_json::from_str::<Input>(&written).unwrap(), input, "{written}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ impl Session {
         self.user.begun = true;
         self.user.ended_by_stt = false;
         self.user.speaking_since = Some(since);
-        self.emit(Event::UserStarted { turn: self.user.id });
+        self.emit(Event::UserStarted { turn: self.user.id, since });
         self.note_overlap(since);
     }
 
@@ -23,10 +23,10 @@ impl Session {
         if self.user.speaking_since.take().is_none() {
             return;
         }
-        self.user.last_speech = Some(since.min(self.now));
-        self.emit(Event::UserStopped { turn: self.user.id });
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
+        let since = since.min(self.now);
+        self.user.last_speech = Some(since);
+        self.emit(Event::UserStopped { turn: self.user.id, since });
+        self.dismiss();
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }
@@ -40,7 +40,7 @@ impl Session {
         }
         if !self.user.begun {
             self.user.begun = true;
-            self.emit(Event::UserStarted { turn: self.user.id });
+            self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
         if self.config.barge_in.min_words == 0 {
             self.consider_barge_in_by_words(usize::MAX);

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn word_timings_are_exact() {
+    fn h6_word_timings_are_exact() {
         let mut script = Script::new(8_000);
         script.push_text("Yes, we have one.");
         script.push_audio(8_000);

@@ -7,27 +7,54 @@ use crate::CallTime;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Timer {
+    /// What may be a sign of attention has been waited on for long enough.
+    Backchannel,
     /// The user has spoken over the agent long enough to stop it.
     BargeIn,
+    /// The call has lasted as long as it may.
+    CallLimit,
     /// The user has been silent long enough for the turn to be over.
     EndOfTurn,
+    /// The user's last words have been waited for long enough.
+    Farewell,
+    /// Tools have kept the user waiting in silence for too long.
+    Filler,
+    /// Nobody has said anything for too long.
+    Idle,
     /// The language model has not said anything for too long.
     Model,
+    /// The user has spoken for as long as one turn may last.
+    Monologue,
+    /// Nothing of an answer has been heard for too long.
+    Owed,
     /// The next audio is due, or the last mark is overdue.
     Playout,
+    /// The user has been silent long enough for a paused agent to go on.
+    Resume,
     /// The language model is asked again.
     Retry,
     /// The voice has not said anything for too long.
     Synthesis,
+    /// A tool has not finished in its time.
+    Tool,
 }
 
-const KINDS: [Timer; 6] = [
+const KINDS: [Timer; 15] = [
+    Timer::Backchannel,
     Timer::BargeIn,
+    Timer::CallLimit,
     Timer::EndOfTurn,
+    Timer::Farewell,
+    Timer::Filler,
+    Timer::Idle,
     Timer::Model,
+    Timer::Monologue,
+    Timer::Owed,
     Timer::Playout,
+    Timer::Resume,
     Timer::Retry,
     Timer::Synthesis,
+    Timer::Tool,
 ];
 
 /// One deadline of each kind.

@@ -137,15 +137,26 @@ impl<C: Codec> Stream<C> {
             let wake = self.wake_at();
             tokio::select! {
                 received = self.socket.recv() => self.on_received(&received?)?,
-                input = peer.recv() => match input {
-                    Some(SttInput::Audio(frame)) => self.on_audio(frame.payload).await?,
-                    Some(SttInput::Finalize) => self.on_finalize().await?,
-                    Some(_) => {}
-                    None => return Ok(()),
-                },
+                input = peer.recv() => {
+                    let Some(input) = input else { return Ok(()) };
+                    self.on_input(input).await?;
+                    // What came together leaves together, in one write.
+                    while let Some(input) = peer.try_recv() {
+                        self.on_input(input).await?;
+                    }
+                }
                 () = sleep_until(wake) => self.on_wake().await?,
             }
+            self.socket.flush().await?;
             self.report(peer).await?;
+        }
+    }
+
+    async fn on_input(&mut self, input: SttInput) -> Result<()> {
+        match input {
+            SttInput::Audio(frame) => self.on_audio(frame.payload).await,
+            SttInput::Finalize => self.on_finalize().await,
+            _ => Ok(()),
         }
     }
 
@@ -164,7 +175,7 @@ impl<C: Codec> Stream<C> {
         }
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = true;
-        self.socket.send_binary(payload).await?;
+        self.socket.feed_binary(payload).await?;
         self.check_stall()
     }
 
@@ -324,12 +335,12 @@ impl<C: Codec> Stream<C> {
         self.began = !pieces.is_empty();
         self.unanswered = Duration::ZERO;
         for piece in pieces {
-            self.socket.send_binary(piece).await?;
+            self.socket.feed_binary(piece).await?;
         }
         if self.codec.owes_final() {
             self.on_finalize().await?;
         }
-        Ok(())
+        self.socket.flush().await
     }
 }
 

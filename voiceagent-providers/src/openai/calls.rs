@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn d11_fragments_of_several_calls_may_alternate() {
+    fn rd11_fragments_of_several_calls_may_alternate() {
         let none = Value::Null;
         let made = assemble(
             &[],
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn d11_whole_calls_under_one_index_are_several() {
+    fn rd11_whole_calls_under_one_index_are_several() {
         let whole = |id: &str, n: i64| {
             fragment(json!(0), json!(id), json!("book"), json!(json!({ "n": n }).to_string()))
         };
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn d11_calls_without_index_are_told_apart_by_their_ids() {
+    fn rd11_calls_without_index_are_told_apart_by_their_ids() {
         let none = Value::Null;
         let made = assemble(
             &[],
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn d7_a_call_that_was_cut_off_is_left_out_on_demand() {
+    fn rd7_a_call_that_was_cut_off_is_left_out_on_demand() {
         let mut calls = Calls::new(Vec::new());
         for (index, arguments) in ["{\"n\":1}", "{\"phone\":\"+1555"].into_iter().enumerate() {
             let whole =

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_every_way_to_ask_for_patience_is_understood() {
+    fn rd1_every_way_to_ask_for_patience_is_understood() {
         let wait = |pairs: &[_]| retry_after(&headers(pairs));
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn d13_every_split_in_two_gives_the_same_events() {
+    fn rd13_every_split_in_two_gives_the_same_events() {
         let bytes = STREAM.as_bytes();
         for at in 0..=bytes.len() {
             assert_eq!(parse(&[&bytes[..at], &bytes[at..]]), expected(), "split at {at}");
@@ -132,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn d13_single_bytes_give_the_same_events() {
+    fn rd13_single_bytes_give_the_same_events() {
         let bytes: Vec<&[u8]> = STREAM.as_bytes().chunks(1).collect();
         assert_eq!(parse(&bytes), expected());
     }
 
     #[test]
-    fn d13_the_kind_of_line_end_does_not_matter() {
+    fn rd13_the_kind_of_line_end_does_not_matter() {
         for end in ["\n", "\r", "\r\n"] {
             let stream = "data: a\n\ndata: b\ndata: c\n\n".replace('\n', end);
             let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();

@@ -6,7 +6,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{error::Elapsed, timeout},
+};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
     tungstenite::{
@@ -27,6 +30,9 @@ const MAX_MESSAGE: usize = 1 << 20;
 
 /// The default of 128 KiB for each direction would be most of the memory of a call.
 const READ_BUFFER: usize = 8 << 10;
+
+/// What is lined up before a flush is some frames of audio; more of it leaves at once.
+const WRITE_BUFFER: usize = 4 << 10;
 
 /// How long one message may wait for the kernel to take it.
 ///
@@ -92,7 +98,7 @@ impl Dial {
         tcp.set_nodelay(true).map_err(|failed| self.unreachable(&failed))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(MAX_MESSAGE)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
@@ -184,9 +190,17 @@ pub(crate) enum Received {
 }
 
 impl Socket {
-    /// Writes audio, without copying it more often than its masking needs.
-    pub(crate) async fn send_binary(&mut self, payload: Bytes) -> Result<()> {
-        self.send(Message::Binary(payload)).await
+    /// Lines up audio for the next [`flush`](Self::flush), without copying it more often than its
+    /// masking needs.
+    pub(crate) async fn feed_binary(&mut self, payload: Bytes) -> Result<()> {
+        let fed = timeout(WRITE_DEADLINE, self.stream.feed(Message::Binary(payload))).await;
+        self.written(fed)
+    }
+
+    /// Writes what has been lined up.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        let flushed = timeout(WRITE_DEADLINE, self.stream.flush()).await;
+        self.written(flushed)
     }
 
     /// Writes a text message.
@@ -229,7 +243,15 @@ impl Socket {
     }
 
     async fn send(&mut self, message: Message) -> Result<()> {
-        match timeout(WRITE_DEADLINE, self.stream.send(message)).await {
+        let sent = timeout(WRITE_DEADLINE, self.stream.send(message)).await;
+        self.written(sent)
+    }
+
+    fn written(
+        &self,
+        written: std::result::Result<tungstenite::Result<()>, Elapsed>,
+    ) -> Result<()> {
+        match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(failed)) => Err(self.lost("write", &failed)),
             Err(_) => Err(self.error(ErrorKind::Stalled, "write", "the vendor does not read")),

@@ -68,6 +68,13 @@ impl Backlog {
         }
         Some(next)
     }
+
+    /// The next request, if it is a mark.
+    pub(super) fn pop_mark(&mut self) -> Option<Outbound> {
+        let next = self.items.front();
+        next.is_some_and(|next| matches!(next, Outbound::Mark(_)))
+            .then(|| self.items.pop_front())?
+    }
 }
 
 #[cfg(test)]

@@ -31,14 +31,16 @@ pub(super) enum SocketEvent {
     Written,
 }
 
-/// A socket with at most one message on its way out.
+/// A socket with at most one message, and what is said along with it, on its way out.
 ///
-/// The next message is chosen only when the one before has been taken by the kernel, so that a
-/// clear finds everything that can still be overtaken on our side.
+/// The next one is chosen only when the one before has been taken by the kernel, so that a clear
+/// finds everything that can still be overtaken on our side.
 #[derive(Debug)]
 pub(super) struct Io<S> {
     socket: S,
     outgoing: Option<Message>,
+    /// A message that leaves in the same write.
+    along: Option<Message>,
     flushing: bool,
     writing_since: Option<Instant>,
     /// Writing failed, and what the far end said before is still to be read.
@@ -47,7 +49,14 @@ pub(super) struct Io<S> {
 
 impl<S: Socket> Io<S> {
     pub(super) const fn new(socket: S) -> Self {
-        Self { socket, outgoing: None, flushing: false, writing_since: None, deaf: false }
+        Self {
+            socket,
+            outgoing: None,
+            along: None,
+            flushing: false,
+            writing_since: None,
+            deaf: false,
+        }
     }
 
     /// Whether a message can be started.
@@ -69,6 +78,12 @@ impl<S: Socket> Io<S> {
         debug_assert!(self.is_idle());
         self.outgoing = Some(message);
         self.writing_since = Some(Instant::now());
+    }
+
+    /// Puts a message behind the one that has been started and not been waited for yet.
+    pub(super) fn start_along(&mut self, message: Message) {
+        debug_assert!(self.outgoing.is_some() && self.along.is_none());
+        self.along = Some(message);
     }
 
     /// The next thing that happens.
@@ -98,12 +113,13 @@ impl<S: Socket> Io<S> {
         if self.deaf {
             return Poll::Pending;
         }
-        if self.outgoing.is_some() {
+        while self.outgoing.is_some() {
             std::task::ready!(self.socket.poll_ready_unpin(cx))?;
             if let Some(message) = self.outgoing.take() {
                 self.socket.start_send_unpin(message)?;
                 self.flushing = true;
             }
+            self.outgoing = self.along.take();
         }
         if !self.flushing {
             return Poll::Pending;

@@ -194,6 +194,7 @@ impl<S: Socket> Pump<S> {
         while let Some(next) = self.backlog.pop() {
             if let Some(text) = self.writer.write(&*self.leg.dialect, &next) {
                 self.io.start(Message::Text(text));
+                self.mark_along();
                 return Ok(None);
             }
             match (next, self.leg.control.clone()) {
@@ -212,6 +213,15 @@ impl<S: Socket> Pump<S> {
             }
         }
         Ok(None)
+    }
+
+    /// Sends a mark together with the audio before it: one write, and one wake-up at the far end.
+    fn mark_along(&mut self) {
+        if let Some(mark) = self.backlog.pop_mark()
+            && let Some(text) = self.writer.write(&*self.leg.dialect, &mark)
+        {
+            self.io.start_along(Message::Text(text));
+        }
     }
 
     /// Asks the carrier to end the call.

@@ -36,7 +36,8 @@ mod tests {
     fn events_are_kept_in_order_with_their_time() {
         let seen = RecordingObserver::default();
         let mut observer = seen.clone();
-        let events = [1, 2].map(|turn| Event::UserStarted { turn: TurnId::new(turn) });
+        let events = [1, 2]
+            .map(|turn| Event::UserStarted { turn: TurnId::new(turn), since: CallTime::ZERO });
         observer.on_event(CallTime::from_millis(5), &events[0]);
         observer.on_event(CallTime::from_millis(9), &events[1]);
         assert_eq!(seen.events(), events);

@@ -11,12 +11,23 @@ pub(super) struct Carrier {
     format: Option<AudioFormat>,
     /// When everything that was taken will have been played.
     free_at: CallTime,
+    /// When each mark is reported, in the order in which they were sent.
     marks: VecDeque<(CallTime, MarkId)>,
+    /// How long a report travels.
+    late: Duration,
 }
 
 impl Carrier {
     pub(super) fn new(format: Option<AudioFormat>) -> Self {
-        Self { format, free_at: CallTime::ZERO, marks: VecDeque::new() }
+        Self { format, free_at: CallTime::ZERO, marks: VecDeque::new(), late: Duration::ZERO }
+    }
+
+    pub(super) fn report_after(&mut self, late: Duration) {
+        self.late = late;
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.format.is_none()
     }
 
     pub(super) fn bytes_in(&self, millis: usize) -> usize {
@@ -36,9 +47,17 @@ impl Carrier {
             }
             Outbound::Clear => {
                 self.free_at = now;
+                if !self.late.is_zero() {
+                    for (reported, _) in &mut self.marks {
+                        *reported = (*reported).min(now + self.late);
+                    }
+                    return Vec::new();
+                }
                 return self.marks.drain(..).map(|(_, mark)| mark).collect();
             }
-            Outbound::Mark(mark) => self.marks.push_back((self.free_at.max(now), *mark)),
+            Outbound::Mark(mark) => {
+                self.marks.push_back((self.free_at.max(now) + self.late, *mark));
+            }
             _ => {}
         }
         Vec::new()

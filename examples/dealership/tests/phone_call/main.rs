@@ -244,7 +244,7 @@ async fn who_is_not_the_carrier_gets_no_further() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_in_progress_end_in_peace_when_the_program_stops() {
+async fn d10_calls_in_progress_end_in_peace_when_the_program_stops() {
     let mut house = House::open(&["hello there"], |_| Reply::text("Good day.")).await;
     let phone = house.call("CA5", PRIYA).await;
     listens(&phone).await;

@@ -77,7 +77,7 @@ async fn speaker(fallback: &FallbackLlm) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d1_every_failure_before_the_first_item_goes_to_the_next_model() {
+async fn rd1_every_failure_before_the_first_item_goes_to_the_next_model() {
     for act in [
         Act::Empty,
         Act::FailFirstItem,
@@ -93,7 +93,7 @@ async fn d1_every_failure_before_the_first_item_goes_to_the_next_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d3_a_silent_model_costs_no_more_than_its_time() {
+async fn rd3_a_silent_model_costs_no_more_than_its_time() {
     let fallback =
         FallbackLlm::new(scripted("a", &[Act::Stall]), vec![scripted("b", &[Act::Hang])])
             .first_token(Duration::from_secs(1));
@@ -114,7 +114,7 @@ async fn an_answer_that_has_begun_stays_with_its_model() {
 }
 
 #[tokio::test]
-async fn d2_a_model_that_failed_is_asked_last_for_a_while_and_then_tried_again() {
+async fn rd2_a_model_that_failed_is_asked_last_for_a_while_and_then_tried_again() {
     let first = scripted("a", &[Act::FailFirstItem, Act::Answer]);
     let fallback =
         FallbackLlm::new(first.clone(), vec![scripted("b", &[Act::Answer])]).cool_down(2);

@@ -9,7 +9,7 @@ fn generation(number: u64) -> GenerationId {
 }
 
 fn user_started(turn: u64) -> Event {
-    Event::UserStarted { turn: TurnId::new(turn) }
+    Event::UserStarted { turn: TurnId::new(turn), since: CallTime::ZERO }
 }
 
 fn user_turn(turn: u64) -> Event {

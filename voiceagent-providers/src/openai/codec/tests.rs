@@ -83,14 +83,14 @@ fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
 }
 
 #[test]
-fn d12_every_recorded_answer_is_understood() {
+fn rd12_every_recorded_answer_is_understood() {
     for (stream, expected) in cassettes() {
         assert_eq!(events(stream), expected, "{stream}");
     }
 }
 
 #[test]
-fn d13_no_split_changes_an_answer() {
+fn rd13_no_split_changes_an_answer() {
     for (stream, expected) in cassettes() {
         for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
             let bytes = stream.as_bytes();
@@ -103,14 +103,14 @@ fn d13_no_split_changes_an_answer() {
 }
 
 #[test]
-fn d13_an_answer_without_done_is_complete() {
+fn rd13_an_answer_without_done_is_complete() {
     for (stream, expected) in cassettes() {
         assert_eq!(events(&stream.replace("data: [DONE]\n\n", "")), expected);
     }
 }
 
 #[test]
-fn d6_an_answer_that_is_cut_off_keeps_its_words_and_ends_with_an_error() {
+fn rd6_an_answer_that_is_cut_off_keeps_its_words_and_ends_with_an_error() {
     let stream = cassette!("text_with_usage");
     let (cut, _) = stream.split_at(stream.find("\"stop\"").unwrap());
     let (events, error) = understood(&[cut.as_bytes()]);
@@ -119,7 +119,7 @@ fn d6_an_answer_that_is_cut_off_keeps_its_words_and_ends_with_an_error() {
 }
 
 #[test]
-fn d7_a_call_is_not_made_when_the_answer_is_cut_off() {
+fn rd7_a_call_is_not_made_when_the_answer_is_cut_off() {
     let stream = cassette!("parallel_tool_calls_interleaved");
     let (cut, _) = stream.split_at(stream.find("\"finish_reason\":\"tool_calls\"").unwrap());
     let (events, error) = understood(&[cut.as_bytes()]);
@@ -155,7 +155,7 @@ fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
 }
 
 #[test]
-fn d4_a_chunk_without_content_is_no_progress() {
+fn rd4_a_chunk_without_content_is_no_progress() {
     let mut answer = Answer::new(Vec::new());
     let role = r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
     assert!(!answer.handle(role).unwrap());

@@ -98,7 +98,7 @@ fn calls_and_the_words_before_them_are_one_message() {
 }
 
 #[test]
-fn d16_every_call_is_answered_at_once_whatever_came_between() {
+fn rd16_every_call_is_answered_at_once_whatever_came_between() {
     let messages = conversation_of(vec![
         result("gone", "0"),
         call("a"),

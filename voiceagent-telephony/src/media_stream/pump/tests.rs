@@ -222,7 +222,7 @@ async fn a_far_end_that_does_not_read_is_noticed_and_costs_little() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d6_a_half_open_connection_is_noticed_within_twelve_seconds() {
+async fn ra2_a_half_open_connection_is_noticed_within_twelve_seconds() {
     let (socket, link) = open(None);
     let began = Instant::now();
     assert_eq!(end_of(link).await, Some(ErrorKind::Disconnected));

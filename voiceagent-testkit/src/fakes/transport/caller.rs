@@ -28,6 +28,7 @@ pub(super) enum Act {
     HangUp,
     Interrupt,
     LoseLine,
+    Mute { duration: Duration, done: oneshot::Sender<()> },
     Pause { duration: Duration, done: oneshot::Sender<()> },
     Press(char),
     Speak { text: String, duration: Duration, done: oneshot::Sender<()> },
@@ -65,6 +66,12 @@ impl Caller {
     /// Says nothing for this long, and returns afterwards.
     pub async fn silence(&self, duration: Duration) {
         self.act_until_done(|done| Act::Pause { duration, done }).await;
+    }
+
+    /// Sends nothing at all for this long, not even silence, and returns afterwards: the line of
+    /// a caller who is muted. What is being said is not sent either, and is over when it would be.
+    pub async fn mute(&self, duration: Duration) {
+        self.act_until_done(|done| Act::Mute { duration, done }).await;
     }
 
     /// Presses a key.

@@ -32,6 +32,8 @@ pub(super) struct Pump {
     mouth: Mouth,
     ticks: Interval,
     later: Schedule<Later>,
+    /// Frames are made and not sent until then.
+    muted_until: Instant,
 }
 
 enum Mouth {
@@ -82,6 +84,7 @@ impl Pump {
             mouth,
             ticks,
             later: Schedule::new(),
+            muted_until: Instant::now(),
         }
     }
 
@@ -128,6 +131,10 @@ impl Pump {
             }
             Act::LoseLine => {
                 return Err(Error::new(ErrorKind::Disconnected, "read", "the line broke"));
+            }
+            Act::Mute { duration, done } => {
+                self.muted_until = self.muted_until.max(Instant::now() + duration);
+                self.later.add(self.muted_until, Later::Done(done));
             }
             Act::Pause { duration, done } => self.say(None, duration, done),
             Act::Press(digit) if self.capabilities.dtmf => peer.send(Inbound::Dtmf(digit)).await?,
@@ -236,7 +243,9 @@ impl Pump {
         }
         *at = MediaTime(begin.0 + samples);
         let frame = AudioFrame::new(*format, begin, payload.freeze());
-        peer.send(Inbound::Audio(frame)).await?;
+        if Instant::now() > self.muted_until {
+            peer.send(Inbound::Audio(frame)).await?;
+        }
         for saying in said {
             // Nobody has to wait for the end of what was said.
             let _ = saying.done.send(());

@@ -193,3 +193,15 @@ async fn an_audio_leg_hears_exactly_the_bytes_that_were_sent() {
     next(&mut link).await;
     assert_eq!(caller.heard_audio(), sent.concat());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_muted_caller_sends_nothing_and_then_goes_on_where_the_time_is() {
+    let begun = Instant::now();
+    let (caller, mut link) = open(FakeLine::audio(FORMAT)).await;
+    link.recv().await;
+    let muted = tokio::spawn(async move { caller.mute(ms(100)).await });
+    let Some(Ok(Inbound::Audio(frame))) = link.recv().await else { panic!("no frame") };
+    assert_eq!(begun.elapsed(), ms(140));
+    assert_eq!(frame.at, MediaTime(960), "five frames were not sent");
+    muted.await.unwrap();
+}

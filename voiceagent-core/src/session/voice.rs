@@ -1,4 +1,4 @@
-//! The agent's voice: text to audio, audio to the caller, interruption.
+//! The agent's voice: text to audio, audio to the caller.
 
 use std::sync::Arc;
 
@@ -220,8 +220,7 @@ impl Session {
     /// The caller has heard all of the live generation.
     fn finish_generation(&mut self) {
         let Some(live) = self.live.take() else { return };
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
+        self.dismiss();
         let heard = if live.voice_lost {
             self.output.heard(self.now, &live)
         } else {
@@ -239,82 +238,5 @@ impl Session {
         if let Some(leave) = live.after {
             self.leave_after_speech(leave);
         }
-    }
-
-    /// The user speaks while the agent does.
-    pub(super) fn note_overlap(&mut self, since: CallTime) {
-        if self.can_be_stopped()
-            && self.output.is_audible(self.now)
-            && let Some(at) = self.barge_in.on_overlap(since)
-        {
-            if at <= self.now {
-                self.consider_barge_in();
-            } else {
-                self.timers.set(Timer::BargeIn, at);
-            }
-        }
-    }
-
-    pub(super) fn consider_barge_in(&mut self) {
-        if self.barge_in.is_due(self.now, self.user.words()) && self.can_be_stopped() {
-            let since = self.barge_in.since();
-            self.interrupt(InterruptionReason::BargeIn, since);
-        }
-    }
-
-    /// Without speech edges, words alone decide.
-    pub(super) fn consider_barge_in_by_words(&mut self, words: usize) {
-        let enough = words >= self.config.barge_in.min_words.max(1) as usize;
-        if enough && self.can_be_stopped() && self.output.is_audible(self.now) {
-            self.interrupt(InterruptionReason::BargeIn, None);
-        }
-    }
-
-    /// Whether the user may stop what the agent is saying.
-    pub(super) fn can_be_stopped(&self) -> bool {
-        self.barge_in.is_enabled()
-            && self.leaving.is_none()
-            && self.live.as_ref().is_some_and(|live| live.committed && live.interruptible)
-    }
-
-    pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        if let (Some(heard), Some(live)) = (heard, &self.live)
-            && live.script.text().starts_with(heard)
-        {
-            self.output.on_heard(heard.len());
-        }
-        self.interrupt(InterruptionReason::BargeIn, None);
-    }
-
-    /// Stops the agent: the one place where speech is cut.
-    pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
-        self.barge_in.reset();
-        self.timers.clear(Timer::BargeIn);
-        let Some(live) = self.live.take_if(|live| live.committed) else {
-            self.drop_draft();
-            return;
-        };
-        if live.started {
-            self.send(Outbound::Clear);
-        }
-        let pii_heard = self.heard_text(&live);
-        self.abandon(&live);
-        let after = since.map_or_else(Default::default, |since| self.now - since);
-        self.emit(Event::Interrupted { generation: live.id, reason, after });
-        if live.started {
-            let generation = live.id;
-            self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
-        }
-        if let Some(leave) = live.after {
-            self.leave_after_speech(leave);
-        }
-    }
-
-    fn heard_text(&self, generation: &Generation) -> Arc<str> {
-        if !generation.started {
-            return Arc::from("");
-        }
-        let heard = self.output.heard(self.now, generation);
-        generation.script.text().get(..heard).unwrap_or_default().trim().into()
     }
 }

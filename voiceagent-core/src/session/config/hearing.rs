@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{at_most_longest, longer_than_zero, refuse};
+use crate::Result;
+
+/// When a turn is over. All times count from the user's last speech.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EndpointingConfig {
+    /// The delay when the user has surely finished, and when nobody can tell.
+    pub min_delay: Duration,
+    /// The delay when the user has surely more to say.
+    pub max_delay: Duration,
+    /// The delay when what the agent [expects](crate::turn::Expected) may not be complete yet: a
+    /// number whose last digit may still come. Takes the place of `max_delay` then.
+    pub entity_max_delay: Duration,
+    /// How long to wait for the final transcript of what was said.
+    pub transcript_timeout: Duration,
+    /// When a turn that nothing else ends is decided.
+    pub watchdog: Duration,
+    /// Whether turns end only when the owner of the call [says so](crate::Line::commit_turn), as
+    /// with a key that is held down to speak.
+    pub manual: bool,
+    /// How long the user may speak without a pause that ends the turn, until the agent takes it
+    /// all the same; `None` lets the user speak for ever.
+    pub max_turn: Option<Duration>,
+    /// How many words a turn may have until the agent takes it all the same; `None` sets no limit.
+    pub max_turn_words: Option<u32>,
+    /// Whether the delays adapt to the pauses that this caller makes.
+    pub learn: bool,
+}
+
+impl Default for EndpointingConfig {
+    fn default() -> Self {
+        Self {
+            min_delay: Duration::from_millis(300),
+            max_delay: Duration::from_millis(2_500),
+            entity_max_delay: Duration::from_secs(4),
+            transcript_timeout: Duration::from_millis(1_000),
+            watchdog: Duration::from_secs(5),
+            manual: false,
+            max_turn: None,
+            max_turn_words: None,
+            learn: false,
+        }
+    }
+}
+
+impl EndpointingConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        let Self { min_delay, max_delay, .. } = *self;
+        if min_delay > max_delay {
+            let accepted = format!("at most `endpointing.max_delay`, which is {max_delay:?}");
+            return refuse("endpointing.min_delay", &min_delay, &accepted);
+        }
+        longer_than_zero("endpointing.max_turn", self.max_turn)?;
+        if self.max_turn_words == Some(0) {
+            return refuse("endpointing.max_turn_words", &0, "at least 1");
+        }
+        at_most_longest("endpointing.max_delay", max_delay)?;
+        at_most_longest("endpointing.entity_max_delay", self.entity_max_delay)
+    }
+}
+
+/// When the user stops the agent.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BargeInConfig {
+    /// Whether the user can.
+    pub enabled: bool,
+    /// How long the user must have spoken.
+    pub min_duration: Duration,
+    /// How many words must have been recognized; 0 does not wait for the recognizer.
+    pub min_words: u32,
+    /// How long after the first sound of a speech the user cannot stop it: on a line with echo the
+    /// agent would stop itself.
+    pub warm_up: Duration,
+    /// Whether a pressed key stops the agent.
+    pub dtmf: bool,
+    /// What becomes of what the user says over speech that cannot be stopped.
+    pub uninterruptible: Uninterruptible,
+    /// How long words that may be no more than a sign of attention ("uh-huh") are waited on,
+    /// while the agent speaks on; `None` takes every word for an interruption.
+    pub backchannel: Option<Duration>,
+    /// How long the user must have been heard until the agent pauses on suspicion, and goes on
+    /// where it was if nothing comes of it; `None` never pauses.
+    pub pause: Option<Duration>,
+    /// How long the user must have been silent, without words, until a paused agent goes on.
+    pub resume_after: Duration,
+    /// After so many pauses that came to nothing, within 10 s, only words pause; 0 does not count.
+    pub back_off: u32,
+}
+
+impl Default for BargeInConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            min_duration: Duration::from_millis(160),
+            min_words: 0,
+            warm_up: Duration::ZERO,
+            dtmf: false,
+            uninterruptible: Uninterruptible::Keep,
+            backchannel: None,
+            pause: None,
+            resume_after: Duration::from_millis(1_500),
+            back_off: 3,
+        }
+    }
+}
+
+impl BargeInConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        at_most_longest("barge_in.warm_up", self.warm_up)?;
+        at_most_longest("barge_in.resume_after", self.resume_after)?;
+        at_most_longest("barge_in.backchannel", self.backchannel.unwrap_or_default())?;
+        at_most_longest("barge_in.pause", self.pause.unwrap_or_default())
+    }
+}
+
+/// What becomes of what the user says over speech that cannot be stopped.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "the words are kept or they are not")]
+pub enum Uninterruptible {
+    /// It is not listened to: the recognizer hears silence.
+    Discard,
+    /// It is answered when the speech is over.
+    #[default]
+    Keep,
+}
+
+/// Whether answers begin before a turn is over.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SpeculationConfig {
+    /// Whether drafts are started.
+    pub enabled: bool,
+    /// How many drafts a turn may cost.
+    pub max_drafts: u32,
+    /// For how long of a turn drafts are started, from the user's first sound: who has spoken
+    /// long makes many pauses, and each draft is dearer. `None` sets no limit.
+    pub max_turn: Option<Duration>,
+    /// Whether the voice speaks a draft, held until its turn is over. Without, only the model
+    /// writes ahead.
+    pub synthesis: bool,
+}
+
+impl Default for SpeculationConfig {
+    fn default() -> Self {
+        Self { enabled: true, max_drafts: 4, max_turn: None, synthesis: true }
+    }
+}
+
+impl SpeculationConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        longer_than_zero("speculation.max_turn", self.max_turn)
+    }
+}
