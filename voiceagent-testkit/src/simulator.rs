@@ -55,7 +55,8 @@ pub struct Settings {
     /// The longest silence while the agent owes a reply, from the end of the caller's turn to the
     /// first sound of the reply.
     pub owed_within: Duration,
-    /// Whether that holds for every call, or only while all vendors are well and no tool runs.
+    /// Whether that holds for every call, or only while all vendors are well and no tool runs. If
+    /// so the agents say something when three quarters of the time are over.
     pub owed_always: bool,
     /// The fewest and the most things that a caller does in a call.
     pub turns: (u64, u64),
@@ -102,7 +103,7 @@ pub struct Outcome {
 /// Plays the call of a seed, and judges it.
 #[must_use]
 pub fn play(seed: u64, settings: &Settings) -> Outcome {
-    let profile = Profile::new(seed, settings.turns);
+    let profile = Profile::new(seed, settings);
     let (played, panics) = panics::count(|| world::run(seed, &profile, settings.trace, None));
     let Some(aftermath) = played else {
         let violations = vec![panics::violation(panics)];

@@ -25,8 +25,9 @@ pub(super) struct UserTurn {
     pub(super) ended_by_stt: bool,
     /// The turn that came before, as it was taken.
     taken: String,
-    /// How many words at its end were not final.
-    unsettled: usize,
+    /// Words that were taken before they were final, in this turn's predecessor or further back. A
+    /// final that says them once more clears them.
+    unsettled: String,
 }
 
 impl UserTurn {
@@ -42,7 +43,7 @@ impl UserTurn {
             begun: false,
             ended_by_stt: false,
             taken: String::new(),
-            unsettled: 0,
+            unsettled: String::new(),
         }
     }
 
@@ -53,7 +54,7 @@ impl UserTurn {
         }
         let text = self.beyond_taken(&transcript.text).trim();
         let changed = if transcript.is_final {
-            self.unsettled = 0;
+            self.unsettled.clear();
             self.last_final = Some(now);
             let changed = !text.is_empty() || !self.interim.is_empty();
             self.interim.clear();
@@ -112,7 +113,7 @@ impl UserTurn {
             id: id.next(),
             speaking_since: self.speaking_since,
             taken: normalised(&text),
-            unsettled: normalised(&self.interim).split(' ').filter(|word| !word.is_empty()).count(),
+            unsettled: normalised(&format!("{} {}", self.unsettled, self.interim)),
             ..Self::new()
         };
         (id, text)
@@ -121,14 +122,14 @@ impl UserTurn {
     /// What a transcript holds beyond the words that were taken when they were not final yet. The
     /// recognizer says them once more when it knows how they go on.
     fn beyond_taken<'a>(&self, text: &'a str) -> &'a str {
-        if self.unsettled == 0 || !self.finals.is_empty() {
+        if self.unsettled.is_empty() || !self.finals.is_empty() {
             return text;
         }
-        let settled = self.taken.split(' ').count() - self.unsettled;
-        let repeated: Vec<&str> = self.taken.split(' ').skip(settled).collect();
         let words = normalised(text);
-        let is_repeated = words.split(' ').take(self.unsettled).eq(repeated);
-        let beyond = after_words(text, self.unsettled);
+        let repeated = self.unsettled.split(' ');
+        let count = repeated.clone().count();
+        let is_repeated = words.split(' ').take(count).eq(repeated);
+        let beyond = after_words(text, count);
         // A user who has begun anew may say just the same again.
         if is_repeated && !(self.begun && beyond.is_empty()) { beyond } else { text }
     }
@@ -209,6 +210,18 @@ mod tests {
         assert_eq!(&*turn.text(), "for Monday.");
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it twice")));
         assert_eq!(&*turn.text(), "for Monday. Book it twice", "this was said again");
+    }
+
+    #[test]
+    fn t6_a_final_that_covers_two_turns_which_were_taken_early_adds_nothing() {
+        let mut turn = turn(&[Transcript::interim("book it")]);
+        turn.take();
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("book it for Monday")));
+        assert_eq!(&*turn.text(), "for Monday");
+        turn.take();
+        assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it for Monday.")));
+        assert!(turn.is_empty());
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("at ten")));
     }
 
     #[test]

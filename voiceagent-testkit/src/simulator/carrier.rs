@@ -144,7 +144,10 @@ impl Pump {
         let audible = self.playout.is_audible();
         match self.caller.act(audible) {
             Doing::Sound(sound) => self.sound(sound),
-            Doing::Nothing => self.frame += 1,
+            Doing::Nothing => {
+                self.frame += 1;
+                self.log.account().muted = true;
+            }
             Doing::Press(digit) => {
                 self.frame += 1;
                 self.deliver(Inbound::Dtmf(digit));

@@ -238,7 +238,8 @@ impl Desk {
                 }
                 Command::ScoreEndOfTurn { turn, text, .. } => {
                     let (text_len, probability) = (text.len(), sounds_finished(&text));
-                    let score = Input::EndOfTurnScore { turn, text_len, probability };
+                    let backchannel = 0.0;
+                    let score = Input::EndOfTurnScore { turn, text_len, probability, backchannel };
                     self.scores.push((at + SCORE_DELAY, score));
                 }
                 Command::Emit { event: Event::UserTurn { .. } } => self.turns.push(at),

@@ -26,8 +26,10 @@ impl<'a> Expected<'a> {
     /// `marks`: the carrier reports what it played. Where it does not, words that it got may count.
     /// `on_its_way` is how long something takes to the carrier.
     pub(super) fn of(account: &'a Account, marks: bool, on_its_way: Duration) -> Self {
-        // A voice that lies about its words is believed.
-        let words = account.words.iter().filter(|word| word.sent.is_some() || word.faked);
+        // A voice that lies about its words is believed. Without marks, what was on its way when
+        // the caller hung up may count.
+        let words = account.words.iter();
+        let words = words.filter(|word| word.sent.is_some() || word.faked || !marks);
         let places = Places::of(account, on_its_way);
         let judge = |word: &Word| {
             if places.is_known(word) {

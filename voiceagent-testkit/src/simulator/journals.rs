@@ -19,7 +19,7 @@ const MOST_WAKES: usize = 400;
 /// When the folder cannot be written to.
 #[must_use]
 pub fn compare(seed: u64, settings: &Settings, folder: &Path) -> Vec<Violation> {
-    let profile = Profile::new(seed, settings.turns);
+    let profile = Profile::new(seed, settings);
     let path = folder.join(format!("{CALL}.journal"));
     let journals: [Vec<u8>; 2] = [(); 2].map(|()| {
         world::run(seed, &profile, false, Some(folder));

@@ -33,6 +33,8 @@ pub(super) struct Account {
     /// When the caller was loud, and when the agent was heard.
     pub(super) caller: Vec<Span>,
     pub(super) agent: Vec<Span>,
+    /// The caller's line sent nothing for a while.
+    pub(super) muted: bool,
     /// Words that the recognizer gave as final.
     pub(super) finals: Vec<(Duration, String)>,
     /// Words that the caller has said.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::dice::Dice;
+use super::{Settings, dice::Dice};
 
 /// How the world of one call is: how quick its vendors are, what they can do, and what goes wrong.
 #[derive(Clone, Debug)]
@@ -8,6 +8,8 @@ pub(super) struct Profile {
     /// Nothing goes wrong, and nobody takes long.
     pub(super) healthy: bool,
     pub(super) turns: u64,
+    /// Something is said instead of a reply that takes longer.
+    pub(super) owed_reply: Option<Duration>,
     pub(super) greeting: bool,
     pub(super) speculation: bool,
     pub(super) min_words: u32,
@@ -100,7 +102,8 @@ pub(super) struct Carrier {
 }
 
 impl Profile {
-    pub(super) fn new(seed: u64, turns: (u64, u64)) -> Self {
+    pub(super) fn new(seed: u64, settings: &Settings) -> Self {
+        let turns = settings.turns;
         let mut dice = Dice::new(seed, 2);
         let healthy = dice.percent(50);
         let sick = |dice: &mut Dice, share: u64| !healthy && dice.percent(share);
@@ -149,6 +152,7 @@ impl Profile {
         Self {
             healthy,
             turns: dice.between(turns.0, turns.1),
+            owed_reply: settings.owed_always.then_some(settings.owed_within * 3 / 4),
             greeting: dice.percent(70),
             speculation: dice.percent(80),
             min_words: if dice.percent(80) { 0 } else { 2 },

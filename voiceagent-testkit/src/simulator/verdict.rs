@@ -176,9 +176,12 @@ impl Judge<'_> {
     }
 
     /// With a sound recognizer, what the caller said is written down once, and in order. Without a
-    /// detector nobody knows whether a word that comes once more was said once more.
+    /// detector nobody knows whether a word that comes once more was said once more; nor with a
+    /// recognizer that waits for the end of a muted caller's words and cannot be asked.
     fn users_words(&mut self, messages: &[Message]) {
-        if !self.profile.healthy || !self.profile.recognizer.detects {
+        let recognizer = &self.profile.recognizer;
+        let waits = self.account.muted && recognizer.finalize.is_none();
+        if !self.profile.healthy || !recognizer.detects || waits {
             return;
         }
         let content =

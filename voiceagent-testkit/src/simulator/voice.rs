@@ -250,12 +250,9 @@ impl Pump {
             other => {
                 let before = other.map_or(now, |(.., ready)| ready.max(now));
                 let first: Duration = self.dice.latency(self.profile.first_audio);
-                // A voice that works for another one first would keep a caller waiting for nothing.
-                let ready = if self.profile.obeys {
-                    now + first
-                } else {
-                    before.min(now + first * 4) + first
-                };
+                // A voice that does not stop when it is told to works for the other one first.
+                let busy = before.min(now + self.profile.first_audio * 2);
+                let ready = if self.profile.obeys { now } else { busy } + first;
                 self.current = Some((generation, 0, ready));
                 ready
             }

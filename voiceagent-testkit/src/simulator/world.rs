@@ -7,6 +7,7 @@ use tokio::{
 use voiceagent_core::{
     Agent, Call,
     llm::Message,
+    session::OwedReplyConfig,
     tool::Tool,
     turn::{TurnDetector, TurnScore},
 };
@@ -97,6 +98,8 @@ fn agent(
             config.apology = "Sorry, that failed here.".into();
             config.speculation.enabled = profile.speculation;
             config.barge_in.min_words = profile.min_words;
+            let owed = profile.owed_reply;
+            config.owed_reply = owed.map(|after| OwedReplyConfig::new(after, "One moment."));
         });
     if profile.greeting {
         builder = builder.greeting("Hello, welcome to the simulated workshop. What is it?");
