@@ -76,10 +76,10 @@ fn t5_an_interim_after_the_final_opens_the_turn_again() {
 }
 
 #[test]
-fn t6_a_late_final_with_another_word_neither_starts_a_turn_nor_ends_the_next() {
+fn t6_a_late_final_in_other_words_neither_starts_a_turn_nor_ends_the_next() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_500).interim("hello there").at(1_800).stops().at(2_700);
-    call.hears("Hello there, friend.").at(6_000);
+    call.hears("Hello their.").at(6_000);
     assert_eq!(turns(&call), ["2600 hello there"]);
     assert_eq!(call.times_asked(), 1, "the answer goes on");
 

@@ -216,18 +216,14 @@ impl UserTurn {
     }
 }
 
-/// What follows the first words of a text.
+/// What follows the first `count` words of a text.
 fn after_words(text: &str, count: usize) -> &str {
-    let mut rest = text.trim_start();
-    let mut left = count;
-    while left > 0 && !rest.is_empty() {
-        let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        left = left.saturating_sub(
-            normalised(&rest[..word]).split(' ').filter(|it| !it.is_empty()).count(),
-        );
-        rest = rest[word..].trim_start();
+    let mut rest = text;
+    for _ in 0..count {
+        rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
+        rest = rest.trim_start_matches(char::is_alphanumeric);
     }
-    rest.trim_end()
+    rest.trim_start_matches(|c: char| !c.is_alphanumeric()).trim_end()
 }
 
 /// The words alone: no case, no punctuation, single spaces.
@@ -273,6 +269,30 @@ mod tests {
         assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it, please.")));
         assert!(turn.is_empty());
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("tomorrow")), "this is new");
+    }
+
+    #[test]
+    fn t6_a_late_final_adds_only_what_goes_beyond_the_turn_before() {
+        let mut turn = turn(&[Transcript::final_("Good day."), Transcript::interim("book it")]);
+        turn.take(CallTime::ZERO);
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("Book it, for")));
+        assert_eq!(&*turn.text(), "for");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it, for Monday.")));
+        assert_eq!(&*turn.text(), "for Monday.");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it twice")));
+        assert_eq!(&*turn.text(), "for Monday. Book it twice", "this was said again");
+    }
+
+    #[test]
+    fn t6_a_final_that_covers_two_turns_which_were_taken_early_adds_nothing() {
+        let mut turn = turn(&[Transcript::interim("book it")]);
+        turn.take(CallTime::ZERO);
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("book it for Monday")));
+        assert_eq!(&*turn.text(), "for Monday");
+        turn.take(CallTime::ZERO);
+        assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it for Monday.")));
+        assert!(turn.is_empty());
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("at ten")));
     }
 
     #[test]
