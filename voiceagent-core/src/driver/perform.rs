@@ -36,7 +36,6 @@ impl Driver {
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
             Command::CommitAudio
-            | Command::FeedSilence { .. }
             | Command::FlushTranscript
             | Command::ResetDetector
             | Command::Truncate { .. } => {}
@@ -49,6 +48,11 @@ impl Driver {
             }
             Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
+            Command::FeedSilence { on } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.feed_silence(on);
+                }
+            }
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();

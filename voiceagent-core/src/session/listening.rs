@@ -16,7 +16,7 @@ impl Session {
         self.user.ended_by_stt = false;
         self.user.speaking_since = Some(since);
         self.emit(Event::UserStarted { turn: self.user.id, since });
-        self.note_overlap(since);
+        self.note_overlap(since, self.user.words());
     }
 
     pub(super) fn on_speech_stopped(&mut self, since: CallTime) {
@@ -25,6 +25,7 @@ impl Session {
         }
         let since = since.min(self.now);
         self.user.last_speech = Some(since);
+        self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
         self.dismiss();
         if self.config.stt_finalize && !self.user.is_settled() {
@@ -42,12 +43,14 @@ impl Session {
             self.user.begun = true;
             self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
-        if self.config.barge_in.min_words == 0 {
-            self.consider_barge_in_by_words(usize::MAX);
-        }
+        self.consider_barge_in_by_voice();
     }
 
     pub(super) fn on_transcript(&mut self, transcript: &Transcript) {
+        if self.was_let_pass(transcript) {
+            return;
+        }
+        let words = self.user.words();
         let changed = self.user.push(self.now, transcript);
         if !self.config.vad && !transcript.text.trim().is_empty() && changed {
             self.user.begun = true;
@@ -61,6 +64,7 @@ impl Session {
             self.user.last_speech = Some(self.now);
         }
         self.user.last_change = Some(self.now);
+        self.note_words_over_speech(words);
         let (turn, text) = (self.user.id, self.user.text());
         if !text.is_empty() {
             self.emit(Event::UserPartial { turn, pii_text: text });
@@ -68,11 +72,11 @@ impl Session {
         if self.config.vad {
             if self.user.speaking_since.is_some() && !self.barge_in.is_running() {
                 // The agent began to speak when the user was speaking already.
-                self.note_overlap(self.now);
+                self.note_overlap(self.now, words);
             }
             self.consider_barge_in();
         } else {
-            self.consider_barge_in_by_words(self.user.words());
+            self.consider_barge_in_by_words();
         }
         if transcript.is_final {
             self.on_pause();
@@ -146,6 +150,9 @@ impl Session {
     }
 
     fn commit_turn(&mut self) {
+        if self.drop_turn_over_speech() {
+            return;
+        }
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
         let (turn, text) = self.user.take();
