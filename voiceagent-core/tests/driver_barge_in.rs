@@ -1,5 +1,7 @@
 //! Interruption through the real driver, in virtual time.
 
+#![expect(clippy::disallowed_methods, reason = "a test has a clock of its own")]
+
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
