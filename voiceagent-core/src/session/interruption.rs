@@ -35,6 +35,8 @@ impl Session {
             let undecided = words == 0 || self.is_backchannel();
             match self.barge_in.undecided_until().filter(|_| undecided) {
                 Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
+                // A voice that has stopped decides nothing any more; its words may.
+                Some(_) if self.user.speaking_since.is_none() => {}
                 Some(_) | None => self.confirm(InterruptionReason::BargeIn),
             }
         } else if self.words_ask_for_floor() {
