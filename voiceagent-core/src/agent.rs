@@ -13,12 +13,12 @@ use crate::{
     journal::Journal,
     llm::LanguageModel,
     observer::Observer,
-    session::SessionConfig,
+    session::{OwedReplyConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
     stt::SpeechToText,
     tool::{Schema, Tool},
-    transport::{CallInfo, Media, Transport},
+    transport::{CallInfo, Direction, Media, Transport},
     tts::TextToSpeech,
     turn::TurnDetector,
     vad::{Earshot, VadFactory},
@@ -31,6 +31,10 @@ const EVENTS: usize = 128;
 const REQUESTS: usize = 16;
 /// How long the legs of a call may take to open, all together.
 const OPENING: Duration = Duration::from_secs(10);
+/// After four seconds of silence a caller thinks that the line is dead. A voice needs most of one.
+const PATIENCE: Duration = Duration::from_secs(3);
+const ONE_MOMENT: &str = "One moment, please.";
+const STILL_THERE: &str = "I am still working on it.";
 
 type ObserverFactory = dyn Fn(&CallInfo) -> Box<dyn Observer> + Send + Sync;
 type FilterFactory = dyn Fn() -> Box<dyn AudioFilter> + Send + Sync;
@@ -77,7 +81,10 @@ pub(crate) struct Recipe {
 impl Agent {
     /// Starts a recipe.
     pub fn builder() -> AgentBuilder {
-        AgentBuilder::default()
+        let mut builder = AgentBuilder::default();
+        builder.config.owed_reply =
+            Some(OwedReplyConfig::new(PATIENCE, ONE_MOMENT).then(STILL_THERE));
+        builder
     }
 
     /// Answers a call: opens all of its legs at once and lets the conversation run on a task of
@@ -318,7 +325,11 @@ impl Recipe {
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();
-        config.marks = transport.capabilities().marks;
+        let capabilities = transport.capabilities();
+        config.marks = capabilities.marks;
+        config.transfer = capabilities.transfer;
+        config.answerer =
+            capabilities.answerer && transport.call().direction == Direction::Outbound;
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();

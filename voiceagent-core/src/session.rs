@@ -42,16 +42,20 @@ mod command;
 mod config;
 mod endpointing;
 mod event;
+mod farewell;
 mod generation;
 mod history;
+mod idle;
 mod input;
 mod interruption;
 mod listening;
 mod output;
+mod owed;
 mod pause;
 mod playout;
 mod script;
 mod segmenter;
+mod state;
 mod text_out;
 mod timers;
 mod tool_rounds;
@@ -63,9 +67,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 use barge_in::BargeIn;
 use endpointing::Endpointing;
+use farewell::Farewell;
 use generation::{Generation, Leave};
 use history::History;
+use idle::Idle;
 use output::Output;
+use owed::Silence;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -107,6 +114,11 @@ pub struct Session {
     owed: Option<(TurnId, Arc<str>)>,
     says: VecDeque<Saying>,
     leaving: Option<Leave>,
+    farewell: Farewell,
+    idle: Idle,
+    silence: Silence,
+    /// What the agent was last said to do.
+    state: AgentState,
     /// Answers that failed in a row.
     failures: u32,
     commands: VecDeque<Command>,
@@ -146,6 +158,10 @@ impl Session {
             owed: None,
             says: VecDeque::new(),
             leaving: None,
+            farewell: Farewell::default(),
+            idle: Idle::default(),
+            silence: Silence::default(),
+            state: AgentState::default(),
             failures: 0,
             commands: VecDeque::new(),
             config,
@@ -200,6 +216,9 @@ impl Session {
 
     fn on_opened(&mut self) {
         self.phase = Phase::Talking;
+        if let Some(longest) = self.config.max_call {
+            self.timers.set(Timer::CallLimit, self.now + longest);
+        }
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
             self.says.push_back(Saying { text, interruptible });
@@ -208,15 +227,15 @@ impl Session {
     }
 
     fn on_input(&mut self, input: Input) {
+        self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::AnsweredBy { .. }
-            | Input::Beep
-            | Input::CommitTurn
+            Input::CommitTurn
             | Input::Expect { .. }
             | Input::LlmProgress { .. }
-            | Input::Opened
-            | Input::Wait { .. } => {}
+            | Input::Opened => {}
+            Input::AnsweredBy { who } => self.on_answered_by(who),
+            Input::Beep => self.on_beep(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
@@ -239,6 +258,10 @@ impl Session {
             Input::MarkPlayed { mark } => {
                 self.output.on_mark(self.now, mark);
             }
+            Input::NotTransferred { kind } if self.is_handing_over() => {
+                self.on_not_transferred(kind);
+            }
+            Input::NotTransferred { .. } => {}
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
             Input::Say { text, interruptible } => self.say(text, interruptible),
@@ -259,7 +282,9 @@ impl Session {
             }
             Input::Transcript { transcript } => self.on_transcript(&transcript),
             Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
+            Input::Transferred => self.on_transferred(),
             Input::TurnResumed => self.drop_draft(),
+            Input::Wait { period } => self.idle.wait_for(period),
             Input::Words { generation, words } => {
                 if let Some(live) = self.spoken_mut(generation) {
                     live.script.on_words(&words);
@@ -276,15 +301,15 @@ impl Session {
                 Timer::EndOfTurn | Timer::Playout => {}
                 // Never set as yet.
                 Timer::Backchannel
-                | Timer::CallLimit
-                | Timer::Farewell
                 | Timer::Filler
-                | Timer::Idle
                 | Timer::Monologue
-                | Timer::Owed
                 | Timer::Resume
                 | Timer::Tool => {}
+                Timer::CallLimit => self.on_call_limit(),
+                Timer::Farewell => self.on_farewell_timeout(),
+                Timer::Idle => self.on_idle(),
                 Timer::Model => self.on_model_timeout(),
+                Timer::Owed => self.on_owed(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
             }
@@ -296,23 +321,35 @@ impl Session {
     fn settle(&mut self) {
         self.settle_turn();
         self.settle_output();
-        while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
-            self.settle_output();
+        loop {
+            while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
+                self.settle_output();
+            }
+            if !self.leave_if_asked() {
+                break;
+            }
         }
-        if self.phase == Phase::Talking && self.live.as_ref().is_none_or(|live| !live.committed) {
-            self.leave_if_asked();
+        if self.phase == Phase::Talking {
+            self.settle_owed();
+            self.settle_idle();
+        }
+        if self.phase == Phase::Talking {
+            self.settle_state();
         }
     }
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
+        if self.is_handing_over() {
+            return false;
+        }
         if let Some(Saying { text, interruptible }) = self.says.pop_front() {
             self.begin_say(&text, interruptible);
             return true;
         }
         let Some((turn, text)) = self.owed.take() else { return false };
         self.history.push_user(&text);
-        if self.leaving.is_some() {
+        if self.is_closing() && !self.reopen() {
             return false;
         }
         self.begin_reply(turn, text, true);
@@ -335,56 +372,11 @@ impl Session {
         }
     }
 
-    fn leave_after_speech(&mut self, leave: Leave) {
-        self.leaving.get_or_insert(leave);
-        self.dismiss();
-    }
-
-    fn leave_if_asked(&mut self) {
-        if !self.says.is_empty() {
-            return;
-        }
-        let Some(leave) = self.leaving.take() else { return };
-        self.drop_draft();
-        let reason = match leave {
-            Leave::Failed => EndReason::Failed,
-            Leave::HangUp => EndReason::AgentHungUp,
-            Leave::Transfer(to) => {
-                self.send(Outbound::Transfer(to));
-                self.end(EndReason::Transferred);
-                return;
-            }
-        };
-        self.end_now(reason);
-    }
-
-    /// Whether the call ends when the agent has finished.
-    fn is_leaving(&self) -> bool {
-        self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some())
-    }
-
-    /// Ends the call without waiting for anything.
-    fn end_now(&mut self, reason: EndReason) {
-        self.send(Outbound::HangUp);
-        self.end(reason);
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        if let Some(live) = self.live.take() {
-            self.abandon(&live);
-        }
-        self.phase = Phase::Ended;
-        self.says.clear();
-        if let Some((_, text)) = self.owed.take() {
-            self.history.push_user(&text);
-        }
-        self.timers.clear_all();
-        self.emit(Event::Ended { reason });
-        self.commands.push_back(Command::End);
-    }
-
     fn on_leg_lost(&mut self, leg: Leg, kind: crate::ErrorKind) {
         self.emit(Event::Failed { leg, kind });
+        if self.is_handed_over_without(leg) {
+            return;
+        }
         match leg {
             Leg::Transport | Leg::Tts => self.end_now(EndReason::Failed),
             Leg::Stt if self.is_leaving() => {}

@@ -13,7 +13,8 @@ use voiceagent_core::{
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
     session::{
-        Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange, Uninterruptible,
+        AgentState, Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange,
+        Uninterruptible,
     },
     stt::Transcript,
     tool::{Effect, ToolSpec},
@@ -57,6 +58,7 @@ fn config(bits: u16) -> SessionConfig {
         config.endpointing.max_turn = Some(Duration::from_secs(6));
         config.endpointing.max_turn_words = Some(12);
         config.max_call = Some(Duration::from_secs(60));
+        config.farewell.limit = Some("Our time is over.".into());
     }
     if bits & 8_192 != 0 {
         config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(3), "One moment."));
@@ -64,6 +66,11 @@ fn config(bits: u16) -> SessionConfig {
     }
     config.greeting_interruptible = bits & 16_384 == 0;
     config.farewell.reopen = bits & 32_768 != 0;
+    config.transfer = bits & 3 == 0;
+    config.answerer = bits & 5 == 0;
+    if bits & 768 == 0 {
+        config.farewell.voicemail = Some("Your car is ready.".into());
+    }
     config
 }
 
@@ -146,6 +153,11 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }),
         1 => Just(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }),
         1 => Just(Input::HangUp),
+        1 => prop_oneof![
+            Just(Input::Transfer { to: "desk".into() }),
+            Just(Input::Transferred),
+            Just(Input::NotTransferred { kind: ErrorKind::Rejected }),
+        ],
         1 => Just(Input::HungUp),
     ]
 }
@@ -167,6 +179,7 @@ struct Watch {
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
     ended: bool,
+    state: AgentState,
     journal: Vec<String>,
 }
 
@@ -203,6 +216,10 @@ impl Watch {
                 }
                 Command::CallTool { generation, call } => {
                     self.called.insert((*generation, call.id.clone()));
+                }
+                Command::Emit { event: Event::AgentState { state } } => {
+                    prop_assert!(*state != self.state, "t27: told twice");
+                    self.state = *state;
                 }
                 Command::Emit { event: Event::Ended { .. } } => {
                     prop_assert!(!self.ended, "a call ends once");

@@ -129,7 +129,7 @@ impl Session {
 
     /// Begins an answer before the turn is over, unless the one that was begun still fits.
     fn speculate(&mut self) {
-        if !self.config.speculation.enabled || self.leaving.is_some() || self.user.is_empty() {
+        if !self.config.speculation.enabled || self.is_closing() || self.user.is_empty() {
             return;
         }
         let text = self.user.text();
@@ -145,18 +145,8 @@ impl Session {
         self.begin_reply(self.user.id, text, false);
     }
 
-    fn commit_turn(&mut self) {
-        let last_speech = self.user.last_speech.unwrap_or(self.now);
-        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
-        let (turn, text) = self.user.take();
-        self.endpointing.reset();
-        self.drafts = 0;
-        self.emit(Event::UserTurn {
-            turn,
-            pii_text: text.clone(),
-            end_of_turn_delay: self.now - last_speech,
-            transcription_delay,
-        });
+    pub(super) fn commit_turn(&mut self) {
+        let (turn, text) = self.close_turn();
         self.make_room(&text);
         let text = match self.owed.take() {
             Some((_, before)) => format!("{before} {text}").into(),
@@ -168,13 +158,30 @@ impl Session {
             return;
         }
         self.history.push_user(&text);
-        if self.leaving.is_some() {
+        if self.is_closing() && !self.reopen() {
             self.drop_draft();
         } else if self.live.is_some() {
             self.commit_draft();
         } else {
             self.begin_reply(turn, text, true);
         }
+    }
+
+    /// Tells that the turn is over, and opens the next one.
+    pub(super) fn close_turn(&mut self) -> (TurnId, Arc<str>) {
+        let last_speech = self.user.last_speech.unwrap_or(self.now);
+        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
+        let (turn, text) = self.user.take();
+        self.endpointing.reset();
+        self.drafts = 0;
+        self.emit(Event::UserTurn {
+            turn,
+            pii_text: text.clone(),
+            end_of_turn_delay: self.now - last_speech,
+            transcription_delay,
+        });
+        self.note_request_for_time(&text);
+        (turn, text)
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an
