@@ -1,11 +1,18 @@
 //! Agents: immutable recipes for answering calls.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
+use tracing::error;
 
 use crate::{
-    Error, ErrorKind, Line, Result,
+    CallTime, Error, ErrorKind, Event, Line, Result,
     audio::AudioFilter,
     call::Call,
     driver::{Driver, Legs},
@@ -13,7 +20,7 @@ use crate::{
     journal::Journal,
     llm::LanguageModel,
     observer::Observer,
-    session::{OwedReplyConfig, SessionConfig},
+    session::{EndReason, OwedReplyConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
     stt::SpeechToText,
@@ -94,9 +101,17 @@ impl Agent {
     ///
     /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
     /// the agent does not have, and when the journal cannot be created. The call has not been
-    /// answered then.
+    /// answered then, and its observers are told that it has [ended](Event::Ended).
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
+        let begun = self.begin(info.clone(), transport).await;
+        if begun.is_err() {
+            self.recipe.tell_of_failed_start(&info);
+        }
+        begun
+    }
+
+    async fn begin(&self, info: Arc<CallInfo>, transport: Box<dyn Transport>) -> Result<Call> {
         let config = self.recipe.session_config(&*transport);
         let journal = match &self.recipe.journals {
             Some(folder) => Some(Journal::create(folder, &info.id, &config)?),
@@ -322,6 +337,17 @@ impl fmt::Debug for AgentBuilder {
 }
 
 impl Recipe {
+    /// Whoever does something about failed calls hears of those too that never began.
+    fn tell_of_failed_start(&self, info: &CallInfo) {
+        let ended = Event::Ended { reason: EndReason::Failed };
+        for make in &self.observers {
+            let told = || make(info).on_event(CallTime::ZERO, &ended);
+            if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                error!("an observer broke down");
+            }
+        }
+    }
+
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();

@@ -258,10 +258,7 @@ impl Session {
             Input::MarkPlayed { mark } => {
                 self.output.on_mark(self.now, mark);
             }
-            Input::NotTransferred { kind } if self.is_handing_over() => {
-                self.on_not_transferred(kind);
-            }
-            Input::NotTransferred { .. } => {}
+            Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
             Input::Say { text, interruptible } => self.say(text, interruptible),
@@ -340,7 +337,7 @@ impl Session {
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
-        if self.is_handing_over() {
+        if self.is_suspended() {
             return false;
         }
         if let Some(Saying { text, interruptible }) = self.says.pop_front() {

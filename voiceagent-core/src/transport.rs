@@ -22,6 +22,8 @@ use crate::{
 /// `open` returns a [`Link`] whose pump owns the socket. The pump
 /// - delivers inbound frames in order, and drops what it cannot read instead of ending,
 /// - obeys [`Outbound::Clear`] before any audio that is still queued behind it,
+/// - answers [`Outbound::Transfer`] with [`Inbound::Transferred`] once others have the call, or with
+///   [`Inbound::NotTransferred`],
 /// - answers each [`Outbound::Mark`] with [`Inbound::MarkPlayed`] when everything sent before it
 ///   has been played, if it claims [`TransportCapabilities::marks`],
 /// - sends [`Inbound::HungUp`] once when the far end goes, and then returns.

@@ -29,20 +29,23 @@ pub(super) struct Farewell {
     awaits_beep: bool,
     /// A person took the call.
     is_human: bool,
+    /// A message is left for a machine, which does not listen.
+    is_machine: bool,
     limit_reached: bool,
     /// A part was lost that the call cannot go on without.
     is_crippled: bool,
 }
 
 impl Session {
-    /// Whether turns are written down and not answered.
+    /// Whether what the user says is not to be answered, for now or for good.
     pub(super) fn is_closing(&self) -> bool {
-        self.leaving.is_some() || self.farewell.handing_over || self.farewell.awaits_beep
+        self.leaving.is_some() || self.is_suspended()
     }
 
-    /// Whether the carrier was asked to hand the call over, and has not answered.
-    pub(super) fn is_handing_over(&self) -> bool {
-        self.farewell.handing_over
+    /// Whether the agent says nothing before it knows more: whether others take the call, or when
+    /// a machine records.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.farewell.handing_over || self.farewell.awaits_beep
     }
 
     /// Whether the call ends when the agent has finished.
@@ -52,12 +55,14 @@ impl Session {
 
     pub(super) fn leave_after_speech(&mut self, leave: Leave) {
         self.leaving.get_or_insert(leave);
+        self.farewell.awaits_beep = false;
         self.dismiss();
     }
 
     /// Takes back the goodbye for what the user said during it, where that is wanted.
     pub(super) fn reopen(&mut self) -> bool {
-        let reopens = self.config.farewell.reopen && self.leaving == Some(Leave::HangUp);
+        let may = self.config.farewell.reopen && !self.farewell.is_machine;
+        let reopens = may && self.leaving == Some(Leave::HangUp);
         if reopens {
             self.leaving = None;
             self.farewell.waits_since = None;
@@ -92,7 +97,7 @@ impl Session {
                 self.timers.set(Timer::Farewell, self.now + HANDOVER);
             }
             Leave::Transfer(_) => {
-                self.on_not_transferred(ErrorKind::Unsupported);
+                self.refuse_transfer(ErrorKind::Unsupported);
                 return true;
             }
         }
@@ -138,8 +143,14 @@ impl Session {
 
     /// The carrier did not hand the call over: the caller is told, and the call goes on.
     pub(super) fn on_not_transferred(&mut self, kind: ErrorKind) {
-        self.farewell.handing_over = false;
-        self.timers.clear(Timer::Farewell);
+        if self.farewell.handing_over {
+            self.farewell.handing_over = false;
+            self.timers.clear(Timer::Farewell);
+            self.refuse_transfer(kind);
+        }
+    }
+
+    fn refuse_transfer(&mut self, kind: ErrorKind) {
         self.emit(Event::Failed { leg: Leg::Transport, kind });
         if self.farewell.is_crippled {
             self.end_now(EndReason::Failed);
@@ -169,6 +180,7 @@ impl Session {
         self.stop_for(Timer::Farewell, LAST_WORDS);
         self.timers.clear(Timer::Farewell);
         self.farewell.awaits_beep = false;
+        self.farewell.is_machine = true;
         self.say(message, false);
         self.leave_after_speech(Leave::HangUp);
     }
