@@ -344,6 +344,9 @@ impl Session {
             self.begin_say(&text, interruptible);
             return true;
         }
+        if self.keeps_turns() {
+            return false;
+        }
         let Some((turn, text)) = self.owed.take() else { return false };
         self.history.push_user(&text);
         if self.is_closing() && !self.reopen() {

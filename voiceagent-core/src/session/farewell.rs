@@ -42,6 +42,11 @@ impl Session {
         self.leaving.is_some() || self.is_suspended()
     }
 
+    /// Whether a turn waits: it is answered if nobody else takes the call.
+    pub(super) fn keeps_turns(&self) -> bool {
+        self.is_suspended() || matches!(self.leaving, Some(Leave::Transfer(_)))
+    }
+
     /// Whether the agent says nothing before it knows more: whether others take the call, or when
     /// a machine records.
     pub(super) fn is_suspended(&self) -> bool {

@@ -152,10 +152,10 @@ impl Session {
             Some((_, before)) => format!("{before} {text}").into(),
             None => text,
         };
-        if self.is_suspended() {
+        if self.keeps_turns() {
             self.drop_draft();
         }
-        if self.is_suspended() || self.live.as_ref().is_some_and(|live| live.committed) {
+        if self.keeps_turns() || self.live.as_ref().is_some_and(|live| live.committed) {
             // It waits until the agent, who cannot be stopped, has finished.
             self.owed = Some((turn, text));
             return;
