@@ -86,7 +86,8 @@ pub(crate) struct Recipe {
 }
 
 impl Agent {
-    /// Starts a recipe.
+    /// Starts a recipe. When an answer takes longer than 3 s its agent asks for a moment, unless
+    /// [`tune`](AgentBuilder::tune) says otherwise.
     pub fn builder() -> AgentBuilder {
         let mut builder = AgentBuilder::default();
         builder.config.owed_reply =

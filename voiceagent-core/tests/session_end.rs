@@ -224,6 +224,24 @@ fn d11_a_transfer_that_fails_is_told_and_the_call_goes_on() {
 }
 
 #[test]
+fn d11_what_is_said_or_lost_during_a_transfer_counts_when_it_fails() {
+    let refused = Input::NotTransferred { kind: ErrorKind::Rejected };
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(900).says("Wait!").at(3_000);
+    assert_eq!(call.times_asked(), 0, "nobody knows yet who is to answer");
+    call.feed(refused.clone()).at(3_100);
+    call.voice("I am sorry, I could not put you through.", 1_500).at(5_000);
+    assert_eq!(call.asked().last(), Some(&user("Wait!")), "{}", call.trace());
+
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(900);
+    call.feed(Input::LegLost { leg: Leg::Tts, kind: ErrorKind::Disconnected }).at(1_000);
+    assert_eq!(ends(&call), [], "others are to speak");
+    call.feed(refused);
+    assert_eq!(ends(&call), [EndReason::Failed], "nobody can");
+}
+
+#[test]
 fn d11_a_carrier_that_never_answers_does_not_keep_the_caller_waiting() {
     let mut call = Scenario::new(config());
     call.at(500).feed(Input::Transfer { to: "desk".into() }).at(30_000);

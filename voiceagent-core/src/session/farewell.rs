@@ -172,8 +172,9 @@ impl Session {
         if who != Answerer::Machine || !has_message || self.is_leaving() {
             return;
         }
-        self.stop_for(Timer::Farewell, BEEP);
+        self.fall_silent();
         self.farewell.awaits_beep = true;
+        self.timers.set(Timer::Farewell, self.now + BEEP);
     }
 
     /// The machine records: says what there is to say, and then leaves.
@@ -182,9 +183,8 @@ impl Session {
         if self.farewell.is_human || self.is_leaving() || self.farewell.handing_over {
             return;
         }
-        self.stop_for(Timer::Farewell, LAST_WORDS);
+        self.fall_silent();
         self.timers.clear(Timer::Farewell);
-        self.farewell.awaits_beep = false;
         self.farewell.is_machine = true;
         self.say(message, false);
         self.leave_after_speech(Leave::HangUp);
@@ -212,23 +212,21 @@ impl Session {
             return;
         }
         self.farewell.limit_reached = true;
+        self.timers.set(Timer::CallLimit, self.now + LAST_WORDS);
         if self.is_leaving() || self.farewell.handing_over {
-            self.timers.set(Timer::CallLimit, self.now + LAST_WORDS);
             return;
         }
-        self.stop_for(Timer::CallLimit, LAST_WORDS);
-        self.farewell.awaits_beep = false;
+        self.fall_silent();
         if let Some(farewell) = self.config.farewell.limit.clone() {
             self.say(farewell, false);
         }
         self.leave_after_speech(Leave::Limit);
     }
 
-    /// Lets nothing be said of what was to be said, and sets a limit to what comes in its place.
-    fn stop_for(&mut self, timer: Timer, limit: Duration) {
+    /// Nothing is said any more of what was to be said.
+    fn fall_silent(&mut self) {
         self.interrupt(InterruptionReason::Superseded, None);
         self.says.clear();
-        self.timers.set(timer, self.now + limit);
     }
 
     /// Ends the call without waiting for anything.

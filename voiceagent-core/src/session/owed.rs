@@ -40,11 +40,10 @@ impl Session {
     /// The caller has waited in silence for long enough.
     pub(super) fn on_owed(&mut self) {
         let Some(owed_reply) = &self.config.owed_reply else { return };
-        let Some(since) = self.silence.since.filter(|since| *since + owed_reply.after <= self.now)
-        else {
+        let waited = self.silence.since.is_some_and(|since| since + owed_reply.after <= self.now);
+        if !waited {
             return;
-        };
-        debug_assert!(since <= self.now, "time does not step back");
+        }
         let again = owed_reply.again.as_ref().filter(|_| self.silence.held);
         let text = again.unwrap_or(&owed_reply.text).clone();
         self.silence.since = Some(self.now);
