@@ -236,6 +236,7 @@ impl Session {
     }
 
     pub(super) fn end(&mut self, reason: EndReason) {
+        self.drop_draft();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }
