@@ -173,7 +173,7 @@ impl Session {
 
     /// Begins an answer before the turn is over, unless the one that was begun still fits.
     fn speculate(&mut self) {
-        if !self.config.speculation.enabled || self.leaving.is_some() || self.user.is_empty() {
+        if !self.config.speculation.enabled || self.is_closing() || self.user.is_empty() {
             return;
         }
         let text = self.user.text();
@@ -193,6 +193,32 @@ impl Session {
         if self.drop_turn_over_speech() {
             return;
         }
+        let (turn, text) = self.end_turn();
+        self.make_room(&text);
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
+        if self.keeps_turns() {
+            self.drop_draft();
+        }
+        if self.keeps_turns() || self.live.as_ref().is_some_and(|live| live.committed) {
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
+            return;
+        }
+        self.history.push_user(&text);
+        if self.is_closing() && !self.reopen() {
+            self.drop_draft();
+        } else if self.live.is_some() {
+            self.commit_draft();
+        } else {
+            self.begin_reply(turn, text, true);
+        }
+    }
+
+    /// Tells that the turn is over, and opens the next one.
+    pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
         self.close_turn();
@@ -208,24 +234,8 @@ impl Session {
             end_of_turn_delay: self.now - last_speech,
             transcription_delay,
         });
-        self.make_room(&text);
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
-            None => text,
-        };
-        if self.live.as_ref().is_some_and(|live| live.committed) {
-            // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
-            return;
-        }
-        self.history.push_user(&text);
-        if self.leaving.is_some() {
-            self.drop_draft();
-        } else if self.live.is_some() {
-            self.commit_draft();
-        } else {
-            self.begin_reply(turn, text, true);
-        }
+        self.note_request_for_time(&text);
+        (turn, text)
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an
