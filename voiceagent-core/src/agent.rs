@@ -318,7 +318,9 @@ impl Recipe {
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();
-        config.marks = transport.capabilities().marks;
+        let can = transport.capabilities();
+        config.marks = can.marks;
+        config.clear = can.clear;
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();

@@ -66,6 +66,7 @@ use endpointing::Endpointing;
 use generation::{Generation, Leave};
 use history::History;
 use output::Output;
+use pause::Pausing;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -94,6 +95,7 @@ pub struct Session {
     user: UserTurn,
     endpointing: Endpointing,
     barge_in: BargeIn,
+    pausing: Pausing,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -136,6 +138,7 @@ impl Session {
             user: UserTurn::new(),
             endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
             barge_in: BargeIn::new(config.barge_in),
+            pausing: Pausing::default(),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -236,9 +239,7 @@ impl Session {
             Input::LlmUsage { generation, usage } => {
                 self.emit(Event::UsageReported { generation, usage });
             }
-            Input::MarkPlayed { mark } => {
-                self.output.on_mark(self.now, mark);
-            }
+            Input::MarkPlayed { mark } => self.on_mark(mark),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
             Input::Say { text, interruptible } => self.say(text, interruptible),
@@ -272,8 +273,8 @@ impl Session {
         while let Some(timer) = self.timers.take_due() {
             match timer {
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                // `settle` looks at the turn, the pause and the audio after each input.
+                Timer::EndOfTurn | Timer::Playout | Timer::Resume => {}
                 // Never set as yet.
                 Timer::Backchannel
                 | Timer::CallLimit
@@ -282,7 +283,6 @@ impl Session {
                 | Timer::Idle
                 | Timer::Monologue
                 | Timer::Owed
-                | Timer::Resume
                 | Timer::Tool => {}
                 Timer::Model => self.on_model_timeout(),
                 Timer::Retry => self.ask_model(),
@@ -295,6 +295,7 @@ impl Session {
     /// that may leave, what is to be said next, and whether it is time to go.
     fn settle(&mut self) {
         self.settle_turn();
+        self.settle_pause();
         self.settle_output();
         while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
             self.settle_output();

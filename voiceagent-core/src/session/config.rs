@@ -40,6 +40,8 @@ pub struct SessionConfig {
     pub format: Option<AudioFormat>,
     /// Whether the transport reports what was played.
     pub marks: bool,
+    /// Whether the transport drops what was sent and not yet played, when it is asked to.
+    pub clear: bool,
     /// Whether the recognizer answers a request to finalize.
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
@@ -83,6 +85,7 @@ impl Default for SessionConfig {
             turn_detector: false,
             format: None,
             marks: false,
+            clear: true,
             stt_finalize: false,
             stt_end_of_turn: false,
             vad: false,

@@ -50,6 +50,12 @@ pub(super) struct Generation {
     pub(super) failed: bool,
     /// The caller has been sent something.
     pub(super) started: bool,
+    /// When that was.
+    pub(super) started_at: CallTime,
+    /// When its first sound was heard, once that is known.
+    pub(super) heard_since: Option<CallTime>,
+    /// How much of the text was told to be heard.
+    pub(super) told: usize,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -119,6 +125,9 @@ impl Generation {
             voice_lost: false,
             failed: false,
             started: false,
+            started_at: CallTime::ZERO,
+            heard_since: None,
+            told: 0,
             earlier_rounds: 0,
             items: Vec::new(),
         }

@@ -14,8 +14,14 @@ impl Session {
     }
 
     pub(super) fn consider_barge_in(&mut self) {
-        if self.barge_in.is_due(self.now, self.user.words()) && self.can_be_stopped() {
+        if !self.can_be_stopped() {
+            return;
+        }
+        let words = self.user.words();
+        if self.barge_in.is_due(self.now, words) && (words > 0 || !self.pauses()) {
             self.confirm(InterruptionReason::BargeIn);
+        } else {
+            self.pause_if_due();
         }
     }
 
@@ -43,18 +49,20 @@ impl Session {
         self.interrupt(InterruptionReason::BargeIn, None);
     }
 
-    /// Stops the agent: the one place where speech is cut.
+    /// Stops the agent: the one place where speech is cut for good.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
-        self.dismiss();
+        let pause = self.drop_suspicion();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;
         };
-        if live.started {
+        if live.started && pause.is_none() {
             self.send(Outbound::Clear);
         }
+        let since = since.or(pause.as_ref().map(|pause| pause.since));
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
+        self.note_cut(&live, since, pause);
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
         if live.started {

@@ -26,7 +26,7 @@ impl Session {
         let since = since.min(self.now);
         self.user.last_speech = Some(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
-        self.dismiss();
+        self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }

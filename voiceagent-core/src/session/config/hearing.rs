@@ -86,8 +86,13 @@ pub struct BargeInConfig {
     /// How long words that may be no more than a sign of attention ("uh-huh") are waited on,
     /// while the agent speaks on; `None` takes every word for an interruption.
     pub backchannel: Option<Duration>,
-    /// How long the user must have been heard until the agent pauses on suspicion, and goes on
-    /// where it was if nothing comes of it; `None` never pauses.
+    /// How long the user must have been heard until the agent pauses on suspicion. Words make an
+    /// interruption of it; without any, the agent goes on where it was. `None` never pauses, and
+    /// then a voice without words interrupts as well.
+    ///
+    /// It takes a speech detector and a far end that can drop audio. What was shown as text cannot
+    /// be taken back, so a text leg never pauses, nor does a line whose speech edges come from the
+    /// recognizer: there, the first word interrupts.
     pub pause: Option<Duration>,
     /// How long the user must have been silent, without words, until a paused agent goes on.
     pub resume_after: Duration,
@@ -105,7 +110,7 @@ impl Default for BargeInConfig {
             dtmf: false,
             uninterruptible: Uninterruptible::Keep,
             backchannel: None,
-            pause: None,
+            pause: Some(Duration::from_millis(160)),
             resume_after: Duration::from_millis(1_500),
             back_off: 3,
         }
