@@ -4,6 +4,7 @@ pub mod clips;
 pub mod conformance;
 pub mod fakes;
 pub mod phone;
+pub mod replay;
 pub mod scenario;
 pub mod tone;
 pub mod vendor;
