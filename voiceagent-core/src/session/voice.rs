@@ -237,9 +237,9 @@ impl Session {
         let Some(live) = self.live.as_mut().filter(|live| live.started) else { return };
         let is_first = live.heard_since.is_none();
         let by_mark = || self.output.heard_since(self.now, live).max(live.started_at);
-        let known = live.heard_since.unwrap_or_else(|| {
-            if self.config.marks { by_mark() } else { live.started_at }
-        });
+        let known = live
+            .heard_since
+            .unwrap_or_else(|| if self.config.marks { by_mark() } else { live.started_at });
         live.heard_since = Some(known);
         let heard = self.output.heard(self.now, live);
         if heard <= live.told && !is_first {
