@@ -244,7 +244,7 @@ fn f7_word_timings_hold_after_a_resumption() {
     let generation = call.generation();
     let words = ["Yes", "we", "have", "one", "It", "is", "a", "red", "car"];
     let words: Vec<_> = words.iter().zip(1..).map(|(word, nth)| timing(word, nth * 300)).collect();
-    call.feed(Input::Words { generation, words: words.into() });
+    call.feed(Input::Words { generation, words });
     cough(&mut call);
     // 1,160 ms until the pause; 940 ms from the resumption at 4,900 ms on make seven words.
     call.at(5_845).feed(Input::Interrupt);
