@@ -246,8 +246,8 @@ fn f7_word_timings_hold_after_a_resumption() {
     let words: Vec<_> = words.iter().zip(1..).map(|(word, nth)| timing(word, nth * 300)).collect();
     call.feed(Input::Words { generation, words });
     cough(&mut call);
-    // 1,160 ms until the pause; 940 ms from the resumption at 4,900 ms on make seven words.
-    call.at(5_845).feed(Input::Interrupt);
+    // 1,160 ms until the pause and 1,060 ms from the resumption at 4,900 ms on make seven words.
+    call.at(5_960).feed(Input::Interrupt);
     assert_eq!(last_words(&mut call), ("Yes, we have one. It is a".to_owned(), true));
 }
 
