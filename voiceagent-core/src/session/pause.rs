@@ -6,7 +6,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{BargeInConfig, Event, InterruptionReason, Session, Timer, generation::Generation};
+use super::{
+    BargeInConfig, Event, InterruptionReason, Session, Timer, endpointing::Outcome,
+    generation::Generation,
+};
 use crate::{CallTime, GenerationId, transport::Outbound};
 
 /// For how long a pause that came to nothing counts.
@@ -150,7 +153,8 @@ impl Session {
     /// When a paused agent goes on if nothing more happens; `None` while the end of a turn decides.
     fn resume_at(&self) -> Option<CallTime> {
         let pause = self.pausing.pause.as_ref()?;
-        if self.endpointing.deadline(&self.user).is_some() {
+        let outcome = self.endpointing.outcome(&self.user).map(|(_, outcome)| outcome);
+        if outcome.is_some_and(|outcome| outcome != Outcome::Discard) {
             return None;
         }
         if self.user.speaking_since.is_some() {
