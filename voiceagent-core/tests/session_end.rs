@@ -160,6 +160,12 @@ fn outbound() -> SessionConfig {
     config
 }
 
+/// How often a text was given to the voice.
+fn made(call: &Scenario, text: &str) -> usize {
+    let is_made = |line: &&str| line.contains("synthesize") && line.ends_with(text);
+    call.trace().lines().filter(is_made).count()
+}
+
 #[test]
 fn d9_a_message_is_said_after_the_beep_and_then_the_agent_hangs_up() {
     let mut call = Scenario::new(outbound());
@@ -173,7 +179,7 @@ fn d9_a_message_is_said_after_the_beep_and_then_the_agent_hangs_up() {
     call.voice("Your car is ready.", 1_200).at(9_000).stops().at(15_000);
     assert!(call.trace().contains("agent stopped: Your car is ready."), "{}", call.trace());
     assert_eq!(ends(&call), [EndReason::AgentHungUp]);
-    assert_eq!(call.trace().matches(": Your car is ready.").count(), 2, "made and heard once");
+    assert_eq!(made(&call, "Your car is ready."), 1);
 }
 
 #[test]
@@ -361,7 +367,7 @@ fn a_reply_that_is_owed_is_never_four_seconds_of_silence() {
         "what was heard is what is written down: {}",
         call.trace()
     );
-    assert_eq!(call.trace().matches("One moment.").count(), 2, "made, and heard");
+    assert_eq!(made(&call, "One moment."), 1);
 }
 
 #[test]

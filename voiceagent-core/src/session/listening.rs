@@ -35,7 +35,7 @@ impl Session {
         self.monologue.on_silence();
         self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
-        self.dismiss();
+        self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }
