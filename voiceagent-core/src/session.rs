@@ -41,6 +41,7 @@ mod backchannel;
 mod barge_in;
 mod command;
 mod config;
+mod doubt;
 mod endpointing;
 mod event;
 mod generation;
@@ -48,9 +49,13 @@ mod history;
 mod input;
 mod interruption;
 mod listening;
+mod monologue;
 mod output;
+mod pace;
+mod patience;
 mod pause;
 mod playout;
+mod push_to_talk;
 mod script;
 mod segmenter;
 mod text_out;
@@ -67,7 +72,9 @@ use barge_in::BargeIn;
 use endpointing::Endpointing;
 use generation::{Generation, Leave};
 use history::History;
+use monologue::Monologue;
 use output::Output;
+use patience::Patience;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -95,6 +102,8 @@ pub struct Session {
     phase: Phase,
     user: UserTurn,
     endpointing: Endpointing,
+    patience: Patience,
+    monologue: Monologue,
     barge_in: BargeIn,
     backchannel_score: Option<BackchannelScore>,
     /// When the user's sign of attention was last let pass.
@@ -141,7 +150,9 @@ impl Session {
             now: CallTime::ZERO,
             phase: Phase::Opening,
             user: UserTurn::new(),
-            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            endpointing: Endpointing::new(&config),
+            patience: Patience::new(config.tools.clone()),
+            monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
             backchannel_score: None,
             passed_at: None,
@@ -222,11 +233,10 @@ impl Session {
             // Taken in and written down; nothing is decided by them yet.
             Input::AnsweredBy { .. }
             | Input::Beep
-            | Input::CommitTurn
-            | Input::Expect { .. }
             | Input::LlmProgress { .. }
             | Input::Opened
             | Input::Wait { .. } => {}
+            Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => {
                 self.emit(Event::Dtmf { pii_digit: digit });
@@ -239,6 +249,7 @@ impl Session {
                 self.on_score(turn, text_len, probability);
                 self.on_backchannel_score(turn, text_len, backchannel);
             }
+            Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
@@ -288,13 +299,12 @@ impl Session {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
                 // Never set as yet.
                 Timer::CallLimit
                 | Timer::Farewell
                 | Timer::Filler
                 | Timer::Idle
-                | Timer::Monologue
                 | Timer::Owed
                 | Timer::Resume
                 | Timer::Tool => {}
@@ -341,7 +351,7 @@ impl Session {
             return;
         }
         change.apply(&mut self.config);
-        self.endpointing.configure(self.config.endpointing);
+        self.endpointing.configure(&self.config);
         self.barge_in.configure(self.config.barge_in);
     }
 
@@ -411,7 +421,8 @@ impl Session {
                 self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
-            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
+            Leg::Vad => self.on_detector_lost(),
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }
     }
 
