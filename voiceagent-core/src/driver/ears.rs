@@ -164,6 +164,19 @@ impl Ears {
         let _ = self.provider.send(SttInput::Finalize);
     }
 
+    /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
+    pub(super) fn flush(&mut self) {
+        self.hand_over();
+        let Some(silence) = self.format.silence() else { return };
+        let samples = self.format.samples_in(FRAME);
+        let payload = Bytes::from(vec![silence; self.format.bytes_in(FRAME)]);
+        let frames = TRAILING_SILENCE.as_millis() / FRAME.as_millis();
+        for frame in (0..).take(frames as usize) {
+            let at = MediaTime(self.last_frame.1.0 + frame * samples);
+            self.recognize(AudioFrame::new(self.format, at, payload.clone()), true);
+        }
+    }
+
     /// Lets the recognizer hear silence from now on, or the caller again: from where speech began
     /// that goes on, or may be beginning.
     pub(super) fn feed_silence(&mut self, on: bool) {
@@ -180,19 +193,6 @@ impl Ears {
         };
         let from = MediaTime(from.0.saturating_sub(self.format.samples_in(ONSET)));
         pre_roll.release(from).for_each(|(frame, heard)| self.recognize(frame, heard));
-    }
-
-    /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
-    pub(super) fn flush(&mut self) {
-        self.hand_over();
-        let Some(silence) = self.format.silence() else { return };
-        let samples = self.format.samples_in(FRAME);
-        let payload = Bytes::from(vec![silence; self.format.bytes_in(FRAME)]);
-        let frames = TRAILING_SILENCE.as_millis() / FRAME.as_millis();
-        for frame in (0..).take(frames as usize) {
-            let at = MediaTime(self.last_frame.1.0 + frame * samples);
-            self.recognize(AudioFrame::new(self.format, at, payload.clone()), true);
-        }
     }
 
     /// The last 8 s.

@@ -32,8 +32,8 @@ impl Session {
         }
         let since = since.min(self.now);
         self.user.last_speech = Some(since);
-        self.barge_in.note_silence(since);
         self.monologue.on_silence();
+        self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
         self.dismiss();
         if self.config.stt_finalize && !self.user.is_settled() {
@@ -57,7 +57,7 @@ impl Session {
         if self.was_let_pass(transcript) {
             return;
         }
-        let words_before = self.user.words();
+        let words = self.user.words();
         let changed = self.user.push(self.now, transcript);
         if !self.config.vad && !transcript.text.trim().is_empty() && changed {
             self.user.begin(self.now);
@@ -70,15 +70,15 @@ impl Session {
             if !self.user.begun {
                 // The detector missed what the recognizer understood.
                 self.user.last_speech = Some(self.now);
-            } else if !transcript.is_final && self.user.words() > words_before {
+            } else if !transcript.is_final && self.user.words() > words {
                 // It missed the end of it: the user has said this not so long ago.
                 let said = self.now.saturating_sub(SLOWEST_WORDS);
                 self.user.last_speech = self.user.last_speech.max(Some(said));
             }
         }
         self.user.last_change = Some(self.now);
-        self.note_words_over_speech(words_before);
         self.judge_progress();
+        self.note_words_over_speech(words);
         let (turn, text) = (self.user.id, self.user.text());
         if !text.is_empty() {
             self.emit(Event::UserPartial { turn, pii_text: text });
@@ -87,7 +87,7 @@ impl Session {
             let speaks = self.user.speaking_since.is_some() && !self.monologue.has_floor();
             if speaks && !self.barge_in.is_running() {
                 // The agent began to speak when the user was speaking already.
-                self.note_overlap(self.now, words_before);
+                self.note_overlap(self.now, words);
             }
             self.consider_barge_in();
         } else {
@@ -200,6 +200,7 @@ impl Session {
         let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
         self.patience.on_turn();
+        self.barge_in.forget();
         self.drafts = 0;
         self.emit(Event::UserTurn {
             turn,

@@ -215,9 +215,9 @@ impl Session {
     fn note_started(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
-        live.started_at = self.now;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
+        live.started_at = self.now;
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });
