@@ -37,9 +37,11 @@
 //! 9. Left alone, it comes to rest.
 
 mod answering;
+mod backchannel;
 mod barge_in;
 mod command;
 mod config;
+mod doubt;
 mod endpointing;
 mod event;
 mod farewell;
@@ -49,10 +51,14 @@ mod idle;
 mod input;
 mod interruption;
 mod listening;
+mod monologue;
 mod output;
 mod owed;
+mod pace;
+mod patience;
 mod pause;
 mod playout;
+mod push_to_talk;
 mod script;
 mod segmenter;
 mod state;
@@ -65,14 +71,17 @@ mod voice;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use backchannel::BackchannelScore;
 use barge_in::BargeIn;
 use endpointing::Endpointing;
 use farewell::Farewell;
 use generation::{Generation, Leave};
 use history::History;
 use idle::Idle;
+use monologue::Monologue;
 use output::Output;
 use owed::Silence;
+use patience::Patience;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -100,7 +109,14 @@ pub struct Session {
     phase: Phase,
     user: UserTurn,
     endpointing: Endpointing,
+    patience: Patience,
+    monologue: Monologue,
     barge_in: BargeIn,
+    backchannel_score: Option<BackchannelScore>,
+    /// When the user's sign of attention was last let pass.
+    passed_at: Option<CallTime>,
+    /// The recognizer hears silence.
+    deaf: bool,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -146,8 +162,13 @@ impl Session {
             now: CallTime::ZERO,
             phase: Phase::Opening,
             user: UserTurn::new(),
-            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            endpointing: Endpointing::new(&config),
+            patience: Patience::new(config.tools.clone()),
+            monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
+            backchannel_score: None,
+            passed_at: None,
+            deaf: false,
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -230,20 +251,23 @@ impl Session {
         self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::CommitTurn
-            | Input::Expect { .. }
-            | Input::LlmProgress { .. }
-            | Input::Opened => {}
+            Input::LlmProgress { .. } | Input::Opened => {}
             Input::AnsweredBy { who } => self.on_answered_by(who),
             Input::Beep => self.on_beep(),
+            Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
-            Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
+            Input::Dtmf { digit } => {
+                self.emit(Event::Dtmf { pii_digit: digit });
+                self.consider_barge_in_by_key();
+            }
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
             Input::EndCall { reason } => self.end_now(reason),
             Input::EndOfTurn => self.on_end_of_turn(),
-            Input::EndOfTurnScore { turn, text_len, probability, .. } => {
+            Input::EndOfTurnScore { turn, text_len, probability, backchannel } => {
                 self.on_score(turn, text_len, probability);
+                self.on_backchannel_score(turn, text_len, backchannel);
             }
+            Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
@@ -293,15 +317,12 @@ impl Session {
     fn on_timeout(&mut self) {
         while let Some(timer) = self.timers.take_due() {
             match timer {
+                Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
                 // Never set as yet.
-                Timer::Backchannel
-                | Timer::Filler
-                | Timer::Monologue
-                | Timer::Resume
-                | Timer::Tool => {}
+                Timer::Filler | Timer::Resume | Timer::Tool => {}
                 Timer::CallLimit => self.on_call_limit(),
                 Timer::Farewell => self.on_farewell_timeout(),
                 Timer::Idle => self.on_idle(),
@@ -333,6 +354,9 @@ impl Session {
         if self.phase == Phase::Talking {
             self.settle_state();
         }
+        if self.phase == Phase::Talking {
+            self.settle_hearing();
+        }
     }
 
     /// Starts what waits to be said. Returns whether there was anything.
@@ -361,7 +385,7 @@ impl Session {
             return;
         }
         change.apply(&mut self.config);
-        self.endpointing.configure(self.config.endpointing);
+        self.endpointing.configure(&self.config);
         self.barge_in.configure(self.config.barge_in);
     }
 
@@ -385,7 +409,8 @@ impl Session {
                 self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
-            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
+            Leg::Vad => self.on_detector_lost(),
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }
     }
 

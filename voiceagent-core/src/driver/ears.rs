@@ -1,14 +1,22 @@
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
 
 use super::{
     legs::choose,
+    pre_roll::PreRoll,
     provider::{Provider, Report},
 };
 use crate::{
-    CallTime, Result,
+    CallTime, ErrorKind, Result,
     agent::Recipe,
     audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime, Transcoder},
-    session::Input,
+    session::{Input, Leg},
     speech_detector::SpeechDetector,
     speech_gate::SpeechEdge,
     stt::{SpeechToText, SttEvent, SttInput, SttOptions},
@@ -19,11 +27,19 @@ const TAIL: Duration = Duration::from_secs(8);
 /// Speech is over when no audio has come for so long: a muted caller's line falls silent.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// What a recognizer that cannot be asked to finalize takes for the end of an utterance.
+const TRAILING_SILENCE: Duration = Duration::from_secs(1);
+/// One frame of a phone line.
+const FRAME: Duration = Duration::from_millis(20);
+
 /// How long nobody must have spoken before the recognizer gets its audio in bundles.
 const QUIET: Duration = Duration::from_secs(1);
 /// Frames in a bundle: 80 ms, the length that vendors advise. Speech that begins in a bundle is
 /// handed over with its first edge, well before any recognizer could make a word of it.
 const BUNDLE: usize = 4;
+
+/// How long a detector may take to notice that somebody speaks.
+const ONSET: Duration = Duration::from_millis(100);
 
 /// The way of the caller's audio: filters, detector, recognizer, tail.
 pub(super) struct Ears {
@@ -40,6 +56,10 @@ pub(super) struct Ears {
     patient: bool,
     /// From where on the line counts as quiet.
     quiet_from: MediaTime,
+    /// What was said lately, while the recognizer hears silence.
+    pre_roll: Option<PreRoll>,
+    /// Where the speech begins that the detector hears.
+    spoken_from: MediaTime,
     tail: Option<VecDeque<AudioFrame>>,
     tail_limit: u64,
     /// The end of the last frame, and when it came, while the detector hears speech.
@@ -70,6 +90,8 @@ impl Ears {
             patient: detector.is_some() && !capabilities.semantic_end_of_turn,
             bundle: Vec::with_capacity(BUNDLE),
             quiet_from: MediaTime(format.samples_in(QUIET)),
+            pre_roll: None,
+            spoken_from: MediaTime(0),
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
@@ -91,14 +113,17 @@ impl Ears {
         }
         let end = MediaTime(frame.at.0 + frame.samples());
         self.last_frame = (now, end);
-        let edge = self.detector.as_mut().and_then(|detector| detector.push(&frame));
+        let edge = self.detect(|detector| detector.push(&frame));
         if let Some(tail) = &mut self.tail {
             tail.push_back(frame.clone());
             while tail.front().is_some_and(|first| first.at.0 + self.tail_limit < end.0) {
                 tail.pop_front();
             }
         }
-        let edge = edge.map(|edge| self.input(now, end, edge));
+        let input = match edge {
+            Ok(edge) => edge.map(|edge| self.input(now, end, edge)),
+            Err(lost) => Some(lost),
+        };
         if self.speaking {
             self.quiet_from = MediaTime(end.0 + self.format.samples_in(QUIET));
         }
@@ -106,7 +131,7 @@ impl Ears {
         if !self.patient || end < self.quiet_from || self.bundle.len() >= BUNDLE {
             self.hand_over();
         }
-        edge
+        input
     }
 
     /// When speech is over for want of audio; `None` while there is none.
@@ -118,8 +143,18 @@ impl Ears {
     pub(super) fn on_idle(&mut self) -> Option<Input> {
         self.speaking = false;
         let (came, end) = self.last_frame;
-        let edge = self.detector.as_mut()?.force_stop(end)?;
-        Some(self.input(came, end, edge))
+        match self.detect(|detector| detector.force_stop(end)) {
+            Ok(edge) => edge.map(|edge| self.input(came, end, edge)),
+            Err(lost) => Some(lost),
+        }
+    }
+
+    /// Lets the detector begin anew, with nobody speaking. Returns what the session should know.
+    pub(super) fn reset(&mut self) -> Option<Input> {
+        self.speaking = false;
+        let end = self.last_frame.1;
+        // That nobody speaks is what the session has decided: it need not be told.
+        self.detect(|detector| detector.force_stop(end)).err()
     }
 
     /// Asks the recognizer for what it understood so far.
@@ -127,6 +162,37 @@ impl Ears {
         self.hand_over();
         // A recognizer that cannot take this is about to be noticed as stalled.
         let _ = self.provider.send(SttInput::Finalize);
+    }
+
+    /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
+    pub(super) fn flush(&mut self) {
+        self.hand_over();
+        let Some(silence) = self.format.silence() else { return };
+        let samples = self.format.samples_in(FRAME);
+        let payload = Bytes::from(vec![silence; self.format.bytes_in(FRAME)]);
+        let frames = TRAILING_SILENCE.as_millis() / FRAME.as_millis();
+        for frame in (0..).take(frames as usize) {
+            let at = MediaTime(self.last_frame.1.0 + frame * samples);
+            self.recognize(AudioFrame::new(self.format, at, payload.clone()), true);
+        }
+    }
+
+    /// Lets the recognizer hear silence from now on, or the caller again: from where speech began
+    /// that goes on, or may be beginning.
+    pub(super) fn feed_silence(&mut self, on: bool) {
+        self.hand_over();
+        if on {
+            self.pre_roll.get_or_insert_with(|| PreRoll::new(self.format));
+            return;
+        }
+        let Some(pre_roll) = self.pre_roll.take() else { return };
+        let from = match (self.detector.is_some(), self.speaking) {
+            (false, _) => MediaTime(0),
+            (true, true) => self.spoken_from,
+            (true, false) => self.last_frame.1,
+        };
+        let from = MediaTime(from.0.saturating_sub(self.format.samples_in(ONSET)));
+        pre_roll.release(from).for_each(|(frame, heard)| self.recognize(frame, heard));
     }
 
     /// The last 8 s.
@@ -139,14 +205,38 @@ impl Ears {
         self.provider.next().await
     }
 
+    /// Asks the detector. One that breaks down is let go, and the recognizer alone is listened to.
+    fn detect(
+        &mut self,
+        ask: impl FnOnce(&mut SpeechDetector) -> Option<SpeechEdge>,
+    ) -> Result<Option<SpeechEdge>, Input> {
+        let Some(detector) = &mut self.detector else { return Ok(None) };
+        catch_unwind(AssertUnwindSafe(|| ask(detector))).map_err(|_| {
+            tracing::error!("the speech detector broke down");
+            self.detector = None;
+            self.speaking = false;
+            self.patient = false;
+            Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }
+        })
+    }
+
     fn hand_over(&mut self) {
         let mut bundle = std::mem::take(&mut self.bundle);
-        bundle.drain(..).for_each(|frame| self.recognize(frame));
+        for frame in bundle.drain(..) {
+            match &mut self.pre_roll {
+                None => self.recognize(frame, true),
+                Some(pre_roll) => {
+                    if let Some(late) = pre_roll.push(frame) {
+                        self.recognize(late, false);
+                    }
+                }
+            }
+        }
         self.bundle = bundle;
     }
 
-    fn recognize(&mut self, frame: AudioFrame) {
-        let frame = if self.transcoder.is_identity() {
+    fn recognize(&mut self, frame: AudioFrame, heard: bool) {
+        let mut frame = if self.transcoder.is_identity() {
             frame
         } else {
             let format = self.heard;
@@ -154,6 +244,11 @@ impl Ears {
                 / u64::from(self.format.sample_rate.max(1));
             AudioFrame::new(format, MediaTime(at), self.transcoder.transcode(frame.payload))
         };
+        if !heard {
+            // Packets have no silence of their own; the recognizer waits for the next that is heard.
+            let Some(silence) = frame.format.silence() else { return };
+            frame.payload = vec![silence; frame.payload.len()].into();
+        }
         if self.provider.send(SttInput::Audio(frame)).is_err() {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
@@ -168,6 +263,7 @@ impl Ears {
         match edge {
             SpeechEdge::Started { since } => {
                 self.speaking = true;
+                self.spoken_from = since;
                 Input::SpeechStarted { since: ago(since) }
             }
             SpeechEdge::Stopped { since } => {

@@ -87,7 +87,7 @@ impl Session {
             return false;
         }
         if !self.user.is_empty() && self.reopen() {
-            self.commit_turn();
+            // The turn ends as any other does, and is answered then.
             return true;
         }
         self.leaving = None;
@@ -247,7 +247,7 @@ impl Session {
         }
         if !self.user.is_empty() {
             // Nobody answers it any more, but it was said.
-            let text = self.close_turn().1;
+            let text = self.take_turn().1;
             self.history.push_user(&text);
         }
         self.timers.clear_all();

@@ -52,6 +52,8 @@ pub(super) struct Generation {
     pub(super) holding: usize,
     /// The caller has been sent something.
     pub(super) started: bool,
+    /// When that was first.
+    pub(super) started_at: CallTime,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -123,9 +125,15 @@ impl Generation {
             failed: false,
             holding: 0,
             started: false,
+            started_at: CallTime::ZERO,
             earlier_rounds: 0,
             items: Vec::new(),
         }
+    }
+
+    /// Whether it has begun to be heard and has not finished.
+    pub(super) fn has_floor(&self) -> bool {
+        self.committed && self.started
     }
 
     /// The user's words, as long as they are not in the history.

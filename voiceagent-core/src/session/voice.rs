@@ -200,6 +200,9 @@ impl Session {
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     pub(super) fn user_holds_floor_until(&self) -> Option<CallTime> {
+        if self.monologue.has_floor() {
+            return None;
+        }
         let watchdog = self.config.endpointing.watchdog;
         // Nobody is kept waiting for an answer by a noise for longer than for the answer itself.
         let patience = match &self.config.owed_reply {
@@ -218,6 +221,9 @@ impl Session {
     fn note_started(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
+        self.monologue.on_agent(self.now);
+        self.endpointing.pace.on_agent();
+        live.started_at = self.now;
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });
