@@ -247,7 +247,7 @@ impl Session {
         }
         if !self.user.is_empty() {
             // Nobody answers it any more, but it was said.
-            let text = self.take_turn().1;
+            let text = self.end_turn().1;
             self.history.push_user(&text);
         }
         self.timers.clear_all();

@@ -34,13 +34,20 @@ impl Session {
         if self.barge_in.is_due(self.now, words) {
             let undecided = words == 0 || self.is_backchannel();
             match self.barge_in.undecided_until().filter(|_| undecided) {
-                Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
+                Some(until) if until > self.now => {
+                    self.timers.set(Timer::Backchannel, until);
+                    self.pause_if_due();
+                }
                 // A voice that has stopped decides nothing any more; its words may.
                 Some(_) if self.user.speaking_since.is_none() => {}
+                // Who is silent already can wait for words.
+                Some(_) | None if undecided && self.pauses() => self.pause_if_due(),
                 Some(_) | None => self.confirm(InterruptionReason::BargeIn),
             }
         } else if self.words_ask_for_floor() {
             self.confirm(InterruptionReason::BargeIn);
+        } else {
+            self.pause_if_due();
         }
     }
 
@@ -157,18 +164,20 @@ impl Session {
         self.interrupt(InterruptionReason::BargeIn, None);
     }
 
-    /// Stops the agent: the one place where speech is cut.
+    /// Stops the agent: the one place where speech is cut for good.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
-        self.dismiss();
+        let pause = self.drop_suspicion();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;
         };
-        if live.started {
+        if live.started && pause.is_none() {
             self.send(Outbound::Clear);
         }
+        let since = since.or(pause.as_ref().map(|pause| pause.since));
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
+        self.note_cut(&live, since, pause);
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
         if live.started {

@@ -35,7 +35,7 @@ impl Session {
         self.monologue.on_silence();
         self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
-        self.dismiss();
+        self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }
@@ -193,7 +193,7 @@ impl Session {
         if self.drop_turn_over_speech() {
             return;
         }
-        let (turn, text) = self.take_turn();
+        let (turn, text) = self.end_turn();
         self.make_room(&text);
         let text = match self.owed.take() {
             Some((_, before)) => format!("{before} {text}").into(),
@@ -218,7 +218,7 @@ impl Session {
     }
 
     /// Tells that the turn is over, and opens the next one.
-    pub(super) fn take_turn(&mut self) -> (TurnId, Arc<str>) {
+    pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
         self.close_turn();
