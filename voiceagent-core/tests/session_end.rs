@@ -334,6 +334,23 @@ fn t27_while_a_tool_runs_the_agent_thinks() {
     );
 }
 
+#[test]
+fn t27_an_agent_who_fell_silent_for_a_noise_is_paused_and_u2_nobody_is_idle() {
+    let mut config = config();
+    config.clear = true;
+    config.barge_in.pause = Some(Duration::from_millis(60));
+    config.barge_in.min_duration = secs(9);
+    config.idle.hang_up_after = Some(Duration::from_millis(500));
+    let mut call = Scenario::new(config);
+    call.at(500).feed(say("It is a long story.")).at(600).voice("It is a long story.", 3_000);
+    call.at(1_500).speaks().at(1_800).stops().at(8_000);
+    use AgentState::{Listening, Paused, Speaking, Thinking};
+    let states: Vec<AgentState> = states(&call).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [Thinking, Speaking, Paused, Speaking, Listening], "{}", call.trace());
+    assert!(call.trace().contains("agent stopped: It is a long story."), "{}", call.trace());
+    assert_eq!(ends(&call), [EndReason::Idle]);
+}
+
 /// Holds the line after 3 s.
 fn patient() -> SessionConfig {
     let mut config = config();

@@ -329,6 +329,9 @@ impl Watch {
                 }
                 Event::DraftDropped { generation } => {
                     self.draft.take_if(|(draft, _)| draft == generation);
+                    // Nobody is told of what was looked up for it.
+                    self.called.retain(|(caller, _)| caller != generation);
+                    self.finished.retain(|(caller, _)| caller != generation);
                 }
                 Event::UserTurn { turn, pii_text, .. } => {
                     let draft = self.draft.take();
