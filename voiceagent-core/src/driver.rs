@@ -3,6 +3,7 @@
 mod ears;
 mod jobs;
 mod legs;
+mod listeners;
 mod perform;
 mod provider;
 mod wait;
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) use legs::Legs;
 
 use jobs::Jobs;
+use listeners::Listeners;
 use wait::Alarm;
 
 /// How long a store may take to remember a call. Nobody waits on the line any more.
@@ -47,6 +49,7 @@ pub(crate) struct Driver {
     alarm: Alarm,
     line: Line,
     requests: mpsc::Receiver<LineRequest>,
+    listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
     events_lost: u64,
     observers: Vec<Box<dyn Observer>>,
@@ -79,6 +82,7 @@ impl Driver {
             alarm: Alarm::new(started),
             line,
             requests,
+            listeners: Listeners::default(),
             events,
             events_lost: 0,
             journal,
@@ -140,6 +144,7 @@ impl Driver {
     async fn wind_up(&mut self) {
         self.model = None;
         self.requests.close();
+        self.listeners = Listeners::default();
         self.legs.say_goodbye().await;
         while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);

@@ -42,17 +42,23 @@ mod command;
 mod config;
 mod endpointing;
 mod event;
+mod filler;
 mod generation;
 mod history;
 mod input;
 mod interruption;
+mod late_results;
 mod listening;
 mod output;
 mod pause;
 mod playout;
+mod repeats;
 mod script;
 mod segmenter;
+mod speakable;
+mod spoken_numbers;
 mod text_out;
+mod tickets;
 mod timers;
 mod tool_rounds;
 mod tools;
@@ -63,9 +69,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use barge_in::BargeIn;
 use endpointing::Endpointing;
-use generation::{Generation, Leave};
+use generation::{Generation, Leave, Ticket};
 use history::History;
+use late_results::LateResults;
 use output::Output;
+use repeats::Confirmations;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -98,6 +106,12 @@ pub struct Session {
     output: Output,
     timers: TimerTable,
     tools: ToolClock,
+    late: LateResults,
+    confirmations: Confirmations,
+    /// Fillers that were said in this call; they take turns.
+    fillers_said: usize,
+    /// Who waits until something was heard.
+    tickets: Vec<Ticket>,
     /// The one attempt to speak that is alive.
     live: Option<Generation>,
     last_generation: GenerationId,
@@ -117,6 +131,8 @@ pub struct Session {
 struct Saying {
     text: Arc<str>,
     interruptible: bool,
+    /// Who waits until it was heard.
+    ticket: Option<Ticket>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -140,6 +156,10 @@ impl Session {
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
             tools: ToolClock::default(),
+            late: LateResults::default(),
+            confirmations: Confirmations::default(),
+            fillers_said: 0,
+            tickets: Vec::new(),
             live: None,
             last_generation: GenerationId::default(),
             drafts: 0,
@@ -166,6 +186,7 @@ impl Session {
                 if self.phase == Phase::Talking {
                     self.settle();
                 }
+                self.settle_tickets();
             }
             (Phase::Ended, Input::ToolFinished { generation, id, output }) => {
                 self.on_tool_finished(generation, &id, &output);
@@ -202,7 +223,7 @@ impl Session {
         self.phase = Phase::Talking;
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
-            self.says.push_back(Saying { text, interruptible });
+            self.says.push_back(Saying { text, interruptible, ticket: None });
         }
         self.settle();
     }
@@ -241,7 +262,10 @@ impl Session {
             }
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
-            Input::Say { text, interruptible } => self.say(text, interruptible),
+            Input::Say { text, interruptible } => self.say(text, interruptible, None),
+            Input::SayUntilHeard { text, interruptible, ticket } => {
+                self.say_until_heard(text, interruptible, Ticket(ticket));
+            }
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
@@ -258,7 +282,7 @@ impl Session {
                 self.on_tool_finished(generation, &id, &output);
             }
             Input::Transcript { transcript } => self.on_transcript(&transcript),
-            Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
+            Input::Transfer { to } => self.on_transfer(to),
             Input::TurnResumed => self.drop_draft(),
             Input::Words { generation, words } => {
                 if let Some(live) = self.spoken_mut(generation) {
@@ -272,18 +296,17 @@ impl Session {
         while let Some(timer) = self.timers.take_due() {
             match timer {
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                // `settle` looks at the turn, the tools and the audio after each input.
+                Timer::EndOfTurn | Timer::Filler | Timer::Playout => {}
+                Timer::Tool => self.on_tools_overdue(),
                 // Never set as yet.
                 Timer::Backchannel
                 | Timer::CallLimit
                 | Timer::Farewell
-                | Timer::Filler
                 | Timer::Idle
                 | Timer::Monologue
                 | Timer::Owed
-                | Timer::Resume
-                | Timer::Tool => {}
+                | Timer::Resume => {}
                 Timer::Model => self.on_model_timeout(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
@@ -295,6 +318,7 @@ impl Session {
     /// that may leave, what is to be said next, and whether it is time to go.
     fn settle(&mut self) {
         self.settle_turn();
+        self.settle_tools();
         self.settle_output();
         while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
             self.settle_output();
@@ -306,11 +330,11 @@ impl Session {
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
-        if let Some(Saying { text, interruptible }) = self.says.pop_front() {
-            self.begin_say(&text, interruptible);
+        if let Some(say) = self.says.pop_front() {
+            self.begin_say(say);
             return true;
         }
-        let Some((turn, text)) = self.owed.take() else { return false };
+        let Some((turn, text)) = self.owed.take() else { return self.begin_late_reply() };
         self.history.push_user(&text);
         if self.leaving.is_some() {
             return false;
@@ -328,10 +352,19 @@ impl Session {
         self.barge_in.configure(self.config.barge_in);
     }
 
-    fn say(&mut self, text: Arc<str>, interruptible: bool) {
+    fn say(&mut self, text: Arc<str>, interruptible: bool, ticket: Option<Ticket>) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
-            self.says.push_back(Saying { text, interruptible });
+            self.says.push_back(Saying { text, interruptible, ticket });
+        }
+    }
+
+    /// Goes to a configured target, and to no other.
+    fn on_transfer(&mut self, to: Arc<str>) {
+        if self.config.may_transfer_to(&to) {
+            self.leave_after_speech(Leave::Transfer(to));
+        } else {
+            self.emit(Event::Failed { leg: Leg::Transport, kind: crate::ErrorKind::Rejected });
         }
     }
 
@@ -370,6 +403,7 @@ impl Session {
     }
 
     fn end(&mut self, reason: EndReason) {
+        self.give_up_aside();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }
@@ -390,7 +424,7 @@ impl Session {
             Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
-                self.say(self.config.apology.clone(), true);
+                self.say(self.config.apology.clone(), true, None);
                 self.leave_after_speech(Leave::Failed);
             }
             Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}

@@ -55,6 +55,21 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// Whether an interruption by the user stops it.
     pub cancellable: bool,
+    /// Whether the answer goes on without the result, which is told when nobody speaks. For what
+    /// takes longer than a caller would wait in silence.
+    #[serde(default)]
+    pub detached: bool,
+    /// What happens when it is called again with the same arguments.
+    #[serde(default)]
+    pub repeat: Repeat,
+    /// What is said while it keeps the caller waiting, in place of
+    /// [`ToolConfig::fillers`](crate::session::ToolConfig::fillers).
+    #[serde(default = "no_fillers")]
+    pub fillers: Arc<[Arc<str>]>,
+}
+
+fn no_fillers() -> Arc<[Arc<str>]> {
+    Arc::from([])
 }
 
 impl ToolSpec {
@@ -71,8 +86,28 @@ impl ToolSpec {
             effect: Effect::Once,
             timeout: Duration::from_secs(10),
             cancellable: false,
+            detached: false,
+            repeat: Repeat::default(),
+            fillers: no_fillers(),
         }
     }
+}
+
+/// What happens when the model calls a tool again with the same arguments. A call that failed or
+/// was stopped may always be repeated.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Repeat {
+    /// It runs again.
+    #[default]
+    Allow,
+    /// The model is told to ask the user first; in a later answer it may repeat the call once.
+    Confirm,
+    /// It does not run again: the model is told to go by the first result.
+    Reject,
+    /// It runs again, and the call before is stopped if it still runs.
+    Replace,
 }
 
 /// What a tool does to the world, and so when the session may run it.

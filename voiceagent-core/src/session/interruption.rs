@@ -31,7 +31,7 @@ impl Session {
     pub(super) fn can_be_stopped(&self) -> bool {
         self.barge_in.is_enabled()
             && self.leaving.is_none()
-            && self.live.as_ref().is_some_and(|live| live.committed && live.interruptible)
+            && self.live.as_ref().is_some_and(|live| live.committed && live.may_be_stopped())
     }
 
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
@@ -46,11 +46,16 @@ impl Session {
     /// Stops the agent: the one place where speech is cut.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
         self.dismiss();
+        if self.cut_aside(reason, since) {
+            return;
+        }
+        let cuts_aside = self.live.as_ref().is_some_and(Generation::is_on_the_side);
+        self.give_up_aside();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;
         };
-        if live.started {
+        if live.started || cuts_aside {
             self.send(Outbound::Clear);
         }
         let pii_heard = self.heard_text(&live);

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Command, Event, InterruptionReason, Session, Timer,
-    generation::{Generation, Stage},
-    user_turn::normalised,
-};
+use super::{Command, Event, InterruptionReason, Session, Timer, generation::Stage};
 use crate::{CallTime, TurnId, stt::Transcript};
 
 impl Session {
@@ -15,6 +11,7 @@ impl Session {
         self.user.begun = true;
         self.user.ended_by_stt = false;
         self.user.speaking_since = Some(since);
+        self.user.began_at.get_or_insert(since);
         self.emit(Event::UserStarted { turn: self.user.id, since });
         self.note_overlap(since);
     }
@@ -40,6 +37,7 @@ impl Session {
         }
         if !self.user.begun {
             self.user.begun = true;
+            self.user.began_at = Some(self.now);
             self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
         if self.config.barge_in.min_words == 0 {
@@ -61,6 +59,7 @@ impl Session {
             self.user.last_speech = Some(self.now);
         }
         self.user.last_change = Some(self.now);
+        self.user.began_at.get_or_insert(self.now);
         let (turn, text) = (self.user.id, self.user.text());
         if !text.is_empty() {
             self.emit(Event::UserPartial { turn, pii_text: text });
@@ -134,10 +133,12 @@ impl Session {
         }
         let text = self.user.text();
         match &self.live {
-            Some(live) if live.committed || fits(live, &text) => return,
+            Some(live) if live.committed || self.is_draft_for(live, &text) => return,
             Some(_) | None => {}
         }
-        if self.drafts >= self.config.speculation.max_drafts {
+        let length = self.user.began_at.map_or_else(Default::default, |at| self.now - at);
+        let is_long = self.config.speculation.max_turn.is_some_and(|longest| length > longest);
+        if is_long || self.drafts >= self.config.speculation.max_drafts {
             return;
         }
         self.drop_draft();
@@ -171,7 +172,7 @@ impl Session {
         if self.leaving.is_some() {
             self.drop_draft();
         } else if self.live.is_some() {
-            self.commit_draft();
+            self.commit_draft(text);
         } else {
             self.begin_reply(turn, text, true);
         }
@@ -183,19 +184,18 @@ impl Session {
     fn make_room(&mut self, text: &Arc<str>) {
         let Some(live) = &self.live else { return };
         if !live.committed {
-            if !fits(live, text) {
+            if !self.is_draft_for(live, text) {
                 self.drop_draft();
             }
         } else if live.started || live.stage == Stage::Tools {
             if self.can_be_stopped() {
                 self.interrupt(InterruptionReason::Superseded, None);
             }
-        } else if live.reply_to.is_some() && live.interruptible && self.leaving.is_none() {
+        } else if (live.reply_to.is_some() || live.tells_late)
+            && live.interruptible
+            && self.leaving.is_none()
+        {
             self.interrupt(InterruptionReason::UserResumed, None);
         }
     }
-}
-
-fn fits(draft: &Generation, text: &str) -> bool {
-    draft.reply_to.as_ref().is_some_and(|reply| normalised(&reply.text) == normalised(text))
 }

@@ -17,7 +17,8 @@ pub enum Timer {
     EndOfTurn,
     /// The user's last words have been waited for long enough.
     Farewell,
-    /// Tools have kept the user waiting in silence for too long.
+    /// Tools have kept the user waiting in silence for too long, or what was said meanwhile is
+    /// over.
     Filler,
     /// Nobody has said anything for too long.
     Idle,

@@ -12,6 +12,8 @@ pub(super) struct UserTurn {
     pub(super) id: TurnId,
     finals: String,
     interim: String,
+    /// When the user was first heard in the turn.
+    pub(super) began_at: Option<CallTime>,
     /// When the user began to speak, while the user speaks.
     pub(super) speaking_since: Option<CallTime>,
     /// When the user was last heard: the end of speech where edges are known, else of a transcript.
@@ -33,6 +35,7 @@ impl UserTurn {
             id: TurnId::new(1),
             finals: String::new(),
             interim: String::new(),
+            began_at: None,
             speaking_since: None,
             last_speech: None,
             last_final: None,
@@ -106,6 +109,7 @@ impl UserTurn {
         let (id, text) = (self.id, self.text());
         *self = Self {
             id: id.next(),
+            began_at: self.speaking_since,
             speaking_since: self.speaking_since,
             taken: normalised(&text),
             ..Self::new()
