@@ -75,8 +75,12 @@ impl Session {
         if in_gap && let Some(say) = self.says.pop_front() {
             self.begin_aside(say, false);
         }
-        match self.filler_due().or_else(|| self.aside_over()) {
-            Some(at) if at <= self.now => self.begin_filler(),
+        let filler_due = self.filler_due();
+        if filler_due.is_some_and(|at| at <= self.now) {
+            self.begin_filler();
+        }
+        let later = filler_due.filter(|at| *at > self.now).or_else(|| self.aside_over());
+        match later.into_iter().chain(self.look_again_at()).min() {
             Some(at) => self.timers.set(Timer::Filler, at),
             None => self.timers.clear(Timer::Filler),
         }

@@ -63,7 +63,9 @@ impl Session {
 
     /// Tells late results when nobody speaks. Returns whether there were any.
     pub(super) fn begin_late_reply(&mut self) -> bool {
-        let is_quiet = self.user.speaking_since.is_none() && self.user.is_empty();
+        let is_quiet = self.user.speaking_since.is_none()
+            && self.user.is_empty()
+            && self.words_may_come_until().is_none();
         if self.late.untold.is_empty() || !is_quiet || self.leaving.is_some() {
             return false;
         }

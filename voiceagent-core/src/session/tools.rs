@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Command, Event, Session, Timer, generation::Stage, history::Standing};
-use crate::{GenerationId, ToolCallId, llm::ToolCall};
+use crate::{CallTime, GenerationId, ToolCallId, llm::ToolCall};
 
 impl Session {
     pub(super) fn on_llm_tool_call(&mut self, generation: GenerationId, call: ToolCall) {
@@ -47,7 +47,23 @@ impl Session {
     /// Whether the live answer may be heard: its turn is over, and the user leaves it the floor.
     /// Before, nothing is done that could not be taken back.
     fn may_play(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.committed) && !self.waits_for_silence()
+        self.live.as_ref().is_some_and(|live| live.committed)
+            && !self.waits_for_silence()
+            && self.words_may_come_until().is_none()
+    }
+
+    /// Until when words may come of what the user said since the last turn. Before, nobody knows
+    /// whether it was a noise.
+    pub(super) fn words_may_come_until(&self) -> Option<CallTime> {
+        let last = self.user.last_speech.filter(|_| self.user.begun)?;
+        let until = last + self.config.endpointing.transcript_timeout;
+        (until > self.now).then_some(until)
+    }
+
+    /// When that is to be looked at again, if something waits for it.
+    pub(super) fn look_again_at(&self) -> Option<CallTime> {
+        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
+        self.words_may_come_until().filter(|_| holds || self.has_late_results())
     }
 
     /// Runs the calls that waited until the answer may be heard.
