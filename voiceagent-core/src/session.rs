@@ -403,6 +403,7 @@ impl Session {
     }
 
     fn end(&mut self, reason: EndReason) {
+        self.drop_draft();
         self.give_up_aside();
         if let Some(live) = self.live.take() {
             self.abandon(&live);

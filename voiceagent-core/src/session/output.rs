@@ -149,7 +149,11 @@ impl Output {
     pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
         let position = generation.position(self.playhead(now));
         match self {
-            Self::Audio(_) => generation.script.heard(position).len(),
+            Self::Audio(_) => {
+                // The last frame is filled up with silence, in which nothing is said.
+                let spoken = position.min(generation.script.samples());
+                generation.script.heard(spoken).len()
+            }
             Self::Text(_) => usize::try_from(position).unwrap_or(usize::MAX),
         }
     }
