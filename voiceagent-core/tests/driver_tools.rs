@@ -199,7 +199,7 @@ impl Flow for Moody {
 
     async fn commit(&self, turn: &TurnContext, _plan: &Plan) -> Result<()> {
         // The first takes longer than the second.
-        tokio::time::sleep(ms(if &*turn.text == "one" { 900 } else { 10 })).await;
+        tokio::time::sleep(ms(if &*turn.text == "one" { 3_000 } else { 10 })).await;
         self.noted.lock().expect("no test panics with it").push(format!("noted {}", turn.text));
         Ok(())
     }
@@ -243,7 +243,7 @@ async fn p5_a_flow_notes_turns_in_their_order_and_before_it_plans_the_next() {
     let agent = builder(FakeLlm::new(|_| Answer::text("x"))).flow(Arc::new(flow)).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
     caller.speak("one", ms(200)).await;
-    caller.hears("You said one.", ms(500)).await;
+    caller.hears("You said one.", ms(2_500)).await;
     caller.speak("two", ms(100)).await;
     caller.hears("You said two.", ms(5_000)).await;
     caller.silence(ms(100)).await;
