@@ -40,6 +40,7 @@ mod answering;
 mod barge_in;
 mod command;
 mod config;
+mod doubt;
 mod endpointing;
 mod event;
 mod filler;
@@ -49,9 +50,13 @@ mod input;
 mod interruption;
 mod late_results;
 mod listening;
+mod monologue;
 mod output;
+mod pace;
+mod patience;
 mod pause;
 mod playout;
+mod push_to_talk;
 mod repeats;
 mod script;
 mod segmenter;
@@ -72,7 +77,9 @@ use endpointing::Endpointing;
 use generation::{Generation, Leave, Ticket};
 use history::History;
 use late_results::LateResults;
+use monologue::Monologue;
 use output::Output;
+use patience::Patience;
 use repeats::Confirmations;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
@@ -101,6 +108,8 @@ pub struct Session {
     phase: Phase,
     user: UserTurn,
     endpointing: Endpointing,
+    patience: Patience,
+    monologue: Monologue,
     barge_in: BargeIn,
     history: History,
     output: Output,
@@ -150,7 +159,9 @@ impl Session {
             now: CallTime::ZERO,
             phase: Phase::Opening,
             user: UserTurn::new(),
-            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            endpointing: Endpointing::new(&config),
+            patience: Patience::new(config.tools.clone()),
+            monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
@@ -233,11 +244,10 @@ impl Session {
             // Taken in and written down; nothing is decided by them yet.
             Input::AnsweredBy { .. }
             | Input::Beep
-            | Input::CommitTurn
-            | Input::Expect { .. }
             | Input::LlmProgress { .. }
             | Input::Opened
             | Input::Wait { .. } => {}
+            Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
@@ -246,6 +256,7 @@ impl Session {
             Input::EndOfTurnScore { turn, text_len, probability, .. } => {
                 self.on_score(turn, text_len, probability);
             }
+            Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
@@ -297,14 +308,13 @@ impl Session {
             match timer {
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn, the tools and the audio after each input.
-                Timer::EndOfTurn | Timer::Filler | Timer::Playout => {}
+                Timer::EndOfTurn | Timer::Filler | Timer::Monologue | Timer::Playout => {}
                 Timer::Tool => self.on_tools_overdue(),
                 // Never set as yet.
                 Timer::Backchannel
                 | Timer::CallLimit
                 | Timer::Farewell
                 | Timer::Idle
-                | Timer::Monologue
                 | Timer::Owed
                 | Timer::Resume => {}
                 Timer::Model => self.on_model_timeout(),
@@ -348,7 +358,7 @@ impl Session {
             return;
         }
         change.apply(&mut self.config);
-        self.endpointing.configure(self.config.endpointing);
+        self.endpointing.configure(&self.config);
         self.barge_in.configure(self.config.barge_in);
     }
 
@@ -428,7 +438,8 @@ impl Session {
                 self.say(self.config.apology.clone(), true, None);
                 self.leave_after_speech(Leave::Failed);
             }
-            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
+            Leg::Vad => self.on_detector_lost(),
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }
     }
 

@@ -196,7 +196,15 @@ impl Jobs {
     pub(super) fn score(&self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
         let (id, text_len) = (turn.turn, turn.text.len());
         self.push(async move {
-            let score = timeout(SCORE_TIMEOUT, detector.score(turn)).await;
+            let score = async { AssertUnwindSafe(detector.score(turn)).catch_unwind().await };
+            let score = match timeout(SCORE_TIMEOUT, score).await {
+                Ok(Err(_)) => {
+                    error!("the turn detector broke down");
+                    return None;
+                }
+                Ok(Ok(score)) => Ok(score),
+                Err(late) => Err(late),
+            };
             let score = match score {
                 Ok(Ok(score)) if score.end_of_turn.is_finite() => score,
                 Ok(Ok(_)) => {

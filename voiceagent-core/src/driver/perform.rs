@@ -39,11 +39,7 @@ impl Driver {
             Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
-            Command::CommitAudio
-            | Command::FeedSilence { .. }
-            | Command::FlushTranscript
-            | Command::ResetDetector
-            | Command::Truncate { .. } => {}
+            Command::CommitAudio | Command::FeedSilence { .. } | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -59,6 +55,11 @@ impl Driver {
                 }
             }
             Command::FinishSynthesis { generation } => self.speak(TtsInput::Finish { generation }),
+            Command::FlushTranscript => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.flush();
+                }
+            }
             Command::Generate { generation, instructions, messages, tools, tool_choice } => {
                 let request =
                     LlmRequest::new(instructions, messages).with_tools(tools, tool_choice);
@@ -71,6 +72,10 @@ impl Driver {
                     context.memory.clone_from(&self.memory);
                     self.jobs.plan(flow, generation, context);
                 }
+            }
+            Command::ResetDetector => {
+                let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
+                self.caused.extend(lost);
             }
             Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
             Command::ScoreEndOfTurn { turn, text, history } => {
