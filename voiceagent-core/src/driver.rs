@@ -5,6 +5,7 @@ mod jobs;
 mod legs;
 mod listeners;
 mod perform;
+mod pre_roll;
 mod provider;
 mod wait;
 

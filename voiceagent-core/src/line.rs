@@ -28,8 +28,9 @@ impl Line {
         Self { requests: None, targets: None }
     }
 
-    /// Says `text` as soon as the agent is free. Between the words of an answer, that is while its
-    /// tools run.
+    /// Says `text` as soon as the agent is free: between its answers, and while tools run. A user
+    /// who interrupts the agent before does not hear it: a barge-in drops what is queued, up to
+    /// what is [announced](Self::announce).
     ///
     /// # Errors
     ///

@@ -37,6 +37,7 @@
 //! 9. Left alone, it comes to rest.
 
 mod answering;
+mod backchannel;
 mod barge_in;
 mod command;
 mod config;
@@ -72,6 +73,7 @@ mod voice;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use backchannel::BackchannelScore;
 use barge_in::BargeIn;
 use endpointing::Endpointing;
 use generation::{Generation, Leave, Ticket};
@@ -111,6 +113,11 @@ pub struct Session {
     patience: Patience,
     monologue: Monologue,
     barge_in: BargeIn,
+    backchannel_score: Option<BackchannelScore>,
+    /// When the user's sign of attention was last let pass.
+    passed_at: Option<CallTime>,
+    /// The recognizer hears silence.
+    deaf: bool,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -163,6 +170,9 @@ impl Session {
             patience: Patience::new(config.tools.clone()),
             monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
+            backchannel_score: None,
+            passed_at: None,
+            deaf: false,
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -249,12 +259,16 @@ impl Session {
             | Input::Wait { .. } => {}
             Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
-            Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
+            Input::Dtmf { digit } => {
+                self.emit(Event::Dtmf { pii_digit: digit });
+                self.consider_barge_in_by_key();
+            }
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
             Input::EndCall { reason } => self.end_now(reason),
             Input::EndOfTurn => self.on_end_of_turn(),
-            Input::EndOfTurnScore { turn, text_len, probability, .. } => {
+            Input::EndOfTurnScore { turn, text_len, probability, backchannel } => {
                 self.on_score(turn, text_len, probability);
+                self.on_backchannel_score(turn, text_len, backchannel);
             }
             Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
@@ -306,17 +320,13 @@ impl Session {
     fn on_timeout(&mut self) {
         while let Some(timer) = self.timers.take_due() {
             match timer {
+                Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn, the tools and the audio after each input.
                 Timer::EndOfTurn | Timer::Filler | Timer::Monologue | Timer::Playout => {}
                 Timer::Tool => self.on_tools_overdue(),
                 // Never set as yet.
-                Timer::Backchannel
-                | Timer::CallLimit
-                | Timer::Farewell
-                | Timer::Idle
-                | Timer::Owed
-                | Timer::Resume => {}
+                Timer::CallLimit | Timer::Farewell | Timer::Idle | Timer::Owed | Timer::Resume => {}
                 Timer::Model => self.on_model_timeout(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
@@ -335,6 +345,9 @@ impl Session {
         }
         if self.phase == Phase::Talking && self.live.as_ref().is_none_or(|live| !live.committed) {
             self.leave_if_asked();
+        }
+        if self.phase == Phase::Talking {
+            self.settle_hearing();
         }
     }
 

@@ -21,13 +21,15 @@ use voiceagent_core::{
     turn::Expected,
 };
 
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 10] = [
     "yes",
     "book it please",
     "no",
     "on Monday at ten",
     "",
     "wait, stop",
+    "uh-huh",
+    "okay",
     "four one five",
     "john dot doe at",
 ];
@@ -70,7 +72,9 @@ fn config(bits: u16) -> SessionConfig {
         config.idle.farewell = Some("I hang up now.".into());
     }
     if bits & 512 != 0 {
-        config.barge_in.backchannel = Some(Duration::from_millis(700));
+        config.barge_in.backchannel = None;
+        config.barge_in.min_words = 2;
+        config.barge_in.warm_up = Duration::from_millis(500);
         config.barge_in.pause = Some(Duration::from_millis(60));
         config.barge_in.uninterruptible = Uninterruptible::Discard;
         config.barge_in.dtmf = true;

@@ -39,7 +39,7 @@ impl Driver {
             Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
-            Command::CommitAudio | Command::FeedSilence { .. } | Command::Truncate { .. } => {}
+            Command::CommitAudio | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -49,6 +49,11 @@ impl Driver {
             }
             Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
+            Command::FeedSilence { on } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.feed_silence(on);
+                }
+            }
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();

@@ -72,6 +72,8 @@ pub(super) struct Generation {
     pub(super) failed: bool,
     /// The caller has been sent something.
     pub(super) started: bool,
+    /// When that was first.
+    pub(super) started_at: CallTime,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -173,9 +175,15 @@ impl Generation {
             voice_lost: false,
             failed: false,
             started: false,
+            started_at: CallTime::ZERO,
             earlier_rounds: 0,
             items: Vec::new(),
         }
+    }
+
+    /// Whether it has begun to be heard and has not finished, or words on its side have.
+    pub(super) fn has_floor(&self) -> bool {
+        self.committed && (self.started || self.is_on_the_side())
     }
 
     /// The user's words, as long as they are not in the history, or what stands in their place.

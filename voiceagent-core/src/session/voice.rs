@@ -280,6 +280,7 @@ impl Session {
         live.started = true;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
+        live.started_at = self.now;
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });
