@@ -156,7 +156,7 @@ fn x11_a_filler_is_a_message_of_its_own_on_a_text_leg() {
 #[test]
 fn i18_a_barge_in_on_a_filler_ends_the_filler_and_not_the_tool() {
     let (mut call, generation) = searching(config());
-    call.at(2_900).voice(FILLER, 2_000).at(3_500).speaks().at(4_000).stops();
+    call.at(2_900).voice(FILLER, 2_000).at(3_200).speaks().at(4_300).stops();
     let trace = call.trace();
     assert!(trace.contains("clear") && trace.contains("interrupted: BargeIn"), "{trace}");
     assert!(trace.contains("agent interrupted: One"), "{trace}");

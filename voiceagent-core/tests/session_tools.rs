@@ -337,6 +337,15 @@ fn x12_a_result_whose_answer_was_superseded_is_told_too() {
 }
 
 #[test]
+fn x12_a_result_is_not_told_when_the_owner_of_the_call_stopped_the_answer() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    call.at(2_500).feed(Input::Interrupt).at(3_000).tool("a", "booked").at(9_000);
+    assert_eq!(call.times_asked(), 1, "{}", call.trace());
+    assert_eq!(results(&call.session().messages()), [("a".to_owned(), "booked".to_owned())]);
+}
+
+#[test]
 fn x14_and_p6_a_tool_waits_while_the_user_holds_the_floor() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).speaks().model_calls(&[("a", "book")]).at(2_400);

@@ -72,6 +72,8 @@ pub(super) enum Standing {
     Replaced,
     /// It runs.
     Running,
+    /// It runs, and the owner of the call has stopped the answer that would have told its result.
+    Unasked,
 }
 
 impl Exchange {
@@ -90,7 +92,7 @@ impl Exchange {
             Standing::Detached => DETACHED,
             Standing::Overdue => OVERDUE,
             Standing::Replaced => REPLACED,
-            Standing::Running => STILL_RUNNING,
+            Standing::Running | Standing::Unasked => STILL_RUNNING,
         };
         self.output.clone().unwrap_or_else(|| note.into())
     }

@@ -175,6 +175,9 @@ impl Session {
         }
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
+        if reason == InterruptionReason::Requested {
+            self.leave_unasked(&live);
+        }
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
         if live.started {

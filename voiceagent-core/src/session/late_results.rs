@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Session, history::Standing};
+use super::{Session, generation::Generation, history::Standing};
 use crate::{GenerationId, ToolCallId, tool::ToolSpec};
 
 /// Results that are written down and that the model has not seen, and how it was instructed when it
@@ -49,7 +49,16 @@ impl Session {
             Standing::Detached | Standing::Running => {
                 self.late.untold.push((generation, id.clone()));
             }
-            Standing::Cancelled | Standing::Overdue | Standing::Replaced => {}
+            Standing::Cancelled | Standing::Overdue | Standing::Replaced | Standing::Unasked => {}
+        }
+    }
+
+    /// The owner of the call has stopped an answer: the results of its tools are written down when
+    /// they come, and not told.
+    pub(super) fn leave_unasked(&mut self, generation: &Generation) {
+        let of = generation.id;
+        for call in generation.open_calls().filter(|call| self.tools.is_running(of, &call.id)) {
+            self.history.set_standing(of, &call.id, Standing::Unasked);
         }
     }
 

@@ -74,7 +74,9 @@ fn counts(exchange: &Exchange) -> bool {
             let result: Option<Value> = serde_json::from_str(output).ok();
             result.is_none_or(|result| result.get("error").is_none())
         }
-        (None, Standing::Detached | Standing::Overdue | Standing::Running) => true,
+        (None, Standing::Detached | Standing::Overdue | Standing::Running | Standing::Unasked) => {
+            true
+        }
         (None, Standing::Cancelled | Standing::Replaced) => false,
     }
 }
