@@ -293,6 +293,9 @@ impl Watch {
                 }
                 Event::DraftDropped { generation } => {
                     self.draft.take_if(|(draft, _)| draft == generation);
+                    // What it called has no effects, and leaves no trace.
+                    self.called.retain(|(of, _)| of != generation);
+                    self.finished.retain(|(of, _)| of != generation);
                 }
                 Event::UserTurn { turn, pii_text, .. } => {
                     let draft = self.draft.take();
