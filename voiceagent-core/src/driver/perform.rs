@@ -32,7 +32,11 @@ impl Driver {
                 self.jobs.cancel(generation);
                 self.speak(TtsInput::Cancel { generation });
             }
-            Command::CancelModel { generation } => self.stop_model(generation),
+            Command::CancelModel { generation } => {
+                self.stop_model(generation);
+                self.jobs.cancel_plan(generation);
+            }
+            Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
             Command::CommitAudio | Command::Truncate { .. } => {}
@@ -78,6 +82,7 @@ impl Driver {
                 let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
                 self.caused.extend(lost);
             }
+            Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
             Command::ScoreEndOfTurn { turn, text, history } => {
                 if let Some(detector) = self.recipe.turn_detector.clone() {
                     let mut snapshot = TurnSnapshot::new(turn, text);
