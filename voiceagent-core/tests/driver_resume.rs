@@ -179,7 +179,7 @@ async fn f2_a_pause_makes_no_real_interruption_slower() {
         let paused = answered.count(|event| matches!(event, Event::AgentPaused { .. }));
         assert_eq!(paused, usize::from(pauses));
     }
-    assert_eq!(cleared[0], cleared[1]);
+    assert!(cleared[0] < cleared[1], "a voice is enough to pause, and only words interrupt");
     assert_eq!(answers[0], answers[1]);
 }
 

@@ -162,6 +162,7 @@ fn m11_a_pause_that_came_to_nothing_is_no_silence() {
 fn m11_without_a_pause_the_silence_is_told_after_the_interruption() {
     let mut config = config();
     config.barge_in.pause = None;
+    config.barge_in.backchannel = None;
     let mut call = Scenario::new(config);
     call.marks_late_by(70);
     speaking(&mut call, REPLY);

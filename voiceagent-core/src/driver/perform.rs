@@ -35,7 +35,7 @@ impl Driver {
             Command::CancelModel { generation } => self.stop_model(generation),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
-            Command::CommitAudio | Command::FeedSilence { .. } | Command::Truncate { .. } => {}
+            Command::CommitAudio | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -45,6 +45,11 @@ impl Driver {
             }
             Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
+            Command::FeedSilence { on } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.feed_silence(on);
+                }
+            }
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();
