@@ -44,15 +44,18 @@ mod config;
 mod doubt;
 mod endpointing;
 mod event;
+mod farewell;
 mod filler;
 mod generation;
 mod history;
+mod idle;
 mod input;
 mod interruption;
 mod late_results;
 mod listening;
 mod monologue;
 mod output;
+mod owed;
 mod pace;
 mod patience;
 mod pause;
@@ -63,6 +66,7 @@ mod script;
 mod segmenter;
 mod speakable;
 mod spoken_numbers;
+mod state;
 mod text_out;
 mod tickets;
 mod timers;
@@ -76,12 +80,16 @@ use std::{collections::VecDeque, sync::Arc};
 use backchannel::BackchannelScore;
 use barge_in::BargeIn;
 use endpointing::Endpointing;
+use farewell::Farewell;
 use generation::{Generation, Leave, Ticket};
 use history::History;
+use idle::Idle;
 use late_results::LateResults;
 use monologue::Monologue;
 use output::Output;
+use owed::Silence;
 use patience::Patience;
+use pause::Pausing;
 use repeats::Confirmations;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
@@ -118,6 +126,7 @@ pub struct Session {
     passed_at: Option<CallTime>,
     /// The recognizer hears silence.
     deaf: bool,
+    pausing: Pausing,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -137,6 +146,11 @@ pub struct Session {
     owed: Option<(TurnId, Arc<str>)>,
     says: VecDeque<Saying>,
     leaving: Option<Leave>,
+    farewell: Farewell,
+    idle: Idle,
+    silence: Silence,
+    /// What the agent was last said to do.
+    state: AgentState,
     /// Answers that failed in a row.
     failures: u32,
     commands: VecDeque<Command>,
@@ -173,6 +187,7 @@ impl Session {
             backchannel_score: None,
             passed_at: None,
             deaf: false,
+            pausing: Pausing::default(),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -187,6 +202,10 @@ impl Session {
             owed: None,
             says: VecDeque::new(),
             leaving: None,
+            farewell: Farewell::default(),
+            idle: Idle::default(),
+            silence: Silence::default(),
+            state: AgentState::default(),
             failures: 0,
             commands: VecDeque::new(),
             config,
@@ -242,6 +261,9 @@ impl Session {
 
     fn on_opened(&mut self) {
         self.phase = Phase::Talking;
+        if let Some(longest) = self.config.max_call {
+            self.timers.set(Timer::CallLimit, self.now + longest);
+        }
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
             self.says.push_back(Saying { text, interruptible, ticket: None });
@@ -250,13 +272,12 @@ impl Session {
     }
 
     fn on_input(&mut self, input: Input) {
+        self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::AnsweredBy { .. }
-            | Input::Beep
-            | Input::LlmProgress { .. }
-            | Input::Opened
-            | Input::Wait { .. } => {}
+            Input::LlmProgress { .. } | Input::Opened => {}
+            Input::AnsweredBy { who } => self.on_answered_by(who),
+            Input::Beep => self.on_beep(),
             Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => {
@@ -282,12 +303,11 @@ impl Session {
             Input::LlmUsage { generation, usage } => {
                 self.emit(Event::UsageReported { generation, usage });
             }
-            Input::MarkPlayed { mark } => {
-                self.output.on_mark(self.now, mark);
-            }
+            Input::MarkPlayed { mark } => self.on_mark(mark),
+            Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
-            Input::Say { text, interruptible } => self.say(text, interruptible, None),
+            Input::Say { text, interruptible } => self.say(text, interruptible),
             Input::SayUntilHeard { text, interruptible, ticket } => {
                 self.say_until_heard(text, interruptible, Ticket(ticket));
             }
@@ -308,7 +328,9 @@ impl Session {
             }
             Input::Transcript { transcript } => self.on_transcript(&transcript),
             Input::Transfer { to } => self.on_transfer(to),
+            Input::Transferred => self.on_transferred(),
             Input::TurnResumed => self.drop_draft(),
+            Input::Wait { period } => self.idle.wait_for(period),
             Input::Words { generation, words } => {
                 if let Some(live) = self.spoken_mut(generation) {
                     live.script.on_words(&words);
@@ -322,12 +344,18 @@ impl Session {
             match timer {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn, the tools and the audio after each input.
-                Timer::EndOfTurn | Timer::Filler | Timer::Monologue | Timer::Playout => {}
+                // `settle` looks at the turn, the tools, the pause and the audio after each input.
+                Timer::EndOfTurn
+                | Timer::Filler
+                | Timer::Monologue
+                | Timer::Playout
+                | Timer::Resume => {}
                 Timer::Tool => self.on_tools_overdue(),
-                // Never set as yet.
-                Timer::CallLimit | Timer::Farewell | Timer::Idle | Timer::Owed | Timer::Resume => {}
+                Timer::CallLimit => self.on_call_limit(),
+                Timer::Farewell => self.on_farewell_timeout(),
+                Timer::Idle => self.on_idle(),
                 Timer::Model => self.on_model_timeout(),
+                Timer::Owed => self.on_owed(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
             }
@@ -338,13 +366,23 @@ impl Session {
     /// that may leave, what is to be said next, and whether it is time to go.
     fn settle(&mut self) {
         self.settle_turn();
+        self.settle_pause();
         self.settle_tools();
         self.settle_output();
-        while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
-            self.settle_output();
+        loop {
+            while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
+                self.settle_output();
+            }
+            if !self.leave_if_asked() {
+                break;
+            }
         }
-        if self.phase == Phase::Talking && self.live.as_ref().is_none_or(|live| !live.committed) {
-            self.leave_if_asked();
+        if self.phase == Phase::Talking {
+            self.settle_owed();
+            self.settle_idle();
+        }
+        if self.phase == Phase::Talking {
+            self.settle_state();
         }
         if self.phase == Phase::Talking {
             self.settle_hearing();
@@ -353,13 +391,19 @@ impl Session {
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
+        if self.is_suspended() {
+            return false;
+        }
         if let Some(say) = self.says.pop_front() {
             self.begin_say(say);
             return true;
         }
+        if self.keeps_turns() {
+            return false;
+        }
         let Some((turn, text)) = self.owed.take() else { return self.begin_late_reply() };
         self.history.push_user(&text);
-        if self.leaving.is_some() {
+        if self.is_closing() && !self.reopen() {
             return false;
         }
         self.begin_reply(turn, text, true);
@@ -375,7 +419,11 @@ impl Session {
         self.barge_in.configure(self.config.barge_in);
     }
 
-    fn say(&mut self, text: Arc<str>, interruptible: bool, ticket: Option<Ticket>) {
+    fn say(&mut self, text: Arc<str>, interruptible: bool) {
+        self.say_for(None, text, interruptible);
+    }
+
+    fn say_for(&mut self, ticket: Option<Ticket>, text: Arc<str>, interruptible: bool) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
             self.says.push_back(Saying { text, interruptible, ticket });
@@ -391,64 +439,17 @@ impl Session {
         }
     }
 
-    fn leave_after_speech(&mut self, leave: Leave) {
-        self.leaving.get_or_insert(leave);
-        self.dismiss();
-    }
-
-    fn leave_if_asked(&mut self) {
-        if !self.says.is_empty() {
-            return;
-        }
-        let Some(leave) = self.leaving.take() else { return };
-        self.drop_draft();
-        let reason = match leave {
-            Leave::Failed => EndReason::Failed,
-            Leave::HangUp => EndReason::AgentHungUp,
-            Leave::Transfer(to) => {
-                self.send(Outbound::Transfer(to));
-                self.end(EndReason::Transferred);
-                return;
-            }
-        };
-        self.end_now(reason);
-    }
-
-    /// Whether the call ends when the agent has finished.
-    fn is_leaving(&self) -> bool {
-        self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some())
-    }
-
-    /// Ends the call without waiting for anything.
-    fn end_now(&mut self, reason: EndReason) {
-        self.send(Outbound::HangUp);
-        self.end(reason);
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        self.drop_draft();
-        self.give_up_aside();
-        if let Some(live) = self.live.take() {
-            self.abandon(&live);
-        }
-        self.phase = Phase::Ended;
-        self.says.clear();
-        if let Some((_, text)) = self.owed.take() {
-            self.history.push_user(&text);
-        }
-        self.timers.clear_all();
-        self.emit(Event::Ended { reason });
-        self.commands.push_back(Command::End);
-    }
-
     fn on_leg_lost(&mut self, leg: Leg, kind: crate::ErrorKind) {
         self.emit(Event::Failed { leg, kind });
+        if self.is_handed_over_without(leg) {
+            return;
+        }
         match leg {
             Leg::Transport | Leg::Tts => self.end_now(EndReason::Failed),
             Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
-                self.say(self.config.apology.clone(), true, None);
+                self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
             Leg::Vad => self.on_detector_lost(),

@@ -70,10 +70,16 @@ pub(super) struct Generation {
     pub(super) voice_lost: bool,
     /// It is not what it should have been: cut short, or an apology.
     pub(super) failed: bool,
+    /// Bytes of its text that are no answer, but were said to hold the line.
+    pub(super) holding: usize,
     /// The caller has been sent something.
     pub(super) started: bool,
-    /// When that was first.
+    /// When that was.
     pub(super) started_at: CallTime,
+    /// When its first sound was heard, once that is known.
+    pub(super) heard_since: Option<CallTime>,
+    /// How much of the text was told to be heard.
+    pub(super) told: usize,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -123,6 +129,7 @@ pub(super) struct Ticket(pub(super) u64);
 pub(super) enum Leave {
     Failed,
     HangUp,
+    Limit,
     Transfer(Arc<str>),
 }
 
@@ -174,8 +181,11 @@ impl Generation {
             voice_retried: false,
             voice_lost: false,
             failed: false,
+            holding: 0,
             started: false,
             started_at: CallTime::ZERO,
+            heard_since: None,
+            told: 0,
             earlier_rounds: 0,
             items: Vec::new(),
         }
@@ -271,7 +281,12 @@ impl Generation {
 
     /// Whether nothing was written that could be spoken.
     pub(super) fn is_speechless(&self) -> bool {
-        self.script.text().is_empty() && self.segmenter.is_empty()
+        !self.has_answered() && self.segmenter.is_empty()
+    }
+
+    /// Whether words of an answer were handed to the voice.
+    pub(super) fn has_answered(&self) -> bool {
+        self.script.text().len() > self.holding
     }
 
     /// Whether words on the side have been sent that may still be heard.
@@ -303,6 +318,14 @@ impl Generation {
     /// everything that was said on the side before.
     pub(super) fn place(&self, position: u64) -> u64 {
         self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
+    }
+
+    /// So much of the outbound audio was taken back: what is still to be heard lies further on.
+    pub(super) fn move_on(&mut self, samples: u64) {
+        self.base += samples;
+        if let Some(aside) = &mut self.aside {
+            aside.start += samples;
+        }
     }
 
     /// Where in this generation words on the side belong: before the tools that run.

@@ -32,7 +32,7 @@ impl Session {
         self.monologue.on_silence();
         self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
-        self.dismiss();
+        self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }
@@ -143,6 +143,7 @@ impl Session {
             Some((at, outcome)) if at <= self.now => {
                 self.timers.clear(Timer::EndOfTurn);
                 match outcome {
+                    Outcome::Commit if self.drop_turn_over_speech() => {}
                     Outcome::Commit => self.commit_turn(),
                     Outcome::Discard => self.discard_turn(),
                     // Who was just reset is not doubted.
@@ -159,6 +160,7 @@ impl Session {
         let is_known = self.user.begun;
         self.close_turn();
         let turn = self.user.discard();
+        self.barge_in.forget();
         self.endpointing.pace.on_noise();
         self.endpointing.reset();
         self.drop_draft();
@@ -170,7 +172,7 @@ impl Session {
 
     /// Begins an answer before the turn is over, unless the one that was begun still fits.
     fn speculate(&mut self) {
-        if !self.config.speculation.enabled || self.leaving.is_some() || self.user.is_empty() {
+        if !self.config.speculation.enabled || self.is_closing() || self.user.is_empty() {
             return;
         }
         let text = self.user.text();
@@ -190,9 +192,32 @@ impl Session {
     }
 
     pub(super) fn commit_turn(&mut self) {
-        if self.drop_turn_over_speech() {
+        let (turn, text) = self.end_turn();
+        self.make_room(&text);
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
+        if self.keeps_turns() {
+            self.drop_draft();
+        }
+        if self.keeps_turns() || self.live.as_ref().is_some_and(|live| live.committed) {
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
             return;
         }
+        self.history.push_user(&text);
+        if self.is_closing() && !self.reopen() {
+            self.drop_draft();
+        } else if self.live.is_some() {
+            self.commit_draft(text);
+        } else {
+            self.begin_reply(turn, text, true);
+        }
+    }
+
+    /// Tells that the turn is over, and opens the next one.
+    pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
         self.close_turn();
@@ -201,6 +226,7 @@ impl Session {
         let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
         self.patience.on_turn();
+        self.barge_in.forget();
         self.drafts = 0;
         self.emit(Event::UserTurn {
             turn,
@@ -208,24 +234,8 @@ impl Session {
             end_of_turn_delay: self.now - last_speech,
             transcription_delay,
         });
-        self.make_room(&text);
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
-            None => text,
-        };
-        if self.live.as_ref().is_some_and(|live| live.committed) {
-            // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
-            return;
-        }
-        self.history.push_user(&text);
-        if self.leaving.is_some() {
-            self.drop_draft();
-        } else if self.live.is_some() {
-            self.commit_draft(text);
-        } else {
-            self.begin_reply(turn, text, true);
-        }
+        self.note_request_for_time(&text);
+        (turn, text)
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an
