@@ -307,7 +307,7 @@ impl Session {
             Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
-            Input::Say { text, interruptible } => self.say(text, interruptible, None),
+            Input::Say { text, interruptible } => self.say(text, interruptible),
             Input::SayUntilHeard { text, interruptible, ticket } => {
                 self.say_until_heard(text, interruptible, Ticket(ticket));
             }
@@ -344,7 +344,7 @@ impl Session {
             match timer {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn, the pause, the tools and the audio after each input.
+                // `settle` looks at the turn, the tools, the pause and the audio after each input.
                 Timer::EndOfTurn
                 | Timer::Filler
                 | Timer::Monologue
@@ -419,7 +419,11 @@ impl Session {
         self.barge_in.configure(self.config.barge_in);
     }
 
-    fn say(&mut self, text: Arc<str>, interruptible: bool, ticket: Option<Ticket>) {
+    fn say(&mut self, text: Arc<str>, interruptible: bool) {
+        self.say_for(None, text, interruptible);
+    }
+
+    fn say_for(&mut self, ticket: Option<Ticket>, text: Arc<str>, interruptible: bool) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
             self.says.push_back(Saying { text, interruptible, ticket });
@@ -445,7 +449,7 @@ impl Session {
             Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
-                self.say(self.config.apology.clone(), true, None);
+                self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
             Leg::Vad => self.on_detector_lost(),

@@ -32,10 +32,7 @@ impl Driver {
                 self.jobs.cancel(generation);
                 self.speak(TtsInput::Cancel { generation });
             }
-            Command::CancelModel { generation } => {
-                self.stop_model(generation);
-                self.jobs.cancel_plan(generation);
-            }
+            Command::CancelModel { generation } => self.stop_thinking(generation),
             Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
@@ -104,6 +101,11 @@ impl Driver {
         let llm = self.recipe.llm.clone();
         let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
         self.model = Some((generation, answer.boxed()));
+    }
+
+    fn stop_thinking(&mut self, generation: GenerationId) {
+        self.stop_model(generation);
+        self.jobs.cancel_plan(generation);
     }
 
     fn stop_model(&mut self, generation: GenerationId) {

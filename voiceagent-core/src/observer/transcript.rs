@@ -85,8 +85,7 @@ impl Observer for TranscriptObserver {
                 (Speaker::User, from.map(|(_, from)| from), pii_text, false)
             }
             Event::AgentHeard { generation, pii_text, .. } => {
-                let from = self.agent.get(generation).copied();
-                (Speaker::Agent, from, pii_text, false)
+                (Speaker::Agent, self.agent.get(generation).copied(), pii_text, false)
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.remove(generation);

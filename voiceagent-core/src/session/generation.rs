@@ -320,6 +320,14 @@ impl Generation {
         self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
     }
 
+    /// So much of the outbound audio was taken back: what is still to be heard lies further on.
+    pub(super) fn move_on(&mut self, samples: u64) {
+        self.base += samples;
+        if let Some(aside) = &mut self.aside {
+            aside.start += samples;
+        }
+    }
+
     /// Where in this generation words on the side belong: before the tools that run.
     pub(super) fn place_for_aside(&self) -> usize {
         let tools = self.items.iter().rposition(|item| matches!(item, Item::Tools(_)));
