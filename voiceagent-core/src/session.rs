@@ -47,6 +47,7 @@ mod history;
 mod input;
 mod interruption;
 mod listening;
+mod onset;
 mod output;
 mod pause;
 mod playout;
@@ -214,7 +215,6 @@ impl Session {
             | Input::Beep
             | Input::CommitTurn
             | Input::Expect { .. }
-            | Input::LlmProgress { .. }
             | Input::Opened
             | Input::Wait { .. } => {}
             Input::Configure { change } => self.configure(*change),
@@ -231,6 +231,7 @@ impl Session {
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
             Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
+            Input::LlmProgress { generation } => self.on_llm_progress(generation),
             Input::LlmText { generation, text } => self.on_llm_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_llm_tool_call(generation, call),
             Input::LlmUsage { generation, usage } => {

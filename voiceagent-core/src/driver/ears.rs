@@ -45,7 +45,9 @@ pub(super) struct Ears {
     /// The end of the last frame, and when it came, while the detector hears speech.
     speaking: bool,
     last_frame: (CallTime, MediaTime),
-    dropped: u64,
+    /// Samples that the recognizer was given.
+    given: u64,
+    pub(super) dropped: u64,
 }
 
 impl Ears {
@@ -80,6 +82,7 @@ impl Ears {
             tail_limit: format.samples_in(TAIL),
             speaking: false,
             last_frame: (CallTime::ZERO, MediaTime(0)),
+            given: 0,
             dropped: 0,
         })
     }
@@ -129,6 +132,11 @@ impl Ears {
         let _ = self.provider.send(SttInput::Finalize);
     }
 
+    /// How much the recognizer was given to hear.
+    pub(super) fn given(&self) -> Duration {
+        self.heard.duration_of(self.given)
+    }
+
     /// The last 8 s.
     pub(super) fn tail(&self) -> Arc<[AudioFrame]> {
         self.tail.iter().flatten().cloned().collect()
@@ -154,7 +162,10 @@ impl Ears {
                 / u64::from(self.format.sample_rate.max(1));
             AudioFrame::new(format, MediaTime(at), self.transcoder.transcode(frame.payload))
         };
-        if self.provider.send(SttInput::Audio(frame)).is_err() {
+        let samples = frame.samples();
+        if self.provider.send(SttInput::Audio(frame)).is_ok() {
+            self.given += samples;
+        } else {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 tracing::warn!(frames = self.dropped, "the recognizer does not keep up");

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{
     ears::Ears,
-    provider::{Provider, Report},
+    provider::{Provider, Report, timed},
 };
 use crate::{
     Error, ErrorKind, GenerationId, Link, Result,
@@ -25,6 +25,8 @@ const REMEMBERING: Duration = Duration::from_secs(2);
 pub(crate) struct Legs {
     pub(crate) memory: Option<Value>,
     pub(super) line: Link<Outbound, Inbound>,
+    /// How long the line took to open.
+    pub(super) line_opened: Duration,
     pub(super) ears: Option<Ears>,
     pub(super) voice: Option<Voice>,
 }
@@ -33,6 +35,9 @@ pub(crate) struct Legs {
 pub(super) struct Voice {
     provider: Provider<TtsInput, TtsEvent>,
     transcoder: Transcoder,
+    format: AudioFormat,
+    /// Samples that the voice made.
+    made: u64,
     /// Whose audio the transcoder has in mind.
     speaking: GenerationId,
 }
@@ -53,8 +58,8 @@ impl Legs {
         };
         let Media::Audio { inbound, outbound } = info.media else {
             let memory = memory.await;
-            let line = transport.open().await?;
-            return Ok(Self { memory, line, ears: None, voice: None });
+            let (line_opened, line) = timed(transport.open()).await?;
+            return Ok(Self { memory, line, line_opened, ears: None, voice: None });
         };
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
@@ -64,8 +69,8 @@ impl Legs {
             memory.map(Ok),
         )
         .await?;
-        let line = transport.open().await?;
-        Ok(Self { memory, line, ears: Some(ears), voice: Some(voice) })
+        let (line_opened, line) = timed(transport.open()).await?;
+        Ok(Self { memory, line, line_opened, ears: Some(ears), voice: Some(voice) })
     }
 
     /// Waits until the far end is told that the call is over.
@@ -86,7 +91,9 @@ impl Voice {
             let tts = tts.clone();
             async move { tts.open(TtsOptions::new(spoken)).await }
         });
-        Ok(Self { provider: provider.await?, transcoder, speaking: GenerationId::default() })
+        let provider = provider.await?;
+        let speaking = GenerationId::default();
+        Ok(Self { provider, transcoder, format: spoken, made: 0, speaking })
     }
 
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
@@ -97,12 +104,18 @@ impl Voice {
         self.provider.next().await
     }
 
+    /// How much the voice has spoken, heard or not.
+    pub(super) fn spoken(&self) -> Duration {
+        self.format.duration_of(self.made)
+    }
+
     /// Audio in the caller's format. Nothing of one generation rings on in the next.
     pub(super) fn transcode(&mut self, generation: GenerationId, payload: Bytes) -> Bytes {
         if self.speaking != generation {
             self.speaking = generation;
             self.transcoder.reset();
         }
+        self.made += self.format.samples(payload.len());
         self.transcoder.transcode(payload)
     }
 }

@@ -47,7 +47,14 @@ impl Driver {
                     self.jobs.commit_plan(flow, context, plan);
                 }
             }
-            Command::Emit { event } => self.emit(event),
+            Command::Emit { event } => {
+                if let Event::DraftDropped { generation } = event {
+                    self.meter.draft_dropped(generation);
+                } else if let Event::Ended { .. } = event {
+                    self.report_health();
+                }
+                self.emit(event);
+            }
             Command::End => self.ended = true,
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
@@ -80,6 +87,7 @@ impl Driver {
             }
             Command::Send { outbound } => self.send(outbound),
             Command::Synthesize { generation, text } => {
+                self.meter.text(generation, &text);
                 self.speak(TtsInput::Text { generation, text });
             }
         }
@@ -117,7 +125,7 @@ impl Driver {
         }
     }
 
-    fn emit(&mut self, event: Event) {
+    pub(super) fn emit(&mut self, event: Event) {
         let now = self.now();
         self.observers.retain_mut(|observer| {
             let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));
@@ -126,6 +134,7 @@ impl Driver {
             }
             seen.is_ok()
         });
+        self.health.queued_events(self.events.max_capacity() - self.events.capacity());
         if self.events.try_send((now, event)).is_err() {
             self.events_lost += 1;
         }

@@ -103,6 +103,7 @@ impl Observer for TranscriptObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }

@@ -147,7 +147,7 @@ impl Session {
 
     fn commit_turn(&mut self) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
-        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
+        let transcription_delay = self.user.transcription_delay();
         let (turn, text) = self.user.take();
         self.endpointing.reset();
         self.drafts = 0;

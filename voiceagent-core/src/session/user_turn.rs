@@ -97,6 +97,13 @@ impl UserTurn {
         covered && !self.is_unsettled()
     }
 
+    /// From the end of speech to the last final. `None` where the final did not come after it, or
+    /// was itself the only sign of the end.
+    pub(super) fn transcription_delay(&self) -> Option<Duration> {
+        let (said, known) = (self.last_speech?, self.last_final?);
+        (known > said).then(|| known - said)
+    }
+
     pub(super) fn words(&self) -> usize {
         self.finals.split_whitespace().count() + self.interim.split_whitespace().count()
     }

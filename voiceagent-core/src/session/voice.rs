@@ -30,6 +30,7 @@ impl Session {
     }
 
     fn speak(&mut self, text: Arc<str>) {
+        self.note_first_sentence();
         let Some(live) = &mut self.live else { return };
         live.push_text(&text);
         if self.output.is_text() {
@@ -42,6 +43,17 @@ impl Session {
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
         }
         self.commands.push_back(Command::Synthesize { generation, text });
+    }
+
+    /// Tells of the first text that the model wrote. An apology is not its own.
+    fn note_first_sentence(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let by_model = live.stage == Stage::Writing && live.round_begun && !live.failed;
+        if by_model && !live.sentence_told {
+            live.sentence_told = true;
+            let (generation, after) = (live.id, self.now - live.asked_at);
+            self.emit(Event::FirstSentence { generation, after });
+        }
     }
 
     /// There is no more text for the live generation.
@@ -67,12 +79,16 @@ impl Session {
             |live: &&mut Generation| live.stage != Stage::Spoken && !live.script.text().is_empty();
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
+        let silence = self.config.format.and_then(|format| live.onset.push(format, &payload));
         let samples = self.output.push_audio(payload);
         live.script.push_audio(samples);
         if !live.voice_begun && samples > 0 {
             live.voice_begun = true;
             let after = now - live.first_text_at.unwrap_or(now);
             self.emit(Event::FirstAudio { generation, after });
+        }
+        if let Some(silence) = silence {
+            self.emit(Event::FirstAudible { generation, silence });
         }
         self.watch_voice();
     }
