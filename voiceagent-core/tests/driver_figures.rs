@@ -153,6 +153,7 @@ async fn m18_and_m13_a_call_tells_what_it_used_and_who_spoke() {
     let call = agent.start(Box::new(line)).await.unwrap();
     let events = tokio::spawn(events(call));
     caller.hears("Good morning!", ms(5_000)).await;
+    caller.silence(ms(500)).await;
     caller.speak("when are you open", ms(1_500)).await;
     caller.hears("until noon.", ms(9_000)).await;
     caller.silence(ms(1_000)).await;

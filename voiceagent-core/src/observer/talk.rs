@@ -102,7 +102,9 @@ impl TalkObserver {
         let end = self.last_sound.take().unwrap_or(since);
         self.close(Speaker::User, end);
         self.user.since = Some(since);
-        match self.agent.since {
+        // By the time that speech is noticed, the agent may have come to its end.
+        let over = self.agent.recent.back().filter(|(_, ended)| since < *ended);
+        match self.agent.since.or(over.map(|(begun, _)| *begun)) {
             Some(agent) if agent <= since => {
                 self.talk.user_interruptions += 1;
                 let before = self.attempts.filter(|(open, _)| *open == turn);

@@ -74,6 +74,18 @@ fn m13_talk_and_talk_over_are_measured_from_sound_to_sound() {
 }
 
 #[test]
+fn m13_a_beginning_that_is_noticed_after_the_agents_end_was_over_the_agent() {
+    let talk = measure(&[
+        (0, agent(1)),
+        (1_020, agent_stopped(1)),
+        (1_060, user(1, 1_000)),
+        (1_500, user_stopped(1, 1_300)),
+    ]);
+    assert_eq!((talk.talk_over, talk.user_interruptions), (ms(20), 1));
+    assert_eq!(talk.agent_interruptions, 0);
+}
+
+#[test]
 fn m13_several_remarks_over_one_answer_count_each() {
     let talk = measure(&[
         (0, agent(1)),
