@@ -40,6 +40,7 @@ mod answering;
 mod barge_in;
 mod command;
 mod config;
+mod doubt;
 mod endpointing;
 mod event;
 mod generation;
@@ -47,10 +48,14 @@ mod history;
 mod input;
 mod interruption;
 mod listening;
+mod monologue;
 mod onset;
 mod output;
+mod pace;
+mod patience;
 mod pause;
 mod playout;
+mod push_to_talk;
 mod script;
 mod segmenter;
 mod text_out;
@@ -66,7 +71,9 @@ use barge_in::BargeIn;
 use endpointing::Endpointing;
 use generation::{Generation, Leave};
 use history::History;
+use monologue::Monologue;
 use output::Output;
+use patience::Patience;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -94,6 +101,8 @@ pub struct Session {
     phase: Phase,
     user: UserTurn,
     endpointing: Endpointing,
+    patience: Patience,
+    monologue: Monologue,
     barge_in: BargeIn,
     history: History,
     output: Output,
@@ -135,7 +144,9 @@ impl Session {
             now: CallTime::ZERO,
             phase: Phase::Opening,
             user: UserTurn::new(),
-            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            endpointing: Endpointing::new(&config),
+            patience: Patience::new(config.tools.clone()),
+            monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
@@ -211,12 +222,8 @@ impl Session {
     fn on_input(&mut self, input: Input) {
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::AnsweredBy { .. }
-            | Input::Beep
-            | Input::CommitTurn
-            | Input::Expect { .. }
-            | Input::Opened
-            | Input::Wait { .. } => {}
+            Input::AnsweredBy { .. } | Input::Beep | Input::Opened | Input::Wait { .. } => {}
+            Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
@@ -225,6 +232,7 @@ impl Session {
             Input::EndOfTurnScore { turn, text_len, probability, .. } => {
                 self.on_score(turn, text_len, probability);
             }
+            Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
@@ -274,14 +282,13 @@ impl Session {
             match timer {
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
                 // Never set as yet.
                 Timer::Backchannel
                 | Timer::CallLimit
                 | Timer::Farewell
                 | Timer::Filler
                 | Timer::Idle
-                | Timer::Monologue
                 | Timer::Owed
                 | Timer::Resume
                 | Timer::Tool => {}
@@ -325,7 +332,7 @@ impl Session {
             return;
         }
         change.apply(&mut self.config);
-        self.endpointing.configure(self.config.endpointing);
+        self.endpointing.configure(&self.config);
         self.barge_in.configure(self.config.barge_in);
     }
 
@@ -371,6 +378,7 @@ impl Session {
     }
 
     fn end(&mut self, reason: EndReason) {
+        self.drop_draft();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }
@@ -394,7 +402,8 @@ impl Session {
                 self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
-            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
+            Leg::Vad => self.on_detector_lost(),
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }
     }
 

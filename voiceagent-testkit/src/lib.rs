@@ -6,6 +6,7 @@ pub mod fakes;
 pub mod phone;
 pub mod replay;
 pub mod scenario;
+pub mod simulator;
 pub mod tone;
 pub mod vendor;
 

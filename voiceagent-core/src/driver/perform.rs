@@ -35,11 +35,7 @@ impl Driver {
             Command::CancelModel { generation } => self.stop_model(generation),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
-            Command::CommitAudio
-            | Command::FeedSilence { .. }
-            | Command::FlushTranscript
-            | Command::ResetDetector
-            | Command::Truncate { .. } => {}
+            Command::CommitAudio | Command::FeedSilence { .. } | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -62,6 +58,11 @@ impl Driver {
                 }
             }
             Command::FinishSynthesis { generation } => self.speak(TtsInput::Finish { generation }),
+            Command::FlushTranscript => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.flush();
+                }
+            }
             Command::Generate { generation, instructions, messages, tools, tool_choice } => {
                 let request =
                     LlmRequest::new(instructions, messages).with_tools(tools, tool_choice);
@@ -74,6 +75,10 @@ impl Driver {
                     context.memory.clone_from(&self.memory);
                     self.jobs.plan(flow, generation, context);
                 }
+            }
+            Command::ResetDetector => {
+                let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
+                self.caused.extend(lost);
             }
             Command::ScoreEndOfTurn { turn, text, history } => {
                 if let Some(detector) = self.recipe.turn_detector.clone() {

@@ -238,8 +238,8 @@ mod tests {
         let used = add_up(&stopped);
         assert_eq!((used.drafts_unreported, used.unreported_input_tokens), (2, 180));
         assert_eq!(used.wasted, Tokens::default());
-        let [first, rest @ ..] = &stopped[..] else { panic!() };
-        let used = add_up(&[&[first.clone()], rest, &[cost(4, 100, 5), cost(5, 120, 5)]].concat());
+        let answered = [cost(4, 100, 5), cost(5, 120, 5)];
+        let used = add_up(&[&stopped[..], &answered].concat());
         assert_eq!(used.unreported_input_tokens, 200, "by the request that came next");
     }
 }

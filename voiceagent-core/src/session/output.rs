@@ -102,7 +102,9 @@ impl Output {
         match self {
             Self::Audio(playout) => {
                 let samples = playout.heard(now).saturating_sub(generation.base);
-                generation.script.heard(samples).len()
+                // The last frame is filled up with silence, in which nothing is said.
+                let spoken = samples.min(generation.script.samples());
+                generation.script.heard(spoken).len()
             }
             Self::Text(text) => text.heard(),
         }
