@@ -6,6 +6,7 @@ mod jobs;
 mod legs;
 mod meter;
 mod perform;
+mod pre_roll;
 mod provider;
 mod wait;
 

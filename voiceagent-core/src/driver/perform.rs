@@ -35,7 +35,7 @@ impl Driver {
             Command::CancelModel { generation } => self.stop_model(generation),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
-            Command::CommitAudio | Command::FeedSilence { .. } | Command::Truncate { .. } => {}
+            Command::CommitAudio | Command::Truncate { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -43,15 +43,13 @@ impl Driver {
                     self.jobs.commit_plan(flow, context, plan);
                 }
             }
-            Command::Emit { event } => {
-                if let Event::DraftDropped { generation } = event {
-                    self.meter.draft_dropped(generation);
-                } else if let Event::Ended { .. } = event {
-                    self.report_health();
-                }
-                self.emit(event);
-            }
+            Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
+            Command::FeedSilence { on } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.feed_silence(on);
+                }
+            }
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();
@@ -131,6 +129,12 @@ impl Driver {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
+        if let Event::DraftDropped { generation } = event {
+            self.meter.draft_dropped(generation);
+        } else if let Event::Ended { .. } = event {
+            // Nothing is told after the end.
+            self.report_health();
+        }
         let now = self.now();
         self.observers.retain_mut(|observer| {
             let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Interruption {
     /// When the agent fell silent; if it did not, when the user began.
     pub at: CallTime,
-    /// The user's turn; `None` where the far end stopped the agent by itself.
+    /// The user's turn; `None` where the far end stopped the agent and told of no speech.
     pub turn: Option<TurnId>,
     /// What came of it.
     pub kind: InterruptionKind,
@@ -139,15 +139,33 @@ impl InterruptionObserver {
 
     fn agent_speaks(&mut self, at: CallTime) {
         self.agent_since = Some(at);
+        self.turn = None;
         if let Some(mut answered) = self.open.take() {
             answered.recovery = Some(at - answered.at);
             self.put(answered);
         }
     }
 
+    fn interrupted(&mut self, at: CallTime, reason: InterruptionReason) {
+        // Where it paused first, it has been silent since then, and the turn ended the pause.
+        let paused = self.paused.take();
+        let silent = match reason {
+            InterruptionReason::BargeIn => paused.unwrap_or(at),
+            InterruptionReason::Superseded => match paused {
+                Some(paused) => paused,
+                None => return,
+            },
+            InterruptionReason::Dtmf
+            | InterruptionReason::Failed
+            | InterruptionReason::Requested
+            | InterruptionReason::UserResumed => return,
+        };
+        self.agent_silent(at, true);
+        self.open = Some(self.note(silent, self.turn, InterruptionKind::Real, None));
+    }
+
     fn user_turn(&mut self, at: CallTime, turn: TurnId) {
         self.part(at);
-        self.turn = None;
         let overlap = self.overlap.take_if(|overlap| overlap.turn == turn);
         if let Some(Overlap { since, spoken, yielded: false, .. }) = overlap
             && spoken >= PATIENCE
@@ -217,14 +235,7 @@ impl Observer for InterruptionObserver {
             Event::AgentStarted { .. } => self.agent_speaks(at),
             Event::AgentStopped { interrupted, .. } => self.agent_silent(at, interrupted),
             Event::Backchannel { turn, .. } => self.backchannel(at, turn),
-            Event::Interrupted { reason: InterruptionReason::BargeIn, .. } => {
-                // Where it paused first, it has been silent since then.
-                let silent = self.paused.take().unwrap_or(at);
-                self.agent_silent(at, true);
-                let open = self.note(silent, self.turn, InterruptionKind::Real, None);
-                self.open = Some(open);
-            }
-            Event::Interrupted { .. } => self.paused = None,
+            Event::Interrupted { reason, .. } => self.interrupted(at, reason),
             Event::TurnDropped { turn } => self.turn_dropped(turn),
             Event::UserPartial { turn, .. } => self.turn = Some(turn),
             Event::UserStarted { turn, since } => self.user_started(turn, since),

@@ -52,8 +52,16 @@ pub struct TurnLatency {
     /// From the user's last sound to the agent's first; the sum of everything that the caller
     /// waits for. `None` if the agent said nothing, or if the user had gone on in between.
     pub response: Option<Duration>,
+    /// From the agent's first sound, as it left, to the moment when it was heard.
+    pub playout: Option<Duration>,
+    /// From the user's last sound to the agent's first as the caller heard it: `response` and
+    /// `playout`. `None` where the far end does not tell what it plays in time.
+    pub heard: Option<Duration>,
     /// From the user's first sound to the decision to stop the agent, if the turn interrupted it.
     pub interruption: Option<Duration>,
+    /// From the user's first sound to the agent's last as the caller heard it, if the turn
+    /// interrupted it.
+    pub silenced: Option<Duration>,
     /// Whether tools were used for the answer.
     pub tools: bool,
     /// Whether the answer was begun before the turn was over.
@@ -82,7 +90,7 @@ pub struct LatencyObserver {
     attempts: BTreeMap<GenerationId, Attempt>,
     turn: Option<OpenTurn>,
     /// A barge-in whose turn is not over yet.
-    interruption: Option<Duration>,
+    barge_in: BargeIn,
     /// Whether a draft used tools before its turn was over.
     draft_used_tools: bool,
 }
@@ -96,12 +104,20 @@ pub struct LatencyReport(Log<TurnLatency>);
 #[serde(transparent)]
 pub struct Latencies(Vec<TurnLatency>);
 
+#[derive(Clone, Copy, Debug, Default)]
+struct BargeIn {
+    decided: Option<Duration>,
+    silenced: Option<Duration>,
+}
+
 #[derive(Debug)]
 struct OpenTurn {
     latency: TurnLatency,
     last_speech: CallTime,
     /// What is heard as the answer, and when it began to leave.
     answer: Option<(GenerationId, CallTime, Attempt)>,
+    /// The answer, and when it began to leave, until it was heard.
+    unheard: Option<(GenerationId, CallTime)>,
     /// Whether the user has spoken since, so that `last_speech` is not the last any more.
     stale: bool,
 }
@@ -116,7 +132,7 @@ impl LatencyObserver {
             log,
             attempts: BTreeMap::new(),
             turn: None,
-            interruption: None,
+            barge_in: BargeIn::default(),
             draft_used_tools: false,
         };
         (observer, report)
@@ -150,6 +166,7 @@ impl LatencyObserver {
         end_of_turn_delay: Duration,
         transcription_delay: Option<Duration>,
     ) {
+        let BargeIn { decided, silenced } = std::mem::take(&mut self.barge_in);
         let latency = TurnLatency {
             turn,
             at,
@@ -164,7 +181,10 @@ impl LatencyObserver {
             first_token_at: None,
             first_audio_at: None,
             response: None,
-            interruption: self.interruption.take(),
+            playout: None,
+            heard: None,
+            interruption: decided,
+            silenced,
             tools: std::mem::take(&mut self.draft_used_tools),
             drafted: false,
             saved: None,
@@ -173,6 +193,7 @@ impl LatencyObserver {
             latency,
             last_speech: at.saturating_sub(end_of_turn_delay),
             answer: None,
+            unheard: None,
             stale: false,
         });
         self.publish();
@@ -180,11 +201,12 @@ impl LatencyObserver {
 
     fn agent_started(&mut self, at: CallTime, generation: GenerationId, answers: Option<TurnId>) {
         // Whatever it stopped, the user did not take the turn.
-        self.interruption = None;
+        self.barge_in = BargeIn::default();
         let attempt = self.attempts.remove(&generation).unwrap_or_default();
         self.attempts = self.attempts.split_off(&generation);
         let turn = self.turn.as_mut().filter(|turn| answers == Some(turn.latency.turn));
         let Some(turn) = turn.filter(|turn| turn.answer.is_none()) else { return };
+        turn.unheard = Some((generation, at));
         if !turn.stale {
             turn.latency.response = Some(at - turn.last_speech);
         }
@@ -193,13 +215,28 @@ impl LatencyObserver {
         self.publish();
     }
 
-    fn barge_in(&mut self, after: Duration) {
+    fn agent_heard(&mut self, generation: GenerationId, since: CallTime) {
+        let Some(turn) = &mut self.turn else { return };
+        let answer = turn.unheard.take_if(|(answer, _)| *answer == generation);
+        let Some((_, left)) = answer else { return };
+        let playout = since - left;
+        turn.latency.playout = Some(playout);
+        turn.latency.heard = turn.latency.response.map(|response| response + playout);
+        self.publish();
+    }
+
+    fn barge_in(&mut self, decided: Option<Duration>, silenced: Option<Duration>) {
         match &mut self.turn {
             Some(turn) if turn.answer.is_none() && !turn.stale => {
-                turn.latency.interruption = Some(after);
+                let TurnLatency { interruption, silenced: silence, .. } = &mut turn.latency;
+                *interruption = decided.or(*interruption);
+                *silence = silenced.or(*silence);
                 self.publish();
             }
-            Some(_) | None => self.interruption = Some(after),
+            Some(_) | None => {
+                self.barge_in.decided = decided.or(self.barge_in.decided);
+                self.barge_in.silenced = silenced.or(self.barge_in.silenced);
+            }
         }
     }
 
@@ -244,8 +281,11 @@ impl Observer for LatencyObserver {
                 self.note(generation, |attempt| attempt.on_token(at, after, reasoned));
             }
             Event::Interrupted { reason: InterruptionReason::BargeIn, after, .. } => {
-                self.barge_in(after);
+                self.barge_in = BargeIn::default();
+                self.barge_in(Some(after), None);
             }
+            Event::AgentSilenced { after, .. } => self.barge_in(None, Some(after)),
+            Event::AgentHeard { generation, since, .. } => self.agent_heard(generation, since),
             Event::ToolStarted { .. } => self.tool_started(),
             Event::UserStarted { .. } => {
                 self.draft_used_tools = false;
@@ -256,8 +296,7 @@ impl Observer for LatencyObserver {
             Event::UserTurn { turn, end_of_turn_delay, transcription_delay, .. } => {
                 self.user_turn(at, turn, end_of_turn_delay, transcription_delay);
             }
-            Event::AgentHeard { .. }
-            | Event::AgentPaused { .. }
+            Event::AgentPaused { .. }
             | Event::AgentResumed { .. }
             | Event::AgentState { .. }
             | Event::AgentStopped { .. }

@@ -6,7 +6,11 @@ use super::{
     Command, Event, Leg, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
 };
-use crate::{ErrorKind, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolChoice};
+use crate::{
+    ErrorKind, GenerationId, ToolCallId, TurnId,
+    flow::{Generate, Plan},
+    llm::ToolChoice,
+};
 
 /// How long to wait before an overloaded model is asked again.
 const BREATHER: Duration = Duration::from_millis(300);
@@ -121,6 +125,9 @@ impl Session {
         let reply = self.live.as_ref().and_then(|live| live.reply_to.as_ref());
         if let Some(ReplyTo { turn, text }) = reply {
             let (turn, text) = (*turn, text.clone());
+            if let Plan::Generate(Generate { wait: Some(period), .. }) = &plan {
+                self.idle.wait_for(*period);
+            }
             self.commands.push_back(Command::CommitPlan { turn, text, plan });
         }
     }
@@ -196,7 +203,7 @@ impl Session {
             return;
         }
         let may_retry = !live.round_begun && live.retries < retries;
-        let has_spoken = !live.script.text().is_empty();
+        let has_spoken = live.has_answered();
         live.retries += u32::from(may_retry);
         let committed = live.committed;
         self.timers.clear(Timer::Model);

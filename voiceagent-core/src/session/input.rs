@@ -125,6 +125,11 @@ pub enum Input {
         /// The mark.
         mark: MarkId,
     },
+    /// The carrier did not hand the call over, and goes on with it.
+    NotTransferred {
+        /// Why.
+        kind: ErrorKind,
+    },
     /// The far end of a text leg stopped the agent and tells what was heard.
     PeerInterrupted {
         /// The heard beginning of what was sent.
@@ -203,6 +208,8 @@ pub enum Input {
         /// A configured target.
         to: Arc<str>,
     },
+    /// The carrier has handed the call over.
+    Transferred,
     /// The user went on after [`Input::EagerEndOfTurn`].
     TurnResumed,
     /// The user asked for time: for so long, silence is not taken as absence.
@@ -259,6 +266,8 @@ mod tests {
             Input::Expect { what: Some(Expected::Phone) },
             Input::Expect { what: None },
             Input::LlmProgress { generation: GenerationId::new(1) },
+            Input::NotTransferred { kind: ErrorKind::Rejected },
+            Input::Transferred,
             Input::Wait { period: Duration::from_secs(30) },
         ] {
             let written = serde_json::to_string(&input).unwrap();

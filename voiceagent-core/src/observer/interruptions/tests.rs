@@ -142,6 +142,22 @@ fn m12_an_agent_who_gives_way_in_the_end_has_missed_it_all_the_same() {
 }
 
 #[test]
+fn m12_a_turn_that_ends_a_pause_is_a_real_interruption() {
+    let reason = InterruptionReason::Superseded;
+    let told = observe(&[
+        (0, AGENT),
+        (1_160, user(1, 1_000)),
+        (1_160, PAUSED),
+        (2_200, user_stopped(1, 2_000)),
+        (2_300, user_turn(1)),
+        (2_300, Event::Interrupted { generation: GENERATION, reason, after: Duration::ZERO }),
+        (2_300, stopped(true)),
+        (3_160, AGENT),
+    ]);
+    assert_eq!(told.entries(), [entry(1_160, 1, InterruptionKind::Real, Some(2_000))]);
+}
+
+#[test]
 fn m12_signs_of_attention_are_no_interruptions() {
     let spoke_on = [(0, AGENT), (1_060, user(1, 1_000)), (1_700, backchannel(1))];
     let told = observe(&spoke_on);
