@@ -54,6 +54,7 @@ mod interruption;
 mod late_results;
 mod listening;
 mod monologue;
+mod onset;
 mod output;
 mod owed;
 mod pace;
@@ -275,7 +276,7 @@ impl Session {
         self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::LlmProgress { .. } | Input::Opened => {}
+            Input::Opened => {}
             Input::AnsweredBy { who } => self.on_answered_by(who),
             Input::Beep => self.on_beep(),
             Input::CommitTurn => self.on_commit_turn(),
@@ -298,6 +299,7 @@ impl Session {
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
             Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
+            Input::LlmProgress { generation } => self.on_llm_progress(generation),
             Input::LlmText { generation, text } => self.on_llm_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_llm_tool_call(generation, call),
             Input::LlmUsage { generation, usage } => {

@@ -92,6 +92,7 @@ impl Driver {
             }
             Command::Send { outbound } => self.send(outbound),
             Command::Synthesize { generation, text } => {
+                self.meter.text(generation, &text);
                 self.speak(TtsInput::Text { generation, text });
             }
         }
@@ -134,7 +135,13 @@ impl Driver {
         }
     }
 
-    fn emit(&mut self, event: Event) {
+    pub(super) fn emit(&mut self, event: Event) {
+        if let Event::DraftDropped { generation } = event {
+            self.meter.draft_dropped(generation);
+        } else if let Event::Ended { .. } = event {
+            // Nothing is told after the end.
+            self.report_health();
+        }
         let now = self.now();
         self.observers.retain_mut(|observer| {
             let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));
@@ -143,6 +150,7 @@ impl Driver {
             }
             seen.is_ok()
         });
+        self.health.queued_events(self.events.max_capacity() - self.events.capacity());
         if self.events.try_send((now, event)).is_err() {
             self.events_lost += 1;
         }

@@ -109,6 +109,7 @@ impl Observer for TranscriptObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }
