@@ -5,6 +5,7 @@ mod jobs;
 mod legs;
 mod perform;
 mod provider;
+mod realtime;
 mod wait;
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -118,6 +119,9 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(command) = self.session.poll() {
             self.perform(command);
+        }
+        if let Some(model) = &self.legs.model {
+            model.remember(self.session.messages());
         }
     }
 

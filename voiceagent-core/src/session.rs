@@ -50,6 +50,7 @@ mod listening;
 mod output;
 mod pause;
 mod playout;
+mod realtime;
 mod script;
 mod segmenter;
 mod text_out;
@@ -66,6 +67,7 @@ use endpointing::Endpointing;
 use generation::{Generation, Leave};
 use history::History;
 use output::Output;
+use realtime::Realtime;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -75,7 +77,7 @@ use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 pub use command::Command;
 pub use config::{
     BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
-    OwedReplyConfig, PlayoutConfig, SessionConfig, SettingsChange, SpeculationConfig,
+    OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange, SpeculationConfig,
     SynthesisConfig, ToolConfig, Uninterruptible,
 };
 pub use event::{AgentState, EndReason, Event, InterruptionReason, Leg};
@@ -98,6 +100,7 @@ pub struct Session {
     output: Output,
     timers: TimerTable,
     tools: ToolClock,
+    realtime: Realtime,
     /// The one attempt to speak that is alive.
     live: Option<Generation>,
     last_generation: GenerationId,
@@ -140,6 +143,7 @@ impl Session {
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
             tools: ToolClock::default(),
+            realtime: Realtime::default(),
             live: None,
             last_generation: GenerationId::default(),
             drafts: 0,
@@ -162,7 +166,9 @@ impl Session {
             (Phase::Opening, Input::HungUp) => self.end(EndReason::UserHungUp),
             (Phase::Opening, _) => {}
             (Phase::Talking, input) => {
-                self.on_input(input);
+                if let Some(input) = self.on_realtime_input(input) {
+                    self.on_input(input);
+                }
                 if self.phase == Phase::Talking {
                     self.settle();
                 }
@@ -204,6 +210,7 @@ impl Session {
             let interruptible = self.config.greeting_interruptible;
             self.says.push_back(Saying { text, interruptible });
         }
+        self.greet_by_model();
         self.settle();
     }
 
@@ -217,6 +224,8 @@ impl Session {
             | Input::LlmProgress { .. }
             | Input::Opened
             | Input::Wait { .. } => {}
+            // Only a speech-to-speech model says so.
+            Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
@@ -306,12 +315,15 @@ impl Session {
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
+        if self.begin_waiting() {
+            return true;
+        }
         if let Some(Saying { text, interruptible }) = self.says.pop_front() {
             self.begin_say(&text, interruptible);
             return true;
         }
         let Some((turn, text)) = self.owed.take() else { return false };
-        self.history.push_user(&text);
+        self.write_user(&text);
         if self.leaving.is_some() {
             return false;
         }
@@ -376,7 +388,7 @@ impl Session {
         self.phase = Phase::Ended;
         self.says.clear();
         if let Some((_, text)) = self.owed.take() {
-            self.history.push_user(&text);
+            self.write_user(&text);
         }
         self.timers.clear_all();
         self.emit(Event::Ended { reason });
@@ -393,6 +405,7 @@ impl Session {
                 self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
+            Leg::Realtime => self.on_model_lost(),
             Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
         }
     }

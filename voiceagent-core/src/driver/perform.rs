@@ -10,6 +10,7 @@ use crate::{
     ErrorKind, Event, GenerationId, Result,
     flow::TurnContext,
     llm::LlmRequest,
+    realtime::RealtimeInput,
     session::{Command, Input, Leg},
     transport::Outbound,
     tts::TtsInput,
@@ -30,16 +31,13 @@ impl Driver {
             Command::Cancel { generation } => {
                 self.stop_model(generation);
                 self.jobs.cancel(generation);
-                self.speak(TtsInput::Cancel { generation });
+                self.silence(generation);
             }
             Command::CancelModel { generation } => self.stop_model(generation),
-            Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
+            Command::CancelVoice { generation } => self.silence(generation),
+            Command::CommitAudio { turn } => self.tell_model(RealtimeInput::Commit { turn }),
             // Never asked for as yet.
-            Command::CommitAudio
-            | Command::FeedSilence { .. }
-            | Command::FlushTranscript
-            | Command::ResetDetector
-            | Command::Truncate { .. } => {}
+            Command::FeedSilence { .. } | Command::FlushTranscript | Command::ResetDetector => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -55,6 +53,9 @@ impl Driver {
                 }
             }
             Command::FinishSynthesis { generation } => self.speak(TtsInput::Finish { generation }),
+            Command::Forget { generation } => {
+                self.tell_model(RealtimeInput::Forget { generation });
+            }
             Command::Generate { generation, instructions, messages, tools, tool_choice } => {
                 let request =
                     LlmRequest::new(instructions, messages).with_tools(tools, tool_choice);
@@ -79,20 +80,35 @@ impl Driver {
                 }
             }
             Command::Send { outbound } => self.send(outbound),
+            Command::Speak { generation, prompt } => {
+                self.tell_model(RealtimeInput::Generate { generation, prompt });
+            }
             Command::Synthesize { generation, text } => {
                 self.speak(TtsInput::Text { generation, text });
+            }
+            Command::TellResult { id, output } => {
+                self.tell_model(RealtimeInput::ToolResult { id, output });
+            }
+            Command::Truncate { generation, heard } => {
+                self.tell_model(RealtimeInput::Truncate { generation, heard });
             }
         }
     }
 
     fn ask_model(&mut self, generation: GenerationId, request: LlmRequest) {
-        let llm = self.recipe.llm.clone();
+        let Some(llm) = self.recipe.llm.clone() else { return };
         let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
         self.model = Some((generation, answer.boxed()));
     }
 
     fn stop_model(&mut self, generation: GenerationId) {
         self.model.take_if(|(writing, _)| *writing == generation);
+    }
+
+    /// Stops whoever speaks.
+    fn silence(&mut self, generation: GenerationId) {
+        self.speak(TtsInput::Cancel { generation });
+        self.tell_model(RealtimeInput::Cancel { generation });
     }
 
     fn speak(&mut self, input: TtsInput) {

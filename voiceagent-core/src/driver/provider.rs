@@ -24,6 +24,8 @@ pub(super) struct Provider<I, O> {
 
 /// What comes from a provider.
 pub(super) enum Report<O> {
+    /// The link has ended, and is opened again.
+    Ended,
     Event(O),
     /// Something failed, and the provider goes on.
     Fault(Error),
@@ -64,7 +66,10 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
                 match link.recv().await {
                     Some(Ok(event)) => return Report::Event(event),
                     Some(Err(fault)) => return Report::Fault(fault),
-                    None => self.link = None,
+                    None => {
+                        self.link = None;
+                        return Report::Ended;
+                    }
                 }
             }
             let open = &self.open;

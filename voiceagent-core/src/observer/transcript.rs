@@ -1,3 +1,5 @@
+use std::{collections::VecDeque, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use super::{Observer, log::Log};
@@ -47,6 +49,10 @@ pub struct TranscriptObserver {
     log: Log<TranscriptEntry>,
     user: Option<(TurnId, CallTime)>,
     agent: Option<(GenerationId, CallTime)>,
+    /// Turns that are over and whose words may still come, or grow: when they began and were over.
+    turns: VecDeque<(TurnId, CallTime, CallTime)>,
+    /// What was put last of the agent.
+    said: Option<(GenerationId, CallTime)>,
 }
 
 /// Reads what a [`TranscriptObserver`] recorded, during the call and after it.
@@ -59,9 +65,33 @@ impl TranscriptObserver {
     pub fn new() -> (Self, TranscriptReport) {
         let log = Log::new();
         let report = TranscriptReport(log.share());
-        (Self { log, user: None, agent: None }, report)
+        (Self { log, user: None, agent: None, turns: VecDeque::new(), said: None }, report)
+    }
+
+    /// Puts late words where their turn was.
+    fn put_late(&self, turn: TurnId, words: &Arc<str>) {
+        let Some((_, from, to)) = self.turns.iter().find(|(of, ..)| *of == turn).copied() else {
+            return;
+        };
+        let pii_text = Private::new(words.clone());
+        let speaker = Speaker::User;
+        let entry = TranscriptEntry { speaker, from, to, pii_text, interrupted: false };
+        self.log.amend(|entries| {
+            let known = entries.iter_mut().rev().find(|old| {
+                old.speaker == Speaker::User && (old.from, old.to) == (from, to)
+            });
+            if let Some(old) = known {
+                *old = entry;
+            } else {
+                let place = entries.iter().rposition(|old| old.to <= to).map_or(0, |at| at + 1);
+                entries.insert(place, entry);
+            }
+        });
     }
 }
+
+/// Turns whose words may come late.
+const LATE_TURNS: usize = 8;
 
 impl Observer for TranscriptObserver {
     fn on_event(&mut self, at: CallTime, event: &Event) {
@@ -79,7 +109,16 @@ impl Observer for TranscriptObserver {
             }
             Event::UserTurn { turn, pii_text, .. } => {
                 let from = self.user.take().filter(|(open, _)| open == turn);
-                (Speaker::User, from.map(|(_, from)| from), pii_text, false)
+                let from = from.map(|(_, from)| from);
+                self.turns.push_back((*turn, from.unwrap_or(at), at));
+                if self.turns.len() > LATE_TURNS {
+                    self.turns.pop_front();
+                }
+                (Speaker::User, from, pii_text, false)
+            }
+            Event::UserWords { turn, pii_text } => {
+                self.put_late(*turn, pii_text);
+                return;
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.take().filter(|(open, _)| open == generation);

@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Command, Event, Leg, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
+    history::CANCELLED,
 };
-use crate::{ErrorKind, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolChoice};
+use crate::{
+    ErrorKind, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolChoice, realtime::Prompt,
+};
 
 /// How long to wait before an overloaded model is asked again.
 const BREATHER: Duration = Duration::from_millis(300);
@@ -39,16 +42,22 @@ impl Session {
         let mut generation = self.new_generation(None);
         generation.committed = true;
         generation.interruptible &= interruptible;
+        generation.prompt = Prompt::Say(text.into());
         self.live = Some(generation);
+        if self.is_realtime() {
+            self.ask_to_speak();
+            return;
+        }
         self.write(text);
         self.finish_writing();
     }
 
-    fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
+    pub(super) fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
         let id = self.next_id();
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
         let mut generation = Generation::new(id, reply_to, sample_rate);
         generation.base = self.output.begin();
+        generation.script.flow_evenly(self.is_realtime());
         generation.interruptible = self.leaving.is_none();
         generation
     }
@@ -135,6 +144,10 @@ impl Session {
 
     /// Asks the model for the next round of the live answer.
     pub(super) fn ask_model(&mut self) {
+        if self.is_realtime() {
+            self.ask_to_speak();
+            return;
+        }
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
         let tool_choice = if live.rounds >= self.config.tool_use.max_rounds {
@@ -224,6 +237,10 @@ impl Session {
     }
 
     pub(super) fn on_model_timeout(&mut self) {
+        if self.is_realtime() {
+            self.on_speech_timeout();
+            return;
+        }
         let Some(live) = &self.live else { return };
         let generation = live.id;
         if live.stage == Stage::Planning {
@@ -249,7 +266,7 @@ impl Session {
     }
 
     /// Gives the call up, once this was heard, if too many answers in a row have failed.
-    fn note_failure(&mut self) {
+    pub(super) fn note_failure(&mut self) {
         self.failures += 1;
         let Some(live) = &mut self.live else { return };
         live.failed = true;
@@ -285,6 +302,7 @@ impl Session {
         if generation.voice != generation.id {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });
         }
+        self.let_model_forget(generation);
         let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
         if generation.committed {
             self.history.extend(generation.fold(heard, true));
@@ -297,6 +315,7 @@ impl Session {
         for id in stopped {
             self.note_tool_end(generation.id, &id);
             self.history.cancel(generation.id, &id);
+            self.tell_result(&id, &CANCELLED.into());
         }
         self.output.clear(self.now);
     }

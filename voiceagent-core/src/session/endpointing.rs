@@ -58,7 +58,7 @@ impl Endpointing {
     }
 
     /// A continuous function of the prediction: no cliff between the shortest and the longest.
-    fn delay(&self, turn: &UserTurn) -> Duration {
+    pub(super) fn delay(&self, turn: &UserTurn) -> Duration {
         if self.vendor_decides {
             return self.config.max_delay;
         }

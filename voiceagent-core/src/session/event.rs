@@ -216,12 +216,19 @@ pub enum Event {
     UserTurn {
         /// The turn.
         turn: TurnId,
-        /// The words.
+        /// The words; empty where only a later [`Event::UserWords`] tells them.
         pii_text: Arc<str>,
         /// From the user's last sound to this decision.
         end_of_turn_delay: Duration,
         /// From the user's last sound to the last final transcript; `None` if none came.
         transcription_delay: Option<Duration>,
+    },
+    /// The words of a turn that is over came late, as those of a speech-to-speech model do.
+    UserWords {
+        /// The turn.
+        turn: TurnId,
+        /// All of its words so far.
+        pii_text: Arc<str>,
     },
 }
 
@@ -288,6 +295,8 @@ pub enum Leg {
     Flow,
     /// The language model.
     Llm,
+    /// The speech-to-speech model.
+    Realtime,
     /// The recognizer.
     Stt,
     /// The caller's line.

@@ -9,6 +9,7 @@ use crate::{
     CallTime, GenerationId, ToolCallId, TurnId,
     flow::Plan,
     llm::ToolCall,
+    realtime::Prompt,
     tool::{Effect, ToolSpec},
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Generation {
     pub(super) instructions: Arc<str>,
     pub(super) tools: Arc<[ToolSpec]>,
     pub(super) plan: Option<Plan>,
+    /// What a speech-to-speech model is asked for.
+    pub(super) prompt: Prompt,
     pub(super) after: Option<Leave>,
     pub(super) segmenter: Segmenter,
     pub(super) script: Script,
@@ -103,6 +106,7 @@ impl Generation {
             instructions: Arc::from(""),
             tools: Arc::from([]),
             plan: None,
+            prompt: Prompt::default(),
             after: None,
             segmenter: Segmenter::default(),
             script: Script::new(sample_rate),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    GenerationId, ToolCallId,
+    GenerationId, ToolCallId, TurnId,
     llm::{Message, ToolCall},
 };
 
@@ -10,7 +10,7 @@ const STILL_RUNNING: &str =
     r#"{"status":"still running","note":"do not call it again; the result will follow"}"#;
 
 /// What the model is told about a tool call that an interruption stopped.
-const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
+pub(super) const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
 
 /// The conversation as the model sees it: what the user said, and what the user *heard*.
 ///
@@ -26,6 +26,8 @@ pub(super) struct History {
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
     Assistant { text: Arc<str>, interrupted: bool },
+    /// A turn whose words may come after its answer; empty until then.
+    Spoken { turn: TurnId, text: Arc<str> },
     Tools(Vec<Exchange>),
     User { text: Arc<str> },
 }
@@ -67,6 +69,28 @@ impl History {
         }
     }
 
+    /// Takes the place of a turn whose words are not all known.
+    pub(super) fn push_spoken(&mut self, turn: TurnId, words: &str) {
+        self.messages = None;
+        self.entries.push(Entry::Spoken { turn, text: words.into() });
+    }
+
+    /// Writes the words of a turn where its place is.
+    pub(super) fn write_spoken(&mut self, turn: TurnId, words: &Arc<str>) {
+        let mut entries = self.entries.iter_mut().rev();
+        let text = entries.find_map(|entry| match entry {
+            Entry::Spoken { turn: of, text } if *of == turn => Some(text),
+            Entry::Assistant { .. }
+            | Entry::Spoken { .. }
+            | Entry::Tools(_)
+            | Entry::User { .. } => None,
+        });
+        if let Some(text) = text {
+            *text = words.clone();
+            self.messages = None;
+        }
+    }
+
     /// Adds what a generation left behind, in the order in which it happened.
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
         self.messages = None;
@@ -98,7 +122,7 @@ impl History {
     fn unanswered(&mut self, generation: GenerationId, id: &ToolCallId) -> Option<&mut Exchange> {
         self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Entry::Assistant { .. } | Entry::User { .. } => None,
+            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => None,
         })
     }
 
@@ -106,7 +130,7 @@ impl History {
     pub(super) fn has_call(&self, id: &ToolCallId) -> bool {
         self.entries.iter().any(|entry| match entry {
             Entry::Tools(exchanges) => exchanges.iter().any(|one| one.call.id == *id),
-            Entry::Assistant { .. } | Entry::User { .. } => false,
+            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => false,
         })
     }
 
@@ -160,6 +184,11 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
                     output: one.result(),
                 }));
             }
+            Entry::Spoken { text, .. } if text.is_empty() => {}
+            Entry::Spoken { text, .. } => match messages.last_mut() {
+                Some(Message::User { text: before }) => *before = format!("{before} {text}").into(),
+                _ => messages.push(Message::User { text: text.clone() }),
+            },
             Entry::User { text } => messages.push(Message::User { text: text.clone() }),
         }
     }

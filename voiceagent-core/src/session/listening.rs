@@ -103,6 +103,7 @@ impl Session {
     /// The user may have finished: ask whether, and begin to answer in case.
     fn on_pause(&mut self) {
         if self.user.is_empty() {
+            self.score_spoken_turn();
             return;
         }
         if self.config.turn_detector && self.user.speaking_since.is_none() {
@@ -117,6 +118,10 @@ impl Session {
 
     /// Ends the turn if it is over, or sees to it that it will be looked at when it is.
     pub(super) fn settle_turn(&mut self) {
+        if self.is_realtime() {
+            self.settle_spoken_turn();
+            return;
+        }
         match self.endpointing.deadline(&self.user) {
             Some(at) if at <= self.now => {
                 self.timers.clear(Timer::EndOfTurn);

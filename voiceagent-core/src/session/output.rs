@@ -100,11 +100,18 @@ impl Output {
     /// How much of a generation's text was heard, in bytes.
     pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
         match self {
-            Self::Audio(playout) => {
-                let samples = playout.heard(now).saturating_sub(generation.base);
-                generation.script.heard(samples).len()
+            Self::Audio(_) => {
+                generation.script.heard(self.heard_samples(now, generation)).len()
             }
             Self::Text(text) => text.heard(),
+        }
+    }
+
+    /// How much of a generation's audio was heard, in samples.
+    pub(super) fn heard_samples(&self, now: CallTime, generation: &Generation) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.heard(now).saturating_sub(generation.base),
+            Self::Text(_) => 0,
         }
     }
 

@@ -26,6 +26,9 @@ pub(super) struct Script {
     word_cursor: usize,
     samples: u64,
     complete: bool,
+    /// Text and audio come side by side, so that each share of the one belongs to the same share
+    /// of the other.
+    even: bool,
 }
 
 impl Script {
@@ -40,7 +43,13 @@ impl Script {
             word_cursor: 0,
             samples: 0,
             complete: false,
+            even: false,
         }
+    }
+
+    /// Whether text and audio come side by side, from one who speaks by itself.
+    pub(super) fn flow_evenly(&mut self, even: bool) {
+        self.even = even;
     }
 
     /// All text that was handed to the voice.
@@ -81,6 +90,13 @@ impl Script {
     /// The audio so far is all of it.
     pub(super) fn on_complete(&mut self) {
         self.complete = true;
+        if !self.even {
+            self.anchor(self.text.len());
+        }
+    }
+
+    /// The text so far belongs to the audio so far, and what follows to what follows.
+    pub(super) fn on_round_end(&mut self) {
         self.anchor(self.text.len());
     }
 
@@ -137,6 +153,11 @@ impl Script {
 
     /// How much text the voice speaks in so many samples, as far as is known.
     fn at_pace(&self, samples: u64) -> u64 {
+        let (text, at) = self.anchors.last().copied().unwrap_or_default();
+        if self.even {
+            let rest = (self.text.len() - text) as u64;
+            return samples * rest / self.samples.saturating_sub(at).max(1);
+        }
         match self.anchors.last() {
             Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
             _ => samples * TYPICAL_PACE / self.sample_rate,

@@ -60,9 +60,10 @@ impl Session {
         self.note_tool_end(generation, id);
         let live = self.live.as_mut().filter(|live| live.id == generation);
         if live.is_some_and(|live| live.finish_call(id, output)) {
+            self.tell_result(id, output);
             self.advance_tools();
-        } else {
-            self.history.finish(generation, id, output);
+        } else if self.history.finish(generation, id, output) {
+            self.tell_result(id, output);
         }
     }
 

@@ -62,9 +62,11 @@ impl Session {
     pub(super) fn on_audio(&mut self, voice: GenerationId, payload: Bytes) {
         let now = self.now;
         let live = self.live.as_mut().filter(|live| live.voice == voice);
+        let by_itself = self.config.realtime.is_some();
         // Of a voice that was given up, has finished or was not asked, no audio is wanted.
-        let is_wanted =
-            |live: &&mut Generation| live.stage != Stage::Spoken && !live.script.text().is_empty();
+        let is_wanted = |live: &&mut Generation| {
+            live.stage != Stage::Spoken && (by_itself || !live.script.text().is_empty())
+        };
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
         let samples = self.output.push_audio(payload);
@@ -200,6 +202,9 @@ impl Session {
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     fn user_holds_floor_until(&self) -> Option<CallTime> {
+        if self.is_duplex() {
+            return None;
+        }
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
             None if self.user.is_empty() => return None,
