@@ -53,6 +53,7 @@ mod playout;
 mod realtime;
 mod script;
 mod segmenter;
+mod text_leg;
 mod text_out;
 mod timers;
 mod tool_rounds;
@@ -68,6 +69,7 @@ use generation::{Generation, Leave};
 use history::History;
 use output::Output;
 use realtime::Realtime;
+use text_leg::Said;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -109,6 +111,8 @@ pub struct Session {
     /// A turn that is over and waits for speech that cannot be stopped.
     owed: Option<(TurnId, Arc<str>)>,
     says: VecDeque<Saying>,
+    /// What was said last on a text leg that may still be told how much of it was heard.
+    said: Option<Said>,
     leaving: Option<Leave>,
     /// Answers that failed in a row.
     failures: u32,
@@ -149,6 +153,7 @@ impl Session {
             drafts: 0,
             owed: None,
             says: VecDeque::new(),
+            said: None,
             leaving: None,
             failures: 0,
             commands: VecDeque::new(),

@@ -217,6 +217,7 @@ impl Scenario {
         let latest = self.commands.iter().rev().find_map(|(_, command)| match command {
             Command::Generate { generation, .. }
             | Command::Plan { generation, .. }
+            | Command::Speak { generation, .. }
             | Command::Send { outbound: Outbound::Text { generation, .. } }
             | Command::Synthesize { generation, .. } => Some(*generation),
             _ => None,
@@ -293,13 +294,14 @@ fn in_words(command: &Command) -> Option<String> {
     Some(match command {
         Command::CallTool { call, .. } => format!("call tool {}", call.name),
         Command::Cancel { generation } => format!("cancel {generation}"),
-        Command::CommitAudio => "commit audio".to_owned(),
+        Command::CommitAudio { turn } => format!("commit audio of {turn}"),
         Command::Emit { event } => event_in_words(event)?,
         Command::End => "end".to_owned(),
         Command::FeedSilence { on: true } => "feed silence".to_owned(),
         Command::FeedSilence { on: false } => "feed speech".to_owned(),
         Command::FlushTranscript => "flush".to_owned(),
         Command::FinalizeTranscript => "finalize".to_owned(),
+        Command::Forget { generation } => format!("forget {generation}"),
         Command::Generate { generation, messages, .. } => {
             format!("generate {generation} from {} messages", messages.len())
         }
@@ -312,6 +314,8 @@ fn in_words(command: &Command) -> Option<String> {
             Outbound::Transfer(to) => format!("transfer to {to}"),
             _ => return None,
         },
+        Command::Speak { generation, prompt } => format!("speak {generation}: {prompt:?}"),
+        Command::TellResult { id, output } => format!("tell result of {id}: {output}"),
         Command::Synthesize { generation, text } => format!("synthesize {generation}: {text}"),
         Command::Truncate { generation, heard } => {
             format!("truncate {generation} to {} ms", heard.as_millis())
@@ -340,6 +344,7 @@ fn event_in_words(event: &Event) -> Option<String> {
         Event::Interrupted { reason, .. } => format!("interrupted: {reason:?}"),
         Event::TurnDropped { turn } => format!("turn dropped {turn}"),
         Event::UserTurn { pii_text, .. } => format!("user turn: {pii_text}"),
+        Event::UserWords { turn, pii_text } => format!("user words of {turn}: {pii_text}"),
         _ => return None,
     })
 }

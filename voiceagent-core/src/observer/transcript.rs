@@ -52,7 +52,7 @@ pub struct TranscriptObserver {
     /// Turns that are over and whose words may still come, or grow: when they began and were over.
     turns: VecDeque<(TurnId, CallTime, CallTime)>,
     /// What was put last of the agent.
-    said: Option<(GenerationId, CallTime)>,
+    said: Option<(GenerationId, CallTime, CallTime)>,
 }
 
 /// Reads what a [`TranscriptObserver`] recorded, during the call and after it.
@@ -66,6 +66,26 @@ impl TranscriptObserver {
         let log = Log::new();
         let report = TranscriptReport(log.share());
         (Self { log, user: None, agent: None, turns: VecDeque::new(), said: None }, report)
+    }
+
+    /// Less was heard of what was put last. Returns whether that is meant.
+    fn correct(&self, generation: GenerationId, heard: &Arc<str>) -> bool {
+        let Some((_, from, to)) = self.said.filter(|(said, ..)| *said == generation) else {
+            return false;
+        };
+        self.log.amend(|entries| {
+            let is_it = |old: &TranscriptEntry| {
+                old.speaker == Speaker::Agent && (old.from, old.to) == (from, to)
+            };
+            if let Some(place) = entries.iter().rposition(is_it) {
+                entries[place].pii_text = Private::new(heard.clone());
+                entries[place].interrupted = true;
+                if heard.is_empty() {
+                    entries.remove(place);
+                }
+            }
+        });
+        true
     }
 
     /// Puts late words where their turn was.
@@ -122,6 +142,11 @@ impl Observer for TranscriptObserver {
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.take().filter(|(open, _)| open == generation);
+                if from.is_none() && self.correct(*generation, pii_heard) {
+                    return;
+                }
+                let began = from.map_or(at, |(_, from)| from);
+                self.said = Some((*generation, began, at));
                 (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
             }
             Event::AgentHeard { .. }

@@ -44,7 +44,8 @@ pub enum Event {
         /// What it does now.
         state: AgentState,
     },
-    /// The agent finished or was stopped.
+    /// The agent finished or was stopped. Comes once more where the far end of a text leg tells
+    /// afterwards that less was heard.
     AgentStopped {
         /// The attempt to speak.
         generation: GenerationId,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     GenerationId, ToolCallId, TurnId,
@@ -97,6 +97,28 @@ impl History {
         self.entries.extend(entries);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Cuts what the agent said in these entries, as a part of `text`, after so many bytes of it.
+    pub(super) fn cut(&mut self, said: Range<usize>, text: &str, heard: usize) {
+        self.messages = None;
+        let mut from = 0;
+        for entry in self.entries.get_mut(said).into_iter().flatten() {
+            let Entry::Assistant { text: words, interrupted } = entry else { continue };
+            from += text[from..].find(&**words).unwrap_or(0);
+            let end = (from + words.len()).min(heard).max(from);
+            if end < from + words.len() {
+                *interrupted = true;
+            }
+            let whole = from + words.len();
+            *words = text[from..end].trim().into();
+            from = whole;
+        }
+        // Entries keep their places; what nobody heard is not shown.
+    }
+
     /// Writes down the result of a tool call whose generation has been folded in. Returns whether
     /// it was waited for.
     pub(super) fn finish(
@@ -174,6 +196,7 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
     let mut messages = Vec::new();
     for entry in entries {
         match entry {
+            Entry::Assistant { text, .. } if text.is_empty() => {}
             Entry::Assistant { text, interrupted } => {
                 messages.push(Message::Assistant { text: text.clone(), interrupted: *interrupted })
             }

@@ -35,6 +35,9 @@ impl Session {
     }
 
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
+        if self.cut_said(heard) {
+            return;
+        }
         if let (Some(heard), Some(live)) = (heard, &self.live)
             && live.script.text().starts_with(heard)
         {

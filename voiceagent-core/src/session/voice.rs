@@ -231,7 +231,10 @@ impl Session {
         } else {
             live.script.text().len()
         };
-        self.history.extend(live.fold(heard, live.voice_lost));
+        let entries = live.fold(heard, live.voice_lost);
+        let count = entries.len();
+        self.history.extend(entries);
+        self.keep_said(&live, count);
         if live.started {
             let pii_heard = live.script.text()[..heard].trim().into();
             let interrupted = live.voice_lost;

@@ -26,10 +26,6 @@ impl Waiting {
         self.last = names.last().copied().or(self.last);
         names
     }
-
-    fn holds(&self, generation: GenerationId) -> bool {
-        self.inputs.iter().any(|(name, _)| *name == generation)
-    }
 }
 
 impl Session {
