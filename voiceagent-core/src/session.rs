@@ -79,8 +79,8 @@ use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 pub use command::Command;
 pub use config::{
     BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
-    OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange, SpeculationConfig,
-    SynthesisConfig, ToolConfig, Uninterruptible,
+    OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange,
+    SpeculationConfig, SynthesisConfig, ToolConfig, Uninterruptible,
 };
 pub use event::{AgentState, EndReason, Event, InterruptionReason, Leg};
 pub use input::Input;

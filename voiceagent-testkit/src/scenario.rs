@@ -13,6 +13,7 @@
 //! ```
 
 mod carrier;
+mod realtime;
 
 use std::{fmt::Write as _, time::Duration};
 

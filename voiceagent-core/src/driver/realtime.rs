@@ -254,12 +254,8 @@ impl Driver {
                 model.owed.take_if(|owed| *owed == generation);
                 Some(Input::ModelInterrupted { generation })
             }
-            RealtimeEvent::SpeechStarted => {
-                model.edges.then_some(Input::SpeechStarted { since })
-            }
-            RealtimeEvent::SpeechStopped => {
-                model.edges.then_some(Input::SpeechStopped { since })
-            }
+            RealtimeEvent::SpeechStarted => model.edges.then_some(Input::SpeechStarted { since }),
+            RealtimeEvent::SpeechStopped => model.edges.then_some(Input::SpeechStopped { since }),
             RealtimeEvent::ToolCall { generation, call } => {
                 model.note_answer(generation);
                 Some(Input::LlmToolCall { generation, call })

@@ -97,9 +97,10 @@ impl TranscriptObserver {
         let speaker = Speaker::User;
         let entry = TranscriptEntry { speaker, from, to, pii_text, interrupted: false };
         self.log.amend(|entries| {
-            let known = entries.iter_mut().rev().find(|old| {
-                old.speaker == Speaker::User && (old.from, old.to) == (from, to)
-            });
+            let known = entries
+                .iter_mut()
+                .rev()
+                .find(|old| old.speaker == Speaker::User && (old.from, old.to) == (from, to));
             if let Some(old) = known {
                 *old = entry;
             } else {

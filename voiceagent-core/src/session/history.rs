@@ -10,7 +10,8 @@ const STILL_RUNNING: &str =
     r#"{"status":"still running","note":"do not call it again; the result will follow"}"#;
 
 /// What the model is told about a tool call that an interruption stopped.
-pub(super) const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
+pub(super) const CANCELLED: &str =
+    r#"{"error":"cancelled: the user interrupted before it finished"}"#;
 
 /// The conversation as the model sees it: what the user said, and what the user *heard*.
 ///
@@ -25,11 +26,19 @@ pub(super) struct History {
 /// One entry of the conversation.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
-    Assistant { text: Arc<str>, interrupted: bool },
+    Assistant {
+        text: Arc<str>,
+        interrupted: bool,
+    },
     /// A turn whose words may come after its answer; empty until then.
-    Spoken { turn: TurnId, text: Arc<str> },
+    Spoken {
+        turn: TurnId,
+        text: Arc<str>,
+    },
     Tools(Vec<Exchange>),
-    User { text: Arc<str> },
+    User {
+        text: Arc<str>,
+    },
 }
 
 /// A tool call and, once there is one, its result.
@@ -102,6 +111,7 @@ impl History {
     }
 
     /// Cuts what the agent said in these entries, as a part of `text`, after so many bytes of it.
+    /// What nobody heard keeps its place and is not shown.
     pub(super) fn cut(&mut self, said: Range<usize>, text: &str, heard: usize) {
         self.messages = None;
         let mut from = 0;
@@ -116,7 +126,6 @@ impl History {
             *words = text[from..end].trim().into();
             from = whole;
         }
-        // Entries keep their places; what nobody heard is not shown.
     }
 
     /// Writes down the result of a tool call whose generation has been folded in. Returns whether

@@ -100,9 +100,7 @@ impl Output {
     /// How much of a generation's text was heard, in bytes.
     pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
         match self {
-            Self::Audio(_) => {
-                generation.script.heard(self.heard_samples(now, generation)).len()
-            }
+            Self::Audio(_) => generation.script.heard(self.heard_samples(now, generation)).len(),
             Self::Text(text) => text.heard(),
         }
     }

@@ -207,7 +207,7 @@ impl Session {
         }
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
-            None if self.user.is_empty() => return None,
+            None if self.user.is_empty() => self.spoken_turn_open_since()?,
             None => self.user.last_change.unwrap_or(self.now),
         };
         let until = since + self.config.endpointing.watchdog;

@@ -112,6 +112,11 @@ impl Session {
         }
     }
 
+    /// When the user fell silent in a turn that is open and has no words.
+    pub(in super::super) fn spoken_turn_open_since(&self) -> Option<CallTime> {
+        self.user.last_speech.filter(|_| self.is_realtime() && self.user.begun)
+    }
+
     /// Asks whether the user has finished.
     pub(in super::super) fn score_spoken_turn(&mut self) {
         if self.is_realtime() && self.config.turn_detector && self.user.speaking_since.is_none() {
@@ -158,9 +163,7 @@ impl Session {
         let Some((turn, text)) = self.close_spoken_turn() else { return };
         self.commands.push_back(Command::CommitAudio { turn });
         let (started, stoppable) = match &self.live {
-            Some(live) => {
-                (live.started || live.stage == Stage::Tools, live.interruptible)
-            }
+            Some(live) => (live.started || live.stage == Stage::Tools, live.interruptible),
             None => (false, false),
         };
         if started && self.can_be_stopped() {

@@ -55,7 +55,7 @@ impl Conversation {
             got: Duration::ZERO,
             unanswered: Vec::new(),
             next_own: FIRST_OWN,
-            own: FIRST_OWN,
+            own: GenerationId::default(),
             open_calls: BTreeSet::new(),
             calls: 0,
         }

@@ -80,7 +80,10 @@ async fn a_turn_managed_model_speaks_when_it_is_told_to() {
     link.try_send(RealtimeInput::Commit { turn: TURN }).unwrap();
     link.try_send(generate()).unwrap();
     let begun = Instant::now();
-    assert!(matches!(link.recv().await, Some(Ok(RealtimeEvent::UserTranscript { turn: Some(TURN), .. }))));
+    assert!(matches!(
+        link.recv().await,
+        Some(Ok(RealtimeEvent::UserTranscript { turn: Some(TURN), .. }))
+    ));
     assert!(matches!(link.recv().await, Some(Ok(RealtimeEvent::AgentTranscript { .. }))));
     assert_eq!(begun.elapsed(), ms(300));
     let events = rest(&mut link).await;
