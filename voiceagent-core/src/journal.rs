@@ -9,19 +9,26 @@
 //!
 //! # fn main() -> voiceagent_core::Result<()> {
 //! let recording = Recording::open("calls/CA123.journal")?;
-//! assert_eq!(recording.replay(), recording.commands());
+//! assert_eq!(recording.first_difference(), None);
 //! # Ok(()) }
 //! ```
 //!
-//! A journal holds everything that was said.
+//! A journal holds everything that was said. Where the system knows owners, only the owner may
+//! read it.
 
 pub(crate) mod base64;
 mod recording;
 
-use std::{fmt, fs::File, io::Write, path::Path, time::Duration};
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tracing::warn;
 
 use crate::{
@@ -29,7 +36,7 @@ use crate::{
     session::{Command, Input, SessionConfig},
 };
 
-pub use recording::Recording;
+pub use recording::{Difference, Recording, Step};
 
 /// Blocks of lines that may wait for the disk. At 16 KiB a block this is 2 MiB, or several
 /// minutes of a call.
@@ -37,16 +44,19 @@ const BLOCKS: usize = 128;
 /// Lines are handed to the disk in blocks of this size.
 const BLOCK: usize = 16 * 1024;
 
+/// What this version writes and reads.
+const VERSION: u32 = 1;
+
 /// How long the disk may take for what is left when the call is over.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// A line of a journal.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Line<'a> {
-    Head { voiceagent_journal: u32, config: Box<SessionConfig> },
-    Input { at: CallTime, input: std::borrow::Cow<'a, Input> },
-    Command { command: std::borrow::Cow<'a, Command> },
+    Head { voiceagent_journal: u32, config: &'a SessionConfig },
+    Input { at: CallTime, input: &'a Input },
+    Command { command: &'a Command },
 }
 
 /// Writes the journal of a running call, without ever holding it up.
@@ -65,7 +75,7 @@ impl Journal {
             .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
             .collect();
         let path = folder.join(format!("{name}.journal"));
-        let file = File::create(&path).map_err(|error| {
+        let file = create(&path).map_err(|error| {
             let message = format!("field `journals`: {} cannot be created", path.display());
             Error::new(ErrorKind::Config, "journal", message).with_source(error)
         })?;
@@ -88,16 +98,16 @@ impl Journal {
             Ok(())
         });
         let mut journal = Self { block: Vec::with_capacity(BLOCK), disk, broken: false };
-        journal.line(&Line::Head { voiceagent_journal: 1, config: Box::new(config.clone()) });
+        journal.line(&Line::Head { voiceagent_journal: VERSION, config });
         Ok(journal)
     }
 
     pub(crate) fn input(&mut self, at: CallTime, input: &Input) {
-        self.line(&Line::Input { at, input: std::borrow::Cow::Borrowed(input) });
+        self.line(&Line::Input { at, input });
     }
 
     pub(crate) fn command(&mut self, command: &Command) {
-        self.line(&Line::Command { command: std::borrow::Cow::Borrowed(command) });
+        self.line(&Line::Command { command });
         if self.block.len() >= BLOCK || matches!(command, Command::End) {
             self.flush();
         }
@@ -132,6 +142,15 @@ impl Journal {
             warn!("the journal cannot keep up and ends here");
         }
     }
+}
+
+/// Makes a file that nobody but its owner may read.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 impl Drop for Journal {

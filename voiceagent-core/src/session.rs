@@ -387,6 +387,7 @@ impl Session {
     }
 
     fn end(&mut self, reason: EndReason) {
+        self.drop_draft();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }

@@ -6,6 +6,7 @@ use voiceagent_core::{
     flow::Plan,
     llm::{FinishReason, Message},
     session::{Command, EndReason, Input, Leg},
+    stt::WordTiming,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -105,6 +106,24 @@ fn a_voice_that_fails_behind_a_user_who_speaks_still_says_what_it_has() {
     call.feed(Input::Synthesized { generation, payload: vec![0x55; 4_000].into() }).at(2_400);
     call.feed(Input::SynthesisFailed { kind: ErrorKind::Timeout }).at(2_500).stops().at(4_000);
     assert_eq!(call.samples_sent(), 4_000, "{}", call.trace());
+}
+
+#[test]
+fn h1_the_silence_that_fills_up_a_frame_says_no_word() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are.");
+    let generation = call.generation();
+    let end = |millis| std::time::Duration::from_millis(millis);
+    let words = [("Yes,", 20), ("we", 30), ("are.", 60)].map(|(word, at)| WordTiming {
+        word: word.into(),
+        start: end(0),
+        end: end(at),
+    });
+    call.feed(Input::Words { generation, words: words.into() });
+    // 25 ms, which leave as two frames of 20 ms.
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; 200].into() });
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected }).at(4_000);
+    assert!(call.trace().contains("agent interrupted: Yes,\n"), "{}", call.trace());
 }
 
 #[test]

@@ -51,6 +51,16 @@ fn p4_a_draft_for_other_words_is_dropped_unheard() {
 }
 
 #[test]
+fn p8_a_draft_that_is_open_when_the_caller_leaves_is_dropped_before_the_end() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(1_750).hears("Are you open?").model("Yes.");
+    call.feed(Input::HungUp);
+    let trace = call.trace();
+    let dropped = trace.find("draft dropped 1").expect("the draft was dropped");
+    assert!(trace[dropped..].contains("ended"), "{trace}");
+}
+
+#[test]
 fn p10_the_users_words_are_written_down_once() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Are you open?").at(1_850).model("Yes.").voice("Yes.", 300).at(3_000);

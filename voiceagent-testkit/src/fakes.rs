@@ -38,5 +38,7 @@ pub use turn::FakeTurnDetector;
 pub use vad::FakeVad;
 pub use words::Words;
 
+pub(crate) use schedule::Schedule;
+
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,9 @@ pub mod clips;
 pub mod conformance;
 pub mod fakes;
 pub mod phone;
+pub mod replay;
 pub mod scenario;
+pub mod simulator;
 pub mod tone;
 pub mod vendor;
 

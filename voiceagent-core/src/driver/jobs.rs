@@ -44,6 +44,8 @@ impl Jobs {
     pub(super) async fn next(&mut self) -> Input {
         loop {
             let done = tokio::select! {
+                // Without it chance decides, and two runs of one call differ.
+                biased;
                 Some(done) = self.lasting.next() => done,
                 Some(done) = self.passing.next() => done,
                 else => std::future::pending().await,

@@ -108,7 +108,11 @@ impl Output {
     /// How much of a generation's audio was heard, in samples.
     pub(super) fn heard_samples(&self, now: CallTime, generation: &Generation) -> u64 {
         match self {
-            Self::Audio(playout) => playout.heard(now).saturating_sub(generation.base),
+            Self::Audio(playout) => {
+                let samples = playout.heard(now).saturating_sub(generation.base);
+                // The last frame is filled up with silence, in which nothing is said.
+                samples.min(generation.script.samples())
+            }
             Self::Text(_) => 0,
         }
     }

@@ -32,6 +32,8 @@ pub(super) struct Playout {
     sent: u64,
     /// A place that the playhead is known to have passed, and when.
     anchor: (CallTime, u64),
+    /// The anchor is a mark that was answered, and not where playing was begun.
+    answered: bool,
     unanswered: VecDeque<(MarkId, u64)>,
     next_mark: MarkId,
     marked: u64,
@@ -51,6 +53,7 @@ impl Playout {
             held: true,
             sent: 0,
             anchor: (CallTime::ZERO, 0),
+            answered: false,
             unanswered: VecDeque::new(),
             next_mark: MarkId::new(1),
             marked: 0,
@@ -104,6 +107,7 @@ impl Playout {
         let payload = self.take(piece, frame);
         if self.position(now) >= self.sent {
             self.anchor = (now, self.sent);
+            self.answered = false;
         }
         let at = MediaTime(self.sent);
         self.sent += self.format.samples(payload.len());
@@ -134,13 +138,15 @@ impl Playout {
         self.unanswered.drain(..=index);
         if at >= self.anchor.1 {
             self.anchor = (now, at);
+            self.answered = true;
         }
         true
     }
 
-    /// The last sample that was heard, for sure.
+    /// The last sample that was heard, for sure. With marks, time counts only from an answer on:
+    /// how long the far end waits before it begins to play is not known.
     pub(super) fn heard(&self, now: CallTime) -> u64 {
-        let played = self.position(now);
+        let played = if self.marks && !self.answered { self.anchor.1 } else { self.position(now) };
         self.unanswered.front().map_or(played, |(_, mark)| played.min(*mark))
     }
 
@@ -163,6 +169,7 @@ impl Playout {
         self.unanswered.clear();
         self.marked = self.sent;
         self.anchor = (now, self.sent);
+        self.answered = false;
     }
 
     fn is_played(&self, now: CallTime) -> bool {

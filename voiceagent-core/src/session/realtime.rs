@@ -263,11 +263,8 @@ impl Session {
         if !forgets {
             return;
         }
-        let samples = if generation.started {
-            self.output.heard_samples(self.now, generation).min(generation.script.samples())
-        } else {
-            0
-        };
+        let samples =
+            if generation.started { self.output.heard_samples(self.now, generation) } else { 0 };
         let heard = self.config.format.map_or(Duration::ZERO, |format| format.duration_of(samples));
         let all = generation.stage == Stage::Spoken && samples == generation.script.samples();
         let voice = generation.voice;

@@ -130,7 +130,18 @@ impl Script {
             let heard = self.words.iter().take_while(|(_, end)| *end <= sample).last();
             return self.with_punctuation(heard.map_or(0, |(end, _)| *end));
         }
-        self.whole_words(self.text_at(sample))
+        // A text that was spoken completely was heard, though the next one may go on without a space.
+        let heard = self.whole_words(self.text_at(sample));
+        let (end, at) = self.anchor_before(sample);
+        // Where there was no sound nothing is known.
+        let known = if at == 0 { "" } else { self.text[..end].trim_end() };
+        if known.len() > heard.len() { known } else { heard }
+    }
+
+    /// The last place where text and audio meet up to `sample`.
+    fn anchor_before(&self, sample: u64) -> (usize, u64) {
+        let next = self.anchors.partition_point(|(_, at)| *at <= sample);
+        next.checked_sub(1).map_or((0, 0), |last| self.anchors[last])
     }
 
     fn anchor(&mut self, end: usize) {
@@ -142,7 +153,7 @@ impl Script {
     /// Where the text is at `sample`, in bytes, if it flows evenly between anchors.
     fn text_at(&self, sample: u64) -> usize {
         let next = self.anchors.partition_point(|(_, at)| *at <= sample);
-        let (text, at) = next.checked_sub(1).map_or((0, 0), |last| self.anchors[last]);
+        let (text, at) = self.anchor_before(sample);
         let into = sample - at;
         let further = match self.anchors.get(next) {
             Some((next_text, next_at)) => (next_text - text) as u64 * into / (next_at - at).max(1),
@@ -247,6 +258,15 @@ mod tests {
         script.on_complete();
         assert_eq!(script.heard(800), "one two.");
         assert_eq!(script.heard(9_000), "one two.");
+    }
+
+    #[test]
+    fn h6_the_last_word_of_a_text_counts_though_the_next_text_follows_without_a_space() {
+        let script = spoken(&[("One moment.", 1_100), ("Here it is.", 1_100)]);
+        assert_eq!(script.heard(900), "One");
+        assert_eq!(script.heard(1_100), "One moment.");
+        assert_eq!(script.heard(1_300), "One moment.");
+        assert_eq!(script.heard(1_500), "One moment.Here");
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub(super) struct UserTurn {
     pub(super) ended_by_stt: bool,
     /// The turn that came before, as it was taken.
     taken: String,
+    /// Words that were taken before they were final, in this turn's predecessor or further back. A
+    /// final that says them once more clears them.
+    unsettled: String,
 }
 
 impl UserTurn {
@@ -40,6 +43,7 @@ impl UserTurn {
             begun: false,
             ended_by_stt: false,
             taken: String::new(),
+            unsettled: String::new(),
         }
     }
 
@@ -48,8 +52,9 @@ impl UserTurn {
         if self.is_late(transcript) {
             return false;
         }
-        let text = transcript.text.trim();
+        let text = self.beyond_taken(&transcript.text).trim();
         let changed = if transcript.is_final {
+            self.unsettled.clear();
             self.last_final = Some(now);
             let changed = !text.is_empty() || !self.interim.is_empty();
             self.interim.clear();
@@ -108,9 +113,25 @@ impl UserTurn {
             id: id.next(),
             speaking_since: self.speaking_since,
             taken: normalised(&text),
+            unsettled: normalised(&format!("{} {}", self.unsettled, self.interim)),
             ..Self::new()
         };
         (id, text)
+    }
+
+    /// What a transcript holds beyond the words that were taken when they were not final yet. The
+    /// recognizer says them once more when it knows how they go on.
+    fn beyond_taken<'a>(&self, text: &'a str) -> &'a str {
+        if self.unsettled.is_empty() || !self.finals.is_empty() {
+            return text;
+        }
+        let words = normalised(text);
+        let repeated = self.unsettled.split(' ');
+        let count = repeated.clone().count();
+        let is_repeated = words.split(' ').take(count).eq(repeated);
+        let beyond = after_words(text, count);
+        // A user who has begun anew may say just the same again.
+        if is_repeated && !(self.begun && beyond.is_empty()) { beyond } else { text }
     }
 
     /// Whether a transcript only repeats the turn that was taken: its final came after the turn
@@ -122,6 +143,16 @@ impl UserTurn {
         let text = normalised(&transcript.text);
         !text.is_empty() && self.taken.ends_with(&text)
     }
+}
+
+/// What follows the first `count` words of a text.
+fn after_words(text: &str, count: usize) -> &str {
+    let mut rest = text;
+    for _ in 0..count {
+        rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
+        rest = rest.trim_start_matches(char::is_alphanumeric);
+    }
+    rest.trim_start_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// The words alone: no case, no punctuation, single spaces.
@@ -167,6 +198,30 @@ mod tests {
         assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it, please.")));
         assert!(turn.is_empty());
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("tomorrow")), "this is new");
+    }
+
+    #[test]
+    fn t6_a_late_final_adds_only_what_goes_beyond_the_turn_before() {
+        let mut turn = turn(&[Transcript::final_("Good day."), Transcript::interim("book it")]);
+        turn.take();
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("Book it, for")));
+        assert_eq!(&*turn.text(), "for");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it, for Monday.")));
+        assert_eq!(&*turn.text(), "for Monday.");
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it twice")));
+        assert_eq!(&*turn.text(), "for Monday. Book it twice", "this was said again");
+    }
+
+    #[test]
+    fn t6_a_final_that_covers_two_turns_which_were_taken_early_adds_nothing() {
+        let mut turn = turn(&[Transcript::interim("book it")]);
+        turn.take();
+        assert!(turn.push(CallTime::ZERO, &Transcript::interim("book it for Monday")));
+        assert_eq!(&*turn.text(), "for Monday");
+        turn.take();
+        assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it for Monday.")));
+        assert!(turn.is_empty());
+        assert!(turn.push(CallTime::ZERO, &Transcript::final_("at ten")));
     }
 
     #[test]

@@ -4,21 +4,21 @@ use tokio::time::{Instant, sleep_until};
 
 /// Things that a fake does later, soonest first; equal moments keep the order of their adding.
 #[derive(Debug)]
-pub(super) struct Schedule<T> {
+pub(crate) struct Schedule<T> {
     things: VecDeque<(Instant, T)>,
 }
 
 impl<T> Schedule<T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { things: VecDeque::new() }
     }
 
-    pub(super) fn add(&mut self, at: Instant, thing: T) {
+    pub(crate) fn add(&mut self, at: Instant, thing: T) {
         let place = self.things.partition_point(|(other, _)| *other <= at);
         self.things.insert(place, (at, thing));
     }
 
-    pub(super) fn after(&mut self, delay: Duration, thing: T) {
+    pub(crate) fn after(&mut self, delay: Duration, thing: T) {
         self.add(Instant::now() + delay, thing);
     }
 
@@ -27,14 +27,14 @@ impl<T> Schedule<T> {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
-    pub(super) async fn due(&mut self) -> T {
+    pub(crate) async fn due(&mut self) -> T {
         let Some((at, _)) = self.things.front() else { return std::future::pending().await };
         sleep_until(*at).await;
         self.things.pop_front().expect("nothing else takes things").1
     }
 
     /// Takes out what `wanted` picks, in order, without waiting for it.
-    pub(super) fn take(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+    pub(crate) fn take(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
         let (taken, kept) = self.things.drain(..).partition(|(_, thing)| wanted(thing));
         self.things = kept;
         let taken: VecDeque<(Instant, T)> = taken;
@@ -42,7 +42,7 @@ impl<T> Schedule<T> {
     }
 
     /// When the last thing happens.
-    pub(super) fn last(&self) -> Option<Instant> {
+    pub(crate) fn last(&self) -> Option<Instant> {
         self.things.back().map(|(at, _)| *at)
     }
 }

@@ -1,0 +1,235 @@
+use std::time::Duration;
+
+use serde_json::Value;
+use voiceagent_core::{
+    CallTime, GenerationId, TurnId,
+    llm::FinishReason,
+    session::{EndpointingConfig, Input, SettingsChange},
+    stt::Transcript,
+};
+
+use crate::call::{Folder, answers, config, journal, says, small_call, small_call_with, tool};
+
+/// What the tool says about a call with another setting, as JSON.
+fn judged(call: &str, settings: &[&str]) -> Value {
+    let name = settings.join("-").replace(['=', '.'], "-");
+    let folder = Folder::new(&format!("tool-if-{name}"));
+    let path = folder.put("a.journal", call).display().to_string();
+    let mut args = vec![path.as_str(), "--json"];
+    settings.iter().for_each(|setting| args.extend(["--set", setting]));
+    let (_, out, _) = tool(&args).expect("it can be judged");
+    serde_json::from_str(&out).expect("it is JSON")
+}
+
+fn delays(report: &Value, side: &str) -> Vec<Option<f64>> {
+    let turns = report["turns"].as_array().expect("turns are listed");
+    turns.iter().map(|turn| turn[side]["delay_ms"].as_f64()).collect()
+}
+
+#[test]
+fn more_patience_avoids_the_cut_and_costs_the_difference_in_each_other_turn() {
+    let report = judged(&small_call(), &["endpointing.min_delay=600ms"]);
+    let all = Some(300.0);
+    assert_eq!(delays(&report, "before"), [all, all, all, all]);
+    assert_eq!(delays(&report, "after"), [None, Some(600.0), Some(600.0), Some(600.0)]);
+    let totals = &report["totals"];
+    assert_eq!((&totals["cuts_before"], &totals["cuts_after"]), (&1.into(), &0.into()));
+    assert_eq!(totals["both"], 3, "the first turn was cut off");
+    assert_eq!(totals["saved_until_decision_ms"], -900.0);
+    assert_eq!(totals["saved_until_heard_ms"], -600.0, "two turns were answered");
+    assert_eq!(totals["median_response_before_ms"], 600.0);
+    assert_eq!(totals["median_response_after_ms"], 900.0);
+    assert_eq!(totals["unseen"], 0);
+}
+
+#[test]
+fn less_patience_saves_what_the_detector_lets_it_save() {
+    let report = judged(&small_call(), &["endpointing.min_delay=100ms"]);
+    let told = Some(200.0);
+    assert_eq!(delays(&report, "after"), [told, told, told, told], "the end is told 200 ms late");
+    assert_eq!(report["totals"]["saved_until_decision_ms"], 300.0);
+    assert_eq!(report["totals"]["cuts_after"], 1);
+}
+
+#[test]
+fn a_pause_that_the_call_waited_out_is_a_cut_for_the_impatient() {
+    let mut patient = config();
+    patient.endpointing.min_delay = Duration::from_millis(900);
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "I would like"));
+    inputs.extend(says(2_100, 2_800, "a table for two"));
+    inputs.extend(answers(4_000, 1, 800));
+    inputs.push((6_000, Input::HungUp));
+    let call = journal(patient, &inputs);
+    let report = judged(&call, &["endpointing.min_delay=300ms"]);
+    assert_eq!(delays(&report, "before"), [Some(900.0)]);
+    assert_eq!(delays(&report, "after"), [Some(300.0)], "the last pause");
+    assert_eq!(report["turns"][0]["after"]["cuts"], 1, "and one before");
+    assert_eq!(report["totals"]["cuts_before"], 0);
+
+    let folder = Folder::new("tool-window");
+    let path = folder.put("a.journal", &call).display().to_string();
+    let set = "endpointing.min_delay=300ms";
+    let (_, out, _) = tool(&[&path, "--set", set, "--cut-window", "150ms"]).unwrap();
+    assert!(out.contains("callers cut off 0 -> 0"), "the caller goes on 200 ms later: {out}");
+    let (_, out, _) = tool(&[&path, "--set", set, "--cut-window", "250ms"]).unwrap();
+    assert!(out.contains("callers cut off 0 -> 1"), "{out}");
+}
+
+#[test]
+fn a_decision_after_the_recorded_answer_is_told_to_be_unseen() {
+    let report = judged(&small_call(), &["endpointing.min_delay=2s"]);
+    let late = Some(2_000.0);
+    assert_eq!(delays(&report, "after"), [None, late, late, late]);
+    assert_eq!(report["totals"]["unseen"], 2, "two were answered earlier");
+}
+
+#[test]
+fn interruptions_come_later_or_not_at_all() {
+    let call = small_call();
+    let overlap = |setting: &str| judged(&call, &[setting])["interruptions"][0].clone();
+    let same = overlap("barge_in.min_duration=160ms");
+    assert_eq!(same["before_ms"], 960.0, "heard from 6,200, speech from 7,000, 160 ms of it");
+    assert_eq!(same["after_ms"], 960.0);
+    assert_eq!(overlap("barge_in.min_duration=260ms")["after_ms"], 1_060.0);
+    assert_eq!(overlap("barge_in.enabled=false")["after_ms"], Value::Null);
+    let by_turn = overlap("barge_in.min_duration=1s");
+    assert_eq!(by_turn["after_ms"], 1_300.0, "the turn is over at 7,500");
+}
+
+#[test]
+fn an_interruption_that_was_not_allowed_would_have_happened() {
+    let mut config = config();
+    config.barge_in.enabled = false;
+    let report = judged(&small_call_with(config), &["barge_in.enabled=true"]);
+    assert_eq!(report["interruptions"][0]["before_ms"], Value::Null);
+    assert_eq!(report["interruptions"][0]["after_ms"], 960.0);
+    assert_eq!(report["interruptions"][0]["comparable"], true);
+}
+
+#[test]
+fn a_prediction_counts_for_the_pause_that_it_was_asked_for() {
+    let mut config = config();
+    config.turn_detector = true;
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "well"));
+    let (turn, text_len) = (TurnId::new(1), "well".len());
+    inputs.push((
+        1_820,
+        Input::EndOfTurnScore { turn, text_len, probability: 0.5, backchannel: 0.0 },
+    ));
+    inputs.push((5_000, Input::HungUp));
+    let call = journal(config, &inputs);
+    let report = judged(&call, &["endpointing.max_delay=1300ms"]);
+    assert_eq!(delays(&report, "before"), [Some(1_400.0)], "half way from 300 to 2,500");
+    assert_eq!(delays(&report, "after"), [Some(800.0)], "half way from 300 to 1,300");
+}
+
+#[test]
+fn without_edges_words_show_that_the_caller_went_on() {
+    let mut config = config();
+    config.vad = false;
+    let interim = |text: &str| Input::Transcript { transcript: Transcript::interim(text) };
+    let final_ = |text: &str| Input::Transcript { transcript: Transcript::final_(text) };
+    let inputs = [
+        (0, Input::Opened),
+        (1_000, interim("I would")),
+        (1_100, final_("I would like")),
+        (1_700, interim("a table")),
+        (1_800, final_("a table")),
+        (6_000, Input::HungUp),
+    ];
+    let call = journal(config, &inputs);
+    let report = judged(&call, &["endpointing.min_delay=700ms"]);
+    assert_eq!(report["totals"]["cuts_before"], 1);
+    assert_eq!(report["totals"]["cuts_after"], 0);
+}
+
+#[test]
+fn a_text_leg_is_judged_by_what_was_typed() {
+    let generation = GenerationId::new(1);
+    let typed = Input::Transcript { transcript: Transcript::final_("are you open") };
+    let inputs = [
+        (0, Input::Opened),
+        (1_000, typed),
+        (1_500, Input::LlmText { generation, text: "Yes.".into() }),
+        (1_500, Input::LlmFinished { generation, reason: FinishReason::Stop }),
+        (6_000, Input::HungUp),
+    ];
+    let mut config = config();
+    (config.format, config.vad) = (None, false);
+    let report = judged(&journal(config, &inputs), &["endpointing.min_delay=100ms"]);
+    assert_eq!(report["totals"]["saved_until_decision_ms"], 200.0);
+    assert_eq!(report["totals"]["median_response_before_ms"], 500.0);
+    assert_eq!(report["totals"]["median_response_after_ms"], 300.0);
+}
+
+#[test]
+fn a_draft_that_is_not_ready_leaves_nothing_to_save() {
+    let mut config = config();
+    config.speculation.enabled = true;
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "are you open"));
+    inputs.extend(answers(1_850, 1, 800));
+    inputs.push((6_000, Input::HungUp));
+    let call = journal(config, &inputs);
+    let report = judged(&call, &["endpointing.min_delay=200ms"]);
+    assert_eq!(delays(&report, "after"), [Some(200.0)]);
+    assert_eq!(report["totals"]["saved_until_decision_ms"], 100.0);
+    assert_eq!(report["totals"]["median_response_before_ms"], 350.0, "the voice came at 1,950");
+    assert_eq!(report["totals"]["saved_until_heard_ms"], 0.0);
+    let report = judged(&call, &["endpointing.min_delay=500ms"]);
+    assert_eq!(report["totals"]["median_response_after_ms"], 500.0, "the draft waits");
+}
+
+#[test]
+fn a_cough_after_a_decision_cuts_nobody_off() {
+    let moment = CallTime::from_millis;
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "that is all"));
+    inputs.push((2_260, Input::SpeechStarted { since: moment(2_200) }));
+    inputs.push((2_600, Input::SpeechStopped { since: moment(2_400) }));
+    inputs.push((6_000, Input::HungUp));
+    let report = judged(&journal(config(), &inputs), &["endpointing.min_delay=250ms"]);
+    assert_eq!(report["totals"]["cuts_after"], 0);
+}
+
+#[test]
+fn texts_are_shown_when_asked_for_and_other_settings_are_said_to_be_unknown() {
+    let folder = Folder::new("tool-words");
+    let path = folder.put("a.journal", small_call()).display().to_string();
+    let set = ["--set", "endpointing.min_delay=600ms", "--set", "model.retries=3"];
+    let (_, out, _) = tool(&[&[path.as_str()], &set[..]].concat()).unwrap();
+    assert!(out.contains("turn   1  not ended: the caller goes on"), "{out}");
+    assert!(out.contains("300 -> 600 ms, 300 ms later; heard 600 -> 900 ms"), "{out}");
+    assert!(out.contains("cannot tell what `model.retries` would change"), "{out}");
+    assert!(!out.contains("table"), "{out}");
+    let (_, out, _) = tool(&[&[path.as_str(), "--texts"], &set[..]].concat()).unwrap();
+    assert!(out.contains("a table for two"), "{out}");
+}
+
+#[test]
+fn what_the_owner_configured_meanwhile_is_kept_but_for_the_setting_in_question() {
+    let mut patient = EndpointingConfig::default();
+    patient.min_delay = Duration::from_millis(900);
+    let change = Box::new(SettingsChange::default().with_endpointing(patient));
+    let mut inputs = vec![(0, Input::Opened), (500, Input::Configure { change })];
+    inputs.extend(says(1_000, 1_600, "hello"));
+    inputs.push((5_000, Input::HungUp));
+    let call = journal(config(), &inputs);
+    let report = judged(&call, &["endpointing.min_delay=400ms"]);
+    assert_eq!(delays(&report, "before"), [Some(900.0)]);
+    assert_eq!(delays(&report, "after"), [Some(400.0)]);
+    let report = judged(&call, &["endpointing.max_delay=3s"]);
+    assert_eq!(delays(&report, "after"), [Some(900.0)]);
+}
+
+#[test]
+fn settings_are_refused_before_anything_is_judged() {
+    let folder = Folder::new("tool-set");
+    let path = folder.put("a.journal", small_call()).display().to_string();
+    let message = tool(&[&path, "--set", "endpointing.minimum=1s"]).unwrap_err();
+    assert!(message.contains("`endpointing.minimum`"), "{message}");
+    assert!(message.contains("endpointing.min_delay"), "{message}");
+    assert!(tool(&[&path, "--cut-window", "2"]).unwrap_err().contains("2min"));
+}

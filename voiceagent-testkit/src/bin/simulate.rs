@@ -1,0 +1,150 @@
+//! Plays simulated calls, and tells what did not hold.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use voiceagent_testkit::simulator::{Outcome, Point, Settings, Tally, compare, endpointing, play};
+
+/// Plays simulated calls, and tells what did not hold.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many calls; their seeds follow each other.
+    #[arg(long, default_value_t = 1_000)]
+    calls: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many are played at once; as many as the machine has cores, unless given.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Tells what happens in each call.
+    #[arg(long)]
+    trace: bool,
+    /// Plays one call in so many twice, compares the journals, and replays them; 0 leaves it out.
+    #[arg(long, default_value_t = 20)]
+    journals: u64,
+    /// The longest silence while a reply is owed, in milliseconds.
+    #[arg(long, default_value_t = 4_000)]
+    owed_within: u64,
+    /// Holds that against calls with failing vendors and slow tools, too.
+    #[arg(long)]
+    owed_always: bool,
+    /// Instead: measures how quickly callers are answered against how often they are cut off, and
+    /// writes the curves to this folder.
+    #[arg(long)]
+    endpointing: Option<PathBuf>,
+}
+
+/// What all threads have found.
+#[derive(Default)]
+struct Found {
+    tally: Tally,
+    failed: Vec<Outcome>,
+}
+
+#[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(folder) = &args.endpointing {
+        return measure(&args, folder);
+    }
+    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+    let (next, found) = (AtomicU64::new(0), Mutex::new(Found::default()));
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for job in 0..jobs.max(1) {
+            let (args, next, found) = (&args, &next, &found);
+            scope.spawn(move || work(args, job, next, found, begun));
+        }
+    });
+    let Found { tally, mut failed } = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|outcome| outcome.seed);
+    for outcome in &failed {
+        for violation in &outcome.violations {
+            println!("seed {}: {}: {}", outcome.seed, violation.law, violation.seen);
+        }
+    }
+    println!("{tally}");
+    println!("{:.1} s on {jobs} threads", begun.elapsed().as_secs_f64());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
+fn measure(args: &Args, folder: &Path) -> ExitCode {
+    let trade_off = endpointing(args.calls, args.seed);
+    for curve in &trade_off.curves {
+        for point in &curve.points {
+            let Point { setting, false_cuts, median_delay_ms, p90_delay_ms, .. } = point;
+            println!(
+                "{:<20} {setting:<16} {:>5.1} % cut off, median {median_delay_ms:>5.0} ms, p90 {p90_delay_ms:>5.0} ms",
+                curve.rule,
+                false_cuts * 100.0
+            );
+        }
+    }
+    if let (Some(saved), Some(best)) = (trade_off.saved_ms, &trade_off.best) {
+        println!("against 500 ms of silence, {} saves {saved:.0} ms", best.setting);
+    }
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| fs::write(folder.join("endpointing.svg"), trade_off.svg()))
+        .and_then(|()| {
+            let json = serde_json::to_vec_pretty(&trade_off).map_err(std::io::Error::from)?;
+            fs::write(folder.join("endpointing.json"), json)
+        });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{} cannot be written: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
+fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: Instant) {
+    let mut settings = Settings::default();
+    settings.owed_within = Duration::from_millis(args.owed_within);
+    settings.owed_always = args.owed_always;
+    settings.trace = args.trace;
+    let folder = env::temp_dir().join(format!("simulate-{}-{job}", std::process::id()));
+    if args.journals > 0 {
+        fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    }
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= args.calls {
+            break;
+        }
+        let seed = args.seed + number;
+        let mut outcome = play(seed, &settings);
+        if args.journals > 0 && number.is_multiple_of(args.journals) {
+            let differences = compare(seed, &settings, &folder);
+            outcome.tally.violations += differences.len() as u64;
+            outcome.violations.extend(differences);
+        }
+        if args.trace {
+            println!("seed {seed}\n{}", outcome.trace);
+        }
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.tally.add(&outcome.tally);
+        if found.tally.calls.is_multiple_of(500) {
+            let (calls, failed) = (found.tally.calls, found.failed.len());
+            eprintln!("{calls} calls, {failed} failed, {:.0} s", begun.elapsed().as_secs_f64());
+        }
+        if !outcome.violations.is_empty() {
+            found.failed.push(outcome);
+        }
+    }
+    // What is left of it is in a folder for such things.
+    let _ = fs::remove_dir_all(&folder);
+}

@@ -1,0 +1,229 @@
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::time::Instant;
+use voiceagent_core::{
+    CallTime, Event, GenerationId, ToolCallId, llm::Message, observer::Observer, tool::Effect,
+};
+
+use super::profile::Timing;
+
+/// What all parts of one world have seen. A clone is the same log.
+#[derive(Clone)]
+pub(super) struct Log {
+    begun: Instant,
+    account: Arc<Mutex<Account>>,
+}
+
+/// Everything that is known of one call from outside of the agent. Times count from the beginning
+/// of the world.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) events: Vec<(Duration, Event)>,
+    /// What the agent's voice has said, by number.
+    pub(super) words: Vec<Word>,
+    /// The words that came to the carrier, and the marks among them.
+    pub(super) order: Vec<u32>,
+    pub(super) marks: Vec<Mark>,
+    /// When the caller was loud, and when the agent was heard.
+    pub(super) caller: Vec<Span>,
+    pub(super) agent: Vec<Span>,
+    /// The caller's line sent nothing for a while.
+    pub(super) muted: bool,
+    /// Words that the recognizer gave as final.
+    pub(super) finals: Vec<(Duration, String)>,
+    /// Words that the caller has said.
+    pub(super) said: Vec<String>,
+    pub(super) tools: Vec<ToolRun>,
+    /// What went wrong, as it was meant to.
+    pub(super) injected: BTreeMap<&'static str, u32>,
+    /// When the first of them did.
+    pub(super) disturbed: Option<Duration>,
+    /// When one of the two hung up.
+    pub(super) hung_up: Option<Duration>,
+    pub(super) conversations: Vec<Arc<[Message]>>,
+    pub(super) most_answers: usize,
+    answers: usize,
+    pub(super) opened: u32,
+    pub(super) closed: u32,
+    /// The conversation as it was remembered.
+    pub(super) remembered: Option<Vec<Message>>,
+    pub(super) trace: Option<Vec<(Duration, String)>>,
+}
+
+/// From the first sound to the last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+}
+
+/// A word of the agent's voice.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) voice: GenerationId,
+    /// The word behind which the voice tells where it is; `None` if it does not tell.
+    pub(super) told_at: Option<u32>,
+    /// When its last sample came to the carrier.
+    pub(super) sent: Option<Duration>,
+    /// When its last sample was played.
+    pub(super) heard: Option<Duration>,
+    /// The voice lies about where it is.
+    pub(super) faked: bool,
+}
+
+/// A mark, as the carrier saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) came: Duration,
+    /// How many words had been sent before it.
+    pub(super) words: usize,
+    /// When the agent was told that everything before it was played.
+    pub(super) answered: Option<Duration>,
+}
+
+/// A tool that ran.
+#[derive(Clone, Debug)]
+pub(super) struct ToolRun {
+    pub(super) id: ToolCallId,
+    pub(super) generation: GenerationId,
+    pub(super) effect: Effect,
+    pub(super) key: Arc<str>,
+    pub(super) begun: Duration,
+    pub(super) ended: Option<Duration>,
+    /// What it returned; `None` also when it failed.
+    pub(super) output: Option<Value>,
+    /// It was stopped.
+    pub(super) dropped: bool,
+}
+
+/// One thing that was opened, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Opened(Log);
+
+/// An answer of the model, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Answering(Log);
+
+impl Log {
+    pub(super) fn new(trace: bool) -> Self {
+        let account = Account { trace: trace.then(Vec::new), ..Account::default() };
+        Self { begun: Instant::now(), account: Arc::new(Mutex::new(account)) }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// The time of a moment that lies ahead.
+    pub(super) fn time(&self, at: Instant) -> Duration {
+        at - self.begun
+    }
+
+    pub(super) fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes everything that was noted.
+    pub(super) fn take(&self) -> Account {
+        std::mem::take(&mut *self.account())
+    }
+
+    /// Notes a line for people.
+    pub(super) fn tell(&self, line: impl FnOnce() -> String) {
+        let now = self.now();
+        if let Some(trace) = &mut self.account().trace {
+            trace.push((now, line()));
+        }
+    }
+
+    /// Notes that something goes wrong on purpose.
+    pub(super) fn inject(&self, what: &'static str) {
+        let now = self.now();
+        self.tell(|| format!("! {what}"));
+        let mut account = self.account();
+        *account.injected.entry(what).or_default() += 1;
+        account.disturbed.get_or_insert(now);
+    }
+
+    pub(super) fn open(&self) -> Opened {
+        self.account().opened += 1;
+        Opened(self.clone())
+    }
+
+    pub(super) fn answer(&self) -> Answering {
+        let mut account = self.account();
+        account.answers += 1;
+        account.most_answers = account.most_answers.max(account.answers);
+        Answering(self.clone())
+    }
+
+    /// Notes a word that the voice is about to say, and numbers it.
+    pub(super) fn word(&self, voice: GenerationId, text: &str) -> u32 {
+        let words = &mut self.account().words;
+        let text = text.to_owned();
+        words.push(Word { text, voice, told_at: None, sent: None, heard: None, faked: false });
+        u32::try_from(words.len() - 1).expect("a call has fewer words")
+    }
+
+    /// Notes that the words of a text, from `first` on, are complete, and what the voice tells.
+    pub(super) fn tell_words(&self, first: usize, knows: Timing) {
+        let words = &mut self.account().words;
+        let last = (words.len() as u32).checked_sub(1);
+        for (number, word) in (0..).zip(words).skip(first) {
+            word.told_at = match knows {
+                Timing::Words => Some(number),
+                Timing::Texts => last,
+                Timing::Nothing => None,
+            };
+        }
+    }
+
+    /// Notes that a voice tells lies about everything that it says for `voice`.
+    pub(super) fn fake(&self, voice: GenerationId) {
+        let words = &mut self.account().words;
+        words.iter_mut().filter(|word| word.voice == voice).for_each(|word| word.faked = true);
+    }
+}
+
+impl Account {
+    /// Lengthens the last of `spans`, or begins another one.
+    pub(super) fn sounds(spans: &mut Vec<Span>, from: Duration, to: Duration) {
+        match spans.last_mut() {
+            Some(last) if last.to >= from => last.to = to.max(last.to),
+            _ => spans.push(Span { from, to }),
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.account().closed += 1;
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.account().answers -= 1;
+    }
+}
+
+impl Observer for Log {
+    fn on_event(&mut self, at: CallTime, event: &Event) {
+        let now = self.now();
+        self.tell(|| format!("{at:?} {event:?}"));
+        self.account().events.push((now, event.clone()));
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").finish_non_exhaustive()
+    }
+}

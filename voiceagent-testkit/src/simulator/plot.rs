@@ -1,0 +1,99 @@
+use std::fmt::{self, Write as _};
+
+use super::endpointing::{Curve, TradeOff};
+
+const WIDTH: f64 = 860.0;
+const HEIGHT: f64 = 480.0;
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 800.0;
+const TOP: f64 = 80.0;
+const BOTTOM: f64 = 410.0;
+const COLOURS: [&str; 3] = ["#888888", "#e07a1f", "#0b6e99"];
+
+impl TradeOff {
+    /// Draws it as SVG: the rate of callers cut off over the median delay. Down and left is better.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        let mut svg = String::new();
+        self.draw(&mut svg).expect("a string takes it all");
+        svg
+    }
+
+    fn draw(&self, svg: &mut String) -> fmt::Result {
+        let points = || self.curves.iter().flat_map(|curve| &curve.points);
+        let most = |value: fn(&super::Point) -> f64| points().map(value).fold(0.0, f64::max);
+        let delays = (most(|point| point.median_delay_ms) / 200.0).ceil().max(1.0) * 200.0;
+        let cuts = (most(|point| point.false_cuts) * 20.0).ceil().max(1.0) / 20.0;
+        let x = |delay: f64| LEFT + delay / delays * (RIGHT - LEFT);
+        let y = |share: f64| BOTTOM - share / cuts * (BOTTOM - TOP);
+        writeln!(
+            svg,
+            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#222">
+<rect width="100%" height="100%" fill="#fff"/>
+<text x="{LEFT}" y="30" font-size="18" font-weight="600">Quick answers against callers cut off</text>
+<text x="{LEFT}" y="52" fill="#666">{} turns of {} simulated callers; down and left is better</text>"##,
+            self.turns, self.callers
+        )?;
+        for tick in 0..=5 {
+            let (delay, share) = (delays * f64::from(tick) / 5.0, cuts * f64::from(tick) / 5.0);
+            writeln!(
+                svg,
+                r##"<line x1="{0:.1}" y1="{TOP}" x2="{0:.1}" y2="{BOTTOM}" stroke="#e5e5e5"/><text x="{0:.1}" y="{1}" text-anchor="middle">{delay:.0} ms</text>
+<line x1="{LEFT}" y1="{2:.1}" x2="{RIGHT}" y2="{2:.1}" stroke="#e5e5e5"/><text x="{3}" y="{4:.1}" text-anchor="end">{5:.0} %</text>"##,
+                x(delay),
+                BOTTOM + 20.0,
+                y(share),
+                LEFT - 8.0,
+                y(share) + 4.0,
+                share * 100.0
+            )?;
+        }
+        for (number, (curve, colour)) in self.curves.iter().zip(COLOURS).enumerate() {
+            draw_curve(svg, curve, colour, (&x, &y))?;
+            let at = TOP + 10.0 + 20.0 * number as f64;
+            writeln!(
+                svg,
+                r#"<circle cx="{}" cy="{at}" r="5" fill="{colour}"/><text x="{}" y="{}">{}</text>"#,
+                RIGHT - 170.0,
+                RIGHT - 158.0,
+                at + 4.0,
+                curve.rule
+            )?;
+        }
+        let middle = f64::midpoint(LEFT, RIGHT);
+        writeln!(
+            svg,
+            r#"<text x="{middle}" y="{}" text-anchor="middle">median from the caller's last sound to the decision</text>
+</svg>"#,
+            BOTTOM + 46.0
+        )
+    }
+}
+
+fn draw_curve(
+    svg: &mut String,
+    curve: &Curve,
+    colour: &str,
+    (x, y): (&dyn Fn(f64) -> f64, &dyn Fn(f64) -> f64),
+) -> fmt::Result {
+    let mut points: Vec<_> = curve.points.iter().collect();
+    points.sort_by(|one, two| one.median_delay_ms.total_cmp(&two.median_delay_ms));
+    let mut path = String::new();
+    for (nth, point) in points.iter().enumerate() {
+        let command = if nth == 0 { 'M' } else { 'L' };
+        write!(path, "{command}{:.1} {:.1} ", x(point.median_delay_ms), y(point.false_cuts))?;
+    }
+    writeln!(svg, r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>"#)?;
+    for point in points {
+        writeln!(
+            svg,
+            r#"<circle cx="{:.1}" cy="{:.1}" r="4" fill="{colour}"><title>{}: {:.0} ms, {:.1} %</title></circle>"#,
+            x(point.median_delay_ms),
+            y(point.false_cuts),
+            point.setting,
+            point.median_delay_ms,
+            point.false_cuts * 100.0
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What the audio of the simulated world holds. It says what it is, so that detector, recognizer
+//! and carrier are exact and cheap: a frame from the caller carries its loudness and the word whose
+//! middle it holds; audio of the agent ends each word with the word's number.
+
+use bytes::{Bytes, BytesMut};
+use voiceagent_core::audio::AudioFormat;
+
+/// What a phone line carries.
+pub(super) const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
+/// Samples, and bytes, of 20 ms.
+pub(super) const FRAME: usize = 160;
+/// How long a frame lasts, in milliseconds.
+pub(super) const FRAME_MS: u64 = 20;
+
+/// Mu-law bytes, from the quietest to the loudest.
+const SILENT: u8 = 0xFF;
+const MURMUR: u8 = 0x50;
+const LOUD: u8 = 0x10;
+
+/// The end of a word of the agent: this byte, and then its number in five bytes of six bits.
+const WORD_END: u8 = 0x00;
+const DIGITS: usize = 5;
+const DIGIT: u8 = 0x40;
+/// The bytes that end a word.
+pub(super) const SHORTEST_WORD: usize = DIGITS + 1;
+
+/// How loud the caller's side is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Loudness {
+    Silent,
+    /// Steady noise: louder than silence, and no detector would call it speech.
+    Murmur,
+    /// A voice, or what a detector takes for one.
+    Loud,
+}
+
+impl Loudness {
+    /// What a detector makes of a sample.
+    pub(super) fn of(sample: f32) -> Self {
+        match sample.abs() {
+            loud if loud > 0.25 => Self::Loud,
+            murmur if murmur > 0.01 => Self::Murmur,
+            _ => Self::Silent,
+        }
+    }
+
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Silent => SILENT,
+            Self::Murmur => MURMUR,
+            Self::Loud => LOUD,
+        }
+    }
+}
+
+/// Frames of the caller. Those without words are shared.
+#[derive(Debug)]
+pub(super) struct Frames([Bytes; 3]);
+
+impl Frames {
+    pub(super) fn new() -> Self {
+        let plain = |loudness: Loudness| Bytes::from(vec![loudness.byte(); FRAME]);
+        Self([Loudness::Silent, Loudness::Murmur, Loudness::Loud].map(plain))
+    }
+
+    /// A frame of 20 ms.
+    pub(super) fn frame(&self, loudness: Loudness, word: Option<&str>) -> Bytes {
+        let plain = &self.0[loudness as usize];
+        let Some(word) = word.filter(|_| loudness == Loudness::Loud) else { return plain.clone() };
+        let mut frame = BytesMut::from(&plain[..]);
+        frame[0] = 0;
+        frame[1] = word.len() as u8;
+        frame[2..2 + word.len()].copy_from_slice(word.as_bytes());
+        frame.freeze()
+    }
+}
+
+/// The word whose middle a frame of the caller holds.
+pub(super) fn word_in(frame: &[u8]) -> Option<&str> {
+    let [0, length, rest @ ..] = frame else { return None };
+    str::from_utf8(rest.get(..usize::from(*length))?).ok()
+}
+
+/// Whether a frame of the caller is loud.
+pub(super) fn is_loud(frame: &[u8]) -> bool {
+    frame.last() == Some(&LOUD)
+}
+
+/// Sound of the agent that ends the word with this number, so many samples long.
+pub(super) fn spell(word: u32, samples: usize, into: &mut BytesMut) {
+    let samples = samples.max(SHORTEST_WORD);
+    into.resize(into.len() + samples - SHORTEST_WORD, LOUD);
+    into.extend_from_slice(&[WORD_END]);
+    for place in (0..DIGITS).rev() {
+        into.extend_from_slice(&[DIGIT | (word >> (6 * place) & 0x3F) as u8]);
+    }
+}
+
+/// A pause of the agent.
+pub(super) fn pause(samples: usize, into: &mut BytesMut) {
+    into.resize(into.len() + samples, SILENT);
+}
+
+/// Reads the agent's audio, piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// The digits so far, and the number they make.
+    begun: Option<(usize, u32)>,
+}
+
+impl Reader {
+    /// The words that end in the next piece, each with the sample of the piece behind it.
+    pub(super) fn read(&mut self, piece: &[u8]) -> Vec<(u32, usize)> {
+        let mut words = Vec::new();
+        let mut at = 0;
+        while at < piece.len() {
+            let Some((digits, number)) = self.begun else {
+                let Some(next) = piece[at..].iter().position(|byte| *byte == WORD_END) else {
+                    break;
+                };
+                self.begun = Some((0, 0));
+                at += next + 1;
+                continue;
+            };
+            if piece[at] & 0xC0 != DIGIT {
+                // The word was cut off.
+                self.begun = None;
+                continue;
+            }
+            let number = number << 6 | u32::from(piece[at] & 0x3F);
+            at += 1;
+            self.begun = Some((digits + 1, number)).filter(|(digits, _)| *digits < DIGITS);
+            if self.begun.is_none() {
+                words.push((number, at));
+            }
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_says_what_it_holds() {
+        let frames = Frames::new();
+        let spoken = frames.frame(Loudness::Loud, Some("hello"));
+        assert_eq!(
+            (word_in(&spoken), is_loud(&spoken), spoken.len()),
+            (Some("hello"), true, FRAME)
+        );
+        let cough = frames.frame(Loudness::Loud, None);
+        assert_eq!((word_in(&cough), is_loud(&cough)), (None, true));
+        let murmur = frames.frame(Loudness::Murmur, Some("hello"));
+        assert_eq!((word_in(&murmur), is_loud(&murmur)), (None, false));
+    }
+
+    #[test]
+    fn a_word_that_was_cut_off_is_no_word() {
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(398);
+        spell(4, 400, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [(4, 798)]);
+    }
+
+    #[test]
+    fn words_are_read_where_they_end_however_the_audio_is_cut() {
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        pause(80, &mut audio);
+        spell(70_000, 200, &mut audio);
+        for size in [1, 7, 160, 1_000] {
+            let (mut reader, mut words) = (Reader::default(), Vec::new());
+            for (number, piece) in audio.chunks(size).enumerate() {
+                let found = reader.read(piece).into_iter();
+                words.extend(found.map(|(word, end)| (word, number * size + end)));
+            }
+            assert_eq!(words, [(3, 400), (70_000, 680)], "in pieces of {size}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use voiceagent_core::{
+    Error, ErrorKind, Result,
+    tool::{Effect, Tool, ToolContext, ToolSpec},
+};
+
+use super::{
+    dice::Dice,
+    log::{Log, ToolRun},
+};
+
+/// A tool that takes its time, fails at times, and notes what it did.
+#[derive(Debug)]
+pub(super) struct Work {
+    spec: ToolSpec,
+    does: Does,
+    median: Duration,
+    healthy: bool,
+    dice: Mutex<Dice>,
+    log: Log,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Does {
+    Work,
+    HangUp,
+    Transfer,
+}
+
+/// A run, until it is dropped.
+struct Running {
+    log: Log,
+    index: usize,
+}
+
+impl Work {
+    /// The tools of a call.
+    pub(super) fn all(median: Duration, healthy: bool, seed: u64, log: &Log) -> Vec<Self> {
+        let kinds = [
+            ("look_up", Effect::Pure, true, Does::Work),
+            ("note", Effect::Idempotent, false, Does::Work),
+            ("book", Effect::Once, false, Does::Work),
+            ("hang_up", Effect::Once, false, Does::HangUp),
+            ("transfer", Effect::Once, false, Does::Transfer),
+        ];
+        let tools = (10..).zip(kinds).map(|(purpose, (name, effect, cancellable, does))| {
+            let mut spec = ToolSpec::new(name, "", json!({ "type": "object" }));
+            spec.effect = effect;
+            spec.cancellable = cancellable;
+            spec.timeout = Duration::from_secs(6);
+            let dice = Mutex::new(Dice::new(seed, purpose));
+            Self { spec, does, median, healthy, dice, log: log.clone() }
+        });
+        tools.collect()
+    }
+}
+
+#[async_trait]
+impl Tool for Work {
+    fn spec(&self) -> ToolSpec {
+        self.spec.clone()
+    }
+
+    async fn call(&self, _arguments: Value, context: ToolContext) -> Result<Value> {
+        let index = {
+            let begun = self.log.now();
+            let runs = &mut self.log.account().tools;
+            runs.push(ToolRun {
+                id: context.tool_call.clone(),
+                generation: context.generation,
+                effect: self.spec.effect,
+                key: context.idempotency_key.clone(),
+                begun,
+                ended: None,
+                output: None,
+                dropped: false,
+            });
+            runs.len() - 1
+        };
+        let _running = Running { log: self.log.clone(), index };
+        let (delay, fails) = {
+            let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+            (dice.latency(self.median), !self.healthy && dice.percent(15))
+        };
+        sleep(if self.does == Does::Work { delay } else { Duration::ZERO }).await;
+        let result = if fails {
+            self.log.inject("a tool fails");
+            Err(Error::new(ErrorKind::Disconnected, "work", "failed"))
+        } else {
+            Ok(json!({ "run": index }))
+        };
+        let asked = match self.does {
+            Does::Work => Ok(()),
+            Does::HangUp => context.line.hang_up(),
+            Does::Transfer => context.line.transfer("desk"),
+        };
+        self.log.tell(|| format!("tool {} ends: {result:?}; line: {asked:?}", self.spec.name));
+        let now = self.log.now();
+        let run = &mut self.log.account().tools[index];
+        run.ended = Some(now);
+        run.output = result.as_ref().ok().cloned();
+        result
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let run = &mut self.log.account().tools[self.index];
+        run.dropped = run.ended.is_none();
+    }
+}

@@ -1,0 +1,310 @@
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use voiceagent_core::{
+    Event, ToolCallId,
+    llm::Message,
+    session::{EndReason, InterruptionReason},
+    tool::Effect,
+};
+
+use super::{
+    Settings, Violation,
+    heard::Expected,
+    log::{Account, Span, ToolRun},
+    profile::Profile,
+    world::Aftermath,
+};
+
+/// Audio may be on its way, and a decision be for this moment, so long.
+const MOMENT: Duration = Duration::from_millis(1);
+/// A caller's sounds with no longer gap between them are one to every detector.
+const BREATH: Duration = Duration::from_millis(120);
+/// A turn is decided so long after its last word, if nobody goes on.
+const DECIDED: Duration = Duration::from_secs(8);
+/// Who talks for so long over the agent wants the floor, and is to have it after the second time.
+const INSISTS: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(900));
+
+/// What does not hold of a call.
+pub(super) fn judge(
+    aftermath: &Aftermath,
+    profile: &Profile,
+    settings: &Settings,
+) -> Vec<Violation> {
+    let account = &aftermath.account;
+    let mut judge = Judge { account, profile, settings, found: Vec::new() };
+    judge.the_end(aftermath);
+    judge.the_order_of_events();
+    judge.drafts();
+    judge.conversations();
+    judge.owed_replies();
+    judge.barge_ins();
+    match &account.remembered {
+        Some(messages) => {
+            let on_its_way = profile.carrier.outbound + MOMENT;
+            let expected = Expected::of(account, profile.carrier.marks, on_its_way);
+            let wrong = expected.check(messages);
+            judge
+                .check(wrong.is_none(), "law 6: only what was heard", || wrong.unwrap_or_default());
+            judge.tools(messages);
+            judge.users_words(messages);
+        }
+        None => judge.check(false, "law 7: what happened is written down", || {
+            "no conversation was remembered".to_owned()
+        }),
+    }
+    judge.found
+}
+
+struct Judge<'a> {
+    account: &'a Account,
+    profile: &'a Profile,
+    settings: &'a Settings,
+    found: Vec<Violation>,
+}
+
+impl Judge<'_> {
+    fn check(&mut self, holds: bool, law: &'static str, seen: impl FnOnce() -> String) {
+        if !holds {
+            self.found.push(Violation { law, seen: seen() });
+        }
+    }
+
+    fn the_end(&mut self, aftermath: &Aftermath) {
+        let Account { events, opened, closed, hung_up, injected, .. } = self.account;
+        self.check(aftermath.ended, "law 9: it comes to rest", || "the call goes on".to_owned());
+        self.check(aftermath.tasks == 0, "no leak", || format!("{} tasks run on", aftermath.tasks));
+        self.check(opened == closed, "no leak", || format!("{opened} opened, {closed} closed"));
+        let ends: Vec<_> = events
+            .iter()
+            .filter_map(|(at, event)| match event {
+                Event::Ended { reason } => Some((*at, *reason)),
+                _ => None,
+            })
+            .collect();
+        self.check(ends.len() == 1, "every call ends once", || format!("{ends:?}"));
+        let Some((end, reason)) = ends.first().copied() else { return };
+        let late = hung_up.is_some_and(|at| end > at + self.profile.carrier.inbound + 2 * MOMENT);
+        let held = injected.contains_key("the line holds its breath");
+        self.check(!late || held, "every call ends", || format!("{hung_up:?}, {end:?}"));
+        let failed = events.iter().any(|(_, event)| matches!(event, Event::Failed { .. }));
+        let fair = reason != EndReason::Failed || failed && !self.profile.healthy;
+        self.check(fair, "a sound call does not fail", || format!("at {end:?}"));
+        let after = events.iter().skip_while(|(_, event)| !matches!(event, Event::Ended { .. }));
+        let late = after.skip(1).find(|(_, event)| !matches!(event, Event::ToolFinished { .. }));
+        self.check(late.is_none(), "nothing happens after the end", || format!("{late:?}"));
+    }
+
+    /// The agent speaks once at a time, and each time to an end; turns follow each other.
+    fn the_order_of_events(&mut self) {
+        let (mut speaking, mut turn, mut wrong) = (None, None, None);
+        for (at, event) in &self.account.events {
+            let is_wrong = match event {
+                Event::AgentStarted { generation, .. } => speaking.replace(*generation).is_some(),
+                Event::AgentStopped { generation, .. } => speaking.take() != Some(*generation),
+                Event::UserTurn { turn: next, .. } => {
+                    turn.replace(*next).is_some_and(|last| *next <= last)
+                }
+                _ => false,
+            };
+            if is_wrong {
+                wrong.get_or_insert((at, event));
+            }
+        }
+        self.check(wrong.is_none(), "law 5: one at a time", || format!("{wrong:?}"));
+        let answers = self.account.most_answers;
+        self.check(answers <= 1, "law 5: one at a time", || format!("{answers} answers at once"));
+    }
+
+    /// A draft is alone, unheard, and changes nothing.
+    fn drafts(&mut self) {
+        let (mut open, mut drafts) = (None, Vec::new());
+        for (at, event) in &self.account.events {
+            match event {
+                Event::DraftStarted { .. } => {
+                    let second = open.replace(*at).is_some();
+                    self.check(!second, "law 5: one at a time", || format!("two drafts at {at:?}"));
+                }
+                Event::DraftDropped { .. } | Event::UserTurn { .. } | Event::Ended { .. } => {
+                    drafts.extend(open.take().map(|from| (from, *at)));
+                }
+                _ => {}
+            }
+        }
+        let within = |run: &&ToolRun| {
+            run.effect != Effect::Pure
+                && drafts.iter().any(|(from, to)| *from < run.begun && run.begun < *to)
+        };
+        let early = self.account.tools.iter().find(within);
+        self.check(early.is_none(), "a draft changes nothing", || format!("{early:?}"));
+    }
+
+    /// Whatever the model is shown is a conversation that vendors take.
+    fn conversations(&mut self) {
+        let account = self.account;
+        let shown = account.conversations.iter().map(|messages| &messages[..]);
+        let all = shown.chain(account.remembered.as_deref());
+        let wrong = all.filter_map(unpaired).next();
+        self.check(wrong.is_none(), "each call has one result", || format!("{wrong:?}"));
+    }
+
+    fn tools(&mut self, messages: &[Message]) {
+        let mut keys = BTreeSet::new();
+        for run in &self.account.tools {
+            let is_new = keys.insert(run.key.clone());
+            self.check(is_new, "law 7: each tool runs once", || format!("{run:?}"));
+            let result = messages.iter().find_map(|message| match message {
+                Message::ToolResult { id, output } if *id == run.id => Some(output.clone()),
+                _ => None,
+            });
+            let is_right = match (&result, &run.output) {
+                // A draft that was dropped leaves no trace.
+                _ if self.was_dropped(run) => run.effect == Effect::Pure,
+                (None, _) => false,
+                (Some(told), Some(output)) => *told == Arc::from(output.to_string()),
+                (Some(told), None) => told.contains("error") || told.contains("cancelled"),
+            };
+            let seen = || format!("{run:?}: {result:?}");
+            self.check(is_right, "law 7: side effects are written down", seen);
+        }
+    }
+
+    /// Whether a tool ran for a draft that nobody heard.
+    fn was_dropped(&self, run: &ToolRun) -> bool {
+        self.account.events.iter().any(|(_, event)| {
+            matches!(event, Event::DraftDropped { generation } if *generation == run.generation)
+        })
+    }
+
+    /// With a sound recognizer, what the caller said is written down once, and in order. Without a
+    /// detector nobody knows whether a word that comes once more was said once more; nor with a
+    /// recognizer that waits for the end of a muted caller's words and cannot be asked.
+    fn users_words(&mut self, messages: &[Message]) {
+        let recognizer = &self.profile.recognizer;
+        let waits = self.account.muted && recognizer.finalize.is_none();
+        if !self.profile.healthy || !recognizer.detects || waits {
+            return;
+        }
+        let content =
+            |word: &&str| word.starts_with('u') && word.len() > 1 && *word != "uh" && *word != "um";
+        let told: Vec<&str> = messages
+            .iter()
+            .filter_map(|message| match message {
+                Message::User { text } => Some(text.split_whitespace().filter(content)),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let said: Vec<&str> =
+            self.account.said.iter().map(String::as_str).filter(content).collect();
+        let fit = told.iter().zip(&said).take_while(|(told, said)| told == said).count();
+        self.check(fit == told.len(), "what was said is written down", || {
+            format!("{:?} is followed by {:?}", &told[..fit], told.get(fit))
+        });
+        // Who is still speaking at the end has no turn.
+        let turns = self.account.events.iter().rev();
+        let mut turns = turns.filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        let last_turn = turns.next().map_or(Duration::ZERO, |(at, _)| *at);
+        let end = self.account.hung_up.unwrap_or_default();
+        let quiet = self.account.caller.last().is_some_and(|last| last.to + DECIDED < end);
+        let until = if quiet { end } else { last_turn };
+        let finals = self.account.finals.iter();
+        let finals = finals.filter(|(at, word)| *at < until && content(&&**word));
+        let finals = finals.count();
+        self.check(told.len() >= finals, "what was said is written down", || {
+            format!("{} of {finals} recognized words", told.len())
+        });
+    }
+
+    fn owed_replies(&mut self) {
+        let events = &self.account.events;
+        for (index, (at, event)) in events.iter().enumerate() {
+            if !matches!(event, Event::UserTurn { .. }) {
+                continue;
+            }
+            let deadline = self.owed_until(*at);
+            let later = || events[index + 1..].iter().take_while(|(at, _)| *at <= deadline);
+            let is_over = later().any(|(_, event)| {
+                matches!(event, Event::UserTurn { .. } | Event::Ended { .. } | Event::Failed { .. })
+                    || matches!(event, Event::Interrupted { reason, .. }
+                        if *reason == InterruptionReason::Requested)
+            });
+            let told =
+                self.account.agent.iter().any(|Span { from, to }| to > at && *from <= deadline);
+            let is_well =
+                self.account.disturbed.is_none_or(|disturbed| disturbed > deadline)
+                    && !self.account.tools.iter().any(|run| {
+                        run.begun <= deadline && run.ended.is_none_or(|ended| ended >= *at)
+                    });
+            let gone = self.account.hung_up.is_some_and(|hung_up| hung_up <= deadline);
+            let applies = self.settings.owed_always || is_well;
+            self.check(told || is_over || gone || !applies, "an owed reply is heard", || {
+                format!("nothing from {at:?} to {deadline:?}")
+            });
+        }
+    }
+
+    /// When a reply that is owed since `at` must be heard: a caller who goes on makes us wait.
+    fn owed_until(&self, at: Duration) -> Duration {
+        let mut deadline = at + self.settings.owed_within;
+        for Span { from, to } in &self.account.caller {
+            if *from <= deadline && *to > at {
+                deadline = deadline.max(*to + self.settings.owed_within);
+            }
+        }
+        deadline
+    }
+
+    /// Who insists is let speak.
+    fn barge_ins(&mut self) {
+        let Profile { healthy, recognizer, min_words, .. } = self.profile;
+        let leaves = self.account.events.iter().any(|(_, event)| {
+            matches!(event, Event::ToolStarted { name, .. } if &**name == "hang_up" || &**name == "transfer")
+        });
+        if !healthy || !recognizer.detects || *min_words > 0 || leaves || self.profile.meddling {
+            return;
+        }
+        let (long, soon) = INSISTS;
+        for over in joined(&self.account.caller) {
+            let stop = over.from + soon;
+            let ignored = self.account.agent.iter().find(|Span { from, to }| {
+                over.to - over.from >= long && *from + MOMENT * 20 < over.from && *to > stop
+            });
+            self.check(ignored.is_none(), "a caller who insists is let speak", || {
+                format!("{over:?} over {ignored:?}")
+            });
+        }
+    }
+}
+
+fn joined(spans: &[Span]) -> Vec<Span> {
+    let mut joined: Vec<Span> = Vec::new();
+    for span in spans {
+        match joined.last_mut() {
+            Some(last) if last.to + BREATH >= span.from => last.to = span.to,
+            _ => joined.push(*span),
+        }
+    }
+    joined
+}
+
+/// A tool call without exactly one result behind it, or a result without a call.
+fn unpaired(messages: &[Message]) -> Option<ToolCallId> {
+    let (mut open, mut seen) = (Vec::new(), BTreeSet::new());
+    for message in messages {
+        match message {
+            Message::ToolCall(call) => {
+                if !seen.insert(call.id.clone()) {
+                    return Some(call.id.clone());
+                }
+                open.push(call.id.clone());
+            }
+            Message::ToolResult { id, .. } => match open.iter().position(|call| call == id) {
+                Some(index) => drop(open.remove(index)),
+                None => return Some(id.clone()),
+            },
+            _ if open.is_empty() => {}
+            _ => break,
+        }
+    }
+    open.pop()
+}

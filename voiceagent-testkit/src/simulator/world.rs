@@ -1,0 +1,158 @@
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::{Builder, Handle},
+    time::{Instant, sleep, timeout},
+};
+use voiceagent_core::{
+    Agent, Call,
+    llm::Message,
+    session::OwedReplyConfig,
+    tool::Tool,
+    turn::{TurnDetector, TurnScore},
+};
+
+use super::{
+    caller::Caller,
+    carrier::Line,
+    detector::Detector,
+    dice::Dice,
+    log::{Account, Log},
+    model::Model,
+    profile::Profile,
+    recognizer::Recognizer,
+    script::Author,
+    tool::Work,
+    voice::Voice,
+};
+use crate::fakes::{FakeStore, FakeTurnDetector};
+
+/// The name of every simulated call, and so of its journal.
+pub(super) const CALL: &str = "simulated";
+/// No script is as long.
+const LONGEST: Duration = Duration::from_secs(1_200);
+/// What a call may leave running when it is over: tools have 6 s.
+const WINDING_UP: Duration = Duration::from_secs(30);
+
+/// What is left when a call is over.
+#[derive(Debug)]
+pub(super) struct Aftermath {
+    pub(super) account: Account,
+    /// The call came to its end.
+    pub(super) ended: bool,
+    /// Tasks that still run.
+    pub(super) tasks: usize,
+    /// How long the call took, in its own time.
+    pub(super) length: Duration,
+}
+
+/// Plays one call from beginning to end, on this thread and in no time.
+pub(super) fn run(seed: u64, profile: &Profile, trace: bool, journals: Option<&Path>) -> Aftermath {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime on this thread needs nothing");
+    runtime.block_on(converse(seed, profile, trace, journals))
+}
+
+async fn converse(seed: u64, profile: &Profile, trace: bool, journals: Option<&Path>) -> Aftermath {
+    let log = Log::new(trace);
+    let store = Arc::new(FakeStore::default());
+    let agent = agent(seed, profile, &log, store.clone(), journals);
+    let script = Author::new(seed).script(profile.turns);
+    let caller = Caller::new(script);
+    let line = Line::new(CALL, profile.carrier.clone(), seed, caller, log.clone());
+    let begun = Instant::now();
+    let call = agent.start(Box::new(line)).await.expect("all legs open");
+    let mut dice = Dice::new(seed, 5);
+    let owned = timeout(LONGEST, own(call, profile.meddling, &mut dice, &log)).await;
+    let metrics = Handle::current().metrics();
+    let over = Instant::now();
+    drop(agent);
+    while metrics.num_alive_tasks() > 0 && over.elapsed() < WINDING_UP {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let mut account = log.take();
+    account.remembered = store.saved().last().map(|(_, state)| messages(&state));
+    let tasks = metrics.num_alive_tasks();
+    Aftermath { account, ended: owned.is_ok(), tasks, length: over - begun }
+}
+
+fn agent(
+    seed: u64,
+    profile: &Profile,
+    log: &Log,
+    store: Arc<FakeStore>,
+    journals: Option<&Path>,
+) -> Agent {
+    let tools = Work::all(profile.tool, profile.healthy, seed, log);
+    let tools = tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>);
+    let log_of_events = log.clone();
+    let mut builder = Agent::builder()
+        .instructions("Be brief.")
+        .llm(Model::new(&profile.model, seed, log.clone()))
+        .stt(Recognizer::new(profile.recognizer.clone(), seed, log.clone()))
+        .tts(Voice::new(profile.voice.clone(), seed, log.clone()))
+        .tools(tools)
+        .store(store)
+        .observer(move |_| log_of_events.clone())
+        .tune(|config| {
+            config.apology = "Sorry, that failed here.".into();
+            config.speculation.enabled = profile.speculation;
+            config.barge_in.min_words = profile.min_words;
+            let owed = profile.owed_reply;
+            config.owed_reply = owed.map(|after| OwedReplyConfig::new(after, "One moment."));
+        });
+    if profile.greeting {
+        builder = builder.greeting("Hello, welcome to the simulated workshop. What is it?");
+    }
+    if profile.turn_detector {
+        builder = builder.turn_detector(turn_detector(seed, profile.healthy));
+    }
+    builder = if profile.recognizer.detects {
+        builder.vad(Arc::new(Detector))
+    } else {
+        builder.without_vad()
+    };
+    if let Some(folder) = journals {
+        builder = builder.journals(folder);
+    }
+    builder.build().expect("the agent is complete")
+}
+
+/// It knows no better than chance, and fails at times.
+fn turn_detector(seed: u64, healthy: bool) -> Arc<dyn TurnDetector> {
+    let mut dice = Dice::new(seed, 6);
+    let detector = FakeTurnDetector::new(move |_| {
+        let fails = !healthy && dice.percent(20);
+        let score = 0.5 + 0.5 * dice.share();
+        (!fails).then_some(TurnScore::new(score as f32))
+    });
+    Arc::new(detector.with_delay(Duration::from_millis(40)))
+}
+
+/// Reads the events of a call, and interferes if that is the owner's nature.
+async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
+    if !meddling {
+        return call.finished().await;
+    }
+    for number in 1.. {
+        let pause = dice.millis(500, 12_000);
+        let read = async { while call.next_event().await.is_some() {} };
+        if timeout(pause, read).await.is_ok() {
+            return;
+        }
+        let asked = match dice.between(0, 9) {
+            0..4 => call.line().say(format!("owner{number} says owned{number}.")),
+            4..8 => call.line().interrupt(),
+            8 => call.line().hang_up(),
+            _ => {
+                log.tell(|| "the owner lets go".to_owned());
+                return;
+            }
+        };
+        log.tell(|| format!("the owner interferes: {asked:?}"));
+    }
+}
+
+fn messages(state: &serde_json::Value) -> Vec<Message> {
+    serde_json::from_value(state["messages"].clone()).expect("a conversation was remembered")
+}
