@@ -1,7 +1,7 @@
 //! A session whose model hears and speaks by itself, in both modes.
 
 use voiceagent_core::{
-    CallTime, ErrorKind, Event, GenerationId, SessionConfig,
+    CallTime, ErrorKind, Event, GenerationId, SessionConfig, TurnId,
     audio::AudioFormat,
     llm::{FinishReason, Message},
     realtime::Prompt,
@@ -239,6 +239,34 @@ fn i14_a_turn_during_speech_that_cannot_be_stopped_is_answered_after_it() {
     assert_eq!(prompts(&call)[1], (2, Prompt::Answer));
     let history = [agent("This call is recorded.", false), user("Hello?")];
     assert_eq!(*call.session().messages(), history);
+}
+
+#[test]
+fn t11_a_turn_detector_that_listens_delays_a_turn_without_words() {
+    let mut settings = config();
+    settings.turn_detector = true;
+    let mut call = Scenario::realtime(settings, false);
+    call.speaks().at(800).stops();
+    let asked = call.when(|it| matches!(it, Command::ScoreEndOfTurn { .. }));
+    assert_eq!(asked, Some(800));
+    let turn = TurnId::new(1);
+    let score = Input::EndOfTurnScore { turn, text_len: 0, probability: 0.5, backchannel: 0.0 };
+    call.feed(score).at(9_000);
+    let at = call.when(|it| matches!(it, Command::CommitAudio { .. }));
+    assert!(at.is_some_and(|at| at > 1_200), "{at:?}");
+}
+
+#[test]
+fn t21_the_owner_may_end_a_turn_by_hand() {
+    let mut settings = config();
+    settings.endpointing.manual = true;
+    let mut call = Scenario::realtime(settings, false);
+    call.speaks().at(800).stops().at(5_000);
+    assert_eq!(prompts(&call), []);
+    call.feed(Input::CommitTurn);
+    assert_eq!(prompts(&call), [(1, Prompt::Answer)]);
+    call.feed(Input::CommitTurn);
+    assert_eq!(prompts(&call).len(), 1, "nothing was said since");
 }
 
 #[test]

@@ -251,6 +251,44 @@ mod tests {
         assert!(!format!("{entries:?}").contains("table"));
     }
 
+    fn texts(entries: &[TranscriptEntry]) -> Vec<String> {
+        let values = entries.iter().map(|entry| serde_json::to_value(entry).unwrap());
+        values.map(|entry| entry["pii_text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn words_that_come_late_stand_where_they_were_said() {
+        let late = |number, text: &str| Event::UserWords {
+            turn: TurnId::new(number),
+            pii_text: text.into(),
+        };
+        let entries = record(vec![
+            (1_000, user_turn(1, "")),
+            (1_200, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
+            (2_000, stopped(1, "Yes.", false)),
+            (3_000, user_turn(2, "")),
+            (3_100, late(2, "Until when?")),
+            (3_200, late(1, "Are you")),
+            (3_300, late(1, "Are you open?")),
+            (3_400, late(7, "unknown")),
+        ]);
+        assert_eq!(texts(&entries), ["Are you open?", "Yes.", "Until when?"]);
+        assert_eq!(entries[0].to, CallTime::from_millis(1_000));
+    }
+
+    #[test]
+    fn h14_less_that_was_heard_replaces_what_was_recorded() {
+        let started = Event::AgentStarted { generation: GenerationId::new(1), turn: None };
+        let full = stopped(1, "Good morning. Hello.", false);
+        let mut events =
+            vec![(100, started), (200, full), (900, stopped(1, "Good morning.", true))];
+        let entries = record(events.clone());
+        assert_eq!(texts(&entries), ["Good morning."]);
+        assert!(entries[0].interrupted);
+        events[2].1 = stopped(1, "", true);
+        assert_eq!(record(events), []);
+    }
+
     #[test]
     fn h2_what_nobody_heard_is_not_recorded() {
         let entries = record(vec![
