@@ -370,13 +370,13 @@ impl AgentBuilder {
             let why = "the model does not tell when the user speaks; the agent needs a detector";
             return Err(Error::config(why));
         }
-        let mut config = RealtimeConfig::default();
-        config.duplex = capabilities.duplex;
-        // A detector of our own is earlier than a message of the model.
-        config.server_vad = capabilities.server_vad && (capabilities.duplex || self.no_vad);
-        config.truncate = capabilities.truncate;
-        config.greeting = self.model_greeting.clone();
-        Ok(Some(config))
+        Ok(Some(RealtimeConfig {
+            duplex: capabilities.duplex,
+            // A detector of our own is earlier than a message of the model.
+            server_vad: capabilities.server_vad && (capabilities.duplex || self.no_vad),
+            truncate: capabilities.truncate,
+            greeting: self.model_greeting.clone(),
+        }))
     }
 }
 

@@ -56,8 +56,9 @@ impl Running {
         let model = FakeRealtime::replies(caller.words(), replies).with_formats([MULAW]);
         let model = change(model);
         let (inputs, opened) = (model.inputs(), model.opened());
-        let agent = build(Agent::builder().realtime(Arc::new(model))).build().unwrap();
-        let mut call = agent.start(Box::new(line)).await.unwrap();
+        let agent =
+            build(Agent::builder().realtime(Arc::new(model))).build().expect("it fits together");
+        let mut call = agent.start(Box::new(line)).await.expect("the legs open");
         let line = call.line().clone();
         let events = tokio::spawn(async move {
             let mut events = Vec::new();
@@ -70,8 +71,8 @@ impl Running {
     }
 
     async fn end(self) -> (Vec<Event>, Vec<RealtimeInput>) {
-        self.line.hang_up().unwrap();
-        (self.events.await.unwrap(), self.inputs.all())
+        self.line.hang_up().expect("the call goes on");
+        (self.events.await.expect("the reader lives"), self.inputs.all())
     }
 }
 
@@ -269,7 +270,7 @@ async fn a_model_that_never_speaks_ends_the_call() {
 async fn h13_a_duplex_model_answers_by_itself_and_falls_silent_for_the_user() {
     let call = Running::start([LONG, "Very well."], FakeRealtime::duplex, |builder| builder).await;
     call.caller.speak("tell me everything", ms(1_000)).await;
-    call.caller.hears("The first", ms(6_000)).await;
+    call.caller.hears("The second", ms(6_000)).await;
     call.caller.speak("wait a moment", ms(900)).await;
     call.caller.hears("Very well.", ms(5_000)).await;
     call.caller.silence(ms(600)).await;

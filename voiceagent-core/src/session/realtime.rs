@@ -135,7 +135,9 @@ impl Session {
 
     fn on_speech_finished(&mut self, voice: GenerationId) {
         let limit = self.config.tool_use.max_rounds + WARNINGS;
-        let (is_duplex, is_leaving) = (self.is_duplex(), self.leaving.is_some());
+        // Whoever speaks when it likes may also have nothing to say.
+        let may_be_silent = self.leaving.is_some() || self.waiting_knows(voice);
+        let is_duplex = self.is_duplex();
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
@@ -147,7 +149,7 @@ impl Session {
             live.rounds += 1;
             live.script.on_round_end();
             self.advance_tools();
-        } else if !called && live.script.samples() == 0 && !is_leaving {
+        } else if !called && live.script.samples() == 0 && !may_be_silent {
             self.on_speech_failed(voice, ErrorKind::Protocol);
         } else {
             self.finish_speech();

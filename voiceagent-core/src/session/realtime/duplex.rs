@@ -19,6 +19,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// Lets an input wait, unless something younger waits already: names only grow.
+    fn push(&mut self, name: GenerationId, input: Input) {
+        let is_late = self.inputs.back().is_some_and(|(youngest, _)| name < *youngest);
+        if !is_late && self.inputs.len() < MOST_WAITING {
+            self.inputs.push_back((name, input));
+        }
+    }
+
     /// Drops everything; returns the names of what nobody will hear.
     pub(super) fn drop_all(&mut self) -> Vec<GenerationId> {
         let mut names: Vec<_> = self.inputs.drain(..).map(|(name, _)| name).collect();
@@ -42,10 +50,7 @@ impl Session {
             return Some(input);
         }
         if self.live.is_some() || !self.realtime.waiting.inputs.is_empty() {
-            let waiting = &mut self.realtime.waiting;
-            if waiting.inputs.len() < MOST_WAITING {
-                waiting.inputs.push_back((name, input));
-            }
+            self.realtime.waiting.push(name, input);
             return None;
         }
         self.begin_own(name);
