@@ -40,6 +40,7 @@ mod answering;
 mod barge_in;
 mod command;
 mod config;
+mod doubt;
 mod endpointing;
 mod event;
 mod generation;
@@ -47,9 +48,13 @@ mod history;
 mod input;
 mod interruption;
 mod listening;
+mod monologue;
 mod output;
+mod pace;
+mod patience;
 mod pause;
 mod playout;
+mod push_to_talk;
 mod realtime;
 mod script;
 mod segmenter;
@@ -67,7 +72,9 @@ use barge_in::BargeIn;
 use endpointing::Endpointing;
 use generation::{Generation, Leave};
 use history::History;
+use monologue::Monologue;
 use output::Output;
+use patience::Patience;
 use realtime::Realtime;
 use text_leg::Said;
 use timers::TimerTable;
@@ -97,6 +104,8 @@ pub struct Session {
     phase: Phase,
     user: UserTurn,
     endpointing: Endpointing,
+    patience: Patience,
+    monologue: Monologue,
     barge_in: BargeIn,
     history: History,
     output: Output,
@@ -141,7 +150,9 @@ impl Session {
             now: CallTime::ZERO,
             phase: Phase::Opening,
             user: UserTurn::new(),
-            endpointing: Endpointing::new(config.endpointing, config.stt_end_of_turn),
+            endpointing: Endpointing::new(&config),
+            patience: Patience::new(config.tools.clone()),
+            monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
@@ -224,13 +235,12 @@ impl Session {
             // Taken in and written down; nothing is decided by them yet.
             Input::AnsweredBy { .. }
             | Input::Beep
-            | Input::CommitTurn
-            | Input::Expect { .. }
             | Input::LlmProgress { .. }
             | Input::Opened
             | Input::Wait { .. } => {}
             // Only a speech-to-speech model says so.
             Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
+            Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
             Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
@@ -239,6 +249,7 @@ impl Session {
             Input::EndOfTurnScore { turn, text_len, probability, .. } => {
                 self.on_score(turn, text_len, probability);
             }
+            Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
@@ -287,14 +298,13 @@ impl Session {
             match timer {
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Playout => {}
+                Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
                 // Never set as yet.
                 Timer::Backchannel
                 | Timer::CallLimit
                 | Timer::Farewell
                 | Timer::Filler
                 | Timer::Idle
-                | Timer::Monologue
                 | Timer::Owed
                 | Timer::Resume
                 | Timer::Tool => {}
@@ -341,7 +351,7 @@ impl Session {
             return;
         }
         change.apply(&mut self.config);
-        self.endpointing.configure(self.config.endpointing);
+        self.endpointing.configure(&self.config);
         self.barge_in.configure(self.config.barge_in);
     }
 
@@ -412,7 +422,8 @@ impl Session {
                 self.leave_after_speech(Leave::Failed);
             }
             Leg::Realtime => self.on_model_lost(),
-            Leg::Flow | Leg::Llm | Leg::TurnDetector | Leg::Vad => {}
+            Leg::Vad => self.on_detector_lost(),
+            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }
     }
 

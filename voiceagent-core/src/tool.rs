@@ -3,13 +3,13 @@
 mod function;
 mod schema;
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CallId, GenerationId, Line, Result, ToolCallId};
+use crate::{CallId, GenerationId, Line, Result, ToolCallId, turn::Expected};
 
 pub use function::FunctionTool;
 pub use schema::{Mismatch, Schema};
@@ -55,16 +55,25 @@ pub struct ToolSpec {
     pub timeout: Duration,
     /// Whether an interruption by the user stops it.
     pub cancellable: bool,
+    /// Arguments that the user reads out and that have a known form, by the name of the property.
+    /// When the agent has asked for one of them, the end of the user's turn is found by its form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expects: BTreeMap<Arc<str>, Expected>,
 }
 
 impl ToolSpec {
     /// A tool that runs [once](Effect::Once), for a committed answer, 10 s of time, not cancellable.
+    ///
+    /// What it [expects](Self::expects) comes from the `format` of the properties of its schema:
+    /// `date`, `date-time`, `email`, `idn-email` and `time` of JSON Schema, and `code`, `phone`,
+    /// `spelled` and `vin`.
     pub fn new(
         name: impl Into<Arc<str>>,
         description: impl Into<Arc<str>>,
         parameters: Value,
     ) -> Self {
         Self {
+            expects: formats(&parameters),
             name: name.into(),
             description: description.into(),
             parameters: Arc::new(parameters),
@@ -73,6 +82,39 @@ impl ToolSpec {
             cancellable: false,
         }
     }
+
+    /// Says what form an argument has that the user reads out.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use voiceagent_core::{tool::ToolSpec, turn::Expected};
+    ///
+    /// let schema = json!({ "type": "object", "properties": { "order": { "type": "string" } } });
+    /// let find = ToolSpec::new("find", "Finds an order.", schema).expecting("order", Expected::Code);
+    /// assert_eq!(find.expects["order"], Expected::Code);
+    /// ```
+    #[must_use]
+    pub fn expecting(mut self, property: impl Into<Arc<str>>, what: Expected) -> Self {
+        self.expects.insert(property.into(), what);
+        self
+    }
+}
+
+/// The properties of a schema whose format has a form in speech.
+fn formats(parameters: &Value) -> BTreeMap<Arc<str>, Expected> {
+    let properties = parameters.get("properties").and_then(Value::as_object);
+    let expected = |property: &Value| match property.get("format")?.as_str()? {
+        "code" => Some(Expected::Code),
+        "date" | "date-time" | "time" => Some(Expected::Date),
+        "email" | "idn-email" => Some(Expected::Email),
+        "phone" => Some(Expected::Phone),
+        "spelled" => Some(Expected::Spelled),
+        "vin" => Some(Expected::Vin),
+        _ => None,
+    };
+    let with_form =
+        |(name, property): (&String, &Value)| Some((name.as_str().into(), expected(property)?));
+    properties.into_iter().flatten().filter_map(with_form).collect()
 }
 
 /// What a tool does to the world, and so when the session may run it.
@@ -117,5 +159,33 @@ impl ToolContext {
             tool_call,
             line: Line::detached(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn t12_formats_of_a_schema_tell_what_is_read_out() {
+        let schema = json!({ "properties": {
+            "email": { "type": "string", "format": "email" },
+            "notes": { "type": "string", "format": "uri" },
+            "vin": { "type": "string", "format": "vin" },
+        }});
+        let spec = ToolSpec::new("book", "", schema).expecting("name", Expected::Spelled);
+        let expects: Vec<_> = spec.expects.iter().map(|(name, what)| (&**name, *what)).collect();
+        let all = [("email", Expected::Email), ("name", Expected::Spelled), ("vin", Expected::Vin)];
+        assert_eq!(expects, all);
+    }
+
+    #[test]
+    fn a_tool_of_an_older_journal_expects_nothing() {
+        let spec = ToolSpec::new("book", "", json!({ "properties": {} }));
+        let written = serde_json::to_value(&spec).unwrap();
+        assert_eq!(written.get("expects"), None);
+        assert_eq!(serde_json::from_value::<ToolSpec>(written).unwrap(), spec);
     }
 }

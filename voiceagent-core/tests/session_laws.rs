@@ -21,14 +21,31 @@ use voiceagent_core::{
     turn::Expected,
 };
 
-const WORDS: [&str; 6] = ["yes", "book it please", "no", "on Monday at ten", "", "wait, stop"];
+const WORDS: [&str; 8] = [
+    "yes",
+    "book it please",
+    "no",
+    "on Monday at ten",
+    "",
+    "wait, stop",
+    "four one five",
+    "john dot doe at",
+];
+const KINDS: [Expected; 6] = [
+    Expected::Code,
+    Expected::Date,
+    Expected::Email,
+    Expected::Phone,
+    Expected::Spelled,
+    Expected::Vin,
+];
 
 fn config(bits: u16) -> SessionConfig {
     let object = serde_json::json!({ "type": "object" });
     let mut pure = ToolSpec::new("pure", "", object.clone());
     pure.effect = Effect::Pure;
     pure.cancellable = true;
-    let once = ToolSpec::new("once", "", object);
+    let once = ToolSpec::new("once", "", object).expecting("phone", Expected::Phone);
     let mut config = SessionConfig::default();
     config.tools = [pure, once].into();
     config.format = (bits & 1 == 0).then_some(AudioFormat::MULAW_8K);
@@ -103,7 +120,7 @@ fn input() -> impl Strategy<Value = Input> {
             let change = SettingsChange::default().with_endpointing(endpointing);
             Input::Configure { change: Box::new(change.with_barge_in(barge_in).with_idle(idle)) }
         }),
-        1 => any::<bool>().prop_map(|phone| Input::Expect { what: phone.then_some(Expected::Phone) }),
+        1 => (0..=KINDS.len()).prop_map(|kind| Input::Expect { what: KINDS.get(kind).copied() }),
         1 => (0_u64..20_000)
             .prop_map(|ms| Input::Wait { period: Duration::from_millis(ms) }),
         2 => generation().prop_map(|generation| Input::LlmProgress { generation }),
@@ -167,10 +184,35 @@ struct Watch {
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
     ended: bool,
+    /// The detector hears the user.
+    speaking: bool,
+    /// A user who speaks on may be interrupted.
+    limited: bool,
     journal: Vec<String>,
 }
 
 impl Watch {
+    fn note(&mut self, input: &Input) {
+        match input {
+            Input::ToolFinished { generation, id, .. } => {
+                let key = (*generation, id.clone());
+                if self.called.contains(&key) {
+                    self.finished.insert(key);
+                }
+            }
+            Input::SpeechStarted { .. } => self.speaking = true,
+            Input::SpeechStopped { .. } | Input::LegLost { leg: Leg::Vad, .. } => {
+                self.speaking = false;
+            }
+            // The owner has ended the turn; who speaks now begins the next one.
+            Input::CommitTurn => self.limited = true,
+            Input::Configure { change } => {
+                self.limited |= change.endpointing.is_some_and(|it| it.max_turn.is_some());
+            }
+            _ => {}
+        }
+    }
+
     fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
@@ -203,6 +245,10 @@ impl Watch {
                 }
                 Command::CallTool { generation, call } => {
                     self.called.insert((*generation, call.id.clone()));
+                }
+                Command::ResetDetector => self.speaking = false,
+                Command::Emit { event: Event::UserTurn { .. } } => {
+                    prop_assert!(self.limited || !self.speaking, "t3: a turn in mid-speech");
                 }
                 Command::Emit { event: Event::Ended { .. } } => {
                     prop_assert!(!self.ended, "a call ends once");
@@ -271,8 +317,9 @@ fn play(
     config: SessionConfig,
     history: &[(u64, Input)],
 ) -> Result<(Session, Watch, CallTime), TestCaseError> {
+    let limited = config.endpointing.max_turn.is_some();
     let mut session = Session::new(config);
-    let mut watch = Watch::default();
+    let mut watch = Watch { limited, ..Watch::default() };
     let mut now = CallTime::ZERO;
     session.handle(now, Input::Opened);
     watch.drain(&mut session)?;
@@ -284,12 +331,7 @@ fn play(
             let again = session.poll_timeout();
             prop_assert!(again.is_none_or(|(again, _)| again > at), "law 3");
         }
-        if let Input::ToolFinished { generation, id, .. } = input {
-            let key = (*generation, id.clone());
-            if watch.called.contains(&key) {
-                watch.finished.insert(key);
-            }
-        }
+        watch.note(input);
         session.handle(now, input.clone());
         watch.drain(&mut session)?;
         let messages = session.messages();

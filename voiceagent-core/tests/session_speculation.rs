@@ -103,7 +103,7 @@ fn p2_a_turn_costs_no_more_drafts_than_allowed() {
         call.at(at).hears(words);
     }
     assert_eq!(call.times_asked(), 2);
-    call.at(3_200).stops().at(4_000);
+    call.at(3_200).stops().at(5_000);
     assert_eq!(call.times_asked(), 3, "the turn itself is always answered");
 }
 

@@ -192,7 +192,7 @@ fn h1_a_far_end_that_tells_afterwards_what_was_heard_is_believed() {
     assert_eq!(*call.session().messages(), [agent("Good morning. How can I help you?")]);
     call.feed(Input::PeerInterrupted { heard: Some("Good morning.".into()) });
     let cut = Message::Assistant { text: "Good morning.".into(), interrupted: true };
-    assert_eq!(*call.session().messages(), [cut.clone()]);
+    assert_eq!(call.session().messages().last(), Some(&cut));
     let trace = call.trace();
     assert!(trace.contains("interrupted: BargeIn"), "{trace}");
     assert!(trace.contains("agent interrupted: Good morning.\n"), "{trace}");

@@ -82,14 +82,16 @@ fn t6_a_final_that_comes_after_its_turn_starts_no_other() {
 fn t7_speech_that_never_ends_is_decided_by_the_watchdog() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(2_000).hears("book it").at(8_000);
-    assert!(call.trace().contains("  7000 user turn: book it"), "{}", call.trace());
+    assert!(call.trace().contains("  7000 reset detector\n"), "{}", call.trace());
+    assert!(call.trace().contains("  7250 user turn: book it"), "{}", call.trace());
 }
 
 #[test]
-fn a_cough_is_no_turn() {
+fn t7_a_cough_is_no_turn() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_300).stops().at(9_000);
     assert_eq!(call.times_asked(), 0);
+    assert!(call.trace().contains("  2100 turn dropped 1"), "{}", call.trace());
     assert!(call.session().poll_timeout().is_none(), "law 9: it came to rest");
 }
 

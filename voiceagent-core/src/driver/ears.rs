@@ -1,14 +1,21 @@
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
 
 use super::{
     legs::choose,
     provider::{Provider, Report},
 };
 use crate::{
-    CallTime, Result,
+    CallTime, ErrorKind, Result,
     agent::Recipe,
     audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime, Transcoder},
-    session::Input,
+    session::{Input, Leg},
     speech_detector::SpeechDetector,
     speech_gate::SpeechEdge,
     stt::{SpeechToText, SttEvent, SttInput, SttOptions},
@@ -18,6 +25,11 @@ use crate::{
 const TAIL: Duration = Duration::from_secs(8);
 /// Speech is over when no audio has come for so long: a muted caller's line falls silent.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// What a recognizer that cannot be asked to finalize takes for the end of an utterance.
+const TRAILING_SILENCE: Duration = Duration::from_secs(1);
+/// One frame of a phone line.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// How long nobody must have spoken before the recognizer gets its audio in bundles.
 const QUIET: Duration = Duration::from_secs(1);
@@ -112,14 +124,17 @@ impl Ears {
         }
         let end = MediaTime(frame.at.0 + frame.samples());
         self.last_frame = (now, end);
-        let edge = self.detector.as_mut().and_then(|detector| detector.push(&frame));
+        let edge = self.detect(|detector| detector.push(&frame));
         if let Some(tail) = &mut self.tail {
             tail.push_back(frame.clone());
             while tail.front().is_some_and(|first| first.at.0 + self.tail_limit < end.0) {
                 tail.pop_front();
             }
         }
-        let edge = edge.map(|edge| self.input(now, end, edge));
+        let input = match edge {
+            Ok(edge) => edge.map(|edge| self.input(now, end, edge)),
+            Err(lost) => Some(lost),
+        };
         if self.speaking {
             self.quiet_from = MediaTime(end.0 + self.format.samples_in(QUIET));
         }
@@ -127,7 +142,7 @@ impl Ears {
         if !self.patient || end < self.quiet_from || self.bundle.len() >= BUNDLE {
             self.hand_over();
         }
-        edge
+        input
     }
 
     /// When speech is over for want of audio; `None` while there is none.
@@ -139,8 +154,18 @@ impl Ears {
     pub(super) fn on_idle(&mut self) -> Option<Input> {
         self.speaking = false;
         let (came, end) = self.last_frame;
-        let edge = self.detector.as_mut()?.force_stop(end)?;
-        Some(self.input(came, end, edge))
+        match self.detect(|detector| detector.force_stop(end)) {
+            Ok(edge) => edge.map(|edge| self.input(came, end, edge)),
+            Err(lost) => Some(lost),
+        }
+    }
+
+    /// Lets the detector begin anew, with nobody speaking. Returns what the session should know.
+    pub(super) fn reset(&mut self) -> Option<Input> {
+        self.speaking = false;
+        let end = self.last_frame.1;
+        // That nobody speaks is what the session has decided: it need not be told.
+        self.detect(|detector| detector.force_stop(end)).err()
     }
 
     /// Asks the recognizer for what it understood so far.
@@ -149,6 +174,19 @@ impl Ears {
         if let Some(provider) = &mut self.provider {
             // A recognizer that cannot take this is about to be noticed as stalled.
             let _ = provider.send(SttInput::Finalize);
+        }
+    }
+
+    /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
+    pub(super) fn flush(&mut self) {
+        self.hand_over();
+        let Some(silence) = self.format.silence() else { return };
+        let samples = self.format.samples_in(FRAME);
+        let payload = Bytes::from(vec![silence; self.format.bytes_in(FRAME)]);
+        let frames = TRAILING_SILENCE.as_millis() / FRAME.as_millis();
+        for frame in (0..).take(frames as usize) {
+            let at = MediaTime(self.last_frame.1.0 + frame * samples);
+            self.recognize(AudioFrame::new(self.format, at, payload.clone()));
         }
     }
 
@@ -168,6 +206,21 @@ impl Ears {
     /// Takes what a model is to hear.
     pub(super) fn passed(&mut self) -> impl Iterator<Item = AudioFrame> {
         self.passed.drain(..)
+    }
+
+    /// Asks the detector. One that breaks down is let go, and the recognizer alone is listened to.
+    fn detect(
+        &mut self,
+        ask: impl FnOnce(&mut SpeechDetector) -> Option<SpeechEdge>,
+    ) -> Result<Option<SpeechEdge>, Input> {
+        let Some(detector) = &mut self.detector else { return Ok(None) };
+        catch_unwind(AssertUnwindSafe(|| ask(detector))).map_err(|_| {
+            tracing::error!("the speech detector broke down");
+            self.detector = None;
+            self.speaking = false;
+            self.patient = false;
+            Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }
+        })
     }
 
     /// Hands over what waits to be bundled.

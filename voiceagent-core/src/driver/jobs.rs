@@ -1,11 +1,11 @@
 //! Tools, predictions and plans: what runs beside the conversation.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     CallId, ErrorKind, GenerationId, Line, Result, ToolCallId,
@@ -146,7 +146,15 @@ impl Jobs {
     pub(super) fn score(&self, detector: Arc<dyn TurnDetector>, turn: TurnSnapshot) {
         let (id, text_len) = (turn.turn, turn.text.len());
         self.push(async move {
-            let score = tokio::time::timeout(SCORE_TIMEOUT, detector.score(turn)).await;
+            let score = async { AssertUnwindSafe(detector.score(turn)).catch_unwind().await };
+            let score = match tokio::time::timeout(SCORE_TIMEOUT, score).await {
+                Ok(Err(_)) => {
+                    error!("the turn detector broke down");
+                    return None;
+                }
+                Ok(Ok(score)) => Ok(score),
+                Err(late) => Err(late),
+            };
             let score = match score {
                 Ok(Ok(score)) if score.end_of_turn.is_finite() => score,
                 Ok(Ok(_)) => {

@@ -35,9 +35,13 @@ impl Driver {
             }
             Command::CancelModel { generation } => self.stop_model(generation),
             Command::CancelVoice { generation } => self.silence(generation),
-            Command::CommitAudio { turn } => self.tell_model(RealtimeInput::Commit { turn }),
+            Command::CommitAudio { .. }
+            | Command::Forget { .. }
+            | Command::Speak { .. }
+            | Command::TellResult { .. }
+            | Command::Truncate { .. } => self.perform_on_model(command),
             // Never asked for as yet.
-            Command::FeedSilence { .. } | Command::FlushTranscript | Command::ResetDetector => {}
+            Command::FeedSilence { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -53,8 +57,10 @@ impl Driver {
                 }
             }
             Command::FinishSynthesis { generation } => self.speak(TtsInput::Finish { generation }),
-            Command::Forget { generation } => {
-                self.tell_model(RealtimeInput::Forget { generation });
+            Command::FlushTranscript => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.flush();
+                }
             }
             Command::Generate { generation, instructions, messages, tools, tool_choice } => {
                 let request =
@@ -69,6 +75,10 @@ impl Driver {
                     self.jobs.plan(flow, generation, context);
                 }
             }
+            Command::ResetDetector => {
+                let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
+                self.caused.extend(lost);
+            }
             Command::ScoreEndOfTurn { turn, text, history } => {
                 if let Some(detector) = self.recipe.turn_detector.clone() {
                     let mut snapshot = TurnSnapshot::new(turn, text);
@@ -80,17 +90,8 @@ impl Driver {
                 }
             }
             Command::Send { outbound } => self.send(outbound),
-            Command::Speak { generation, prompt } => {
-                self.tell_model(RealtimeInput::Generate { generation, prompt });
-            }
             Command::Synthesize { generation, text } => {
                 self.speak(TtsInput::Text { generation, text });
-            }
-            Command::TellResult { id, output } => {
-                self.tell_model(RealtimeInput::ToolResult { id, output });
-            }
-            Command::Truncate { generation, heard } => {
-                self.tell_model(RealtimeInput::Truncate { generation, heard });
             }
         }
     }

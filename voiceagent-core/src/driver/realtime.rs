@@ -18,7 +18,7 @@ use crate::{
     audio::{AudioFormat, AudioFrame, Transcoder},
     llm::{FinishReason, Message},
     realtime::{RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
-    session::{Input, Leg},
+    session::{Command, Input, Leg},
 };
 
 /// How much of the user's audio is sent again when a lost model is opened anew. Few turns are
@@ -173,6 +173,21 @@ impl Driver {
     pub(super) fn let_model_hear(&mut self) {
         let (Some(ears), Some(model)) = (&mut self.legs.ears, &mut self.legs.model) else { return };
         ears.passed().for_each(|frame| model.hear(frame));
+    }
+
+    /// Does what a session wants of its model.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all commands")]
+    pub(super) fn perform_on_model(&mut self, command: Command) {
+        self.tell_model(match command {
+            Command::CommitAudio { turn } => RealtimeInput::Commit { turn },
+            Command::Forget { generation } => RealtimeInput::Forget { generation },
+            Command::Speak { generation, prompt } => RealtimeInput::Generate { generation, prompt },
+            Command::TellResult { id, output } => RealtimeInput::ToolResult { id, output },
+            Command::Truncate { generation, heard } => {
+                RealtimeInput::Truncate { generation, heard }
+            }
+            _ => return,
+        });
     }
 
     /// Hands something to the model. What it has no room for is lost, and an answer with it.

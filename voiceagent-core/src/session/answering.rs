@@ -126,6 +126,7 @@ impl Session {
     }
 
     fn commit_plan(&mut self, plan: Plan) {
+        self.patience.on_plan(&plan);
         let reply = self.live.as_ref().and_then(|live| live.reply_to.as_ref());
         if let Some(ReplyTo { turn, text }) = reply {
             let (turn, text) = (*turn, text.clone());

@@ -105,8 +105,8 @@ pub enum Command {
         /// The conversation before the turn.
         history: Arc<[Message]>,
     },
-    /// Let the speech detector begin anew: what it takes for speech is none. If it was, it says
-    /// that speech has stopped.
+    /// Let the speech detector begin anew: what it takes for speech is none. The session counts
+    /// the user as silent already; it is told of speech that goes on as of speech that begins.
     ResetDetector,
     /// Ask the turn detector.
     ScoreEndOfTurn {

@@ -1,7 +1,12 @@
 use std::time::Duration;
 
-use super::{EndpointingConfig, user_turn::UserTurn};
+use super::{
+    EndpointingConfig, SessionConfig, pace::Pace, patience::Progress, user_turn::UserTurn,
+};
 use crate::CallTime;
+
+/// How long a detector and a recognizer may disagree about whether the user speaks.
+const DISAGREEMENT: Duration = Duration::from_millis(600);
 
 /// Decides when the user's turn is over. All delays count from the user's last speech.
 #[derive(Debug)]
@@ -9,7 +14,14 @@ pub(super) struct Endpointing {
     config: EndpointingConfig,
     /// A model of the recognizer's vendor decides; our own delay is the fallback.
     vendor_decides: bool,
+    /// A detector tells when the user speaks.
+    has_edges: bool,
+    /// The owner of the call ends turns.
+    is_manual: bool,
     score: Option<Score>,
+    /// How far the user has come with what the agent asked for.
+    progress: Progress,
+    pub(super) pace: Pace,
 }
 
 #[derive(Debug)]
@@ -18,14 +30,35 @@ struct Score {
     probability: f32,
 }
 
+/// What becomes of an open turn if nothing more happens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    /// It is over.
+    Commit,
+    /// It was nothing.
+    Discard,
+    /// The detector hears somebody of whom nothing is understood.
+    Doubt,
+}
+
 impl Endpointing {
-    pub(super) fn new(config: EndpointingConfig, vendor_decides: bool) -> Self {
-        Self { config, vendor_decides, score: None }
+    pub(super) fn new(config: &SessionConfig) -> Self {
+        Self {
+            config: config.endpointing,
+            vendor_decides: config.stt_end_of_turn,
+            has_edges: config.vad,
+            is_manual: is_manual(config),
+            score: None,
+            progress: Progress::default(),
+            pace: Pace::default(),
+        }
     }
 
     /// Goes by other settings from now on.
-    pub(super) fn configure(&mut self, config: EndpointingConfig) {
-        self.config = config;
+    pub(super) fn configure(&mut self, config: &SessionConfig) {
+        self.config = config.endpointing;
+        self.has_edges = config.vad;
+        self.is_manual = is_manual(config);
     }
 
     /// Notes a prediction for the turn when its text had this length.
@@ -34,43 +67,104 @@ impl Endpointing {
         self.score = Some(Score { text_len, probability });
     }
 
-    pub(super) fn reset(&mut self) {
-        self.score = None;
+    /// Notes how far the user has come with what the agent asked for.
+    pub(super) fn on_progress(&mut self, progress: Progress) {
+        self.progress = progress;
     }
 
-    /// When the turn is over if nothing more happens; `None` while that cannot be said.
-    pub(super) fn deadline(&self, turn: &UserTurn) -> Option<CallTime> {
-        if turn.is_empty() {
+    pub(super) fn reset(&mut self) {
+        self.score = None;
+        self.progress = Progress::default();
+    }
+
+    /// What becomes of the turn if nothing more happens, and when; `None` while that cannot be
+    /// said.
+    pub(super) fn outcome(&self, turn: &UserTurn) -> Option<(CallTime, Outcome)> {
+        if let Some(by) = turn.commit_by {
+            return Some(match (turn.is_empty(), turn.is_told()) {
+                (true, true) => (CallTime::ZERO, Outcome::Discard),
+                (true, false) => (by, Outcome::Discard),
+                (false, true) => (CallTime::ZERO, Outcome::Commit),
+                (false, false) => (by, Outcome::Commit),
+            });
+        }
+        if self.is_manual {
             return None;
         }
-        if turn.speaking_since.is_some() {
-            // A detector that never hears the end must not keep the turn open for ever.
-            return turn.last_change.map(|at| at + self.config.watchdog);
+        if turn.is_empty() {
+            return Some((self.noise_ends(turn)?, Outcome::Discard));
+        }
+        if let Some(since) = turn.speaking_since {
+            // What the detector took up again right after it was reset has had its chance.
+            let patience = if turn.ended_by_stt.is_some() || turn.is_doubtful {
+                DISAGREEMENT
+            } else {
+                self.config.watchdog
+            };
+            let reset = turn.doubted.map(|(at, _)| at);
+            let last = [turn.last_change, turn.ended_by_stt, reset].into_iter().flatten();
+            return Some((last.fold(since, CallTime::max) + patience, Outcome::Doubt));
         }
         let last_speech = turn.last_speech?;
-        if turn.ended_by_stt {
-            return Some(last_speech);
+        let delay = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
+            Duration::ZERO
+        } else if turn.is_settled() {
+            self.delay(turn)
+        } else {
+            self.delay(turn).max(self.config.transcript_timeout)
+        };
+        Some(((last_speech + delay).max(turn.not_before), Outcome::Commit))
+    }
+
+    /// When a turn of which nothing was understood is over.
+    fn noise_ends(&self, turn: &UserTurn) -> Option<CallTime> {
+        if !turn.begun {
+            return None;
         }
-        let delay = self.delay(turn);
-        let delay =
-            if turn.is_settled() { delay } else { delay.max(self.config.transcript_timeout) };
-        Some(last_speech + delay)
+        match (turn.speaking_since, turn.last_speech) {
+            (Some(since), _) => Some(since.max(turn.begun_at) + self.config.watchdog),
+            (None, Some(end)) if self.has_edges => Some(end + self.config.transcript_timeout),
+            (None, _) => Some(turn.begun_at + self.config.watchdog),
+        }
     }
 
     /// A continuous function of the prediction: no cliff between the shortest and the longest.
     pub(super) fn delay(&self, turn: &UserTurn) -> Duration {
-        if self.vendor_decides {
-            return self.config.max_delay;
+        let EndpointingConfig { min_delay, max_delay, entity_max_delay, .. } = self.config;
+        let (least, most) = if self.config.learn {
+            self.pace.delays(min_delay, max_delay)
+        } else {
+            (min_delay, max_delay)
+        };
+        match self.progress {
+            Progress::Complete => return min_delay,
+            Progress::Open => return entity_max_delay.max(min_delay),
+            Progress::Unknown | Progress::Dictating | Progress::Plausible => {}
         }
-        let min = self.config.min_delay;
-        let more = self.config.max_delay.saturating_sub(min);
+        if self.vendor_decides {
+            return max_delay;
+        }
+        let most =
+            if self.progress == Progress::Dictating { most.max(entity_max_delay) } else { most };
+        let more = most.saturating_sub(least);
         match &self.score {
             Some(score) if score.text_len == turn.text().len() => {
-                min + more.mul_f32(1.0 - score.probability)
+                least + more.mul_f32(1.0 - score.probability)
             }
-            Some(_) | None => min,
+            Some(_) | None if self.progress == Progress::Plausible => least + more / 2,
+            Some(_) | None => least,
         }
     }
+
+    /// The longest pause within a turn that is taken for one.
+    pub(super) fn longest_pause(&self) -> Duration {
+        self.config.max_delay
+    }
+}
+
+/// What is typed is ended by whoever types it.
+fn is_manual(config: &SessionConfig) -> bool {
+    config.endpointing.manual && config.format.is_some()
 }
 
 #[cfg(test)]
@@ -89,30 +183,36 @@ mod tests {
         turn
     }
 
+    /// When the turn is over.
+    fn deadline(endpointing: &Endpointing, turn: &UserTurn) -> Option<CallTime> {
+        let (at, outcome) = endpointing.outcome(turn)?;
+        (outcome == Outcome::Commit).then_some(at)
+    }
+
     fn endpointing() -> Endpointing {
-        Endpointing::new(EndpointingConfig::default(), false)
+        Endpointing::new(&SessionConfig { vad: true, ..SessionConfig::default() })
     }
 
     #[test]
     fn t2_the_delay_counts_from_the_last_speech() {
         let turn = spoken(&Transcript::final_("yes"), 1_150);
-        assert_eq!(endpointing().deadline(&turn), Some(ms(1_300)));
+        assert_eq!(deadline(&endpointing(), &turn), Some(ms(1_300)));
     }
 
     #[test]
     fn the_vendors_end_does_not_end_a_turn_while_the_user_speaks() {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
         turn.speaking_since = Some(ms(900));
-        turn.ended_by_stt = true;
-        assert_eq!(endpointing().deadline(&turn), None);
+        turn.ended_by_stt = Some(ms(1_200));
+        assert_eq!(deadline(&endpointing(), &turn), None);
     }
 
     #[test]
     fn t4_the_final_is_waited_for_but_not_for_ever() {
         let interim = spoken(&Transcript::interim("yes"), 900);
-        assert_eq!(endpointing().deadline(&interim), Some(ms(2_000)));
+        assert_eq!(deadline(&endpointing(), &interim), Some(ms(2_000)));
         let early = spoken(&Transcript::final_("yes"), 600);
-        assert_eq!(endpointing().deadline(&early), Some(ms(2_000)), "more may be on its way");
+        assert_eq!(deadline(&endpointing(), &early), Some(ms(2_000)), "more may be on its way");
     }
 
     #[test]
@@ -122,7 +222,7 @@ mod tests {
         let mut last = ms(u64::MAX / 1_000);
         for probability in [0.0, 0.25, 0.5, 0.75, 1.0] {
             endpointing.on_score(4, probability);
-            let deadline = endpointing.deadline(&turn).unwrap();
+            let deadline = deadline(&endpointing, &turn).unwrap();
             assert!(deadline < last);
             last = deadline;
         }
@@ -134,13 +234,42 @@ mod tests {
         let turn = spoken(&Transcript::final_("well then"), 1_100);
         let mut endpointing = endpointing();
         endpointing.on_score(4, 0.0);
-        assert_eq!(endpointing.deadline(&turn), Some(ms(1_300)));
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_300)));
     }
 
     #[test]
     fn the_recognizers_end_of_turn_ends_it_at_once() {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
-        turn.ended_by_stt = true;
-        assert_eq!(endpointing().deadline(&turn), Some(ms(1_000)));
+        turn.ended_by_stt = Some(ms(1_200));
+        assert_eq!(deadline(&endpointing(), &turn), Some(ms(1_000)));
+    }
+
+    #[test]
+    fn t12_what_must_go_on_is_waited_for_and_what_is_complete_is_not() {
+        let turn = spoken(&Transcript::final_("four one five"), 1_100);
+        let mut endpointing = endpointing();
+        endpointing.on_score(13, 0.9);
+        endpointing.on_progress(Progress::Open);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(5_000)), "a model knows less");
+        endpointing.on_score(13, 0.0);
+        endpointing.on_progress(Progress::Complete);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_300)));
+        endpointing.on_progress(Progress::Dictating);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(5_000)), "the longest delay is longer");
+        endpointing.on_score(1, 0.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_300)), "only a prediction uses it");
+        endpointing.on_progress(Progress::Plausible);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(2_400)), "half way");
+    }
+
+    #[test]
+    fn t7_speech_of_which_nothing_was_understood_is_dropped() {
+        let mut turn = UserTurn::new();
+        assert_eq!(endpointing().outcome(&turn), None);
+        turn.begin(ms(900));
+        turn.last_speech = Some(ms(1_000));
+        assert_eq!(endpointing().outcome(&turn), Some((ms(2_000), Outcome::Discard)));
+        turn.speaking_since = Some(ms(900));
+        assert_eq!(endpointing().outcome(&turn), Some((ms(5_900), Outcome::Discard)));
     }
 }

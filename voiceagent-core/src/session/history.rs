@@ -150,6 +150,14 @@ impl History {
         }
     }
 
+    /// What was heard of the agent last.
+    pub(super) fn last_said(&self) -> Option<&Arc<str>> {
+        self.entries.iter().rev().find_map(|entry| match entry {
+            Entry::Assistant { text, .. } => Some(text),
+            Entry::Spoken { .. } | Entry::Tools(_) | Entry::User { .. } => None,
+        })
+    }
+
     fn unanswered(&mut self, generation: GenerationId, id: &ToolCallId) -> Option<&mut Exchange> {
         self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),

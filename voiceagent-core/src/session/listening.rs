@@ -1,22 +1,29 @@
 //! The user's side: speech, words, the end of the turn, drafts.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Command, Event, InterruptionReason, Session, Timer,
+    endpointing::Outcome,
     generation::{Generation, Stage},
     user_turn::normalised,
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
+/// Interims of what was said come no later than this.
+const SLOWEST_WORDS: Duration = Duration::from_millis(600);
+
 impl Session {
     pub(super) fn on_speech_started(&mut self, since: CallTime) {
         let since = since.min(self.now);
-        self.user.begun = true;
-        self.user.ended_by_stt = false;
-        self.user.speaking_since = Some(since);
+        let last_speech = self.user.last_speech.filter(|_| !self.user.is_empty());
+        self.endpointing.pace.on_speech(since, last_speech);
+        self.user.begin(since);
+        let known = self.user.hears(since);
         self.emit(Event::UserStarted { turn: self.user.id, since });
-        self.note_overlap(since);
+        if !known {
+            self.note_overlap(since);
+        }
     }
 
     pub(super) fn on_speech_stopped(&mut self, since: CallTime) {
@@ -25,6 +32,7 @@ impl Session {
         }
         let since = since.min(self.now);
         self.user.last_speech = Some(since);
+        self.monologue.on_silence();
         self.emit(Event::UserStopped { turn: self.user.id, since });
         self.dismiss();
         if self.config.stt_finalize && !self.user.is_settled() {
@@ -38,8 +46,7 @@ impl Session {
         if self.config.vad {
             return;
         }
-        if !self.user.begun {
-            self.user.begun = true;
+        if self.user.begin(self.now) {
             self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
         if self.config.barge_in.min_words == 0 {
@@ -48,25 +55,34 @@ impl Session {
     }
 
     pub(super) fn on_transcript(&mut self, transcript: &Transcript) {
+        let words_before = self.user.words();
         let changed = self.user.push(self.now, transcript);
         if !self.config.vad && !transcript.text.trim().is_empty() && changed {
-            self.user.begun = true;
+            self.user.begin(self.now);
             self.user.last_speech = Some(self.now);
         }
         if !changed {
             return;
         }
-        if !self.user.begun && self.user.speaking_since.is_none() {
-            // The detector missed what the recognizer understood.
-            self.user.last_speech = Some(self.now);
+        if self.user.speaking_since.is_none() {
+            if !self.user.begun {
+                // The detector missed what the recognizer understood.
+                self.user.last_speech = Some(self.now);
+            } else if !transcript.is_final && self.user.words() > words_before {
+                // It missed the end of it: the user has said this not so long ago.
+                let said = self.now.saturating_sub(SLOWEST_WORDS);
+                self.user.last_speech = self.user.last_speech.max(Some(said));
+            }
         }
         self.user.last_change = Some(self.now);
+        self.judge_progress();
         let (turn, text) = (self.user.id, self.user.text());
         if !text.is_empty() {
             self.emit(Event::UserPartial { turn, pii_text: text });
         }
         if self.config.vad {
-            if self.user.speaking_since.is_some() && !self.barge_in.is_running() {
+            let speaks = self.user.speaking_since.is_some() && !self.monologue.has_floor();
+            if speaks && !self.barge_in.is_running() {
                 // The agent began to speak when the user was speaking already.
                 self.note_overlap(self.now);
             }
@@ -87,7 +103,7 @@ impl Session {
         if self.user.is_empty() {
             return;
         }
-        self.user.ended_by_stt = true;
+        self.user.ended_by_stt = Some(self.now);
         self.user.last_speech.get_or_insert(self.now);
         if !self.user.is_unsettled() {
             self.speculate();
@@ -116,19 +132,44 @@ impl Session {
         }
     }
 
-    /// Ends the turn if it is over, or sees to it that it will be looked at when it is.
+    /// Does with the turn what is due, or sees to it that it will be looked at when it is.
     pub(super) fn settle_turn(&mut self) {
         if self.is_realtime() {
             self.settle_spoken_turn();
             return;
         }
-        match self.endpointing.deadline(&self.user) {
-            Some(at) if at <= self.now => {
+        self.settle_monologue();
+        let mut outcome = self.endpointing.outcome(&self.user);
+        if outcome.is_some_and(|(at, outcome)| at <= self.now && outcome == Outcome::Doubt) {
+            self.doubt_detector();
+            outcome = self.endpointing.outcome(&self.user);
+        }
+        match outcome {
+            Some((at, outcome)) if at <= self.now => {
                 self.timers.clear(Timer::EndOfTurn);
-                self.commit_turn();
+                match outcome {
+                    Outcome::Commit => self.commit_turn(),
+                    Outcome::Discard => self.discard_turn(),
+                    // Who was just reset is not doubted.
+                    Outcome::Doubt => {}
+                }
             }
-            Some(at) => self.timers.set(Timer::EndOfTurn, at),
+            Some((at, _)) => self.timers.set(Timer::EndOfTurn, at),
             None => self.timers.clear(Timer::EndOfTurn),
+        }
+    }
+
+    /// Nothing was understood of what was taken for speech.
+    fn discard_turn(&mut self) {
+        let is_known = self.user.begun;
+        self.close_turn();
+        let turn = self.user.discard();
+        self.endpointing.pace.on_noise();
+        self.endpointing.reset();
+        self.drop_draft();
+        self.drafts = 0;
+        if is_known {
+            self.emit(Event::TurnDropped { turn });
         }
     }
 
@@ -150,11 +191,15 @@ impl Session {
         self.begin_reply(self.user.id, text, false);
     }
 
-    fn commit_turn(&mut self) {
+    pub(super) fn commit_turn(&mut self) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
-        let (turn, text) = self.user.take();
+        self.close_turn();
+        self.count_monologue();
+        self.endpointing.pace.on_turn(last_speech, self.endpointing.longest_pause());
+        let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
+        self.patience.on_turn();
         self.drafts = 0;
         self.emit(Event::UserTurn {
             turn,

@@ -54,7 +54,8 @@ impl Session {
         }
         let input = if self.is_duplex() { self.admit(input)? } else { input };
         match input {
-            Input::CommitTurn => self.commit_spoken_turn(),
+            Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
+            Input::CommitTurn => {}
             Input::LlmFailed { generation, kind } => self.on_speech_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_speech_finished(generation),
             Input::LlmText { generation, text } => self.on_speech_text(generation, &text),
@@ -63,6 +64,12 @@ impl Session {
                 // Its cost may come when the answer is over; then it keeps the model's name.
                 let generation = self.spoken_mut(generation).map_or(generation, |live| live.id);
                 self.emit(Event::UsageReported { generation, usage });
+            }
+            Input::LegLost { leg: Leg::Vad, kind } if !self.is_duplex() => {
+                // Nobody knows any more when the user speaks.
+                self.emit(Event::Failed { leg: Leg::Vad, kind });
+                self.say(self.config.apology.clone(), true);
+                self.leave_after_speech(Leave::Failed);
             }
             Input::ModelInterrupted { generation } => self.on_model_interrupted(generation),
             Input::SpeechStarted { since } if self.is_duplex() => self.on_floor_taken(since),

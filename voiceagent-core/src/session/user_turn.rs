@@ -1,10 +1,18 @@
+mod late;
+
 use std::{sync::Arc, time::Duration};
+
+use late::{Late, Recall};
 
 use crate::{CallTime, TurnId, stt::Transcript};
 
 /// A final that comes this shortly before the end of speech covers it: a detector hears a little
 /// longer than a recognizer needs.
 const COVERED: Duration = Duration::from_millis(250);
+/// No recognizer has words of a speech sooner after its beginning.
+const SOONEST_WORDS: Duration = Duration::from_millis(300);
+/// A detector that was reset hears who speaks within this.
+const RELISTEN: Duration = Duration::from_millis(250);
 
 /// What the user has said in the turn that is open.
 #[derive(Debug)]
@@ -21,19 +29,34 @@ pub(super) struct UserTurn {
     pub(super) last_change: Option<CallTime>,
     /// Whether the user has spoken (or typed) since the turn was opened.
     pub(super) begun: bool,
-    /// The recognizer said that the turn is over.
-    pub(super) ended_by_stt: bool,
-    /// The turn that came before, as it was taken.
-    taken: String,
-    /// Words that were taken before they were final, in this turn's predecessor or further back. A
-    /// final that says them once more clears them.
-    unsettled: String,
+    /// When the user was first heard in the turn, if it has [begun](Self::begun).
+    pub(super) begun_at: CallTime,
+    /// When the recognizer said that the turn is over, unless words came later.
+    pub(super) ended_by_stt: Option<CallTime>,
+    /// Until when the recognizer is waited for, if the owner of the call has ended the turn.
+    pub(super) commit_by: Option<CallTime>,
+    /// Whether a final has come since the owner of the call ended the turn.
+    is_told: bool,
+    /// When the detector was last reset, because nothing was understood of whom it heard, and
+    /// since when it had heard somebody.
+    pub(super) doubted: Option<(CallTime, CallTime)>,
+    /// What the detector hears is what it heard before it was reset.
+    pub(super) is_doubtful: bool,
+    /// The turn is not over before: a detector that was reset needs time to hear.
+    pub(super) not_before: CallTime,
+    /// Nothing of a turn that the owner has ended is taken any more until then.
+    closed_until: CallTime,
+    recall: Recall,
 }
 
 impl UserTurn {
     pub(super) fn new() -> Self {
+        Self::open(TurnId::new(1), Recall::default())
+    }
+
+    fn open(id: TurnId, recall: Recall) -> Self {
         Self {
-            id: TurnId::new(1),
+            id,
             finals: String::new(),
             interim: String::new(),
             speaking_since: None,
@@ -41,21 +64,64 @@ impl UserTurn {
             last_final: None,
             last_change: None,
             begun: false,
-            ended_by_stt: false,
-            taken: String::new(),
-            unsettled: String::new(),
+            begun_at: CallTime::ZERO,
+            ended_by_stt: None,
+            commit_by: None,
+            is_told: false,
+            doubted: None,
+            is_doubtful: false,
+            not_before: CallTime::ZERO,
+            closed_until: CallTime::ZERO,
+            recall,
         }
+    }
+
+    /// Notes that the user was heard. Returns whether that is the beginning of the turn.
+    pub(super) fn begin(&mut self, at: CallTime) -> bool {
+        if self.begun {
+            return false;
+        }
+        self.begun = true;
+        self.begun_at = at;
+        true
+    }
+
+    /// Notes that the detector hears somebody since then. Returns whether that is who it has heard
+    /// before it was reset.
+    pub(super) fn hears(&mut self, since: CallTime) -> bool {
+        let before = self.doubted.filter(|(at, _)| since <= *at + RELISTEN);
+        self.is_doubtful = before.is_some();
+        if !self.is_doubtful {
+            self.ended_by_stt = None;
+        }
+        self.speaking_since = Some(before.map_or(since, |(_, since)| since));
+        self.is_doubtful
+    }
+
+    /// Notes that the detector is reset: whom it hears, nobody understands.
+    pub(super) fn doubt(&mut self, now: CallTime) {
+        let Some(since) = self.speaking_since.take() else { return };
+        self.last_speech = Some(self.last_change.unwrap_or(now));
+        if !self.is_doubtful {
+            self.not_before = now + RELISTEN;
+        }
+        self.doubted = Some((now, since));
     }
 
     /// Adds recognized text. Returns whether it changed what the user has said.
     pub(super) fn push(&mut self, now: CallTime, transcript: &Transcript) -> bool {
-        if self.is_late(transcript) {
+        let is_new = self.begun && now >= self.begun_at + SOONEST_WORDS;
+        if now < self.closed_until && !is_new {
             return false;
         }
-        let text = self.beyond_taken(&transcript.text).trim();
+        let text = match self.recall.judge(now, transcript, is_new) {
+            Late::All => return false,
+            Late::Words(count) => after_words(&transcript.text, count),
+            Late::No => transcript.text.trim(),
+        };
         let changed = if transcript.is_final {
-            self.unsettled.clear();
             self.last_final = Some(now);
+            self.is_told = true;
             let changed = !text.is_empty() || !self.interim.is_empty();
             self.interim.clear();
             if !text.is_empty() {
@@ -71,7 +137,8 @@ impl UserTurn {
             changed
         };
         if changed {
-            self.ended_by_stt = false;
+            self.ended_by_stt = None;
+            self.is_doubtful = false;
         }
         changed
     }
@@ -102,46 +169,50 @@ impl UserTurn {
         covered && !self.is_unsettled()
     }
 
+    /// Notes that the owner of the call has ended the turn, and how long words are waited for.
+    pub(super) fn commit(&mut self, by: CallTime) {
+        self.is_told = false;
+        self.commit_by = Some(by);
+    }
+
+    /// Whether the recognizer has told everything since the owner of the call ended the turn.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told && !self.is_unsettled()
+    }
+
     pub(super) fn words(&self) -> usize {
         self.finals.split_whitespace().count() + self.interim.split_whitespace().count()
     }
 
     /// Closes the turn and opens the next one. The user's voice goes on where it was.
-    pub(super) fn take(&mut self) -> (TurnId, Arc<str>) {
+    pub(super) fn take(&mut self, now: CallTime) -> (TurnId, Arc<str>) {
         let (id, text) = (self.id, self.text());
-        *self = Self {
-            id: id.next(),
-            speaking_since: self.speaking_since,
-            taken: normalised(&text),
-            unsettled: normalised(&format!("{} {}", self.unsettled, self.interim)),
-            ..Self::new()
-        };
+        self.recall.take(now, &self.interim);
+        self.reopen();
         (id, text)
     }
 
-    /// What a transcript holds beyond the words that were taken when they were not final yet. The
-    /// recognizer says them once more when it knows how they go on.
-    fn beyond_taken<'a>(&self, text: &'a str) -> &'a str {
-        if self.unsettled.is_empty() || !self.finals.is_empty() {
-            return text;
-        }
-        let words = normalised(text);
-        let repeated = self.unsettled.split(' ');
-        let count = repeated.clone().count();
-        let is_repeated = words.split(' ').take(count).eq(repeated);
-        let beyond = after_words(text, count);
-        // A user who has begun anew may say just the same again.
-        if is_repeated && !(self.begun && beyond.is_empty()) { beyond } else { text }
+    /// Closes a turn without words and opens the next one. The user's voice goes on where it was.
+    pub(super) fn discard(&mut self) -> TurnId {
+        let id = self.id;
+        self.reopen();
+        id
     }
 
-    /// Whether a transcript only repeats the turn that was taken: its final came after the turn
-    /// was decided on an interim.
-    fn is_late(&self, transcript: &Transcript) -> bool {
-        if self.begun || self.taken.is_empty() || !self.is_empty() {
-            return false;
-        }
-        let text = normalised(&transcript.text);
-        !text.is_empty() && self.taken.ends_with(&text)
+    /// Takes no words that were said before now, as far as they come until `until`.
+    pub(super) fn close(&mut self, until: CallTime) {
+        self.closed_until = until;
+    }
+
+    fn reopen(&mut self) {
+        let recall = std::mem::take(&mut self.recall);
+        *self = Self {
+            speaking_since: self.speaking_since,
+            closed_until: self.closed_until,
+            is_doubtful: self.is_doubtful,
+            doubted: self.doubted,
+            ..Self::open(self.id.next(), recall)
+        };
     }
 }
 
@@ -152,7 +223,7 @@ fn after_words(text: &str, count: usize) -> &str {
         rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
         rest = rest.trim_start_matches(char::is_alphanumeric);
     }
-    rest.trim_start_matches(|c: char| !c.is_alphanumeric())
+    rest.trim_start_matches(|c: char| !c.is_alphanumeric()).trim_end()
 }
 
 /// The words alone: no case, no punctuation, single spaces.
@@ -194,7 +265,7 @@ mod tests {
     #[test]
     fn t18_a_late_final_of_the_turn_before_is_ignored() {
         let mut turn = turn(&[Transcript::interim("book it please")]);
-        turn.take();
+        turn.take(CallTime::ZERO);
         assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it, please.")));
         assert!(turn.is_empty());
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("tomorrow")), "this is new");
@@ -203,7 +274,7 @@ mod tests {
     #[test]
     fn t6_a_late_final_adds_only_what_goes_beyond_the_turn_before() {
         let mut turn = turn(&[Transcript::final_("Good day."), Transcript::interim("book it")]);
-        turn.take();
+        turn.take(CallTime::ZERO);
         assert!(turn.push(CallTime::ZERO, &Transcript::interim("Book it, for")));
         assert_eq!(&*turn.text(), "for");
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("Book it, for Monday.")));
@@ -215,10 +286,10 @@ mod tests {
     #[test]
     fn t6_a_final_that_covers_two_turns_which_were_taken_early_adds_nothing() {
         let mut turn = turn(&[Transcript::interim("book it")]);
-        turn.take();
+        turn.take(CallTime::ZERO);
         assert!(turn.push(CallTime::ZERO, &Transcript::interim("book it for Monday")));
         assert_eq!(&*turn.text(), "for Monday");
-        turn.take();
+        turn.take(CallTime::ZERO);
         assert!(!turn.push(CallTime::ZERO, &Transcript::final_("Book it for Monday.")));
         assert!(turn.is_empty());
         assert!(turn.push(CallTime::ZERO, &Transcript::final_("at ten")));
@@ -227,9 +298,9 @@ mod tests {
     #[test]
     fn the_same_words_said_again_are_a_new_turn() {
         let mut turn = turn(&[Transcript::final_("yes")]);
-        turn.take();
-        turn.begun = true;
-        assert!(turn.push(CallTime::ZERO, &Transcript::final_("yes")));
+        turn.take(CallTime::ZERO);
+        turn.begin(CallTime::from_millis(900));
+        assert!(turn.push(CallTime::from_millis(1_500), &Transcript::final_("yes")));
     }
 
     #[test]

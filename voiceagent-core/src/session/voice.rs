@@ -202,7 +202,7 @@ impl Session {
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     fn user_holds_floor_until(&self) -> Option<CallTime> {
-        if self.is_duplex() {
+        if self.is_duplex() || self.monologue.has_floor() {
             return None;
         }
         let since = match self.user.speaking_since {
@@ -217,6 +217,8 @@ impl Session {
     fn note_started(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
+        self.monologue.on_agent(self.now);
+        self.endpointing.pace.on_agent();
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Effect, Tool, ToolContext, ToolSpec};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, turn::Expected};
 
 type Run<A> = dyn Fn(A, ToolContext) -> BoxFuture<'static, Result<Value>> + Send + Sync;
 
@@ -77,6 +77,13 @@ impl<A: DeserializeOwned + JsonSchema + Send + 'static> FunctionTool<A> {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.spec.timeout = timeout;
+        self
+    }
+
+    /// Says what form an argument has that the user reads out, where the schema does not.
+    #[must_use]
+    pub fn expecting(mut self, property: impl Into<Arc<str>>, what: Expected) -> Self {
+        self.spec = self.spec.expecting(property, what);
         self
     }
 

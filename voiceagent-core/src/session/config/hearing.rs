@@ -14,22 +14,27 @@ pub struct EndpointingConfig {
     pub min_delay: Duration,
     /// The delay when the user has surely more to say.
     pub max_delay: Duration,
-    /// The delay when what the agent [expects](crate::turn::Expected) may not be complete yet: a
-    /// number whose last digit may still come. Takes the place of `max_delay` then.
+    /// The delay when what the agent [expects](crate::turn::Expected) is not complete: a number of
+    /// which digits are missing. Once it is complete, `min_delay` is enough, whatever a turn
+    /// detector says. Also the longest delay that a turn detector can cause after a digit or a
+    /// letter that nobody asked for.
     pub entity_max_delay: Duration,
     /// How long to wait for the final transcript of what was said.
     pub transcript_timeout: Duration,
-    /// When a turn that nothing else ends is decided.
+    /// How long the detector is believed that the user speaks while nothing is understood. Then it
+    /// is reset; what it goes on to hear without a word is noise.
     pub watchdog: Duration,
     /// Whether turns end only when the owner of the call [says so](crate::Line::commit_turn), as
-    /// with a key that is held down to speak.
+    /// with a key that is held down to speak. Of no effect where the user types.
     pub manual: bool,
     /// How long the user may speak without a pause that ends the turn, until the agent takes it
     /// all the same; `None` lets the user speak for ever.
     pub max_turn: Option<Duration>,
     /// How many words a turn may have until the agent takes it all the same; `None` sets no limit.
     pub max_turn_words: Option<u32>,
-    /// Whether the delays adapt to the pauses that this caller makes.
+    /// Whether the delays adapt to the pauses that this caller makes within turns: not below
+    /// `min_delay`, not above `max_delay`. Off, because a caller who was cut off often waits
+    /// longer for each answer then.
     pub learn: bool,
 }
 

@@ -96,7 +96,7 @@ impl Session {
     /// The user speaks. A model that says so has fallen silent, and so does the line.
     pub(super) fn on_floor_taken(&mut self, since: CallTime) {
         let since = since.min(self.now);
-        self.user.begun = true;
+        self.user.begin(since);
         self.user.speaking_since = Some(since);
         self.emit(Event::UserStarted { turn: self.user.id, since });
         let tells = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);

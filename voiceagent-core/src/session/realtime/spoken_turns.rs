@@ -96,7 +96,7 @@ impl Session {
         }
         self.user.last_change = Some(self.now);
         if !self.config.vad {
-            self.user.begun = true;
+            self.user.begin(self.now);
             self.user.last_speech = Some(self.now);
         }
         let (turn, pii_text) = (self.user.id, self.user.text());
@@ -148,6 +148,19 @@ impl Session {
         }
     }
 
+    /// The owner of the call ends the user's turn, whatever the detector hears.
+    pub(super) fn commit_by_hand(&mut self) {
+        if self.user.speaking_since.is_some() {
+            self.note_speech_end(self.now);
+            self.user.speaking_since = None;
+            self.user.last_speech = Some(self.now);
+            self.commands.push_back(Command::ResetDetector);
+            self.emit(Event::UserStopped { turn: self.user.id, since: self.now });
+            self.dismiss();
+        }
+        self.commit_spoken_turn();
+    }
+
     /// The user's turn is over: the model is to answer it.
     pub(super) fn commit_spoken_turn(&mut self) {
         if self.is_duplex() || !self.user.begun {
@@ -190,7 +203,7 @@ impl Session {
         self.timers.clear(Timer::EndOfTurn);
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
-        let (turn, text) = self.user.take();
+        let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
         self.realtime.turns.spoken = Duration::ZERO;
         self.emit(Event::UserTurn {
@@ -217,7 +230,7 @@ impl Session {
 
     fn drop_spoken_turn(&mut self) {
         self.timers.clear(Timer::EndOfTurn);
-        let (turn, _) = self.user.take();
+        let turn = self.user.discard();
         self.endpointing.reset();
         self.realtime.turns.spoken = Duration::ZERO;
         self.emit(Event::TurnDropped { turn });

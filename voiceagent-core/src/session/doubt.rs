@@ -1,0 +1,22 @@
+//! A detector that hears somebody whom nobody understands, and one that is gone.
+
+use super::{Command, Event, Session};
+
+impl Session {
+    /// Lets the detector begin anew. If the user does speak, it hears so right away; if it hears
+    /// the same again and still nothing is understood, that is noise.
+    pub(super) fn doubt_detector(&mut self) {
+        self.user.doubt(self.now);
+        self.monologue.on_silence();
+        self.commands.push_back(Command::ResetDetector);
+        self.emit(Event::UserStopped { turn: self.user.id, since: self.now });
+        self.dismiss();
+    }
+
+    /// Goes on without edges of speech, as with no detector from the beginning.
+    pub(super) fn on_detector_lost(&mut self) {
+        self.config.vad = false;
+        self.endpointing.configure(&self.config);
+        self.on_speech_stopped(self.now);
+    }
+}
