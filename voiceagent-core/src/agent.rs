@@ -1,11 +1,18 @@
 //! Agents: immutable recipes for answering calls.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
+use tracing::error;
 
 use crate::{
-    Error, ErrorKind, Line, Result,
+    CallTime, Error, ErrorKind, Event, Line, Result,
     audio::AudioFilter,
     call::Call,
     driver::{Driver, Legs},
@@ -14,12 +21,12 @@ use crate::{
     llm::LanguageModel,
     observer::Observer,
     realtime::RealtimeModel,
-    session::{RealtimeConfig, SessionConfig},
+    session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
     stt::SpeechToText,
     tool::{Schema, Tool},
-    transport::{CallInfo, Media, Transport},
+    transport::{CallInfo, Direction, Media, Transport},
     tts::TextToSpeech,
     turn::TurnDetector,
     vad::{Earshot, VadFactory},
@@ -32,6 +39,10 @@ const EVENTS: usize = 128;
 const REQUESTS: usize = 16;
 /// How long the legs of a call may take to open, all together.
 const OPENING: Duration = Duration::from_secs(10);
+/// After four seconds of silence a caller thinks that the line is dead. A voice needs most of one.
+const PATIENCE: Duration = Duration::from_secs(3);
+const ONE_MOMENT: &str = "One moment, please.";
+const STILL_THERE: &str = "I am still working on it.";
 
 type ObserverFactory = dyn Fn(&CallInfo) -> Box<dyn Observer> + Send + Sync;
 type FilterFactory = dyn Fn() -> Box<dyn AudioFilter> + Send + Sync;
@@ -77,9 +88,13 @@ pub(crate) struct Recipe {
 }
 
 impl Agent {
-    /// Starts a recipe.
+    /// Starts a recipe. When an answer takes longer than 3 s its agent asks for a moment, unless
+    /// [`tune`](AgentBuilder::tune) says otherwise.
     pub fn builder() -> AgentBuilder {
-        AgentBuilder::default()
+        let mut builder = AgentBuilder::default();
+        builder.config.owed_reply =
+            Some(OwedReplyConfig::new(PATIENCE, ONE_MOMENT).then(STILL_THERE));
+        builder
     }
 
     /// Answers a call: opens all of its legs at once and lets the conversation run on a task of
@@ -89,9 +104,17 @@ impl Agent {
     ///
     /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
     /// the agent does not have, and when the journal cannot be created. The call has not been
-    /// answered then.
+    /// answered then, and its observers are told that it has [ended](Event::Ended).
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
+        let begun = self.begin(info.clone(), transport).await;
+        if begun.is_err() {
+            self.recipe.tell_of_failed_start(&info);
+        }
+        begun
+    }
+
+    async fn begin(&self, info: Arc<CallInfo>, transport: Box<dyn Transport>) -> Result<Call> {
         let config = self.recipe.session_config(&*transport);
         let journal = match &self.recipe.journals {
             Some(folder) => Some(Journal::create(folder, &info.id, &config)?),
@@ -390,10 +413,25 @@ impl fmt::Debug for AgentBuilder {
 }
 
 impl Recipe {
+    /// Whoever does something about failed calls hears of those too that never began.
+    fn tell_of_failed_start(&self, info: &CallInfo) {
+        let ended = Event::Ended { reason: EndReason::Failed };
+        for make in &self.observers {
+            let told = || make(info).on_event(CallTime::ZERO, &ended);
+            if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                error!("an observer broke down");
+            }
+        }
+    }
+
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();
-        config.marks = transport.capabilities().marks;
+        let capabilities = transport.capabilities();
+        config.marks = capabilities.marks;
+        config.transfer = capabilities.transfer;
+        config.answerer =
+            capabilities.answerer && transport.call().direction == Direction::Outbound;
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
@@ -404,6 +442,9 @@ impl Recipe {
                     // There are no words to begin with, and none to count.
                     config.speculation.enabled = false;
                     config.barge_in.min_words = 0;
+                    config.barge_in.backchannel = None;
+                    // Nobody but the model has a voice that could fill its silence.
+                    config.owed_reply = None;
                 }
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;

@@ -4,6 +4,7 @@ mod ears;
 mod jobs;
 mod legs;
 mod perform;
+mod pre_roll;
 mod provider;
 mod realtime;
 mod wait;

@@ -23,7 +23,8 @@ impl Line {
         Self { requests: None }
     }
 
-    /// Says `text` as soon as the agent is free.
+    /// Says `text` as soon as the agent is free. A user who interrupts the agent before does not
+    /// hear it: a barge-in drops what is queued, up to what is [announced](Self::announce).
     ///
     /// # Errors
     ///

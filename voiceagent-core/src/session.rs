@@ -37,19 +37,23 @@
 //! 9. Left alone, it comes to rest.
 
 mod answering;
+mod backchannel;
 mod barge_in;
 mod command;
 mod config;
 mod doubt;
 mod endpointing;
 mod event;
+mod farewell;
 mod generation;
 mod history;
+mod idle;
 mod input;
 mod interruption;
 mod listening;
 mod monologue;
 mod output;
+mod owed;
 mod pace;
 mod patience;
 mod pause;
@@ -58,6 +62,7 @@ mod push_to_talk;
 mod realtime;
 mod script;
 mod segmenter;
+mod state;
 mod text_leg;
 mod text_out;
 mod timers;
@@ -68,12 +73,16 @@ mod voice;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use backchannel::BackchannelScore;
 use barge_in::BargeIn;
 use endpointing::Endpointing;
+use farewell::Farewell;
 use generation::{Generation, Leave};
 use history::History;
+use idle::Idle;
 use monologue::Monologue;
 use output::Output;
+use owed::Silence;
 use patience::Patience;
 use realtime::Realtime;
 use text_leg::Said;
@@ -107,6 +116,11 @@ pub struct Session {
     patience: Patience,
     monologue: Monologue,
     barge_in: BargeIn,
+    backchannel_score: Option<BackchannelScore>,
+    /// When the user's sign of attention was last let pass.
+    passed_at: Option<CallTime>,
+    /// The recognizer hears silence.
+    deaf: bool,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -123,6 +137,11 @@ pub struct Session {
     /// What was said last on a text leg that may still be told how much of it was heard.
     said: Option<Said>,
     leaving: Option<Leave>,
+    farewell: Farewell,
+    idle: Idle,
+    silence: Silence,
+    /// What the agent was last said to do.
+    state: AgentState,
     /// Answers that failed in a row.
     failures: u32,
     commands: VecDeque<Command>,
@@ -154,6 +173,9 @@ impl Session {
             patience: Patience::new(config.tools.clone()),
             monologue: Monologue::default(),
             barge_in: BargeIn::new(config.barge_in),
+            backchannel_score: None,
+            passed_at: None,
+            deaf: false,
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -166,6 +188,10 @@ impl Session {
             says: VecDeque::new(),
             said: None,
             leaving: None,
+            farewell: Farewell::default(),
+            idle: Idle::default(),
+            silence: Silence::default(),
+            state: AgentState::default(),
             failures: 0,
             commands: VecDeque::new(),
             config,
@@ -222,6 +248,9 @@ impl Session {
 
     fn on_opened(&mut self) {
         self.phase = Phase::Talking;
+        if let Some(longest) = self.config.max_call {
+            self.timers.set(Timer::CallLimit, self.now + longest);
+        }
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
             self.says.push_back(Saying { text, interruptible });
@@ -231,23 +260,26 @@ impl Session {
     }
 
     fn on_input(&mut self, input: Input) {
+        self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::AnsweredBy { .. }
-            | Input::Beep
-            | Input::LlmProgress { .. }
-            | Input::Opened
-            | Input::Wait { .. } => {}
+            Input::LlmProgress { .. } | Input::Opened => {}
             // Only a speech-to-speech model says so.
             Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
+            Input::AnsweredBy { who } => self.on_answered_by(who),
+            Input::Beep => self.on_beep(),
             Input::CommitTurn => self.on_commit_turn(),
             Input::Configure { change } => self.configure(*change),
-            Input::Dtmf { digit } => self.emit(Event::Dtmf { pii_digit: digit }),
+            Input::Dtmf { digit } => {
+                self.emit(Event::Dtmf { pii_digit: digit });
+                self.consider_barge_in_by_key();
+            }
             Input::EagerEndOfTurn => self.on_eager_end_of_turn(),
             Input::EndCall { reason } => self.end_now(reason),
             Input::EndOfTurn => self.on_end_of_turn(),
-            Input::EndOfTurnScore { turn, text_len, probability, .. } => {
+            Input::EndOfTurnScore { turn, text_len, probability, backchannel } => {
                 self.on_score(turn, text_len, probability);
+                self.on_backchannel_score(turn, text_len, backchannel);
             }
             Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
@@ -264,6 +296,7 @@ impl Session {
             Input::MarkPlayed { mark } => {
                 self.output.on_mark(self.now, mark);
             }
+            Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
             Input::Say { text, interruptible } => self.say(text, interruptible),
@@ -284,7 +317,9 @@ impl Session {
             }
             Input::Transcript { transcript } => self.on_transcript(&transcript),
             Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
+            Input::Transferred => self.on_transferred(),
             Input::TurnResumed => self.drop_draft(),
+            Input::Wait { period } => self.idle.wait_for(period),
             Input::Words { generation, words } => {
                 if let Some(live) = self.spoken_mut(generation) {
                     live.script.on_words(&words);
@@ -296,19 +331,17 @@ impl Session {
     fn on_timeout(&mut self) {
         while let Some(timer) = self.timers.take_due() {
             match timer {
+                Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
                 // `settle` looks at the turn and at the audio after each input.
                 Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
                 // Never set as yet.
-                Timer::Backchannel
-                | Timer::CallLimit
-                | Timer::Farewell
-                | Timer::Filler
-                | Timer::Idle
-                | Timer::Owed
-                | Timer::Resume
-                | Timer::Tool => {}
+                Timer::Filler | Timer::Resume | Timer::Tool => {}
+                Timer::CallLimit => self.on_call_limit(),
+                Timer::Farewell => self.on_farewell_timeout(),
+                Timer::Idle => self.on_idle(),
                 Timer::Model => self.on_model_timeout(),
+                Timer::Owed => self.on_owed(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
             }
@@ -320,16 +353,31 @@ impl Session {
     fn settle(&mut self) {
         self.settle_turn();
         self.settle_output();
-        while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
-            self.settle_output();
+        loop {
+            while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
+                self.settle_output();
+            }
+            if !self.leave_if_asked() {
+                break;
+            }
         }
-        if self.phase == Phase::Talking && self.live.as_ref().is_none_or(|live| !live.committed) {
-            self.leave_if_asked();
+        if self.phase == Phase::Talking {
+            self.settle_owed();
+            self.settle_idle();
+        }
+        if self.phase == Phase::Talking {
+            self.settle_state();
+        }
+        if self.phase == Phase::Talking {
+            self.settle_hearing();
         }
     }
 
     /// Starts what waits to be said. Returns whether there was anything.
     fn begin_next(&mut self) -> bool {
+        if self.is_suspended() {
+            return false;
+        }
         if self.begin_waiting() {
             return true;
         }
@@ -337,9 +385,12 @@ impl Session {
             self.begin_say(&text, interruptible);
             return true;
         }
+        if self.keeps_turns() {
+            return false;
+        }
         let Some((turn, text)) = self.owed.take() else { return false };
         self.write_user(&text);
-        if self.leaving.is_some() {
+        if self.is_closing() && !self.reopen() {
             return false;
         }
         self.begin_reply(turn, text, true);
@@ -362,57 +413,11 @@ impl Session {
         }
     }
 
-    fn leave_after_speech(&mut self, leave: Leave) {
-        self.leaving.get_or_insert(leave);
-        self.dismiss();
-    }
-
-    fn leave_if_asked(&mut self) {
-        if !self.says.is_empty() {
-            return;
-        }
-        let Some(leave) = self.leaving.take() else { return };
-        self.drop_draft();
-        let reason = match leave {
-            Leave::Failed => EndReason::Failed,
-            Leave::HangUp => EndReason::AgentHungUp,
-            Leave::Transfer(to) => {
-                self.send(Outbound::Transfer(to));
-                self.end(EndReason::Transferred);
-                return;
-            }
-        };
-        self.end_now(reason);
-    }
-
-    /// Whether the call ends when the agent has finished.
-    fn is_leaving(&self) -> bool {
-        self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some())
-    }
-
-    /// Ends the call without waiting for anything.
-    fn end_now(&mut self, reason: EndReason) {
-        self.send(Outbound::HangUp);
-        self.end(reason);
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        self.drop_draft();
-        if let Some(live) = self.live.take() {
-            self.abandon(&live);
-        }
-        self.phase = Phase::Ended;
-        self.says.clear();
-        if let Some((_, text)) = self.owed.take() {
-            self.write_user(&text);
-        }
-        self.timers.clear_all();
-        self.emit(Event::Ended { reason });
-        self.commands.push_back(Command::End);
-    }
-
     fn on_leg_lost(&mut self, leg: Leg, kind: crate::ErrorKind) {
         self.emit(Event::Failed { leg, kind });
+        if self.is_handed_over_without(leg) {
+            return;
+        }
         match leg {
             Leg::Transport | Leg::Tts => self.end_now(EndReason::Failed),
             Leg::Stt if self.is_leaving() => {}

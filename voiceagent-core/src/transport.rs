@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallId, GenerationId, Link, MarkId, Private, Result,
+    CallId, ErrorKind, GenerationId, Link, MarkId, Private, Result,
     audio::{AudioFormat, AudioFrame},
     stt::Transcript,
 };
@@ -22,6 +22,8 @@ use crate::{
 /// `open` returns a [`Link`] whose pump owns the socket. The pump
 /// - delivers inbound frames in order, and drops what it cannot read instead of ending,
 /// - obeys [`Outbound::Clear`] before any audio that is still queued behind it,
+/// - answers [`Outbound::Transfer`] with [`Inbound::Transferred`] once others have the call, or with
+///   [`Inbound::NotTransferred`],
 /// - answers each [`Outbound::Mark`] with [`Inbound::MarkPlayed`] when everything sent before it
 ///   has been played, if it claims [`TransportCapabilities::marks`],
 /// - sends [`Inbound::HungUp`] once when the far end goes, and then returns.
@@ -176,8 +178,11 @@ pub struct TransportCapabilities {
     pub marks: bool,
     /// [`Inbound::Dtmf`] arrives.
     pub dtmf: bool,
-    /// [`Outbound::Transfer`] works.
+    /// [`Outbound::Transfer`] works, and is answered with [`Inbound::Transferred`] or
+    /// [`Inbound::NotTransferred`].
     pub transfer: bool,
+    /// [`Inbound::AnsweredBy`] arrives, early in each call that we make.
+    pub answerer: bool,
 }
 
 impl TransportCapabilities {
@@ -208,6 +213,13 @@ impl TransportCapabilities {
         self.transfer = transfer;
         self
     }
+
+    /// Says whether the carrier tells who answers a call that we make.
+    #[must_use]
+    pub const fn with_answerer(mut self, answerer: bool) -> Self {
+        self.answerer = answerer;
+        self
+    }
 }
 
 /// What a leg brings.
@@ -234,10 +246,14 @@ pub enum Inbound {
     },
     /// Everything that was sent before this mark has been played.
     MarkPlayed(MarkId),
+    /// The call was not handed over, and goes on: what [`Outbound::Transfer`] asked for failed.
+    NotTransferred(ErrorKind),
     /// The user of a text leg began to speak or type.
     SpeechStarted,
     /// What the user of a text leg said or typed.
     Transcript(Transcript),
+    /// The call was handed over, as [`Outbound::Transfer`] asked.
+    Transferred,
 }
 
 /// Who or what takes a call that we made.

@@ -6,7 +6,8 @@ use voiceagent_core::{
     MarkId, SessionConfig,
     audio::AudioFormat,
     llm::Message,
-    session::{Command, Input},
+    session::{BargeInConfig, Command, Input, SettingsChange, Uninterruptible},
+    tool::ToolSpec,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -19,6 +20,8 @@ fn config() -> SessionConfig {
     config.marks = true;
     config.vad = true;
     config.speculation.enabled = false;
+    // The voice alone decides here; session_backchannel.rs is about what its words tell.
+    config.barge_in.backchannel = None;
     config
 }
 
@@ -125,7 +128,16 @@ fn h10_an_answer_that_was_heard_to_its_end_is_kept_whole() {
 }
 
 #[test]
-fn i12_uninterruptible_speech_goes_on_and_i14_what_was_said_is_answered_after_it() {
+fn i2_with_a_detector_words_wait_for_it() {
+    let mut call = speaking(config());
+    call.at(3_000).interim("wait").at(3_900);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.speaks().at(4_100);
+    assert!(call.trace().contains("  4000 interrupted: BargeIn"), "{}", call.trace());
+}
+
+#[test]
+fn i14_what_was_said_over_uninterruptible_speech_is_answered_after_it() {
     let mut config = config();
     config.barge_in.enabled = false;
     let mut call = speaking(config);
@@ -270,7 +282,7 @@ fn h3_what_was_heard_counts_from_where_the_answer_began() {
 }
 
 #[test]
-fn what_is_announced_cannot_be_interrupted() {
+fn t28_a_greeting_may_be_uninterruptible_and_i12_so_is_what_is_announced() {
     let mut config = config();
     config.greeting = Some("This call is recorded.".into());
     config.greeting_interruptible = false;
@@ -292,4 +304,180 @@ fn h5_a_report_that_is_still_on_its_way_is_not_counted_on() {
     };
     assert_eq!(heard(0), ("Yes, we have one. It".to_owned(), true));
     assert_eq!(heard(80), ("Yes, we have one.".to_owned(), true), "less rather than too much");
+}
+
+#[test]
+fn t28_what_is_said_over_the_greeting_is_kept_and_answered() {
+    let mut config = config();
+    config.greeting = Some("This call is recorded.".into());
+    config.greeting_interruptible = false;
+    let mut call = Scenario::new(config);
+    call.at(100).voice("This call is recorded.", 3_000).at(1_000).says("A red one.").at(3_050);
+    assert_eq!(call.times_asked(), 0);
+    call.at(3_200);
+    assert_eq!(
+        call.asked(),
+        [
+            Message::Assistant { text: "This call is recorded.".into(), interrupted: false },
+            Message::User { text: "A red one.".into() },
+        ]
+    );
+}
+
+#[test]
+fn i4_hang_up_and_settings_and_tool_results_outlive_an_interruption() {
+    let mut config = config();
+    let tool = ToolSpec::new("book", "", serde_json::json!({}));
+    config.tools = [tool].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it.").at(2_000);
+    let mut barge_in = BargeInConfig::default();
+    barge_in.dtmf = true;
+    let change = Box::new(SettingsChange::default().with_barge_in(barge_in));
+    call.feed(Input::Configure { change }).model_calls(&[("t1", "book")]);
+    call.feed(Input::Interrupt).tool("t1", "\"booked\"");
+    let messages = call.session().messages();
+    assert!(matches!(messages.last(), Some(Message::ToolResult { output, .. })
+        if &**output == "\"booked\""));
+    call.feed(Input::Say { text: REPLY.into(), interruptible: true }).at(3_000).voice(REPLY, 4_000);
+    call.at(4_000).feed(Input::Dtmf { digit: '1' }).at(4_100);
+    assert!(call.trace().contains("  4000 interrupted: Dtmf"), "{}", call.trace());
+    call.feed(Input::Say { text: "Goodbye!".into(), interruptible: true }).feed(Input::HangUp);
+    call.at(4_200).voice("Goodbye!", 800).at(4_500).feed(Input::Interrupt).at(6_000);
+    assert!(call.trace().contains("ended: AgentHungUp"), "{}", call.trace());
+}
+
+#[test]
+fn i8_nothing_of_the_last_answer_is_in_the_next() {
+    let mut call = speaking(config());
+    let old = call.generation();
+    call.at(3_160).speaks().at(3_300).feed(Input::LlmText { generation: old, text: "Or".into() });
+    call.at(4_000).stops().hears("Is it blue?").at(5_000);
+    let new = call.generation();
+    assert_ne!(new, old);
+    call.feed(Input::LlmText { generation: old, text: "not that one.".into() });
+    call.feed(Input::SynthesisSpoken { generation: old, texts: 9 });
+    call.feed(Input::SynthesisFinished { generation: old });
+    call.model("It is red.").at(5_100);
+    let texts: String = call
+        .commands()
+        .iter()
+        .filter_map(|(_, command)| match command {
+            Command::Synthesize { generation, text } if *generation == new => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(texts, "It is red.");
+    call.voice("It is red.", 600).at(9_000);
+    assert_eq!(last_words(&mut call), ("It is red.".to_owned(), false));
+}
+
+#[test]
+fn i11_a_call_that_comes_after_the_interruption_is_not_made() {
+    let mut config = config();
+    config.tools = [ToolSpec::new("book", "", serde_json::json!({}))].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it.").at(2_000);
+    let before = call.session().messages();
+    call.feed(Input::Interrupt).model_calls(&[("t1", "book")]).at(3_000);
+    assert!(!call.trace().contains("call tool"), "{}", call.trace());
+    assert_eq!(call.session().messages(), before);
+}
+
+#[test]
+fn i12_a_barge_in_drops_what_is_queued_up_to_what_must_be_said() {
+    let say = |text: &str, interruptible| Input::Say { text: text.into(), interruptible };
+    let mut call = speaking(config());
+    call.feed(say("And a blue one.", true)).feed(say("And a green one.", true));
+    call.feed(say("This is recorded.", false)).feed(say("Any other?", true));
+    call.at(3_160).speaks().at(3_300);
+    assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
+    call.voice("This is recorded.", 500).at(4_000).stops().at(4_100).voice("Any other?", 500);
+    call.at(9_000);
+    let trace = call.trace();
+    assert!(!trace.contains("And a blue") && !trace.contains("And a green"), "{trace}");
+    assert!(trace.contains("agent stopped: This is recorded."), "{trace}");
+    assert!(trace.contains("agent stopped: Any other?"), "{trace}");
+}
+
+#[test]
+fn i13_over_uninterruptible_speech_the_recognizer_can_be_given_silence() {
+    let mut config = config();
+    config.barge_in.uninterruptible = Uninterruptible::Discard;
+    config.greeting = Some("This call is recorded.".into());
+    config.greeting_interruptible = false;
+    let mut call = Scenario::new(config);
+    call.at(100).voice("This call is recorded.", 1_000).at(2_000);
+    let silence = |on: bool| move |command: &Command| *command == Command::FeedSilence { on };
+    assert_eq!(call.when(silence(true)), Some(100));
+    assert_eq!(call.when(silence(false)), Some(1_100), "when it was heard");
+    call.says("Do you have one?").at(3_200).model(REPLY).at(3_300).voice(REPLY, 4_000).at(9_000);
+    assert_eq!(call.trace().matches("feed silence").count(), 1, "{}", call.trace());
+}
+
+#[test]
+fn i16_the_first_moments_can_be_closed_to_barge_in() {
+    let warmed = |warm_up: u64| {
+        let mut config = config();
+        config.barge_in.warm_up = Duration::from_millis(warm_up);
+        let mut call = speaking(config);
+        call.at(2_300).speaks().at(5_000);
+        call.when(|command| matches!(command, Command::Send { outbound: Outbound::Clear }))
+    };
+    assert_eq!(warmed(0), Some(2_400));
+    assert_eq!(warmed(1_000), Some(3_260), "the speech began at 2,100");
+    assert_eq!(SessionConfig::default().barge_in.warm_up, Duration::ZERO);
+}
+
+#[test]
+fn i16_what_is_said_in_these_moments_is_answered_after_the_speech() {
+    let mut config = config();
+    config.barge_in.warm_up = Duration::from_secs(3);
+    let mut call = speaking(config);
+    call.at(2_300).says("And a blue one?").at(6_000);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    assert_eq!(call.at(6_200).times_asked(), 2, "{}", call.trace());
+}
+
+#[test]
+fn i24_a_noise_before_the_answer_does_not_cost_it() {
+    for drafts in [false, true] {
+        let mut config = config();
+        config.speculation.enabled = drafts;
+        let mut call = Scenario::new(config);
+        call.at(1_000).says("Do you have one?").at(2_160).speaks().at(2_400).model(REPLY);
+        call.at(2_500).voice(REPLY, 4_000).at(2_800).stops().at(9_000);
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        assert!(call.trace().contains("  2800 agent started"), "{}", call.trace());
+        assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    }
+}
+
+#[test]
+fn i24_a_peer_that_stops_what_has_finished_does_not_cost_the_next_answer() {
+    let mut call = Scenario::text(config());
+    call.at(1_000).hears("Do you have one?").at(2_000);
+    call.feed(Input::PeerInterrupted { heard: None }).model(REPLY).at(9_000);
+    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+}
+
+#[test]
+fn i25_a_key_stops_the_agent_where_that_is_set_apart_from_speech() {
+    let pressed = |dtmf: bool, enabled: bool| {
+        let mut config = config();
+        config.barge_in.dtmf = dtmf;
+        config.barge_in.enabled = enabled;
+        let mut call = speaking(config);
+        call.at(3_000).feed(Input::Dtmf { digit: '1' }).at(3_100);
+        call.when(|command| matches!(command, Command::Send { outbound: Outbound::Clear }))
+    };
+    assert_eq!(pressed(true, true), Some(3_000));
+    assert_eq!(pressed(true, false), Some(3_000), "though the voice cannot");
+    assert_eq!(pressed(false, true), None);
+    let mut config = config();
+    config.barge_in.dtmf = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Do you have one?").at(2_000).feed(Input::Dtmf { digit: '1' }).model(REPLY);
+    call.at(2_100).voice(REPLY, 4_000).at(9_000);
+    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false), "it had not begun");
 }

@@ -13,7 +13,8 @@ use voiceagent_core::{
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
     session::{
-        Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange, Uninterruptible,
+        AgentState, Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange,
+        Uninterruptible,
     },
     stt::Transcript,
     tool::{Effect, ToolSpec},
@@ -21,13 +22,15 @@ use voiceagent_core::{
     turn::Expected,
 };
 
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 10] = [
     "yes",
     "book it please",
     "no",
     "on Monday at ten",
     "",
     "wait, stop",
+    "uh-huh",
+    "okay",
     "four one five",
     "john dot doe at",
 ];
@@ -63,7 +66,9 @@ fn config(bits: u16) -> SessionConfig {
         config.idle.farewell = Some("I hang up now.".into());
     }
     if bits & 512 != 0 {
-        config.barge_in.backchannel = Some(Duration::from_millis(700));
+        config.barge_in.backchannel = None;
+        config.barge_in.min_words = 2;
+        config.barge_in.warm_up = Duration::from_millis(500);
         config.barge_in.pause = Some(Duration::from_millis(60));
         config.barge_in.uninterruptible = Uninterruptible::Discard;
         config.barge_in.dtmf = true;
@@ -74,6 +79,7 @@ fn config(bits: u16) -> SessionConfig {
         config.endpointing.max_turn = Some(Duration::from_secs(6));
         config.endpointing.max_turn_words = Some(12);
         config.max_call = Some(Duration::from_secs(60));
+        config.farewell.limit = Some("Our time is over.".into());
     }
     if bits & 8_192 != 0 {
         config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(3), "One moment."));
@@ -81,6 +87,11 @@ fn config(bits: u16) -> SessionConfig {
     }
     config.greeting_interruptible = bits & 16_384 == 0;
     config.farewell.reopen = bits & 32_768 != 0;
+    config.transfer = bits & 3 == 0;
+    config.answerer = bits & 5 == 0;
+    if bits & 768 == 0 {
+        config.farewell.voicemail = Some("Your car is ready.".into());
+    }
     config
 }
 
@@ -163,6 +174,11 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::LegLost { leg: Leg::Stt, kind: ErrorKind::Disconnected }),
         1 => Just(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }),
         1 => Just(Input::HangUp),
+        1 => prop_oneof![
+            Just(Input::Transfer { to: "desk".into() }),
+            Just(Input::Transferred),
+            Just(Input::NotTransferred { kind: ErrorKind::Rejected }),
+        ],
         1 => Just(Input::HungUp),
     ]
 }
@@ -186,8 +202,11 @@ struct Watch {
     ended: bool,
     /// The detector hears the user.
     speaking: bool,
-    /// A user who speaks on may be interrupted.
+    /// A user who speaks on may be interrupted, or has to come to an end.
     limited: bool,
+    /// A turn was over in mid-speech.
+    cut_off: bool,
+    state: AgentState,
     journal: Vec<String>,
 }
 
@@ -205,7 +224,7 @@ impl Watch {
                 self.speaking = false;
             }
             // The owner has ended the turn; who speaks now begins the next one.
-            Input::CommitTurn => self.limited = true,
+            Input::CommitTurn | Input::HangUp | Input::Transfer { .. } => self.limited = true,
             Input::Configure { change } => {
                 self.limited |= change.endpointing.is_some_and(|it| it.max_turn.is_some());
             }
@@ -248,7 +267,11 @@ impl Watch {
                 }
                 Command::ResetDetector => self.speaking = false,
                 Command::Emit { event: Event::UserTurn { .. } } => {
-                    prop_assert!(self.limited || !self.speaking, "t3: a turn in mid-speech");
+                    self.cut_off |= self.speaking && !self.limited;
+                }
+                Command::Emit { event: Event::AgentState { state } } => {
+                    prop_assert!(*state != self.state, "t27: told twice");
+                    self.state = *state;
                 }
                 Command::Emit { event: Event::Ended { .. } } => {
                     prop_assert!(!self.ended, "a call ends once");
@@ -258,6 +281,8 @@ impl Watch {
             }
             prop_assert!(self.live.len() <= 1, "law 5");
         }
+        // The end of the call takes down what was said so far.
+        prop_assert!(self.ended || !self.cut_off, "t3: a turn in mid-speech");
         Ok(())
     }
 

@@ -38,6 +38,8 @@ fn config(bits: u8) -> SessionConfig {
     config.barge_in.enabled = bits & 64 == 0;
     config.greeting_interruptible = bits & 128 == 0;
     config.speculation.enabled = false;
+    config.barge_in.backchannel = None;
+    config.idle.hang_up_after = (bits & 64 != 0).then_some(Duration::from_secs(30));
     config.realtime = Some(model);
     config
 }

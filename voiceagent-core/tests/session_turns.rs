@@ -240,10 +240,10 @@ fn on_a_text_leg_without_marks_what_was_sent_was_read() {
 fn turns_that_wait_for_an_answer_are_answered_in_their_order() {
     let mut config = config();
     config.greeting = Some("Hello, this is the garage, how can I help you?".into());
-    config.barge_in.min_words = 9;
+    config.greeting_interruptible = false;
     let mut call = Scenario::new(config);
     call.at(200).says("Hello?").at(1_500).voice("Hello, this is the garage", 3_000).at(1_600);
-    call.says("Are you there?").at(3_000);
+    call.says("Are you there?").at(5_000);
     assert_eq!(call.asked().last(), Some(&user("Hello? Are you there?")), "{}", call.trace());
     assert_eq!(call.times_asked(), 1);
 }

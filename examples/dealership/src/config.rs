@@ -62,6 +62,9 @@ pub struct ServerConfig {
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
     pub journals: Option<PathBuf>,
+    /// How long calls in progress may go on when the program is told to stop, in seconds. Then the
+    /// agent takes its leave.
+    pub drain_seconds: u64,
 }
 
 impl Default for ServerConfig {
@@ -71,6 +74,7 @@ impl Default for ServerConfig {
             public_url: None,
             talk_page: false,
             journals: None,
+            drain_seconds: 30,
         }
     }
 }

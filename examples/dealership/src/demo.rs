@@ -2,6 +2,7 @@
 //! and the talk page for a browser on this machine.
 
 use std::{
+    future::pending,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -195,7 +196,7 @@ async fn receive(
                     visitor.leg = visitor.leg.with_from(from.as_str());
                 }
                 let reception = Arc::clone(&reception);
-                talks.spawn(async move { reception.receive(visitor).await });
+                talks.spawn(async move { reception.receive(visitor, pending()).await });
             }
             Some(_) = talks.join_next() => {}
         }

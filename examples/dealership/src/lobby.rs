@@ -22,10 +22,11 @@ pub struct Lobby {
     calls: Arc<watch::Sender<usize>>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Phase {
     Open,
     Leaving,
+    Dismissing,
     Closed,
 }
 
@@ -69,6 +70,18 @@ impl Lobby {
     /// Says that new calls are no longer welcome.
     pub fn refuse_new(&self) {
         self.phase.send_replace(Phase::Leaving);
+    }
+
+    /// Asks those who are in a call to take their leave.
+    pub fn dismiss(&self) {
+        self.phase.send_replace(Phase::Dismissing);
+    }
+
+    /// Waits until calls are to take their leave.
+    pub async fn dismissed(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender is ours, so waiting does not fail.
+        let _ = phase.wait_for(|phase| *phase >= Phase::Dismissing).await;
     }
 
     /// Ends all calls.
@@ -121,6 +134,9 @@ mod tests {
         lobby.refuse_new();
         assert!(!lobby.is_open());
         assert_eq!(lobby.calls(), 1, "a call in progress goes on");
+        lobby.dismiss();
+        lobby.dismissed().await;
+        assert_eq!(lobby.calls(), 1, "it may say goodbye");
         lobby.close();
         call.await.unwrap();
         lobby.empty().await;

@@ -2,18 +2,19 @@
 
 mod instructions;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
-use tracing::warn;
+use tracing::{debug, warn};
 use voiceagent_core::{
-    Agent, Call, Error, ErrorKind, Result, Secret,
+    Agent, Call, CallTime, Error, ErrorKind, Event, Line, Result, Secret, SessionConfig,
     adapt::FallbackLlm,
     llm::LanguageModel,
     observer::SpanObserver,
+    session::IdlePrompt,
     stt::SpeechToText,
     tool::Tool,
-    transport::{CallInfo, Transport},
+    transport::{CallInfo, Media, Transport},
     tts::TextToSpeech,
 };
 
@@ -30,6 +31,12 @@ use crate::{
 };
 
 use self::instructions::Instructions;
+
+/// After this much silence a caller is asked whether they are there.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Longer than any booking.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+const CLOSING: &str = "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
 
 /// Answers calls. Without a model the rule brain does; with one, it stands in when the model fails.
 ///
@@ -133,15 +140,12 @@ impl Reception {
         self.agent(leg.call())?.start(leg).await
     }
 
-    /// Talks with a visitor of the talk page to the end, and shows on the page what happens.
-    pub async fn receive(&self, visitor: Visitor) {
+    /// Talks with a visitor of the talk page to the end, or until `closing` ends, and shows on the
+    /// page what happens.
+    pub async fn receive(&self, visitor: Visitor, closing: impl Future<Output = ()>) {
         let Visitor { leg, screen } = visitor;
         match self.answer(Box::new(leg)).await {
-            Ok(mut call) => {
-                while let Some((at, event)) = call.next_event().await {
-                    screen.show(at, &event);
-                }
-            }
+            Ok(call) => converse(call, closing, |at, event| screen.show(at, event)).await,
             Err(error) => warn!(%error, "a visitor could not be answered"),
         }
     }
@@ -161,6 +165,7 @@ impl Reception {
             .greeting(format!("Thank you for calling {}. How can I help you?", self.name))
             .llm(Arc::clone(&self.llm))
             .tools(self.tools(caller)?)
+            .tune(|config| settle(config, call.media))
             .observer(|call| SpanObserver::new(&call.id));
         if let Some(stt) = &self.stt {
             agent = agent.stt(Arc::clone(stt));
@@ -177,6 +182,53 @@ impl Reception {
     fn tools(&self, caller: Option<Phone>) -> Result<Vec<Arc<dyn Tool>>> {
         let desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?);
         Ok(tools::all(desk.with_decoder(self.decoder.clone())))
+    }
+}
+
+/// Lets a call run to its end, and shows what happens in it. When `closing` ends, the caller is told
+/// goodbye.
+pub(crate) async fn converse(
+    mut call: Call,
+    closing: impl Future<Output = ()>,
+    mut show: impl FnMut(CallTime, &Event),
+) {
+    let mut closing = pin!(closing);
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            event = call.next_event() => match event {
+                Some((at, event)) => show(at, &event),
+                None => return,
+            },
+            () = &mut closing, if is_open => {
+                is_open = false;
+                if let Err(error) = take_leave(call.line()) {
+                    debug!(%error, "a call ended before its goodbye");
+                }
+            }
+        }
+    }
+}
+
+/// There is no time to finish what is being said.
+fn take_leave(line: &Line) -> Result<()> {
+    line.interrupt()?;
+    line.announce(CLOSING)?;
+    line.hang_up()
+}
+
+/// Nobody holds a line for ever. Who types is given the time that it takes.
+fn settle(config: &mut SessionConfig, media: Media) {
+    config.max_call = Some(LONGEST);
+    config.farewell.limit = Some(CLOSING.into());
+    if media != Media::Text {
+        config.idle.prompts = [
+            IdlePrompt::new(SILENCE, "Are you still there?"),
+            IdlePrompt::new(SILENCE, "I cannot hear you. Is there anything else that I can do?"),
+        ]
+        .into();
+        config.idle.hang_up_after = Some(SILENCE);
+        config.idle.farewell = Some("I will hang up now. Please call again. Goodbye!".into());
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     config::Config,
     health,
     lobby::Lobby,
-    reception::Reception,
+    reception::{Reception, converse},
     store::Store,
     talk::{Talk, Visitor},
     vin::{Decoder, Vpic},
@@ -33,8 +33,8 @@ use crate::{
 
 use self::needs::Needs;
 
-/// How long calls in progress may go on when the program is told to stop.
-const FAREWELL: Duration = Duration::from_secs(30);
+/// For the goodbye of calls that have not ended in time.
+const FAREWELL: Duration = Duration::from_secs(12);
 
 /// For calls that were ended to close their sockets.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -55,6 +55,7 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    drain: Duration,
 }
 
 impl Server {
@@ -89,7 +90,7 @@ impl Server {
             .statuses(status_events)
             .on_call(move |stream| {
                 let (host, desk) = (host.clone(), Arc::clone(&desk));
-                async move { host.host(answer(&desk, stream)).await }
+                async move { host.host(answer(&desk, stream, &host)).await }
             });
         if let Some(control) = needs.control {
             door = door.control(control);
@@ -103,17 +104,18 @@ impl Server {
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
             .merge(health::routes(store.clone(), lobby.clone()));
-        Ok(Self { router, lobby, reception, store, statuses, visitors })
+        let drain = Duration::from_secs(config.server.drain_seconds);
+        Ok(Self { router, lobby, reception, store, statuses, visitors, drain })
     }
 
-    /// Serves until `stop` ends. Then new calls are refused, those in progress have 30 s to end,
-    /// and what is left is cut off.
+    /// Serves until `stop` ends. Then new calls are refused, those in progress have the configured
+    /// time to end, those that go on hear a goodbye, and what is left is cut off.
     ///
     /// # Errors
     ///
     /// When the listener fails.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { router, lobby, reception, store, statuses, visitors } = self;
+        let Self { router, lobby, reception, store, statuses, visitors, drain } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = server::serve(listener, router).await {
@@ -127,6 +129,10 @@ impl Server {
         stop.await;
         lobby.refuse_new();
         info!(calls = lobby.calls(), "no new calls are taken; waiting for those in progress");
+        if timeout(drain, lobby.empty()).await.is_err() {
+            info!(calls = lobby.calls(), "the callers are told goodbye");
+            lobby.dismiss();
+        }
         if timeout(FAREWELL, lobby.empty()).await.is_err() {
             warn!(calls = lobby.calls(), "calls are cut off");
             lobby.close();
@@ -140,9 +146,9 @@ impl Server {
     }
 }
 
-async fn answer(reception: &Reception, stream: MediaStream) {
+async fn answer(reception: &Reception, stream: MediaStream, lobby: &Lobby) {
     match reception.answer(Box::new(stream)).await {
-        Ok(call) => call.finished().await,
+        Ok(call) => converse(call, lobby.dismissed(), |_, _| {}).await,
         Err(error) => warn!(%error, "a call could not be answered"),
     }
 }
@@ -155,7 +161,9 @@ async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception
             visitor = visitors.recv() => {
                 let Some(visitor) = visitor else { return };
                 let (reception, lobby) = (Arc::clone(&reception), lobby.clone());
-                talks.spawn(async move { lobby.host(reception.receive(visitor)).await });
+                talks.spawn(async move {
+                    lobby.host(reception.receive(visitor, lobby.dismissed())).await;
+                });
             }
             Some(_) = talks.join_next() => {}
         }

@@ -86,7 +86,7 @@ where
     }
 
     fn capabilities(&self) -> TransportCapabilities {
-        TransportCapabilities::default().with_marks(true)
+        TransportCapabilities::default().with_marks(true).with_transfer(true)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
@@ -132,6 +132,10 @@ where
                     return peer.send(Inbound::HungUp).await;
                 }
                 Some(Outbound::Mark(mark)) => peer.send(Inbound::MarkPlayed(mark)).await?,
+                Some(transfer @ Outbound::Transfer(_)) => {
+                    screen.show(transfer).await?;
+                    peer.send(Inbound::Transferred).await?;
+                }
                 Some(outbound) => silent = screen.show(outbound).await?.unwrap_or(silent),
             },
             line = next_line(&mut lines, may_read) => match line? {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{
     legs::choose,
+    pre_roll::PreRoll,
     provider::{Provider, Report},
 };
 use crate::{
@@ -37,6 +38,9 @@ const QUIET: Duration = Duration::from_secs(1);
 /// handed over with its first edge, well before any recognizer could make a word of it.
 const BUNDLE: usize = 4;
 
+/// How long a detector may take to notice that somebody speaks.
+const ONSET: Duration = Duration::from_millis(100);
+
 /// The way of the caller's audio: filters, detector, recognizer, tail.
 pub(super) struct Ears {
     format: AudioFormat,
@@ -55,6 +59,10 @@ pub(super) struct Ears {
     patient: bool,
     /// From where on the line counts as quiet.
     quiet_from: MediaTime,
+    /// What was said lately, while the recognizer hears silence.
+    pre_roll: Option<PreRoll>,
+    /// Where the speech begins that the detector hears.
+    spoken_from: MediaTime,
     tail: Option<VecDeque<AudioFrame>>,
     tail_limit: u64,
     /// The end of the last frame, and when it came, while the detector hears speech.
@@ -102,6 +110,8 @@ impl Ears {
             patient: detector.is_some(),
             bundle: Vec::with_capacity(BUNDLE),
             quiet_from: MediaTime(format.samples_in(QUIET)),
+            pre_roll: None,
+            spoken_from: MediaTime(0),
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
@@ -186,8 +196,26 @@ impl Ears {
         let frames = TRAILING_SILENCE.as_millis() / FRAME.as_millis();
         for frame in (0..).take(frames as usize) {
             let at = MediaTime(self.last_frame.1.0 + frame * samples);
-            self.recognize(AudioFrame::new(self.format, at, payload.clone()));
+            self.recognize(AudioFrame::new(self.format, at, payload.clone()), true);
         }
+    }
+
+    /// Lets the recognizer hear silence from now on, or the caller again: from where speech began
+    /// that goes on, or may be beginning.
+    pub(super) fn feed_silence(&mut self, on: bool) {
+        self.hand_over();
+        if on {
+            self.pre_roll.get_or_insert_with(|| PreRoll::new(self.format));
+            return;
+        }
+        let Some(pre_roll) = self.pre_roll.take() else { return };
+        let from = match (self.detector.is_some(), self.speaking) {
+            (false, _) => MediaTime(0),
+            (true, true) => self.spoken_from,
+            (true, false) => self.last_frame.1,
+        };
+        let from = MediaTime(from.0.saturating_sub(self.format.samples_in(ONSET)));
+        pre_roll.release(from).for_each(|(frame, heard)| self.recognize(frame, heard));
     }
 
     /// The last 8 s.
@@ -226,12 +254,21 @@ impl Ears {
     /// Hands over what waits to be bundled.
     pub(super) fn hand_over(&mut self) {
         let mut bundle = std::mem::take(&mut self.bundle);
-        bundle.drain(..).for_each(|frame| self.recognize(frame));
+        for frame in bundle.drain(..) {
+            match &mut self.pre_roll {
+                None => self.recognize(frame, true),
+                Some(pre_roll) => {
+                    if let Some(late) = pre_roll.push(frame) {
+                        self.recognize(late, false);
+                    }
+                }
+            }
+        }
         self.bundle = bundle;
     }
 
-    fn recognize(&mut self, frame: AudioFrame) {
-        let frame = if self.transcoder.is_identity() {
+    fn recognize(&mut self, frame: AudioFrame, heard: bool) {
+        let mut frame = if self.transcoder.is_identity() {
             frame
         } else {
             let format = self.heard;
@@ -239,6 +276,11 @@ impl Ears {
                 / u64::from(self.format.sample_rate.max(1));
             AudioFrame::new(format, MediaTime(at), self.transcoder.transcode(frame.payload))
         };
+        if !heard {
+            // Packets have no silence of their own; the recognizer waits for the next that is heard.
+            let Some(silence) = frame.format.silence() else { return };
+            frame.payload = vec![silence; frame.payload.len()].into();
+        }
         let Some(provider) = &mut self.provider else {
             self.passed.push(frame);
             return;
@@ -257,6 +299,7 @@ impl Ears {
         match edge {
             SpeechEdge::Started { since } => {
                 self.speaking = true;
+                self.spoken_from = since;
                 Input::SpeechStarted { since: ago(since) }
             }
             SpeechEdge::Stopped { since } => {

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -22,6 +22,10 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long a store may take to recall a caller, who hears it ring meanwhile.
 const REMEMBERING: Duration = Duration::from_secs(2);
+/// What a voice may have been asked to give up and had no room to be told. A voice that leaves
+/// more unread has stalled, which its next text shows.
+const CANCELS: usize = 64;
+
 /// The connections of a call.
 pub(crate) struct Legs {
     pub(crate) memory: Option<Value>,
@@ -37,6 +41,8 @@ pub(super) struct Voice {
     transcoder: Transcoder,
     /// Whose audio the transcoder has in mind.
     speaking: GenerationId,
+    /// Generations to give up of which the voice could not be told yet.
+    cancels: VecDeque<GenerationId>,
 }
 
 impl Legs {
@@ -99,10 +105,33 @@ impl Voice {
             let tts = tts.clone();
             async move { tts.open(TtsOptions::new(spoken)).await }
         });
-        Ok(Self { provider: provider.await?, transcoder, speaking: GenerationId::default() })
+        Ok(Self {
+            provider: provider.await?,
+            transcoder,
+            speaking: GenerationId::default(),
+            cancels: VecDeque::new(),
+        })
     }
 
+    /// Hands over an input. What is to be given up is told later if there is no room for it now,
+    /// before anything else, so that the vendor does not go on to speak what nobody hears.
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
+        while let Some(generation) = self.cancels.front().copied() {
+            if self.provider.send(TtsInput::Cancel { generation }).is_err() {
+                break;
+            }
+            self.cancels.pop_front();
+        }
+        if let TtsInput::Cancel { generation } = &input
+            && self.cancels.len() < CANCELS
+        {
+            let generation = *generation;
+            let sent = self.provider.send(input);
+            if sent.is_err() {
+                self.cancels.push_back(generation);
+            }
+            return sent;
+        }
         self.provider.send(input)
     }
 
@@ -126,4 +155,49 @@ pub(super) fn choose(accepted: &[AudioFormat], wanted: AudioFormat) -> Result<Au
     own.or(accepted.first()).copied().ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "open", "the provider names no audio format")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn i9_a_voice_that_is_busy_is_told_later_what_to_give_up() {
+        let (seen, mut inputs) = mpsc::unbounded_channel();
+        let (go_on, gate) = tokio::sync::watch::channel(false);
+        let provider = Provider::open(move || {
+            let (seen, mut gate) = (seen.clone(), gate.clone());
+            async move {
+                Ok(Link::spawn(1, |mut peer| async move {
+                    // Whoever cannot be told any more has gone: the end of the test.
+                    let _ = gate.wait_for(|open| *open).await;
+                    while let Some(input) = peer.recv().await {
+                        let _ = seen.send(input);
+                    }
+                    Ok(())
+                }))
+            }
+        });
+        let format = AudioFormat::MULAW_8K;
+        let mut voice = Voice {
+            provider: provider.await.unwrap(),
+            transcoder: Transcoder::new(format, format).unwrap(),
+            speaking: GenerationId::default(),
+            cancels: VecDeque::new(),
+        };
+        let id = GenerationId::new;
+        let text = |number| TtsInput::Text { generation: id(number), text: "Yes.".into() };
+        let cancel = |number| TtsInput::Cancel { generation: id(number) };
+        voice.send(text(1)).unwrap();
+        assert!(voice.send(cancel(1)).is_err(), "there is no room");
+        go_on.send(true).unwrap();
+        assert_eq!(inputs.recv().await, Some(text(1)));
+        voice.send(cancel(2)).unwrap_err();
+        assert_eq!(inputs.recv().await, Some(cancel(1)), "nothing but what is older goes before");
+        voice.send(cancel(3)).unwrap_err();
+        assert_eq!(inputs.recv().await, Some(cancel(2)));
+        assert_eq!(voice.cancels, [id(3)]);
+    }
 }

@@ -40,8 +40,6 @@ impl Driver {
             | Command::Speak { .. }
             | Command::TellResult { .. }
             | Command::Truncate { .. } => self.perform_on_model(command),
-            // Never asked for as yet.
-            Command::FeedSilence { .. } => {}
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -51,6 +49,11 @@ impl Driver {
             }
             Command::Emit { event } => self.emit(event),
             Command::End => self.ended = true,
+            Command::FeedSilence { on } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.feed_silence(on);
+                }
+            }
             Command::FinalizeTranscript => {
                 if let Some(ears) = &mut self.legs.ears {
                     ears.finalize();

@@ -169,6 +169,7 @@ impl Driver {
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
             Some(Ok(Inbound::MarkPlayed(mark))) => Some(Input::MarkPlayed { mark }),
+            Some(Ok(Inbound::NotTransferred(kind))) => Some(Input::NotTransferred { kind }),
             Some(Ok(Inbound::SpeechStarted)) => Some(Input::SttSpeechStarted),
             Some(Ok(Inbound::Transcript(transcript))) => {
                 if transcript.is_final {
@@ -177,6 +178,7 @@ impl Driver {
                 }
                 Some(Input::Transcript { transcript: recognized(transcript) })
             }
+            Some(Ok(Inbound::Transferred)) => Some(Input::Transferred),
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
             Some(Err(error)) if error.kind() == ErrorKind::Protocol => {
                 warn!(%error, "the line sent something unusable");

@@ -8,7 +8,10 @@ use super::{
     history::CANCELLED,
 };
 use crate::{
-    ErrorKind, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolChoice, realtime::Prompt,
+    ErrorKind, GenerationId, ToolCallId, TurnId,
+    flow::{Generate, Plan},
+    llm::ToolChoice,
+    realtime::Prompt,
 };
 
 /// How long to wait before an overloaded model is asked again.
@@ -130,6 +133,9 @@ impl Session {
         let reply = self.live.as_ref().and_then(|live| live.reply_to.as_ref());
         if let Some(ReplyTo { turn, text }) = reply {
             let (turn, text) = (*turn, text.clone());
+            if let Plan::Generate(Generate { wait: Some(period), .. }) = &plan {
+                self.idle.wait_for(*period);
+            }
             self.commands.push_back(Command::CommitPlan { turn, text, plan });
         }
     }
@@ -209,7 +215,7 @@ impl Session {
             return;
         }
         let may_retry = !live.round_begun && live.retries < retries;
-        let has_spoken = !live.script.text().is_empty();
+        let has_spoken = live.has_answered();
         live.retries += u32::from(may_retry);
         let committed = live.committed;
         self.timers.clear(Timer::Model);

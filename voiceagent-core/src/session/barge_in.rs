@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use super::BargeInConfig;
-use crate::CallTime;
+use crate::{CallTime, GenerationId};
 
 /// Decides when the user's voice stops the agent's.
 #[derive(Debug)]
@@ -7,11 +9,44 @@ pub(super) struct BargeIn {
     config: BargeInConfig,
     /// When the user began to speak over the agent.
     since: Option<CallTime>,
+    overlap: Option<Overlap>,
+}
+
+/// What the open turn holds that was said while the agent had the floor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Overlap {
+    /// Whose speech it was.
+    pub(super) generation: GenerationId,
+    /// Words of the turn from before.
+    before: usize,
+    /// Words of the turn from before the voice that was heard last.
+    before_voice: usize,
+    voice_since: Option<CallTime>,
+    /// How long voices were heard that have stopped; `None` where no detector heard any.
+    stopped: Option<Duration>,
+}
+
+impl Overlap {
+    /// Whether nothing was said in this turn before the agent had the floor.
+    pub(super) fn is_whole_turn(&self) -> bool {
+        self.before == 0
+    }
+
+    /// How many of the turn's words were said over the agent.
+    pub(super) fn words(&self, words: usize) -> usize {
+        words.saturating_sub(self.before)
+    }
+
+    /// How long the user's voice was heard over the agent; `None` where no detector heard it.
+    pub(super) fn voice(&self, now: CallTime) -> Option<Duration> {
+        let lasting = self.voice_since.map(|since| now - since);
+        Some(self.stopped.or(lasting.map(|_| Duration::ZERO))? + lasting.unwrap_or_default())
+    }
 }
 
 impl BargeIn {
     pub(super) fn new(config: BargeInConfig) -> Self {
-        Self { config, since: None }
+        Self { config, since: None, overlap: None }
     }
 
     /// Goes by other settings from now on.
@@ -49,16 +84,69 @@ impl BargeIn {
         })
     }
 
+    /// Whether a turn that was said over the agent asks for the floor.
+    pub(super) fn is_enough(&self, voice: Option<Duration>, words: usize) -> bool {
+        voice.is_none_or(|voice| voice >= self.config.min_duration)
+            && words >= self.config.min_words as usize
+    }
+
     /// When the overlap began.
     pub(super) fn since(&self) -> Option<CallTime> {
         self.since
+    }
+
+    /// Until when a voice whose words do not tell is waited on.
+    pub(super) fn undecided_until(&self) -> Option<CallTime> {
+        Some(self.since? + self.config.backchannel?)
+    }
+
+    pub(super) fn overlap(&self) -> Option<&Overlap> {
+        self.overlap.as_ref()
+    }
+
+    /// Words of the turn that were said in the voice that is heard now.
+    pub(super) fn words_of_voice(&self, words: usize) -> usize {
+        words.saturating_sub(self.overlap.as_ref().map_or(0, |overlap| overlap.before_voice))
+    }
+
+    /// Notes that a voice is heard while this generation has the floor, in a turn of so many
+    /// words.
+    pub(super) fn note_voice(&mut self, generation: GenerationId, since: CallTime, words: usize) {
+        let overlap = self.note_words(generation, words);
+        overlap.before_voice = words;
+        overlap.voice_since = Some(since);
+    }
+
+    /// Notes that words come while this generation has the floor, in a turn of so many before.
+    pub(super) fn note_words(&mut self, generation: GenerationId, words: usize) -> &mut Overlap {
+        let overlap = self.overlap.get_or_insert(Overlap {
+            generation,
+            before: words,
+            before_voice: words,
+            voice_since: None,
+            stopped: None,
+        });
+        overlap.generation = generation;
+        overlap
+    }
+
+    /// Notes that the voice stopped.
+    pub(super) fn note_silence(&mut self, at: CallTime) {
+        if let Some(overlap) = &mut self.overlap
+            && let Some(since) = overlap.voice_since.take()
+        {
+            *overlap.stopped.get_or_insert_default() += at - since;
+        }
+    }
+
+    /// Begins anew with the next turn, or when the agent has given way.
+    pub(super) fn forget(&mut self) {
+        self.overlap = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -76,5 +164,20 @@ mod tests {
         assert!(barge_in.is_due(CallTime::from_millis(1_300), 2));
         barge_in.reset();
         assert!(!barge_in.is_due(CallTime::from_millis(2_000), 9));
+    }
+
+    #[test]
+    fn t19_only_the_words_of_the_voice_that_is_heard_count() {
+        let mut barge_in = BargeIn::new(BargeInConfig::default());
+        let generation = GenerationId::new(1);
+        barge_in.note_voice(generation, CallTime::from_millis(1_000), 0);
+        assert_eq!(barge_in.words_of_voice(1), 1);
+        barge_in.note_silence(CallTime::from_millis(1_200));
+        barge_in.note_voice(generation, CallTime::from_millis(1_500), 1);
+        assert_eq!(barge_in.words_of_voice(2), 1);
+        let overlap = *barge_in.overlap().unwrap();
+        assert_eq!(overlap.words(2), 2, "the turn has them all");
+        let voice = overlap.voice(CallTime::from_millis(1_600));
+        assert_eq!(voice, Some(Duration::from_millis(300)));
     }
 }

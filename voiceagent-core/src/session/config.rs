@@ -42,6 +42,11 @@ pub struct SessionConfig {
     pub format: Option<AudioFormat>,
     /// Whether the transport reports what was played.
     pub marks: bool,
+    /// Whether the transport can transfer the call, and tells what became of it.
+    pub transfer: bool,
+    /// Whether the carrier is to tell who answered. Until it has, or something was said, nobody is
+    /// absent.
+    pub answerer: bool,
     /// Whether the recognizer answers a request to finalize.
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
@@ -68,10 +73,12 @@ pub struct SessionConfig {
     pub idle: IdleConfig,
     /// How the agent takes its leave.
     pub farewell: FarewellConfig,
-    /// What is said when an answer takes too long; `None` lets the user wait in silence.
+    /// What is said when an answer takes too long; `None` lets the user wait in silence. An
+    /// [`Agent`](crate::Agent) asks for three seconds of patience unless it is told otherwise.
     pub owed_reply: Option<OwedReplyConfig>,
     /// The longest that a call may last, from its beginning; `None` sets no limit. At the limit
-    /// the call ends as [`EndReason::Limit`](super::EndReason::Limit).
+    /// the agent says [`FarewellConfig::limit`], and the call ends as
+    /// [`EndReason::Limit`](super::EndReason::Limit).
     pub max_call: Option<Duration>,
 }
 
@@ -87,6 +94,8 @@ impl Default for SessionConfig {
             turn_detector: false,
             format: None,
             marks: false,
+            transfer: false,
+            answerer: false,
             stt_finalize: false,
             stt_end_of_turn: false,
             vad: false,

@@ -178,7 +178,8 @@ pub enum Event {
         /// The function.
         name: Arc<str>,
     },
-    /// Speech of which nothing was understood is over; nobody answers it.
+    /// Speech is over that nobody answers: nothing was understood of it, or it was too little to
+    /// stop the agent.
     TurnDropped {
         /// The turn.
         turn: TurnId,

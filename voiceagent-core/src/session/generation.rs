@@ -51,8 +51,12 @@ pub(super) struct Generation {
     pub(super) voice_lost: bool,
     /// It is not what it should have been: cut short, or an apology.
     pub(super) failed: bool,
+    /// Bytes of its text that are no answer, but were said to hold the line.
+    pub(super) holding: usize,
     /// The caller has been sent something.
     pub(super) started: bool,
+    /// When that was first.
+    pub(super) started_at: CallTime,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -85,6 +89,7 @@ pub(super) enum Stage {
 pub(super) enum Leave {
     Failed,
     HangUp,
+    Limit,
     Transfer(Arc<str>),
 }
 
@@ -122,10 +127,17 @@ impl Generation {
             voice_retried: false,
             voice_lost: false,
             failed: false,
+            holding: 0,
             started: false,
+            started_at: CallTime::ZERO,
             earlier_rounds: 0,
             items: Vec::new(),
         }
+    }
+
+    /// Whether it has begun to be heard and has not finished.
+    pub(super) fn has_floor(&self) -> bool {
+        self.committed && self.started
     }
 
     /// The user's words, as long as they are not in the history.
@@ -183,7 +195,12 @@ impl Generation {
 
     /// Whether nothing was written that could be spoken.
     pub(super) fn is_speechless(&self) -> bool {
-        self.script.text().is_empty() && self.segmenter.is_empty()
+        !self.has_answered() && self.segmenter.is_empty()
+    }
+
+    /// Whether words of an answer were handed to the voice.
+    pub(super) fn has_answered(&self) -> bool {
+        self.script.text().len() > self.holding
     }
 
     /// Tool calls without a result.

@@ -130,6 +130,11 @@ pub enum Input {
         /// The attempt to speak, as the model knows it.
         generation: GenerationId,
     },
+    /// The carrier did not hand the call over, and goes on with it.
+    NotTransferred {
+        /// Why.
+        kind: ErrorKind,
+    },
     /// The far end of a text leg stopped the agent and tells what was heard.
     PeerInterrupted {
         /// The heard beginning of what was sent.
@@ -208,6 +213,8 @@ pub enum Input {
         /// A configured target.
         to: Arc<str>,
     },
+    /// The carrier has handed the call over.
+    Transferred,
     /// The user went on after [`Input::EagerEndOfTurn`].
     TurnResumed,
     /// The user asked for time: for so long, silence is not taken as absence.
@@ -271,6 +278,8 @@ mod tests {
             Input::Expect { what: Some(Expected::Phone) },
             Input::Expect { what: None },
             Input::LlmProgress { generation: GenerationId::new(1) },
+            Input::NotTransferred { kind: ErrorKind::Rejected },
+            Input::Transferred,
             Input::Wait { period: Duration::from_secs(30) },
         ] {
             let written = serde_json::to_string(&input).unwrap();

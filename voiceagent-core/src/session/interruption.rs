@@ -2,40 +2,151 @@
 
 use std::sync::Arc;
 
-use super::{Event, InterruptionReason, Session, generation::Generation};
+use super::{
+    Command, Event, InterruptionReason, Session, Timer, Uninterruptible,
+    generation::{Generation, Stage},
+};
 use crate::{CallTime, transport::Outbound};
 
 impl Session {
-    /// The user speaks while the agent does.
-    pub(super) fn note_overlap(&mut self, since: CallTime) {
-        if self.can_be_stopped() && self.output.is_audible(self.now) {
-            self.suspect(since);
+    /// The user speaks while the agent does, in a turn that has so many words already.
+    pub(super) fn note_overlap(&mut self, since: CallTime, words: usize) {
+        let Some(live) = self.live.as_ref().filter(|live| live.has_floor()) else { return };
+        self.barge_in.note_voice(live.id, since, words);
+        let open_from = live.started_at + self.config.barge_in.warm_up;
+        if self.may_be_stopped() && self.barge_in.is_enabled() && self.output.is_audible(self.now) {
+            self.suspect(since.max(open_from));
+        }
+    }
+
+    /// Words come while the agent has the floor, in a turn that had so many before.
+    pub(super) fn note_words_over_speech(&mut self, words: usize) {
+        if let Some(live) = self.live.as_ref().filter(|live| live.has_floor()) {
+            self.barge_in.note_words(live.id, words);
         }
     }
 
     pub(super) fn consider_barge_in(&mut self) {
-        if self.barge_in.is_due(self.now, self.user.words()) && self.can_be_stopped() {
+        if !self.can_be_stopped() {
+            return;
+        }
+        let words = self.barge_in.words_of_voice(self.user.words());
+        if self.barge_in.is_due(self.now, words) {
+            let undecided = words == 0 || self.is_backchannel();
+            match self.barge_in.undecided_until().filter(|_| undecided) {
+                Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
+                // A voice that has stopped decides nothing any more; its words may.
+                Some(_) if self.user.speaking_since.is_none() => {}
+                Some(_) | None => self.confirm(InterruptionReason::BargeIn),
+            }
+        } else if self.words_ask_for_floor() {
             self.confirm(InterruptionReason::BargeIn);
         }
     }
 
+    /// Whether the words of a voice that has stopped again, which come later, tell that the user
+    /// wants to speak. A turn detector that may know better is waited for to the end of the turn.
+    fn words_ask_for_floor(&self) -> bool {
+        let Some(overlap) = self.barge_in.overlap() else { return false };
+        let words = overlap.words(self.user.words());
+        self.user.speaking_since.is_none()
+            && words > 0
+            && overlap.voice(self.now).is_some()
+            && self.barge_in.is_enough(overlap.voice(self.now), words)
+            && self.live.as_ref().is_some_and(|live| live.stage != Stage::Tools)
+            && !self.is_backchannel()
+            && !self.may_prove_backchannel(words)
+    }
+
     /// Without speech edges, words alone decide.
-    pub(super) fn consider_barge_in_by_words(&mut self, words: usize) {
+    pub(super) fn consider_barge_in_by_words(&mut self) {
+        let words = self.barge_in.overlap().map_or(0, |over| over.words(self.user.words()));
         let enough = words >= self.config.barge_in.min_words.max(1) as usize;
-        if enough && self.can_be_stopped() && self.output.is_audible(self.now) {
-            self.interrupt(InterruptionReason::BargeIn, None);
+        if enough && !self.is_backchannel() && self.is_open_to_barge_in() {
+            self.confirm(InterruptionReason::BargeIn);
         }
     }
 
-    /// Whether the user may stop what the agent is saying.
+    /// Without speech edges, a voice that the recognizer reports stops the agent, at the latest
+    /// when no words have come for as long as they are waited on.
+    pub(super) fn consider_barge_in_by_voice(&mut self) {
+        if self.config.barge_in.min_words > 0 || !self.is_open_to_barge_in() {
+            return;
+        }
+        let wait = self.config.barge_in.backchannel.filter(|_| !self.output.is_text());
+        match wait.filter(|wait| !wait.is_zero()) {
+            Some(wait) => {
+                self.note_words_over_speech(self.user.words());
+                self.timers.set(Timer::Backchannel, self.now + wait);
+            }
+            None => self.confirm(InterruptionReason::BargeIn),
+        }
+    }
+
+    /// The words that would tell what the user wants have been waited on long enough: the voice
+    /// decides.
+    pub(super) fn on_undecided(&mut self) {
+        if self.config.vad {
+            self.consider_barge_in();
+            return;
+        }
+        let Some(overlap) = self.barge_in.overlap() else { return };
+        let goes_on = self.live.as_ref().is_some_and(|live| live.id == overlap.generation);
+        if goes_on && overlap.words(self.user.words()) == 0 && self.is_open_to_barge_in() {
+            self.confirm(InterruptionReason::BargeIn);
+        }
+    }
+
+    /// A key was pressed.
+    pub(super) fn consider_barge_in_by_key(&mut self) {
+        if self.config.barge_in.dtmf && self.holds_floor() && self.may_be_stopped() {
+            self.confirm(InterruptionReason::Dtmf);
+        }
+    }
+
+    fn is_open_to_barge_in(&self) -> bool {
+        self.can_be_stopped() && self.output.is_audible(self.now)
+    }
+
+    /// Whether the agent has begun to speak and has not finished, though it may be silent while
+    /// tools run.
+    pub(super) fn holds_floor(&self) -> bool {
+        self.live.as_ref().is_some_and(Generation::has_floor)
+    }
+
+    /// Whether the user's voice may stop what the agent is saying.
     pub(super) fn can_be_stopped(&self) -> bool {
-        self.barge_in.is_enabled()
-            && self.leaving.is_none()
+        let warm_up = self.config.barge_in.warm_up;
+        let is_warm = self.live.as_ref().is_none_or(|live| self.now >= live.started_at + warm_up);
+        self.barge_in.is_enabled() && is_warm && self.may_be_stopped()
+    }
+
+    /// Whether the user may stop what the agent is saying, by voice or by key.
+    fn may_be_stopped(&self) -> bool {
+        self.leaving.is_none()
             && self.live.as_ref().is_some_and(|live| live.committed && live.interruptible)
     }
 
+    /// Lets the recognizer hear silence in place of what is said over speech that cannot be
+    /// stopped, if that is to be discarded. A goodbye is no such speech: whoever speaks over it
+    /// is still listened to.
+    pub(super) fn settle_hearing(&mut self) {
+        let discards = self.config.barge_in.uninterruptible == Uninterruptible::Discard;
+        let is_leaving =
+            self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some());
+        let deaf = discards
+            && !is_leaving
+            && self.holds_floor()
+            && !(self.barge_in.is_enabled() && self.may_be_stopped());
+        if deaf != self.deaf {
+            self.deaf = deaf;
+            self.commands.push_back(Command::FeedSilence { on: deaf });
+        }
+    }
+
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        if self.cut_said(heard) {
+        if self.cut_said(heard) || !self.holds_floor() {
+            // It stopped an answer that has finished here; the next one has yet to be heard.
             return;
         }
         if let (Some(heard), Some(live)) = (heard, &self.live)
@@ -64,8 +175,20 @@ impl Session {
             let generation = live.id;
             self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
         }
+        if matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf) {
+            self.drop_queued_says();
+        }
+        self.barge_in.forget();
+        self.timers.clear(Timer::Backchannel);
         if let Some(leave) = live.after {
             self.leave_after_speech(leave);
+        }
+    }
+
+    /// The user does not want to hear what is queued either, up to what must be said.
+    fn drop_queued_says(&mut self) {
+        while self.says.front().is_some_and(|say| say.interruptible) {
+            self.says.pop_front();
         }
     }
 

@@ -22,7 +22,7 @@ impl Session {
         let known = self.user.hears(since);
         self.emit(Event::UserStarted { turn: self.user.id, since });
         if !known {
-            self.note_overlap(since);
+            self.note_overlap(since, self.user.words());
         }
     }
 
@@ -33,6 +33,7 @@ impl Session {
         let since = since.min(self.now);
         self.user.last_speech = Some(since);
         self.monologue.on_silence();
+        self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
         self.dismiss();
         if self.config.stt_finalize && !self.user.is_settled() {
@@ -49,13 +50,14 @@ impl Session {
         if self.user.begin(self.now) {
             self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
-        if self.config.barge_in.min_words == 0 {
-            self.consider_barge_in_by_words(usize::MAX);
-        }
+        self.consider_barge_in_by_voice();
     }
 
     pub(super) fn on_transcript(&mut self, transcript: &Transcript) {
-        let words_before = self.user.words();
+        if self.was_let_pass(transcript) {
+            return;
+        }
+        let words = self.user.words();
         let changed = self.user.push(self.now, transcript);
         if !self.config.vad && !transcript.text.trim().is_empty() && changed {
             self.user.begin(self.now);
@@ -68,7 +70,7 @@ impl Session {
             if !self.user.begun {
                 // The detector missed what the recognizer understood.
                 self.user.last_speech = Some(self.now);
-            } else if !transcript.is_final && self.user.words() > words_before {
+            } else if !transcript.is_final && self.user.words() > words {
                 // It missed the end of it: the user has said this not so long ago.
                 let said = self.now.saturating_sub(SLOWEST_WORDS);
                 self.user.last_speech = self.user.last_speech.max(Some(said));
@@ -76,6 +78,7 @@ impl Session {
         }
         self.user.last_change = Some(self.now);
         self.judge_progress();
+        self.note_words_over_speech(words);
         let (turn, text) = (self.user.id, self.user.text());
         if !text.is_empty() {
             self.emit(Event::UserPartial { turn, pii_text: text });
@@ -84,11 +87,11 @@ impl Session {
             let speaks = self.user.speaking_since.is_some() && !self.monologue.has_floor();
             if speaks && !self.barge_in.is_running() {
                 // The agent began to speak when the user was speaking already.
-                self.note_overlap(self.now);
+                self.note_overlap(self.now, words);
             }
             self.consider_barge_in();
         } else {
-            self.consider_barge_in_by_words(self.user.words());
+            self.consider_barge_in_by_words();
         }
         if transcript.is_final {
             self.on_pause();
@@ -175,7 +178,7 @@ impl Session {
 
     /// Begins an answer before the turn is over, unless the one that was begun still fits.
     fn speculate(&mut self) {
-        if !self.config.speculation.enabled || self.leaving.is_some() || self.user.is_empty() {
+        if !self.config.speculation.enabled || self.is_closing() || self.user.is_empty() {
             return;
         }
         let text = self.user.text();
@@ -192,6 +195,35 @@ impl Session {
     }
 
     pub(super) fn commit_turn(&mut self) {
+        if self.drop_turn_over_speech() {
+            return;
+        }
+        let (turn, text) = self.end_turn();
+        self.make_room(&text);
+        let text = match self.owed.take() {
+            Some((_, before)) => format!("{before} {text}").into(),
+            None => text,
+        };
+        if self.keeps_turns() {
+            self.drop_draft();
+        }
+        if self.keeps_turns() || self.live.as_ref().is_some_and(|live| live.committed) {
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
+            return;
+        }
+        self.history.push_user(&text);
+        if self.is_closing() && !self.reopen() {
+            self.drop_draft();
+        } else if self.live.is_some() {
+            self.commit_draft();
+        } else {
+            self.begin_reply(turn, text, true);
+        }
+    }
+
+    /// Tells that the turn is over, and opens the next one.
+    pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.last_final.map(|at| at - last_speech);
         self.close_turn();
@@ -207,24 +239,9 @@ impl Session {
             end_of_turn_delay: self.now - last_speech,
             transcription_delay,
         });
-        self.make_room(&text);
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
-            None => text,
-        };
-        if self.live.as_ref().is_some_and(|live| live.committed) {
-            // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
-            return;
-        }
-        self.history.push_user(&text);
-        if self.leaving.is_some() {
-            self.drop_draft();
-        } else if self.live.is_some() {
-            self.commit_draft();
-        } else {
-            self.begin_reply(turn, text, true);
-        }
+        self.note_request_for_time(&text);
+        self.keep_spoken_turn(turn, &text);
+        (turn, text)
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an

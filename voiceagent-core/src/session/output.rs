@@ -90,6 +90,14 @@ impl Output {
         }
     }
 
+    /// Until when what was sent is heard, or thought to be; `None` if nothing is.
+    pub(super) fn audible_until(&self, now: CallTime) -> Option<CallTime> {
+        match self {
+            Self::Audio(playout) => playout.audible_until(now),
+            Self::Text(text) => text.audible_until(now),
+        }
+    }
+
     pub(super) fn is_drained(&self, now: CallTime) -> bool {
         match self {
             Self::Audio(playout) => playout.is_drained(now),

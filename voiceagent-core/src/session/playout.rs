@@ -155,6 +155,11 @@ impl Playout {
         self.sent > self.anchor.1 && !self.is_played(now)
     }
 
+    /// Until when what was sent is playing, or its marks are waited for.
+    pub(super) fn audible_until(&self, now: CallTime) -> Option<CallTime> {
+        self.is_audible(now).then(|| self.drained_at())
+    }
+
     /// Whether all audio was sent and heard, or its marks are given up.
     pub(super) fn is_drained(&self, now: CallTime) -> bool {
         self.complete && self.queued == 0 && self.is_played(now)

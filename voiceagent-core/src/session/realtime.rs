@@ -52,6 +52,7 @@ impl Session {
         if !self.is_realtime() {
             return Some(input);
         }
+        self.note_activity(&input);
         let input = if self.is_duplex() { self.admit(input)? } else { input };
         match input {
             Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),

@@ -92,6 +92,10 @@ impl TextOut {
         self.sent > self.heard && now < self.give_up_at
     }
 
+    pub(super) fn audible_until(&self, now: CallTime) -> Option<CallTime> {
+        self.is_audible(now).then_some(self.give_up_at)
+    }
+
     pub(super) fn is_drained(&self, now: CallTime) -> bool {
         self.complete && self.queue.is_empty() && !self.is_audible(now)
     }

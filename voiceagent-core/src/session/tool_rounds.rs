@@ -20,6 +20,11 @@ impl ToolClock {
         self.running.insert((generation, id), (name, now));
     }
 
+    /// Whether no tool runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
     /// The name and running time of a tool that finished; `None` if it was not running.
     pub(super) fn finish(
         &mut self,

@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    fn speak(&mut self, text: Arc<str>) {
+    pub(super) fn speak(&mut self, text: Arc<str>) {
         let Some(live) = &mut self.live else { return };
         live.push_text(&text);
         if self.output.is_text() {
@@ -201,16 +201,22 @@ impl Session {
 
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
-    fn user_holds_floor_until(&self) -> Option<CallTime> {
+    pub(super) fn user_holds_floor_until(&self) -> Option<CallTime> {
         if self.is_duplex() || self.monologue.has_floor() {
             return None;
         }
+        let watchdog = self.config.endpointing.watchdog;
+        // Nobody is kept waiting for an answer by a noise for longer than for the answer itself.
+        let patience = match &self.config.owed_reply {
+            Some(owed_reply) if self.user.is_empty() => watchdog.min(owed_reply.after),
+            Some(_) | None => watchdog,
+        };
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
             None if self.user.is_empty() => self.spoken_turn_open_since()?,
             None => self.user.last_change.unwrap_or(self.now),
         };
-        let until = since + self.config.endpointing.watchdog;
+        let until = since + patience;
         (until > self.now).then_some(until)
     }
 
@@ -219,6 +225,7 @@ impl Session {
         live.started = true;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
+        live.started_at = self.now;
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });

@@ -64,8 +64,15 @@ pub(super) struct Pump<S> {
 
 #[derive(Debug)]
 struct ControlTask {
-    ends_call: bool,
+    asked: Asked,
     handle: JoinHandle<Result<()>>,
+}
+
+/// What the carrier was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    HangUp,
+    Transfer,
 }
 
 /// How a call ends.
@@ -115,6 +122,7 @@ impl<S: Socket> Pump<S> {
         );
         let (code, reason, outcome) = match end {
             End::HungUp => {
+                self.await_transfer(&peer).await;
                 let told = peer.send(Inbound::HungUp).await;
                 (1000, "the call has ended", told)
             }
@@ -206,9 +214,8 @@ impl<S: Socket> Pump<S> {
                 }
                 // The backlog holds nothing else that is not written.
                 _ => {
-                    let why = "no target is configured for this line";
-                    let fault = Error::new(ErrorKind::Unsupported, "transfer", why);
-                    peer.report(fault.with_provider(self.leg.dialect.vendor())).await?;
+                    warn!(call = %self.leg.call, "no target is configured for this line");
+                    peer.send(Inbound::NotTransferred(ErrorKind::Unsupported)).await?;
                 }
             }
         }
@@ -231,7 +238,7 @@ impl<S: Socket> Pump<S> {
         // A task of its own: once asked for, a hang-up must reach the carrier although the owner
         // of the call has gone.
         let handle = tokio::spawn(bounded(async move { control.hang_up(&call).await }));
-        self.task = Some(ControlTask { ends_call: true, handle });
+        self.task = Some(ControlTask { asked: Asked::HangUp, handle });
     }
 
     /// Hangs up if that was asked for before the owner of the link went.
@@ -246,7 +253,16 @@ impl<S: Socket> Pump<S> {
     fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {
         let call = self.leg.call.clone();
         let handle = tokio::spawn(bounded(async move { control.transfer(&call, &target).await }));
-        self.task = Some(ControlTask { ends_call: self.hanging_up, handle });
+        self.task = Some(ControlTask { asked: Asked::Transfer, handle });
+    }
+
+    /// A carrier that hands a call over closes its socket, perhaps before it says that it did.
+    async fn await_transfer(&mut self, peer: &LinkPeer<Outbound, Inbound>) {
+        if self.task.as_ref().is_some_and(|task| task.asked == Asked::Transfer) {
+            let outcome = controlled(self.task.as_mut()).await;
+            // Who does not want to know has gone, and the call with them.
+            let _ = self.on_controlled(outcome, peer).await;
+        }
     }
 
     async fn on_controlled(
@@ -254,13 +270,22 @@ impl<S: Socket> Pump<S> {
         outcome: Result<()>,
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<Option<End>> {
-        let ends_call = self.task.take().is_some_and(|task| task.ends_call);
-        if let Err(error) = outcome {
+        let asked = self.task.take().map(|task| task.asked);
+        if let Err(error) = &outcome {
             warn!(call = %self.leg.call, %error, "the carrier did not do what it was asked");
-            peer.report(error).await?;
+        }
+        match (asked, outcome) {
+            (Some(Asked::Transfer), Ok(())) => peer.send(Inbound::Transferred).await?,
+            (Some(Asked::Transfer), Err(error)) => {
+                peer.send(Inbound::NotTransferred(error.kind())).await?;
+            }
+            (Some(Asked::HangUp), Err(error)) => peer.report(error).await?,
+            (Some(Asked::HangUp) | None, _) => {}
         }
         // Whatever the carrier says, the line is free on our side.
-        Ok(ends_call.then_some(End::HungUp))
+        let is_over =
+            asked == Some(Asked::HangUp) || (asked == Some(Asked::Transfer) && self.hanging_up);
+        Ok(is_over.then_some(End::HungUp))
     }
 
     async fn on_socket(

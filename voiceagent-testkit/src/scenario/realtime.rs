@@ -23,6 +23,7 @@ impl Scenario {
         config.realtime = Some(model);
         config.vad = true;
         config.speculation.enabled = false;
+        config.barge_in.backchannel = None;
         Self::new(config)
     }
 

@@ -45,7 +45,7 @@ impl Transport for TalkLeg {
     }
 
     fn capabilities(&self) -> TransportCapabilities {
-        TransportCapabilities::default().with_clear(true).with_marks(true)
+        TransportCapabilities::default().with_clear(true).with_marks(true).with_transfer(true)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
@@ -74,6 +74,10 @@ async fn pump(
                 };
                 if let Some(text) = wire::outbound(&outbound) {
                     send(&mut socket, Message::text(text)).await?;
+                }
+                if matches!(outbound, Outbound::Transfer(_)) {
+                    // The page shows where the call goes; nobody else takes it.
+                    peer.send(Inbound::Transferred).await?;
                 }
                 if outbound == Outbound::HangUp {
                     send(&mut socket, Message::Close(None)).await?;

@@ -71,6 +71,15 @@ impl House {
         said: &[&str],
         model: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::open_with("", said, model).await
+    }
+
+    /// The same, with more lines in the `[server]` table.
+    pub(crate) async fn open_with(
+        settings: &str,
+        said: &[&str],
+        model: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listen = DeepgramVendor::listen(ListenScript::utterances(said.to_vec())).await;
         let voice = SpeakScript::new().per_character(PER_CHARACTER);
         let speak = DeepgramVendor::speak(voice).await;
@@ -84,7 +93,7 @@ impl House {
         };
         let address = listener.local_addr().unwrap();
         let text = format!(
-            "[server]\npublic_url = \"http://{address}\"\n\
+            "[server]\npublic_url = \"http://{address}\"\n{settings}\n\
              [dealership]\ndatabase = {:?}\n\
              [twilio]\naccount_sid = \"AC1\"\nauth_token = \"{TOKEN}\"\napi_url = \"{}\"\n\
              [stt]\nprovider = \"deepgram\"\napi_key = \"{key}\"\nbase_url = \"{}\"\n\

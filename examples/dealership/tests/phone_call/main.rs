@@ -261,6 +261,24 @@ async fn d10_calls_in_progress_end_in_peace_when_the_program_stops() {
     house.has_stopped().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d10_a_call_that_outlasts_the_limit_hears_a_goodbye() {
+    let settings = "drain_seconds = 1";
+    let mut house = House::open_with(settings, &[], |_| Reply::text("Good day.")).await;
+    let phone = house.call("CA7", PRIYA).await;
+    listens(&phone).await;
+    let greeted = arrived(&phone.heard().await.unwrap());
+    house.stop();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    let (recording, _) = phone.wait_until_closed(SOON).await.unwrap();
+    let goodbye = "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
+    let expected = goodbye.len() * PER_CHARACTER.as_millis() as usize * 8;
+    let heard = arrived(&recording) - greeted;
+    assert!(heard >= expected * 9 / 10, "{heard} of {expected}");
+    assert!(house.carrier.asked().iter().any(|asked| asked.contains("completed")), "a hang-up");
+    house.has_stopped().await;
+}
+
 #[tokio::test]
 async fn a_wrong_setting_is_named_before_anything_is_opened() {
     let text = "[server]\npublic_url = \"https://a.example\"\n[twilio]\nauth_token = \"t\"\n\

@@ -77,19 +77,25 @@ impl EndpointingConfig {
 pub struct BargeInConfig {
     /// Whether the user can.
     pub enabled: bool,
-    /// How long the user must have spoken.
+    /// How long the user must have spoken. Shorter speech over the agent makes no turn either.
     pub min_duration: Duration,
-    /// How many words must have been recognized; 0 does not wait for the recognizer.
+    /// How many words must have been recognized; 0 does not wait for the recognizer. Fewer words
+    /// over the agent make no turn either.
     pub min_words: u32,
-    /// How long after the first sound of a speech the user cannot stop it: on a line with echo the
-    /// agent would stop itself.
+    /// How long after the first sound of a speech the user's voice cannot stop it: on a line with
+    /// echo the agent would stop itself. What is said meanwhile is answered after the speech.
     pub warm_up: Duration,
-    /// Whether a pressed key stops the agent.
+    /// Whether a pressed key stops the agent, also where `enabled` keeps the voice from it.
     pub dtmf: bool,
     /// What becomes of what the user says over speech that cannot be stopped.
     pub uninterruptible: Uninterruptible,
-    /// How long words that may be no more than a sign of attention ("uh-huh") are waited on,
-    /// while the agent speaks on; `None` takes every word for an interruption.
+    /// How long a voice over the agent is waited on for the words that tell a sign of attention
+    /// ("uh-huh") from an interruption; then the voice decides. Any other word decides at once. A
+    /// sign of attention neither stops the agent nor makes a turn. `None` takes every voice and
+    /// every word for an interruption.
+    ///
+    /// While it waits, an agent that [pauses](Self::pause) is silent already. One that does not
+    /// speaks on, and so is stopped later than after `min_duration`.
     pub backchannel: Option<Duration>,
     /// How long the user must have been heard until the agent pauses on suspicion, and goes on
     /// where it was if nothing comes of it; `None` never pauses.
@@ -109,7 +115,7 @@ impl Default for BargeInConfig {
             warm_up: Duration::ZERO,
             dtmf: false,
             uninterruptible: Uninterruptible::Keep,
-            backchannel: None,
+            backchannel: Some(Duration::from_millis(700)),
             pause: None,
             resume_after: Duration::from_millis(1_500),
             back_off: 3,

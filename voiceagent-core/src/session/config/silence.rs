@@ -7,7 +7,7 @@ use crate::Result;
 
 /// What happens when nobody says anything. Time counts from when the caller has heard the end of
 /// what the agent said last.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IdleConfig {
@@ -16,8 +16,22 @@ pub struct IdleConfig {
     /// How long after the last prompt was heard the call ends as
     /// [`EndReason::Idle`](super::super::EndReason::Idle); `None` waits for ever.
     pub hang_up_after: Option<Duration>,
-    /// What the agent says before it hangs up on a silent user; `None` just hangs up.
+    /// What the agent says before it hangs up on a silent user; `None` just hangs up. A user who
+    /// says something meanwhile is answered, and the call goes on.
     pub farewell: Option<Arc<str>>,
+    /// How long a user has who asks for a moment: who says "hold on" or "one second".
+    pub patience: Duration,
+}
+
+impl Default for IdleConfig {
+    fn default() -> Self {
+        Self {
+            prompts: Arc::from([]),
+            hang_up_after: None,
+            farewell: None,
+            patience: Duration::from_secs(30),
+        }
+    }
 }
 
 impl IdleConfig {
@@ -53,7 +67,7 @@ impl IdlePrompt {
 }
 
 /// How the agent takes its leave.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct FarewellConfig {
@@ -61,16 +75,34 @@ pub struct FarewellConfig {
     /// is written down and not answered.
     pub reopen: bool,
     /// What the agent says to an answering machine after its beep, and then hangs up; `None`
-    /// leaves no message.
+    /// leaves no message, and talks to a machine as to anybody.
     pub voicemail: Option<Arc<str>>,
+    /// What the agent says when the call has lasted as long as it may; `None` just hangs up.
+    pub limit: Option<Arc<str>>,
+    /// What the agent says when the carrier did not transfer the call, which then goes on.
+    pub not_transferred: Arc<str>,
+}
+
+impl Default for FarewellConfig {
+    fn default() -> Self {
+        Self {
+            reopen: false,
+            voicemail: None,
+            limit: None,
+            not_transferred: Arc::from("I am sorry, I could not put you through."),
+        }
+    }
 }
 
 impl FarewellConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        match &self.voicemail {
-            Some(message) => says_something("farewell.voicemail", message),
-            None => Ok(()),
+        if let Some(message) = &self.voicemail {
+            says_something("farewell.voicemail", message)?;
         }
+        if let Some(words) = &self.limit {
+            says_something("farewell.limit", words)?;
+        }
+        says_something("farewell.not_transferred", &self.not_transferred)
     }
 }
 
@@ -83,16 +115,29 @@ pub struct OwedReplyConfig {
     pub after: Duration,
     /// The words.
     pub text: Arc<str>,
+    /// The words when they were said and have not been enough; `None` says the same again.
+    #[serde(default)]
+    pub again: Option<Arc<str>>,
 }
 
 impl OwedReplyConfig {
     /// Says `text` when nothing of an answer has been heard for so long.
     pub fn new(after: Duration, text: impl Into<Arc<str>>) -> Self {
-        Self { after, text: text.into() }
+        Self { after, text: text.into(), again: None }
+    }
+
+    /// Says these words from the second time on.
+    #[must_use]
+    pub fn then(mut self, text: impl Into<Arc<str>>) -> Self {
+        self.again = Some(text.into());
+        self
     }
 
     pub(super) fn validate(&self) -> Result<()> {
         says_something("owed_reply.text", &self.text)?;
+        if let Some(again) = &self.again {
+            says_something("owed_reply.again", again)?;
+        }
         at_most_longest("owed_reply.after", self.after)
     }
 }

@@ -39,7 +39,13 @@ fn a_setting_that_makes_no_sense_is_named() {
         ("idle.hang_up_after", refused(|it| it.idle.hang_up_after = Some(Duration::ZERO))),
         ("idle.farewell", refused(|it| it.idle.farewell = Some("".into()))),
         ("farewell.voicemail", refused(|it| it.farewell.voicemail = Some("".into()))),
+        ("farewell.limit", refused(|it| it.farewell.limit = Some("".into()))),
+        ("farewell.not_transferred", refused(|it| it.farewell.not_transferred = " ".into())),
         ("owed_reply.text", refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(9), "")))),
+        (
+            "owed_reply.again",
+            refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(9), "x").then(""))),
+        ),
         (
             "owed_reply.after",
             refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(31_000), "x"))),

@@ -76,7 +76,7 @@ impl Session {
     /// The model speaks by itself: what the user has said is a turn, and this answers it.
     fn begin_own(&mut self, name: GenerationId) {
         self.realtime.waiting.last = Some(name);
-        if self.leaving.is_some() {
+        if self.is_closing() {
             // Nothing new is begun in a call that is being left.
             self.commands.push_back(Command::CancelVoice { generation: name });
             return;

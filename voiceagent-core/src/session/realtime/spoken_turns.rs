@@ -88,6 +88,7 @@ impl Session {
             if spoken.noted {
                 self.history.write_spoken(turn, &pii_text);
             }
+            self.note_request_for_time(&pii_text);
             self.emit(Event::UserWords { turn, pii_text });
             return;
         }
@@ -184,13 +185,13 @@ impl Session {
         } else if !started && stoppable && self.leaving.is_none() {
             self.interrupt(InterruptionReason::UserResumed, None);
         }
-        if self.live.is_some() {
+        if self.keeps_turns() || self.live.is_some() {
             // It waits until the agent, who cannot be stopped, has finished.
             self.owed = Some((turn, text));
             return;
         }
         self.write_user(&text);
-        if self.leaving.is_none() {
+        if !self.is_closing() || self.reopen() {
             self.begin_reply(turn, text, true);
         }
     }
@@ -201,22 +202,24 @@ impl Session {
             return None;
         }
         self.timers.clear(Timer::EndOfTurn);
-        let last_speech = self.user.last_speech.unwrap_or(self.now);
-        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
-        let (turn, text) = self.user.take(self.now);
-        self.endpointing.reset();
-        self.realtime.turns.spoken = Duration::ZERO;
-        self.emit(Event::UserTurn {
-            turn,
-            pii_text: text.clone(),
-            end_of_turn_delay: self.now - last_speech,
-            transcription_delay,
-        });
-        self.realtime.turns.open(turn, self.now, &text, &mut self.history);
+        let (turn, text) = self.end_turn();
         if self.is_duplex() {
             self.write_user(&text);
         }
         Some((turn, text))
+    }
+
+    /// Keeps a turn that is over for words that come late.
+    pub(in super::super) fn keep_spoken_turn(&mut self, turn: TurnId, words: &str) {
+        if self.is_realtime() {
+            self.realtime.turns.spoken = Duration::ZERO;
+            self.realtime.turns.open(turn, self.now, words, &mut self.history);
+        }
+    }
+
+    /// Whether the user has begun a turn of which there need not be words.
+    pub(in super::super) fn has_spoken_turn(&self) -> bool {
+        self.is_realtime() && self.user.begun
     }
 
     /// A duplex model did not answer: it took for noise what it has no words for.

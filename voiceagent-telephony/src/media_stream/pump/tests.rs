@@ -108,6 +108,7 @@ struct FakeControl {
     asked: Mutex<Vec<String>>,
     answer: Notify,
     refuses: bool,
+    transfers: bool,
 }
 
 #[async_trait]
@@ -127,6 +128,10 @@ impl CallControl for FakeControl {
 
     async fn transfer(&self, call: &CallId, target: &str) -> Result<()> {
         self.asked.lock().unwrap().push(format!("transfer {call} to {target}"));
+        if self.transfers {
+            self.answer.notified().await;
+            return Ok(());
+        }
         Err(Error::new(ErrorKind::Rejected, "transfer", "no such target"))
     }
 }
@@ -316,13 +321,27 @@ async fn a_transfer_that_fails_is_reported_and_the_call_goes_on() {
     let control = Arc::new(FakeControl::default());
     let (socket, mut link) = open(Some(control.clone()));
     link.try_send(Outbound::Transfer("+14155550100".into())).unwrap();
-    assert_eq!(link.recv().await.unwrap().unwrap_err().kind(), ErrorKind::Rejected);
+    let refused = |kind| Inbound::NotTransferred(kind);
+    assert_eq!(link.recv().await.unwrap().unwrap(), refused(ErrorKind::Rejected));
     link.try_send(frame()).unwrap();
     settle().await;
     assert_eq!(socket.events(), ["media"]);
     let (_socket, mut link) = open(None);
     link.try_send(Outbound::Transfer("desk".into())).unwrap();
-    assert_eq!(link.recv().await.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(link.recv().await.unwrap().unwrap(), refused(ErrorKind::Unsupported));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_is_told_before_the_end_although_the_socket_closes_first() {
+    let control = Arc::new(FakeControl { transfers: true, ..FakeControl::default() });
+    let (socket, mut link) = open(Some(control.clone()));
+    link.try_send(Outbound::Transfer("desk".into())).unwrap();
+    settle().await;
+    socket.say(Some(Ok(Message::Close(None))));
+    settle().await;
+    control.answer.notify_one();
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::Transferred);
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::HungUp);
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,7 +176,10 @@ impl Pump {
             }
             Outbound::Text { text, .. } => self.far_end.show(text, self.reading),
             Outbound::HangUp => return self.leave(peer).await,
-            Outbound::Transfer(_) if self.capabilities.transfer => return self.leave(peer).await,
+            Outbound::Transfer(_) if self.capabilities.transfer => {
+                peer.send(Inbound::Transferred).await?;
+                return self.leave(peer).await;
+            }
             Outbound::Clear
             | Outbound::Mark(_)
             | Outbound::TextEnd { .. }

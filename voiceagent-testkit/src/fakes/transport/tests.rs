@@ -147,6 +147,7 @@ async fn keys_transfers_and_a_broken_line_arrive() {
     caller.press('#').await;
     assert_eq!(next(&mut link).await, Some(Inbound::Dtmf('#')));
     link.try_send(Outbound::Transfer("desk".into())).unwrap();
+    assert_eq!(next(&mut link).await, Some(Inbound::Transferred));
     assert_eq!(next(&mut link).await, Some(Inbound::HungUp));
 
     let (caller, mut link) = open(FakeLine::audio(FORMAT)).await;

@@ -1,0 +1,257 @@
+//! The end of a call: last words, goodbyes, transfers, answering machines, limits.
+
+use std::time::Duration;
+
+use super::{
+    EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
+    generation::{Generation, Leave},
+};
+use crate::{
+    ErrorKind,
+    transport::{Answerer, Outbound},
+};
+
+/// How long a carrier may take to hand a call over: longer than our requests to it do.
+const HANDOVER: Duration = Duration::from_secs(20);
+/// How long an answering machine may talk before its beep counts as missed.
+const BEEP: Duration = Duration::from_secs(30);
+/// How long the goodbye of a call that came to its limit may take.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How far a call is from its end.
+#[derive(Debug, Default)]
+pub(super) struct Farewell {
+    /// Since when the user's last words are waited for.
+    waits_since: Option<crate::CallTime>,
+    /// The carrier was asked to hand the call over, and has not answered.
+    handing_over: bool,
+    /// A machine speaks, and its beep is waited for.
+    awaits_beep: bool,
+    /// A person took the call.
+    is_human: bool,
+    /// A message is left for a machine, which does not listen.
+    is_machine: bool,
+    limit_reached: bool,
+    /// A part was lost that the call cannot go on without.
+    is_crippled: bool,
+}
+
+impl Session {
+    /// Whether what the user says is not to be answered, for now or for good.
+    pub(super) fn is_closing(&self) -> bool {
+        self.leaving.is_some() || self.is_suspended()
+    }
+
+    /// Whether a turn waits: it is answered if nobody else takes the call.
+    pub(super) fn keeps_turns(&self) -> bool {
+        self.is_suspended() || matches!(self.leaving, Some(Leave::Transfer(_)))
+    }
+
+    /// Whether the agent says nothing before it knows more: whether others take the call, or when
+    /// a machine records.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.farewell.handing_over || self.farewell.awaits_beep
+    }
+
+    /// Whether the call ends when the agent has finished.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some() || self.live.as_ref().is_some_and(|live| live.after.is_some())
+    }
+
+    pub(super) fn leave_after_speech(&mut self, leave: Leave) {
+        self.leaving.get_or_insert(leave);
+        self.farewell.awaits_beep = false;
+        self.dismiss();
+    }
+
+    /// Takes back the goodbye for what the user said during it, where that is wanted.
+    pub(super) fn reopen(&mut self) -> bool {
+        let may = self.config.farewell.reopen && !self.farewell.is_machine;
+        let reopens = may && self.leaving == Some(Leave::HangUp);
+        if reopens {
+            self.leaving = None;
+            self.farewell.waits_since = None;
+            self.timers.clear(Timer::Farewell);
+        }
+        reopens
+    }
+
+    /// Leaves when everything was said. Returns whether the conversation goes on instead.
+    pub(super) fn leave_if_asked(&mut self) -> bool {
+        let speaks = self.live.as_ref().is_some_and(|live: &Generation| live.committed);
+        if self.phase != Phase::Talking || speaks || !self.says.is_empty() {
+            return false;
+        }
+        let Some(leave) = self.leaving.clone() else { return false };
+        if self.awaits_last_words(&leave) {
+            return false;
+        }
+        if !self.user.is_empty() && self.reopen() {
+            self.commit_turn();
+            return true;
+        }
+        self.leaving = None;
+        self.drop_draft();
+        match leave {
+            Leave::Failed => self.end_now(EndReason::Failed),
+            Leave::HangUp => self.end_now(EndReason::AgentHungUp),
+            Leave::Limit => self.end_now(EndReason::Limit),
+            Leave::Transfer(to) if self.config.transfer => {
+                self.send(Outbound::Transfer(to));
+                self.farewell.handing_over = true;
+                self.timers.set(Timer::Farewell, self.now + HANDOVER);
+            }
+            Leave::Transfer(_) => {
+                self.refuse_transfer(ErrorKind::Unsupported);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the user still says something that is to be written down. Who goes on and on is not
+    /// listened to for ever.
+    fn awaits_last_words(&mut self, leave: &Leave) -> bool {
+        let until = match leave {
+            Leave::Failed | Leave::Limit => None,
+            Leave::HangUp | Leave::Transfer(_) => {
+                let endpointing = &self.config.endpointing;
+                let since = *self.farewell.waits_since.get_or_insert(self.now);
+                let last = since + endpointing.watchdog;
+                if self.user.speaking_since.is_some() {
+                    Some(last)
+                } else if self.user.is_settled() && !self.user.is_empty() {
+                    None
+                } else {
+                    let spoke = self.user.last_speech;
+                    spoke.map(|spoke| last.min(spoke + endpointing.transcript_timeout))
+                }
+            }
+        };
+        match until.filter(|until| *until > self.now) {
+            Some(until) => self.timers.set(Timer::Farewell, until),
+            None => {
+                self.farewell.waits_since = None;
+                self.timers.clear(Timer::Farewell);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The carrier has handed the call over.
+    pub(super) fn on_transferred(&mut self) {
+        if self.farewell.handing_over {
+            self.end(EndReason::Transferred);
+        }
+    }
+
+    /// The carrier did not hand the call over: the caller is told, and the call goes on.
+    pub(super) fn on_not_transferred(&mut self, kind: ErrorKind) {
+        if self.farewell.handing_over {
+            self.farewell.handing_over = false;
+            self.timers.clear(Timer::Farewell);
+            self.refuse_transfer(kind);
+        }
+    }
+
+    fn refuse_transfer(&mut self, kind: ErrorKind) {
+        self.emit(Event::Failed { leg: Leg::Transport, kind });
+        if self.farewell.is_crippled {
+            self.end_now(EndReason::Failed);
+            return;
+        }
+        self.say(self.config.farewell.not_transferred.clone(), true);
+    }
+
+    pub(super) fn on_answered_by(&mut self, who: Answerer) {
+        self.idle.join();
+        self.farewell.is_human = who == Answerer::Human;
+        self.farewell.awaits_beep = false;
+        let has_message = self.config.farewell.voicemail.is_some();
+        if who != Answerer::Machine || !has_message || self.is_leaving() {
+            return;
+        }
+        self.fall_silent();
+        self.farewell.awaits_beep = true;
+        self.timers.set(Timer::Farewell, self.now + BEEP);
+    }
+
+    /// The machine records: says what there is to say, and then leaves.
+    pub(super) fn on_beep(&mut self) {
+        let Some(message) = self.config.farewell.voicemail.clone() else { return };
+        if self.farewell.is_human || self.is_leaving() || self.farewell.handing_over {
+            return;
+        }
+        self.fall_silent();
+        self.timers.clear(Timer::Farewell);
+        self.farewell.is_machine = true;
+        self.say(message, false);
+        self.leave_after_speech(Leave::HangUp);
+    }
+
+    /// A part was lost. Returns whether that does not matter to a call that others are to take.
+    pub(super) fn is_handed_over_without(&mut self, leg: Leg) -> bool {
+        let handing_over = self.farewell.handing_over;
+        self.farewell.is_crippled |= matches!(leg, Leg::Realtime | Leg::Stt | Leg::Tts);
+        handing_over && leg != Leg::Transport
+    }
+
+    pub(super) fn on_farewell_timeout(&mut self) {
+        if self.farewell.handing_over {
+            self.on_not_transferred(ErrorKind::Timeout);
+        } else if self.farewell.awaits_beep {
+            self.on_beep();
+        }
+    }
+
+    /// The call has lasted as long as it may. Even a goodbye that hangs does not make it longer.
+    pub(super) fn on_call_limit(&mut self) {
+        if self.farewell.limit_reached {
+            self.end_now(EndReason::Limit);
+            return;
+        }
+        self.farewell.limit_reached = true;
+        self.timers.set(Timer::CallLimit, self.now + LAST_WORDS);
+        if self.is_leaving() || self.farewell.handing_over {
+            return;
+        }
+        self.fall_silent();
+        if let Some(farewell) = self.config.farewell.limit.clone() {
+            self.say(farewell, false);
+        }
+        self.leave_after_speech(Leave::Limit);
+    }
+
+    /// Nothing is said any more of what was to be said.
+    fn fall_silent(&mut self) {
+        self.interrupt(InterruptionReason::Superseded, None);
+        self.says.clear();
+    }
+
+    /// Ends the call without waiting for anything.
+    pub(super) fn end_now(&mut self, reason: EndReason) {
+        self.send(Outbound::HangUp);
+        self.end(reason);
+    }
+
+    pub(super) fn end(&mut self, reason: EndReason) {
+        self.drop_draft();
+        if let Some(live) = self.live.take() {
+            self.abandon(&live);
+        }
+        self.phase = Phase::Ended;
+        self.says.clear();
+        if let Some((_, text)) = self.owed.take() {
+            self.write_user(&text);
+        }
+        if !self.user.is_empty() {
+            // Nobody answers it any more, but it was said.
+            let text = self.end_turn().1;
+            self.write_user(&text);
+        }
+        self.timers.clear_all();
+        self.emit(Event::Ended { reason });
+        self.commands.push_back(super::Command::End);
+    }
+}
