@@ -427,11 +427,11 @@ impl Recipe {
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();
-        let capabilities = transport.capabilities();
-        config.marks = capabilities.marks;
-        config.transfer = capabilities.transfer;
-        config.answerer =
-            capabilities.answerer && transport.call().direction == Direction::Outbound;
+        let can = transport.capabilities();
+        config.marks = can.marks;
+        config.clear = can.clear;
+        config.transfer = can.transfer;
+        config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();

@@ -84,6 +84,7 @@ use monologue::Monologue;
 use output::Output;
 use owed::Silence;
 use patience::Patience;
+use pause::Pausing;
 use realtime::Realtime;
 use text_leg::Said;
 use timers::TimerTable;
@@ -121,6 +122,7 @@ pub struct Session {
     passed_at: Option<CallTime>,
     /// The recognizer hears silence.
     deaf: bool,
+    pausing: Pausing,
     history: History,
     output: Output,
     timers: TimerTable,
@@ -176,6 +178,7 @@ impl Session {
             backchannel_score: None,
             passed_at: None,
             deaf: false,
+            pausing: Pausing::default(),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
@@ -293,9 +296,7 @@ impl Session {
             Input::LlmUsage { generation, usage } => {
                 self.emit(Event::UsageReported { generation, usage });
             }
-            Input::MarkPlayed { mark } => {
-                self.output.on_mark(self.now, mark);
-            }
+            Input::MarkPlayed { mark } => self.on_mark(mark),
             Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
@@ -333,10 +334,10 @@ impl Session {
             match timer {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn and at the audio after each input.
-                Timer::EndOfTurn | Timer::Monologue | Timer::Playout => {}
+                // `settle` looks at the turn, the pause and the audio after each input.
+                Timer::EndOfTurn | Timer::Monologue | Timer::Playout | Timer::Resume => {}
                 // Never set as yet.
-                Timer::Filler | Timer::Resume | Timer::Tool => {}
+                Timer::Filler | Timer::Tool => {}
                 Timer::CallLimit => self.on_call_limit(),
                 Timer::Farewell => self.on_farewell_timeout(),
                 Timer::Idle => self.on_idle(),
@@ -352,6 +353,7 @@ impl Session {
     /// that may leave, what is to be said next, and whether it is time to go.
     fn settle(&mut self) {
         self.settle_turn();
+        self.settle_pause();
         self.settle_output();
         loop {
             while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {

@@ -22,6 +22,8 @@ fn config() -> SessionConfig {
     config.speculation.enabled = false;
     // The voice alone decides here; session_backchannel.rs is about what its words tell.
     config.barge_in.backchannel = None;
+    // Pauses and what comes of them: see `session_resume.rs`.
+    config.barge_in.pause = None;
     config
 }
 

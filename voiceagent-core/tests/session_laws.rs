@@ -43,7 +43,7 @@ const KINDS: [Expected; 6] = [
     Expected::Vin,
 ];
 
-fn config(bits: u16) -> SessionConfig {
+fn config(bits: u32) -> SessionConfig {
     let object = serde_json::json!({ "type": "object" });
     let mut pure = ToolSpec::new("pure", "", object.clone());
     pure.effect = Effect::Pure;
@@ -70,6 +70,7 @@ fn config(bits: u16) -> SessionConfig {
         config.barge_in.min_words = 2;
         config.barge_in.warm_up = Duration::from_millis(500);
         config.barge_in.pause = Some(Duration::from_millis(60));
+        config.barge_in.back_off = 1;
         config.barge_in.uninterruptible = Uninterruptible::Discard;
         config.barge_in.dtmf = true;
     }
@@ -92,6 +93,11 @@ fn config(bits: u16) -> SessionConfig {
     if bits & 768 == 0 {
         config.farewell.voicemail = Some("Your car is ready.".into());
     }
+    config.clear = bits & 0x1_0000 == 0;
+    if bits & 0x2_0000 != 0 {
+        config.barge_in.pause = None;
+    }
+    config.barge_in.resume_after = Duration::from_millis(u64::from(bits >> 18 & 3) * 500);
     config
 }
 
@@ -126,7 +132,7 @@ fn input() -> impl Strategy<Value = Input> {
             Just(Input::AnsweredBy { who: Answerer::Human }),
             Just(Input::Beep),
         ],
-        1 => any::<u16>().prop_map(|bits| {
+        1 => any::<u32>().prop_map(|bits| {
             let SessionConfig { endpointing, barge_in, idle, .. } = config(bits);
             let change = SettingsChange::default().with_endpointing(endpointing);
             Input::Configure { change: Box::new(change.with_barge_in(barge_in).with_idle(idle)) }
@@ -191,8 +197,13 @@ struct Watch {
     texts: BTreeMap<GenerationId, String>,
     /// A draft whose turn is not over.
     draft: Option<(GenerationId, TurnId)>,
-    /// What was said has been cleared, and nothing new was asked of the voice.
+    /// What was said has been cleared, and neither is it to go on nor was the voice asked anew.
     cleared: bool,
+    /// Who is silent and may go on.
+    paused: Option<GenerationId>,
+    started: BTreeSet<GenerationId>,
+    /// What the caller is told to have heard.
+    heard: BTreeMap<GenerationId, String>,
     /// A turn that is over and for which no answer was begun.
     unanswered: Option<TurnId>,
     said_by_user: Vec<String>,
@@ -240,15 +251,37 @@ impl Watch {
                 Command::Synthesize { generation, text }
                 | Command::Send { outbound: Outbound::Text { generation, text } } => {
                     self.synthesized.push_str(text);
+                    self.cleared &= self.paused.is_some();
                     self.texts.entry(*generation).or_default().push_str(text);
-                    self.cleared = false;
                 }
                 Command::Send { outbound: Outbound::Audio(_) } => {
                     prop_assert!(!self.cleared, "i7: audio after it was cleared");
                     prop_assert!(self.draft.is_none(), "p7: a draft is heard");
                 }
                 Command::Send { outbound: Outbound::Clear } => self.cleared = true,
-                Command::Emit { event: Event::AgentStopped { pii_heard, .. } } => {
+                Command::Emit { event: Event::AgentPaused { generation } } => {
+                    prop_assert!(self.cleared, "f6: a pause clears");
+                    prop_assert!(self.started.contains(generation), "f5: nothing to pause");
+                    prop_assert!(self.paused.replace(*generation).is_none(), "f4: paused twice");
+                }
+                Command::Emit { event: Event::AgentResumed { generation, .. } } => {
+                    prop_assert_eq!(self.paused.take(), Some(*generation), "f4: resumed once");
+                    self.cleared = false;
+                }
+                Command::Emit { event: Event::AgentStarted { generation, .. } } => {
+                    prop_assert_eq!(self.paused, None, "f9: it does not speak");
+                    prop_assert!(self.started.insert(*generation), "f9: started twice");
+                }
+                Command::Emit { event: Event::AgentHeard { generation, pii_text, .. } } => {
+                    let heard = self.heard.entry(*generation).or_default();
+                    let grows = pii_text.starts_with(heard.as_str());
+                    prop_assert!(grows, "h14: {heard:?}, then {pii_text:?}");
+                    heard.replace_range(.., pii_text);
+                    let text = self.texts.get(generation).map_or("", |text| text.trim());
+                    prop_assert!(text.starts_with(&**pii_text), "h14: {pii_text:?} of {text:?}");
+                }
+                Command::Emit { event: Event::AgentStopped { generation, pii_heard, .. } } => {
+                    self.paused.take_if(|paused| paused == generation);
                     let heard = pii_heard.trim();
                     let is_prefix = |text: &String| text.trim_start().starts_with(heard);
                     let is_said = heard.is_empty() || self.texts.values().any(is_prefix);
@@ -296,6 +329,9 @@ impl Watch {
                 }
                 Event::DraftDropped { generation } => {
                     self.draft.take_if(|(draft, _)| draft == generation);
+                    // Nobody is told of what was looked up for it.
+                    self.called.retain(|(caller, _)| caller != generation);
+                    self.finished.retain(|(caller, _)| caller != generation);
                 }
                 Event::UserTurn { turn, pii_text, .. } => {
                     let draft = self.draft.take();
@@ -371,7 +407,7 @@ proptest! {
 
     #[test]
     fn the_laws_hold_for_any_history(
-        bits in any::<u16>(),
+        bits in any::<u32>(),
         history in prop::collection::vec((0_u64..700, input()), 0..120),
     ) {
         let (mut session, mut watch, mut now) = play(config(bits), &history)?;
@@ -419,7 +455,7 @@ proptest! {
 
     #[test]
     fn the_same_history_leads_to_the_same_commands(
-        bits in any::<u16>(),
+        bits in any::<u32>(),
         history in prop::collection::vec((0_u64..700, input()), 0..60),
     ) {
         let (_, one, _) = play(config(bits), &history)?;

@@ -91,6 +91,8 @@ struct Shadow<'a> {
     /// What the session wants to say, and has not said yet.
     wanted: Option<GenerationId>,
     sounding: Option<usize>,
+    /// Since when it is silent on suspicion.
+    paused: Option<CallTime>,
 }
 
 /// Plays what it is sent, in real time.
@@ -126,6 +128,7 @@ impl<'a> Shadow<'a> {
             asked: Vec::new(),
             wanted: None,
             sounding: None,
+            paused: None,
         };
         shadow.feed(Input::Opened);
         shadow
@@ -241,10 +244,16 @@ impl<'a> Shadow<'a> {
                 let decision = Decision { at: self.now, last_speech, unseen: false };
                 self.decisions.turns.push(decision);
             }
-            Event::AgentStopped { .. } => self.sounding = None,
+            Event::AgentPaused { .. } => self.paused = Some(self.now),
+            Event::AgentResumed { .. } => self.paused = None,
+            Event::AgentStopped { .. } => {
+                self.sounding = None;
+                self.paused = None;
+            }
             Event::Interrupted { reason, .. } if by_caller(*reason) => {
+                let at = self.paused.take().unwrap_or(self.now);
                 if let Some(sounding) = self.sounding {
-                    self.decisions.stops[sounding].get_or_insert(self.now);
+                    self.decisions.stops[sounding].get_or_insert(at);
                 }
             }
             _ => {}

@@ -92,6 +92,10 @@ struct Reader {
     asked: Vec<(CallTime, TurnId, usize)>,
     /// Words of the interim that may still change.
     pending: usize,
+    /// Since when the agent is silent on suspicion.
+    paused: BTreeMap<GenerationId, CallTime>,
+    /// For how long it was, in all.
+    silent: BTreeMap<GenerationId, Duration>,
     /// Speech of which nothing has been understood yet.
     begun: Option<CallTime>,
 }
@@ -187,10 +191,18 @@ impl Reader {
 
     fn event(&mut self, at: CallTime, event: Event) {
         match event {
+            Event::AgentPaused { generation } => {
+                self.paused.insert(generation, at);
+            }
+            Event::AgentResumed { generation, after } => {
+                self.paused.remove(&generation);
+                *self.silent.entry(generation).or_default() += after;
+            }
             Event::AgentStarted { generation, turn } => self.agent_started(at, generation, turn),
             Event::AgentStopped { generation, .. } => {
+                let silent = self.silent.get(&generation).copied().unwrap_or_default();
                 if let Some(utterance) = self.utterance(generation) {
-                    utterance.length = at - utterance.from;
+                    utterance.length = (at - utterance.from).saturating_sub(silent);
                 }
             }
             Event::DraftStarted { generation, .. } => {
@@ -201,6 +213,8 @@ impl Reader {
                 self.ready.entry(generation).or_insert(at);
             }
             Event::Interrupted { generation, reason, .. } if by_caller(reason) => {
+                // The words came later; the caller heard the end of it at the pause.
+                let at = self.paused.remove(&generation).unwrap_or(at);
                 if let Some(utterance) = self.utterance(generation) {
                     utterance.stopped.get_or_insert(at);
                 }

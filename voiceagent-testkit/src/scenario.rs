@@ -330,6 +330,7 @@ fn event_in_words(event: &Event) -> Option<String> {
         Event::AgentHeard { pii_text, .. } => format!("agent heard: {pii_text}"),
         Event::AgentPaused { generation } => format!("agent paused {generation}"),
         Event::AgentResumed { generation, .. } => format!("agent resumed {generation}"),
+        Event::AgentSilenced { after, .. } => format!("agent silenced: {} ms", after.as_millis()),
         Event::AgentStarted { generation, .. } => format!("agent started {generation}"),
         Event::AgentState { state } => format!("agent state: {state:?}"),
         Event::AgentStopped { pii_heard, interrupted: true, .. } => {

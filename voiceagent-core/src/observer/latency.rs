@@ -31,8 +31,16 @@ pub struct TurnLatency {
     /// From the user's last sound to the agent's first; the sum of everything that the caller
     /// waits for. `None` if the agent said nothing, or if the user had gone on in between.
     pub response: Option<Duration>,
+    /// From the agent's first sound, as it left, to the moment when it was heard.
+    pub playout: Option<Duration>,
+    /// From the user's last sound to the agent's first as the caller heard it: `response` and
+    /// `playout`. `None` where the far end does not tell what it plays in time.
+    pub heard: Option<Duration>,
     /// From the user's first sound to the decision to stop the agent, if the turn interrupted it.
     pub interruption: Option<Duration>,
+    /// From the user's first sound to the agent's last as the caller heard it, if the turn
+    /// interrupted it.
+    pub silenced: Option<Duration>,
     /// Whether tools were used for the answer.
     pub tools: bool,
     /// Whether the answer was begun before the turn was over.
@@ -57,7 +65,7 @@ pub struct LatencyObserver {
     attempts: BTreeMap<GenerationId, Attempt>,
     turn: Option<OpenTurn>,
     /// A barge-in whose turn is not over yet.
-    interruption: Option<Duration>,
+    barge_in: BargeIn,
     /// Whether a draft used tools before its turn was over.
     draft_used_tools: bool,
 }
@@ -79,11 +87,19 @@ struct Attempt {
     ttfb: Option<Duration>,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+struct BargeIn {
+    decided: Option<Duration>,
+    silenced: Option<Duration>,
+}
+
 #[derive(Debug)]
 struct OpenTurn {
     latency: TurnLatency,
     last_speech: CallTime,
     answered: bool,
+    /// The answer, and when it began to leave, until it was heard.
+    unheard: Option<(GenerationId, CallTime)>,
     /// Whether the user has spoken since, so that `last_speech` is not the last any more.
     stale: bool,
 }
@@ -98,7 +114,7 @@ impl LatencyObserver {
             log,
             attempts: BTreeMap::new(),
             turn: None,
-            interruption: None,
+            barge_in: BargeIn::default(),
             draft_used_tools: false,
         };
         (observer, report)
@@ -118,6 +134,7 @@ impl LatencyObserver {
         end_of_turn_delay: Duration,
         transcription_delay: Option<Duration>,
     ) {
+        let BargeIn { decided, silenced } = std::mem::take(&mut self.barge_in);
         let latency = TurnLatency {
             turn,
             at,
@@ -126,7 +143,10 @@ impl LatencyObserver {
             ttft: None,
             ttfb: None,
             response: None,
-            interruption: self.interruption.take(),
+            playout: None,
+            heard: None,
+            interruption: decided,
+            silenced,
             tools: std::mem::take(&mut self.draft_used_tools),
             drafted: false,
         };
@@ -134,6 +154,7 @@ impl LatencyObserver {
             latency,
             last_speech: at.saturating_sub(end_of_turn_delay),
             answered: false,
+            unheard: None,
             stale: false,
         });
         self.publish();
@@ -141,12 +162,13 @@ impl LatencyObserver {
 
     fn agent_started(&mut self, at: CallTime, generation: GenerationId, answers: Option<TurnId>) {
         // Whatever it stopped, the user did not take the turn.
-        self.interruption = None;
+        self.barge_in = BargeIn::default();
         let attempt = self.attempts.remove(&generation).unwrap_or_default();
         self.attempts = self.attempts.split_off(&generation);
         let turn = self.turn.as_mut().filter(|turn| answers == Some(turn.latency.turn));
         let Some(turn) = turn.filter(|turn| !turn.answered) else { return };
         turn.answered = true;
+        turn.unheard = Some((generation, at));
         if !turn.stale {
             turn.latency.response = Some(at - turn.last_speech);
         }
@@ -156,13 +178,28 @@ impl LatencyObserver {
         self.publish();
     }
 
-    fn barge_in(&mut self, after: Duration) {
+    fn agent_heard(&mut self, generation: GenerationId, since: CallTime) {
+        let Some(turn) = &mut self.turn else { return };
+        let answer = turn.unheard.take_if(|(answer, _)| *answer == generation);
+        let Some((_, left)) = answer else { return };
+        let playout = since - left;
+        turn.latency.playout = Some(playout);
+        turn.latency.heard = turn.latency.response.map(|response| response + playout);
+        self.publish();
+    }
+
+    fn barge_in(&mut self, decided: Option<Duration>, silenced: Option<Duration>) {
         match &mut self.turn {
             Some(turn) if !turn.answered && !turn.stale => {
-                turn.latency.interruption = Some(after);
+                let TurnLatency { interruption, silenced: silence, .. } = &mut turn.latency;
+                *interruption = decided.or(*interruption);
+                *silence = silenced.or(*silence);
                 self.publish();
             }
-            Some(_) | None => self.interruption = Some(after),
+            Some(_) | None => {
+                self.barge_in.decided = decided.or(self.barge_in.decided);
+                self.barge_in.silenced = silenced.or(self.barge_in.silenced);
+            }
         }
     }
 
@@ -201,8 +238,11 @@ impl Observer for LatencyObserver {
                 self.attempt(generation).ttft.get_or_insert(after);
             }
             Event::Interrupted { reason: InterruptionReason::BargeIn, after, .. } => {
-                self.barge_in(after);
+                self.barge_in = BargeIn::default();
+                self.barge_in(Some(after), None);
             }
+            Event::AgentSilenced { after, .. } => self.barge_in(None, Some(after)),
+            Event::AgentHeard { generation, since, .. } => self.agent_heard(generation, since),
             Event::ToolStarted { .. } => self.tool_started(),
             Event::UserStarted { .. } => {
                 self.draft_used_tools = false;
@@ -213,8 +253,7 @@ impl Observer for LatencyObserver {
             Event::UserTurn { turn, end_of_turn_delay, transcription_delay, .. } => {
                 self.user_turn(at, turn, end_of_turn_delay, transcription_delay);
             }
-            Event::AgentHeard { .. }
-            | Event::AgentPaused { .. }
+            Event::AgentPaused { .. }
             | Event::AgentResumed { .. }
             | Event::AgentState { .. }
             | Event::AgentStopped { .. }

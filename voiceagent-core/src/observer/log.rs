@@ -5,6 +5,8 @@ use std::{
 
 /// Entries that a log keeps; more turns than a day of talk has. The oldest go first.
 const CAPACITY: usize = 10_000;
+/// How far back an entry may lie that still changes.
+const RECENT: usize = 8;
 
 /// What an observer inside a call shows to whoever watches from outside.
 ///
@@ -22,12 +24,13 @@ impl<T: Clone> Log<T> {
         Self(Arc::clone(&self.0))
     }
 
-    /// Puts `entry` in the place of the last one if that is `same`, and else behind it.
-    pub(super) fn put(&self, entry: T, same: impl FnOnce(&T) -> bool) {
+    /// Puts `entry` in the place of the one that is the `same`, if that is recent, and else behind
+    /// all of them.
+    pub(super) fn put(&self, entry: T, same: impl Fn(&T) -> bool) {
         let mut entries = self.lock();
-        match entries.back_mut() {
-            Some(last) if same(last) => *last = entry,
-            Some(_) | None => {
+        match entries.iter_mut().rev().take(RECENT).find(|entry| same(entry)) {
+            Some(before) => *before = entry,
+            None => {
                 if entries.len() == CAPACITY {
                     entries.pop_front();
                 }

@@ -55,6 +55,9 @@ impl Observer for SpanObserver {
             Event::AgentResumed { generation, after } => {
                 took(at_ms, *generation, *after, "agent resumed")
             }
+            Event::AgentSilenced { generation, after } => {
+                took(at_ms, *generation, *after, "agent silenced")
+            }
             Event::AgentState { state } => debug!(at_ms, ?state, "agent state"),
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 debug!(at_ms, %generation, interrupted, "agent stopped");

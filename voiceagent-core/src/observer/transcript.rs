@@ -34,7 +34,7 @@ pub struct TranscriptEntry {
     pub interrupted: bool,
 }
 
-/// Records who said what.
+/// Records who said what. What the agent says grows as it is heard.
 ///
 /// ```
 /// use voiceagent_core::observer::TranscriptObserver;
@@ -141,6 +141,10 @@ impl Observer for TranscriptObserver {
                 self.put_late(*turn, pii_text);
                 return;
             }
+            Event::AgentHeard { generation, pii_text, .. } => {
+                let from = self.agent.filter(|(open, _)| open == generation);
+                (Speaker::Agent, from.map(|(_, from)| from), pii_text, false)
+            }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.take().filter(|(open, _)| open == generation);
                 if from.is_none() && self.correct(*generation, pii_heard) {
@@ -150,9 +154,9 @@ impl Observer for TranscriptObserver {
                 self.said = Some((*generation, began, at));
                 (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
             }
-            Event::AgentHeard { .. }
-            | Event::AgentPaused { .. }
+            Event::AgentPaused { .. }
             | Event::AgentResumed { .. }
+            | Event::AgentSilenced { .. }
             | Event::AgentState { .. }
             | Event::Backchannel { .. }
             | Event::Connected { .. }
@@ -181,7 +185,9 @@ impl Observer for TranscriptObserver {
             let pii_text = Private::new(text.clone());
             let from = from.unwrap_or(at);
             let entry = TranscriptEntry { speaker, from, to: at, pii_text, interrupted };
-            self.log.put(entry, |_| false);
+            // What is heard of the agent grows. It speaks once at a time.
+            let grows = speaker == Speaker::Agent;
+            self.log.put(entry, |one| grows && one.speaker == speaker && one.from == from);
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct SessionConfig {
     /// Whether the carrier is to tell who answered. Until it has, or something was said, nobody is
     /// absent.
     pub answerer: bool,
+    /// Whether the transport drops what was sent and not yet played, when it is asked to.
+    pub clear: bool,
     /// Whether the recognizer answers a request to finalize.
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
@@ -96,6 +98,7 @@ impl Default for SessionConfig {
             marks: false,
             transfer: false,
             answerer: false,
+            clear: true,
             stt_finalize: false,
             stt_end_of_turn: false,
             vad: false,

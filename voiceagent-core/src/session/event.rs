@@ -32,6 +32,14 @@ pub enum Event {
         /// How long it was silent.
         after: Duration,
     },
+    /// The caller has heard the last of an agent who was interrupted by the user.
+    AgentSilenced {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// From the user's first sound to the agent's last, as far as the far end tells: what it
+        /// tells takes its time to arrive, and that is counted.
+        after: Duration,
+    },
     /// The agent's first sound of an attempt to speak was sent.
     AgentStarted {
         /// The attempt to speak.

@@ -87,7 +87,7 @@ impl Session {
             return false;
         }
         if !self.user.is_empty() && self.reopen() {
-            self.commit_turn();
+            // The turn ends as any other does, and is answered then.
             return true;
         }
         self.leaving = None;

@@ -55,8 +55,12 @@ pub(super) struct Generation {
     pub(super) holding: usize,
     /// The caller has been sent something.
     pub(super) started: bool,
-    /// When that was first.
+    /// When that was.
     pub(super) started_at: CallTime,
+    /// When its first sound was heard, once that is known.
+    pub(super) heard_since: Option<CallTime>,
+    /// How much of the text was told to be heard.
+    pub(super) told: usize,
     /// Items that belong to the rounds before this one.
     earlier_rounds: usize,
     items: Vec<Item>,
@@ -130,6 +134,8 @@ impl Generation {
             holding: 0,
             started: false,
             started_at: CallTime::ZERO,
+            heard_since: None,
+            told: 0,
             earlier_rounds: 0,
             items: Vec::new(),
         }

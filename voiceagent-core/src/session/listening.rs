@@ -35,7 +35,7 @@ impl Session {
         self.monologue.on_silence();
         self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
-        self.dismiss();
+        self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
         }
@@ -151,6 +151,7 @@ impl Session {
             Some((at, outcome)) if at <= self.now => {
                 self.timers.clear(Timer::EndOfTurn);
                 match outcome {
+                    Outcome::Commit if self.drop_turn_over_speech() => {}
                     Outcome::Commit => self.commit_turn(),
                     Outcome::Discard => self.discard_turn(),
                     // Who was just reset is not doubted.
@@ -167,6 +168,7 @@ impl Session {
         let is_known = self.user.begun;
         self.close_turn();
         let turn = self.user.discard();
+        self.barge_in.forget();
         self.endpointing.pace.on_noise();
         self.endpointing.reset();
         self.drop_draft();
@@ -195,9 +197,6 @@ impl Session {
     }
 
     pub(super) fn commit_turn(&mut self) {
-        if self.drop_turn_over_speech() {
-            return;
-        }
         let (turn, text) = self.end_turn();
         self.make_room(&text);
         let text = match self.owed.take() {
@@ -232,6 +231,7 @@ impl Session {
         let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
         self.patience.on_turn();
+        self.barge_in.forget();
         self.drafts = 0;
         self.emit(Event::UserTurn {
             turn,

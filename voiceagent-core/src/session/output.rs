@@ -83,6 +83,30 @@ impl Output {
         }
     }
 
+    /// Whether a mark tells that the far end has cleared what it had.
+    pub(super) fn is_cleared_by(&mut self, mark: MarkId) -> bool {
+        match self {
+            Self::Audio(playout) => playout.is_cleared_by(mark),
+            Self::Text(_) => false,
+        }
+    }
+
+    /// Whether a mark will tell when the far end has cleared what it had.
+    pub(super) fn awaits_clear(&self) -> bool {
+        match self {
+            Self::Audio(playout) => playout.awaits_clear(),
+            Self::Text(_) => false,
+        }
+    }
+
+    /// When a generation began to be heard, judged by what is known to be heard now.
+    pub(super) fn heard_since(&self, now: CallTime, generation: &Generation) -> CallTime {
+        match self {
+            Self::Audio(playout) => playout.heard_since(generation.base),
+            Self::Text(_) => now,
+        }
+    }
+
     pub(super) fn is_audible(&self, now: CallTime) -> bool {
         match self {
             Self::Audio(playout) => playout.is_audible(now),
@@ -129,6 +153,23 @@ impl Output {
     pub(super) fn on_heard(&mut self, bytes: usize) {
         if let Self::Text(text) = self {
             text.on_heard(bytes);
+        }
+    }
+
+    /// Whether something sounds that could be cleared and sent once more. Text that was sent is
+    /// read, so it cannot.
+    pub(super) fn can_rewind(&self, now: CallTime) -> bool {
+        match self {
+            Self::Audio(playout) => playout.can_rewind(now),
+            Self::Text(_) => false,
+        }
+    }
+
+    /// Takes back what the far end has been told to drop. Returns how many samples that are.
+    pub(super) fn rewind(&mut self, now: CallTime) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.rewind(now),
+            Self::Text(_) => 0,
         }
     }
 

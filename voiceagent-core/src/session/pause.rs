@@ -1,12 +1,74 @@
 //! The user may want the floor: suspected, then confirmed or dismissed.
+//!
+//! On suspicion the agent falls silent at once, and what the caller has not heard is kept. Words
+//! make an interruption of it, at the place where the agent fell silent. Without words the agent
+//! goes on from there.
 
-use super::{InterruptionReason, Session, Timer};
-use crate::CallTime;
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    BargeInConfig, Event, InterruptionReason, Session, Timer, endpointing::Outcome,
+    generation::Generation,
+};
+use crate::{CallTime, GenerationId, transport::Outbound};
+
+/// For how long a pause that came to nothing counts.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// What is suspected, and what came of earlier suspicions.
+#[derive(Debug, Default)]
+pub(super) struct Pausing {
+    pause: Option<Pause>,
+    /// When pauses ended that came to nothing; those within `MEMORY` of the last.
+    in_vain: VecDeque<CallTime>,
+    cut: Option<Cut>,
+}
+
+/// The agent is silent, and may go on.
+#[derive(Debug)]
+pub(super) struct Pause {
+    at: CallTime,
+    /// The user's first sound.
+    pub(super) since: CallTime,
+    /// When the user fell silent last.
+    silent_since: Option<CallTime>,
+}
+
+/// The far end was told to fall silent.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    generation: GenerationId,
+    /// The user's first sound.
+    since: CallTime,
+    /// When the agent's last sound was heard, once that is known.
+    silent_at: Option<CallTime>,
+    /// The agent was interrupted, not just paused.
+    is_final: bool,
+}
+
+impl Pausing {
+    pub(super) fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Whether pauses come to nothing so often that the line must be noisy.
+    fn is_noisy(&self, now: CallTime, back_off: u32) -> bool {
+        let recent = self.in_vain.iter().filter(|at| **at + MEMORY > now);
+        back_off > 0 && recent.count() >= back_off as usize
+    }
+
+    fn note_vain(&mut self, now: CallTime) {
+        self.in_vain.retain(|at| *at + MEMORY > now);
+        self.in_vain.push_back(now);
+    }
+}
 
 impl Session {
     /// The user has been heard over the agent since this moment, and may want to speak.
     pub(super) fn suspect(&mut self, since: CallTime) {
-        let Some(at) = self.barge_in.on_overlap(since) else { return };
+        let Some(decidable) = self.barge_in.on_overlap(since) else { return };
+        let pause = self.config.barge_in.pause.filter(|_| self.pauses());
+        let at = pause.map_or(decidable, |pause| since + pause);
         if at <= self.now {
             self.consider_barge_in();
         } else {
@@ -20,9 +82,121 @@ impl Session {
         self.interrupt(reason, since);
     }
 
-    /// There is nothing to suspect, or not any more.
+    /// There is nothing to suspect, or not any more: a paused agent goes on.
     pub(super) fn dismiss(&mut self) {
+        let pause = self.drop_suspicion();
+        if let (Some(pause), Some(live)) = (pause, &self.live) {
+            let generation = live.id;
+            self.pausing.cut = None;
+            self.pausing.note_vain(self.now);
+            self.emit(Event::AgentResumed { generation, after: self.now - pause.at });
+        }
+    }
+
+    /// The user has fallen silent. A paused agent waits for the words, which come later.
+    pub(super) fn lull(&mut self, since: CallTime) {
+        match &mut self.pausing.pause {
+            Some(pause) => pause.silent_since = Some(since),
+            None => self.dismiss(),
+        }
+    }
+
+    /// Ends a suspicion without saying what comes of it. Returns the pause that it led to.
+    pub(super) fn drop_suspicion(&mut self) -> Option<Pause> {
         self.barge_in.reset();
         self.timers.clear(Timer::BargeIn);
+        self.timers.clear(Timer::Resume);
+        self.pausing.pause.take()
+    }
+
+    /// Whether the agent pauses on suspicion. It needs to know when the user speaks, and a far end
+    /// that can drop what it has.
+    pub(super) fn pauses(&self) -> bool {
+        self.config.barge_in.pause.is_some()
+            && self.config.vad
+            && self.config.clear
+            && !self.output.is_text()
+    }
+
+    /// Falls silent if the user has been heard for long enough.
+    pub(super) fn pause_if_due(&mut self) {
+        let Some(since) = self.barge_in.since().filter(|_| self.pauses()) else { return };
+        let BargeInConfig { pause, back_off, min_duration, .. } = self.config.barge_in;
+        let is_due = self.now >= since + pause.unwrap_or_default();
+        let doubtful = self.user.words() == 0 && self.pausing.is_noisy(self.now, back_off);
+        if !is_due || doubtful || self.pausing.is_paused() || !self.output.can_rewind(self.now) {
+            return;
+        }
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        live.base += self.output.rewind(self.now);
+        self.send(Outbound::Clear);
+        self.emit(Event::AgentPaused { generation });
+        let at = self.now;
+        self.pausing.pause = Some(Pause { at, since, silent_since: None });
+        self.pausing.cut = Some(self.cut(generation, since));
+        if since + min_duration > self.now {
+            self.timers.set(Timer::BargeIn, since + min_duration);
+        }
+    }
+
+    /// Goes on if it is time to, or sees to it that it will be looked at when it is.
+    pub(super) fn settle_pause(&mut self) {
+        self.tell_silence();
+        match self.resume_at() {
+            Some(at) if at <= self.now => self.dismiss(),
+            Some(at) => self.timers.set(Timer::Resume, at),
+            None => self.timers.clear(Timer::Resume),
+        }
+    }
+
+    /// When a paused agent goes on if nothing more happens; `None` while the end of a turn decides.
+    fn resume_at(&self) -> Option<CallTime> {
+        let pause = self.pausing.pause.as_ref()?;
+        let outcome = self.endpointing.outcome(&self.user).map(|(_, outcome)| outcome);
+        if outcome.is_some_and(|outcome| outcome != Outcome::Discard) {
+            return None;
+        }
+        if self.user.speaking_since.is_some() {
+            return Some(self.user_holds_floor_until().unwrap_or(self.now));
+        }
+        let silent_since = pause.silent_since.unwrap_or(pause.at);
+        Some(silent_since + self.config.barge_in.resume_after)
+    }
+
+    /// Notes that a generation was interrupted because of what the user has done since a moment,
+    /// to tell when the agent was silent.
+    pub(super) fn note_cut(
+        &mut self,
+        generation: &Generation,
+        since: Option<CallTime>,
+        pause: Option<Pause>,
+    ) {
+        let cut = self.pausing.cut.take().filter(|_| pause.is_some());
+        let since = since.filter(|_| generation.started);
+        let cut = cut.or_else(|| Some(self.cut(generation.id, since?)));
+        self.pausing.cut = cut.map(|cut| Cut { is_final: true, ..cut });
+    }
+
+    /// The far end has dropped what it had.
+    pub(super) fn note_silent(&mut self) {
+        if let Some(cut) = &mut self.pausing.cut {
+            cut.silent_at = Some(self.now);
+        }
+    }
+
+    /// Tells how long it took the agent to fall silent, once that is known.
+    fn tell_silence(&mut self) {
+        let Some(cut) = self.pausing.cut.filter(|cut| cut.is_final) else { return };
+        let Some(silent_at) = cut.silent_at else { return };
+        self.pausing.cut = None;
+        let (generation, after) = (cut.generation, silent_at - cut.since);
+        self.emit(Event::AgentSilenced { generation, after });
+    }
+
+    /// Where no mark will tell when the far end fell silent, it does so when it is told.
+    fn cut(&self, generation: GenerationId, since: CallTime) -> Cut {
+        let silent_at = (!self.output.awaits_clear()).then_some(self.now);
+        Cut { generation, since, silent_at, is_final: false }
     }
 }

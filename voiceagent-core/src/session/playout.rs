@@ -18,6 +18,8 @@ const FRAME: Duration = Duration::from_millis(20);
 /// far end answers marks as it plays; between two marks the playhead moves with time, and never
 /// past a mark that was not answered. Where the far end answers no marks the playhead is where our
 /// own pace says.
+///
+/// What left is kept until it was heard, so that it can leave once more.
 #[derive(Debug)]
 pub(super) struct Playout {
     config: PlayoutConfig,
@@ -37,6 +39,12 @@ pub(super) struct Playout {
     unanswered: VecDeque<(MarkId, u64)>,
     next_mark: MarkId,
     marked: u64,
+    /// What left and is not known to have been heard.
+    kept: VecDeque<Bytes>,
+    /// Where that begins.
+    kept_from: u64,
+    /// The last mark that a clear brings back: it tells when the far end fell silent.
+    cleared: Option<MarkId>,
 }
 
 impl Playout {
@@ -57,6 +65,9 @@ impl Playout {
             unanswered: VecDeque::new(),
             next_mark: MarkId::new(1),
             marked: 0,
+            kept: VecDeque::new(),
+            kept_from: 0,
+            cleared: None,
         }
     }
 
@@ -66,6 +77,7 @@ impl Playout {
         self.queued = 0;
         self.complete = false;
         self.held = true;
+        self.forget_kept();
         self.sent
     }
 
@@ -111,6 +123,7 @@ impl Playout {
         }
         let at = MediaTime(self.sent);
         self.sent += self.format.samples(payload.len());
+        self.keep(now, &payload);
         Some(Outbound::Audio(AudioFrame::new(self.format, at, payload)))
     }
 
@@ -140,7 +153,25 @@ impl Playout {
             self.anchor = (now, at);
             self.answered = true;
         }
+        self.forget_heard(now);
         true
+    }
+
+    /// Whether this is the answer that tells that the far end has cleared what it had. It does so
+    /// once.
+    pub(super) fn is_cleared_by(&mut self, mark: MarkId) -> bool {
+        self.cleared.take_if(|cleared| *cleared == mark).is_some()
+    }
+
+    /// Whether an answer will tell when the far end has cleared what it had.
+    pub(super) fn awaits_clear(&self) -> bool {
+        self.cleared.is_some()
+    }
+
+    /// When the audio from `base` on began to be heard, judged by what is known to be heard now.
+    pub(super) fn heard_since(&self, base: u64) -> CallTime {
+        let (at, position) = self.anchor;
+        at.saturating_sub(self.format.duration_of(position.saturating_sub(base)))
     }
 
     /// The last sample that was heard, for sure. With marks, time counts only from an answer on:
@@ -171,10 +202,72 @@ impl Playout {
         self.queued = 0;
         self.complete = true;
         self.held = true;
+        self.forget_kept();
+        self.forget_sent(now);
+    }
+
+    /// Whether something sounds that could be cleared and sent once more.
+    pub(super) fn can_rewind(&self, now: CallTime) -> bool {
+        let is_all_heard = self.complete && self.queued == 0 && self.heard(now) >= self.sent;
+        self.format.sample_bytes().is_some() && self.is_audible(now) && !is_all_heard
+    }
+
+    /// Takes back what the far end has been told to drop, so that it leaves once more. Returns how
+    /// many samples that are: by so many, everything still to be heard lies further on.
+    pub(super) fn rewind(&mut self, now: CallTime) -> u64 {
+        self.forget_heard(now);
+        let heard = self.heard(now).max(self.kept_from);
+        let skip = self.bytes(heard - self.kept_from);
+        if let Some(first) = self.kept.front_mut() {
+            // Whole pieces that were heard are gone, so the rest of `skip` lies in this one.
+            let _heard = first.split_to(skip.min(first.len()));
+        }
+        while let Some(piece) = self.kept.pop_back() {
+            self.queued += piece.len();
+            self.queue.push_front(piece);
+        }
+        self.forget_kept();
+        self.forget_sent(now);
+        self.sent - heard
+    }
+
+    /// The far end has nothing more of what was sent.
+    fn forget_sent(&mut self, now: CallTime) {
+        if self.sent > self.anchor.1 {
+            self.cleared = self.unanswered.back().map(|(mark, _)| *mark);
+        }
         self.unanswered.clear();
         self.marked = self.sent;
         self.anchor = (now, self.sent);
         self.answered = false;
+    }
+
+    fn keep(&mut self, now: CallTime, payload: &Bytes) {
+        self.kept.push_back(payload.clone());
+        self.forget_heard(now);
+        // A far end that answers no mark for as long as this has lost them.
+        let most = self.format.samples_in(self.config.lead + self.config.mark_timeout);
+        while self.sent - self.kept_from > most && self.forget_first() {}
+    }
+
+    fn forget_heard(&mut self, now: CallTime) {
+        let heard = self.heard(now);
+        while let Some(first) = self.kept.front()
+            && self.kept_from + self.format.samples(first.len()) <= heard
+        {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) -> bool {
+        let first = self.kept.pop_front();
+        self.kept_from += first.as_ref().map_or(0, |first| self.format.samples(first.len()));
+        first.is_some()
+    }
+
+    fn forget_kept(&mut self) {
+        self.kept.clear();
+        self.kept_from = self.sent;
     }
 
     fn is_played(&self, now: CallTime) -> bool {
@@ -203,6 +296,11 @@ impl Playout {
 
     fn duration(&self, bytes: usize) -> Duration {
         self.format.duration_of(self.format.samples(bytes))
+    }
+
+    fn bytes(&self, samples: u64) -> usize {
+        let one = self.format.sample_bytes().unwrap_or(0) * usize::from(self.format.channels);
+        usize::try_from(samples).unwrap_or(usize::MAX).saturating_mul(one)
     }
 
     fn mark_is_due(&self) -> bool {

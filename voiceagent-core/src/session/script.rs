@@ -2,6 +2,8 @@ use crate::stt::WordTiming;
 
 /// How fast a voice speaks when nothing is known about it, in characters a second.
 const TYPICAL_PACE: u64 = 15;
+/// How fast anybody speaks, in characters a second.
+const FASTEST_PACE: u64 = 25;
 
 /// A voice names its words in order. One that is not found so many bytes on is spelled otherwise in
 /// the text, and is passed over.
@@ -167,7 +169,10 @@ impl Script {
         let (text, at) = self.anchors.last().copied().unwrap_or_default();
         if self.even {
             let rest = (self.text.len() - text) as u64;
-            return samples * rest / self.samples.saturating_sub(at).max(1);
+            let share = samples * rest / self.samples.saturating_sub(at).max(1);
+            // Text that runs ahead of its audio must not pass for heard.
+            let fastest = samples * FASTEST_PACE / self.sample_rate;
+            return if self.complete { share } else { share.min(fastest) };
         }
         match self.anchors.last() {
             Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
@@ -307,6 +312,20 @@ mod tests {
         script.push_text("This is a sentence that is being spoken.");
         script.push_audio(4_000);
         assert_eq!(script.heard(8_000), "This is a");
+    }
+
+    #[test]
+    fn h6_text_that_runs_ahead_of_its_audio_is_not_taken_for_heard() {
+        let mut script = Script::new(8_000);
+        script.flow_evenly(true);
+        script.push_text("one two three four five six seven eight");
+        script.push_audio(1_600);
+        assert_eq!(script.heard(1_600), "one", "0.2 s are five characters at most");
+        script.push_audio(30_400);
+        script.on_complete();
+        assert_eq!(script.heard(16_000), "one two three four");
+        assert_eq!(script.heard(0), "");
+        assert_eq!(script.heard(32_000), "one two three four five six seven eight");
     }
 
     #[test]

@@ -17,7 +17,9 @@ impl Session {
             Some(live) => {
                 // A voice that takes a breath has not stopped.
                 let goes_on = matches!(live.stage, Stage::Written | Stage::Spoken);
-                if live.started && (goes_on || self.output.is_audible(self.now)) {
+                if self.pausing.is_paused() {
+                    AgentState::Paused
+                } else if live.started && (goes_on || self.output.is_audible(self.now)) {
                     AgentState::Speaking
                 } else {
                     AgentState::Thinking

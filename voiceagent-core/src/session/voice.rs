@@ -8,7 +8,7 @@ use super::{
     Command, Event, InterruptionReason, Leg, Session, Timer,
     generation::{Generation, Leave, Stage},
 };
-use crate::{CallTime, ErrorKind, GenerationId, transport::Outbound};
+use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
 
 impl Session {
     /// Takes words of the live generation, and hands complete pieces to the voice.
@@ -174,14 +174,19 @@ impl Session {
         };
         let floor = self.user_holds_floor_until();
         let waits = floor.is_some() && live.interruptible && !self.output.is_audible(self.now);
-        let held = !live.committed || waits;
+        let held = !live.committed || waits || self.pausing.is_paused();
         self.output.hold(held);
+        let mut sent = false;
         while let Some(outbound) = self.output.poll(self.now) {
             let audible = matches!(outbound, Outbound::Audio(_) | Outbound::Text { .. });
             self.send(outbound);
             if audible {
                 self.note_started();
+                sent = true;
             }
+        }
+        if sent && !self.config.marks {
+            self.note_heard();
         }
         match &self.live {
             Some(live) if live.stage == Stage::Spoken && live.committed => {
@@ -223,6 +228,7 @@ impl Session {
     fn note_started(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
         live.started = true;
+        live.started_at = self.now;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
         live.started_at = self.now;
@@ -231,10 +237,38 @@ impl Session {
         self.emit(Event::AgentStarted { generation, turn });
     }
 
+    /// The far end has played everything up to a mark, or has cleared it.
+    pub(super) fn on_mark(&mut self, mark: MarkId) {
+        if self.output.on_mark(self.now, mark) {
+            self.note_heard();
+        } else if self.output.is_cleared_by(mark) {
+            self.note_silent();
+        }
+    }
+
+    /// Tells what is newly known to be heard of the live generation.
+    fn note_heard(&mut self) {
+        let Some(live) = self.live.as_mut().filter(|live| live.started) else { return };
+        let is_first = live.heard_since.is_none();
+        let by_mark = || self.output.heard_since(self.now, live).max(live.started_at);
+        let known = live
+            .heard_since
+            .unwrap_or_else(|| if self.config.marks { by_mark() } else { live.started_at });
+        live.heard_since = Some(known);
+        let heard = self.output.heard(self.now, live);
+        if heard <= live.told && !is_first {
+            return;
+        }
+        live.told = heard.max(live.told);
+        let pii_text = live.script.text()[..live.told].trim().into();
+        let generation = live.id;
+        self.emit(Event::AgentHeard { generation, since: known, pii_text });
+    }
+
     /// The caller has heard all of the live generation.
     fn finish_generation(&mut self) {
         let Some(live) = self.live.take() else { return };
-        self.dismiss();
+        self.drop_suspicion();
         let heard = if live.voice_lost {
             self.output.heard(self.now, &live)
         } else {

@@ -86,7 +86,9 @@ fn a_decision_after_the_recorded_answer_is_told_to_be_unseen() {
 
 #[test]
 fn interruptions_come_later_or_not_at_all() {
-    let call = small_call();
+    let mut config = config();
+    config.barge_in.pause = None;
+    let call = small_call_with(config);
     let overlap = |setting: &str| judged(&call, &[setting])["interruptions"][0].clone();
     let same = overlap("barge_in.min_duration=160ms");
     assert_eq!(same["before_ms"], 960.0, "heard from 6,200, speech from 7,000, 160 ms of it");
@@ -95,6 +97,14 @@ fn interruptions_come_later_or_not_at_all() {
     assert_eq!(overlap("barge_in.enabled=false")["after_ms"], Value::Null);
     let by_turn = overlap("barge_in.min_duration=1s");
     assert_eq!(by_turn["after_ms"], 1_300.0, "the turn is over at 7,500");
+}
+
+#[test]
+fn an_agent_that_pauses_before_it_is_interrupted_is_heard_until_then() {
+    let overlap = |setting: &str| judged(&small_call(), &[setting])["interruptions"][0].clone();
+    let later = overlap("barge_in.pause=260ms");
+    assert_eq!(later["before_ms"], 960.0, "the words come 190 ms after the pause");
+    assert_eq!(later["after_ms"], 1_060.0);
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub struct FakeLine {
     call: CallInfo,
     capabilities: TransportCapabilities,
     reading: Duration,
+    travel: Duration,
     caller: Caller,
     acts: mpsc::Receiver<caller::Act>,
 }
@@ -67,6 +68,7 @@ impl FakeLine {
                 .with_dtmf(true)
                 .with_transfer(true),
             reading: Duration::from_millis(50),
+            travel: Duration::ZERO,
             caller: Caller::new(wishes, FarEnd::new(format)),
             acts,
         }
@@ -95,6 +97,15 @@ impl FakeLine {
     #[must_use]
     pub const fn with_reading(mut self, per_char: Duration) -> Self {
         self.reading = per_char;
+        self
+    }
+
+    /// Says how long what is sent travels to the caller, and each report of a played mark back. So
+    /// a clear arrives when more has been played, and its marks come back later. No time unless
+    /// said.
+    #[must_use]
+    pub const fn with_travel(mut self, travel: Duration) -> Self {
+        self.travel = travel;
         self
     }
 

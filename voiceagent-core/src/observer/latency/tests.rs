@@ -151,6 +151,49 @@ fn m11_an_interruption_belongs_to_the_turn_that_interrupted() {
     assert_eq!(turns.iter().map(|t| t.interruption).collect::<Vec<_>>(), [Some(ms(180)), None]);
 }
 
+fn heard(number: u64, since: u64, text: &str) -> Event {
+    let since = CallTime::from_millis(since);
+    Event::AgentHeard { generation: generation(number), since, pii_text: text.into() }
+}
+
+#[test]
+fn m1_an_answer_is_heard_and_m10_its_way_to_the_caller_is_told() {
+    let turns = measure(&[
+        (2_300, user_turn(1)),
+        (2_620, answered(1, 1)),
+        (2_800, heard(1, 2_700, "")),
+        (2_900, heard(1, 2_700, "Yes.")),
+    ]);
+    assert_eq!((turns[0].response, turns[0].playout), (Some(ms(620)), Some(ms(80))));
+    assert_eq!(turns[0].heard, Some(ms(700)), "from last sound to first sound");
+    let of_another =
+        measure(&[(2_300, user_turn(1)), (2_620, answered(2, 1)), (2_800, heard(1, 0, ""))]);
+    assert_eq!((of_another[0].playout, of_another[0].heard), (None, None));
+    let stale = [(1_300, user_turn(1)), (1_400, user_started(2)), (3_000, answered(1, 1))];
+    let stale = measure(&[&stale[..], &[(3_100, heard(1, 3_050, ""))]].concat());
+    assert_eq!((stale[0].playout, stale[0].heard), (Some(ms(50)), None), "m14");
+}
+
+#[test]
+fn m11_the_silence_belongs_to_the_turn_that_interrupted() {
+    let silenced = |number| Event::AgentSilenced { generation: generation(number), after: ms(240) };
+    for told_at in [690, 2_400] {
+        let mut events = vec![(500, user_started(1)), (680, barge_in(1)), (2_300, user_turn(1))];
+        events.push((told_at, silenced(1)));
+        events.sort_by_key(|(at, _)| *at);
+        let turns = measure(&events);
+        assert_eq!(turns[0].interruption, Some(ms(180)));
+        assert_eq!(turns[0].silenced, Some(ms(240)), "told at {told_at}");
+    }
+    let other = measure(&[
+        (680, barge_in(1)),
+        (690, silenced(1)),
+        (900, started(2)),
+        (2_300, user_turn(1)),
+    ]);
+    assert_eq!(other[0].silenced, None, "the agent went on");
+}
+
 #[test]
 fn m15_turns_with_tools_are_told_apart() {
     let (mut observer, report) = LatencyObserver::new();

@@ -77,10 +77,10 @@ impl EndpointingConfig {
 pub struct BargeInConfig {
     /// Whether the user can.
     pub enabled: bool,
-    /// How long the user must have spoken. Shorter speech over the agent makes no turn either.
+    /// How long the user must have spoken.
     pub min_duration: Duration,
-    /// How many words must have been recognized; 0 does not wait for the recognizer. Fewer words
-    /// over the agent make no turn either.
+    /// How many words must have been recognized besides; 0 does not wait for the recognizer. Fewer
+    /// words over the agent, or a voice shorter than `min_duration`, make no turn then.
     pub min_words: u32,
     /// How long after the first sound of a speech the user's voice cannot stop it: on a line with
     /// echo the agent would stop itself. What is said meanwhile is answered after the speech.
@@ -97,8 +97,13 @@ pub struct BargeInConfig {
     /// While it waits, an agent that [pauses](Self::pause) is silent already. One that does not
     /// speaks on, and so is stopped later than after `min_duration`.
     pub backchannel: Option<Duration>,
-    /// How long the user must have been heard until the agent pauses on suspicion, and goes on
-    /// where it was if nothing comes of it; `None` never pauses.
+    /// How long the user must have been heard until the agent pauses on suspicion. Words make an
+    /// interruption of it; without any, the agent goes on where it was. `None` never pauses, and
+    /// then a voice without words interrupts as well.
+    ///
+    /// It takes a speech detector and a far end that can drop audio. What was shown as text cannot
+    /// be taken back, so a text leg never pauses, nor does a line whose speech edges come from the
+    /// recognizer: there, the first word interrupts.
     pub pause: Option<Duration>,
     /// How long the user must have been silent, without words, until a paused agent goes on.
     pub resume_after: Duration,
@@ -116,7 +121,7 @@ impl Default for BargeInConfig {
             dtmf: false,
             uninterruptible: Uninterruptible::Keep,
             backchannel: Some(Duration::from_millis(700)),
-            pause: None,
+            pause: Some(Duration::from_millis(160)),
             resume_after: Duration::from_millis(1_500),
             back_off: 3,
         }

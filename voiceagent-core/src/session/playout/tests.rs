@@ -147,3 +147,112 @@ fn a_late_mark_does_not_turn_the_playhead_back() {
     assert!(playout.on_mark(ms(750), MarkId::new(1)));
     assert_eq!(playout.heard(ms(760)), playout.heard(ms(2_000)), "up to the next mark");
 }
+
+/// Audio of which each byte tells its place, by and large.
+fn counted(millis: usize) -> Bytes {
+    (0..millis * 8).map(|at| u8::try_from(at * 7 % 251).unwrap_or(0)).collect()
+}
+
+/// The audio that leaves at `now`.
+fn leaving(playout: &mut Playout, now: CallTime) -> Vec<u8> {
+    let mut left = Vec::new();
+    while let Some(outbound) = playout.poll(now) {
+        if let Outbound::Audio(frame) = outbound {
+            left.extend_from_slice(&frame.payload);
+        }
+    }
+    left
+}
+
+#[test]
+fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
+    let source = counted(1_000);
+    let mut playout = playout(true);
+    let base = playout.begin();
+    playout.push(source.clone());
+    playout.complete();
+    playout.hold(false);
+    leaving(&mut playout, ms(0));
+    assert!(playout.on_mark(ms(100), MarkId::new(1)));
+    leaving(&mut playout, ms(100));
+    let heard = playout.heard(ms(153));
+    assert_eq!(heard, 153 * 8);
+    playout.hold(true);
+    let again = playout.rewind(ms(153));
+    assert!(!playout.is_audible(ms(200)) && !playout.is_drained(ms(200)));
+    assert_eq!(playout.heard(ms(900)) - (base + again), heard, "it stands still");
+    assert!(leaving(&mut playout, ms(900)).is_empty());
+
+    playout.hold(false);
+    let mut left = Vec::new();
+    for now in (1_000..2_000).step_by(20) {
+        left.extend(leaving(&mut playout, ms(now)));
+    }
+    let whole = left.len() - (source.len() - 153 * 8);
+    assert_eq!(left[..left.len() - whole], source[153 * 8..]);
+    assert!(whole < 160, "only the last frame is filled up");
+    assert!(playout.on_mark(ms(1_900), MarkId::new(playout.next_mark.number() - 1)));
+    assert!(playout.is_drained(ms(1_900)));
+}
+
+#[test]
+fn f7_a_second_pause_counts_from_the_first() {
+    let source = counted(2_000);
+    let mut playout = playout(false);
+    let mut base = playout.begin();
+    playout.push(source.clone());
+    playout.hold(false);
+    let mut now = 0;
+    for (plays, heard) in [(130, 130), (71, 201), (300, 501), (5, 506)] {
+        let left = leaving(&mut playout, ms(now));
+        let from = (heard - plays) * 8;
+        assert_eq!(left, source[from..from + left.len()]);
+        for later in now..now + plays as u64 {
+            leaving(&mut playout, ms(later));
+        }
+        now += plays as u64;
+        base += playout.rewind(ms(now));
+        assert_eq!(playout.heard(ms(now)) - base, heard as u64 * 8);
+        now += 1_000;
+    }
+}
+
+#[test]
+fn f1_only_what_may_be_unheard_is_kept() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(60_000));
+    playout.hold(false);
+    let bound = playout.config.lead + playout.config.mark_timeout;
+    for now in 0..6_000 {
+        // The far end answers for one second and then never again.
+        if now % 100 == 0 && (1..=1_000).contains(&now) {
+            playout.on_mark(ms(now), MarkId::new(now / 100));
+        }
+        leaving(&mut playout, ms(now));
+        let kept: usize = playout.kept.iter().map(Bytes::len).sum();
+        assert_eq!(playout.kept_from + kept as u64, playout.sent);
+        let most = if now < 1_000 { playout.config.lead } else { bound };
+        assert!(kept <= playout.format.bytes_in(most) + 1_600, "{kept} at {now}");
+    }
+    // What was lost from sight counts as heard.
+    let again = playout.rewind(ms(6_000));
+    assert!(again <= playout.format.samples_in(bound) && again > 0);
+}
+
+#[test]
+fn m11_the_last_mark_that_a_clear_brings_back_tells_of_the_silence() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(300));
+    playout.hold(false);
+    drain(&mut playout, ms(0));
+    playout.rewind(ms(50));
+    // Paused, and interrupted then: the far end is cleared once.
+    playout.clear(ms(60));
+    assert!(playout.awaits_clear());
+    assert!(!playout.is_cleared_by(MarkId::new(1)), "it may have been played");
+    assert!(playout.is_cleared_by(MarkId::new(3)));
+    assert!(!playout.is_cleared_by(MarkId::new(3)), "once");
+    assert!(!playout.awaits_clear());
+}

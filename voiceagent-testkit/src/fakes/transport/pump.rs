@@ -26,6 +26,7 @@ const FRAME: Duration = Duration::from_millis(20);
 pub(super) struct Pump {
     capabilities: TransportCapabilities,
     reading: Duration,
+    travel: Duration,
     far_end: FarEnd,
     words: Words,
     acts: mpsc::Receiver<Act>,
@@ -54,7 +55,11 @@ struct Saying {
 enum Later {
     Begin,
     Done(oneshot::Sender<()>),
+    /// Has been played.
     Mark(MarkId),
+    Report(MarkId),
+    /// Has come to the caller.
+    Arrive(Outbound),
     Typed(String),
 }
 
@@ -78,6 +83,7 @@ impl Pump {
         Self {
             capabilities: line.capabilities,
             reading: line.reading,
+            travel: line.travel,
             words: line.caller.words(),
             far_end: line.caller.far_end(),
             acts: line.acts,
@@ -108,7 +114,7 @@ impl Pump {
             let goes_on = match step {
                 Step::Act(act) => self.act(act, peer).await?,
                 Step::Sent(None) => false,
-                Step::Sent(Some(outbound)) => self.receive(outbound, peer).await?,
+                Step::Sent(Some(outbound)) => self.take(outbound, peer).await?,
                 Step::Later(later) => self.come_due(later, peer).await?,
                 Step::Frame => self.send_frame(peer).await?,
             };
@@ -162,12 +168,24 @@ impl Pump {
         }
     }
 
-    async fn receive(
+    async fn take(
         &mut self,
         outbound: Outbound,
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<bool> {
         self.far_end.note(outbound.clone());
+        if self.travel.is_zero() {
+            return self.receive(outbound, peer).await;
+        }
+        self.later.after(self.travel, Later::Arrive(outbound));
+        Ok(true)
+    }
+
+    async fn receive(
+        &mut self,
+        outbound: Outbound,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<bool> {
         match outbound {
             Outbound::Audio(frame) => self.far_end.play(frame.payload),
             Outbound::Clear if self.capabilities.clear => self.clear(peer).await?,
@@ -199,16 +217,28 @@ impl Pump {
     async fn clear(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
         self.far_end.clear();
         for later in self.later.take(|later| matches!(later, Later::Mark(_))) {
-            self.come_due(later, peer).await?;
+            if let Later::Mark(mark) = later {
+                self.report(mark, peer).await?;
+            }
         }
         Ok(())
     }
 
-    async fn come_due(&self, later: Later, peer: &LinkPeer<Outbound, Inbound>) -> Result<bool> {
+    async fn report(&mut self, mark: MarkId, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        if self.travel.is_zero() {
+            return peer.send(Inbound::MarkPlayed(mark)).await;
+        }
+        self.later.after(self.travel, Later::Report(mark));
+        Ok(())
+    }
+
+    async fn come_due(&mut self, later: Later, peer: &LinkPeer<Outbound, Inbound>) -> Result<bool> {
         match later {
+            Later::Arrive(outbound) => return self.receive(outbound, peer).await,
             Later::Begin => peer.send(Inbound::SpeechStarted).await?,
             Later::Done(done) => drop(done.send(())),
-            Later::Mark(mark) => peer.send(Inbound::MarkPlayed(mark)).await?,
+            Later::Mark(mark) => self.report(mark, peer).await?,
+            Later::Report(mark) => peer.send(Inbound::MarkPlayed(mark)).await?,
             Later::Typed(text) => {
                 peer.send(Inbound::Transcript(Transcript::final_(text))).await?;
             }

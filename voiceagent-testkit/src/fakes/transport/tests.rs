@@ -102,6 +102,24 @@ async fn clear_stops_the_sound_and_returns_all_marks_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn on_a_long_way_a_clear_comes_late_and_its_marks_come_back_later() {
+    let begun = Instant::now();
+    let (caller, mut link) = open(FakeLine::audio(FORMAT).with_travel(ms(70))).await;
+    for mark in [1, 2] {
+        link.try_send(audio(ms(100))).unwrap();
+        link.try_send(Outbound::Mark(MarkId::new(mark))).unwrap();
+    }
+    caller.silence(ms(120)).await;
+    link.try_send(Outbound::Clear).unwrap();
+    // The first mark was played at 170 ms; the clear came at 190 ms, before the second.
+    assert_eq!(next(&mut link).await, Some(Inbound::MarkPlayed(MarkId::new(1))));
+    assert_eq!(begun.elapsed(), ms(240));
+    assert_eq!(next(&mut link).await, Some(Inbound::MarkPlayed(MarkId::new(2))));
+    assert_eq!(begun.elapsed(), ms(260));
+    assert_eq!(caller.heard_spans(), [(ms(70), ms(190))]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_played_was_not_heard() {
     let (caller, mut link) = open(FakeLine::audio(FORMAT)).await;
     link.try_send(spelled("good morning")).unwrap();
