@@ -22,6 +22,7 @@ fn config() -> SessionConfig {
     config.tools = [look, book].into();
     config.format = Some(AudioFormat::MULAW_8K);
     config.marks = true;
+    config.barge_in.pause = None;
     config
 }
 
@@ -87,6 +88,21 @@ fn h13_the_model_is_told_where_its_speech_was_cut() {
     assert_eq!(*messages, [user("Count."), agent("one two three four", true)]);
     call.at(3_800).stops().at(9_000);
     assert_eq!(call.truncated(GenerationId::new(1)).len(), 1, "once");
+}
+
+#[test]
+fn f2_and_h13_a_turn_cuts_a_paused_agent_where_it_fell_silent() {
+    let mut settings = config();
+    settings.barge_in.pause = SessionConfig::default().barge_in.pause;
+    let mut call = Scenario::realtime(settings, false);
+    call.speaks().at(800).stops().at(1_000);
+    call.speech(EIGHT, 4_000).at(3_000).speaks().at(3_800);
+    let trace = call.trace();
+    assert!(trace.contains("3100 agent paused 1") && !trace.contains("truncate"), "{trace}");
+    call.stops().at(4_500);
+    let cuts = call.truncated(GenerationId::new(1));
+    assert!(matches!(cuts[..], [(_, 1_900..=2_100)]), "{}", call.trace());
+    assert_eq!(*call.session().messages(), [agent("one two three four", true)]);
 }
 
 #[test]

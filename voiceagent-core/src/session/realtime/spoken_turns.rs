@@ -237,5 +237,6 @@ impl Session {
         self.endpointing.reset();
         self.realtime.turns.spoken = Duration::ZERO;
         self.emit(Event::TurnDropped { turn });
+        self.dismiss();
     }
 }
