@@ -1,15 +1,18 @@
 //! One command → one effect. Nothing here waits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tracing::{error, warn};
 
 use super::Driver;
 use crate::{
-    ErrorKind, Event, GenerationId, Result,
+    ErrorKind, Event, GenerationId, Result, TurnId,
     flow::TurnContext,
-    llm::LlmRequest,
+    llm::{LlmRequest, Message},
     realtime::RealtimeInput,
     session::{Command, Input, Leg},
     transport::Outbound,
@@ -33,7 +36,11 @@ impl Driver {
                 self.jobs.cancel(generation);
                 self.silence(generation);
             }
-            Command::CancelModel { generation } => self.stop_model(generation),
+            Command::CancelModel { generation } => {
+                self.stop_model(generation);
+                self.jobs.cancel_plan(generation);
+            }
+            Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.silence(generation),
             Command::CommitAudio { .. }
             | Command::Forget { .. }
@@ -82,20 +89,23 @@ impl Driver {
                 let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
                 self.caused.extend(lost);
             }
-            Command::ScoreEndOfTurn { turn, text, history } => {
-                if let Some(detector) = self.recipe.turn_detector.clone() {
-                    let mut snapshot = TurnSnapshot::new(turn, text);
-                    snapshot.history = history;
-                    if let Some(ears) = &self.legs.ears {
-                        snapshot.audio = ears.tail();
-                    }
-                    self.jobs.score(detector, snapshot);
-                }
-            }
+            Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
+            Command::ScoreEndOfTurn { turn, text, history } => self.score(turn, text, history),
             Command::Send { outbound } => self.send(outbound),
             Command::Synthesize { generation, text } => {
                 self.speak(TtsInput::Text { generation, text });
             }
+        }
+    }
+
+    fn score(&self, turn: TurnId, text: Arc<str>, history: Arc<[Message]>) {
+        if let Some(detector) = self.recipe.turn_detector.clone() {
+            let mut snapshot = TurnSnapshot::new(turn, text);
+            snapshot.history = history;
+            if let Some(ears) = &self.legs.ears {
+                snapshot.audio = ears.tail();
+            }
+            self.jobs.score(detector, snapshot);
         }
     }
 

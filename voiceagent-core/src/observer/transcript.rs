@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +51,8 @@ pub struct TranscriptEntry {
 pub struct TranscriptObserver {
     log: Log<TranscriptEntry>,
     user: Option<(TurnId, CallTime)>,
-    agent: Option<(GenerationId, CallTime)>,
+    /// What the agent is saying, and since when: an answer, and perhaps words on the side.
+    agent: BTreeMap<GenerationId, CallTime>,
     /// Turns that are over and whose words may still come, or grow: when they began and were over.
     turns: VecDeque<(TurnId, CallTime, CallTime)>,
     /// What was put last of the agent.
@@ -65,7 +69,10 @@ impl TranscriptObserver {
     pub fn new() -> (Self, TranscriptReport) {
         let log = Log::new();
         let report = TranscriptReport(log.share());
-        (Self { log, user: None, agent: None, turns: VecDeque::new(), said: None }, report)
+        (
+            Self { log, user: None, agent: BTreeMap::new(), turns: VecDeque::new(), said: None },
+            report,
+        )
     }
 
     /// Less was heard of what was put last. Returns whether that is meant.
@@ -125,7 +132,7 @@ impl Observer for TranscriptObserver {
                 return;
             }
             Event::AgentStarted { generation, .. } => {
-                self.agent = Some((*generation, at));
+                self.agent.insert(*generation, at);
                 return;
             }
             Event::UserTurn { turn, pii_text, .. } => {
@@ -142,17 +149,16 @@ impl Observer for TranscriptObserver {
                 return;
             }
             Event::AgentHeard { generation, pii_text, .. } => {
-                let from = self.agent.filter(|(open, _)| open == generation);
-                (Speaker::Agent, from.map(|(_, from)| from), pii_text, false)
+                let from = self.agent.get(generation).copied();
+                (Speaker::Agent, from, pii_text, false)
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
-                let from = self.agent.take().filter(|(open, _)| open == generation);
+                let from = self.agent.remove(generation);
                 if from.is_none() && self.correct(*generation, pii_heard) {
                     return;
                 }
-                let began = from.map_or(at, |(_, from)| from);
-                self.said = Some((*generation, began, at));
-                (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
+                self.said = Some((*generation, from.unwrap_or(at), at));
+                (Speaker::Agent, from, pii_heard, *interrupted)
             }
             Event::AgentPaused { .. }
             | Event::AgentResumed { .. }

@@ -161,7 +161,7 @@ impl Session {
             self.end_now(EndReason::Failed);
             return;
         }
-        self.say(self.config.farewell.not_transferred.clone(), true);
+        self.say(self.config.farewell.not_transferred.clone(), true, None);
     }
 
     pub(super) fn on_answered_by(&mut self, who: Answerer) {
@@ -186,7 +186,7 @@ impl Session {
         self.fall_silent();
         self.timers.clear(Timer::Farewell);
         self.farewell.is_machine = true;
-        self.say(message, false);
+        self.say(message, false, None);
         self.leave_after_speech(Leave::HangUp);
     }
 
@@ -218,7 +218,7 @@ impl Session {
         }
         self.fall_silent();
         if let Some(farewell) = self.config.farewell.limit.clone() {
-            self.say(farewell, false);
+            self.say(farewell, false, None);
         }
         self.leave_after_speech(Leave::Limit);
     }
@@ -237,6 +237,7 @@ impl Session {
 
     pub(super) fn end(&mut self, reason: EndReason) {
         self.drop_draft();
+        self.give_up_aside();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }

@@ -48,6 +48,54 @@ impl Output {
         }
     }
 
+    /// Adds a text that is a message of its own.
+    pub(super) fn push_message(&mut self, generation: GenerationId, text: &Arc<str>) {
+        if let Self::Text(out) = self {
+            out.push(generation, text);
+            out.end(generation);
+        }
+    }
+
+    /// Takes back audio that was added last and has not left.
+    pub(super) fn take_back(&mut self, samples: u64) {
+        if let Self::Audio(playout) = self {
+            playout.take_back(samples);
+        }
+    }
+
+    /// Lets the last audio leave though nothing follows. Returns the silence that was added.
+    pub(super) fn fill_frame(&mut self) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.fill_frame(),
+            Self::Text(_) => 0,
+        }
+    }
+
+    /// Samples or bytes that have left.
+    pub(super) fn sent(&self) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.sent(),
+            Self::Text(text) => text.sent(),
+        }
+    }
+
+    /// Samples or bytes that were heard or read.
+    pub(super) fn playhead(&self, now: CallTime) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.heard(now),
+            Self::Text(text) => text.heard(),
+        }
+    }
+
+    /// Since when, or until when, nothing that was sent is being heard. A text leg cannot tell the
+    /// past.
+    pub(super) fn silent_from(&self, now: CallTime) -> CallTime {
+        match self {
+            Self::Audio(playout) => playout.silent_from(),
+            Self::Text(text) => text.silent_from(now),
+        }
+    }
+
     pub(super) fn complete(&mut self, generation: GenerationId) {
         match self {
             Self::Audio(playout) => playout.complete(),
@@ -129,23 +177,27 @@ impl Output {
         }
     }
 
-    /// How much of a generation's text was heard, in bytes.
-    pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
-        match self {
-            Self::Audio(_) => generation.script.heard(self.heard_samples(now, generation)).len(),
-            Self::Text(text) => text.heard(),
-        }
-    }
-
     /// How much of a generation's audio was heard, in samples.
     pub(super) fn heard_samples(&self, now: CallTime, generation: &Generation) -> u64 {
         match self {
-            Self::Audio(playout) => {
-                let samples = playout.heard(now).saturating_sub(generation.base);
-                // The last frame is filled up with silence, in which nothing is said.
-                samples.min(generation.script.samples())
+            // The last frame is filled up with silence, in which nothing is said.
+            Self::Audio(_) => {
+                generation.position(self.playhead(now)).min(generation.script.samples())
             }
             Self::Text(_) => 0,
+        }
+    }
+
+    /// How much of a generation's text was heard, in bytes.
+    pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
+        let position = generation.position(self.playhead(now));
+        match self {
+            Self::Audio(_) => {
+                // The last frame is filled up with silence, in which nothing is said.
+                let spoken = position.min(generation.script.samples());
+                generation.script.heard(spoken).len()
+            }
+            Self::Text(_) => usize::try_from(position).unwrap_or(usize::MAX),
         }
     }
 
@@ -170,6 +222,14 @@ impl Output {
         match self {
             Self::Audio(playout) => playout.rewind(now),
             Self::Text(_) => 0,
+        }
+    }
+
+    /// Drops what was not heard; more may follow.
+    pub(super) fn cut(&mut self, now: CallTime) {
+        match self {
+            Self::Audio(playout) => playout.cut(now),
+            Self::Text(text) => text.cut(),
         }
     }
 

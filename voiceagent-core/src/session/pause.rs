@@ -127,7 +127,8 @@ impl Session {
         if !is_due || doubtful || self.pausing.is_paused() || !self.output.can_rewind(self.now) {
             return;
         }
-        let Some(live) = &mut self.live else { return };
+        // Words on the side are short, and are cut alone.
+        let Some(live) = self.live.as_mut().filter(|live| live.aside.is_none()) else { return };
         let generation = live.id;
         live.base += self.output.rewind(self.now);
         self.send(Outbound::Clear);

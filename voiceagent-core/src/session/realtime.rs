@@ -7,7 +7,7 @@
 mod duplex;
 mod spoken_turns;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub(super) struct Realtime {
     turns: SpokenTurns,
     waiting: Waiting,
     /// Calls whose result the model knows.
-    told: Vec<ToolCallId>,
+    told: BTreeSet<ToolCallId>,
 }
 
 impl Session {
@@ -69,7 +69,7 @@ impl Session {
             Input::LegLost { leg: Leg::Vad, kind } if !self.is_duplex() => {
                 // Nobody knows any more when the user speaks.
                 self.emit(Event::Failed { leg: Leg::Vad, kind });
-                self.say(self.config.apology.clone(), true);
+                self.say(self.config.apology.clone(), true, None);
                 self.leave_after_speech(Leave::Failed);
             }
             Input::ModelInterrupted { generation } => self.on_model_interrupted(generation),
@@ -105,6 +105,7 @@ impl Session {
 
     /// Asks the model for the next round of the live generation.
     pub(super) fn ask_to_speak(&mut self) {
+        self.tell_results();
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
         live.first_text_at.get_or_insert(self.now);
@@ -131,13 +132,26 @@ impl Session {
             return;
         }
         self.note_progress(id);
+        let (is_duplex, may_play) = (self.is_duplex(), self.may_play());
         let Some(live) = &mut self.live else { return };
         live.note_call(&call);
         if is_refused {
             let why = json!({ "error": "no more calls in this answer; answer in words" });
             self.tell_result(&call.id, &why.to_string().into());
+        } else if is_duplex || may_play {
+            self.run_tool_of_model(call);
         } else {
-            self.run_tool(call);
+            live.held_calls.push(call);
+        }
+    }
+
+    /// Runs a tool whose result the model waits for, whatever else the tool says of itself: a
+    /// second result for one call would not be taken.
+    fn run_tool_of_model(&mut self, call: ToolCall) {
+        let id = call.id.clone();
+        self.run_tool(call);
+        if let Some(live) = &mut self.live {
+            live.wait_for(&id);
         }
     }
 
@@ -256,10 +270,25 @@ impl Session {
         self.end_now(super::EndReason::Failed);
     }
 
+    /// Tells the model what became of the tools that it called.
+    pub(super) fn tell_results(&mut self) {
+        if !self.is_realtime() {
+            return;
+        }
+        let live = self.live.iter().flat_map(|live| live.exchanges());
+        let settled = self.history.exchanges().chain(live).filter(|one| one.is_settled());
+        let news: Vec<_> = settled
+            .filter(|one| !self.realtime.told.contains(&one.call.id))
+            .map(|one| (one.call.id.clone(), one.result()))
+            .collect();
+        for (id, output) in news {
+            self.tell_result(&id, &output);
+        }
+    }
+
     /// Tells the model what a tool returned, once.
-    pub(super) fn tell_result(&mut self, id: &ToolCallId, output: &Arc<str>) {
-        if self.is_realtime() && !self.realtime.told.contains(id) {
-            self.realtime.told.push(id.clone());
+    fn tell_result(&mut self, id: &ToolCallId, output: &Arc<str>) {
+        if self.realtime.told.insert(id.clone()) {
             let (id, output) = (id.clone(), output.clone());
             self.commands.push_back(Command::TellResult { id, output });
         }
@@ -269,6 +298,10 @@ impl Session {
     pub(super) fn let_model_forget(&mut self, generation: &Generation) {
         let Some(model) = &self.config.realtime else { return };
         let forgets = model.truncate;
+        for call in &generation.held_calls {
+            let why = json!({ "error": "cancelled: the user interrupted before it was made" });
+            self.tell_result(&call.id, &why.to_string().into());
+        }
         let waiting = self.realtime.waiting.drop_all();
         if !forgets {
             return;

@@ -1,9 +1,9 @@
 //! Text legs whose far end answers no marks: what was sent counts as heard, until the far end says
 //! otherwise.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
-use super::{Event, InterruptionReason, Session, generation::Generation};
+use super::{Event, InterruptionReason, Session, generation::Generation, history::Entry};
 use crate::GenerationId;
 
 /// What the agent said last, and where it stands in the history.
@@ -11,18 +11,21 @@ use crate::GenerationId;
 pub(super) struct Said {
     generation: GenerationId,
     text: String,
-    entries: Range<usize>,
+    /// In how many entries of the agent.
+    entries: usize,
 }
 
 impl Session {
-    /// Remembers what has just been written into the history, in so many entries.
-    pub(super) fn keep_said(&mut self, generation: &Generation, entries: usize) {
+    /// Remembers what is about to be written into the history.
+    pub(super) fn keep_said(&mut self, generation: &Generation, entries: &[Entry]) {
         if self.output.is_text() && !self.config.marks {
-            let end = self.history.len();
             self.said = Some(Said {
                 generation: generation.id,
                 text: generation.script.text().to_owned(),
-                entries: end - entries..end,
+                entries: entries
+                    .iter()
+                    .filter(|one| matches!(one, Entry::Assistant { .. }))
+                    .count(),
             });
         }
     }
