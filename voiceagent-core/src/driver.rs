@@ -9,6 +9,7 @@ mod meter;
 mod perform;
 mod pre_roll;
 mod provider;
+mod realtime;
 mod wait;
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -133,6 +134,9 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(command) = self.session.poll() {
             self.perform(command);
+        }
+        if let Some(model) = &self.legs.model {
+            model.remember(self.session.messages());
         }
     }
 

@@ -8,6 +8,7 @@ use tracing::warn;
 use super::{
     ears::Ears,
     provider::{Provider, Report, timed},
+    realtime::Model,
 };
 use crate::{
     Error, ErrorKind, GenerationId, Link, Result,
@@ -33,6 +34,7 @@ pub(crate) struct Legs {
     pub(super) line_opened: Duration,
     pub(super) ears: Option<Ears>,
     pub(super) voice: Option<Voice>,
+    pub(super) model: Option<Model>,
 }
 
 /// The way from text to the caller's audio format.
@@ -63,10 +65,21 @@ impl Legs {
             memory.inspect_err(|error| warn!(%error, "nothing could be remembered")).ok().flatten()
         };
         let Media::Audio { inbound, outbound } = info.media else {
+            if recipe.llm.is_none() {
+                return Err(Error::config("a call that carries text needs `llm`"));
+            }
             let memory = memory.await;
             let (line_opened, line) = timed(transport.open()).await?;
-            return Ok(Self { memory, line, line_opened, ears: None, voice: None });
+            return Ok(Self { memory, line, line_opened, ears: None, voice: None, model: None });
         };
+        if let Some(model) = &recipe.realtime {
+            let model = Model::open(recipe, model.clone(), outbound);
+            let (model, memory) = futures_util::future::try_join(model, memory.map(Ok)).await?;
+            let ears = Ears::for_model(recipe, inbound, model.format())?;
+            let (line_opened, line) = timed(transport.open()).await?;
+            let (ears, model) = (Some(ears), Some(model));
+            return Ok(Self { memory, line, line_opened, ears, voice: None, model });
+        }
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
         let (ears, voice, memory) = futures_util::future::try_join3(
@@ -76,13 +89,14 @@ impl Legs {
         )
         .await?;
         let (line_opened, line) = timed(transport.open()).await?;
-        Ok(Self { memory, line, line_opened, ears: Some(ears), voice: Some(voice) })
+        Ok(Self { memory, line, line_opened, ears: Some(ears), voice: Some(voice), model: None })
     }
 
     /// Waits until the far end is told that the call is over.
     pub(super) async fn say_goodbye(&mut self) {
         self.ears = None;
         self.voice = None;
+        self.model = None;
         let gone = async { while self.line.recv().await.is_some() {} };
         // A line that does not let go is dropped, which ends it.
         let _ = tokio::time::timeout(GOODBYE, gone).await;

@@ -30,6 +30,8 @@ pub(super) struct Provider<I, O> {
 pub(super) enum Report<O> {
     /// It was opened, again or for the first time, which took so long.
     Connected(Duration),
+    /// The link has ended, and is opened again.
+    Ended,
     Event(O),
     /// Something failed, and the provider goes on.
     Fault(Error),
@@ -74,7 +76,10 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
                 match link.recv().await {
                     Some(Ok(event)) => return Report::Event(event),
                     Some(Err(fault)) => return Report::Fault(fault),
-                    None => self.link = None,
+                    None => {
+                        self.link = None;
+                        return Report::Ended;
+                    }
                 }
             }
             let open = &self.open;

@@ -11,6 +11,7 @@ use crate::{
     CallTime, ErrorKind, Event, GenerationId,
     line::LineRequest,
     llm::LlmEvent,
+    realtime::RealtimeEvent,
     session::{EndReason, Input, Leg},
     stt::{SttEvent, Transcript},
     transport::Inbound,
@@ -43,6 +44,7 @@ enum Outside {
     Job(Input),
     Model(GenerationId, Option<crate::Result<LlmEvent>>),
     OwnerGone,
+    Realtime(Report<RealtimeEvent>),
     Request(LineRequest),
     Stt(Report<SttEvent>),
     Tts(Report<TtsEvent>),
@@ -96,6 +98,12 @@ impl Driver {
                 None => future::pending().await,
             }
         };
+        let both = async {
+            match &mut legs.model {
+                Some(model) => model.next().await,
+                None => future::pending().await,
+            }
+        };
         let written = async {
             match model {
                 Some((generation, stream)) => (*generation, stream.next().await),
@@ -108,6 +116,7 @@ impl Driver {
             Some(request) = requests.recv() => Outside::Request(request),
             inbound = legs.line.recv() => Outside::Inbound(inbound),
             () = alarm.at(deadline) => Outside::Alarm,
+            report = both => Outside::Realtime(report),
             report = spoken => Outside::Tts(report),
             report = heard => Outside::Stt(report),
             (generation, event) = written => Outside::Model(generation, event),
@@ -118,6 +127,7 @@ impl Driver {
     fn translate(&mut self, outside: Outside) -> Option<Input> {
         match outside {
             Outside::Alarm => self.on_alarm(),
+            Outside::Realtime(report) => self.on_model_report(report),
             Outside::Inbound(inbound) => self.on_inbound(inbound),
             Outside::Job(input) => Some(input),
             Outside::Model(generation, event) => self.on_model(generation, event),
@@ -157,7 +167,9 @@ impl Driver {
             Some(Ok(Inbound::AnsweredBy(who))) => Some(Input::AnsweredBy { who }),
             Some(Ok(Inbound::Audio(frame))) => {
                 let now = self.now();
-                self.legs.ears.as_mut()?.hear(now, frame)
+                let edge = self.legs.ears.as_mut()?.hear(now, frame);
+                self.let_model_hear();
+                edge
             }
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
@@ -170,7 +182,7 @@ impl Driver {
                     // What is typed, or taken as final by the far end, is a whole turn.
                     self.caused.push_back(Input::EndOfTurn);
                 }
-                Some(recognized(transcript))
+                Some(Input::Transcript { transcript: recognized(transcript) })
             }
             Some(Ok(Inbound::Transferred)) => Some(Input::Transferred),
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
@@ -187,7 +199,7 @@ impl Driver {
     }
 
     /// Links are opened for a call: none of them was open before.
-    fn on_connected(&mut self, leg: Leg, after: Duration) -> Option<Input> {
+    pub(super) fn on_connected(&mut self, leg: Leg, after: Duration) -> Option<Input> {
         self.emit(Event::Connected { leg, after, reused: false });
         None
     }
@@ -231,8 +243,11 @@ impl Driver {
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
-            Report::Event(SttEvent::Transcript(transcript)) => Some(recognized(transcript)),
+            Report::Event(SttEvent::Transcript(transcript)) => {
+                Some(Input::Transcript { transcript: recognized(transcript) })
+            }
             Report::Event(SttEvent::TurnResumed) => Some(Input::TurnResumed),
+            Report::Ended => None,
             Report::Fault(error) => {
                 warn!(%error, "the recognizer failed");
                 None
@@ -263,6 +278,7 @@ impl Driver {
             Report::Event(TtsEvent::Words { generation, words }) => {
                 Some(Input::Words { generation, words })
             }
+            Report::Ended => None,
             Report::Fault(error) => {
                 warn!(%error, "the voice failed");
                 Some(Input::SynthesisFailed { kind: error.kind() })
@@ -278,9 +294,9 @@ impl Driver {
 }
 
 /// A number that is none could not be written down in a journal.
-fn recognized(mut transcript: Transcript) -> Input {
+pub(super) fn recognized(mut transcript: Transcript) -> Transcript {
     if !transcript.confidence.is_finite() {
         transcript.confidence = 1.0;
     }
-    Input::Transcript { transcript }
+    transcript
 }

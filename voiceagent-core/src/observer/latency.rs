@@ -318,7 +318,8 @@ impl Observer for LatencyObserver {
             | Event::TurnDropped { .. }
             | Event::UsageReported { .. }
             | Event::UserPartial { .. }
-            | Event::UserStopped { .. } => {}
+            | Event::UserStopped { .. }
+            | Event::UserWords { .. } => {}
         }
     }
 }

@@ -40,7 +40,8 @@ impl Observer for SpanObserver {
             | Event::UserPartial { .. }
             | Event::UserStarted { .. }
             | Event::UserStopped { .. }
-            | Event::UserTurn { .. } => user_event(at_ms, event),
+            | Event::UserTurn { .. }
+            | Event::UserWords { .. } => user_event(at_ms, event),
             Event::Dtmf { pii_digit } => {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
@@ -129,6 +130,10 @@ fn user_event(at_ms: u64, event: &Event) {
                 "user turn"
             );
             trace!(at_ms, %turn, pii.text = %pii_text, "user said");
+        }
+        Event::UserWords { turn, pii_text } => {
+            debug!(at_ms, %turn, "user words");
+            trace!(at_ms, %turn, pii.text = %pii_text, "user had said");
         }
         _ => {}
     }

@@ -55,7 +55,8 @@ pub enum Event {
         /// What it does now.
         state: AgentState,
     },
-    /// The agent finished or was stopped.
+    /// The agent finished or was stopped. Comes once more where the far end of a text leg tells
+    /// afterwards that less was heard.
     AgentStopped {
         /// The attempt to speak.
         generation: GenerationId,
@@ -256,12 +257,19 @@ pub enum Event {
     UserTurn {
         /// The turn.
         turn: TurnId,
-        /// The words.
+        /// The words; empty where only a later [`Event::UserWords`] tells them.
         pii_text: Arc<str>,
         /// From the user's last sound to this decision.
         end_of_turn_delay: Duration,
         /// From the user's last sound to the last final transcript; `None` if none came after it.
         transcription_delay: Option<Duration>,
+    },
+    /// The words of a turn that is over came late, as those of a speech-to-speech model do.
+    UserWords {
+        /// The turn.
+        turn: TurnId,
+        /// All of its words so far.
+        pii_text: Arc<str>,
     },
 }
 
@@ -328,6 +336,8 @@ pub enum Leg {
     Flow,
     /// The language model.
     Llm,
+    /// The speech-to-speech model.
+    Realtime,
     /// The recognizer.
     Stt,
     /// The caller's line.

@@ -12,6 +12,7 @@ use crate::{
     CallTime, GenerationId, ToolCallId, TurnId,
     flow::Plan,
     llm::ToolCall,
+    realtime::Prompt,
     tool::{Effect, ToolSpec},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Generation {
     pub(super) instructions: Arc<str>,
     pub(super) tools: Arc<[ToolSpec]>,
     pub(super) plan: Option<Plan>,
+    /// What a speech-to-speech model is asked for.
+    pub(super) prompt: Prompt,
     pub(super) after: Option<Leave>,
     /// Keeps what is not meant for ears out of the model's words.
     pub(super) speakable: Speakable,
@@ -163,6 +166,7 @@ impl Generation {
             instructions: Arc::from(""),
             tools: Arc::from([]),
             plan: None,
+            prompt: Prompt::default(),
             after: None,
             speakable: Speakable::default(),
             segmenter: Segmenter::default(),
@@ -282,6 +286,13 @@ impl Generation {
             Item::Aside { .. } | Item::Text(_) => None,
         });
         open.map(|exchange| std::mem::replace(&mut exchange.standing, standing))
+    }
+
+    /// Waits for the result of a tool, though nobody need.
+    pub(super) fn wait_for(&mut self, id: &ToolCallId) {
+        if self.exchanges().any(|one| one.call.id == *id && one.standing == Standing::Detached) {
+            self.set_standing(id, Standing::Running);
+        }
     }
 
     /// All tool calls so far.

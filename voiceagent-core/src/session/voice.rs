@@ -124,10 +124,11 @@ impl Session {
         }
         let now = self.now;
         let live = self.live.as_mut().filter(|live| live.voice == voice);
+        let by_itself = self.config.realtime.is_some();
         // Of a voice that was given up, has finished or was not asked, no audio is wanted.
         let is_wanted = |live: &&mut Generation| {
             let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
-            live.stage != Stage::Spoken && owes
+            live.stage != Stage::Spoken && (by_itself || owes)
         };
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
@@ -282,7 +283,7 @@ impl Session {
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     pub(super) fn user_holds_floor_until(&self) -> Option<CallTime> {
-        if self.monologue.has_floor() {
+        if self.is_duplex() || self.monologue.has_floor() {
             return None;
         }
         let watchdog = self.config.endpointing.watchdog;
@@ -293,7 +294,7 @@ impl Session {
         };
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
-            None if self.user.is_empty() => return None,
+            None if self.user.is_empty() => self.spoken_turn_open_since()?,
             None => self.user.last_change.unwrap_or(self.now),
         };
         let until = since + patience;
@@ -352,7 +353,9 @@ impl Session {
         } else {
             live.script.text().len()
         };
-        self.history.extend(live.fold(heard, live.voice_lost));
+        let entries = live.fold(heard, live.voice_lost);
+        self.keep_said(&live, &entries);
+        self.history.extend(entries);
         if live.started {
             let pii_heard = live.script.text()[..heard].trim().into();
             let interrupted = live.voice_lost;
