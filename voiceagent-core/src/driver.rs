@@ -4,6 +4,7 @@ mod ears;
 mod health;
 mod jobs;
 mod legs;
+mod listeners;
 mod meter;
 mod perform;
 mod pre_roll;
@@ -32,6 +33,7 @@ pub(crate) use legs::Legs;
 
 use health::Health;
 use jobs::Jobs;
+use listeners::Listeners;
 use meter::Meter;
 use wait::Alarm;
 
@@ -52,6 +54,7 @@ pub(crate) struct Driver {
     alarm: Alarm,
     line: Line,
     requests: mpsc::Receiver<LineRequest>,
+    listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
     events_lost: u64,
     health: Health,
@@ -86,6 +89,7 @@ impl Driver {
             alarm: Alarm::new(started),
             line,
             requests,
+            listeners: Listeners::default(),
             events,
             events_lost: 0,
             health: Health::default(),
@@ -151,6 +155,7 @@ impl Driver {
     async fn wind_up(&mut self) {
         self.model = None;
         self.requests.close();
+        self.listeners = Listeners::default();
         self.legs.say_goodbye().await;
         while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);

@@ -65,18 +65,22 @@ impl Idle {
 
 impl Session {
     /// Notes what shows that the user is there. What the agent says does not.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all else is not the user's doing")]
     pub(super) fn note_activity(&mut self, input: &Input) {
-        match input {
-            Input::Transcript { transcript } if !transcript.text.trim().is_empty() => {
+        let is_sound = matches!(
+            input,
+            Input::PeerInterrupted { .. }
+                | Input::SpeechStarted { .. }
+                | Input::SpeechStopped { .. }
+                | Input::SttSpeechStarted
+        );
+        if is_sound {
+            self.idle.on_sound();
+        } else if let Input::Transcript { transcript } = input {
+            if !transcript.text.trim().is_empty() {
                 self.idle.on_words();
             }
-            Input::Dtmf { .. } => self.idle.on_words(),
-            Input::PeerInterrupted { .. }
-            | Input::SpeechStarted { .. }
-            | Input::SpeechStopped { .. }
-            | Input::SttSpeechStarted => self.idle.on_sound(),
-            _ => {}
+        } else if matches!(input, Input::Dtmf { .. }) {
+            self.idle.on_words();
         }
     }
 
@@ -123,7 +127,7 @@ impl Session {
             self.end_now(EndReason::Idle);
             return;
         };
-        self.says.push_back(Saying { text, interruptible: true });
+        self.says.push_back(Saying { text, interruptible: true, ticket: None });
     }
 
     /// How long the silence may last before the next step; `None` when there is none.
