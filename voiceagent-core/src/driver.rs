@@ -1,9 +1,11 @@
 //! The task of a call: waits for one thing, hands it to the session, does what the session says.
 
 mod ears;
+mod health;
 mod jobs;
 mod legs;
 mod listeners;
+mod meter;
 mod perform;
 mod pre_roll;
 mod provider;
@@ -24,14 +26,16 @@ use crate::{
     line::LineRequest,
     llm::LlmEvent,
     observer::Observer,
-    session::{EndReason, Input, Session, SessionConfig},
+    session::{EndReason, Input, Leg, Session, SessionConfig},
     transport::CallInfo,
 };
 
 pub(crate) use legs::Legs;
 
+use health::Health;
 use jobs::Jobs;
 use listeners::Listeners;
+use meter::Meter;
 use wait::Alarm;
 
 /// How long a store may take to remember a call. Nobody waits on the line any more.
@@ -54,6 +58,8 @@ pub(crate) struct Driver {
     listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
     events_lost: u64,
+    health: Health,
+    meter: Meter,
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
     memory: Option<Arc<Value>>,
@@ -87,6 +93,8 @@ impl Driver {
             listeners: Listeners::default(),
             events,
             events_lost: 0,
+            health: Health::default(),
+            meter: Meter::default(),
             journal,
             ended: false,
             recipe,
@@ -113,6 +121,8 @@ impl Driver {
 
     /// The loop: drain, wait for one, handle.
     async fn converse(&mut self) {
+        let (leg, after) = (Leg::Transport, self.legs.line_opened);
+        self.emit(Event::Connected { leg, after, reused: false });
         self.drain();
         while !self.ended {
             let input = self.next_input().await;

@@ -54,6 +54,7 @@ mod interruption;
 mod late_results;
 mod listening;
 mod monologue;
+mod onset;
 mod output;
 mod owed;
 mod pace;
@@ -287,7 +288,7 @@ impl Session {
         self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::LlmProgress { .. } | Input::Opened => {}
+            Input::Opened => {}
             // Only a speech-to-speech model says so.
             Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
             Input::AnsweredBy { who } => self.on_answered_by(who),
@@ -312,6 +313,7 @@ impl Session {
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
             Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
+            Input::LlmProgress { generation } => self.on_llm_progress(generation),
             Input::LlmText { generation, text } => self.on_llm_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_llm_tool_call(generation, call),
             Input::LlmUsage { generation, usage } => {
@@ -321,7 +323,7 @@ impl Session {
             Input::NotTransferred { kind } => self.on_not_transferred(kind),
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
-            Input::Say { text, interruptible } => self.say(text, interruptible, None),
+            Input::Say { text, interruptible } => self.say(text, interruptible),
             Input::SayUntilHeard { text, interruptible, ticket } => {
                 self.say_until_heard(text, interruptible, Ticket(ticket));
             }
@@ -358,7 +360,7 @@ impl Session {
             match timer {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn, the pause, the tools and the audio after each input.
+                // `settle` looks at the turn, the tools, the pause and the audio after each input.
                 Timer::EndOfTurn
                 | Timer::Filler
                 | Timer::Monologue
@@ -436,7 +438,11 @@ impl Session {
         self.barge_in.configure(self.config.barge_in);
     }
 
-    fn say(&mut self, text: Arc<str>, interruptible: bool, ticket: Option<Ticket>) {
+    fn say(&mut self, text: Arc<str>, interruptible: bool) {
+        self.say_for(None, text, interruptible);
+    }
+
+    fn say_for(&mut self, ticket: Option<Ticket>, text: Arc<str>, interruptible: bool) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
             self.says.push_back(Saying { text, interruptible, ticket });
@@ -462,7 +468,7 @@ impl Session {
             Leg::Stt if self.is_leaving() => {}
             Leg::Stt => {
                 self.interrupt(InterruptionReason::Superseded, None);
-                self.say(self.config.apology.clone(), true, None);
+                self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
             Leg::Realtime => self.on_model_lost(),

@@ -68,7 +68,9 @@ pub(super) struct Ears {
     /// The end of the last frame, and when it came, while the detector hears speech.
     speaking: bool,
     last_frame: (CallTime, MediaTime),
-    dropped: u64,
+    /// Samples that the recognizer was given.
+    given: u64,
+    pub(super) dropped: u64,
 }
 
 impl Ears {
@@ -123,6 +125,7 @@ impl Ears {
             tail_limit: format.samples_in(TAIL),
             speaking: false,
             last_frame: (CallTime::ZERO, MediaTime(0)),
+            given: 0,
             dropped: 0,
         })
     }
@@ -185,6 +188,11 @@ impl Ears {
             // A recognizer that cannot take this is about to be noticed as stalled.
             let _ = provider.send(SttInput::Finalize);
         }
+    }
+
+    /// How much the recognizer was given to hear.
+    pub(super) fn given(&self) -> Duration {
+        self.heard.duration_of(self.given)
     }
 
     /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
@@ -281,11 +289,14 @@ impl Ears {
             let Some(silence) = frame.format.silence() else { return };
             frame.payload = vec![silence; frame.payload.len()].into();
         }
+        let samples = frame.samples();
         let Some(provider) = &mut self.provider else {
             self.passed.push(frame);
             return;
         };
-        if provider.send(SttInput::Audio(frame)).is_err() {
+        if provider.send(SttInput::Audio(frame)).is_ok() {
+            self.given += samples;
+        } else {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 tracing::warn!(frames = self.dropped, "the recognizer does not keep up");

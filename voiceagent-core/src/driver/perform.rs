@@ -36,10 +36,7 @@ impl Driver {
                 self.jobs.cancel(generation);
                 self.silence(generation);
             }
-            Command::CancelModel { generation } => {
-                self.stop_model(generation);
-                self.jobs.cancel_plan(generation);
-            }
+            Command::CancelModel { generation } => self.stop_thinking(generation),
             Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.silence(generation),
             Command::CommitAudio { .. }
@@ -93,6 +90,7 @@ impl Driver {
             Command::ScoreEndOfTurn { turn, text, history } => self.score(turn, text, history),
             Command::Send { outbound } => self.send(outbound),
             Command::Synthesize { generation, text } => {
+                self.meter.text(generation, &text);
                 self.speak(TtsInput::Text { generation, text });
             }
         }
@@ -113,6 +111,11 @@ impl Driver {
         let Some(llm) = self.recipe.llm.clone() else { return };
         let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
         self.model = Some((generation, answer.boxed()));
+    }
+
+    fn stop_thinking(&mut self, generation: GenerationId) {
+        self.stop_model(generation);
+        self.jobs.cancel_plan(generation);
     }
 
     fn stop_model(&mut self, generation: GenerationId) {
@@ -147,7 +150,13 @@ impl Driver {
         }
     }
 
-    fn emit(&mut self, event: Event) {
+    pub(super) fn emit(&mut self, event: Event) {
+        if let Event::DraftDropped { generation } = event {
+            self.meter.draft_dropped(generation);
+        } else if let Event::Ended { .. } = event {
+            // Nothing is told after the end.
+            self.report_health();
+        }
         let now = self.now();
         self.observers.retain_mut(|observer| {
             let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));
@@ -156,6 +165,7 @@ impl Driver {
             }
             seen.is_ok()
         });
+        self.health.queued_events(self.events.max_capacity() - self.events.capacity());
         if self.events.try_send((now, event)).is_err() {
             self.events_lost += 1;
         }

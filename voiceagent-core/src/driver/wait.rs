@@ -1,6 +1,6 @@
 //! One outside event → one input.
 
-use std::{future, pin::Pin};
+use std::{future, pin::Pin, time::Duration};
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep};
@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{Driver, provider::Report};
 use crate::{
-    CallTime, ErrorKind, GenerationId,
+    CallTime, ErrorKind, Event, GenerationId,
     line::LineRequest,
     llm::LlmEvent,
     realtime::RealtimeEvent,
@@ -54,6 +54,7 @@ impl Driver {
     /// Waits for something that the session must know.
     pub(super) async fn next_input(&mut self) -> Input {
         loop {
+            self.note_health();
             if let Some(input) = self.caused.pop_front() {
                 return input;
             }
@@ -73,7 +74,7 @@ impl Driver {
         self.deadline().is_some_and(|at| at <= self.now())
     }
 
-    fn deadline(&self) -> Option<CallTime> {
+    pub(super) fn deadline(&self) -> Option<CallTime> {
         let session = self.session.poll_timeout().map(|(at, _)| at);
         let ears = self.legs.ears.as_ref().and_then(|ears| ears.idle_at());
         match (session, ears) {
@@ -152,6 +153,7 @@ impl Driver {
 
     fn on_alarm(&mut self) -> Option<Input> {
         let now = self.now();
+        self.health.woken(now, self.deadline());
         if let Some(ears) = &mut self.legs.ears
             && ears.idle_at().is_some_and(|at| at <= now)
         {
@@ -196,6 +198,12 @@ impl Driver {
         }
     }
 
+    /// Links are opened for a call: none of them was open before.
+    pub(super) fn on_connected(&mut self, leg: Leg, after: Duration) -> Option<Input> {
+        self.emit(Event::Connected { leg, after, reused: false });
+        None
+    }
+
     fn on_model(
         &mut self,
         generation: GenerationId,
@@ -205,6 +213,10 @@ impl Driver {
             Some(Ok(LlmEvent::Finished(reason))) => {
                 self.model = None;
                 Some(Input::LlmFinished { generation, reason })
+            }
+            Some(Ok(LlmEvent::Connected { after, reused })) => {
+                self.emit(Event::Connected { leg: Leg::Llm, after, reused });
+                None
             }
             Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
@@ -227,6 +239,7 @@ impl Driver {
 
     fn on_stt(&mut self, report: Report<SttEvent>) -> Option<Input> {
         match report {
+            Report::Connected(after) => self.on_connected(Leg::Stt, after),
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
@@ -241,6 +254,7 @@ impl Driver {
             }
             Report::Lost(error) => {
                 warn!(%error, "the recognizer is lost");
+                self.meter.read(&self.legs);
                 self.legs.ears = None;
                 Some(Input::LegLost { leg: Leg::Stt, kind: error.kind() })
             }
@@ -249,6 +263,7 @@ impl Driver {
 
     fn on_tts(&mut self, report: Report<TtsEvent>) -> Option<Input> {
         match report {
+            Report::Connected(after) => self.on_connected(Leg::Tts, after),
             Report::Event(TtsEvent::Audio { generation, payload }) => {
                 let voice = self.legs.voice.as_mut()?;
                 let payload = voice.transcode(generation, payload);
@@ -270,6 +285,7 @@ impl Driver {
             }
             Report::Lost(error) => {
                 warn!(%error, "the voice is lost");
+                self.meter.read(&self.legs);
                 self.legs.voice = None;
                 Some(Input::LegLost { leg: Leg::Tts, kind: error.kind() })
             }

@@ -149,8 +149,7 @@ impl Observer for TranscriptObserver {
                 return;
             }
             Event::AgentHeard { generation, pii_text, .. } => {
-                let from = self.agent.get(generation).copied();
-                (Speaker::Agent, from, pii_text, false)
+                (Speaker::Agent, self.agent.get(generation).copied(), pii_text, false)
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.remove(generation);
@@ -178,6 +177,7 @@ impl Observer for TranscriptObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }

@@ -344,11 +344,26 @@ impl Session {
         };
         if !live.round_begun {
             live.round_begun = true;
-            let after = now - live.asked_at;
-            self.emit(Event::FirstToken { generation, after });
+            let (after, reasoned) = (now - live.asked_at, live.reasoned);
+            self.emit(Event::FirstToken { generation, after, reasoned });
         }
         self.timers.set(Timer::Model, now + self.config.model.stall_timeout);
         true
+    }
+
+    /// The model works and has nothing to say. It is not stalled, but may not reason for ever.
+    pub(super) fn on_llm_progress(&mut self, generation: GenerationId) {
+        let (now, deadlines) = (self.now, self.config.model);
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
+        else {
+            return;
+        };
+        let mut until = now + deadlines.stall_timeout;
+        if !live.round_begun {
+            live.reasoned.get_or_insert(now - live.asked_at);
+            until = until.min(live.asked_at + deadlines.reasoning_timeout);
+        }
+        self.timers.set(Timer::Model, until);
     }
 
     /// Lets go of a generation that is no longer live. Its tools go on, unless they may be

@@ -197,6 +197,8 @@ pub struct ModelConfig {
     pub first_token_timeout: Duration,
     /// Between two events of an answer.
     pub stall_timeout: Duration,
+    /// Request to first text or tool call of a model that shows that it reasons meanwhile.
+    pub reasoning_timeout: Duration,
     /// How often an answer that failed before its first word is asked for again.
     pub retries: u32,
     /// Answers that fail in a row until the call is given up.
@@ -208,6 +210,7 @@ impl Default for ModelConfig {
         Self {
             first_token_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(5),
+            reasoning_timeout: Duration::from_secs(30),
             retries: 1,
             max_failures: 3,
         }

@@ -161,7 +161,7 @@ impl Session {
             self.end_now(EndReason::Failed);
             return;
         }
-        self.say(self.config.farewell.not_transferred.clone(), true, None);
+        self.say(self.config.farewell.not_transferred.clone(), true);
     }
 
     pub(super) fn on_answered_by(&mut self, who: Answerer) {
@@ -186,7 +186,7 @@ impl Session {
         self.fall_silent();
         self.timers.clear(Timer::Farewell);
         self.farewell.is_machine = true;
-        self.say(message, false, None);
+        self.say(message, false);
         self.leave_after_speech(Leave::HangUp);
     }
 
@@ -218,7 +218,7 @@ impl Session {
         }
         self.fall_silent();
         if let Some(farewell) = self.config.farewell.limit.clone() {
-            self.say(farewell, false, None);
+            self.say(farewell, false);
         }
         self.leave_after_speech(Leave::Limit);
     }

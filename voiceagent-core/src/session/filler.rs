@@ -21,7 +21,7 @@ pub(super) struct Aside {
     /// How much of the generation comes before it; `None` while its words are still being spoken.
     at: Option<u64>,
     /// The place of the outbound audio or text at which it begins.
-    start: u64,
+    pub(super) start: u64,
     /// In samples or, on a text leg, in bytes.
     length: u64,
     script: Script,
@@ -99,6 +99,7 @@ impl Session {
             self.live.as_ref().filter(|live| live.committed && live.stage == Stage::Tools)?;
         let voice_is_late = live.voice_state == VoiceState::Open && live.script.samples() == 0;
         if live.aside.is_some()
+            || self.pausing.is_paused()
             || voice_is_late
             || live.fillers >= self.fillers().len()
             || self.user.speaking_since.is_some()
@@ -339,6 +340,7 @@ impl Session {
         &mut self,
         reason: InterruptionReason,
         since: Option<CallTime>,
+        is_paused: bool,
     ) -> bool {
         let by_user = matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf);
         let Some(live) = self.live.as_ref().filter(|live| live.committed && by_user) else {
@@ -355,7 +357,9 @@ impl Session {
         if !aside.is_spoken {
             self.timers.clear(Timer::Synthesis);
         }
-        self.send(Outbound::Clear);
+        if !is_paused {
+            self.send(Outbound::Clear);
+        }
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation, reason, after });
         self.give_up_aside();

@@ -1,8 +1,9 @@
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
     filler::Aside,
     history::{Entry, Exchange, Standing, open_exchange},
+    onset::Onset,
     script::Script,
     segmenter::Segmenter,
     speakable::Speakable,
@@ -61,6 +62,12 @@ pub(super) struct Generation {
     pub(super) retries: u32,
     /// The model has said something in this round.
     pub(super) round_begun: bool,
+    /// From the request of this round to the first sign that the model reasons.
+    pub(super) reasoned: Option<Duration>,
+    /// The model's first text was told of.
+    pub(super) sentence_told: bool,
+    /// Where the voice's audio begins to sound.
+    pub(super) onset: Onset,
     /// What the model has called in this round, in its own words.
     round_calls: Vec<ToolCall>,
     /// Tool calls that wait for the turn to be over.
@@ -177,6 +184,9 @@ impl Generation {
             rounds: 0,
             retries: 0,
             round_begun: false,
+            reasoned: None,
+            sentence_told: false,
+            onset: Onset::default(),
             round_calls: Vec::new(),
             held_calls: Vec::new(),
             asked_at: CallTime::ZERO,
@@ -331,6 +341,14 @@ impl Generation {
         self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
     }
 
+    /// So much of the outbound audio was taken back: what is still to be heard lies further on.
+    pub(super) fn move_on(&mut self, samples: u64) {
+        self.base += samples;
+        if let Some(aside) = &mut self.aside {
+            aside.start += samples;
+        }
+    }
+
     /// Where in this generation words on the side belong: before the tools that run.
     pub(super) fn place_for_aside(&self) -> usize {
         let tools = self.items.iter().rposition(|item| matches!(item, Item::Tools(_)));
@@ -361,6 +379,7 @@ impl Generation {
     pub(super) fn begin_round(&mut self, now: CallTime) {
         self.stage = Stage::Writing;
         self.round_begun = false;
+        self.reasoned = None;
         self.round_calls.clear();
         self.asked_at = now;
         self.earlier_rounds = self.items.len();

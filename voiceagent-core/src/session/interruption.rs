@@ -168,7 +168,8 @@ impl Session {
     /// Stops the agent: the one place where speech is cut for good.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
         let pause = self.drop_suspicion();
-        if pause.is_none() && self.cut_aside(reason, since) {
+        let since = since.or(pause.as_ref().map(|pause| pause.since));
+        if self.cut_aside(reason, since, pause.is_some()) {
             self.settle_overlap(reason);
             return;
         }
@@ -181,7 +182,6 @@ impl Session {
         if (live.started || cuts_aside) && pause.is_none() {
             self.send(Outbound::Clear);
         }
-        let since = since.or(pause.as_ref().map(|pause| pause.since));
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
         self.note_cut(&live, since, pause);

@@ -79,7 +79,7 @@ impl Session {
         let is_quiet = self.user.speaking_since.is_none()
             && self.user.is_empty()
             && self.words_may_come_until().is_none();
-        if self.late.untold.is_empty() || !is_quiet || self.leaving.is_some() {
+        if self.late.untold.is_empty() || !is_quiet || self.is_closing() {
             return false;
         }
         let mut generation = self.new_generation(None);

@@ -224,7 +224,7 @@ impl Session {
     /// Tells that the turn is over, and opens the next one.
     pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
-        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
+        let transcription_delay = self.user.transcription_delay();
         self.close_turn();
         self.count_monologue();
         self.endpointing.pace.on_turn(last_speech, self.endpointing.longest_pause());

@@ -127,10 +127,9 @@ impl Session {
         if !is_due || doubtful || self.pausing.is_paused() || !self.output.can_rewind(self.now) {
             return;
         }
-        // Words on the side are short, and are cut alone.
-        let Some(live) = self.live.as_mut().filter(|live| live.aside.is_none()) else { return };
+        let Some(live) = &mut self.live else { return };
         let generation = live.id;
-        live.base += self.output.rewind(self.now);
+        live.move_on(self.output.rewind(self.now));
         self.send(Outbound::Clear);
         self.emit(Event::AgentPaused { generation });
         let at = self.now;

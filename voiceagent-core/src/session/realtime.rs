@@ -69,7 +69,7 @@ impl Session {
             Input::LegLost { leg: Leg::Vad, kind } if !self.is_duplex() => {
                 // Nobody knows any more when the user speaks.
                 self.emit(Event::Failed { leg: Leg::Vad, kind });
-                self.say(self.config.apology.clone(), true, None);
+                self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
             Input::ModelInterrupted { generation } => self.on_model_interrupted(generation),

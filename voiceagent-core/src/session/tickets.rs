@@ -7,7 +7,7 @@ use super::{Command, Session, generation::Ticket};
 impl Session {
     pub(super) fn say_until_heard(&mut self, text: Arc<str>, interruptible: bool, ticket: Ticket) {
         self.tickets.push(ticket);
-        self.say(text, interruptible, Some(ticket));
+        self.say_for(Some(ticket), text, interruptible);
     }
 
     /// All of it was heard.

@@ -16,6 +16,7 @@ impl Session {
         let Some(live) = &mut self.live else { return };
         let mut piece = live.segmenter.push(words);
         while let Some(text) = piece {
+            self.note_first_sentence();
             self.speak(text);
             let Some(live) = &mut self.live else { return };
             piece = live.segmenter.push("");
@@ -25,6 +26,7 @@ impl Session {
     pub(super) fn flush_text(&mut self) {
         let Some(live) = &mut self.live else { return };
         if let Some(rest) = live.segmenter.flush() {
+            self.note_first_sentence();
             self.speak(rest);
         }
     }
@@ -91,6 +93,17 @@ impl Session {
         }
     }
 
+    /// Tells of the first text that the model wrote. An apology is not its own.
+    fn note_first_sentence(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let by_model = live.stage == Stage::Writing && live.round_begun && !live.failed;
+        if by_model && !live.sentence_told {
+            live.sentence_told = true;
+            let (generation, after) = (live.id, self.now - live.asked_at);
+            self.emit(Event::FirstSentence { generation, after });
+        }
+    }
+
     /// There is no more text for the live generation.
     pub(super) fn finish_writing(&mut self) {
         self.flush_text();
@@ -119,12 +132,16 @@ impl Session {
         };
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
+        let silence = self.config.format.and_then(|format| live.onset.push(format, &payload));
         let samples = self.output.push_audio(payload);
         live.script.push_audio(samples);
         if !live.voice_begun && samples > 0 {
             live.voice_begun = true;
             let after = now - live.first_text_at.unwrap_or(now);
             self.emit(Event::FirstAudio { generation, after });
+        }
+        if let Some(silence) = silence {
+            self.emit(Event::FirstAudible { generation, silence });
         }
         self.watch_voice();
     }
