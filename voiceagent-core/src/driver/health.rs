@@ -90,6 +90,7 @@ mod tests {
         let mut health = Health::default();
         health.woken(at(1_000), Some(at(998)));
         health.woken(at(2_030), Some(at(2_000)));
+        health.woken(at(2_505), Some(at(2_500)));
         health.woken(at(3_000), None);
         health.queued_on_line(3);
         health.queued_on_line(1);

@@ -65,7 +65,6 @@ impl Idle {
 
 impl Session {
     /// Notes what shows that the user is there. What the agent says does not.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all else is not the user's doing")]
     pub(super) fn note_activity(&mut self, input: &Input) {
         let is_sound = matches!(
             input,
