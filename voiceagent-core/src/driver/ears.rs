@@ -289,11 +289,11 @@ impl Ears {
             let Some(silence) = frame.format.silence() else { return };
             frame.payload = vec![silence; frame.payload.len()].into();
         }
+        let samples = frame.samples();
         let Some(provider) = &mut self.provider else {
             self.passed.push(frame);
             return;
         };
-        let samples = frame.samples();
         if provider.send(SttInput::Audio(frame)).is_ok() {
             self.given += samples;
         } else {

@@ -62,6 +62,11 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
         }
     }
 
+    /// Takes back what waits for the link that is being opened.
+    pub(super) fn take_backlog(&mut self) -> VecDeque<I> {
+        std::mem::take(&mut self.backlog)
+    }
+
     /// The next report. After [`Report::Lost`] the provider is of no use.
     ///
     /// # Cancel safety

@@ -139,6 +139,8 @@ impl Model {
 
     /// The link was lost, and is being opened anew: what the model has not answered is said again.
     fn say_again(&mut self) {
+        // What waits for the new link is on the tape too, as far as the user said it.
+        let waiting = self.provider.take_backlog();
         let mut audio = BytesMut::new();
         let mut at = None;
         for input in std::mem::take(&mut self.tape) {
@@ -159,6 +161,12 @@ impl Model {
         }
         if let Some(at) = at {
             self.hear_again(AudioFrame::new(self.format, at, audio.freeze()));
+        }
+        for input in waiting {
+            if !matches!(input, RealtimeInput::Audio(_) | RealtimeInput::Commit { .. }) {
+                // A fresh backlog has room for it.
+                let _ = self.provider.send(input);
+            }
         }
     }
 
