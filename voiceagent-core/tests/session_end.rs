@@ -162,7 +162,7 @@ fn outbound() -> SessionConfig {
 
 /// How often a text was given to the voice.
 fn made(call: &Scenario, text: &str) -> usize {
-    let is_made = |line: &&str| line.contains("synthesize") && line.ends_with(text);
+    let is_made = |line: &&str| line.contains("synthesize") && line.trim_end().ends_with(text);
     call.trace().lines().filter(is_made).count()
 }
 

@@ -66,16 +66,22 @@ impl Idle {
 impl Session {
     /// Notes what shows that the user is there. What the agent says does not.
     pub(super) fn note_activity(&mut self, input: &Input) {
-        match input {
-            Input::Transcript { transcript } if !transcript.text.trim().is_empty() => {
-                self.idle.on_words();
-            }
-            Input::Dtmf { .. } => self.idle.on_words(),
+        let is_word = if let Input::Transcript { transcript } = input {
+            !transcript.text.trim().is_empty()
+        } else {
+            matches!(input, Input::Dtmf { .. })
+        };
+        let is_sound = matches!(
+            input,
             Input::PeerInterrupted { .. }
-            | Input::SpeechStarted { .. }
-            | Input::SpeechStopped { .. }
-            | Input::SttSpeechStarted => self.idle.on_sound(),
-            _ => {}
+                | Input::SpeechStarted { .. }
+                | Input::SpeechStopped { .. }
+                | Input::SttSpeechStarted
+        );
+        if is_word {
+            self.idle.on_words();
+        } else if is_sound {
+            self.idle.on_sound();
         }
     }
 
