@@ -210,17 +210,19 @@ fn i1_fewer_words_than_an_interruption_takes_make_no_turn() {
 }
 
 #[test]
-fn i1_a_voice_shorter_than_an_interruption_takes_makes_no_turn() {
-    let said_for = |millis: u64| {
+fn i1_where_both_are_asked_for_a_voice_that_is_too_short_makes_no_turn() {
+    let said_for = |millis: u64, min_words: u32| {
         let mut config = config();
+        config.barge_in.min_words = min_words;
         config.barge_in.min_duration = Duration::from_millis(200);
         let mut call = speaking(config);
         call.at(3_160).speaks().at(3_300 + millis).stops().hears("no").at(9_000);
         call.trace()
     };
-    assert!(!said_for(150).contains("interrupted"), "{}", said_for(150));
-    assert!(said_for(150).contains("turn dropped"), "{}", said_for(150));
-    assert!(said_for(220).contains("interrupted"), "{}", said_for(220));
+    assert!(!said_for(150, 1).contains("interrupted"), "{}", said_for(150, 1));
+    assert!(said_for(150, 1).contains("turn dropped"), "{}", said_for(150, 1));
+    assert!(said_for(220, 1).contains("interrupted"), "{}", said_for(220, 1));
+    assert!(said_for(150, 0).contains("interrupted"), "what was understood is not lost");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn f2_a_turn_that_is_over_makes_an_interruption() {
     config.barge_in.min_words = 4;
     let mut call = speaking(config);
     cough(&mut call);
-    call.at(3_650).hears("no thanks").at(5_000);
+    call.at(3_650).hears("no thanks").feed(Input::CommitTurn).at(5_000);
     assert!(call.trace().contains("user turn: no thanks"), "{}", call.trace());
     assert!(call.trace().contains("interrupted: Superseded"), "{}", call.trace());
     assert!(call.trace().contains("agent interrupted: Yes, we have one. It"), "{}", call.trace());
@@ -161,8 +161,8 @@ fn f3_the_wait_is_put_off_while_the_end_of_a_turn_is_being_decided() {
     call.at(3_640).interim("no").at(4_300);
     assert_eq!(count(&call, is_resumption), 0, "{}", call.trace());
     call.at(4_500);
-    assert!(call.trace().contains("  4400 user turn: no"), "{}", call.trace());
-    assert!(call.trace().contains("  4400 interrupted"), "{}", call.trace());
+    assert!(call.trace().contains("  4400 turn dropped 2"), "{}", call.trace());
+    assert_eq!(call.when(is_resumption), Some(4_400), "{}", call.trace());
 }
 
 #[test]

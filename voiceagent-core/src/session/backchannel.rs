@@ -98,17 +98,19 @@ impl Session {
     }
 
     /// Closes a turn that was spoken over the agent and does not stop it: a sign of attention, or
-    /// less than an interruption takes. Returns whether it did.
+    /// less than an interruption takes. What the owner of the call ends is a turn in any case.
+    /// Returns whether it did.
     pub(super) fn drop_turn_over_speech(&mut self) -> bool {
         let is_backchannel = self.is_backchannel();
         let stays_below = self.stays_below_thresholds();
-        self.barge_in.forget();
-        if !self.holds_floor() || !self.can_be_stopped() || !(is_backchannel || stays_below) {
+        let is_over_speech = self.holds_floor() && self.can_be_stopped();
+        let is_asked_for = self.user.commit_by.is_some();
+        if is_asked_for || !is_over_speech || !(is_backchannel || stays_below) {
             return false;
         }
-        self.close_turn();
         let (turn, pii_text) = self.user.take(self.now);
         self.endpointing.pace.on_noise();
+        self.barge_in.forget();
         self.endpointing.reset();
         self.drafts = 0;
         self.dismiss();

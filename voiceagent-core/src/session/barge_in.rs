@@ -84,10 +84,13 @@ impl BargeIn {
         })
     }
 
-    /// Whether a turn that was said over the agent asks for the floor.
+    /// Whether words that were said over the agent ask for the floor, in a voice of this length.
+    /// Where no number of words is asked for, understood words do, however short the voice was: a
+    /// detector may have missed most of it.
     pub(super) fn is_enough(&self, voice: Option<Duration>, words: usize) -> bool {
-        voice.is_none_or(|voice| voice >= self.config.min_duration)
-            && words >= self.config.min_words as usize
+        let min_words = self.config.min_words as usize;
+        let is_long = voice.is_none_or(|voice| voice >= self.config.min_duration);
+        words > 0 && (min_words == 0 || (words >= min_words && is_long))
     }
 
     /// When the overlap began.

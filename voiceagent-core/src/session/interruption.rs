@@ -14,9 +14,14 @@ impl Session {
         let Some(live) = self.live.as_ref().filter(|live| live.has_floor()) else { return };
         self.barge_in.note_voice(live.id, since, words);
         let open_from = live.started_at + self.config.barge_in.warm_up;
-        if self.may_be_stopped() && self.barge_in.is_enabled() && self.output.is_audible(self.now) {
+        if self.may_be_stopped() && self.barge_in.is_enabled() && self.has_voice() {
             self.suspect(since.max(open_from));
         }
+    }
+
+    /// Whether the agent is heard, or would be but for a suspicion.
+    fn has_voice(&self) -> bool {
+        self.output.is_audible(self.now) || self.pausing.is_paused()
     }
 
     /// Words come while the agent has the floor, in a turn that had so many before.
@@ -34,21 +39,17 @@ impl Session {
         if self.barge_in.is_due(self.now, words) {
             let undecided = words == 0 || self.is_backchannel();
             match self.barge_in.undecided_until().filter(|_| undecided) {
-                Some(until) if until > self.now => {
-                    self.timers.set(Timer::Backchannel, until);
-                    self.pause_if_due();
-                }
+                Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
                 // A voice that has stopped decides nothing any more; its words may.
                 Some(_) if self.user.speaking_since.is_none() => {}
                 // Who is silent already can wait for words.
-                Some(_) | None if undecided && self.pauses() => self.pause_if_due(),
-                Some(_) | None => self.confirm(InterruptionReason::BargeIn),
+                Some(_) | None if words == 0 && self.pauses() => {}
+                Some(_) | None => return self.confirm(InterruptionReason::BargeIn),
             }
         } else if self.words_ask_for_floor() {
-            self.confirm(InterruptionReason::BargeIn);
-        } else {
-            self.pause_if_due();
+            return self.confirm(InterruptionReason::BargeIn);
         }
+        self.pause_if_due();
     }
 
     /// Whether the words of a voice that has stopped again, which come later, tell that the user
@@ -112,7 +113,7 @@ impl Session {
     }
 
     fn is_open_to_barge_in(&self) -> bool {
-        self.can_be_stopped() && self.output.is_audible(self.now)
+        self.can_be_stopped() && self.has_voice()
     }
 
     /// Whether the agent has begun to speak and has not finished, though it may be silent while

@@ -146,6 +146,7 @@ impl Session {
             Some((at, outcome)) if at <= self.now => {
                 self.timers.clear(Timer::EndOfTurn);
                 match outcome {
+                    Outcome::Commit if self.drop_turn_over_speech() => {}
                     Outcome::Commit => self.commit_turn(),
                     Outcome::Discard => self.discard_turn(),
                     // Who was just reset is not doubted.
@@ -162,6 +163,7 @@ impl Session {
         let is_known = self.user.begun;
         self.close_turn();
         let turn = self.user.discard();
+        self.barge_in.forget();
         self.endpointing.pace.on_noise();
         self.endpointing.reset();
         self.drop_draft();
@@ -190,9 +192,6 @@ impl Session {
     }
 
     pub(super) fn commit_turn(&mut self) {
-        if self.drop_turn_over_speech() {
-            return;
-        }
         let (turn, text) = self.end_turn();
         self.make_room(&text);
         let text = match self.owed.take() {
@@ -227,6 +226,7 @@ impl Session {
         let (turn, text) = self.user.take(self.now);
         self.endpointing.reset();
         self.patience.on_turn();
+        self.barge_in.forget();
         self.drafts = 0;
         self.emit(Event::UserTurn {
             turn,

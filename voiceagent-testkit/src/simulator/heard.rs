@@ -100,7 +100,13 @@ impl<'a> Places<'a> {
             account,
             on_its_way,
             begins: times(|event| matches!(event, Event::AgentStarted { .. })),
-            stops: times(|event| matches!(event, Event::AgentStopped { .. } | Event::Ended { .. })),
+            // What is answered to a paused agent is not counted: it may have been cleared.
+            stops: times(|event| {
+                matches!(
+                    event,
+                    Event::AgentPaused { .. } | Event::AgentStopped { .. } | Event::Ended { .. }
+                )
+            }),
         }
     }
 
@@ -108,36 +114,34 @@ impl<'a> Places<'a> {
     fn is_known(&self, word: &Word) -> bool {
         let told = word.told_at.map(|at| &self.account.words[at as usize]);
         let Some(told) = told.filter(|told| told.heard.is_some()) else { return false };
-        let (Some(left), Some(mark)) = (self.left(told), self.mark_behind(told)) else {
-            return false;
-        };
-        let answered = self.account.marks[mark..].iter().find_map(|mark| mark.answered);
-        answered.is_some_and(|at| !self.stops.iter().any(|stop| (left..=at).contains(stop)))
+        self.copies(told).any(|(left, mark)| {
+            let answered = self.account.marks[mark..].iter().find_map(|mark| mark.answered);
+            answered.is_some_and(|at| !self.stops.iter().any(|stop| (left..=at).contains(stop)))
+        })
     }
 
     /// Whether the mark before the word was answered, and belongs to the same speech.
     fn is_near(&self, word: &Word) -> bool {
-        let (Some(left), Some(mark)) = (self.left(word), self.mark_behind(word)) else {
-            return false;
-        };
-        let before = mark.checked_sub(1).map(|before| &self.account.marks[before]);
-        let begun = self.begins.iter().rev().find(|begun| **begun <= left);
-        before.is_some_and(|mark| {
-            mark.answered.is_some() && begun.is_some_and(|begun| mark.came > *begun)
+        self.copies(word).any(|(left, mark)| {
+            let before = mark.checked_sub(1).map(|before| &self.account.marks[before]);
+            let begun = self.begins.iter().rev().find(|begun| **begun <= left);
+            before.is_some_and(|mark| {
+                mark.answered.is_some() && begun.is_some_and(|begun| mark.came > *begun)
+            })
         })
     }
 
-    /// When the end of a word left the agent, at the earliest.
-    fn left(&self, word: &Word) -> Option<Duration> {
-        word.sent.map(|sent| sent.saturating_sub(self.on_its_way))
-    }
-
-    /// The first mark behind a word.
-    fn mark_behind(&self, word: &Word) -> Option<usize> {
-        let place = self.account.order.iter().position(|number| {
+    /// When the end of a word left the agent, at the earliest, and the first mark behind it; for
+    /// each time that the word was sent.
+    fn copies(&self, word: &Word) -> impl Iterator<Item = (Duration, usize)> {
+        let order = self.account.order.iter().enumerate();
+        let copies = order.filter(move |(_, (_, number))| {
             std::ptr::eq(&raw const self.account.words[*number as usize], word)
-        })?;
-        self.account.marks.iter().position(|mark| mark.words > place)
+        });
+        copies.filter_map(|(place, (arrived, _))| {
+            let mark = self.account.marks.iter().position(|mark| mark.words > place)?;
+            Some((arrived.saturating_sub(self.on_its_way), mark))
+        })
     }
 }
 

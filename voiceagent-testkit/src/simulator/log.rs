@@ -27,8 +27,9 @@ pub(super) struct Account {
     pub(super) events: Vec<(Duration, Event)>,
     /// What the agent's voice has said, by number.
     pub(super) words: Vec<Word>,
-    /// The words that came to the carrier, and the marks among them.
-    pub(super) order: Vec<u32>,
+    /// The words that came to the carrier, with the time of their last sample, and the marks among
+    /// them. An agent who was paused sends some words once more.
+    pub(super) order: Vec<(Duration, u32)>,
     pub(super) marks: Vec<Mark>,
     /// When the caller was loud, and when the agent was heard.
     pub(super) caller: Vec<Span>,

@@ -52,7 +52,7 @@ impl Playout {
         for (word, end) in self.reader.read(piece) {
             self.ahead.push((self.free_at + FORMAT.duration_of(end as u64), word));
             let mut account = self.log.account();
-            account.order.push(word);
+            account.order.push((arrived, word));
             account.words[word as usize].sent.get_or_insert(arrived);
         }
         let begin = self.free_at;

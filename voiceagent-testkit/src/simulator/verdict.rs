@@ -177,7 +177,8 @@ impl Judge<'_> {
 
     /// With a sound recognizer, what the caller said is written down once, and in order. Without a
     /// detector nobody knows whether a word that comes once more was said once more; nor with a
-    /// recognizer that waits for the end of a muted caller's words and cannot be asked.
+    /// recognizer that waits for the end of a muted caller's words and cannot be asked. Fewer words
+    /// over the agent than an interruption takes are no turn, and are not written down.
     fn users_words(&mut self, messages: &[Message]) {
         let recognizer = &self.profile.recognizer;
         let waits = self.account.muted && recognizer.finalize.is_none();
@@ -194,8 +195,10 @@ impl Judge<'_> {
             })
             .flatten()
             .collect();
-        let said: Vec<&str> =
-            self.account.said.iter().map(String::as_str).filter(content).collect();
+        let account = self.account;
+        let dropped = too_few_words(account, self.profile.min_words);
+        let is_kept = |word: &&str| content(word) && !dropped.contains(word);
+        let said: Vec<&str> = account.said.iter().map(String::as_str).filter(is_kept).collect();
         let fit = told.iter().zip(&said).take_while(|(told, said)| told == said).count();
         self.check(fit == told.len(), "what was said is written down", || {
             format!("{:?} is followed by {:?}", &told[..fit], told.get(fit))
@@ -208,7 +211,7 @@ impl Judge<'_> {
         let quiet = self.account.caller.last().is_some_and(|last| last.to + DECIDED < end);
         let until = if quiet { end } else { last_turn };
         let finals = self.account.finals.iter();
-        let finals = finals.filter(|(at, word)| *at < until && content(&&**word));
+        let finals = finals.filter(|(at, word)| *at < until && is_kept(&&**word));
         let finals = finals.count();
         self.check(told.len() >= finals, "what was said is written down", || {
             format!("{} of {finals} recognized words", told.len())
@@ -307,4 +310,24 @@ fn unpaired(messages: &[Message]) -> Option<ToolCallId> {
         }
     }
     open.pop()
+}
+
+/// The words of turns that were dropped because an interruption takes more of them.
+fn too_few_words(account: &Account, enough: u32) -> BTreeSet<&str> {
+    let events = &account.events;
+    let turns = events.iter().enumerate().filter_map(|(index, (_, event))| match event {
+        Event::TurnDropped { turn } => Some((index, *turn)),
+        _ => None,
+    });
+    let words = turns.filter_map(|(index, dropped)| {
+        events[..index].iter().rev().find_map(|(_, event)| match event {
+            Event::UserPartial { turn, pii_text } if *turn == dropped => Some(pii_text),
+            _ => None,
+        })
+    });
+    words
+        .map(|text| text.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words.len() < enough as usize)
+        .flatten()
+        .collect()
 }

@@ -77,10 +77,10 @@ impl EndpointingConfig {
 pub struct BargeInConfig {
     /// Whether the user can.
     pub enabled: bool,
-    /// How long the user must have spoken. Shorter speech over the agent makes no turn either.
+    /// How long the user must have spoken.
     pub min_duration: Duration,
-    /// How many words must have been recognized; 0 does not wait for the recognizer. Fewer words
-    /// over the agent make no turn either.
+    /// How many words must have been recognized besides; 0 does not wait for the recognizer. Fewer
+    /// words over the agent, or a voice shorter than `min_duration`, make no turn then.
     pub min_words: u32,
     /// How long after the first sound of a speech the user's voice cannot stop it: on a line with
     /// echo the agent would stop itself. What is said meanwhile is answered after the speech.
