@@ -124,7 +124,7 @@ impl Agent {
         })??;
         let (events, owner_events) = mpsc::channel(EVENTS);
         let (requests, call_requests) = mpsc::channel(REQUESTS);
-        let line = Line::new(requests);
+        let line = Line::new(requests, config.transfer_targets.clone());
         let driver = Driver::new(
             self.recipe.clone(),
             info.clone(),

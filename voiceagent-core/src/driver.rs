@@ -3,6 +3,7 @@
 mod ears;
 mod jobs;
 mod legs;
+mod listeners;
 mod perform;
 mod pre_roll;
 mod provider;
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) use legs::Legs;
 
 use jobs::Jobs;
+use listeners::Listeners;
 use wait::Alarm;
 
 /// How long a store may take to remember a call. Nobody waits on the line any more.
@@ -48,6 +50,7 @@ pub(crate) struct Driver {
     alarm: Alarm,
     line: Line,
     requests: mpsc::Receiver<LineRequest>,
+    listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
     events_lost: u64,
     observers: Vec<Box<dyn Observer>>,
@@ -80,6 +83,7 @@ impl Driver {
             alarm: Alarm::new(started),
             line,
             requests,
+            listeners: Listeners::default(),
             events,
             events_lost: 0,
             journal,
@@ -141,6 +145,7 @@ impl Driver {
     async fn wind_up(&mut self) {
         self.model = None;
         self.requests.close();
+        self.listeners = Listeners::default();
         self.legs.say_goodbye().await;
         while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);

@@ -12,8 +12,9 @@ use crate::{Result, TurnId, llm::Message, tool::ToolSpec, transport::CallInfo, t
 ///
 /// An agent without a flow answers each turn with its instructions and all of its tools.
 ///
-/// `plan` may run for a draft turn that never happens, so it has no effects; `commit` runs once
-/// for a turn that did happen, before its answer is heard.
+/// `plan` may run for a draft turn that never happens, so it has no effects. `commit` runs once for
+/// a turn that did happen, beside its answer, which does not wait for it. Turns are noted one
+/// after another in their order, and the next turn is planned when the ones before are noted.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -31,11 +32,21 @@ use crate::{Result, TurnId, llm::Message, tool::ToolSpec, transport::CallInfo, t
 /// ```
 #[async_trait]
 pub trait Flow: Debug + Send + Sync + 'static {
-    /// The answer's plan.
+    /// The answer's plan. [`Plan::Stay`] refuses an answer, and [`Generate::with_edit`] puts
+    /// something else in the place of the user's words.
+    ///
+    /// It has the time that
+    /// [`ModelConfig::first_token_timeout`](crate::session::ModelConfig::first_token_timeout)
+    /// gives; [`Event::Planned`](crate::Event::Planned) tells how long it took.
     ///
     /// # Errors
     ///
-    /// Any error makes the agent say its apology.
+    /// Any error makes the agent say its apology, as a panic does.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future goes on for up to 5 s when nobody waits for the plan any more, and is dropped
+    /// then.
     async fn plan(&self, turn: &TurnContext) -> Result<Plan>;
 
     /// Notes that the turn happened and is answered with `plan`.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{Error, ErrorKind, Result, session::SettingsChange, turn::Expected};
 
@@ -10,21 +10,27 @@ use crate::{Error, ErrorKind, Result, session::SettingsChange, turn::Expected};
 #[derive(Clone)]
 pub struct Line {
     requests: Option<mpsc::Sender<LineRequest>>,
+    /// Where the call may be transferred to, if that is settled here.
+    targets: Option<Arc<[Arc<str>]>>,
 }
 
 impl Line {
-    pub(crate) fn new(requests: mpsc::Sender<LineRequest>) -> Self {
-        Self { requests: Some(requests) }
+    pub(crate) fn new(
+        requests: mpsc::Sender<LineRequest>,
+        targets: Option<Arc<[Arc<str>]>>,
+    ) -> Self {
+        Self { requests: Some(requests), targets }
     }
 
     /// A line to no call; each request is refused as [`ErrorKind::Closed`].
     #[must_use]
     pub const fn detached() -> Self {
-        Self { requests: None }
+        Self { requests: None, targets: None }
     }
 
-    /// Says `text` as soon as the agent is free. A user who interrupts the agent before does not
-    /// hear it: a barge-in drops what is queued, up to what is [announced](Self::announce).
+    /// Says `text` as soon as the agent is free: between its answers, and while tools run. A user
+    /// who interrupts the agent before does not hear it: a barge-in drops what is queued, up to
+    /// what is [announced](Self::announce).
     ///
     /// # Errors
     ///
@@ -41,6 +47,25 @@ impl Line {
     /// As [`say`](Self::say).
     pub fn announce(&self, text: impl Into<Arc<str>>) -> Result<()> {
         self.request(LineRequest::Say { text: text.into(), interruptible: false })
+    }
+
+    /// Says `text` as [`say`](Self::say) does, and returns when that is over: whether the caller
+    /// heard all of it.
+    ///
+    /// A tool may wait for this in its call. It does so in its own time, which includes the time
+    /// for which the user holds the floor.
+    ///
+    /// # Errors
+    ///
+    /// As [`say`](Self::say), and [`ErrorKind::Closed`] when the call ends meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// The text is said also when the future is dropped.
+    pub async fn say_until_heard(&self, text: impl Into<Arc<str>>) -> Result<bool> {
+        let (heard, is_heard) = oneshot::channel();
+        self.request(LineRequest::SayUntilHeard { text: text.into(), heard })?;
+        is_heard.await.map_err(|_| closed())
     }
 
     /// Ends the user's turn now: whoever let go of the key has finished.
@@ -102,13 +127,19 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// As [`say`](Self::say).
+    /// [`ErrorKind::Rejected`] when `to` is none of
+    /// [`SessionConfig::transfer_targets`](crate::SessionConfig::transfer_targets), else as
+    /// [`say`](Self::say).
     pub fn transfer(&self, to: impl Into<Arc<str>>) -> Result<()> {
-        self.request(LineRequest::Transfer(to.into()))
+        let to = to.into();
+        if self.targets.as_ref().is_some_and(|targets| !targets.contains(&to)) {
+            let why = "that is no place to which calls may be transferred";
+            return Err(Error::new(ErrorKind::Rejected, "transfer", why));
+        }
+        self.request(LineRequest::Transfer(to))
     }
 
     fn request(&self, request: LineRequest) -> Result<()> {
-        let closed = || Error::new(ErrorKind::Closed, "steer", "the call has ended");
         self.requests.as_ref().ok_or_else(closed)?.try_send(request).map_err(
             |refused| match refused {
                 mpsc::error::TrySendError::Full(_) => {
@@ -118,6 +149,10 @@ impl Line {
             },
         )
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "steer", "the call has ended")
 }
 
 impl fmt::Debug for Line {
@@ -135,6 +170,7 @@ pub(crate) enum LineRequest {
     HangUp,
     Interrupt,
     Say { text: Arc<str>, interruptible: bool },
+    SayUntilHeard { text: Arc<str>, heard: oneshot::Sender<bool> },
     Transfer(Arc<str>),
     Wait(Duration),
 }

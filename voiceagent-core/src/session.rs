@@ -45,11 +45,13 @@ mod doubt;
 mod endpointing;
 mod event;
 mod farewell;
+mod filler;
 mod generation;
 mod history;
 mod idle;
 mod input;
 mod interruption;
+mod late_results;
 mod listening;
 mod monologue;
 mod output;
@@ -59,10 +61,14 @@ mod patience;
 mod pause;
 mod playout;
 mod push_to_talk;
+mod repeats;
 mod script;
 mod segmenter;
+mod speakable;
+mod spoken_numbers;
 mod state;
 mod text_out;
+mod tickets;
 mod timers;
 mod tool_rounds;
 mod tools;
@@ -75,14 +81,16 @@ use backchannel::BackchannelScore;
 use barge_in::BargeIn;
 use endpointing::Endpointing;
 use farewell::Farewell;
-use generation::{Generation, Leave};
+use generation::{Generation, Leave, Ticket};
 use history::History;
 use idle::Idle;
+use late_results::LateResults;
 use monologue::Monologue;
 use output::Output;
 use owed::Silence;
 use patience::Patience;
 use pause::Pausing;
+use repeats::Confirmations;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -123,6 +131,12 @@ pub struct Session {
     output: Output,
     timers: TimerTable,
     tools: ToolClock,
+    late: LateResults,
+    confirmations: Confirmations,
+    /// Fillers that were said in this call; they take turns.
+    fillers_said: usize,
+    /// Who waits until something was heard.
+    tickets: Vec<Ticket>,
     /// The one attempt to speak that is alive.
     live: Option<Generation>,
     last_generation: GenerationId,
@@ -147,6 +161,8 @@ pub struct Session {
 struct Saying {
     text: Arc<str>,
     interruptible: bool,
+    /// Who waits until it was heard.
+    ticket: Option<Ticket>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -176,6 +192,10 @@ impl Session {
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
             tools: ToolClock::default(),
+            late: LateResults::default(),
+            confirmations: Confirmations::default(),
+            fillers_said: 0,
+            tickets: Vec::new(),
             live: None,
             last_generation: GenerationId::default(),
             drafts: 0,
@@ -206,6 +226,7 @@ impl Session {
                 if self.phase == Phase::Talking {
                     self.settle();
                 }
+                self.settle_tickets();
             }
             (Phase::Ended, Input::ToolFinished { generation, id, output }) => {
                 self.on_tool_finished(generation, &id, &output);
@@ -245,7 +266,7 @@ impl Session {
         }
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
-            self.says.push_back(Saying { text, interruptible });
+            self.says.push_back(Saying { text, interruptible, ticket: None });
         }
         self.settle();
     }
@@ -287,6 +308,9 @@ impl Session {
             Input::PeerInterrupted { heard } => self.on_peer_interrupted(heard.as_deref()),
             Input::Planned { generation, plan } => self.on_planned(generation, plan),
             Input::Say { text, interruptible } => self.say(text, interruptible),
+            Input::SayUntilHeard { text, interruptible, ticket } => {
+                self.say_until_heard(text, interruptible, Ticket(ticket));
+            }
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
@@ -303,7 +327,7 @@ impl Session {
                 self.on_tool_finished(generation, &id, &output);
             }
             Input::Transcript { transcript } => self.on_transcript(&transcript),
-            Input::Transfer { to } => self.leave_after_speech(Leave::Transfer(to)),
+            Input::Transfer { to } => self.on_transfer(to),
             Input::Transferred => self.on_transferred(),
             Input::TurnResumed => self.drop_draft(),
             Input::Wait { period } => self.idle.wait_for(period),
@@ -320,13 +344,16 @@ impl Session {
             match timer {
                 Timer::Backchannel => self.on_undecided(),
                 Timer::BargeIn => self.consider_barge_in(),
-                // `settle` looks at the turn, the pause and the audio after each input.
-                Timer::EndOfTurn | Timer::Monologue | Timer::Playout | Timer::Resume => {}
-                // Never set as yet.
-                Timer::Filler | Timer::Tool => {}
+                // `settle` looks at the turn, the tools, the pause and the audio after each input.
+                Timer::EndOfTurn
+                | Timer::Filler
+                | Timer::Monologue
+                | Timer::Playout
+                | Timer::Resume => {}
                 Timer::CallLimit => self.on_call_limit(),
                 Timer::Farewell => self.on_farewell_timeout(),
                 Timer::Idle => self.on_idle(),
+                Timer::Tool => self.on_tools_overdue(),
                 Timer::Model => self.on_model_timeout(),
                 Timer::Owed => self.on_owed(),
                 Timer::Retry => self.ask_model(),
@@ -340,6 +367,7 @@ impl Session {
     fn settle(&mut self) {
         self.settle_turn();
         self.settle_pause();
+        self.settle_tools();
         self.settle_output();
         loop {
             while self.live.is_none() && self.phase == Phase::Talking && self.begin_next() {
@@ -366,14 +394,14 @@ impl Session {
         if self.is_suspended() {
             return false;
         }
-        if let Some(Saying { text, interruptible }) = self.says.pop_front() {
-            self.begin_say(&text, interruptible);
+        if let Some(say) = self.says.pop_front() {
+            self.begin_say(say);
             return true;
         }
         if self.keeps_turns() {
             return false;
         }
-        let Some((turn, text)) = self.owed.take() else { return false };
+        let Some((turn, text)) = self.owed.take() else { return self.begin_late_reply() };
         self.history.push_user(&text);
         if self.is_closing() && !self.reopen() {
             return false;
@@ -392,9 +420,22 @@ impl Session {
     }
 
     fn say(&mut self, text: Arc<str>, interruptible: bool) {
+        self.say_for(None, text, interruptible);
+    }
+
+    fn say_for(&mut self, ticket: Option<Ticket>, text: Arc<str>, interruptible: bool) {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
-            self.says.push_back(Saying { text, interruptible });
+            self.says.push_back(Saying { text, interruptible, ticket });
+        }
+    }
+
+    /// Goes to a configured target, and to no other.
+    fn on_transfer(&mut self, to: Arc<str>) {
+        if self.config.may_transfer_to(&to) {
+            self.leave_after_speech(Leave::Transfer(to));
+        } else {
+            self.emit(Event::Failed { leg: Leg::Transport, kind: crate::ErrorKind::Rejected });
         }
     }
 

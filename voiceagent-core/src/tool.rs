@@ -59,6 +59,17 @@ pub struct ToolSpec {
     /// When the agent has asked for one of them, the end of the user's turn is found by its form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expects: BTreeMap<Arc<str>, Expected>,
+    /// Whether the answer goes on without the result, which is told when nobody speaks. For what
+    /// takes longer than a caller would wait in silence.
+    #[serde(default)]
+    pub detached: bool,
+    /// What happens when it is called again with the same arguments.
+    #[serde(default)]
+    pub repeat: Repeat,
+    /// What is said while it keeps the caller waiting, in place of
+    /// [`ToolConfig::fillers`](crate::session::ToolConfig::fillers).
+    #[serde(default = "no_fillers")]
+    pub fillers: Arc<[Arc<str>]>,
 }
 
 impl ToolSpec {
@@ -80,6 +91,9 @@ impl ToolSpec {
             effect: Effect::Once,
             timeout: Duration::from_secs(10),
             cancellable: false,
+            detached: false,
+            repeat: Repeat::default(),
+            fillers: no_fillers(),
         }
     }
 
@@ -100,6 +114,10 @@ impl ToolSpec {
     }
 }
 
+fn no_fillers() -> Arc<[Arc<str>]> {
+    Arc::from([])
+}
+
 /// The properties of a schema whose format has a form in speech.
 fn formats(parameters: &Value) -> BTreeMap<Arc<str>, Expected> {
     let properties = parameters.get("properties").and_then(Value::as_object);
@@ -115,6 +133,23 @@ fn formats(parameters: &Value) -> BTreeMap<Arc<str>, Expected> {
     let with_form =
         |(name, property): (&String, &Value)| Some((name.as_str().into(), expected(property)?));
     properties.into_iter().flatten().filter_map(with_form).collect()
+}
+
+/// What happens when the model calls a tool again with the same arguments. A call that failed or
+/// was stopped may always be repeated.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Repeat {
+    /// It runs again.
+    #[default]
+    Allow,
+    /// The model is told to ask the user first; in a later answer it may repeat the call once.
+    Confirm,
+    /// It does not run again: the model is told to go by the first result.
+    Reject,
+    /// It runs again, and the call before is stopped if it still runs.
+    Replace,
 }
 
 /// What a tool does to the world, and so when the session may run it.

@@ -1,7 +1,5 @@
 //! Pauses through the real driver: what the caller hears when a suspicion comes to nothing.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
@@ -56,8 +54,8 @@ async fn answered_with(line: FakeLine, voice: FakeTts, barge_in: BargeInConfig) 
             move |_| seen.clone()
         })
         .build()
-        .unwrap();
-    let call = agent.start(Box::new(line)).await.unwrap();
+        .expect("nothing is missing");
+    let call = agent.start(Box::new(line)).await.expect("a fake line opens");
     caller.speak("tell me everything", ms(1_000)).await;
     caller.hears("The sec", ms(6_000)).await;
     Answered { caller, requests, seen, _call: call }

@@ -342,7 +342,7 @@ fn t27_an_agent_who_fell_silent_for_a_noise_is_paused_and_u2_nobody_is_idle() {
     config.barge_in.min_duration = secs(9);
     config.idle.hang_up_after = Some(Duration::from_millis(500));
     let mut call = Scenario::new(config);
-    call.at(100).feed(say("It is a long story.")).at(600).voice("It is a long story.", 3_000);
+    call.at(100).feed(say("It is a long story.")).at(200).voice("It is a long story.", 3_000);
     call.at(1_500).speaks().at(1_800).stops().at(8_000);
     use AgentState::{Listening, Paused, Speaking, Thinking};
     let states: Vec<AgentState> = states(&call).into_iter().map(|(_, state)| state).collect();

@@ -97,7 +97,9 @@ fn u2_nobody_is_idle_while_a_turn_is_open_or_an_answer_is_owed() {
 #[test]
 fn u2_nobody_is_idle_while_a_tool_runs() {
     let mut config = config();
-    config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+    let mut book = ToolSpec::new("book", "", serde_json::json!({ "type": "object" }));
+    book.timeout = secs(60);
+    config.tools = [book].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_300);
     let generation = call.generation();

@@ -240,11 +240,12 @@ fn f7_word_timings_hold_after_a_resumption() {
         start: Duration::ZERO,
         end: Duration::from_millis(end),
     };
-    let mut call = speaking(config());
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100);
     let generation = call.generation();
     let words = ["Yes", "we", "have", "one", "It", "is", "a", "red", "car"];
     let words: Vec<_> = words.iter().zip(1..).map(|(word, nth)| timing(word, nth * 300)).collect();
-    call.feed(Input::Words { generation, words });
+    call.feed(Input::Words { generation, words }).voice(REPLY, 4_000);
     cough(&mut call);
     // 1,160 ms until the pause and 1,060 ms from the resumption at 4,900 ms on make seven words.
     call.at(5_960).feed(Input::Interrupt);

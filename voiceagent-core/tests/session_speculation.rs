@@ -1,8 +1,11 @@
 //! Answers that begin before the turn is over.
 
+use std::time::Duration;
+
 use voiceagent_core::{
-    SessionConfig,
+    Event, SessionConfig,
     audio::AudioFormat,
+    flow::{Generate, Plan},
     llm::Message,
     session::{Command, Input},
     tool::{Effect, ToolSpec},
@@ -137,7 +140,7 @@ fn speculation_can_be_turned_off() {
 fn p7_a_draft_is_held_however_long_its_turn_takes() {
     let mut config = config();
     config.stt_end_of_turn = true;
-    config.endpointing.max_delay = std::time::Duration::from_secs(9);
+    config.endpointing.max_delay = Duration::from_secs(9);
     let mut call = Scenario::new(config);
     call.at(1_000).says("Are you open?").feed(Input::EagerEndOfTurn);
     call.model("Yes, we are.").voice("Yes, we are.", 500).at(10_599);
@@ -153,4 +156,135 @@ fn p3_a_dropped_draft_leaves_no_tool_call_in_the_conversation() {
     assert!(call.trace().contains("call tool look"), "it has no effect: {}", call.trace());
     call.tool("a", "found").at(2_200).hears("no, leave it").at(2_400).stops().at(4_000);
     assert_eq!(call.asked(), [Message::User { text: "Look it up no, leave it".into() }]);
+}
+
+#[test]
+fn p2_no_draft_begins_in_a_very_long_turn_or_while_the_agent_speaks() {
+    let mut config = config();
+    config.speculation.max_turn = Some(Duration::from_secs(3));
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(3_000).hears("I have been thinking");
+    assert_eq!(call.times_asked(), 1);
+    call.at(4_500).hears("about my car");
+    assert_eq!(call.times_asked(), 1, "{}", call.trace());
+    call.at(4_700).stops().at(6_000).model("I see.").voice("I see.", 1_000);
+    assert_eq!(call.times_asked(), 2, "the turn itself is always answered");
+    call.at(6_100).speaks().at(6_150).hears("and");
+    assert_eq!(call.times_asked(), 2, "the agent speaks: {}", call.trace());
+}
+
+#[test]
+fn p4_a_draft_is_kept_when_a_number_is_spelled_otherwise() {
+    let mut config = config();
+    config.stt_end_of_turn = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_700).interim("at twenty five").feed(Input::EagerEndOfTurn);
+    call.at(1_800).stops().hears("At 25.").feed(Input::EndOfTurn).at(2_500);
+    assert_eq!(call.times_asked(), 1, "{}", call.trace());
+    assert!(!call.trace().contains("draft dropped"), "{}", call.trace());
+}
+
+#[test]
+fn p4_a_draft_does_not_survive_a_change_of_the_conversation() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    let generation = call.generation();
+    call.at(2_100).feed(Input::Interrupt).at(3_000).speaks().at(3_700).hears("Is it booked?");
+    assert!(call.trace().contains("draft started 2"), "{}", call.trace());
+    call.feed(Input::ToolFinished { generation, id: "a".into(), output: "booked".into() });
+    call.at(3_800).stops().at(4_500);
+    assert!(call.trace().contains("draft dropped 2"), "{}", call.trace());
+    let asked = call.asked();
+    assert!(
+        asked.iter().any(
+            |message| matches!(message, Message::ToolResult { output, .. } if &**output == "booked")
+        ),
+        "{asked:?}"
+    );
+}
+
+fn with_flow() -> SessionConfig {
+    let mut config = config();
+    config.flow = true;
+    config.stt_end_of_turn = true;
+    config
+}
+
+fn planned(call: &mut Scenario, answer: Generate) {
+    let generation = call.generation();
+    call.feed(Input::Planned { generation, plan: Some(answer.into()) });
+}
+
+#[test]
+fn p5_the_flow_is_told_the_final_words() {
+    let mut call = Scenario::new(with_flow());
+    call.at(1_000).speaks().at(1_700).interim("at ten").feed(Input::EagerEndOfTurn);
+    planned(&mut call, Generate::new("Answer.", []));
+    call.at(1_800).stops().hears("At 10.").feed(Input::EndOfTurn).at(2_500);
+    let told = call.commands().iter().find_map(|(_, command)| match command {
+        Command::CommitPlan { text, .. } => Some(text.to_string()),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("At 10."), "{}", call.trace());
+    assert_eq!(call.times_asked(), 1, "the draft was kept");
+}
+
+#[test]
+fn p5_a_draft_does_not_survive_an_edit_of_other_words() {
+    let mut call = Scenario::new(with_flow());
+    call.at(1_000).speaks().at(1_700).interim("at ten").feed(Input::EagerEndOfTurn);
+    planned(&mut call, Generate::new("Answer.", []).with_edit("AT TEN"));
+    assert_eq!(call.asked(), [Message::User { text: "AT TEN".into() }]);
+    call.at(1_800).stops().hears("At 10.").feed(Input::EndOfTurn).at(2_500);
+    assert!(call.trace().contains("draft dropped 1"), "{}", call.trace());
+    assert_eq!(call.trace().matches("plan ").count(), 2, "{}", call.trace());
+}
+
+#[test]
+fn t23_an_edit_stands_in_the_place_of_the_users_words() {
+    for draft in [true, false] {
+        let mut config = with_flow();
+        config.speculation.enabled = draft;
+        let mut call = Scenario::new(config);
+        call.at(1_000).says("My card is 4111").feed(Input::EndOfTurn).at(2_500);
+        planned(&mut call, Generate::new("Answer.", []).with_edit("My card is [hidden]"));
+        call.at(3_000);
+        let expected = [Message::User { text: "My card is [hidden]".into() }];
+        assert_eq!(call.asked(), expected, "draft: {draft}");
+        assert_eq!(*call.session().messages(), expected, "draft: {draft}");
+    }
+}
+
+#[test]
+fn t23_a_flow_may_refuse_to_answer_and_m4_its_time_is_told() {
+    let mut call = Scenario::new(with_flow());
+    call.at(1_000).says("Hm").feed(Input::EndOfTurn).at(2_100);
+    let generation = call.generation();
+    call.feed(Input::Planned { generation, plan: Some(Plan::Stay) }).at(9_000);
+    assert!(!call.trace().contains("agent started"), "{}", call.trace());
+    assert_eq!(*call.session().messages(), [Message::User { text: "Hm".into() }]);
+    let after = call.commands().iter().find_map(|(_, command)| match command {
+        Command::Emit { event: Event::Planned { after, .. } } => Some(after.as_millis()),
+        _ => None,
+    });
+    assert_eq!(after, Some(300), "{}", call.trace());
+    call.says("Are you open?").feed(Input::EndOfTurn).at(11_000);
+    planned(&mut call, Generate::new("Answer.", []));
+    assert_eq!(call.times_asked(), 1, "the next turn is answered");
+}
+
+#[test]
+fn p7_drafts_can_be_kept_from_the_voice() {
+    let mut config = config();
+    config.speculation.synthesis = false;
+    config.stt_end_of_turn = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Are you open?").model("Yes, we are open. Do come.").at(4_000);
+    assert!(call.trace().contains("draft started"), "{}", call.trace());
+    assert!(!call.trace().contains("synthesize"), "{}", call.trace());
+    call.feed(Input::EndOfTurn);
+    assert!(call.trace().contains("  4000 synthesize"), "{}", call.trace());
+    assert_eq!(call.times_asked(), 1);
+    call.voice("Yes, we are open. Do come.", 1_000).at(6_000);
+    assert!(call.trace().contains("agent stopped: Yes, we are open. Do come."), "{}", call.trace());
 }

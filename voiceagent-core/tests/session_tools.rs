@@ -1,11 +1,14 @@
 //! Tools, above all around interruptions.
 
+use std::sync::Arc;
+
 use voiceagent_core::{
-    SessionConfig,
+    Event, GenerationId, SessionConfig,
     audio::AudioFormat,
+    flow::Plan,
     llm::{Message, ToolChoice},
     session::{Command, Input},
-    tool::ToolSpec,
+    tool::{Repeat, ToolSpec},
 };
 use voiceagent_testkit::scenario::Scenario;
 
@@ -184,4 +187,250 @@ fn a_name_stands_for_one_tool_call_of_the_conversation() {
     call.model("Done.").voice("Done.", 300).at(3_000).at(4_000).says("Again").at(5_200);
     call.model_calls(&[("0", "book")]).tool("0-4", "fourth");
     assert_eq!(results(&call.asked()).len(), 4);
+}
+
+/// Calls of `book` in two answers, the first of which has a result or, if that is `None`, is
+/// interrupted while its tool runs. Returns how many calls were made.
+fn repeated(repeat: Repeat, result: Option<&str>) -> (Scenario, usize) {
+    let mut config = config();
+    let mut book = config.tools[0].clone();
+    book.repeat = repeat;
+    config.tools = [book].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    match result {
+        Some(result) => {
+            call.tool("a", result).model("Done.").voice("Done.", 300).at(3_000);
+        }
+        None => {
+            call.at(2_500);
+        }
+    }
+    call.says("Book it").at(4_500).model_calls(&[("b", "book")]);
+    let calls = call.trace().matches("call tool book").count();
+    (call, calls)
+}
+
+#[test]
+fn x13_a_repeated_call_is_rejected_unless_the_first_failed() {
+    let (call, calls) = repeated(Repeat::Reject, Some("1"));
+    assert_eq!(calls, 1, "{}", call.trace());
+    assert!(results(&call.asked())[1].1.contains("not called again"), "{:?}", call.asked());
+    assert_eq!(repeated(Repeat::Reject, None).1, 1, "it still runs");
+    assert_eq!(repeated(Repeat::Reject, Some(r#"{"error":"full"}"#)).1, 2, "nothing was done");
+}
+
+#[test]
+fn x13_a_repeated_call_runs_again_where_that_is_allowed() {
+    assert_eq!(repeated(Repeat::Allow, Some("1")).1, 2);
+    assert_eq!(repeated(Repeat::Allow, None).1, 2);
+}
+
+#[test]
+fn x13_a_repeated_call_takes_the_place_of_the_one_that_runs() {
+    let (mut call, calls) = repeated(Repeat::Replace, None);
+    assert_eq!(calls, 2);
+    assert!(call.trace().contains("cancel tool a"), "{}", call.trace());
+    assert!(results(&call.session().messages())[0].1.contains("stopped"));
+    let (call, calls) = repeated(Repeat::Replace, Some("1"));
+    assert_eq!(calls, 2);
+    assert!(!call.trace().contains("cancel tool"), "{}", call.trace());
+}
+
+#[test]
+fn x13_a_repeated_call_runs_once_the_user_can_have_been_asked() {
+    let (mut call, calls) = repeated(Repeat::Confirm, Some("1"));
+    assert_eq!(calls, 1);
+    assert!(results(&call.asked())[1].1.contains("ask the user"), "{:?}", call.asked());
+    call.model_calls(&[("c", "book")]);
+    assert_eq!(call.trace().matches("call tool book").count(), 1, "nobody was asked yet");
+    call.model("Again?").voice("Again?", 300).at(6_000).says("Yes").at(7_500);
+    call.model_calls(&[("d", "book")]);
+    assert_eq!(call.trace().matches("call tool book").count(), 2, "{}", call.trace());
+}
+
+#[test]
+fn x7_a_tool_that_never_answers_is_given_up_and_a_later_result_still_counts() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]).at(12_999);
+    assert_eq!(call.times_asked(), 1);
+    call.at(13_000);
+    assert_eq!(call.times_asked(), 2, "10 s and a second: {}", call.trace());
+    assert!(results(&call.asked())[0].1.contains("in time"), "{:?}", call.asked());
+    assert!(call.trace().contains("cancel tool a"), "{}", call.trace());
+    call.model("I do not know.").voice("I do not know.", 500).at(14_000);
+    call.feed(Input::ToolFinished {
+        generation: GenerationId::new(1),
+        id: "a".into(),
+        output: "booked".into(),
+    });
+    assert_eq!(results(&call.session().messages()), [("a".to_owned(), "booked".to_owned())]);
+    call.at(60_000);
+    assert_eq!(call.times_asked(), 2, "it was told that nothing is known");
+}
+
+/// A call whose agent has said that it ordered two things, which arrive later.
+fn ordering() -> (Scenario, GenerationId) {
+    let mut config = config();
+    let mut order = config.tools[0].clone();
+    (order.name, order.detached) = ("order".into(), true);
+    config.tools = [order].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Order both").at(2_000);
+    let generation = call.generation();
+    call.model_calls(&[("a", "order"), ("b", "order")]);
+    assert_eq!(call.times_asked(), 2, "nobody waits for them: {}", call.trace());
+    let told = results(&call.asked());
+    assert!(told[0].1.contains("background") && told[1].1.contains("background"), "{told:?}");
+    call.model("I have ordered both.").voice("I have ordered both.", 1_000);
+    (call, generation)
+}
+
+fn arrives(generation: GenerationId, id: &str) -> Input {
+    Input::ToolFinished { generation, id: id.into(), output: format!("{id} is here").into() }
+}
+
+#[test]
+fn x12_late_results_wait_for_silence_and_are_told_together() {
+    let (mut call, generation) = ordering();
+    call.at(2_500).feed(arrives(generation, "b"));
+    assert_eq!(call.times_asked(), 2, "the agent speaks");
+    call.at(2_900).speaks().at(3_100).feed(arrives(generation, "a")).at(3_500);
+    assert_eq!(call.times_asked(), 2, "the user speaks");
+    call.stops().at(4_299);
+    assert_eq!(call.times_asked(), 2, "words may come: {}", call.trace());
+    call.at(4_300);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+    let asked = call.asked();
+    let [.., Message::ToolResult { .. }, Message::ToolResult { .. }] = &asked[..] else {
+        panic!("they are the latest that happened: {asked:?}")
+    };
+    assert_eq!(results(&asked).len(), 2, "x5: {asked:?}");
+    call.model("Both are here.").voice("Both are here.", 500).at(60_000);
+    assert_eq!(call.times_asked(), 3, "once");
+    assert!(call.trace().contains("agent stopped: Both are here."), "{}", call.trace());
+}
+
+#[test]
+fn x12_a_turn_that_is_answered_first_tells_the_late_results() {
+    let (mut call, generation) = ordering();
+    call.at(4_000).speaks().at(4_300).feed(arrives(generation, "a")).at(4_800).stops();
+    call.hears("What about it?").at(6_000);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+    let asked = call.asked();
+    assert!(matches!(&asked[asked.len() - 3], Message::User { .. }), "{asked:?}");
+    assert!(matches!(asked.last(), Some(Message::ToolResult { .. })), "{asked:?}");
+    call.model("One is here.").voice("One is here.", 500).at(10_000);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+}
+
+#[test]
+fn x12_a_result_whose_answer_was_superseded_is_told_too() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    let generation = call.generation();
+    call.at(2_500).says("Are you there?").at(4_000).model("Yes.").voice("Yes.", 300).at(6_000);
+    assert_eq!(call.times_asked(), 2);
+    call.feed(Input::ToolFinished { generation, id: "a".into(), output: "booked".into() });
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+    assert_eq!(results(&call.asked()), [("a".to_owned(), "booked".to_owned())]);
+}
+
+#[test]
+fn x12_a_result_is_not_told_when_the_owner_of_the_call_stopped_the_answer() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    call.at(2_500).feed(Input::Interrupt).at(3_000).tool("a", "booked").at(9_000);
+    assert_eq!(call.times_asked(), 1, "{}", call.trace());
+    assert_eq!(results(&call.session().messages()), [("a".to_owned(), "booked".to_owned())]);
+}
+
+#[test]
+fn x14_and_p6_a_tool_waits_while_the_user_holds_the_floor() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).speaks().model_calls(&[("a", "book")]).at(2_400);
+    assert!(!call.trace().contains("call tool"), "{}", call.trace());
+    call.stops().at(3_199);
+    assert!(!call.trace().contains("call tool"), "words may come: {}", call.trace());
+    call.at(3_200);
+    assert!(call.trace().contains("  3200 call tool book"), "a noise: {}", call.trace());
+
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).speaks().model_calls(&[("a", "book")]).at(2_400);
+    call.stops().hears("no, do not").at(4_000);
+    assert!(!call.trace().contains("call tool"), "p6: {}", call.trace());
+}
+
+#[test]
+fn x15_a_tool_that_outlives_its_answer_is_reported() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
+    call.at(2_500).feed(Input::Interrupt).at(3_000).tool("a", "booked");
+    let told: Vec<_> = call
+        .commands()
+        .iter()
+        .filter_map(|(_, command)| match command {
+            Command::Emit { event: Event::ToolFinished { name, after, .. } } => {
+                Some((name.to_string(), after.as_millis()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [("book".to_owned(), 1_000)]);
+}
+
+#[test]
+fn x16_a_transfer_that_a_tool_asked_for_is_carried_out_though_interrupted() {
+    let mut config = config();
+    config.transfer = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("A human, please").at(2_000).model_calls(&[("a", "book")]);
+    call.feed(Input::Transfer { to: "desk".into() }).at(2_500).feed(Input::Interrupt);
+    call.at(3_000).tool("a", "handed over").feed(Input::Transferred);
+    assert_eq!(call.trace().matches("transfer to desk").count(), 1, "{}", call.trace());
+    assert!(call.trace().contains("ended: Transferred"), "{}", call.trace());
+    assert_eq!(results(&call.session().messages()).len(), 1);
+}
+
+#[test]
+fn x21_a_transfer_goes_to_a_configured_target_only() {
+    let mut config = config();
+    config.flow = true;
+    config.transfer = true;
+    config.transfer_targets = Some([Arc::from("desk")].into());
+    let mut call = Scenario::new(config);
+    call.at(500).feed(Input::Transfer { to: "+19005550100".into() });
+    assert!(call.trace().contains("failed: Transport"), "it is reported: {}", call.trace());
+    call.at(1_000).says("A human, please").at(2_000);
+    let generation = call.generation();
+    let plan = Some(Plan::Transfer { to: "+19005550100".into(), announcement: None });
+    call.feed(Input::Planned { generation, plan }).at(2_500);
+    assert!(call.trace().contains("I am sorry"), "{}", call.trace());
+    assert!(!call.trace().contains("transfer to"), "{}", call.trace());
+    call.feed(Input::Interrupt).feed(Input::Transfer { to: "desk".into() });
+    assert!(call.trace().contains("transfer to desk"), "{}", call.trace());
+}
+
+#[test]
+fn x19_a_call_that_the_model_writes_as_text_is_not_spoken() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000);
+    let generation = call.generation();
+    for text in ["Yes, I do that now. <tool", "_call>{\"name\":\"book\"}</tool", "_call> Done."] {
+        call.feed(Input::LlmText { generation, text: text.into() });
+    }
+    call.model("");
+    let said: String = call
+        .commands()
+        .iter()
+        .filter_map(|(_, command)| match command {
+            Command::Synthesize { text, .. } => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, "Yes, I do that now.  Done.");
+
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model("{\"name\":\"book\",\"arguments\":{}}");
+    assert!(call.trace().contains("I am sorry"), "never silence: {}", call.trace());
 }

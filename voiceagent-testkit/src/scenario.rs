@@ -293,6 +293,8 @@ fn in_words(command: &Command) -> Option<String> {
     Some(match command {
         Command::CallTool { call, .. } => format!("call tool {}", call.name),
         Command::Cancel { generation } => format!("cancel {generation}"),
+        Command::CancelTool { id, .. } => format!("cancel tool {id}"),
+        Command::CancelVoice { generation } => format!("cancel voice {generation}"),
         Command::CommitAudio => "commit audio".to_owned(),
         Command::Emit { event } => event_in_words(event)?,
         Command::End => "end".to_owned(),
@@ -304,6 +306,8 @@ fn in_words(command: &Command) -> Option<String> {
             format!("generate {generation} from {} messages", messages.len())
         }
         Command::Plan { generation, text, .. } => format!("plan {generation}: {text}"),
+        Command::Said { ticket, heard: true } => format!("said {ticket}"),
+        Command::Said { ticket, heard: false } => format!("not said {ticket}"),
         Command::ResetDetector => "reset detector".to_owned(),
         Command::Send { outbound } => match outbound {
             Outbound::Clear => "clear".to_owned(),

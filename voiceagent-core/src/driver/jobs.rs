@@ -2,9 +2,17 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Shared},
+    stream::FuturesUnordered,
+};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
 use tracing::{error, warn};
 
 use crate::{
@@ -20,6 +28,10 @@ use crate::{
 const SCORE_TIMEOUT: Duration = Duration::from_millis(500);
 /// A flow that takes longer to note a turn is given up.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a flow may go on to plan an answer that nobody waits for any more.
+const PLAN_GRACE: Duration = Duration::from_secs(5);
+/// What a tool is given beyond its time when the call is over.
+const TOOL_GRACE: Duration = Duration::from_secs(1);
 
 /// What runs beside the conversation.
 #[derive(Default)]
@@ -29,6 +41,20 @@ pub(super) struct Jobs {
     /// What only matters while the call goes on.
     passing: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
     running: Vec<Running>,
+    planning: Vec<Planning>,
+    /// What the flow notes last; it notes turns in their order, and plans when it has noted them.
+    noting: Option<Shared<BoxFuture<'static, Option<Input>>>>,
+    /// When the flow has noted it, at the latest.
+    noted_at: Option<Instant>,
+    /// When the last of what goes on after the call is given up.
+    give_up_at: Option<Instant>,
+}
+
+/// A flow that plans an answer.
+struct Planning {
+    generation: GenerationId,
+    /// Dropped when nobody waits for the plan any more.
+    _wanted: oneshot::Sender<()>,
 }
 
 /// A tool on its own task.
@@ -57,13 +83,18 @@ impl Jobs {
         }
     }
 
-    /// The next result of what goes on after the call; `None` when nothing is left.
+    /// The next result of what goes on after the call; `None` when nothing is left, or nothing
+    /// that keeps to its time.
     pub(super) async fn next_lasting(&mut self) -> Option<Input> {
-        while let Some(done) = self.lasting.next().await {
+        let give_up_at = self.give_up_at?;
+        while let Ok(Some(done)) = timeout_at(give_up_at, self.lasting.next()).await {
             if let Some(input) = done {
                 self.forget(&input);
                 return Some(input);
             }
+        }
+        if !self.lasting.is_empty() {
+            warn!("what was started in the call does not end; it is left behind");
         }
         None
     }
@@ -77,6 +108,23 @@ impl Jobs {
             }
             !stop
         });
+        self.cancel_plan(generation);
+    }
+
+    /// Stops one call of a tool.
+    pub(super) fn cancel_tool(&mut self, generation: GenerationId, id: &ToolCallId) {
+        self.running.retain(|tool| {
+            let stop = tool.generation == generation && tool.id == *id;
+            if stop {
+                tool.task.abort();
+            }
+            !stop
+        });
+    }
+
+    /// Lets a flow that plans an answer know that nobody waits for it: it is cut off soon.
+    pub(super) fn cancel_plan(&mut self, generation: GenerationId) {
+        self.planning.retain(|planning| planning.generation != generation);
     }
 
     /// Runs a tool on a task of its own, so that one that blocks or panics does not hold up the
@@ -114,7 +162,7 @@ impl Jobs {
         };
         let name = spec.name.clone();
         let work = async move {
-            match tokio::time::timeout(spec.timeout, tool.call(arguments, context)).await {
+            match timeout(spec.timeout, tool.call(arguments, context)).await {
                 Ok(Ok(value)) => value.to_string(),
                 Ok(Err(error)) => {
                     warn!(tool = %name, %error, "a tool failed");
@@ -131,7 +179,7 @@ impl Jobs {
         self.running.push(Running {
             generation,
             id: call.id,
-            cancellable: spec.cancellable,
+            cancellable: spec.cancellable && !spec.detached,
             task: task.abort_handle(),
         });
         let result = task.map(move |ended| match ended {
@@ -140,6 +188,8 @@ impl Jobs {
             Err(stopped) if stopped.is_cancelled() => None,
             Err(_) => Some(finished(failure("it broke down; nothing is known of it"))),
         });
+        let end = now().checked_add(spec.timeout.saturating_add(TOOL_GRACE));
+        self.give_up_at = self.give_up_at.max(end);
         self.lasting.push(result.boxed());
     }
 
@@ -147,7 +197,7 @@ impl Jobs {
         let (id, text_len) = (turn.turn, turn.text.len());
         self.push(async move {
             let score = async { AssertUnwindSafe(detector.score(turn)).catch_unwind().await };
-            let score = match tokio::time::timeout(SCORE_TIMEOUT, score).await {
+            let score = match timeout(SCORE_TIMEOUT, score).await {
                 Ok(Err(_)) => {
                     error!("the turn detector broke down");
                     return None;
@@ -176,25 +226,71 @@ impl Jobs {
         });
     }
 
-    pub(super) fn plan(&self, flow: Arc<dyn Flow>, generation: GenerationId, turn: TurnContext) {
+    /// Lets the flow plan, once it has noted the turns before. A flow that breaks down has failed.
+    pub(super) fn plan(
+        &mut self,
+        flow: Arc<dyn Flow>,
+        generation: GenerationId,
+        turn: TurnContext,
+    ) {
+        let (wanted, unwanted) = oneshot::channel::<()>();
+        self.planning.push(Planning { generation, _wanted: wanted });
+        let noted = self.noting.clone();
+        let planned = async move {
+            if let Some(noted) = noted {
+                noted.await;
+            }
+            match AssertUnwindSafe(flow.plan(&turn)).catch_unwind().await {
+                Ok(plan) => plan.inspect_err(|error| warn!(%error, "the flow failed")).ok(),
+                Err(_) => {
+                    error!("the flow broke down");
+                    None
+                }
+            }
+        };
+        let cut_off = async move {
+            // An error: that nobody waits is told by dropping the other end.
+            let _ = unwanted.await;
+            sleep(PLAN_GRACE).await;
+        };
         self.push(async move {
-            let plan = flow.plan(&turn).await;
-            let plan = plan.inspect_err(|error| warn!(%error, "the flow failed")).ok();
-            Some(Input::Planned { generation, plan })
+            tokio::select! {
+                biased;
+                plan = planned => Some(Input::Planned { generation, plan }),
+                () = cut_off => {
+                    warn!("the flow did not stop planning, and was cut off");
+                    None
+                }
+            }
         });
     }
 
-    pub(super) fn commit_plan(&self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
+    /// Lets the flow note a turn, after the turns before.
+    pub(super) fn commit_plan(&mut self, flow: Arc<dyn Flow>, turn: TurnContext, plan: Plan) {
+        let before = self.noting.clone();
         let commit = async move {
-            match tokio::time::timeout(COMMIT_TIMEOUT, flow.commit(&turn, &plan)).await {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => {
+            if let Some(before) = before {
+                before.await;
+            }
+            let noted = AssertUnwindSafe(flow.commit(&turn, &plan)).catch_unwind();
+            match timeout(COMMIT_TIMEOUT, noted).await {
+                Ok(Ok(Ok(()))) => None,
+                Ok(Ok(Err(error))) => {
                     warn!(%error, "the flow could not note a turn");
                     Some(leg_failed(error.kind()))
+                }
+                Ok(Err(_)) => {
+                    error!("the flow broke down");
+                    Some(leg_failed(ErrorKind::Rejected))
                 }
                 Err(_) => Some(leg_failed(ErrorKind::Timeout)),
             }
         };
+        let commit = commit.boxed().shared();
+        self.noting = Some(commit.clone());
+        let noted_at = self.noted_at.max(Some(now())).map(|begins| begins + COMMIT_TIMEOUT);
+        self.noted_at = noted_at;
+        self.give_up_at = self.give_up_at.max(noted_at);
         self.lasting.push(commit.boxed());
     }
 
@@ -206,7 +302,15 @@ impl Jobs {
         if let Input::ToolFinished { generation, id, .. } = input {
             self.running.retain(|tool| tool.generation != *generation || tool.id != *id);
         }
+        if let Input::Planned { generation, .. } = input {
+            self.cancel_plan(*generation);
+        }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a deadline begins at a moment")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn leg_failed(kind: ErrorKind) -> Input {

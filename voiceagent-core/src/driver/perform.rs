@@ -32,7 +32,8 @@ impl Driver {
                 self.jobs.cancel(generation);
                 self.speak(TtsInput::Cancel { generation });
             }
-            Command::CancelModel { generation } => self.stop_model(generation),
+            Command::CancelModel { generation } => self.stop_thinking(generation),
+            Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
             Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
             // Never asked for as yet.
             Command::CommitAudio | Command::Truncate { .. } => {}
@@ -78,6 +79,7 @@ impl Driver {
                 let lost = self.legs.ears.as_mut().and_then(|ears| ears.reset());
                 self.caused.extend(lost);
             }
+            Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
             Command::ScoreEndOfTurn { turn, text, history } => {
                 if let Some(detector) = self.recipe.turn_detector.clone() {
                     let mut snapshot = TurnSnapshot::new(turn, text);
@@ -99,6 +101,11 @@ impl Driver {
         let llm = self.recipe.llm.clone();
         let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
         self.model = Some((generation, answer.boxed()));
+    }
+
+    fn stop_thinking(&mut self, generation: GenerationId) {
+        self.stop_model(generation);
+        self.jobs.cancel_plan(generation);
     }
 
     fn stop_model(&mut self, generation: GenerationId) {

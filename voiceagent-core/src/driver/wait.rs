@@ -128,6 +128,10 @@ impl Driver {
                 LineRequest::HangUp => Input::HangUp,
                 LineRequest::Interrupt => Input::Interrupt,
                 LineRequest::Say { text, interruptible } => Input::Say { text, interruptible },
+                LineRequest::SayUntilHeard { text, heard } => {
+                    let ticket = self.listeners.add(heard);
+                    Input::SayUntilHeard { text, interruptible: true, ticket }
+                }
                 LineRequest::Transfer(to) => Input::Transfer { to },
                 LineRequest::Wait(period) => Input::Wait { period },
             }),

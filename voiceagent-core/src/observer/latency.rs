@@ -164,7 +164,10 @@ impl LatencyObserver {
         // Whatever it stopped, the user did not take the turn.
         self.barge_in = BargeIn::default();
         let attempt = self.attempts.remove(&generation).unwrap_or_default();
-        self.attempts = self.attempts.split_off(&generation);
+        if answers.is_some() {
+            // What is said on the side, while tools run, makes no older attempt obsolete.
+            self.attempts = self.attempts.split_off(&generation);
+        }
         let turn = self.turn.as_mut().filter(|turn| answers == Some(turn.latency.turn));
         let Some(turn) = turn.filter(|turn| !turn.answered) else { return };
         turn.answered = true;

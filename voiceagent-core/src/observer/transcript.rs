@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Observer, log::Log};
@@ -46,7 +48,8 @@ pub struct TranscriptEntry {
 pub struct TranscriptObserver {
     log: Log<TranscriptEntry>,
     user: Option<(TurnId, CallTime)>,
-    agent: Option<(GenerationId, CallTime)>,
+    /// What the agent is saying, and since when: an answer, and perhaps words on the side.
+    agent: BTreeMap<GenerationId, CallTime>,
 }
 
 /// Reads what a [`TranscriptObserver`] recorded, during the call and after it.
@@ -59,7 +62,7 @@ impl TranscriptObserver {
     pub fn new() -> (Self, TranscriptReport) {
         let log = Log::new();
         let report = TranscriptReport(log.share());
-        (Self { log, user: None, agent: None }, report)
+        (Self { log, user: None, agent: BTreeMap::new() }, report)
     }
 }
 
@@ -74,7 +77,7 @@ impl Observer for TranscriptObserver {
                 return;
             }
             Event::AgentStarted { generation, .. } => {
-                self.agent = Some((*generation, at));
+                self.agent.insert(*generation, at);
                 return;
             }
             Event::UserTurn { turn, pii_text, .. } => {
@@ -82,12 +85,11 @@ impl Observer for TranscriptObserver {
                 (Speaker::User, from.map(|(_, from)| from), pii_text, false)
             }
             Event::AgentHeard { generation, pii_text, .. } => {
-                let from = self.agent.filter(|(open, _)| open == generation);
-                (Speaker::Agent, from.map(|(_, from)| from), pii_text, false)
+                (Speaker::Agent, self.agent.get(generation).copied(), pii_text, false)
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
-                let from = self.agent.take().filter(|(open, _)| open == generation);
-                (Speaker::Agent, from.map(|(_, from)| from), pii_heard, *interrupted)
+                let from = self.agent.remove(generation);
+                (Speaker::Agent, from, pii_heard, *interrupted)
             }
             Event::AgentPaused { .. }
             | Event::AgentResumed { .. }

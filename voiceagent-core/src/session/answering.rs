@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Command, Event, Leg, Session, Timer,
+    Command, Event, Leg, Saying, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
+    history::Standing,
+    spoken_numbers::is_same,
 };
 use crate::{
     ErrorKind, GenerationId, ToolCallId, TurnId,
@@ -18,6 +20,9 @@ const BREATHER: Duration = Duration::from_millis(300);
 impl Session {
     /// Starts an answer to a turn. A draft is answered in advance.
     pub(super) fn begin_reply(&mut self, turn: TurnId, text: Arc<str>, committed: bool) {
+        if committed {
+            self.bring_late_results();
+        }
         let mut generation = self.new_generation(Some(ReplyTo { turn, text: text.clone() }));
         generation.committed = committed;
         generation.instructions = self.config.instructions.clone();
@@ -28,6 +33,7 @@ impl Session {
         }
         if self.config.flow {
             generation.stage = Stage::Planning;
+            generation.asked_at = self.now;
             let history = self.history.messages();
             self.commands.push_back(Command::Plan { generation: id, turn, text, history });
             self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
@@ -39,21 +45,23 @@ impl Session {
     }
 
     /// Starts to say something that no model has to write.
-    pub(super) fn begin_say(&mut self, text: &str, interruptible: bool) {
+    pub(super) fn begin_say(&mut self, say: Saying) {
         let mut generation = self.new_generation(None);
         generation.committed = true;
-        generation.interruptible &= interruptible;
+        generation.interruptible &= say.interruptible;
+        generation.ticket = say.ticket;
         self.live = Some(generation);
-        self.write(text);
+        self.write(&say.text);
         self.finish_writing();
     }
 
-    fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
+    pub(super) fn new_generation(&mut self, reply_to: Option<ReplyTo>) -> Generation {
         let id = self.next_id();
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
         let mut generation = Generation::new(id, reply_to, sample_rate);
         generation.base = self.output.begin();
         generation.interruptible = self.leaving.is_none();
+        generation.context = self.history.version();
         generation
     }
 
@@ -63,19 +71,32 @@ impl Session {
         self.last_generation
     }
 
-    /// The turn that the draft answers is over.
-    pub(super) fn commit_draft(&mut self) {
+    /// Whether a draft is an answer to this turn, as it was asked for now: the words are the same,
+    /// and so is the conversation. Tools and instructions cannot change in a call.
+    pub(super) fn is_draft_for(&self, draft: &Generation, text: &str) -> bool {
+        let same_words = draft.reply_to.as_ref().is_some_and(|reply| {
+            // Who edits words has seen the draft's, and must see these.
+            if draft.edit().is_some() { *reply.text == *text } else { is_same(&reply.text, text) }
+        });
+        same_words && draft.context == self.history.version() && !self.has_late_results()
+    }
+
+    /// The turn that the draft answers is over, with these words.
+    pub(super) fn commit_draft(&mut self, text: Arc<str>) {
         let Some(live) = &mut self.live else { return };
         live.committed = true;
-        let held = std::mem::take(&mut live.held_calls);
-        let plan = live.plan.clone();
-        for call in held {
-            self.run_tool(call);
+        live.waiting_since = self.now;
+        if let Some(reply) = &mut live.reply_to {
+            reply.text = text;
+        }
+        let (plan, edit) = (live.plan.clone(), live.edit().cloned());
+        if let Some(edit) = edit {
+            self.history.edit_user(&edit);
         }
         if let Some(plan) = plan {
             self.commit_plan(plan);
         }
-        self.advance_tools();
+        self.feed_voice();
     }
 
     /// Throws a draft away. Nobody heard it, and nothing it did can be noticed.
@@ -87,6 +108,8 @@ impl Session {
     }
 
     pub(super) fn on_planned(&mut self, generation: GenerationId, plan: Option<Plan>) {
+        let now = self.now;
+        let plan = plan.filter(|plan| self.is_allowed(plan));
         let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Planning)
         else {
             return;
@@ -97,8 +120,14 @@ impl Session {
             live.instructions = answer.instructions.clone();
             live.tools = answer.tools.clone();
         }
-        let committed = live.committed;
+        let (committed, edit, after) = (live.committed, live.edit().cloned(), now - live.asked_at);
         self.timers.clear(Timer::Model);
+        if plan.is_some() {
+            self.emit(Event::Planned { generation, after });
+        }
+        if let Some(edit) = edit.filter(|_| committed) {
+            self.history.edit_user(&edit);
+        }
         match plan.clone() {
             Some(Plan::Generate(_)) => self.ask_model(),
             Some(Plan::HangUp { farewell }) => self.say_and_leave(farewell, Leave::HangUp),
@@ -117,6 +146,14 @@ impl Session {
         }
         if committed && let Some(plan) = plan {
             self.commit_plan(plan);
+        }
+    }
+
+    /// Whether a plan keeps to what is configured.
+    fn is_allowed(&self, plan: &Plan) -> bool {
+        match plan {
+            Plan::Transfer { to, .. } => self.config.may_transfer_to(to),
+            Plan::Generate(_) | Plan::HangUp { .. } | Plan::Say(_) | Plan::Stay => true,
         }
     }
 
@@ -143,6 +180,9 @@ impl Session {
 
     /// Asks the model for the next round of the live answer.
     pub(super) fn ask_model(&mut self) {
+        if self.live.as_ref().is_some_and(|live| live.committed) {
+            self.bring_late_results();
+        }
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
         let tool_choice = if live.rounds >= self.config.tool_use.max_rounds {
@@ -163,21 +203,33 @@ impl Session {
     }
 
     pub(super) fn on_llm_text(&mut self, generation: GenerationId, text: &str) {
-        if self.note_progress(generation) {
-            self.write(text);
+        if !self.note_progress(generation) {
+            return;
         }
+        let words = self.live.as_mut().map(|live| live.speakable.push(text));
+        self.write(&words.unwrap_or_default());
+    }
+
+    /// The model says no more for now: what might have become a tool call in its words is none.
+    pub(super) fn release_words(&mut self) {
+        let rest = self.live.as_mut().map(|live| live.speakable.flush());
+        self.write(&rest.unwrap_or_default());
     }
 
     pub(super) fn on_llm_finished(&mut self, generation: GenerationId) {
-        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
-        else {
+        let now = self.now;
+        if self.live_mut(generation).is_none_or(|live| live.stage != Stage::Writing) {
             return;
-        };
+        }
+        self.release_words();
+        let Some(live) = &mut self.live else { return };
         let called = live.called_in_round();
         let speechless = live.is_speechless();
         if called {
             live.stage = Stage::Tools;
             live.rounds += 1;
+            live.waiting_since = now;
+            live.fillers = 0;
         }
         self.timers.clear(Timer::Model);
         if called {
@@ -235,6 +287,7 @@ impl Session {
         let Some(live) = &self.live else { return };
         let generation = live.id;
         if live.stage == Stage::Planning {
+            self.commands.push_back(Command::CancelModel { generation });
             self.on_planned(generation, None);
             return;
         }
@@ -304,7 +357,7 @@ impl Session {
             .collect();
         for id in stopped {
             self.note_tool_end(generation.id, &id);
-            self.history.cancel(generation.id, &id);
+            self.history.set_standing(generation.id, &id, Standing::Cancelled);
         }
         self.output.clear(self.now);
     }

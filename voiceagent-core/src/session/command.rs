@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Event;
 use crate::{
-    GenerationId, TurnId,
+    GenerationId, ToolCallId, TurnId,
     flow::Plan,
     llm::{Message, ToolCall, ToolChoice},
     tool::ToolSpec,
@@ -56,6 +56,13 @@ pub enum Command {
     },
     /// Leave: the call is over.
     End,
+    /// Stop one call of a tool, whether it wants to be stopped or not.
+    CancelTool {
+        /// The attempt to speak that asked for it.
+        generation: GenerationId,
+        /// The model's name for the call.
+        id: ToolCallId,
+    },
     /// Feed the recognizer silence in place of the user's audio, or stop doing so. The detector
     /// goes on hearing the user.
     FeedSilence {
@@ -99,6 +106,13 @@ pub enum Command {
     /// Let the speech detector begin anew: what it takes for speech is none. The session counts
     /// the user as silent already; it is told of speech that goes on as of speech that begins.
     ResetDetector,
+    /// Tell whoever waits for [`Input::SayUntilHeard`](super::Input::SayUntilHeard).
+    Said {
+        /// The one who waits.
+        ticket: u64,
+        /// Whether all of it was heard.
+        heard: bool,
+    },
     /// Ask the turn detector.
     ScoreEndOfTurn {
         /// The turn.

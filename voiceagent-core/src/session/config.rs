@@ -67,6 +67,9 @@ pub struct SessionConfig {
     pub synthesis: SynthesisConfig,
     /// How audio goes out.
     pub playout: PlayoutConfig,
+    /// Where the call may be transferred to; `None` leaves that to the transport, which has a list
+    /// of its own.
+    pub transfer_targets: Option<Arc<[Arc<str>]>>,
     /// What happens when nobody says anything.
     pub idle: IdleConfig,
     /// How the agent takes its leave.
@@ -105,6 +108,7 @@ impl Default for SessionConfig {
             tool_use: ToolConfig::default(),
             synthesis: SynthesisConfig::default(),
             playout: PlayoutConfig::default(),
+            transfer_targets: None,
             idle: IdleConfig::default(),
             farewell: FarewellConfig::default(),
             owed_reply: None,
@@ -139,6 +143,14 @@ impl SessionConfig {
             return refuse("model.max_failures", &0, "at least 1");
         }
         Ok(())
+    }
+}
+
+impl SessionConfig {
+    /// Whether the call may be transferred there.
+    pub(crate) fn may_transfer_to(&self, target: &str) -> bool {
+        let targets = self.transfer_targets.as_ref();
+        targets.is_none_or(|targets| targets.iter().any(|known| **known == *target))
     }
 }
 

@@ -41,6 +41,9 @@ pub enum Event {
         after: Duration,
     },
     /// The agent's first sound of an attempt to speak was sent.
+    ///
+    /// Words on the side, which are fillers and what tools have said, are told as an attempt of
+    /// their own, which may begin and end within the answer that waits for the tools.
     AgentStarted {
         /// The attempt to speak.
         generation: GenerationId,

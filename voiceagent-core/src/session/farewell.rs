@@ -237,6 +237,7 @@ impl Session {
 
     pub(super) fn end(&mut self, reason: EndReason) {
         self.drop_draft();
+        self.give_up_aside();
         if let Some(live) = self.live.take() {
             self.abandon(&live);
         }

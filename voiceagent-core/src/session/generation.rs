@@ -1,9 +1,11 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    history::{Entry, Exchange, open_exchange},
+    filler::Aside,
+    history::{Entry, Exchange, Standing, open_exchange},
     script::Script,
     segmenter::Segmenter,
+    speakable::Speakable,
 };
 use crate::{
     CallTime, GenerationId, ToolCallId, TurnId,
@@ -28,8 +30,28 @@ pub(super) struct Generation {
     pub(super) tools: Arc<[ToolSpec]>,
     pub(super) plan: Option<Plan>,
     pub(super) after: Option<Leave>,
+    /// Keeps what is not meant for ears out of the model's words.
+    pub(super) speakable: Speakable,
     pub(super) segmenter: Segmenter,
     pub(super) script: Script,
+    /// Texts of the script that the voice has been handed.
+    pub(super) handed: usize,
+    pub(super) voice_state: VoiceState,
+    /// What is said on the side, while tools run.
+    pub(super) aside: Option<Aside>,
+    /// Where something else was said on the side: how much of this generation came before it, and
+    /// how long it was, in samples or, on a text leg, in bytes.
+    gaps: Vec<(u64, u64)>,
+    /// Since when the tools of this round, or what was said on the side, keep the user waiting.
+    pub(super) waiting_since: CallTime,
+    /// Fillers that were said in this round of tools.
+    pub(super) fillers: usize,
+    /// Who waits until this was heard.
+    pub(super) ticket: Option<Ticket>,
+    /// What the history was when this was begun.
+    pub(super) context: u64,
+    /// It tells the results of tools that came late, and answers no turn.
+    pub(super) tells_late: bool,
     /// The sample of the call's outbound audio at which this generation begins.
     pub(super) base: u64,
     pub(super) rounds: u32,
@@ -85,6 +107,23 @@ pub(super) enum Stage {
     Spoken,
 }
 
+/// What the voice has been told under the name that it knows a generation by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum VoiceState {
+    /// Nothing.
+    Fresh,
+    /// Texts; more may follow.
+    Open,
+    /// That there is no more text. It owes the rest of the audio.
+    Closing,
+    /// It has said everything, and takes no more under this name.
+    Closed,
+}
+
+/// Who waits until something was heard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ticket(pub(super) u64);
+
 /// What follows when the caller has heard a generation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Leave {
@@ -96,6 +135,11 @@ pub(super) enum Leave {
 
 #[derive(Debug)]
 enum Item {
+    /// What was heard of words on the side, and whether there was more of them.
+    Aside {
+        heard: Arc<str>,
+        interrupted: bool,
+    },
     Text(Range<usize>),
     Tools(Vec<Exchange>),
 }
@@ -113,8 +157,18 @@ impl Generation {
             tools: Arc::from([]),
             plan: None,
             after: None,
+            speakable: Speakable::default(),
             segmenter: Segmenter::default(),
             script: Script::new(sample_rate),
+            handed: 0,
+            voice_state: VoiceState::Fresh,
+            aside: None,
+            gaps: Vec::new(),
+            waiting_since: CallTime::ZERO,
+            fillers: 0,
+            ticket: None,
+            context: 0,
+            tells_late: false,
             base: 0,
             rounds: 0,
             retries: 0,
@@ -137,14 +191,23 @@ impl Generation {
         }
     }
 
-    /// Whether it has begun to be heard and has not finished.
+    /// Whether it has begun to be heard and has not finished, or words on its side have.
     pub(super) fn has_floor(&self) -> bool {
-        self.committed && self.started
+        self.committed && (self.started || self.is_on_the_side())
     }
 
-    /// The user's words, as long as they are not in the history.
+    /// The user's words, as long as they are not in the history, or what stands in their place.
     pub(super) fn draft_text(&self) -> Option<&Arc<str>> {
-        self.reply_to.as_ref().filter(|_| !self.committed).map(|reply| &reply.text)
+        let reply = self.reply_to.as_ref().filter(|_| !self.committed)?;
+        Some(self.edit().unwrap_or(&reply.text))
+    }
+
+    /// What the flow puts in the place of the user's words.
+    pub(super) fn edit(&self) -> Option<&Arc<str>> {
+        match self.plan.as_ref()? {
+            Plan::Generate(answer) => answer.edit.as_ref(),
+            Plan::HangUp { .. } | Plan::Say(_) | Plan::Stay | Plan::Transfer { .. } => None,
+        }
     }
 
     /// Notes a piece of text that is handed to the voice.
@@ -161,7 +224,10 @@ impl Generation {
 
     /// Notes a tool call that is being run.
     pub(super) fn push_call(&mut self, call: ToolCall) {
-        let exchange = Exchange::new(self.id, call);
+        let mut exchange = Exchange::new(self.id, call);
+        if self.spec(&exchange.call.name).is_some_and(|spec| spec.detached) {
+            exchange.standing = Standing::Detached;
+        }
         let group = self.items[self.earlier_rounds..].last_mut();
         if let Some(Item::Tools(exchanges)) = group {
             exchanges.push(exchange);
@@ -185,14 +251,32 @@ impl Generation {
         exchanges(&self.items).map(|one| &one.call).chain(held).any(|call| call.id == *id)
     }
 
-    /// Notes a tool's result. Returns whether it was waited for.
-    pub(super) fn finish_call(&mut self, id: &ToolCallId, output: &Arc<str>) -> bool {
+    /// Notes a tool's result. Returns where the call stood, if there was no result yet.
+    pub(super) fn finish_call(&mut self, id: &ToolCallId, output: &Arc<str>) -> Option<Standing> {
         let generation = self.id;
         let open = self.items.iter_mut().rev().find_map(|item| match item {
             Item::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Item::Text(_) => None,
+            Item::Aside { .. } | Item::Text(_) => None,
         });
-        open.map(|exchange| exchange.output = Some(output.clone())).is_some()
+        open.map(|exchange| {
+            exchange.output = Some(output.clone());
+            exchange.standing
+        })
+    }
+
+    /// Changes where a tool call stands that has no result yet. Returns where it stood.
+    pub(super) fn set_standing(&mut self, id: &ToolCallId, standing: Standing) -> Option<Standing> {
+        let generation = self.id;
+        let open = self.items.iter_mut().rev().find_map(|item| match item {
+            Item::Tools(exchanges) => open_exchange(exchanges, generation, id),
+            Item::Aside { .. } | Item::Text(_) => None,
+        });
+        open.map(|exchange| std::mem::replace(&mut exchange.standing, standing))
+    }
+
+    /// All tool calls so far.
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        exchanges(&self.items)
     }
 
     /// Whether nothing was written that could be spoken.
@@ -203,6 +287,66 @@ impl Generation {
     /// Whether words of an answer were handed to the voice.
     pub(super) fn has_answered(&self) -> bool {
         self.script.text().len() > self.holding
+    }
+
+    /// Whether words on the side have been sent that may still be heard.
+    pub(super) fn is_on_the_side(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.started)
+    }
+
+    /// Whether the user may stop what is being said.
+    pub(super) fn may_be_stopped(&self) -> bool {
+        self.interruptible && self.aside.as_ref().is_none_or(|aside| aside.interruptible)
+    }
+
+    /// Whether no words on the side stand between the voice and the next text.
+    pub(super) fn hears_no_aside(&self) -> bool {
+        self.aside.as_ref().is_none_or(|aside| aside.is_waiting() || aside.is_spoken())
+    }
+
+    /// How much of this generation lies before a place of the outbound audio or text.
+    pub(super) fn position(&self, place: u64) -> u64 {
+        let mut position = place.saturating_sub(self.base);
+        let open = self.aside.as_ref().and_then(Aside::gap);
+        for (at, length) in self.gaps.iter().copied().chain(open) {
+            position -= length.min(position.saturating_sub(at));
+        }
+        position
+    }
+
+    /// The place of the outbound audio or text at which so much of this generation has passed, and
+    /// everything that was said on the side before.
+    pub(super) fn place(&self, position: u64) -> u64 {
+        self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
+    }
+
+    /// So much of the outbound audio was taken back: what is still to be heard lies further on.
+    pub(super) fn move_on(&mut self, samples: u64) {
+        self.base += samples;
+        if let Some(aside) = &mut self.aside {
+            aside.start += samples;
+        }
+    }
+
+    /// Where in this generation words on the side belong: before the tools that run.
+    pub(super) fn place_for_aside(&self) -> usize {
+        let tools = self.items.iter().rposition(|item| matches!(item, Item::Tools(_)));
+        tools.unwrap_or(self.items.len())
+    }
+
+    /// Notes that the words on the side are over, of which so much was sent.
+    pub(super) fn close_aside(&mut self, sent: u64, heard: Arc<str>, interrupted: bool) {
+        let Some(aside) = self.aside.take() else { return };
+        if let Some((at, _)) = aside.gap()
+            && sent > 0
+        {
+            self.gaps.push((at, sent));
+        }
+        // The model is not shown a filler: it would take to writing them itself.
+        if !aside.is_filler && !heard.is_empty() {
+            self.items.insert(aside.item, Item::Aside { heard, interrupted });
+            self.earlier_rounds += usize::from(aside.item < self.earlier_rounds);
+        }
     }
 
     /// Tool calls without a result.
@@ -226,7 +370,8 @@ impl Generation {
 
     /// Whether a call may run before the turn is over.
     pub(super) fn may_run_early(&self, call: &ToolCall) -> bool {
-        self.spec(&call.name).is_none_or(|spec| spec.effect == Effect::Pure)
+        let is_free = |spec: &ToolSpec| spec.effect == Effect::Pure && !spec.detached;
+        self.spec(&call.name).is_none_or(is_free)
     }
 
     pub(super) fn spec(&self, name: &str) -> Option<&ToolSpec> {
@@ -249,6 +394,8 @@ impl Generation {
         let mut entries = Vec::with_capacity(self.items.len());
         for (index, item) in self.items.iter().enumerate() {
             match item {
+                Item::Aside { heard, interrupted } => entries
+                    .push(Entry::Assistant { text: heard.clone(), interrupted: *interrupted }),
                 Item::Text(range) => {
                     let end = range.end.min(heard);
                     let text = self.script.text().get(range.start..end).unwrap_or("").trim();
@@ -267,6 +414,6 @@ impl Generation {
 fn exchanges(items: &[Item]) -> impl Iterator<Item = &Exchange> {
     items.iter().flat_map(|item| match item {
         Item::Tools(exchanges) => exchanges.as_slice(),
-        Item::Text(_) => &[],
+        Item::Aside { .. } | Item::Text(_) => &[],
     })
 }

@@ -12,6 +12,17 @@ const STILL_RUNNING: &str =
 /// What the model is told about a tool call that an interruption stopped.
 const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it finished"}"#;
 
+/// What the model is told about a tool call that it need not wait for.
+const DETACHED: &str = r#"{"status":"started","note":"it goes on in the background and its result will follow; do not call it again"}"#;
+
+/// What the model is told about a tool call that has not answered in its time.
+const OVERDUE: &str =
+    r#"{"error":"it did not finish in time; it is not known whether it had an effect"}"#;
+
+/// What the model is told about a tool call that was stopped by a newer one like it.
+const REPLACED: &str =
+    r#"{"error":"stopped, because it was called again; the newer call takes its place"}"#;
+
 /// The conversation as the model sees it: what the user said, and what the user *heard*.
 ///
 /// A tool call and its result are one entry, so that a call without a result cannot be written
@@ -20,14 +31,23 @@ const CANCELLED: &str = r#"{"error":"cancelled: the user interrupted before it f
 pub(super) struct History {
     entries: Vec<Entry>,
     messages: Option<Arc<[Message]>>,
+    /// Counts the changes.
+    version: u64,
 }
 
 /// One entry of the conversation.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
-    Assistant { text: Arc<str>, interrupted: bool },
+    Assistant {
+        text: Arc<str>,
+        interrupted: bool,
+    },
     Tools(Vec<Exchange>),
-    User { text: Arc<str> },
+    /// `last` is where the words of the last turn begin.
+    User {
+        text: Arc<str>,
+        last: usize,
+    },
 }
 
 /// A tool call and, once there is one, its result.
@@ -36,21 +56,44 @@ pub(super) struct Exchange {
     pub(super) generation: GenerationId,
     pub(super) call: ToolCall,
     pub(super) output: Option<Arc<str>>,
-    cancelled: bool,
+    pub(super) standing: Standing,
+}
+
+/// Where a tool call stands as long as it has no result.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Standing {
+    /// An interruption stopped it.
+    Cancelled,
+    /// It runs, and nobody waits for it.
+    Detached,
+    /// It runs, or nobody knows what it does: it has not answered in its time.
+    Overdue,
+    /// A newer call like it took its place.
+    Replaced,
+    /// It runs.
+    Running,
+    /// It runs, and the owner of the call has stopped the answer that would have told its result.
+    Unasked,
 }
 
 impl Exchange {
     pub(super) fn new(generation: GenerationId, call: ToolCall) -> Self {
-        Self { generation, call, output: None, cancelled: false }
+        Self { generation, call, output: None, standing: Standing::Running }
     }
 
-    /// Whether the tool runs.
+    /// Whether its result is waited for.
     pub(super) fn is_open(&self) -> bool {
-        self.output.is_none() && !self.cancelled
+        self.output.is_none() && self.standing == Standing::Running
     }
 
     fn result(&self) -> Arc<str> {
-        let note = if self.cancelled { CANCELLED } else { STILL_RUNNING };
+        let note = match self.standing {
+            Standing::Cancelled => CANCELLED,
+            Standing::Detached => DETACHED,
+            Standing::Overdue => OVERDUE,
+            Standing::Replaced => REPLACED,
+            Standing::Running | Standing::Unasked => STILL_RUNNING,
+        };
         self.output.clone().unwrap_or_else(|| note.into())
     }
 }
@@ -59,40 +102,99 @@ impl History {
     /// Adds what the user said. What a user says in two turns with no answer between is one
     /// message.
     pub(super) fn push_user(&mut self, text: &Arc<str>) {
-        self.messages = None;
-        if let Some(Entry::User { text: before }) = self.entries.last_mut() {
+        self.change();
+        if let Some(Entry::User { text: before, last }) = self.entries.last_mut() {
+            *last = before.len() + 1;
             *before = format!("{before} {text}").into();
         } else {
-            self.entries.push(Entry::User { text: text.clone() });
+            self.entries.push(Entry::User { text: text.clone(), last: 0 });
         }
+    }
+
+    /// Puts something else in the place of what the user said in the last turn.
+    pub(super) fn edit_user(&mut self, edit: &str) {
+        let turn = self.entries.iter_mut().rev().find_map(|entry| match entry {
+            Entry::User { text, last } => Some((text, *last)),
+            Entry::Assistant { .. } | Entry::Tools(_) => None,
+        });
+        if let Some((text, last)) = turn {
+            *text = format!("{}{edit}", &text[..last]).into();
+            self.change();
+        }
+    }
+
+    /// A number that is another one after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn change(&mut self) {
+        self.messages = None;
+        self.version += 1;
     }
 
     /// Adds what a generation left behind, in the order in which it happened.
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        self.messages = None;
+        self.change();
         self.entries.extend(entries);
     }
 
-    /// Writes down the result of a tool call whose generation has been folded in. Returns whether
-    /// it was waited for.
+    /// Writes down the result of a tool call whose generation has been folded in. Returns where it
+    /// stood, if there was no result yet.
     pub(super) fn finish(
         &mut self,
         generation: GenerationId,
         id: &ToolCallId,
         output: &Arc<str>,
-    ) -> bool {
-        let Some(exchange) = self.unanswered(generation, id) else { return false };
+    ) -> Option<Standing> {
+        let exchange = self.unanswered(generation, id)?;
         exchange.output = Some(output.clone());
-        self.messages = None;
+        let standing = exchange.standing;
+        self.change();
+        Some(standing)
+    }
+
+    /// Changes where a tool call stands that has no result yet, and returns where it stood. If it
+    /// gets a result, that counts.
+    pub(super) fn set_standing(
+        &mut self,
+        generation: GenerationId,
+        id: &ToolCallId,
+        standing: Standing,
+    ) -> Option<Standing> {
+        let exchange = self.unanswered(generation, id)?;
+        let before = std::mem::replace(&mut exchange.standing, standing);
+        self.change();
+        Some(before)
+    }
+
+    /// Moves tool calls with their results to the end, as if they had been made now. Returns
+    /// whether there were any.
+    pub(super) fn bring_forward(&mut self, calls: &[(GenerationId, ToolCallId)]) -> bool {
+        let mut moved = Vec::new();
+        for entry in &mut self.entries {
+            if let Entry::Tools(exchanges) = entry {
+                let is_told = |one: &mut Exchange| {
+                    calls.iter().any(|(of, id)| one.generation == *of && one.call.id == *id)
+                };
+                moved.extend(exchanges.extract_if(.., is_told));
+            }
+        }
+        if moved.is_empty() {
+            return false;
+        }
+        self.entries.retain(|entry| !matches!(entry, Entry::Tools(left) if left.is_empty()));
+        self.entries.push(Entry::Tools(moved));
+        self.change();
         true
     }
 
-    /// Notes that a tool is told to stop. If it had finished already its result still counts.
-    pub(super) fn cancel(&mut self, generation: GenerationId, id: &ToolCallId) {
-        if let Some(exchange) = self.unanswered(generation, id) {
-            exchange.cancelled = true;
-            self.messages = None;
-        }
+    /// All tool calls so far.
+    pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.entries.iter().flat_map(|entry| match entry {
+            Entry::Tools(exchanges) => exchanges.as_slice(),
+            Entry::Assistant { .. } | Entry::User { .. } => &[],
+        })
     }
 
     /// What was heard of the agent last.
@@ -112,10 +214,7 @@ impl History {
 
     /// Whether a tool call has this name.
     pub(super) fn has_call(&self, id: &ToolCallId) -> bool {
-        self.entries.iter().any(|entry| match entry {
-            Entry::Tools(exchanges) => exchanges.iter().any(|one| one.call.id == *id),
-            Entry::Assistant { .. } | Entry::User { .. } => false,
-        })
+        self.exchanges().any(|one| one.call.id == *id)
     }
 
     /// The conversation. Shared until it changes.
@@ -134,7 +233,7 @@ impl History {
         if user.is_none() && entries.is_empty() {
             return self.messages();
         }
-        let mut draft = Self { entries: self.entries.clone(), messages: None };
+        let mut draft = Self { entries: self.entries.clone(), ..Self::default() };
         if let Some(text) = user {
             draft.push_user(text);
         }
@@ -168,7 +267,7 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
                     output: one.result(),
                 }));
             }
-            Entry::User { text } => messages.push(Message::User { text: text.clone() }),
+            Entry::User { text, .. } => messages.push(Message::User { text: text.clone() }),
         }
     }
     messages
@@ -194,7 +293,8 @@ mod tests {
             matches!(&messages[3], Message::ToolResult { output, .. } if output.contains("still"))
         );
 
-        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
+        let stood = history.finish(GenerationId::new(1), &"a".into(), &"done".into());
+        assert_eq!(stood, Some(Standing::Running));
         assert!(
             matches!(&history.messages()[3], Message::ToolResult { output, .. } if &**output == "done")
         );
@@ -204,10 +304,11 @@ mod tests {
     fn law_7_a_tool_that_finished_before_it_could_be_stopped_is_recorded() {
         let mut history = History::default();
         history.extend([Entry::Tools(vec![exchange("a")])]);
-        history.cancel(GenerationId::new(1), &"a".into());
+        history.set_standing(GenerationId::new(1), &"a".into(), Standing::Cancelled);
         let output = |history: &mut History| format!("{:?}", history.messages()[1]);
         assert!(output(&mut history).contains("cancelled"));
-        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
+        let stood = history.finish(GenerationId::new(1), &"a".into(), &"done".into());
+        assert_eq!(stood, Some(Standing::Cancelled));
         assert!(output(&mut history).contains("done"));
     }
 
@@ -215,9 +316,12 @@ mod tests {
     fn a_result_is_written_down_once_and_for_its_own_generation() {
         let mut history = History::default();
         history.extend([Entry::Tools(vec![exchange("a")])]);
-        assert!(!history.finish(GenerationId::new(2), &"a".into(), &"other".into()));
-        assert!(history.finish(GenerationId::new(1), &"a".into(), &"done".into()));
-        assert!(!history.finish(GenerationId::new(1), &"a".into(), &"again".into()));
+        let mut finish = |generation, output: &str| {
+            history.finish(GenerationId::new(generation), &"a".into(), &output.into()).is_some()
+        };
+        assert!(!finish(2, "other"));
+        assert!(finish(1, "done"));
+        assert!(!finish(1, "again"));
     }
 
     #[test]

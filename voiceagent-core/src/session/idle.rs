@@ -66,11 +66,6 @@ impl Idle {
 impl Session {
     /// Notes what shows that the user is there. What the agent says does not.
     pub(super) fn note_activity(&mut self, input: &Input) {
-        let is_word = if let Input::Transcript { transcript } = input {
-            !transcript.text.trim().is_empty()
-        } else {
-            matches!(input, Input::Dtmf { .. })
-        };
         let is_sound = matches!(
             input,
             Input::PeerInterrupted { .. }
@@ -78,10 +73,14 @@ impl Session {
                 | Input::SpeechStopped { .. }
                 | Input::SttSpeechStarted
         );
-        if is_word {
-            self.idle.on_words();
-        } else if is_sound {
+        if is_sound {
             self.idle.on_sound();
+        } else if let Input::Transcript { transcript } = input {
+            if !transcript.text.trim().is_empty() {
+                self.idle.on_words();
+            }
+        } else if matches!(input, Input::Dtmf { .. }) {
+            self.idle.on_words();
         }
     }
 
@@ -128,7 +127,7 @@ impl Session {
             self.end_now(EndReason::Idle);
             return;
         };
-        self.says.push_back(Saying { text, interruptible: true });
+        self.says.push_back(Saying { text, interruptible: true, ticket: None });
     }
 
     /// How long the silence may last before the next step; `None` when there is none.

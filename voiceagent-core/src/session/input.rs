@@ -150,6 +150,16 @@ pub enum Input {
         #[serde(default = "yes")]
         interruptible: bool,
     },
+    /// Say something as soon as the agent is free, and answer with
+    /// [`Command::Said`](super::Command::Said) when it was heard or given up.
+    SayUntilHeard {
+        /// The words.
+        text: Arc<str>,
+        /// Whether the user can stop it.
+        interruptible: bool,
+        /// Who waits for it. A number of the driver's choice that it uses once.
+        ticket: u64,
+    },
     /// The user began to speak.
     SpeechStarted {
         /// When the speech began, which is before it was noticed.

@@ -132,7 +132,7 @@ impl Session {
     /// Whether the user may stop what the agent is saying, by voice or by key.
     fn may_be_stopped(&self) -> bool {
         self.leaving.is_none()
-            && self.live.as_ref().is_some_and(|live| live.committed && live.interruptible)
+            && self.live.as_ref().is_some_and(|live| live.committed && live.may_be_stopped())
     }
 
     /// Lets the recognizer hear silence in place of what is said over speech that cannot be
@@ -168,31 +168,45 @@ impl Session {
     /// Stops the agent: the one place where speech is cut for good.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
         let pause = self.drop_suspicion();
+        let since = since.or(pause.as_ref().map(|pause| pause.since));
+        if self.cut_aside(reason, since, pause.is_some()) {
+            self.settle_overlap(reason);
+            return;
+        }
+        let cuts_aside = self.live.as_ref().is_some_and(Generation::is_on_the_side);
+        self.give_up_aside();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;
         };
-        if live.started && pause.is_none() {
+        if (live.started || cuts_aside) && pause.is_none() {
             self.send(Outbound::Clear);
         }
-        let since = since.or(pause.as_ref().map(|pause| pause.since));
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
         self.note_cut(&live, since, pause);
+        if reason == InterruptionReason::Requested {
+            self.leave_unasked(&live);
+        }
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
         if live.started {
             let generation = live.id;
             self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
         }
+        self.settle_overlap(reason);
+        if let Some(leave) = live.after {
+            self.leave_after_speech(leave);
+        }
+    }
+
+    /// The agent has given way: nothing is to be decided about the overlap any more.
+    fn settle_overlap(&mut self, reason: InterruptionReason) {
         if matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf) {
             self.drop_queued_says();
         }
         self.barge_in.forget();
         self.timers.clear(Timer::Backchannel);
-        if let Some(leave) = live.after {
-            self.leave_after_speech(leave);
-        }
     }
 
     /// The user does not want to hear what is queued either, up to what must be said.

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Command, Event, InterruptionReason, Session, Timer,
-    endpointing::Outcome,
-    generation::{Generation, Stage},
-    user_turn::normalised,
+    Command, Event, InterruptionReason, Session, Timer, endpointing::Outcome, generation::Stage,
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
@@ -180,10 +177,13 @@ impl Session {
         }
         let text = self.user.text();
         match &self.live {
-            Some(live) if live.committed || fits(live, &text) => return,
+            Some(live) if live.committed || self.is_draft_for(live, &text) => return,
             Some(_) | None => {}
         }
-        if self.drafts >= self.config.speculation.max_drafts {
+        let begun_at = if self.user.begun { self.user.begun_at } else { self.now };
+        let length = self.now - begun_at;
+        let is_long = self.config.speculation.max_turn.is_some_and(|longest| length > longest);
+        if is_long || self.drafts >= self.config.speculation.max_drafts {
             return;
         }
         self.drop_draft();
@@ -210,7 +210,7 @@ impl Session {
         if self.is_closing() && !self.reopen() {
             self.drop_draft();
         } else if self.live.is_some() {
-            self.commit_draft();
+            self.commit_draft(text);
         } else {
             self.begin_reply(turn, text, true);
         }
@@ -244,19 +244,18 @@ impl Session {
     fn make_room(&mut self, text: &Arc<str>) {
         let Some(live) = &self.live else { return };
         if !live.committed {
-            if !fits(live, text) {
+            if !self.is_draft_for(live, text) {
                 self.drop_draft();
             }
         } else if live.started || live.stage == Stage::Tools {
             if self.can_be_stopped() {
                 self.interrupt(InterruptionReason::Superseded, None);
             }
-        } else if live.reply_to.is_some() && live.interruptible && self.leaving.is_none() {
+        } else if (live.reply_to.is_some() || live.tells_late)
+            && live.interruptible
+            && self.leaving.is_none()
+        {
             self.interrupt(InterruptionReason::UserResumed, None);
         }
     }
-}
-
-fn fits(draft: &Generation, text: &str) -> bool {
-    draft.reply_to.as_ref().is_some_and(|reply| normalised(&reply.text) == normalised(text))
 }

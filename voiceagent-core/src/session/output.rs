@@ -48,6 +48,54 @@ impl Output {
         }
     }
 
+    /// Adds a text that is a message of its own.
+    pub(super) fn push_message(&mut self, generation: GenerationId, text: &Arc<str>) {
+        if let Self::Text(out) = self {
+            out.push(generation, text);
+            out.end(generation);
+        }
+    }
+
+    /// Takes back audio that was added last and has not left.
+    pub(super) fn take_back(&mut self, samples: u64) {
+        if let Self::Audio(playout) = self {
+            playout.take_back(samples);
+        }
+    }
+
+    /// Lets the last audio leave though nothing follows. Returns the silence that was added.
+    pub(super) fn fill_frame(&mut self) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.fill_frame(),
+            Self::Text(_) => 0,
+        }
+    }
+
+    /// Samples or bytes that have left.
+    pub(super) fn sent(&self) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.sent(),
+            Self::Text(text) => text.sent(),
+        }
+    }
+
+    /// Samples or bytes that were heard or read.
+    pub(super) fn playhead(&self, now: CallTime) -> u64 {
+        match self {
+            Self::Audio(playout) => playout.heard(now),
+            Self::Text(text) => text.heard(),
+        }
+    }
+
+    /// Since when, or until when, nothing that was sent is being heard. A text leg cannot tell the
+    /// past.
+    pub(super) fn silent_from(&self, now: CallTime) -> CallTime {
+        match self {
+            Self::Audio(playout) => playout.silent_from(),
+            Self::Text(text) => text.silent_from(now),
+        }
+    }
+
     pub(super) fn complete(&mut self, generation: GenerationId) {
         match self {
             Self::Audio(playout) => playout.complete(),
@@ -131,14 +179,14 @@ impl Output {
 
     /// How much of a generation's text was heard, in bytes.
     pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
+        let position = generation.position(self.playhead(now));
         match self {
-            Self::Audio(playout) => {
-                let samples = playout.heard(now).saturating_sub(generation.base);
+            Self::Audio(_) => {
                 // The last frame is filled up with silence, in which nothing is said.
-                let spoken = samples.min(generation.script.samples());
+                let spoken = position.min(generation.script.samples());
                 generation.script.heard(spoken).len()
             }
-            Self::Text(text) => text.heard(),
+            Self::Text(_) => usize::try_from(position).unwrap_or(usize::MAX),
         }
     }
 
@@ -163,6 +211,14 @@ impl Output {
         match self {
             Self::Audio(playout) => playout.rewind(now),
             Self::Text(_) => 0,
+        }
+    }
+
+    /// Drops what was not heard; more may follow.
+    pub(super) fn cut(&mut self, now: CallTime) {
+        match self {
+            Self::Audio(playout) => playout.cut(now),
+            Self::Text(text) => text.cut(),
         }
     }
 

@@ -129,7 +129,7 @@ impl Session {
         }
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
-        live.base += self.output.rewind(self.now);
+        live.move_on(self.output.rewind(self.now));
         self.send(Outbound::Clear);
         self.emit(Event::AgentPaused { generation });
         let at = self.now;

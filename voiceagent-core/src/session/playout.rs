@@ -89,6 +89,37 @@ impl Playout {
         samples
     }
 
+    /// Takes back audio that was added last and has not left.
+    pub(super) fn take_back(&mut self, samples: u64) {
+        let mut bytes = self.format.bytes_in(self.format.duration_of(samples)).min(self.queued);
+        self.queued -= bytes;
+        while let Some(last) = self.queue.back_mut().filter(|_| bytes > 0) {
+            let part = bytes.min(last.len());
+            last.truncate(last.len() - part);
+            bytes -= part;
+            if last.is_empty() {
+                self.queue.pop_back();
+            }
+        }
+    }
+
+    /// Fills the last frame up with silence, so that it leaves though nothing follows. Returns
+    /// how many samples that took.
+    pub(super) fn fill_frame(&mut self) -> u64 {
+        let frame = self.format.bytes_in(FRAME).max(1);
+        let missing = self.queued.next_multiple_of(frame) - self.queued;
+        if missing == 0 {
+            return 0;
+        }
+        let silence = self.format.silence().unwrap_or(0);
+        self.push(Bytes::from(vec![silence; missing]))
+    }
+
+    /// Everything up to here has left.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Notes that no more audio follows.
     pub(super) fn complete(&mut self) {
         self.complete = true;
@@ -194,6 +225,17 @@ impl Playout {
     /// Whether all audio was sent and heard, or its marks are given up.
     pub(super) fn is_drained(&self, now: CallTime) -> bool {
         self.complete && self.queued == 0 && self.is_played(now)
+    }
+
+    /// Since when or until when the caller hears nothing, or something that was sent.
+    pub(super) fn silent_from(&self) -> CallTime {
+        self.drained_at()
+    }
+
+    /// Drops everything that was not heard; more may follow.
+    pub(super) fn cut(&mut self, now: CallTime) {
+        self.clear(now);
+        self.complete = false;
     }
 
     /// Drops everything that was not heard.

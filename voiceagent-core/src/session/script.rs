@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::stt::WordTiming;
 
 /// How fast a voice speaks when nothing is known about it, in characters a second.
@@ -25,6 +27,8 @@ pub(super) struct Script {
     words: Vec<(usize, u64)>,
     word_cursor: usize,
     samples: u64,
+    /// Where the audio of the voice that speaks now begins: it counts from there.
+    voice_base: u64,
     complete: bool,
 }
 
@@ -39,6 +43,7 @@ impl Script {
             words: Vec::new(),
             word_cursor: 0,
             samples: 0,
+            voice_base: 0,
             complete: false,
         }
     }
@@ -70,6 +75,33 @@ impl Script {
         *self = anew;
     }
 
+    /// How many texts there are.
+    pub(super) fn texts(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The texts after the first `count`.
+    pub(super) fn texts_after(&self, count: usize) -> Vec<Arc<str>> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts
+            .zip(&self.ends)
+            .skip(count)
+            .map(|(start, end)| self.text[*start..*end].into())
+            .collect()
+    }
+
+    /// Whether the voice that speaks now has made no sound, though there are words.
+    pub(super) fn is_mute(&self) -> bool {
+        self.samples == self.voice_base && self.text.contains(char::is_alphanumeric)
+    }
+
+    /// The audio so far holds the first `texts` texts completely, and another voice speaks the rest.
+    pub(super) fn on_voice_end(&mut self, texts: usize) {
+        self.on_spoken(u32::try_from(texts.saturating_sub(self.spoken)).unwrap_or(u32::MAX));
+        self.word_cursor = self.word_cursor.max(self.anchors.last().map_or(0, |(end, _)| *end));
+        self.voice_base = self.samples;
+    }
+
     /// The audio so far holds the next `texts` texts completely.
     pub(super) fn on_spoken(&mut self, texts: u32) {
         self.spoken = (self.spoken + texts as usize).min(self.ends.len());
@@ -92,6 +124,7 @@ impl Script {
             self.word_cursor += found + word.word.len();
             let micros = u64::try_from(word.end.as_micros()).unwrap_or(u64::MAX / 1_000_000);
             let end = micros.saturating_mul(self.sample_rate) / 1_000_000;
+            let end = end.saturating_add(self.voice_base);
             self.words.push((self.word_cursor, end));
         }
     }

@@ -19,7 +19,7 @@ impl Session {
                 let goes_on = matches!(live.stage, Stage::Written | Stage::Spoken);
                 if self.pausing.is_paused() {
                     AgentState::Paused
-                } else if live.started && (goes_on || self.output.is_audible(self.now)) {
+                } else if live.has_floor() && (goes_on || self.output.is_audible(self.now)) {
                     AgentState::Speaking
                 } else {
                     AgentState::Thinking

@@ -46,6 +46,11 @@ impl TextOut {
 
     pub(super) fn complete(&mut self, generation: GenerationId) {
         self.complete = true;
+        self.end(generation);
+    }
+
+    /// Ends a message; another may follow.
+    pub(super) fn end(&mut self, generation: GenerationId) {
         self.queue.push_back(Outbound::TextEnd { generation });
     }
 
@@ -84,8 +89,26 @@ impl TextOut {
     }
 
     /// Bytes of text that were shown or spoken.
-    pub(super) fn heard(&self) -> usize {
-        self.heard
+    pub(super) fn heard(&self) -> u64 {
+        self.heard as u64
+    }
+
+    /// Bytes of text that have left.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent as u64
+    }
+
+    /// When the far end is given up, while it shows or speaks; the past is not known.
+    pub(super) fn silent_from(&self, now: CallTime) -> CallTime {
+        if self.is_audible(now) { self.give_up_at } else { CallTime::ZERO }
+    }
+
+    /// Drops what was not shown or spoken; more may follow.
+    pub(super) fn cut(&mut self) {
+        self.queue.clear();
+        self.unanswered.clear();
+        self.queued = self.sent;
+        self.heard = self.sent;
     }
 
     pub(super) fn is_audible(&self, now: CallTime) -> bool {

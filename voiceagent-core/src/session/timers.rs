@@ -17,7 +17,8 @@ pub enum Timer {
     EndOfTurn,
     /// The user's last words have been waited for long enough.
     Farewell,
-    /// Tools have kept the user waiting in silence for too long.
+    /// Tools have kept the user waiting in silence for too long, what was said meanwhile is over, or
+    /// what waits for the user's silence may go on.
     Filler,
     /// Nobody has said anything for too long.
     Idle,

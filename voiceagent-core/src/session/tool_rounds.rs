@@ -2,11 +2,22 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{CallTime, GenerationId, ToolCallId};
 
+/// What a tool is given beyond its time: whoever runs it ends it by the same time and tells, and
+/// is to come first.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// When each running tool was started, and what it is called. Outlives the generation that asked,
 /// because a tool does.
 #[derive(Debug, Default)]
 pub(super) struct ToolClock {
-    running: BTreeMap<(GenerationId, ToolCallId), (Arc<str>, CallTime)>,
+    running: BTreeMap<(GenerationId, ToolCallId), Run>,
+}
+
+#[derive(Debug)]
+struct Run {
+    name: Arc<str>,
+    since: CallTime,
+    deadline: CallTime,
 }
 
 impl ToolClock {
@@ -16,8 +27,10 @@ impl ToolClock {
         id: ToolCallId,
         name: Arc<str>,
         now: CallTime,
+        timeout: Duration,
     ) {
-        self.running.insert((generation, id), (name, now));
+        let deadline = now + timeout.saturating_add(GRACE);
+        self.running.insert((generation, id), Run { name, since: now, deadline });
     }
 
     /// Whether no tool runs.
@@ -32,7 +45,23 @@ impl ToolClock {
         id: &ToolCallId,
         now: CallTime,
     ) -> Option<(Arc<str>, Duration)> {
-        let (name, since) = self.running.remove(&(generation, id.clone()))?;
+        let Run { name, since, .. } = self.running.remove(&(generation, id.clone()))?;
         Some((name, now - since))
+    }
+
+    /// Whether a tool call runs.
+    pub(super) fn is_running(&self, generation: GenerationId, id: &ToolCallId) -> bool {
+        self.running.contains_key(&(generation, id.clone()))
+    }
+
+    /// When the next tool is given up.
+    pub(super) fn deadline(&self) -> Option<CallTime> {
+        self.running.values().map(|run| run.deadline).min()
+    }
+
+    /// The tools that have not answered in their time.
+    pub(super) fn overdue(&self, now: CallTime) -> Vec<(GenerationId, ToolCallId)> {
+        let late = self.running.iter().filter(|(_, run)| run.deadline <= now);
+        late.map(|(key, _)| key.clone()).collect()
     }
 }

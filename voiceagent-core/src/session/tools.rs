@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Command, Event, Session, generation::Stage};
-use crate::{GenerationId, ToolCallId, llm::ToolCall};
+use super::{Command, Event, Session, Timer, generation::Stage, history::Standing};
+use crate::{CallTime, GenerationId, ToolCallId, llm::ToolCall};
 
 impl Session {
     pub(super) fn on_llm_tool_call(&mut self, generation: GenerationId, call: ToolCall) {
         if !self.note_progress(generation) {
             return;
         }
+        self.release_words();
         self.flush_text();
         let max_rounds = self.config.tool_use.max_rounds;
         let Some(live) = &mut self.live else { return };
@@ -21,8 +22,9 @@ impl Session {
             return;
         }
         let call = self.with_unique_id(call);
+        let may_play = self.may_play();
         let Some(live) = &mut self.live else { return };
-        if live.committed || live.may_run_early(&call) {
+        if may_play || live.may_run_early(&call) {
             self.run_tool(call);
         } else {
             live.held_calls.push(call);
@@ -42,12 +44,55 @@ impl Session {
         call
     }
 
-    pub(super) fn run_tool(&mut self, call: ToolCall) {
+    /// Whether the live answer may be heard: its turn is over, and the user leaves it the floor.
+    /// Before, nothing is done that could not be taken back.
+    fn may_play(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.committed)
+            && !self.waits_for_silence()
+            && self.words_may_come_until().is_none()
+    }
+
+    /// Until when words may come of what the user said since the last turn. Before, nobody knows
+    /// whether it was a noise.
+    pub(super) fn words_may_come_until(&self) -> Option<CallTime> {
+        let last = self.user.last_speech.filter(|_| self.user.begun)?;
+        let until = last + self.config.endpointing.transcript_timeout;
+        (until > self.now).then_some(until)
+    }
+
+    /// When that is to be looked at again, if something waits for it.
+    pub(super) fn look_again_at(&self) -> Option<CallTime> {
+        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
+        self.words_may_come_until().filter(|_| holds || self.has_late_results())
+    }
+
+    /// Runs the calls that waited until the answer may be heard.
+    pub(super) fn release_held_calls(&mut self) {
+        let may_play = self.may_play();
+        let Some(live) = self.live.as_mut().filter(|live| may_play && !live.held_calls.is_empty())
+        else {
+            return;
+        };
+        for call in std::mem::take(&mut live.held_calls) {
+            self.run_tool(call);
+        }
+        self.advance_tools();
+    }
+
+    fn run_tool(&mut self, call: ToolCall) {
+        let refused = self.refuse_repeat(&call);
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
         live.push_call(call.clone());
-        self.tools.start(generation, call.id.clone(), call.name.clone(), self.now);
-        self.emit(Event::ToolStarted { id: call.id.clone(), name: call.name.clone() });
+        if let Some(why) = refused {
+            live.finish_call(&call.id, &why.into());
+            return;
+        }
+        self.late.instruct(&live.instructions, &live.tools);
+        let timeout = live.spec(&call.name).map(|spec| spec.timeout).unwrap_or_default();
+        let (id, name) = (call.id.clone(), call.name.clone());
+        self.tools.start(generation, id.clone(), name.clone(), self.now, timeout);
+        self.emit(Event::ToolStarted { id, name });
         self.commands.push_back(Command::CallTool { generation, call });
     }
 
@@ -59,10 +104,13 @@ impl Session {
     ) {
         self.note_tool_end(generation, id);
         let live = self.live.as_mut().filter(|live| live.id == generation);
-        if live.is_some_and(|live| live.finish_call(id, output)) {
+        if let Some(standing) = live.and_then(|live| live.finish_call(id, output)) {
+            if standing == Standing::Detached {
+                self.note_late_result(generation, id, standing);
+            }
             self.advance_tools();
-        } else {
-            self.history.finish(generation, id, output);
+        } else if let Some(standing) = self.history.finish(generation, id, output) {
+            self.note_late_result(generation, id, standing);
         }
     }
 
@@ -70,6 +118,40 @@ impl Session {
         if let Some((name, after)) = self.tools.finish(generation, id, self.now) {
             self.emit(Event::ToolFinished { id: id.clone(), name, after });
         }
+    }
+
+    /// Changes where a tool call stands that has no result yet. Returns where it stood.
+    pub(super) fn set_standing(
+        &mut self,
+        generation: GenerationId,
+        id: &ToolCallId,
+        standing: Standing,
+    ) -> Option<Standing> {
+        let live = self.live.as_mut().filter(|live| live.id == generation);
+        live.and_then(|live| live.set_standing(id, standing))
+            .or_else(|| self.history.set_standing(generation, id, standing))
+    }
+
+    /// Sees to it that a tool which never answers is given up.
+    pub(super) fn watch_tools(&mut self) {
+        match self.tools.deadline() {
+            Some(at) => self.timers.set(Timer::Tool, at),
+            None => self.timers.clear(Timer::Tool),
+        }
+    }
+
+    /// Goes on without the tools that have not answered in their time.
+    pub(super) fn on_tools_overdue(&mut self) {
+        for (generation, id) in self.tools.overdue(self.now) {
+            self.commands.push_back(Command::CancelTool { generation, id: id.clone() });
+            self.note_tool_end(generation, &id);
+            let is_live = self.live.as_ref().is_some_and(|live| live.id == generation);
+            let stood = self.set_standing(generation, &id, Standing::Overdue);
+            if let Some(stood) = stood.filter(|stood| *stood == Standing::Detached || !is_live) {
+                self.note_late_result(generation, &id, stood);
+            }
+        }
+        self.advance_tools();
     }
 
     /// Goes on with the model when all tools of the round have finished.
@@ -84,6 +166,7 @@ impl Session {
         if rounds == self.config.tool_use.max_rounds {
             self.emit(Event::ToolLimit { generation });
         }
+        self.drop_unspoken_filler();
         self.ask_model();
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Command, Event, InterruptionReason, Leg, Session, Timer,
-    generation::{Generation, Leave, Stage},
+    generation::{Generation, Leave, Stage, VoiceState},
 };
 use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
 
@@ -34,37 +34,88 @@ impl Session {
         live.push_text(&text);
         if self.output.is_text() {
             self.output.push_text(live.id, &text);
+        } else {
+            self.feed_voice();
+        }
+    }
+
+    /// Hands the voice what it may have by now. Texts wait for the turn to be over, where drafts
+    /// are kept from the voice, and for words on the side.
+    pub(super) fn feed_voice(&mut self) {
+        self.speak_aside();
+        let renamed = self.last_generation.next();
+        let Some(live) = self.live.as_mut().filter(|live| {
+            let may_speak = live.committed || self.config.speculation.synthesis;
+            may_speak && live.voice_state != VoiceState::Closing && live.hears_no_aside()
+        }) else {
             return;
+        };
+        let texts = live.script.texts_after(live.handed);
+        live.handed += texts.len();
+        if !texts.is_empty() && live.voice_state == VoiceState::Closed {
+            self.last_generation = renamed;
+            live.voice = renamed;
+            live.voice_state = VoiceState::Fresh;
         }
         let generation = live.voice;
-        if live.first_text_at.is_none() {
-            live.first_text_at = Some(self.now);
+        if !texts.is_empty() && live.voice_state == VoiceState::Fresh {
+            live.first_text_at.get_or_insert(self.now);
+            live.voice_state = VoiceState::Open;
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
         }
-        self.commands.push_back(Command::Synthesize { generation, text });
+        let is_written = live.stage == Stage::Written;
+        for text in texts {
+            self.commands.push_back(Command::Synthesize { generation, text });
+        }
+        if is_written {
+            self.finish_voice();
+        } else {
+            self.speak_aside();
+        }
+    }
+
+    /// Tells the voice that it has all of the text.
+    fn finish_voice(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let generation = live.id;
+        if live.voice_state == VoiceState::Open {
+            live.voice_state = VoiceState::Closing;
+            let voice = live.voice;
+            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
+            self.commands.push_back(Command::FinishSynthesis { generation: voice });
+        } else {
+            // There is nothing to say, or all of it has been said.
+            live.stage = Stage::Spoken;
+            live.script.on_complete();
+            self.output.complete(generation);
+        }
     }
 
     /// There is no more text for the live generation.
     pub(super) fn finish_writing(&mut self) {
         self.flush_text();
         let Some(live) = &mut self.live else { return };
-        let (generation, voice) = (live.id, live.voice);
+        let generation = live.id;
         live.stage = Stage::Written;
-        if live.script.text().is_empty() || self.output.is_text() {
+        if self.output.is_text() {
             live.stage = Stage::Spoken;
             self.output.complete(generation);
         } else {
-            self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
-            self.commands.push_back(Command::FinishSynthesis { generation: voice });
+            self.feed_voice();
         }
     }
 
     pub(super) fn on_audio(&mut self, voice: GenerationId, payload: Bytes) {
+        if self.on_aside_audio(voice, &payload) {
+            return;
+        }
         let now = self.now;
         let live = self.live.as_mut().filter(|live| live.voice == voice);
         // Of a voice that was given up, has finished or was not asked, no audio is wanted.
-        let is_wanted =
-            |live: &&mut Generation| live.stage != Stage::Spoken && !live.script.text().is_empty();
+        let is_wanted = |live: &&mut Generation| {
+            let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+            live.stage != Stage::Spoken && owes
+        };
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
         let samples = self.output.push_audio(payload);
@@ -79,8 +130,8 @@ impl Session {
 
     /// The voice owes more only once it has been given the end of the text.
     fn watch_voice(&mut self) {
-        match self.live.as_ref().map(|live| live.stage) {
-            Some(Stage::Written) => {
+        match self.live.as_ref().map(|live| live.voice_state) {
+            Some(VoiceState::Closing) => {
                 self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
             }
             _ => self.timers.clear(Timer::Synthesis),
@@ -88,28 +139,33 @@ impl Session {
     }
 
     pub(super) fn on_synthesis_finished(&mut self, voice: GenerationId) {
-        let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Written) else {
+        if self.on_aside_spoken(voice) {
             return;
-        };
-        if live.script.samples() == 0 && live.script.text().contains(char::is_alphanumeric) {
+        }
+        let is_closing = |live: &&mut Generation| live.voice_state == VoiceState::Closing;
+        let Some(live) = self.spoken_mut(voice).filter(is_closing) else { return };
+        if live.script.is_mute() {
             // A voice that claims to have spoken and made no sound has failed.
             self.on_synthesis_failed(ErrorKind::Protocol);
             return;
         }
-        live.stage = Stage::Spoken;
-        live.script.on_complete();
-        let generation = live.id;
+        live.voice_state = VoiceState::Closed;
+        live.script.on_voice_end(live.handed);
         self.timers.clear(Timer::Synthesis);
-        self.output.complete(generation);
+        self.feed_voice();
     }
 
     /// The voice failed: if nothing was spoken the text is handed over once more, else the rest of
     /// the speech is given up.
     pub(super) fn on_synthesis_failed(&mut self, kind: ErrorKind) {
+        if self.on_aside_failed(kind) {
+            return;
+        }
         self.emit(Event::Failed { leg: Leg::Tts, kind });
         self.timers.clear(Timer::Synthesis);
         let Some(live) = &mut self.live else { return };
-        if live.script.text().is_empty() || live.stage == Stage::Spoken {
+        let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        if !owes || live.stage == Stage::Spoken {
             return;
         }
         if live.script.samples() == 0 && !live.voice_retried {
@@ -128,14 +184,11 @@ impl Session {
         live.voice_retried = true;
         let generation = std::mem::replace(&mut live.voice, renamed);
         live.script.restart();
-        let text = live.script.text().into();
-        let is_written = live.stage == Stage::Written;
-        self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
+        live.handed = 0;
+        live.voice_state = VoiceState::Fresh;
+        self.timers.clear(Timer::Synthesis);
         self.commands.push_back(Command::CancelVoice { generation });
-        self.commands.push_back(Command::Synthesize { generation: renamed, text });
-        if is_written {
-            self.commands.push_back(Command::FinishSynthesis { generation: renamed });
-        }
+        self.feed_voice();
     }
 
     /// Says what there is of the live generation, and no more.
@@ -171,7 +224,7 @@ impl Session {
             return;
         };
         let floor = self.user_holds_floor_until();
-        let waits = floor.is_some() && live.interruptible && !self.output.is_audible(self.now);
+        let waits = self.waits_for_silence();
         let held = !live.committed || waits || self.pausing.is_paused();
         self.output.hold(held);
         let mut sent = false;
@@ -202,6 +255,13 @@ impl Session {
         }
     }
 
+    /// Whether the answer is kept back because the user is speaking.
+    pub(super) fn waits_for_silence(&self) -> bool {
+        self.user_holds_floor_until().is_some()
+            && self.live.as_ref().is_some_and(Generation::may_be_stopped)
+            && !self.output.is_audible(self.now)
+    }
+
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     pub(super) fn user_holds_floor_until(&self) -> Option<CallTime> {
@@ -224,12 +284,14 @@ impl Session {
     }
 
     fn note_started(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| !live.started) else { return };
+        self.note_aside_started();
+        let sent = self.output.sent();
+        let begins = |live: &&mut Generation| !live.started && live.position(sent) > 0;
+        let Some(live) = self.live.as_mut().filter(begins) else { return };
         live.started = true;
         live.started_at = self.now;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
-        live.started_at = self.now;
         let generation = live.id;
         let turn = live.reply_to.as_ref().map(|reply| reply.turn);
         self.emit(Event::AgentStarted { generation, turn });
@@ -265,6 +327,7 @@ impl Session {
 
     /// The caller has heard all of the live generation.
     fn finish_generation(&mut self) {
+        self.close_aside(false);
         let Some(live) = self.live.take() else { return };
         self.drop_suspicion();
         let heard = if live.voice_lost {
@@ -280,6 +343,9 @@ impl Session {
         }
         if live.reply_to.is_some() && live.started && !live.failed {
             self.failures = 0;
+        }
+        if let Some(ticket) = live.ticket.filter(|_| !live.voice_lost) {
+            self.redeem(ticket);
         }
         if let Some(leave) = live.after {
             self.leave_after_speech(leave);

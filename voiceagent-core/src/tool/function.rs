@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Effect, Tool, ToolContext, ToolSpec};
+use super::{Effect, Repeat, Tool, ToolContext, ToolSpec};
 use crate::{Error, ErrorKind, Result, turn::Expected};
 
 type Run<A> = dyn Fn(A, ToolContext) -> BoxFuture<'static, Result<Value>> + Send + Sync;
@@ -84,6 +84,28 @@ impl<A: DeserializeOwned + JsonSchema + Send + 'static> FunctionTool<A> {
     #[must_use]
     pub fn expecting(mut self, property: impl Into<Arc<str>>, what: Expected) -> Self {
         self.spec = self.spec.expecting(property, what);
+        self
+    }
+
+    /// Lets the answer go on without the result, which is told when nobody speaks.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.spec.detached = true;
+        self
+    }
+
+    /// Says what happens when the tool is called again with the same arguments. It runs again
+    /// unless said.
+    #[must_use]
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.spec.repeat = repeat;
+        self
+    }
+
+    /// Says what the agent says while the tool keeps the caller waiting.
+    #[must_use]
+    pub fn fillers<T: Into<Arc<str>>>(mut self, fillers: impl IntoIterator<Item = T>) -> Self {
+        self.spec.fillers = fillers.into_iter().map(Into::into).collect();
         self
     }
 

@@ -94,13 +94,16 @@ impl Judge<'_> {
         self.check(late.is_none(), "nothing happens after the end", || format!("{late:?}"));
     }
 
-    /// The agent speaks once at a time, and each time to an end; turns follow each other.
+    /// The agent speaks once at a time, but for words on the side within an answer, and each time
+    /// to an end; turns follow each other.
     fn the_order_of_events(&mut self) {
-        let (mut speaking, mut turn, mut wrong) = (None, None, None);
+        let (mut speaking, mut turn, mut wrong) = (BTreeSet::new(), None, None);
         for (at, event) in &self.account.events {
             let is_wrong = match event {
-                Event::AgentStarted { generation, .. } => speaking.replace(*generation).is_some(),
-                Event::AgentStopped { generation, .. } => speaking.take() != Some(*generation),
+                Event::AgentStarted { generation, .. } => {
+                    !speaking.insert(*generation) || speaking.len() > 2
+                }
+                Event::AgentStopped { generation, .. } => !speaking.remove(generation),
                 Event::UserTurn { turn: next, .. } => {
                     turn.replace(*next).is_some_and(|last| *next <= last)
                 }
