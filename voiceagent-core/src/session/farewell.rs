@@ -169,7 +169,8 @@ impl Session {
         self.farewell.is_human = who == Answerer::Human;
         self.farewell.awaits_beep = false;
         let has_message = self.config.farewell.voicemail.is_some();
-        if who != Answerer::Machine || !has_message || self.is_leaving() {
+        let is_on_its_way = self.is_leaving() || self.farewell.handing_over;
+        if who != Answerer::Machine || !has_message || is_on_its_way {
             return;
         }
         self.fall_silent();
