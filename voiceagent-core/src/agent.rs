@@ -20,7 +20,8 @@ use crate::{
     journal::Journal,
     llm::LanguageModel,
     observer::Observer,
-    session::{EndReason, OwedReplyConfig, SessionConfig},
+    realtime::RealtimeModel,
+    session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
     stt::SpeechToText,
@@ -72,7 +73,8 @@ pub struct Agent {
 pub(crate) struct Recipe {
     pub(crate) config: SessionConfig,
     pub(crate) speech_gate: SpeechGateConfig,
-    pub(crate) llm: Arc<dyn LanguageModel>,
+    pub(crate) llm: Option<Arc<dyn LanguageModel>>,
+    pub(crate) realtime: Option<Arc<dyn RealtimeModel>>,
     pub(crate) stt: Option<Arc<dyn SpeechToText>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
     pub(crate) vad: Option<Arc<dyn VadFactory>>,
@@ -143,7 +145,8 @@ impl Agent {
 impl fmt::Debug for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipe")
-            .field("llm", &self.llm.name())
+            .field("llm", &self.llm.as_ref().map(|llm| llm.name()))
+            .field("realtime", &self.realtime.as_ref().map(|model| model.name()))
             .field("stt", &self.stt.as_ref().map(|stt| stt.name()))
             .field("tts", &self.tts.as_ref().map(|tts| tts.name()))
             .field("tools", &self.tools.len())
@@ -158,6 +161,8 @@ pub struct AgentBuilder {
     config: SessionConfig,
     speech_gate: SpeechGateConfig,
     llm: Option<Arc<dyn LanguageModel>>,
+    realtime: Option<Arc<dyn RealtimeModel>>,
+    model_greeting: Option<Arc<str>>,
     stt: Option<Arc<dyn SpeechToText>>,
     tts: Option<Arc<dyn TextToSpeech>>,
     vad: Option<Arc<dyn VadFactory>>,
@@ -187,6 +192,31 @@ impl AgentBuilder {
     /// Who writes the agent's side.
     pub fn llm(mut self, llm: Arc<dyn LanguageModel>) -> Self {
         self.llm = Some(llm);
+        self
+    }
+
+    /// Who hears and speaks by itself, in place of `stt`, `llm` and `tts`.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use voiceagent_core::{Agent, Result, realtime::RealtimeModel};
+    /// # fn agent(model: Arc<dyn RealtimeModel>) -> Result<Agent> {
+    /// Agent::builder()
+    ///     .instructions("You answer the phone of a small bakery.")
+    ///     .realtime(model)
+    ///     .greet_by("Greet the caller, and ask for the name.")
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn realtime(mut self, model: Arc<dyn RealtimeModel>) -> Self {
+        self.realtime = Some(model);
+        self
+    }
+
+    /// How a speech-to-speech model greets, in words of its own. Takes the place of a
+    /// [`greeting`](Self::greeting).
+    pub fn greet_by(mut self, instructions: impl Into<Arc<str>>) -> Self {
+        self.model_greeting = Some(instructions.into());
         self
     }
 
@@ -284,7 +314,7 @@ impl AgentBuilder {
     ///
     /// [`ErrorKind::Config`] when something is missing or does not fit; the message names it.
     pub fn build(mut self) -> Result<Agent> {
-        let llm = self.llm.ok_or_else(|| Error::config("an agent needs `llm`"))?;
+        self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
         self.speech_gate.validate()?;
         let mut tools = Vec::with_capacity(self.tools.len());
@@ -298,13 +328,16 @@ impl AgentBuilder {
             specs.push(spec);
             tools.push((tool, schema));
         }
-        if !tools.is_empty() && !llm.capabilities().tools {
+        if let Some(llm) = self.llm.as_ref().filter(|llm| !llm.capabilities().tools)
+            && !tools.is_empty()
+        {
             return Err(Error::config(format!("the model `{}` cannot call tools", llm.name())));
         }
         self.config.tools = specs.into();
         self.config.flow = self.flow.is_some();
         self.config.turn_detector = self.turn_detector.is_some();
-        let vad = if self.no_vad {
+        let hears_edges = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
+        let vad = if self.no_vad || hears_edges {
             None
         } else {
             Some(self.vad.unwrap_or_else(|| Arc::new(Earshot::default())))
@@ -312,7 +345,8 @@ impl AgentBuilder {
         let recipe = Recipe {
             config: self.config,
             speech_gate: self.speech_gate,
-            llm,
+            llm: self.llm,
+            realtime: self.realtime,
             stt: self.stt,
             tts: self.tts,
             vad,
@@ -325,6 +359,47 @@ impl AgentBuilder {
             journals: self.journals,
         };
         Ok(Agent { recipe: Arc::new(recipe) })
+    }
+
+    /// What a session has to know of the speech-to-speech model, if that is how the agent talks.
+    fn check_realtime(&self) -> Result<Option<RealtimeConfig>> {
+        let Some(model) = &self.realtime else {
+            if self.model_greeting.is_some() {
+                return Err(Error::config("`greet_by` needs `realtime`"));
+            }
+            let missing = || Error::config("an agent needs `llm`, or `realtime` in place of it");
+            return self.llm.as_ref().map(|_| None).ok_or_else(missing);
+        };
+        let others = [
+            ("llm", self.llm.is_some()),
+            ("stt", self.stt.is_some()),
+            ("tts", self.tts.is_some()),
+            // A flow plans by the user's words, which come too late here.
+            ("flow", self.flow.is_some()),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, is_set)| *is_set) {
+            let why = format!("`realtime` takes the place of `{other}`; an agent has one of them");
+            return Err(Error::config(why));
+        }
+        if self.model_greeting.is_some() && self.config.greeting.is_some() {
+            return Err(Error::config("an agent has `greeting` or `greet_by`, not both"));
+        }
+        let capabilities = model.capabilities();
+        if capabilities.duplex && capabilities.server_vad && self.vad.is_some() {
+            let why = "the duplex model tells when the user speaks; it takes the place of `vad`";
+            return Err(Error::config(why));
+        }
+        if self.no_vad && !capabilities.server_vad && !capabilities.duplex {
+            let why = "the model does not tell when the user speaks; the agent needs a detector";
+            return Err(Error::config(why));
+        }
+        Ok(Some(RealtimeConfig {
+            duplex: capabilities.duplex,
+            // A detector of our own is earlier than a message of the model.
+            server_vad: capabilities.server_vad && (capabilities.duplex || self.no_vad),
+            truncate: capabilities.truncate,
+            greeting: self.model_greeting.clone(),
+        }))
     }
 }
 
@@ -362,6 +437,15 @@ impl Recipe {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
                 config.format = Some(outbound);
                 config.vad = self.vad.is_some();
+                if let Some(model) = &config.realtime {
+                    config.vad |= model.server_vad;
+                    // There are no words to begin with, and none to count.
+                    config.speculation.enabled = false;
+                    config.barge_in.min_words = 0;
+                    config.barge_in.backchannel = None;
+                    // Nobody but the model has a voice that could fill its silence.
+                    config.owed_reply = None;
+                }
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;
             }

@@ -1,12 +1,15 @@
 //! The task of a call: waits for one thing, hands it to the session, does what the session says.
 
 mod ears;
+mod health;
 mod jobs;
 mod legs;
 mod listeners;
+mod meter;
 mod perform;
 mod pre_roll;
 mod provider;
+mod realtime;
 mod wait;
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -23,14 +26,16 @@ use crate::{
     line::LineRequest,
     llm::LlmEvent,
     observer::Observer,
-    session::{EndReason, Input, Session, SessionConfig},
+    session::{EndReason, Input, Leg, Session, SessionConfig},
     transport::CallInfo,
 };
 
 pub(crate) use legs::Legs;
 
+use health::Health;
 use jobs::Jobs;
 use listeners::Listeners;
+use meter::Meter;
 use wait::Alarm;
 
 /// How long a store may take to remember a call. Nobody waits on the line any more.
@@ -53,6 +58,8 @@ pub(crate) struct Driver {
     listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
     events_lost: u64,
+    health: Health,
+    meter: Meter,
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
     memory: Option<Arc<Value>>,
@@ -86,6 +93,8 @@ impl Driver {
             listeners: Listeners::default(),
             events,
             events_lost: 0,
+            health: Health::default(),
+            meter: Meter::default(),
             journal,
             ended: false,
             recipe,
@@ -112,6 +121,8 @@ impl Driver {
 
     /// The loop: drain, wait for one, handle.
     async fn converse(&mut self) {
+        let (leg, after) = (Leg::Transport, self.legs.line_opened);
+        self.emit(Event::Connected { leg, after, reused: false });
         self.drain();
         while !self.ended {
             let input = self.next_input().await;
@@ -123,6 +134,9 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(command) = self.session.poll() {
             self.perform(command);
+        }
+        if let Some(model) = &self.legs.model {
+            model.remember(self.session.messages());
         }
     }
 

@@ -95,6 +95,12 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         self.outputs.recv().await
     }
 
+    /// How much the pump has said that nobody has read yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.outputs.len()
+    }
+
     /// What the pump has said already, without waiting.
     pub fn try_recv(&mut self) -> Option<Result<O>> {
         self.outputs.try_recv().ok()

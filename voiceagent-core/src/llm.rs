@@ -1,6 +1,6 @@
 //! The contract of language models.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -192,9 +192,17 @@ pub struct ToolCall {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LlmEvent {
+    /// The request has a connection. Sent first, and only where the adapter knows.
+    Connected {
+        /// How long the connection took to open, name and TLS included; zero if it was open.
+        after: Duration,
+        /// Whether the connection was open already.
+        reused: bool,
+    },
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
-    /// The model works on its answer and has nothing to say yet: it reasons.
+    /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
+    /// it that the vendor gives, so that the model is not taken for stalled.
     Progress,
     /// More words.
     Text(String),
@@ -212,15 +220,25 @@ pub struct Usage {
     pub input_tokens: u32,
     /// Tokens of the request that the vendor had at hand.
     pub cached_tokens: u32,
-    /// Tokens of the answer.
+    /// Tokens of the answer, reasoning included.
     pub output_tokens: u32,
+    /// Tokens of the answer that nobody hears: the model reasoned with them.
+    #[serde(default)]
+    pub reasoning_tokens: u32,
 }
 
 impl Usage {
     /// Counts of one answer.
     #[must_use]
     pub const fn new(input_tokens: u32, cached_tokens: u32, output_tokens: u32) -> Self {
-        Self { input_tokens, cached_tokens, output_tokens }
+        Self { input_tokens, cached_tokens, output_tokens, reasoning_tokens: 0 }
+    }
+
+    /// Says how many of the answer's tokens were reasoning.
+    #[must_use]
+    pub const fn with_reasoning(mut self, tokens: u32) -> Self {
+        self.reasoning_tokens = tokens;
+        self
     }
 }
 

@@ -1,17 +1,27 @@
 //! The contract of observers, and the observers that come with the crate.
 
+mod interruptions;
 mod latency;
 mod log;
+mod offset;
 mod spans;
+mod talk;
 mod transcript;
+mod usage;
 
 use std::fmt::Debug;
 
 use crate::{CallTime, session::Event};
 
+pub use interruptions::{
+    Interruption, InterruptionKind, InterruptionObserver, InterruptionReport, Interruptions,
+};
 pub use latency::{Latencies, LatencyObserver, LatencyReport, TurnLatency};
+pub use offset::Offset;
 pub use spans::SpanObserver;
+pub use talk::{Talk, TalkObserver, TalkReport};
 pub use transcript::{Speaker, TranscriptEntry, TranscriptObserver, TranscriptReport};
+pub use usage::{CallUsage, Tokens, UsageObserver, UsageReport};
 
 /// Sees everything that happens in a call.
 ///

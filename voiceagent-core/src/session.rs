@@ -54,6 +54,7 @@ mod interruption;
 mod late_results;
 mod listening;
 mod monologue;
+mod onset;
 mod output;
 mod owed;
 mod pace;
@@ -61,12 +62,14 @@ mod patience;
 mod pause;
 mod playout;
 mod push_to_talk;
+mod realtime;
 mod repeats;
 mod script;
 mod segmenter;
 mod speakable;
 mod spoken_numbers;
 mod state;
+mod text_leg;
 mod text_out;
 mod tickets;
 mod timers;
@@ -90,7 +93,9 @@ use output::Output;
 use owed::Silence;
 use patience::Patience;
 use pause::Pausing;
+use realtime::Realtime;
 use repeats::Confirmations;
+use text_leg::Said;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
@@ -100,8 +105,8 @@ use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 pub use command::Command;
 pub use config::{
     BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
-    OwedReplyConfig, PlayoutConfig, SessionConfig, SettingsChange, SpeculationConfig,
-    SynthesisConfig, ToolConfig, Uninterruptible,
+    OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange,
+    SpeculationConfig, SynthesisConfig, ToolConfig, Uninterruptible,
 };
 pub use event::{AgentState, EndReason, Event, InterruptionReason, Leg};
 pub use input::Input;
@@ -131,6 +136,7 @@ pub struct Session {
     output: Output,
     timers: TimerTable,
     tools: ToolClock,
+    realtime: Realtime,
     late: LateResults,
     confirmations: Confirmations,
     /// Fillers that were said in this call; they take turns.
@@ -145,6 +151,8 @@ pub struct Session {
     /// A turn that is over and waits for speech that cannot be stopped.
     owed: Option<(TurnId, Arc<str>)>,
     says: VecDeque<Saying>,
+    /// What was said last on a text leg that may still be told how much of it was heard.
+    said: Option<Said>,
     leaving: Option<Leave>,
     farewell: Farewell,
     idle: Idle,
@@ -192,6 +200,7 @@ impl Session {
             output: Output::new(config.playout, config.format, config.marks),
             timers: TimerTable::default(),
             tools: ToolClock::default(),
+            realtime: Realtime::default(),
             late: LateResults::default(),
             confirmations: Confirmations::default(),
             fillers_said: 0,
@@ -201,6 +210,7 @@ impl Session {
             drafts: 0,
             owed: None,
             says: VecDeque::new(),
+            said: None,
             leaving: None,
             farewell: Farewell::default(),
             idle: Idle::default(),
@@ -222,7 +232,9 @@ impl Session {
             (Phase::Opening, Input::HungUp) => self.end(EndReason::UserHungUp),
             (Phase::Opening, _) => {}
             (Phase::Talking, input) => {
-                self.on_input(input);
+                if let Some(input) = self.on_realtime_input(input) {
+                    self.on_input(input);
+                }
                 if self.phase == Phase::Talking {
                     self.settle();
                 }
@@ -268,6 +280,7 @@ impl Session {
             let interruptible = self.config.greeting_interruptible;
             self.says.push_back(Saying { text, interruptible, ticket: None });
         }
+        self.greet_by_model();
         self.settle();
     }
 
@@ -275,7 +288,9 @@ impl Session {
         self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
-            Input::LlmProgress { .. } | Input::Opened => {}
+            Input::Opened => {}
+            // Only a speech-to-speech model says so.
+            Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
             Input::AnsweredBy { who } => self.on_answered_by(who),
             Input::Beep => self.on_beep(),
             Input::CommitTurn => self.on_commit_turn(),
@@ -298,6 +313,7 @@ impl Session {
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
             Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
+            Input::LlmProgress { generation } => self.on_llm_progress(generation),
             Input::LlmText { generation, text } => self.on_llm_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_llm_tool_call(generation, call),
             Input::LlmUsage { generation, usage } => {
@@ -394,6 +410,9 @@ impl Session {
         if self.is_suspended() {
             return false;
         }
+        if self.begin_waiting() {
+            return true;
+        }
         if let Some(say) = self.says.pop_front() {
             self.begin_say(say);
             return true;
@@ -402,7 +421,7 @@ impl Session {
             return false;
         }
         let Some((turn, text)) = self.owed.take() else { return self.begin_late_reply() };
-        self.history.push_user(&text);
+        self.write_user(&text);
         if self.is_closing() && !self.reopen() {
             return false;
         }
@@ -452,6 +471,7 @@ impl Session {
                 self.say(self.config.apology.clone(), true);
                 self.leave_after_speech(Leave::Failed);
             }
+            Leg::Realtime => self.on_model_lost(),
             Leg::Vad => self.on_detector_lost(),
             Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
         }

@@ -245,3 +245,41 @@ fn x10_what_must_be_heard_cannot_be_stopped_while_tools_run_either() {
     assert!(!call.trace().contains("interrupted"), "{}", call.trace());
     assert!(call.trace().contains("agent stopped: This call is recorded."), "{}", call.trace());
 }
+
+/// As it is by default: the agent pauses for a voice over its own.
+fn pausing() -> SessionConfig {
+    let mut config = config();
+    let default = SessionConfig::default().barge_in;
+    (config.barge_in.pause, config.barge_in.backchannel) = (default.pause, default.backchannel);
+    assert!(config.barge_in.pause.is_some());
+    config
+}
+
+#[test]
+fn f1_a_filler_pauses_for_a_noise_and_is_heard_whole() {
+    let (mut call, generation) = searching(pausing());
+    call.at(2_900).voice(FILLER, 2_000).at(3_500).speaks().at(3_900).stops().at(4_000);
+    assert!(call.trace().contains("agent paused"), "{}", call.trace());
+    call.feed(found(generation)).at(9_000);
+    assert!(call.trace().contains("agent stopped: One moment, please."), "{}", call.trace());
+    let trace = call.trace();
+    assert!(!trace.contains("interrupted"), "{trace}");
+    let sent = call.samples_sent();
+    call.model("One two three four.").voice("One two three four.", 2_000).at(10_000);
+    assert_eq!(call.samples_sent() - sent, 10_400, "a second and the lead: {}", call.trace());
+    call.feed(Input::Interrupt);
+    assert!(call.trace().contains("agent interrupted: One two\n"), "h1: {}", call.trace());
+}
+
+#[test]
+fn i18_words_over_a_paused_filler_end_it_where_it_fell_silent() {
+    let (mut call, generation) = searching(pausing());
+    call.at(2_900).voice(FILLER, 2_000).at(3_500).speaks().at(4_000).interim("hello");
+    let trace = call.trace();
+    assert!(trace.contains("agent interrupted: One\n"), "at 3,600 ms: {trace}");
+    assert_eq!(trace.matches(" clear").count(), 1, "it was silent already: {trace}");
+    assert!(!trace.contains("cancel 1"), "the answer lives: {trace}");
+    call.at(4_200).stops().hears("hello").at(6_000).feed(found(generation));
+    let messages = kinds(&call.session().messages());
+    assert!(messages.contains(&"result: found".to_owned()), "{messages:?}");
+}

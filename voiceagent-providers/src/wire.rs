@@ -3,6 +3,8 @@
 #[cfg(feature = "deepgram")]
 pub(crate) mod backoff;
 #[cfg(feature = "openai")]
+pub(crate) mod connect;
+#[cfg(feature = "openai")]
 pub(crate) mod http;
 #[cfg(feature = "openai")]
 pub(crate) mod sse;

@@ -126,7 +126,8 @@ fn question() -> LlmRequest {
 
 async fn events(model: &OpenAiLlm) -> Vec<LlmEvent> {
     let stream = model.generate(question()).await.expect("the vendor answers");
-    stream.map(|event| event.expect("the answer is complete")).collect().await
+    let events = stream.map(|event| event.expect("the answer is complete"));
+    events.filter(|event| ready(!matches!(event, LlmEvent::Connected { .. }))).collect().await
 }
 
 #[tokio::test]
@@ -250,6 +251,26 @@ async fn answers_share_a_connection_that_was_opened_ahead() {
 }
 
 #[tokio::test]
+async fn m16_an_answer_tells_how_its_connection_came_about() {
+    let vendor = OpenAiVendor::replying([Reply::text("Good morning.")]).await;
+    let model = model(&vendor);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let answer = model.generate(question()).await.expect("the vendor answers");
+        let events: Vec<_> =
+            answer.map(|event| event.expect("the answer is complete")).collect().await;
+        let first = events.first().cloned().expect("there are events");
+        told.push(first);
+    }
+    let [opened, reused] = &told[..] else { panic!("{told:?}") };
+    assert!(
+        matches!(opened, LlmEvent::Connected { after, reused: false } if !after.is_zero()),
+        "{opened:?}"
+    );
+    assert_eq!(*reused, LlmEvent::Connected { after: Duration::ZERO, reused: true });
+}
+
+#[tokio::test]
 async fn a_server_without_stream_options_is_asked_again_without_and_remembered() {
     let vendor = OpenAiVendor::start(|request| match request.body.get("stream_options") {
         Some(_) => Reply::refuse(400, r#"{"error":{"message":"unknown field stream_options"}}"#),
@@ -311,6 +332,8 @@ async fn i10_an_answer_that_is_given_up_leaves_no_connection() {
     let mut answers = Vec::new();
     for _ in 0..10 {
         let mut answer = model.generate(question()).await.expect("the vendor answers");
+        let connected = answer.next().await.unwrap().unwrap();
+        assert!(matches!(connected, LlmEvent::Connected { reused: false, .. }), "{connected:?}");
         assert_eq!(answer.next().await.unwrap().unwrap(), LlmEvent::Text("One ".to_owned()));
         answers.push(answer);
     }

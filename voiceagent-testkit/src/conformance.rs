@@ -3,6 +3,7 @@
 
 pub mod llm;
 mod opening;
+pub mod realtime;
 mod stt;
 mod tool;
 pub mod transport;

@@ -13,6 +13,7 @@
 //! ```
 
 mod carrier;
+mod realtime;
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -217,6 +218,7 @@ impl Scenario {
         let latest = self.commands.iter().rev().find_map(|(_, command)| match command {
             Command::Generate { generation, .. }
             | Command::Plan { generation, .. }
+            | Command::Speak { generation, .. }
             | Command::Send { outbound: Outbound::Text { generation, .. } }
             | Command::Synthesize { generation, .. } => Some(*generation),
             _ => None,
@@ -295,13 +297,14 @@ fn in_words(command: &Command) -> Option<String> {
         Command::Cancel { generation } => format!("cancel {generation}"),
         Command::CancelTool { id, .. } => format!("cancel tool {id}"),
         Command::CancelVoice { generation } => format!("cancel voice {generation}"),
-        Command::CommitAudio => "commit audio".to_owned(),
+        Command::CommitAudio { turn } => format!("commit audio of {turn}"),
         Command::Emit { event } => event_in_words(event)?,
         Command::End => "end".to_owned(),
         Command::FeedSilence { on: true } => "feed silence".to_owned(),
         Command::FeedSilence { on: false } => "feed speech".to_owned(),
         Command::FlushTranscript => "flush".to_owned(),
         Command::FinalizeTranscript => "finalize".to_owned(),
+        Command::Forget { generation } => format!("forget {generation}"),
         Command::Generate { generation, messages, .. } => {
             format!("generate {generation} from {} messages", messages.len())
         }
@@ -316,6 +319,8 @@ fn in_words(command: &Command) -> Option<String> {
             Outbound::Transfer(to) => format!("transfer to {to}"),
             _ => return None,
         },
+        Command::Speak { generation, prompt } => format!("speak {generation}: {prompt:?}"),
+        Command::TellResult { id, output } => format!("tell result of {id}: {output}"),
         Command::Synthesize { generation, text } => format!("synthesize {generation}: {text}"),
         Command::Truncate { generation, heard } => {
             format!("truncate {generation} to {} ms", heard.as_millis())
@@ -345,6 +350,7 @@ fn event_in_words(event: &Event) -> Option<String> {
         Event::Interrupted { reason, .. } => format!("interrupted: {reason:?}"),
         Event::TurnDropped { turn } => format!("turn dropped {turn}"),
         Event::UserTurn { pii_text, .. } => format!("user turn: {pii_text}"),
+        Event::UserWords { turn, pii_text } => format!("user words of {turn}: {pii_text}"),
         _ => return None,
     })
 }

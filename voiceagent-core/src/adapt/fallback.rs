@@ -95,8 +95,17 @@ impl Candidate {
         let begin = async {
             let mut stream = self.model.generate(request).await?;
             let cut_off = || self.error(ErrorKind::Disconnected, "the answer has no items");
-            let first = stream.next().await.unwrap_or_else(|| Err(cut_off()))?;
-            Ok(stream::iter([Ok(first)]).chain(stream).boxed())
+            let mut begun = Vec::with_capacity(1);
+            loop {
+                let item = stream.next().await.unwrap_or_else(|| Err(cut_off()))?;
+                // A connection is no answer yet.
+                let waits = matches!(item, LlmEvent::Connected { .. });
+                begun.push(Ok(item));
+                if !waits {
+                    break;
+                }
+            }
+            Ok(stream::iter(begun).chain(stream).boxed())
         };
         let late = |_| self.error(ErrorKind::Timeout, "no first item in time");
         timeout(limit, begin).await.map_err(late)?

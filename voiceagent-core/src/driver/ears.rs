@@ -49,7 +49,10 @@ pub(super) struct Ears {
     transcoder: Transcoder,
     /// What the recognizer takes.
     heard: AudioFormat,
-    provider: Provider<SttInput, SttEvent>,
+    /// The recognizer; `None` where a model hears by itself.
+    provider: Option<Provider<SttInput, SttEvent>>,
+    /// What such a model has not been handed yet.
+    passed: Vec<AudioFrame>,
     /// Audio of a quiet line on its way to the recognizer, so that it is woken less often.
     bundle: Vec<AudioFrame>,
     /// Whether the recognizer can wait for a bundle: it must not be the one who ends turns.
@@ -65,7 +68,9 @@ pub(super) struct Ears {
     /// The end of the last frame, and when it came, while the detector hears speech.
     speaking: bool,
     last_frame: (CallTime, MediaTime),
-    dropped: u64,
+    /// Samples that the recognizer was given.
+    given: u64,
+    pub(super) dropped: u64,
 }
 
 impl Ears {
@@ -76,18 +81,35 @@ impl Ears {
     ) -> Result<Self> {
         let capabilities = stt.capabilities();
         let heard = choose(&capabilities.formats, format)?;
+        let mut ears = Self::new(recipe, format, heard)?;
+        let provider = Provider::open(move || {
+            let stt = stt.clone();
+            async move { stt.open(SttOptions::new(heard)).await }
+        });
+        ears.provider = Some(provider.await?);
+        ears.patient &= !capabilities.semantic_end_of_turn;
+        Ok(ears)
+    }
+
+    /// Ears for a model that hears by itself, in this format.
+    pub(super) fn for_model(
+        recipe: &Recipe,
+        format: AudioFormat,
+        heard: AudioFormat,
+    ) -> Result<Self> {
+        let mut ears = Self::new(recipe, format, heard)?;
+        ears.patient &= !recipe.config.realtime.as_ref().is_some_and(|model| model.duplex);
+        Ok(ears)
+    }
+
+    fn new(recipe: &Recipe, format: AudioFormat, heard: AudioFormat) -> Result<Self> {
         let transcoder = Transcoder::new(format, heard)?;
         let detector = match &recipe.vad {
             Some(vad) => Some(SpeechDetector::new(&**vad, format, recipe.speech_gate)?),
             None => None,
         };
-        let provider = Provider::open(move || {
-            let stt = stt.clone();
-            async move { stt.open(SttOptions::new(heard)).await }
-        });
-        let provider = provider.await?;
         Ok(Self {
-            patient: detector.is_some() && !capabilities.semantic_end_of_turn,
+            patient: detector.is_some(),
             bundle: Vec::with_capacity(BUNDLE),
             quiet_from: MediaTime(format.samples_in(QUIET)),
             pre_roll: None,
@@ -97,11 +119,13 @@ impl Ears {
             detector,
             transcoder,
             heard,
-            provider,
+            provider: None,
+            passed: Vec::new(),
             tail: recipe.turn_detector.is_some().then(VecDeque::new),
             tail_limit: format.samples_in(TAIL),
             speaking: false,
             last_frame: (CallTime::ZERO, MediaTime(0)),
+            given: 0,
             dropped: 0,
         })
     }
@@ -160,8 +184,15 @@ impl Ears {
     /// Asks the recognizer for what it understood so far.
     pub(super) fn finalize(&mut self) {
         self.hand_over();
-        // A recognizer that cannot take this is about to be noticed as stalled.
-        let _ = self.provider.send(SttInput::Finalize);
+        if let Some(provider) = &mut self.provider {
+            // A recognizer that cannot take this is about to be noticed as stalled.
+            let _ = provider.send(SttInput::Finalize);
+        }
+    }
+
+    /// How much the recognizer was given to hear.
+    pub(super) fn given(&self) -> Duration {
+        self.heard.duration_of(self.given)
     }
 
     /// Makes a recognizer that cannot be asked to finalize tell what it understood so far.
@@ -202,7 +233,15 @@ impl Ears {
 
     /// The next thing the recognizer reports.
     pub(super) async fn next(&mut self) -> Report<SttEvent> {
-        self.provider.next().await
+        match &mut self.provider {
+            Some(provider) => provider.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what a model is to hear.
+    pub(super) fn passed(&mut self) -> impl Iterator<Item = AudioFrame> {
+        self.passed.drain(..)
     }
 
     /// Asks the detector. One that breaks down is let go, and the recognizer alone is listened to.
@@ -220,7 +259,8 @@ impl Ears {
         })
     }
 
-    fn hand_over(&mut self) {
+    /// Hands over what waits to be bundled.
+    pub(super) fn hand_over(&mut self) {
         let mut bundle = std::mem::take(&mut self.bundle);
         for frame in bundle.drain(..) {
             match &mut self.pre_roll {
@@ -249,7 +289,14 @@ impl Ears {
             let Some(silence) = frame.format.silence() else { return };
             frame.payload = vec![silence; frame.payload.len()].into();
         }
-        if self.provider.send(SttInput::Audio(frame)).is_err() {
+        let Some(provider) = &mut self.provider else {
+            self.passed.push(frame);
+            return;
+        };
+        let samples = frame.samples();
+        if provider.send(SttInput::Audio(frame)).is_ok() {
+            self.given += samples;
+        } else {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 tracing::warn!(frames = self.dropped, "the recognizer does not keep up");

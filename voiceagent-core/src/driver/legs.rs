@@ -7,7 +7,8 @@ use tracing::warn;
 
 use super::{
     ears::Ears,
-    provider::{Provider, Report},
+    provider::{Provider, Report, timed},
+    realtime::Model,
 };
 use crate::{
     Error, ErrorKind, GenerationId, Link, Result,
@@ -29,14 +30,20 @@ const CANCELS: usize = 64;
 pub(crate) struct Legs {
     pub(crate) memory: Option<Value>,
     pub(super) line: Link<Outbound, Inbound>,
+    /// How long the line took to open.
+    pub(super) line_opened: Duration,
     pub(super) ears: Option<Ears>,
     pub(super) voice: Option<Voice>,
+    pub(super) model: Option<Model>,
 }
 
 /// The way from text to the caller's audio format.
 pub(super) struct Voice {
     provider: Provider<TtsInput, TtsEvent>,
     transcoder: Transcoder,
+    format: AudioFormat,
+    /// Samples that the voice made.
+    made: u64,
     /// Whose audio the transcoder has in mind.
     speaking: GenerationId,
     /// Generations to give up of which the voice could not be told yet.
@@ -58,10 +65,21 @@ impl Legs {
             memory.inspect_err(|error| warn!(%error, "nothing could be remembered")).ok().flatten()
         };
         let Media::Audio { inbound, outbound } = info.media else {
+            if recipe.llm.is_none() {
+                return Err(Error::config("a call that carries text needs `llm`"));
+            }
             let memory = memory.await;
-            let line = transport.open().await?;
-            return Ok(Self { memory, line, ears: None, voice: None });
+            let (line_opened, line) = timed(transport.open()).await?;
+            return Ok(Self { memory, line, line_opened, ears: None, voice: None, model: None });
         };
+        if let Some(model) = &recipe.realtime {
+            let model = Model::open(recipe, model.clone(), outbound);
+            let (model, memory) = futures_util::future::try_join(model, memory.map(Ok)).await?;
+            let ears = Ears::for_model(recipe, inbound, model.format())?;
+            let (line_opened, line) = timed(transport.open()).await?;
+            let (ears, model) = (Some(ears), Some(model));
+            return Ok(Self { memory, line, line_opened, ears, voice: None, model });
+        }
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
         let (ears, voice, memory) = futures_util::future::try_join3(
@@ -70,14 +88,15 @@ impl Legs {
             memory.map(Ok),
         )
         .await?;
-        let line = transport.open().await?;
-        Ok(Self { memory, line, ears: Some(ears), voice: Some(voice) })
+        let (line_opened, line) = timed(transport.open()).await?;
+        Ok(Self { memory, line, line_opened, ears: Some(ears), voice: Some(voice), model: None })
     }
 
     /// Waits until the far end is told that the call is over.
     pub(super) async fn say_goodbye(&mut self) {
         self.ears = None;
         self.voice = None;
+        self.model = None;
         let gone = async { while self.line.recv().await.is_some() {} };
         // A line that does not let go is dropped, which ends it.
         let _ = tokio::time::timeout(GOODBYE, gone).await;
@@ -92,10 +111,14 @@ impl Voice {
             let tts = tts.clone();
             async move { tts.open(TtsOptions::new(spoken)).await }
         });
+        let provider = provider.await?;
+        let speaking = GenerationId::default();
         Ok(Self {
-            provider: provider.await?,
+            provider,
             transcoder,
-            speaking: GenerationId::default(),
+            format: spoken,
+            made: 0,
+            speaking,
             cancels: VecDeque::new(),
         })
     }
@@ -126,12 +149,18 @@ impl Voice {
         self.provider.next().await
     }
 
+    /// How much the voice has spoken, heard or not.
+    pub(super) fn spoken(&self) -> Duration {
+        self.format.duration_of(self.made)
+    }
+
     /// Audio in the caller's format. Nothing of one generation rings on in the next.
     pub(super) fn transcode(&mut self, generation: GenerationId, payload: Bytes) -> Bytes {
         if self.speaking != generation {
             self.speaking = generation;
             self.transcoder.reset();
         }
+        self.made += self.format.samples(payload.len());
         self.transcoder.transcode(payload)
     }
 }
@@ -171,6 +200,8 @@ mod tests {
         let mut voice = Voice {
             provider: provider.await.unwrap(),
             transcoder: Transcoder::new(format, format).unwrap(),
+            format: AudioFormat::MULAW_8K,
+            made: 0,
             speaking: GenerationId::default(),
             cancels: VecDeque::new(),
         };

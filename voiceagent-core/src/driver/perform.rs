@@ -1,15 +1,19 @@
 //! One command → one effect. Nothing here waits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tracing::{error, warn};
 
 use super::Driver;
 use crate::{
-    ErrorKind, Event, GenerationId, Result,
+    ErrorKind, Event, GenerationId, Result, TurnId,
     flow::TurnContext,
-    llm::LlmRequest,
+    llm::{LlmRequest, Message},
+    realtime::RealtimeInput,
     session::{Command, Input, Leg},
     transport::Outbound,
     tts::TtsInput,
@@ -30,13 +34,16 @@ impl Driver {
             Command::Cancel { generation } => {
                 self.stop_model(generation);
                 self.jobs.cancel(generation);
-                self.speak(TtsInput::Cancel { generation });
+                self.silence(generation);
             }
             Command::CancelModel { generation } => self.stop_thinking(generation),
             Command::CancelTool { generation, id } => self.jobs.cancel_tool(generation, &id),
-            Command::CancelVoice { generation } => self.speak(TtsInput::Cancel { generation }),
-            // Never asked for as yet.
-            Command::CommitAudio | Command::Truncate { .. } => {}
+            Command::CancelVoice { generation } => self.silence(generation),
+            Command::CommitAudio { .. }
+            | Command::Forget { .. }
+            | Command::Speak { .. }
+            | Command::TellResult { .. }
+            | Command::Truncate { .. } => self.perform_on_model(command),
             Command::CommitPlan { turn, text, plan } => {
                 if let Some(flow) = self.recipe.flow.clone() {
                     let mut context = TurnContext::new(self.info.clone(), turn, text);
@@ -80,25 +87,28 @@ impl Driver {
                 self.caused.extend(lost);
             }
             Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
-            Command::ScoreEndOfTurn { turn, text, history } => {
-                if let Some(detector) = self.recipe.turn_detector.clone() {
-                    let mut snapshot = TurnSnapshot::new(turn, text);
-                    snapshot.history = history;
-                    if let Some(ears) = &self.legs.ears {
-                        snapshot.audio = ears.tail();
-                    }
-                    self.jobs.score(detector, snapshot);
-                }
-            }
+            Command::ScoreEndOfTurn { turn, text, history } => self.score(turn, text, history),
             Command::Send { outbound } => self.send(outbound),
             Command::Synthesize { generation, text } => {
+                self.meter.text(generation, &text);
                 self.speak(TtsInput::Text { generation, text });
             }
         }
     }
 
+    fn score(&self, turn: TurnId, text: Arc<str>, history: Arc<[Message]>) {
+        if let Some(detector) = self.recipe.turn_detector.clone() {
+            let mut snapshot = TurnSnapshot::new(turn, text);
+            snapshot.history = history;
+            if let Some(ears) = &self.legs.ears {
+                snapshot.audio = ears.tail();
+            }
+            self.jobs.score(detector, snapshot);
+        }
+    }
+
     fn ask_model(&mut self, generation: GenerationId, request: LlmRequest) {
-        let llm = self.recipe.llm.clone();
+        let Some(llm) = self.recipe.llm.clone() else { return };
         let answer = stream::once(async move { llm.generate(request).await }).try_flatten();
         self.model = Some((generation, answer.boxed()));
     }
@@ -110,6 +120,12 @@ impl Driver {
 
     fn stop_model(&mut self, generation: GenerationId) {
         self.model.take_if(|(writing, _)| *writing == generation);
+    }
+
+    /// Stops whoever speaks.
+    fn silence(&mut self, generation: GenerationId) {
+        self.speak(TtsInput::Cancel { generation });
+        self.tell_model(RealtimeInput::Cancel { generation });
     }
 
     fn speak(&mut self, input: TtsInput) {
@@ -134,7 +150,13 @@ impl Driver {
         }
     }
 
-    fn emit(&mut self, event: Event) {
+    pub(super) fn emit(&mut self, event: Event) {
+        if let Event::DraftDropped { generation } = event {
+            self.meter.draft_dropped(generation);
+        } else if let Event::Ended { .. } = event {
+            // Nothing is told after the end.
+            self.report_health();
+        }
         let now = self.now();
         self.observers.retain_mut(|observer| {
             let seen = catch_unwind(AssertUnwindSafe(|| observer.on_event(now, &event)));
@@ -143,6 +165,7 @@ impl Driver {
             }
             seen.is_ok()
         });
+        self.health.queued_events(self.events.max_capacity() - self.events.capacity());
         if self.events.try_send((now, event)).is_err() {
             self.events_lost += 1;
         }

@@ -1,6 +1,7 @@
 use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::Instant;
 
 use crate::{Error, ErrorKind, Link, Result};
 
@@ -13,17 +14,24 @@ const PAUSE: Duration = Duration::from_millis(250);
 const BACKLOG: usize = 256;
 
 type Opening<I, O> = BoxFuture<'static, Result<Link<I, O>>>;
+type Reopening<I, O> = BoxFuture<'static, Result<(Duration, Link<I, O>)>>;
 
 /// The link to a recognizer or a voice, which is opened again when it is lost.
 pub(super) struct Provider<I, O> {
     open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>,
     link: Option<Link<I, O>>,
-    reopening: Option<Opening<I, O>>,
+    /// How long the link took to open, until it is told.
+    opened: Option<Duration>,
+    reopening: Option<Reopening<I, O>>,
     backlog: VecDeque<I>,
 }
 
 /// What comes from a provider.
 pub(super) enum Report<O> {
+    /// It was opened, again or for the first time, which took so long.
+    Connected(Duration),
+    /// The link has ended, and is opened again.
+    Ended,
     Event(O),
     /// Something failed, and the provider goes on.
     Fault(Error),
@@ -36,9 +44,10 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
     where
         F: Future<Output = Result<Link<I, O>>> + Send + 'static,
     {
-        let link = Some(open().await?);
+        let (took, link) = timed(open()).await?;
         let open = Arc::new(move || open().boxed());
-        Ok(Self { open, link, reopening: None, backlog: VecDeque::new() })
+        let (link, opened) = (Some(link), Some(took));
+        Ok(Self { open, link, opened, reopening: None, backlog: VecDeque::new() })
     }
 
     /// Hands over an input, or keeps it for the link that is being opened.
@@ -60,11 +69,17 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
     /// Nothing is lost when the future is dropped: an attempt to reopen goes on with the next call.
     pub(super) async fn next(&mut self) -> Report<O> {
         loop {
+            if let Some(took) = self.opened.take() {
+                return Report::Connected(took);
+            }
             if let Some(link) = &mut self.link {
                 match link.recv().await {
                     Some(Ok(event)) => return Report::Event(event),
                     Some(Err(fault)) => return Report::Fault(fault),
-                    None => self.link = None,
+                    None => {
+                        self.link = None;
+                        return Report::Ended;
+                    }
                 }
             }
             let open = &self.open;
@@ -72,12 +87,13 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
             let opened = reopening.await;
             self.reopening = None;
             match opened {
-                Ok(link) => {
+                Ok((took, link)) => {
                     for input in self.backlog.drain(..) {
                         // What a fresh link has no room for would have come too late anyway.
                         let _ = link.try_send(input);
                     }
                     self.link = Some(link);
+                    self.opened = Some(took);
                 }
                 Err(error) => return Report::Lost(error),
             }
@@ -86,12 +102,14 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
 }
 
 /// Opens a provider again and again for a while.
-async fn reopen<I, O>(open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>) -> Result<Link<I, O>> {
+async fn reopen<I, O>(
+    open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>,
+) -> Result<(Duration, Link<I, O>)> {
     let mut last = Error::new(ErrorKind::Timeout, "reopen", "no answer");
     let attempts = async {
         loop {
-            match open().await {
-                Ok(link) => return link,
+            match timed(open()).await {
+                Ok(opened) => return opened,
                 Err(error) => last = error,
             }
             tokio::time::sleep(PAUSE).await;
@@ -99,4 +117,12 @@ async fn reopen<I, O>(open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>) -> Res
     };
     let opened = tokio::time::timeout(REOPENING, attempts).await;
     opened.map_err(|_| last)
+}
+
+/// Opens something, and says how long that took.
+pub(super) async fn timed<T>(open: impl Future<Output = Result<T>>) -> Result<(Duration, T)> {
+    #[expect(clippy::disallowed_methods, reason = "a call has no clock before it has begun")]
+    let begun = Instant::now();
+    let opened = open.await?;
+    Ok((begun.elapsed(), opened))
 }

@@ -1,6 +1,6 @@
 //! One outside event → one input.
 
-use std::{future, pin::Pin};
+use std::{future, pin::Pin, time::Duration};
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep};
@@ -8,9 +8,10 @@ use tracing::warn;
 
 use super::{Driver, provider::Report};
 use crate::{
-    CallTime, ErrorKind, GenerationId,
+    CallTime, ErrorKind, Event, GenerationId,
     line::LineRequest,
     llm::LlmEvent,
+    realtime::RealtimeEvent,
     session::{EndReason, Input, Leg},
     stt::{SttEvent, Transcript},
     transport::Inbound,
@@ -43,6 +44,7 @@ enum Outside {
     Job(Input),
     Model(GenerationId, Option<crate::Result<LlmEvent>>),
     OwnerGone,
+    Realtime(Report<RealtimeEvent>),
     Request(LineRequest),
     Stt(Report<SttEvent>),
     Tts(Report<TtsEvent>),
@@ -52,6 +54,7 @@ impl Driver {
     /// Waits for something that the session must know.
     pub(super) async fn next_input(&mut self) -> Input {
         loop {
+            self.note_health();
             if let Some(input) = self.caused.pop_front() {
                 return input;
             }
@@ -71,7 +74,7 @@ impl Driver {
         self.deadline().is_some_and(|at| at <= self.now())
     }
 
-    fn deadline(&self) -> Option<CallTime> {
+    pub(super) fn deadline(&self) -> Option<CallTime> {
         let session = self.session.poll_timeout().map(|(at, _)| at);
         let ears = self.legs.ears.as_ref().and_then(|ears| ears.idle_at());
         match (session, ears) {
@@ -95,6 +98,12 @@ impl Driver {
                 None => future::pending().await,
             }
         };
+        let both = async {
+            match &mut legs.model {
+                Some(model) => model.next().await,
+                None => future::pending().await,
+            }
+        };
         let written = async {
             match model {
                 Some((generation, stream)) => (*generation, stream.next().await),
@@ -107,6 +116,7 @@ impl Driver {
             Some(request) = requests.recv() => Outside::Request(request),
             inbound = legs.line.recv() => Outside::Inbound(inbound),
             () = alarm.at(deadline) => Outside::Alarm,
+            report = both => Outside::Realtime(report),
             report = spoken => Outside::Tts(report),
             report = heard => Outside::Stt(report),
             (generation, event) = written => Outside::Model(generation, event),
@@ -117,6 +127,7 @@ impl Driver {
     fn translate(&mut self, outside: Outside) -> Option<Input> {
         match outside {
             Outside::Alarm => self.on_alarm(),
+            Outside::Realtime(report) => self.on_model_report(report),
             Outside::Inbound(inbound) => self.on_inbound(inbound),
             Outside::Job(input) => Some(input),
             Outside::Model(generation, event) => self.on_model(generation, event),
@@ -142,6 +153,7 @@ impl Driver {
 
     fn on_alarm(&mut self) -> Option<Input> {
         let now = self.now();
+        self.health.woken(now, self.deadline());
         if let Some(ears) = &mut self.legs.ears
             && ears.idle_at().is_some_and(|at| at <= now)
         {
@@ -155,7 +167,9 @@ impl Driver {
             Some(Ok(Inbound::AnsweredBy(who))) => Some(Input::AnsweredBy { who }),
             Some(Ok(Inbound::Audio(frame))) => {
                 let now = self.now();
-                self.legs.ears.as_mut()?.hear(now, frame)
+                let edge = self.legs.ears.as_mut()?.hear(now, frame);
+                self.let_model_hear();
+                edge
             }
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
@@ -168,7 +182,7 @@ impl Driver {
                     // What is typed, or taken as final by the far end, is a whole turn.
                     self.caused.push_back(Input::EndOfTurn);
                 }
-                Some(recognized(transcript))
+                Some(Input::Transcript { transcript: recognized(transcript) })
             }
             Some(Ok(Inbound::Transferred)) => Some(Input::Transferred),
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
@@ -184,6 +198,12 @@ impl Driver {
         }
     }
 
+    /// Links are opened for a call: none of them was open before.
+    pub(super) fn on_connected(&mut self, leg: Leg, after: Duration) -> Option<Input> {
+        self.emit(Event::Connected { leg, after, reused: false });
+        None
+    }
+
     fn on_model(
         &mut self,
         generation: GenerationId,
@@ -193,6 +213,10 @@ impl Driver {
             Some(Ok(LlmEvent::Finished(reason))) => {
                 self.model = None;
                 Some(Input::LlmFinished { generation, reason })
+            }
+            Some(Ok(LlmEvent::Connected { after, reused })) => {
+                self.emit(Event::Connected { leg: Leg::Llm, after, reused });
+                None
             }
             Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
@@ -215,17 +239,22 @@ impl Driver {
 
     fn on_stt(&mut self, report: Report<SttEvent>) -> Option<Input> {
         match report {
+            Report::Connected(after) => self.on_connected(Leg::Stt, after),
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
-            Report::Event(SttEvent::Transcript(transcript)) => Some(recognized(transcript)),
+            Report::Event(SttEvent::Transcript(transcript)) => {
+                Some(Input::Transcript { transcript: recognized(transcript) })
+            }
             Report::Event(SttEvent::TurnResumed) => Some(Input::TurnResumed),
+            Report::Ended => None,
             Report::Fault(error) => {
                 warn!(%error, "the recognizer failed");
                 None
             }
             Report::Lost(error) => {
                 warn!(%error, "the recognizer is lost");
+                self.meter.read(&self.legs);
                 self.legs.ears = None;
                 Some(Input::LegLost { leg: Leg::Stt, kind: error.kind() })
             }
@@ -234,6 +263,7 @@ impl Driver {
 
     fn on_tts(&mut self, report: Report<TtsEvent>) -> Option<Input> {
         match report {
+            Report::Connected(after) => self.on_connected(Leg::Tts, after),
             Report::Event(TtsEvent::Audio { generation, payload }) => {
                 let voice = self.legs.voice.as_mut()?;
                 let payload = voice.transcode(generation, payload);
@@ -248,12 +278,14 @@ impl Driver {
             Report::Event(TtsEvent::Words { generation, words }) => {
                 Some(Input::Words { generation, words })
             }
+            Report::Ended => None,
             Report::Fault(error) => {
                 warn!(%error, "the voice failed");
                 Some(Input::SynthesisFailed { kind: error.kind() })
             }
             Report::Lost(error) => {
                 warn!(%error, "the voice is lost");
+                self.meter.read(&self.legs);
                 self.legs.voice = None;
                 Some(Input::LegLost { leg: Leg::Tts, kind: error.kind() })
             }
@@ -262,9 +294,9 @@ impl Driver {
 }
 
 /// A number that is none could not be written down in a journal.
-fn recognized(mut transcript: Transcript) -> Input {
+pub(super) fn recognized(mut transcript: Transcript) -> Transcript {
     if !transcript.confidence.is_finite() {
         transcript.confidence = 1.0;
     }
-    Input::Transcript { transcript }
+    transcript
 }

@@ -1,12 +1,16 @@
+mod attempt;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Observer, log::Log};
+use super::{Observer, Offset, log::Log};
 use crate::{
     CallTime, GenerationId, TurnId,
     session::{Event, InterruptionReason},
 };
+
+use attempt::Attempt;
 
 /// Attempts to speak whose times are kept until one of them is heard; a turn has fewer drafts.
 const ATTEMPTS: usize = 16;
@@ -23,11 +27,28 @@ pub struct TurnLatency {
     pub end_of_turn_delay: Duration,
     /// From the user's last sound to the last final transcript.
     pub transcription_delay: Option<Duration>,
-    /// From the request to the first word or tool call of the language model. For an answer
-    /// with tools: of its first round.
+    /// From the request to the first sign of the language model's work: of reasoning where it
+    /// shows it, else a word or a tool call. For an answer with tools: of its first round.
     pub ttft: Option<Duration>,
+    /// From the request to the first word or tool call of the language model; later than `ttft`
+    /// for one that reasons.
+    pub first_answer_token: Option<Duration>,
+    /// From the request to the first text that was handed to the voice. For an answer with tools:
+    /// from the request of the round that the text is from.
+    pub first_sentence: Option<Duration>,
+    /// From the first word to the first text that was handed to the voice, within one round: how
+    /// long the sentence took to become whole.
+    pub aggregation: Option<Duration>,
     /// From the first text handed to the voice to its first audio.
     pub ttfb: Option<Duration>,
+    /// From the first text handed to the voice to the first of its audio that can be heard:
+    /// `ttfb` and the silence in front. `None` for coded packets.
+    pub first_audible: Option<Duration>,
+    /// When the first token of `ttft` came, counted from `at`: before it for a draft.
+    pub first_token_at: Option<Offset>,
+    /// When the voice's first audio came, counted from `at`: before it for a draft that was
+    /// spoken ahead.
+    pub first_audio_at: Option<Offset>,
     /// From the user's last sound to the agent's first; the sum of everything that the caller
     /// waits for. `None` if the agent said nothing, or if the user had gone on in between.
     pub response: Option<Duration>,
@@ -45,6 +66,10 @@ pub struct TurnLatency {
     pub tools: bool,
     /// Whether the answer was begun before the turn was over.
     pub drafted: bool,
+    /// How much earlier the answer could be heard because it was drafted: from the beginning of
+    /// the draft to the end of the turn, or to the draft's first audio if that came before. `None`
+    /// for an answer that was not drafted.
+    pub saved: Option<Duration>,
 }
 
 /// Measures how long the agent takes to answer, turn by turn.
@@ -79,14 +104,6 @@ pub struct LatencyReport(Log<TurnLatency>);
 #[serde(transparent)]
 pub struct Latencies(Vec<TurnLatency>);
 
-#[derive(Debug, Default)]
-struct Attempt {
-    /// The turn that it was drafted for.
-    drafted_for: Option<TurnId>,
-    ttft: Option<Duration>,
-    ttfb: Option<Duration>,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct BargeIn {
     decided: Option<Duration>,
@@ -97,7 +114,8 @@ struct BargeIn {
 struct OpenTurn {
     latency: TurnLatency,
     last_speech: CallTime,
-    answered: bool,
+    /// What is heard as the answer, and when it began to leave.
+    answer: Option<(GenerationId, CallTime, Attempt)>,
     /// The answer, and when it began to leave, until it was heard.
     unheard: Option<(GenerationId, CallTime)>,
     /// Whether the user has spoken since, so that `last_speech` is not the last any more.
@@ -118,6 +136,20 @@ impl LatencyObserver {
             draft_used_tools: false,
         };
         (observer, report)
+    }
+
+    /// Notes something of an attempt, be it on its way or the answer already.
+    fn note(&mut self, generation: GenerationId, note: impl FnOnce(&mut Attempt)) {
+        match &mut self.turn {
+            Some(OpenTurn { latency, answer: Some((answer, left, attempt)), .. })
+                if *answer == generation =>
+            {
+                note(attempt);
+                attempt.tell(*left, latency);
+                self.publish();
+            }
+            Some(_) | None => note(self.attempt(generation)),
+        }
     }
 
     fn attempt(&mut self, generation: GenerationId) -> &mut Attempt {
@@ -141,7 +173,13 @@ impl LatencyObserver {
             end_of_turn_delay,
             transcription_delay,
             ttft: None,
+            first_answer_token: None,
+            first_sentence: None,
+            aggregation: None,
             ttfb: None,
+            first_audible: None,
+            first_token_at: None,
+            first_audio_at: None,
             response: None,
             playout: None,
             heard: None,
@@ -149,11 +187,12 @@ impl LatencyObserver {
             silenced,
             tools: std::mem::take(&mut self.draft_used_tools),
             drafted: false,
+            saved: None,
         };
         self.turn = Some(OpenTurn {
             latency,
             last_speech: at.saturating_sub(end_of_turn_delay),
-            answered: false,
+            answer: None,
             unheard: None,
             stale: false,
         });
@@ -169,15 +208,13 @@ impl LatencyObserver {
             self.attempts = self.attempts.split_off(&generation);
         }
         let turn = self.turn.as_mut().filter(|turn| answers == Some(turn.latency.turn));
-        let Some(turn) = turn.filter(|turn| !turn.answered) else { return };
-        turn.answered = true;
+        let Some(turn) = turn.filter(|turn| turn.answer.is_none()) else { return };
         turn.unheard = Some((generation, at));
         if !turn.stale {
             turn.latency.response = Some(at - turn.last_speech);
         }
-        turn.latency.ttft = attempt.ttft;
-        turn.latency.ttfb = attempt.ttfb;
-        turn.latency.drafted = attempt.drafted_for == answers;
+        attempt.tell(at, &mut turn.latency);
+        turn.answer = Some((generation, at, attempt));
         self.publish();
     }
 
@@ -193,7 +230,7 @@ impl LatencyObserver {
 
     fn barge_in(&mut self, decided: Option<Duration>, silenced: Option<Duration>) {
         match &mut self.turn {
-            Some(turn) if !turn.answered && !turn.stale => {
+            Some(turn) if turn.answer.is_none() && !turn.stale => {
                 let TurnLatency { interruption, silenced: silence, .. } = &mut turn.latency;
                 *interruption = decided.or(*interruption);
                 *silence = silenced.or(*silence);
@@ -207,7 +244,7 @@ impl LatencyObserver {
     }
 
     fn tool_started(&mut self) {
-        let drafting = self.attempts.values().any(|attempt| attempt.drafted_for.is_some());
+        let drafting = self.attempts.values().any(Attempt::is_draft);
         match &mut self.turn {
             Some(turn) if !turn.stale => {
                 turn.latency.tools = true;
@@ -229,16 +266,22 @@ impl Observer for LatencyObserver {
         match *event {
             Event::AgentStarted { generation, turn } => self.agent_started(at, generation, turn),
             Event::DraftStarted { generation, turn } => {
-                self.attempt(generation).drafted_for = Some(turn);
+                self.note(generation, |attempt| attempt.on_draft(at, turn));
             }
             Event::DraftDropped { generation } => {
                 self.attempts.remove(&generation);
             }
             Event::FirstAudio { generation, after } => {
-                self.attempt(generation).ttfb.get_or_insert(after);
+                self.note(generation, |attempt| attempt.on_audio(at, after));
             }
-            Event::FirstToken { generation, after } => {
-                self.attempt(generation).ttft.get_or_insert(after);
+            Event::FirstAudible { generation, silence } => {
+                self.note(generation, |attempt| attempt.on_audible(at, silence));
+            }
+            Event::FirstSentence { generation, after } => {
+                self.note(generation, |attempt| attempt.on_sentence(after));
+            }
+            Event::FirstToken { generation, after, reasoned } => {
+                self.note(generation, |attempt| attempt.on_token(at, after, reasoned));
             }
             Event::Interrupted { reason: InterruptionReason::BargeIn, after, .. } => {
                 self.barge_in = BargeIn::default();
@@ -265,18 +308,18 @@ impl Observer for LatencyObserver {
             | Event::Dtmf { .. }
             | Event::Ended { .. }
             | Event::Failed { .. }
-            | Event::FirstAudible { .. }
-            | Event::FirstSentence { .. }
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }
             | Event::TurnDropped { .. }
             | Event::UsageReported { .. }
             | Event::UserPartial { .. }
-            | Event::UserStopped { .. } => {}
+            | Event::UserStopped { .. }
+            | Event::UserWords { .. } => {}
         }
     }
 }

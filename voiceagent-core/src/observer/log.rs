@@ -39,6 +39,11 @@ impl<T: Clone> Log<T> {
         }
     }
 
+    /// Changes what was put.
+    pub(super) fn amend(&self, change: impl FnOnce(&mut VecDeque<T>)) {
+        change(&mut self.lock());
+    }
+
     pub(super) fn snapshot(&self) -> Vec<T> {
         self.lock().iter().cloned().collect()
     }

@@ -40,7 +40,8 @@ impl Observer for SpanObserver {
             | Event::UserPartial { .. }
             | Event::UserStarted { .. }
             | Event::UserStopped { .. }
-            | Event::UserTurn { .. } => user_event(at_ms, event),
+            | Event::UserTurn { .. }
+            | Event::UserWords { .. } => user_event(at_ms, event),
             Event::Dtmf { pii_digit } => {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
@@ -75,16 +76,15 @@ impl Observer for SpanObserver {
             Event::FirstSentence { generation, after } => {
                 took(at_ms, *generation, *after, "first sentence")
             }
-            Event::Health { late, frames_dropped, events_lost } => {
-                debug!(at_ms, late_ms = late.as_millis(), frames_dropped, events_lost, "health");
-            }
+            Event::Health { .. } | Event::Metered { .. } => machinery_event(at_ms, event),
             Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
             Event::Planned { generation, after } => took(at_ms, *generation, *after, "planned"),
             Event::FirstAudio { generation, after } => {
                 took(at_ms, *generation, *after, "first audio")
             }
-            Event::FirstToken { generation, after } => {
-                took(at_ms, *generation, *after, "first token")
+            Event::FirstToken { generation, after, reasoned } => {
+                let reasoned_ms = reasoned.map(|reasoned| reasoned.as_millis());
+                debug!(at_ms, %generation, after_ms = after.as_millis(), reasoned_ms, "first token");
             }
             Event::Interrupted { generation, reason, after } => {
                 debug!(at_ms, %generation, ?reason, after_ms = after.as_millis(), "interrupted");
@@ -131,6 +131,43 @@ fn user_event(at_ms: u64, event: &Event) {
             );
             trace!(at_ms, %turn, pii.text = %pii_text, "user said");
         }
+        Event::UserWords { turn, pii_text } => {
+            debug!(at_ms, %turn, "user words");
+            trace!(at_ms, %turn, pii.text = %pii_text, "user had said");
+        }
+        _ => {}
+    }
+}
+
+/// What the call reports at intervals.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all events")]
+fn machinery_event(at_ms: u64, event: &Event) {
+    match event {
+        Event::Health {
+            late,
+            late_wakes,
+            line_queue,
+            events_queue,
+            frames_dropped,
+            events_lost,
+        } => debug!(
+            at_ms,
+            late_ms = late.as_millis(),
+            late_wakes,
+            line_queue,
+            events_queue,
+            frames_dropped,
+            events_lost,
+            "health"
+        ),
+        Event::Metered { stt, tts, characters, characters_wasted } => debug!(
+            at_ms,
+            stt_ms = stt.as_millis(),
+            tts_ms = tts.as_millis(),
+            characters,
+            characters_wasted,
+            "metered"
+        ),
         _ => {}
     }
 }

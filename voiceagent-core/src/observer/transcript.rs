@@ -1,4 +1,7 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +53,10 @@ pub struct TranscriptObserver {
     user: Option<(TurnId, CallTime)>,
     /// What the agent is saying, and since when: an answer, and perhaps words on the side.
     agent: BTreeMap<GenerationId, CallTime>,
+    /// Turns that are over and whose words may still come, or grow: when they began and were over.
+    turns: VecDeque<(TurnId, CallTime, CallTime)>,
+    /// What was put last of the agent.
+    said: Option<(GenerationId, CallTime, CallTime)>,
 }
 
 /// Reads what a [`TranscriptObserver`] recorded, during the call and after it.
@@ -62,9 +69,57 @@ impl TranscriptObserver {
     pub fn new() -> (Self, TranscriptReport) {
         let log = Log::new();
         let report = TranscriptReport(log.share());
-        (Self { log, user: None, agent: BTreeMap::new() }, report)
+        (
+            Self { log, user: None, agent: BTreeMap::new(), turns: VecDeque::new(), said: None },
+            report,
+        )
+    }
+
+    /// Less was heard of what was put last. Returns whether that is meant.
+    fn correct(&self, generation: GenerationId, heard: &Arc<str>) -> bool {
+        let Some((_, from, to)) = self.said.filter(|(said, ..)| *said == generation) else {
+            return false;
+        };
+        self.log.amend(|entries| {
+            let is_it = |old: &TranscriptEntry| {
+                old.speaker == Speaker::Agent && (old.from, old.to) == (from, to)
+            };
+            if let Some(place) = entries.iter().rposition(is_it) {
+                entries[place].pii_text = Private::new(heard.clone());
+                entries[place].interrupted = true;
+                if heard.is_empty() {
+                    entries.remove(place);
+                }
+            }
+        });
+        true
+    }
+
+    /// Puts late words where their turn was.
+    fn put_late(&self, turn: TurnId, words: &Arc<str>) {
+        let Some((_, from, to)) = self.turns.iter().find(|(of, ..)| *of == turn).copied() else {
+            return;
+        };
+        let pii_text = Private::new(words.clone());
+        let speaker = Speaker::User;
+        let entry = TranscriptEntry { speaker, from, to, pii_text, interrupted: false };
+        self.log.amend(|entries| {
+            let known = entries
+                .iter_mut()
+                .rev()
+                .find(|old| old.speaker == Speaker::User && (old.from, old.to) == (from, to));
+            if let Some(old) = known {
+                *old = entry;
+            } else {
+                let place = entries.iter().rposition(|old| old.to <= to).map_or(0, |at| at + 1);
+                entries.insert(place, entry);
+            }
+        });
     }
 }
+
+/// Turns whose words may come late.
+const LATE_TURNS: usize = 8;
 
 impl Observer for TranscriptObserver {
     fn on_event(&mut self, at: CallTime, event: &Event) {
@@ -82,13 +137,26 @@ impl Observer for TranscriptObserver {
             }
             Event::UserTurn { turn, pii_text, .. } => {
                 let from = self.user.take().filter(|(open, _)| open == turn);
-                (Speaker::User, from.map(|(_, from)| from), pii_text, false)
+                let from = from.map(|(_, from)| from);
+                self.turns.push_back((*turn, from.unwrap_or(at), at));
+                if self.turns.len() > LATE_TURNS {
+                    self.turns.pop_front();
+                }
+                (Speaker::User, from, pii_text, false)
+            }
+            Event::UserWords { turn, pii_text } => {
+                self.put_late(*turn, pii_text);
+                return;
             }
             Event::AgentHeard { generation, pii_text, .. } => {
                 (Speaker::Agent, self.agent.get(generation).copied(), pii_text, false)
             }
             Event::AgentStopped { generation, pii_heard, interrupted } => {
                 let from = self.agent.remove(generation);
+                if from.is_none() && self.correct(*generation, pii_heard) {
+                    return;
+                }
+                self.said = Some((*generation, from.unwrap_or(at), at));
                 (Speaker::Agent, from, pii_heard, *interrupted)
             }
             Event::AgentPaused { .. }
@@ -109,6 +177,7 @@ impl Observer for TranscriptObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }
             | Event::ToolLimit { .. }
@@ -192,6 +261,44 @@ mod tests {
             ])
         );
         assert!(!format!("{entries:?}").contains("table"));
+    }
+
+    fn texts(entries: &[TranscriptEntry]) -> Vec<String> {
+        let values = entries.iter().map(|entry| serde_json::to_value(entry).unwrap());
+        values.map(|entry| entry["pii_text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn words_that_come_late_stand_where_they_were_said() {
+        let late = |number, text: &str| Event::UserWords {
+            turn: TurnId::new(number),
+            pii_text: text.into(),
+        };
+        let entries = record(vec![
+            (1_000, user_turn(1, "")),
+            (1_200, Event::AgentStarted { generation: GenerationId::new(1), turn: None }),
+            (2_000, stopped(1, "Yes.", false)),
+            (3_000, user_turn(2, "")),
+            (3_100, late(2, "Until when?")),
+            (3_200, late(1, "Are you")),
+            (3_300, late(1, "Are you open?")),
+            (3_400, late(7, "unknown")),
+        ]);
+        assert_eq!(texts(&entries), ["Are you open?", "Yes.", "Until when?"]);
+        assert_eq!(entries[0].to, CallTime::from_millis(1_000));
+    }
+
+    #[test]
+    fn h14_less_that_was_heard_replaces_what_was_recorded() {
+        let started = Event::AgentStarted { generation: GenerationId::new(1), turn: None };
+        let full = stopped(1, "Good morning. Hello.", false);
+        let mut events =
+            vec![(100, started), (200, full), (900, stopped(1, "Good morning.", true))];
+        let entries = record(events.clone());
+        assert_eq!(texts(&entries), ["Good morning."]);
+        assert!(entries[0].interrupted);
+        events[2].1 = stopped(1, "", true);
+        assert_eq!(record(events), []);
     }
 
     #[test]

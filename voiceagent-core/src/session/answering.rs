@@ -12,6 +12,7 @@ use crate::{
     ErrorKind, GenerationId, ToolCallId, TurnId,
     flow::{Generate, Plan},
     llm::ToolChoice,
+    realtime::Prompt,
 };
 
 /// How long to wait before an overloaded model is asked again.
@@ -50,7 +51,12 @@ impl Session {
         generation.committed = true;
         generation.interruptible &= say.interruptible;
         generation.ticket = say.ticket;
+        generation.prompt = Prompt::Say(say.text.clone());
         self.live = Some(generation);
+        if self.is_realtime() {
+            self.ask_to_speak();
+            return;
+        }
         self.write(&say.text);
         self.finish_writing();
     }
@@ -60,6 +66,7 @@ impl Session {
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
         let mut generation = Generation::new(id, reply_to, sample_rate);
         generation.base = self.output.begin();
+        generation.script.flow_evenly(self.is_realtime());
         generation.interruptible = self.leaving.is_none();
         generation.context = self.history.version();
         generation
@@ -183,6 +190,10 @@ impl Session {
         if self.live.as_ref().is_some_and(|live| live.committed) {
             self.bring_late_results();
         }
+        if self.is_realtime() {
+            self.ask_to_speak();
+            return;
+        }
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
         let tool_choice = if live.rounds >= self.config.tool_use.max_rounds {
@@ -284,6 +295,10 @@ impl Session {
     }
 
     pub(super) fn on_model_timeout(&mut self) {
+        if self.is_realtime() {
+            self.on_speech_timeout();
+            return;
+        }
         let Some(live) = &self.live else { return };
         let generation = live.id;
         if live.stage == Stage::Planning {
@@ -310,7 +325,7 @@ impl Session {
     }
 
     /// Gives the call up, once this was heard, if too many answers in a row have failed.
-    fn note_failure(&mut self) {
+    pub(super) fn note_failure(&mut self) {
         self.failures += 1;
         let Some(live) = &mut self.live else { return };
         live.failed = true;
@@ -329,11 +344,26 @@ impl Session {
         };
         if !live.round_begun {
             live.round_begun = true;
-            let after = now - live.asked_at;
-            self.emit(Event::FirstToken { generation, after });
+            let (after, reasoned) = (now - live.asked_at, live.reasoned);
+            self.emit(Event::FirstToken { generation, after, reasoned });
         }
         self.timers.set(Timer::Model, now + self.config.model.stall_timeout);
         true
+    }
+
+    /// The model works and has nothing to say. It is not stalled, but may not reason for ever.
+    pub(super) fn on_llm_progress(&mut self, generation: GenerationId) {
+        let (now, deadlines) = (self.now, self.config.model);
+        let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
+        else {
+            return;
+        };
+        let mut until = now + deadlines.stall_timeout;
+        if !live.round_begun {
+            live.reasoned.get_or_insert(now - live.asked_at);
+            until = until.min(live.asked_at + deadlines.reasoning_timeout);
+        }
+        self.timers.set(Timer::Model, until);
     }
 
     /// Lets go of a generation that is no longer live. Its tools go on, unless they may be
@@ -346,6 +376,8 @@ impl Session {
         if generation.voice != generation.id {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });
         }
+        self.let_model_forget(generation);
+        self.said = None;
         let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
         if generation.committed {
             self.history.extend(generation.fold(heard, true));

@@ -7,6 +7,7 @@ use crate::{
     GenerationId, ToolCallId, TurnId,
     flow::Plan,
     llm::{Message, ToolCall, ToolChoice},
+    realtime::Prompt,
     tool::ToolSpec,
     transport::Outbound,
 };
@@ -39,7 +40,10 @@ pub enum Command {
         generation: GenerationId,
     },
     /// Tell a speech-to-speech model that the user's turn is over.
-    CommitAudio,
+    CommitAudio {
+        /// The turn.
+        turn: TurnId,
+    },
     /// Tell the flow that a turn happened.
     CommitPlan {
         /// The turn.
@@ -79,6 +83,11 @@ pub enum Command {
     /// Feed a recognizer that cannot be asked to finalize enough silence to make it tell what it
     /// understood so far.
     FlushTranscript,
+    /// Let a speech-to-speech model forget a generation of which nothing was heard.
+    Forget {
+        /// The attempt to speak, as the model knows it.
+        generation: GenerationId,
+    },
     /// Ask the language model.
     Generate {
         /// The attempt to speak.
@@ -127,6 +136,13 @@ pub enum Command {
         /// What.
         outbound: Outbound,
     },
+    /// Let a speech-to-speech model speak.
+    Speak {
+        /// The attempt to speak, as the model is to know it.
+        generation: GenerationId,
+        /// What to say.
+        prompt: Prompt,
+    },
     /// Say a piece of text.
     Synthesize {
         /// The attempt to speak.
@@ -134,9 +150,16 @@ pub enum Command {
         /// The text.
         text: Arc<str>,
     },
+    /// Tell a speech-to-speech model what a function returned.
+    TellResult {
+        /// The call that it answers.
+        id: ToolCallId,
+        /// The result, as JSON text.
+        output: Arc<str>,
+    },
     /// Let a speech-to-speech model forget what was not heard of a generation.
     Truncate {
-        /// The attempt to speak.
+        /// The attempt to speak, as the model knows it.
         generation: GenerationId,
         /// How much of its audio was heard; never zero.
         heard: Duration,

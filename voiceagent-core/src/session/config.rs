@@ -1,5 +1,6 @@
 mod change;
 mod hearing;
+mod realtime;
 mod silence;
 
 use std::{sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use crate::{Error, Result, audio::AudioFormat, tool::ToolSpec};
 
 pub use change::SettingsChange;
 pub use hearing::{BargeInConfig, EndpointingConfig, SpeculationConfig, Uninterruptible};
+pub use realtime::RealtimeConfig;
 pub use silence::{FarewellConfig, IdleConfig, IdlePrompt, OwedReplyConfig};
 
 /// A caller who waits longer than this for an answer has hung up.
@@ -51,8 +53,10 @@ pub struct SessionConfig {
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
     pub stt_end_of_turn: bool,
-    /// Whether speech edges come from a local detector.
+    /// Whether speech edges come from a local detector, or from a speech-to-speech model.
     pub vad: bool,
+    /// A model that hears and speaks by itself, in place of recognizer, language model and voice.
+    pub realtime: Option<RealtimeConfig>,
     /// When a turn is over.
     pub endpointing: EndpointingConfig,
     /// When the user stops the agent.
@@ -101,6 +105,7 @@ impl Default for SessionConfig {
             stt_finalize: false,
             stt_end_of_turn: false,
             vad: false,
+            realtime: None,
             endpointing: EndpointingConfig::default(),
             barge_in: BargeInConfig::default(),
             speculation: SpeculationConfig::default(),
@@ -192,6 +197,8 @@ pub struct ModelConfig {
     pub first_token_timeout: Duration,
     /// Between two events of an answer.
     pub stall_timeout: Duration,
+    /// Request to first text or tool call of a model that shows that it reasons meanwhile.
+    pub reasoning_timeout: Duration,
     /// How often an answer that failed before its first word is asked for again.
     pub retries: u32,
     /// Answers that fail in a row until the call is given up.
@@ -203,6 +210,7 @@ impl Default for ModelConfig {
         Self {
             first_token_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(5),
+            reasoning_timeout: Duration::from_secs(30),
             retries: 1,
             max_failures: 3,
         }

@@ -129,7 +129,7 @@ impl Endpointing {
     }
 
     /// A continuous function of the prediction: no cliff between the shortest and the longest.
-    fn delay(&self, turn: &UserTurn) -> Duration {
+    pub(super) fn delay(&self, turn: &UserTurn) -> Duration {
         let EndpointingConfig { min_delay, max_delay, entity_max_delay, .. } = self.config;
         let (least, most) = if self.config.learn {
             self.pace.delays(min_delay, max_delay)

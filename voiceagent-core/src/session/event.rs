@@ -55,7 +55,8 @@ pub enum Event {
         /// What it does now.
         state: AgentState,
     },
-    /// The agent finished or was stopped.
+    /// The agent finished or was stopped. Comes once more where the far end of a text leg tells
+    /// afterwards that less was heard.
     AgentStopped {
         /// The attempt to speak.
         generation: GenerationId,
@@ -75,7 +76,7 @@ pub enum Event {
     Connected {
         /// Which part.
         leg: Leg,
-        /// How long it took.
+        /// How long it took to open; zero if it was open.
         after: Duration,
         /// Whether the connection was open already.
         reused: bool,
@@ -127,7 +128,7 @@ pub enum Event {
     FirstSentence {
         /// The attempt to speak.
         generation: GenerationId,
-        /// From the request.
+        /// From the request of the round that the text is from.
         after: Duration,
     },
     /// The language model's first word or tool call of a round arrived.
@@ -136,11 +137,27 @@ pub enum Event {
         generation: GenerationId,
         /// From the request.
         after: Duration,
+        /// From the request to the first sign that the model reasons; `None` if it gave none
+        /// before it answered.
+        #[serde(default)]
+        reasoned: Option<Duration>,
     },
-    /// How the call's own machinery fares.
+    /// How the call's own machinery fares: each 10 s, and before the end.
     Health {
-        /// How late the call was woken, at worst, since the last report.
+        /// How late the call looked at a deadline of its own (the next audio to send, the end of a
+        /// turn), at worst since the last report.
         late: Duration,
+        /// Deadlines that it looked at later than a frame is long (20 ms), so far.
+        #[serde(default)]
+        late_wakes: u64,
+        /// Things from the caller's line that waited to be looked at, at worst since the last
+        /// report.
+        #[serde(default)]
+        line_queue: u32,
+        /// Events that waited for the owner of the call to read them, at worst since the last
+        /// report.
+        #[serde(default)]
+        events_queue: u32,
         /// Frames of the caller's audio that the recognizer did not take, so far.
         frames_dropped: u64,
         /// Events that the owner of the call did not read, so far.
@@ -159,6 +176,18 @@ pub enum Event {
         reason: InterruptionReason,
         /// From the user's first sound to the decision; zero if no user was the cause.
         after: Duration,
+    },
+    /// What the call has used of its recognizer and its voice, so far: each 10 s, and before the
+    /// end.
+    Metered {
+        /// Audio that was handed to the recognizer.
+        stt: Duration,
+        /// Audio that the voice made, whether or not it was heard.
+        tts: Duration,
+        /// Characters that were handed to the voice.
+        characters: u64,
+        /// Those of them that were handed over for drafts which were thrown away.
+        characters_wasted: u64,
     },
     /// The flow decided what a turn is answered with.
     Planned {
@@ -228,12 +257,19 @@ pub enum Event {
     UserTurn {
         /// The turn.
         turn: TurnId,
-        /// The words.
+        /// The words; empty where only a later [`Event::UserWords`] tells them.
         pii_text: Arc<str>,
         /// From the user's last sound to this decision.
         end_of_turn_delay: Duration,
-        /// From the user's last sound to the last final transcript; `None` if none came.
+        /// From the user's last sound to the last final transcript; `None` if none came after it.
         transcription_delay: Option<Duration>,
+    },
+    /// The words of a turn that is over came late, as those of a speech-to-speech model do.
+    UserWords {
+        /// The turn.
+        turn: TurnId,
+        /// All of its words so far.
+        pii_text: Arc<str>,
     },
 }
 
@@ -300,6 +336,8 @@ pub enum Leg {
     Flow,
     /// The language model.
     Llm,
+    /// The speech-to-speech model.
+    Realtime,
     /// The recognizer.
     Stt,
     /// The caller's line.

@@ -194,7 +194,7 @@ impl Session {
     /// A part was lost. Returns whether that does not matter to a call that others are to take.
     pub(super) fn is_handed_over_without(&mut self, leg: Leg) -> bool {
         let handing_over = self.farewell.handing_over;
-        self.farewell.is_crippled |= matches!(leg, Leg::Stt | Leg::Tts);
+        self.farewell.is_crippled |= matches!(leg, Leg::Realtime | Leg::Stt | Leg::Tts);
         handing_over && leg != Leg::Transport
     }
 
@@ -245,12 +245,12 @@ impl Session {
         self.phase = Phase::Ended;
         self.says.clear();
         if let Some((_, text)) = self.owed.take() {
-            self.history.push_user(&text);
+            self.write_user(&text);
         }
         if !self.user.is_empty() {
             // Nobody answers it any more, but it was said.
             let text = self.end_turn().1;
-            self.history.push_user(&text);
+            self.write_user(&text);
         }
         self.timers.clear_all();
         self.emit(Event::Ended { reason });

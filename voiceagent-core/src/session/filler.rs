@@ -67,18 +67,22 @@ impl Session {
     /// Looks after a round of tools: says what is to be said meanwhile, and runs what may run now.
     pub(super) fn settle_tools(&mut self) {
         self.release_held_calls();
+        self.tell_results();
         self.end_aside_if_heard();
         self.watch_tools();
         let in_gap = self.live.as_ref().is_some_and(|live| {
             live.committed && live.stage == Stage::Tools && live.aside.is_none()
         });
-        if in_gap
+        if in_gap && self.is_realtime() {
+            // Nobody has a voice for words on the side: who waits for them is told so.
+            self.says.retain(|say| say.ticket.is_none());
+        } else if in_gap
             && !self.is_suspended()
             && let Some(say) = self.says.pop_front()
         {
             self.begin_aside(say, false);
         }
-        let filler_due = self.filler_due();
+        let filler_due = self.filler_due().filter(|_| !self.is_realtime());
         if filler_due.is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }

@@ -1,8 +1,9 @@
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
     filler::Aside,
     history::{Entry, Exchange, Standing, open_exchange},
+    onset::Onset,
     script::Script,
     segmenter::Segmenter,
     speakable::Speakable,
@@ -11,6 +12,7 @@ use crate::{
     CallTime, GenerationId, ToolCallId, TurnId,
     flow::Plan,
     llm::ToolCall,
+    realtime::Prompt,
     tool::{Effect, ToolSpec},
 };
 
@@ -29,6 +31,8 @@ pub(super) struct Generation {
     pub(super) instructions: Arc<str>,
     pub(super) tools: Arc<[ToolSpec]>,
     pub(super) plan: Option<Plan>,
+    /// What a speech-to-speech model is asked for.
+    pub(super) prompt: Prompt,
     pub(super) after: Option<Leave>,
     /// Keeps what is not meant for ears out of the model's words.
     pub(super) speakable: Speakable,
@@ -58,6 +62,12 @@ pub(super) struct Generation {
     pub(super) retries: u32,
     /// The model has said something in this round.
     pub(super) round_begun: bool,
+    /// From the request of this round to the first sign that the model reasons.
+    pub(super) reasoned: Option<Duration>,
+    /// The model's first text was told of.
+    pub(super) sentence_told: bool,
+    /// Where the voice's audio begins to sound.
+    pub(super) onset: Onset,
     /// What the model has called in this round, in its own words.
     round_calls: Vec<ToolCall>,
     /// Tool calls that wait for the turn to be over.
@@ -156,6 +166,7 @@ impl Generation {
             instructions: Arc::from(""),
             tools: Arc::from([]),
             plan: None,
+            prompt: Prompt::default(),
             after: None,
             speakable: Speakable::default(),
             segmenter: Segmenter::default(),
@@ -173,6 +184,9 @@ impl Generation {
             rounds: 0,
             retries: 0,
             round_begun: false,
+            reasoned: None,
+            sentence_told: false,
+            onset: Onset::default(),
             round_calls: Vec::new(),
             held_calls: Vec::new(),
             asked_at: CallTime::ZERO,
@@ -274,6 +288,13 @@ impl Generation {
         open.map(|exchange| std::mem::replace(&mut exchange.standing, standing))
     }
 
+    /// Waits for the result of a tool, though nobody need.
+    pub(super) fn wait_for(&mut self, id: &ToolCallId) {
+        if self.exchanges().any(|one| one.call.id == *id && one.standing == Standing::Detached) {
+            self.set_standing(id, Standing::Running);
+        }
+    }
+
     /// All tool calls so far.
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         exchanges(&self.items)
@@ -358,6 +379,7 @@ impl Generation {
     pub(super) fn begin_round(&mut self, now: CallTime) {
         self.stage = Stage::Writing;
         self.round_begun = false;
+        self.reasoned = None;
         self.round_calls.clear();
         self.asked_at = now;
         self.earlier_rounds = self.items.len();

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    GenerationId, ToolCallId,
+    GenerationId, ToolCallId, TurnId,
     llm::{Message, ToolCall},
 };
 
@@ -41,6 +41,11 @@ pub(super) enum Entry {
     Assistant {
         text: Arc<str>,
         interrupted: bool,
+    },
+    /// A turn whose words may come after its answer; empty until then.
+    Spoken {
+        turn: TurnId,
+        text: Arc<str>,
     },
     Tools(Vec<Exchange>),
     /// `last` is where the words of the last turn begin.
@@ -86,7 +91,17 @@ impl Exchange {
         self.output.is_none() && self.standing == Standing::Running
     }
 
-    fn result(&self) -> Arc<str> {
+    /// Whether a model that waits for the result has to be told now how it stands.
+    pub(super) fn is_settled(&self) -> bool {
+        let stopped = match self.standing {
+            Standing::Cancelled | Standing::Overdue | Standing::Replaced => true,
+            Standing::Detached | Standing::Running | Standing::Unasked => false,
+        };
+        self.output.is_some() || stopped
+    }
+
+    /// The result, or a note in the place of it.
+    pub(super) fn result(&self) -> Arc<str> {
         let note = match self.standing {
             Standing::Cancelled => CANCELLED,
             Standing::Detached => DETACHED,
@@ -111,11 +126,33 @@ impl History {
         }
     }
 
+    /// Takes the place of a turn whose words are not all known.
+    pub(super) fn push_spoken(&mut self, turn: TurnId, words: &str) {
+        self.change();
+        self.entries.push(Entry::Spoken { turn, text: words.into() });
+    }
+
+    /// Writes the words of a turn where its place is.
+    pub(super) fn write_spoken(&mut self, turn: TurnId, words: &Arc<str>) {
+        let mut entries = self.entries.iter_mut().rev();
+        let text = entries.find_map(|entry| match entry {
+            Entry::Spoken { turn: of, text } if *of == turn => Some(text),
+            Entry::Assistant { .. }
+            | Entry::Spoken { .. }
+            | Entry::Tools(_)
+            | Entry::User { .. } => None,
+        });
+        if let Some(text) = text {
+            *text = words.clone();
+            self.change();
+        }
+    }
+
     /// Puts something else in the place of what the user said in the last turn.
     pub(super) fn edit_user(&mut self, edit: &str) {
         let turn = self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::User { text, last } => Some((text, *last)),
-            Entry::Assistant { .. } | Entry::Tools(_) => None,
+            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::Tools(_) => None,
         });
         if let Some((text, last)) = turn {
             *text = format!("{}{edit}", &text[..last]).into();
@@ -137,6 +174,24 @@ impl History {
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
         self.change();
         self.entries.extend(entries);
+    }
+
+    /// Cuts what the agent said last, in so many entries, as a part of `text`, after so many bytes
+    /// of it. What nobody heard keeps its place and is not shown.
+    pub(super) fn cut(&mut self, entries: usize, text: &str, heard: usize) {
+        self.change();
+        let said = |entry: &Entry| matches!(entry, Entry::Assistant { .. });
+        let before = self.entries.iter().filter(|entry| said(entry)).count() - entries;
+        let mut from = 0;
+        for entry in self.entries.iter_mut().filter(|entry| said(entry)).skip(before) {
+            let Entry::Assistant { text: words, interrupted } = entry else { continue };
+            from += text[from..].find(&**words).unwrap_or(0);
+            let whole = from + words.len();
+            let end = whole.min(heard).max(from);
+            *interrupted |= end < whole;
+            *words = text[from..end].trim().into();
+            from = whole;
+        }
     }
 
     /// Writes down the result of a tool call whose generation has been folded in. Returns where it
@@ -193,7 +248,7 @@ impl History {
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.entries.iter().flat_map(|entry| match entry {
             Entry::Tools(exchanges) => exchanges.as_slice(),
-            Entry::Assistant { .. } | Entry::User { .. } => &[],
+            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => &[],
         })
     }
 
@@ -201,14 +256,14 @@ impl History {
     pub(super) fn last_said(&self) -> Option<&Arc<str>> {
         self.entries.iter().rev().find_map(|entry| match entry {
             Entry::Assistant { text, .. } => Some(text),
-            Entry::Tools(_) | Entry::User { .. } => None,
+            Entry::Spoken { .. } | Entry::Tools(_) | Entry::User { .. } => None,
         })
     }
 
     fn unanswered(&mut self, generation: GenerationId, id: &ToolCallId) -> Option<&mut Exchange> {
         self.entries.iter_mut().rev().find_map(|entry| match entry {
             Entry::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Entry::Assistant { .. } | Entry::User { .. } => None,
+            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => None,
         })
     }
 
@@ -257,6 +312,7 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
     let mut messages = Vec::new();
     for entry in entries {
         match entry {
+            Entry::Assistant { text, .. } if text.is_empty() => {}
             Entry::Assistant { text, interrupted } => {
                 messages.push(Message::Assistant { text: text.clone(), interrupted: *interrupted })
             }
@@ -267,6 +323,11 @@ fn render<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Message> {
                     output: one.result(),
                 }));
             }
+            Entry::Spoken { text, .. } if text.is_empty() => {}
+            Entry::Spoken { text, .. } => match messages.last_mut() {
+                Some(Message::User { text: before }) => *before = format!("{before} {text}").into(),
+                _ => messages.push(Message::User { text: text.clone() }),
+            },
             Entry::User { text, .. } => messages.push(Message::User { text: text.clone() }),
         }
     }

@@ -75,7 +75,8 @@ impl Session {
         );
         if is_sound {
             self.idle.on_sound();
-        } else if let Input::Transcript { transcript } = input {
+        } else if let Input::Transcript { transcript } | Input::UserWords { transcript, .. } = input
+        {
             if !transcript.text.trim().is_empty() {
                 self.idle.on_words();
             }
@@ -147,6 +148,7 @@ impl Session {
             && self.owed.is_none()
             && self.says.is_empty()
             && self.user.is_empty()
+            && !self.has_spoken_turn()
             && self.tools.is_idle()
             && !self.is_closing()
     }

@@ -125,6 +125,11 @@ pub enum Input {
         /// The mark.
         mark: MarkId,
     },
+    /// A duplex speech-to-speech model stopped by itself because the user spoke.
+    ModelInterrupted {
+        /// The attempt to speak, as the model knows it.
+        generation: GenerationId,
+    },
     /// The carrier did not hand the call over, and goes on with it.
     NotTransferred {
         /// Why.
@@ -226,6 +231,13 @@ pub enum Input {
     Wait {
         /// How long.
         period: Duration,
+    },
+    /// A speech-to-speech model tells what the user said. It may come after its answer.
+    UserWords {
+        /// The turn; `None` where the model cannot tell.
+        turn: Option<TurnId>,
+        /// The words.
+        transcript: Transcript,
     },
     /// When words of a generation are spoken.
     Words {

@@ -153,7 +153,7 @@ impl Session {
     }
 
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        if !self.holds_floor() {
+        if self.cut_said(heard) || !self.holds_floor() {
             // It stopped an answer that has finished here; the next one has yet to be heard.
             return;
         }

@@ -45,6 +45,10 @@ impl Session {
         id: &ToolCallId,
         standing: Standing,
     ) {
+        if self.is_duplex() {
+            // It goes on by itself.
+            return;
+        }
         match standing {
             Standing::Detached | Standing::Running => {
                 self.late.untold.push((generation, id.clone()));

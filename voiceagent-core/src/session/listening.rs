@@ -119,6 +119,7 @@ impl Session {
     /// The user may have finished: ask whether, and begin to answer in case.
     fn on_pause(&mut self) {
         if self.user.is_empty() {
+            self.score_spoken_turn();
             return;
         }
         if self.config.turn_detector && self.user.speaking_since.is_none() {
@@ -133,6 +134,10 @@ impl Session {
 
     /// Does with the turn what is due, or sees to it that it will be looked at when it is.
     pub(super) fn settle_turn(&mut self) {
+        if self.is_realtime() {
+            self.settle_spoken_turn();
+            return;
+        }
         self.settle_monologue();
         let mut outcome = self.endpointing.outcome(&self.user);
         if outcome.is_some_and(|(at, outcome)| at <= self.now && outcome == Outcome::Doubt) {
@@ -219,7 +224,7 @@ impl Session {
     /// Tells that the turn is over, and opens the next one.
     pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
-        let transcription_delay = self.user.last_final.map(|at| at - last_speech);
+        let transcription_delay = self.user.transcription_delay();
         self.close_turn();
         self.count_monologue();
         self.endpointing.pace.on_turn(last_speech, self.endpointing.longest_pause());
@@ -235,6 +240,7 @@ impl Session {
             transcription_delay,
         });
         self.note_request_for_time(&text);
+        self.keep_spoken_turn(turn, &text);
         (turn, text)
     }
 

@@ -177,6 +177,17 @@ impl Output {
         }
     }
 
+    /// How much of a generation's audio was heard, in samples.
+    pub(super) fn heard_samples(&self, now: CallTime, generation: &Generation) -> u64 {
+        match self {
+            // The last frame is filled up with silence, in which nothing is said.
+            Self::Audio(_) => {
+                generation.position(self.playhead(now)).min(generation.script.samples())
+            }
+            Self::Text(_) => 0,
+        }
+    }
+
     /// How much of a generation's text was heard, in bytes.
     pub(super) fn heard(&self, now: CallTime, generation: &Generation) -> usize {
         let position = generation.position(self.playhead(now));

@@ -64,6 +64,10 @@ impl Session {
     /// Says a few words that are no answer. A voice that has not said what it was given before
     /// would not say these either: it has deadlines of its own.
     fn hold_the_line(&mut self, text: &Arc<str>) {
+        if self.is_realtime() {
+            // Nobody but the model has a voice.
+            return;
+        }
         let Some(live) = &mut self.live else { return };
         let said = live.script.text();
         let voice_is_late = live.script.samples() == 0 && !said.is_empty();

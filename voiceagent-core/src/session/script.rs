@@ -4,6 +4,8 @@ use crate::stt::WordTiming;
 
 /// How fast a voice speaks when nothing is known about it, in characters a second.
 const TYPICAL_PACE: u64 = 15;
+/// How fast anybody speaks, in characters a second.
+const FASTEST_PACE: u64 = 25;
 
 /// A voice names its words in order. One that is not found so many bytes on is spelled otherwise in
 /// the text, and is passed over.
@@ -30,6 +32,9 @@ pub(super) struct Script {
     /// Where the audio of the voice that speaks now begins: it counts from there.
     voice_base: u64,
     complete: bool,
+    /// Text and audio come side by side, so that each share of the one belongs to the same share
+    /// of the other.
+    even: bool,
 }
 
 impl Script {
@@ -45,7 +50,13 @@ impl Script {
             samples: 0,
             voice_base: 0,
             complete: false,
+            even: false,
         }
+    }
+
+    /// Whether text and audio come side by side, from one who speaks by itself.
+    pub(super) fn flow_evenly(&mut self, even: bool) {
+        self.even = even;
     }
 
     /// All text that was handed to the voice.
@@ -113,6 +124,13 @@ impl Script {
     /// The audio so far is all of it.
     pub(super) fn on_complete(&mut self) {
         self.complete = true;
+        if !self.even {
+            self.anchor(self.text.len());
+        }
+    }
+
+    /// The text so far belongs to the audio so far, and what follows to what follows.
+    pub(super) fn on_round_end(&mut self) {
         self.anchor(self.text.len());
     }
 
@@ -181,6 +199,14 @@ impl Script {
 
     /// How much text the voice speaks in so many samples, as far as is known.
     fn at_pace(&self, samples: u64) -> u64 {
+        let (text, at) = self.anchors.last().copied().unwrap_or_default();
+        if self.even {
+            let rest = (self.text.len() - text) as u64;
+            let share = samples * rest / self.samples.saturating_sub(at).max(1);
+            // Text that runs ahead of its audio must not pass for heard.
+            let fastest = samples * FASTEST_PACE / self.sample_rate;
+            return if self.complete { share } else { share.min(fastest) };
+        }
         match self.anchors.last() {
             Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
             _ => samples * TYPICAL_PACE / self.sample_rate,
@@ -319,6 +345,20 @@ mod tests {
         script.push_text("This is a sentence that is being spoken.");
         script.push_audio(4_000);
         assert_eq!(script.heard(8_000), "This is a");
+    }
+
+    #[test]
+    fn h6_text_that_runs_ahead_of_its_audio_is_not_taken_for_heard() {
+        let mut script = Script::new(8_000);
+        script.flow_evenly(true);
+        script.push_text("one two three four five six seven eight");
+        script.push_audio(1_600);
+        assert_eq!(script.heard(1_600), "one", "0.2 s are five characters at most");
+        script.push_audio(30_400);
+        script.on_complete();
+        assert_eq!(script.heard(16_000), "one two three four");
+        assert_eq!(script.heard(0), "");
+        assert_eq!(script.heard(32_000), "one two three four five six seven eight");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Session {
 
     /// Whether the live answer may be heard: its turn is over, and the user leaves it the floor.
     /// Before, nothing is done that could not be taken back.
-    fn may_play(&self) -> bool {
+    pub(super) fn may_play(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.committed)
             && !self.waits_for_silence()
             && self.words_may_come_until().is_none()
@@ -79,7 +79,7 @@ impl Session {
         self.advance_tools();
     }
 
-    fn run_tool(&mut self, call: ToolCall) {
+    pub(super) fn run_tool(&mut self, call: ToolCall) {
         let refused = self.refuse_repeat(&call);
         let Some(live) = &mut self.live else { return };
         let generation = live.id;

@@ -169,6 +169,13 @@ impl UserTurn {
         covered && !self.is_unsettled()
     }
 
+    /// From the end of speech to the last final. `None` where the final did not come after it, or
+    /// was itself the only sign of the end.
+    pub(super) fn transcription_delay(&self) -> Option<Duration> {
+        let (said, known) = (self.last_speech?, self.last_final?);
+        (known > said).then(|| known - said)
+    }
+
     /// Notes that the owner of the call has ended the turn, and how long words are waited for.
     pub(super) fn commit(&mut self, by: CallTime) {
         self.is_told = false;

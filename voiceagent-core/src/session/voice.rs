@@ -16,6 +16,7 @@ impl Session {
         let Some(live) = &mut self.live else { return };
         let mut piece = live.segmenter.push(words);
         while let Some(text) = piece {
+            self.note_first_sentence();
             self.speak(text);
             let Some(live) = &mut self.live else { return };
             piece = live.segmenter.push("");
@@ -25,6 +26,7 @@ impl Session {
     pub(super) fn flush_text(&mut self) {
         let Some(live) = &mut self.live else { return };
         if let Some(rest) = live.segmenter.flush() {
+            self.note_first_sentence();
             self.speak(rest);
         }
     }
@@ -91,6 +93,17 @@ impl Session {
         }
     }
 
+    /// Tells of the first text that the model wrote. An apology is not its own.
+    fn note_first_sentence(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let by_model = live.stage == Stage::Writing && live.round_begun && !live.failed;
+        if by_model && !live.sentence_told {
+            live.sentence_told = true;
+            let (generation, after) = (live.id, self.now - live.asked_at);
+            self.emit(Event::FirstSentence { generation, after });
+        }
+    }
+
     /// There is no more text for the live generation.
     pub(super) fn finish_writing(&mut self) {
         self.flush_text();
@@ -111,19 +124,24 @@ impl Session {
         }
         let now = self.now;
         let live = self.live.as_mut().filter(|live| live.voice == voice);
+        let by_itself = self.config.realtime.is_some();
         // Of a voice that was given up, has finished or was not asked, no audio is wanted.
         let is_wanted = |live: &&mut Generation| {
             let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
-            live.stage != Stage::Spoken && owes
+            live.stage != Stage::Spoken && (by_itself || owes)
         };
         let Some(live) = live.filter(is_wanted) else { return };
         let generation = live.id;
+        let silence = self.config.format.and_then(|format| live.onset.push(format, &payload));
         let samples = self.output.push_audio(payload);
         live.script.push_audio(samples);
         if !live.voice_begun && samples > 0 {
             live.voice_begun = true;
             let after = now - live.first_text_at.unwrap_or(now);
             self.emit(Event::FirstAudio { generation, after });
+        }
+        if let Some(silence) = silence {
+            self.emit(Event::FirstAudible { generation, silence });
         }
         self.watch_voice();
     }
@@ -265,7 +283,7 @@ impl Session {
     /// Until when an agent who is silent goes on to be, because the user is speaking. A user of
     /// whom nothing is understood for long is noise.
     pub(super) fn user_holds_floor_until(&self) -> Option<CallTime> {
-        if self.monologue.has_floor() {
+        if self.is_duplex() || self.monologue.has_floor() {
             return None;
         }
         let watchdog = self.config.endpointing.watchdog;
@@ -276,7 +294,7 @@ impl Session {
         };
         let since = match self.user.speaking_since {
             Some(since) => since.max(self.user.last_change.unwrap_or(since)),
-            None if self.user.is_empty() => return None,
+            None if self.user.is_empty() => self.spoken_turn_open_since()?,
             None => self.user.last_change.unwrap_or(self.now),
         };
         let until = since + patience;
@@ -335,7 +353,9 @@ impl Session {
         } else {
             live.script.text().len()
         };
-        self.history.extend(live.fold(heard, live.voice_lost));
+        let entries = live.fold(heard, live.voice_lost);
+        self.keep_said(&live, &entries);
+        self.history.extend(entries);
         if live.started {
             let pii_heard = live.script.text()[..heard].trim().into();
             let interrupted = live.voice_lost;

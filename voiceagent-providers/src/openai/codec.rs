@@ -123,9 +123,15 @@ impl Answer {
             .flatten()
             .any(|thought| !matches!(thought.get(), "null" | "\"\""));
         let mut progress = thinks;
+        if thinks {
+            self.think();
+        }
         if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
             progress = true;
             let said = self.thoughts.filter(text);
+            if said.is_empty() && self.thoughts.are_inside() {
+                self.think();
+            }
             self.say(said);
         }
         // A refusal takes the place of the content, and is said like it.
@@ -165,6 +171,13 @@ impl Answer {
         }
     }
 
+    /// Tells that the model reasons; once for all that came in one go.
+    fn think(&mut self) {
+        if self.events.back() != Some(&LlmEvent::Progress) {
+            self.events.push_back(LlmEvent::Progress);
+        }
+    }
+
     fn say(&mut self, text: String) {
         if !text.is_empty() {
             self.events.push_back(LlmEvent::Text(text));
@@ -174,11 +187,14 @@ impl Answer {
 
 fn counted(usage: &messages::Usage) -> Usage {
     let cached = usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
+    let details = usage.completion_tokens_details.as_ref();
+    let reasoning = details.and_then(|details| details.reasoning_tokens);
     Usage::new(
         usage.prompt_tokens.unwrap_or_default(),
         cached.unwrap_or_default(),
         usage.completion_tokens.unwrap_or_default(),
     )
+    .with_reasoning(reasoning.unwrap_or_default())
 }
 
 /// The error that a vendor reports in the middle of an answer.

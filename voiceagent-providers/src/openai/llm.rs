@@ -25,6 +25,7 @@ use super::{
     request,
 };
 use crate::wire::{
+    connect,
     http::{self, Refusal},
     sse::SseParser,
 };
@@ -165,10 +166,10 @@ impl LanguageModel for OpenAiLlm {
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         let deadline = Instant::now() + self.config.first_token_timeout;
-        let response = timeout_at(deadline, self.ask(&request))
-            .await
-            .unwrap_or_else(|_| Err(too_late()))
-            .map_err(|error| self.named(error))?;
+        let asked = timeout_at(deadline, self.ask(&request));
+        let (asked, opened) = connect::observed(asked).await;
+        let response =
+            asked.unwrap_or_else(|_| Err(too_late())).map_err(|error| self.named(error))?;
         let reading = Reading {
             response,
             parser: SseParser::new(MAX_EVENT),
@@ -179,11 +180,14 @@ impl LanguageModel for OpenAiLlm {
             ended: None,
         };
         let name = self.name.to_string();
+        let after = opened.unwrap_or_default();
+        let connected = LlmEvent::Connected { after, reused: opened.is_none() };
         let items = stream::unfold(reading, |mut reading| async move {
             let item = reading.next().await?;
             Some((item, reading))
         });
-        Ok(items.map(move |item| item.map_err(|error| error.with_provider(name.clone()))).boxed())
+        let items = items.map(move |item| item.map_err(|error| error.with_provider(name.clone())));
+        Ok(stream::iter([Ok(connected)]).chain(items).boxed())
     }
 }
 

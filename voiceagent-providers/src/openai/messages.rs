@@ -148,10 +148,17 @@ pub(crate) struct Usage {
     pub prompt_tokens: Option<u32>,
     pub completion_tokens: Option<u32>,
     pub prompt_tokens_details: Option<PromptTokens>,
+    pub completion_tokens_details: Option<CompletionTokens>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PromptTokens {
     pub cached_tokens: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CompletionTokens {
+    pub reasoning_tokens: Option<u32>,
 }

@@ -46,6 +46,11 @@ impl Thoughts {
         said
     }
 
+    /// Whether the model is in the middle of a thought.
+    pub(crate) fn are_inside(&self) -> bool {
+        matches!(self.state, State::Inside)
+    }
+
     /// What is still to be said when nothing more comes.
     pub(crate) fn finish(&mut self) -> String {
         let held = std::mem::take(&mut self.held);

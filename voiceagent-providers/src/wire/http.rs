@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use voiceagent_core::{Error, ErrorKind, Result};
 
+use super::connect::Timed;
+
 /// How long a connection may take to open, TLS included.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -42,6 +44,7 @@ pub(crate) fn client() -> Result<ClientBuilder> {
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Client::builder()
         .tls_backend_preconfigured(tls)
+        .connector_layer(Timed)
         .user_agent(concat!("voiceagent/", env!("CARGO_PKG_VERSION")))
         .tcp_nodelay(true)
         .tcp_keepalive(PING.0)

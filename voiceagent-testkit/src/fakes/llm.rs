@@ -110,6 +110,13 @@ impl Answer {
         self
     }
 
+    /// Shows so many signs of reasoning after that; each takes as long as a token.
+    #[must_use]
+    pub fn then_reason(mut self, signs: usize) -> Self {
+        self.items.extend(std::iter::repeat_n(Item::Event(LlmEvent::Progress), signs));
+        self
+    }
+
     /// Breaks after what was said so far.
     #[must_use]
     pub fn then_break(mut self, kind: ErrorKind) -> Self {
@@ -136,6 +143,13 @@ impl Answer {
     #[must_use]
     pub const fn with_usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
+        self
+    }
+
+    /// Says how the request's connection came about; it is told at once.
+    #[must_use]
+    pub fn with_connection(mut self, after: Duration, reused: bool) -> Self {
+        self.items.insert(0, Item::Event(LlmEvent::Connected { after, reused }));
         self
     }
 
@@ -240,6 +254,11 @@ struct Telling {
 
 impl Telling {
     async fn next(mut self) -> Option<(Result<LlmEvent>, Self)> {
+        if let Some(Item::Event(LlmEvent::Connected { after, reused })) = self.items.front() {
+            let event = LlmEvent::Connected { after: *after, reused: *reused };
+            self.items.pop_front();
+            return Some((Ok(event), self));
+        }
         let takes_time = !matches!(
             self.items.front(),
             None | Some(Item::Event(LlmEvent::Usage(_) | LlmEvent::Finished(_)))

@@ -1,3 +1,5 @@
+mod conversation;
+
 use std::{
     collections::VecDeque,
     fmt,
@@ -8,19 +10,15 @@ use std::{
 use async_trait::async_trait;
 use serde_json::Value;
 use voiceagent_core::{
-    Error, ErrorKind, GenerationId, Link, LinkPeer, Result,
-    audio::{AudioFormat, AudioFrame},
-    llm::ToolCall,
+    Error, ErrorKind, Link, Result,
+    audio::AudioFormat,
     realtime::{
         RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions,
     },
 };
 
-use super::{
-    Recording, Words,
-    speaker::{Pace, Speaker},
-    words::Ear,
-};
+use self::conversation::Conversation;
+use super::{Recording, Words, speaker::Pace};
 
 /// More pieces of audio than any one reply has; a reader may be late by one reply.
 const LINK: usize = 256;
@@ -36,10 +34,28 @@ pub struct FakeRealtime {
     words: Words,
     capabilities: RealtimeCapabilities,
     pace: Pace,
+    habits: Habits,
     script: Arc<Mutex<Box<Script>>>,
     faults: Mutex<VecDeque<RealtimeFault>>,
     opened: Recording<RealtimeOptions>,
     inputs: Recording<RealtimeInput>,
+}
+
+/// How a model goes about things.
+#[derive(Clone, Copy, Debug, Default)]
+struct Habits {
+    /// How long after a turn its words are told.
+    transcripts_after: Duration,
+    text: Text,
+}
+
+/// When a model tells the text of what it says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Text {
+    #[default]
+    First,
+    AfterAudio,
+    Never,
 }
 
 /// What goes wrong with one opened conversation of a [`FakeRealtime`].
@@ -50,11 +66,20 @@ pub enum RealtimeFault {
     Refuse(ErrorKind),
     /// The conversation ends with [`ErrorKind::Disconnected`] after this much audio of the user.
     Drop(Duration),
+    /// The first thing that the model is to say fails, and the conversation goes on.
+    Fail(ErrorKind),
+    /// The conversation ends with [`ErrorKind::Disconnected`] when the model is to speak.
+    DropWhenAsked,
+    /// The model never says anything.
+    Silent,
     /// Nothing.
     None,
 }
 
 /// What a [`FakeRealtime`] does when it is its turn.
+///
+/// When the results of its calls are there it goes on with the next reply: a turn-managed model
+/// when it is asked to, a duplex model by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
     text: String,
@@ -83,7 +108,9 @@ impl Reply {
 
 impl FakeRealtime {
     /// A turn-managed model that understands `words`. `script` gets what the user said since the
-    /// last reply. The first sound comes 300 ms after [`RealtimeInput::Generate`].
+    /// last reply, or the instructions that it is to follow. What it is to say word for word it
+    /// says without asking `script`. The first sound comes 300 ms after
+    /// [`RealtimeInput::Generate`].
     pub fn new(words: Words, script: impl FnMut(&str) -> Reply + Send + 'static) -> Self {
         let formats = [AudioFormat::PCM_24K, AudioFormat::PCM_16K, AudioFormat::MULAW_8K];
         let mut capabilities = RealtimeCapabilities::new(formats.to_vec());
@@ -92,6 +119,7 @@ impl FakeRealtime {
             words,
             capabilities,
             pace: Pace { first_audio: Duration::from_millis(300), ..Pace::default() },
+            habits: Habits::default(),
             script: Arc::new(Mutex::new(Box::new(script))),
             faults: Mutex::default(),
             opened: Recording::default(),
@@ -112,8 +140,43 @@ impl FakeRealtime {
         self
     }
 
-    /// Replies by itself when the user stops, and stops when the user starts. Its generations are
-    /// numbered from 1.
+    /// Says which formats it takes and gives. 24 kHz and 16 kHz PCM and mu-law unless said.
+    #[must_use]
+    pub fn with_formats(mut self, formats: impl Into<Vec<AudioFormat>>) -> Self {
+        self.capabilities.formats = formats.into();
+        self
+    }
+
+    /// Cannot be told what was heard.
+    #[must_use]
+    pub const fn without_truncate(mut self) -> Self {
+        self.capabilities.truncate = false;
+        self
+    }
+
+    /// Tells the words of the user so long after their turn. At once unless said.
+    #[must_use]
+    pub const fn with_transcripts_after(mut self, delay: Duration) -> Self {
+        self.habits.transcripts_after = delay;
+        self
+    }
+
+    /// Tells what it says when all of the audio has been given.
+    #[must_use]
+    pub const fn with_text_after_audio(mut self) -> Self {
+        self.habits.text = Text::AfterAudio;
+        self
+    }
+
+    /// Never tells what it says.
+    #[must_use]
+    pub const fn without_text(mut self) -> Self {
+        self.habits.text = Text::Never;
+        self
+    }
+
+    /// Replies by itself when the user stops, and stops when the user starts. What it begins is
+    /// numbered from [`FIRST_OWN`](voiceagent_core::realtime::FIRST_OWN).
     #[must_use]
     pub const fn duplex(mut self) -> Self {
         self.capabilities.duplex = true;
@@ -168,19 +231,8 @@ impl RealtimeModel for FakeRealtime {
         if let Some(RealtimeFault::Refuse(kind)) = fault_now {
             return Err(fault(kind, "open", "refused as the test asked"));
         }
-        let conversation = Conversation {
-            ear: Ear::new(self.words.clone()),
-            speaker: Speaker::new(options.format, self.pace),
-            script: Arc::clone(&self.script),
-            capabilities: self.capabilities.clone(),
-            fault: fault_now.unwrap_or(RealtimeFault::None),
-            inputs: self.inputs.clone(),
-            format: options.format,
-            got: Duration::ZERO,
-            unanswered: Vec::new(),
-            own: GenerationId::default(),
-            calls: 0,
-        };
+        let fault = fault_now.unwrap_or(RealtimeFault::None);
+        let conversation = Conversation::new(self, options.format, fault);
         Ok(Link::spawn(LINK, |peer| conversation.run(peer)))
     }
 }
@@ -190,111 +242,6 @@ impl fmt::Debug for FakeRealtime {
         f.debug_struct("FakeRealtime")
             .field("capabilities", &self.capabilities)
             .finish_non_exhaustive()
-    }
-}
-
-struct Conversation {
-    ear: Ear,
-    speaker: Speaker<RealtimeEvent>,
-    script: Arc<Mutex<Box<Script>>>,
-    capabilities: RealtimeCapabilities,
-    fault: RealtimeFault,
-    inputs: Recording<RealtimeInput>,
-    format: AudioFormat,
-    got: Duration,
-    /// What the user said since the last reply.
-    unanswered: Vec<Arc<str>>,
-    /// The last generation that a duplex model began by itself.
-    own: GenerationId,
-    calls: u32,
-}
-
-impl Conversation {
-    async fn run(mut self, mut peer: LinkPeer<RealtimeInput, RealtimeEvent>) -> Result<()> {
-        loop {
-            tokio::select! {
-                biased;
-                input = peer.recv() => {
-                    let Some(input) = input else { return Ok(()) };
-                    self.inputs.add(input.clone());
-                    self.take(input, &peer).await?;
-                }
-                (_, event) = self.speaker.due() => peer.send(event).await?,
-            }
-        }
-    }
-
-    async fn take(
-        &mut self,
-        input: RealtimeInput,
-        peer: &LinkPeer<RealtimeInput, RealtimeEvent>,
-    ) -> Result<()> {
-        match input {
-            RealtimeInput::Audio(frame) => self.hear(&frame, peer).await?,
-            RealtimeInput::Commit => self.transcribe(peer).await?,
-            RealtimeInput::Generate { generation } => self.reply(generation),
-            RealtimeInput::Cancel { generation } => self.speaker.cancel(generation),
-            RealtimeInput::ToolResult { .. } | RealtimeInput::Truncate { .. } | _ => {}
-        }
-        Ok(())
-    }
-
-    async fn hear(
-        &mut self,
-        frame: &AudioFrame,
-        peer: &LinkPeer<RealtimeInput, RealtimeEvent>,
-    ) -> Result<()> {
-        if frame.format != self.format {
-            return Err(fault(ErrorKind::Protocol, "read", "not the format that was asked for"));
-        }
-        self.got += frame.format.duration_of(frame.samples());
-        if matches!(self.fault, RealtimeFault::Drop(after) if self.got > after) {
-            return Err(fault(ErrorKind::Disconnected, "read", "lost as the test asked"));
-        }
-        let noticed = self.ear.hear(frame);
-        if noticed.started && self.capabilities.server_vad {
-            peer.send(RealtimeEvent::SpeechStarted).await?;
-            if self.capabilities.duplex {
-                self.speaker.cancel(self.own);
-            }
-        }
-        if noticed.stopped && self.capabilities.server_vad {
-            peer.send(RealtimeEvent::SpeechStopped).await?;
-            self.transcribe(peer).await?;
-            if self.capabilities.duplex {
-                self.own = self.own.next();
-                self.reply(self.own);
-            }
-        }
-        Ok(())
-    }
-
-    async fn transcribe(&mut self, peer: &LinkPeer<RealtimeInput, RealtimeEvent>) -> Result<()> {
-        let said = self.ear.finalize();
-        if said.text.is_empty() {
-            return Ok(());
-        }
-        self.unanswered.push(Arc::clone(&said.text));
-        peer.send(RealtimeEvent::UserTranscript(said)).await
-    }
-
-    fn reply(&mut self, generation: GenerationId) {
-        let said = std::mem::take(&mut self.unanswered).join(" ");
-        let reply = self.script.lock().unwrap_or_else(PoisonError::into_inner)(&said);
-        let text = reply.text.clone();
-        self.speaker.first(generation, RealtimeEvent::AgentTranscript { generation, text });
-        let audio = |payload| RealtimeEvent::Audio { generation, payload };
-        self.speaker.speak(generation, &reply.text, audio);
-        for (name, arguments) in reply.calls {
-            self.calls += 1;
-            let call = ToolCall {
-                id: format!("call-{}", self.calls).as_str().into(),
-                name: name.into(),
-                arguments: arguments.to_string().into(),
-            };
-            self.speaker.then(generation, RealtimeEvent::ToolCall { generation, call });
-        }
-        self.speaker.then(generation, RealtimeEvent::Finished { generation });
     }
 }
 

@@ -7,6 +7,7 @@ use crate::llm::{FinishReason, Message};
 enum Act {
     Answer,
     BreakOff,
+    ConnectAndFail,
     Empty,
     FailFirstItem,
     Hang,
@@ -52,6 +53,10 @@ impl LanguageModel for Scripted {
         Ok(match self.acts[at.min(self.acts.len() - 1)] {
             Act::Answer => stream::iter([said(), finished]).boxed(),
             Act::BreakOff => stream::iter([said(), Err(error(ErrorKind::Disconnected))]).boxed(),
+            Act::ConnectAndFail => {
+                let connected = LlmEvent::Connected { after: Duration::ZERO, reused: true };
+                stream::iter([Ok(connected), Err(error(ErrorKind::Disconnected))]).boxed()
+            }
             Act::Empty => stream::empty().boxed(),
             Act::FailFirstItem => stream::iter([Err(error(ErrorKind::Overloaded))]).boxed(),
             Act::Hang => std::future::pending().await,
@@ -79,6 +84,7 @@ async fn speaker(fallback: &FallbackLlm) -> String {
 #[tokio::test(start_paused = true)]
 async fn rd1_every_failure_before_the_first_item_goes_to_the_next_model() {
     for act in [
+        Act::ConnectAndFail,
         Act::Empty,
         Act::FailFirstItem,
         Act::Hang,

@@ -22,7 +22,7 @@ fn user_turn(turn: u64) -> Event {
 }
 
 fn first_token(number: u64) -> Event {
-    Event::FirstToken { generation: generation(number), after: ms(200 + number) }
+    Event::FirstToken { generation: generation(number), after: ms(200 + number), reasoned: None }
 }
 
 fn first_audio(number: u64) -> Event {
@@ -230,4 +230,80 @@ fn tools_of_a_draft_count_for_its_turn() {
         (6_000, user_turn(2)),
     ]);
     assert_eq!(turns.iter().map(|turn| turn.tools).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn m5_reasoning_is_no_answer() {
+    let reasoned = Some(ms(250));
+    let turns = measure(&[
+        (2_300, user_turn(1)),
+        (5_300, Event::FirstToken { generation: generation(1), after: ms(3_000), reasoned }),
+        (6_000, Event::FirstToken { generation: generation(1), after: ms(500), reasoned: None }),
+        (6_200, answered(1, 1)),
+    ]);
+    let [turn] = &turns[..] else { panic!("{turns:?}") };
+    assert_eq!((turn.ttft, turn.first_answer_token), (Some(ms(250)), Some(ms(3_000))));
+    assert_eq!(turn.first_token_at.map(Offset::as_micros), Some(250_000), "in the first round");
+}
+
+#[test]
+fn m7_the_aggregation_is_that_of_the_round_in_which_the_words_were_written() {
+    let sentence = Event::FirstSentence { generation: generation(1), after: ms(420) };
+    let turns = measure(&[
+        (2_300, user_turn(1)),
+        (2_700, first_token(1)),
+        // A tool took its time, and the model was asked again.
+        (9_000, Event::FirstToken { generation: generation(1), after: ms(300), reasoned: None }),
+        (9_120, sentence),
+        (9_200, answered(1, 1)),
+    ]);
+    assert_eq!((turns[0].first_sentence, turns[0].aggregation), (Some(ms(420)), Some(ms(120))));
+    assert_eq!(turns[0].ttft, Some(ms(201)));
+}
+
+#[test]
+fn m9_a_sound_that_comes_after_the_answer_has_begun_still_counts() {
+    let audible = |silence| Event::FirstAudible { generation: generation(1), silence: ms(silence) };
+    let quick = measure(&[
+        (2_300, user_turn(1)),
+        (2_600, first_audio(1)),
+        (2_600, answered(1, 1)),
+        (2_650, audible(200)),
+    ]);
+    assert_eq!(quick[0].first_audible, Some(ms(81 + 200)), "the silence is played first");
+    let slow = measure(&[(2_300, user_turn(1)), (2_600, first_audio(1)), (2_900, audible(200))]);
+    assert_eq!(slow[0].first_audible, None, "nothing of it has left");
+    let slow = measure(&[
+        (2_300, user_turn(1)),
+        (2_600, first_audio(1)),
+        (2_900, audible(200)),
+        (2_900, answered(1, 1)),
+    ]);
+    assert_eq!(slow[0].first_audible, Some(ms(81 + 300)), "it came later than it was due");
+}
+
+#[test]
+fn p9_what_a_draft_saves_ends_where_it_could_be_heard() {
+    let spoken_ahead = measure(&[
+        (1_900, draft(1, 1)),
+        (2_100, first_token(1)),
+        (2_200, first_audio(1)),
+        (2_300, user_turn(1)),
+        (2_300, answered(1, 1)),
+    ]);
+    assert_eq!(spoken_ahead[0].saved, Some(ms(300)), "it was ready before the turn was over");
+    let offset = |at: Option<Offset>| at.map(Offset::as_micros);
+    assert_eq!(offset(spoken_ahead[0].first_token_at), Some(-200_000));
+    assert_eq!(offset(spoken_ahead[0].first_audio_at), Some(-100_000));
+    let late = measure(&[
+        (1_900, draft(1, 1)),
+        (2_300, user_turn(1)),
+        (2_500, first_token(1)),
+        (2_600, first_audio(1)),
+        (2_620, answered(1, 1)),
+    ]);
+    assert_eq!(late[0].saved, Some(ms(400)), "the head start");
+    assert_eq!(offset(late[0].first_token_at), Some(200_000));
+    let other = measure(&[(1_900, draft(1, 1)), (2_300, user_turn(1)), (2_620, answered(2, 1))]);
+    assert_eq!((other[0].saved, other[0].drafted), (None, false), "another draft was taken");
 }

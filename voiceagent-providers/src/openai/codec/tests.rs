@@ -74,7 +74,7 @@ fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
             cassette!("quirk_ollama_single_chunk_tool_no_index"),
             vec![call("call_x", "book", r#"{"slot":1}"#), CALLS],
         ),
-        (cassette!("quirk_reasoning_content_vllm"), vec![text("ok"), STOP]),
+        (cassette!("quirk_reasoning_content_vllm"), vec![LlmEvent::Progress, text("ok"), STOP]),
         (
             cassette!("quirk_usage_chunk_with_choice_litellm"),
             vec![text("ok"), usage(1, 0, 1), STOP],
@@ -152,6 +152,32 @@ fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
         let error = answer.handle(broken).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{broken}");
     }
+}
+
+#[test]
+fn m5_a_model_that_reasons_makes_progress_before_it_answers() {
+    let chunk = |delta: &str| format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
+    let mut answer = Answer::new(Vec::new());
+    let mut told = |delta: &str| {
+        answer.handle(&chunk(delta)).unwrap();
+        std::iter::from_fn(|| answer.poll()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(r#"{"reasoning":"well"}"#), [LlmEvent::Progress]);
+    assert_eq!(told(r#"{"reasoning_content":"so"}"#), [LlmEvent::Progress]);
+    assert_eq!(told(r#"{"reasoning":"","reasoning_content":null}"#), []);
+    assert_eq!(told(r#"{"content":"<think>or"}"#), [LlmEvent::Progress]);
+    assert_eq!(told(r#"{"content":"</think>Yes"}"#), [text("Yes")]);
+    assert_eq!(told(r#"{"content":"."}"#), [text(".")]);
+}
+
+#[test]
+fn m18_tokens_of_reasoning_are_told_apart() {
+    let cost = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,
+        "completion_tokens":70,"completion_tokens_details":{"reasoning_tokens":64}}}"#
+        .replace('\n', "");
+    let stream = format!("data: {cost}\n\ndata: [DONE]\n\n");
+    let used = Usage::new(9, 0, 70).with_reasoning(64);
+    assert_eq!(events(&stream), [LlmEvent::Usage(used), STOP]);
 }
 
 #[test]

@@ -56,7 +56,13 @@ pub(super) async fn concurrent_requests(vendor: &dyn LlmVendor, model: &Model) -
 pub(super) async fn dropped_stream(vendor: &dyn LlmVendor, model: &Model) -> Outcome {
     vendor.play(LlmScene::SayThenStall(vec!["Well,".to_owned()]));
     let mut stream = model.generate(question("Hi.")).await.map_err(|error| error.to_string())?;
-    let first = stream.next().await;
+    let is_no_word = |item: &Result<LlmEvent, _>| {
+        matches!(item, Ok(LlmEvent::Connected { .. } | LlmEvent::Progress))
+    };
+    let mut first = stream.next().await;
+    while first.as_ref().is_some_and(is_no_word) {
+        first = stream.next().await;
+    }
     ensure(matches!(first, Some(Ok(LlmEvent::Text(_)))), || format!("{first:?}"))?;
     drop(stream);
     vendor.aborted(1).await;

@@ -1,11 +1,17 @@
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
-use voiceagent_core::{audio::MediaTime, stt::Transcript};
+use voiceagent_core::{
+    GenerationId, TurnId,
+    audio::{AudioFrame, MediaTime},
+    realtime::{FIRST_OWN, Prompt},
+    stt::Transcript,
+};
 
 use super::*;
 use crate::tone;
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
+const TURN: TurnId = TurnId::new(1);
 const ONE: GenerationId = GenerationId::new(1);
 
 const fn ms(millis: u64) -> Duration {
@@ -40,7 +46,7 @@ async fn rest(link: &mut Link<RealtimeInput, RealtimeEvent>) -> Vec<String> {
     while let Ok(Some(event)) = timeout(ms(60_000), link.recv()).await {
         match event {
             Ok(RealtimeEvent::Audio { payload, .. }) => heard.extend(payload),
-            Ok(RealtimeEvent::UserTranscript(Transcript { text, .. })) => {
+            Ok(RealtimeEvent::UserTranscript { transcript: Transcript { text, .. }, .. }) => {
                 events.push(format!("user: {text}"));
             }
             Ok(RealtimeEvent::AgentTranscript { text, .. }) => {
@@ -49,12 +55,17 @@ async fn rest(link: &mut Link<RealtimeInput, RealtimeEvent>) -> Vec<String> {
             Ok(RealtimeEvent::ToolCall { call, .. }) => {
                 events.push(format!("{} {}{}", call.id, call.name, call.arguments));
             }
+            Ok(RealtimeEvent::Usage { .. }) => {}
             Ok(other) => events.push(format!("{other:?}")),
             Err(error) => events.push(error.to_string()),
         }
     }
     events.push(tone::read(FORMAT, &heard));
     events
+}
+
+fn generate() -> RealtimeInput {
+    RealtimeInput::Generate { generation: ONE, prompt: Prompt::Answer }
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,10 +77,13 @@ async fn a_turn_managed_model_speaks_when_it_is_told_to() {
     let mut link = open(&model).await;
     play(&link, 0..12).await;
     assert!(link.try_recv().is_none(), "it says nothing by itself");
-    link.try_send(RealtimeInput::Commit).unwrap();
-    link.try_send(RealtimeInput::Generate { generation: ONE }).unwrap();
+    link.try_send(RealtimeInput::Commit { turn: TURN }).unwrap();
+    link.try_send(generate()).unwrap();
     let begun = Instant::now();
-    assert!(matches!(link.recv().await, Some(Ok(RealtimeEvent::UserTranscript(_)))));
+    assert!(matches!(
+        link.recv().await,
+        Some(Ok(RealtimeEvent::UserTranscript { turn: Some(TURN), .. }))
+    ));
     assert!(matches!(link.recv().await, Some(Ok(RealtimeEvent::AgentTranscript { .. }))));
     assert_eq!(begun.elapsed(), ms(300));
     let events = rest(&mut link).await;
@@ -82,7 +96,7 @@ async fn a_turn_managed_model_speaks_when_it_is_told_to() {
 async fn nothing_comes_after_a_cancel() {
     let model = FakeRealtime::replies(Words::default(), [Reply::text("One moment please.")]);
     let mut link = open(&model).await;
-    link.try_send(RealtimeInput::Generate { generation: ONE }).unwrap();
+    link.try_send(generate()).unwrap();
     sleep(ms(320)).await;
     link.try_send(RealtimeInput::Cancel { generation: ONE }).unwrap();
     assert_eq!(rest(&mut link).await, ["agent: One moment please.", "One "]);
@@ -97,7 +111,7 @@ async fn a_duplex_model_manages_the_floor_by_itself() {
     play(&link, 0..80).await;
     let events = rest(&mut link).await;
     let (talk, heard) = events.split_at(events.len() - 1);
-    let finished = format!("{:?}", RealtimeEvent::Finished { generation: GenerationId::new(2) });
+    let finished = format!("{:?}", RealtimeEvent::Finished { generation: FIRST_OWN.next() });
     let agent = format!("agent: {long}");
     assert_eq!(
         talk,

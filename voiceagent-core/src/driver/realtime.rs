@@ -1,0 +1,288 @@
+//! The leg of a model that hears and speaks by itself.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::{
+    Driver,
+    legs::choose,
+    provider::{Provider, Report},
+    wait::recognized,
+};
+use crate::{
+    CallTime, ErrorKind, GenerationId, Result,
+    agent::Recipe,
+    audio::{AudioFormat, AudioFrame, Transcoder},
+    llm::{FinishReason, Message},
+    realtime::{RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
+    session::{Command, Input, Leg},
+};
+
+/// How much of the user's audio is sent again when a lost model is opened anew. Few turns are
+/// longer.
+const TAPE: Duration = Duration::from_secs(20);
+/// So much audio is sent again at once, so that a fresh link has room for all of it.
+const PIECE: Duration = Duration::from_millis(500);
+
+/// A speech-to-speech model, and the way from its audio to the caller's format.
+pub(super) struct Model {
+    provider: Provider<RealtimeInput, RealtimeEvent>,
+    format: AudioFormat,
+    transcoder: Transcoder,
+    /// Whose audio the transcoder has in mind.
+    speaking: GenerationId,
+    /// What the model owes: asked for or begun, and not finished.
+    owed: Option<GenerationId>,
+    /// The model's speech edges are the session's.
+    edges: bool,
+    /// The conversation, for a model that is opened again.
+    history: watch::Sender<Arc<[Message]>>,
+    /// What the user has said since the model answered last.
+    tape: VecDeque<RealtimeInput>,
+    taped: Duration,
+    dropped: u64,
+}
+
+impl Model {
+    pub(super) async fn open(
+        recipe: &Recipe,
+        model: Arc<dyn RealtimeModel>,
+        line: AudioFormat,
+    ) -> Result<Self> {
+        let capabilities = model.capabilities();
+        let format = choose(&capabilities.formats, line)?;
+        let transcoder = Transcoder::new(format, line)?;
+        let options = RealtimeOptions::new(recipe.config.instructions.clone(), format)
+            .with_tools(recipe.config.tools.clone());
+        let (history, remembered) = watch::channel(options.history.clone());
+        let provider = Provider::open(move || {
+            let options = options.clone().with_history(remembered.borrow().clone());
+            let model = model.clone();
+            async move { model.open(options).await }
+        });
+        Ok(Self {
+            provider: provider.await?,
+            format,
+            transcoder,
+            speaking: GenerationId::default(),
+            owed: None,
+            edges: recipe.vad.is_none(),
+            history,
+            tape: VecDeque::new(),
+            taped: Duration::ZERO,
+            dropped: 0,
+        })
+    }
+
+    /// The format that the model takes and gives.
+    pub(super) fn format(&self) -> AudioFormat {
+        self.format
+    }
+
+    pub(super) async fn next(&mut self) -> Report<RealtimeEvent> {
+        self.provider.next().await
+    }
+
+    /// Keeps the conversation for a model that has to be opened again.
+    pub(super) fn remember(&self, messages: Arc<[Message]>) {
+        self.history.send_if_modified(|known| {
+            let is_new = !Arc::ptr_eq(known, &messages);
+            *known = messages;
+            is_new
+        });
+    }
+
+    fn hear(&mut self, frame: AudioFrame) {
+        self.taped += self.format.duration_of(frame.samples());
+        self.tape.push_back(RealtimeInput::Audio(frame.clone()));
+        while self.taped > TAPE {
+            if let Some(RealtimeInput::Audio(oldest)) = self.tape.pop_front() {
+                self.taped -= self.format.duration_of(oldest.samples());
+            }
+        }
+        if self.provider.send(RealtimeInput::Audio(frame)).is_err() {
+            self.dropped += 1;
+            if self.dropped.is_power_of_two() {
+                warn!(frames = self.dropped, "the model does not keep up with the user");
+            }
+        }
+    }
+
+    fn tell(&mut self, input: RealtimeInput) -> Result<()> {
+        if let RealtimeInput::Commit { .. } = input {
+            self.tape.push_back(input.clone());
+        }
+        if let RealtimeInput::Generate { generation, .. } = input {
+            self.owed = Some(generation);
+        }
+        self.provider.send(input)
+    }
+
+    /// Audio in the caller's format. Nothing of one generation rings on in the next.
+    fn transcode(&mut self, generation: GenerationId, payload: Bytes) -> Bytes {
+        if self.speaking != generation {
+            self.speaking = generation;
+            self.transcoder.reset();
+        }
+        self.transcoder.transcode(payload)
+    }
+
+    /// The model speaks: it has heard what the user said.
+    fn note_answer(&mut self, generation: GenerationId) {
+        self.owed = Some(generation);
+        self.tape.clear();
+        self.taped = Duration::ZERO;
+    }
+
+    /// The link was lost, and is being opened anew: what the model has not answered is said again.
+    fn say_again(&mut self) {
+        let mut audio = BytesMut::new();
+        let mut at = None;
+        for input in std::mem::take(&mut self.tape) {
+            if let RealtimeInput::Audio(frame) = &input {
+                at.get_or_insert(frame.at);
+                audio.extend_from_slice(&frame.payload);
+                if audio.len() < self.format.bytes_in(PIECE) {
+                    continue;
+                }
+            }
+            if let Some(at) = at.take() {
+                self.hear_again(AudioFrame::new(self.format, at, audio.split().freeze()));
+            }
+            if let RealtimeInput::Commit { .. } = input {
+                // A fresh backlog has room for it.
+                let _ = self.tell(input);
+            }
+        }
+        if let Some(at) = at {
+            self.hear_again(AudioFrame::new(self.format, at, audio.freeze()));
+        }
+    }
+
+    fn hear_again(&mut self, frame: AudioFrame) {
+        self.taped -= self.format.duration_of(frame.samples()).min(self.taped);
+        self.hear(frame);
+    }
+}
+
+impl Driver {
+    /// Passes on what the ears let through.
+    pub(super) fn let_model_hear(&mut self) {
+        let (Some(ears), Some(model)) = (&mut self.legs.ears, &mut self.legs.model) else { return };
+        ears.passed().for_each(|frame| model.hear(frame));
+    }
+
+    /// Does what a session wants of its model.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all commands")]
+    pub(super) fn perform_on_model(&mut self, command: Command) {
+        self.tell_model(match command {
+            Command::CommitAudio { turn } => RealtimeInput::Commit { turn },
+            Command::Forget { generation } => RealtimeInput::Forget { generation },
+            Command::Speak { generation, prompt } => RealtimeInput::Generate { generation, prompt },
+            Command::TellResult { id, output } => RealtimeInput::ToolResult { id, output },
+            Command::Truncate { generation, heard } => {
+                RealtimeInput::Truncate { generation, heard }
+            }
+            _ => return,
+        });
+    }
+
+    /// Hands something to the model. What it has no room for is lost, and an answer with it.
+    pub(super) fn tell_model(&mut self, input: RealtimeInput) {
+        if let RealtimeInput::Commit { .. } = input
+            && let Some(ears) = &mut self.legs.ears
+        {
+            ears.hand_over();
+            self.let_model_hear();
+        }
+        let Some(model) = &mut self.legs.model else { return };
+        let asked = match &input {
+            RealtimeInput::Generate { generation, .. } => Some(*generation),
+            RealtimeInput::Audio(_)
+            | RealtimeInput::Cancel { .. }
+            | RealtimeInput::Commit { .. }
+            | RealtimeInput::Forget { .. }
+            | RealtimeInput::ToolResult { .. }
+            | RealtimeInput::Truncate { .. } => None,
+        };
+        match model.tell(input) {
+            Err(error) if error.kind() == ErrorKind::Stalled => {
+                warn!(%error, "the model does not take what it is told");
+                if let Some(generation) = asked {
+                    let kind = ErrorKind::Stalled;
+                    self.caused.push_back(Input::LlmFailed { generation, kind });
+                }
+            }
+            // A link that has ended is noticed where it is read, and reopened.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    pub(super) fn on_model_report(&mut self, report: Report<RealtimeEvent>) -> Option<Input> {
+        match report {
+            Report::Connected(after) => self.on_connected(Leg::Realtime, after),
+            Report::Event(event) => self.on_model_event(event),
+            Report::Fault(error) => {
+                warn!(%error, "the model failed");
+                None
+            }
+            Report::Ended => {
+                let model = self.legs.model.as_mut()?;
+                model.say_again();
+                let generation = model.owed.take()?;
+                Some(Input::LlmFailed { generation, kind: ErrorKind::Disconnected })
+            }
+            Report::Lost(error) => {
+                warn!(%error, "the model is lost");
+                self.legs.model = None;
+                self.legs.ears = None;
+                Some(Input::LegLost { leg: Leg::Realtime, kind: error.kind() })
+            }
+        }
+    }
+
+    fn on_model_event(&mut self, event: RealtimeEvent) -> Option<Input> {
+        let since: CallTime = self.now();
+        let model = self.legs.model.as_mut()?;
+        match event {
+            RealtimeEvent::AgentTranscript { generation, text } => {
+                model.note_answer(generation);
+                Some(Input::LlmText { generation, text: text.into() })
+            }
+            RealtimeEvent::Audio { generation, payload } => {
+                model.note_answer(generation);
+                let payload = model.transcode(generation, payload);
+                Some(Input::Synthesized { generation, payload })
+            }
+            RealtimeEvent::Failed { generation, kind } => {
+                warn!(%generation, %kind, "the model could not speak");
+                model.owed.take_if(|owed| *owed == generation);
+                Some(Input::LlmFailed { generation, kind })
+            }
+            RealtimeEvent::Finished { generation } => {
+                model.owed.take_if(|owed| *owed == generation);
+                Some(Input::LlmFinished { generation, reason: FinishReason::Stop })
+            }
+            RealtimeEvent::Interrupted { generation } => {
+                model.owed.take_if(|owed| *owed == generation);
+                Some(Input::ModelInterrupted { generation })
+            }
+            RealtimeEvent::SpeechStarted => model.edges.then_some(Input::SpeechStarted { since }),
+            RealtimeEvent::SpeechStopped => model.edges.then_some(Input::SpeechStopped { since }),
+            RealtimeEvent::ToolCall { generation, call } => {
+                model.note_answer(generation);
+                Some(Input::LlmToolCall { generation, call })
+            }
+            RealtimeEvent::Usage { generation, usage } => {
+                Some(Input::LlmUsage { generation, usage })
+            }
+            RealtimeEvent::UserTranscript { turn, transcript } => {
+                let transcript = recognized(transcript);
+                Some(Input::UserWords { turn, transcript })
+            }
+        }
+    }
+}

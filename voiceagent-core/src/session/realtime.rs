@@ -1,0 +1,323 @@
+//! Models that hear and speak by themselves: what they say, and what they are told.
+//!
+//! A turn-managed model is asked to speak where others are asked to write; its audio and its text
+//! come side by side. A duplex model speaks when it likes. In both modes the session owns playout,
+//! what was heard, tools, silence and the end of the call.
+
+mod duplex;
+mod spoken_turns;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use serde_json::json;
+
+use super::{
+    Command, Event, Input, Leg, Session, Timer,
+    generation::{Generation, Leave, Stage},
+};
+use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt};
+
+use duplex::Waiting;
+use spoken_turns::SpokenTurns;
+
+/// How long to wait before an overloaded model is asked again.
+const BREATHER: Duration = Duration::from_millis(300);
+/// Rounds in which a model that calls tools beyond its limit is told so, until it is given up.
+const WARNINGS: u32 = 2;
+
+/// What a session with such a model keeps beside the rest.
+#[derive(Debug, Default)]
+pub(super) struct Realtime {
+    turns: SpokenTurns,
+    waiting: Waiting,
+    /// Calls whose result the model knows.
+    told: BTreeSet<ToolCallId>,
+}
+
+impl Session {
+    /// Whether a model hears and speaks by itself.
+    pub(super) fn is_realtime(&self) -> bool {
+        self.config.realtime.is_some()
+    }
+
+    /// Whether that model also decides who speaks when.
+    pub(super) fn is_duplex(&self) -> bool {
+        self.config.realtime.as_ref().is_some_and(|model| model.duplex)
+    }
+
+    /// Takes what has another meaning, or any at all, where a model hears and speaks by itself, and
+    /// gives back the rest.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all else goes its ordinary way")]
+    pub(super) fn on_realtime_input(&mut self, input: Input) -> Option<Input> {
+        if !self.is_realtime() {
+            return Some(input);
+        }
+        self.note_activity(&input);
+        let input = if self.is_duplex() { self.admit(input)? } else { input };
+        match input {
+            Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
+            Input::CommitTurn => {}
+            Input::LlmFailed { generation, kind } => self.on_speech_failed(generation, kind),
+            Input::LlmFinished { generation, .. } => self.on_speech_finished(generation),
+            Input::LlmText { generation, text } => self.on_speech_text(generation, &text),
+            Input::LlmToolCall { generation, call } => self.on_speech_call(generation, call),
+            Input::LlmUsage { generation, usage } => {
+                // Its cost may come when the answer is over; then it keeps the model's name.
+                let generation = self.spoken_mut(generation).map_or(generation, |live| live.id);
+                self.emit(Event::UsageReported { generation, usage });
+            }
+            Input::LegLost { leg: Leg::Vad, kind } if !self.is_duplex() => {
+                // Nobody knows any more when the user speaks.
+                self.emit(Event::Failed { leg: Leg::Vad, kind });
+                self.say(self.config.apology.clone(), true);
+                self.leave_after_speech(Leave::Failed);
+            }
+            Input::ModelInterrupted { generation } => self.on_model_interrupted(generation),
+            Input::SpeechStarted { since } if self.is_duplex() => self.on_floor_taken(since),
+            Input::SpeechStopped { since } => {
+                self.note_speech_end(since);
+                return Some(Input::SpeechStopped { since });
+            }
+            Input::Synthesized { generation, payload } => {
+                if let Some(id) = self.spoken_mut(generation).map(|live| live.id) {
+                    self.note_progress(id);
+                }
+                return Some(Input::Synthesized { generation, payload });
+            }
+            Input::Transcript { transcript } => self.on_user_words(None, &transcript),
+            Input::UserWords { turn, transcript } => self.on_user_words(turn, &transcript),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Lets the model greet, if it is told how.
+    pub(super) fn greet_by_model(&mut self) {
+        let instructions = self.config.realtime.as_ref().and_then(|model| model.greeting.clone());
+        let Some(instructions) = instructions else { return };
+        let mut generation = self.new_generation(None);
+        generation.committed = true;
+        generation.interruptible &= self.config.greeting_interruptible;
+        generation.prompt = Prompt::Follow(instructions);
+        self.live = Some(generation);
+        self.ask_to_speak();
+    }
+
+    /// Asks the model for the next round of the live generation.
+    pub(super) fn ask_to_speak(&mut self) {
+        self.tell_results();
+        let Some(live) = &mut self.live else { return };
+        live.begin_round(self.now);
+        live.first_text_at.get_or_insert(self.now);
+        // What follows the results of its tools is an answer to them.
+        let prompt = if live.rounds == 0 { live.prompt.clone() } else { Prompt::Answer };
+        self.commands.push_back(Command::Speak { generation: live.voice, prompt });
+        self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
+    }
+
+    fn on_speech_text(&mut self, voice: GenerationId, text: &str) {
+        let Some(live) = self.spoken_mut(voice).filter(|_| !text.is_empty()) else { return };
+        let id = live.id;
+        live.push_text(text);
+        self.note_progress(id);
+    }
+
+    fn on_speech_call(&mut self, voice: GenerationId, call: ToolCall) {
+        let max_rounds = self.config.tool_use.max_rounds;
+        let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
+            return;
+        };
+        let (id, is_refused) = (live.id, live.rounds >= max_rounds);
+        if live.has_call(&call.id) || self.history.has_call(&call.id) {
+            return;
+        }
+        self.note_progress(id);
+        let (is_duplex, may_play) = (self.is_duplex(), self.may_play());
+        let Some(live) = &mut self.live else { return };
+        live.note_call(&call);
+        if is_refused {
+            let why = json!({ "error": "no more calls in this answer; answer in words" });
+            self.tell_result(&call.id, &why.to_string().into());
+        } else if is_duplex || may_play {
+            self.run_tool_of_model(call);
+        } else {
+            live.held_calls.push(call);
+        }
+    }
+
+    /// Runs a tool whose result the model waits for, whatever else the tool says of itself: a
+    /// second result for one call would not be taken.
+    fn run_tool_of_model(&mut self, call: ToolCall) {
+        let id = call.id.clone();
+        self.run_tool(call);
+        if let Some(live) = &mut self.live {
+            live.wait_for(&id);
+        }
+    }
+
+    fn on_speech_finished(&mut self, voice: GenerationId) {
+        let limit = self.config.tool_use.max_rounds + WARNINGS;
+        // Whoever speaks when it likes may also have nothing to say.
+        let may_be_silent = self.leaving.is_some() || self.waiting_knows(voice);
+        let is_duplex = self.is_duplex();
+        let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
+            return;
+        };
+        let called = live.called_in_round();
+        self.timers.clear(Timer::Model);
+        let Some(live) = &mut self.live else { return };
+        if called && !is_duplex && live.rounds < limit {
+            live.stage = Stage::Tools;
+            live.rounds += 1;
+            live.script.on_round_end();
+            self.advance_tools();
+        } else if !called && live.script.samples() == 0 && !may_be_silent {
+            self.on_speech_failed(voice, ErrorKind::Protocol);
+        } else {
+            self.finish_speech();
+        }
+    }
+
+    fn on_speech_failed(&mut self, voice: GenerationId, kind: ErrorKind) {
+        let retries = self.config.model.retries;
+        let is_own = self.waiting_knows(voice);
+        let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
+            return;
+        };
+        let (called, has_spoken) = (live.called_in_round(), live.script.samples() > 0);
+        let hopeless = matches!(
+            kind,
+            ErrorKind::Config
+                | ErrorKind::Rejected
+                | ErrorKind::Unauthorized
+                | ErrorKind::Unsupported
+        );
+        let may_retry = live.retries < retries && !hopeless && !is_own;
+        self.timers.clear(Timer::Model);
+        self.emit(Event::Failed { leg: Leg::Realtime, kind });
+        if called {
+            // What it called runs already; the next round can still answer.
+            self.on_speech_finished(voice);
+        } else if has_spoken || is_own {
+            self.note_failure();
+            self.finish_speech();
+        } else if may_retry {
+            self.speak_again(matches!(kind, ErrorKind::Overloaded | ErrorKind::RateLimited));
+        } else {
+            self.give_up_speech();
+        }
+    }
+
+    /// Asks for the same once more, under another name: what the model still says under the old one
+    /// is not taken for the new.
+    fn speak_again(&mut self, after_a_breather: bool) {
+        let renamed = self.next_id();
+        let Some(live) = &mut self.live else { return };
+        live.retries += 1;
+        let generation = std::mem::replace(&mut live.voice, renamed);
+        self.commands.push_back(Command::CancelVoice { generation });
+        if after_a_breather {
+            self.timers.set(Timer::Retry, self.now + BREATHER);
+        } else {
+            self.ask_to_speak();
+        }
+    }
+
+    /// An answer that failed becomes an apology; anything else is left unsaid.
+    fn give_up_speech(&mut self) {
+        let retries = self.config.model.retries;
+        let apology = self.config.apology.clone();
+        let Some(live) = &mut self.live else { return };
+        if live.failed || live.reply_to.is_none() {
+            if !live.failed {
+                self.note_failure();
+            }
+            self.finish_speech();
+            return;
+        }
+        self.note_failure();
+        let Some(live) = &mut self.live else { return };
+        live.prompt = Prompt::Say(apology);
+        live.rounds = 0;
+        live.retries = retries;
+        self.speak_again(false);
+    }
+
+    /// The model has said nothing for too long.
+    pub(super) fn on_speech_timeout(&mut self) {
+        let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Writing) else {
+            return;
+        };
+        let kind = if live.round_begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
+        let generation = live.voice;
+        self.commands.push_back(Command::CancelVoice { generation });
+        self.on_speech_failed(generation, kind);
+    }
+
+    /// The model says no more of the live generation.
+    fn finish_speech(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.stage = Stage::Spoken;
+        live.script.on_complete();
+        let generation = live.id;
+        self.timers.clear(Timer::Model);
+        self.output.complete(generation);
+    }
+
+    /// The model cannot be had any more: nobody hears the user, and nobody can say so.
+    pub(super) fn on_model_lost(&mut self) {
+        self.leaving = Some(Leave::Failed);
+        self.end_now(super::EndReason::Failed);
+    }
+
+    /// Tells the model what became of the tools that it called.
+    pub(super) fn tell_results(&mut self) {
+        if !self.is_realtime() {
+            return;
+        }
+        let live = self.live.iter().flat_map(|live| live.exchanges());
+        let settled = self.history.exchanges().chain(live).filter(|one| one.is_settled());
+        let news: Vec<_> = settled
+            .filter(|one| !self.realtime.told.contains(&one.call.id))
+            .map(|one| (one.call.id.clone(), one.result()))
+            .collect();
+        for (id, output) in news {
+            self.tell_result(&id, &output);
+        }
+    }
+
+    /// Tells the model what a tool returned, once.
+    fn tell_result(&mut self, id: &ToolCallId, output: &Arc<str>) {
+        if self.realtime.told.insert(id.clone()) {
+            let (id, output) = (id.clone(), output.clone());
+            self.commands.push_back(Command::TellResult { id, output });
+        }
+    }
+
+    /// Lets the model forget what was not heard of a generation that is over.
+    pub(super) fn let_model_forget(&mut self, generation: &Generation) {
+        let Some(model) = &self.config.realtime else { return };
+        let forgets = model.truncate;
+        for call in &generation.held_calls {
+            let why = json!({ "error": "cancelled: the user interrupted before it was made" });
+            self.tell_result(&call.id, &why.to_string().into());
+        }
+        let waiting = self.realtime.waiting.drop_all();
+        if !forgets {
+            return;
+        }
+        let samples =
+            if generation.started { self.output.heard_samples(self.now, generation) } else { 0 };
+        let heard = self.config.format.map_or(Duration::ZERO, |format| format.duration_of(samples));
+        let all = generation.stage == Stage::Spoken && samples == generation.script.samples();
+        let voice = generation.voice;
+        if heard.is_zero() {
+            self.commands.push_back(Command::Forget { generation: voice });
+        } else if !all {
+            self.commands.push_back(Command::Truncate { generation: voice, heard });
+        }
+        for generation in waiting {
+            self.commands.push_back(Command::Forget { generation });
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Models that speak when they like: what they begin is played one after another.
+
+use std::collections::VecDeque;
+
+use super::super::{
+    Command, Event, Input, InterruptionReason, Session, Timer, generation::ReplyTo,
+};
+use crate::{CallTime, GenerationId, realtime::FIRST_OWN};
+
+/// What a model may say ahead of what is being heard: some minutes, in small pieces. More is lost.
+const MOST_WAITING: usize = 4_096;
+
+/// What a model has said while something older is still being heard.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    inputs: VecDeque<(GenerationId, Input)>,
+    /// The last thing that the model began by itself and that was, or is, being heard.
+    last: Option<GenerationId>,
+}
+
+impl Waiting {
+    /// Lets an input wait, unless something younger waits already: names only grow.
+    fn push(&mut self, name: GenerationId, input: Input) {
+        let is_late = self.inputs.back().is_some_and(|(youngest, _)| name < *youngest);
+        if !is_late && self.inputs.len() < MOST_WAITING {
+            self.inputs.push_back((name, input));
+        }
+    }
+
+    /// Drops everything; returns the names of what nobody will hear.
+    pub(super) fn drop_all(&mut self) -> Vec<GenerationId> {
+        let mut names: Vec<_> = self.inputs.drain(..).map(|(name, _)| name).collect();
+        names.dedup();
+        self.last = names.last().copied().or(self.last);
+        names
+    }
+}
+
+impl Session {
+    /// Whether a duplex model began this by itself.
+    pub(super) fn waiting_knows(&self, generation: GenerationId) -> bool {
+        self.realtime.waiting.last == Some(generation)
+    }
+
+    /// Begins what the model begins, or lets it wait until what is being heard is over. Gives the
+    /// input back when its turn has come.
+    pub(super) fn admit(&mut self, input: Input) -> Option<Input> {
+        let Some(name) = name(&input) else { return Some(input) };
+        if name < FIRST_OWN || self.realtime.waiting.last.is_some_and(|last| name <= last) {
+            return Some(input);
+        }
+        if self.live.is_some() || !self.realtime.waiting.inputs.is_empty() {
+            self.realtime.waiting.push(name, input);
+            return None;
+        }
+        self.begin_own(name);
+        Some(input)
+    }
+
+    /// Begins what has waited. Returns whether there was anything.
+    pub(in super::super) fn begin_waiting(&mut self) -> bool {
+        let Some((name, _)) = self.realtime.waiting.inputs.front() else { return false };
+        let name = *name;
+        self.begin_own(name);
+        while let Some((of, _)) = self.realtime.waiting.inputs.front()
+            && *of == name
+            && let Some((_, input)) = self.realtime.waiting.inputs.pop_front()
+        {
+            if let Some(input) = self.on_realtime_input(input) {
+                self.on_input(input);
+            }
+        }
+        true
+    }
+
+    /// The model speaks by itself: what the user has said is a turn, and this answers it.
+    fn begin_own(&mut self, name: GenerationId) {
+        self.realtime.waiting.last = Some(name);
+        if self.is_closing() {
+            // Nothing new is begun in a call that is being left.
+            self.commands.push_back(Command::CancelVoice { generation: name });
+            return;
+        }
+        let asked_at = self.user.last_speech.unwrap_or(self.now);
+        let turn = self.close_spoken_turn();
+        let reply = turn.map(|(turn, text)| ReplyTo { turn, text });
+        let mut generation = self.new_generation(reply);
+        generation.committed = true;
+        generation.voice = name;
+        generation.begin_round(asked_at);
+        generation.first_text_at = Some(asked_at);
+        self.live = Some(generation);
+        self.timers.set(Timer::Model, self.now + self.config.model.stall_timeout);
+    }
+
+    /// The user speaks. A model that says so has fallen silent, and so does the line.
+    pub(super) fn on_floor_taken(&mut self, since: CallTime) {
+        let since = since.min(self.now);
+        self.user.begin(since);
+        self.user.speaking_since = Some(since);
+        self.emit(Event::UserStarted { turn: self.user.id, since });
+        let tells = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
+        if tells && self.can_be_stopped() {
+            self.interrupt(InterruptionReason::BargeIn, Some(since));
+        }
+    }
+
+    pub(super) fn on_model_interrupted(&mut self, generation: GenerationId) {
+        self.realtime.waiting.inputs.retain(|(name, _)| *name != generation);
+        if self.spoken_mut(generation).is_some() && self.can_be_stopped() {
+            self.interrupt(InterruptionReason::BargeIn, None);
+        }
+    }
+}
+
+/// What the model begins with this input, or goes on with.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other input comes from the model's mouth")]
+fn name(input: &Input) -> Option<GenerationId> {
+    match input {
+        Input::LlmFailed { generation, .. }
+        | Input::LlmFinished { generation, .. }
+        | Input::LlmText { generation, .. }
+        | Input::LlmToolCall { generation, .. }
+        | Input::Synthesized { generation, .. } => Some(*generation),
+        _ => None,
+    }
+}

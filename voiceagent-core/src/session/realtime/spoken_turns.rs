@@ -1,0 +1,242 @@
+//! Turns of a user whose words come after their sound, if at all.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use super::super::{
+    Command, Event, InterruptionReason, Session, Timer, generation::Stage, history::History,
+};
+use crate::{CallTime, TurnId, stt::Transcript};
+
+/// Turns whose words may still come. A model is not that many turns late.
+const MOST_TURNS: usize = 8;
+/// How long a model that does not name turns may take for the words of one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The turns that are over and whose words may still come, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct SpokenTurns {
+    turns: VecDeque<SpokenTurn>,
+    /// How long the user has spoken in the turn that is open.
+    spoken: Duration,
+}
+
+#[derive(Debug)]
+struct SpokenTurn {
+    turn: TurnId,
+    at: CallTime,
+    words: String,
+    /// A final has come.
+    settled: bool,
+    /// Its place in the history is taken.
+    noted: bool,
+}
+
+impl SpokenTurns {
+    /// Takes the place of each turn in the history.
+    fn note(&mut self, history: &mut History) {
+        for turn in self.turns.iter_mut().filter(|turn| !turn.noted) {
+            turn.noted = true;
+            history.push_spoken(turn.turn, &turn.words);
+        }
+    }
+
+    fn open(&mut self, turn: TurnId, at: CallTime, words: &str, history: &mut History) {
+        if self.turns.len() == MOST_TURNS {
+            self.note(history);
+            self.turns.pop_front();
+        }
+        let settled = !words.is_empty();
+        self.turns.push_back(SpokenTurn { turn, at, words: words.into(), settled, noted: false });
+    }
+
+    /// Whose words these are; `None` if they belong to the turn that is open.
+    fn find(&mut self, turn: Option<TurnId>, now: CallTime) -> Option<&mut SpokenTurn> {
+        self.turns.iter_mut().find(|one| match turn {
+            Some(turn) => one.turn == turn,
+            None => !one.settled && now <= one.at + PATIENCE,
+        })
+    }
+}
+
+impl Session {
+    /// Writes down that the user has spoken, with the words if they are known.
+    pub(in super::super) fn write_user(&mut self, text: &Arc<str>) {
+        if self.is_realtime() {
+            self.realtime.turns.note(&mut self.history);
+        } else {
+            self.history.push_user(text);
+        }
+    }
+
+    pub(super) fn on_user_words(&mut self, turn: Option<TurnId>, transcript: &Transcript) {
+        if turn.is_none_or(|turn| turn != self.user.id)
+            && let Some(spoken) = self.realtime.turns.find(turn, self.now)
+        {
+            let text = transcript.text.trim();
+            if !transcript.is_final {
+                return;
+            }
+            spoken.settled = true;
+            if text.is_empty() {
+                return;
+            }
+            if !spoken.words.is_empty() {
+                spoken.words.push(' ');
+            }
+            spoken.words.push_str(text);
+            let (turn, pii_text): (_, Arc<str>) = (spoken.turn, spoken.words.as_str().into());
+            if spoken.noted {
+                self.history.write_spoken(turn, &pii_text);
+            }
+            self.note_request_for_time(&pii_text);
+            self.emit(Event::UserWords { turn, pii_text });
+            return;
+        }
+        if turn.is_some_and(|turn| turn != self.user.id) || !self.user.push(self.now, transcript) {
+            return;
+        }
+        self.user.last_change = Some(self.now);
+        if !self.config.vad {
+            self.user.begin(self.now);
+            self.user.last_speech = Some(self.now);
+        }
+        let (turn, pii_text) = (self.user.id, self.user.text());
+        if !pii_text.is_empty() {
+            self.emit(Event::UserPartial { turn, pii_text });
+        }
+    }
+
+    /// Notes how long the user spoke.
+    pub(super) fn note_speech_end(&mut self, since: CallTime) {
+        if let Some(began) = self.user.speaking_since {
+            self.realtime.turns.spoken += since - began;
+        }
+    }
+
+    /// When the user fell silent in a turn that is open and has no words.
+    pub(in super::super) fn spoken_turn_open_since(&self) -> Option<CallTime> {
+        self.user.last_speech.filter(|_| self.is_realtime() && self.user.begun)
+    }
+
+    /// Asks whether the user has finished.
+    pub(in super::super) fn score_spoken_turn(&mut self) {
+        if self.is_realtime() && self.config.turn_detector && self.user.speaking_since.is_none() {
+            let history = self.history.messages();
+            let (turn, text) = (self.user.id, self.user.text());
+            self.commands.push_back(Command::ScoreEndOfTurn { turn, text, history });
+        }
+    }
+
+    /// Ends the turn if it is over, or sees to it that it will be looked at when it is. Words are
+    /// not waited for.
+    pub(in super::super) fn settle_spoken_turn(&mut self) {
+        let silent_since = self.user.last_speech.filter(|_| self.user.speaking_since.is_none());
+        let deadline = if !self.user.begun {
+            None
+        } else if self.is_duplex() {
+            // The model's answer ends it, long before this.
+            silent_since.map(|since| since + self.config.endpointing.watchdog)
+        } else if self.config.endpointing.manual {
+            None
+        } else {
+            silent_since.map(|since| since + self.endpointing.delay(&self.user))
+        };
+        match deadline {
+            Some(at) if at <= self.now && self.is_duplex() => self.close_unanswered_turn(),
+            Some(at) if at <= self.now => self.commit_spoken_turn(),
+            Some(at) => self.timers.set(Timer::EndOfTurn, at),
+            None => self.timers.clear(Timer::EndOfTurn),
+        }
+    }
+
+    /// The owner of the call ends the user's turn, whatever the detector hears.
+    pub(super) fn commit_by_hand(&mut self) {
+        if self.user.speaking_since.is_some() {
+            self.note_speech_end(self.now);
+            self.user.speaking_since = None;
+            self.user.last_speech = Some(self.now);
+            self.commands.push_back(Command::ResetDetector);
+            self.emit(Event::UserStopped { turn: self.user.id, since: self.now });
+            self.dismiss();
+        }
+        self.commit_spoken_turn();
+    }
+
+    /// The user's turn is over: the model is to answer it.
+    pub(super) fn commit_spoken_turn(&mut self) {
+        if self.is_duplex() || !self.user.begun {
+            return;
+        }
+        let spoken = self.realtime.turns.spoken;
+        let overlaps = self.live.as_ref().is_some_and(|live| live.started);
+        let brief = spoken < self.config.barge_in.min_duration;
+        if overlaps && brief && self.can_be_stopped() && self.user.is_empty() {
+            self.drop_spoken_turn();
+            return;
+        }
+        let Some((turn, text)) = self.close_spoken_turn() else { return };
+        self.commands.push_back(Command::CommitAudio { turn });
+        let (started, stoppable) = match &self.live {
+            Some(live) => (live.started || live.stage == Stage::Tools, live.interruptible),
+            None => (false, false),
+        };
+        if started && self.can_be_stopped() {
+            self.interrupt(InterruptionReason::Superseded, None);
+        } else if !started && stoppable && self.leaving.is_none() {
+            self.interrupt(InterruptionReason::UserResumed, None);
+        }
+        if self.keeps_turns() || self.live.is_some() {
+            // It waits until the agent, who cannot be stopped, has finished.
+            self.owed = Some((turn, text));
+            return;
+        }
+        self.write_user(&text);
+        if !self.is_closing() || self.reopen() {
+            self.begin_reply(turn, text, true);
+        }
+    }
+
+    /// Closes the turn that is open, if the user has begun it.
+    pub(super) fn close_spoken_turn(&mut self) -> Option<(TurnId, Arc<str>)> {
+        if !self.user.begun && self.user.is_empty() {
+            return None;
+        }
+        self.timers.clear(Timer::EndOfTurn);
+        let (turn, text) = self.end_turn();
+        if self.is_duplex() {
+            self.write_user(&text);
+        }
+        Some((turn, text))
+    }
+
+    /// Keeps a turn that is over for words that come late.
+    pub(in super::super) fn keep_spoken_turn(&mut self, turn: TurnId, words: &str) {
+        if self.is_realtime() {
+            self.realtime.turns.spoken = Duration::ZERO;
+            self.realtime.turns.open(turn, self.now, words, &mut self.history);
+        }
+    }
+
+    /// Whether the user has begun a turn of which there need not be words.
+    pub(in super::super) fn has_spoken_turn(&self) -> bool {
+        self.is_realtime() && self.user.begun
+    }
+
+    /// A duplex model did not answer: it took for noise what it has no words for.
+    fn close_unanswered_turn(&mut self) {
+        if self.user.is_empty() {
+            self.drop_spoken_turn();
+        } else {
+            self.close_spoken_turn();
+        }
+    }
+
+    fn drop_spoken_turn(&mut self) {
+        self.timers.clear(Timer::EndOfTurn);
+        let turn = self.user.discard();
+        self.endpointing.reset();
+        self.realtime.turns.spoken = Duration::ZERO;
+        self.emit(Event::TurnDropped { turn });
+        self.dismiss();
+    }
+}
