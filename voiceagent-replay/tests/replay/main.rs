@@ -35,6 +35,7 @@ async fn recorded(folder: &Folder) -> String {
     caller.speak("are you open", Duration::from_millis(900)).await;
     caller.hears("Yes we", Duration::from_secs(5)).await;
     caller.speak("good I will come", Duration::from_millis(900)).await;
+    caller.silence(Duration::from_millis(1_200)).await;
     caller.hang_up().await;
     call.finished().await;
     folder.0.join("call-1.journal").display().to_string()

@@ -88,6 +88,7 @@ fn a_decision_after_the_recorded_answer_is_told_to_be_unseen() {
 fn interruptions_come_later_or_not_at_all() {
     let mut config = config();
     config.barge_in.pause = None;
+    config.barge_in.backchannel = None;
     let call = small_call_with(config);
     let overlap = |setting: &str| judged(&call, &[setting])["interruptions"][0].clone();
     let same = overlap("barge_in.min_duration=160ms");
