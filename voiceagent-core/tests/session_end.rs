@@ -281,6 +281,16 @@ fn d11_the_longest_time_is_a_reason_and_the_agent_says_so() {
 }
 
 #[test]
+fn d11_a_goodbye_that_takes_too_long_does_not_outlast_the_limit_by_much() {
+    let mut config = config();
+    config.max_call = Some(secs(60));
+    let mut call = Scenario::new(config);
+    call.at(55_000).feed(say("Goodbye!")).feed(Input::HangUp).at(55_200).voice("Goodbye!", 30_000);
+    call.at(99_000);
+    assert_eq!((ends(&call), ended_at(&call)), (vec![EndReason::Limit], Some(70_000)));
+}
+
+#[test]
 fn d11_each_other_end_has_its_reason_and_d14_there_is_one() {
     let cases: [(&[Input], EndReason); 4] = [
         (&[Input::HungUp], EndReason::UserHungUp),
@@ -332,6 +342,20 @@ fn t27_while_a_tool_runs_the_agent_thinks() {
             (6_600, Listening)
         ]
     );
+}
+
+#[test]
+fn t27_a_tool_that_outlives_its_answer_keeps_the_agent_thinking() {
+    let mut config = config();
+    config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it.").at(2_300).model_calls(&[("t1", "book")]);
+    let generation = call.generation();
+    call.at(3_000).feed(Input::Interrupt).at(4_000);
+    let finished = Input::ToolFinished { generation, id: "t1".into(), output: "1".into() };
+    call.feed(finished);
+    assert_eq!(states(&call)[0], (1_900, AgentState::Thinking));
+    assert_eq!(states(&call).get(1).map(|(at, _)| *at >= 4_000), Some(true), "{}", call.trace());
 }
 
 #[test]

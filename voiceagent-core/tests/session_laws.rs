@@ -299,8 +299,10 @@ impl Watch {
                     let grows = pii_text.starts_with(heard.as_str());
                     prop_assert!(grows, "h14: {heard:?}, then {pii_text:?}");
                     heard.replace_range(.., pii_text);
-                    let text = self.texts.get(generation).map_or("", |text| text.trim());
-                    prop_assert!(text.starts_with(&**pii_text), "h14: {pii_text:?} of {text:?}");
+                    // A voice that was asked anew has another name than the attempt.
+                    let is_said =
+                        self.texts.values().any(|text| text.trim().starts_with(&**pii_text));
+                    prop_assert!(is_said, "h14: {pii_text:?} of {:?}", self.texts);
                 }
                 Command::Emit { event: Event::AgentStopped { generation, pii_heard, .. } } => {
                     self.paused.take_if(|paused| paused == generation);

@@ -208,7 +208,11 @@ impl Reader {
             Event::DraftStarted { generation, .. } => {
                 self.drafts.insert(generation);
             }
-            Event::Ended { reason } => self.story.ended = Some(reason),
+            Event::Ended { reason } => {
+                self.story.ended = Some(reason);
+                // Nobody decided that the last turn was over: the call was.
+                self.story.turns.pop_if(|turn| turn.decided == at && turn.answer.is_none());
+            }
             Event::FirstAudio { generation, .. } => {
                 self.ready.entry(generation).or_insert(at);
             }

@@ -79,7 +79,7 @@ impl Session {
     /// Leaves when everything was said. Returns whether the conversation goes on instead.
     pub(super) fn leave_if_asked(&mut self) -> bool {
         let speaks = self.live.as_ref().is_some_and(|live: &Generation| live.committed);
-        if self.phase != Phase::Talking || speaks || !self.says.is_empty() {
+        if self.phase != Phase::Talking || speaks || self.is_suspended() || !self.says.is_empty() {
             return false;
         }
         let Some(leave) = self.leaving.clone() else { return false };
@@ -169,7 +169,8 @@ impl Session {
         self.farewell.is_human = who == Answerer::Human;
         self.farewell.awaits_beep = false;
         let has_message = self.config.farewell.voicemail.is_some();
-        if who != Answerer::Machine || !has_message || self.is_leaving() {
+        let is_on_its_way = self.is_leaving() || self.farewell.handing_over;
+        if who != Answerer::Machine || !has_message || is_on_its_way {
             return;
         }
         self.fall_silent();
