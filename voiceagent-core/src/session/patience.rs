@@ -16,8 +16,6 @@ use crate::{flow::Plan, tool::ToolSpec, turn::Expected};
 use asked::asked_for;
 use spoken::Spoken;
 
-pub(super) use spoken::in_digits;
-
 /// What the agent has asked for.
 #[derive(Debug)]
 pub(super) struct Patience {

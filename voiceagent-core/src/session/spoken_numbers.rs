@@ -1,4 +1,4 @@
-//! Whether two texts are the same words, however numbers in them are spelled.
+//! Numbers in words, and whether two texts are the same however their numbers are spelled.
 
 use super::user_turn::normalised;
 
@@ -81,7 +81,7 @@ fn without_separators(text: &str) -> String {
 }
 
 /// What a word means that is a number by itself, in letters.
-fn value(word: &str) -> Option<u64> {
+pub(super) fn value(word: &str) -> Option<u64> {
     let ones = ONES.iter().zip(0..).find(|(name, _)| **name == word);
     let tens = TENS.iter().zip(2..).find(|(name, _)| **name == word);
     ones.map(|(_, value)| value).or_else(|| tens.map(|(_, value): (_, u64)| value * 10))

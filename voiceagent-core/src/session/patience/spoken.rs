@@ -1,4 +1,4 @@
-use super::super::user_turn::normalised;
+use super::super::spoken_numbers::value;
 
 /// A piece of what the user said.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,30 +17,6 @@ pub(super) struct Spoken {
     dangling: bool,
 }
 
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] =
-    ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const CONNECTORS: [&str; 11] = [
     "area", "as", "capital", "code", "dash", "double", "hyphen", "like", "plus", "space", "triple",
 ];
@@ -150,24 +126,6 @@ fn stands_for_a_thing(pieces: &[Piece]) -> bool {
     matches!(pieces, [.., Piece::Word(word), Piece::Symbols(_)] if !is_announced(word))
 }
 
-/// A text without case and punctuation, and with its numbers as digits: two texts that say the
-/// same are the same.
-pub(in crate::session) fn in_digits(text: &str) -> String {
-    let spoken = Spoken::new(text, false);
-    let mut digits = String::with_capacity(text.len());
-    for piece in spoken.pieces {
-        match piece {
-            Piece::Symbols(symbols) => digits.push_str(&symbols),
-            Piece::Word(word) => {
-                digits.push(' ');
-                digits.push_str(&normalised(&word));
-                digits.push(' ');
-            }
-        }
-    }
-    digits
-}
-
 fn words(text: &str) -> Vec<String> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | ':');
     text.split(|c| !is_part(c))
@@ -178,7 +136,7 @@ fn words(text: &str) -> Vec<String> {
 
 /// Adds symbols; "twenty" and "one" make one number.
 fn push(pieces: &mut Vec<Piece>, word: &str, symbols: String) {
-    let is_unit = UNITS.iter().take(10).skip(1).any(|unit| *unit == word);
+    let is_unit = matches!(value(word), Some(1..10));
     match pieces.last_mut() {
         Some(Piece::Symbols(tens))
             if is_unit
@@ -196,11 +154,8 @@ fn push(pieces: &mut Vec<Piece>, word: &str, symbols: String) {
 /// What a word stands for when something is read out. `near` says that it is clear that something
 /// is: then any letter counts.
 fn symbols(word: &str, near: bool) -> Option<String> {
-    if let Some(value) = UNITS.iter().position(|unit| *unit == word) {
+    if let Some(value) = value(word) {
         return Some(value.to_string());
-    }
-    if let Some(tens) = TENS.iter().position(|tens| *tens == word) {
-        return Some(format!("{}0", tens + 2));
     }
     let is_code = word.chars().all(char::is_alphanumeric)
         && word.starts_with(|c: char| c.is_ascii_digit() || word.len() > 2)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::normalised;
-use crate::{CallTime, stt::Transcript};
+use crate::{CallTime, session::spoken_numbers::is_same, stt::Transcript};
 
 /// A recognizer that has not told the final of a turn by now has lost it: then the same words are
 /// said again.
@@ -101,7 +101,8 @@ impl Recall {
         }
         let known = words.iter().filter(|word| owed.words.contains(word)).count();
         let is_revision = known * 2 >= words.len().min(owed.words.len()) && known > 0;
-        let is_same = symbols(&words) == symbols(&owed.words);
+        // A final writes "415" where the interim had "four one five".
+        let is_same = is_same(&words.join(" "), &owed.words.join(" "));
         if (is_revision || is_same) && (!is_new || timed == Some(true)) {
             Late::All
         } else {
@@ -129,11 +130,6 @@ impl Recall {
 
 fn words(text: &str) -> Vec<String> {
     normalised(text).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// Numbers as digits: a final writes "415" where the interim had "four one five".
-fn symbols(words: &[String]) -> String {
-    crate::session::patience::in_digits(&words.join(" "))
 }
 
 fn span(transcript: &Transcript) -> Option<(Duration, Duration)> {
