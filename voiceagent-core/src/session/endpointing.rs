@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::{
     EndpointingConfig, SessionConfig, pace::Pace, patience::Progress, user_turn::UserTurn,
+    wording::finished,
 };
 use crate::CallTime;
 
@@ -19,6 +20,8 @@ pub(super) struct Endpointing {
     /// The owner of the call ends turns.
     is_manual: bool,
     score: Option<Score>,
+    /// What the words alone say about the turn.
+    wording: Option<f32>,
     /// How far the user has come with what the agent asked for.
     progress: Progress,
     pub(super) pace: Pace,
@@ -49,6 +52,7 @@ impl Endpointing {
             has_edges: config.vad,
             is_manual: is_manual(config),
             score: None,
+            wording: None,
             progress: Progress::default(),
             pace: Pace::default(),
         }
@@ -72,8 +76,14 @@ impl Endpointing {
         self.progress = progress;
     }
 
+    /// Notes what the user has said so far.
+    pub(super) fn on_words(&mut self, text: &str) {
+        self.wording = self.config.by_words.then(|| finished(text));
+    }
+
     pub(super) fn reset(&mut self) {
         self.score = None;
+        self.wording = None;
         self.progress = Progress::default();
     }
 
@@ -147,12 +157,11 @@ impl Endpointing {
         let most =
             if self.progress == Progress::Dictating { most.max(entity_max_delay) } else { most };
         let more = most.saturating_sub(least);
-        match &self.score {
-            Some(score) if score.text_len == turn.text().len() => {
-                least + more.mul_f32(1.0 - score.probability)
-            }
-            Some(_) | None if self.progress == Progress::Plausible => least + more / 2,
-            Some(_) | None => least,
+        let score = self.score.as_ref().filter(|score| score.text_len == turn.text().len());
+        match score.map(|score| score.probability) {
+            Some(probability) => least + more.mul_f32(1.0 - probability),
+            None if self.progress == Progress::Plausible => least + more / 2,
+            None => least + more.mul_f32(1.0 - self.wording.unwrap_or(1.0)),
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::Parser;
-use voiceagent_testkit::simulator::{Outcome, Point, Settings, Tally, compare, endpointing, play};
+use voiceagent_testkit::simulator::{Lines, Outcome, Settings, Tally, compare, endpointing, play};
 
 /// Plays simulated calls, and tells what did not hold.
 #[derive(Debug, Parser)]
@@ -43,6 +43,9 @@ struct Args {
     /// writes the curves to this folder.
     #[arg(long)]
     endpointing: Option<PathBuf>,
+    /// Lets callers say the lines that settings are chosen on, and not those held back.
+    #[arg(long)]
+    tuning: bool,
 }
 
 /// What all threads have found.
@@ -81,20 +84,19 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
 fn measure(args: &Args, folder: &Path) -> ExitCode {
-    let trade_off = endpointing(args.calls, args.seed);
+    let lines = if args.tuning { Lines::Tuning } else { Lines::HeldBack };
+    let trade_off = endpointing(args.calls, args.seed, lines);
     for curve in &trade_off.curves {
         for point in &curve.points {
-            let Point { setting, false_cuts, median_delay_ms, p90_delay_ms, .. } = point;
-            println!(
-                "{:<20} {setting:<16} {:>5.1} % cut off, median {median_delay_ms:>5.0} ms, p90 {p90_delay_ms:>5.0} ms",
-                curve.rule,
-                false_cuts * 100.0
-            );
+            println!("{:<28} {point}", curve.rule);
         }
     }
-    if let (Some(saved), Some(best)) = (trade_off.saved_ms, &trade_off.best) {
-        println!("against 500 ms of silence, {} saves {saved:.0} ms", best.setting);
-    }
+    println!("{:<28} {}", "at the rate of the rule", trade_off.equal);
+    println!(
+        "against 500 ms of silence: heard {:.0} ms sooner, decided {:.0} ms sooner",
+        trade_off.saved_ms(),
+        trade_off.decided_sooner_ms()
+    );
     let written = fs::create_dir_all(folder)
         .and_then(|()| fs::write(folder.join("endpointing.svg"), trade_off.svg()))
         .and_then(|()| {
