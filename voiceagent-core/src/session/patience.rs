@@ -58,7 +58,7 @@ impl Session {
             let expected = self.patience.expected.or_else(|| self.asked_for());
             let text = self.user.text();
             self.endpointing.on_progress(progress(expected, &text));
-            self.endpointing.on_words(&text);
+            self.endpointing.on_words(&text, expected.is_some());
         }
     }
 

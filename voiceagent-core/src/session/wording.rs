@@ -1,5 +1,5 @@
-//! Whether English words sound as if somebody had finished. Nothing but words that every
-//! conversation has: no subject, no names.
+//! Whether English words sound as if somebody had finished. The lists hold words that every
+//! conversation has, and nothing of what it is about.
 
 /// Greetings: who calls says more than that.
 const GREETINGS: [&str; 8] =
@@ -38,8 +38,10 @@ const ANSWERS: [&str; 31] = [
     "yes",
     "you",
 ];
+/// Of these alone, a turn may be all, or the beginning of more.
+const MARKERS: [&str; 8] = ["alright", "oh", "ok", "okay", "so", "sure", "yeah", "yep"];
 /// Whoever ends with these wants an answer, or no more than that.
-const CLOSINGS: [&str; 14] = [
+const CLOSINGS: [&str; 12] = [
     "bye",
     "goodbye",
     "is all",
@@ -50,14 +52,11 @@ const CLOSINGS: [&str; 14] = [
     "thank you",
     "thanks",
     "that's all",
-    "that's everything",
     "that's fine",
     "that's it",
-    "works for me",
 ];
 /// Whoever ends with these looks for words.
-const HESITATIONS: [&str; 20] = [
-    "actually",
+const HESITATIONS: [&str; 18] = [
     "er",
     "erm",
     "hm",
@@ -67,7 +66,6 @@ const HESITATIONS: [&str; 20] = [
     "i mean",
     "just a second",
     "kind of",
-    "let me look",
     "let me see",
     "let's see",
     "one moment",
@@ -103,8 +101,9 @@ const QUESTIONS: [&str; 30] = [
     "who", "who's", "whose", "why", "will", "would", "isn't",
 ];
 
-/// How likely it is, from 0 to 1, that nothing follows.
-pub(super) fn finished(text: &str) -> f32 {
+/// How likely it is, from 0 to 1, that nothing follows. `asked`: the agent wants to be told
+/// something, which is more than a yes or a no.
+pub(super) fn finished(text: &str, asked: bool) -> f32 {
     if text.trim_end().ends_with('?') {
         return 0.97;
     }
@@ -118,6 +117,8 @@ pub(super) fn finished(text: &str) -> f32 {
     let all_of = |known: &[&str]| words.iter().all(|word| known.contains(word));
     if ends_with(&words, &HESITATIONS) {
         0.05
+    } else if all_of(&MARKERS) {
+        if asked { 0.05 } else { 0.8 }
     } else if all_of(&ANSWERS) {
         0.95
     } else if ends_with(&words, &CLOSINGS) {
@@ -170,7 +171,7 @@ mod tests {
             "I don’t",
             "Let me see",
         ] {
-            assert!(finished(open) < 0.2, "{open}: {}", finished(open));
+            assert!(finished(open, false) < 0.2, "{open}: {}", finished(open, false));
         }
     }
 
@@ -185,14 +186,18 @@ mod tests {
             "It is the red one?",
             "",
         ] {
-            assert!(finished(complete) >= 0.95, "{complete}: {}", finished(complete));
+            assert!(finished(complete, false) >= 0.95, "{complete}: {}", finished(complete, false));
         }
     }
 
     #[test]
     fn t11_a_statement_may_be_all_or_not() {
         for either in ["My flight was cancelled yesterday", "Hello there", "yes I do", "room two"] {
-            assert!((0.3..0.95).contains(&finished(either)), "{either}: {}", finished(either));
+            assert!(
+                (0.3..0.95).contains(&finished(either, false)),
+                "{either}: {}",
+                finished(either, false)
+            );
         }
     }
 }
