@@ -288,11 +288,11 @@ mod tests {
         assert_eq!(after(&endpointing), ms(1_300), "not asked to");
         endpointing.config = EndpointingConfig::adaptive();
         endpointing.on_words("I need the", false);
-        assert_eq!(after(&endpointing), ms(2_370), "more must come");
+        assert!(after(&endpointing) > ms(2_300), "more must come");
         endpointing.on_words("thank you", false);
         assert!(after(&endpointing) < ms(1_230), "{:?}", after(&endpointing));
         endpointing.on_progress(Progress::Plausible);
-        assert_eq!(after(&endpointing), ms(1_460), "more may come");
+        assert!(after(&endpointing) > ms(1_450), "more may come");
         endpointing.on_score(10, 1.0);
         assert_eq!(after(&endpointing), ms(1_200));
     }
