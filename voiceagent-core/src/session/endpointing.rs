@@ -290,7 +290,7 @@ mod tests {
         endpointing.on_words("I need the", false);
         assert!(after(&endpointing) > ms(2_300), "more must come");
         endpointing.on_words("thank you", false);
-        assert!(after(&endpointing) < ms(1_230), "{:?}", after(&endpointing));
+        assert!(after(&endpointing) < ms(1_270), "{:?}", after(&endpointing));
         endpointing.on_progress(Progress::Plausible);
         assert!(after(&endpointing) > ms(1_450), "more may come");
         endpointing.on_score(10, 1.0);

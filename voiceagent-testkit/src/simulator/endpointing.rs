@@ -248,14 +248,14 @@ mod tests {
     use super::*;
 
     /// Of a few callers a figure is less exact: below what is reported, and far above chance.
-    const FLOOR: f64 = 270.0;
+    const FLOOR: f64 = 290.0;
 
     #[test]
     fn t11_words_answer_sooner_and_cut_nobody_off_more_often_than_half_a_second_of_silence() {
         let trade_off = endpointing(80, 1, Lines::HeldBack);
         assert!(trade_off.equal.false_cuts <= trade_off.bar.false_cuts, "{trade_off:?}");
         assert!(trade_off.saved_ms() > FLOOR, "{} ms", trade_off.saved_ms());
-        assert!(trade_off.decided_sooner_ms() > 90.0, "{} ms", trade_off.decided_sooner_ms());
+        assert!(trade_off.decided_sooner_ms() > 120.0, "{} ms", trade_off.decided_sooner_ms());
         for curve in &trade_off.curves {
             for pair in curve.points.windows(2) {
                 let fewer = pair[1].false_cuts <= pair[0].false_cuts;

@@ -8,6 +8,8 @@ const LEFT: f64 = 80.0;
 const RIGHT: f64 = 800.0;
 const TOP: f64 = 80.0;
 const BOTTOM: f64 = 410.0;
+/// Milliseconds between two lines of the grid.
+const STEP: f64 = 200.0;
 const COLOURS: [&str; 4] = ["#999999", "#e07a1f", "#0b6e99", "#5b8c3a"];
 
 impl TradeOff {
@@ -22,7 +24,7 @@ impl TradeOff {
     fn draw(&self, svg: &mut String) -> fmt::Result {
         let points = || self.curves.iter().flat_map(|curve| &curve.points);
         let most = |value: fn(&super::Point) -> f64| points().map(value).fold(0.0, f64::max);
-        let delays = (most(|point| point.median_response_ms) / 200.0).ceil().max(1.0) * 200.0;
+        let delays = (most(|point| point.median_response_ms) / STEP).ceil().max(1.0) * STEP;
         let cuts = (most(|point| point.false_cuts) * 20.0).ceil().max(1.0) / 20.0;
         let x = |delay: f64| LEFT + delay / delays * (RIGHT - LEFT);
         let y = |share: f64| BOTTOM - share / cuts * (BOTTOM - TOP);
@@ -34,14 +36,20 @@ impl TradeOff {
 <text x="{LEFT}" y="52" fill="#666">{} turns of {} simulated callers; down and left is better</text>"##,
             self.turns, self.callers
         )?;
-        for tick in 0..=5 {
-            let (delay, share) = (delays * f64::from(tick) / 5.0, cuts * f64::from(tick) / 5.0);
+        for tick in 0..=(delays / STEP) as u32 {
+            let delay = STEP * f64::from(tick);
             writeln!(
                 svg,
-                r##"<line x1="{0:.1}" y1="{TOP}" x2="{0:.1}" y2="{BOTTOM}" stroke="#e5e5e5"/><text x="{0:.1}" y="{1}" text-anchor="middle">{delay:.0} ms</text>
-<line x1="{LEFT}" y1="{2:.1}" x2="{RIGHT}" y2="{2:.1}" stroke="#e5e5e5"/><text x="{3}" y="{4:.1}" text-anchor="end">{5:.0} %</text>"##,
+                r##"<line x1="{0:.1}" y1="{TOP}" x2="{0:.1}" y2="{BOTTOM}" stroke="#e5e5e5"/><text x="{0:.1}" y="{1}" text-anchor="middle">{delay:.0} ms</text>"##,
                 x(delay),
-                BOTTOM + 20.0,
+                BOTTOM + 20.0
+            )?;
+        }
+        for tick in 0..=(cuts * 20.0).round() as u32 {
+            let share = f64::from(tick) / 20.0;
+            writeln!(
+                svg,
+                r##"<line x1="{LEFT}" y1="{0:.1}" x2="{RIGHT}" y2="{0:.1}" stroke="#e5e5e5"/><text x="{1}" y="{2:.1}" text-anchor="end">{3:.0} %</text>"##,
                 y(share),
                 LEFT - 8.0,
                 y(share) + 4.0,
