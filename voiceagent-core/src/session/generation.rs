@@ -224,15 +224,34 @@ impl Generation {
         }
     }
 
+    /// Keeps a piece of text apart from the words before a tool.
+    pub(super) fn set_apart(&self, piece: Arc<str>) -> Arc<str> {
+        let is_apart = self.goes_on() || piece.starts_with(char::is_whitespace);
+        if is_apart { piece } else { self.apart(&piece) }
+    }
+
+    /// Whether nothing stands between the last text and the next.
+    fn goes_on(&self) -> bool {
+        let is_last = self.aside.as_ref().is_none_or(|aside| aside.item < self.items.len());
+        is_last && matches!(self.items.last(), Some(Item::Text(_)))
+    }
+
+    /// A text that does not go on with the words before it.
+    pub(super) fn apart(&self, text: &str) -> Arc<str> {
+        let before = self.script.text();
+        let is_apart = before.is_empty() || before.ends_with(char::is_whitespace);
+        if is_apart { text.into() } else { format!(" {text}").into() }
+    }
+
     /// Notes a piece of text that is handed to the voice.
     pub(super) fn push_text(&mut self, piece: &str) {
         let start = self.script.text().len();
         self.script.push_text(piece);
         let end = self.script.text().len();
-        if let Some(Item::Text(range)) = self.items.last_mut() {
-            range.end = end;
-        } else {
-            self.items.push(Item::Text(start..end));
+        let goes_on = self.goes_on();
+        match self.items.last_mut() {
+            Some(Item::Text(range)) if goes_on => range.end = end,
+            _ => self.items.push(Item::Text(start..end)),
         }
     }
 
@@ -349,10 +368,13 @@ impl Generation {
         }
     }
 
-    /// Where in this generation words on the side belong: before the tools that run.
+    /// Where in this generation words on the side belong: behind everything that is said before
+    /// them, and before the tools of this round, which may still wait to be run.
     pub(super) fn place_for_aside(&self) -> usize {
-        let tools = self.items.iter().rposition(|item| matches!(item, Item::Tools(_)));
-        tools.unwrap_or(self.items.len())
+        match self.items[self.earlier_rounds..].last() {
+            Some(Item::Tools(_)) => self.items.len() - 1,
+            Some(Item::Aside { .. } | Item::Text(_)) | None => self.items.len(),
+        }
     }
 
     /// Notes that the words on the side are over, of which so much was sent.
