@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use voiceagent_core::{
     CallTime, ErrorKind, Event, GenerationId, MarkId, SessionConfig, ToolCallId, TurnId,
     audio::AudioFormat,
-    flow::Plan,
+    flow::{Generate, Plan},
     llm::{FinishReason, Message, ToolCall},
     session::{
         AgentState, Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange,
@@ -22,9 +22,12 @@ use voiceagent_core::{
     turn::Expected,
 };
 
+#[path = "session_laws/edits.rs"]
+mod edits;
 #[path = "session_laws/messages.rs"]
 mod messages;
 
+use edits::Edits;
 use messages::{every_call_has_one_result, only_spoken_texts};
 
 const WORDS: [&str; 10] = [
@@ -198,6 +201,10 @@ fn input() -> impl Strategy<Value = Input> {
             generation, plan: Some(Plan::Say("Very well, it is done.".into()))
         }),
         1 => generation().prop_map(|generation| Input::Planned { generation, plan: None }),
+        3 => (generation(), 0_u8..100).prop_map(|(generation, nth)| {
+            let answer = Generate::new("Be brief.", []).with_edit(format!("[edited {nth}]"));
+            Input::Planned { generation, plan: Some(answer.into()) }
+        }),
         1 => Just(Input::PeerInterrupted { heard: Some("Hello".into()) }),
         2 => prop_oneof![Just(Leg::Stt), Just(Leg::Vad)]
             .prop_map(|leg| Input::LegLost { leg, kind: ErrorKind::Disconnected }),
@@ -228,7 +235,8 @@ struct Watch {
     heard: BTreeMap<GenerationId, String>,
     /// A turn that is over and for which no answer was begun.
     unanswered: Option<TurnId>,
-    said_by_user: Vec<String>,
+    said_by_user: Vec<(TurnId, String)>,
+    edits: Edits,
     live: BTreeSet<GenerationId>,
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
@@ -245,6 +253,7 @@ struct Watch {
 
 impl Watch {
     fn note(&mut self, input: &Input) {
+        self.edits.note(input);
         match input {
             Input::ToolFinished { generation, id, .. } => {
                 let key = (*generation, id.clone());
@@ -268,6 +277,7 @@ impl Watch {
     fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
+            self.edits.follow(&command);
             self.follow_turns(&command)?;
             match &command {
                 Command::Synthesize { generation, text }
@@ -315,6 +325,7 @@ impl Watch {
                     self.live.retain(|live| live == generation);
                     self.live.insert(*generation);
                     every_call_has_one_result(messages)?;
+                    self.edits.are_shown(*generation, messages)?;
                 }
                 Command::Cancel { generation } => {
                     self.live.remove(generation);
@@ -360,7 +371,7 @@ impl Watch {
                 Event::UserTurn { turn, pii_text, .. } => {
                     let draft = self.draft.take();
                     self.unanswered = Some(*turn).filter(|_| draft.is_none());
-                    self.said_by_user.push(pii_text.to_string());
+                    self.said_by_user.push((*turn, pii_text.to_string()));
                 }
                 _ => {}
             },
@@ -430,15 +441,12 @@ proptest! {
             prop_assert_eq!(watch.unanswered, None, "never silence");
         }
         let messages = session.messages();
-        let mut users = messages.iter().filter_map(|message| match message {
+        let users = messages.iter().filter_map(|message| match message {
             Message::User { text } => Some(&**text),
             _ => None,
-        }).collect::<Vec<_>>().join(" ");
-        for said in &watch.said_by_user {
-            let at = users.find(said.as_str());
-            prop_assert!(at.is_some(), "{said:?} is not written down");
-            users.drain(..at.unwrap_or(0) + said.len());
-        }
+        });
+        let draft = watch.draft.map(|(generation, _)| generation);
+        watch.edits.are_written(users.collect::<Vec<_>>().join(" "), &watch.said_by_user, draft)?;
 
         // Law 7: what finished is written down.
         if watch.ended {
