@@ -13,7 +13,9 @@ use std::{
 };
 
 use clap::Parser;
-use voiceagent_testkit::simulator::{Outcome, Point, Settings, Tally, compare, endpointing, play};
+use voiceagent_testkit::simulator::{
+    Outcome, Point, Settings, Tally, compare, endpointing, play, record,
+};
 
 /// Plays simulated calls, and tells what did not hold.
 #[derive(Debug, Parser)]
@@ -33,6 +35,9 @@ struct Args {
     /// Plays one call in so many twice, compares the journals, and replays them; 0 leaves it out.
     #[arg(long, default_value_t = 20)]
     journals: u64,
+    /// Leaves the journal of each call in this folder: those of two runs are the same.
+    #[arg(long)]
+    journals_to: Option<PathBuf>,
     /// The longest silence while a reply is owed, in milliseconds.
     #[arg(long, default_value_t = 4_000)]
     owed_within: u64,
@@ -131,6 +136,9 @@ fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: 
             let differences = compare(seed, &settings, &folder);
             outcome.tally.violations += differences.len() as u64;
             outcome.violations.extend(differences);
+        }
+        if let Some(folder) = &args.journals_to {
+            record(seed, &settings, folder).expect("the folder can be written to");
         }
         if args.trace {
             println!("seed {seed}\n{}", outcome.trace);

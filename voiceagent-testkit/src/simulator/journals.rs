@@ -1,4 +1,7 @@
-use std::{fs, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use voiceagent_core::{journal::Recording, session::Input};
 
@@ -10,6 +13,19 @@ use super::{
 
 /// Nobody needs to be woken more often in a second.
 const MOST_WAKES: usize = 400;
+
+/// Plays the call of a seed and leaves its journal in a folder of its own in `folder`. Two runs
+/// leave the same bytes.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn record(seed: u64, settings: &Settings, folder: &Path) -> io::Result<PathBuf> {
+    let folder = folder.join(format!("seed-{seed}"));
+    fs::create_dir_all(&folder)?;
+    world::run(seed, &Profile::new(seed, settings), false, Some(&folder));
+    Ok(folder.join(format!("{CALL}.journal")))
+}
 
 /// Plays the call of a seed twice and compares the two journals, which lie in `folder` meanwhile;
 /// then replays one without the world.
