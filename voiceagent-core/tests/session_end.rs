@@ -442,3 +442,18 @@ fn nobody_is_held_who_speaks_and_a_noise_does_not_hold_up_the_words() {
         call.when(|command| matches!(command, Command::Send { outbound: Outbound::Audio(_) }));
     assert_eq!(heard, Some(5_600), "{}", call.trace());
 }
+
+#[test]
+fn a_caller_who_hangs_up_ends_what_the_agent_says() {
+    let reply = "Very well, no reminder. Goodbye!";
+    let ended = |at| {
+        let mut call = Scenario::new(patient());
+        call.at(1_000).says("No reminder").at(2_000).model(reply).voice(reply, 2_000);
+        call.at(at).feed(Input::HungUp);
+        call.trace()
+    };
+    let cut = ended(3_000);
+    assert!(cut.contains("agent interrupted: Very well, no\n"), "{cut}");
+    let whole = ended(4_100);
+    assert!(whole.contains("agent stopped: Very well, no reminder. Goodbye!"), "{whole}");
+}

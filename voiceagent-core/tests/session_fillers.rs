@@ -367,26 +367,3 @@ fn h1_words_on_the_side_at_which_the_voice_failed_count_as_far_as_they_were_hear
     assert!(call.trace().contains("agent interrupted: I ask the\n"), "{}", call.trace());
     assert!(call.trace().contains("not said 7"), "{}", call.trace());
 }
-
-#[test]
-fn h9_the_words_before_a_tool_and_those_after_it_do_not_run_together() {
-    let mut call = Scenario::new(config());
-    call.at(1_000).says("Find it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me see.".into() });
-    call.model_calls(&[("a", "search")]).feed(found(generation)).model("It is there.");
-    let said: String = call
-        .commands()
-        .iter()
-        .filter_map(|(_, command)| match command {
-            Command::Synthesize { text, .. } => Some(&**text),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(said, "Let me see. It is there.");
-    let said = ["user: Find it", "call", "result: found"];
-    call.at(2_100).voice("Let me see. It is there.", 2_000).at(6_000);
-    let messages = kinds(&call.session().messages());
-    assert_eq!(messages.iter().filter(|it| said.contains(&it.as_str())).count(), 3, "{messages:?}");
-    assert!(messages.contains(&"agent: It is there.".to_owned()), "{messages:?}");
-}

@@ -91,6 +91,7 @@ fn config(bits: u32) -> SessionConfig {
     }
     config.endpointing.manual = bits & 1_024 != 0;
     config.endpointing.learn = bits & 2_048 != 0;
+    config.endpointing.by_words = bits & 0x10_0000 != 0;
     if bits & 4_096 != 0 {
         config.endpointing.max_turn = Some(Duration::from_secs(6));
         config.endpointing.max_turn_words = Some(12);
@@ -131,6 +132,17 @@ fn tool_id() -> impl Strategy<Value = ToolCallId> {
 
 fn words() -> impl Strategy<Value = &'static str> {
     (0..WORDS.len()).prop_map(|index| WORDS[index])
+}
+
+fn planned() -> impl Strategy<Value = Input> {
+    let plan = prop_oneof![
+        1 => Just(None),
+        1 => Just(Some(Plan::Say("Very well, it is done.".into()))),
+        3 => (0_u8..100).prop_map(|nth| {
+            Some(Generate::new("Be brief.", []).with_edit(format!("[edited {nth}]")).into())
+        }),
+    ];
+    (generation(), plan).prop_map(|(generation, plan)| Input::Planned { generation, plan })
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -197,14 +209,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::SynthesisFailed { kind: ErrorKind::Disconnected }),
         3 => (0_u64..40).prop_map(|mark| Input::MarkPlayed { mark: MarkId::new(mark) }),
         1 => Just(Input::Timeout),
-        1 => generation().prop_map(|generation| Input::Planned {
-            generation, plan: Some(Plan::Say("Very well, it is done.".into()))
-        }),
-        1 => generation().prop_map(|generation| Input::Planned { generation, plan: None }),
-        3 => (generation(), 0_u8..100).prop_map(|(generation, nth)| {
-            let answer = Generate::new("Be brief.", []).with_edit(format!("[edited {nth}]"));
-            Input::Planned { generation, plan: Some(answer.into()) }
-        }),
+        5 => planned(),
         1 => Just(Input::PeerInterrupted { heard: Some("Hello".into()) }),
         2 => prop_oneof![Just(Leg::Stt), Just(Leg::Vad)]
             .prop_map(|leg| Input::LegLost { leg, kind: ErrorKind::Disconnected }),

@@ -47,6 +47,7 @@ use profile::Profile;
 
 pub use endpointing::{Curve, Point, TradeOff, endpointing};
 pub use journals::{compare, record};
+pub use talk::Lines;
 pub use tally::Tally;
 
 /// What a simulation is held to, and how long its calls are.

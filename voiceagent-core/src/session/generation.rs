@@ -224,12 +224,6 @@ impl Generation {
         }
     }
 
-    /// Keeps a piece of text apart from the words before a tool.
-    pub(super) fn set_apart(&self, piece: Arc<str>) -> Arc<str> {
-        let is_apart = self.goes_on() || piece.starts_with(char::is_whitespace);
-        if is_apart { piece } else { self.apart(&piece) }
-    }
-
     /// Whether nothing stands between the last text and the next.
     fn goes_on(&self) -> bool {
         let is_last = self.aside.as_ref().is_none_or(|aside| aside.item < self.items.len());
@@ -237,22 +231,29 @@ impl Generation {
     }
 
     /// A text that does not go on with the words before it.
-    pub(super) fn apart(&self, text: &str) -> Arc<str> {
+    pub(super) fn apart(&self, text: &str) -> String {
         let before = self.script.text();
-        let is_apart = before.is_empty() || before.ends_with(char::is_whitespace);
-        if is_apart { text.into() } else { format!(" {text}").into() }
+        let is_apart = text.starts_with(char::is_whitespace)
+            || before.chars().next_back().is_none_or(char::is_whitespace);
+        if is_apart { text.to_owned() } else { format!(" {text}") }
     }
 
-    /// Notes a piece of text that is handed to the voice.
-    pub(super) fn push_text(&mut self, piece: &str) {
+    /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool, or
+    /// words on the side, is set apart from what came before.
+    pub(super) fn push_text(&mut self, piece: &str) -> &str {
         let start = self.script.text().len();
-        self.script.push_text(piece);
-        let end = self.script.text().len();
         let goes_on = self.goes_on();
+        if goes_on {
+            self.script.push_text(piece);
+        } else {
+            self.script.push_text(&self.apart(piece));
+        }
+        let end = self.script.text().len();
         match self.items.last_mut() {
             Some(Item::Text(range)) if goes_on => range.end = end,
             _ => self.items.push(Item::Text(start..end)),
         }
+        &self.script.text()[start..]
     }
 
     /// Notes a tool call that is being run.

@@ -77,6 +77,6 @@ impl Session {
         let words = live.apart(&format!("{} ", text.trim()));
         live.holding += words.len();
         self.silence.held = true;
-        self.speak(words);
+        self.speak(&words);
     }
 }

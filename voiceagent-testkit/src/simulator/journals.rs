@@ -1,7 +1,4 @@
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use voiceagent_core::{journal::Recording, session::Input};
 
@@ -14,17 +11,14 @@ use super::{
 /// Nobody needs to be woken more often in a second.
 const MOST_WAKES: usize = 400;
 
-/// Plays the call of a seed and leaves its journal in a folder of its own in `folder`. Two runs
-/// leave the same bytes.
+/// Plays the call of a seed, and leaves its journal in `folder`, under the number of the seed.
 ///
 /// # Errors
 ///
-/// When the folder cannot be written to.
-pub fn record(seed: u64, settings: &Settings, folder: &Path) -> io::Result<PathBuf> {
-    let folder = folder.join(format!("seed-{seed}"));
-    fs::create_dir_all(&folder)?;
-    world::run(seed, &Profile::new(seed, settings), false, Some(&folder));
-    Ok(folder.join(format!("{CALL}.journal")))
+/// Those of the file system.
+pub fn record(seed: u64, settings: &Settings, folder: &Path) -> io::Result<()> {
+    world::run(seed, &Profile::new(seed, settings), false, Some(folder));
+    fs::rename(folder.join(format!("{CALL}.journal")), folder.join(format!("{seed}.journal")))
 }
 
 /// Plays the call of a seed twice and compares the two journals, which lie in `folder` meanwhile;
