@@ -3,13 +3,21 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::normalised;
-use crate::{CallTime, session::spoken_numbers::is_same, stt::Transcript};
+use crate::{
+    CallTime,
+    session::spoken_numbers::is_same,
+    stt::{Transcript, WordTiming},
+};
 
 /// A recognizer that has not told the final of a turn by now has lost it: then the same words are
 /// said again.
 const LATEST: Duration = Duration::from_secs(10);
 /// Finals that are remembered; more do not come within `LATEST`, and no vendor repeats an older one.
 const FINALS: usize = 8;
+/// Turns that were taken early and are remembered at once.
+const TURNS: usize = 8;
+/// Words of them: more than anybody says in so many turns that are taken early.
+const WORDS: usize = 400;
 /// Nobody says the same words again this quickly.
 const TWICE: Duration = Duration::from_millis(50);
 
@@ -37,7 +45,8 @@ pub(super) struct Recall {
 #[derive(Debug)]
 struct Owed {
     words: Vec<String>,
-    span: Option<(Duration, Duration)>,
+    /// When they were said, turn by turn; none where times do not tell.
+    spans: VecDeque<(Duration, Duration)>,
     until: CallTime,
 }
 
@@ -56,14 +65,19 @@ impl Recall {
         match &mut self.owed {
             // The recognizer goes on with what it owed before.
             Some(owed) if now < owed.until => {
-                if !words.is_empty() {
-                    owed.span = owed.span.zip(span).map(|(first, last)| (first.0, last.1));
+                match span {
+                    Some(span) if !owed.spans.is_empty() => owed.add(span),
+                    Some(_) | None if words.is_empty() => {}
+                    Some(_) | None => owed.spans.clear(),
                 }
                 owed.words.extend(words);
                 owed.until = now + LATEST;
             }
             _ if words.is_empty() => self.owed = None,
-            _ => self.owed = Some(Owed { words, span, until: now + LATEST }),
+            _ => {
+                let spans = span.into_iter().collect();
+                self.owed = Some(Owed { words, spans, until: now + LATEST });
+            }
         }
     }
 
@@ -140,15 +154,25 @@ impl Recall {
 }
 
 impl Owed {
-    /// How many words at the beginning of a transcript were said no later than what is owed, if
-    /// times tell.
-    fn old(&self, transcript: &Transcript) -> Option<usize> {
-        let (start, end) = self.span?;
-        let first = transcript.words.first()?;
-        if first.start < start {
-            return Some(0);
+    fn add(&mut self, span: (Duration, Duration)) {
+        if self.spans.len() == TURNS {
+            self.spans.pop_front();
         }
-        let old = transcript.words.iter().take_while(|word| (word.start + word.end) / 2 < end);
+        self.spans.push_back(span);
+        self.words.drain(..self.words.len().saturating_sub(WORDS));
+    }
+
+    /// How many words at the beginning of a transcript were said when something was that is owed,
+    /// if times tell.
+    fn old(&self, transcript: &Transcript) -> Option<usize> {
+        if self.spans.is_empty() || transcript.words.is_empty() {
+            return None;
+        }
+        let is_old = |word: &&WordTiming| {
+            let middle = (word.start + word.end) / 2;
+            self.spans.iter().any(|(start, end)| (*start..*end).contains(&middle))
+        };
+        let old = transcript.words.iter().take_while(is_old);
         Some(old.map(|word| words(&word.word).len()).sum())
     }
 }
@@ -164,7 +188,6 @@ fn span(transcript: &Transcript) -> Option<(Duration, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stt::WordTiming;
 
     fn at(millis: u64) -> CallTime {
         CallTime::from_millis(millis)
@@ -250,6 +273,18 @@ mod tests {
         assert_eq!(recall.judge(at(1_500), &more, true), Late::No);
         let late = timed(Transcript::final_("hello there"), 400);
         assert_eq!(recall.judge(at(1_800), &late, true), Late::All, "it came after later words");
+    }
+
+    #[test]
+    fn t6_a_late_final_of_two_turns_holds_what_neither_of_them_took() {
+        let mut recall = owing(timed(Transcript::interim("hello there"), 400));
+        let next = timed(Transcript::interim("Bob"), 1_300);
+        assert_eq!(recall.judge(at(1_500), &next, true), Late::No);
+        recall.take(at(1_600), "Bob");
+        let final_ = timed(Transcript::final_("hello there dear"), 400);
+        assert_eq!(recall.judge(at(1_800), &final_, true), Late::Words(2), "and not Bob, nor all");
+        let next = timed(Transcript::final_("Bob"), 1_300);
+        assert_eq!(recall.judge(at(1_900), &next, true), Late::All);
     }
 
     #[test]
