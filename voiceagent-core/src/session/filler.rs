@@ -25,8 +25,10 @@ pub(super) struct Aside {
     /// In samples or, on a text leg, in bytes.
     length: u64,
     script: Script,
-    /// All of it has been handed over.
+    /// All of it that the voice has spoken was handed over.
     is_spoken: bool,
+    /// The voice failed before it had spoken everything.
+    is_lost: bool,
     pub(super) started: bool,
     /// Where in the generation it belongs.
     pub(super) item: usize,
@@ -145,6 +147,7 @@ impl Session {
             length: 0,
             script: Script::new(sample_rate),
             is_spoken: false,
+            is_lost: false,
             started: false,
             item: live.place_for_aside(),
         });
@@ -228,7 +231,9 @@ impl Session {
         self.lengthen_aside(samples);
         self.timers.clear(Timer::Synthesis);
         if let Some(aside) = self.live.as_mut().and_then(|live| live.aside.as_mut()) {
-            aside.script.on_complete();
+            if !aside.is_lost {
+                aside.script.on_complete();
+            }
             aside.is_spoken = true;
         }
         self.feed_voice();
@@ -241,6 +246,7 @@ impl Session {
         let Some(aside) = aside.filter(|aside| aside.at.is_some() && !aside.is_spoken) else {
             return false;
         };
+        aside.is_lost = true;
         let (generation, is_silent) = (aside.id, aside.length == 0);
         self.commands.push_back(Command::CancelVoice { generation });
         self.emit(Event::Failed { leg: super::Leg::Tts, kind });
@@ -311,6 +317,7 @@ impl Session {
         let now = self.now;
         let Some(live) = &mut self.live else { return };
         let Some(aside) = &live.aside else { return };
+        let interrupted = interrupted || aside.is_lost;
         let place = if interrupted { self.output.playhead(now) } else { self.output.sent() };
         let heard = aside.heard(place, self.output.is_text());
         let sent = self.output.sent().saturating_sub(aside.start).min(aside.length);
@@ -335,24 +342,20 @@ impl Session {
     }
 
     /// The user stops the words on the side, if nothing else is being said: the tools that they
-    /// cover go on, and so does the answer. Returns whether that was so.
+    /// cover go on, and so does the answer. Returns their name if that was so.
     pub(super) fn cut_aside(
         &mut self,
         reason: InterruptionReason,
         since: Option<CallTime>,
         is_paused: bool,
-    ) -> bool {
+    ) -> Option<GenerationId> {
         let by_user = matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf);
-        let Some(live) = self.live.as_ref().filter(|live| live.committed && by_user) else {
-            return false;
-        };
+        let live = self.live.as_ref().filter(|live| live.committed && by_user)?;
         let answers = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
-        let Some(aside) = live.aside.as_ref().filter(|aside| aside.started && !answers) else {
-            return false;
-        };
+        let aside = live.aside.as_ref().filter(|aside| aside.started && !answers)?;
         let generation = aside.id;
         if self.output.is_text() && aside.at != Some(live.script.text().len() as u64) {
-            return false;
+            return None;
         }
         if !aside.is_spoken {
             self.timers.clear(Timer::Synthesis);
@@ -365,6 +368,6 @@ impl Session {
         self.give_up_aside();
         self.output.cut(self.now);
         self.feed_voice();
-        true
+        Some(generation)
     }
 }
