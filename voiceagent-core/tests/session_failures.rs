@@ -209,3 +209,18 @@ fn rd5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() 
     call.at(4_000);
     assert!(call.trace().contains("  4000 failed: Llm"), "{}", call.trace());
 }
+
+#[test]
+fn an_answer_of_whole_sentences_is_an_answer() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are. ");
+    call.voice("Yes, we are.", 600).at(4_000);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    call.at(5_000).says("Until when?").at(6_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Until six today. ".into() });
+    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+    call.voice("Until six today.", 600).at(9_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: Until six today.\n"), "no apology: {trace}");
+}

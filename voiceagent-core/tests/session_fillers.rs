@@ -283,3 +283,25 @@ fn i18_words_over_a_paused_filler_end_it_where_it_fell_silent() {
     let messages = kinds(&call.session().messages());
     assert!(messages.contains(&"result: found".to_owned()), "{messages:?}");
 }
+
+#[test]
+fn x11_a_filler_ends_when_it_was_heard_where_no_marks_tell() {
+    let mut config = config();
+    config.marks = false;
+    let (mut call, _) = searching(config);
+    call.at(2_900).voice(FILLER, 1_000).at(6_000);
+    let trace = call.trace();
+    assert!(trace.contains("  3900 agent stopped: One moment, please."), "{trace}");
+}
+
+#[test]
+fn i18_a_filler_that_was_cut_while_it_was_spoken_is_not_waited_for() {
+    let (mut call, _) = searching(config());
+    call.at(2_900);
+    let generation = call.generation();
+    let payload = bytes::Bytes::from(vec![0x55; 8_000]);
+    call.feed(Input::Synthesized { generation, payload }).at(3_200).speaks().at(3_600).stops();
+    assert!(call.trace().contains("agent interrupted"), "{}", call.trace());
+    call.at(12_000);
+    assert!(!call.trace().contains("failed: Tts"), "{}", call.trace());
+}

@@ -86,6 +86,22 @@ fn h12_a_call_and_its_result_stay_though_the_words_are_cut() {
 }
 
 #[test]
+fn h12_words_before_a_call_are_whole_though_those_after_it_are_cut() {
+    let mut call = Scenario::new(config());
+    let before = "Let me have a look.";
+    call.at(1_000).says("Is Monday free?").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: before.into() });
+    call.model_calls(&[("1", "look_up")]).at(2_100).voice(before, 1_000).at(3_500);
+    call.tool("1", "\"free\"").model(REPLY).voice(REPLY, 4_000).at(4_660).feed(Input::Interrupt);
+    let messages = call.session().messages();
+    let first = Message::Assistant { text: before.into(), interrupted: false };
+    assert_eq!(messages[1], first, "{messages:?}");
+    let cut = matches!(messages.last(), Some(Message::Assistant { interrupted: true, .. }));
+    assert!(cut, "{messages:?}");
+}
+
+#[test]
 fn h14_what_was_heard_is_told_as_it_grows() {
     let mut call = Scenario::new(config());
     speaking(&mut call, REPLY);

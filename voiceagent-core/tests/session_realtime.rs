@@ -442,3 +442,20 @@ fn caller_of_tool(call: &Scenario) -> GenerationId {
     });
     found.expect("a tool was called")
 }
+
+#[test]
+fn a_model_that_waits_for_a_detached_tool_is_told_its_result_once() {
+    let mut config = config();
+    let mut tools = config.tools.to_vec();
+    tools[1].detached = true;
+    config.tools = tools.into();
+    let mut call = Scenario::realtime(config, false);
+    call.speaks().at(800).stops().at(1_000);
+    let generation = call.generation();
+    call.speech_calls(generation, "a", "book");
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls }).at(3_000);
+    assert!(!call.trace().contains("tell result"), "{}", call.trace());
+    call.tool("a", "done").at(4_000);
+    assert!(call.trace().contains("  3000 tell result of a: done"), "{}", call.trace());
+    assert_eq!(call.trace().matches("tell result").count(), 1, "{}", call.trace());
+}

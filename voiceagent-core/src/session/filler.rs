@@ -82,11 +82,10 @@ impl Session {
         {
             self.begin_aside(say, false);
         }
-        let filler_due = self.filler_due().filter(|_| !self.is_realtime());
-        if filler_due.is_some_and(|at| at <= self.now) {
+        if self.filler_due().is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }
-        let later = filler_due.filter(|at| *at > self.now).or_else(|| self.aside_over());
+        let later = self.filler_due().or_else(|| self.aside_over());
         match later.into_iter().chain(self.look_again_at()).min() {
             Some(at) => self.timers.set(Timer::Filler, at),
             None => self.timers.clear(Timer::Filler),
@@ -99,6 +98,7 @@ impl Session {
             self.live.as_ref().filter(|live| live.committed && live.stage == Stage::Tools)?;
         let voice_is_late = live.voice_state == VoiceState::Open && live.script.samples() == 0;
         if live.aside.is_some()
+            || self.is_realtime()
             || self.pausing.is_paused()
             || voice_is_late
             || live.fillers >= self.fillers().len()

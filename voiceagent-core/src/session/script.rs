@@ -208,7 +208,7 @@ impl Script {
             return if self.complete { share } else { share.min(fastest) };
         }
         match self.anchors.last() {
-            Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
+            Some((text, at)) if *at > 0 => samples * (*text as u64) / at,
             _ => samples * TYPICAL_PACE / self.sample_rate,
         }
     }
