@@ -1,7 +1,11 @@
 //! What is said on the side while tools run.
 
 use voiceagent_core::{
-    GenerationId, SessionConfig, audio::AudioFormat, llm::Message, session::Input, tool::ToolSpec,
+    ErrorKind, GenerationId, SessionConfig,
+    audio::AudioFormat,
+    llm::{FinishReason, Message, ToolCall},
+    session::Input,
+    tool::ToolSpec,
 };
 use voiceagent_testkit::scenario::Scenario;
 
@@ -140,6 +144,7 @@ fn x11_a_voice_that_fails_at_a_filler_costs_the_filler_alone() {
     let (mut call, generation) = searching(config());
     call.at(2_900).at(6_000);
     assert!(call.trace().contains("failed: Tts"), "no audio came: {}", call.trace());
+    assert!(call.trace().contains("cancel voice 2"), "it is given up: {}", call.trace());
     call.feed(found(generation)).model("It is there.").voice("It is there.", 500).at(8_000);
     assert!(call.trace().contains("agent stopped: It is there."), "{}", call.trace());
 }
@@ -304,4 +309,65 @@ fn i18_a_filler_that_was_cut_while_it_was_spoken_is_not_waited_for() {
     assert!(call.trace().contains("agent interrupted"), "{}", call.trace());
     call.at(12_000);
     assert!(!call.trace().contains("failed: Tts"), "{}", call.trace());
+}
+
+#[test]
+fn x11_no_filler_comes_before_words_that_the_voice_owes() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]).at(3_500);
+    assert!(!call.trace().contains("finish"), "{}", call.trace());
+    // 600 ms of words, and 900 ms of silence.
+    call.voice("Let me have a look.", 600).at(5_050);
+    call.feed(Input::SynthesisFinished { generation });
+    assert!(call.trace().contains("  5050 synthesize 2: One moment"), "{}", call.trace());
+}
+
+#[test]
+fn x10_words_that_the_voice_failed_at_come_before_those_on_the_side() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]);
+    call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
+    call.at(2_100).feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected });
+    assert_eq!(call.trace().matches(": Let me have a look.").count(), 2, "{}", call.trace());
+    call.voice("Let me have a look.", 600).voice("I ask the workshop.", 600).at(5_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: I ask the workshop."), "{trace}");
+}
+
+#[test]
+fn i18_a_barge_in_on_a_filler_cuts_the_answer_that_follows_it() {
+    let (mut call, generation) = searching(config());
+    call.at(2_900).voice(FILLER, 2_000).at(3_200).feed(found(generation));
+    call.model("It is there.").at(3_400).speaks().at(4_000);
+    let trace = call.trace();
+    assert!(trace.contains("interrupted: BargeIn") && trace.contains("cancel 1"), "{trace}");
+}
+
+#[test]
+fn x10_words_on_the_side_do_not_join_two_rounds_of_tools() {
+    let (mut call, generation) = searching(config());
+    let text = "I ask the workshop.";
+    call.at(2_100).feed(Input::Say { text: text.into(), interruptible: true }).voice(text, 1_000);
+    call.at(2_500).feed(found(generation)).at(4_000);
+    let call_b = ToolCall { id: "b".into(), name: "search".into(), arguments: "{}".into() };
+    call.feed(Input::LlmToolCall { generation, call: call_b });
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls });
+    call.feed(Input::ToolFinished { generation, id: "b".into(), output: "more".into() });
+    assert_eq!(
+        kinds(&call.asked()),
+        [
+            "user: Find it",
+            "agent: I ask the workshop.",
+            "call",
+            "result: found",
+            "call",
+            "result: more"
+        ]
+    );
 }
