@@ -82,6 +82,7 @@ fn x11_a_filler_of_which_nothing_was_heard_is_dropped_when_the_result_is_there()
 fn x11_a_filler_that_has_begun_is_finished_and_the_answer_follows_it() {
     let (mut call, generation) = searching(config());
     call.at(2_950).voice(FILLER, 1_000).at(3_100).feed(found(generation));
+    assert!(!call.trace().contains("agent started 1"), "not the answer: {}", call.trace());
     assert_eq!(call.times_asked(), 2, "the model does not wait for the filler");
     call.at(3_200).model("It is there.").voice("It is there.", 500);
     assert_eq!(call.at(8_000).samples_sent(), 12_000, "both, whole");

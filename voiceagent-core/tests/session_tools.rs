@@ -250,6 +250,19 @@ fn x13_a_repeated_call_runs_once_the_user_can_have_been_asked() {
 }
 
 #[test]
+fn x13_another_tool_with_the_same_arguments_is_no_repetition() {
+    let mut config = config();
+    let mut tools = config.tools.to_vec();
+    for tool in &mut tools {
+        tool.repeat = Repeat::Reject;
+    }
+    config.tools = tools.into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "search"), ("b", "book")]);
+    assert_eq!(call.trace().matches("call tool").count(), 2, "{}", call.trace());
+}
+
+#[test]
 fn x7_a_tool_that_never_answers_is_given_up_and_a_later_result_still_counts() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]).at(12_999);
