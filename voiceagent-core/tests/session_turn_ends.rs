@@ -324,15 +324,3 @@ fn t29_words_are_counted_until_the_agent_really_speaks() {
     call.at(1_000).interim("I do not know what to do").at(1_500);
     assert_eq!(turns(&call), [""; 0], "there is no limit unless it is set");
 }
-
-#[test]
-fn t29_time_is_counted_until_the_agent_really_speaks() {
-    let mut config = config();
-    config.endpointing.max_turn = Some(ms(6_000));
-    let mut call = Scenario::new(config);
-    call.at(1_060).speaks().at(5_200).stops().hears("I do not know").at(7_000);
-    assert_eq!(turns(&call), ["5300 I do not know"], "{}", call.trace());
-    // 4.3 s went by until that turn was taken.
-    call.at(7_060).speaks().at(8_000).interim("what to").at(12_000);
-    assert_eq!(turns(&call)[1..], ["8700 what to"], "{}", call.trace());
-}

@@ -362,6 +362,20 @@ mod tests {
     }
 
     #[test]
+    fn h6_each_round_of_a_model_has_the_text_that_came_in_it() {
+        let mut script = Script::new(8_000);
+        script.flow_evenly(true);
+        script.push_text("One moment. ");
+        script.push_audio(4_000);
+        script.on_round_end();
+        script.push_text("Here it is, as you wished.");
+        script.push_audio(12_000);
+        script.on_complete();
+        assert_eq!(script.heard(4_000), "One moment.");
+        assert_eq!(script.heard(10_000), "One moment. Here it is,");
+    }
+
+    #[test]
     fn h8_no_audio_and_no_text_divide_by_nothing() {
         let mut script = Script::new(0);
         script.on_spoken(3);
