@@ -224,3 +224,27 @@ fn an_answer_of_whole_sentences_is_an_answer() {
     let trace = call.trace();
     assert!(trace.contains("agent stopped: Until six today.\n"), "no apology: {trace}");
 }
+
+/// Answers that fail or do not, and are heard, one after the other.
+fn answered(fail: &[bool]) -> Scenario {
+    let mut call = Scenario::new(config());
+    for (at, fails) in (1_000..).step_by(10_000).zip(fail) {
+        call.at(at).says("Are you open?").at(at + 1_200);
+        let generation = call.generation();
+        if *fails {
+            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected });
+            call.voice("Sorry, say that again.", 500);
+        } else {
+            call.model("Yes, we are.").voice("Yes, we are.", 500);
+        }
+    }
+    call.at(90_000);
+    call
+}
+
+#[test]
+fn a19_only_failures_in_a_row_end_the_call() {
+    let (mut good, mut bad) = (answered(&[true, true, false, true, true]), answered(&[true; 3]));
+    assert!(!good.session().is_ended(), "{}", good.trace());
+    assert!(bad.session().is_ended(), "{}", bad.trace());
+}

@@ -447,3 +447,15 @@ fn x19_a_call_that_the_model_writes_as_text_is_not_spoken() {
     call.at(1_000).says("Book it").at(2_000).model("{\"name\":\"book\",\"arguments\":{}}");
     assert!(call.trace().contains("I am sorry"), "never silence: {}", call.trace());
 }
+
+#[test]
+fn x14_a_call_waits_for_the_words_of_a_noise_and_not_for_ever() {
+    let mut config = config();
+    config.endpointing.manual = true;
+    let patience = u64::try_from(config.endpointing.transcript_timeout.as_millis()).unwrap();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it").feed(Input::CommitTurn).at(3_000).speaks().at(3_400).stops();
+    call.model_calls(&[("a", "book")]).at(60_000);
+    let called = call.when(|command| matches!(command, Command::CallTool { .. }));
+    assert_eq!(called, Some(3_200 + patience), "{}", call.trace());
+}

@@ -154,6 +154,7 @@ mod tests {
             }
         }
         assert_eq!(out.heard(), 0);
+        assert!(out.silent_from(CallTime::ZERO) > CallTime::ZERO, "it is being read");
         assert!(out.on_mark(marks[0]));
         assert_eq!(out.heard(), 7);
         assert!(!out.on_mark(marks[0]), "once");
