@@ -77,6 +77,7 @@ mod tool_rounds;
 mod tools;
 mod user_turn;
 mod voice;
+mod wording;
 
 use std::{collections::VecDeque, sync::Arc};
 

@@ -455,3 +455,18 @@ fn a_machine_that_answers_during_the_goodbye_does_not_cut_it() {
     assert!(trace.contains("agent stopped: Goodbye now."), "{trace}");
     assert!(trace.contains("ended: AgentHungUp"), "{trace}");
 }
+
+#[test]
+fn a_caller_who_hangs_up_ends_what_the_agent_says() {
+    let reply = "Very well, no reminder. Goodbye!";
+    let ended = |at| {
+        let mut call = Scenario::new(patient());
+        call.at(1_000).says("No reminder").at(2_000).model(reply).voice(reply, 2_000);
+        call.at(at).feed(Input::HungUp);
+        call.trace()
+    };
+    let cut = ended(3_000);
+    assert!(cut.contains("agent interrupted: Very well, no\n"), "{cut}");
+    let whole = ended(4_100);
+    assert!(whole.contains("agent stopped: Very well, no reminder. Goodbye!"), "{whole}");
+}

@@ -88,6 +88,7 @@ fn config(bits: u32) -> SessionConfig {
     }
     config.endpointing.manual = bits & 1_024 != 0;
     config.endpointing.learn = bits & 2_048 != 0;
+    config.endpointing.by_words = bits & 0x10_0000 != 0;
     if bits & 4_096 != 0 {
         config.endpointing.max_turn = Some(Duration::from_secs(6));
         config.endpointing.max_turn_words = Some(12);

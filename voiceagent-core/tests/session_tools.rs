@@ -82,6 +82,22 @@ fn the_sentence_before_a_tool_call_is_spoken_and_kept() {
 }
 
 #[test]
+fn what_follows_a_tool_is_a_sentence_of_its_own() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "One moment.".into() });
+    call.model_calls(&[("a", "book")]).voice("One moment.", 700).tool("a", "ok");
+    call.model("It is booked.");
+    assert!(call.trace().contains("synthesize 1:  It is booked."), "{}", call.trace());
+    call.voice(" It is booked.", 700).at(5_000);
+    let said = call.trace();
+    assert!(said.contains("One moment. It is booked."), "{said}");
+    let kept = Message::Assistant { text: "It is booked.".into(), interrupted: false };
+    assert_eq!(call.session().messages().last(), Some(&kept));
+}
+
+#[test]
 fn x1_a_tool_goes_on_when_the_user_interrupts_and_x2_its_result_is_kept() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000);

@@ -45,7 +45,8 @@ use std::{fmt::Write as _, time::Duration};
 use profile::Profile;
 
 pub use endpointing::{Curve, Point, TradeOff, endpointing};
-pub use journals::compare;
+pub use journals::{compare, record};
+pub use talk::Lines;
 pub use tally::Tally;
 
 /// What a simulation is held to, and how long its calls are.

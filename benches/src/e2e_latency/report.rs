@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     measure::{BargeIn, Figures, History, Overhead, Turn},
     pass::Pass,
+    script,
     statistics::Summary,
 };
 
@@ -24,6 +25,8 @@ struct PassReport {
     failed_calls: usize,
     /// In the order of the table.
     figures: Vec<Figure>,
+    /// How much the median answer stays below endpointing and all vendors one after another.
+    hidden_ms: Option<f64>,
     history: HistoryReport,
     cpu_seconds_per_call_minute: f64,
     idle_rss_kib: u64,
@@ -91,6 +94,8 @@ impl PassReport {
             calls: pass.calls.len(),
             failed_calls: pass.failed,
             figures: figures.collect(),
+            hidden_ms: Summary::of(responses(pass))
+                .map(|it| script::one_by_one().as_secs_f64() * 1_000.0 - it.p50),
             history: HistoryReport::of(&pass.calls),
             cpu_seconds_per_call_minute: pass.cost.cpu_per_call_minute(),
             idle_rss_kib: pass.cost.idle_kib,
@@ -114,6 +119,13 @@ impl PassReport {
                 out,
                 "  {name:<30} {:>5} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
                 it.count, it.min, it.p50, it.p95, it.max
+            )?;
+        }
+        if let Some(hidden) = self.hidden_ms {
+            let sum = script::one_by_one().as_millis();
+            writeln!(
+                out,
+                "  endpointing and vendors add up to {sum} ms: {hidden:.0} ms of it hidden"
             )?;
         }
         let HistoryReport { barge_ins, untrue, forgotten_ms } = &self.history;

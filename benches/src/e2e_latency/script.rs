@@ -19,12 +19,18 @@ pub(crate) const TRANSCRIPT: Duration = Duration::from_millis(150);
 /// Silence that ends a turn, for the agent and for the recognizer.
 pub(crate) const ENDPOINTING: Duration = Duration::from_millis(300);
 /// Request to first token, and from token to token.
-pub(crate) const FIRST_TOKEN: Duration = Duration::from_millis(250);
+pub(crate) const FIRST_TOKEN: Duration = Duration::from_millis(200);
 pub(crate) const PER_TOKEN: Duration = Duration::from_millis(15);
 /// From a flush to its first audio.
-pub(crate) const FIRST_AUDIO: Duration = Duration::from_millis(150);
+pub(crate) const FIRST_AUDIO: Duration = Duration::from_millis(100);
 /// How long a character is spoken.
 pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(50);
+
+/// What an answer takes when everybody waits for the one before: turn, transcript, model, voice.
+/// The tokens up to the first speakable text are not counted.
+pub(crate) fn one_by_one() -> Duration {
+    ENDPOINTING + TRANSCRIPT + FIRST_TOKEN + FIRST_AUDIO
+}
 
 /// One utterance of the caller.
 #[derive(Clone, Copy, Debug)]

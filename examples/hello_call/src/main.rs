@@ -35,6 +35,7 @@ async fn main() -> Result<(), voiceagent_core::Error> {
         caller.hears("We will", soon).await;
         caller.speak("No reminder thank you", Duration::from_secs(1)).await;
         caller.hears("Goodbye!", soon).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         caller.hang_up().await;
     };
     let report = async {

@@ -2,11 +2,15 @@ use std::time::Duration;
 
 use super::{
     EndpointingConfig, SessionConfig, pace::Pace, patience::Progress, user_turn::UserTurn,
+    wording::finished,
 };
 use crate::CallTime;
 
 /// How long a detector and a recognizer may disagree about whether the user speaks.
 const DISAGREEMENT: Duration = Duration::from_millis(600);
+
+/// How likely it is that a number or a name is all there is, where words tell: it can be no more.
+const PLAUSIBLE: f32 = 0.8;
 
 /// Decides when the user's turn is over. All delays count from the user's last speech.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) struct Endpointing {
     /// The owner of the call ends turns.
     is_manual: bool,
     score: Option<Score>,
+    /// What the words alone say about the turn.
+    wording: Option<f32>,
     /// How far the user has come with what the agent asked for.
     progress: Progress,
     pub(super) pace: Pace,
@@ -49,6 +55,7 @@ impl Endpointing {
             has_edges: config.vad,
             is_manual: is_manual(config),
             score: None,
+            wording: None,
             progress: Progress::default(),
             pace: Pace::default(),
         }
@@ -59,6 +66,7 @@ impl Endpointing {
         self.config = config.endpointing;
         self.has_edges = config.vad;
         self.is_manual = is_manual(config);
+        self.wording = self.wording.filter(|_| self.config.by_words);
     }
 
     /// Notes a prediction for the turn when its text had this length.
@@ -72,8 +80,14 @@ impl Endpointing {
         self.progress = progress;
     }
 
+    /// Notes what the user has said so far.
+    pub(super) fn on_words(&mut self, text: &str, asked: bool) {
+        self.wording = self.config.by_words.then(|| finished(text, asked));
+    }
+
     pub(super) fn reset(&mut self) {
         self.score = None;
+        self.wording = None;
         self.progress = Progress::default();
     }
 
@@ -147,12 +161,15 @@ impl Endpointing {
         let most =
             if self.progress == Progress::Dictating { most.max(entity_max_delay) } else { most };
         let more = most.saturating_sub(least);
-        match &self.score {
-            Some(score) if score.text_len == turn.text().len() => {
-                least + more.mul_f32(1.0 - score.probability)
+        let score = self.score.as_ref().filter(|score| score.text_len == turn.text().len());
+        match (score, self.wording) {
+            (Some(score), _) => least + more.mul_f32(1.0 - score.probability),
+            (None, Some(wording)) if self.progress == Progress::Plausible => {
+                least + more.mul_f32(1.0 - wording.min(PLAUSIBLE))
             }
-            Some(_) | None if self.progress == Progress::Plausible => least + more / 2,
-            Some(_) | None => least,
+            (None, Some(wording)) => least + more.mul_f32(1.0 - wording),
+            (None, None) if self.progress == Progress::Plausible => least + more / 2,
+            (None, None) => least,
         }
     }
 
@@ -260,6 +277,35 @@ mod tests {
         assert_eq!(deadline(&endpointing, &turn), Some(ms(1_300)), "only a prediction uses it");
         endpointing.on_progress(Progress::Plausible);
         assert_eq!(deadline(&endpointing, &turn), Some(ms(2_400)), "half way");
+    }
+
+    #[test]
+    fn t11_words_lengthen_the_delay_until_a_detector_knows_better() {
+        let turn = spoken(&Transcript::final_("I need the"), 1_100);
+        let after = |endpointing: &Endpointing| deadline(endpointing, &turn).unwrap();
+        let mut endpointing = endpointing();
+        endpointing.on_words("I need the", false);
+        assert_eq!(after(&endpointing), ms(1_300), "not asked to");
+        endpointing.config = EndpointingConfig::adaptive();
+        endpointing.on_words("I need the", false);
+        assert!(after(&endpointing) > ms(2_300), "more must come");
+        endpointing.on_words("thank you", false);
+        assert!(after(&endpointing) < ms(1_270), "{:?}", after(&endpointing));
+        endpointing.on_progress(Progress::Plausible);
+        assert!(after(&endpointing) > ms(1_450), "more may come");
+        endpointing.on_score(10, 1.0);
+        assert_eq!(after(&endpointing), ms(1_200));
+    }
+
+    #[test]
+    fn t12_a_yes_before_the_number_that_was_asked_for_is_waited_on() {
+        let turn = spoken(&Transcript::final_("okay"), 1_100);
+        let mut endpointing = endpointing();
+        endpointing.config = EndpointingConfig::adaptive();
+        endpointing.on_words("okay", true);
+        assert!(deadline(&endpointing, &turn) > Some(ms(2_400)));
+        endpointing.on_words("okay", false);
+        assert!(deadline(&endpointing, &turn) < Some(ms(1_500)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
-    generation::{Generation, Leave},
+    generation::{Generation, Leave, Stage},
 };
 use crate::{
     ErrorKind,
@@ -240,7 +240,13 @@ impl Session {
         self.drop_draft();
         self.give_up_aside();
         if let Some(live) = self.live.take() {
+            let pii_heard = self.heard_text(&live);
+            let interrupted =
+                live.stage != Stage::Spoken || *pii_heard != *live.script.text().trim();
             self.abandon(&live);
+            if live.started {
+                self.emit(Event::AgentStopped { generation: live.id, pii_heard, interrupted });
+            }
         }
         self.phase = Phase::Ended;
         self.says.clear();

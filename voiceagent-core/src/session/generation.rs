@@ -224,16 +224,22 @@ impl Generation {
         }
     }
 
-    /// Notes a piece of text that is handed to the voice.
-    pub(super) fn push_text(&mut self, piece: &str) {
+    /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool is set
+    /// apart from what came before.
+    pub(super) fn push_text(&mut self, piece: &str) -> &str {
         let start = self.script.text().len();
-        self.script.push_text(piece);
-        let end = self.script.text().len();
         if let Some(Item::Text(range)) = self.items.last_mut() {
-            range.end = end;
+            self.script.push_text(piece);
+            range.end = self.script.text().len();
         } else {
-            self.items.push(Item::Text(start..end));
+            let ends = self.script.text().chars().next_back();
+            let is_apart =
+                piece.starts_with(char::is_whitespace) || ends.is_none_or(char::is_whitespace);
+            let gap = if is_apart { "" } else { " " };
+            self.script.push_text(&format!("{gap}{piece}"));
+            self.items.push(Item::Text(start..self.script.text().len()));
         }
+        &self.script.text()[start..]
     }
 
     /// Notes a tool call that is being run.

@@ -216,7 +216,7 @@ impl Session {
         }
     }
 
-    fn heard_text(&self, generation: &Generation) -> Arc<str> {
+    pub(super) fn heard_text(&self, generation: &Generation) -> Arc<str> {
         if !generation.started {
             return Arc::from("");
         }

@@ -78,6 +78,6 @@ impl Session {
         let words: Arc<str> = format!("{space}{} ", text.trim()).into();
         live.holding += words.len();
         self.silence.held = true;
-        self.speak(words);
+        self.speak(&words);
     }
 }

@@ -56,7 +56,9 @@ impl Session {
         // What is typed is complete when it is sent.
         if self.config.format.is_some() && !self.user.is_empty() {
             let expected = self.patience.expected.or_else(|| self.asked_for());
-            self.endpointing.on_progress(progress(expected, &self.user.text()));
+            let text = self.user.text();
+            self.endpointing.on_progress(progress(expected, &text));
+            self.endpointing.on_words(&text, expected.is_some());
         }
     }
 

@@ -1,7 +1,5 @@
 //! The agent's voice: text to audio, audio to the caller.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::{
@@ -17,7 +15,7 @@ impl Session {
         let mut piece = live.segmenter.push(words);
         while let Some(text) = piece {
             self.note_first_sentence();
-            self.speak(text);
+            self.speak(&text);
             let Some(live) = &mut self.live else { return };
             piece = live.segmenter.push("");
         }
@@ -27,15 +25,16 @@ impl Session {
         let Some(live) = &mut self.live else { return };
         if let Some(rest) = live.segmenter.flush() {
             self.note_first_sentence();
-            self.speak(rest);
+            self.speak(&rest);
         }
     }
 
-    pub(super) fn speak(&mut self, text: Arc<str>) {
+    pub(super) fn speak(&mut self, text: &str) {
         let Some(live) = &mut self.live else { return };
-        live.push_text(&text);
+        let generation = live.id;
+        let said = live.push_text(text);
         if self.output.is_text() {
-            self.output.push_text(live.id, &text);
+            self.output.push_text(generation, &said.into());
         } else {
             self.feed_voice();
         }

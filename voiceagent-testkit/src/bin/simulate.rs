@@ -1,7 +1,7 @@
 //! Plays simulated calls, and tells what did not hold.
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
@@ -13,7 +13,9 @@ use std::{
 };
 
 use clap::Parser;
-use voiceagent_testkit::simulator::{Outcome, Point, Settings, Tally, compare, endpointing, play};
+use voiceagent_testkit::simulator::{
+    Lines, Outcome, Settings, Tally, compare, endpointing, play, record,
+};
 
 /// Plays simulated calls, and tells what did not hold.
 #[derive(Debug, Parser)]
@@ -43,6 +45,12 @@ struct Args {
     /// writes the curves to this folder.
     #[arg(long)]
     endpointing: Option<PathBuf>,
+    /// Instead: writes the journal of each call to this folder.
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// Lets callers say the lines that settings are chosen on, and not those held back.
+    #[arg(long)]
+    tuning: bool,
 }
 
 /// What all threads have found.
@@ -57,6 +65,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(folder) = &args.endpointing {
         return measure(&args, folder);
+    }
+    if let Some(folder) = &args.record {
+        return write_journals(&args, folder);
     }
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
     let (next, found) = (AtomicU64::new(0), Mutex::new(Found::default()));
@@ -79,28 +90,39 @@ fn main() -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn write_journals(args: &Args, folder: &Path) -> ExitCode {
+    let settings = Settings::default();
+    let mut seeds = args.seed..args.seed + args.calls;
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| seeds.try_for_each(|seed| record(seed, &settings, folder)));
+    report(folder, &written)
+}
+
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
 fn measure(args: &Args, folder: &Path) -> ExitCode {
-    let trade_off = endpointing(args.calls, args.seed);
+    let lines = if args.tuning { Lines::Tuning } else { Lines::HeldBack };
+    let trade_off = endpointing(args.calls, args.seed, lines);
     for curve in &trade_off.curves {
         for point in &curve.points {
-            let Point { setting, false_cuts, median_delay_ms, p90_delay_ms, .. } = point;
-            println!(
-                "{:<20} {setting:<16} {:>5.1} % cut off, median {median_delay_ms:>5.0} ms, p90 {p90_delay_ms:>5.0} ms",
-                curve.rule,
-                false_cuts * 100.0
-            );
+            println!("{:<28} {point}", curve.rule);
         }
     }
-    if let (Some(saved), Some(best)) = (trade_off.saved_ms, &trade_off.best) {
-        println!("against 500 ms of silence, {} saves {saved:.0} ms", best.setting);
-    }
+    println!("{:<28} {}", "at the rate of the rule", trade_off.equal);
+    println!(
+        "against 500 ms of silence: heard {:.0} ms sooner, decided {:.0} ms sooner",
+        trade_off.saved_ms(),
+        trade_off.decided_sooner_ms()
+    );
     let written = fs::create_dir_all(folder)
         .and_then(|()| fs::write(folder.join("endpointing.svg"), trade_off.svg()))
         .and_then(|()| {
-            let json = serde_json::to_vec_pretty(&trade_off).map_err(std::io::Error::from)?;
+            let json = serde_json::to_vec_pretty(&trade_off).map_err(io::Error::from)?;
             fs::write(folder.join("endpointing.json"), json)
         });
+    report(folder, &written)
+}
+
+fn report(folder: &Path, written: &io::Result<()>) -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,6 +20,10 @@ const LONG: &str = "This is a sentence that nobody would ever want to hear to it
 /// Audio that may still come after an interruption.
 const LEFT_OVER: Duration = Duration::from_secs(2);
 
+/// How often an interruption is tried: on a busy machine audio may run ahead of it. A voice that
+/// does not stop fails each time.
+const ATTEMPTS: usize = 4;
+
 /// Checks a synthesizer against a scripted vendor, as far as its capabilities claim.
 ///
 /// `make` builds the synthesizer for an address, with the vendor's key and with deadlines of about
@@ -118,6 +122,18 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     }
 
     async fn cancels(&self) -> Result<(), String> {
+        let mut least = usize::MAX;
+        for _ in 0..ATTEMPTS {
+            least = least.min(self.left_over().await?);
+            if least <= self.format.bytes_in(LEFT_OVER) {
+                return Ok(());
+            }
+        }
+        Err(format!("{least} B left over"))
+    }
+
+    /// Cancels a generation, and counts what comes of it before the next one begins.
+    async fn left_over(&self) -> Result<usize, String> {
         let mut voice = self.voice().await?;
         voice.say(1, &[LONG, LONG])?;
         while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
@@ -137,12 +153,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
                 second.note(event, 2)?;
             }
         }
-        ensure(left_over <= self.format.bytes_in(LEFT_OVER), || {
-            format!("{left_over} B left over")
-        })?;
         ensure(second.audio == self.vendor.audio(self.format, "Sorry. "), || {
             "stale audio is mixed into the next generation".to_owned()
-        })
+        })?;
+        Ok(left_over)
     }
 
     async fn loss_between(&self) -> Result<(), String> {

@@ -45,6 +45,11 @@ impl Dice {
         (self.throw() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// A number that is normal in its distribution, nearly: 0 on average, with a deviation of 1.
+    pub(super) fn bell(&mut self) -> f64 {
+        (0..12).map(|_| self.share()).sum::<f64>() - 6.0
+    }
+
     /// A time like those of vendors and of people: half are shorter than `median` (but no shorter
     /// than half of it), few are much longer, none is longer than four times as long.
     pub(super) fn latency(&mut self, median: Duration) -> Duration {

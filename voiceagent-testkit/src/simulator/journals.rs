@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use voiceagent_core::{journal::Recording, session::Input};
 
@@ -10,6 +10,16 @@ use super::{
 
 /// Nobody needs to be woken more often in a second.
 const MOST_WAKES: usize = 400;
+
+/// Plays the call of a seed, and leaves its journal in `folder`, under the number of the seed.
+///
+/// # Errors
+///
+/// Those of the file system.
+pub fn record(seed: u64, settings: &Settings, folder: &Path) -> io::Result<()> {
+    world::run(seed, &Profile::new(seed, settings), false, Some(folder));
+    fs::rename(folder.join(format!("{CALL}.journal")), folder.join(format!("{seed}.journal")))
+}
 
 /// Plays the call of a seed twice and compares the two journals, which lie in `folder` meanwhile;
 /// then replays one without the world.

@@ -36,6 +36,23 @@ pub struct EndpointingConfig {
     /// `min_delay`, not above `max_delay`. Off, because a caller who was cut off often waits
     /// longer for each answer then.
     pub learn: bool,
+    /// Whether the words tell how long to wait, where no [turn detector](crate::turn::TurnDetector)
+    /// does: who ends with "and the" has more to say, and a question is complete. English only.
+    pub by_words: bool,
+}
+
+impl EndpointingConfig {
+    /// Settings that answer sooner who has finished, and later who may go on: `by_words`, with
+    /// delays from 200 ms to 1.5 s.
+    #[must_use]
+    pub fn adaptive() -> Self {
+        Self {
+            min_delay: Duration::from_millis(200),
+            max_delay: Duration::from_millis(1_500),
+            by_words: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for EndpointingConfig {
@@ -50,6 +67,7 @@ impl Default for EndpointingConfig {
             max_turn: None,
             max_turn_words: None,
             learn: false,
+            by_words: false,
         }
     }
 }

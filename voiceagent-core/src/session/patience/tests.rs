@@ -171,3 +171,8 @@ fn t12_a_question_for_an_argument_of_a_tool_tells_what_is_expected() {
     assert_eq!(asked("How many tires do you need?"), None);
     assert_eq!(asked("Any notes?"), None);
 }
+
+#[test]
+fn t12_round_numbers_alone_are_not_read_out() {
+    check(Expected::Phone, &[("a thousand thanks", Unknown), ("a hundred percent", Unknown)]);
+}
