@@ -87,7 +87,7 @@ fn x11_a_filler_that_has_begun_is_finished_and_the_answer_follows_it() {
     call.at(3_200).model("It is there.").voice("It is there.", 500);
     assert_eq!(call.at(8_000).samples_sent(), 12_000, "both, whole");
     let trace = call.trace();
-    let order = ["agent stopped: One moment, please.", "agent stopped: It is there."];
+    let order = ["  3950 agent stopped: One moment, please.", "agent stopped: It is there."];
     let order = order.map(|line| trace.find(line).unwrap_or_else(|| panic!("{line}: {trace}")));
     assert!(order[0] < order[1], "{trace}");
     assert!(!trace.contains("interrupted"), "{trace}");
@@ -298,6 +298,17 @@ fn x11_a_filler_ends_when_it_was_heard_where_no_marks_tell() {
     call.at(2_900).voice(FILLER, 1_000).at(6_000);
     let trace = call.trace();
     assert!(trace.contains("  3900 agent stopped: One moment, please."), "{trace}");
+
+    let mut config = self::config();
+    config.marks = false;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]).voice("Let me have a look.", 600).at(3_550);
+    call.feed(Input::SynthesisFinished { generation }).voice(FILLER, 1_000).at(6_000);
+    let trace = call.trace();
+    assert!(trace.contains("  4550 agent stopped: One moment, please."), "{trace}");
 }
 
 #[test]
