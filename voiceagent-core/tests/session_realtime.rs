@@ -484,3 +484,10 @@ fn a_duplex_model_goes_on_without_a_detector() {
     call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Disconnected }).at(60_000);
     assert!(!call.session().is_ended(), "{}", call.trace());
 }
+
+#[test]
+fn the_owner_of_the_call_does_not_end_turns_for_a_duplex_model() {
+    let mut call = duplex();
+    call.at(2_000).speaks().at(2_500).feed(Input::CommitTurn).at(3_000);
+    assert!(!call.trace().contains("reset detector"), "{}", call.trace());
+}

@@ -306,3 +306,15 @@ fn p2_no_draft_begins_without_words_or_when_the_agent_leaves() {
     let said = Message::User { text: "Wait, one thing.".into() };
     assert_eq!(call.session().messages().last(), Some(&said), "{}", call.trace());
 }
+
+#[test]
+fn p3_a_draft_that_says_nothing_waits_for_its_turn() {
+    let mut config = config();
+    config.flow = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_500).hears("Thanks.");
+    let generation = call.generation();
+    call.feed(Input::Planned { generation, plan: Some(Plan::Stay) }).at(1_800).stops().at(4_000);
+    let trace = call.trace();
+    assert_eq!(trace.matches("plan ").count(), 1, "the draft still fits: {trace}");
+}

@@ -475,3 +475,13 @@ fn x14_a_call_waits_for_the_words_of_a_noise_and_not_for_ever() {
     let called = call.when(|command| matches!(command, Command::CallTool { .. }));
     assert_eq!(called, Some(3_200 + patience), "{}", call.trace());
 }
+
+#[test]
+fn x12_that_a_tool_of_an_earlier_answer_is_overdue_is_told_late() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]).at(3_000);
+    call.says("What time is it?").at(4_900).model("Ten.").voice("Ten.", 300).at(12_999);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    call.at(13_001);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+}

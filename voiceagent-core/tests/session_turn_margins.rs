@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use voiceagent_core::{SessionConfig, audio::AudioFormat, session::Input};
+use voiceagent_core::{
+    SessionConfig,
+    audio::AudioFormat,
+    session::{Command, Input, OwedReplyConfig},
+    transport::Outbound,
+};
 use voiceagent_testkit::scenario::Scenario;
 
 fn config() -> SessionConfig {
@@ -50,4 +55,22 @@ fn t5_a_final_without_words_opens_no_turn_again() {
     };
     assert_eq!(taken(false).len(), 1);
     assert_eq!(taken(true), taken(false));
+}
+
+#[test]
+fn t25_who_is_understood_holds_the_floor_for_longer_than_a_noise() {
+    let first_audio = |words: &str| {
+        let mut config = config();
+        config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(2), "One moment."));
+        let mut call = Scenario::new(config);
+        call.at(1_000).speaks();
+        if !words.is_empty() {
+            call.at(1_500).interim(words);
+        }
+        call.feed(Input::Say { text: "Hello.".into(), interruptible: true });
+        call.voice("Hello.", 500).at(6_400);
+        call.when(|command| matches!(command, Command::Send { outbound: Outbound::Audio(_) }))
+    };
+    assert_eq!(first_audio(""), Some(2_940), "two seconds after the first sound");
+    assert_eq!(first_audio("I would"), None, "five seconds after the last word");
 }

@@ -184,4 +184,18 @@ mod tests {
         assert!(out.is_drained(wake));
         assert_eq!(out.next_wake(wake), None);
     }
+
+    #[test]
+    fn a_far_end_has_time_for_what_it_has_not_shown() {
+        let mut out = TextOut::new(true);
+        out.begin();
+        out.hold(false);
+        for _ in 0..2 {
+            out.push(GenerationId::new(1), &"Hello.".into());
+            while out.poll(CallTime::ZERO).is_some() {}
+            let until = out.silent_from(CallTime::ZERO);
+            assert_eq!(until, CallTime::ZERO + PATIENCE + SLOWEST * 6);
+            assert!(out.on_mark(out.next_mark));
+        }
+    }
 }

@@ -264,9 +264,10 @@ fn what_is_taken_back_does_not_leave() {
     playout.push(counted(100));
     playout.push(counted(50));
     playout.take_back(70 * 8);
+    playout.push(audio(20));
     playout.complete();
     playout.hold(false);
-    assert_eq!(leaving(&mut playout, ms(0)), counted(100)[..80 * 8]);
+    assert_eq!(leaving(&mut playout, ms(0)), [&counted(100)[..80 * 8], &audio(20)].concat());
 }
 
 #[test]
