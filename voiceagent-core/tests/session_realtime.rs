@@ -455,6 +455,7 @@ fn a_model_that_waits_for_a_detached_tool_is_told_its_result_once() {
     call.speech_calls(generation, "a", "book");
     call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls }).at(3_000);
     assert!(!call.trace().contains("tell result"), "{}", call.trace());
+    assert_eq!(prompts(&call).len(), 1, "it waits: {}", call.trace());
     call.tool("a", "done").at(4_000);
     assert!(call.trace().contains("  3000 tell result of a: done"), "{}", call.trace());
     assert_eq!(call.trace().matches("tell result").count(), 1, "{}", call.trace());

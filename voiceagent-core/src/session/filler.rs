@@ -85,8 +85,7 @@ impl Session {
         if self.filler_due().is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }
-        let later = self.filler_due().or_else(|| self.aside_over());
-        match later.into_iter().chain(self.look_again_at()).min() {
+        match self.filler_due().into_iter().chain(self.look_again_at()).min() {
             Some(at) => self.timers.set(Timer::Filler, at),
             None => self.timers.clear(Timer::Filler),
         }
@@ -273,14 +272,6 @@ impl Session {
         live.waiting_since = self.now;
         live.close_aside(0, Arc::from(""), false);
         self.feed_voice();
-    }
-
-    /// When the words on the side have been heard, if only time has to pass.
-    fn aside_over(&self) -> Option<CallTime> {
-        let aside = self.live.as_ref()?.aside.as_ref().filter(|aside| aside.is_spoken)?;
-        let is_sent = self.output.sent() >= aside.start + aside.length;
-        let at = self.output.silent_from(self.now);
-        (is_sent && at > self.now).then_some(at)
     }
 
     fn end_aside_if_heard(&mut self) {
