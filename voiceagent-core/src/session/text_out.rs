@@ -173,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn h4_a_mark_of_an_earlier_answer_says_nothing_of_the_next() {
+        let mut out = TextOut::new(true);
+        for text in ["Hello.", "Goodbye."] {
+            out.begin();
+            out.hold(false);
+            out.push(GenerationId::new(1), &text.into());
+            while out.poll(CallTime::ZERO).is_some() {}
+        }
+        assert!(!out.on_mark(MarkId::new(1)));
+        assert!(out.on_mark(MarkId::new(2)));
+    }
+
+    #[test]
     fn a_silent_far_end_is_given_up() {
         let mut out = TextOut::new(true);
         out.begin();
