@@ -84,12 +84,10 @@ impl Session {
         {
             self.begin_aside(say, false);
         }
-        let filler_due = self.filler_due().filter(|_| !self.is_realtime());
-        if filler_due.is_some_and(|at| at <= self.now) {
+        if self.filler_due().is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }
-        let later = filler_due.filter(|at| *at > self.now).or_else(|| self.aside_over());
-        match later.into_iter().chain(self.look_again_at()).min() {
+        match self.filler_due().into_iter().chain(self.look_again_at()).min() {
             Some(at) => self.timers.set(Timer::Filler, at),
             None => self.timers.clear(Timer::Filler),
         }
@@ -101,6 +99,7 @@ impl Session {
             self.live.as_ref().filter(|live| live.committed && live.stage == Stage::Tools)?;
         let voice_is_late = live.voice_state == VoiceState::Open && live.script.samples() == 0;
         if live.aside.is_some()
+            || self.is_realtime()
             || self.pausing.is_paused()
             || voice_is_late
             || live.fillers >= self.fillers().len()
@@ -279,14 +278,6 @@ impl Session {
         live.waiting_since = self.now;
         live.close_aside(0, Arc::from(""), false);
         self.feed_voice();
-    }
-
-    /// When the words on the side have been heard, if only time has to pass.
-    fn aside_over(&self) -> Option<CallTime> {
-        let aside = self.live.as_ref()?.aside.as_ref().filter(|aside| aside.is_spoken)?;
-        let is_sent = self.output.sent() >= aside.start + aside.length;
-        let at = self.output.silent_from(self.now);
-        (is_sent && at > self.now).then_some(at)
     }
 
     fn end_aside_if_heard(&mut self) {

@@ -314,9 +314,7 @@ impl Generation {
 
     /// Waits for the result of a tool, though nobody need.
     pub(super) fn wait_for(&mut self, id: &ToolCallId) {
-        if self.exchanges().any(|one| one.call.id == *id && one.standing == Standing::Detached) {
-            self.set_standing(id, Standing::Running);
-        }
+        self.set_standing(id, Standing::Running);
     }
 
     /// All tool calls so far.

@@ -210,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn t6_what_was_owed_long_ago_is_not_owed_any_more() {
+        let mut recall = owing(Transcript::interim("book it"));
+        recall.take(at(60_000), "tomorrow");
+        let late = recall.judge(at(60_100), &Transcript::final_("tomorrow at noon"), false);
+        assert_eq!(late, Late::Words(1));
+    }
+
+    #[test]
     fn t6_a_late_final_is_known_though_it_says_it_otherwise_or_writes_digits() {
         for late in ["Hello there.", "Hello.", "hello their"] {
             let mut recall = owing(Transcript::interim("hello there"));
