@@ -278,3 +278,15 @@ fn i1_a_turn_that_began_before_the_agent_spoke_is_taken_whole() {
     let trace = call.trace();
     assert!(trace.contains("user turn: and then well"), "{trace}");
 }
+
+#[test]
+fn i1_without_edges_a_voice_alone_does_not_stop_who_asks_for_words() {
+    let mut config = config();
+    config.vad = false;
+    config.barge_in.min_words = 2;
+    let mut call = Scenario::new(config);
+    call.at(1_000).hears("Do you have one?").at(3_000).model(REPLY).voice(REPLY, 4_000);
+    call.at(4_000).feed(Input::SttSpeechStarted).at(9_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent started") && !trace.contains("interrupted"), "{trace}");
+}

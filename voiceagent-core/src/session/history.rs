@@ -391,6 +391,8 @@ mod tests {
         history.push_user(&"I need".into());
         history.push_user(&"an oil change".into());
         assert_eq!(*history.messages(), [Message::User { text: "I need an oil change".into() }]);
+        history.edit_user("tyres");
+        assert_eq!(*history.messages(), [Message::User { text: "I need tyres".into() }]);
     }
 
     #[test]

@@ -194,6 +194,7 @@ mod tests {
             ("Yes. {\"name\": \"book\", \"parameters\": {", "Yes. "),
             ("{\"name\": \"book\", \"arguments\": {\"a\": {}}} Done.", " Done."),
             ("{\"name\": \"{\", \"arguments\": 1} Done.", " Done."),
+            ("{\"name\": 1, \"arguments\": \\} Done.", " Done."),
             ("Well <tool_call>{\"name\"", "Well "),
             ("I used call_abc123XYZ for it.", "I used  for it."),
             ("See toolu_01A2b3C4", "See "),
