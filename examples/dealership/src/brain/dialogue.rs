@@ -2,6 +2,7 @@
 
 mod hear;
 mod results;
+mod when;
 
 use std::collections::BTreeMap;
 
@@ -158,6 +159,14 @@ impl Dialogue {
         let mut offers: Vec<Slot> = rest.into_iter().cloned().collect();
         offers.sort_by_key(|slot| slot.start);
         offers
+    }
+
+    /// Another visit of the customer that begins at the chosen time.
+    pub(crate) fn clash(&self) -> Option<&Appointment> {
+        let start = self.chosen.as_ref()?.start;
+        let moved = self.appointment.as_ref().map(|appointment| &appointment.id);
+        let mut others = self.appointments.iter().flatten();
+        others.find(|other| other.start == start && Some(&other.id) != moved)
     }
 
     /// The person's name, when both parts are known.

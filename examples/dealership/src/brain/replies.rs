@@ -59,6 +59,18 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
     format!("{sorry}I have {times}. {question}")
 }
 
+/// Refuses a time at which nobody is there.
+pub(crate) fn closed(time: jiff::civil::Time, hours: &str) -> String {
+    let time = times::spoken(time);
+    format!("We are not open at {time}. {hours} What time would you like to come in?")
+}
+
+/// Points out another visit at the very time that is about to be taken.
+pub(crate) fn clash(other: &Appointment) -> String {
+    let what = other.service.map_or("a visit", |service| service.spoken);
+    format!("You already have {what} at that time.")
+}
+
 /// Reads back what is about to be done; `what` ends where the time follows.
 pub(crate) fn read_back(
     what: &str,
@@ -194,6 +206,7 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
+            (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),
             (BOOK_INSTEAD.to_owned(), Question::BookInstead),
             (CALL_BACK.to_owned(), Question::CallBack),
             (HELP.to_owned(), Question::Help),

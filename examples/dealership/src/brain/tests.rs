@@ -1,4 +1,6 @@
+mod answers;
 mod talk;
+mod wishes;
 
 use serde_json::json;
 use voiceagent_core::llm::Message;

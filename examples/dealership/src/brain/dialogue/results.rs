@@ -60,6 +60,9 @@ impl Dialogue {
     fn noted(&mut self, outcome: &Outcome) {
         if outcome.ok {
             self.customer = known(outcome);
+            if outcome.data.get("created") == Some(&Value::Bool(true)) {
+                self.appointments = Some(Vec::new());
+            }
         } else if outcome.code() == "INVALID_PHONE" || self.phone.is_none() {
             self.refuse_phone();
         } else {
@@ -201,6 +204,13 @@ impl Dialogue {
     }
 
     fn listed(&mut self, outcome: &Outcome) {
+        if self.task == Some(Task::Book) {
+            // Nobody is kept from booking because their visits cannot be told.
+            self.appointments = Some(outcome.appointments());
+            // What was agreed to without them is read back with them.
+            self.agreed &= self.clash().is_none();
+            return;
+        }
         if !outcome.ok {
             return self.failed(outcome);
         }
