@@ -77,6 +77,8 @@ pub(crate) struct Dialogue {
     pub(crate) needs_phone: bool,
     pub(crate) customer: Customer,
     pub(crate) looked_up_name: bool,
+    /// Whether the customer was written down under the name that was said.
+    noted: bool,
     pub(crate) vehicles: Vec<Vehicle>,
     pub(crate) vehicle: Option<Vehicle>,
     pub(crate) slots: Option<Vec<Slot>>,
@@ -187,6 +189,7 @@ impl Dialogue {
             needs_phone: false,
             customer: Customer::Unknown,
             looked_up_name: false,
+            noted: false,
             vehicles: Vec::new(),
             vehicle: None,
             said: Words::default(),

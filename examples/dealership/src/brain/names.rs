@@ -23,7 +23,7 @@ pub(crate) enum Asked {
 /// Where a name was asked for, the first words that can be one are taken. Otherwise somebody must
 /// say "my name is", "this is" or the like.
 pub(crate) fn take(words: &mut Words, asked: Asked) -> Option<Name> {
-    let labelled = labelled(words);
+    let labelled = labelled(words).or_else(|| respelled(words, asked));
     if labelled.is_some() {
         return labelled;
     }
@@ -158,6 +158,14 @@ fn labelled(words: &Words) -> Option<Name> {
     };
     let name = Name { first: part("first name"), last: part("last name") };
     (name != Name::default()).then_some(name)
+}
+
+/// "It's spelled O-B-R-I-E-N", of a name that was read back: the last one, which is harder.
+fn respelled(words: &Words, asked: Asked) -> Option<Name> {
+    let at = words.position("spelled").or_else(|| words.position("spelt"))?;
+    let (last, _) = spelled(words, at);
+    let last = last.filter(|_| asked == Asked::Nothing)?;
+    Some(Name { first: None, last: Some(last) })
 }
 
 fn is_title(word: &str) -> bool {

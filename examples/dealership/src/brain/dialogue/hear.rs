@@ -188,6 +188,9 @@ impl Dialogue {
         }
         if let Some(name) = heard.name.clone() {
             understood = true;
+            if std::mem::take(&mut self.noted) {
+                self.customer = Customer::Stranger;
+            }
             match (self.question, name) {
                 (Question::LastName, Name { first: Some(said), last: None }) => {
                     // "Nina Kowalski" to "and your last name?"
@@ -284,20 +287,20 @@ impl Dialogue {
     /// Whether something else is named than what was read back ("yes, ten is right" is not).
     fn corrects(&self, heard: &Heard) -> bool {
         let start = self.chosen.as_ref().map(|slot| slot.start);
-        let same_day = |days: Days| start.is_some_and(|start| days == Days::one(start.date()));
-        let same_time = |time: TimeWish| {
-            time.exact.is_none() && time.part.is_some()
-                || start.is_some_and(|start| time.exact == Some(start.time()))
+        let fits_day = |days: Days| start.is_some_and(|start| days.contains(start.date()));
+        let fits_time = |wish: TimeWish| {
+            start.map(|start| start.time()).is_some_and(|time| {
+                wish.exact.is_none_or(|exact| exact == time)
+                    && wish.earliest.is_none_or(|earliest| earliest <= time)
+                    && wish.latest.is_none_or(|latest| time <= latest)
+            })
         };
+        let day = heard.doubt.is_some() || heard.days.is_some_and(|days| !fits_day(days));
+        let time = heard.shift.is_some() || heard.time.is_some_and(|time| !fits_time(time));
         let service = heard.service.is_some_and(|service| self.service != Some(service));
-        let days = heard.days.is_some_and(|days| !same_day(days));
-        let time = heard.time.is_some_and(|time| !same_time(time));
-        service
-            || days
-            || heard.doubt.is_some()
-            || time
-            || heard.shift.is_some()
-            || heard.name.is_some()
+        // Another number makes it unknown who calls.
+        let phone = heard.phone.is_some() && self.customer == Customer::Unknown;
+        day || time || service || phone || heard.name.is_some()
     }
 
     fn hear_aside(&mut self, heard: &Heard) -> bool {

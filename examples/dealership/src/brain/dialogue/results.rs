@@ -60,6 +60,7 @@ impl Dialogue {
     fn noted(&mut self, outcome: &Outcome) {
         if outcome.ok {
             self.customer = known(outcome);
+            self.noted = true;
             if outcome.data.get("created") == Some(&Value::Bool(true)) {
                 self.appointments = Some(Vec::new());
             }
@@ -132,7 +133,8 @@ impl Dialogue {
         let again = timed && self.calls < 3;
         self.notices.push(match (outcome.say(), on_day) {
             (Some(say), _) if !again => say.to_owned(),
-            (_, Some(day)) => format!("I have nothing free on {day} at that time."),
+            (_, Some(day)) if timed => format!("I have nothing free on {day} at that time."),
+            (_, Some(day)) => format!("I have nothing free on {day}."),
             (_, None) => "I have nothing free then.".to_owned(),
         });
         self.forget_wish();

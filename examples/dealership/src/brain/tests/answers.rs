@@ -23,6 +23,8 @@ async fn a_yes_books_what_was_read_back_whatever_number_it_holds() {
         "yes, see you later",
         "perfect, have a great weekend",
         "sure, any time is fine",
+        "yes, next week is great",
+        "yes, monday morning is good",
     ] {
         let mut talk = at_the_read_back().await;
         talk.say(text).await;
@@ -69,6 +71,36 @@ async fn a_refused_time_is_not_read_back_again() {
         let mut talk = at_the_read_back().await;
         let words = talk.say(text).await;
         assert!(words.contains("What day would you like to come in?"), "{text}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn another_number_at_the_read_back_is_read_back() {
+    let mut talk = Talk::with_stranger();
+    talk.say("an oil change tomorrow at nine thirty").await;
+    talk.say("Nina Brown").await;
+    talk.say("630 555 0141").await;
+    let read_back = talk.say("no, the phone number is 630 555 0142").await;
+    assert!(
+        read_back
+            .ends_with("at 9:30 AM, for Nina Brown, phone number 630 555 0142. Is that right?")
+    );
+    talk.say("yes, 630 555 0142").await;
+    assert_eq!(talk.count("book_appointment"), 1);
+}
+
+#[tokio::test]
+async fn a_corrected_name_is_written_down() {
+    for text in ["no, it's spelled B R A U N", "no, my name is Nina Braun"] {
+        let mut talk = Talk::with_stranger();
+        talk.withheld = false;
+        talk.say("an oil change tomorrow at nine thirty").await;
+        talk.say("Nina Brown").await;
+        let read_back = talk.say(text).await;
+        assert!(read_back.ends_with("at 9:30 AM, for Nina Braun. Is that right?"), "{read_back}");
+        talk.say("yes").await;
+        assert_eq!(talk.count("book_appointment"), 1, "{text}");
+        assert_eq!(talk.last("upsert_customer")["last_name"], "Braun", "{text}");
     }
 }
 
