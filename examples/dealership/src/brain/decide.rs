@@ -191,6 +191,12 @@ fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step 
     if dialogue.appointments.is_none() && has("get_upcoming_appointments") {
         return visits_of(id);
     }
+    if let (Some(other), Some(car)) = (dialogue.clash(), dialogue.car())
+        && service.kind() == "service"
+        && other.vehicle.as_ref() == Some(&car.label)
+    {
+        return Step::Say(replies::busy(other, &car.label));
+    }
     if dialogue.agreed {
         let arguments = json!({
             "kind": service.kind(),

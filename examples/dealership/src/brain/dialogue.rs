@@ -171,6 +171,14 @@ impl Dialogue {
         others.find(|other| other.start == start && Some(&other.id) != moved)
     }
 
+    /// The customer's car that the visit is for, when it is known which.
+    pub(crate) fn car(&self) -> Option<&Vehicle> {
+        match self.vehicles.as_slice() {
+            [only] => Some(only),
+            _ => self.vehicle.as_ref(),
+        }
+    }
+
     /// The person's name, when both parts are known.
     pub(crate) fn full_name(&self) -> Option<(&str, &str)> {
         Some((self.name.first.as_deref()?, self.name.last.as_deref()?))

@@ -158,7 +158,10 @@ impl Dialogue {
             return;
         }
         match outcome.code() {
-            "SLOT_TAKEN" => self.slot_taken(outcome),
+            "SLOT_TAKEN" => self.slot_taken(outcome, "I'm sorry, that time was just taken."),
+            "VEHICLE_BUSY" => {
+                self.slot_taken(outcome, "That vehicle already has a visit at that time.");
+            }
             "SLOT_EXPIRED" => {
                 self.time.exact = self.chosen.as_ref().map(|slot| slot.start.time());
                 self.days = self.chosen.as_ref().map(|slot| Days::one(slot.start.date()));
@@ -186,9 +189,9 @@ impl Dialogue {
         }
     }
 
-    fn slot_taken(&mut self, outcome: &Outcome) {
+    fn slot_taken(&mut self, outcome: &Outcome, sorry: &str) {
         let taken = self.chosen.take();
-        self.notices.push("I'm sorry, that time was just taken.".to_owned());
+        self.notices.push(sorry.to_owned());
         self.time = TimeWish::default();
         self.offered.clear();
         self.mentioned.clear();

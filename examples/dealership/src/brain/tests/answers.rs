@@ -176,3 +176,30 @@ async fn visits_that_cannot_be_told_keep_nobody_from_booking() {
     talk.say("yes").await;
     assert_eq!(talk.count("book_appointment"), 1);
 }
+
+#[tokio::test]
+async fn a_car_is_not_booked_twice_at_one_time() {
+    let cars = json!({"ok": true, "data": {"match": "one", "customer_id": "cus_ana",
+        "first_name": "Ana", "vehicles": [{"vehicle_id": "veh_1", "label": "2019 Honda CR-V"}]}});
+    let visits = json!({"ok": true, "data": {"appointments": [{"appointment_id": "apt_1",
+        "service_type": "diagnostic", "start_local": "2026-03-04T08:00",
+        "vehicle_label": "2019 Honda CR-V"}]}});
+    let mut talk = Talk::new();
+    talk.scripted.extend([("lookup_customer", cars), ("get_upcoming_appointments", visits)]);
+    let busy = talk.say("an oil change tomorrow at 8 am").await;
+    assert!(
+        busy.ends_with(
+            "Your 2019 Honda CR-V already has a diagnostic at that time. What time would you like \
+             instead?"
+        ),
+        "{busy}"
+    );
+    let read_back = talk.say("nine").await;
+    assert!(read_back.ends_with("Wednesday, March 4th at 9 AM. Is that right?"), "{read_back}");
+    talk.scripted.push(("book_appointment", refused("VEHICLE_BUSY")));
+    let others = talk.say("yes").await;
+    assert!(
+        others.starts_with("That vehicle already has a visit at that time. I have"),
+        "{others}"
+    );
+}
