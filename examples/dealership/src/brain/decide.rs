@@ -243,7 +243,7 @@ fn choose<'a>(
 
 fn search(dialogue: &Dialogue, days: Days, service: &str) -> Step {
     let time = dialogue.time;
-    let clock = |time: jiff::civil::Time| format!("{:02}:{:02}", time.hour(), time.minute());
+    let clock = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
     let earliest = time.exact.map(|exact| shifted(exact, -AROUND)).or(time.earliest);
     let latest = time.exact.map(|exact| shifted(exact, AROUND)).or(time.latest);
     let bounded = earliest.is_some() || latest.is_some();

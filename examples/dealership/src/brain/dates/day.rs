@@ -20,7 +20,8 @@ pub(super) fn at(words: &Words, at: usize, today: Date) -> Option<(Date, usize)>
 
 /// Whether an expression of `length` words is a weekday and no more.
 pub(super) fn is_weekday(words: &Words, at: usize, length: usize) -> bool {
-    length <= 2 && words.at(at) != "last" && weekday_called(words.at(at + length - 1)).is_some()
+    let led = length == 2 && matches!(words.at(at), "next" | "this" | "coming");
+    (length == 1 || led) && weekday_called(words.at(at + length - 1)).is_some()
 }
 
 /// A day by its own name.

@@ -3,7 +3,10 @@
 use jiff::{ToSpan, civil::Date};
 
 use super::{Days, day, monday_of, month, on_or_after, plus, upcoming};
-use crate::brain::words::Words;
+use crate::brain::{
+    numbers::{cardinal, ordinal},
+    words::Words,
+};
 
 /// The days that are named at `at`, and how many words they take.
 pub(super) fn at(words: &Words, at: usize, today: Date) -> Option<(Days, usize)> {
@@ -88,8 +91,9 @@ fn period(words: &Words, at: usize, today: Date) -> Option<(Days, Unit, usize)> 
         return Some((*days, *unit, phrase.split(' ').count()));
     }
     let month = month(words.at(at))?;
-    // "In December 3rd" names a day.
-    if words.at(at + 1).starts_with(|c: char| c.is_ascii_digit()) {
+    // "In December, the third" names a day.
+    let next = at + 1 + usize::from(words.at(at + 1) == "the");
+    if ordinal(words, next).or_else(|| cardinal(words, next)).is_some() {
         return None;
     }
     let last = upcoming(today, |year| Some(Date::new(year, month, 1).ok()?.last_of_month()))?;

@@ -65,6 +65,8 @@ fn one_day_is_found_in_each_phrase() {
         ("march 24th 2026", (2026, 3, 24)),
         ("march third twenty twenty-seven", (2027, 3, 3)),
         ("3-24-2026", (2026, 3, 24)),
+        ("in december, the third", (2026, 12, 3)),
+        ("in december third", (2026, 12, 3)),
         ("christmas eve", (2026, 12, 24)),
         ("christmas", (2026, 12, 25)),
         ("new year's eve", (2026, 12, 31)),
