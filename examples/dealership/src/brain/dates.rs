@@ -13,7 +13,7 @@ use jiff::{
 
 use super::{intent::is_refused, numbers::with_suffix, words::Words};
 
-/// How many days "as soon as possible" stands for.
+/// How many days "any day" stands for.
 const SOON: i64 = 14;
 
 /// The days that somebody would come on, both ends included.

@@ -97,7 +97,7 @@ const REPEAT: [&str; 8] = [
     "what did you say",
     "didn't hear",
 ];
-const GOODBYE: [&str; 27] = [
+const GOODBYE: [&str; 28] = [
     "bye",
     "goodbye",
     "good bye",
@@ -120,6 +120,7 @@ const GOODBYE: [&str; 27] = [
     "i am done",
     "we're done",
     "i'm good",
+    "i am good",
     "have a nice day",
     "have a good day",
     "have a great day",
@@ -186,30 +187,25 @@ pub(crate) fn answer(words: &Words) -> Option<Answer> {
     if (refused || unfit) && !agreed {
         return Some(Answer::No);
     }
-    let yes = words.any(&[
-        "yes",
-        "yeah",
-        "yep",
-        "yup",
-        "yah",
-        "sure",
-        "correct",
-        "right",
-        "ok",
-        "okay",
-        "perfect",
-        "fine",
-        "great",
-        "good",
-        "absolutely",
-        "exactly",
-        "definitely",
-        "please",
-        "works",
-        "agreed",
-    ]);
-    let yes = yes || agreed || words.says(&["go ahead", "do it", "of course", "uh huh", "mm hmm"]);
+    let plain =
+        words.any(&["yes", "yeah", "yep", "yup", "yah", "absolutely", "exactly", "definitely"]);
+    let approving = words.any(&[
+        "sure", "correct", "right", "ok", "okay", "perfect", "fine", "great", "good", "please",
+        "works", "agreed",
+    ]) || words.says(&["go ahead", "do it", "of course", "uh huh", "mm hmm"]);
+    let yes = plain || agreed || (approving && !is_question(words));
     yes.then_some(Answer::Yes)
+}
+
+/// "Is it ok if I bring two kids" agrees to nothing.
+fn is_question(words: &Words) -> bool {
+    const VERBS: &str = "is are was can could does do did will would should may";
+    const OTHERS: &str = "it that this there the my i you we he she they your anybody anyone ok";
+    const ASKING: &str = "what when where who why how which";
+    let is = |list: &str, at: usize| list.split(' ').any(|word| word == words.at(at));
+    // "Do it" and "do that, please" are none.
+    let orders = words.stands(0, "do it") || words.stands(0, "do that");
+    (is(VERBS, 0) && is(OTHERS, 1) && !orders) || is(ASKING, 0)
 }
 
 /// Whether somebody asks for other times than those offered.
@@ -397,6 +393,11 @@ mod tests {
             ("no thanks, that's fine", Some(Answer::No)),
             ("i don't know", None),
             ("on friday", None),
+            ("is it ok if i bring 2 kids", None),
+            ("what is a good place to wait", None),
+            ("can you please wait", None),
+            ("do it please", Some(Answer::Yes)),
+            ("ok, is there wifi", Some(Answer::Yes)),
         ];
         for (text, answered) in table {
             assert_eq!(answer(&Words::new(text)), answered, "{text}");

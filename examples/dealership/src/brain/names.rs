@@ -141,7 +141,7 @@ fn composed(parts: &[Part], only_last: bool) -> Name {
     let particle = (1..parts.len()).find(|at| parts[*at].particle);
     // Without one, what stands between is a middle name.
     let last = particle.unwrap_or(parts.len() - 1).max(1);
-    whole(&parts[..1], &parts[last..])
+    Name { first: Some(titled(&start.text)), ..whole(&[], &parts[last..]) }
 }
 
 /// "first name Ana, last name Morales"
@@ -183,8 +183,8 @@ fn introduction(words: &Words, asked: Asked) -> Option<(usize, bool)> {
         "i am called",
         "under the name",
     ];
-    const WEAK: [&str; 9] =
-        ["this is", "it is", "it's", "i am", "i'm", "im", "its", "here is", "call me"];
+    const WEAK: [&str; 10] =
+        ["this is", "it is", "it's", "i am", "i'm", "im", "its", "here is", "call me", "i mean"];
     let after = |phrases: &[&str]| {
         phrases
             .iter()

@@ -30,7 +30,8 @@ fn soon(words: &Words, at: usize, today: Date) -> Option<(Days, usize)> {
         "right away",
     ];
     let phrase = PHRASES.iter().find(|phrase| words.stands(at, phrase))?;
-    Some((Days::soon(today), phrase.split(' ').count()))
+    // The shop spreads what it finds over the days that it is asked for.
+    Some((Days { from: today, to: plus(today, 1) }, phrase.split(' ').count()))
 }
 
 fn weekend(words: &Words, at: usize, today: Date) -> Option<(Days, usize)> {

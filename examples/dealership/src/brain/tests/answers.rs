@@ -57,7 +57,9 @@ async fn a_correction_at_the_read_back_is_read_back() {
 
 #[tokio::test]
 async fn what_is_no_answer_to_the_read_back_changes_nothing() {
-    for text in ["<img src=x onerror=alert(1)>", "there are two of us", "is there a 2 for 1 deal"] {
+    for text in
+        ["<img src=x onerror=alert(1)>", "there are two of us", "is it ok if i bring 2 kids"]
+    {
         let mut talk = at_the_read_back().await;
         let words = talk.say(text).await;
         assert!(words.starts_with("I'm sorry, I didn't catch that."), "{text}: {words}");
