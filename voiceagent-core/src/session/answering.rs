@@ -319,7 +319,9 @@ impl Session {
             return;
         }
         self.note_failure();
-        let apology = self.config.apology.clone();
+        self.flush_text();
+        let Some(live) = &self.live else { return };
+        let apology = live.apart(&self.config.apology);
         self.write(&apology);
         self.finish_writing();
     }
@@ -372,6 +374,7 @@ impl Session {
         self.timers.clear(Timer::Model);
         self.timers.clear(Timer::Retry);
         self.timers.clear(Timer::Synthesis);
+        self.timers.clear(Timer::VoiceRetry);
         self.commands.push_back(Command::Cancel { generation: generation.id });
         if generation.voice != generation.id {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });

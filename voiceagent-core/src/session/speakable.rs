@@ -192,6 +192,8 @@ mod tests {
             ("<function=book>{\"day\":1}</function>Done.", "Done."),
             ("Let me see. {\"name\": \"book\", \"arguments\": {\"a\": \"}\"}}", "Let me see. "),
             ("Yes. {\"name\": \"book\", \"parameters\": {", "Yes. "),
+            ("{\"name\": \"book\", \"arguments\": {\"a\": {}}} Done.", " Done."),
+            ("{\"name\": \"{\", \"arguments\": 1} Done.", " Done."),
             ("Well <tool_call>{\"name\"", "Well "),
             ("I used call_abc123XYZ for it.", "I used  for it."),
             ("See toolu_01A2b3C4", "See "),
