@@ -80,6 +80,26 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         })
     }
 
+    /// Waits until the queue has room for an input, or the link has ended. Does not borrow the link,
+    /// so that it can be waited for beside [`Link::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub fn writable(&self) -> impl Future<Output = ()> + Send + use<I, O> {
+        let inputs = self.inputs.clone();
+        async move {
+            // That a link has ended is said by what is sent next.
+            let _ = inputs.reserve().await;
+        }
+    }
+
+    /// Whether the queue has room for an input.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.inputs.capacity() > 0
+    }
+
     /// Whether the pump takes no more inputs. What it said before can still be read.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -375,6 +375,7 @@ impl Session {
                 Timer::Owed => self.on_owed(),
                 Timer::Retry => self.ask_model(),
                 Timer::Synthesis => self.on_synthesis_failed(crate::ErrorKind::Timeout),
+                Timer::VoiceRetry => self.on_voice_rested(),
             }
         }
     }

@@ -207,3 +207,16 @@ fn an_agent_that_cannot_work_is_not_built() {
     assert_eq!(hasty.kind(), ErrorKind::Config);
     assert!(hasty.message().contains("endpointing.min_delay"), "{hasty}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_writes_faster_than_the_voice_takes_is_spoken() {
+    let (line, caller) = line();
+    let clauses: Vec<String> = (1..=400).map(|number| format!("This is part {number}.")).collect();
+    let llm = FakeLlm::new(move |_| Answer::text(clauses.join(" ")));
+    let agent = builder(llm, &caller).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("tell me everything", ms(500)).await;
+    caller.hears("This is part 3.", ms(20_000)).await;
+    caller.hang_up().await;
+    assert_eq!(end(call).await.1, [], "nothing failed");
+}

@@ -49,14 +49,33 @@ fn text_that_nobody_can_speak_is_no_failure() {
     assert!(!call.trace().contains("failed"), "{}", call.trace());
 }
 
+/// The voice fails at an answer until it is given up.
+fn fails(call: &mut Scenario, at: u64) {
+    for after in [0, 0, 600] {
+        call.at(at + after).feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+    }
+}
+
+#[test]
+fn a_voice_that_fails_twice_at_an_answer_rests_and_says_it_then() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("Yes, until six.");
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Stalled });
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Stalled }).at(2_499);
+    let made = |call: &Scenario| call.trace().matches(": Yes, until six.").count();
+    assert_eq!(made(&call), 2, "{}", call.trace());
+    call.at(2_500).voice("Yes, until six.", 800).at(6_000);
+    assert!(call.trace().matches(": Yes, until six.").count() >= 3, "{}", call.trace());
+    let said = Message::Assistant { text: "Yes, until six.".into(), interrupted: false };
+    assert_eq!(call.session().messages().last(), Some(&said), "{}", call.trace());
+}
+
 #[test]
 fn a19_a_voice_that_fails_for_three_answers_in_a_row_ends_the_call() {
     let mut call = Scenario::new(config());
     for at in [1_000, 11_000, 21_000] {
         call.at(at).says("Hello?").at(at + 1_100).model("Good day.");
-        for _ in 0..2 {
-            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
-        }
+        fails(&mut call, at + 1_100);
     }
     assert!(call.trace().contains("ended: Failed"), "{}", call.trace());
     assert_eq!(hang_ups(&call), 1);
@@ -70,8 +89,7 @@ fn a19_an_answer_that_was_heard_forgives_the_failures_before_it() {
         if at == 21_000 {
             call.voice("Good day.", 500).at(at + 2_000);
         } else {
-            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
-            call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+            fails(&mut call, at + 1_100);
         }
     }
     assert!(!call.trace().contains("ended"), "{}", call.trace());

@@ -22,8 +22,10 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long a store may take to recall a caller, who hears it ring meanwhile.
 const REMEMBERING: Duration = Duration::from_secs(2);
-/// What a voice may have been asked to give up and had no room to be told. A voice that leaves
-/// more unread has stalled, which its next text shows.
+/// Inputs that a voice has no room for: more texts than any answer has. A voice that leaves more
+/// unread has stalled.
+const WAITING: usize = 1_024;
+/// Room beyond for what is to be given up, so that a stalled voice does not go on to speak it.
 const CANCELS: usize = 64;
 
 /// The connections of a call.
@@ -46,8 +48,8 @@ pub(super) struct Voice {
     made: u64,
     /// Whose audio the transcoder has in mind.
     speaking: GenerationId,
-    /// Generations to give up of which the voice could not be told yet.
-    cancels: VecDeque<GenerationId>,
+    /// What the voice has no room for yet. A model may write faster than any voice takes.
+    waiting: VecDeque<TtsInput>,
 }
 
 impl Legs {
@@ -119,33 +121,57 @@ impl Voice {
             format: spoken,
             made: 0,
             speaking,
-            cancels: VecDeque::new(),
+            waiting: VecDeque::new(),
         })
     }
 
-    /// Hands over an input. What is to be given up is told later if there is no room for it now,
-    /// before anything else, so that the vendor does not go on to speak what nobody hears.
+    /// Hands over an input, now or when there is room. Of what is given up nothing waits any more.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stalled`] when too much waits already.
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
-        while let Some(generation) = self.cancels.front().copied() {
-            if self.provider.send(TtsInput::Cancel { generation }).is_err() {
-                break;
-            }
-            self.cancels.pop_front();
+        let mut limit = WAITING;
+        if let TtsInput::Cancel { generation: given_up } = &input {
+            limit += CANCELS;
+            self.waiting.retain(|waiting| match waiting {
+                TtsInput::Text { generation, .. } | TtsInput::Finish { generation } => {
+                    generation != given_up
+                }
+                TtsInput::Cancel { .. } => true,
+            });
         }
-        if let TtsInput::Cancel { generation } = &input
-            && self.cancels.len() < CANCELS
-        {
-            let generation = *generation;
-            let sent = self.provider.send(input);
-            if sent.is_err() {
-                self.cancels.push_back(generation);
-            }
-            return sent;
+        if self.waiting.len() >= limit {
+            return Err(Error::new(ErrorKind::Stalled, "send", "the voice takes nothing"));
         }
-        self.provider.send(input)
+        self.waiting.push_back(input);
+        self.hand_over()
     }
 
+    fn hand_over(&mut self) -> Result<()> {
+        while self.provider.has_room()
+            && let Some(input) = self.waiting.pop_front()
+        {
+            self.provider.send(input)?;
+        }
+        Ok(())
+    }
+
+    /// The next report.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Report<TtsEvent> {
+        while !self.waiting.is_empty() {
+            let room = self.provider.writable();
+            tokio::select! {
+                biased;
+                report = self.provider.next() => return report,
+                // A link that has ended is noticed by the provider, and reopened.
+                () = room => drop(self.hand_over()),
+            }
+        }
         self.provider.next().await
     }
 
@@ -203,19 +229,49 @@ mod tests {
             format: AudioFormat::MULAW_8K,
             made: 0,
             speaking: GenerationId::default(),
-            cancels: VecDeque::new(),
+            waiting: VecDeque::new(),
         };
         let id = GenerationId::new;
         let text = |number| TtsInput::Text { generation: id(number), text: "Yes.".into() };
         let cancel = |number| TtsInput::Cancel { generation: id(number) };
         voice.send(text(1)).unwrap();
-        assert!(voice.send(cancel(1)).is_err(), "there is no room");
+        voice.send(text(2)).unwrap();
+        voice.send(text(3)).unwrap();
+        voice.send(cancel(2)).unwrap();
         go_on.send(true).unwrap();
-        assert_eq!(inputs.recv().await, Some(text(1)));
-        voice.send(cancel(2)).unwrap_err();
-        assert_eq!(inputs.recv().await, Some(cancel(1)), "nothing but what is older goes before");
-        voice.send(cancel(3)).unwrap_err();
-        assert_eq!(inputs.recv().await, Some(cancel(2)));
-        assert_eq!(voice.cancels, [id(3)]);
+        let mut taken = Vec::new();
+        while taken.len() < 3 {
+            tokio::select! {
+                _ = voice.next() => {}
+                input = inputs.recv() => taken.extend(input),
+            }
+        }
+        assert_eq!(taken, [text(1), text(3), cancel(2)], "nobody hears what was given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_voice_that_takes_nothing_is_said_to_have_stalled() {
+        let format = AudioFormat::MULAW_8K;
+        let provider = Provider::open(|| async {
+            Ok(Link::spawn(1, |peer| async move {
+                std::future::pending::<()>().await;
+                drop(peer);
+                Ok(())
+            }))
+        });
+        let mut voice = Voice {
+            provider: provider.await.unwrap(),
+            transcoder: Transcoder::new(format, format).unwrap(),
+            format,
+            made: 0,
+            speaking: GenerationId::default(),
+            waiting: VecDeque::new(),
+        };
+        let generation = GenerationId::new(1);
+        let text = TtsInput::Text { generation, text: "Yes.".into() };
+        let taken = (0..2_000).take_while(|_| voice.send(text.clone()).is_ok()).count();
+        assert_eq!(taken, 1 + WAITING);
+        voice.send(TtsInput::Cancel { generation }).unwrap();
+        assert_eq!(voice.waiting, [TtsInput::Cancel { generation }]);
     }
 }

@@ -1,4 +1,9 @@
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::{self, Future},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
@@ -59,6 +64,25 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
                 Ok(())
             }
             _ => Err(Error::new(ErrorKind::Stalled, "send", "the provider is gone")),
+        }
+    }
+
+    /// Whether an input can be handed over, or kept, now.
+    pub(super) fn has_room(&self) -> bool {
+        match &self.link {
+            Some(link) if !link.is_closed() => link.is_writable(),
+            _ => self.backlog.len() < BACKLOG,
+        }
+    }
+
+    /// Waits for room in the link. One that has ended, or is being opened, has none.
+    pub(super) fn writable(&self) -> impl Future<Output = ()> + Send + use<I, O> {
+        let room = self.link.as_ref().filter(|link| !link.is_closed()).map(Link::writable);
+        async move {
+            match room {
+                Some(room) => room.await,
+                None => future::pending().await,
+            }
         }
     }
 

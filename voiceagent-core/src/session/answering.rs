@@ -372,6 +372,7 @@ impl Session {
         self.timers.clear(Timer::Model);
         self.timers.clear(Timer::Retry);
         self.timers.clear(Timer::Synthesis);
+        self.timers.clear(Timer::VoiceRetry);
         self.commands.push_back(Command::Cancel { generation: generation.id });
         if generation.voice != generation.id {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });

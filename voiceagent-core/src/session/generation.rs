@@ -75,7 +75,10 @@ pub(super) struct Generation {
     pub(super) asked_at: CallTime,
     pub(super) first_text_at: Option<CallTime>,
     pub(super) voice_begun: bool,
-    pub(super) voice_retried: bool,
+    /// How often the voice failed at this.
+    pub(super) voice_failures: u8,
+    /// It failed, and is given nothing for a while.
+    pub(super) voice_rests: bool,
     /// The voice failed before it had spoken everything.
     pub(super) voice_lost: bool,
     /// It is not what it should have been: cut short, or an apology.
@@ -192,7 +195,8 @@ impl Generation {
             asked_at: CallTime::ZERO,
             first_text_at: None,
             voice_begun: false,
-            voice_retried: false,
+            voice_failures: 0,
+            voice_rests: false,
             voice_lost: false,
             failed: false,
             holding: 0,

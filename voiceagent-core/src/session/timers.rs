@@ -38,9 +38,11 @@ pub enum Timer {
     Synthesis,
     /// A tool has not finished in its time.
     Tool,
+    /// A voice that failed is tried again.
+    VoiceRetry,
 }
 
-const KINDS: [Timer; 15] = [
+const KINDS: [Timer; 16] = [
     Timer::Backchannel,
     Timer::BargeIn,
     Timer::CallLimit,
@@ -56,6 +58,7 @@ const KINDS: [Timer; 15] = [
     Timer::Retry,
     Timer::Synthesis,
     Timer::Tool,
+    Timer::VoiceRetry,
 ];
 
 /// One deadline of each kind.

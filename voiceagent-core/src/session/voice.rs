@@ -1,5 +1,7 @@
 //! The agent's voice: text to audio, audio to the caller.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{
@@ -7,6 +9,9 @@ use super::{
     generation::{Generation, Leave, Stage, VoiceState},
 };
 use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
+
+/// How long a voice rests that failed twice at the same words.
+const BREATHER: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Takes words of the live generation, and hands complete pieces to the voice.
@@ -47,7 +52,8 @@ impl Session {
         let renamed = self.last_generation.next();
         let Some(live) = self.live.as_mut().filter(|live| {
             let may_speak = live.committed || self.config.speculation.synthesis;
-            may_speak && live.voice_state != VoiceState::Closing && live.hears_no_aside()
+            let takes_more = live.voice_state != VoiceState::Closing;
+            may_speak && takes_more && !live.voice_rests && live.hears_no_aside()
         }) else {
             return;
         };
@@ -172,8 +178,8 @@ impl Session {
         self.feed_voice();
     }
 
-    /// The voice failed: if nothing was spoken the text is handed over once more, else the rest of
-    /// the speech is given up.
+    /// The voice failed: if nothing was spoken the text is handed over again, at once and after a
+    /// rest, else the rest of the speech is given up.
     pub(super) fn on_synthesis_failed(&mut self, kind: ErrorKind) {
         if self.on_aside_failed(kind) {
             return;
@@ -185,12 +191,14 @@ impl Session {
         if !owes || live.stage == Stage::Spoken {
             return;
         }
-        if live.script.samples() == 0 && !live.voice_retried {
-            self.speak_anew();
-        } else if live.committed {
-            self.give_up_voice();
-        } else {
-            self.drop_draft();
+        let is_silent = live.script.samples() == 0;
+        live.voice_failures += 1;
+        match live.voice_failures {
+            1 if is_silent => self.speak_anew(),
+            // Whoever was waited for in vain is not waited for again.
+            2 if is_silent && live.committed && kind != ErrorKind::Timeout => self.rest_voice(),
+            _ if live.committed => self.give_up_voice(),
+            _ => self.drop_draft(),
         }
     }
 
@@ -198,7 +206,6 @@ impl Session {
     fn speak_anew(&mut self) {
         let renamed = self.next_id();
         let Some(live) = &mut self.live else { return };
-        live.voice_retried = true;
         let generation = std::mem::replace(&mut live.voice, renamed);
         live.script.restart();
         live.handed = 0;
@@ -206,6 +213,21 @@ impl Session {
         self.timers.clear(Timer::Synthesis);
         self.commands.push_back(Command::CancelVoice { generation });
         self.feed_voice();
+    }
+
+    /// Hands all of the text to the voice once more when it has rested.
+    fn rest_voice(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.voice_rests = true;
+        self.timers.set(Timer::VoiceRetry, self.now + BREATHER);
+        self.speak_anew();
+    }
+
+    pub(super) fn on_voice_rested(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.voice_rests = false;
+            self.feed_voice();
+        }
     }
 
     /// Says what there is of the live generation, and no more.
