@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, IgnoredAny},
+};
 
 /// A key, password or token. It prints as `[secret]` and is read with [`Secret::expose`].
 ///
@@ -43,7 +46,17 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
+        // A deserializer quotes the value that it did not expect.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            Other(IgnoredAny),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Text(text) => Ok(Self::new(text)),
+            Written::Other(_) => Err(D::Error::custom("a secret must be a text in quotes")),
+        }
     }
 }
 
@@ -75,5 +88,22 @@ impl fmt::Debug for Private {
 impl Serialize for Private {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_no_text_is_refused_without_being_quoted() {
+        for value in [json!(8675309), json!(8.675309), json!(["8675309"]), json!({ "8675309": 1 })]
+        {
+            let error = serde_json::from_value::<Secret>(value).unwrap_err().to_string();
+            assert_eq!(error, "a secret must be a text in quotes");
+        }
+        assert_eq!(serde_json::from_value::<Secret>(json!("hush")).unwrap().expose(), "hush");
     }
 }

@@ -2,11 +2,16 @@
 
 mod read;
 
+mod turns;
+
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voiceagent_core::Secret;
+
+pub(crate) use self::read::expectation;
+pub use self::turns::{Endpointing, TurnsConfig};
 
 /// Everything that can be set. Without a file all of it has a default, and the rule brain answers.
 ///
@@ -23,9 +28,12 @@ use voiceagent_core::Secret;
 /// [twilio]
 /// account_sid = "AC00000000000000000000000000000000"
 ///
+/// [turns]
+/// endpointing = "adaptive"
+///
 /// [llm]
 /// provider = "openai"
-/// model = "gpt-4.1-mini"
+/// model = "gpt-6-luna"
 /// ```
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
@@ -39,6 +47,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The business.
     pub dealership: DealershipConfig,
+    /// When a caller's turn is over.
+    pub turns: TurnsConfig,
     /// The carrier's account; without it no phone call comes in.
     pub twilio: Option<TwilioConfig>,
     /// The recognizer.
@@ -51,12 +61,12 @@ pub struct Config {
 
 /// Where the program answers.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[server]`")]
 #[non_exhaustive]
 pub struct ServerConfig {
     /// Address and port to listen on.
     pub listen: SocketAddr,
-    /// How the carrier reaches it, `https://` and without a path.
+    /// How the carrier reaches it, `https://` and without a path. `http://` is for this machine.
     pub public_url: Option<String>,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
@@ -81,7 +91,7 @@ impl Default for ServerConfig {
 
 /// The business that the agent speaks for.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[dealership]`")]
 #[non_exhaustive]
 pub struct DealershipConfig {
     /// Its name, as callers hear it.
@@ -110,7 +120,7 @@ impl Default for DealershipConfig {
 
 /// The carrier's account.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[twilio]`")]
 #[non_exhaustive]
 pub struct TwilioConfig {
     /// The account, `AC` and 32 hexadecimal digits.
@@ -123,9 +133,11 @@ pub struct TwilioConfig {
 
 /// A provider by name, with settings of its own that the registry checks.
 #[derive(Clone, Deserialize, Eq, PartialEq)]
+#[serde(expecting = "a table, such as `[stt]`, with a `provider`")]
 #[non_exhaustive]
 pub struct ProviderConfig {
-    /// The provider's name in the registry.
+    /// The provider's name in the registry. Where it is empty, the registry says which there are.
+    #[serde(default)]
     pub provider: String,
     #[serde(flatten)]
     settings: Map<String, Value>,
@@ -149,7 +161,9 @@ impl ProviderConfig {
     #[must_use]
     pub fn to_value(&self) -> Value {
         let mut table = self.settings.clone();
-        table.insert("provider".to_owned(), self.provider.clone().into());
+        if !self.provider.is_empty() {
+            table.insert("provider".to_owned(), self.provider.clone().into());
+        }
         Value::Object(table)
     }
 }

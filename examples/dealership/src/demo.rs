@@ -71,11 +71,10 @@ impl Demo {
         if let Some(page) = page.filter(|_| stays) {
             print(&format!("\nThe talk page stays up at {}; Ctrl-C ends it.\n", page.url));
             stop.await;
-            if store.changed_after(before).await?.is_empty() {
-                return Ok(());
+            if !store.changed_after(before).await?.is_empty() {
+                print("\nAppointments since then:\n");
+                print_changes(&store, before).await?;
             }
-            print("\nAppointments since then:\n");
-            print_changes(&store, before).await?;
         }
         store.close().await;
         Ok(())
@@ -107,6 +106,10 @@ impl Demo {
         let lines = File::open(script).await.map_err(|error| {
             Error::config(format!("--script: {}: {error}", script.display())).with_source(error)
         })?;
+        if lines.metadata().await.is_ok_and(|script| script.is_dir()) {
+            let why = format!("--script: {}: it is a folder; name a file", script.display());
+            return Err(Error::config(why));
+        }
         let leg = Terminal::piped(call, BufReader::new(lines), tokio::io::stdout());
         Ok(match from {
             Some(from) => Box::new(leg.with_from(from)),

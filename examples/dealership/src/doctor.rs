@@ -1,14 +1,16 @@
 //! Says what is missing before the program can answer calls, and how to get it.
 
-mod probe;
-
-use std::fmt::Write;
+use std::{fmt::Write, path::PathBuf};
 
 use voiceagent_core::{Result, registry::Registry};
 
-use crate::config::{Config, ProviderConfig};
-
-pub use self::probe::{Probed, probe};
+use crate::{
+    clock::Clock,
+    config::{Config, ProviderConfig},
+    reception::Reception,
+    server::{self, Needs, Server, Warning},
+    store::Store,
+};
 
 /// One line of the diagnosis.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +28,7 @@ pub struct Finding {
 
 /// How a thing stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there, needed, or nice to have")]
+#[expect(clippy::exhaustive_enums, reason = "not there, not right, or no hindrance")]
 pub enum State {
     /// Calls cannot be answered without it.
     Missing,
@@ -34,61 +36,67 @@ pub enum State {
     Ok,
     /// The program works without it.
     Optional,
+    /// The program starts, and says the same in its log.
+    Warning,
+    /// It is there, and calls cannot be answered with it.
+    Wrong,
 }
 
-/// Looks at a configuration, and at what was probed of the machine.
+/// Looks at a configuration as [`Server`] does when it starts: makes every part, opens the
+/// database, and takes the port for a moment. A database that did not exist does not exist
+/// afterwards; the folder of the journals does.
 ///
 /// `config` is what [`Config::load`] returned. `registry` holds the providers that are compiled
 /// in.
-#[must_use]
-pub fn examine(config: &Result<Config>, probed: &Probed, registry: &Registry) -> Vec<Finding> {
+pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock) -> Vec<Finding> {
     let config = match config {
         Ok(config) => config,
         Err(error) => {
-            let next = "Correct the file, or leave it out: everything has a default.";
-            return vec![missing("configuration", error.message(), next)];
+            let next = "Correct it, or leave it out: everything has a default.";
+            return vec![finding("configuration", State::Wrong, error.message(), next)];
         }
     };
-    let mut findings = vec![ok("configuration", "valid".to_owned())];
-    findings.push(match &probed.database {
-        Ok(()) => ok("database", format!("{} is writable", config.dealership.database.display())),
-        Err(why) => missing(
-            "database",
-            why,
-            "Set `dealership.database` or DEALERSHIP_DATABASE to a file in a folder that this \
-             user may write to.",
-        ),
-    });
-    findings.push(match &probed.port {
-        Ok(()) => ok("port", format!("{} is free", config.server.listen)),
-        Err(why) => missing(
-            "port",
-            why,
-            "Stop whatever listens there, or set `server.listen` or DEALERSHIP_LISTEN to another \
-             address.",
-        ),
-    });
-    let (stt, llm, tts) = (&registry.stt, &registry.llm, &registry.tts);
-    findings.push(public_url(config));
-    findings.push(twilio(config));
-    findings.push(provider("recognizer", "stt", config.stt.as_ref(), stt.names()));
-    findings.push(match &config.llm {
-        None => Finding {
-            what: "language model",
-            state: State::Optional,
-            seen: "none set; the rule brain answers, in English".to_owned(),
-            next: format!("For a model, set `llm.provider` to one of: {}.", list(llm.names())),
+    let needs = Needs::of(config, registry);
+    let mut findings = vec![
+        ok("configuration", "valid"),
+        database(config, clock).await,
+        match server::listen(config.server.listen) {
+            Ok(_) => ok("port", &format!("{} is free", config.server.listen)),
+            Err(error) => finding("port", State::Wrong, error.message(), ""),
         },
-        llm_config => provider("language model", "llm", llm_config.as_ref(), llm.names()),
-    });
-    findings.push(provider("voice", "tts", config.tts.as_ref(), tts.names()));
+        public_url(config, &needs),
+        account(config, &needs),
+        provider("recognizer", "stt", config.stt.as_ref(), needs.stt.err()),
+        match (&config.llm, needs.llm.err()) {
+            (None, _) => finding(
+                "language model",
+                State::Optional,
+                "none set; the rule brain answers, in English",
+                &format!("For a model, set `llm.provider` to one of: {}.", list(registry)),
+            ),
+            (llm, error) => provider("language model", "llm", llm.as_ref(), error),
+        },
+        provider("voice", "tts", config.tts.as_ref(), needs.tts.err()),
+    ];
+    if let Some(folder) = &config.server.journals {
+        findings.push(match server::make_folder(folder) {
+            Ok(()) => ok("journals", &format!("{} is writable", folder.display())),
+            Err(error) => finding("journals", State::Wrong, error.message(), ""),
+        });
+    }
+    // Whatever is left is what only the whole can tell.
+    if is_ready(&findings)
+        && let Err(error) = start(config, registry, clock).await
+    {
+        findings.push(finding("start", State::Wrong, error.message(), ""));
+    }
     findings
 }
 
 /// Whether phone calls can be answered.
 #[must_use]
 pub fn is_ready(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.state != State::Missing)
+    findings.iter().all(|finding| !matches!(finding.state, State::Missing | State::Wrong))
 }
 
 /// The diagnosis as text for a terminal.
@@ -100,6 +108,8 @@ pub fn render(findings: &[Finding]) -> String {
             State::Missing => "missing",
             State::Ok => "ok",
             State::Optional => "optional",
+            State::Warning => "warning",
+            State::Wrong => "wrong",
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{state:<9} {what:<15} {seen}");
@@ -115,80 +125,163 @@ pub fn render(findings: &[Finding]) -> String {
     text
 }
 
-fn public_url(config: &Config) -> Finding {
-    let next = "Set `server.public_url` or DEALERSHIP_PUBLIC_URL to the https:// address under \
-                which the carrier reaches this machine; a tunnel such as cloudflared or ngrok \
-                gives one.";
-    match config.server.public_url.as_deref() {
-        Some(url) if url.starts_with("https://") => ok("public address", url.to_owned()),
-        Some(url) => missing("public address", &format!("{url} is not https"), next),
-        None => missing("public address", "not set", next),
+async fn start(config: &Config, registry: &Registry, clock: Clock) -> Result<()> {
+    let trial = Trial::of(config);
+    let server = Server::new(&trial.config, registry, clock).await?;
+    server.close().await;
+    Ok(())
+}
+
+async fn database(config: &Config, clock: Clock) -> Finding {
+    let trial = Trial::of(config);
+    let tried = async {
+        let store = Store::open(&trial.config.dealership.database).await?;
+        let opened = Reception::open(store.clone(), clock, &config.dealership).await;
+        store.close().await;
+        opened.map(drop)
+    };
+    let file = config.dealership.database.display().to_string();
+    match tried.await {
+        Ok(()) if trial.made.is_some() => ok("database", &format!("{file} can be made")),
+        Ok(()) => ok("database", &format!("{file} can be read and written")),
+        Err(error) => finding(
+            "database",
+            State::Wrong,
+            &error
+                .message()
+                .replace(&trial.config.dealership.database.display().to_string(), &file),
+            "Set `dealership.database` or DEALERSHIP_DATABASE to another file.",
+        ),
     }
 }
 
-fn twilio(config: &Config) -> Finding {
-    let next = "Copy account SID and auth token from console.twilio.com into TWILIO_ACCOUNT_SID \
-                and TWILIO_AUTH_TOKEN.";
-    let Some(twilio) = &config.twilio else { return missing("twilio account", "not set", next) };
-    let digits = twilio.account_sid.strip_prefix("AC").unwrap_or_default();
-    let well_formed = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match (well_formed, twilio.auth_token.is_empty()) {
-        (true, false) => ok("twilio account", "account and token are set".to_owned()),
-        (true, true) => missing("twilio account", "the auth token is missing", next),
-        (false, _) => {
-            missing("twilio account", "the account SID is not AC and 32 hexadecimal digits", next)
+/// A configuration whose database may be opened: where there is none, it is one beside it, which
+/// is removed in the end.
+struct Trial {
+    config: Config,
+    made: Option<PathBuf>,
+}
+
+impl Trial {
+    fn of(config: &Config) -> Self {
+        let mut config = config.clone();
+        let database = &mut config.dealership.database;
+        let mut made = None;
+        if !database.exists() {
+            let name = database.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            database.set_file_name(format!(".{name}.trial-{}", std::process::id()));
+            made = Some(database.clone());
+        }
+        Self { config, made }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let Some(made) = &self.made else { return };
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = made.clone().into_os_string();
+            file.push(suffix);
+            // Those that were not made cannot be removed.
+            let _ = std::fs::remove_file(file);
         }
     }
 }
 
-fn provider<'a>(
+fn public_url(config: &Config, needs: &Needs) -> Finding {
+    let what = "public address";
+    let next = "Set `server.public_url` or DEALERSHIP_PUBLIC_URL to the https:// address under \
+                which the carrier reaches this machine; a tunnel such as cloudflared or ngrok \
+                gives one.";
+    match &needs.public_url {
+        Err(_) if config.server.public_url.is_none() => {
+            finding(what, State::Missing, "not set", next)
+        }
+        Err(error) => finding(what, State::Wrong, error.message(), next),
+        Ok(url) => warning(needs, what, &[Warning::LocalAddress], next, url),
+    }
+}
+
+fn account(config: &Config, needs: &Needs) -> Finding {
+    let what = "twilio account";
+    let next = "Copy account SID and auth token from console.twilio.com into TWILIO_ACCOUNT_SID \
+                and TWILIO_AUTH_TOKEN.";
+    let has_token = config.twilio.as_ref().is_some_and(|twilio| !twilio.auth_token.is_empty());
+    match &needs.account {
+        Err(error) if has_token => finding(what, State::Wrong, error.message(), next),
+        Err(_) => finding(what, State::Missing, "the auth token is not set", next),
+        Ok(_) => {
+            let seen = "account and token are set";
+            warning(needs, what, &[Warning::NoAccount, Warning::OddAccount], next, seen)
+        }
+    }
+}
+
+/// What stands well, unless one of these warnings is about it.
+fn warning(
+    needs: &Needs,
+    what: &'static str,
+    about: &[Warning],
+    next: &str,
+    seen: &str,
+) -> Finding {
+    match needs.warnings.iter().find(|warning| about.contains(warning)) {
+        Some(warning) => finding(what, State::Warning, &warning.to_string(), next),
+        None => ok(what, seen),
+    }
+}
+
+fn provider(
     what: &'static str,
     table: &str,
     config: Option<&ProviderConfig>,
-    names: impl Iterator<Item = &'a str>,
+    error: Option<voiceagent_core::Error>,
 ) -> Finding {
-    let names: Vec<&str> = names.collect();
-    let known = list(names.iter().copied());
-    let Some(config) = config else {
-        let next = format!("Set `{table}.provider` to one of: {known}.");
-        return missing(what, "not set", &next);
-    };
-    let name = &config.provider;
-    if !names.contains(&name.as_str()) {
-        let next = format!("Set `{table}.provider` to one of: {known}.");
-        return missing(what, &format!("`{name}` is not compiled in"), &next);
+    match (config, error) {
+        (None, error) => {
+            let seen = error.map_or_else(String::new, |error| error.message().to_owned());
+            let next = format!(
+                "Name a file with --config that has a table `[{table}]`, as \
+                 dealership.example.toml does."
+            );
+            finding(what, State::Missing, &seen, &next)
+        }
+        (Some(config), None) => {
+            let key = if config.has_key() { "with a key" } else { "without a key" };
+            ok(what, &format!("{}, {key}", config.provider))
+        }
+        (Some(config), Some(error)) if config.has_key() || !error.message().contains("api_key") => {
+            finding(what, State::Wrong, error.message(), "")
+        }
+        (Some(config), Some(error)) => {
+            let next =
+                format!("Put a key into {}{}.", config.key_variable(), maker(&config.provider));
+            finding(what, State::Missing, error.message(), &next)
+        }
     }
-    if config.has_key() {
-        return ok(what, format!("{name}, with a key"));
-    }
-    let next = format!("Put a key into {}{}.", config.key_variable(), where_to_get(name));
-    missing(what, &format!("{name} has no key"), &next)
 }
 
-fn where_to_get(provider: &str) -> String {
+/// Where keys of a provider are made.
+fn maker(provider: &str) -> String {
     let page = match provider {
-        "anthropic" => "console.anthropic.com",
-        "assemblyai" => "www.assemblyai.com/app",
-        "cartesia" => "play.cartesia.ai",
-        "deepgram" => "console.deepgram.com",
-        "elevenlabs" => "elevenlabs.io/app/settings/api-keys",
+        "deepgram" | "deepgram-flux" => "console.deepgram.com",
         "openai" => "platform.openai.com/api-keys",
         _ => return String::new(),
     };
     format!("; {page} makes one")
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
+fn list(registry: &Registry) -> String {
+    let names: Vec<&str> = registry.llm.names().collect();
     if names.is_empty() { "none is compiled in".to_owned() } else { names.join(", ") }
 }
 
-fn ok(what: &'static str, seen: String) -> Finding {
-    Finding { what, state: State::Ok, seen, next: String::new() }
+fn ok(what: &'static str, seen: &str) -> Finding {
+    finding(what, State::Ok, seen, "")
 }
 
-fn missing(what: &'static str, seen: &str, next: &str) -> Finding {
-    Finding { what, state: State::Missing, seen: seen.to_owned(), next: next.to_owned() }
+fn finding(what: &'static str, state: State, seen: &str, next: &str) -> Finding {
+    Finding { what, state, seen: seen.to_owned(), next: next.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,13 @@
 //! The command line.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    cell::RefCell,
+    env::{self, VarError},
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use dealership::{
@@ -8,15 +15,14 @@ use dealership::{
     clock::Clock,
     config::Config,
     demo::Demo,
-    doctor::{examine, is_ready, probe, render},
+    doctor::{examine, is_ready, render},
     phone::Phone,
-    server::Server,
+    server::{self, Server},
     store::Store,
 };
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
-use voiceagent_telephony::server;
 
 /// A car dealership that answers its phone.
 #[derive(Debug, Parser)]
@@ -48,7 +54,7 @@ enum Command {
 #[derive(Args, Debug)]
 struct DemoArguments {
     /// Where to serve the talk page.
-    #[arg(long, default_value = "127.0.0.1:8787")]
+    #[arg(long, default_value = "127.0.0.1:8787", value_parser = address)]
     listen: SocketAddr,
     /// The file that keeps the database; without it, it is gone at the end.
     #[arg(long)]
@@ -63,22 +69,23 @@ struct DemoArguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let environment = |name: &str| std::env::var(name).ok();
-    let config = Config::load(arguments.config.as_deref(), &environment);
+    let config = load(arguments.config.as_deref());
+    let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
-        Command::Doctor => return doctor(&config),
+        Command::Doctor => run(doctor(config), "off"),
         Command::Appointments { db } => config.and_then(|config| {
-            run(appointments(db.unwrap_or(config.dealership.database)), "error")
+            run(appointments(db.unwrap_or(config.dealership.database)), "error").map(success)
         }),
         Command::Demo(arguments) => config.and_then(|config| {
             let DemoArguments { listen, db: database, script, from } = arguments;
             let dealership = config.dealership;
-            run(Demo { dealership, listen, database, script, from }.run(asked_to_stop()), "error")
+            let demo = Demo { dealership, listen, database, script, from };
+            run(demo.run(asked_to_stop()), "error").map(success)
         }),
-        Command::Serve => config.and_then(|config| run(serve(config), "info")),
+        Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             match error.kind() {
                 ErrorKind::Config => eprintln!("dealership: {}", error.message()),
@@ -89,13 +96,28 @@ fn main() -> ExitCode {
     }
 }
 
+fn load(file: Option<&Path>) -> Result<Config> {
+    let unreadable = RefCell::new(None);
+    let environment = |name: &str| match env::var(name) {
+        Err(VarError::NotUnicode(_)) => {
+            unreadable.replace(Some(name.to_owned()));
+            None
+        }
+        value => value.ok(),
+    };
+    let config = Config::load(file, &environment)?;
+    match unreadable.take() {
+        Some(name) => Err(Error::config(format!("{name} is not UTF-8"))),
+        None => Ok(config),
+    }
+}
+
 /// Runs a command to its end. A read of standard input that is left over does not hold it.
-fn run(command: impl Future<Output = Result<()>>, log: &str) -> Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(log));
+fn run<T>(command: impl Future<Output = Result<T>>, log: &str) -> Result<T> {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter(log)?)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let runtime = Runtime::new()
         .map_err(|error| Error::config("no threads can be started").with_source(error))?;
@@ -104,13 +126,37 @@ fn run(command: impl Future<Output = Result<()>>, log: &str) -> Result<()> {
     done
 }
 
-#[expect(clippy::print_stdout, reason = "the list is the command's output")]
+/// What RUST_LOG asks for; where it is not set, `otherwise`.
+fn filter(otherwise: &str) -> Result<EnvFilter> {
+    let asked = match env::var("RUST_LOG") {
+        Err(VarError::NotPresent) => String::new(),
+        Err(VarError::NotUnicode(_)) => "?".to_owned(),
+        Ok(asked) => asked,
+    };
+    if asked.trim().is_empty() {
+        return Ok(EnvFilter::new(otherwise));
+    }
+    // A lone word that is no level would be taken for a part of the program, and log nothing.
+    let is_level =
+        |part: &str| part.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_sound = asked.split(',').all(|part| part.contains(['=', '[']) || is_level(part));
+    EnvFilter::try_new(&asked).ok().filter(|_| is_sound).ok_or_else(|| {
+        Error::config(
+            "RUST_LOG is no filter; write it like `info` or `warn,dealership=debug`, with the \
+             levels off, error, warn, info, debug and trace",
+        )
+    })
+}
+
 async fn appointments(database: PathBuf) -> Result<()> {
     if !database.exists() {
-        return Err(Error::config(format!("there is no database {}", database.display())));
+        return Err(Error::config(format!(
+            "there is no database {}; name one with --db or `dealership.database`",
+            database.display()
+        )));
     }
     let store = Store::open(database).await?;
-    print!("{}", agenda::table(&store.agenda(Clock::System.now()).await?));
+    show(&agenda::table(&store.agenda(Clock::System.now()).await?));
     store.close().await;
     Ok(())
 }
@@ -118,19 +164,20 @@ async fn appointments(database: PathBuf) -> Result<()> {
 async fn serve(config: Config) -> Result<()> {
     let server = Server::new(&config, &registry(), Clock::System).await?;
     let listen = config.server.listen;
-    let listener = server::bind(listen).map_err(|error| {
-        Error::config(format!("field `server.listen`: {listen}: {error}")).with_source(error)
-    })?;
+    let listener = server::listen(listen)?;
     tracing::info!(%listen, public_url = config.server.public_url, "answering calls");
     server.run(listener, asked_to_stop()).await
 }
 
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
-fn doctor(config: &Result<Config>) -> ExitCode {
-    let probed = probe(config.as_ref().unwrap_or(&Config::default()));
-    let findings = examine(config, &probed, &registry());
-    print!("{}", render(&findings));
-    if is_ready(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+async fn doctor(config: Result<Config>) -> Result<ExitCode> {
+    let findings = examine(&config, &registry(), Clock::System).await;
+    show(&render(&findings));
+    Ok(if is_ready(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints the output of a command. Whoever closes the pipe has read enough.
+fn show(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 fn registry() -> Registry {
@@ -141,6 +188,10 @@ fn registry() -> Registry {
 
 fn number(written: &str) -> Result<Phone, &'static str> {
     Phone::parse(written).ok_or("write it like +16305550111")
+}
+
+fn address(written: &str) -> Result<SocketAddr, &'static str> {
+    written.parse().map_err(|_| "write it like 127.0.0.1:8787")
 }
 
 /// Ends with Ctrl-C, and when the system asks to stop.

@@ -21,7 +21,7 @@ use voiceagent_core::{
 use crate::{
     brain::RuleBrain,
     clock::Clock,
-    config::DealershipConfig,
+    config::{DealershipConfig, Endpointing},
     phone::Phone,
     spoken,
     store::Store,
@@ -60,6 +60,7 @@ pub struct Reception {
     hours: String,
     address: Option<String>,
     decoder: Decoder,
+    endpointing: Endpointing,
     llm: Arc<dyn LanguageModel>,
     stt: Option<Arc<dyn SpeechToText>>,
     tts: Option<Arc<dyn TextToSpeech>>,
@@ -90,6 +91,7 @@ impl Reception {
         }
         Ok(Self {
             decoder: Decoder::new(store.clone(), None),
+            endpointing: Endpointing::default(),
             store,
             clock,
             zone,
@@ -114,6 +116,13 @@ impl Reception {
     #[must_use]
     pub fn with_voice(mut self, stt: Arc<dyn SpeechToText>, tts: Arc<dyn TextToSpeech>) -> Self {
         (self.stt, self.tts) = (Some(stt), Some(tts));
+        self
+    }
+
+    /// Tells the end of a spoken turn by this, rather than by [`Endpointing::Adaptive`].
+    #[must_use]
+    pub fn with_endpointing(mut self, endpointing: Endpointing) -> Self {
+        self.endpointing = endpointing;
         self
     }
 
@@ -165,7 +174,10 @@ impl Reception {
             .greeting(format!("Thank you for calling {}. How can I help you?", self.name))
             .llm(Arc::clone(&self.llm))
             .tools(self.tools(caller)?)
-            .tune(|config| settle(config, call.media))
+            .tune(|config| {
+                config.endpointing = self.endpointing.settings();
+                settle(config, call.media);
+            })
             .observer(|call| SpanObserver::new(&call.id));
         if let Some(stt) = &self.stt {
             agent = agent.stt(Arc::clone(stt));

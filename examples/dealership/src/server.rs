@@ -2,7 +2,7 @@
 
 mod needs;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -13,7 +13,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{info, warn};
-use voiceagent_core::{Result, registry::Registry};
+use voiceagent_core::{Error, Result, registry::Registry};
 use voiceagent_telephony::{
     media_stream::MediaStream,
     server,
@@ -31,7 +31,7 @@ use crate::{
     vin::{Decoder, Vpic},
 };
 
-use self::needs::Needs;
+pub(crate) use self::needs::{Account, Needs, Warning};
 
 /// For the goodbye of calls that have not ended in time.
 const FAREWELL: Duration = Duration::from_secs(12);
@@ -56,6 +56,23 @@ pub struct Server {
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
     drain: Duration,
+    warnings: Vec<Warning>,
+}
+
+/// Listens where calls are to be answered.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when that is not possible; the message
+/// names the field.
+pub fn listen(address: SocketAddr) -> Result<TcpListener> {
+    server::bind(address).map_err(|error| {
+        let why = format!(
+            "field `server.listen`: {address}: {error}; stop whatever listens there, or set it or \
+             DEALERSHIP_LISTEN to another address"
+        );
+        Error::config(why).with_source(error)
+    })
 }
 
 impl Server {
@@ -66,14 +83,20 @@ impl Server {
     /// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when something is missing or
     /// wrong; the message names the field and what it accepts.
     pub async fn new(config: &Config, registry: &Registry, clock: Clock) -> Result<Self> {
-        let needs = Needs::of(config, registry)?;
+        let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
+        let (public_url, Account { auth_token, control }) = (public_url?, account?);
+        let (stt, tts, llm) = (stt?, tts?, llm?);
+        if let Some(folder) = &config.server.journals {
+            make_folder(folder)?;
+        }
         let store = Store::open(&config.dealership.database).await?;
         let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
         let mut reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
-            .with_voice(needs.stt, needs.tts)
+            .with_endpointing(config.turns.endpointing)
+            .with_voice(stt, tts)
             .with_decoder(decoder);
-        if let Some(model) = needs.llm {
+        if let Some(model) = llm {
             reception = reception.with_model(model);
         }
         if let Some(folder) = &config.server.journals {
@@ -84,15 +107,15 @@ impl Server {
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let (host, desk) = (lobby.clone(), Arc::clone(&reception));
         let mut door = FrontDoor::builder()
-            .auth_token(needs.auth_token)
-            .public_url(needs.public_url)
+            .auth_token(auth_token)
+            .public_url(public_url)
             .voice_path(VOICE)
             .statuses(status_events)
             .on_call(move |stream| {
                 let (host, desk) = (host.clone(), Arc::clone(&desk));
                 async move { host.host(answer(&desk, stream, &host)).await }
             });
-        if let Some(control) = needs.control {
+        if let Some(control) = control {
             door = door.control(control);
         }
         let mut router = door.build()?;
@@ -105,7 +128,12 @@ impl Server {
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, drain })
+        Ok(Self { router, lobby, reception, store, statuses, visitors, drain, warnings })
+    }
+
+    /// Lets go of the database without having answered anybody.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
     }
 
     /// Serves until `stop` ends. Then new calls are refused, those in progress have the configured
@@ -115,7 +143,10 @@ impl Server {
     ///
     /// When the listener fails.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { router, lobby, reception, store, statuses, visitors, drain } = self;
+        let Self { router, lobby, reception, store, statuses, visitors, drain, warnings } = self;
+        for warning in warnings {
+            warn!("{warning}");
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = server::serve(listener, router).await {
@@ -144,6 +175,21 @@ impl Server {
         info!("stopped");
         Ok(())
     }
+}
+
+/// Makes the folder of the journals, and sees that files can be made in it.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    let trial = folder.join(format!(".trial-{}", std::process::id()));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&trial, ""))
+        .and_then(|()| std::fs::remove_file(&trial))
+        .map_err(|error| {
+            let why = format!(
+                "field `server.journals`: {}: {error}; name a folder in which files can be made",
+                folder.display()
+            );
+            Error::config(why).with_source(error)
+        })
 }
 
 async fn answer(reception: &Reception, stream: MediaStream, lobby: &Lobby) {

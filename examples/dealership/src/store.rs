@@ -21,9 +21,9 @@ mod vins;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
+use std::{borrow::Cow, fs::OpenOptions, io, path::Path, str::FromStr, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     migrate::{Migration, MigrationType, Migrator},
@@ -60,15 +60,19 @@ pub struct Store {
 
 impl Store {
     /// Opens the database in a file, creates it if there is none, and brings its schema up to date.
+    /// On Unix nobody but its owner may read a file that is created: it holds names and numbers.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when the file cannot be opened or holds a foreign schema.
+    /// [`ErrorKind::Config`] when the file cannot be opened or belongs to another program; the
+    /// message says why, and what to do.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
+        create(path).map_err(|error| {
+            unusable(format!("{}: {}", path.display(), uncreated(path, &error))).with_source(error)
+        })?;
         let file = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             // WAL keeps the file sound; a power cut may lose the last commits unless each is synced.
@@ -134,10 +138,44 @@ async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<Sqli
         .max_lifetime(None)
         .connect_with(options)
         .await
-        .map_err(|cause| unusable("the database cannot be opened").with_source(cause))
+        .map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause))
+}
+
+/// Makes the file if there is none. SQLite gives the files that it puts beside it the same mode.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn uncreated(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match (error.kind(), folder) {
+        (io::ErrorKind::NotFound, Some(folder)) => {
+            format!("the folder {} does not exist; make it, or name another file", folder.display())
+        }
+        (io::ErrorKind::IsADirectory, _) => "it is a folder; name a file".to_owned(),
+        (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
+            "this user may not write it; make the file and its folder writable, or name another \
+             file"
+                .to_owned()
+        }
+        _ => format!("{error}; name another file"),
+    }
 }
 
 async fn migrate(writer: &SqlitePool) -> Result<()> {
+    let is_foreign: bool = sqlx::query_scalar(
+        "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
+    )
+    .fetch_one(writer)
+    .await
+    .map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause))?;
+    if is_foreign {
+        return Err(unusable("it is the database of another program; name another file"));
+    }
     let scheduling = Migration::new(
         1,
         Cow::Borrowed("scheduling"),
@@ -145,16 +183,24 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
         sqlx::SqlStr::from_static(include_str!("../migrations/0001_scheduling.sql")),
         false,
     );
-    Migrator::with_migrations(vec![scheduling])
-        .run(writer)
-        .await
-        .map_err(|cause| unusable("the schema cannot be brought up to date").with_source(cause))
+    Migrator::with_migrations(vec![scheduling]).run(writer).await.map_err(|cause| {
+        let why = "the schema cannot be brought up to date: it is of another version, or \
+                       another program's; name another file";
+        unusable(why).with_source(cause)
+    })
 }
 
 fn unusable(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Config, "open store", message)
 }
 
-fn instant(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).expect("the store wrote it from a timestamp")
+fn instant(millis: i64) -> Result<Timestamp> {
+    Timestamp::from_millisecond(millis)
+        .map_err(|cause| fault::strange("appointment", "a time of no year").with_source(cause))
+}
+
+fn minutes(table: &str, minutes: i64) -> Result<Span> {
+    Span::new()
+        .try_minutes(minutes)
+        .map_err(|cause| fault::strange(table, "more minutes than there are").with_source(cause))
 }

@@ -1,10 +1,12 @@
 //! A call on a terminal: a person types, the agent's words are printed.
 
+mod lines;
+
 use std::{fmt, future::pending, time::Duration};
 
 use async_trait::async_trait;
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufRead, AsyncWrite, AsyncWriteExt, BufReader},
     time::{Instant, sleep_until},
 };
 use voiceagent_core::{
@@ -12,6 +14,8 @@ use voiceagent_core::{
     stt::Transcript,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
+
+use self::lines::{LONGEST, Line, Lines};
 
 /// How many items may wait in each direction. An answer of a few sentences is a few dozen.
 const QUEUE: usize = 64;
@@ -92,7 +96,7 @@ where
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let Self { input, output, piped, .. } = *self;
         let screen = Screen { output, piped, open_line: false };
-        Ok(Link::spawn(QUEUE, move |peer| pump(peer, input.lines(), screen)))
+        Ok(Link::spawn(QUEUE, move |peer| pump(peer, Lines::new(input), screen)))
     }
 }
 
@@ -139,11 +143,15 @@ where
                 Some(outbound) => silent = screen.show(outbound).await?.unwrap_or(silent),
             },
             line = next_line(&mut lines, may_read) => match line? {
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => {
+                Some(Line::Text(line)) if line.trim().is_empty() => {}
+                Some(Line::Text(line)) => {
                     screen.echo(line.trim()).await?;
                     peer.send(Inbound::Transcript(Transcript::final_(line.trim()))).await?;
                     silent = Instant::now() + PATIENCE;
+                }
+                Some(Line::TooLong) => {
+                    let note = format!("[A line of more than {LONGEST} bytes was left out.]");
+                    screen.note(&note).await?;
                 }
                 None => at_end = true,
             },
@@ -155,14 +163,14 @@ where
 /// The next line, where one may be read.
 ///
 /// Losing the race of a select loses nothing: a line that is half read stays in `lines`.
-async fn next_line<R: AsyncBufRead + Send + Unpin>(
+async fn next_line<R: AsyncBufRead + Unpin>(
     lines: &mut Lines<R>,
     may_read: bool,
-) -> Result<Option<String>> {
+) -> Result<Option<Line>> {
     if !may_read {
         return pending().await;
     }
-    lines.next_line().await.map_err(|error| broken("read", error))
+    lines.next().await.map_err(|error| broken("read", error))
 }
 
 /// What is printed.
@@ -188,8 +196,7 @@ impl<W: AsyncWrite + Send + Unpin> Screen<W> {
                 Ok(Some(Instant::now() + SILENCE))
             }
             Outbound::Transfer(to) => {
-                self.close_line().await?;
-                self.print(&format!("[The call goes to {to}.]\n")).await?;
+                self.note(&format!("[The call goes to {to}.]")).await?;
                 Ok(None)
             }
             // Nothing of these belongs on a text leg.
@@ -201,6 +208,12 @@ impl<W: AsyncWrite + Send + Unpin> Screen<W> {
     async fn echo(&mut self, line: &str) -> Result<()> {
         self.close_line().await?;
         if self.piped { self.print(&format!("You:   {line}\n")).await } else { Ok(()) }
+    }
+
+    /// Shows what nobody says.
+    async fn note(&mut self, note: &str) -> Result<()> {
+        self.close_line().await?;
+        self.print(&format!("{note}\n")).await
     }
 
     async fn close_line(&mut self) -> Result<()> {

@@ -2,7 +2,30 @@ use std::{io::ErrorKind, path::Path};
 
 use voiceagent_core::{Error, Result};
 
-use super::{Config, ProviderConfig};
+use super::{Config, ProviderConfig, ServerConfig};
+
+const TABLES: [&str; 7] = ["dealership", "llm", "server", "stt", "tts", "turns", "twilio"];
+
+/// Every field of ours, and what it accepts.
+const FIELDS: [(&str, &str); 17] = [
+    ("dealership.address", "a sentence in quotes"),
+    ("dealership.database", "the name of a file in quotes, such as `\"dealership.db\"`"),
+    ("dealership.hours", "a sentence in quotes"),
+    ("dealership.name", "a name in quotes, such as `\"Bart's Automotive\"`"),
+    ("dealership.timezone", "an IANA time zone in quotes, such as `\"America/Chicago\"`"),
+    ("llm.provider", "a name in quotes, such as `\"openai\"`"),
+    ("server.drain_seconds", "a whole number of seconds, such as `30`"),
+    ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
+    ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
+    ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
+    ("server.talk_page", "`true` or `false`"),
+    ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
+    ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
+    ("turns.endpointing", "`\"adaptive\"`, or `{ silence_ms = 500 }` with 100 to 5000 ms"),
+    ("twilio.account_sid", "`AC` and 32 hexadecimal digits, in quotes"),
+    ("twilio.api_url", "an address in quotes, such as `\"https://api.dublin.ie1.twilio.com\"`"),
+    ("twilio.auth_token", "a token in quotes"),
+];
 
 impl Config {
     /// Reads a file, if one is named, and then the environment.
@@ -69,7 +92,16 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        let timezone = &self.dealership.timezone;
+        let dealership = &self.dealership;
+        if dealership.name.trim().is_empty() {
+            return Err(Error::config("field `dealership.name` is empty; callers hear it"));
+        }
+        if dealership.database.as_os_str().is_empty() {
+            return Err(Error::config(
+                "field `dealership.database` is empty; name a file, such as `dealership.db`",
+            ));
+        }
+        let timezone = &dealership.timezone;
         if jiff::tz::TimeZone::get(timezone).is_err() {
             return Err(Error::config(format!(
                 "field `dealership.timezone`: `{timezone}` is no IANA time zone; write it like \
@@ -85,8 +117,27 @@ impl Config {
                      `https://agent.example.com`",
                 ));
             }
+            if url.starts_with("http://") && !self.server.is_local() {
+                return Err(Error::config(
+                    "field `server.public_url` is not https, and carriers send calls to https \
+                     only; write it like `https://agent.example.com`",
+                ));
+            }
         }
         Ok(())
+    }
+}
+
+impl ServerConfig {
+    /// Whether the public address is one of this machine, which no carrier reaches.
+    pub(crate) fn is_local(&self) -> bool {
+        let host = self.public_url.as_deref().and_then(|url| url.split("://").nth(1));
+        let host = host.unwrap_or_default().trim_end_matches('/');
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            Some(_) | None => host,
+        };
+        matches!(name, "localhost" | "127.0.0.1" | "[::1]")
     }
 }
 
@@ -98,11 +149,12 @@ impl ProviderConfig {
     }
 }
 
-/// Says where in the file an error is. The file's text stays out of the message: it may hold keys.
+/// Says where in the file an error is, and what is accepted there. What was written there stays out
+/// of the message: it may be a key.
 fn located(text: &str, wrong: &toml::de::Error) -> Error {
     let message = wrong.message().lines().collect::<Vec<_>>().join(" ");
     let Some(before) = wrong.span().and_then(|span| text.get(..span.start)) else {
-        return Error::config(message);
+        return Error::config(expectation(&message).to_owned());
     };
     let number = before.matches('\n').count() + 1;
     let begun: usize = before.rfind('\n').map_or(0, |at| at + 1);
@@ -110,12 +162,41 @@ fn located(text: &str, wrong: &toml::de::Error) -> Error {
     let table = text[..begun + line.len()]
         .lines()
         .rev()
-        .find_map(|line| line.trim().strip_prefix('[')?.split(']').next());
-    let field = line.split_once('=').map(|(field, _)| field.trim());
-    let place = match (table, field) {
-        (Some(table), Some(field)) => format!(", field `{table}.{field}`"),
-        (Some(name), None) | (None, Some(name)) => format!(", `{name}`"),
+        .find_map(|line| line.trim().strip_prefix('[')?.split(']').next())
+        .map(str::trim);
+    let name = match (table, line.split_once('=').map(|(field, _)| field.trim())) {
+        (Some(table), Some(field)) => format!("{table}.{field}"),
+        (Some(name), None) | (None, Some(name)) => name.to_owned(),
         (None, None) => String::new(),
     };
-    Error::config(format!("line {number}{place}: {message}"))
+    let accepted = FIELDS.iter().find_map(|(field, accepted)| (*field == name).then_some(accepted));
+    let is_syntax = text.parse::<toml::Table>().is_err();
+    let is_about_names =
+        message.starts_with("unknown field") || message.starts_with("missing field");
+    // Only a field of ours, or what TOML has understood to be a name, is no value for sure.
+    let is_name =
+        accepted.is_some() || TABLES.contains(&name.as_str()) || !is_syntax && is_about_names;
+    let place = if is_name && name.contains('.') {
+        format!(", field `{name}`")
+    } else if is_name {
+        format!(", `{name}`")
+    } else {
+        String::new()
+    };
+    Error::config(match accepted {
+        _ if is_about_names => format!("line {number}{place}: {message}"),
+        Some(accepted) if is_syntax => format!("line {number}{place}: {message}; write {accepted}"),
+        Some(accepted) => format!("line {number}{place}: expected {accepted}"),
+        None => format!("line {number}{place}: {}", expectation(&message)),
+    })
+}
+
+/// The message of a deserializer without the value that it has found, which may be a key.
+pub(crate) fn expectation(message: &str) -> &str {
+    match message.rfind("expected ") {
+        Some(at) if message.starts_with("invalid ") || message.starts_with("unknown variant") => {
+            &message[at..]
+        }
+        _ => message,
+    }
 }

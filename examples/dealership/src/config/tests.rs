@@ -69,18 +69,31 @@ fn complaints_name_the_field_and_what_is_accepted() {
 
     let wrong = complaint("\n[server]\nlisten = \"nowhere\"\n");
     assert!(wrong.starts_with("line 3, field `server.listen`: "), "{wrong}");
+    assert!(wrong.contains("127.0.0.1:8080"), "{wrong}");
+
+    let drain = complaint("[server]\ndrain_seconds = -1\n");
+    assert!(drain.contains("`server.drain_seconds`: expected a whole number"), "{drain}");
+
+    for value in ["\"soon\"", "{ silence_ms = 50 }", "{ silence_ms = \"x\" }", "500", "{ x = 1 }"] {
+        let turns = complaint(&format!("[turns]\nendpointing = {value}\n"));
+        assert!(turns.contains("field `turns.endpointing`: expected `\"adaptive\"`"), "{turns}");
+    }
 
     let table = complaint("[carrier]\nname = \"x\"\n");
     assert!(table.contains("carrier") && table.contains("`twilio`"), "{table}");
-
-    let missing = complaint("[llm]\nmodel = \"m\"\n");
-    assert!(missing.contains("provider"), "{missing}");
 
     let zone = complaint("[dealership]\ntimezone = \"Chicago\"\n");
     assert!(zone.contains("`dealership.timezone`") && zone.contains("America/Chicago"), "{zone}");
 
     let url = complaint("[server]\npublic_url = \"agent.example.com\"\n");
     assert!(url.contains("`server.public_url`") && url.contains("https://"), "{url}");
+
+    let plain = complaint("[server]\npublic_url = \"http://agent.example.com\"\n");
+    assert!(plain.contains("`server.public_url` is not https"), "{plain}");
+    parse("[server]\npublic_url = \"http://127.0.0.1:8080\"\n").unwrap();
+
+    assert!(complaint("[dealership]\nname = \" \"\n").contains("`dealership.name` is empty"));
+    assert!(complaint("[dealership]\ndatabase = \"\"\n").contains("`dealership.database`"));
 
     let env = |name: &str| (name == "DEALERSHIP_LISTEN").then(|| "80".to_owned());
     let listen = Config::parse("", &env).unwrap_err();
@@ -97,6 +110,37 @@ fn no_secret_is_printed() {
     assert!(!format!("{config:?}").contains("hush"));
     let broken = format!("{text}surplus = = 1\n");
     assert!(!complaint(&broken).contains("hush"));
+}
+
+#[test]
+fn whatever_is_wrong_about_a_secret_its_value_is_not_told() {
+    for wrong in [
+        "[twilio]\nauth_token = 8675309\n",
+        "[twilio]\nauth_token = 8675309.5\n",
+        "[twilio]\nauth_token = 8675309-01-01\n",
+        "[twilio]\nauth_token = [\"8675309\"]\n",
+        "[twilio]\nauth_token = { x = \"8675309\" }\n",
+        "[twilio]\nauth_token: \"8675309==\"\n",
+        "[twilio]\nauth_token \"8675309=\"\n",
+        "[twilio]\nauth_token = 8675309abc\n",
+        "[twilio]\nauth_token = \"8675309\n",
+        "[twilio]\nauth_token = \"\"\"\n8675309=\\q\"\"\"\n",
+        "[twilio]\nauth_token = \"\\8675309\"\n",
+        "[twilio]\nauth_token = \"8675309\" \"8675309\"\n",
+        "[twilio]\nauth_token =\n8675309=\n",
+        "twilio = { auth_token = 8675309 }\n",
+        "twilio.auth_token = 8675309\n",
+        "twilio = \"8675309\"\n",
+        "twilio = 8675309\n",
+        "stt = \"8675309\"\n",
+        "[stt]\nprovider = 8675309\n",
+    ] {
+        let complaint = complaint(wrong);
+        assert!(!complaint.contains("8675309"), "{wrong}{complaint}");
+        assert!(complaint.starts_with("line "), "{wrong}{complaint}");
+    }
+    let number = complaint("[twilio]\nauth_token = 8675309\n");
+    assert_eq!(number, "line 2, field `twilio.auth_token`: expected a token in quotes");
 }
 
 #[test]

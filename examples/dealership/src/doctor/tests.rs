@@ -1,101 +1,166 @@
-use std::{net::TcpListener, sync::Arc};
-
-use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-use voiceagent_core::{
-    Error,
-    llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
-};
+use std::{fs, net::TcpListener, path::Path};
 
 use super::*;
 
-#[derive(Debug)]
-struct House;
-
-#[async_trait]
-impl LanguageModel for House {
-    fn name(&self) -> &str {
-        "house"
-    }
-    fn capabilities(&self) -> LlmCapabilities {
-        LlmCapabilities::default()
-    }
-    async fn generate(&self, _: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        Err(Error::config("never asked"))
-    }
-}
-
 fn registry() -> Registry {
     let mut registry = Registry::default();
-    registry.llm.register("house", |_: serde_json::Value| Ok(Arc::new(House) as _));
+    voiceagent_providers::register(&mut registry);
     registry
 }
 
-fn fine() -> Probed {
-    Probed { database: Ok(()), port: Ok(()) }
+/// A folder of one test, and a configuration with which calls can be answered.
+struct House {
+    folder: PathBuf,
+    text: String,
+}
+
+impl House {
+    fn new(test: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("doctor-{test}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://agent.example.com\"\n\
+             [dealership]\ndatabase = {:?}\n\
+             [twilio]\naccount_sid = \"AC{:032}\"\nauth_token = \"hush\"\n\
+             [stt]\nprovider = \"deepgram\"\napi_key = \"hush\"\n\
+             [tts]\nprovider = \"deepgram\"\napi_key = \"hush\"\n\
+             [llm]\nprovider = \"openai\"\napi_key = \"hush\"\n",
+            folder.join("new.db"),
+            1
+        );
+        Self { folder, text }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.join("new.db")
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        fs::read_dir(&self.folder).unwrap().map(|file| file.unwrap().path()).collect()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+async fn diagnosis(text: &str) -> Vec<Finding> {
+    examine(&Config::parse(text, &|_| None), &registry(), Clock::System).await
+}
+
+/// Whether the program starts with it. It is the server that is asked, and the port.
+async fn serves(text: &str) -> bool {
+    let Ok(config) = Config::parse(text, &|_| None) else { return false };
+    if server::listen(config.server.listen).is_err() {
+        return false;
+    }
+    let Ok(server) = Server::new(&config, &registry(), Clock::System).await else { return false };
+    server.close().await;
+    true
 }
 
 fn state_of<'a>(findings: &'a [Finding], what: &str) -> &'a Finding {
     findings.iter().find(|finding| finding.what == what).unwrap()
 }
 
-#[test]
-fn a_bare_machine_is_told_what_to_get() {
-    let findings = examine(&Config::parse("", &|_| None), &fine(), &registry());
+#[tokio::test]
+async fn a_bare_machine_is_told_what_to_get() {
+    let house = House::new("bare");
+    let text = format!("[dealership]\ndatabase = {:?}\n", house.database());
+    let findings = diagnosis(&text).await;
     assert!(!is_ready(&findings));
     for what in ["public address", "twilio account", "recognizer", "voice"] {
         let finding = state_of(&findings, what);
         assert_eq!(finding.state, State::Missing, "{what}");
-        assert!(finding.next.contains("Set") || finding.next.contains("TWILIO"), "{finding:?}");
+        assert!(!finding.seen.is_empty() && !finding.next.is_empty(), "{finding:?}");
     }
     let llm = state_of(&findings, "language model");
     assert_eq!(llm.state, State::Optional);
-    assert!(llm.next.contains("house"), "{llm:?}");
+    assert!(llm.next.contains("openai"), "{llm:?}");
 }
 
-#[test]
-fn a_key_is_asked_for_by_the_name_of_its_variable() {
-    let text = "[llm]\nprovider = \"house\"\n";
-    let findings = examine(&Config::parse(text, &|_| None), &fine(), &registry());
-    let llm = state_of(&findings, "language model");
-    assert_eq!((llm.state, llm.next.as_str()), (State::Missing, "Put a key into HOUSE_API_KEY."));
-
-    let env = |name: &str| (name == "HOUSE_API_KEY").then(|| "hush".to_owned());
-    let findings = examine(&Config::parse(text, &env), &fine(), &registry());
-    assert_eq!(state_of(&findings, "language model").state, State::Ok);
-    assert!(!render(&findings).contains("hush"));
-
-    let castle = Config::parse("[llm]\nprovider = \"castle\"\n", &|_| None);
-    let findings = examine(&castle, &fine(), &registry());
-    assert!(state_of(&findings, "language model").seen.contains("`castle` is not compiled in"));
+#[tokio::test]
+async fn doctor_and_server_agree_about_every_setting() {
+    let house = House::new("agree");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("\"{}\"", taken.local_addr().unwrap());
+    let foreign = house.folder.join("letter.txt");
+    fs::write(
+        &foreign,
+        "Dear Sir or Madam, this is a letter, and long enough for a page.".repeat(99),
+    )
+    .unwrap();
+    let whole = house.text.as_str();
+    let database = format!("{:?}", house.database());
+    let cases = [
+        (whole.to_owned(), true),
+        (whole.replace("[stt]", "[stt]\nmodle = \"x\""), false),
+        (whole.replace("\"deepgram\"", "\"castle\""), false),
+        (whole.replace("provider = \"openai\"\n", ""), false),
+        (whole.replace("\"openai\"", "\"openai\"\nbase_url = \"x\""), false),
+        (whole.replace("api_key = \"hush\"", ""), false),
+        (whole.replace("auth_token = \"hush\"", ""), false),
+        (whole.replace("account_sid", "# account_sid"), true),
+        (whole.replace("\"AC0", "\"AC 0"), false),
+        (whole.replace("\"AC0", "\"AB0"), true),
+        (whole.replace("[twilio]", "[twilio]\napi_url = \"x\""), false),
+        (whole.replace("https://agent.example.com", "http://agent.example.com"), false),
+        (whole.replace("https://agent.example.com", "http://localhost:8080"), true),
+        (whole.replace("public_url", "# public_url"), false),
+        (whole.replace("\"127.0.0.1:0\"", &taken), false),
+        (whole.replace("\"127.0.0.1:0\"", "\"192.0.2.1:80\""), false),
+        (whole.replace(&database, &format!("{foreign:?}")), false),
+        (whole.replace(&database, &format!("{:?}", house.folder)), false),
+        (whole.replace(&database, &format!("{:?}", house.folder.join("no/such.db"))), false),
+        (whole.replace("[server]", &format!("[server]\njournals = {foreign:?}")), false),
+        (whole.split("[llm]").next().unwrap().to_owned(), true),
+    ];
+    for (text, is_fine) in cases {
+        let findings = diagnosis(&text).await;
+        assert_eq!(is_ready(&findings), is_fine, "{text}\n{}", render(&findings));
+        assert_eq!(serves(&text).await, is_fine, "{text}\n{}", render(&findings));
+        assert!(!render(&findings).contains("hush"));
+    }
 }
 
-#[test]
-fn a_wrong_file_is_the_only_finding() {
-    let findings = examine(&Config::parse("[server]\nx = 1\n", &|_| None), &fine(), &registry());
+#[tokio::test]
+async fn what_serve_only_warns_about_is_a_warning() {
+    let house = House::new("warning");
+    let findings = diagnosis(&house.text.replace("account_sid", "# account_sid")).await;
+    let account = state_of(&findings, "twilio account");
+    assert_eq!(account.state, State::Warning);
+    assert!(account.seen.contains("`twilio.account_sid` is not set"), "{account:?}");
+    let local = house.text.replace("https://agent.example.com", "http://[::1]:80");
+    let findings = diagnosis(&local).await;
+    assert_eq!(state_of(&findings, "public address").state, State::Warning);
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_by_the_name_of_its_variable() {
+    let house = House::new("key");
+    let keyless = house.text.replace("api_key = \"hush\"", "");
+    let findings = diagnosis(&keyless).await;
+    for (what, variable) in
+        [("recognizer", "DEEPGRAM_API_KEY"), ("language model", "OPENAI_API_KEY")]
+    {
+        let finding = state_of(&findings, what);
+        assert_eq!(finding.state, State::Missing, "{finding:?}");
+        assert!(finding.next.starts_with(&format!("Put a key into {variable};")), "{finding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_the_only_finding() {
+    let findings = diagnosis("[server]\nx = 1\n").await;
     assert_eq!(findings.len(), 1);
     assert!(findings[0].seen.contains("`server.x`"), "{findings:?}");
 }
 
 #[test]
-fn what_fails_on_the_machine_is_said() {
-    let probed = Probed { database: Err("no".into()), port: Err("taken".into()) };
-    let findings = examine(&Config::parse("", &|_| None), &probed, &registry());
-    assert_eq!(state_of(&findings, "database").state, State::Missing);
-    assert!(state_of(&findings, "port").next.contains("DEALERSHIP_LISTEN"));
-}
-
-#[test]
-fn the_carrier_needs_https_and_an_account() {
-    let text = "[server]\npublic_url = \"http://a.example\"\n[twilio]\naccount_sid = \"AC1\"\n";
-    let findings = examine(&Config::parse(text, &|_| None), &fine(), &registry());
-    assert!(state_of(&findings, "public address").seen.contains("not https"));
-    assert!(state_of(&findings, "twilio account").seen.contains("32 hexadecimal digits"));
-}
-
-#[test]
 fn the_report_has_a_line_for_each_finding_and_a_verdict() {
-    let findings = [ok("port", "free".into()), missing("voice", "not set", "Set it.")];
+    let findings = [ok("port", "free"), finding("voice", State::Missing, "not set", "Set it.")];
     assert_eq!(
         render(&findings),
         "ok        port            free\nmissing   voice           not set\n                          \
@@ -104,18 +169,13 @@ fn the_report_has_a_line_for_each_finding_and_a_verdict() {
     assert!(render(&findings[..1]).ends_with("can answer phone calls.\n"));
 }
 
-#[test]
-fn probing_tells_a_taken_port_and_an_unwritable_place() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let folder = std::env::temp_dir().join(format!("doctor-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let mut config = Config::default();
-    config.server.listen = taken.local_addr().unwrap();
-    config.dealership.database = folder.join("new.db");
-    let probed = probe(&config);
-    assert!(probed.port.is_err() && probed.database.is_ok());
-    assert!(!config.dealership.database.exists(), "a look leaves nothing behind");
-    config.dealership.database = folder.join("missing").join("new.db");
-    assert!(probe(&config).database.unwrap_err().contains("new.db"));
-    std::fs::remove_dir_all(folder).unwrap();
+#[tokio::test]
+async fn a_look_leaves_no_database_behind_and_keeps_one_that_is_there() {
+    let house = House::new("look");
+    assert!(is_ready(&diagnosis(&house.text).await));
+    assert_eq!(house.files(), [] as [&Path; 0]);
+    assert!(serves(&house.text).await);
+    let findings = diagnosis(&house.text).await;
+    assert!(state_of(&findings, "database").seen.contains("can be read and written"));
+    assert!(house.database().exists());
 }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 use voiceagent_core::{
@@ -13,61 +13,120 @@ use voiceagent_telephony::{
     twilio::{TwilioRest, TwilioRestConfig},
 };
 
-use crate::config::{Config, ProviderConfig};
+use crate::config::{Config, ProviderConfig, TwilioConfig, expectation};
 
-/// What phone calls need, taken from the configuration.
+/// What phone calls need of the configuration: each part is made, or says why it cannot be.
 #[derive(Debug)]
-pub(super) struct Needs {
-    pub(super) auth_token: Secret,
-    pub(super) public_url: String,
-    pub(super) control: Option<Arc<dyn CallControl>>,
-    pub(super) stt: Arc<dyn SpeechToText>,
-    pub(super) tts: Arc<dyn TextToSpeech>,
+pub(crate) struct Needs {
+    pub(crate) public_url: Result<String>,
+    pub(crate) account: Result<Account>,
+    pub(crate) stt: Result<Arc<dyn SpeechToText>>,
+    pub(crate) tts: Result<Arc<dyn TextToSpeech>>,
     /// `None` where the rule brain answers alone.
-    pub(super) llm: Option<Arc<dyn LanguageModel>>,
+    pub(crate) llm: Result<Option<Arc<dyn LanguageModel>>>,
+    /// What calls can do without, and had better not.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// The carrier's account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) auth_token: Secret,
+    /// `None` where calls cannot be asked to end.
+    pub(crate) control: Option<Arc<dyn CallControl>>,
+}
+
+/// A setting with which calls are answered, and something else goes wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Warning {
+    /// No carrier reaches the public address.
+    LocalAddress,
+    /// The carrier cannot be asked to end a call.
+    NoAccount,
+    /// The carrier will refuse to end a call.
+    OddAccount,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LocalAddress => {
+                "`server.public_url` is an address of this machine, and no carrier reaches it"
+            }
+            Self::NoAccount => {
+                "`twilio.account_sid` is not set; the end of a call is left to the closing of its \
+                 media stream"
+            }
+            Self::OddAccount => {
+                "`twilio.account_sid` is not `AC` and 32 hexadecimal digits; Twilio will refuse to \
+                 end calls"
+            }
+        })
+    }
 }
 
 impl Needs {
-    /// Takes what is needed, and complains about the first thing that is not there.
-    pub(super) fn of(config: &Config, registry: &Registry) -> Result<Self> {
-        let public_url = config.server.public_url.clone().ok_or_else(|| {
-            missing("server.public_url", "the address under which the carrier reaches this machine, such as `https://agent.example.com`")
-        })?;
-        let twilio = config.twilio.as_ref();
-        let twilio = twilio.filter(|twilio| !twilio.auth_token.is_empty()).ok_or_else(|| {
-            missing(
-                "twilio.auth_token",
-                "the token of console.twilio.com, or put it into TWILIO_AUTH_TOKEN",
-            )
-        })?;
-        let control = match twilio.account_sid.as_str() {
-            "" => None,
-            account => {
-                let mut rest = TwilioRestConfig::new(account, twilio.auth_token.clone());
-                if let Some(url) = &twilio.api_url {
-                    rest = rest.with_base_url(url);
-                }
-                let rest = TwilioRest::new(rest).map_err(|error| within("twilio", &error))?;
-                Some(Arc::new(rest) as Arc<dyn CallControl>)
-            }
-        };
-        if let Some(folder) = &config.server.journals {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                Error::config(format!("field `server.journals`: {}: {error}", folder.display()))
-            })?;
-        }
-        Ok(Self {
-            auth_token: twilio.auth_token.clone(),
-            public_url,
-            control,
-            stt: provider("stt", config.stt.as_ref(), &registry.stt)?,
-            tts: provider("tts", config.tts.as_ref(), &registry.tts)?,
+    /// Makes every part that can be made. Nobody is connected to.
+    pub(crate) fn of(config: &Config, registry: &Registry) -> Self {
+        let account_sid = config.twilio.as_ref().map_or("", |twilio| twilio.account_sid.as_str());
+        let warnings = [
+            (config.server.public_url.is_some() && config.server.is_local())
+                .then_some(Warning::LocalAddress),
+            account_sid.is_empty().then_some(Warning::NoAccount),
+            (!account_sid.is_empty() && !is_account(account_sid)).then_some(Warning::OddAccount),
+        ];
+        Self {
+            public_url: config.server.public_url.clone().ok_or_else(|| {
+                missing(
+                    "server.public_url",
+                    "the address under which the carrier reaches this machine, such as \
+                     `https://agent.example.com`",
+                )
+            }),
+            account: account(config.twilio.as_ref()),
+            stt: provider("stt", config.stt.as_ref(), &registry.stt),
+            tts: provider("tts", config.tts.as_ref(), &registry.tts),
             llm: match &config.llm {
-                None => None,
-                llm => Some(provider("llm", llm.as_ref(), &registry.llm)?),
+                None => Ok(None),
+                llm => provider("llm", llm.as_ref(), &registry.llm).map(Some),
             },
-        })
+            warnings: warnings.into_iter().flatten().collect(),
+        }
     }
+}
+
+fn account(twilio: Option<&TwilioConfig>) -> Result<Account> {
+    let twilio = twilio.filter(|twilio| !twilio.auth_token.is_empty()).ok_or_else(|| {
+        missing(
+            "twilio.auth_token",
+            "the token of console.twilio.com, or put it into TWILIO_AUTH_TOKEN",
+        )
+    })?;
+    let auth_token = twilio.auth_token.clone();
+    let account = twilio.account_sid.as_str();
+    if account.is_empty() {
+        return Ok(Account { auth_token, control: None });
+    }
+    if !account.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(Error::config(
+            "field `twilio.account_sid`: expected `AC` and 32 hexadecimal digits",
+        ));
+    }
+    let mut rest = TwilioRestConfig::new(account, auth_token.clone());
+    if let Some(url) = &twilio.api_url {
+        rest = rest.with_base_url(url);
+    }
+    let rest = TwilioRest::new(rest).map_err(|error| {
+        // The account and the token are right by now.
+        let why = error.message().replace("base_url", "field `twilio.api_url`");
+        Error::config(why).with_source(error)
+    })?;
+    Ok(Account { auth_token, control: Some(Arc::new(rest)) })
+}
+
+fn is_account(account: &str) -> bool {
+    let digits = account.strip_prefix("AC").unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn provider<T: ?Sized + 'static>(
@@ -78,14 +137,39 @@ fn provider<T: ?Sized + 'static>(
     // Without a table, the catalog says itself what may stand in it.
     let settings =
         config.map_or_else(|| Value::Object(serde_json::Map::new()), ProviderConfig::to_value);
-    catalog.build(settings).map_err(|error| within(table, &error))
+    catalog.build(settings.clone()).map_err(|error| {
+        let why = error.message();
+        if why.contains('`') && expectation(why) == why {
+            return Error::config(format!("table `[{table}]`: {why}"));
+        }
+        // A value of the wrong type: the provider does not say of which field.
+        let place = match culprit(&settings, why, catalog) {
+            Some(field) => format!("field `{table}.{field}`"),
+            None => format!("table `[{table}]`"),
+        };
+        // As serde writes it, and as nobody can know.
+        let written = "a time such as `{ secs = 0, nanos = 300000000 }`";
+        let accepted = expectation(why).replace("struct Duration", written);
+        Error::config(format!("{place}: {accepted}"))
+    })
+}
+
+/// The field without which the complaint would be another one.
+fn culprit<T: ?Sized + 'static>(
+    settings: &Value,
+    complaint: &str,
+    catalog: &Catalog<T>,
+) -> Option<String> {
+    let fields = settings.as_object()?;
+    let is_to_blame = |field: &&String| {
+        let mut others = fields.clone();
+        others.remove(*field);
+        let built = catalog.build(Value::Object(others));
+        built.err().is_none_or(|error| error.message() != complaint)
+    };
+    fields.keys().filter(|field| *field != "provider").find(is_to_blame).cloned()
 }
 
 fn missing(field: &str, accepted: &str) -> Error {
     Error::config(format!("field `{field}` is missing; set it to {accepted}"))
-}
-
-/// An error of a part, with the table of the file that it is about.
-fn within(table: &str, error: &Error) -> Error {
-    Error::config(format!("table `[{table}]`: {}", error.message()))
 }

@@ -1,4 +1,4 @@
-use voiceagent_core::ErrorKind;
+use voiceagent_core::{ErrorKind, registry::Registry};
 
 use super::*;
 
@@ -10,24 +10,35 @@ const WHOLE: [&str; 5] = [
     "[llm]\nprovider = \"openai\"\napi_key = \"k\"\n",
 ];
 
-fn needs(text: &str) -> Result<Needs> {
+fn of(config: &Config) -> Needs {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    Needs::of(&Config::parse(text, &|_| None)?, &registry)
+    Needs::of(config, &registry)
+}
+
+fn needs(text: &str) -> Needs {
+    of(&Config::parse(text, &|_| None).unwrap())
+}
+
+/// The first complaint, in the order in which the program makes them.
+fn wrong(needs: Needs) -> Option<Error> {
+    let Needs { public_url, account, stt, tts, llm, warnings: _ } = needs;
+    [public_url.err(), account.err(), stt.err(), tts.err(), llm.err()].into_iter().flatten().next()
 }
 
 fn complaint(text: &str) -> String {
-    let error = needs(text).unwrap_err();
+    let error = wrong(needs(text)).unwrap();
     assert_eq!(error.kind(), ErrorKind::Config);
     error.message().to_owned()
 }
 
 #[test]
 fn a_complete_configuration_has_all_that_is_needed() {
-    let needs = needs(&WHOLE.concat()).unwrap();
-    assert_eq!((needs.stt.name(), needs.tts.name()), ("deepgram", "deepgram"));
-    assert_eq!(needs.llm.unwrap().name(), "openai");
-    assert!(needs.control.is_some());
+    let needs = needs(&WHOLE.concat());
+    assert_eq!((needs.stt.unwrap().name(), needs.tts.unwrap().name()), ("deepgram", "deepgram"));
+    assert_eq!(needs.llm.unwrap().unwrap().name(), "openai");
+    assert!(needs.account.unwrap().control.is_some());
+    assert_eq!(needs.warnings, [Warning::OddAccount]);
 }
 
 #[test]
@@ -37,14 +48,14 @@ fn the_sample_file_needs_nothing_but_keys() {
         keys.contains(&name).then(|| "key".to_owned())
     };
     let sample = include_str!("../../dealership.example.toml");
-    let mut registry = Registry::default();
-    voiceagent_providers::register(&mut registry);
-    Needs::of(&Config::parse(sample, &env).unwrap(), &registry).unwrap();
+    let needs = of(&Config::parse(sample, &env).unwrap());
+    assert!(needs.warnings.is_empty(), "{:?}", needs.warnings);
+    assert!(wrong(needs).is_none());
 }
 
 #[test]
 fn the_rule_brain_needs_no_model() {
-    assert!(needs(&WHOLE[..4].concat()).unwrap().llm.is_none());
+    assert!(needs(&WHOLE[..4].concat()).llm.unwrap().is_none());
 }
 
 #[test]
@@ -68,5 +79,31 @@ fn what_is_missing_or_wrong_is_named_with_what_is_accepted() {
     let surplus = complaint(&format!("{}temprature = 1\n", WHOLE.concat()));
     assert!(surplus.contains("`temprature`") && surplus.contains("`temperature`"), "{surplus}");
     let account = complaint(&WHOLE.concat().replace("AC1", "AC 1"));
-    assert!(account.contains("`[twilio]`") && account.contains("account"), "{account}");
+    assert!(account.contains("`twilio.account_sid`"), "{account}");
+    let nameless = complaint(&WHOLE.concat().replace("provider = \"openai\"", ""));
+    assert!(nameless.contains("`[llm]`") && nameless.contains("`openai`"), "{nameless}");
+    let url = WHOLE.concat().replace("[twilio]", "[twilio]\napi_url = \"http://api.example\"");
+    assert!(complaint(&url).contains("`twilio.api_url`"), "{}", complaint(&url));
+}
+
+#[test]
+fn without_an_account_calls_are_answered_with_a_warning() {
+    let needs = needs(&WHOLE.concat().replace("account_sid = \"AC1\"", ""));
+    assert!(needs.account.unwrap().control.is_none());
+    assert_eq!(needs.warnings, [Warning::NoAccount]);
+}
+
+#[test]
+fn a_value_of_a_provider_is_not_quoted_and_its_field_is_named() {
+    let number = complaint(&WHOLE.concat().replace("api_key = \"k\"", "api_key = 8675309"));
+    assert_eq!(number, "field `stt.api_key`: a secret must be a text in quotes");
+    let model = complaint(&format!("{}model = 8675309\n", WHOLE.concat()));
+    assert!(model.starts_with("field `llm.model`: expected "), "{model}");
+    let headers = complaint(&format!("{}headers = \"Bearer 8675309\"\n", WHOLE.concat()));
+    assert!(headers.starts_with("field `llm.headers`: expected "), "{headers}");
+    let time = complaint(&format!("{}idle_timeout = 8675309\n", WHOLE.concat()));
+    assert!(time.starts_with("field `llm.idle_timeout`: expected a time such as `{"), "{time}");
+    for complaint in [number, model, headers, time] {
+        assert!(!complaint.contains("8675309"), "{complaint}");
+    }
 }

@@ -292,13 +292,13 @@ impl Appointment {
         let moved_from: Option<i64> = row.try_get("moved_from")?;
         let cancelled_at: Option<i64> = row.try_get("cancelled_at")?;
         Ok(Self {
-            id: AppointmentId::stored(row.try_get("id")?),
-            customer: CustomerId::stored(row.try_get("customer_id")?),
+            id: AppointmentId::stored(row.try_get("id")?)?,
+            customer: CustomerId::stored(row.try_get("customer_id")?)?,
             kind: row.try_get("kind")?,
             service: row.try_get("type_code")?,
             service_name: row.try_get("type_name")?,
-            start: instant(row.try_get("starts_at")?).to_zoned(zone.clone()),
-            moved_from: moved_from.map(|from| instant(from).to_zoned(zone)),
+            start: instant(row.try_get("starts_at")?)?.to_zoned(zone.clone()),
+            moved_from: moved_from.map(instant).transpose()?.map(|from| from.to_zoned(zone)),
             location: row.try_get("location_name")?,
             vehicle: match vehicle {
                 Some(_) => {
@@ -307,7 +307,7 @@ impl Appointment {
                 None => None,
             },
             status,
-            cancelled_at: cancelled_at.map(instant),
+            cancelled_at: cancelled_at.map(instant).transpose()?,
             confirmation_code: row.try_get("confirmation_code")?,
             change_key: row.try_get("change_key")?,
         })

@@ -52,7 +52,7 @@ impl Store {
         .bind(phone.as_str())
         .fetch_all(&self.reader)
         .await?;
-        Ok(rows.into_iter().map(Customer::from).collect())
+        rows.into_iter().map(Customer::read).collect()
     }
 
     /// The customer, if `caller` may act for them: the number is theirs, or they were first met in
@@ -77,7 +77,7 @@ impl Store {
         .bind(caller.map(Phone::as_str))
         .fetch_optional(&self.reader)
         .await?;
-        Ok(row.map(Customer::from))
+        row.map(Customer::read).transpose()
     }
 
     /// Whether there is such a customer.
@@ -116,7 +116,7 @@ impl Store {
         .await?;
         match known.as_slice() {
             [] => {}
-            [id] => return Ok((CustomerId::stored(id), false)),
+            [id] => return Ok((CustomerId::stored(id)?, false)),
             _ => return Err(Refusal::DuplicateAmbiguous.into()),
         }
         let id = CustomerId::new(now);
@@ -145,8 +145,10 @@ impl Store {
     }
 }
 
-impl From<(String, String, String, String)> for Customer {
-    fn from((id, first_name, last_name, language): (String, String, String, String)) -> Self {
-        Self { id: CustomerId::stored(&id), first_name, last_name, language }
+impl Customer {
+    fn read(
+        (id, first_name, last_name, language): (String, String, String, String),
+    ) -> Result<Self, Fault> {
+        Ok(Self { id: CustomerId::stored(&id)?, first_name, last_name, language })
     }
 }

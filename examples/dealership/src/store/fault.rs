@@ -59,11 +59,19 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
+/// A row that somebody has changed, and not as this program reads it.
+pub(super) fn strange(table: &str, what: &str) -> Error {
+    let message = format!("table `{table}` of the database holds {what}; correct the row");
+    Error::new(ErrorKind::Protocol, "store", message)
+}
+
 pub(super) fn error(cause: sqlx::Error) -> Error {
     let (kind, message) = if matches!(cause, sqlx::Error::PoolTimedOut) {
         (ErrorKind::Timeout, "no connection was free in time")
     } else if matches!(cause, sqlx::Error::Io(_) | sqlx::Error::PoolClosed) {
         (ErrorKind::Disconnected, "the database is gone")
+    } else if code(&cause) == Some(READONLY) {
+        (ErrorKind::Config, "the database cannot be written; make its file and folder writable")
     } else if is_busy(&cause) {
         (ErrorKind::Overloaded, "another writer held the database for too long")
     } else {
@@ -72,10 +80,40 @@ pub(super) fn error(cause: sqlx::Error) -> Error {
     Error::new(kind, "store", message).with_source(cause)
 }
 
-/// `SQLITE_BUSY` and `SQLITE_LOCKED`, whatever their extension in the upper bits.
+/// Why a file cannot be opened as a database, and what to do.
+pub(super) fn unusable(cause: &sqlx::Error) -> String {
+    if matches!(cause, sqlx::Error::PoolTimedOut) || is_busy(cause) {
+        return "another program holds it; stop that, or name another file".to_owned();
+    }
+    match code(cause) {
+        Some(CANTOPEN | READONLY) => {
+            "SQLite cannot write it, or not beside it; make the file and its folder writable, or \
+             name another file"
+                .to_owned()
+        }
+        Some(NOTADB) => "it is no SQLite database; name another file".to_owned(),
+        Some(_) | None => match cause.as_database_error() {
+            Some(refused) => format!("SQLite says: {}; name another file", refused.message()),
+            None => "the database cannot be opened".to_owned(),
+        },
+    }
+}
+
+// Result codes of SQLite ("Result and Error Codes").
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const READONLY: u32 = 8;
+const CANTOPEN: u32 = 14;
+const NOTADB: u32 = 26;
+
 fn is_busy(cause: &sqlx::Error) -> bool {
-    let code = cause.as_database_error().and_then(|refused| refused.code());
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    matches!(code(cause), Some(BUSY | LOCKED))
+}
+
+/// The result code, without its extension in the upper bits.
+fn code(cause: &sqlx::Error) -> Option<u32> {
+    let code = cause.as_database_error()?.code()?;
+    Some(code.parse::<u32>().ok()? & 0xff)
 }
 
 /// Whether a statement failed because its claim overlaps another one.

@@ -3,9 +3,12 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
+use voiceagent_core::Result;
+
+use super::fault::strange;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $table:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(transparent)]
@@ -25,9 +28,9 @@ macro_rules! id {
                 Uuid::try_parse(text.trim()).ok().map(Self)
             }
 
-            /// Reads one that the store itself wrote.
-            pub(super) fn stored(text: &str) -> Self {
-                Self(Uuid::try_parse(text).expect("the store wrote it from an identifier"))
+            /// Reads one of a row, which the owner may have changed.
+            pub(super) fn stored(text: &str) -> Result<Self> {
+                Self::parse(text).ok_or_else(|| strange($table, "an `id` that is no UUID"))
             }
         }
 
@@ -41,19 +44,19 @@ macro_rules! id {
 
 id! {
     /// An appointment.
-    AppointmentId
+    AppointmentId, "appointment"
 }
 id! {
     /// A customer.
-    CustomerId
+    CustomerId, "customer"
 }
 id! {
     /// A place of business.
-    LocationId
+    LocationId, "location"
 }
 id! {
     /// A vehicle of a customer.
-    VehicleId
+    VehicleId, "vehicle"
 }
 
 pub(super) fn version_7(now: Timestamp) -> Uuid {

@@ -1,6 +1,6 @@
 use jiff::{Span, Timestamp, ToSpan, tz::TimeZone};
 
-use super::{Fault, LocationId, Store, fault};
+use super::{Fault, LocationId, Store, fault, minutes};
 use voiceagent_core::{Error, ErrorKind};
 
 /// A place of business and its booking rules.
@@ -60,8 +60,8 @@ impl Store {
             Error::new(ErrorKind::Config, "store", "the location's time zone is unknown")
                 .with_source(cause)
         })?;
-        let (step, lead) = (step.minutes(), lead.minutes());
-        Ok(Location { id: LocationId::stored(&id), name, zone, step, lead, horizon_days })
+        let (step, lead) = (minutes("location", step)?, minutes("location", lead)?);
+        Ok(Location { id: LocationId::stored(&id)?, name, zone, step, lead, horizon_days })
     }
 
     /// Those who receive customers, by name.

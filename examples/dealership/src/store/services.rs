@@ -1,4 +1,4 @@
-use jiff::{Span, ToSpan};
+use jiff::Span;
 use sqlx::SqliteConnection;
 
 use super::{Fault, Refusal, Store};
@@ -74,11 +74,13 @@ pub(super) async fn find(connection: &mut SqliteConnection, code: &str) -> Resul
         code: code.to_owned(),
         kind,
         name,
-        duration: minutes.minutes(),
+        duration: super::minutes("appointment_type", minutes)?,
         needs_vehicle,
         needs: needs
             .into_iter()
-            .map(|(kind, minutes)| Need { kind, duration: minutes.minutes() })
-            .collect(),
+            .map(|(kind, minutes)| {
+                Ok(Need { kind, duration: super::minutes("appointment_need", minutes)? })
+            })
+            .collect::<Result<_, Fault>>()?,
     })
 }

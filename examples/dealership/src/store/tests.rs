@@ -1,3 +1,4 @@
+mod opening;
 mod race;
 
 use jiff::{
@@ -311,6 +312,6 @@ async fn a_decoded_number_is_forgotten_after_a_week() {
     assert_eq!(store.cached_vin(&vin, after(8)).await.unwrap(), None);
 }
 
-fn later(moment: Timestamp, span: jiff::Span) -> Timestamp {
+fn later(moment: Timestamp, span: Span) -> Timestamp {
     slots::later(moment, span)
 }

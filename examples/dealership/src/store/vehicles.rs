@@ -31,7 +31,7 @@ impl Store {
             .map(|row| {
                 let label =
                     label(row.try_get("year")?, row.try_get("make")?, row.try_get("model")?);
-                Ok(Vehicle { id: VehicleId::stored(row.try_get("id")?), label })
+                Ok(Vehicle { id: VehicleId::stored(row.try_get("id")?)?, label })
             })
             .collect()
     }

@@ -39,8 +39,9 @@ use voiceagent_testkit::{
 /// For anything that should happen at once; test machines are busy.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// How fast the scripted voice speaks: slowly enough that a word is long beside a frame.
-pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(50);
+/// How fast the scripted voice speaks: a character lasts from one mark to the next, so that every
+/// word ends at a mark.
+pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(100);
 
 /// A Friday noon in Chicago.
 pub(crate) const NOW: &str = "2026-11-20T18:00:00Z";

@@ -1,0 +1,141 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::*;
+
+/// A folder that is gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("store-{test}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+async fn complaint(path: &Path) -> String {
+    let error = Store::open(path).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    error.message().to_owned()
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_told_with_the_cause_and_the_next_step() {
+    let folder = Folder::new("opening");
+    let missing = folder.0.join("missing");
+    let told = complaint(&missing.join("a.db")).await;
+    assert!(told.contains(&format!("the folder {} does not exist; make it", missing.display())));
+
+    let told = complaint(&folder.0).await;
+    assert!(told.ends_with("it is a folder; name a file"), "{told}");
+
+    let letter = folder.0.join("letter.txt");
+    fs::write(&letter, "Dear Sir or Madam, this is a letter. ".repeat(99)).unwrap();
+    let told = complaint(&letter).await;
+    assert!(told.ends_with("letter.txt: it is no SQLite database; name another file"), "{told}");
+    let beside = complaint(&letter.join("a.db")).await;
+    assert!(beside.contains("a.db: ") && beside.contains("name another file"), "{beside}");
+
+    let foreign = folder.0.join("foreign.db");
+    create(&foreign).unwrap();
+    let other = connect(1, SqliteConnectOptions::new().filename(&foreign)).await.unwrap();
+    sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&other).await.unwrap();
+    other.close().await;
+    let told = complaint(&foreign).await;
+    assert!(told.contains("the database of another program"), "{told}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_written_says_so() {
+    let folder = Folder::new("reading");
+    let path = folder.0.join("a.db");
+    Store::open(&path).await.unwrap().close().await;
+    let options = SqliteConnectOptions::new().filename(&path).read_only(true);
+    let reader = connect(1, options).await.unwrap();
+    let refused = sqlx::query("DELETE FROM location").execute(&reader).await.unwrap_err();
+    assert!(fault::unusable(&refused).contains("make the file and its folder writable"));
+    assert!(fault::error(refused).message().contains("cannot be written"));
+    reader.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_but_its_owner_reads_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new("private");
+    let store = Store::open(folder.0.join("a.db")).await.unwrap();
+    store.seed(friday()).await.unwrap();
+    let mut files = Vec::new();
+    for file in fs::read_dir(&folder.0).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file:?} is {mode:o}");
+        files.push(file.file_name().into_string().unwrap());
+    }
+    files.sort();
+    assert_eq!(files, ["a.db", "a.db-shm", "a.db-wal"]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn rows_that_somebody_has_changed_are_named_and_not_panicked_about() {
+    let changes = [
+        ("location", "UPDATE location SET id = 'main-street'"),
+        ("location", "UPDATE location SET step_minutes = 1000000000000000000"),
+        (
+            "customer",
+            "UPDATE customer SET id = 'priya' WHERE first_name = 'Priya';
+             UPDATE customer_phone SET customer_id = 'priya' WHERE phone_e164 = '+16305550113'",
+        ),
+        ("appointment", "UPDATE appointment SET id = 'a' || id"),
+        (
+            "appointment",
+            "UPDATE appointment
+             SET starts_at = 9000000000000000000, ends_at = 9000000000000000001",
+        ),
+        ("vehicle", "UPDATE vehicle SET id = 'v' || id"),
+        ("appointment_type", "UPDATE appointment_type SET minutes = 1000000000000000000"),
+        ("appointment_need", "UPDATE appointment_need SET minutes = 1000000000000000000"),
+    ];
+    for (table, change) in changes {
+        let store = seeded().await;
+        let priya = Phone::parse("+16305550113").unwrap();
+        let customer = store.customers_by_phone(&priya).await.unwrap().remove(0).id;
+        let mut connection = store.writer.acquire().await.unwrap();
+        sqlx::raw_sql("PRAGMA foreign_keys = OFF").execute(&mut *connection).await.unwrap();
+        sqlx::raw_sql(change).execute(&mut *connection).await.unwrap();
+        drop(connection);
+        let faults = [
+            store.location().await.err(),
+            store.customers_by_phone(&priya).await.err(),
+            store.agenda(friday()).await.err(),
+            store.vehicles_of(customer).await.err(),
+            of_all_services(&store).await,
+        ];
+        let told: Vec<String> =
+            faults.into_iter().flatten().map(|fault| Error::from(fault).to_string()).collect();
+        assert!(
+            told.iter().any(|told| told.contains(&format!("table `{table}`"))),
+            "{change}: {told:?}"
+        );
+    }
+}
+
+async fn of_all_services(store: &Store) -> Option<Fault> {
+    for code in store.service_codes().await.unwrap() {
+        if let Err(fault) = store.service(&code).await {
+            return Some(fault);
+        }
+    }
+    None
+}
