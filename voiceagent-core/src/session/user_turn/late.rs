@@ -94,6 +94,9 @@ impl Recall {
         let is_timed = self.owed.as_ref().is_some_and(|owed| owed.old(transcript).is_some());
         if (late == Late::No || pays) && !is_timed {
             self.owed = None;
+        } else if let (Some(owed), Late::Words(_)) = (&mut self.owed, late) {
+            // Who goes on telling it has not lost it.
+            owed.until = now + LATEST;
         }
         if late != Late::All {
             self.span = span(transcript).filter(|_| !transcript.is_final);
@@ -281,6 +284,15 @@ mod tests {
         assert_eq!(recall.judge(at(1_500), &more, true), Late::No);
         let late = timed(Transcript::final_("hello there"), 400);
         assert_eq!(recall.judge(at(1_800), &late, true), Late::All, "it came after later words");
+    }
+
+    #[test]
+    fn t6_a_debt_does_not_lapse_while_the_recognizer_goes_on_with_it() {
+        let mut recall = owing(Transcript::interim("hello there"));
+        let more = Transcript::interim("hello there my name is Bob");
+        for second in 2..30 {
+            assert_eq!(recall.judge(at(second * 1_000), &more, true), Late::Words(2), "{second}");
+        }
     }
 
     #[test]
