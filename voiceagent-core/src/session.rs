@@ -335,8 +335,8 @@ impl Session {
             Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
             Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
             Input::SynthesisSpoken { generation, texts } => {
-                if let Some(live) = self.spoken_mut(generation) {
-                    live.script.on_spoken(texts);
+                if let Some(script) = self.script_of(generation) {
+                    script.on_spoken(texts);
                 }
             }
             Input::Timeout => self.on_timeout(),
@@ -349,8 +349,8 @@ impl Session {
             Input::TurnResumed => self.drop_draft(),
             Input::Wait { period } => self.idle.wait_for(period),
             Input::Words { generation, words } => {
-                if let Some(live) = self.spoken_mut(generation) {
-                    live.script.on_words(&words);
+                if let Some(script) = self.script_of(generation) {
+                    script.on_words(&words);
                 }
             }
         }

@@ -254,3 +254,39 @@ fn t19_words_of_an_overlap_that_came_to_nothing_do_not_count_in_the_next() {
     call.interim("and then there").at(3_950);
     assert!(call.trace().contains("  3900 interrupted: BargeIn"), "{}", call.trace());
 }
+
+#[test]
+fn i1_each_sign_is_told_though_the_next_comes_soon() {
+    let mut call = speaking(config());
+    call.at(3_160).speaks().at(3_600).stops().at(3_650).hears("Mhm.").at(3_900).speaks();
+    call.at(4_100).interim("okay").at(4_200).stops().at(4_250).hears("Okay.").at(9_000);
+    let trace = call.trace();
+    assert_eq!(trace.matches("backchannel: ").count(), 2, "{trace}");
+    assert!(trace.contains("backchannel: Okay."), "{trace}");
+}
+
+#[test]
+fn i1_a_turn_that_began_before_the_agent_spoke_is_taken_whole() {
+    let mut config = config();
+    config.endpointing.max_turn_words = Some(6);
+    config.barge_in.min_words = 2;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(3_000).interim("I do not know what to do");
+    // The agent takes the floor from a user who goes on.
+    call.at(3_200).interim("and then").at(3_300).model(REPLY).at(3_400).voice(REPLY, 4_000);
+    call.at(4_000).interim("and then well").at(4_300).stops().hears("and then well").at(9_000);
+    let trace = call.trace();
+    assert!(trace.contains("user turn: and then well"), "{trace}");
+}
+
+#[test]
+fn i1_without_edges_a_voice_alone_does_not_stop_who_asks_for_words() {
+    let mut config = config();
+    config.vad = false;
+    config.barge_in.min_words = 2;
+    let mut call = Scenario::new(config);
+    call.at(1_000).hears("Do you have one?").at(3_000).model(REPLY).voice(REPLY, 4_000);
+    call.at(4_000).feed(Input::SttSpeechStarted).at(9_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent started") && !trace.contains("interrupted"), "{trace}");
+}

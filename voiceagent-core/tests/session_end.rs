@@ -444,6 +444,19 @@ fn nobody_is_held_who_speaks_and_a_noise_does_not_hold_up_the_words() {
 }
 
 #[test]
+fn a_machine_that_answers_during_the_goodbye_does_not_cut_it() {
+    let mut config = config();
+    config.farewell.voicemail = Some("Please call back.".into());
+    let mut call = Scenario::new(config);
+    call.feed(Input::Say { text: "Goodbye now.".into(), interruptible: true });
+    call.feed(Input::HangUp).voice("Goodbye now.", 1_000).at(500);
+    call.feed(Input::AnsweredBy { who: Answerer::Machine }).at(3_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: Goodbye now."), "{trace}");
+    assert!(trace.contains("ended: AgentHungUp"), "{trace}");
+}
+
+#[test]
 fn a_caller_who_hangs_up_ends_what_the_agent_says() {
     let reply = "Very well, no reminder. Goodbye!";
     let ended = |at| {

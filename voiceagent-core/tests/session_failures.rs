@@ -227,3 +227,74 @@ fn rd5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() 
     call.at(4_000);
     assert!(call.trace().contains("  4000 failed: Llm"), "{}", call.trace());
 }
+
+#[test]
+fn h1_a_voice_that_was_given_up_cannot_claim_to_have_spoken_the_rest() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000).model("Good day to you and all the others.");
+    let generation = call.generation();
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; 4_000].into() }).at(2_100);
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Overloaded });
+    call.feed(Input::SynthesisSpoken { generation, texts: 1 });
+    call.feed(Input::SynthesisFinished { generation }).at(5_000);
+    assert!(call.trace().contains("agent interrupted: Good\n"), "{}", call.trace());
+}
+
+#[test]
+fn h9_an_apology_and_the_words_before_it_do_not_run_together() {
+    let mut config = config();
+    config.apology = "Sorry, that failed.".into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Hello?").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Good day?".into() });
+    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected }).at(2_100);
+    let said: String = call
+        .commands()
+        .iter()
+        .filter_map(|(_, command)| match command {
+            Command::Synthesize { text, .. } => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said.trim(), "Good day? Sorry, that failed.");
+}
+
+#[test]
+fn an_answer_of_whole_sentences_is_an_answer() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are. ");
+    call.voice("Yes, we are.", 600).at(4_000);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    call.at(5_000).says("Until when?").at(6_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Until six today. ".into() });
+    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+    call.voice("Until six today.", 600).at(9_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: Until six today.\n"), "no apology: {trace}");
+}
+
+/// Answers that fail or do not, and are heard, one after the other.
+fn answered(fail: &[bool]) -> Scenario {
+    let mut call = Scenario::new(config());
+    for (at, fails) in (1_000..).step_by(10_000).zip(fail) {
+        call.at(at).says("Are you open?").at(at + 1_200);
+        let generation = call.generation();
+        if *fails {
+            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected });
+            call.voice("Sorry, say that again.", 500);
+        } else {
+            call.model("Yes, we are.").voice("Yes, we are.", 500);
+        }
+    }
+    call.at(90_000);
+    call
+}
+
+#[test]
+fn a19_only_failures_in_a_row_end_the_call() {
+    let (mut good, mut bad) = (answered(&[true, true, false, true, true]), answered(&[true; 3]));
+    assert!(!good.session().is_ended(), "{}", good.trace());
+    assert!(bad.session().is_ended(), "{}", bad.trace());
+}

@@ -1,7 +1,14 @@
 //! What is said on the side while tools run.
 
+use std::time::Duration;
+
 use voiceagent_core::{
-    GenerationId, SessionConfig, audio::AudioFormat, llm::Message, session::Input, tool::ToolSpec,
+    ErrorKind, Event, GenerationId, SessionConfig,
+    audio::AudioFormat,
+    llm::{FinishReason, Message, ToolCall},
+    session::{Command, Input, OwedReplyConfig},
+    stt::WordTiming,
+    tool::{Effect, ToolSpec},
 };
 use voiceagent_testkit::scenario::Scenario;
 
@@ -78,11 +85,12 @@ fn x11_a_filler_of_which_nothing_was_heard_is_dropped_when_the_result_is_there()
 fn x11_a_filler_that_has_begun_is_finished_and_the_answer_follows_it() {
     let (mut call, generation) = searching(config());
     call.at(2_950).voice(FILLER, 1_000).at(3_100).feed(found(generation));
+    assert!(!call.trace().contains("agent started 1"), "not the answer: {}", call.trace());
     assert_eq!(call.times_asked(), 2, "the model does not wait for the filler");
     call.at(3_200).model("It is there.").voice("It is there.", 500);
     assert_eq!(call.at(8_000).samples_sent(), 12_000, "both, whole");
     let trace = call.trace();
-    let order = ["agent stopped: One moment, please.", "agent stopped: It is there."];
+    let order = ["  3950 agent stopped: One moment, please.", "agent stopped: It is there."];
     let order = order.map(|line| trace.find(line).unwrap_or_else(|| panic!("{line}: {trace}")));
     assert!(order[0] < order[1], "{trace}");
     assert!(!trace.contains("interrupted"), "{trace}");
@@ -140,6 +148,7 @@ fn x11_a_voice_that_fails_at_a_filler_costs_the_filler_alone() {
     let (mut call, generation) = searching(config());
     call.at(2_900).at(6_000);
     assert!(call.trace().contains("failed: Tts"), "no audio came: {}", call.trace());
+    assert!(call.trace().contains("cancel voice 2"), "it is given up: {}", call.trace());
     call.feed(found(generation)).model("It is there.").voice("It is there.", 500).at(8_000);
     assert!(call.trace().contains("agent stopped: It is there."), "{}", call.trace());
 }
@@ -282,4 +291,175 @@ fn i18_words_over_a_paused_filler_end_it_where_it_fell_silent() {
     call.at(4_200).stops().hears("hello").at(6_000).feed(found(generation));
     let messages = kinds(&call.session().messages());
     assert!(messages.contains(&"result: found".to_owned()), "{messages:?}");
+}
+
+#[test]
+fn m11_the_silence_is_told_when_a_filler_is_cut_and_names_the_filler() {
+    for config in [config(), pausing()] {
+        let (mut call, _) = searching(config);
+        call.marks_late_by(70);
+        call.at(2_900).voice(FILLER, 2_000).at(3_500).speaks().at(3_700).interim("hello").at(4_500);
+        let trace = call.trace();
+        assert!(trace.contains("interrupted: BargeIn"), "{trace}");
+        let told = call.commands().iter().find_map(|(_, command)| match command {
+            Command::Emit { event: Event::AgentSilenced { generation, after } } => {
+                Some((*generation, after.as_millis()))
+            }
+            _ => None,
+        });
+        // The onset was at 3,440; the clear left at 3,600, and its marks were back at 3,670.
+        assert_eq!(told, Some((GenerationId::new(2), 230)), "{trace}");
+    }
+}
+
+#[test]
+fn x10_it_stands_behind_what_was_said_to_hold_the_line() {
+    let mut config = config();
+    config.tool_use.fillers = [].into();
+    config.owed_reply = Some(OwedReplyConfig::new(Duration::from_millis(1_000), "One moment."));
+    let (mut call, generation) = searching(config);
+    call.at(3_200).voice("One moment.", 500).at(4_000);
+    call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
+    call.voice("One moment.", 100).voice("I ask the workshop.", 1_000).at(6_000);
+    call.feed(found(generation)).model("It is there.").voice("It is there.", 500).at(8_000);
+    let messages = kinds(&call.session().messages());
+    let place = |what: &str| messages.iter().position(|message| message.contains(what));
+    assert!(place("One moment.") < place("I ask the workshop."), "{messages:?}");
+    assert!(place("I ask the workshop.") < place("It is there."), "{messages:?}");
+}
+
+#[test]
+fn x10_it_stands_behind_an_earlier_tool_while_the_next_one_waits_for_the_user() {
+    let mut config = config();
+    let mut book = config.tools[0].clone();
+    (book.name, book.effect) = ("book".into(), Effect::Once);
+    config.tools = [config.tools[0].clone(), book].into();
+    config.tool_use.fillers = [].into();
+    let (mut call, generation) = searching(config);
+    call.at(2_200).feed(found(generation)).at(2_300).speaks();
+    call.feed(Input::LlmText { generation, text: "I book it.".into() });
+    call.model_calls(&[("b", "book")]);
+    call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
+    call.at(2_500).stops().at(4_000).voice("I book it.", 600).at(5_000);
+    call.voice("I ask the workshop.", 1_000).at(7_000);
+    call.feed(Input::ToolFinished { generation, id: "b".into(), output: "booked".into() });
+    call.model("Done.").voice("Done.", 300).at(9_000);
+    let messages = kinds(&call.session().messages());
+    let heard: Vec<_> = messages.iter().filter(|message| message.starts_with("agent")).collect();
+    let first = messages.iter().position(|message| message == "result: found");
+    let aside = messages.iter().position(|message| message.contains("workshop"));
+    assert!(first.is_some() && first < aside, "{messages:?}");
+    let order = ["agent: I book it.", "agent: I ask the workshop.", "agent: Done."];
+    assert_eq!(heard, order, "{}", call.trace());
+}
+
+#[test]
+fn h1_words_on_the_side_at_which_the_voice_failed_count_as_far_as_they_were_heard() {
+    let (mut call, _) = searching(config());
+    let text = "I ask the people in the workshop whether it is there.";
+    call.at(2_100).feed(Input::SayUntilHeard { text: text.into(), interruptible: true, ticket: 7 });
+    let generation = call.generation();
+    let words = [("I", 100), ("ask", 300), ("the", 400), ("people", 900)].map(|(word, end)| {
+        let end = Duration::from_millis(end);
+        WordTiming { word: word.into(), start: Duration::ZERO, end }
+    });
+    call.feed(Input::Words { generation, words: words.into() });
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; 4_000].into() });
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected }).at(4_000);
+    assert!(call.trace().contains("agent interrupted: I ask the\n"), "{}", call.trace());
+    assert!(call.trace().contains("not said 7"), "{}", call.trace());
+}
+
+#[test]
+fn x11_a_filler_ends_when_it_was_heard_where_no_marks_tell() {
+    let mut config = config();
+    config.marks = false;
+    let (mut call, _) = searching(config);
+    call.at(2_900).voice(FILLER, 1_000).at(6_000);
+    let trace = call.trace();
+    assert!(trace.contains("  3900 agent stopped: One moment, please."), "{trace}");
+
+    let mut config = self::config();
+    config.marks = false;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]).voice("Let me have a look.", 600).at(3_550);
+    call.feed(Input::SynthesisFinished { generation }).voice(FILLER, 1_000).at(6_000);
+    let trace = call.trace();
+    assert!(trace.contains("  4550 agent stopped: One moment, please."), "{trace}");
+}
+
+#[test]
+fn i18_a_filler_that_was_cut_while_it_was_spoken_is_not_waited_for() {
+    let (mut call, _) = searching(config());
+    call.at(2_900);
+    let generation = call.generation();
+    let payload = bytes::Bytes::from(vec![0x55; 8_000]);
+    call.feed(Input::Synthesized { generation, payload }).at(3_200).speaks().at(3_600).stops();
+    assert!(call.trace().contains("agent interrupted"), "{}", call.trace());
+    call.at(12_000);
+    assert!(!call.trace().contains("failed: Tts"), "{}", call.trace());
+}
+
+#[test]
+fn x11_no_filler_comes_before_words_that_the_voice_owes() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]).at(3_500);
+    assert!(!call.trace().contains("finish"), "{}", call.trace());
+    // 600 ms of words, and 900 ms of silence.
+    call.voice("Let me have a look.", 600).at(5_050);
+    call.feed(Input::SynthesisFinished { generation });
+    assert!(call.trace().contains("  5050 synthesize 2: One moment"), "{}", call.trace());
+}
+
+#[test]
+fn x10_words_that_the_voice_failed_at_come_before_those_on_the_side() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.model_calls(&[("a", "search")]);
+    call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
+    call.at(2_100).feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected });
+    assert_eq!(call.trace().matches(": Let me have a look.").count(), 2, "{}", call.trace());
+    call.voice("Let me have a look.", 600).voice("I ask the workshop.", 600).at(5_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: I ask the workshop."), "{trace}");
+}
+
+#[test]
+fn i18_a_barge_in_on_a_filler_cuts_the_answer_that_follows_it() {
+    let (mut call, generation) = searching(config());
+    call.at(2_900).voice(FILLER, 2_000).at(3_200).feed(found(generation));
+    call.model("It is there.").at(3_400).speaks().at(4_000);
+    let trace = call.trace();
+    assert!(trace.contains("interrupted: BargeIn") && trace.contains("cancel 1"), "{trace}");
+}
+
+#[test]
+fn x10_words_on_the_side_do_not_join_two_rounds_of_tools() {
+    let (mut call, generation) = searching(config());
+    let text = "I ask the workshop.";
+    call.at(2_100).feed(Input::Say { text: text.into(), interruptible: true }).voice(text, 1_000);
+    call.at(2_500).feed(found(generation)).at(4_000);
+    let call_b = ToolCall { id: "b".into(), name: "search".into(), arguments: "{}".into() };
+    call.feed(Input::LlmToolCall { generation, call: call_b });
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls });
+    call.feed(Input::ToolFinished { generation, id: "b".into(), output: "more".into() });
+    assert_eq!(
+        kinds(&call.asked()),
+        [
+            "user: Find it",
+            "agent: I ask the workshop.",
+            "call",
+            "result: found",
+            "call",
+            "result: more"
+        ]
+    );
 }

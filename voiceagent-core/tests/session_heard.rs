@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    Event, SessionConfig,
+    ErrorKind, Event, SessionConfig,
     audio::AudioFormat,
     llm::{Message, ToolCall},
     session::{Command, Input},
@@ -83,6 +83,22 @@ fn h12_a_call_and_its_result_stay_though_the_words_are_cut() {
         Message::ToolResult { id: "1".into(), output: "\"free\"".into() },
     ];
     assert_eq!(*call.session().messages(), said);
+}
+
+#[test]
+fn h12_words_before_a_call_are_whole_though_those_after_it_are_cut() {
+    let mut call = Scenario::new(config());
+    let before = "Let me have a look.";
+    call.at(1_000).says("Is Monday free?").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: before.into() });
+    call.model_calls(&[("1", "look_up")]).at(2_100).voice(before, 1_000).at(3_500);
+    call.tool("1", "\"free\"").model(REPLY).voice(REPLY, 4_000).at(4_660).feed(Input::Interrupt);
+    let messages = call.session().messages();
+    let first = Message::Assistant { text: before.into(), interrupted: false };
+    assert_eq!(messages[1], first, "{messages:?}");
+    let cut = matches!(messages.last(), Some(Message::Assistant { interrupted: true, .. }));
+    assert!(cut, "{messages:?}");
 }
 
 #[test]
@@ -169,4 +185,22 @@ fn m11_without_a_pause_the_silence_is_told_after_the_interruption() {
     call.at(3_160).speaks().at(4_000);
     assert!(call.trace().contains("  3260 interrupted: BargeIn"), "{}", call.trace());
     assert!(call.trace().contains("  3330 agent silenced: 230 ms"), "{}", call.trace());
+}
+
+#[test]
+fn x10_whoever_waits_for_words_without_an_answer_is_told_too() {
+    let text = "Your car is ready. It is in the yard.";
+    let say = || Input::SayUntilHeard { text: text.into(), interruptible: true, ticket: 7 };
+    let mut call = Scenario::new(config());
+    call.feed(say()).at(100).voice(text, 1_600).at(5_000);
+    assert!(call.trace().contains(" said 7"), "{}", call.trace());
+    assert!(!call.trace().contains("not said 7"), "{}", call.trace());
+
+    let mut call = Scenario::new(config());
+    call.feed(say()).at(100);
+    let generation = call.generation();
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; 6_400].into() });
+    call.feed(Input::SynthesisSpoken { generation, texts: 1 });
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected }).at(30_000);
+    assert!(call.trace().contains("not said 7"), "only half of it was heard: {}", call.trace());
 }

@@ -214,6 +214,11 @@ fn u6_who_asks_for_a_moment_gets_it() {
     call.voice("Sure.", 1_000).at(60_000);
     assert_eq!(asked_at(&call, 1), [33_300], "half a minute: {}", call.trace());
     assert_eq!(asked_at(&call, 2), [39_300 + 6_000], "the next comes as always");
+
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hold on a second.").at(2_200).model("Sure.").at(2_300);
+    call.voice("Sure.", 1_000).at(10_000).feed(Input::Dtmf { digit: '1' }).at(60_000);
+    assert_eq!(asked_at(&call, 1), [40_000], "a key takes nothing back: {}", call.trace());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use voiceagent_core::{
     CallTime, ErrorKind, Event, GenerationId, MarkId, SessionConfig, ToolCallId, TurnId,
     audio::AudioFormat,
-    flow::Plan,
+    flow::{Generate, Plan},
     llm::{FinishReason, Message, ToolCall},
     session::{
         AgentState, Command, IdlePrompt, Input, Leg, OwedReplyConfig, Session, SettingsChange,
@@ -22,9 +22,12 @@ use voiceagent_core::{
     turn::Expected,
 };
 
+#[path = "session_laws/edits.rs"]
+mod edits;
 #[path = "session_laws/messages.rs"]
 mod messages;
 
+use edits::Edits;
 use messages::{every_call_has_one_result, only_spoken_texts};
 
 const WORDS: [&str; 10] = [
@@ -131,6 +134,17 @@ fn words() -> impl Strategy<Value = &'static str> {
     (0..WORDS.len()).prop_map(|index| WORDS[index])
 }
 
+fn planned() -> impl Strategy<Value = Input> {
+    let plan = prop_oneof![
+        1 => Just(None),
+        1 => Just(Some(Plan::Say("Very well, it is done.".into()))),
+        3 => (0_u8..100).prop_map(|nth| {
+            Some(Generate::new("Be brief.", []).with_edit(format!("[edited {nth}]")).into())
+        }),
+    ];
+    (generation(), plan).prop_map(|(generation, plan)| Input::Planned { generation, plan })
+}
+
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         2 => Just(Input::EagerEndOfTurn),
@@ -195,10 +209,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::SynthesisFailed { kind: ErrorKind::Disconnected }),
         3 => (0_u64..40).prop_map(|mark| Input::MarkPlayed { mark: MarkId::new(mark) }),
         1 => Just(Input::Timeout),
-        1 => generation().prop_map(|generation| Input::Planned {
-            generation, plan: Some(Plan::Say("Very well, it is done.".into()))
-        }),
-        1 => generation().prop_map(|generation| Input::Planned { generation, plan: None }),
+        5 => planned(),
         1 => Just(Input::PeerInterrupted { heard: Some("Hello".into()) }),
         2 => prop_oneof![Just(Leg::Stt), Just(Leg::Vad)]
             .prop_map(|leg| Input::LegLost { leg, kind: ErrorKind::Disconnected }),
@@ -229,7 +240,8 @@ struct Watch {
     heard: BTreeMap<GenerationId, String>,
     /// A turn that is over and for which no answer was begun.
     unanswered: Option<TurnId>,
-    said_by_user: Vec<String>,
+    said_by_user: Vec<(TurnId, String)>,
+    edits: Edits,
     live: BTreeSet<GenerationId>,
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
@@ -246,6 +258,7 @@ struct Watch {
 
 impl Watch {
     fn note(&mut self, input: &Input) {
+        self.edits.note(input);
         match input {
             Input::ToolFinished { generation, id, .. } => {
                 let key = (*generation, id.clone());
@@ -269,6 +282,7 @@ impl Watch {
     fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
+            self.edits.follow(&command);
             self.follow_turns(&command)?;
             match &command {
                 Command::Synthesize { generation, text }
@@ -316,6 +330,7 @@ impl Watch {
                     self.live.retain(|live| live == generation);
                     self.live.insert(*generation);
                     every_call_has_one_result(messages)?;
+                    self.edits.are_shown(*generation, messages)?;
                 }
                 Command::Cancel { generation } => {
                     self.live.remove(generation);
@@ -361,7 +376,7 @@ impl Watch {
                 Event::UserTurn { turn, pii_text, .. } => {
                     let draft = self.draft.take();
                     self.unanswered = Some(*turn).filter(|_| draft.is_none());
-                    self.said_by_user.push(pii_text.to_string());
+                    self.said_by_user.push((*turn, pii_text.to_string()));
                 }
                 _ => {}
             },
@@ -431,15 +446,12 @@ proptest! {
             prop_assert_eq!(watch.unanswered, None, "never silence");
         }
         let messages = session.messages();
-        let mut users = messages.iter().filter_map(|message| match message {
+        let users = messages.iter().filter_map(|message| match message {
             Message::User { text } => Some(&**text),
             _ => None,
-        }).collect::<Vec<_>>().join(" ");
-        for said in &watch.said_by_user {
-            let at = users.find(said.as_str());
-            prop_assert!(at.is_some(), "{said:?} is not written down");
-            users.drain(..at.unwrap_or(0) + said.len());
-        }
+        });
+        let draft = watch.draft.map(|(generation, _)| generation);
+        watch.edits.are_written(users.collect::<Vec<_>>().join(" "), &watch.said_by_user, draft)?;
 
         // Law 7: what finished is written down.
         if watch.ended {

@@ -228,7 +228,7 @@ fn x9_calls_beyond_the_limit_are_refused() {
     let trace = call.at(9_000).trace();
     assert_eq!(trace.matches("call tool").count(), 1, "{trace}");
     assert!(trace.contains("tell result of b: {\"error\":"), "{trace}");
-    assert!(prompts(&call).len() < 6, "a model that goes on and on is given up");
+    assert_eq!(prompts(&call).len(), 4, "a model that goes on and on is given up");
 }
 
 #[test]
@@ -441,4 +441,56 @@ fn caller_of_tool(call: &Scenario) -> GenerationId {
         _ => None,
     });
     found.expect("a tool was called")
+}
+
+#[test]
+fn a_model_that_waits_for_a_detached_tool_is_told_its_result_once() {
+    let mut config = config();
+    let mut tools = config.tools.to_vec();
+    tools[1].detached = true;
+    config.tools = tools.into();
+    let mut call = Scenario::realtime(config, false);
+    call.speaks().at(800).stops().at(1_000);
+    let generation = call.generation();
+    call.speech_calls(generation, "a", "book");
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls }).at(3_000);
+    assert!(!call.trace().contains("tell result"), "{}", call.trace());
+    assert_eq!(prompts(&call).len(), 1, "it waits: {}", call.trace());
+    call.tool("a", "done").at(4_000);
+    assert!(call.trace().contains("  3000 tell result of a: done"), "{}", call.trace());
+    assert_eq!(call.trace().matches("tell result").count(), 1, "{}", call.trace());
+}
+
+#[test]
+fn a_model_that_breaks_off_is_not_asked_to_begin_anew() {
+    let mut call = asked();
+    let one = GenerationId::new(1);
+    call.partly(one, "We are open", 500);
+    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected }).at(3_000);
+    assert_eq!(prompts(&call).len(), 1, "{}", call.trace());
+    assert!(call.trace().contains("agent stopped: We are open"), "{}", call.trace());
+}
+
+#[test]
+fn h13_a_model_that_was_cut_where_it_fell_behind_is_told_so() {
+    let mut call = asked();
+    let one = GenerationId::new(1);
+    call.partly(one, "one two three", 500).at(2_500).feed(Input::Interrupt);
+    assert_eq!(call.truncated(one), [(CallTime::from_millis(2_500), 500)], "{}", call.trace());
+}
+
+#[test]
+fn a_duplex_model_may_be_silent_and_goes_on_without_a_detector() {
+    let mut call = duplex();
+    call.speech_of(Scenario::own(1), "", 0).at(5_000);
+    assert!(!call.trace().contains("failed"), "it may have nothing to say: {}", call.trace());
+    call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Disconnected }).at(60_000);
+    assert!(!call.session().is_ended(), "{}", call.trace());
+}
+
+#[test]
+fn the_owner_of_the_call_does_not_end_turns_for_a_duplex_model() {
+    let mut call = duplex();
+    call.at(2_000).speaks().at(2_500).feed(Input::CommitTurn).at(3_000);
+    assert!(!call.trace().contains("reset detector"), "{}", call.trace());
 }

@@ -162,6 +162,9 @@ fn p3_a_dropped_draft_leaves_no_tool_call_in_the_conversation() {
 fn p2_no_draft_begins_in_a_very_long_turn_or_while_the_agent_speaks() {
     let mut config = config();
     config.speculation.max_turn = Some(Duration::from_secs(3));
+    let mut call = Scenario::new(config.clone());
+    call.at(1_000).speaks().at(3_940).hears("I have been thinking");
+    assert_eq!(call.times_asked(), 1, "three seconds are not too long: {}", call.trace());
     let mut call = Scenario::new(config);
     call.at(1_000).speaks().at(3_000).hears("I have been thinking");
     assert_eq!(call.times_asked(), 1);
@@ -287,4 +290,31 @@ fn p7_drafts_can_be_kept_from_the_voice() {
     assert_eq!(call.times_asked(), 1);
     call.voice("Yes, we are open. Do come.", 1_000).at(6_000);
     assert!(call.trace().contains("agent stopped: Yes, we are open. Do come."), "{}", call.trace());
+}
+
+#[test]
+fn p2_no_draft_begins_without_words_or_when_the_agent_leaves() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(1_500).feed(Input::EagerEndOfTurn);
+    assert_eq!(call.times_asked(), 0, "nothing was understood");
+
+    let mut call = Scenario::new(config());
+    call.feed(Input::Say { text: "Goodbye!".into(), interruptible: true }).feed(Input::HangUp);
+    call.voice("Goodbye!", 1_000).at(900).speaks().at(1_900).stops().hears("Wait, one thing.");
+    call.at(9_000);
+    assert_eq!(call.times_asked(), 0, "{}", call.trace());
+    let said = Message::User { text: "Wait, one thing.".into() };
+    assert_eq!(call.session().messages().last(), Some(&said), "{}", call.trace());
+}
+
+#[test]
+fn p3_a_draft_that_says_nothing_waits_for_its_turn() {
+    let mut config = config();
+    config.flow = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_500).hears("Thanks.");
+    let generation = call.generation();
+    call.feed(Input::Planned { generation, plan: Some(Plan::Stay) }).at(1_800).stops().at(4_000);
+    let trace = call.trace();
+    assert_eq!(trace.matches("plan ").count(), 1, "the draft still fits: {trace}");
 }

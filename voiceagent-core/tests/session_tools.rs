@@ -266,6 +266,19 @@ fn x13_a_repeated_call_runs_once_the_user_can_have_been_asked() {
 }
 
 #[test]
+fn x13_another_tool_with_the_same_arguments_is_no_repetition() {
+    let mut config = config();
+    let mut tools = config.tools.to_vec();
+    for tool in &mut tools {
+        tool.repeat = Repeat::Reject;
+    }
+    config.tools = tools.into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "search"), ("b", "book")]);
+    assert_eq!(call.trace().matches("call tool").count(), 2, "{}", call.trace());
+}
+
+#[test]
 fn x7_a_tool_that_never_answers_is_given_up_and_a_later_result_still_counts() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]).at(12_999);
@@ -449,4 +462,26 @@ fn x19_a_call_that_the_model_writes_as_text_is_not_spoken() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).model("{\"name\":\"book\",\"arguments\":{}}");
     assert!(call.trace().contains("I am sorry"), "never silence: {}", call.trace());
+}
+
+#[test]
+fn x14_a_call_waits_for_the_words_of_a_noise_and_not_for_ever() {
+    let mut config = config();
+    config.endpointing.manual = true;
+    let patience = u64::try_from(config.endpointing.transcript_timeout.as_millis()).unwrap();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Book it").feed(Input::CommitTurn).at(3_000).speaks().at(3_400).stops();
+    call.model_calls(&[("a", "book")]).at(60_000);
+    let called = call.when(|command| matches!(command, Command::CallTool { .. }));
+    assert_eq!(called, Some(3_200 + patience), "{}", call.trace());
+}
+
+#[test]
+fn x12_that_a_tool_of_an_earlier_answer_is_overdue_is_told_late() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]).at(3_000);
+    call.says("What time is it?").at(4_900).model("Ten.").voice("Ten.", 300).at(12_999);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    call.at(13_001);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
 }

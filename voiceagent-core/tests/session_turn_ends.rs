@@ -324,3 +324,32 @@ fn t29_words_are_counted_until_the_agent_really_speaks() {
     call.at(1_000).interim("I do not know what to do").at(1_500);
     assert_eq!(turns(&call), [""; 0], "there is no limit unless it is set");
 }
+
+#[test]
+fn t6_a_final_of_a_turn_that_is_over_is_not_waited_on_for_another_end() {
+    let mut config = config();
+    config.stt_end_of_turn = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_500).stops().feed(Input::EndOfTurn).at(4_000);
+    assert!(call.trace().contains("turn dropped 1"), "{}", call.trace());
+    call.hears("Are you open?").at(4_299);
+    assert_eq!(turns(&call).len(), 0, "{}", call.trace());
+    call.at(4_301);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+    // Words that are still being understood may go on: their end will be told.
+    call.model("Yes.").voice("Yes.", 300).at(9_000);
+    call.interim("And on").at(9_100).hears("And on Monday?").at(11_000);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+}
+
+#[test]
+fn t6_nobody_says_so_many_words_in_so_short_a_time() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).speaks().at(2_000).interim("I need an oil change today").at(2_600).stops();
+    call.at(4_000);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+    // A sound, and the late final.
+    call.at(4_100).speaks().at(4_400).stops().at(5_000).hears("I need an oil change today.");
+    call.at(8_000);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+}

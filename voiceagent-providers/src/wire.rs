@@ -6,6 +6,8 @@ pub(crate) mod backoff;
 pub(crate) mod connect;
 #[cfg(feature = "openai")]
 pub(crate) mod http;
+#[cfg(feature = "deepgram")]
+pub(crate) mod secrets;
 #[cfg(feature = "openai")]
 pub(crate) mod sse;
 #[cfg(feature = "deepgram")]

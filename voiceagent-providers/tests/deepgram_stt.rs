@@ -210,6 +210,15 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 }
 
 #[tokio::test]
+async fn a_goodbye_that_repeats_the_key_is_quoted_without_it() {
+    let vendor = listening().await;
+    let mut caller = Caller::dial(&nova(&vendor)).await;
+    vendor.close_connections(1008, &format!("{} is\nno key", DeepgramVendor::KEY));
+    let (_, error) = caller.until_error().await;
+    assert_eq!(error.message(), "closed with code 1008: [secret] is no key");
+}
+
+#[tokio::test]
 async fn rc8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;

@@ -24,5 +24,6 @@ pub(crate) use dialect::Dialect;
 pub(crate) use event::{Event, MediaChunk, StreamStart};
 pub(crate) use reader::append_base64;
 pub use socket::{MediaSocket, MediaSocketBuilder};
+pub(crate) use start::is_name;
 pub use stream::MediaStream;
 pub use tokens::{Grant, StreamTokens, TokenCheck, TokenRefusal};

@@ -1,10 +1,20 @@
-//! Serving calls with the socket options that they need.
+//! Serving calls with the socket options and the limits that they need.
 
-use std::{io, net::SocketAddr};
+mod guests;
+mod limits;
 
-use axum::{Router, serve::ListenerExt};
-use tokio::net::{TcpListener, TcpSocket};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use axum::Router;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::sleep,
+};
 use tracing::debug;
+
+use self::guests::Guests;
+pub use self::limits::ServerLimits;
 
 /// What the kernel may hold for a peer that does not read. Linux doubles it and counts its own
 /// bookkeeping, which leaves about a second of 20 ms messages; its default grows to minutes, in
@@ -13,6 +23,9 @@ const SEND_BUFFER: u32 = 16 * 1024;
 
 /// Connections that may wait to be accepted.
 const WAITING: u32 = 1_024;
+
+/// Before connections are accepted again, when the system had nothing left for one.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// Listens at an address, with a small send buffer for each connection.
 ///
@@ -32,17 +45,89 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(WAITING)
 }
 
-/// Serves until the task is dropped. Sets `TCP_NODELAY`, without which a frame of audio may wait
-/// for the acknowledgement of the one before, and tells the routes who their peer is.
+/// Serves within the usual [limits](ServerLimits) until the future is dropped.
 ///
 /// # Errors
 ///
-/// Never at present; faults of single connections end those only.
+/// As [`serve_within`].
+///
+/// # Cancel safety
+///
+/// As [`serve_within`].
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    let listener = listener.tap_io(|connection| {
+    serve_within(ServerLimits::default(), listener, router).await
+}
+
+/// Serves until the future is dropped, over HTTP/1.1 and the WebSockets that it is upgraded to.
+///
+/// Sets `TCP_NODELAY`, without which a frame of audio may wait for the acknowledgement of the one
+/// before, and tells the routes who their peer is. Where the limit of connections is reached, or
+/// the system has no file left for another, the one that has waited longest makes room: whoever
+/// opens connections and says nothing keeps no caller out. The log says so every 10 s.
+///
+/// # Errors
+///
+/// Never at present; faults of single connections end those only, and a listener that fails is
+/// tried again.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the listening and every connection that has not become a WebSocket.
+/// Those that have belong to whoever took them, and go on.
+pub async fn serve_within(
+    limits: ServerLimits,
+    listener: TcpListener,
+    router: Router,
+) -> io::Result<()> {
+    receive(limits, listener, router).await
+}
+
+/// Where connections come from: a listener, or what a test puts in its place.
+trait Arrivals {
+    type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next connection. Nothing is lost when the future is dropped.
+    fn next(&mut self) -> impl Future<Output = io::Result<(Self::Io, SocketAddr)>> + Send;
+}
+
+impl Arrivals for TcpListener {
+    type Io = TcpStream;
+
+    async fn next(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (connection, peer) = self.accept().await?;
         if let Err(error) = connection.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY cannot be set");
         }
-    });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+        Ok((connection, peer))
+    }
 }
+
+async fn receive(
+    limits: ServerLimits,
+    mut arrivals: impl Arrivals,
+    router: Router,
+) -> io::Result<()> {
+    let mut guests = Guests::new(limits, router);
+    loop {
+        tokio::select! {
+            arrived = arrivals.next(), if !guests.are_too_many() => match arrived {
+                Ok((connection, peer)) => guests.welcome(connection, peer),
+                Err(error) if is_of_the_peer(&error) => debug!(%error, "a peer gave up"),
+                Err(error) => {
+                    guests.cannot_accept(&error);
+                    sleep(BREATH).await;
+                }
+            },
+            () = guests.one_leaves() => {}
+        }
+    }
+}
+
+/// Whether only the connection that was about to be accepted is concerned.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests;

@@ -141,14 +141,15 @@ impl Voice {
         loop {
             tokio::select! {
                 biased;
-                message = receive(&mut self.socket) => match message {
-                    Some(message) => self.hear(message, &peer).await?,
-                    None => self.recover(&peer).await?,
-                },
+                // What is to be given up overtakes the audio that keeps coming.
                 input = peer.recv() => match input {
                     // The owner has gone; dropping the socket closes it.
                     None => return Ok(()),
                     Some(input) => self.take(input, &peer).await?,
+                },
+                message = receive(&mut self.socket) => match message {
+                    Some(message) => self.hear(message, &peer).await?,
+                    None => self.recover(&peer).await?,
                 },
             }
         }

@@ -38,6 +38,7 @@ mod tally;
 mod tool;
 mod verdict;
 mod voice;
+mod words;
 mod world;
 
 use std::{fmt::Write as _, time::Duration};
@@ -57,7 +58,7 @@ pub struct Settings {
     /// first sound of the reply.
     pub owed_within: Duration,
     /// Whether that holds for every call, or only while all vendors are well and no tool runs. If
-    /// so the agents say something when three quarters of the time are over.
+    /// so the agents say something when five eighths of the time are over.
     pub owed_always: bool,
     /// The fewest and the most things that a caller does in a call.
     pub turns: (u64, u64),

@@ -3,6 +3,7 @@
 mod behaviours;
 mod crates;
 mod features;
+mod mutants;
 mod rust_file;
 mod structure;
 mod tree;
@@ -22,7 +23,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 6] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -37,6 +38,11 @@ const TASKS: [Task; 5] = [
         name: "features",
         about: "checks voiceagent-providers with no feature and with each one alone",
         run: features::check,
+    },
+    Task {
+        name: "mutants",
+        about: "breaks the session in one place after the other, and counts what its tests notice",
+        run: mutants::check,
     },
     Task {
         name: "structure",

@@ -2,10 +2,10 @@
 //! experiments. The token that guards the media socket is off: do not put it on the internet.
 //!
 //! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
-//! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`; `SPECULATION=off`;
-//! `JOURNALS`, a folder for the journal of each call.
+//! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`, 1 to 30000;
+//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for the journal of each call.
 
-use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use schemars::JsonSchema;
@@ -34,7 +34,13 @@ struct Booking {
 
 // One thread answers a few hundred calls; more of them only wake each other up.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
+    eprintln!("media_stream_agent: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter(setting("RUST_LOG", "warn")).init();
     let agent = agent()?;
     let media = MediaSocket::twilio(TokenCheck::Off)
@@ -51,15 +57,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let app = Router::new().route("/health", get(|| async { "ok" })).merge(media.route("/ws"));
     let port = setting("PORT", "8080").parse().map_err(|_| "PORT is a number up to 65535")?;
-    let listener = server::bind(SocketAddr::from(([0, 0, 0, 0], port)))?;
+    let address = SocketAddr::from(([0, 0, 0, 0], port));
+    let listener = server::bind(address)
+        .map_err(|error| format!("cannot listen at {address}: {error}; try another PORT"))?;
     eprintln!("media stream at ws://{}/ws", listener.local_addr()?);
     Ok(server::serve(listener, app).await?)
 }
 
 fn agent() -> Result<Agent, Box<dyn Error>> {
-    let endpointing = setting("ENDPOINTING_MS", "300");
-    let endpointing = endpointing.parse().map_err(|_| "ENDPOINTING_MS is a number")?;
+    let endpointing = setting("ENDPOINTING_MS", "300").parse().ok();
+    let endpointing = endpointing.filter(|ms| (1..=30_000).contains(ms));
+    let endpointing = endpointing.ok_or("ENDPOINTING_MS is a number from 1 to 30000")?;
     let endpointing = Duration::from_millis(endpointing);
+    let speculation = match &*setting("SPECULATION", "on").to_ascii_lowercase() {
+        "on" => true,
+        "off" => false,
+        _ => return Err("SPECULATION is `on` or `off`".into()),
+    };
     let deepgram = env::var("DEEPGRAM_WS_URL").or_else(|_| env::var("DEEPGRAM_BASE_URL")).ok();
     let key = Secret::new(setting("DEEPGRAM_API_KEY", "unset"));
 
@@ -82,7 +96,6 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
             Ok(json!({ "booked": true, "date": booking.date, "time": booking.time }))
         },
     );
-    let speculation = setting("SPECULATION", "on") != "off";
     let mut agent = Agent::builder();
     if let Ok(folder) = env::var("JOURNALS") {
         agent = agent.journals(folder);

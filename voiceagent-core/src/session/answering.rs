@@ -319,7 +319,9 @@ impl Session {
             return;
         }
         self.note_failure();
-        let apology = self.config.apology.clone();
+        self.flush_text();
+        let Some(live) = &self.live else { return };
+        let apology = live.apart(&self.config.apology);
         self.write(&apology);
         self.finish_writing();
     }

@@ -117,7 +117,8 @@ impl BargeIn {
     pub(super) fn note_voice(&mut self, generation: GenerationId, since: CallTime, words: usize) {
         let overlap = self.note_words(generation, words);
         overlap.before_voice = words;
-        overlap.voice_since = Some(since);
+        // The agent may fall silent and speak again while one voice goes on.
+        overlap.voice_since = Some(overlap.voice_since.map_or(since, |earlier| earlier.min(since)));
     }
 
     /// Notes that words come while this generation has the floor, in a turn of so many before.
@@ -182,5 +183,16 @@ mod tests {
         assert_eq!(overlap.words(2), 2, "the turn has them all");
         let voice = overlap.voice(CallTime::from_millis(1_600));
         assert_eq!(voice, Some(Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn i1_a_voice_counts_whole_though_the_agent_begins_again_in_the_midst_of_it() {
+        let mut barge_in = BargeIn::new(BargeInConfig::default());
+        barge_in.note_voice(GenerationId::new(1), CallTime::from_millis(1_000), 0);
+        barge_in.note_voice(GenerationId::new(1), CallTime::from_millis(2_300), 5);
+        barge_in.note_silence(CallTime::from_millis(2_400));
+        let voice = barge_in.overlap().and_then(|over| over.voice(CallTime::from_millis(3_000)));
+        assert_eq!(voice, Some(Duration::from_millis(1_400)));
+        assert_eq!(barge_in.words_of_voice(6), 1, "but the words before it were no interruption");
     }
 }

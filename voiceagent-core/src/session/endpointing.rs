@@ -155,7 +155,7 @@ impl Endpointing {
             Progress::Open => return entity_max_delay.max(min_delay),
             Progress::Unknown | Progress::Dictating | Progress::Plausible => {}
         }
-        if self.vendor_decides {
+        if self.vendor_decides && !turn.is_belated() {
             return max_delay;
         }
         let most =

@@ -32,9 +32,10 @@ pub enum Event {
         /// How long it was silent.
         after: Duration,
     },
-    /// The caller has heard the last of an agent who was interrupted by the user.
+    /// The caller has heard the last of an agent who was interrupted by the user's voice. It is not
+    /// told after a key, nor where nobody knows when the user began.
     AgentSilenced {
-        /// The attempt to speak.
+        /// The attempt to speak; words on the side have a name of their own.
         generation: GenerationId,
         /// From the user's first sound to the agent's last, as far as the far end tells: what it
         /// tells takes its time to arrive, and that is counted.

@@ -25,8 +25,10 @@ pub(super) struct Aside {
     /// In samples or, on a text leg, in bytes.
     length: u64,
     script: Script,
-    /// All of it has been handed over.
+    /// All of it that the voice has spoken was handed over.
     is_spoken: bool,
+    /// The voice failed before it had spoken everything.
+    is_lost: bool,
     pub(super) started: bool,
     /// Where in the generation it belongs.
     pub(super) item: usize,
@@ -82,12 +84,10 @@ impl Session {
         {
             self.begin_aside(say, false);
         }
-        let filler_due = self.filler_due().filter(|_| !self.is_realtime());
-        if filler_due.is_some_and(|at| at <= self.now) {
+        if self.filler_due().is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }
-        let later = filler_due.filter(|at| *at > self.now).or_else(|| self.aside_over());
-        match later.into_iter().chain(self.look_again_at()).min() {
+        match self.filler_due().into_iter().chain(self.look_again_at()).min() {
             Some(at) => self.timers.set(Timer::Filler, at),
             None => self.timers.clear(Timer::Filler),
         }
@@ -99,6 +99,7 @@ impl Session {
             self.live.as_ref().filter(|live| live.committed && live.stage == Stage::Tools)?;
         let voice_is_late = live.voice_state == VoiceState::Open && live.script.samples() == 0;
         if live.aside.is_some()
+            || self.is_realtime()
             || self.pausing.is_paused()
             || voice_is_late
             || live.fillers >= self.fillers().len()
@@ -145,6 +146,7 @@ impl Session {
             length: 0,
             script: Script::new(sample_rate),
             is_spoken: false,
+            is_lost: false,
             started: false,
             item: live.place_for_aside(),
         });
@@ -228,7 +230,9 @@ impl Session {
         self.lengthen_aside(samples);
         self.timers.clear(Timer::Synthesis);
         if let Some(aside) = self.live.as_mut().and_then(|live| live.aside.as_mut()) {
-            aside.script.on_complete();
+            if !aside.is_lost {
+                aside.script.on_complete();
+            }
             aside.is_spoken = true;
         }
         self.feed_voice();
@@ -241,6 +245,7 @@ impl Session {
         let Some(aside) = aside.filter(|aside| aside.at.is_some() && !aside.is_spoken) else {
             return false;
         };
+        aside.is_lost = true;
         let (generation, is_silent) = (aside.id, aside.length == 0);
         self.commands.push_back(Command::CancelVoice { generation });
         self.emit(Event::Failed { leg: super::Leg::Tts, kind });
@@ -275,14 +280,6 @@ impl Session {
         self.feed_voice();
     }
 
-    /// When the words on the side have been heard, if only time has to pass.
-    fn aside_over(&self) -> Option<CallTime> {
-        let aside = self.live.as_ref()?.aside.as_ref().filter(|aside| aside.is_spoken)?;
-        let is_sent = self.output.sent() >= aside.start + aside.length;
-        let at = self.output.silent_from(self.now);
-        (is_sent && at > self.now).then_some(at)
-    }
-
     fn end_aside_if_heard(&mut self) {
         let Some(aside) = self.live.as_ref().and_then(|live| live.aside.as_ref()) else { return };
         let end = aside.start + aside.length;
@@ -311,6 +308,7 @@ impl Session {
         let now = self.now;
         let Some(live) = &mut self.live else { return };
         let Some(aside) = &live.aside else { return };
+        let interrupted = interrupted || aside.is_lost;
         let place = if interrupted { self.output.playhead(now) } else { self.output.sent() };
         let heard = aside.heard(place, self.output.is_text());
         let sent = self.output.sent().saturating_sub(aside.start).min(aside.length);
@@ -335,24 +333,20 @@ impl Session {
     }
 
     /// The user stops the words on the side, if nothing else is being said: the tools that they
-    /// cover go on, and so does the answer. Returns whether that was so.
+    /// cover go on, and so does the answer. Returns their name if that was so.
     pub(super) fn cut_aside(
         &mut self,
         reason: InterruptionReason,
         since: Option<CallTime>,
         is_paused: bool,
-    ) -> bool {
+    ) -> Option<GenerationId> {
         let by_user = matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf);
-        let Some(live) = self.live.as_ref().filter(|live| live.committed && by_user) else {
-            return false;
-        };
+        let live = self.live.as_ref().filter(|live| live.committed && by_user)?;
         let answers = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
-        let Some(aside) = live.aside.as_ref().filter(|aside| aside.started && !answers) else {
-            return false;
-        };
+        let aside = live.aside.as_ref().filter(|aside| aside.started && !answers)?;
         let generation = aside.id;
         if self.output.is_text() && aside.at != Some(live.script.text().len() as u64) {
-            return false;
+            return None;
         }
         if !aside.is_spoken {
             self.timers.clear(Timer::Synthesis);
@@ -365,6 +359,6 @@ impl Session {
         self.give_up_aside();
         self.output.cut(self.now);
         self.feed_voice();
-        true
+        Some(generation)
     }
 }

@@ -228,20 +228,34 @@ impl Generation {
         }
     }
 
-    /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool is set
-    /// apart from what came before.
+    /// Whether nothing stands between the last text and the next.
+    fn goes_on(&self) -> bool {
+        let is_last = self.aside.as_ref().is_none_or(|aside| aside.item < self.items.len());
+        is_last && matches!(self.items.last(), Some(Item::Text(_)))
+    }
+
+    /// A text that does not go on with the words before it.
+    pub(super) fn apart(&self, text: &str) -> String {
+        let before = self.script.text();
+        let is_apart = text.starts_with(char::is_whitespace)
+            || before.chars().next_back().is_none_or(char::is_whitespace);
+        if is_apart { text.to_owned() } else { format!(" {text}") }
+    }
+
+    /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool, or
+    /// words on the side, is set apart from what came before.
     pub(super) fn push_text(&mut self, piece: &str) -> &str {
         let start = self.script.text().len();
-        if let Some(Item::Text(range)) = self.items.last_mut() {
+        let goes_on = self.goes_on();
+        if goes_on {
             self.script.push_text(piece);
-            range.end = self.script.text().len();
         } else {
-            let ends = self.script.text().chars().next_back();
-            let is_apart =
-                piece.starts_with(char::is_whitespace) || ends.is_none_or(char::is_whitespace);
-            let gap = if is_apart { "" } else { " " };
-            self.script.push_text(&format!("{gap}{piece}"));
-            self.items.push(Item::Text(start..self.script.text().len()));
+            self.script.push_text(&self.apart(piece));
+        }
+        let end = self.script.text().len();
+        match self.items.last_mut() {
+            Some(Item::Text(range)) if goes_on => range.end = end,
+            _ => self.items.push(Item::Text(start..end)),
         }
         &self.script.text()[start..]
     }
@@ -300,9 +314,7 @@ impl Generation {
 
     /// Waits for the result of a tool, though nobody need.
     pub(super) fn wait_for(&mut self, id: &ToolCallId) {
-        if self.exchanges().any(|one| one.call.id == *id && one.standing == Standing::Detached) {
-            self.set_standing(id, Standing::Running);
-        }
+        self.set_standing(id, Standing::Running);
     }
 
     /// All tool calls so far.
@@ -359,10 +371,13 @@ impl Generation {
         }
     }
 
-    /// Where in this generation words on the side belong: before the tools that run.
+    /// Where in this generation words on the side belong: behind everything that is said before
+    /// them, and before the tools of this round, which may still wait to be run.
     pub(super) fn place_for_aside(&self) -> usize {
-        let tools = self.items.iter().rposition(|item| matches!(item, Item::Tools(_)));
-        tools.unwrap_or(self.items.len())
+        match self.items[self.earlier_rounds..].last() {
+            Some(Item::Tools(_)) => self.items.len() - 1,
+            Some(Item::Aside { .. } | Item::Text(_)) | None => self.items.len(),
+        }
     }
 
     /// Notes that the words on the side are over, of which so much was sent.

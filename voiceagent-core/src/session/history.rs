@@ -391,6 +391,26 @@ mod tests {
         history.push_user(&"I need".into());
         history.push_user(&"an oil change".into());
         assert_eq!(*history.messages(), [Message::User { text: "I need an oil change".into() }]);
+        history.edit_user("tyres");
+        assert_eq!(*history.messages(), [Message::User { text: "I need tyres".into() }]);
+    }
+
+    #[test]
+    fn h14_what_was_said_last_is_cut_over_all_its_entries() {
+        let said = |text: &str| Entry::Assistant { text: text.into(), interrupted: false };
+        let told = |text: &str, interrupted| Message::Assistant { text: text.into(), interrupted };
+        let cut = |heard: usize| {
+            let mut history = History::default();
+            history.extend(["Hello.", "One moment.", "Here it is."].map(said));
+            history.cut(2, "One moment. Here it is.", heard);
+            history.messages().to_vec()
+        };
+        let hello = told("Hello.", false);
+        let first = told("One moment.", false);
+        assert_eq!(cut(23), [hello.clone(), first.clone(), told("Here it is.", false)]);
+        assert_eq!(cut(16), [hello.clone(), first.clone(), told("Here", true)]);
+        assert_eq!(cut(11), [hello.clone(), first]);
+        assert_eq!(cut(3), [hello, told("One", true)]);
     }
 
     #[test]

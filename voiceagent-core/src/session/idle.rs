@@ -181,6 +181,7 @@ mod tests {
             "Let me check my calendar.",
             "Wait a minute",
             "OK hang on",
+            "Okay so please hold on for me while I find the book",
         ] {
             assert!(asks_for_time(text), "{text}");
         }

@@ -169,7 +169,8 @@ impl Session {
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
         let pause = self.drop_suspicion();
         let since = since.or(pause.as_ref().map(|pause| pause.since));
-        if self.cut_aside(reason, since, pause.is_some()) {
+        if let Some(aside) = self.cut_aside(reason, since, pause.is_some()) {
+            self.note_cut(aside, since, pause.is_some());
             self.settle_overlap(reason);
             return;
         }
@@ -184,7 +185,7 @@ impl Session {
         }
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
-        self.note_cut(&live, since, pause);
+        self.note_cut(live.id, since.filter(|_| live.started || cuts_aside), pause.is_some());
         if reason == InterruptionReason::Requested {
             self.leave_unasked(&live);
         }

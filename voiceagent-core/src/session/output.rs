@@ -91,7 +91,7 @@ impl Output {
     /// past.
     pub(super) fn silent_from(&self, now: CallTime) -> CallTime {
         match self {
-            Self::Audio(playout) => playout.silent_from(),
+            Self::Audio(playout) => playout.silent_from(now),
             Self::Text(text) => text.silent_from(now),
         }
     }

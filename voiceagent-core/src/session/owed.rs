@@ -74,8 +74,7 @@ impl Session {
         if voice_is_late && !self.output.is_text() {
             return;
         }
-        let space = if said.is_empty() || said.ends_with(char::is_whitespace) { "" } else { " " };
-        let words: Arc<str> = format!("{space}{} ", text.trim()).into();
+        let words = live.apart(&format!("{} ", text.trim()));
         live.holding += words.len();
         self.silence.held = true;
         self.speak(&words);

@@ -6,10 +6,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{
-    BargeInConfig, Event, InterruptionReason, Session, Timer, endpointing::Outcome,
-    generation::Generation,
-};
+use super::{BargeInConfig, Event, InterruptionReason, Session, Timer, endpointing::Outcome};
 use crate::{CallTime, GenerationId, transport::Outbound};
 
 /// For how long a pause that came to nothing counts.
@@ -164,18 +161,18 @@ impl Session {
         Some(silent_since + self.config.barge_in.resume_after)
     }
 
-    /// Notes that a generation was interrupted because of what the user has done since a moment,
-    /// to tell when the agent was silent.
+    /// Notes that what was heard under this name was interrupted because of what the user has done
+    /// since a moment, to tell when the agent was silent. Whether it was paused: then it may have
+    /// been silent since.
     pub(super) fn note_cut(
         &mut self,
-        generation: &Generation,
+        generation: GenerationId,
         since: Option<CallTime>,
-        pause: Option<Pause>,
+        was_paused: bool,
     ) {
-        let cut = self.pausing.cut.take().filter(|_| pause.is_some());
-        let since = since.filter(|_| generation.started);
-        let cut = cut.or_else(|| Some(self.cut(generation.id, since?)));
-        self.pausing.cut = cut.map(|cut| Cut { is_final: true, ..cut });
+        let cut = self.pausing.cut.take().filter(|_| was_paused);
+        let cut = cut.or_else(|| Some(self.cut(generation, since?)));
+        self.pausing.cut = cut.map(|cut| Cut { generation, is_final: true, ..cut });
     }
 
     /// The far end has dropped what it had.

@@ -227,9 +227,11 @@ impl Playout {
         self.complete && self.queued == 0 && self.is_played(now)
     }
 
-    /// Since when or until when the caller hears nothing, or something that was sent.
-    pub(super) fn silent_from(&self) -> CallTime {
-        self.drained_at()
+    /// Since when or until when the caller hears nothing, or something that was sent or is about
+    /// to leave.
+    pub(super) fn silent_from(&self, now: CallTime) -> CallTime {
+        let leaves = self.next_wake(now).filter(|at| *at <= now);
+        self.drained_at().max(leaves.unwrap_or_default())
     }
 
     /// Drops everything that was not heard; more may follow.

@@ -208,7 +208,7 @@ impl Script {
             return if self.complete { share } else { share.min(fastest) };
         }
         match self.anchors.last() {
-            Some((text, at)) if *at > 0 && *text > 0 => samples * (*text as u64) / at,
+            Some((text, at)) if *at > 0 => samples * (*text as u64) / at,
             _ => samples * TYPICAL_PACE / self.sample_rate,
         }
     }
@@ -359,6 +359,20 @@ mod tests {
         assert_eq!(script.heard(16_000), "one two three four");
         assert_eq!(script.heard(0), "");
         assert_eq!(script.heard(32_000), "one two three four five six seven eight");
+    }
+
+    #[test]
+    fn h6_each_round_of_a_model_has_the_text_that_came_in_it() {
+        let mut script = Script::new(8_000);
+        script.flow_evenly(true);
+        script.push_text("One moment. ");
+        script.push_audio(4_000);
+        script.on_round_end();
+        script.push_text("Here it is, as you wished.");
+        script.push_audio(12_000);
+        script.on_complete();
+        assert_eq!(script.heard(4_000), "One moment.");
+        assert_eq!(script.heard(10_000), "One moment. Here it is,");
     }
 
     #[test]

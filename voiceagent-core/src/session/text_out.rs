@@ -154,6 +154,7 @@ mod tests {
             }
         }
         assert_eq!(out.heard(), 0);
+        assert!(out.silent_from(CallTime::ZERO) > CallTime::ZERO, "it is being read");
         assert!(out.on_mark(marks[0]));
         assert_eq!(out.heard(), 7);
         assert!(!out.on_mark(marks[0]), "once");
@@ -172,6 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn h4_a_mark_of_an_earlier_answer_says_nothing_of_the_next() {
+        let mut out = TextOut::new(true);
+        for text in ["Hello.", "Goodbye."] {
+            out.begin();
+            out.hold(false);
+            out.push(GenerationId::new(1), &text.into());
+            while out.poll(CallTime::ZERO).is_some() {}
+        }
+        assert!(!out.on_mark(MarkId::new(1)));
+        assert!(out.on_mark(MarkId::new(2)));
+    }
+
+    #[test]
     fn a_silent_far_end_is_given_up() {
         let mut out = TextOut::new(true);
         out.begin();
@@ -182,5 +196,19 @@ mod tests {
         let wake = out.next_wake(CallTime::ZERO).unwrap();
         assert!(out.is_drained(wake));
         assert_eq!(out.next_wake(wake), None);
+    }
+
+    #[test]
+    fn a_far_end_has_time_for_what_it_has_not_shown() {
+        let mut out = TextOut::new(true);
+        out.begin();
+        out.hold(false);
+        for _ in 0..2 {
+            out.push(GenerationId::new(1), &"Hello.".into());
+            while out.poll(CallTime::ZERO).is_some() {}
+            let until = out.silent_from(CallTime::ZERO);
+            assert_eq!(until, CallTime::ZERO + PATIENCE + SLOWEST * 6);
+            assert!(out.on_mark(out.next_mark));
+        }
     }
 }

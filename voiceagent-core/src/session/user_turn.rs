@@ -11,6 +11,8 @@ use crate::{CallTime, TurnId, stt::Transcript};
 const COVERED: Duration = Duration::from_millis(250);
 /// No recognizer has words of a speech sooner after its beginning.
 const SOONEST_WORDS: Duration = Duration::from_millis(300);
+/// Nobody says words of a speech that a detector hears faster than one in this.
+const SHORTEST_WORD: Duration = Duration::from_millis(100);
 /// A detector that was reset hears who speaks within this.
 const RELISTEN: Duration = Duration::from_millis(250);
 
@@ -31,6 +33,10 @@ pub(super) struct UserTurn {
     pub(super) begun: bool,
     /// When the user was first heard in the turn, if it has [begun](Self::begun).
     pub(super) begun_at: CallTime,
+    /// A detector has told when the user speaks.
+    has_edges: bool,
+    /// Nobody was heard, and the words came as finals: they were said in a turn that is over.
+    is_belated: bool,
     /// When the recognizer said that the turn is over, unless words came later.
     pub(super) ended_by_stt: Option<CallTime>,
     /// Until when the recognizer is waited for, if the owner of the call has ended the turn.
@@ -65,6 +71,8 @@ impl UserTurn {
             last_change: None,
             begun: false,
             begun_at: CallTime::ZERO,
+            has_edges: false,
+            is_belated: false,
             ended_by_stt: None,
             commit_by: None,
             is_told: false,
@@ -82,6 +90,7 @@ impl UserTurn {
             return false;
         }
         self.begun = true;
+        self.is_belated = false;
         self.begun_at = at;
         true
     }
@@ -89,6 +98,7 @@ impl UserTurn {
     /// Notes that the detector hears somebody since then. Returns whether that is who it has heard
     /// before it was reset.
     pub(super) fn hears(&mut self, since: CallTime) -> bool {
+        self.has_edges = true;
         let before = self.doubted.filter(|(at, _)| since <= *at + RELISTEN);
         self.is_doubtful = before.is_some();
         if !self.is_doubtful {
@@ -110,7 +120,8 @@ impl UserTurn {
 
     /// Adds recognized text. Returns whether it changed what the user has said.
     pub(super) fn push(&mut self, now: CallTime, transcript: &Transcript) -> bool {
-        let is_new = self.begun && now >= self.begun_at + SOONEST_WORDS;
+        let is_new = self.may_have_said(now, &transcript.text);
+        let was_empty = self.is_empty();
         if now < self.closed_until && !is_new {
             return false;
         }
@@ -137,10 +148,25 @@ impl UserTurn {
             changed
         };
         if changed {
+            self.is_belated = transcript.is_final && !self.begun && (was_empty || self.is_belated);
             self.ended_by_stt = None;
             self.is_doubtful = false;
         }
         changed
+    }
+
+    /// Whether the user has spoken in this turn for long enough to have said a text.
+    fn may_have_said(&self, now: CallTime, text: &str) -> bool {
+        let last = if self.speaking_since.is_some() { Some(now) } else { self.last_speech };
+        let voice = last.unwrap_or(now) - self.begun_at;
+        let words = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
+        let fits = !self.has_edges || voice >= SHORTEST_WORD * words;
+        self.begun && now >= self.begun_at + SOONEST_WORDS && fits
+    }
+
+    /// Whether all words were said in a turn that is over, whose end was told with it.
+    pub(super) fn is_belated(&self) -> bool {
+        self.has_edges && self.is_belated
     }
 
     /// Everything the user has said in the turn.
@@ -215,6 +241,7 @@ impl UserTurn {
         let recall = std::mem::take(&mut self.recall);
         *self = Self {
             speaking_since: self.speaking_since,
+            has_edges: self.has_edges,
             closed_until: self.closed_until,
             is_doubtful: self.is_doubtful,
             doubted: self.doubted,

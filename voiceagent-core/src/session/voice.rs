@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Command, Event, InterruptionReason, Leg, Session, Timer,
     generation::{Generation, Leave, Stage, VoiceState},
+    script::Script,
 };
 use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
 
@@ -178,6 +179,15 @@ impl Session {
         self.feed_voice();
     }
 
+    /// What the voice is speaking under this name, unless it was given up.
+    pub(super) fn script_of(&mut self, voice: GenerationId) -> Option<&mut Script> {
+        if self.spoken_aside(voice).is_some() {
+            return self.spoken_aside(voice);
+        }
+        let live = self.spoken_mut(voice).filter(|live| !live.voice_lost)?;
+        Some(&mut live.script)
+    }
+
     /// The voice failed: if nothing was spoken the text is handed over again, at once and after a
     /// rest, else the rest of the speech is given up.
     pub(super) fn on_synthesis_failed(&mut self, kind: ErrorKind) {
@@ -238,6 +248,7 @@ impl Session {
         let is_silent = live.script.samples() == 0;
         if !is_silent {
             live.stage = Stage::Spoken;
+            live.voice_state = VoiceState::Closed;
             live.voice_lost = true;
         }
         self.failures += 1;

@@ -192,7 +192,13 @@ mod tests {
 
     #[test]
     fn t11_a_statement_may_be_all_or_not() {
-        for either in ["My flight was cancelled yesterday", "Hello there", "yes I do", "room two"] {
+        for either in [
+            "My flight was cancelled yesterday",
+            "Hello there",
+            "yes I do",
+            "room two",
+            "Who is it for",
+        ] {
             assert!(
                 (0.3..0.95).contains(&finished(either, false)),
                 "{either}: {}",

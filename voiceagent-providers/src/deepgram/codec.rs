@@ -12,7 +12,7 @@ use voiceagent_core::{
 };
 
 use super::messages::{Head, Notice, Word};
-use crate::wire::ws::one_line;
+use crate::wire::secrets::Secrets;
 
 pub(super) use flux::FluxCodec;
 pub(super) use listen::ListenCodec;
@@ -22,13 +22,15 @@ pub(super) use speak::{SpeakMessage, speak_message};
 ///
 /// All positions count from the beginning of the stream, over all connections.
 pub(super) trait Codec: Send + 'static {
-    /// Takes a message of the vendor; whether it shows that recognition works.
+    /// Takes a message of the vendor; whether it shows that recognition works. Its complaints are
+    /// repeated without the `secrets`.
     ///
     /// # Errors
     ///
     /// `Protocol` for a message that makes no sense, which is to be skipped; any other kind when
     /// the vendor said that it cannot go on.
-    fn decode(&mut self, text: &str, events: &mut Vec<SttEvent>) -> Result<bool>;
+    fn decode(&mut self, text: &str, secrets: &Secrets, events: &mut Vec<SttEvent>)
+    -> Result<bool>;
 
     /// Up to where audio will not be needed again.
     fn covered(&self) -> Duration;
@@ -91,9 +93,9 @@ fn timings(words: &[Word<'_>], zero: Duration) -> Vec<WordTiming> {
     words.iter().filter_map(timing).collect()
 }
 
-fn warn(text: &str) {
+fn warn(text: &str, secrets: &Secrets) {
     if let Ok(notice) = parse::<Notice<'_>>(text) {
-        let (code, description) = (&*notice.code, one_line(&notice.description));
+        let (code, description) = (secrets.quote(&notice.code), secrets.quote(&notice.description));
         tracing::warn!(provider = super::PROVIDER, code, description, "the vendor warns");
     }
 }
@@ -102,7 +104,7 @@ fn warn(text: &str) {
 ///
 /// A vendor that found fault with what we sent will do so again; everything else is its own fault
 /// and may be gone on the next connection.
-pub(super) fn fault(text: &str) -> Error {
+pub(super) fn fault(text: &str, secrets: &Secrets) -> Error {
     let notice: Notice<'_> = match parse(text) {
         Ok(notice) => notice,
         Err(unreadable) => return unreadable,
@@ -114,7 +116,8 @@ pub(super) fn fault(text: &str) -> Error {
     } else {
         ErrorKind::Disconnected
     };
-    let message = format!("{}: {}", one_line(&notice.code), one_line(&notice.description));
+    let message =
+        format!("{}: {}", secrets.quote(&notice.code), secrets.quote(&notice.description));
     Error::new(kind, "read", message).with_provider(super::PROVIDER)
 }
 

@@ -190,7 +190,7 @@ impl<C: Codec> Stream<C> {
     fn on_received(&mut self, received: &Received) -> Result<()> {
         let Received::Text(text) = received else { return Ok(()) };
         self.unanswered = Duration::ZERO;
-        match self.codec.decode(text, &mut self.events) {
+        match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
             Ok(works) => {
                 if works {
                     self.backoff.reset();
@@ -355,7 +355,7 @@ async fn establish(dial: &Dial, hello: bool) -> Result<Socket> {
             let Received::Text(text) = socket.recv().await? else { continue };
             match kind(&text).as_deref() {
                 Ok("Connected") => return Ok(()),
-                Ok("Error") => return Err(fault(&text)),
+                Ok("Error") => return Err(fault(&text, socket.secrets())),
                 _ => {}
             }
         }

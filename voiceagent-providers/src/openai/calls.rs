@@ -4,9 +4,12 @@ use std::{
 };
 
 use serde_json::{Map, Value, value::RawValue};
-use voiceagent_core::{ToolCallId, llm::ToolCall};
+use voiceagent_core::{Error, ErrorKind, Result, ToolCallId, llm::ToolCall};
 
 use super::messages::CallDelta;
+
+/// Calls in one answer. As many as OpenAI takes functions, and far more than a caller waits for.
+const MOST_CALLS: usize = 128;
 
 /// Numbers the ids that are made up, so that no two calls of the process share one.
 static MADE_UP: AtomicU64 = AtomicU64::new(1);
@@ -28,6 +31,8 @@ struct Part {
     id: String,
     name: String,
     arguments: String,
+    /// An escape at the end that is the first half of a character.
+    half: String,
 }
 
 impl Calls {
@@ -37,21 +42,34 @@ impl Calls {
     }
 
     /// Adds a fragment.
-    pub(crate) fn add(&mut self, delta: CallDelta<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] for arguments that are no text, and for too many calls.
+    pub(crate) fn add(&mut self, delta: CallDelta<'_>) -> Result<()> {
         let id = delta.id.as_deref().unwrap_or_default();
         let function = delta.function.unwrap_or_default();
         let name = function.name.as_deref().unwrap_or_default();
-        let arguments = function.arguments.map_or(Cow::Borrowed(""), text_of);
-        let at = self.continued(delta.index, id, name, &arguments).unwrap_or_else(|| {
-            let (id, name) = (id.to_owned(), String::new());
-            self.parts.push(Part { index: delta.index, id, name, arguments: String::new() });
-            self.parts.len() - 1
-        });
+        let arguments = function.arguments.map_or("null", RawValue::get);
+        let at = match self.continued(delta.index, id, name, arguments) {
+            Some(at) => at,
+            None => self.begin(delta.index, id)?,
+        };
         let part = &mut self.parts[at];
         if part.name.is_empty() {
             name.clone_into(&mut part.name);
         }
-        part.arguments.push_str(&arguments);
+        part.extend(arguments)
+    }
+
+    fn begin(&mut self, index: Option<u32>, id: &str) -> Result<usize> {
+        if self.parts.len() >= MOST_CALLS {
+            return Err(protocol(format!("the answer has more than {MOST_CALLS} tool calls")));
+        }
+        let id = id.to_owned();
+        let (name, arguments, half) = (String::new(), String::new(), String::new());
+        self.parts.push(Part { index, id, name, arguments, half });
+        Ok(self.parts.len() - 1)
     }
 
     /// The call that a fragment belongs to, unless it begins one.
@@ -69,8 +87,7 @@ impl Calls {
         };
         let part = &self.parts[at];
         let another_id = !id.is_empty() && !part.id.is_empty() && id != part.id;
-        let begins =
-            !name.is_empty() && (another_id || part.is_complete() && !arguments.is_empty());
+        let begins = !name.is_empty() && (another_id || part.is_complete() && !is_empty(arguments));
         (!begins).then_some(at)
     }
 
@@ -81,13 +98,20 @@ impl Calls {
 
     /// Takes the calls, in the order in which they began. Those that were cut off are left out if
     /// `only_complete`.
-    pub(crate) fn take(&mut self, only_complete: bool) -> Vec<ToolCall> {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Protocol`] for arguments that end within a character.
+    pub(crate) fn take(&mut self, only_complete: bool) -> Result<Vec<ToolCall>> {
         let parts = std::mem::take(&mut self.parts);
         let parts = parts.into_iter().filter(|part| !only_complete || part.is_complete());
         parts.map(|part| self.finished(part)).collect()
     }
 
-    fn finished(&mut self, part: Part) -> ToolCall {
+    fn finished(&mut self, part: Part) -> Result<ToolCall> {
+        if !part.half.is_empty() {
+            return Err(not_text());
+        }
         let mut id = ToolCallId::new(part.id);
         while id.as_str().is_empty() || self.taken.contains(&id) {
             // Nine letters and digits, the only form that Mistral takes.
@@ -100,121 +124,68 @@ impl Calls {
             "" | "null" => "{}".into(),
             _ => part.arguments.into(),
         };
-        ToolCall { id, name: part.name.into(), arguments }
+        Ok(ToolCall { id, name: part.name.into(), arguments })
     }
 }
 
 impl Part {
     fn is_complete(&self) -> bool {
-        self.arguments.ends_with('}')
+        self.half.is_empty()
+            && self.arguments.ends_with('}')
             && serde_json::from_str::<Map<String, Value>>(&self.arguments).is_ok()
+    }
+
+    /// Adds what `json` adds to the arguments: a JSON text's content, or any other JSON as it
+    /// stands.
+    ///
+    /// A character beyond the first 65,536 may be written as two escapes, and servers that cut
+    /// their answer anywhere send them apart.
+    fn extend(&mut self, json: &str) -> Result<()> {
+        let Some(text) = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+            if json != "null" {
+                self.arguments.push_str(json);
+            }
+            return Ok(());
+        };
+        let text = format!("{}{text}", std::mem::take(&mut self.half));
+        let (whole, half) = text.split_at(text.len() - half_at_end(&text));
+        // What the parser let pass as JSON may still hold halves of characters.
+        let whole: String =
+            serde_json::from_str(&format!("\"{whole}\"")).map_err(|_| not_text())?;
+        self.arguments.push_str(&whole);
+        half.clone_into(&mut self.half);
+        Ok(())
     }
 }
 
-/// The text that `arguments` adds: a JSON text's content, or any other JSON as it stands.
-fn text_of(raw: &RawValue) -> Cow<'_, str> {
-    match raw.get() {
-        "null" => Cow::Borrowed(""),
-        text if text.starts_with('"') => {
-            Cow::Owned(serde_json::from_str(text).expect("a raw value is valid JSON"))
-        }
-        json => Cow::Borrowed(json),
-    }
+/// Whether these arguments add nothing.
+fn is_empty(json: &str) -> bool {
+    matches!(json, "null" | "\"\"")
+}
+
+/// How many bytes at the end of a JSON text are the escape of a character's first half (RFC 8259,
+/// section 7).
+fn half_at_end(text: &str) -> usize {
+    const ESCAPE: usize = r"\ud83d".len();
+    let Some((before, escape)) = text.split_at_checked(text.len().wrapping_sub(ESCAPE)) else {
+        return 0;
+    };
+    // A backslash that another one escapes begins nothing.
+    let escaped = before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    let is_half = matches!(
+        escape.as_bytes(),
+        [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]
+    );
+    if is_half && !escaped { ESCAPE } else { 0 }
+}
+
+fn not_text() -> Error {
+    protocol("the arguments of a tool call hold half a character")
+}
+
+fn protocol(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Protocol, "generate", message)
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{from_str, json};
-
-    use super::*;
-
-    /// `(id, name, arguments)` of the calls that the fragments make.
-    fn assemble(taken: &[&str], fragments: &[Value]) -> Vec<(String, String, String)> {
-        let mut calls = Calls::new(taken.iter().map(|&id| id.into()).collect());
-        for fragment in fragments {
-            calls.add(from_str(&fragment.to_string()).unwrap());
-        }
-        let text = |call: ToolCall| {
-            (call.id.to_string(), call.name.to_string(), call.arguments.to_string())
-        };
-        calls.take(false).into_iter().map(text).collect()
-    }
-
-    fn fragment(index: Value, id: Value, name: Value, arguments: Value) -> Value {
-        json!({ "index": index, "id": id, "function": { "name": name, "arguments": arguments } })
-    }
-
-    fn call(id: &str, name: &str, arguments: &str) -> (String, String, String) {
-        (id.to_owned(), name.to_owned(), arguments.to_owned())
-    }
-
-    #[test]
-    fn rd11_fragments_of_several_calls_may_alternate() {
-        let none = Value::Null;
-        let made = assemble(
-            &[],
-            &[
-                fragment(json!(0), json!("a"), json!("book"), json!("")),
-                fragment(json!(1), json!("b"), json!("look"), json!("{\"x\"")),
-                fragment(json!(0), none.clone(), none.clone(), json!("{\"y\":1}")),
-                fragment(json!(1), none.clone(), none, json!(":2}")),
-            ],
-        );
-        assert_eq!(made, [call("a", "book", "{\"y\":1}"), call("b", "look", "{\"x\":2}")]);
-    }
-
-    #[test]
-    fn rd11_whole_calls_under_one_index_are_several() {
-        let whole = |id: &str, n: i64| {
-            fragment(json!(0), json!(id), json!("book"), json!(json!({ "n": n }).to_string()))
-        };
-        let made = assemble(&[], &[whole("a", 1), whole("b", 2), whole("b", 3)]);
-        assert_eq!(made[..2], [call("a", "book", "{\"n\":1}"), call("b", "book", "{\"n\":2}")]);
-        assert_eq!(made[2].2, "{\"n\":3}");
-        assert!(!["a", "b", ""].contains(&made[2].0.as_str()), "a repeated id is replaced");
-    }
-
-    #[test]
-    fn rd11_calls_without_index_are_told_apart_by_their_ids() {
-        let none = Value::Null;
-        let made = assemble(
-            &[],
-            &[
-                fragment(none.clone(), json!("a"), json!("book"), json!("{\"n\"")),
-                fragment(none.clone(), none.clone(), none.clone(), json!(":1}")),
-                fragment(none.clone(), json!("b"), json!("look"), json!({})),
-                fragment(none, json!(""), json!("look"), json!({ "at": "noon" })),
-            ],
-        );
-        assert_eq!(made[..2], [call("a", "book", "{\"n\":1}"), call("b", "look", "{}")]);
-        assert_eq!((made[2].1.as_str(), made[2].2.as_str()), ("look", "{\"at\":\"noon\"}"));
-        assert_eq!(made[2].0.len(), 9, "{}", made[2].0);
-    }
-
-    #[test]
-    fn an_id_and_a_name_that_come_again_with_every_fragment_begin_nothing() {
-        let piece = |text: &str| fragment(json!(0), json!("a"), json!("book"), json!(text));
-        let made = assemble(&[], &[piece(""), piece("{\"n\""), piece(":1}"), piece("")]);
-        assert_eq!(made, [call("a", "book", "{\"n\":1}")]);
-    }
-
-    #[test]
-    fn an_id_of_an_earlier_answer_is_replaced() {
-        let made =
-            assemble(&["call_0"], &[fragment(json!(0), json!("call_0"), json!("f"), json!(""))]);
-        assert_ne!(made[0].0, "call_0");
-        assert_eq!(made[0].2, "{}", "no arguments are an empty object");
-    }
-
-    #[test]
-    fn rd7_a_call_that_was_cut_off_is_left_out_on_demand() {
-        let mut calls = Calls::new(Vec::new());
-        for (index, arguments) in ["{\"n\":1}", "{\"phone\":\"+1555"].into_iter().enumerate() {
-            let whole =
-                fragment(json!(index), json!(format!("c{index}")), json!("f"), json!(arguments));
-            calls.add(from_str(&whole.to_string()).unwrap());
-        }
-        let complete = calls.take(true);
-        assert_eq!(complete.iter().map(|call| call.id.as_str()).collect::<Vec<_>>(), ["c0"]);
-    }
-}
+mod tests;

@@ -12,6 +12,10 @@ use super::{
 };
 use crate::wire::http::Fault;
 
+/// The longest answer, of text, thoughts in it, and tool calls together, in bytes: a day of speech,
+/// or more than any tool takes.
+const LONGEST_ANSWER: usize = 1 << 20;
+
 /// Makes our events of the vendor's chunks: pure, so that every oddity can be tried.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -19,6 +23,8 @@ pub(crate) struct Answer {
     thoughts: Thoughts,
     reason: Option<FinishReason>,
     usage: Option<Usage>,
+    /// Bytes of the answer so far.
+    length: usize,
     called: bool,
     done: bool,
     events: VecDeque<LlmEvent>,
@@ -32,6 +38,7 @@ impl Answer {
             thoughts: Thoughts::new(),
             reason: None,
             usage: None,
+            length: 0,
             called: false,
             done: false,
             events: VecDeque::new(),
@@ -43,8 +50,8 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// When the vendor reports one, and [`ErrorKind::Protocol`] for what is not a chunk: without
-    /// it, the rest would be another answer.
+    /// When the vendor reports one, and [`ErrorKind::Protocol`] for what is not a chunk (without
+    /// it, the rest would be another answer) and for an answer that does not end.
     pub(crate) fn handle(&mut self, data: &str) -> Result<bool> {
         let data = data.trim();
         if data == "[DONE]" {
@@ -69,11 +76,11 @@ impl Answer {
         // Only one answer is ever asked for.
         for choice in chunk.choices.unwrap_or_default().into_iter().take(1) {
             if let Some(delta) = choice.delta {
-                progress |= self.extend(delta);
+                progress |= self.extend(delta)?;
             }
             if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
                 progress = true;
-                self.finish(&reason);
+                self.finish(&reason)?;
             }
         }
         Ok(progress)
@@ -98,13 +105,14 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Disconnected`] when the answer was cut off.
+    /// [`ErrorKind::Disconnected`] when the answer was cut off, [`ErrorKind::Protocol`] when a tool
+    /// call makes no sense.
     pub(crate) fn end(&mut self) -> Result<()> {
         if !self.is_finished() {
             return Err(Error::new(ErrorKind::Disconnected, "generate", "the answer was cut off"));
         }
         let reason = self.reason.unwrap_or(FinishReason::Stop);
-        self.flush(reason);
+        self.flush(reason)?;
         if let Some(usage) = self.usage.take() {
             self.events.push_back(LlmEvent::Usage(usage));
         }
@@ -117,7 +125,7 @@ impl Answer {
         Ok(())
     }
 
-    fn extend(&mut self, delta: Delta<'_>) -> bool {
+    fn extend(&mut self, delta: Delta<'_>) -> Result<bool> {
         let thinks = [delta.reasoning, delta.reasoning_content]
             .into_iter()
             .flatten()
@@ -128,6 +136,7 @@ impl Answer {
         }
         if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
             progress = true;
+            self.grow(text.len())?;
             let said = self.thoughts.filter(text);
             if said.is_empty() && self.thoughts.are_inside() {
                 self.think();
@@ -137,38 +146,53 @@ impl Answer {
         // A refusal takes the place of the content, and is said like it.
         if let Some(refusal) = delta.refusal.filter(|text| !text.is_empty()) {
             progress = true;
+            self.grow(refusal.len())?;
             self.say(refusal);
         }
         for call in delta.tool_calls.unwrap_or_default() {
             progress = true;
-            self.calls.add(call);
+            self.grow(call.length())?;
+            self.calls.add(call)?;
         }
-        progress
+        Ok(progress)
     }
 
-    fn finish(&mut self, reason: &str) {
+    fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.length += bytes;
+        if self.length > LONGEST_ANSWER {
+            let message = format!("the answer is longer than {LONGEST_ANSWER} bytes");
+            return Err(Error::new(ErrorKind::Protocol, "generate", message));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, reason: &str) -> Result<()> {
         let reason = match reason {
             "content_filter" => FinishReason::Filtered,
             "length" => FinishReason::Length,
             "function_call" | "tool_calls" => FinishReason::ToolCalls,
             _ => FinishReason::Stop,
         };
-        let reason = *self.reason.get_or_insert(reason);
-        self.flush(reason);
+        let reason = self.reason.unwrap_or(reason);
+        // An answer whose calls make no sense is not finished.
+        self.flush(reason)?;
+        self.reason = Some(reason);
+        Ok(())
     }
 
     /// Yields what was held back until the end was known.
-    fn flush(&mut self, reason: FinishReason) {
+    fn flush(&mut self, reason: FinishReason) -> Result<()> {
         let said = self.thoughts.finish();
         self.say(said);
         if self.calls.is_empty() {
-            return;
+            return Ok(());
         }
         let cut_off = matches!(reason, FinishReason::Filtered | FinishReason::Length);
-        for call in self.calls.take(cut_off) {
+        for call in self.calls.take(cut_off)? {
             self.called = true;
             self.events.push_back(LlmEvent::ToolCall(call));
         }
+        Ok(())
     }
 
     /// Tells that the model reasons; once for all that came in one go.

@@ -73,6 +73,11 @@ impl OpenAiLlm {
     /// # Errors
     ///
     /// [`ErrorKind::Unauthorized`] when the vendor refuses the key, and when it is not reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up, and with it the connection if it is not open yet.
+    /// Answers that are under way are not concerned.
     pub async fn warm(&self) -> Result<()> {
         let asked = self.client.head(self.models.clone()).send();
         let refused = |kind, message: &'static str| self.named(Error::new(kind, "warm", message));

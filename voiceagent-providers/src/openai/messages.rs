@@ -133,6 +133,18 @@ pub(crate) struct CallDelta<'a> {
     pub function: Option<FunctionDelta<'a>>,
 }
 
+impl CallDelta<'_> {
+    /// The bytes that it adds to an answer.
+    pub(crate) fn length(&self) -> usize {
+        let length = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+        let function = self.function.as_ref();
+        let arguments = function.and_then(|function| function.arguments);
+        length(&self.id)
+            + function.map_or(0, |function| length(&function.name))
+            + arguments.map_or(0, |arguments| arguments.get().len())
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct FunctionDelta<'a> {

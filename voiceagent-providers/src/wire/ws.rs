@@ -23,6 +23,8 @@ use tokio_tungstenite::{
 };
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
+use super::secrets::Secrets;
+
 /// The largest message that is accepted.
 ///
 /// Messages of speech vendors are a few KiB of JSON, or at most some seconds of audio.
@@ -39,9 +41,6 @@ const WRITE_BUFFER: usize = 4 << 10;
 /// A peer that reads nothing for so long is as good as gone, and all that time the pump holds back
 /// what it is given rather than buffering it.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-
-/// The longest reason of a vendor that an error repeats.
-const MAX_REASON: usize = 160;
 
 /// One TLS configuration for all sockets, so that a reconnect resumes its session.
 static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
@@ -83,7 +82,7 @@ impl Dial {
             let waited = format!("no answer within {} ms", self.deadline.as_millis());
             self.error(ErrorKind::Timeout, waited)
         })??;
-        Ok(Socket { stream, provider: self.provider })
+        Ok(Socket { stream, provider: self.provider, secrets: self.secrets() })
     }
 
     async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
@@ -148,7 +147,7 @@ impl Dial {
         let mut message = format!("refused with status {}", status.as_u16());
         if let Some(reason) = text(self.reason_header) {
             message.push_str(": ");
-            message.push_str(&self.without_secrets(&one_line(reason)));
+            message.push_str(&self.secrets().quote(reason));
         }
         let kind = if status == StatusCode::SWITCHING_PROTOCOLS {
             ErrorKind::Protocol
@@ -162,12 +161,8 @@ impl Dial {
         }
     }
 
-    /// A vendor may repeat the key that it refuses.
-    fn without_secrets(&self, text: &str) -> String {
-        let secrets = self.headers.iter().flat_map(|(_, value)| value.expose().split(' '));
-        secrets
-            .filter(|part| part.len() > 3)
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "[secret]"))
+    fn secrets(&self) -> Secrets {
+        Secrets::new(self.headers.iter().map(|(_, value)| value))
     }
 
     fn error(&self, kind: ErrorKind, message: String) -> Error {
@@ -180,6 +175,7 @@ impl Dial {
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     provider: &'static str,
+    secrets: Secrets,
 }
 
 /// A message of the vendor.
@@ -242,6 +238,11 @@ impl Socket {
         }
     }
 
+    /// What must not be repeated of what the vendor says.
+    pub(crate) const fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     async fn send(&mut self, message: Message) -> Result<()> {
         let sent = timeout(WRITE_DEADLINE, self.stream.send(message)).await;
         self.written(sent)
@@ -274,7 +275,8 @@ impl Socket {
             1008 => ErrorKind::Rejected,
             _ => ErrorKind::Protocol,
         };
-        self.error(kind, "read", format!("closed with code {code}: {}", one_line(&frame.reason)))
+        let reason = self.secrets.quote(&frame.reason);
+        self.error(kind, "read", format!("closed with code {code}: {reason}"))
     }
 
     fn error(
@@ -285,11 +287,6 @@ impl Socket {
     ) -> Error {
         Error::new(kind, operation, message).with_provider(self.provider)
     }
-}
-
-/// A vendor's words, fit for the message of an error.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
 }
 
 #[cfg(test)]

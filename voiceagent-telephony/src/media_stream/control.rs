@@ -13,6 +13,12 @@ pub trait CallControl: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the carrier cannot be reached or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up waiting, and trying again. The carrier may have been asked
+    /// already and end the call all the same; it is safe to ask again. A media stream asks from a
+    /// task of its own, so that its end does not take the request back.
     async fn hang_up(&self, call: &CallId) -> Result<()>;
 
     /// Whether [`transfer`](Self::transfer) has anywhere to go.
@@ -24,5 +30,10 @@ pub trait CallControl: Debug + Send + Sync + 'static {
     ///
     /// [`Rejected`](voiceagent_core::ErrorKind::Rejected) for a name that is not configured, and
     /// as [`hang_up`](Self::hang_up).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up waiting. Whether the carrier has handed the call over is then
+    /// unknown, and it is not safe to ask again: the target could be called twice.
     async fn transfer(&self, call: &CallId, target: &str) -> Result<()>;
 }

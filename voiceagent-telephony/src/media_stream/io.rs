@@ -1,11 +1,15 @@
 use std::{
     future::poll_fn,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::extract::ws::{CloseFrame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+/// For the far end's answer to our goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A WebSocket, or what a test puts in its place.
 pub(super) trait Socket:
@@ -130,13 +134,24 @@ impl<S: Socket> Io<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Says goodbye and waits for the answer.
-    ///
-    /// The caller bounds the wait: a peer that never answers a close must not hold up a teardown.
+    /// Says goodbye, unless the far end has gone already.
     pub(super) async fn close(&mut self, code: u16, reason: &'static str) {
-        let goodbye = CloseFrame { code, reason: reason.into() };
-        if !self.deaf && self.socket.send(Message::Close(Some(goodbye))).await.is_ok() {
-            while let Some(Ok(_)) = self.socket.next().await {}
+        if !self.deaf {
+            close(&mut self.socket, code, reason).await;
         }
     }
+}
+
+/// Says goodbye and waits for the answer, or answers the goodbye that the far end has said.
+///
+/// A peer that never answers must not hold up a teardown, so that the wait is bounded.
+pub(super) async fn close(mut socket: impl Socket, code: u16, reason: &'static str) {
+    let goodbye = CloseFrame { code, reason: reason.into() };
+    let closing = async {
+        // Behind the far end's goodbye the library takes no other, lines up the answer itself, and
+        // writes it when it is asked to read on.
+        let _ = socket.send(Message::Close(Some(goodbye))).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = timeout(GOODBYE, closing).await;
 }

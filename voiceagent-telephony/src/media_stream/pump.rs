@@ -33,9 +33,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// A far end that takes nothing for this long has left the caller without sound for longer.
 const WRITE: Duration = Duration::from_secs(5);
 
-/// For the far end's answer to our goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
-
 /// For the carrier to do what it was asked beside the socket, all attempts included.
 const CONTROL: Duration = Duration::from_secs(15);
 
@@ -136,7 +133,7 @@ impl<S: Socket> Pump<S> {
             }
             End::Lost(error) => return Err(error),
         };
-        let _ = timeout(GOODBYE, self.io.close(code, reason)).await;
+        self.io.close(code, reason).await;
         outcome
     }
 

@@ -2,10 +2,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket},
-    },
+    extract::{State, WebSocketUpgrade, ws::WebSocket},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::any,
@@ -13,12 +10,17 @@ use axum::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout},
+    time::Instant,
 };
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use voiceagent_core::{Error, Result};
 
-use super::{CallControl, Dialect, MediaStream, TokenCheck, start::wait_for_start};
+use super::{
+    CallControl, Dialect, MediaStream, TokenCheck,
+    io::close,
+    start::{Beginning, wait_for_start},
+    stream::Unopened,
+};
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
@@ -26,9 +28,6 @@ const START: Duration = Duration::from_secs(5);
 /// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
 /// calls in progress do not notice.
 const PENDING: usize = 64;
-
-/// For a peer to take our goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A message is 400 bytes; the library's 128 KiB for each socket would be the largest part of a
 /// call's memory.
@@ -122,9 +121,20 @@ impl Settings {
     async fn serve(&self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
         let dialect = (self.speak)();
         let deadline = Instant::now() + self.start;
-        let Some(mut start) = wait_for_start(&mut socket, &*dialect, deadline).await else {
-            warn!("media socket closed: it did not begin a stream in time");
-            return close(socket, 1008, "no start message").await;
+        let mut start = match wait_for_start(&mut socket, &*dialect, deadline).await {
+            Beginning::Started(start) => start,
+            Beginning::Gone => {
+                debug!("a media socket was closed by its far end before it began a stream");
+                return close(socket, 1000, "no start message").await;
+            }
+            Beginning::Late => {
+                warn!("media socket closed: it did not begin a stream in time");
+                return close(socket, 1008, "no start message").await;
+            }
+            Beginning::Unnamed => {
+                warn!("media socket closed: the name of its call or stream cannot be one");
+                return close(socket, 1008, "not a name").await;
+            }
         };
         let mut parameters = std::mem::take(&mut start.parameters);
         let grant = match self.tokens.check(&start.call, &mut parameters) {
@@ -143,12 +153,14 @@ impl Settings {
             return close(socket, 1013, "no room").await;
         };
         drop(pending);
-        let call = start.call.clone();
-        info!(%call, "call started");
+        debug!(call = %start.call, stream = %start.stream, "media stream began");
         let control = self.control.clone();
+        let (socket, unanswered) = Unopened::new(socket);
         let stream = MediaStream::new(socket, (start, format), grant, dialect, control, permit);
         (self.on_call)(stream).await;
-        info!(%call, "call ended");
+        if let Ok(socket) = unanswered.await {
+            close(socket, 1011, "the call could not be answered").await;
+        }
     }
 }
 
@@ -238,14 +250,4 @@ impl fmt::Debug for MediaSocketBuilder {
             .field("calls", &self.calls)
             .finish_non_exhaustive()
     }
-}
-
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
-    let goodbye = async {
-        let frame = CloseFrame { code, reason: reason.into() };
-        if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
-    let _ = timeout(GOODBYE, goodbye).await;
 }

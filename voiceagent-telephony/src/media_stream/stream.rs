@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use axum::extract::ws::WebSocket;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use voiceagent_core::{
     CallId, Link, Result,
     audio::AudioFormat,
@@ -24,11 +24,15 @@ const LINK: usize = 64;
 /// those that a clear returned), and delivers keys. It transfers when a [`CallControl`] with
 /// targets is configured.
 ///
+/// Whoever opens it must go on reading: the link holds 64 events (1.3 s of audio), and while it is
+/// full nothing is read from the socket and nothing written to it. A [`Call`](voiceagent_core::Call)
+/// does. A stream that is dropped unopened is closed with code 1011.
+///
 /// A call whose far end said goodbye ends with [`Inbound::HungUp`]. One whose socket was lost,
 /// stopped reading for 5 s, or went silent for 10 s ends with
 /// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
 pub struct MediaStream {
-    socket: WebSocket,
+    socket: Unopened,
     info: CallInfo,
     format: AudioFormat,
     start: StreamStart,
@@ -39,7 +43,7 @@ pub struct MediaStream {
 
 impl MediaStream {
     pub(super) fn new(
-        socket: WebSocket,
+        socket: Unopened,
         (start, format): (StreamStart, AudioFormat),
         grant: Grant,
         dialect: Box<dyn Dialect>,
@@ -91,12 +95,39 @@ impl Transport for MediaStream {
             format: self.format,
             control: self.control,
         };
-        let (socket, permit) = (self.socket, self.permit);
+        let permit = self.permit;
+        let socket = self.socket.open();
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as its socket is open.
             let _counted = permit;
             Pump::new(socket, leg).run(peer).await
         }))
+    }
+}
+
+/// The socket of a stream that nobody has opened. Dropping it gives the socket back, so that the
+/// far end is told why it is closed.
+#[derive(Debug)]
+pub(super) struct Unopened(Option<(WebSocket, oneshot::Sender<WebSocket>)>);
+
+impl Unopened {
+    /// The socket, and where it comes back to; nothing comes when it was opened.
+    pub(super) fn new(socket: WebSocket) -> (Self, oneshot::Receiver<WebSocket>) {
+        let (back, dropped) = oneshot::channel();
+        (Self(Some((socket, back))), dropped)
+    }
+
+    fn open(mut self) -> WebSocket {
+        self.0.take().expect("only opening and dropping take it, and both are the last").0
+    }
+}
+
+impl Drop for Unopened {
+    fn drop(&mut self) {
+        if let Some((socket, back)) = self.0.take() {
+            // Without anybody to take it back, the server is going down.
+            let _ = back.send(socket);
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use super::{
     SIGNATURE_HEADER, SignatureCheck, SignatureRefusal,
     twiml::{self, Stream, Verb},
 };
-use crate::media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck};
+use crate::media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck, is_name};
 
 /// A webhook has some forty short fields.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -189,7 +189,8 @@ impl Door {
         let field = |name: &str| {
             fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
-        let Some(call) = field("CallSid").map(CallId::from) else { return };
+        let named = field("CallSid").filter(|call| is_name(call));
+        let Some(call) = named.map(CallId::from) else { return };
         if let Some(event) = field("StreamEvent") {
             match field("StreamError") {
                 Some(error) => warn!(%call, event, error, "Twilio reports a stream error"),

@@ -25,10 +25,14 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
+    /// Everything, as it would be printed.
+    pub(crate) fn all(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
     /// The lines that this crate wrote.
     pub(crate) fn ours(&self) -> String {
-        let log = self.0.lock().unwrap();
-        let text = String::from_utf8_lossy(&log);
+        let text = self.all();
         let ours = text.lines().filter(|line| line.contains("voiceagent_telephony"));
         ours.collect::<Vec<_>>().join("\n")
     }

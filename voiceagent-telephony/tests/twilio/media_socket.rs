@@ -1,14 +1,20 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use futures_util::{SinkExt, StreamExt};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, protocol::CloseFrame},
+};
 use voiceagent_core::{
     ErrorKind,
     audio::{AudioFormat, AudioFrame, MediaTime},
     transport::{Inbound, Outbound, Transport},
 };
-use voiceagent_telephony::media_stream::{
-    Grant, MediaSocket, MediaSocketBuilder, StreamTokens, TokenCheck,
+use voiceagent_telephony::{
+    media_stream::{Grant, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck},
+    server::ServerLimits,
 };
 use voiceagent_testkit::{
     clips,
@@ -16,7 +22,10 @@ use voiceagent_testkit::{
     phone::{Closed, Dial, PhoneCall},
 };
 
-use crate::server::{Calls, SOON, Server, eventually};
+use crate::{
+    log::Log,
+    server::{Calls, SOON, Server, eventually},
+};
 
 const START: &str = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"}}"#;
 
@@ -94,6 +103,108 @@ async fn a_socket_that_never_says_start_is_closed() {
     let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
     assert_eq!(closed, Closed::ByServer(1008));
     assert!(calls.none());
+}
+
+/// A peer that says what it likes.
+async fn raw(server: &Server) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    connect_async(server.url("ws", "/media")).await.unwrap().0
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered_with_a_goodbye() {
+    let (server, mut calls) = open_door();
+    for say in [None, Some(START)] {
+        let mut peer = raw(&server).await;
+        let mut call = None;
+        if let Some(start) = say {
+            peer.send(Message::text(start)).await.unwrap();
+            call = Some(calls.answer().await);
+        }
+        let goodbye = CloseFrame { code: 4_000.into(), reason: "bye".into() };
+        peer.send(Message::Close(Some(goodbye.clone()))).await.unwrap();
+        let answer = timeout(SOON, peer.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(answer, Message::Close(Some(goodbye)), "start: {say:?}");
+        assert!(timeout(SOON, peer.next()).await.unwrap().is_none());
+        drop(call);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_answered_is_closed_with_a_reason() {
+    let gives_up = |stream| async move { drop::<MediaStream>(stream) };
+    let socket = MediaSocket::twilio(TokenCheck::Off).on_call(gives_up).build().unwrap();
+    let server = Server::start(Server::listen(), socket.route("/media"));
+    let mut peer = raw(&server).await;
+    peer.send(Message::text(START)).await.unwrap();
+    let Message::Close(Some(goodbye)) = timeout(SOON, peer.next()).await.unwrap().unwrap().unwrap()
+    else {
+        panic!("a goodbye")
+    };
+    assert_eq!(u16::from(goodbye.code), 1011);
+    assert_eq!(goodbye.reason.as_str(), "the call could not be answered");
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_can_be_forged_by_a_name() {
+    let (log, _guard) = Log::start();
+    let (server, mut calls) = open_door();
+    let long = "C".repeat(257);
+    for name in ["CA1\\n2026 ERROR forged", "CA1\\u001b[31m", "CA1 CA2", "", "CÄ1", &long] {
+        for field in ["CA1", "MZ1"] {
+            let mut peer = raw(&server).await;
+            peer.send(Message::text(START.replace(field, name))).await.unwrap();
+            let goodbye = timeout(SOON, peer.next()).await.unwrap().unwrap().unwrap();
+            let Message::Close(Some(goodbye)) = goodbye else { panic!("a goodbye") };
+            assert_eq!(u16::from(goodbye.code), 1008, "{name}");
+        }
+    }
+    assert!(calls.none());
+    let all = log.all();
+    assert!(all.contains("the name of its call or stream cannot be one"), "{all}");
+    assert!(!all.contains("forged") && !all.contains('\u{1b}'), "{all}");
+}
+
+#[tokio::test]
+async fn a_far_end_that_leaves_is_not_taken_for_a_slow_one() {
+    let (log, _guard) = Log::start();
+    let (server, _calls) = open_door();
+    let mut peer = raw(&server).await;
+    peer.close(None).await.unwrap();
+    while let Some(Ok(_)) = timeout(SOON, peer.next()).await.unwrap() {}
+    let ours = log.ours();
+    assert!(ours.contains("closed by its far end"), "{ours}");
+    assert!(!ours.contains("WARN"), "{ours}");
+}
+
+#[tokio::test]
+async fn the_begin_of_a_call_is_told_by_its_observer_and_not_twice() {
+    let (log, _guard) = Log::start();
+    let (server, mut calls) = open_door();
+    let phone = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let mut call = calls.answer().await;
+    phone.close_without_stop().await.unwrap();
+    while call.next().await.is_some() {}
+    let ours = log.ours();
+    assert!(ours.contains("media stream began"), "{ours}");
+    assert!(!ours.contains("INFO"), "{ours}");
+}
+
+#[tokio::test]
+async fn a_call_takes_no_place_among_the_connections() {
+    let (sender, mut calls) = Calls::channel();
+    let socket = MediaSocket::twilio(TokenCheck::Off).on_call(move |stream| {
+        let sender = sender.clone();
+        async move { sender.send(stream).await.unwrap() }
+    });
+    let limits = ServerLimits::default().with_connections(1);
+    let router = socket.build().unwrap().route("/media");
+    let server = Server::start_within(limits, Server::listen(), router);
+    let first = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let mut call = calls.answer().await;
+    let _second = Dial::to(server.url("ws", "/media")).connect().await.unwrap();
+    let _other = calls.answer().await;
+    first.press('5').await.unwrap();
+    assert_eq!(call.next().await.unwrap().unwrap(), Inbound::Dtmf('5'));
 }
 
 #[tokio::test]

@@ -11,7 +11,10 @@ use voiceagent_core::{
     Link,
     transport::{CallInfo, Inbound, Outbound, Transport},
 };
-use voiceagent_telephony::{media_stream::MediaStream, server};
+use voiceagent_telephony::{
+    media_stream::MediaStream,
+    server::{self, ServerLimits},
+};
 
 /// For anything that should happen at once; test machines are busy.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -28,8 +31,17 @@ impl Server {
     }
 
     pub(crate) fn start(listener: TcpListener, router: Router) -> Self {
+        Self::start_within(ServerLimits::default(), listener, router)
+    }
+
+    pub(crate) fn start_within(
+        limits: ServerLimits,
+        listener: TcpListener,
+        router: Router,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
-        let task = tokio::spawn(async move { server::serve(listener, router).await.unwrap() });
+        let serving = server::serve_within(limits, listener, router);
+        let task = tokio::spawn(async move { serving.await.unwrap() });
         Self { address, task }
     }
 

@@ -177,7 +177,7 @@ impl Pump {
         }
         if self.profile.bursts > 0 && self.dice.between(0, 999) < self.profile.bursts {
             self.log.inject("the line holds its breath");
-            self.arrives = Instant::now() + self.dice.millis(100, 700);
+            self.arrives = self.arrives.max(Instant::now() + self.dice.millis(100, 700));
         }
         let payload = self.frames.frame(loudness, word.as_deref());
         self.deliver(Inbound::Audio(AudioFrame::new(FORMAT, at, payload)));

@@ -43,6 +43,8 @@ pub(super) struct Account {
     pub(super) tools: Vec<ToolRun>,
     /// What went wrong, as it was meant to.
     pub(super) injected: BTreeMap<&'static str, u32>,
+    /// When the voice did not speak, as it was meant to.
+    pub(super) voiceless: Vec<Duration>,
     /// When the first of them did.
     pub(super) disturbed: Option<Duration>,
     /// When one of the two hung up.
@@ -151,6 +153,9 @@ impl Log {
         let mut account = self.account();
         *account.injected.entry(what).or_default() += 1;
         account.disturbed.get_or_insert(now);
+        if what.starts_with("the voice") {
+            account.voiceless.push(now);
+        }
     }
 
     pub(super) fn open(&self) -> Opened {

@@ -35,6 +35,8 @@ pub(super) struct Recognizer {
     pub(super) delay: Duration,
     pub(super) end_of_turn: bool,
     pub(super) semantic: bool,
+    /// It tells when in its stream each word was said.
+    pub(super) times: bool,
     /// Finals in a hundred that are lost, that come twice, and that come late.
     pub(super) lost: u64,
     pub(super) twice: u64,
@@ -105,6 +107,7 @@ impl Profile {
     pub(super) fn new(seed: u64, settings: &Settings) -> Self {
         let turns = settings.turns;
         let mut dice = Dice::new(seed, 2);
+        let mut aside = Dice::new(seed, 7);
         let healthy = dice.percent(50);
         let sick = |dice: &mut Dice, share: u64| !healthy && dice.percent(share);
         let recognizer = Recognizer {
@@ -115,6 +118,7 @@ impl Profile {
             delay: dice.millis(40, 250),
             end_of_turn: dice.percent(20),
             semantic: dice.percent(50),
+            times: aside.percent(60),
             lost: if sick(&mut dice, 25) { 15 } else { 0 },
             twice: if sick(&mut dice, 25) { 15 } else { 0 },
             late: if sick(&mut dice, 25) { 20 } else { 0 },
@@ -152,7 +156,8 @@ impl Profile {
         Self {
             healthy,
             turns: dice.between(turns.0, turns.1),
-            owed_reply: settings.owed_always.then_some(settings.owed_within * 3 / 4),
+            // The slowest voice and the farthest far end take a little more than a second.
+            owed_reply: settings.owed_always.then_some(settings.owed_within * 5 / 8),
             greeting: dice.percent(70),
             speculation: dice.percent(80),
             min_words: if dice.percent(80) { 0 } else { 2 },

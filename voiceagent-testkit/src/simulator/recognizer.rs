@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use voiceagent_core::{
     Error, ErrorKind, Link, LinkPeer, Result,
     audio::AudioFrame,
-    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript, WordTiming},
 };
 
 use super::{
     dice::Dice,
     log::Log,
     profile,
-    sound::{FORMAT, is_loud, word_in},
+    sound::{FORMAT, FRAME_MS, is_loud, word_in},
 };
 use crate::fakes::Schedule;
 
@@ -41,7 +41,9 @@ struct Pump {
     log: Log,
     begun: Instant,
     /// Words since the last final.
-    words: Vec<String>,
+    words: Vec<WordTiming>,
+    /// How much audio this stream has heard.
+    heard: Duration,
     speaking: bool,
     last_loud: Instant,
     next_interim: Instant,
@@ -90,6 +92,7 @@ impl SpeechToText for Recognizer {
             log: self.log.clone(),
             begun: now,
             words: Vec::new(),
+            heard: Duration::ZERO,
             speaking: false,
             last_loud: now,
             next_interim: now,
@@ -145,8 +148,10 @@ impl Pump {
             return Ok(());
         }
         let now = Instant::now();
+        let start = self.heard;
+        self.heard += Duration::from_millis(FRAME_MS);
         if let Some(word) = word_in(&frame.payload) {
-            self.words.push(word.to_owned());
+            self.words.push(WordTiming { word: word.into(), start, end: self.heard });
         }
         if is_loud(&frame.payload) {
             self.last_loud = now;
@@ -156,8 +161,8 @@ impl Pump {
             }
             if self.speaking && now >= self.next_interim {
                 self.next_interim = now + self.profile.interim;
-                let text = self.words.join(" ");
-                peer.send(SttEvent::Transcript(Transcript::interim(text))).await?;
+                let transcript = self.tell(Transcript::interim(text(&self.words)), &self.words);
+                peer.send(SttEvent::Transcript(transcript)).await?;
             }
         } else if self.speaking && now - self.last_loud >= self.profile.silence {
             self.speaking = false;
@@ -182,9 +187,9 @@ impl Pump {
             Later::Say(event) => self.say(event, peer).await,
             Later::Final { ends_turn } => {
                 let words = std::mem::take(&mut self.words);
-                let text = words.join(" ");
-                let is_empty = text.is_empty();
-                let transcript = SttEvent::Transcript(Transcript::final_(text));
+                let is_empty = words.is_empty();
+                let transcript = self.tell(Transcript::final_(text(&words)), &words);
+                let transcript = SttEvent::Transcript(transcript);
                 if !is_empty && self.dice.percent(self.profile.lost) {
                     self.log.inject("a final is lost");
                 } else if !is_empty && self.dice.percent(self.profile.late) {
@@ -206,6 +211,11 @@ impl Pump {
         }
     }
 
+    /// Adds the times of words, if the recognizer knows them.
+    fn tell(&self, transcript: Transcript, words: &[WordTiming]) -> Transcript {
+        if self.profile.times { transcript.with_words(words.to_vec()) } else { transcript }
+    }
+
     async fn say(&self, event: SttEvent, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
         if let SttEvent::Transcript(transcript) = &event {
             self.log.tell(|| format!("recognizer: final {:?}", transcript.text));
@@ -215,6 +225,10 @@ impl Pump {
         }
         peer.send(event).await
     }
+}
+
+fn text(words: &[WordTiming]) -> String {
+    words.iter().map(|word| &*word.word).collect::<Vec<_>>().join(" ")
 }
 
 fn failed(message: &'static str) -> Error {

@@ -12,6 +12,7 @@ use super::{
     heard::Expected,
     log::{Account, Span, ToolRun},
     profile::Profile,
+    words::Words,
     world::Aftermath,
 };
 
@@ -19,8 +20,6 @@ use super::{
 const MOMENT: Duration = Duration::from_millis(1);
 /// A caller's sounds with no longer gap between them are one to every detector.
 const BREATH: Duration = Duration::from_millis(120);
-/// A turn is decided so long after its last word, if nobody goes on.
-const DECIDED: Duration = Duration::from_secs(8);
 /// Who talks for so long over the agent wants the floor, and is to have it after the second time.
 const INSISTS: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(900));
 
@@ -46,7 +45,7 @@ pub(super) fn judge(
             judge
                 .check(wrong.is_none(), "law 6: only what was heard", || wrong.unwrap_or_default());
             judge.tools(messages);
-            judge.users_words(messages);
+            judge.found.extend(Words::of(account, profile).check(messages));
         }
         None => judge.check(false, "law 7: what happened is written down", || {
             "no conversation was remembered".to_owned()
@@ -178,49 +177,6 @@ impl Judge<'_> {
         })
     }
 
-    /// With a sound recognizer, what the caller said is written down once, and in order. Without a
-    /// detector nobody knows whether a word that comes once more was said once more; nor with a
-    /// recognizer that waits for the end of a muted caller's words and cannot be asked. Fewer words
-    /// over the agent than an interruption takes are no turn, and are not written down.
-    fn users_words(&mut self, messages: &[Message]) {
-        let recognizer = &self.profile.recognizer;
-        let waits = self.account.muted && recognizer.finalize.is_none();
-        if !self.profile.healthy || !recognizer.detects || waits {
-            return;
-        }
-        let content =
-            |word: &&str| word.starts_with('u') && word.len() > 1 && *word != "uh" && *word != "um";
-        let told: Vec<&str> = messages
-            .iter()
-            .filter_map(|message| match message {
-                Message::User { text } => Some(text.split_whitespace().filter(content)),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        let account = self.account;
-        let dropped = too_few_words(account, self.profile.min_words);
-        let is_kept = |word: &&str| content(word) && !dropped.contains(word);
-        let said: Vec<&str> = account.said.iter().map(String::as_str).filter(is_kept).collect();
-        let fit = told.iter().zip(&said).take_while(|(told, said)| told == said).count();
-        self.check(fit == told.len(), "what was said is written down", || {
-            format!("{:?} is followed by {:?}", &told[..fit], told.get(fit))
-        });
-        // Who is still speaking at the end has no turn.
-        let turns = self.account.events.iter().rev();
-        let mut turns = turns.filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
-        let last_turn = turns.next().map_or(Duration::ZERO, |(at, _)| *at);
-        let end = self.account.hung_up.unwrap_or_default();
-        let quiet = self.account.caller.last().is_some_and(|last| last.to + DECIDED < end);
-        let until = if quiet { end } else { last_turn };
-        let finals = self.account.finals.iter();
-        let finals = finals.filter(|(at, word)| *at < until && is_kept(&&**word));
-        let finals = finals.count();
-        self.check(told.len() >= finals, "what was said is written down", || {
-            format!("{} of {finals} recognized words", told.len())
-        });
-    }
-
     fn owed_replies(&mut self) {
         let events = &self.account.events;
         for (index, (at, event)) in events.iter().enumerate() {
@@ -242,7 +198,10 @@ impl Judge<'_> {
                         run.begun <= deadline && run.ended.is_none_or(|ended| ended >= *at)
                     });
             let gone = self.account.hung_up.is_some_and(|hung_up| hung_up <= deadline);
-            let applies = self.settings.owed_always || is_well;
+            // Who has no voice says nothing, whatever is owed.
+            let is_voiceless =
+                self.account.voiceless.iter().any(|silent| (*at..=deadline).contains(silent));
+            let applies = is_well || self.settings.owed_always && !is_voiceless;
             self.check(told || is_over || gone || !applies, "an owed reply is heard", || {
                 format!("nothing from {at:?} to {deadline:?}")
             });
@@ -313,24 +272,4 @@ fn unpaired(messages: &[Message]) -> Option<ToolCallId> {
         }
     }
     open.pop()
-}
-
-/// The words of turns that were dropped because an interruption takes more of them.
-fn too_few_words(account: &Account, enough: u32) -> BTreeSet<&str> {
-    let events = &account.events;
-    let turns = events.iter().enumerate().filter_map(|(index, (_, event))| match event {
-        Event::TurnDropped { turn } => Some((index, *turn)),
-        _ => None,
-    });
-    let words = turns.filter_map(|(index, dropped)| {
-        events[..index].iter().rev().find_map(|(_, event)| match event {
-            Event::UserPartial { turn, pii_text } if *turn == dropped => Some(pii_text),
-            _ => None,
-        })
-    });
-    words
-        .map(|text| text.split_whitespace().collect::<Vec<_>>())
-        .filter(|words| words.len() < enough as usize)
-        .flatten()
-        .collect()
 }

@@ -131,6 +131,7 @@ impl Pump {
             TtsInput::Text { generation, text } => {
                 self.log.tell(|| format!("voice {generation}: {text:?}"));
                 if self.mute.contains(&generation) {
+                    self.log.inject("the voice stays silent");
                     for word in text.split_whitespace() {
                         self.log.word(generation, word);
                     }

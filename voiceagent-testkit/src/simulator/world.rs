@@ -140,16 +140,16 @@ async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
         if timeout(pause, read).await.is_ok() {
             return;
         }
-        let asked = match dice.between(0, 9) {
-            0..4 => call.line().say(format!("owner{number} says owned{number}.")),
-            4..8 => call.line().interrupt(),
-            8 => call.line().hang_up(),
+        let (what, asked) = match dice.between(0, 9) {
+            0..4 => ("says", call.line().say(format!("owner{number} says owned{number}."))),
+            4..8 => ("interrupts", call.line().interrupt()),
+            8 => ("hangs up", call.line().hang_up()),
             _ => {
                 log.tell(|| "the owner lets go".to_owned());
                 return;
             }
         };
-        log.tell(|| format!("the owner interferes: {asked:?}"));
+        log.tell(|| format!("the owner {what}: {asked:?}"));
     }
 }
 

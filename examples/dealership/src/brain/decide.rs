@@ -1,5 +1,6 @@
 //! What the agent does next.
 
+use jiff::civil::Time;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -8,7 +9,8 @@ use super::{
     outcome::{Appointment, Slot},
     replies,
     service::Service,
-    times::{PartOfDay, shifted},
+    times::{self, PartOfDay, shifted},
+    words::Words,
 };
 
 /// How many tools may run for one turn of the caller before the agent gives up on it.
@@ -22,6 +24,21 @@ const AROUND: i16 = 60;
 pub(crate) struct Facts {
     pub(crate) hours: String,
     pub(crate) address: String,
+}
+
+impl Facts {
+    /// Whether the dealership is closed at that time on every day, as far as its sentence tells.
+    fn is_closed_at(&self, time: Time) -> bool {
+        let named: Vec<Time> =
+            times::all(&Words::new(&self.hours)).into_iter().map(|(_, time)| time).collect();
+        match (named.iter().min(), named.iter().max()) {
+            // Midnight may be the beginning or the end of a day.
+            (Some(opens), Some(closes)) if *opens != Time::midnight() && opens < closes => {
+                !(opens..closes).contains(&&time)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The next thing to do.
@@ -43,7 +60,7 @@ pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> boo
     }
     let step = match urgent(dialogue, facts, has) {
         Some(step) => step,
-        None => task(dialogue, has),
+        None => task(dialogue, facts, has),
     };
     let (step, missing) = match step {
         Step::Call { tool, .. } if !has(tool) || dialogue.calls >= MOST_CALLS => {
@@ -146,21 +163,23 @@ fn human(facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
     Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
 }
 
-fn task(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
+fn task(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
     match dialogue.task {
-        Some(Task::Book) => book(dialogue, has),
-        Some(task @ (Task::Cancel | Task::Check | Task::Reschedule)) => manage(dialogue, task),
+        Some(Task::Book) => book(dialogue, facts, has),
+        Some(task @ (Task::Cancel | Task::Check | Task::Reschedule)) => {
+            manage(dialogue, facts, task)
+        }
         None if dialogue.finished => ask(replies::ANYTHING_ELSE),
         None => ask(replies::HELP),
     }
 }
 
-fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
+fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
     let Some(service) = dialogue.service else { return ask(replies::ASK_SERVICE) };
     if dialogue.customer == Customer::Unknown && has("lookup_customer") {
         return look_up(dialogue, false);
     }
-    let chosen = match choose(dialogue, service.code, replies::ASK_DAY) {
+    let chosen = match choose(dialogue, facts, service.code, replies::ASK_DAY) {
         Ok(chosen) => chosen,
         Err(step) => return *step,
     };
@@ -168,6 +187,15 @@ fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     let several = dialogue.vehicles.len() > 1 && service.kind() == "service";
     if several && dialogue.vehicle.is_none() {
         return Step::Say(replies::which_car(&dialogue.vehicles));
+    }
+    if dialogue.appointments.is_none() && has("get_upcoming_appointments") {
+        return visits_of(id);
+    }
+    if let (Some(other), Some(car)) = (dialogue.clash(), dialogue.car())
+        && service.kind() == "service"
+        && other.vehicle.as_ref() == Some(&car.label)
+    {
+        return Step::Say(replies::busy(other, &car.label));
     }
     if dialogue.agreed {
         let arguments = json!({
@@ -187,15 +215,24 @@ fn book(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     let car = dialogue.vehicle.as_ref().filter(|_| several);
     let car = car.map_or_else(String::new, |car| format!(" for your {}", car.label));
     let what = format!("{}{car} on", service.spoken);
-    Step::Say(replies::read_back(&what, chosen, name.as_deref(), phone))
+    let read_back = replies::read_back(&what, chosen, name.as_deref(), phone);
+    Step::Say(replies::joined(&[&clash(dialogue), &read_back]))
 }
 
 /// The slot that was chosen, or the step towards a choice.
-fn choose<'a>(dialogue: &'a Dialogue, service: &str, ask_day: &str) -> Result<&'a Slot, Box<Step>> {
+fn choose<'a>(
+    dialogue: &'a Dialogue,
+    facts: &Facts,
+    service: &str,
+    ask_day: &str,
+) -> Result<&'a Slot, Box<Step>> {
     let Some(days) = dialogue.days else {
         return dialogue.chosen.as_ref().ok_or_else(|| Box::new(ask(ask_day)));
     };
     if dialogue.slots.is_none() || dialogue.stale {
+        if let Some(time) = dialogue.time.exact.filter(|time| facts.is_closed_at(*time)) {
+            return Err(Box::new(Step::Say(replies::closed(time, &facts.hours))));
+        }
         return Err(Box::new(search(dialogue, days, service)));
     }
     dialogue
@@ -206,14 +243,15 @@ fn choose<'a>(dialogue: &'a Dialogue, service: &str, ask_day: &str) -> Result<&'
 
 fn search(dialogue: &Dialogue, days: Days, service: &str) -> Step {
     let time = dialogue.time;
-    let clock = |time: jiff::civil::Time| format!("{:02}:{:02}", time.hour(), time.minute());
+    let clock = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
     let earliest = time.exact.map(|exact| shifted(exact, -AROUND)).or(time.earliest);
     let latest = time.exact.map(|exact| shifted(exact, AROUND)).or(time.latest);
     let bounded = earliest.is_some() || latest.is_some();
     let arguments = json!({
         "service_type": service,
-        "date_from": days.from.max(dialogue.today).to_string(),
-        "date_to": days.to.max(dialogue.today).to_string(),
+        // Of days that are all over, the tool says so.
+        "date_from": days.from.max(dialogue.today.min(days.to)).to_string(),
+        "date_to": days.to.to_string(),
         "part_of_day": time.part.filter(|_| !bounded).map(PartOfDay::code),
         "earliest_time": earliest.map(clock),
         "latest_time": latest.map(clock),
@@ -244,7 +282,7 @@ fn introduce(dialogue: &Dialogue) -> Step {
 }
 
 /// Steps towards an appointment that exists, and what is done with it.
-fn manage(dialogue: &Dialogue, task: Task) -> Step {
+fn manage(dialogue: &Dialogue, facts: &Facts, task: Task) -> Step {
     let customer = match &dialogue.customer {
         Customer::Known { id, .. } => id,
         Customer::Unknown => return look_up(dialogue, false),
@@ -259,10 +297,7 @@ fn manage(dialogue: &Dialogue, task: Task) -> Step {
         }
         Customer::Stranger | Customer::Ambiguous => return look_up(dialogue, true),
     };
-    let Some(appointments) = &dialogue.appointments else {
-        let arguments = json!({ "customer_id": customer });
-        return Step::Call { tool: "get_upcoming_appointments", arguments };
-    };
+    let Some(appointments) = &dialogue.appointments else { return visits_of(customer) };
     if appointments.is_empty() {
         return ask(replies::BOOK_INSTEAD);
     }
@@ -274,7 +309,7 @@ fn manage(dialogue: &Dialogue, task: Task) -> Step {
         return Step::Say(replies::which(appointments));
     };
     if task == Task::Reschedule {
-        return reschedule(dialogue, appointment);
+        return reschedule(dialogue, facts, appointment);
     }
     if !dialogue.agreed {
         return Step::Say(replies::cancel_it(appointment));
@@ -285,10 +320,10 @@ fn manage(dialogue: &Dialogue, task: Task) -> Step {
     Step::Call { tool: "cancel_appointment", arguments }
 }
 
-fn reschedule(dialogue: &Dialogue, appointment: &Appointment) -> Step {
+fn reschedule(dialogue: &Dialogue, facts: &Facts, appointment: &Appointment) -> Step {
     let service = appointment.service;
     let code = service.map_or("other", |service| service.code);
-    let chosen = match choose(dialogue, code, replies::ASK_NEW_DAY) {
+    let chosen = match choose(dialogue, facts, code, replies::ASK_NEW_DAY) {
         Ok(chosen) => chosen,
         Err(step) => return *step,
     };
@@ -300,7 +335,17 @@ fn reschedule(dialogue: &Dialogue, appointment: &Appointment) -> Step {
     }
     let noun = service.map_or("visit", Service::noun);
     let what = format!("I would move your {noun} to");
-    Step::Say(replies::read_back(&what, chosen, None, None))
+    let read_back = replies::read_back(&what, chosen, None, None);
+    Step::Say(replies::joined(&[&clash(dialogue), &read_back]))
+}
+
+fn clash(dialogue: &Dialogue) -> String {
+    dialogue.clash().map_or_else(String::new, replies::clash)
+}
+
+fn visits_of(customer: &str) -> Step {
+    let arguments = json!({ "customer_id": customer });
+    Step::Call { tool: "get_upcoming_appointments", arguments }
 }
 
 fn look_up(dialogue: &Dialogue, by_name: bool) -> Step {

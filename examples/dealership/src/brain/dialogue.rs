@@ -2,6 +2,7 @@
 
 mod hear;
 mod results;
+mod when;
 
 use std::collections::BTreeMap;
 
@@ -76,6 +77,8 @@ pub(crate) struct Dialogue {
     pub(crate) needs_phone: bool,
     pub(crate) customer: Customer,
     pub(crate) looked_up_name: bool,
+    /// Whether the customer was written down under the name that was said.
+    noted: bool,
     pub(crate) vehicles: Vec<Vehicle>,
     pub(crate) vehicle: Option<Vehicle>,
     pub(crate) slots: Option<Vec<Slot>>,
@@ -160,6 +163,22 @@ impl Dialogue {
         offers
     }
 
+    /// Another visit of the customer that begins at the chosen time.
+    pub(crate) fn clash(&self) -> Option<&Appointment> {
+        let start = self.chosen.as_ref()?.start;
+        let moved = self.appointment.as_ref().map(|appointment| &appointment.id);
+        let mut others = self.appointments.iter().flatten();
+        others.find(|other| other.start == start && Some(&other.id) != moved)
+    }
+
+    /// The customer's car that the visit is for, when it is known which.
+    pub(crate) fn car(&self) -> Option<&Vehicle> {
+        match self.vehicles.as_slice() {
+            [only] => Some(only),
+            _ => self.vehicle.as_ref(),
+        }
+    }
+
     /// The person's name, when both parts are known.
     pub(crate) fn full_name(&self) -> Option<(&str, &str)> {
         Some((self.name.first.as_deref()?, self.name.last.as_deref()?))
@@ -178,6 +197,7 @@ impl Dialogue {
             needs_phone: false,
             customer: Customer::Unknown,
             looked_up_name: false,
+            noted: false,
             vehicles: Vec::new(),
             vehicle: None,
             said: Words::default(),

@@ -1,6 +1,8 @@
 //! What a caller wants.
 
-use super::words::Words;
+use std::ops::Range;
+
+use super::{numbers::cardinal, words::Words};
 
 /// What a caller wants of the agent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,7 +97,7 @@ const REPEAT: [&str; 8] = [
     "what did you say",
     "didn't hear",
 ];
-const GOODBYE: [&str; 12] = [
+const GOODBYE: [&str; 28] = [
     "bye",
     "goodbye",
     "good bye",
@@ -108,6 +110,22 @@ const GOODBYE: [&str; 12] = [
     "hang up",
     "i'm done",
     "all set",
+    "that is all",
+    "that is it",
+    "that is everything",
+    "that will be all",
+    "that'll be all",
+    "that would be all",
+    "nothing more",
+    "i am done",
+    "we're done",
+    "i'm good",
+    "i am good",
+    "have a nice day",
+    "have a good day",
+    "have a great day",
+    "have a good one",
+    "take care",
 ];
 
 fn is_reschedule(words: &Words, visit: bool) -> bool {
@@ -145,7 +163,7 @@ pub(crate) enum Answer {
 
 /// Finds agreement or refusal. Refusal wins: "that's not right", "no, that's fine".
 pub(crate) fn answer(words: &Words) -> Option<Answer> {
-    if words.says(&["don't know", "not sure", "no idea", "dont know"]) {
+    if words.says(&["don't know", "not sure", "no idea", "dont know", "doesn't matter"]) {
         return None;
     }
     let agreed = words.says(&["no problem", "no worries", "why not", "don't mind"]);
@@ -165,33 +183,29 @@ pub(crate) fn answer(words: &Words) -> Option<Answer> {
         "can't",
         "cannot",
     ]);
-    if refused && !agreed {
+    let unfit = words.says(&["doesn't work", "does not work", "doesn't suit", "isn't right"]);
+    if (refused || unfit) && !agreed {
         return Some(Answer::No);
     }
-    let yes = words.any(&[
-        "yes",
-        "yeah",
-        "yep",
-        "yup",
-        "yah",
-        "sure",
-        "correct",
-        "right",
-        "ok",
-        "okay",
-        "perfect",
-        "fine",
-        "great",
-        "good",
-        "absolutely",
-        "exactly",
-        "definitely",
-        "please",
-        "works",
-        "agreed",
-    ]);
-    let yes = yes || agreed || words.says(&["go ahead", "do it", "of course", "uh huh", "mm hmm"]);
+    let plain =
+        words.any(&["yes", "yeah", "yep", "yup", "yah", "absolutely", "exactly", "definitely"]);
+    let approving = words.any(&[
+        "sure", "correct", "right", "ok", "okay", "perfect", "fine", "great", "good", "please",
+        "works", "agreed",
+    ]) || words.says(&["go ahead", "do it", "of course", "uh huh", "mm hmm"]);
+    let yes = plain || agreed || (approving && !is_question(words));
     yes.then_some(Answer::Yes)
+}
+
+/// "Is it ok if I bring two kids" agrees to nothing.
+fn is_question(words: &Words) -> bool {
+    const VERBS: &str = "is are was can could does do did will would should may";
+    const OTHERS: &str = "it that this there the my i you we he she they your anybody anyone ok";
+    const ASKING: &str = "what when where who why how which";
+    let is = |list: &str, at: usize| list.split(' ').any(|word| word == words.at(at));
+    // "Do it" and "do that, please" are none.
+    let orders = words.stands(0, "do it") || words.stands(0, "do that");
+    (is(VERBS, 0) && is(OTHERS, 1) && !orders) || is(ASKING, 0)
 }
 
 /// Whether somebody asks for other times than those offered.
@@ -228,22 +242,107 @@ pub(crate) enum Shift {
 
 /// Finds a wish for an earlier or later time than those offered.
 pub(crate) fn shift(words: &Words) -> Option<Shift> {
-    if words.says(&["earlier", "sooner"]) {
+    let told = words.says(&["said earlier", "called earlier", "told you earlier"]);
+    let parting = words.says(&["see you later", "to you later", "later this"]);
+    if words.any(&["earlier", "sooner"]) && !told {
         Some(Shift::Earlier)
-    } else if words.says(&["later", "too early"]) && !words.says(&["later this week"]) {
+    } else if words.says(&["later", "too early"]) && !parting {
         Some(Shift::Later)
     } else {
         None
     }
 }
 
+/// Whether any time will do.
+pub(crate) fn is_indifferent(words: &Words) -> bool {
+    words.says(&[
+        "any time",
+        "anytime",
+        "any day",
+        "any of them",
+        "any of those",
+        "any of these",
+        "any is fine",
+        "any one",
+        "any works",
+        "whenever",
+        "don't care",
+        "dont care",
+        "do not care",
+        "don't mind",
+        "doesn't matter",
+        "doesnt matter",
+        "does not matter",
+        "makes no difference",
+        "no preference",
+        "not picky",
+        "whatever",
+        "whichever",
+        "you choose",
+        "you pick",
+        "you decide",
+        "up to you",
+        "flexible",
+        "all the same",
+        "they all work",
+    ])
+}
+
+/// Whether the earliest of those offered is taken, not asked for; blanks the words.
+pub(crate) fn takes_earliest(words: &mut Words) -> bool {
+    let asks =
+        words.says(&["you have", "you've got", "possible", "available", "what's", "is there"]);
+    let at = words.position("earliest").or_else(|| words.position("soonest"));
+    match at {
+        Some(at) if !asks => {
+            words.take(at..at + 1);
+            true
+        }
+        Some(_) | None => false,
+    }
+}
+
+/// Whether what stands there is ruled out: "not Monday", "ten doesn't work", "any day but Friday".
+pub(crate) fn is_refused(words: &Words, range: Range<usize>) -> bool {
+    const BEFORE: [&str; 8] = [
+        "not",
+        "day but",
+        "time but",
+        "anything but",
+        "except",
+        "can't do",
+        "cannot do",
+        "instead of",
+    ];
+    const BEHIND: [&str; 9] = [
+        "doesn't",
+        "does not",
+        "won't",
+        "will not",
+        "isn't",
+        "is not",
+        "is wrong",
+        "is too",
+        "is no good",
+    ];
+    let particle = matches!(words.before(range.start), "at" | "on" | "the" | "for");
+    let start = range.start - usize::from(particle);
+    BEFORE.iter().any(|phrase| words.ends(start, phrase))
+        || BEHIND.iter().any(|phrase| words.stands(range.end, phrase))
+}
+
 /// Which of `count` things somebody chose: "the second one", "the last", "either". From 0.
 pub(crate) fn choice(words: &Words, count: usize) -> Option<usize> {
     const PLACES: [&[&str]; 3] =
-        [&["first", "1st", "either", "any"], &["second", "2nd", "middle"], &["third", "3rd"]];
+        [&["first", "1st", "either"], &["second", "2nd", "middle"], &["third", "3rd"]];
     let last = words.any(&["last", "latest", "latter"]).then(|| count.checked_sub(1)).flatten();
     let place = || PLACES.iter().position(|names| words.any(names));
-    last.or_else(place).filter(|place| *place < count)
+    let number = || {
+        let at = words.position("number").or_else(|| words.position("option"))?;
+        let (number, _) = cardinal(words, at + 1)?;
+        usize::try_from(number).ok()?.checked_sub(1)
+    };
+    last.or_else(place).or_else(number).filter(|place| *place < count)
 }
 
 #[cfg(test)]
@@ -270,6 +369,8 @@ mod tests {
             ("let me talk to a real person", Intent::Human),
             ("i want to speak to a manager", Intent::Human),
             ("that's all, bye", Intent::Goodbye),
+            ("that is all", Intent::Goodbye),
+            ("that will be all", Intent::Goodbye),
             ("are you a robot", Intent::Robot),
             ("could you say that again", Intent::Repeat),
             ("hi there", Intent::Greeting),
@@ -292,6 +393,11 @@ mod tests {
             ("no thanks, that's fine", Some(Answer::No)),
             ("i don't know", None),
             ("on friday", None),
+            ("is it ok if i bring 2 kids", None),
+            ("what is a good place to wait", None),
+            ("can you please wait", None),
+            ("do it please", Some(Answer::Yes)),
+            ("ok, is there wifi", Some(Answer::Yes)),
         ];
         for (text, answered) in table {
             assert_eq!(answer(&Words::new(text)), answered, "{text}");
@@ -304,7 +410,9 @@ mod tests {
         assert_eq!(choose("the second one"), Some(1));
         assert_eq!(choose("the last one please"), Some(2));
         assert_eq!(choose("either is fine"), Some(0));
+        assert_eq!(choose("option three"), Some(2));
         assert_eq!(choose("nine thirty"), None);
+        assert_eq!(shift(&Words::new("great, see you later")), None);
         assert_eq!(choice(&Words::new("the third"), 2), None, "there are only two");
         assert_eq!(shift(&Words::new("anything earlier?")), Some(Shift::Earlier));
         assert_eq!(shift(&Words::new("a bit later")), Some(Shift::Later));

@@ -38,36 +38,15 @@ pub(crate) fn digit(word: &str) -> Option<u32> {
 
 /// 0 to 19.
 pub(crate) fn unit(word: &str) -> Option<u32> {
-    const UNITS: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    index(&UNITS, word)
+    const UNITS: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen \
+        fourteen fifteen sixteen seventeen eighteen nineteen";
+    index(UNITS, word)
 }
 
 /// 20, 30, to 90.
 pub(crate) fn tens(word: &str) -> Option<u32> {
-    const TENS: [&str; 8] =
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-    index(&TENS, word).map(|index| (index + 2) * 10)
+    const TENS: &str = "twenty thirty forty fifty sixty seventy eighty ninety";
+    index(TENS, word).map(|index| (index + 2) * 10)
 }
 
 /// "1st", "2nd", "3rd", as text for dates.
@@ -83,29 +62,10 @@ pub(crate) fn with_suffix(number: u32) -> String {
 }
 
 fn ordinal_word(word: &str) -> Option<u32> {
-    const ORDINALS: [&str; 20] = [
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-    ];
-    if word == "thirtieth" { Some(30) } else { index(&ORDINALS, word).map(|index| index + 1) }
+    const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh \
+        twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth \
+        nineteenth twentieth";
+    if word == "thirtieth" { Some(30) } else { index(ORDINALS, word).map(|index| index + 1) }
 }
 
 fn ordinal_digits(word: &str) -> Option<u32> {
@@ -113,8 +73,9 @@ fn ordinal_digits(word: &str) -> Option<u32> {
     digits.parse().ok().filter(|number| (1..=31).contains(number))
 }
 
-fn index(list: &[&str], word: &str) -> Option<u32> {
-    list.iter().position(|entry| *entry == word).and_then(|index| u32::try_from(index).ok())
+/// The place of `word` in a list whose words are set apart by spaces.
+fn index(list: &str, word: &str) -> Option<u32> {
+    list.split(' ').position(|entry| entry == word).and_then(|index| u32::try_from(index).ok())
 }
 
 #[cfg(test)]

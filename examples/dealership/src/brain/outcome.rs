@@ -86,6 +86,8 @@ pub(crate) struct Appointment {
     pub(crate) id: String,
     pub(crate) service: Option<Service>,
     pub(crate) start: DateTime,
+    /// The label of the car that comes.
+    pub(crate) vehicle: Option<String>,
 }
 
 impl Appointment {
@@ -96,6 +98,7 @@ impl Appointment {
             id: value.get("appointment_id")?.as_str()?.to_owned(),
             service: Service::with_code(code),
             start: start(value)?,
+            vehicle: value.get("vehicle_label").and_then(Value::as_str).map(str::to_owned),
         };
         (!cancelled).then_some(appointment)
     }

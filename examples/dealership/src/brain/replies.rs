@@ -59,6 +59,24 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
     format!("{sorry}I have {times}. {question}")
 }
 
+/// Refuses a time at which nobody is there.
+pub(crate) fn closed(time: jiff::civil::Time, hours: &str) -> String {
+    let time = times::spoken(time);
+    format!("We are not open at {time}. {hours} What time would you like to come in?")
+}
+
+/// Points out another visit at the very time that is about to be taken.
+pub(crate) fn clash(other: &Appointment) -> String {
+    let what = other.service.map_or("a visit", |service| service.spoken);
+    format!("You already have {what} at that time.")
+}
+
+/// Refuses the very time at which the same car has another visit.
+pub(crate) fn busy(other: &Appointment, car: &str) -> String {
+    let what = other.service.map_or("a visit", |service| service.spoken);
+    format!("Your {car} already has {what} at that time. What time would you like instead?")
+}
+
 /// Reads back what is about to be done; `what` ends where the time follows.
 pub(crate) fn read_back(
     what: &str,
@@ -181,6 +199,7 @@ mod tests {
             id: "a".into(),
             service: Service::with_code("oil_change"),
             start: date(2026, 3, 4).at(9, 0, 0, 0),
+            vehicle: None,
         };
         let table = [
             (ANYTHING_ELSE.to_owned(), Question::AnythingElse),
@@ -194,6 +213,8 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
+            (busy(&appointment, "2019 Honda CR-V"), Question::Day),
+            (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),
             (BOOK_INSTEAD.to_owned(), Question::BookInstead),
             (CALL_BACK.to_owned(), Question::CallBack),
             (HELP.to_owned(), Question::Help),

@@ -3,6 +3,7 @@
 use jiff::civil::{Time, time};
 
 use super::{
+    intent::is_refused,
     numbers::{cardinal, digit, unit},
     words::Words,
 };
@@ -36,18 +37,28 @@ pub(crate) struct TimeWish {
     pub(crate) part: Option<PartOfDay>,
 }
 
+/// Where a bare number may be a time: one that neither its own words nor those before it mark
+/// ("ten thirty", "at ten").
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Bare {
+    /// Where next to nothing else is said: a time was named, and may be corrected.
+    Alone,
+    /// Where it does not count something ("two of us"): a time was asked for.
+    Asked,
+    Never,
+}
+
 /// Finds the time that is meant, and blanks its words.
-///
-/// A bare number is a time only where one was asked for.
-pub(crate) fn take(words: &mut Words, asked: bool) -> Option<TimeWish> {
+pub(crate) fn take(words: &mut Words, bare: Bare) -> Option<TimeWish> {
     let part = part_of_day(words);
-    let mut clocks = clocks(words, part, asked);
-    clocks.retain(|clock| words.before(clock.at) != "not");
+    let mut clocks = clocks(words, part, bare);
+    clocks.retain(|clock| !is_refused(words, clock.at..clock.at + clock.length));
     for clock in &clocks {
         words.take(clock.at..clock.at + clock.length);
     }
     let (Some(first), Some(last)) = (clocks.first(), clocks.last()) else {
-        return part.map(|part| TimeWish { part: Some(part), ..TimeWish::default() });
+        let whole = || part.map(|part| TimeWish { part: Some(part), ..TimeWish::default() });
+        return span(words).or_else(whole);
     };
     let mut wish = TimeWish::default();
     if first.time < last.time && first.bound != Bound::Before {
@@ -65,11 +76,11 @@ pub(crate) fn take(words: &mut Words, asked: bool) -> Option<TimeWish> {
 
 /// Every time that a text names and where, in its order. For reading what the agent offered.
 pub(crate) fn all(words: &Words) -> Vec<(usize, Time)> {
-    let clocks = clocks(words, part_of_day(words), false);
+    let clocks = clocks(words, part_of_day(words), Bare::Never);
     clocks.iter().map(|clock| (clock.at, clock.time)).collect()
 }
 
-/// "9:30 AM", "9 AM".
+/// "9:30 AM", "9 AM", "noon".
 pub(crate) fn spoken(time: Time) -> String {
     let (hour, half) = match time.hour() {
         0 => (12, "AM"),
@@ -77,9 +88,11 @@ pub(crate) fn spoken(time: Time) -> String {
         12 => (12, "PM"),
         hour => (hour - 12, "PM"),
     };
-    match time.minute() {
-        0 => format!("{hour} {half}"),
-        minute => format!("{hour}:{minute:02} {half}"),
+    match (time.hour(), time.minute()) {
+        (0, 0) => "midnight".to_owned(),
+        (12, 0) => "noon".to_owned(),
+        (_, 0) => format!("{hour} {half}"),
+        (_, minute) => format!("{hour}:{minute:02} {half}"),
     }
 }
 
@@ -98,6 +111,24 @@ struct Clock {
     bound: Bound,
 }
 
+/// Spans of the day that have a name.
+fn span(words: &Words) -> Option<TimeWish> {
+    const SPANS: [(&str, Option<i8>, Option<i8>); 9] = [
+        ("end of the day", Some(15), None),
+        ("end of day", Some(15), None),
+        ("late in the day", Some(15), None),
+        ("late in the afternoon", Some(15), None),
+        ("late afternoon", Some(15), None),
+        ("after lunch", Some(13), None),
+        ("before lunch", None, Some(12)),
+        ("after work", Some(16), None),
+        ("before work", None, Some(9)),
+    ];
+    let (_, from, to) = SPANS.iter().find(|(phrase, ..)| words.says(&[phrase]))?;
+    let hour = |hour: i8| time(hour, 0, 0, 0);
+    Some(TimeWish { earliest: from.map(hour), latest: to.map(hour), ..TimeWish::default() })
+}
+
 fn part_of_day(words: &Words) -> Option<PartOfDay> {
     let part = (0..words.len()).rev().find_map(|at| match words.at(at) {
         _ if words.before(at) == "good" => None,
@@ -110,7 +141,7 @@ fn part_of_day(words: &Words) -> Option<PartOfDay> {
     part.or_else(|| words.says(&["first thing"]).then_some(PartOfDay::Morning))
 }
 
-fn clocks(words: &Words, part: Option<PartOfDay>, asked: bool) -> Vec<Clock> {
+fn clocks(words: &Words, part: Option<PartOfDay>, bare: Bare) -> Vec<Clock> {
     let mut found: Vec<Clock> = Vec::new();
     let mut at = 0;
     while at < words.len() {
@@ -118,35 +149,93 @@ fn clocks(words: &Words, part: Option<PartOfDay>, asked: bool) -> Vec<Clock> {
             at += 1;
             continue;
         };
-        let before = words.before(at);
-        let prompted = matches!(
-            before,
-            "at" | "around"
-                | "about"
-                | "by"
-                | "after"
-                | "before"
-                | "until"
-                | "till"
-                | "between"
-                | "past"
-                | "than"
-        );
+        let end = at + reading.length;
         // "between nine and eleven", "from nine to eleven", "nine or ten".
-        let joined = matches!(before, "and" | "to" | "or")
+        let joined = matches!(words.before(at), "and" | "to" | "or")
             && found.last().is_some_and(|last| last.at + last.length + 1 == at);
-        let from = before == "from" && matches!(words.at(at + reading.length), "to" | "until");
-        if reading.sure || prompted || joined || from || asked {
+        let from = words.before(at) == "from" && matches!(words.at(end), "to" | "until");
+        let marked = is_marked(words, at) || joined || from;
+        let meant = match bare {
+            _ if reading.sure => true,
+            _ if counts(words, end) => false,
+            Bare::Never => marked,
+            Bare::Alone => marked || is_alone(words, at, end),
+            Bare::Asked => marked || stands_free(words, at),
+        };
+        if meant {
             if let Some(time) = reading.time(part) {
                 let bound = bound(words, at, reading.length);
                 found.push(Clock { time, at, length: reading.length, bound });
             }
-            at += reading.length;
+            at = end;
         } else {
             at += 1;
         }
     }
     found
+}
+
+/// Whether the words before a number make it a time.
+fn is_marked(words: &Words, at: usize) -> bool {
+    const MARKS: [&str; 18] = [
+        "at",
+        "around",
+        "about",
+        "by",
+        "after",
+        "before",
+        "until",
+        "till",
+        "between",
+        "past",
+        "than",
+        "make it",
+        "do it",
+        "move it to",
+        "change it to",
+        "change that to",
+        "how about",
+        "what about",
+    ];
+    MARKS.iter().any(|mark| words.ends(at, mark))
+}
+
+/// Whether the number that ends before `end` counts what follows it ("two of us", "2 kids"): any
+/// word but those that go on with the sentence.
+fn counts(words: &Words, end: usize) -> bool {
+    const GO_ON: &str = "please is was would will works work sounds suits should could can might \
+        may on in for with at then thanks thank and or to till until if as good fine great perfect \
+        ok okay right that that's it it's i i'd i'll i'm we the this next but because so since when \
+        instead again exactly sharp maybe too also from by you do does doesn't don't isn't won't not \
+        looks best better actually sorry yes no yeah between before after first how what's what \
+        there here my your be an a ish";
+    let next = words.at(end);
+    if next.is_empty() || words.has_comma(end - 1) || Reading::at(words, end).is_some() {
+        return false;
+    }
+    !GO_ON.split(' ').any(|word| word == next)
+}
+
+/// Whether nothing before a number makes it a part of something else ("option two", "I have 2").
+fn stands_free(words: &Words, at: usize) -> bool {
+    const LEAD: &str = "yes yeah yep sure ok okay no nope the a then so say said take do did try make \
+        prefer like want give me maybe perhaps possibly is it's be for with let's please actually \
+        and or to on in that's was uh um well oh hmm i'd i'll how would could can sounds not need";
+    let before = words.before(at);
+    let pronoun = words.at(at) == "one" && matches!(before, "the" | "a" | "that's" | "no");
+    let led = before.is_empty() || LEAD.split(' ').any(|word| word == before);
+    !pronoun && (led || words.ends(at, "you have"))
+}
+
+/// Whether a number is all that is said. Behind a "yes", it is no other time.
+fn is_alone(words: &Words, at: usize, end: usize) -> bool {
+    const AROUND: &str = "no nope nah not please then rather actually sorry wait uh um oh i i'd said \
+        meant want wanted prefer need like would be is it's it should was let's try say instead for \
+        better works work could can we do";
+    (0..words.len()).filter(|other| !(at..end).contains(other)).all(|other| {
+        let word = words.at(other);
+        word.is_empty() || AROUND.split(' ').any(|entry| entry == word)
+    })
 }
 
 fn bound(words: &Words, at: usize, length: usize) -> Bound {
@@ -217,8 +306,11 @@ impl Reading {
 
     /// "half past nine", "quarter to ten", "ten past eight", "noon".
     fn relative(words: &Words, at: usize) -> Option<Self> {
-        if words.at(at) == "noon" {
-            return Some(Self { hour: 12, minute: 0, half: Some(Half::Pm), length: 1, sure: true });
+        let named = |half| Self { hour: 12, minute: 0, half: Some(half), length: 1, sure: true };
+        match words.at(at) {
+            "noon" => return Some(named(Half::Pm)),
+            "midnight" => return Some(named(Half::Am)),
+            _ => {}
         }
         let article = usize::from(words.at(at) == "a");
         let (minutes, mut length) = match words.at(at + article) {
@@ -254,7 +346,10 @@ impl Reading {
     fn written(word: &str) -> Option<Self> {
         let (hour, minute, sure) = match word.split_once(':') {
             Some((hour, minute)) => (hour, minute, true),
-            None if matches!(word.len(), 3 | 4) => {
+            // "0123" ends a number, and "2019" is a year.
+            None if word.len() == 3 && word >= "1"
+                || word.len() == 4 && ("1".."2").contains(&word) =>
+            {
                 let (hour, minute) = word.split_at_checked(word.len() - 2)?;
                 (hour, minute, false)
             }

@@ -10,16 +10,44 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
     lower: Vec<String>,
-    capitalized: Vec<bool>,
+    marks: Vec<Marks>,
 }
+
+/// How a word was written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    capital: bool,
+    /// A hyphen joins it to the word before.
+    joined: bool,
+    /// A comma follows it.
+    comma: bool,
+}
+
+/// The most words of one utterance that are looked at: more than anybody says in one breath, and
+/// few enough that no text costs noticeable time.
+const MOST: usize = 400;
+
+/// The longest word that is looked at, in bytes: no word, number or address is longer.
+const LONGEST: usize = 100;
 
 impl Words {
     pub(crate) fn new(text: &str) -> Self {
         let mut words = Self::default();
         for chunk in text.split_whitespace() {
+            if words.len() >= MOST {
+                break;
+            }
+            if chunk.len() > LONGEST {
+                continue;
+            }
+            let comma = chunk.ends_with(',');
             let chunk = chunk.replace(['’', '`'], "'");
-            let chunk = chunk.trim_matches(|c: char| !c.is_alphanumeric() && c != '+');
+            let chunk = chunk.trim_matches(|c: char| !is_letter(c) && c != '+');
+            let before = words.len();
             words.push_chunk(chunk);
+            if let Some(marks) = words.marks[before..].last_mut() {
+                marks.comma = comma;
+            }
         }
         words
     }
@@ -40,7 +68,17 @@ impl Words {
 
     /// Whether the word at `at` was written with a capital.
     pub(crate) fn is_capitalized(&self, at: usize) -> bool {
-        self.capitalized.get(at).copied().unwrap_or(false)
+        self.marks.get(at).is_some_and(|marks| marks.capital)
+    }
+
+    /// Whether a hyphen joins the word at `at` to the one before.
+    pub(crate) fn is_joined(&self, at: usize) -> bool {
+        self.marks.get(at).is_some_and(|marks| marks.joined)
+    }
+
+    /// Whether a comma follows the word at `at`.
+    pub(crate) fn has_comma(&self, at: usize) -> bool {
+        self.marks.get(at).is_some_and(|marks| marks.comma)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
@@ -68,10 +106,15 @@ impl Words {
         phrase.split(' ').enumerate().all(|(offset, word)| self.at(at + offset) == word)
     }
 
+    /// Whether `phrase` stands right before `at`.
+    pub(crate) fn ends(&self, at: usize, phrase: &str) -> bool {
+        at.checked_sub(phrase.split(' ').count()).is_some_and(|start| self.stands(start, phrase))
+    }
+
     /// Adds what was said after.
     pub(crate) fn extend(&mut self, later: &Self) {
         self.lower.extend_from_slice(&later.lower);
-        self.capitalized.extend_from_slice(&later.capitalized);
+        self.marks.extend_from_slice(&later.marks);
     }
 
     /// Blanks what has been understood.
@@ -93,8 +136,14 @@ impl Words {
         if matches!(plain.to_lowercase().as_str(), "am" | "pm") {
             return self.push(&plain);
         }
-        for part in chunk.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != ':') {
-            self.push_part(part.trim_matches('\''));
+        let mut hyphen = false;
+        for part in chunk.split_inclusive(|c: char| !is_letter(c) && c != '\'' && c != ':') {
+            let before = self.len();
+            self.push_part(part.trim_matches(|c: char| !is_letter(c)));
+            if let Some(marks) = self.marks.get_mut(before) {
+                marks.joined = hyphen;
+            }
+            hyphen = part.ends_with('-');
         }
     }
 
@@ -116,9 +165,18 @@ impl Words {
     }
 
     fn push(&mut self, word: &str) {
-        self.capitalized.push(word.chars().next().is_some_and(char::is_uppercase));
+        if self.len() >= MOST {
+            return;
+        }
+        let capital = word.chars().next().is_some_and(char::is_uppercase);
+        self.marks.push(Marks { capital, ..Marks::default() });
         self.lower.push(word.to_lowercase());
     }
+}
+
+/// Whether a word can hold this character; "é" may come as "e" and an accent (U+0301).
+pub(crate) fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 #[cfg(test)]
@@ -133,6 +191,20 @@ mod tests {
         assert_eq!(split("K-O-W. (630) 555-0141"), "k o w 630 555-0141");
         assert_eq!(split("It’s nine oclock"), "it's nine o'clock");
         assert_eq!(split("  "), "");
+    }
+
+    #[test]
+    fn only_as_much_is_looked_at_as_anybody_says() {
+        let long = "a day from ".repeat(3000);
+        assert_eq!(Words::new(&long).len(), MOST);
+        assert_eq!(Words::new(&format!("x{} ok", "-y".repeat(9000))).at(0), "ok");
+    }
+
+    #[test]
+    fn hyphens_and_commas_are_remembered() {
+        let words = Words::new("Anne-Marie Smith, yes");
+        assert!(words.is_joined(1) && !words.is_joined(2));
+        assert!(words.has_comma(2) && !words.has_comma(3));
     }
 
     #[test]

@@ -60,6 +60,16 @@ fn a_setting_that_makes_no_sense_is_named() {
 }
 
 #[test]
+fn the_ends_of_a_range_belong_to_it() {
+    let mut config = SessionConfig::default();
+    config.playout.piece = SHORTEST_PIECE;
+    config.barge_in.resume_after = LONGEST_DELAY;
+    assert!(config.validate().is_ok());
+    config.playout.piece = config.playout.lead;
+    assert!(config.validate().is_ok());
+}
+
+#[test]
 fn the_settings_of_an_older_journal_mean_what_they_meant() {
     let old = r#"{"greeting":"Hello.","barge_in":{"enabled":true,"min_words":2}}"#;
     let mut expected =

@@ -104,3 +104,18 @@ fn is_ordinal(word: &str) -> bool {
     let numbered = word.starts_with(|c: char| c.is_ascii_digit());
     SPELLED.contains(&word) || word.ends_with("teenth") || word.ends_with("tieth") || numbered
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t12_ordinals_name_a_day_of_a_month() {
+        for word in ["first", "twelfth", "thirteenth", "nineteenth", "twentieth", "21st", "3rd"] {
+            assert!(is_ordinal(word), "{word}");
+        }
+        for word in ["fist", "teen", "tooth", "later"] {
+            assert!(!is_ordinal(word), "{word}");
+        }
+    }
+}

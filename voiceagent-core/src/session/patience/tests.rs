@@ -171,3 +171,22 @@ fn t12_a_question_for_an_argument_of_a_tool_tells_what_is_expected() {
     assert_eq!(asked("How many tires do you need?"), None);
     assert_eq!(asked("Any notes?"), None);
 }
+
+#[test]
+fn t12_round_numbers_alone_are_not_read_out() {
+    check(Expected::Phone, &[("a thousand", Unknown), ("a hundred percent", Unknown)]);
+}
+
+#[test]
+fn t12_one_is_a_number_where_a_number_is_announced() {
+    check(Expected::Date, &[("monday at one", Complete), ("I don't have one", Unknown)]);
+    check(Expected::Phone, &[("my number is one", Open)]);
+}
+
+#[test]
+fn t12_a_number_after_a_month_alone_is_its_day() {
+    check(
+        Expected::Date,
+        &[("june at ten", Plausible), ("monday at ten", Complete), ("monday ten", Plausible)],
+    );
+}

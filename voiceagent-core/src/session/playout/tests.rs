@@ -256,3 +256,30 @@ fn m11_the_last_mark_that_a_clear_brings_back_tells_of_the_silence() {
     assert!(!playout.is_cleared_by(MarkId::new(3)), "once");
     assert!(!playout.awaits_clear());
 }
+
+#[test]
+fn what_is_taken_back_does_not_leave() {
+    let mut playout = playout(false);
+    playout.begin();
+    playout.push(counted(100));
+    playout.push(counted(50));
+    playout.take_back(70 * 8);
+    playout.push(audio(20));
+    playout.complete();
+    playout.hold(false);
+    assert_eq!(leaving(&mut playout, ms(0)), [&counted(100)[..80 * 8], &audio(20)].concat());
+}
+
+#[test]
+fn f1_what_was_heard_to_its_end_is_not_rewound() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(200));
+    playout.complete();
+    playout.hold(false);
+    drain(&mut playout, ms(0));
+    assert!(playout.on_mark(ms(110), MarkId::new(1)));
+    assert!(playout.can_rewind(ms(150)), "50 ms are still to come");
+    assert!(playout.is_audible(ms(215)), "the last mark is on its way");
+    assert!(!playout.can_rewind(ms(215)));
+}

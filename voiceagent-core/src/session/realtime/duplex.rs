@@ -125,3 +125,17 @@ fn name(input: &Input) -> Option<GenerationId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut waiting = Waiting::default();
+        for _ in 0..=MOST_WAITING {
+            waiting.push(FIRST_OWN, Input::Opened);
+        }
+        assert_eq!(waiting.inputs.len(), MOST_WAITING);
+    }
+}

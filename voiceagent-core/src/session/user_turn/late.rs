@@ -1,13 +1,23 @@
 //! Words of a turn that is over, and words that come twice.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::normalised;
-use crate::{CallTime, session::spoken_numbers::is_same, stt::Transcript};
+use crate::{
+    CallTime,
+    session::spoken_numbers::is_same,
+    stt::{Transcript, WordTiming},
+};
 
 /// A recognizer that has not told the final of a turn by now has lost it: then the same words are
 /// said again.
 const LATEST: Duration = Duration::from_secs(10);
+/// Finals that are remembered; more do not come within `LATEST`, and no vendor repeats an older one.
+const FINALS: usize = 8;
+/// Turns that were taken early and are remembered at once.
+const TURNS: usize = 8;
+/// Words of them: more than anybody says in so many turns that are taken early.
+const WORDS: usize = 400;
 /// Nobody says the same words again this quickly.
 const TWICE: Duration = Duration::from_millis(50);
 
@@ -27,7 +37,7 @@ pub(super) enum Late {
 pub(super) struct Recall {
     /// What was taken before it was final: the recognizer owes its final.
     owed: Option<Owed>,
-    last_final: Option<Final>,
+    finals: VecDeque<Final>,
     /// The times of the words of the last interim, in the recognizer's stream.
     span: Option<(Duration, Duration)>,
 }
@@ -35,7 +45,8 @@ pub(super) struct Recall {
 #[derive(Debug)]
 struct Owed {
     words: Vec<String>,
-    span: Option<(Duration, Duration)>,
+    /// When they were said, turn by turn; none where times do not tell.
+    spans: VecDeque<(Duration, Duration)>,
     until: CallTime,
 }
 
@@ -54,12 +65,19 @@ impl Recall {
         match &mut self.owed {
             // The recognizer goes on with what it owed before.
             Some(owed) if now < owed.until => {
+                match span {
+                    Some(span) if !owed.spans.is_empty() => owed.add(span),
+                    Some(_) | None if words.is_empty() => {}
+                    Some(_) | None => owed.spans.clear(),
+                }
                 owed.words.extend(words);
                 owed.until = now + LATEST;
-                owed.span = owed.span.zip(span).map(|(first, last)| (first.0, last.1));
             }
             _ if words.is_empty() => self.owed = None,
-            _ => self.owed = Some(Owed { words, span, until: now + LATEST }),
+            _ => {
+                let spans = span.into_iter().collect();
+                self.owed = Some(Owed { words, spans, until: now + LATEST });
+            }
         }
     }
 
@@ -70,8 +88,11 @@ impl Recall {
             return Late::All;
         }
         let late = self.against_owed(now, transcript, is_new);
-        // What is not late shows that the recognizer goes on; what is final pays the debt.
-        if late == Late::No || transcript.is_final {
+        // What is not late shows that the recognizer goes on; what is final pays the debt, unless it
+        // is only the end of a silence. Where times tell, both can be part of it.
+        let pays = transcript.is_final && !normalised(&transcript.text).is_empty();
+        let is_timed = self.owed.as_ref().is_some_and(|owed| owed.old(transcript).is_some());
+        if (late == Late::No || pays) && !is_timed {
             self.owed = None;
         }
         if late != Late::All {
@@ -88,12 +109,16 @@ impl Recall {
         if words.is_empty() {
             return Late::All;
         }
-        let timed = owed
-            .span
-            .zip(transcript.words.first())
-            .map(|((start, end), word)| (start..end).contains(&word.start));
-        if timed == Some(false) {
-            return Late::No;
+        if let Some(old) = owed.old(transcript) {
+            let told = &words[..old.min(words.len())];
+            let known = told.iter().filter(|word| owed.words.contains(word)).count();
+            let is_same = is_same(&told.join(" "), &owed.words.join(" "));
+            return match old {
+                // Another stream counts its time anew, and has other words.
+                _ if known == 0 && !is_same => Late::No,
+                _ if old >= words.len() => Late::All,
+                _ => Late::Words(old),
+            };
         }
         let goes_on = words.len() > owed.words.len() && words.starts_with(&owed.words);
         if goes_on {
@@ -103,11 +128,7 @@ impl Recall {
         let is_revision = known * 2 >= words.len().min(owed.words.len()) && known > 0;
         // A final writes "415" where the interim had "four one five".
         let is_same = is_same(&words.join(" "), &owed.words.join(" "));
-        if (is_revision || is_same) && (!is_new || timed == Some(true)) {
-            Late::All
-        } else {
-            Late::No
-        }
+        if (is_revision || is_same) && !is_new { Late::All } else { Late::No }
     }
 
     fn is_repeated(&mut self, now: CallTime, transcript: &Transcript) -> bool {
@@ -116,15 +137,43 @@ impl Recall {
             return false;
         }
         let start = transcript.words.first().map(|word| word.start);
-        let repeated = self.last_final.as_ref().is_some_and(|last| {
+        let newest = self.finals.len().saturating_sub(1);
+        let repeated = self.finals.iter().enumerate().any(|(nth, last)| {
             let same_time = match (last.start, start) {
                 (Some(last), Some(start)) => last == start,
-                _ => now <= last.at + TWICE,
+                _ => nth == newest && now <= last.at + TWICE,
             };
             last.text == text && same_time
         });
-        self.last_final = Some(Final { text, at: now, start });
+        if self.finals.len() == FINALS {
+            self.finals.pop_front();
+        }
+        self.finals.push_back(Final { text, at: now, start });
         repeated
+    }
+}
+
+impl Owed {
+    fn add(&mut self, span: (Duration, Duration)) {
+        if self.spans.len() == TURNS {
+            self.spans.pop_front();
+        }
+        self.spans.push_back(span);
+        self.words.drain(..self.words.len().saturating_sub(WORDS));
+    }
+
+    /// How many words at the beginning of a transcript were said when something was that is owed,
+    /// if times tell.
+    fn old(&self, transcript: &Transcript) -> Option<usize> {
+        if self.spans.is_empty() || transcript.words.is_empty() {
+            return None;
+        }
+        let is_old = |word: &&WordTiming| {
+            let middle = (word.start + word.end) / 2;
+            self.spans.iter().any(|(start, end)| (*start..*end).contains(&middle))
+        };
+        let old = transcript.words.iter().take_while(is_old);
+        Some(old.map(|word| words(&word.word).len()).sum())
     }
 }
 
@@ -139,7 +188,6 @@ fn span(transcript: &Transcript) -> Option<(Duration, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stt::WordTiming;
 
     fn at(millis: u64) -> CallTime {
         CallTime::from_millis(millis)
@@ -159,6 +207,14 @@ mod tests {
         recall.judge(at(900), &interim, true);
         recall.take(at(1_000), &interim.text);
         recall
+    }
+
+    #[test]
+    fn t6_what_was_owed_long_ago_is_not_owed_any_more() {
+        let mut recall = owing(Transcript::interim("book it"));
+        recall.take(at(60_000), "tomorrow");
+        let late = recall.judge(at(60_100), &Transcript::final_("tomorrow at noon"), false);
+        assert_eq!(late, Late::Words(1));
     }
 
     #[test]
@@ -212,5 +268,51 @@ mod tests {
         let timed = timed(yes, 2_000);
         assert_eq!(recall.judge(at(2_500), &timed, true), Late::No);
         assert_eq!(recall.judge(at(4_000), &timed, true), Late::All);
+    }
+
+    #[test]
+    fn t6_the_end_of_a_silence_pays_no_debt_and_neither_do_later_words_where_times_tell() {
+        let mut recall = owing(Transcript::interim("hello there"));
+        assert_eq!(recall.judge(at(1_100), &Transcript::final_(""), false), Late::All);
+        let late = recall.judge(at(1_200), &Transcript::final_("hello there"), false);
+        assert_eq!(late, Late::All, "it is still owed");
+        let mut recall = owing(timed(Transcript::interim("hello there"), 400));
+        let more = timed(Transcript::final_("my name"), 1_400);
+        assert_eq!(recall.judge(at(1_500), &more, true), Late::No);
+        let late = timed(Transcript::final_("hello there"), 400);
+        assert_eq!(recall.judge(at(1_800), &late, true), Late::All, "it came after later words");
+    }
+
+    #[test]
+    fn t6_a_late_final_of_two_turns_holds_what_neither_of_them_took() {
+        let mut recall = owing(timed(Transcript::interim("hello there"), 400));
+        let next = timed(Transcript::interim("Bob"), 1_300);
+        assert_eq!(recall.judge(at(1_500), &next, true), Late::No);
+        recall.take(at(1_600), "Bob");
+        let final_ = timed(Transcript::final_("hello there dear"), 400);
+        assert_eq!(recall.judge(at(1_800), &final_, true), Late::Words(2), "and not Bob, nor all");
+        let next = timed(Transcript::final_("Bob"), 1_300);
+        assert_eq!(recall.judge(at(1_900), &next, true), Late::All);
+    }
+
+    #[test]
+    fn t6_times_tell_where_the_new_words_begin() {
+        let mut recall = owing(timed(Transcript::interim("hello there"), 400));
+        let final_ = timed(Transcript::final_("hello their I am Bob"), 400);
+        assert_eq!(recall.judge(at(1_800), &final_, true), Late::Words(2));
+        let mut recall = owing(timed(Transcript::interim("hello there"), 400));
+        let other = timed(Transcript::final_("book it"), 400);
+        assert_eq!(recall.judge(at(1_800), &other, true), Late::No, "of another stream");
+    }
+
+    #[test]
+    fn t18_times_tell_a_final_that_comes_twice_with_another_one_between() {
+        let mut recall = Recall::default();
+        let finals = [("yes", 400), ("we can", 900)]
+            .map(|(text, start)| timed(Transcript::final_(text), start));
+        for final_ in &finals {
+            assert_eq!(recall.judge(at(2_000), final_, true), Late::No);
+        }
+        assert_eq!(recall.judge(at(2_300), &finals[0], true), Late::All);
     }
 }

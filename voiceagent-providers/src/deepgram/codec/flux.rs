@@ -9,6 +9,7 @@ use super::{
     super::messages::{FORCE_END_TURN, TurnInfo, Word},
     Codec, fault, kind, parse, seconds, timings, warn,
 };
+use crate::wire::secrets::Secrets;
 
 /// Audio before the present place that is kept while nobody speaks: a turn is noticed a little
 /// after its first sound.
@@ -49,11 +50,16 @@ impl FluxCodec {
 }
 
 impl Codec for FluxCodec {
-    fn decode(&mut self, text: &str, events: &mut Vec<SttEvent>) -> Result<bool> {
+    fn decode(
+        &mut self,
+        text: &str,
+        secrets: &Secrets,
+        events: &mut Vec<SttEvent>,
+    ) -> Result<bool> {
         match &*kind(text)? {
             "TurnInfo" => self.on_turn_info(&parse(text)?, events),
-            "Error" => return Err(fault(text)),
-            "Warning" | "ConfigureFailure" => warn(text),
+            "Error" => return Err(fault(text, secrets)),
+            "Warning" | "ConfigureFailure" => warn(text, secrets),
             "Connected" => return Ok(false),
             _ => {}
         }

@@ -9,6 +9,7 @@ use super::{
     super::messages::{Alternative, FINALIZE, Results, UtteranceEnd},
     Codec, fault, kind, parse, seconds, timings, warn,
 };
+use crate::wire::secrets::Secrets;
 
 /// How much later than a word's end the vendor may round.
 const ROUNDING: Duration = Duration::from_millis(20);
@@ -36,7 +37,12 @@ struct Interim {
 }
 
 impl Codec for ListenCodec {
-    fn decode(&mut self, text: &str, events: &mut Vec<SttEvent>) -> Result<bool> {
+    fn decode(
+        &mut self,
+        text: &str,
+        secrets: &Secrets,
+        events: &mut Vec<SttEvent>,
+    ) -> Result<bool> {
         match &*kind(text)? {
             "Results" => self.on_results(&parse(text)?, events),
             "UtteranceEnd" => self.on_utterance_end(&parse(text)?, events),
@@ -44,8 +50,8 @@ impl Codec for ListenCodec {
                 self.started = true;
                 events.push(SttEvent::SpeechStarted);
             }
-            "Error" => return Err(fault(text)),
-            "Warning" => warn(text),
+            "Error" => return Err(fault(text, secrets)),
+            "Warning" => warn(text, secrets),
             "Metadata" => return Ok(false),
             _ => {}
         }

@@ -1,6 +1,7 @@
 use voiceagent_core::{Error, Result};
 
 use super::{fault, kind, warn};
+use crate::wire::secrets::Secrets;
 
 /// A text message of `/v1/speak`, as far as it matters.
 #[derive(Debug)]
@@ -16,13 +17,13 @@ pub(crate) enum SpeakMessage {
 }
 
 /// Reads a text message of `/v1/speak`.
-pub(crate) fn speak_message(text: &str) -> Result<SpeakMessage> {
+pub(crate) fn speak_message(text: &str, secrets: &Secrets) -> Result<SpeakMessage> {
     Ok(match &*kind(text)? {
         "Cleared" => SpeakMessage::Cleared,
-        "Error" => SpeakMessage::Failed(fault(text)),
+        "Error" => SpeakMessage::Failed(fault(text, secrets)),
         "Flushed" => SpeakMessage::Flushed,
         "Warning" => {
-            warn(text);
+            warn(text, secrets);
             SpeakMessage::Other
         }
         _ => SpeakMessage::Other,

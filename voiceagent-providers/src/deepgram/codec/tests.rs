@@ -10,9 +10,13 @@ macro_rules! cassette {
     };
 }
 
+fn secrets() -> Secrets {
+    Secrets::new([&voiceagent_core::Secret::new("Token sk-12345")])
+}
+
 fn decode(codec: &mut impl Codec, text: &str) -> Vec<SttEvent> {
     let mut events = Vec::new();
-    codec.decode(text, &mut events).unwrap();
+    codec.decode(text, &secrets(), &mut events).unwrap();
     events
 }
 
@@ -278,8 +282,8 @@ fn a_vendor_that_found_fault_with_us_is_not_asked_again() {
         (r#"{"type":"Error","code":"UNPARSABLE_CLIENT_MESSAGE"}"#, ErrorKind::Rejected),
     ] {
         let mut events = Vec::new();
-        let listen = ListenCodec::default().decode(message, &mut events).unwrap_err();
-        let flux = FluxCodec::new(false).decode(message, &mut events).unwrap_err();
+        let listen = ListenCodec::default().decode(message, &secrets(), &mut events).unwrap_err();
+        let flux = FluxCodec::new(false).decode(message, &secrets(), &mut events).unwrap_err();
         assert_eq!((listen.kind(), flux.kind()), (kind, kind), "{message}");
         assert!(events.is_empty());
     }
@@ -301,8 +305,8 @@ fn garbage_is_a_protocol_fault_that_repeats_nothing_of_it() {
     for text in garbage {
         let mut events = Vec::new();
         let results = [
-            ListenCodec::default().decode(text, &mut events),
-            FluxCodec::new(false).decode(text, &mut events),
+            ListenCodec::default().decode(text, &secrets(), &mut events),
+            FluxCodec::new(false).decode(text, &secrets(), &mut events),
         ];
         assert!(results.iter().any(Result::is_err), "{text}");
         for error in results.into_iter().filter_map(Result::err) {
@@ -334,11 +338,24 @@ fn escaped_text_is_read_as_it_was_meant() {
 
 #[test]
 fn the_speak_cassette_is_told_apart() {
-    let read = |text| format!("{:?}", speak_message(text).unwrap());
+    let read = |text| format!("{:?}", speak_message(text, &secrets()).unwrap());
     assert_eq!(read(cassette!("speak/flushed")), "Flushed");
     assert_eq!(read(cassette!("speak/cleared")), "Cleared");
     assert_eq!(read(cassette!("speak/metadata")), "Other");
     assert_eq!(read(cassette!("speak/warning")), "Other");
     assert_eq!(read(r#"{"type":"Novelty"}"#), "Other");
-    assert!(speak_message("nonsense").is_err());
+    assert!(speak_message("nonsense", &secrets()).is_err());
+}
+
+#[test]
+fn a_vendor_that_repeats_the_key_is_quoted_without_it() {
+    let text = r#"{"type":"Error","code":"NET-1","description":"key sk-12345 has\nexpired"}"#;
+    let mut events = Vec::new();
+    let listen = ListenCodec::default().decode(text, &secrets(), &mut events).unwrap_err();
+    let SpeakMessage::Failed(speak) = speak_message(text, &secrets()).unwrap() else {
+        panic!("a failure")
+    };
+    for error in [listen, speak] {
+        assert_eq!(error.message(), "NET-1: key [secret] has expired");
+    }
 }

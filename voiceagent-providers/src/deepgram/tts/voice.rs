@@ -191,7 +191,7 @@ impl Voice {
     ) -> Result<()> {
         match received {
             Received::Binary(payload) => self.on_audio(payload, peer).await?,
-            Received::Text(text) => match speak_message(&text) {
+            Received::Text(text) => match self.read(&text) {
                 Ok(SpeakMessage::Cleared) => {
                     self.clearing = None;
                     // Clearing knows no generations, and took what came behind as well.
@@ -210,6 +210,11 @@ impl Voice {
         }
         self.active = Instant::now();
         Ok(())
+    }
+
+    fn read(&self, text: &str) -> Result<SpeakMessage> {
+        let socket = self.socket.as_ref().ok_or_else(|| lost("no connection"))?;
+        speak_message(text, socket.secrets())
     }
 
     async fn on_audio(

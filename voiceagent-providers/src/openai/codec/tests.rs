@@ -189,3 +189,37 @@ fn rd4_a_chunk_without_content_is_no_progress() {
     let thought = r#"{"choices":[{"delta":{"reasoning_content":"hmm"}}]}"#;
     assert!(answer.handle(thought).unwrap(), "a model that thinks is not stalled");
 }
+
+#[test]
+fn rd11_an_emoji_that_two_chunks_share_does_not_end_the_process() {
+    let piece = |arguments: &str| {
+        let function = r#"{"index":0,"id":"c1","function":{"name":"book","arguments":"#;
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{function}\"{arguments}\"}}}}]}}}}]}}\n\n"
+        )
+    };
+    let end = "data: {\"choices\":[{\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n";
+    let (first, second) = (piece(r#"{\"date\":\"\ud83d"#), piece(r#"\ude00\"}"#));
+    let joined = call("c1", "book", "{\"date\":\"\u{1f600}\"}");
+    assert_eq!(events(&format!("{first}{second}{end}")), [joined, CALLS]);
+    let (told, error) = understood(&[format!("{first}{end}").as_bytes()]);
+    assert_eq!((told, error.unwrap().kind()), (Vec::new(), ErrorKind::Protocol));
+}
+
+#[test]
+fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
+    let piece = "x".repeat(100_000);
+    for delta in [
+        format!(r#"{{"content":"{piece}"}}"#),
+        format!(r#"{{"content":"<think>{piece}"}}"#),
+        format!(r#"{{"refusal":"{piece}"}}"#),
+        format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{piece}"}}}}]}}"#),
+    ] {
+        let mut answer = Answer::new(Vec::new());
+        let chunk = format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
+        let refused = (1..1_000).find_map(|pieces| Some((pieces, answer.handle(&chunk).err()?)));
+        let (pieces, error) = refused.unwrap();
+        assert_eq!((pieces, error.kind()), (11, ErrorKind::Protocol), "{delta:.40}");
+        assert_eq!(error.message(), "the answer is longer than 1048576 bytes");
+    }
+}

@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, fmt};
 
 use voiceagent_core::{Private, transport::Direction};
 
+use crate::media_stream::is_name;
+
 /// What Twilio says about a call that wants to be answered.
 ///
 /// It prints without its fields, which hold numbers, names and places.
@@ -12,10 +14,10 @@ pub struct VoiceWebhook {
 }
 
 impl VoiceWebhook {
-    /// `None` when the request does not name its call.
+    /// `None` when the request does not name its call, or by what cannot be a name.
     pub(super) fn new(fields: Vec<(String, String)>) -> Option<Self> {
         let fields: BTreeMap<_, _> = fields.into_iter().collect();
-        let call = fields.get("CallSid").filter(|call| !call.is_empty())?.clone();
+        let call = fields.get("CallSid").filter(|call| is_name(call))?.clone();
         Some(Self { call, fields })
     }
 

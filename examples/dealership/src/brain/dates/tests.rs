@@ -45,10 +45,40 @@ fn one_day_is_found_in_each_phrase() {
         ("Friday instead of Thursday", (2026, 3, 6)),
         ("i have one tomorrow and need to move it to friday", (2026, 3, 6)),
         ("monday or wednesday", (2026, 3, 9)),
+        ("not on monday, on wednesday", (2026, 3, 4)),
+        ("this afternoon", (2026, 3, 3)),
+        ("in two weeks", (2026, 3, 17)),
+        ("in a month", (2026, 4, 3)),
+        ("a week from the day after tomorrow", (2026, 3, 12)),
+        ("the first monday in december", (2026, 12, 7)),
+        ("the second tuesday of april", (2026, 4, 14)),
+        ("the last friday of the month", (2026, 3, 27)),
+        ("the 1st monday of next month", (2026, 4, 6)),
+        ("the first monday in march", (2027, 3, 1)),
+        ("tuesday the 24th", (2026, 3, 24)),
+        ("tuesday, march 24th", (2026, 3, 24)),
+        ("the 24th, a tuesday", (2026, 3, 24)),
+        ("thursday the fifth", (2026, 3, 5)),
+        ("thursday next week", (2026, 3, 12)),
+        ("next week on thursday", (2026, 3, 12)),
+        ("monday of next week", (2026, 3, 9)),
+        ("march 24th 2026", (2026, 3, 24)),
+        ("march third twenty twenty-seven", (2027, 3, 3)),
+        ("3-24-2026", (2026, 3, 24)),
+        ("in december, the third", (2026, 12, 3)),
+        ("in december third", (2026, 12, 3)),
+        ("christmas eve", (2026, 12, 24)),
+        ("christmas", (2026, 12, 25)),
+        ("new year's eve", (2026, 12, 31)),
+        ("new year's day", (2027, 1, 1)),
+        ("the day before thanksgiving", (2026, 11, 25)),
+        ("black friday", (2026, 11, 27)),
+        ("memorial day", (2026, 5, 25)),
+        ("the fourth of july", (2026, 7, 4)),
     ];
     for (text, (year, month, day)) in table {
         let found = take(&mut Words::new(text), TODAY);
-        assert_eq!(found, Some(Days::one(date(year, month, day))), "{text}");
+        assert_eq!(found, Some(Ok(Days::one(date(year, month, day)))), "{text}");
     }
 }
 
@@ -59,13 +89,28 @@ fn several_days_are_found_in_each_phrase() {
         ("sometime this week", (3, 3), (3, 8)),
         ("on the weekend", (3, 7), (3, 8)),
         ("next weekend", (3, 14), (3, 15)),
-        ("as soon as possible", (3, 3), (3, 17)),
-        ("whenever you can", (3, 3), (3, 17)),
+        ("as soon as possible", (3, 3), (3, 4)),
+        ("as soon as you can", (3, 3), (3, 4)),
+        ("any day next week is fine", (3, 9), (3, 15)),
+        ("next month", (4, 1), (4, 30)),
+        ("sometime in april", (4, 1), (4, 30)),
+        ("later this month", (3, 4), (3, 31)),
+        ("the end of the week", (3, 5), (3, 7)),
+        ("early next week", (3, 9), (3, 10)),
+        ("in the middle of next week", (3, 10), (3, 12)),
+        ("end of the month", (3, 22), (3, 31)),
+        ("beginning of the month", (3, 3), (3, 7)),
+        ("the first week of april", (4, 1), (4, 7)),
+        ("late april", (4, 22), (4, 30)),
+        ("the week after next", (3, 16), (3, 22)),
+        ("the week of the 24th", (3, 23), (3, 29)),
+        ("in the next two weeks", (3, 3), (3, 17)),
+        ("within a week", (3, 3), (3, 10)),
         ("thursday or friday", (3, 5), (3, 6)),
     ];
     for (text, from, to) in table {
         let days = Days { from: date(2026, from.0, from.1), to: date(2026, to.0, to.1) };
-        assert_eq!(take(&mut Words::new(text), TODAY), Some(days), "{text}");
+        assert_eq!(take(&mut Words::new(text), TODAY), Some(Ok(days)), "{text}");
     }
 }
 
@@ -77,6 +122,10 @@ fn what_names_no_day_is_left_alone() {
         "may I come in",
         "how are you doing today",
         "a week",
+        "have a good weekend",
+        "merry christmas",
+        "between 9-11",
+        "you may",
         "nine thirty",
         "13/45",
         "thirty thousand miles",
@@ -97,7 +146,7 @@ fn the_words_of_a_day_are_taken() {
 fn a_leap_day_is_found_where_there_is_one() {
     let today = date(2027, 12, 1);
     let found = take(&mut Words::new("february 29th"), today);
-    assert_eq!(found, Some(Days::one(date(2028, 2, 29))));
+    assert_eq!(found, Some(Ok(Days::one(date(2028, 2, 29)))));
     assert_eq!(take(&mut Words::new("february 30th"), today), None, "there is none");
 }
 
@@ -105,4 +154,38 @@ fn a_leap_day_is_found_where_there_is_one() {
 fn a_day_is_spoken_with_its_weekday() {
     assert_eq!(spoken(TODAY), "Tuesday, March 3rd");
     assert_eq!(spoken(date(2026, 11, 22)), "Sunday, November 22nd");
+}
+
+#[test]
+fn what_is_wrong_with_a_day_is_said() {
+    let table = [
+        ("2020-03-24", "Tuesday, March 24th, 2020, is in the past."),
+        ("3/24/20", "Tuesday, March 24th, 2020, is in the past."),
+        ("march 3rd 2021", "Wednesday, March 3rd, 2021, is in the past."),
+        ("march third, twenty twenty one", "Wednesday, March 3rd, 2021, is in the past."),
+        ("last monday", "Monday, March 2nd is in the past."),
+        ("the first monday of march 2025", "Monday, March 3rd, 2025, is in the past."),
+        ("tuesday the 25th", "March 25th is a Wednesday, not a Tuesday."),
+        ("march 25th, a tuesday", "March 25th is a Wednesday, not a Tuesday."),
+        (
+            "tomorrow the 25th",
+            "Wednesday, March 4th and Wednesday, March 25th are two different days.",
+        ),
+    ];
+    for (text, sentence) in table {
+        let doubt = take(&mut Words::new(text), TODAY).and_then(Result::err);
+        assert_eq!(doubt.map(|doubt| doubt.sentence(TODAY)).as_deref(), Some(sentence), "{text}");
+    }
+    let moved = take(&mut Words::new("move the one of last monday to friday"), TODAY);
+    assert_eq!(moved, Some(Ok(Days::one(date(2026, 3, 6)))), "the last one counts");
+}
+
+#[test]
+fn a_text_of_any_length_is_read() {
+    let text = format!("{}monday", "a day from ".repeat(3000));
+    assert_eq!(take(&mut Words::new(&text), TODAY), None);
+    let text = format!("{}monday", "a day from ".repeat(100));
+    assert!(take(&mut Words::new(&text), TODAY).is_some());
+    let text = "the day after ".repeat(3000);
+    assert_eq!(take(&mut Words::new(&text), TODAY), None);
 }

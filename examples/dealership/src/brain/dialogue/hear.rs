@@ -1,28 +1,31 @@
 use super::{Aside, Customer, Dialogue, Task, task_of};
 use crate::brain::{
-    dates::{self, Days},
+    dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
-    names::{self, Name},
-    outcome::Slot,
+    names::{self, Asked, Name},
     phones::{self, Phone},
     question::Question,
     service::{self, Service},
-    times::{self, TimeWish, shifted},
+    times::{self, Bare, TimeWish},
     vin,
     words::Words,
 };
 
 /// What one turn of the caller says, before it is known what it changes.
 #[derive(Debug)]
-struct Heard {
+pub(super) struct Heard {
     intent: Option<Intent>,
     answer: Option<Answer>,
     service: Option<Service>,
-    days: Option<Days>,
-    time: Option<TimeWish>,
-    choice: Option<usize>,
-    shift: Option<Shift>,
-    asks_for_times: bool,
+    pub(super) days: Option<Days>,
+    /// What is wrong with the day that was named.
+    pub(super) doubt: Option<Doubt>,
+    pub(super) time: Option<TimeWish>,
+    /// Whether any time will do.
+    pub(super) indifferent: bool,
+    pub(super) choice: Option<usize>,
+    pub(super) shift: Option<Shift>,
+    pub(super) asks_for_times: bool,
     name: Option<Name>,
     phone: Option<Phone>,
     vin: Option<String>,
@@ -34,17 +37,24 @@ impl Heard {
         let mut words = Words::new(text);
         let question = dialogue.question;
         let (intent, answer) = (intent::find(&words), intent::answer(&words));
+        let indifferent = intent::is_indifferent(&words);
+        // "I don't care" refuses nothing.
+        let answer = answer.filter(|_| !(indifferent && question == Question::Offer));
         let (shift, asks_for_times) = (intent::shift(&words), intent::asks_for_times(&words));
         let says_bye = words.any(&["bye", "goodbye"]);
         let vin = vin::take(&mut words, question == Question::Vin);
         let service = service::take(&mut words);
         let phone = phones::take(&mut words, question == Question::Phone);
-        let days = dates::take(&mut words, dialogue.today);
-        let asked_when = matches!(question, Question::Day | Question::Offer | Question::Which)
-            || (dialogue.chosen.is_some() && question == Question::ReadBack);
-        let time = times::take(&mut words, asked_when);
-        let asked_name = matches!(question, Question::Name | Question::LastName);
-        let name = names::take(&mut words, asked_name);
+        let earliest = question == Question::Offer && intent::takes_earliest(&mut words);
+        let said = dates::take(&mut words, dialogue.today);
+        let (days, doubt) = (said.and_then(Result::ok), said.and_then(Result::err));
+        let bare = match question {
+            Question::Day | Question::Offer | Question::Which => Bare::Asked,
+            Question::ReadBack if dialogue.chosen.is_some() => Bare::Alone,
+            _ => Bare::Never,
+        };
+        let time = times::take(&mut words, bare);
+        let name = names::take(&mut words, asked_name(question));
         let count = if question == Question::Which {
             dialogue.appointments.as_ref().map_or(0, Vec::len)
         } else if question == Question::Vehicle {
@@ -52,13 +62,15 @@ impl Heard {
         } else {
             dialogue.offered.len()
         };
-        let choice = intent::choice(&words, count);
+        let choice = if earliest { Some(0) } else { intent::choice(&words, count) };
         Self {
             intent,
             answer,
             service,
             days,
+            doubt,
             time,
+            indifferent,
             choice,
             shift,
             asks_for_times,
@@ -70,7 +82,16 @@ impl Heard {
     }
 
     fn says_when(&self) -> bool {
-        self.days.is_some() || self.time.is_some() || self.shift.is_some()
+        let day = self.days.is_some() || self.doubt.is_some();
+        day || self.time.is_some() || self.shift.is_some()
+    }
+}
+
+fn asked_name(question: Question) -> Asked {
+    match question {
+        Question::LastName => Asked::LastName,
+        Question::Name => Asked::Whole,
+        _ => Asked::Nothing,
     }
 }
 
@@ -167,9 +188,16 @@ impl Dialogue {
         }
         if let Some(name) = heard.name.clone() {
             understood = true;
+            if std::mem::take(&mut self.noted) {
+                self.customer = Customer::Stranger;
+            }
             match (self.question, name) {
-                (Question::LastName, Name { first: Some(last), last: None }) => {
-                    self.name.last = Some(last);
+                (Question::LastName, Name { first: Some(said), last: None }) => {
+                    // "Nina Kowalski" to "and your last name?"
+                    let known = self.name.first.as_deref().unwrap_or_default();
+                    let last = said.strip_prefix(known).map(str::trim_start);
+                    let last = last.filter(|last| !last.is_empty()).unwrap_or(&said);
+                    self.name.last = Some(last.to_owned());
                 }
                 (_, Name { first, last }) => {
                     self.name.first = first.or(self.name.first.take());
@@ -200,6 +228,8 @@ impl Dialogue {
                 self.agreed = true;
                 true
             }
+            // "No, make it ten" of what is at ten already.
+            Question::ReadBack if heard.says_when() => true,
             Question::ReadBack => {
                 self.forget_wish();
                 true
@@ -257,166 +287,20 @@ impl Dialogue {
     /// Whether something else is named than what was read back ("yes, ten is right" is not).
     fn corrects(&self, heard: &Heard) -> bool {
         let start = self.chosen.as_ref().map(|slot| slot.start);
-        let same_day = |days: Days| start.is_some_and(|start| days == Days::one(start.date()));
-        let same_time = |time: TimeWish| {
-            time.exact.is_none() && time.part.is_some()
-                || start.is_some_and(|start| time.exact == Some(start.time()))
+        let fits_day = |days: Days| start.is_some_and(|start| days.contains(start.date()));
+        let fits_time = |wish: TimeWish| {
+            start.map(|start| start.time()).is_some_and(|time| {
+                wish.exact.is_none_or(|exact| exact == time)
+                    && wish.earliest.is_none_or(|earliest| earliest <= time)
+                    && wish.latest.is_none_or(|latest| time <= latest)
+            })
         };
+        let day = heard.doubt.is_some() || heard.days.is_some_and(|days| !fits_day(days));
+        let time = heard.shift.is_some() || heard.time.is_some_and(|time| !fits_time(time));
         let service = heard.service.is_some_and(|service| self.service != Some(service));
-        let days = heard.days.is_some_and(|days| !same_day(days));
-        let time = heard.time.is_some_and(|time| !same_time(time));
-        service || days || time || heard.shift.is_some() || heard.name.is_some()
-    }
-
-    fn hear_when(&mut self, heard: &Heard) -> bool {
-        if self.agreed {
-            return false;
-        }
-        if self.question == Question::Which || self.task == Some(Task::Cancel) {
-            return self.hear_which(heard);
-        }
-        if self.question == Question::Phone && heard.days.is_none() {
-            return false;
-        }
-        if let Some(choice) = heard.choice
-            && self.question != Question::Vehicle
-            && heard.days.is_none()
-            && heard.time.is_none()
-            && let Some(slot) = self.offered.get(choice).cloned()
-        {
-            self.chosen = Some(slot);
-            return true;
-        }
-        if let Some(shift) = heard.shift
-            && heard.time.is_none()
-            && self.shift(shift, heard.days)
-        {
-            return true;
-        }
-        if heard.days.is_some() || heard.time.is_some() {
-            self.wish(heard.days, heard.time);
-            return true;
-        }
-        if heard.asks_for_times && self.task.is_some() {
-            self.ask_for_more();
-            return true;
-        }
-        false
-    }
-
-    /// Which of several appointments is meant.
-    fn hear_which(&mut self, heard: &Heard) -> bool {
-        if let (Some(choice), Some(list)) = (heard.choice, &self.appointments) {
-            self.appointment = list.get(choice).cloned();
-            return self.appointment.is_some();
-        }
-        let time = heard.time.and_then(|time| time.exact);
-        if heard.days.is_none() && time.is_none() {
-            return false;
-        }
-        if self.appointments.is_none() {
-            self.days = heard.days;
-            return true;
-        }
-        let days = heard.days;
-        self.pick_appointment(|appointment| {
-            let start = appointment.start;
-            days.is_none_or(|days| days.contains(start.date()))
-                && time.is_none_or(|time| start.time() == time)
-        })
-    }
-
-    fn pick_appointment(&mut self, fits: impl Fn(&super::Appointment) -> bool) -> bool {
-        let list = self.appointments.as_deref().unwrap_or_default();
-        let mut fitting = list.iter().filter(|appointment| fits(appointment));
-        let (Some(found), None) = (fitting.next(), fitting.next()) else { return false };
-        self.appointment = Some(found.clone());
-        self.service = found.service;
-        true
-    }
-
-    /// Changes the wish, or picks what fits it among the times that are known.
-    fn wish(&mut self, days: Option<Days>, time: Option<TimeWish>) {
-        let near = self.day_in_talk();
-        let slots = self.slots.as_deref().unwrap_or_default();
-        let on = days.or(near).or(self.days);
-        if let Some(exact) = time.and_then(|time| time.exact).filter(|_| !self.stale) {
-            let fits = |slot: &&Slot| {
-                slot.start.time() == exact && on.is_none_or(|on| on.contains(slot.start.date()))
-            };
-            if let Some(slot) = self.offered.iter().chain(slots).find(fits).cloned() {
-                self.chosen = Some(slot);
-                self.agreed = false;
-                return;
-            }
-        }
-        match (days, time) {
-            // Another day, the same time, as in "no, Tuesday instead".
-            (Some(_), None) => {
-                let kept = self.chosen.as_ref().map(|slot| slot.start.time());
-                if kept.is_some() {
-                    self.time = TimeWish { exact: kept, ..TimeWish::default() };
-                }
-            }
-            (_, Some(time)) => self.time = time,
-            (None, None) => {}
-        }
-        self.days = on;
-        self.search_again();
-    }
-
-    fn shift(&mut self, shift: Shift, days: Option<Days>) -> bool {
-        let named = self.in_talk();
-        let times = || named.iter().map(|slot| slot.start.time());
-        let bounds = match shift {
-            Shift::Earlier => times()
-                .min()
-                .map(|time| TimeWish { latest: Some(shifted(time, -15)), ..TimeWish::default() }),
-            Shift::Later => times()
-                .max()
-                .map(|time| TimeWish { earliest: Some(shifted(time, 15)), ..TimeWish::default() }),
-        };
-        let Some(bounds) = bounds else { return false };
-        self.days = days.or(self.day_in_talk()).or(self.days);
-        self.time = bounds;
-        self.search_again();
-        true
-    }
-
-    fn ask_for_more(&mut self) {
-        let all_named = self
-            .slots
-            .as_ref()
-            .is_some_and(|slots| slots.iter().all(|slot| self.mentioned.contains(&slot.id)));
-        if self.days.is_none() || all_named {
-            let after = self.slots.as_ref().and_then(|slots| slots.last());
-            let from = after.map_or(self.today, |slot| Days::after(slot.start.date()));
-            self.days = Some(Days::soon(from));
-            self.time = TimeWish::default();
-            self.search_again();
-        } else {
-            self.more = true;
-            self.chosen = None;
-        }
-    }
-
-    fn search_again(&mut self) {
-        self.stale = self.slots.is_some();
-        self.chosen = None;
-        self.agreed = false;
-        self.offered.clear();
-    }
-
-    /// The chosen time, or else what was offered.
-    fn in_talk(&self) -> &[Slot] {
-        self.chosen.as_ref().map_or(&self.offered, std::slice::from_ref)
-    }
-
-    /// The day that is being talked about: of the chosen time, or of all that were offered.
-    fn day_in_talk(&self) -> Option<Days> {
-        let named = self.in_talk();
-        let first = named.first()?.start.date();
-        named.iter().all(|slot| slot.start.date() == first).then_some(Days::one(first))
+        // Another number makes it unknown who calls.
+        let phone = heard.phone.is_some() && self.customer == Customer::Unknown;
+        day || time || service || phone || heard.name.is_some()
     }
 
     fn hear_aside(&mut self, heard: &Heard) -> bool {

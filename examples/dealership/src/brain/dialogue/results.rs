@@ -60,6 +60,10 @@ impl Dialogue {
     fn noted(&mut self, outcome: &Outcome) {
         if outcome.ok {
             self.customer = known(outcome);
+            self.noted = true;
+            if outcome.data.get("created") == Some(&Value::Bool(true)) {
+                self.appointments = Some(Vec::new());
+            }
         } else if outcome.code() == "INVALID_PHONE" || self.phone.is_none() {
             self.refuse_phone();
         } else {
@@ -129,7 +133,8 @@ impl Dialogue {
         let again = timed && self.calls < 3;
         self.notices.push(match (outcome.say(), on_day) {
             (Some(say), _) if !again => say.to_owned(),
-            (_, Some(day)) => format!("I have nothing free on {day} at that time."),
+            (_, Some(day)) if timed => format!("I have nothing free on {day} at that time."),
+            (_, Some(day)) => format!("I have nothing free on {day}."),
             (_, None) => "I have nothing free then.".to_owned(),
         });
         self.forget_wish();
@@ -153,7 +158,10 @@ impl Dialogue {
             return;
         }
         match outcome.code() {
-            "SLOT_TAKEN" => self.slot_taken(outcome),
+            "SLOT_TAKEN" => self.slot_taken(outcome, "I'm sorry, that time was just taken."),
+            "VEHICLE_BUSY" => {
+                self.slot_taken(outcome, "That vehicle already has a visit at that time.");
+            }
             "SLOT_EXPIRED" => {
                 self.time.exact = self.chosen.as_ref().map(|slot| slot.start.time());
                 self.days = self.chosen.as_ref().map(|slot| Days::one(slot.start.date()));
@@ -181,9 +189,9 @@ impl Dialogue {
         }
     }
 
-    fn slot_taken(&mut self, outcome: &Outcome) {
+    fn slot_taken(&mut self, outcome: &Outcome, sorry: &str) {
         let taken = self.chosen.take();
-        self.notices.push("I'm sorry, that time was just taken.".to_owned());
+        self.notices.push(sorry.to_owned());
         self.time = TimeWish::default();
         self.offered.clear();
         self.mentioned.clear();
@@ -201,6 +209,13 @@ impl Dialogue {
     }
 
     fn listed(&mut self, outcome: &Outcome) {
+        if self.task == Some(Task::Book) {
+            // Nobody is kept from booking because their visits cannot be told.
+            self.appointments = Some(outcome.appointments());
+            // What was agreed to without them is read back with them.
+            self.agreed &= self.clash().is_none();
+            return;
+        }
         if !outcome.ok {
             return self.failed(outcome);
         }

@@ -1,7 +1,7 @@
 use super::*;
 
-fn found(text: &str, asked: bool) -> Option<TimeWish> {
-    take(&mut Words::new(text), asked)
+fn found(text: &str, bare: Bare) -> Option<TimeWish> {
+    take(&mut Words::new(text), bare)
 }
 
 #[test]
@@ -35,10 +35,15 @@ fn an_exact_time_is_found_in_each_phrase() {
         ("ten forty five", 10, 45),
         ("not nine, at ten", 10, 0),
         ("around ten thirty if you can", 10, 30),
+        ("midnight", 0, 0),
+        ("tonight at 8", 20, 0),
+        ("no, make it ten", 10, 0),
+        ("how about ten", 10, 0),
+        ("ten o'clock doesn't work, at eleven", 11, 0),
     ];
     for (text, hour, minute) in table {
         let wish = TimeWish { exact: Some(time(hour, minute, 0, 0)), ..TimeWish::default() };
-        assert_eq!(found(text, false), Some(wish), "{text}");
+        assert_eq!(found(text, Bare::Never), Some(wish), "{text}");
     }
 }
 
@@ -48,8 +53,40 @@ fn a_bare_number_is_a_time_only_where_one_was_asked_for() {
         [("nine", 9, 0), ("3", 15, 0), ("930", 9, 30), ("ten please", 10, 0)]
     {
         let wish = TimeWish { exact: Some(time(hour, minute, 0, 0)), ..TimeWish::default() };
-        assert_eq!(found(text, true), Some(wish), "{text}");
-        assert_eq!(found(text, false), None, "{text}");
+        assert_eq!(found(text, Bare::Asked), Some(wish), "{text}");
+        assert_eq!(found(text, Bare::Never), None, "{text}");
+    }
+}
+
+#[test]
+fn a_number_that_counts_something_is_no_time() {
+    for text in [
+        "yes that's the one",
+        "there will be two of us",
+        "i have 2 kids with me",
+        "for the 2019 honda",
+        "it's for my 2019",
+        "my number ends in 0123",
+        "<img src=x onerror=alert(1)>",
+        "at least two people",
+        "about 2 hours",
+        "option two",
+    ] {
+        assert_eq!(found(text, Bare::Asked), None, "{text}");
+        assert_eq!(found(text, Bare::Alone), None, "{text}");
+    }
+}
+
+#[test]
+fn a_time_that_was_named_is_corrected_by_a_number_alone_or_a_marked_one() {
+    for text in
+        ["ten", "no, ten", "no ten please", "10", "i said ten", "make it ten", "yes, at ten"]
+    {
+        let wish = TimeWish { exact: Some(time(10, 0, 0, 0)), ..TimeWish::default() };
+        assert_eq!(found(text, Bare::Alone), Some(wish), "{text}");
+    }
+    for text in ["yes one question", "yes ten", "yes just one", "we are ten", "not at ten"] {
+        assert_eq!(found(text, Bare::Alone), None, "{text}");
     }
 }
 
@@ -63,6 +100,9 @@ fn bounds_are_found_in_each_phrase() {
         ("no earlier than nine", Some(nine), None),
         ("later than nine", Some(nine), None),
         ("before eleven", None, Some(eleven)),
+        ("before noon", None, Some(time(12, 0, 0, 0))),
+        ("after lunch", Some(time(13, 0, 0, 0)), None),
+        ("at the end of the day", Some(time(15, 0, 0, 0)), None),
         ("by eleven", None, Some(eleven)),
         ("no later than eleven", None, Some(eleven)),
         ("earlier than eleven", None, Some(eleven)),
@@ -72,7 +112,7 @@ fn bounds_are_found_in_each_phrase() {
     ];
     for (text, earliest, latest) in table {
         let wish = TimeWish { earliest, latest, ..TimeWish::default() };
-        assert_eq!(found(text, false), Some(wish), "{text}");
+        assert_eq!(found(text, Bare::Never), Some(wish), "{text}");
     }
 }
 
@@ -84,20 +124,21 @@ fn parts_of_the_day_are_found_in_each_phrase() {
         ("around lunch", PartOfDay::Midday),
         ("in the afternoon", PartOfDay::Afternoon),
         ("friday evening", PartOfDay::Evening),
+        ("first thing in the morning", PartOfDay::Morning),
     ];
     for (text, part) in table {
         let wish = TimeWish { part: Some(part), ..TimeWish::default() };
-        assert_eq!(found(text, false), Some(wish), "{text}");
+        assert_eq!(found(text, Bare::Never), Some(wish), "{text}");
     }
 }
 
 #[test]
 fn what_names_no_time_is_left_alone() {
     for text in ["good morning", "i have two cars", "the second one", "six", "a 2023 honda"] {
-        assert_eq!(found(text, false), None, "{text}");
+        assert_eq!(found(text, Bare::Never), None, "{text}");
     }
     assert_eq!(
-        found("the first one please", true),
+        found("the first one please", Bare::Asked),
         None,
         "a choice, even where a time was asked for"
     );

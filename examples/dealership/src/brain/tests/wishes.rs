@@ -1,0 +1,107 @@
+use super::talk::Talk;
+
+#[tokio::test]
+async fn a_day_on_which_nobody_can_come_is_said_and_asked_again() {
+    let table = [
+        ("2020-03-24", "Tuesday, March 24th, 2020, is in the past."),
+        ("3/24/20", "Tuesday, March 24th, 2020, is in the past."),
+        ("march 3rd 2021", "Wednesday, March 3rd, 2021, is in the past."),
+        ("last monday", "Monday, March 2nd is in the past."),
+        ("tuesday the 25th", "March 25th is a Wednesday, not a Tuesday."),
+    ];
+    for (text, doubt) in table {
+        let mut talk = Talk::new();
+        talk.say("an oil change").await;
+        let words = talk.say(text).await;
+        assert_eq!(words, format!("{doubt} What day would you like to come in?"), "{text}");
+        assert_eq!(talk.count("get_available_slots"), 0, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_time_is_kept_when_the_day_is_asked_again() {
+    let mut talk = Talk::new();
+    talk.say("an oil change tuesday the 25th at ten").await;
+    let read_back = talk.say("wednesday the 25th").await;
+    assert!(read_back.contains("Wednesday, March 25th at 10 AM. Is that right?"), "{read_back}");
+    let doubt = talk.say("no, last friday").await;
+    assert!(doubt.starts_with("Friday, February 27th is in the past. What day"), "{doubt}");
+    let read_back = talk.say("friday").await;
+    assert!(read_back.contains("Friday, March 6th at 10 AM. Is that right?"), "{read_back}");
+}
+
+#[tokio::test]
+async fn a_time_outside_opening_hours_is_said_to_be_so() {
+    let mut talk = Talk::new();
+    talk.say("an oil change").await;
+    let closed = talk.say("friday at midnight").await;
+    assert_eq!(
+        closed,
+        "We are not open at midnight. We are open Monday to Friday from 7:30 AM to 6 PM, and \
+         Saturday from 8 AM to 3 PM. What time would you like to come in?"
+    );
+    let read_back = talk.say("ten then").await;
+    assert!(read_back.contains("Friday, March 6th at 10 AM. Is that right?"), "{read_back}");
+    let closed = talk.say("no, at 9 pm").await;
+    assert!(closed.starts_with("We are not open at 9 PM."), "{closed}");
+}
+
+#[tokio::test]
+async fn an_indifferent_caller_is_offered_times_and_gets_the_first() {
+    for text in ["any time is fine", "i don't care", "whenever", "whatever works", "the earliest"] {
+        let mut talk = Talk::new();
+        talk.say("an oil change").await;
+        let offer = talk.say(text).await;
+        assert!(offer.starts_with("I have 8 AM,"), "{text}: {offer}");
+        assert!(offer.contains("on Tuesday, March 3rd"), "{text}: {offer}");
+        let read_back = talk.say(text).await;
+        assert!(
+            read_back.contains("Tuesday, March 3rd at 8 AM. Is that right?"),
+            "{text}: {read_back}"
+        );
+    }
+    let mut talk = Talk::new();
+    let offer = talk.say("an oil change, any time next week").await;
+    assert!(offer.contains("Monday, March 9th"), "{offer}");
+    assert_eq!(talk.last("get_available_slots")["date_to"], "2026-03-15");
+}
+
+#[tokio::test]
+async fn everyday_words_for_days_and_times_are_searched_for() {
+    let table = [
+        ("next month", "2026-04-01", "2026-04-30", None),
+        ("the end of the week", "2026-03-05", "2026-03-07", None),
+        ("christmas eve", "2026-12-24", "2026-12-24", None),
+        ("new year's eve", "2026-12-31", "2026-12-31", None),
+        ("first thing tomorrow", "2026-03-04", "2026-03-04", None),
+        ("thursday at noon", "2026-03-05", "2026-03-05", Some("11:00")),
+        ("friday half past two", "2026-03-06", "2026-03-06", Some("13:30")),
+        ("friday quarter to ten", "2026-03-06", "2026-03-06", Some("08:45")),
+        ("in two weeks", "2026-03-17", "2026-03-17", None),
+        ("a week from Friday", "2026-03-13", "2026-03-13", None),
+        ("the first monday in april", "2026-04-06", "2026-04-06", None),
+        ("the earliest you have", "2026-03-03", "2026-03-04", None),
+    ];
+    for (text, from, to, earliest) in table {
+        let mut talk = Talk::new();
+        talk.say("an oil change").await;
+        talk.say(text).await;
+        let search = talk.called.iter().find(|(tool, _)| tool == "get_available_slots");
+        let search = &search.unwrap_or_else(|| panic!("{text} is not searched for")).1;
+        assert_eq!(
+            (&search["date_from"], &search["date_to"]),
+            (&from.into(), &to.into()),
+            "{text}"
+        );
+        assert_eq!(search["earliest_time"].as_str(), earliest, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_any_length_is_answered() {
+    for line in ["a day from ", "the day after ", "no yes ", "one ", "k o w ", "<b>,-"] {
+        let mut talk = Talk::new();
+        let words = talk.say(&line.repeat(3000)).await;
+        assert!(!words.is_empty(), "{line}");
+    }
+}

@@ -1,0 +1,46 @@
+//! What the program says about settings that it cannot use.
+
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
+use std::{net::TcpListener, process::Command};
+
+/// What the program prints with these settings, and the code that it ends with.
+fn refusal(settings: &[(&str, &str)]) -> (String, Option<i32>) {
+    let agent = Command::new(env!("CARGO_BIN_EXE_media_stream_agent"))
+        .env_clear()
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    (String::from_utf8(agent.stderr).unwrap(), agent.status.code())
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_what_it_accepts() {
+    let endpointing = "ENDPOINTING_MS is a number from 1 to 30000";
+    let speculation = "SPECULATION is `on` or `off`";
+    for (name, value, accepted) in [
+        ("ENDPOINTING_MS", "99999999", endpointing),
+        ("ENDPOINTING_MS", "30001", endpointing),
+        ("ENDPOINTING_MS", "0", endpointing),
+        ("ENDPOINTING_MS", "soon", endpointing),
+        ("SPECULATION", "no", speculation),
+        ("SPECULATION", "", speculation),
+        ("PORT", "99999", "PORT is a number up to 65535"),
+    ] {
+        let (said, code) = refusal(&[(name, value)]);
+        assert_eq!(said, format!("media_stream_agent: {accepted}\n"), "{name}={value}");
+        assert_eq!(code, Some(1));
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_way_out() {
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    // What comes before the port is understood in any case.
+    let settings = [("PORT", &*port), ("SPECULATION", "OFF"), ("ENDPOINTING_MS", "30000")];
+    let (said, code) = refusal(&settings);
+    let begin = format!("media_stream_agent: cannot listen at 0.0.0.0:{port}: ");
+    assert!(said.starts_with(&begin) && said.ends_with("; try another PORT\n"), "{said}");
+    assert_eq!((said.lines().count(), code), (1, Some(1)));
+}
