@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn i6_what_was_cut_does_not_leave_and_is_not_waited_for() {
+        let mut out = TextOut::new(true);
+        out.begin();
+        out.hold(false);
+        for text in ["Hello.", "How are you?"] {
+            out.push(GenerationId::new(1), &text.into());
+        }
+        assert!(matches!(out.poll(CallTime::ZERO), Some(Outbound::Text { .. })));
+        out.cut();
+        assert_eq!(out.poll(CallTime::ZERO), None);
+        assert!(!out.is_audible(CallTime::ZERO));
+        assert!(!out.on_mark(MarkId::new(1)));
+    }
+
+    #[test]
     fn a_silent_far_end_is_given_up() {
         let mut out = TextOut::new(true);
         out.begin();
