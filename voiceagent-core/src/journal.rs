@@ -67,16 +67,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Creates the file.
+    /// Creates the file, under a name that no other journal has.
     pub(crate) fn create(folder: &Path, call: &CallId, config: &SessionConfig) -> Result<Self> {
-        let name: String = call
-            .as_str()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect();
-        let path = folder.join(format!("{name}.journal"));
-        let file = create(&path).map_err(|error| {
-            let message = format!("field `journals`: {} cannot be created", path.display());
+        let file = create(folder, call).map_err(|error| {
+            let message =
+                format!("field `journals`: no file can be created in {}", folder.display());
             Error::new(ErrorKind::Config, "journal", message).with_source(error)
         })?;
         let disk = Link::spawn(BLOCKS, |mut peer| async move {
@@ -144,13 +139,25 @@ impl Journal {
     }
 }
 
-/// Makes a file that nobody but its owner may read.
-fn create(path: &Path) -> io::Result<File> {
+/// Makes a file that nobody but its owner may read. An id that comes again, or that differs only in
+/// what file names cannot hold, gets a file of its own: two calls never share one.
+fn create(folder: &Path, call: &CallId) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let held = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = call.as_str().chars().map(held).collect();
+    let mut path = folder.join(format!("{name}.journal"));
+    for number in 2_u64.. {
+        match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = folder.join(format!("{name}-{number}.journal"));
+            }
+            opened => return opened,
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 impl Drop for Journal {
@@ -162,5 +169,34 @@ impl Drop for Journal {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("broken", &self.broken).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_journal_overwrites_another_whatever_the_ids_of_the_calls() {
+        let folder =
+            std::env::temp_dir().join(format!("voiceagent-journal-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let config = SessionConfig::default();
+        let ids = ["DUP", "DUP", "a/b", "a.b", "DUP"];
+        let journals = ids.map(|id| Journal::create(&folder, &id.into(), &config).unwrap());
+        for (number, mut journal) in journals.into_iter().enumerate() {
+            for _ in 0..number {
+                journal.input(CallTime::ZERO, &Input::Opened);
+            }
+            journal.close().await;
+        }
+        for (number, name) in ["DUP", "DUP-2", "a_b", "a_b-2", "DUP-3"].into_iter().enumerate() {
+            let recording = Recording::open(folder.join(format!("{name}.journal"))).unwrap();
+            assert_eq!(recording.inputs().len(), number, "{name}");
+        }
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), ids.len());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

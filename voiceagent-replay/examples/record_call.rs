@@ -2,15 +2,20 @@
 //!
 //! The caller pauses in a sentence, is answered too early, and interrupts.
 
-use std::{env, error::Error, fs, sync::Arc, time::Duration};
+use std::{env, error::Error, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 use voiceagent_core::{Agent, audio::AudioFormat};
 use voiceagent_testkit::fakes::{Answer, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad};
 
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = env::args().nth(1).ok_or("give a folder")?;
+    let folder = PathBuf::from(env::args().nth(1).ok_or("give a folder")?);
     fs::create_dir_all(&folder)?;
+    // A journal never takes the place of another; here it shall.
+    match fs::remove_file(folder.join("call-1.journal")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
     let ms = Duration::from_millis;
     let line = FakeLine::audio(AudioFormat::MULAW_8K);
     let caller = line.caller();

@@ -69,6 +69,11 @@ impl Pass {
     ) -> io::Result<Self> {
         let folder = out.join("journals");
         if plan.journals {
+            // Those of an earlier run have the same names, and are not replaced.
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             fs::create_dir_all(&folder)?;
         }
         let log = Arc::new(Log::default());

@@ -5,10 +5,7 @@ mod leg;
 mod screen;
 mod wire;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -18,6 +15,7 @@ use axum::{
     routing::get,
 };
 use tokio::sync::mpsc;
+use uuid::Uuid;
 use voiceagent_core::{
     CallId,
     transport::{CallInfo, Media},
@@ -61,7 +59,7 @@ impl Talk {
         let local = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
         let hosts = if hosts.is_empty() { local.to_vec() } else { hosts.to_vec() };
         let (accepted, visitors) = mpsc::channel(WAITING);
-        let desk = Arc::new(Desk { accepted, hosts, count: AtomicU64::new(0) });
+        let desk = Arc::new(Desk { accepted, hosts });
         let router = Router::new()
             .route("/", get(page))
             .route("/talk.css", get(style))
@@ -76,7 +74,6 @@ impl Talk {
 struct Desk {
     accepted: mpsc::Sender<Visitor>,
     hosts: Vec<String>,
-    count: AtomicU64,
 }
 
 impl Desk {
@@ -146,8 +143,8 @@ async fn socket(
     let Ok(seat) = desk.accepted.clone().try_reserve_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "Nobody is free to answer.\n").into_response();
     };
-    let number = desk.count.fetch_add(1, Ordering::Relaxed) + 1;
-    let call = CallInfo::new(CallId::new(format!("talk-{number}")), Media::Text);
+    // Bookings and journals remember their call, so calls of several runs must differ.
+    let call = CallInfo::new(CallId::new(format!("talk-{}", Uuid::now_v7())), Media::Text);
     upgrade.max_message_size(LARGEST_MESSAGE).on_upgrade(move |socket| async move {
         let (screen, notes) = Screen::new();
         seat.send(Visitor { leg: TalkLeg::new(call, socket, notes), screen });

@@ -110,6 +110,19 @@ async fn the_page_talks_and_the_agent_answers() {
 }
 
 #[tokio::test]
+async fn no_two_talks_have_the_same_id_not_even_of_two_runs() {
+    let (mut one, mut other) = (site().await, site().await);
+    let mut ids = Vec::new();
+    for site in [&mut one, &mut other] {
+        let page = site.connect(&format!("http://{}", site.address)).await.unwrap();
+        let visitor = timeout(SOON, site.visitors.recv()).await.unwrap().unwrap();
+        ids.push(visitor.leg.call().id.clone());
+        drop(page);
+    }
+    assert!(ids[0] != ids[1] && ids[0].as_str().starts_with("talk-"), "{ids:?}");
+}
+
+#[tokio::test]
 async fn a_closed_page_hangs_up_once() {
     let (mut page, mut link, _screen) = site().await.call().await;
     page.close(None).await.unwrap();
