@@ -82,7 +82,9 @@ impl Demo {
 
     async fn store(&self, clock: Clock) -> Result<Store> {
         let store = match &self.database {
-            Some(path) => Store::open(path).await?,
+            Some(path) => Store::open(path).await.map_err(|error| {
+                Error::config(format!("--db: {}", error.message())).with_source(error)
+            })?,
             None => Store::in_memory().await?,
         };
         let DealershipConfig { name, timezone, .. } = &self.dealership;

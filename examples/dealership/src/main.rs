@@ -39,7 +39,7 @@ struct Arguments {
 enum Command {
     /// Lists the appointments to come.
     Appointments {
-        /// The database; without it, the one of the configuration.
+        /// The database; without it, the one of the configuration. It is only read.
         #[arg(long)]
         db: Option<PathBuf>,
     },
@@ -74,7 +74,11 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Doctor => run(doctor(config), "off"),
         Command::Appointments { db } => config.and_then(|config| {
-            run(appointments(db.unwrap_or(config.dealership.database)), "error").map(success)
+            let (name, database) = match db {
+                Some(db) => ("--db", db),
+                None => ("field `dealership.database`", config.dealership.database),
+            };
+            run(appointments(name, database), "error").map(success)
         }),
         Command::Demo(arguments) => config.and_then(|config| {
             let DemoArguments { listen, db: database, script, from } = arguments;
@@ -148,14 +152,10 @@ fn filter(otherwise: &str) -> Result<EnvFilter> {
     })
 }
 
-async fn appointments(database: PathBuf) -> Result<()> {
-    if !database.exists() {
-        return Err(Error::config(format!(
-            "there is no database {}; name one with --db or `dealership.database`",
-            database.display()
-        )));
-    }
-    let store = Store::open(database).await?;
+async fn appointments(name: &str, database: PathBuf) -> Result<()> {
+    let store = Store::open_read_only(database).await.map_err(|error| {
+        Error::config(format!("{name}: {}", error.message())).with_source(error)
+    })?;
     show(&agenda::table(&store.agenda(Clock::System.now()).await?));
     store.close().await;
     Ok(())

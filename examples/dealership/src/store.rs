@@ -12,6 +12,7 @@ mod fault;
 mod hours;
 mod ids;
 mod location;
+mod schema;
 mod seed;
 mod services;
 mod slots;
@@ -26,7 +27,6 @@ use std::{borrow::Cow, fs::OpenOptions, io, path::Path, str::FromStr, time::Dura
 use jiff::{Span, Timestamp};
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
-    migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use voiceagent_core::{Error, ErrorKind, Result};
@@ -82,9 +82,41 @@ impl Store {
             unusable(format!("{}: {}", path.display(), error.message())).with_source(error)
         };
         let writer = connect(1, file.clone()).await.map_err(named)?;
-        migrate(&writer).await.map_err(named)?;
+        schema::bring_up_to_date(&writer).await.map_err(named)?;
         let reader = connect(READERS, file.read_only(true)).await.map_err(named)?;
         Ok(Self { writer, reader, keeper: None })
+    }
+
+    /// Opens the database in a file to read it, and changes nothing: a file system that is mounted
+    /// read-only will do. What writes fails.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when the file is not there, cannot be read, belongs to another program
+    /// or to another version of this one; the message says why, and what to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the file is let go.
+    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let named = |error: Error| {
+            unusable(format!("{}: {}", path.display(), error.message())).with_source(error)
+        };
+        if !path.exists() {
+            return Err(named(unusable("it does not exist; name another file")));
+        }
+        let file =
+            SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
+        let opened = read(file.clone()).await;
+        let reader = match opened {
+            // SQLite reads such a database only beside files of its own. Where it cannot make them
+            // nobody else can either, and nothing changes; unless a log is left that it must read.
+            Err(_) if is_settled(path) => read(file.immutable(true)).await,
+            opened => opened,
+        };
+        let reader = reader.map_err(named)?;
+        Ok(Self { writer: reader.clone(), reader, keeper: None })
     }
 
     /// Opens an empty database that lives as long as the store.
@@ -100,7 +132,7 @@ impl Store {
         let keeper = connect(1, memory.clone()).await?;
         // In shared memory a reader would wait for the writer, so one connection does both.
         let writer = connect(1, memory).await?;
-        migrate(&writer).await?;
+        schema::bring_up_to_date(&writer).await?;
         Ok(Self { reader: writer.clone(), writer, keeper: Some(keeper) })
     }
 
@@ -128,6 +160,19 @@ impl Store {
     }
 }
 
+async fn read(file: SqliteConnectOptions) -> Result<SqlitePool> {
+    let reader = connect(1, file).await?;
+    schema::check(&reader).await?;
+    Ok(reader)
+}
+
+/// Whether all that was written is in the file itself, and nothing in the log beside it.
+fn is_settled(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(true, |log| log.len() == 0)
+}
+
 async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
     SqlitePoolOptions::new()
         .min_connections(1)
@@ -153,8 +198,12 @@ fn create(path: &Path) -> io::Result<()> {
 fn uncreated(path: &Path, error: &io::Error) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match (error.kind(), folder) {
-        (io::ErrorKind::NotFound, Some(folder)) => {
+        (io::ErrorKind::NotFound, Some(folder)) if !folder.exists() => {
             format!("the folder {} does not exist; make it, or name another file", folder.display())
+        }
+        // Some file systems say so of a file that they do not let anybody make.
+        (io::ErrorKind::NotFound, Some(folder)) => {
+            format!("no file can be made in the folder {}; name another file", folder.display())
         }
         (io::ErrorKind::IsADirectory, _) => "it is a folder; name a file".to_owned(),
         (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
@@ -162,32 +211,11 @@ fn uncreated(path: &Path, error: &io::Error) -> String {
              file"
                 .to_owned()
         }
+        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
+            "the disk is full; make room, or name another file".to_owned()
+        }
         _ => format!("{error}; name another file"),
     }
-}
-
-async fn migrate(writer: &SqlitePool) -> Result<()> {
-    let is_foreign: bool = sqlx::query_scalar(
-        "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
-    )
-    .fetch_one(writer)
-    .await
-    .map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause))?;
-    if is_foreign {
-        return Err(unusable("it is the database of another program; name another file"));
-    }
-    let scheduling = Migration::new(
-        1,
-        Cow::Borrowed("scheduling"),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(include_str!("../migrations/0001_scheduling.sql")),
-        false,
-    );
-    Migrator::with_migrations(vec![scheduling]).run(writer).await.map_err(|cause| {
-        let why = "the schema cannot be brought up to date: it is of another version, or \
-                       another program's; name another file";
-        unusable(why).with_source(cause)
-    })
 }
 
 fn unusable(message: impl Into<Cow<'static, str>>) -> Error {

@@ -72,6 +72,11 @@ pub(super) fn error(cause: sqlx::Error) -> Error {
         (ErrorKind::Disconnected, "the database is gone")
     } else if code(&cause) == Some(READONLY) {
         (ErrorKind::Config, "the database cannot be written; make its file and folder writable")
+    } else if code(&cause) == Some(FULL) {
+        // The transaction was rolled back.
+        (ErrorKind::Config, "the disk is full; make room")
+    } else if code(&cause) == Some(IOERR) {
+        (ErrorKind::Disconnected, "the disk cannot be read or written, or is full")
     } else if is_busy(&cause) {
         (ErrorKind::Overloaded, "another writer held the database for too long")
     } else {
@@ -91,6 +96,11 @@ pub(super) fn unusable(cause: &sqlx::Error) -> String {
              name another file"
                 .to_owned()
         }
+        Some(FULL) => "the disk is full; make room, or name another file".to_owned(),
+        Some(IOERR) => {
+            "the disk cannot be read or written, or is full; make room, or name another file"
+                .to_owned()
+        }
         Some(NOTADB) => "it is no SQLite database; name another file".to_owned(),
         Some(_) | None => match cause.as_database_error() {
             Some(refused) => format!("SQLite says: {}; name another file", refused.message()),
@@ -103,8 +113,16 @@ pub(super) fn unusable(cause: &sqlx::Error) -> String {
 const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 const READONLY: u32 = 8;
+const IOERR: u32 = 10;
+const FULL: u32 = 13;
 const CANTOPEN: u32 = 14;
 const NOTADB: u32 = 26;
+
+/// Whether it is the file or the disk that is in the way, and not what stands in it.
+pub(super) fn is_of_the_file(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::PoolTimedOut)
+        || matches!(code(cause), Some(BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN | NOTADB))
+}
 
 fn is_busy(cause: &sqlx::Error) -> bool {
     matches!(code(cause), Some(BUSY | LOCKED))

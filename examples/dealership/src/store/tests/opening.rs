@@ -55,6 +55,116 @@ async fn what_cannot_be_opened_is_told_with_the_cause_and_the_next_step() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_there_is_not_said_to_be_missing() {
+    // A folder in which nobody can make a file, and which says so as if it were missing itself.
+    let proc = Path::new("/proc/x.db");
+    if !Path::new("/proc/self").exists() {
+        println!("skipped: this system has no /proc");
+        return;
+    }
+    let told = complaint(proc).await;
+    assert!(told.starts_with("/proc/x.db: no file can be made in the folder /proc"), "{told}");
+    assert!(told.ends_with("name another file"), "{told}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_taken_for_another_version() {
+    let folder = Folder::new("full");
+    let path = folder.0.join("a.db");
+    create(&path).unwrap();
+    let small = SqliteConnectOptions::new().filename(&path).pragma("max_page_count", "4");
+    let writer = connect(1, small.clone()).await.unwrap();
+    let told = schema::bring_up_to_date(&writer).await.unwrap_err();
+    assert_eq!(told.message(), "the disk is full; make room, or name another file");
+    writer.close().await;
+    // Nothing half-made is left behind.
+    Store::open(&path).await.unwrap().close().await;
+
+    let writer = connect(1, small).await.unwrap();
+    let filler = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+                  FROM n LIMIT 5000) SELECT hex(randomblob(500)) FROM n";
+    let full = sqlx::query(filler).execute(&writer).await.unwrap_err();
+    let told = fault::error(full);
+    assert_eq!((told.kind(), told.message()), (ErrorKind::Config, "the disk is full; make room"));
+    writer.close().await;
+}
+
+#[test]
+fn programs_that_make_one_database_at_once_all_get_it() {
+    let folder = Folder::new("at-once");
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for round in 0..10 {
+        let path = folder.0.join(format!("{round}.db"));
+        let program = || {
+            run().block_on(async {
+                let store = Store::open(&path).await?;
+                store.seed(friday()).await?;
+                store.close().await;
+                Ok::<(), Error>(())
+            })
+        };
+        std::thread::scope(|threads| {
+            let programs: Vec<_> = (0..6).map(|_| threads.spawn(program)).collect();
+            for program in programs {
+                program.join().unwrap().unwrap();
+            }
+        });
+        run().block_on(async {
+            let store = Store::open(&path).await.unwrap();
+            assert_eq!(count(&store, "SELECT count(*) FROM location").await, 1);
+            assert!(count(&store, "SELECT count(*) FROM customer").await > 0);
+            store.close().await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_database_can_be_read_where_nothing_can_be_written() {
+    let folder = Folder::new("read-only");
+    let path = folder.0.join("a.db");
+    let store = Store::open(&path).await.unwrap();
+    store.seed(friday()).await.unwrap();
+    let booked = store.agenda(friday()).await.unwrap().len();
+    assert!(booked > 0);
+    store.close().await;
+    let files = || fs::read_dir(&folder.0).unwrap().count();
+    assert_eq!(files(), 1);
+    // As on a file system that is mounted read-only, SQLite cannot make its files beside it.
+    fs::create_dir(folder.0.join("a.db-shm")).unwrap();
+    let store = Store::open_read_only(&path).await.unwrap();
+    assert_eq!(store.agenda(friday()).await.unwrap().len(), booked);
+    let refused = store.seed(friday()).await.map_err(Error::from).unwrap_err();
+    assert!(refused.message().contains("cannot be written"), "{refused}");
+    store.close().await;
+    fs::remove_dir(folder.0.join("a.db-shm")).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_only_read_is_neither_made_nor_brought_up_to_date() {
+    let folder = Folder::new("unread");
+    let told = async |path: &Path| {
+        let error = Store::open_read_only(path).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        error.message().to_owned()
+    };
+    let path = folder.0.join("a.db");
+    let missing = told(&path).await;
+    assert!(missing.ends_with("a.db: it does not exist; name another file"), "{missing}");
+    assert!(!path.exists());
+    create(&path).unwrap();
+    assert!(told(&path).await.contains("the schema is older than this program"));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+
+    Store::open(&path).await.unwrap().close().await;
+    let other = connect(1, SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET version = 99").execute(&other).await.unwrap();
+    other.close().await;
+    assert!(told(&path).await.contains("the schema is newer than this program"));
+    let newer = complaint(&path).await;
+    assert!(newer.contains("the schema is newer than this program"), "{newer}");
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_written_says_so() {
     let folder = Folder::new("reading");
     let path = folder.0.join("a.db");

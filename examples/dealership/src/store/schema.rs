@@ -1,0 +1,102 @@
+//! The version of the tables, and how a database gets to it.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    SqliteConnection, SqlitePool,
+    migrate::{Migrate, MigrateError, Migration, MigrationType},
+};
+use voiceagent_core::Result;
+
+use super::{fault, unusable};
+
+/// Where sqlx notes which migrations were made.
+const TABLE: &str = "_sqlx_migrations";
+/// The newest migration.
+const VERSION: i64 = 1;
+
+const FOREIGN: &str = "it is the database of another program; name another file";
+const NEWER: &str = "the schema is newer than this program; run the program that made it, or name \
+                     another file";
+const OLDER: &str = "the schema is older than this program, and nothing is changed by reading; \
+                     `dealership serve` brings it up to date";
+const STRANGE: &str = "the schema cannot be brought up to date: it is of another version, or \
+                       another program's; name another file";
+
+/// Brings the tables up to date, all at once or not at all. Programs that open one database at once
+/// take turns.
+pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<()> {
+    let unopened = |cause| unusable(fault::unusable(&cause)).with_source(cause);
+    // The turn is taken before anybody looks.
+    let mut turn = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unopened)?;
+    let is_foreign: bool = sqlx::query_scalar(
+        "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
+    )
+    .fetch_one(&mut *turn)
+    .await
+    .map_err(unopened)?;
+    if is_foreign {
+        return Err(unusable(FOREIGN));
+    }
+    migrate(&mut turn).await?;
+    turn.commit().await.map_err(unopened)
+}
+
+/// Makes what is not made yet. sqlx's own migrator does the same, and does not take part in a
+/// transaction that begins before it looks.
+async fn migrate(writer: &mut SqliteConnection) -> Result<()> {
+    let unfit = |cause| unusable(unfit(&cause)).with_source(cause);
+    let scheduling = Migration::new(
+        VERSION,
+        Cow::Borrowed("scheduling"),
+        MigrationType::Simple,
+        sqlx::SqlStr::from_static(include_str!("../../migrations/0001_scheduling.sql")),
+        false,
+    );
+    writer.ensure_migrations_table(TABLE).await.map_err(unfit)?;
+    let applied = writer.list_applied_migrations(TABLE).await.map_err(unfit)?;
+    match applied.as_slice() {
+        [] => writer.apply(TABLE, &scheduling).await.map(drop).map_err(unfit),
+        [one] if one.version == VERSION && one.checksum == scheduling.checksum => Ok(()),
+        [.., last] if last.version > VERSION => Err(unusable(NEWER)),
+        [..] => Err(unusable(STRANGE)),
+    }
+}
+
+/// Checks that the tables are as this program reads them, and changes nothing.
+pub(super) async fn check(reader: &SqlitePool) -> Result<()> {
+    let unopened = |cause| unusable(fault::unusable(&cause)).with_source(cause);
+    let (tables, is_ours): (i64, bool) = sqlx::query_as(
+        "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) > 0 FROM sqlite_schema",
+    )
+    .fetch_one(reader)
+    .await
+    .map_err(unopened)?;
+    if tables > 0 && !is_ours {
+        return Err(unusable(FOREIGN));
+    }
+    let mut version = 0;
+    if is_ours {
+        version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(reader)
+            .await
+            .map_err(unopened)?;
+    }
+    match version {
+        VERSION => Ok(()),
+        older if older < VERSION => Err(unusable(OLDER)),
+        _ => Err(unusable(NEWER)),
+    }
+}
+
+fn unfit(cause: &MigrateError) -> String {
+    match cause {
+        // What SQLite itself refuses says nothing about the schema, but for what is in its way.
+        MigrateError::Execute(refused) | MigrateError::ExecuteMigration(refused, _)
+            if fault::is_of_the_file(refused) =>
+        {
+            fault::unusable(refused)
+        }
+        _ => STRANGE.to_owned(),
+    }
+}
