@@ -55,6 +55,8 @@ impl Days {
 /// Why nobody can come on the day that was named.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Doubt {
+    /// No month has such a day; or not in that year, where it depends on the year.
+    Missing { month: i8, number: i8, year: Option<i16> },
     /// The day, the last of several, is over.
     Past(Date),
     /// Two different days were named as one, like "tomorrow, the 25th".
@@ -67,6 +69,11 @@ impl Doubt {
     /// What is wrong, as a sentence.
     pub(crate) fn sentence(self, today: Date) -> String {
         match self {
+            Self::Missing { month, number, year } => {
+                let day = month_and_number(month, number);
+                let year = year.map_or_else(String::new, |year| format!(" in {year}"));
+                format!("There is no {day}{year}.")
+            }
             Self::Past(day) if day.year() == today.year() => {
                 format!("{} is in the past.", spoken(day))
             }
@@ -76,7 +83,7 @@ impl Doubt {
             }
             Self::Weekday(day, said) => format!(
                 "{} is a {}, not a {}.",
-                month_and_number(day),
+                month_and_number(day.month(), day.day()),
                 name_of(day.weekday()),
                 name_of(said)
             ),
@@ -112,6 +119,42 @@ pub(crate) fn take(words: &mut Words, today: Date) -> Option<Result<Days, Doubt>
     chosen
 }
 
+/// Finds a day that is named by one that is talked about, and blanks its words: "the same day", "the
+/// day after that", "Wednesday that week".
+pub(crate) fn take_relative(words: &mut Words, anchor: Date) -> Option<Days> {
+    const PHRASES: [(&str, i64); 8] = [
+        ("same day", 0),
+        ("that day", 0),
+        ("day after that", 1),
+        ("the day after", 1),
+        ("the next day", 1),
+        ("the following day", 1),
+        ("day before that", -1),
+        ("the day before", -1),
+    ];
+    let whole = |at: usize, phrase: &str| {
+        // "The day after tomorrow" has a name of its own.
+        let end = at + phrase.split(' ').count();
+        let goes_on = phrase.ends_with("after") || phrase.ends_with("before");
+        (!goes_on || words.at(end).is_empty() || words.has_comma(end - 1)).then_some(at..end)
+    };
+    let found = PHRASES.iter().find_map(|(phrase, days)| {
+        Some((whole(words.position(phrase)?, phrase)?, plus(anchor, *days)))
+    });
+    let weeks = ["that week", "the same week", "of that week", "in that week"];
+    let found = found.or_else(|| {
+        weeks.iter().find_map(|phrase| {
+            let at = words.position(phrase)?;
+            let weekday = day::weekday_called(words.before(at))?;
+            let end = at + phrase.split(' ').count();
+            Some((at - 1..end, on_or_after(monday_of(anchor), weekday)))
+        })
+    });
+    let (range, day) = found?;
+    words.take(range);
+    Some(Days::one(day))
+}
+
 /// Every day that a text names and where, in its order; blanks their words.
 pub(crate) fn all(words: &mut Words, today: Date) -> Vec<(usize, Days)> {
     let mentions = mentions(words, today);
@@ -121,7 +164,7 @@ pub(crate) fn all(words: &mut Words, today: Date) -> Vec<(usize, Days)> {
 
 /// "Wednesday, March 4th".
 pub(crate) fn spoken(day: Date) -> String {
-    format!("{}, {}", name_of(day.weekday()), month_and_number(day))
+    format!("{}, {}", name_of(day.weekday()), month_and_number(day.month(), day.day()))
 }
 
 /// Days that were named in one expression.
@@ -129,7 +172,7 @@ pub(crate) fn spoken(day: Date) -> String {
 struct Mention {
     at: usize,
     end: usize,
-    days: Days,
+    days: Result<Days, Doubt>,
     /// The weekday, where nothing but one was named.
     weekday: Option<Weekday>,
 }
@@ -154,19 +197,26 @@ fn mentions(words: &mut Words, today: Date) -> Vec<Mention> {
     found
 }
 
-fn mention(words: &Words, at: usize, today: Date) -> Option<(Days, Option<Weekday>, usize)> {
+fn mention(
+    words: &Words,
+    at: usize,
+    today: Date,
+) -> Option<(Result<Days, Doubt>, Option<Weekday>, usize)> {
     // "Have a good weekend" is no wish for one.
     let before = words.before(at);
     let wished = matches!(before, "good" | "great" | "nice" | "lovely");
     if matches!(before, "merry" | "happy") || (wished && words.before(at - 1) == "a") {
         return None;
     }
+    if let Some((doubt, length)) = day::missing(words, at, today) {
+        return Some((Err(doubt), None, length));
+    }
     if let Some((days, length)) = span::at(words, at, today) {
-        return Some((days, None, length));
+        return Some((Ok(days), None, length));
     }
     let (day, length) = day::at(words, at, today)?;
     let weekday = day::is_weekday(words, at, length).then(|| day.weekday());
-    Some((Days::one(day), weekday, length))
+    Some((Ok(Days::one(day)), weekday, length))
 }
 
 /// Puts names that stand side by side together: "Tuesday the 24th", "Thursday of next week".
@@ -184,7 +234,7 @@ fn together(words: &Words, mentions: Vec<Mention>) -> Vec<(Range<usize>, Result<
                 range.end = mention.end;
                 *days = joint;
             }
-            _ => found.push((mention.at..mention.end, Ok(mention.days))),
+            _ => found.push((mention.at..mention.end, mention.days)),
         }
         last = Some(mention);
     }
@@ -193,12 +243,16 @@ fn together(words: &Words, mentions: Vec<Mention>) -> Vec<(Range<usize>, Result<
 
 /// The one day that two names mean; `None` where each stands for itself.
 fn same(one: Mention, other: Mention) -> Option<Result<Days, Doubt>> {
+    let (first, second) = match (one.days, other.days) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(doubt), _) | (_, Err(doubt)) => return Some(Err(doubt)),
+    };
     let (weekday, rest) = match (one.weekday, other.weekday) {
-        (Some(weekday), None) => (weekday, other.days),
-        (None, Some(weekday)) => (weekday, one.days),
+        (Some(weekday), None) => (weekday, second),
+        (None, Some(weekday)) => (weekday, first),
         (Some(_), Some(_)) => return None,
-        (None, None) if one.days.is_one() && other.days.is_one() => {
-            let (one, other) = (one.days.from, other.days.from);
+        (None, None) if first.is_one() && second.is_one() => {
+            let (one, other) = (first.from, second.from);
             return Some(if one == other {
                 Ok(Days::one(one))
             } else {
@@ -206,8 +260,7 @@ fn same(one: Mention, other: Mention) -> Option<Result<Days, Doubt>> {
             });
         }
         (None, None) => {
-            let day = if one.days.is_one() { one.days } else { other.days };
-            return Some(Ok(day));
+            return Some(Ok(if first.is_one() { first } else { second }));
         }
     };
     match rest.first(weekday) {
@@ -243,9 +296,9 @@ fn name_of(weekday: Weekday) -> &'static str {
     NAMES[usize::from(weekday.to_monday_zero_offset().unsigned_abs())]
 }
 
-fn month_and_number(day: Date) -> String {
-    let month = MONTHS[usize::from(day.month().unsigned_abs()) - 1].0;
-    format!("{month} {}", with_suffix(u32::from(day.day().unsigned_abs())))
+fn month_and_number(month: i8, number: i8) -> String {
+    let month = MONTHS[usize::from(month.unsigned_abs()) - 1].0;
+    format!("{month} {}", with_suffix(u32::from(number.unsigned_abs())))
 }
 
 const NAMES: [&str; 7] =

@@ -5,7 +5,7 @@ use jiff::{
     civil::{Date, Weekday},
 };
 
-use super::{NAMES, holiday, monday_of, month, on_or_after, plus, upcoming};
+use super::{Doubt, NAMES, holiday, monday_of, month, on_or_after, plus, upcoming};
 use crate::brain::{
     numbers::{cardinal, ordinal, tens},
     words::Words,
@@ -35,9 +35,19 @@ fn named(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
         .or_else(|| day_of_month(words, at, today))
 }
 
+/// Words of somebody who tells what was.
+const TOLD: [&str; 16] = [
+    "broke", "brought", "called", "came", "dropped", "got", "had", "saw", "since", "spoke",
+    "started", "stopped", "talked", "told", "was", "were",
+];
+
 fn phrase(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
     if words.at(at) == "tomorrow" {
         return Some((plus(today, 1), 1));
+    }
+    // "I called yesterday" is no wish for a day that is over.
+    if words.at(at) == "yesterday" && !words.any(&TOLD) {
+        return Some((plus(today, -1), 1));
     }
     let here = matches!(words.at(at), "today" | "tonight");
     if here && !matches!(words.before(at), "you" | "doing" | "going") {
@@ -172,6 +182,39 @@ fn written(word: &str, today: Date) -> Option<Date> {
 
 /// "December 3rd", "the third of December", "3 December", "December 3rd, 2026".
 fn month_and_day(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
+    let (month, number, length) = month_and_number(words, at)?;
+    let in_year = |year: i16| Date::new(year, month, number).ok();
+    match year(words, at + length) {
+        Some((year, more)) => Some((in_year(year)?, length + more)),
+        None => Some((upcoming(today, in_year)?, length)),
+    }
+}
+
+/// A day that the calendar does not have, "November 31st", and how many words it takes.
+pub(super) fn missing(words: &Words, at: usize, today: Date) -> Option<(Doubt, usize)> {
+    let (month, number, length) = month_and_number(words, at)?;
+    if !(1..=31).contains(&number) {
+        return None;
+    }
+    let in_year = |year: i16| Date::new(year, month, number).ok();
+    // Only of the leap day it depends on the year.
+    let of_year = |year| Some(year).filter(|_| in_year(LEAP).is_some());
+    match year(words, at + length) {
+        Some((year, more)) if in_year(year).is_none() => {
+            Some((Doubt::Missing { month, number, year: of_year(year) }, length + more))
+        }
+        None if upcoming(today, in_year).is_none() => {
+            let year = today.year() + i16::from(today.month() > month);
+            Some((Doubt::Missing { month, number, year: of_year(year) }, length))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// A year that has every day.
+const LEAP: i16 = 2028;
+
+fn month_and_number(words: &Words, at: usize) -> Option<(i8, i8, usize)> {
     let (month, number, length) = if let Some(month) = month(words.at(at)) {
         let skip = 1 + usize::from(words.at(at + 1) == "the");
         let (number, length) = ordinal(words, at + skip).or_else(|| cardinal(words, at + skip))?;
@@ -182,12 +225,7 @@ fn month_and_day(words: &Words, at: usize, today: Date) -> Option<(Date, usize)>
         let of = usize::from(words.at(at + skip + length) == "of");
         (month(words.at(at + skip + length + of))?, number, skip + length + of + 1)
     };
-    let number = i8::try_from(number).ok()?;
-    let in_year = |year: i16| Date::new(year, month, number).ok();
-    match year(words, at + length) {
-        Some((year, more)) => Some((in_year(year)?, length + more)),
-        None => Some((upcoming(today, in_year)?, length)),
-    }
+    Some((month, i8::try_from(number).ok()?, length))
 }
 
 /// "2026", "twenty twenty-six".
@@ -228,7 +266,7 @@ fn day_of_month(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> 
     None
 }
 
-fn weekday_called(word: &str) -> Option<Weekday> {
+pub(super) fn weekday_called(word: &str) -> Option<Weekday> {
     const SHORT: [&[&str]; 7] =
         [&["mon"], &["tue", "tues"], &["weds"], &["thu", "thur", "thurs"], &["fri"], &[], &[]];
     let is = |(name, short): (&&str, &&[&str])| {

@@ -128,10 +128,36 @@ fn what_names_no_day_is_left_alone() {
         "you may",
         "nine thirty",
         "13/45",
+        "i called yesterday",
+        "it started yesterday",
+        "march 45",
         "thirty thousand miles",
     ] {
         let mut words = Words::new(text);
         assert_eq!(take(&mut words, TODAY), None, "{text}");
+    }
+}
+
+#[test]
+fn a_day_is_named_by_the_one_that_is_talked_about() {
+    // A Thursday.
+    let anchor = date(2026, 3, 12);
+    let table = [
+        ("the same day at noon", Some((3, 12))),
+        ("could i come that day", Some((3, 12))),
+        ("the day after that", Some((3, 13))),
+        ("rather the day after", Some((3, 13))),
+        ("the next day please", Some((3, 13))),
+        ("the day before that", Some((3, 11))),
+        ("wednesday that week", Some((3, 11))),
+        ("saturday of that week", Some((3, 14))),
+        ("the day after tomorrow", None),
+        ("wednesday", None),
+    ];
+    for (text, day) in table {
+        let found = take_relative(&mut Words::new(text), anchor);
+        let day = day.map(|(month, day)| Days::one(date(2026, month, day)));
+        assert_eq!(found, day, "{text}");
     }
 }
 
@@ -147,7 +173,8 @@ fn a_leap_day_is_found_where_there_is_one() {
     let today = date(2027, 12, 1);
     let found = take(&mut Words::new("february 29th"), today);
     assert_eq!(found, Some(Ok(Days::one(date(2028, 2, 29)))));
-    assert_eq!(take(&mut Words::new("february 30th"), today), None, "there is none");
+    let doubt = take(&mut Words::new("february 29th"), TODAY).and_then(Result::err).unwrap();
+    assert_eq!(doubt.sentence(TODAY), "There is no February 29th in 2027.");
 }
 
 #[test]
@@ -164,6 +191,14 @@ fn what_is_wrong_with_a_day_is_said() {
         ("march 3rd 2021", "Wednesday, March 3rd, 2021, is in the past."),
         ("march third, twenty twenty one", "Wednesday, March 3rd, 2021, is in the past."),
         ("last monday", "Monday, March 2nd is in the past."),
+        ("yesterday", "Monday, March 2nd is in the past."),
+        ("the day before yesterday", "Sunday, March 1st is in the past."),
+        ("november 31st", "There is no November 31st."),
+        ("the 31st of november", "There is no November 31st."),
+        ("31 april", "There is no April 31st."),
+        ("february 30th, a tuesday", "There is no February 30th."),
+        ("tuesday february thirtieth", "There is no February 30th."),
+        ("february 29th 2027", "There is no February 29th in 2027."),
         ("the first monday of march 2025", "Monday, March 3rd, 2025, is in the past."),
         ("tuesday the 25th", "March 25th is a Wednesday, not a Tuesday."),
         ("march 25th, a tuesday", "March 25th is a Wednesday, not a Tuesday."),

@@ -46,7 +46,10 @@ impl Heard {
         let service = service::take(&mut words);
         let phone = phones::take(&mut words, question == Question::Phone);
         let earliest = question == Question::Offer && intent::takes_earliest(&mut words);
+        let anchor = dialogue.day_in_talk().or(dialogue.days).map(|days| days.from);
+        let relative = anchor.and_then(|anchor| dates::take_relative(&mut words, anchor));
         let said = dates::take(&mut words, dialogue.today);
+        let said = relative.map(Ok).or(said);
         let (days, doubt) = (said.and_then(Result::ok), said.and_then(Result::err));
         let bare = match question {
             Question::Day | Question::Offer | Question::Which => Bare::Asked,
@@ -176,6 +179,11 @@ impl Dialogue {
             };
             match phone {
                 Phone::Whole(number) => {
+                    // Who is asked for a number, or hears it read back, knows that it was heard.
+                    if matches!(self.question, Question::Day | Question::Offer) {
+                        let number = phones::spoken(&number);
+                        self.notices.push(format!("I have {number} as your phone number."));
+                    }
                     if self.phone.as_ref() != Some(&number) {
                         self.customer = Customer::Unknown;
                         self.looked_up_name = false;
@@ -261,6 +269,8 @@ impl Dialogue {
                 self.chosen = self.offered.first().cloned();
                 true
             }
+            // "No, the number is another" refuses no time.
+            Question::Offer if !yes && heard.phone.is_some() => true,
             Question::Offer if !yes && !heard.says_when() && !heard.asks_for_times => {
                 self.forget_wish();
                 true

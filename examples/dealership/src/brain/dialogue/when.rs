@@ -199,7 +199,7 @@ impl Dialogue {
     }
 
     /// The day that is being talked about: of the chosen time, or of all that were offered.
-    fn day_in_talk(&self) -> Option<Days> {
+    pub(super) fn day_in_talk(&self) -> Option<Days> {
         let named = self.in_talk();
         let first = named.first()?.start.date();
         named.iter().all(|slot| slot.start.date() == first).then_some(Days::one(first))

@@ -7,6 +7,9 @@ async fn a_day_on_which_nobody_can_come_is_said_and_asked_again() {
         ("3/24/20", "Tuesday, March 24th, 2020, is in the past."),
         ("march 3rd 2021", "Wednesday, March 3rd, 2021, is in the past."),
         ("last monday", "Monday, March 2nd is in the past."),
+        ("yesterday", "Monday, March 2nd is in the past."),
+        ("november 31st", "There is no November 31st."),
+        ("february 30th", "There is no February 30th."),
         ("tuesday the 25th", "March 25th is a Wednesday, not a Tuesday."),
     ];
     for (text, doubt) in table {
@@ -28,6 +31,34 @@ async fn the_time_is_kept_when_the_day_is_asked_again() {
     assert!(doubt.starts_with("Friday, February 27th is in the past. What day"), "{doubt}");
     let read_back = talk.say("friday").await;
     assert!(read_back.contains("Friday, March 6th at 10 AM. Is that right?"), "{read_back}");
+}
+
+#[tokio::test]
+async fn another_number_changes_nothing_about_the_day() {
+    let mut talk = Talk::new();
+    let offer = talk.say("an oil change on friday").await;
+    assert!(offer.contains("on Friday, March 6th. Which works best for you?"), "{offer}");
+    let heard = talk.say("no the phone is 630 555 0199").await;
+    assert!(heard.starts_with("I have 630 555 0199 as your phone number."), "{heard}");
+    assert!(heard.contains("on Friday, March 6th. Which works best for you?"), "{heard}");
+    assert_eq!(talk.last("lookup_customer")["phone"], "+16305550199");
+    let read_back = talk.say("the first one").await;
+    assert!(read_back.contains("Friday, March 6th at 8 AM"), "{read_back}");
+    assert!(read_back.contains("630 555 0199"), "{read_back}");
+}
+
+#[tokio::test]
+async fn a_day_may_be_named_by_the_one_that_was_offered() {
+    for (text, day) in [
+        ("the day after that at ten", "Saturday, March 14th at 10 AM"),
+        ("wednesday that week at ten", "Wednesday, March 11th at 10 AM"),
+        ("the same day at ten", "Friday, March 13th at 10 AM"),
+    ] {
+        let mut talk = Talk::new();
+        talk.say("an oil change next friday").await;
+        let words = talk.say(text).await;
+        assert!(words.contains(day), "{text}: {words}");
+    }
 }
 
 #[tokio::test]
