@@ -17,9 +17,13 @@
 //! assert_eq!(stt.name(), "deepgram");
 //! # }
 //! ```
+//!
+//! Times are written as `"250ms"`, `"1.5s"`, or as a number of seconds.
 
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
+#[cfg(any(feature = "deepgram", feature = "openai"))]
+mod duration;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod wire;

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use voiceagent_core::Secret;
+use voiceagent_core::{Error, Result, Secret};
 
 /// Where OpenAI itself is found.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
@@ -39,9 +39,9 @@ pub struct OpenAiLlmConfig {
     /// How much the model thinks before it speaks. Unless set, OpenAI's reasoning models are asked
     /// for as little as they allow, and other servers are not asked.
     pub reasoning_effort: Option<Arc<str>>,
-    /// Sampling temperature. Reasoning models refuse it unless their effort is `none`.
+    /// Sampling temperature, from 0 to 2. Reasoning models refuse it unless their effort is `none`.
     pub temperature: Option<f32>,
-    /// Nucleus sampling. Reasoning models refuse it unless their effort is `none`.
+    /// Nucleus sampling, above 0 and at most 1. Reasoning models refuse it unless their effort is `none`.
     pub top_p: Option<f32>,
     /// The most tokens of an answer.
     pub max_completion_tokens: Option<u32>,
@@ -69,8 +69,10 @@ pub struct OpenAiLlmConfig {
     pub extra_body: Map<String, Value>,
     /// Request to the first words, tool call or reasoning. 10 s unless set: a fallback or the
     /// session usually gives up sooner.
+    #[serde(deserialize_with = "crate::duration::deserialize")]
     pub first_token_timeout: Duration,
     /// The longest pause within an answer. 3 s unless set.
+    #[serde(deserialize_with = "crate::duration::deserialize")]
     pub idle_timeout: Duration,
 }
 
@@ -102,6 +104,27 @@ impl Default for OpenAiLlmConfig {
 }
 
 impl OpenAiLlmConfig {
+    /// Ranges are those of the OpenAI API reference, "Create chat completion".
+    pub(crate) fn validate(&self) -> Result<()> {
+        let is_named =
+            |name: &Option<Arc<str>>| name.as_ref().is_none_or(|it| !it.trim().is_empty());
+        check(is_named(&self.model), "`model` must name a model")?;
+        check(is_named(&self.name), "`name` must not be empty")?;
+        check(
+            self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
+            "`temperature` must be from 0 to 2",
+        )?;
+        check(
+            self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
+            "`top_p` must be above 0 and at most 1",
+        )?;
+        check(self.max_completion_tokens != Some(0), "`max_completion_tokens` must be at least 1")?;
+        check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
+        check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
+        let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
+        check(self.base_url() != BASE_URL || !is_keyless, "`api_key` is missing")
+    }
+
     pub(crate) fn base_url(&self) -> &str {
         self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/')
     }
@@ -135,9 +158,44 @@ fn least_effort(model: &str, with_tools: bool) -> Option<&'static str> {
     }
 }
 
+fn check(holds: bool, otherwise: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::config(format!("field {otherwise}"))) }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_value_out_of_its_range_is_refused_by_the_name_of_its_field() {
+        for (field, wrong, right) in [
+            ("api_key", json!(""), json!("k")),
+            (
+                "first_token_timeout",
+                json!({ "secs": 0, "nanos": 0 }),
+                json!({ "secs": 1, "nanos": 0 }),
+            ),
+            ("idle_timeout", json!({ "secs": 0, "nanos": 0 }), json!({ "secs": 1, "nanos": 0 })),
+            ("max_completion_tokens", json!(0), json!(1)),
+            ("model", json!(" "), json!("m")),
+            ("name", json!(""), json!("n")),
+            ("temperature", json!(-9), json!(0)),
+            ("temperature", json!(2.5), json!(2)),
+            ("top_p", json!(0), json!(0.1)),
+            ("top_p", json!(1.1), json!(1)),
+        ] {
+            let read = |value: &Value| {
+                let mut settings = json!({ "api_key": "k" });
+                settings[field] = value.clone();
+                serde_json::from_value::<OpenAiLlmConfig>(settings).unwrap().validate()
+            };
+            let error = read(&wrong).unwrap_err();
+            assert!(error.message().starts_with(&format!("field `{field}` ")), "{error}");
+            read(&right).unwrap();
+        }
+    }
 
     #[test]
     fn the_least_effort_is_what_the_model_takes() {

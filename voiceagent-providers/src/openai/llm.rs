@@ -61,8 +61,8 @@ impl OpenAiLlm {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for a missing key (OpenAI's own service needs one), and for a
-    /// `base_url` or header that is none.
+    /// [`ErrorKind::Config`] for a missing key (OpenAI's own service needs one), for a `base_url` or
+    /// header that is none, and for a value out of its range; the message names the field.
     pub fn new(config: OpenAiLlmConfig) -> Result<Self> {
         let name = config.name.clone().unwrap_or_else(|| "openai".into());
         Self::with_name(config, name.clone()).map_err(|error| error.with_provider(name.to_string()))
@@ -93,9 +93,7 @@ impl OpenAiLlm {
     }
 
     fn with_name(config: OpenAiLlmConfig, name: Arc<str>) -> Result<Self> {
-        if config.base_url() == BASE_URL && config.api_key.is_none() {
-            return Err(Error::config("field `api_key` is missing"));
-        }
+        config.validate()?;
         let base = Url::parse(config.base_url())
             .ok()
             .filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
