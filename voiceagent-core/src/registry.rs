@@ -74,8 +74,9 @@ impl<T: ?Sized + 'static> Catalog<T> {
         let name = name.into();
         let of = name.clone();
         let build = move |config: Value| {
-            let config = serde_json::from_value(config)
-                .map_err(|wrong| Error::config(wrong.to_string()).with_provider(of.clone()))?;
+            let config = C::deserialize(&config).map_err(|wrong| {
+                Error::config(complaint::<C>(&config, &wrong)).with_provider(of.clone())
+            })?;
             build(config)
         };
         self.builders.insert(name, Box::new(build));
@@ -86,7 +87,8 @@ impl<T: ?Sized + 'static> Catalog<T> {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unknown name, and for an unknown,
-    /// missing or wrong field; the message names the field and what is accepted.
+    /// missing or wrong field; the message names the field and what is accepted. It does not hold
+    /// the value that was found, which may be a secret.
     pub fn build(&self, mut config: Value) -> Result<Arc<T>> {
         let name = config
             .as_object_mut()
@@ -114,6 +116,34 @@ impl<T: ?Sized + 'static> Catalog<T> {
     }
 }
 
+/// What is wrong about a configuration, without the value that was found.
+fn complaint<C: DeserializeOwned>(config: &Value, wrong: &serde_json::Error) -> String {
+    let message = wrong.to_string();
+    if message.starts_with("unknown field") || message.starts_with("missing field") {
+        return message;
+    }
+    let accepted = match message.rfind("expected ") {
+        Some(at) if message.starts_with("invalid ") || message.starts_with("unknown variant") => {
+            &message[at..]
+        }
+        Some(_) | None => &message,
+    };
+    match culprit::<C>(config, &message) {
+        Some(field) => format!("field `{field}`: {accepted}"),
+        None => accepted.to_owned(),
+    }
+}
+
+/// The field that is complained about when it stands alone, too: a deserializer does not tell.
+fn culprit<'a, C: DeserializeOwned>(config: &'a Value, complaint: &str) -> Option<&'a str> {
+    let mut fields = config.as_object()?.iter();
+    let is_to_blame = |(field, value): &(&String, &Value)| {
+        let alone = Value::Object([((*field).clone(), (*value).clone())].into_iter().collect());
+        C::deserialize(&alone).err().is_some_and(|wrong| wrong.to_string() == complaint)
+    };
+    fields.find(is_to_blame).map(|(field, _)| field.as_str())
+}
+
 impl<T: ?Sized> Default for Catalog<T> {
     fn default() -> Self {
         Self { builders: BTreeMap::new() }
@@ -123,5 +153,67 @@ impl<T: ?Sized> Default for Catalog<T> {
 impl<T: ?Sized> fmt::Debug for Catalog<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.builders.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::Secret;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Settings {
+        key: Secret,
+        model: String,
+        pace: Pace,
+        retries: u32,
+        words: Vec<String>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Pace {
+        #[default]
+        Slow,
+        Quick,
+    }
+
+    fn complaint(settings: Value) -> String {
+        let mut catalog: Catalog<dyn SpeechToText> = Catalog::default();
+        catalog.register("house", |_: Settings| Err(Error::config("it was read")));
+        let mut config = settings;
+        config["provider"] = json!("house");
+        let error = catalog.build(config).unwrap_err();
+        assert_eq!(error.provider().unwrap_or("house"), "house");
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_quoted_and_its_field_is_named() {
+        for (settings, told) in [
+            (json!({ "key": 8675309 }), "field `key`: a secret must be a text in quotes"),
+            (json!({ "model": 8675309 }), "field `model`: expected a string"),
+            (json!({ "pace": "8675309" }), "field `pace`: expected `slow` or `quick`"),
+            (json!({ "retries": "8675309, expected soon" }), "field `retries`: expected u32"),
+            (json!({ "retries": -8675309 }), "field `retries`: expected u32"),
+            (json!({ "words": ["a", 8675309] }), "field `words`: expected a string"),
+            (json!({ "model": 8675309, "words": [8675309] }), "field `model`: expected a string"),
+            (json!({ "retries": 1 }), "it was read"),
+        ] {
+            assert_eq!(complaint(settings), told);
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_those_that_there_are() {
+        let told = complaint(json!({ "modle": "8675309" }));
+        assert!(
+            told.starts_with("unknown field `modle`, expected one of `key`, `model`"),
+            "{told}"
+        );
     }
 }
