@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voiceagent_core::Secret;
 
-pub(crate) use self::read::expectation;
 pub use self::turns::{Endpointing, TurnsConfig};
 
 /// Everything that can be set. Without a file all of it has a default, and the rule brain answers.
@@ -38,7 +37,7 @@ pub use self::turns::{Endpointing, TurnsConfig};
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
 /// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and
-/// for a provider `deepgram` the key `DEEPGRAM_API_KEY`.
+/// for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -144,11 +143,17 @@ pub struct ProviderConfig {
 }
 
 impl ProviderConfig {
-    /// The name of the variable that holds the key, `DEEPGRAM_API_KEY`.
+    /// The names of the variables that may hold the key, such as `DEEPGRAM_API_KEY`; the first that
+    /// is set wins.
     #[must_use]
-    pub fn key_variable(&self) -> String {
+    pub fn key_variables(&self) -> Vec<String> {
         let name = self.provider.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        format!("{name}_API_KEY")
+        let mut variables = vec![format!("{name}_API_KEY")];
+        // The same account. A compatible server is somebody else, who must not see the vendor's key.
+        if self.provider == "deepgram-flux" {
+            variables.push("DEEPGRAM_API_KEY".to_owned());
+        }
+        variables
     }
 
     /// Whether a key is known.

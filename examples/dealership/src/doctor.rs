@@ -254,8 +254,8 @@ fn provider(
             finding(what, State::Wrong, error.message(), "")
         }
         (Some(config), Some(error)) => {
-            let next =
-                format!("Put a key into {}{}.", config.key_variable(), maker(&config.provider));
+            let variables = config.key_variables().join(" or ");
+            let next = format!("Put a key into {variables}{}.", maker(&config.provider));
             finding(what, State::Missing, error.message(), &next)
         }
     }

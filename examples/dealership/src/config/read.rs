@@ -1,5 +1,6 @@
 use std::{io::ErrorKind, path::Path};
 
+use reqwest::Url;
 use voiceagent_core::{Error, Result};
 
 use super::{Config, ProviderConfig, ServerConfig};
@@ -111,7 +112,12 @@ impl Config {
         if let Some(url) = &self.server.public_url {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
             let host = rest.map(|rest| rest.trim_end_matches('/'));
-            if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', ' ', '@'])) {
+            let is_address = Url::parse(url).is_ok_and(|url| url.has_host());
+            if !is_address
+                || host.is_none_or(|host| {
+                    host.is_empty() || host.contains(['/', '\\', '?', '#', ' ', '@'])
+                })
+            {
                 return Err(Error::config(
                     "field `server.public_url` is no address without a path; write it like \
                      `https://agent.example.com`",
@@ -143,7 +149,7 @@ impl ServerConfig {
 
 impl ProviderConfig {
     fn take_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
-        if let Some(key) = env(&self.key_variable()) {
+        if let Some(key) = self.key_variables().iter().find_map(|name| env(name)) {
             self.settings.insert("api_key".to_owned(), key.into());
         }
     }
@@ -173,9 +179,12 @@ fn located(text: &str, wrong: &toml::de::Error) -> Error {
     let is_syntax = text.parse::<toml::Table>().is_err();
     let is_about_names =
         message.starts_with("unknown field") || message.starts_with("missing field");
-    // Only a field of ours, or what TOML has understood to be a name, is no value for sure.
-    let is_name =
-        accepted.is_some() || TABLES.contains(&name.as_str()) || !is_syntax && is_about_names;
+    // Only a field of ours, what TOML has understood to be a name, and what stands where a name must
+    // stand and looks like one, is no value for sure.
+    let is_name = accepted.is_some()
+        || TABLES.contains(&name.as_str())
+        || !is_syntax && is_about_names
+        || is_field(&text[..begun], &name);
     let place = if is_name && name.contains('.') {
         format!(", field `{name}`")
     } else if is_name {
@@ -191,8 +200,15 @@ fn located(text: &str, wrong: &toml::de::Error) -> Error {
     })
 }
 
+/// Whether a line that begins after `before` begins with the name of a field. What was begun before
+/// must be complete: the line may go on with a value.
+fn is_field(before: &str, name: &str) -> bool {
+    let looks = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '_');
+    name.contains('.') && name.chars().all(looks) && before.parse::<toml::Table>().is_ok()
+}
+
 /// The message of a deserializer without the value that it has found, which may be a key.
-pub(crate) fn expectation(message: &str) -> &str {
+fn expectation(message: &str) -> &str {
     match message.rfind("expected ") {
         Some(at) if message.starts_with("invalid ") || message.starts_with("unknown variant") => {
             &message[at..]

@@ -62,6 +62,21 @@ fn the_environment_wins() {
 }
 
 #[test]
+fn a_key_of_the_vendor_is_taken_where_it_is_meant() {
+    let key = |provider: &str, set: &[&str]| {
+        let env = |name: &str| set.contains(&name).then(|| name.to_owned());
+        let config = Config::parse(&format!("[stt]\nprovider = {provider:?}\n"), &env).unwrap();
+        config.stt.unwrap().to_value()["api_key"].as_str().map(str::to_owned)
+    };
+    let (vendor, own) = ("DEEPGRAM_API_KEY", "DEEPGRAM_FLUX_API_KEY");
+    assert_eq!(key("deepgram-flux", &[vendor]).as_deref(), Some(vendor));
+    assert_eq!(key("deepgram-flux", &[vendor, own]).as_deref(), Some(own));
+    assert_eq!(key("deepgram", &[vendor, own]).as_deref(), Some(vendor));
+    let somebody_else = key("openai-compatible", &["OPENAI_API_KEY"]);
+    assert_eq!(somebody_else, None, "a key goes to nobody but its vendor");
+}
+
+#[test]
 fn complaints_name_the_field_and_what_is_accepted() {
     let unknown = complaint("[server]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n");
     assert!(unknown.starts_with("line 3, field `server.listen_on`: unknown field"), "{unknown}");
@@ -87,6 +102,14 @@ fn complaints_name_the_field_and_what_is_accepted() {
 
     let url = complaint("[server]\npublic_url = \"agent.example.com\"\n");
     assert!(url.contains("`server.public_url`") && url.contains("https://"), "{url}");
+
+    for url in
+        ["https://:443", "https://", "https://a:99999", "https:///a", "https://a/b", "https://k@a"]
+    {
+        let told = complaint(&format!("[server]\npublic_url = {url:?}\n"));
+        assert!(told.starts_with("field `server.public_url` is no address"), "{url}: {told}");
+    }
+    parse("[server]\npublic_url = \"https://agent.example.com:8443/\"\n").unwrap();
 
     let plain = complaint("[server]\npublic_url = \"http://agent.example.com\"\n");
     assert!(plain.contains("`server.public_url` is not https"), "{plain}");
@@ -134,11 +157,18 @@ fn whatever_is_wrong_about_a_secret_its_value_is_not_told() {
         "twilio = 8675309\n",
         "stt = \"8675309\"\n",
         "[stt]\nprovider = 8675309\n",
+        "[stt]\napi_key = 8675309abc\n",
+        "[stt]\napi_key =\n8675309=\n",
+        "[stt]\n8675309=\n",
+        "[stt]\napi_key = \"\"\"\n8675309=\\q\"\"\"\n",
     ] {
         let complaint = complaint(wrong);
         assert!(!complaint.contains("8675309"), "{wrong}{complaint}");
         assert!(complaint.starts_with("line "), "{wrong}{complaint}");
     }
+    let bare = complaint("[stt]\nprovider = \"deepgram\"\napi_key = LEAKME\n");
+    assert!(bare.starts_with("line 3, field `stt.api_key`: "), "{bare}");
+    assert!(!bare.contains("LEAKME"), "{bare}");
     let number = complaint("[twilio]\nauth_token = 8675309\n");
     assert_eq!(number, "line 2, field `twilio.auth_token`: expected a token in quotes");
 }

@@ -13,7 +13,7 @@ use voiceagent_telephony::{
     twilio::{TwilioRest, TwilioRestConfig},
 };
 
-use crate::config::{Config, ProviderConfig, TwilioConfig, expectation};
+use crate::config::{Config, ProviderConfig, TwilioConfig};
 
 /// What phone calls need of the configuration: each part is made, or says why it cannot be.
 #[derive(Debug)]
@@ -137,37 +137,20 @@ fn provider<T: ?Sized + 'static>(
     // Without a table, the catalog says itself what may stand in it.
     let settings =
         config.map_or_else(|| Value::Object(serde_json::Map::new()), ProviderConfig::to_value);
-    catalog.build(settings.clone()).map_err(|error| {
+    catalog.build(settings).map_err(|error| {
         let why = error.message();
-        if why.contains('`') && expectation(why) == why {
-            return Error::config(format!("table `[{table}]`: {why}"));
-        }
-        // A value of the wrong type: the provider does not say of which field.
-        let place = match culprit(&settings, why, catalog) {
-            Some(field) => format!("field `{table}.{field}`"),
-            None => format!("table `[{table}]`"),
+        let field = why.strip_prefix("field `").filter(|rest| !rest.starts_with("provider`"));
+        let why = match field {
+            Some(rest) => format!("field `{table}.{rest}"),
+            None => format!("table `[{table}]`: {why}"),
         };
-        // As serde writes it, and as nobody can know.
-        let written = "a time such as `{ secs = 0, nanos = 300000000 }`";
-        let accepted = expectation(why).replace("struct Duration", written);
-        Error::config(format!("{place}: {accepted}"))
+        match config {
+            Some(config) if why.contains("api_key` is missing") => {
+                Error::config(format!("{why}; put it into {}", config.key_variables().join(" or ")))
+            }
+            Some(_) | None => Error::config(why),
+        }
     })
-}
-
-/// The field without which the complaint would be another one.
-fn culprit<T: ?Sized + 'static>(
-    settings: &Value,
-    complaint: &str,
-    catalog: &Catalog<T>,
-) -> Option<String> {
-    let fields = settings.as_object()?;
-    let is_to_blame = |field: &&String| {
-        let mut others = fields.clone();
-        others.remove(*field);
-        let built = catalog.build(Value::Object(others));
-        built.err().is_none_or(|error| error.message() != complaint)
-    };
-    fields.keys().filter(|field| *field != "provider").find(is_to_blame).cloned()
 }
 
 fn missing(field: &str, accepted: &str) -> Error {
