@@ -2,7 +2,7 @@
 
 mod needs;
 
-use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,9 +11,14 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::timeout,
+};
 use tracing::{info, warn};
-use voiceagent_core::{Error, Result, registry::Registry};
+use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
 use voiceagent_telephony::{
     media_stream::MediaStream,
     server,
@@ -89,7 +94,10 @@ impl Server {
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
         }
-        let store = Store::open(&config.dealership.database).await?;
+        let store = Store::open(&config.dealership.database).await.map_err(|error| {
+            let why = format!("field `dealership.database`: {}", error.message());
+            Error::config(why).with_source(error)
+        })?;
         let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
         let mut reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
@@ -141,23 +149,44 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the listener fails.
-    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { router, lobby, reception, store, statuses, visitors, drain, warnings } = self;
+    /// When nobody listens any more: the calls in progress end as if it had been stopped, and then
+    /// whoever watches over the program can start it anew.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts all calls off.
+    pub async fn run(
+        mut self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        let router = std::mem::take(&mut self.router);
+        self.attend(server::serve(listener, router), stop).await
+    }
+
+    async fn attend(
+        self,
+        listening: impl Future<Output = io::Result<()>> + Send + 'static,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        let Self { router: _, lobby, reception, store, statuses, visitors, drain, warnings } = self;
         for warning in warnings {
             warn!("{warning}");
         }
         let mut tasks = JoinSet::new();
+        let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
-            if let Err(error) = server::serve(listener, router).await {
-                warn!(%error, "the listener failed");
-            }
+            // Nobody waits for it once the program stops.
+            let _ = over.send(listening.await);
         });
         tasks.spawn(log_statuses(statuses));
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
-        stop.await;
+        let outcome = tokio::select! {
+            () = stop => Ok(()),
+            listened = deaf => Err(no_listener(listened.ok().and_then(io::Result::err))),
+        };
         lobby.refuse_new();
         info!(calls = lobby.calls(), "no new calls are taken; waiting for those in progress");
         if timeout(drain, lobby.empty()).await.is_err() {
@@ -173,7 +202,15 @@ impl Server {
         tasks.shutdown().await;
         store.close().await;
         info!("stopped");
-        Ok(())
+        outcome
+    }
+}
+
+fn no_listener(cause: Option<io::Error>) -> Error {
+    let error = Error::new(ErrorKind::Closed, "listen", "nobody listens for calls any more");
+    match cause {
+        Some(cause) => error.with_source(cause),
+        None => error,
     }
 }
 

@@ -1,5 +1,3 @@
-use voiceagent_core::{ErrorKind, registry::Registry};
-
 use super::*;
 
 const WHOLE: [&str; 5] = [
@@ -87,6 +85,41 @@ fn what_is_missing_or_wrong_is_named_with_what_is_accepted() {
 }
 
 #[test]
+fn a_missing_key_is_asked_for_by_its_variables() {
+    let keyless = WHOLE.concat().replace("api_key = \"k\"", "");
+    let key = complaint(&keyless);
+    assert!(key.starts_with("field `stt.api_key` is missing"), "{key}");
+    assert!(key.ends_with("; put it into DEEPGRAM_API_KEY"), "{key}");
+    let flux = complaint(&keyless.replacen("\"deepgram\"", "\"deepgram-flux\"", 1));
+    assert!(flux.ends_with("; put it into DEEPGRAM_FLUX_API_KEY or DEEPGRAM_API_KEY"), "{flux}");
+}
+
+#[test]
+fn a_setting_of_a_model_out_of_its_range_is_refused() {
+    for (setting, accepted) in [
+        ("model = \"\"", "field `llm.model` must name a model"),
+        ("temperature = -9", "field `llm.temperature` must be from 0 to 2"),
+        ("top_p = 1.5", "field `llm.top_p` must be above 0 and at most 1"),
+    ] {
+        assert_eq!(complaint(&format!("{}{setting}\n", WHOLE.concat())), accepted);
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_nobody_can_call_any_more_ends_with_an_error() {
+    let mut config = Config::parse(&WHOLE.concat(), &|_| None).unwrap();
+    let file = format!("server-deaf-{}.db", std::process::id());
+    config.dealership.database = std::env::temp_dir().join(file);
+    let mut registry = Registry::default();
+    voiceagent_providers::register(&mut registry);
+    let server = Server::new(&config, &registry, Clock::System).await.unwrap();
+    let failed = async { Err(io::Error::other("gone")) };
+    let error = server.attend(failed, std::future::pending()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    std::fs::remove_file(&config.dealership.database).unwrap();
+}
+
+#[test]
 fn without_an_account_calls_are_answered_with_a_warning() {
     let needs = needs(&WHOLE.concat().replace("account_sid = \"AC1\"", ""));
     assert!(needs.account.unwrap().control.is_none());
@@ -101,8 +134,12 @@ fn a_value_of_a_provider_is_not_quoted_and_its_field_is_named() {
     assert!(model.starts_with("field `llm.model`: expected "), "{model}");
     let headers = complaint(&format!("{}headers = \"Bearer 8675309\"\n", WHOLE.concat()));
     assert!(headers.starts_with("field `llm.headers`: expected "), "{headers}");
-    let time = complaint(&format!("{}idle_timeout = 8675309\n", WHOLE.concat()));
-    assert!(time.starts_with("field `llm.idle_timeout`: expected a time such as `{"), "{time}");
+    let time = complaint(&format!("{}idle_timeout = \"8675309\"\n", WHOLE.concat()));
+    assert!(
+        time.starts_with("field `llm.idle_timeout`: expected a time such as \"250ms\""),
+        "{time}"
+    );
+    assert!(wrong(needs(&format!("{}idle_timeout = \"2.5s\"\n", WHOLE.concat()))).is_none());
     for complaint in [number, model, headers, time] {
         assert!(!complaint.contains("8675309"), "{complaint}");
     }
