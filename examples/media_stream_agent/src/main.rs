@@ -3,15 +3,16 @@
 //!
 //! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
 //! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`, 1 to 30000;
-//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for the journal of each call.
+//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for the journal of each call. An empty
+//! variable counts as unset.
 
-use std::{env, error::Error, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{env, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{Router, routing::get};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::{Agent, Secret, tool::FunctionTool};
+use voiceagent_core::{Agent, Error, Secret, tool::FunctionTool};
 use voiceagent_providers::{
     deepgram::{DeepgramStt, DeepgramSttConfig, DeepgramTts, DeepgramTtsConfig},
     openai::{OpenAiLlm, OpenAiLlmConfig},
@@ -40,8 +41,10 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_env_filter(setting("RUST_LOG", "warn")).init();
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt()
+        .with_env_filter(setting("RUST_LOG").as_deref().unwrap_or("warn"))
+        .init();
     let agent = agent()?;
     let media = MediaSocket::twilio(TokenCheck::Off)
         .max_calls(10_000)
@@ -56,7 +59,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         })
         .build()?;
     let app = Router::new().route("/health", get(|| async { "ok" })).merge(media.route("/ws"));
-    let port = setting("PORT", "8080").parse().map_err(|_| "PORT is a number up to 65535")?;
+    let port = setting("PORT").map_or(Ok(8080), |port| port.parse());
+    let port = port.map_err(|_| "PORT is a number up to 65535")?;
     let address = SocketAddr::from(([0, 0, 0, 0], port));
     let listener = server::bind(address)
         .map_err(|error| format!("cannot listen at {address}: {error}; try another PORT"))?;
@@ -64,30 +68,28 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(server::serve(listener, app).await?)
 }
 
-fn agent() -> Result<Agent, Box<dyn Error>> {
-    let endpointing = setting("ENDPOINTING_MS", "300").parse().ok();
-    let endpointing = endpointing.filter(|ms| (1..=30_000).contains(ms));
-    let endpointing = endpointing.ok_or("ENDPOINTING_MS is a number from 1 to 30000")?;
-    let endpointing = Duration::from_millis(endpointing);
-    let speculation = match &*setting("SPECULATION", "on").to_ascii_lowercase() {
-        "on" => true,
+fn agent() -> Result<Agent, Box<dyn std::error::Error>> {
+    let delay = setting("ENDPOINTING_MS").map_or(Some(300), |ms| ms.parse().ok());
+    let delay = delay.filter(|ms| (1..=30_000).contains(ms)).map(Duration::from_millis);
+    let endpointing = delay.ok_or("ENDPOINTING_MS is a number from 1 to 30000")?;
+    let speculation = match &*setting("SPECULATION").unwrap_or_default().to_ascii_lowercase() {
+        "" | "on" => true,
         "off" => false,
         _ => return Err("SPECULATION is `on` or `off`".into()),
     };
-    let deepgram = env::var("DEEPGRAM_WS_URL").or_else(|_| env::var("DEEPGRAM_BASE_URL")).ok();
-    let key = Secret::new(setting("DEEPGRAM_API_KEY", "unset"));
-
-    let mut ears = DeepgramSttConfig::new(key.clone());
+    let key = |name| Secret::new(setting(name).as_deref().unwrap_or("unset"));
+    let urls = ["DEEPGRAM_WS_URL", "DEEPGRAM_BASE_URL"];
+    let url = urls.into_iter().find(|name| setting(name).is_some()).unwrap_or(urls[0]);
+    let mut ears = DeepgramSttConfig::new(key("DEEPGRAM_API_KEY"));
     ears.endpointing = endpointing;
-    let mut voice = DeepgramTtsConfig::new(key);
-    if let Some(url) = deepgram {
-        ears.base_url.clone_from(&url);
-        voice.base_url = url;
-    }
+    ears.base_url = setting(url).unwrap_or(ears.base_url);
+    let mut voice = DeepgramTtsConfig::new(key("DEEPGRAM_API_KEY"));
+    voice.base_url.clone_from(&ears.base_url);
     let mut model = OpenAiLlmConfig::default();
-    model.api_key = Some(Secret::new(setting("OPENAI_API_KEY", "unset")));
-    model.base_url = env::var("OPENAI_BASE_URL").ok().map(Into::into);
-    model.model = env::var("OPENAI_MODEL").ok().map(Into::into);
+    model.api_key = Some(key("OPENAI_API_KEY"));
+    model.base_url = setting("OPENAI_BASE_URL").map(Into::into);
+    model.model = setting("OPENAI_MODEL").map(Into::into);
+    let in_field = |name| move |error: Error| error.message().replace("field `base_url`", name);
 
     let book = FunctionTool::new(
         "book_appointment",
@@ -97,13 +99,13 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
         },
     );
     let mut agent = Agent::builder();
-    if let Ok(folder) = env::var("JOURNALS") {
+    if let Some(folder) = setting("JOURNALS") {
         agent = agent.journals(folder);
     }
     Ok(agent
         .instructions(INSTRUCTIONS)
-        .stt(Arc::new(DeepgramStt::new(ears)?))
-        .llm(Arc::new(OpenAiLlm::new(model)?))
+        .stt(Arc::new(DeepgramStt::new(ears).map_err(in_field(url))?))
+        .llm(Arc::new(OpenAiLlm::new(model).map_err(in_field("OPENAI_BASE_URL"))?))
         .tts(Arc::new(DeepgramTts::new(voice)?))
         .tool(book)
         .tune(|config| {
@@ -114,6 +116,6 @@ fn agent() -> Result<Agent, Box<dyn Error>> {
         .build()?)
 }
 
-fn setting(name: &str, default: &str) -> String {
-    env::var(name).unwrap_or_else(|_| default.to_owned())
+fn setting(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

@@ -24,13 +24,34 @@ fn a_wrong_setting_is_named_with_what_it_accepts() {
         ("ENDPOINTING_MS", "0", endpointing),
         ("ENDPOINTING_MS", "soon", endpointing),
         ("SPECULATION", "no", speculation),
-        ("SPECULATION", "", speculation),
         ("PORT", "99999", "PORT is a number up to 65535"),
     ] {
         let (said, code) = refusal(&[(name, value)]);
         assert_eq!(said, format!("media_stream_agent: {accepted}\n"), "{name}={value}");
         assert_eq!(code, Some(1));
     }
+}
+
+#[test]
+fn a_wrong_address_is_told_by_the_name_of_its_variable() {
+    for name in ["DEEPGRAM_WS_URL", "DEEPGRAM_BASE_URL", "OPENAI_BASE_URL"] {
+        let (said, code) = refusal(&[(name, "foo")]);
+        assert!(said.contains(&format!(": {name} ")), "{said}");
+        assert!(!said.contains("base_url"), "{said}");
+        assert_eq!((said.lines().count(), code), (1, Some(1)));
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let names = ["DEEPGRAM_API_KEY", "DEEPGRAM_WS_URL", "ENDPOINTING_MS", "JOURNALS"];
+    let others = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "RUST_LOG", "SPECULATION"];
+    let empty: Vec<(&str, &str)> = names.into_iter().chain(others).map(|name| (name, "")).collect();
+    // Without a complaint about a setting, it gets as far as to listen.
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (said, _) = refusal(&[&*empty, &[("PORT", &*port)]].concat());
+    assert!(said.contains("cannot listen at"), "{said}");
 }
 
 #[test]
