@@ -25,7 +25,7 @@ use crate::{
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
     stt::SpeechToText,
-    tool::{Schema, Tool},
+    tool::{EquippedTool, Tool},
     transport::{CallInfo, Direction, Media, Transport},
     tts::TextToSpeech,
     turn::TurnDetector,
@@ -79,7 +79,7 @@ pub(crate) struct Recipe {
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
     pub(crate) vad: Option<Arc<dyn VadFactory>>,
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
-    pub(crate) tools: Vec<(Arc<dyn Tool>, Schema)>,
+    pub(crate) tools: Vec<EquippedTool>,
     pub(crate) flow: Option<Arc<dyn Flow>>,
     pub(crate) store: Option<Arc<dyn ConversationStore>>,
     pub(crate) filters: Vec<Box<FilterFactory>>,
@@ -97,21 +97,28 @@ impl Agent {
         builder
     }
 
-    /// Answers a call: opens all of its legs at once and lets the conversation run on a task of
-    /// its own. Dropping the [`Call`] ends it.
+    /// Answers a call, and lets the conversation run on a task of its own. Dropping the [`Call`]
+    /// ends it.
+    ///
+    /// The providers are connected to and the caller is recalled at once. Only then the transport is
+    /// opened: a caller is answered by somebody who can hear and speak, and until then hears it ring.
     ///
     /// # Errors
     ///
     /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
     /// the agent does not have, and when the journal cannot be created. The call has not been
     /// answered then, and its observers are told that it has [ended](Event::Ended).
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the call is not answered. What has been opened is closed, and
+    /// observers are told as of an error.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
-        let begun = self.begin(info.clone(), transport).await;
-        if begun.is_err() {
-            self.recipe.tell_of_failed_start(&info);
-        }
-        begun
+        let mut attempt = Attempt { recipe: &self.recipe, info: &info, has_begun: false };
+        let call = self.begin(info.clone(), transport).await?;
+        attempt.has_begun = true;
+        Ok(call)
     }
 
     async fn begin(&self, info: Arc<CallInfo>, transport: Box<dyn Transport>) -> Result<Call> {
@@ -140,6 +147,29 @@ impl Agent {
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
         drop(tokio::spawn(driver.run()));
         Ok(Call::new(info, line, owner_events, owned))
+    }
+}
+
+/// A call that is being answered. Whoever does something about failed calls hears of those too that
+/// never began, be it for an error or because nobody waits for them any more.
+struct Attempt<'a> {
+    recipe: &'a Recipe,
+    info: &'a CallInfo,
+    has_begun: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.has_begun {
+            return;
+        }
+        let ended = Event::Ended { reason: EndReason::Failed };
+        for make in &self.recipe.observers {
+            let told = || make(self.info).on_event(CallTime::ZERO, &ended);
+            if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                error!("an observer broke down");
+            }
+        }
     }
 }
 
@@ -296,8 +326,9 @@ impl AgentBuilder {
         self
     }
 
-    /// Writes the [journal](crate::journal) of each call to a file in this folder. It holds
-    /// everything that was said.
+    /// Writes the [journal](crate::journal) of each call to a file in this folder, named by the id of
+    /// the call: `CA123.journal`. When an id comes again it is `CA123-2.journal`; no journal takes the
+    /// place of another. It holds everything that was said.
     pub fn journals(mut self, folder: impl Into<PathBuf>) -> Self {
         self.journals = Some(folder.into());
         self
@@ -318,23 +349,20 @@ impl AgentBuilder {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
         self.speech_gate.validate()?;
-        let mut tools = Vec::with_capacity(self.tools.len());
-        let mut specs = Vec::with_capacity(self.tools.len());
+        let mut tools: Vec<EquippedTool> = Vec::with_capacity(self.tools.len());
         for tool in self.tools {
-            let spec = tool.spec();
-            let schema = Schema::compile(&spec.parameters)?;
-            if specs.iter().any(|other: &crate::tool::ToolSpec| other.name == spec.name) {
-                return Err(Error::config(format!("two tools are named `{}`", spec.name)));
+            let tool = EquippedTool::new(tool)?;
+            if tools.iter().any(|other| other.spec.name == tool.spec.name) {
+                return Err(Error::config(format!("two tools are named `{}`", tool.spec.name)));
             }
-            specs.push(spec);
-            tools.push((tool, schema));
+            tools.push(tool);
         }
         if let Some(llm) = self.llm.as_ref().filter(|llm| !llm.capabilities().tools)
             && !tools.is_empty()
         {
             return Err(Error::config(format!("the model `{}` cannot call tools", llm.name())));
         }
-        self.config.tools = specs.into();
+        self.config.tools = tools.iter().map(|tool| tool.spec.clone()).collect();
         self.config.flow = self.flow.is_some();
         self.config.turn_detector = self.turn_detector.is_some();
         let hears_edges = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
@@ -414,17 +442,6 @@ impl fmt::Debug for AgentBuilder {
 }
 
 impl Recipe {
-    /// Whoever does something about failed calls hears of those too that never began.
-    fn tell_of_failed_start(&self, info: &CallInfo) {
-        let ended = Event::Ended { reason: EndReason::Failed };
-        for make in &self.observers {
-            let told = || make(info).on_event(CallTime::ZERO, &ended);
-            if catch_unwind(AssertUnwindSafe(told)).is_err() {
-                error!("an observer broke down");
-            }
-        }
-    }
-
     /// The settings of a session on this media.
     pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
         let mut config = self.config.clone();

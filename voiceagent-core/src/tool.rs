@@ -22,7 +22,7 @@ pub use schema::{Mismatch, Schema};
 /// a result that tells the model what happened, so that it cannot pretend success.
 #[async_trait]
 pub trait Tool: Debug + Send + Sync + 'static {
-    /// What the tool is.
+    /// What the tool is. Asked for once, when the agent is built.
     fn spec(&self) -> ToolSpec;
 
     /// Runs it. `arguments` has been checked against the schema.
@@ -133,6 +133,20 @@ fn formats(parameters: &Value) -> BTreeMap<Arc<str>, Expected> {
     let with_form =
         |(name, property): (&String, &Value)| Some((name.as_str().into(), expected(property)?));
     properties.into_iter().flatten().filter_map(with_form).collect()
+}
+
+/// A tool of an agent, with what is known of it from the beginning.
+pub(crate) struct EquippedTool {
+    pub(crate) tool: Arc<dyn Tool>,
+    pub(crate) spec: ToolSpec,
+    pub(crate) schema: Schema,
+}
+
+impl EquippedTool {
+    pub(crate) fn new(tool: Arc<dyn Tool>) -> Result<Self> {
+        let spec = tool.spec();
+        Ok(Self { schema: Schema::compile(&spec.parameters)?, spec, tool })
+    }
 }
 
 /// What happens when the model calls a tool again with the same arguments. A call that failed or

@@ -20,7 +20,7 @@ use crate::{
     flow::{Flow, Plan, TurnContext},
     llm::ToolCall,
     session::Input,
-    tool::{Schema, Tool, ToolContext},
+    tool::{EquippedTool, Schema, ToolContext},
     turn::{TurnDetector, TurnSnapshot},
 };
 
@@ -131,7 +131,7 @@ impl Jobs {
     /// call. Whatever happens, there is a result.
     pub(super) fn call_tool(
         &mut self,
-        found: Option<&(Arc<dyn Tool>, Schema)>,
+        found: Option<&EquippedTool>,
         generation: GenerationId,
         call: ToolCall,
         call_id: &CallId,
@@ -144,15 +144,14 @@ impl Jobs {
         };
         let prepared = found
             .ok_or_else(|| format!("there is no tool named `{}`", call.name))
-            .and_then(|(tool, schema)| Ok((tool.clone(), arguments(schema, &call.arguments)?)));
-        let (tool, arguments) = match prepared {
+            .and_then(|found| Ok((found, arguments(&found.schema, &call.arguments)?)));
+        let (EquippedTool { tool, spec, .. }, arguments) = match prepared {
             Ok(prepared) => prepared,
             Err(why) => {
                 self.lasting.push(std::future::ready(Some(finished(failure(&why)))).boxed());
                 return;
             }
         };
-        let spec = tool.spec();
         let context = ToolContext {
             call: call_id.clone(),
             generation,
@@ -160,9 +159,9 @@ impl Jobs {
             tool_call: call.id.clone(),
             line: line.clone(),
         };
-        let name = spec.name.clone();
+        let (tool, name, limit) = (tool.clone(), spec.name.clone(), spec.timeout);
         let work = async move {
-            match timeout(spec.timeout, tool.call(arguments, context)).await {
+            match timeout(limit, tool.call(arguments, context)).await {
                 Ok(Ok(value)) => value.to_string(),
                 Ok(Err(error)) => {
                     warn!(tool = %name, %error, "a tool failed");
@@ -188,7 +187,7 @@ impl Jobs {
             Err(stopped) if stopped.is_cancelled() => None,
             Err(_) => Some(finished(failure("it broke down; nothing is known of it"))),
         });
-        let end = now().checked_add(spec.timeout.saturating_add(TOOL_GRACE));
+        let end = now().checked_add(limit.saturating_add(TOOL_GRACE));
         self.give_up_at = self.give_up_at.max(end);
         self.lasting.push(result.boxed());
     }

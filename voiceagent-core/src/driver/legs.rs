@@ -53,7 +53,9 @@ pub(super) struct Voice {
 }
 
 impl Legs {
-    /// Opens everything at once.
+    /// Opens what hears, thinks and speaks, all at once, and recalls the caller meanwhile. The line
+    /// comes last: to open it may be to pick up, and nobody is picked up for who cannot be talked
+    /// with.
     pub(crate) async fn open(
         recipe: &Recipe,
         info: &CallInfo,

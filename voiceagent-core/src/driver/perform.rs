@@ -27,8 +27,7 @@ impl Driver {
         }
         match command {
             Command::CallTool { generation, call } => {
-                let found =
-                    self.recipe.tools.iter().find(|(tool, _)| tool.spec().name == call.name);
+                let found = self.recipe.tools.iter().find(|tool| tool.spec.name == call.name);
                 self.jobs.call_tool(found, generation, call, &self.info.id, &self.line);
             }
             Command::Cancel { generation } => {

@@ -1,0 +1,99 @@
+//! How a call begins, or does not.
+
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use voiceagent_core::{
+    Agent, CallId, CallTime, Event, Result,
+    observer::Observer,
+    session::EndReason,
+    store::ConversationStore,
+    tool::{Tool, ToolContext, ToolSpec},
+    transport::CallInfo,
+};
+use voiceagent_testkit::fakes::{Answer, FakeLine, FakeLlm};
+
+/// A store that never recalls anybody.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait]
+impl ConversationStore for Hanging {
+    async fn load(&self, _call: &CallInfo) -> Result<Option<Value>> {
+        std::future::pending().await
+    }
+
+    async fn save(&self, _call: &CallId, _state: Value) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Ends(Arc<Mutex<Vec<EndReason>>>);
+
+impl Observer for Ends {
+    fn on_event(&mut self, _at: CallTime, event: &Event) {
+        if let Event::Ended { reason } = event {
+            self.0.lock().unwrap().push(*reason);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_hear_of_a_call_that_nobody_waits_for_any_more_while_it_is_answered() {
+    let ends = Ends::default();
+    let seen = ends.clone();
+    let agent = Agent::builder()
+        .llm(Arc::new(FakeLlm::new(|_| Answer::text("Hello."))))
+        .store(Arc::new(Hanging))
+        .observer(move |_| seen.clone())
+        .build()
+        .unwrap();
+    let line = Box::new(FakeLine::text());
+    let started = tokio::time::timeout(Duration::from_millis(500), agent.start(line)).await;
+    assert!(started.is_err(), "it is dropped before the store is given up");
+    assert_eq!(*ends.0.lock().unwrap(), [EndReason::Failed]);
+}
+
+/// A tool that counts how often it is asked what it is.
+#[derive(Debug)]
+struct Asked(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Tool for Asked {
+    fn spec(&self) -> ToolSpec {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        ToolSpec::new("ask", "Asks.", json!({ "type": "object" }))
+    }
+
+    async fn call(&self, _arguments: Value, _context: ToolContext) -> Result<Value> {
+        Ok(json!("yes"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_tool_is_was_asked_when_the_agent_was_built_and_is_not_asked_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let line = FakeLine::text();
+    let caller = line.caller();
+    let answers = [Answer::call("ask", json!({})), Answer::text("They said yes.")];
+    let agent = Agent::builder()
+        .llm(Arc::new(FakeLlm::answers(answers)))
+        .tool(Asked(asked.clone()))
+        .build()
+        .unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    let _call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("ask them", Duration::from_millis(200)).await;
+    caller.hears("They said yes.", Duration::from_secs(5)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
