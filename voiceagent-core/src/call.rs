@@ -49,6 +49,10 @@ impl Call {
     }
 
     /// Lets the conversation run to its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the call, and ends it.
     pub async fn finished(mut self) {
         while self.next_event().await.is_some() {}
     }

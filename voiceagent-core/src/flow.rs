@@ -54,6 +54,11 @@ pub trait Flow: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Reported as an event; the answer goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when it takes longer than 5 s. It is not dropped because the call has
+    /// ended.
     async fn commit(&self, turn: &TurnContext, plan: &Plan) -> Result<()> {
         let _ = (turn, plan);
         Ok(())

@@ -169,6 +169,10 @@ impl<I: Send, O: Send> LinkPeer<I, O> {
     /// # Errors
     ///
     /// [`ErrorKind::Closed`] when the owner dropped the link; a pump passes it on with `?`.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped before it is ready, the output was not handed over, and is lost.
     pub async fn send(&self, output: O) -> Result<()> {
         self.outputs.send(Ok(output)).await.map_err(|_| owner_gone())
     }
@@ -178,6 +182,10 @@ impl<I: Send, O: Send> LinkPeer<I, O> {
     /// # Errors
     ///
     /// [`ErrorKind::Closed`] when the owner dropped the link.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
     pub async fn report(&self, fault: Error) -> Result<()> {
         self.outputs.send(Err(fault)).await.map_err(|_| owner_gone())
     }

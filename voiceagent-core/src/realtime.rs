@@ -56,6 +56,10 @@ pub trait RealtimeModel: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the vendor cannot be reached in time, or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the attempt up, and leaves no connection open.
     async fn open(&self, options: RealtimeOptions) -> Result<Link<RealtimeInput, RealtimeEvent>>;
 }
 

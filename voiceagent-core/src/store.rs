@@ -18,6 +18,11 @@ pub trait ConversationStore: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot be read. The call goes on without memory.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when it takes longer than 2 s, and when the call is given up. Nothing
+    /// is lost: it only reads.
     async fn load(&self, call: &CallInfo) -> Result<Option<Value>>;
 
     /// Keeps the state at the end of a call.
@@ -25,5 +30,10 @@ pub trait ConversationStore: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store cannot be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when it takes longer than 10 s. The state must then be the old one or
+    /// the new one, and not a part of it.
     async fn save(&self, call: &CallId, state: Value) -> Result<()>;
 }

@@ -70,6 +70,10 @@ pub trait Transport: Debug + Send + 'static {
     /// # Errors
     ///
     /// When the leg has gone, or cannot be accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the call up: nobody is left on a line that nobody answers.
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>>;
 }
 

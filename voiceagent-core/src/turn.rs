@@ -35,6 +35,11 @@ pub trait TurnDetector: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// Any error makes the session decide without the score.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the score comes too late to be of use, after 500 ms, and when the
+    /// call is over. What it has done by then must not change a later score.
     async fn score(&self, turn: TurnSnapshot) -> Result<TurnScore>;
 }
 

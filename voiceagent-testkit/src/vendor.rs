@@ -94,17 +94,29 @@ impl DeepgramVendor {
     pub const KEY: &'static str = "scripted-deepgram-key";
 
     /// Starts a vendor that speaks `/v1/listen`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
     pub async fn listen(script: ListenScript) -> Self {
         let idle_limit = Some(script.idle_limit);
         Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
     }
 
     /// Starts a vendor that speaks `/v2/listen`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
     pub async fn flux(script: FluxScript) -> Self {
         Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
     }
 
     /// Starts a vendor that speaks `/v1/speak`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
     pub async fn speak(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
         Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice }
@@ -138,6 +150,10 @@ impl DeepgramVendor {
     }
 
     /// Waits until the records satisfy a condition.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn until(&self, holds: impl Fn(&[Record]) -> bool + Send + Sync) {
         self.server.state.until(|state| holds(&state.records())).await;
     }

@@ -46,6 +46,10 @@ pub struct LlmSuite<'a, V> {
 
 impl<V: LlmVendor> LlmSuite<'_, V> {
     /// Runs every check, each against a vendor of its own that `start` starts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the checks; there is no report then.
     pub async fn run<F: Future<Output = V> + Send>(&self, start: impl Fn() -> F + Sync) -> Report {
         let first = start().await;
         let subject = self.build(&first, NEVER);

@@ -47,6 +47,10 @@ pub enum RealtimeScene {
 type Outcome = Result<(), String>;
 
 /// Runs every check, each in a conversation of its own.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn realtime<V: RealtimeVendor>(vendor: &V) -> Report {
     let model = vendor.model();
     let capabilities = model.capabilities();

@@ -26,6 +26,10 @@ const QUIET: Duration = Duration::from_millis(300);
 /// `make` builds the recognizer for an address, with the vendor's key and with deadlines of about a
 /// second. On each connection the vendor understands the n-th stretch of speech as the n-th of
 /// `utterances`, of which there are at least two of several words.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn stt<V: ScriptedVendor>(
     subject: &str,
     vendor: &V,

@@ -49,6 +49,10 @@ const REFUSED: [&str; 8] = [
 /// conformance::tool(&add, json!({ "a": 1, "b": 2 })).await.assert();
 /// # }
 /// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn tool(tool: &dyn Tool, valid_arguments: Value) -> Report {
     let spec = tool.spec();
     let mut report = Report::new(format!("tool `{}`", spec.name));

@@ -91,6 +91,10 @@ impl FarEnd for PhoneCall {
 /// Checks a transport that carries audio. `connect` makes a fresh leg and its far end each time.
 ///
 /// Runs on a current-thread runtime, so that what is sent without waiting is queued at once.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn transport<F, Fut, P>(subject: &str, connect: F) -> Report
 where
     F: Fn() -> Fut,

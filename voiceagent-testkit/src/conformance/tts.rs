@@ -29,6 +29,10 @@ const ATTEMPTS: usize = 4;
 /// `make` builds the synthesizer for an address, with the vendor's key and with deadlines of about
 /// a second. [`ScriptedVendor::audio`] must know the audio of a text, which for joined texts is the
 /// joined audio.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn tts<V: ScriptedVendor>(
     subject: &str,
     vendor: &V,

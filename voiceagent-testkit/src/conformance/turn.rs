@@ -15,6 +15,10 @@ use crate::tone;
 /// Checks a turn detector: the range of its scores, that it answers within `deadline` for all
 /// kinds of turns and for several at once, and that an unfinished sentence does not score higher
 /// than a finished one.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends the checks; there is no report then.
 pub async fn turn(subject: &str, detector: &dyn TurnDetector, deadline: Duration) -> Report {
     let mut report = Report::new(format!("turn detection: {subject}"));
     for (what, snapshot) in snapshots() {

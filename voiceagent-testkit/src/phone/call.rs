@@ -47,6 +47,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// As [`Dial::connect`], which has more settings.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the call up.
     pub async fn dial<N: Into<String>, V: Into<String>>(
         url: impl Into<String>,
         parameters: impl IntoIterator<Item = (N, V)>,
@@ -80,6 +84,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the connection ends first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once it is being said, it goes on when the future is dropped.
     pub async fn speak(&self, audio: impl Into<Bytes>) -> Result<Spoken> {
         let audio = audio.into();
         self.ask(|reply| Request::Speak { audio, reply: Some(reply) }).await
@@ -90,6 +98,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn begin_to_speak(&self, audio: impl Into<Bytes>) -> Result<()> {
         self.tell(Request::Speak { audio: audio.into(), reply: None }).await
     }
@@ -99,6 +111,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the connection ends first.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`speak`](Self::speak).
     pub async fn silence(&self, duration: Duration) -> Result<Spoken> {
         let bytes = usize::try_from(duration.as_millis() * 8).unwrap_or(usize::MAX);
         self.speak(vec![0xFF; bytes]).await
@@ -109,6 +125,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn press(&self, key: char) -> Result<()> {
         self.tell(Request::Press(key)).await
     }
@@ -118,6 +138,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn send_raw(&self, text: impl Into<String>) -> Result<()> {
         self.tell(Request::Text(text.into())).await
     }
@@ -127,6 +151,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn send_binary(&self, bytes: impl Into<Bytes>) -> Result<()> {
         self.tell(Request::Binary(bytes.into())).await
     }
@@ -136,6 +164,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn stop_reading(&self) -> Result<()> {
         self.tell(Request::StopReading).await
     }
@@ -146,6 +178,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// [`Timeout`](ErrorKind::Timeout) when it does not happen within `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn wait_until_agent_speaks(&self, within: Duration) -> Result<Duration> {
         let asked = self.ask(Request::AgentSpeaks);
         within_time(within, "the agent did not speak", asked).await
@@ -157,6 +193,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// [`Timeout`](ErrorKind::Timeout) when it does not happen within `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn wait_until_agent_quiet(
         &self,
         quiet: Duration,
@@ -171,6 +211,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// [`Timeout`](ErrorKind::Timeout) when it does not happen within `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn wait_for_messages(&self, count: usize, within: Duration) -> Result<()> {
         let asked = self.ask(|reply| Request::Messages { count, reply });
         within_time(within, "too few messages arrived", asked).await
@@ -181,6 +225,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// [`Timeout`](ErrorKind::Timeout) when it does not happen within `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn wait_until_closed(&self, within: Duration) -> Result<(Duration, Closed)> {
         let asked = self.ask(Request::Closed);
         within_time(within, "the connection did not end", asked).await
@@ -191,6 +239,10 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn heard(&self) -> Result<Recording> {
         self.ask(Request::Heard).await
     }
@@ -200,6 +252,11 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The call may end or go on when the future is dropped; what happened can still be
+    /// [`heard`](Self::heard) as long as it goes on.
     pub async fn hang_up(&self) -> Result<Recording> {
         self.ask(Request::HangUp).await
     }
@@ -209,6 +266,11 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The call may end or go on when the future is dropped; what happened can still be
+    /// [`heard`](Self::heard) as long as it goes on.
     pub async fn close_without_stop(&self) -> Result<Recording> {
         self.ask(Request::CloseWithoutStop).await
     }
@@ -218,6 +280,11 @@ impl PhoneCall {
     /// # Errors
     ///
     /// When the line has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The call may end or go on when the future is dropped; what happened can still be
+    /// [`heard`](Self::heard) as long as it goes on.
     pub async fn drop_connection(&self) -> Result<Recording> {
         self.ask(Request::Drop).await
     }

@@ -115,6 +115,10 @@ impl Dial {
     ///
     /// When nobody answers within 10 s, or the upgrade is refused: a 403 is
     /// [`Unauthorized`](ErrorKind::Unauthorized).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the call up.
     pub async fn connect(self) -> Result<PhoneCall> {
         let mut writer = Writer::new(self.call.clone(), self.stream.clone());
         let mut socket = timeout(CONNECT, self.open())

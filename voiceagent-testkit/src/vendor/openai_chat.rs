@@ -61,6 +61,10 @@ impl OpenAiVendor {
     /// # Panics
     ///
     /// When loopback has no free port.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
     pub async fn start(script: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -83,6 +87,10 @@ impl OpenAiVendor {
     /// # Panics
     ///
     /// When there is no reply, or loopback has no free port.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
     pub async fn replying(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<_> = replies.into_iter().collect();
         assert!(!replies.is_empty(), "a script needs a reply");

@@ -64,33 +64,57 @@ impl Caller {
     }
 
     /// Says nothing for this long, and returns afterwards.
+    ///
+    /// # Cancel safety
+    ///
+    /// The pause is made when the future is dropped, too.
     pub async fn silence(&self, duration: Duration) {
         self.act_until_done(|done| Act::Pause { duration, done }).await;
     }
 
     /// Sends nothing at all for this long, not even silence, and returns afterwards: the line of
     /// a caller who is muted. What is being said is not sent either, and is over when it would be.
+    ///
+    /// # Cancel safety
+    ///
+    /// The line stays mute for its time when the future is dropped, too.
     pub async fn mute(&self, duration: Duration) {
         self.act_until_done(|done| Act::Mute { duration, done }).await;
     }
 
     /// Presses a key.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn press(&self, digit: char) {
         self.act(Act::Press(digit)).await;
     }
 
     /// Stops the agent's text, as a relay that decides about barge-in itself does, and reports
     /// what was read of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn interrupt(&self) {
         self.act(Act::Interrupt).await;
     }
 
     /// Ends the call.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn hang_up(&self) {
         self.act(Act::HangUp).await;
     }
 
     /// The line breaks: its link ends with an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// It happens, or does not, when the future is dropped before it is ready.
     pub async fn lose_line(&self) {
         self.act(Act::LoseLine).await;
     }
@@ -126,6 +150,10 @@ impl Caller {
     /// # Panics
     ///
     /// When that takes longer than `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn hears(&self, text: &str, within: Duration) {
         let deadline = Instant::now() + within;
         while !self.heard_text().contains(text) {
@@ -141,6 +169,10 @@ impl Caller {
     /// # Panics
     ///
     /// When that takes longer than `within`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
     pub async fn hears_something(&self, within: Duration) {
         let (deadline, before) = (Instant::now() + within, self.heard_audio().len());
         while self.heard_audio().len() == before {
