@@ -41,6 +41,14 @@ impl Days {
         Self { from: start, to: plus(start, SOON) }
     }
 
+    /// Without such a weekday at either end; `None` where nothing is left.
+    pub(crate) fn without(self, weekday: Option<Weekday>) -> Option<Self> {
+        let is_out = |day: Date| Some(day.weekday()) == weekday;
+        let from = if is_out(self.from) { plus(self.from, 1) } else { self.from };
+        let to = if is_out(self.to) { plus(self.to, -1) } else { self.to };
+        Some(Self { from, to }).filter(|days| days.from <= days.to)
+    }
+
     /// The day after `day`.
     pub(crate) fn after(day: Date) -> Date {
         plus(day, 1)
@@ -153,6 +161,13 @@ pub(crate) fn take_relative(words: &mut Words, anchor: Date) -> Option<Days> {
     let (range, day) = found?;
     words.take(range);
     Some(Days::one(day))
+}
+
+/// The weekday that is ruled out: "any day but Friday".
+pub(crate) fn refused(words: &Words, today: Date) -> Option<Weekday> {
+    let mut found = mentions(&mut words.clone(), today).into_iter();
+    found
+        .find_map(|Mention { at, end, weekday, .. }| weekday.filter(|_| is_refused(words, at..end)))
 }
 
 /// Every day that a text names and where, in its order; blanks their words.

@@ -6,7 +6,7 @@ mod when;
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use serde_json::Value;
 use voiceagent_core::llm::{Message, ToolCall};
 
@@ -69,6 +69,8 @@ pub(crate) struct Dialogue {
     pub(crate) service: Option<Service>,
     pub(crate) days: Option<Days>,
     pub(crate) time: TimeWish,
+    /// The weekday on which no time is to be offered.
+    refused: Option<Weekday>,
     pub(crate) name: Name,
     /// E.164; said by the caller, or the number of the call.
     pub(crate) phone: Option<String>,
@@ -148,8 +150,10 @@ impl Dialogue {
         if !self.more && !self.offered.is_empty() {
             return self.offered.clone();
         }
-        let mut rest: Vec<&Slot> =
-            slots.iter().filter(|slot| !self.mentioned.contains(&slot.id)).collect();
+        let fits = |slot: &&Slot| {
+            !self.mentioned.contains(&slot.id) && Some(slot.start.date().weekday()) != self.refused
+        };
+        let mut rest: Vec<&Slot> = slots.iter().filter(fits).collect();
         if let Some(exact) = self.time.exact {
             rest.sort_by_key(|slot| slot.start.time().duration_since(exact).abs());
             rest.truncate(AT_MOST);
@@ -191,6 +195,7 @@ impl Dialogue {
             service: None,
             days: None,
             time: TimeWish::default(),
+            refused: None,
             name: Name::default(),
             phone: caller,
             phone_was_said: false,
@@ -248,6 +253,7 @@ impl Dialogue {
     fn forget_wish(&mut self) {
         self.days = None;
         self.time = TimeWish::default();
+        self.refused = None;
         self.slots = None;
         self.offered.clear();
         self.mentioned.clear();

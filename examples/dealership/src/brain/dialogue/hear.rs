@@ -1,3 +1,5 @@
+use jiff::civil::Weekday;
+
 use super::{Aside, Customer, Dialogue, Task, task_of};
 use crate::brain::{
     dates::{self, Days, Doubt},
@@ -23,6 +25,8 @@ pub(super) struct Heard {
     pub(super) time: Option<TimeWish>,
     /// Whether any time will do.
     pub(super) indifferent: bool,
+    /// On which weekday none will do.
+    pub(super) refused: Option<Weekday>,
     pub(super) choice: Option<usize>,
     pub(super) shift: Option<Shift>,
     pub(super) asks_for_times: bool,
@@ -48,6 +52,7 @@ impl Heard {
         let earliest = question == Question::Offer && intent::takes_earliest(&mut words);
         let anchor = dialogue.day_in_talk().or(dialogue.days).map(|days| days.from);
         let relative = anchor.and_then(|anchor| dates::take_relative(&mut words, anchor));
+        let refused = dates::refused(&words, dialogue.today);
         let said = dates::take(&mut words, dialogue.today);
         let said = relative.map(Ok).or(said);
         let (days, doubt) = (said.and_then(Result::ok), said.and_then(Result::err));
@@ -74,6 +79,7 @@ impl Heard {
             doubt,
             time,
             indifferent,
+            refused,
             choice,
             shift,
             asks_for_times,

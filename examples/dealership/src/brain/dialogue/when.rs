@@ -1,3 +1,5 @@
+use jiff::civil::Weekday;
+
 use super::{Dialogue, Task, hear::Heard};
 use crate::brain::{
     dates::{Days, Doubt},
@@ -24,7 +26,7 @@ impl Dialogue {
             return true;
         }
         if heard.indifferent && heard.time.is_none() && !heard.asks_for_times {
-            return self.hear_indifference(heard.days);
+            return self.hear_indifference(heard.days, heard.refused);
         }
         if let Some(choice) = heard.choice
             && self.question != Question::Vehicle
@@ -64,7 +66,7 @@ impl Dialogue {
     }
 
     /// "Any time is fine": the first that was offered, or whatever is free.
-    fn hear_indifference(&mut self, days: Option<Days>) -> bool {
+    fn hear_indifference(&mut self, days: Option<Days>, refused: Option<Weekday>) -> bool {
         let asked_when = matches!(
             self.question,
             Question::AnythingElse
@@ -77,12 +79,16 @@ impl Dialogue {
         if self.task.is_none() || !asked_when {
             return false;
         }
-        if let (None, Some(first)) = (days, self.offered.first()) {
+        let fits = |slot: &&Slot| Some(slot.start.date().weekday()) != refused;
+        if let (None, Some(first)) = (days, self.offered.iter().find(fits)) {
             self.chosen = Some(first.clone());
         } else {
-            let days = days.or(self.days).unwrap_or_else(|| Days::soon(self.today));
-            self.wish(Some(days), Some(TimeWish::default()));
+            let left = |days: Days| days.without(refused);
+            let days = days.or(self.days).and_then(left);
+            let days = days.or_else(|| left(Days::soon(self.today)));
+            self.wish(days, Some(TimeWish::default()));
         }
+        self.refused = refused;
         true
     }
 
@@ -123,6 +129,7 @@ impl Dialogue {
 
     /// Changes the wish, or picks what fits it among the times that are known.
     fn wish(&mut self, days: Option<Days>, time: Option<TimeWish>) {
+        self.refused = None;
         let near = self.day_in_talk();
         let slots = self.slots.as_deref().unwrap_or_default();
         let on = days.or(near).or(self.days);

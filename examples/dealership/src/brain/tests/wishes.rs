@@ -48,6 +48,21 @@ async fn another_number_changes_nothing_about_the_day() {
 }
 
 #[tokio::test]
+async fn a_weekday_that_is_ruled_out_is_not_offered() {
+    let mut talk = Talk::new();
+    talk.say("an oil change").await;
+    let offer = talk.say("any day but tuesday").await;
+    assert!(offer.contains("on Wednesday, March 4th"), "{offer}");
+    assert_eq!(talk.last("get_available_slots")["date_to"], "2026-03-16");
+
+    let mut talk = Talk::new();
+    let offer = talk.say("an oil change thursday or friday").await;
+    assert!(offer.contains("Thursday, March 5th"), "{offer}");
+    let other = talk.say("any day but thursday").await;
+    assert!(other.contains("on Friday, March 6th"), "{other}");
+}
+
+#[tokio::test]
 async fn a_day_may_be_named_by_the_one_that_was_offered() {
     for (text, day) in [
         ("the day after that at ten", "Saturday, March 14th at 10 AM"),
