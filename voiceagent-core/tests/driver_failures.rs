@@ -53,10 +53,23 @@ async fn a_model_that_is_overloaded_once_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_breaks_in_mid_sentence_keeps_what_it_said() {
+async fn a_model_that_breaks_off_unheard_is_asked_again() {
     let (line, caller) = line();
     let llm = FakeLlm::answers([
         Answer::text("I can do that for you. And").then_break(ErrorKind::Disconnected),
+        Answer::text("Yes, that is possible."),
+    ]);
+    let agent = builder(llm, &caller).build().unwrap();
+    let _call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("please help", ms(500)).await;
+    caller.hears("Yes, that is possible.", ms(6_000)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_stalls_in_mid_sentence_keeps_what_it_said() {
+    let (line, caller) = line();
+    let llm = FakeLlm::answers([
+        Answer::text("I can do that for you. And").then_stall(),
         Answer::text("Anything else?"),
     ]);
     let agent = builder(llm, &caller).build().unwrap();

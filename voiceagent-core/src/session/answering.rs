@@ -265,7 +265,8 @@ impl Session {
             self.on_llm_finished(generation);
             return;
         }
-        let may_retry = !live.round_begun && live.retries < retries;
+        let is_unsaid = live.round_begun && live.committed && live.is_unsaid();
+        let may_retry = (!live.round_begun || is_unsaid) && live.retries < retries;
         let has_spoken = live.has_answered();
         live.retries += u32::from(may_retry);
         let committed = live.committed;
@@ -279,6 +280,9 @@ impl Session {
                 | ErrorKind::Unsupported
         );
         if may_retry && !hopeless {
+            if is_unsaid {
+                self.unwrite();
+            }
             if matches!(kind, ErrorKind::Overloaded | ErrorKind::RateLimited) {
                 self.timers.set(Timer::Retry, self.now + BREATHER);
             } else {
