@@ -132,6 +132,18 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recognizer_that_takes_connections_and_closes_them_is_given_up() {
+    let (line, caller) = line();
+    let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)); 20]);
+    let opened = stt.opened();
+    let agent = builder(FakeLlm::answers([]), &caller).stt(Arc::new(stt)).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.silence(ms(5_000)).await;
+    assert_eq!(end(call).await, (Some(EndReason::Failed), vec![Leg::Stt]));
+    assert_eq!(opened.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_recognizer_that_drops_is_opened_again() {
     let (line, caller) = line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)), SttFault::None]);
