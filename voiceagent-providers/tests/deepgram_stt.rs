@@ -191,6 +191,19 @@ async fn a_vendor_that_answers_no_finalize_does_not_hold_up_the_turn() {
 }
 
 #[tokio::test]
+async fn rc4_a_vendor_that_says_nothing_of_an_utterance_is_replaced_when_asked_for_its_final() {
+    let vendor = listening().await;
+    let mut config = config(&vendor);
+    config.finalize_timeout = Duration::from_millis(50);
+    let mut caller = Caller::dial(&DeepgramStt::new(config).unwrap()).await;
+    vendor.stall();
+    caller.say();
+    caller.0.try_send(SttInput::Finalize).unwrap();
+    assert_eq!(&*caller.until_final().await.text, "one two");
+    assert_eq!(vendor.accepted(), 2);
+}
+
+#[tokio::test]
 async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;

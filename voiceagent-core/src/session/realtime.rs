@@ -178,7 +178,7 @@ impl Session {
         }
     }
 
-    fn on_speech_failed(&mut self, voice: GenerationId, kind: ErrorKind) {
+    pub(super) fn on_speech_failed(&mut self, voice: GenerationId, kind: ErrorKind) {
         let retries = self.config.model.retries;
         let is_own = self.waiting_knows(voice);
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
