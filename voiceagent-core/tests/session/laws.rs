@@ -22,9 +22,7 @@ use voiceagent_core::{
     turn::Expected,
 };
 
-#[path = "session_laws/edits.rs"]
 mod edits;
-#[path = "session_laws/messages.rs"]
 mod messages;
 
 use edits::Edits;

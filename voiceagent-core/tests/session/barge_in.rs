@@ -20,9 +20,9 @@ fn config() -> SessionConfig {
     config.marks = true;
     config.vad = true;
     config.speculation.enabled = false;
-    // The voice alone decides here; session_backchannel.rs is about what its words tell.
+    // The voice alone decides here; backchannel.rs is about what its words tell.
     config.barge_in.backchannel = None;
-    // Pauses and what comes of them: see `session_resume.rs`.
+    // Pauses and what comes of them: see `resume.rs`.
     config.barge_in.pause = None;
     config
 }

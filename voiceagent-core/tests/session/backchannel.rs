@@ -21,7 +21,7 @@ fn config() -> SessionConfig {
     config.marks = true;
     config.vad = true;
     config.speculation.enabled = false;
-    // Pauses and what comes of them: see `session_resume.rs`.
+    // Pauses and what comes of them: see `resume.rs`.
     config.barge_in.pause = None;
     config
 }
