@@ -161,11 +161,16 @@ impl Scenario {
         self.speaks().at(now + 800).stops().hears(text)
     }
 
+    /// The model writes this, and more may follow.
+    pub fn writes(&mut self, text: &str) -> &mut Self {
+        let generation = self.generation();
+        self.feed(Input::LlmText { generation, text: text.into() })
+    }
+
     /// The model writes this and finishes.
     pub fn model(&mut self, text: &str) -> &mut Self {
         let generation = self.generation();
-        self.feed(Input::LlmText { generation, text: text.into() });
-        self.feed(Input::LlmFinished { generation, reason: FinishReason::Stop })
+        self.writes(text).feed(Input::LlmFinished { generation, reason: FinishReason::Stop })
     }
 
     /// The model calls tools and waits for them.

@@ -1,34 +1,21 @@
 //! Interruption through the real driver, in virtual time.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock of its own")]
-
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
-    Agent, AgentBuilder,
-    audio::AudioFormat,
-    llm::{LanguageModel, LlmRequest, Message},
+    AgentBuilder,
+    llm::{LlmRequest, Message},
     session::Uninterruptible,
     stt::SttInput,
     transport::Outbound,
     tts::TtsInput,
 };
-use voiceagent_testkit::fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad};
+use voiceagent_testkit::fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts};
 
-const MULAW: AudioFormat = AudioFormat::MULAW_8K;
-const LONG: &str = "The first thing is this. The second thing is that. The third thing is other.";
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use crate::rig::{self, LONG, MULAW, ms, phone_line};
 
 fn builder(llm: FakeLlm, tts: FakeTts, caller: &Caller) -> AgentBuilder {
-    let llm: Arc<dyn LanguageModel> = Arc::new(llm);
-    Agent::builder()
-        .llm(llm)
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(tts.with_segments()))
-        .vad(Arc::new(FakeVad::default()))
+    rig::builder(llm, caller).tts(Arc::new(tts.with_segments()))
 }
 
 /// When the line was told to drop what it has, since it was made.
@@ -71,8 +58,7 @@ async fn i3_a_flood_of_audio_does_not_delay_the_clear() {
 
 #[tokio::test(start_paused = true)]
 async fn i9_quick_interruptions_leave_no_context_of_the_voice_open() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let tts = FakeTts::new();
     let inputs = tts.inputs();
     let agent = builder(FakeLlm::answers([]), tts, &caller).build().unwrap();
@@ -98,8 +84,7 @@ async fn i9_quick_interruptions_leave_no_context_of_the_voice_open() {
 
 #[tokio::test(start_paused = true)]
 async fn i10_an_answer_that_is_interrupted_is_not_read_on() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::text(LONG.repeat(5)), Answer::text("Very well.")]);
     let llm = llm.with_token(ms(100));
     let (requests, dropped) = (llm.requests(), llm.dropped());
@@ -117,8 +102,7 @@ async fn i10_an_answer_that_is_interrupted_is_not_read_on() {
 
 #[tokio::test(start_paused = true)]
 async fn i15_the_first_word_of_a_barge_in_is_understood() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::text(LONG), Answer::text("Very well.")]);
     let requests = llm.requests();
     let agent = builder(llm, FakeTts::new(), &caller).build().unwrap();
@@ -133,8 +117,7 @@ async fn i15_the_first_word_of_a_barge_in_is_understood() {
 #[tokio::test(start_paused = true)]
 async fn i13_what_is_said_over_the_announcement_is_not_recognized_and_i15_what_goes_on_after_it_is()
 {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::text("Very well.")]);
     let requests = llm.requests();
     let stt = FakeStt::new(caller.words());

@@ -1,47 +1,17 @@
 //! Whole calls through the real driver, in virtual time.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::json;
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, Event,
-    audio::AudioFormat,
-    journal::Recording,
-    llm::{LanguageModel, Message},
-    session::EndReason,
-    tool::Effect,
+    Agent, Event, journal::Recording, llm::Message, session::EndReason, tool::Effect,
     transport::Outbound,
 };
-use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStore, FakeStt, FakeTool, FakeTts, FakeVad,
-};
+use voiceagent_testkit::fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStore, FakeStt, FakeTool};
+
+use crate::rig::{Folder, builder, ends, events, ms, phone_line, text_line};
 
 const END: &str = r#"{"command":"end"}"#;
-const MULAW: AudioFormat = AudioFormat::MULAW_8K;
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn builder(llm: FakeLlm, caller: &Caller) -> AgentBuilder {
-    let llm: Arc<dyn LanguageModel> = Arc::new(llm);
-    Agent::builder()
-        .llm(llm)
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(FakeTts::new().with_segments()))
-        .vad(Arc::new(FakeVad::default()))
-}
-
-/// All events until the end.
-async fn events(mut call: Call) -> Vec<Event> {
-    let mut events = Vec::new();
-    while let Some((_, event)) = call.next_event().await {
-        events.push(event);
-    }
-    events
-}
 
 fn ended(events: &[Event]) -> Option<EndReason> {
     events.iter().find_map(|event| match event {
@@ -52,8 +22,7 @@ fn ended(events: &[Event]) -> Option<EndReason> {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_with_greeting_tool_and_goodbye() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
         Answer::call("book", json!({ "day": "Monday" })),
         Answer::text("You are booked for Monday."),
@@ -92,8 +61,7 @@ async fn a_call_with_greeting_tool_and_goodbye() {
 
 #[tokio::test(start_paused = true)]
 async fn h1_after_a_barge_in_the_model_sees_what_the_caller_heard() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let long = "The first thing is this. The second thing is that. The third thing is other.";
     let llm = FakeLlm::answers([Answer::text(long), Answer::text("Very well.")]);
     let requests = llm.requests();
@@ -122,8 +90,7 @@ async fn h1_after_a_barge_in_the_model_sees_what_the_caller_heard() {
 
 #[tokio::test(start_paused = true)]
 async fn m11_the_carrier_is_cleared_soon_after_the_callers_first_sound() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("One two three four five six seven eight nine ten."));
     let agent = builder(llm, &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
@@ -148,8 +115,7 @@ async fn m11_the_carrier_is_cleared_soon_after_the_callers_first_sound() {
 async fn p1_speculation_hides_the_model_behind_the_silence() {
     let mut delays = Vec::new();
     for speculation in [true, false] {
-        let line = FakeLine::audio(MULAW);
-        let caller = line.caller();
+        let (line, caller) = phone_line();
         let llm = FakeLlm::new(|_| Answer::text("Yes we are open."));
         let agent = builder(llm, &caller)
             .stt(Arc::new(FakeStt::new(caller.words()).with_final_delay(ms(150))))
@@ -195,8 +161,7 @@ async fn a18_calls_of_one_agent_do_not_touch_each_other() {
 
 #[tokio::test(start_paused = true)]
 async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
-    let line = FakeLine::text();
-    let caller = line.caller();
+    let (line, caller) = text_line();
     let llm = FakeLlm::new(|_| Answer::call("book", json!({})));
     let tool = FakeTool::returning("book", json!("done")).with_delay(ms(2_000));
     let (started, finished) = (tool.calls(), tool.finished());
@@ -236,8 +201,7 @@ async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
             "day",
         ),
     ] {
-        let line = FakeLine::text();
-        let caller = line.caller();
+        let (line, caller) = text_line();
         let llm =
             FakeLlm::answers([Answer::call("book", json!({})), Answer::text("I could not do it.")]);
         let requests = llm.requests();
@@ -259,12 +223,10 @@ async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_replays_byte_for_byte() {
-    let folder = std::env::temp_dir().join(format!("voiceagent-journal-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let folder = Folder::new("journal");
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("Yes we are open. Do you want to come by today?"));
-    let agent = builder(llm, &caller).greeting("Hello!").journals(&folder).build().unwrap();
+    let agent = builder(llm, &caller).greeting("Hello!").journals(folder.path()).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     let call = tokio::spawn(events(call));
     caller.hears("Hello!", ms(3_000)).await;
@@ -274,7 +236,7 @@ async fn a_journal_replays_byte_for_byte() {
     caller.hang_up().await;
     call.await.unwrap();
 
-    let path = folder.join("call-1.journal");
+    let path = folder.path().join("call-1.journal");
     let recording = loop {
         // The last block is on its way to the disk.
         match Recording::open(&path) {
@@ -290,16 +252,14 @@ async fn a_journal_replays_byte_for_byte() {
     let mut patient = recording.config().clone();
     patient.endpointing.min_delay = ms(900);
     assert!(recording.replay_with(patient) != recording.commands(), "what-if");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn d11_a_caller_who_hangs_up_is_the_reason() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.silence(ms(500)).await;
     caller.hang_up().await;
-    assert_eq!(ended(&events(call).await), Some(EndReason::UserHungUp));
+    assert_eq!(ends(call).await, [EndReason::UserHungUp]);
 }

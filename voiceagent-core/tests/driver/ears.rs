@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
     Agent, AgentBuilder, Call, CallTime, Event,
-    audio::AudioFormat,
     llm::LanguageModel,
     session::Leg,
     stt::SttInput,
@@ -12,14 +11,10 @@ use voiceagent_core::{
     vad::{VadFactory, VoiceActivityDetector},
 };
 use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Recording,
+    Answer, Caller, FakeLlm, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Recording,
 };
 
-const MULAW: AudioFormat = AudioFormat::MULAW_8K;
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use crate::rig::{ms, phone_line};
 
 fn builder(caller: &Caller) -> (AgentBuilder, Recording<SttInput>) {
     let llm: Arc<dyn LanguageModel> = Arc::new(FakeLlm::answers([Answer::text("Good.")]));
@@ -36,8 +31,7 @@ fn frames(inputs: &Recording<SttInput>) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_line_reaches_the_recognizer_in_bundles_of_80_ms_and_whole() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
     let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -60,8 +54,7 @@ async fn a_quiet_line_reaches_the_recognizer_in_bundles_of_80_ms_and_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn speech_reaches_the_recognizer_frame_by_frame() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
     let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -75,8 +68,7 @@ async fn speech_reaches_the_recognizer_frame_by_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_detector_nothing_is_held_back() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
     let agent = builder.without_vad().build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -115,8 +107,7 @@ async fn turn(call: &mut Call, within: Duration) -> (String, Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn t8_a_line_that_falls_silent_ends_the_speech_after_a_second() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let (builder, _) = builder(&caller);
     let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
     let mut call = agent.start(Box::new(line)).await.unwrap();
@@ -166,8 +157,7 @@ impl VoiceActivityDetector for Latched {
 
 #[tokio::test(start_paused = true)]
 async fn t9_a_detector_that_hangs_in_speech_is_reset_when_the_recognizer_heard_the_end() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm: Arc<dyn LanguageModel> = Arc::new(FakeLlm::answers([Answer::text("Good.")]));
     let stt = FakeStt::new(caller.words()).with_end_of_turn(ms(300));
     let builder = Agent::builder().llm(llm).stt(Arc::new(stt)).tts(Arc::new(FakeTts::new()));
@@ -189,8 +179,7 @@ async fn t10_a_turn_detector_that_fails_hangs_or_breaks_down_costs_nothing() {
         Some(FakeTurnDetector::new(|_| Some(TurnScore::new(f32::NAN)))),
     ];
     for detector in detectors {
-        let line = FakeLine::audio(MULAW);
-        let caller = line.caller();
+        let (line, caller) = phone_line();
         let (mut builder, _) = builder(&caller);
         builder = builder.vad(Arc::new(FakeVad::default()));
         if let Some(detector) = detector {
@@ -233,8 +222,7 @@ impl VoiceActivityDetector for Fragile {
 
 #[tokio::test(start_paused = true)]
 async fn t20_a_call_goes_on_without_the_detector_that_broke_down() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
     let agent = builder.vad(Arc::new(Fragile)).build().unwrap();
     let mut call = agent.start(Box::new(line)).await.unwrap();
@@ -252,8 +240,7 @@ async fn t20_a_call_goes_on_without_the_detector_that_broke_down() {
 
 #[tokio::test(start_paused = true)]
 async fn t21_trailing_silence_makes_a_recognizer_tell_what_it_understood() {
-    let line = FakeLine::audio(MULAW);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let llm: Arc<dyn LanguageModel> = Arc::new(FakeLlm::answers([Answer::text("Good.")]));
     let stt = FakeStt::new(caller.words()).without_interims().with_finalize(None);
     let builder = Agent::builder().llm(llm).stt(Arc::new(stt)).tts(Arc::new(FakeTts::new()));

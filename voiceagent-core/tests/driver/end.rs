@@ -1,7 +1,5 @@
 //! The end of whole calls through the real driver, in virtual time.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,9 +9,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallTime, ErrorKind, Event, Link, Result,
-    audio::AudioFormat,
-    journal::Recording,
+    Agent, CallTime, ErrorKind, Event, Link, Result,
     observer::Observer,
     session::{EndReason, IdlePrompt},
     tool::{FunctionTool, ToolContext},
@@ -22,36 +18,10 @@ use voiceagent_core::{
     },
 };
 use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStore, FakeStt, FakeTool, FakeTts, FakeVad, TtsFault,
+    Answer, FakeLine, FakeLlm, FakeStore, FakeTool, FakeTts, TtsFault,
 };
 
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn line() -> (FakeLine, Caller) {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
-    (line, caller)
-}
-
-fn builder(llm: FakeLlm, caller: &Caller) -> AgentBuilder {
-    Agent::builder()
-        .llm(Arc::new(llm))
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(FakeTts::new().with_segments()))
-        .vad(Arc::new(FakeVad::default()))
-}
-
-async fn ends(mut call: Call) -> Vec<EndReason> {
-    let mut ends = Vec::new();
-    while let Some((_, event)) = call.next_event().await {
-        if let Event::Ended { reason } = event {
-            ends.push(reason);
-        }
-    }
-    ends
-}
+use crate::rig::{Folder, builder, ends, ms, phone_line, text_line};
 
 /// A leg that says what it is told to, and never lets go.
 #[derive(Debug)]
@@ -154,7 +124,7 @@ async fn u7_nobody_is_idle_before_the_carrier_has_told_who_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn d11_a_call_that_was_handed_over_says_so() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("x")), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     call.line().say("I connect you.").unwrap();
@@ -180,7 +150,7 @@ async fn d11_a_line_that_cannot_transfer_is_not_left() {
 
 #[tokio::test(start_paused = true)]
 async fn d12_closing_while_a_tool_steers_the_call_ends_it() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::call("wave", json!({})));
     let (done, finished) = tokio::sync::oneshot::channel();
     let done = Arc::new(Mutex::new(Some(done)));
@@ -213,7 +183,7 @@ async fn d12_closing_while_a_tool_steers_the_call_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn d4_the_record_of_a_call_holds_the_words_that_the_hang_up_cut_off() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let store = Arc::new(FakeStore::default());
     let saved = store.saved();
     let llm = FakeLlm::new(|_| Answer::text("x"));
@@ -248,7 +218,7 @@ impl Observer for Ends {
 async fn d14_a_call_that_fails_is_told_of_once_and_one_that_cannot_begin_too() {
     let told = Ends::default();
     let observer = told.clone();
-    let (fine, caller) = line();
+    let (fine, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("x")), &caller)
         .observer(move |_| observer.clone())
         .build()
@@ -259,7 +229,7 @@ async fn d14_a_call_that_fails_is_told_of_once_and_one_that_cannot_begin_too() {
     assert_eq!(ends(call).await, [EndReason::Failed]);
     assert_eq!(*told.0.lock().unwrap(), [EndReason::Failed]);
 
-    let (refused, caller) = line();
+    let (refused, caller) = phone_line();
     let observer = told.clone();
     let faults = [TtsFault::Refuse(ErrorKind::Overloaded); 4];
     let agent = builder(FakeLlm::new(|_| Answer::text("x")), &caller)
@@ -274,28 +244,26 @@ async fn d14_a_call_that_fails_is_told_of_once_and_one_that_cannot_begin_too() {
 
 #[tokio::test(start_paused = true)]
 async fn d13_what_a_tool_did_after_the_call_is_in_its_journal() {
-    let folder = std::env::temp_dir().join(format!("voiceagent-late-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let line = FakeLine::text();
-    let caller = line.caller();
+    let folder = Folder::new("late");
+    let (line, caller) = text_line();
     let llm = FakeLlm::new(|_| Answer::call("book", json!({})));
     let tool = FakeTool::returning("book", json!("booked late")).with_delay(ms(3_000));
-    let agent = Agent::builder().llm(Arc::new(llm)).tool(tool).journals(&folder).build().unwrap();
+    let agent =
+        Agent::builder().llm(Arc::new(llm)).tool(tool).journals(folder.path()).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.speak("book it", ms(200)).await;
     caller.silence(ms(500)).await;
     caller.hang_up().await;
     assert_eq!(ends(call).await, [EndReason::UserHungUp]);
-    let recording = Recording::open(folder.join("call-1.journal")).expect("it is closed");
+    let recording = folder.recording();
     let inputs = format!("{:?}", recording.inputs());
     assert!(inputs.contains("booked late"), "{inputs}");
     assert_eq!(recording.replay(), recording.commands());
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_waits_for_a_slow_model_is_not_left_in_silence() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());
     let agent = builder(llm, &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();

@@ -1,86 +1,34 @@
 //! What the driver owes a call whatever happens: no busy loop, no dead line, nothing lost.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallId, CallTime, ErrorKind, Event, Result,
-    audio::{AudioFilter, AudioFormat, AudioFrame},
+    Agent, CallId, CallTime, ErrorKind, Event, Result,
+    audio::{AudioFilter, AudioFrame},
     flow::{Flow, Generate, Plan, TurnContext},
-    journal::Recording,
     observer::Observer,
     session::{EndReason, Input},
     store::ConversationStore,
     transport::{CallInfo, Outbound},
 };
-use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTool, FakeTts, FakeVad,
-};
+use voiceagent_testkit::fakes::{Answer, Caller, FakeLlm, FakeStt, FakeTool};
 
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn builder(llm: FakeLlm, caller: &Caller) -> AgentBuilder {
-    Agent::builder()
-        .llm(Arc::new(llm))
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(FakeTts::new().with_segments()))
-        .vad(Arc::new(FakeVad::default()))
-}
-
-fn line() -> (FakeLine, Caller) {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
-    (line, caller)
-}
-
-async fn reason(mut call: Call) -> Option<EndReason> {
-    let mut reason = None;
-    while let Some((_, event)) = call.next_event().await {
-        if let Event::Ended { reason: why } = event {
-            reason = Some(why);
-        }
-    }
-    reason
-}
+use crate::rig::{Folder, builder, ends, ms, phone_line, text_line};
 
 fn was_hung_up(caller: &Caller) -> bool {
     caller.received().iter().any(|(_, outbound)| matches!(outbound, Outbound::HangUp))
 }
 
-/// A folder that is gone when the test is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("voiceagent-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
-        Self(path)
-    }
-
-    fn recording(&self) -> Recording {
-        Recording::open(self.0.join("call-1.journal")).expect("the journal is complete")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn law_3_a_call_wakes_a_few_times_for_each_piece_of_audio_and_never_spins() {
     let folder = Folder::new("wakes");
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("One two three four five six seven eight nine ten."));
-    let agent = builder(llm, &caller).journals(&folder.0).build().unwrap();
+    let agent = builder(llm, &caller).journals(folder.path()).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let ended = tokio::spawn(reason(call));
+    let ended = tokio::spawn(ends(call));
     caller.speak("count", ms(600)).await;
     caller.hears("nine ten.", ms(9_000)).await;
     caller.hang_up().await;
@@ -118,25 +66,24 @@ fn turn_tools() -> Arc<[voiceagent_core::tool::ToolSpec]> {
 #[tokio::test(start_paused = true)]
 async fn d13_a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_call_is_over() {
     let folder = Folder::new("replay");
-    let line = FakeLine::text();
-    let caller = line.caller();
+    let (line, caller) = text_line();
     let llm =
         FakeLlm::answers([Answer::call("book", json!({ "day": 1.5 })), Answer::text("Done.")]);
     let agent = Agent::builder()
         .llm(Arc::new(llm))
         .tool(FakeTool::returning("book", json!({ "ok": true })))
         .flow(Arc::new(Planned))
-        .journals(&folder.0)
+        .journals(folder.path())
         .build()
         .unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let ended = tokio::spawn(reason(call));
+    let ended = tokio::spawn(ends(call));
     caller.speak("well", ms(200)).await;
     caller.hears("Pardon?", ms(3_000)).await;
     caller.speak("book it", ms(200)).await;
     caller.hears("Done.", ms(5_000)).await;
     caller.speak("bye", ms(200)).await;
-    assert_eq!(ended.await.unwrap(), Some(EndReason::AgentHungUp));
+    assert_eq!(ended.await.unwrap(), [EndReason::AgentHungUp]);
 
     let recording = folder.recording();
     assert!(recording.commands().iter().any(|command| command.contains("call_tool")));
@@ -145,7 +92,7 @@ async fn d13_a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_c
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_written_refuses_the_call_before_it_is_answered() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words());
     let opened = stt.opened();
     let agent = builder(FakeLlm::new(|_| Answer::text("x")), &caller)
@@ -177,7 +124,7 @@ impl AudioFilter for Broken {
 
 #[tokio::test(start_paused = true)]
 async fn an_observer_that_panics_does_not_end_the_call() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
     let agent = builder(llm, &caller).observer(|_| Broken).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -187,12 +134,12 @@ async fn an_observer_that_panics_does_not_end_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn rp4_a_panic_ends_its_call_with_a_reason_and_hangs_up() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
     let agent = builder(llm, &caller).filter(|| Broken).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.silence(ms(2_000)).await;
-    assert_eq!(reason(call).await, Some(EndReason::Failed));
+    assert_eq!(ends(call).await, [EndReason::Failed]);
     assert!(was_hung_up(&caller));
 }
 
@@ -212,15 +159,14 @@ impl ConversationStore for Amnesiac {
 
 #[tokio::test(start_paused = true)]
 async fn d5_a_store_that_hangs_holds_up_neither_the_beginning_nor_the_end() {
-    let line = FakeLine::text();
-    let caller = line.caller();
+    let (line, caller) = text_line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
     let agent = Agent::builder().llm(Arc::new(llm)).store(Arc::new(Amnesiac)).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.speak("hello", ms(200)).await;
     caller.hears("Good day.", ms(6_000)).await;
     caller.hang_up().await;
-    assert_eq!(reason(call).await, Some(EndReason::UserHungUp));
+    assert_eq!(ends(call).await, [EndReason::UserHungUp]);
 }
 
 #[derive(Debug)]
@@ -241,8 +187,7 @@ impl Flow for Farewell {
 
 #[tokio::test(start_paused = true)]
 async fn a_flow_notes_the_turn_that_ends_the_call() {
-    let line = FakeLine::text();
-    let caller = line.caller();
+    let (line, caller) = text_line();
     let noted = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let agent = Agent::builder()
         .llm(Arc::new(FakeLlm::new(|_| Answer::text("x"))))
@@ -251,19 +196,19 @@ async fn a_flow_notes_the_turn_that_ends_the_call() {
         .unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.speak("bye", ms(200)).await;
-    assert_eq!(reason(call).await, Some(EndReason::AgentHungUp));
+    assert_eq!(ends(call).await, [EndReason::AgentHungUp]);
     assert!(noted.load(std::sync::atomic::Ordering::Relaxed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn d8_a_call_that_is_being_left_ends_though_the_model_hangs() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());
     let agent = builder(llm, &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.speak("hello", ms(500)).await;
     caller.silence(ms(500)).await;
     call.line().hang_up().unwrap();
-    let ended = tokio::time::timeout(ms(30_000), reason(call)).await;
-    assert_eq!(ended.unwrap(), Some(EndReason::AgentHungUp));
+    let ended = tokio::time::timeout(ms(30_000), ends(call)).await;
+    assert_eq!(ended.unwrap(), [EndReason::AgentHungUp]);
 }

@@ -3,36 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, ErrorKind, Event,
+    Agent, Call, ErrorKind, Event,
     audio::AudioFormat,
     session::{EndReason, Leg},
     transport::{CallInfo, Media},
 };
-use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad, SttFault, TtsFault,
-};
+use voiceagent_testkit::fakes::{Answer, FakeLine, FakeLlm, FakeStt, FakeTts, SttFault, TtsFault};
 
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use crate::rig::{MULAW, builder, events, ms, phone_line};
 
-fn builder(llm: FakeLlm, caller: &Caller) -> AgentBuilder {
-    Agent::builder()
-        .llm(Arc::new(llm))
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(FakeTts::new().with_segments()))
-        .vad(Arc::new(FakeVad::default()))
-}
-
-fn line() -> (FakeLine, Caller) {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
-    (line, caller)
-}
-
-async fn end(mut call: Call) -> (Option<EndReason>, Vec<Leg>) {
+/// Why a call was over, and the legs that failed before.
+async fn end(call: Call) -> (Option<EndReason>, Vec<Leg>) {
     let (mut reason, mut failed) = (None, Vec::new());
-    while let Some((_, event)) = call.next_event().await {
+    for event in events(call).await {
         match event {
             Event::Ended { reason: why } => reason = Some(why),
             Event::Failed { leg, .. } => failed.push(leg),
@@ -44,7 +27,7 @@ async fn end(mut call: Call) -> (Option<EndReason>, Vec<Leg>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_is_overloaded_once_is_asked_again() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::refuse(ErrorKind::Overloaded), Answer::text("Here I am.")]);
     let agent = builder(llm, &caller).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -54,7 +37,7 @@ async fn a_model_that_is_overloaded_once_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_breaks_in_mid_sentence_keeps_what_it_said() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
         Answer::text("I can do that for you. And").then_break(ErrorKind::Disconnected),
         Answer::text("Anything else?"),
@@ -70,7 +53,7 @@ async fn a_model_that_breaks_in_mid_sentence_keeps_what_it_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_model_is_noticed_and_the_caller_is_answered() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());
     let agent = builder(llm, &caller)
         .tune(|config| config.apology = "Sorry, please repeat.".into())
@@ -83,7 +66,7 @@ async fn a_stalled_model_is_noticed_and_the_caller_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_voice_that_drops_before_its_first_sound_is_replaced() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let tts = FakeTts::new()
         .with_segments()
         .with_faults([TtsFault::Drop(Duration::ZERO), TtsFault::None]);
@@ -99,7 +82,7 @@ async fn a_voice_that_drops_before_its_first_sound_is_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let tts = FakeTts::new().with_segments().with_faults([TtsFault::Drop(ms(600)), TtsFault::None]);
     let llm = FakeLlm::answers([
         Answer::text("Hello there, friend of the house."),
@@ -120,7 +103,7 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recognizer_that_drops_is_opened_again() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)), SttFault::None]);
     let opened = stt.opened();
     let agent = builder(FakeLlm::new(|_| Answer::text("Good day.")), &caller)
@@ -136,7 +119,7 @@ async fn a_recognizer_that_drops_is_opened_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recognizer_that_stays_away_ends_the_call_with_an_apology() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let mut faults = vec![SttFault::Drop(ms(200))];
     faults.resize(200, SttFault::Refuse(ErrorKind::Overloaded));
     let stt = FakeStt::new(caller.words()).with_faults(faults);
@@ -154,7 +137,7 @@ async fn a_recognizer_that_stays_away_ends_the_call_with_an_apology() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_line_ends_the_call() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     caller.silence(ms(300)).await;
@@ -164,7 +147,7 @@ async fn a_lost_line_ends_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_leg_fails_the_start_and_nothing_is_answered() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Refuse(ErrorKind::Unauthorized)]);
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller)
         .stt(Arc::new(stt))
@@ -177,7 +160,7 @@ async fn a_refused_leg_fails_the_start_and_nothing_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn formats_that_differ_are_transcoded_both_ways() {
-    let info = CallInfo::new("call-1", Media::audio(AudioFormat::MULAW_8K));
+    let info = CallInfo::new("call-1", Media::audio(MULAW));
     let line = FakeLine::new(info);
     let caller = line.caller();
     let stt = FakeStt::new(caller.words()).with_formats([AudioFormat::PCM_16K]);
@@ -210,7 +193,7 @@ fn an_agent_that_cannot_work_is_not_built() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_that_writes_faster_than_the_voice_takes_is_spoken() {
-    let (line, caller) = line();
+    let (line, caller) = phone_line();
     let clauses: Vec<String> = (1..=400).map(|number| format!("This is part {number}.")).collect();
     let llm = FakeLlm::new(move |_| Answer::text(clauses.join(" ")));
     let agent = builder(llm, &caller).build().unwrap();

@@ -1,13 +1,10 @@
 //! What a whole call tells of its times, its use and its health, in virtual time.
 
-#![expect(clippy::disallowed_methods, reason = "a test has tasks of its own")]
-
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallTime, Event, Link, Result,
-    audio::AudioFormat,
+    AgentBuilder, CallTime, Event, Link, Result,
     llm::Usage,
     observer::{
         InterruptionKind, InterruptionObserver, LatencyObserver, Observer, TalkObserver,
@@ -16,13 +13,9 @@ use voiceagent_core::{
     session::Leg,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
-use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad, TtsFault,
-};
+use voiceagent_testkit::fakes::{Answer, Caller, FakeLlm, FakeTts, TtsFault};
 
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use crate::rig::{self, ms, phone_line, timed_events};
 
 /// A voice whose connections take 70 ms.
 #[derive(Debug)]
@@ -45,20 +38,7 @@ impl TextToSpeech for SlowToOpen {
 }
 
 fn builder(llm: FakeLlm, tts: FakeTts, caller: &Caller) -> AgentBuilder {
-    Agent::builder()
-        .llm(Arc::new(llm))
-        .stt(Arc::new(FakeStt::new(caller.words())))
-        .tts(Arc::new(SlowToOpen(tts)))
-        .vad(Arc::new(FakeVad::default()))
-}
-
-/// All events until the end.
-async fn events(mut call: Call) -> Vec<(CallTime, Event)> {
-    let mut events = Vec::new();
-    while let Some(event) = call.next_event().await {
-        events.push(event);
-    }
-    events
+    rig::builder(llm, caller).tts(Arc::new(SlowToOpen(tts)))
 }
 
 fn observe(mut observer: impl Observer, events: &[(CallTime, Event)]) {
@@ -69,14 +49,13 @@ fn observe(mut observer: impl Observer, events: &[(CallTime, Event)]) {
 
 #[tokio::test(start_paused = true)]
 async fn m16_every_connection_tells_how_long_it_took_and_whether_it_was_open() {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let answer = |words| Answer::text(words).with_connection(ms(30), words == "Again.");
     let llm = FakeLlm::answers([answer("One two three four five."), answer("Again.")]);
     let tts = FakeTts::new().with_faults([TtsFault::Drop(ms(300))]);
     let agent = builder(llm, tts, &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let events = tokio::spawn(events(call));
+    let events = tokio::spawn(timed_events(call));
     caller.speak("hello", ms(600)).await;
     caller.hears("One", ms(9_000)).await;
     caller.silence(ms(4_000)).await;
@@ -104,14 +83,13 @@ async fn m16_every_connection_tells_how_long_it_took_and_whether_it_was_open() {
 
 #[tokio::test(start_paused = true)]
 async fn m5_a_model_that_reasons_for_longer_than_the_first_token_may_take_answers() {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let answer = Answer::default().then_reason(8).then_text("Yes.");
     let llm = FakeLlm::answers([answer]).with_first_token(ms(2_000)).with_token(ms(1_000));
     let requests = llm.requests();
     let agent = builder(llm, FakeTts::new(), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let events = tokio::spawn(events(call));
+    let events = tokio::spawn(timed_events(call));
     caller.speak("are you open", ms(800)).await;
     caller.hears("Yes.", ms(20_000)).await;
     caller.hang_up().await;
@@ -125,11 +103,10 @@ async fn m5_a_model_that_reasons_for_longer_than_the_first_token_may_take_answer
 
 #[tokio::test(start_paused = true)]
 async fn m17_the_health_of_a_call_is_told_each_10_s_and_before_its_end() {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let agent = builder(FakeLlm::answers([]), FakeTts::new(), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let events = tokio::spawn(events(call));
+    let events = tokio::spawn(timed_events(call));
     caller.silence(ms(25_000)).await;
     caller.hang_up().await;
     let events = events.await.unwrap();
@@ -144,14 +121,13 @@ async fn m17_the_health_of_a_call_is_told_each_10_s_and_before_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn m18_and_m13_a_call_tells_what_it_used_and_who_spoke() {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let answer = Answer::text("We are open from eight to six, and on Saturdays until noon.");
     let llm = FakeLlm::answers([answer.with_usage(Usage::new(100, 60, 15))]);
     let tts = FakeTts::new();
     let agent = builder(llm, tts, &caller).greeting("Good morning!").build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let events = tokio::spawn(events(call));
+    let events = tokio::spawn(timed_events(call));
     caller.hears("Good morning!", ms(5_000)).await;
     caller.silence(ms(500)).await;
     caller.speak("when are you open", ms(1_500)).await;
@@ -180,13 +156,12 @@ async fn m18_and_m13_a_call_tells_what_it_used_and_who_spoke() {
 
 #[tokio::test(start_paused = true)]
 async fn m12_a_barge_in_is_a_real_interruption_and_recovers() {
-    let line = FakeLine::audio(AudioFormat::MULAW_8K);
-    let caller = line.caller();
+    let (line, caller) = phone_line();
     let long = "The first thing is this. The second thing is that. The third thing is other.";
     let llm = FakeLlm::answers([Answer::text(long), Answer::text("Very well.")]);
     let agent = builder(llm, FakeTts::new(), &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
-    let events = tokio::spawn(events(call));
+    let events = tokio::spawn(timed_events(call));
     caller.speak("tell me everything", ms(1_000)).await;
     caller.hears("The second", ms(6_000)).await;
     caller.speak("wait a moment", ms(900)).await;

@@ -1,5 +1,7 @@
 //! Whole calls through the real driver, in virtual time.
 
+#![expect(clippy::disallowed_methods, reason = "tests have a clock and tasks of their own")]
+
 mod barge_in;
 mod calls;
 mod ears;
@@ -9,4 +11,5 @@ mod failures;
 mod figures;
 mod realtime;
 mod resume;
+mod rig;
 mod tools;

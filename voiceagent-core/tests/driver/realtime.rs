@@ -1,8 +1,6 @@
 //! Whole calls with a model that hears and speaks by itself, in virtual time.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -19,12 +17,7 @@ use voiceagent_testkit::fakes::{
     Recording, Reply,
 };
 
-const MULAW: AudioFormat = AudioFormat::MULAW_8K;
-const LONG: &str = "The first thing is this. The second thing is that. The third thing is other.";
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use crate::rig::{LONG, MULAW, events, ms, phone_line};
 
 /// A call that runs, and what the model was given.
 struct Running {
@@ -51,22 +44,15 @@ impl Running {
         change: impl FnOnce(FakeRealtime) -> FakeRealtime,
         build: impl FnOnce(AgentBuilder) -> AgentBuilder,
     ) -> Self {
-        let line = FakeLine::audio(MULAW);
-        let caller = line.caller();
+        let (line, caller) = phone_line();
         let model = FakeRealtime::replies(caller.words(), replies).with_formats([MULAW]);
         let model = change(model);
         let (inputs, opened) = (model.inputs(), model.opened());
         let agent =
             build(Agent::builder().realtime(Arc::new(model))).build().expect("it fits together");
-        let mut call = agent.start(Box::new(line)).await.expect("the legs open");
+        let call = agent.start(Box::new(line)).await.expect("the legs open");
         let line = call.line().clone();
-        let events = tokio::spawn(async move {
-            let mut events = Vec::new();
-            while let Some((_, event)) = call.next_event().await {
-                events.push(event);
-            }
-            events
-        });
+        let events = tokio::spawn(events(call));
         Self { caller, line, events, inputs, opened }
     }
 

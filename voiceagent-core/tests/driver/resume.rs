@@ -3,28 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
-    Agent, Call, Event,
-    audio::AudioFormat,
+    Call, Event,
     llm::{LlmRequest, Message},
     observer::{LatencyObserver, Observer, TranscriptObserver, TurnLatency},
     session::BargeInConfig,
     transport::{Outbound, TransportCapabilities},
 };
 use voiceagent_testkit::{
-    fakes::{
-        Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad, Recording, RecordingObserver,
-    },
+    fakes::{Answer, Caller, FakeLine, FakeLlm, FakeTts, Recording, RecordingObserver},
     tone,
 };
 
-const MULAW: AudioFormat = AudioFormat::MULAW_8K;
-const LONG: &str = "The first thing is this. The second thing is that. The third thing is other.";
+use crate::rig::{LONG, MULAW, builder, ms};
+
 /// How long a message takes from the agent to the caller, and a report back.
 const TRAVEL: Duration = Duration::from_millis(60);
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 /// A caller who has asked for a long answer and hears it.
 struct Answered {
@@ -43,11 +36,8 @@ async fn answered_with(line: FakeLine, voice: FakeTts, barge_in: BargeInConfig) 
     let llm = FakeLlm::answers([Answer::text(LONG), Answer::text("Very well.")]);
     let requests = llm.requests();
     let seen = RecordingObserver::default();
-    let agent = Agent::builder()
-        .llm(Arc::new(llm))
-        .stt(Arc::new(FakeStt::new(caller.words())))
+    let agent = builder(llm, &caller)
         .tts(Arc::new(voice))
-        .vad(Arc::new(FakeVad::default()))
         .tune(|config| config.barge_in = barge_in)
         .observer({
             let seen = seen.clone();

@@ -1,46 +1,25 @@
 //! Tools and flows through the real driver, in virtual time where no thread is blocked.
 
-#![expect(clippy::disallowed_methods, reason = "a test has a clock and tasks of its own")]
-
-use std::{
-    sync::{Arc, Mutex, mpsc},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, mpsc};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, Error, ErrorKind, Event, Result,
+    Agent, AgentBuilder, Error, ErrorKind, Result,
     flow::{Flow, Plan, TurnContext},
     tool::{Tool, ToolContext, ToolSpec},
 };
-use voiceagent_testkit::fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStore, FakeTool};
+use voiceagent_testkit::fakes::{Answer, FakeLlm, FakeStore, FakeTool};
 
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn line() -> (FakeLine, Caller) {
-    let line = FakeLine::text();
-    let caller = line.caller();
-    (line, caller)
-}
+use crate::rig::{events, ms, text_line};
 
 fn builder(llm: FakeLlm) -> AgentBuilder {
     Agent::builder().llm(Arc::new(llm))
 }
 
-async fn events(mut call: Call) -> Vec<Event> {
-    let mut events = Vec::new();
-    while let Some((_, event)) = call.next_event().await {
-        events.push(event);
-    }
-    events
-}
-
 #[tokio::test(start_paused = true)]
 async fn x4_a_new_turn_neither_stops_nor_repeats_a_tool_and_x12_its_result_is_told() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let llm = FakeLlm::answers([
         Answer::call("book", json!({})),
         Answer::text("I am still at it."),
@@ -61,7 +40,7 @@ async fn x4_a_new_turn_neither_stops_nor_repeats_a_tool_and_x12_its_result_is_to
 
 #[tokio::test(start_paused = true)]
 async fn x20_each_call_of_a_tool_has_a_key_of_its_own() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let llm = FakeLlm::answers([
         Answer::call("book", json!({ "day": 1 })).then_call("book", json!({ "day": 2 })),
         Answer::call("book", json!({ "day": 3 })),
@@ -99,7 +78,7 @@ impl Tool for Talkative {
 
 #[tokio::test(start_paused = true)]
 async fn x10_a_tool_that_waits_until_its_words_were_heard_does_not_block_the_call() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let llm = FakeLlm::answers([Answer::call("ask", json!({})), Answer::text("It is ready.")]);
     let requests = llm.requests();
     let agent = builder(llm).tool(Talkative).build().unwrap();
@@ -119,7 +98,7 @@ async fn x10_a_tool_that_waits_until_its_words_were_heard_does_not_block_the_cal
 
 #[tokio::test(start_paused = true)]
 async fn x21_a_tool_learns_that_a_call_cannot_be_transferred_there() {
-    let (line, _caller) = line();
+    let (line, _caller) = text_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")))
         .tune(|config| config.transfer_targets = Some([Arc::from("desk")].into()))
         .build()
@@ -151,7 +130,7 @@ impl Tool for Stubborn {
 /// In real time: what blocks a thread stops a virtual clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn x7_a_tool_that_blocks_its_thread_holds_up_neither_the_call_nor_its_end() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let llm = FakeLlm::answers([Answer::call("block", json!({})), Answer::text("I gave up.")]);
     let (release, blocked) = mpsc::channel();
     let store = Arc::new(FakeStore::default());
@@ -207,7 +186,7 @@ impl Flow for Moody {
 
 #[tokio::test(start_paused = true)]
 async fn i22_a_plan_that_nobody_waits_for_is_cut_off_after_five_seconds() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let flow = Moody::default();
     let dropped = flow.dropped.clone();
     let agent = builder(FakeLlm::new(|_| Answer::text("x"))).flow(Arc::new(flow)).build().unwrap();
@@ -225,7 +204,7 @@ async fn i22_a_plan_that_nobody_waits_for_is_cut_off_after_five_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn t23_a_flow_that_breaks_down_ends_its_answer_and_not_the_call() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let flow = Arc::new(Moody::default());
     let agent = builder(FakeLlm::new(|_| Answer::text("x"))).flow(flow).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
@@ -237,7 +216,7 @@ async fn t23_a_flow_that_breaks_down_ends_its_answer_and_not_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn p5_a_flow_notes_turns_in_their_order_and_before_it_plans_the_next() {
-    let (line, caller) = line();
+    let (line, caller) = text_line();
     let flow = Moody::default();
     let noted = flow.noted.clone();
     let agent = builder(FakeLlm::new(|_| Answer::text("x"))).flow(Arc::new(flow)).build().unwrap();

@@ -4,33 +4,24 @@ use std::time::Duration;
 
 use voiceagent_core::{
     SessionConfig, TurnId,
-    audio::AudioFormat,
-    llm::Message,
     session::{Command, Input},
     stt::Transcript,
 };
 use voiceagent_testkit::scenario::Scenario;
 
-const REPLY: &str = "Yes, we have one. It is a red car and it is at the front of the shop.";
+use crate::{
+    presets::{REPLY, phone, speaking, tool},
+    readings::{agent, last_message},
+};
+
 const SIGNS: [&str; 5] = ["Mhm.", "uh-huh", "okay", "Yeah.", "Oh, I see."];
 const WISHES: [&str; 5] = ["No.", "stop", "wait", "Hello?", "okay but"];
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
+    let mut config = phone();
     // Pauses and what comes of them: see `resume.rs`.
     config.barge_in.pause = None;
     config
-}
-
-/// The agent has been answering since 2,100 ms, and will until 6,100 ms.
-fn speaking(config: SessionConfig) -> Scenario {
-    let mut call = Scenario::new(config);
-    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100).voice(REPLY, 4_000);
-    call
 }
 
 /// The user is heard from 3,100 to 3,400 ms, and understood when that is over.
@@ -46,8 +37,7 @@ fn was_let_pass(call: &mut Scenario, text: &str) {
     assert!(trace.contains(&format!("backchannel: {text}")), "{trace}");
     assert!(!trace.contains(&format!("user turn: {text}")), "{trace}");
     assert_eq!(call.times_asked(), 1);
-    let last = Message::Assistant { text: REPLY.into(), interrupted: false };
-    assert_eq!(call.session().messages().last(), Some(&last));
+    assert_eq!(last_message(call), agent(REPLY));
 }
 
 #[test]
@@ -123,12 +113,11 @@ fn i20_a_detector_that_does_not_answer_costs_no_interruption() {
 #[test]
 fn i20_a_sign_of_attention_while_tools_run_does_not_cost_the_answer() {
     let mut config = config();
-    let tool = voiceagent_core::tool::ToolSpec::new("look", "", serde_json::json!({}));
+    let tool = tool("look");
     config.tools = [tool].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Do you have one?").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me look. ".into() });
+    call.writes("Let me look. ");
     call.model_calls(&[("t1", "look")]).at(2_100).voice("Let me look. ", 600).at(3_000);
     call.speaks().at(3_500).stops().hears("Okay.").at(4_500);
     assert!(call.trace().contains("backchannel: Okay."), "{}", call.trace());
@@ -161,8 +150,7 @@ fn i20_without_a_detector_the_recognizers_words_tell() {
 fn i20_what_is_typed_is_no_sign_of_attention() {
     let mut call = Scenario::text(config());
     call.at(1_000).hears("Do you have one?").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Yes, we have one. It is".into() });
+    call.writes("Yes, we have one. It is");
     call.at(2_100).hears("okay").at(3_000);
     assert!(call.trace().contains("user turn: okay"), "{}", call.trace());
 }

@@ -3,42 +3,25 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    MarkId, SessionConfig,
-    audio::AudioFormat,
+    Event, MarkId, SessionConfig,
     llm::Message,
     session::{BargeInConfig, Command, Input, SettingsChange, Uninterruptible},
-    tool::ToolSpec,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
-const REPLY: &str = "Yes, we have one. It is a red car and it is at the front of the shop.";
+use crate::{
+    presets::{REPLY, phone, speaking, tool},
+    readings::{agent, cut, events, last_message, user},
+};
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
-    // The voice alone decides here; backchannel.rs is about what its words tell.
+    let mut config = phone();
+    // The voice alone decides here; `backchannel.rs` is about what its words tell.
     config.barge_in.backchannel = None;
     // Pauses and what comes of them: see `resume.rs`.
     config.barge_in.pause = None;
     config
-}
-
-/// The agent has been answering since 2,100 ms, and will until 6,100 ms.
-fn speaking(config: SessionConfig) -> Scenario {
-    let mut call = Scenario::new(config);
-    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100).voice(REPLY, 4_000);
-    call
-}
-
-fn last_words(call: &mut Scenario) -> (String, bool) {
-    match call.session().messages().last() {
-        Some(Message::Assistant { text, interrupted }) => (text.to_string(), *interrupted),
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -49,7 +32,7 @@ fn h1_the_history_ends_where_the_caller_stopped_hearing() {
     let cleared =
         call.when(|command| matches!(command, Command::Send { outbound: Outbound::Clear }));
     assert_eq!(cleared, Some(3_260));
-    assert_eq!(last_words(&mut call), ("Yes, we have one. It".to_owned(), true));
+    assert_eq!(last_message(&mut call), cut("Yes, we have one. It"));
     assert!(call.trace().contains("interrupted: BargeIn"));
 }
 
@@ -58,7 +41,7 @@ fn a_cough_does_not_interrupt() {
     let mut call = speaking(config());
     call.at(3_160).speaks().at(3_250).stops().at(9_000);
     assert!(!call.trace().contains("interrupted"), "{}", call.trace());
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
@@ -126,7 +109,7 @@ fn h2_nothing_is_written_down_of_an_answer_that_was_not_heard() {
 fn h10_an_answer_that_was_heard_to_its_end_is_kept_whole() {
     let mut call = speaking(config());
     call.at(6_101).speaks().at(6_500);
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
@@ -148,14 +131,7 @@ fn i14_what_was_said_over_uninterruptible_speech_is_answered_after_it() {
     call.at(6_500);
     assert_eq!(call.times_asked(), 2, "{}", call.trace());
     assert!(!call.trace().contains("interrupted"));
-    assert_eq!(
-        call.asked(),
-        [
-            Message::User { text: "Do you have one?".into() },
-            Message::Assistant { text: REPLY.into(), interrupted: false },
-            Message::User { text: "And a blue one?".into() },
-        ]
-    );
+    assert_eq!(call.asked(), [user("Do you have one?"), agent(REPLY), user("And a blue one?"),]);
 }
 
 #[test]
@@ -183,8 +159,8 @@ fn i19_one_overlap_is_one_interruption() {
 fn m11_the_interruption_tells_how_long_it_took() {
     let mut call = speaking(config());
     call.at(3_160).speaks().at(3_300);
-    let after = call.commands().iter().find_map(|(_, command)| match command {
-        Command::Emit { event: voiceagent_core::Event::Interrupted { after, .. } } => Some(*after),
+    let after = events(&call).find_map(|(_, event)| match event {
+        Event::Interrupted { after, .. } => Some(*after),
         _ => None,
     });
     assert_eq!(after, Some(Duration::from_millis(160)));
@@ -201,7 +177,7 @@ fn h11_a_peer_that_decides_itself_tells_what_was_heard() {
         interruptible: true,
     });
     call.at(500).feed(Input::PeerInterrupted { heard: Some("Welcome to the".into()) });
-    assert_eq!(last_words(&mut call), ("Welcome to the".to_owned(), true));
+    assert_eq!(last_message(&mut call), cut("Welcome to the"));
 }
 
 #[test]
@@ -225,13 +201,7 @@ fn t22_what_the_owner_has_said_is_not_lost_to_a_turn_that_ends_first() {
     call.voice("Your car is ready.", 800).at(4_000);
     assert!(call.trace().contains("agent stopped: Your car is ready."), "{}", call.trace());
     assert_eq!(call.times_asked(), 1, "and then the turn is answered");
-    assert_eq!(
-        call.asked(),
-        [
-            Message::Assistant { text: "Your car is ready.".into(), interrupted: false },
-            Message::User { text: "Is it done".into() },
-        ]
-    );
+    assert_eq!(call.asked(), [agent("Your car is ready."), user("Is it done"),]);
 }
 
 #[test]
@@ -280,7 +250,7 @@ fn h3_what_was_heard_counts_from_where_the_answer_began() {
     // Not a whole number of frames: the rest is filled up and belongs to no text.
     call.at(100).voice("Hello.", 1_013).at(2_000).says("Do you have one?").at(3_000);
     call.model(REPLY).at(3_100).voice(REPLY, 4_000).at(4_160).speaks().at(4_300);
-    assert_eq!(last_words(&mut call), ("Yes, we have one. It".to_owned(), true));
+    assert_eq!(last_message(&mut call), cut("Yes, we have one. It"));
 }
 
 #[test]
@@ -302,10 +272,10 @@ fn h5_a_report_that_is_still_on_its_way_is_not_counted_on() {
         let mut call = Scenario::new(config());
         call.marks_late_by(late).at(1_000).says("Do you have one?").at(2_000).model(REPLY);
         call.at(2_100).voice(REPLY, 4_000).at(3_160).speaks().at(4_000);
-        last_words(&mut call)
+        last_message(&mut call)
     };
-    assert_eq!(heard(0), ("Yes, we have one. It".to_owned(), true));
-    assert_eq!(heard(80), ("Yes, we have one.".to_owned(), true), "less rather than too much");
+    assert_eq!(heard(0), cut("Yes, we have one. It"));
+    assert_eq!(heard(80), cut("Yes, we have one."), "less rather than too much");
 }
 
 #[test]
@@ -317,19 +287,13 @@ fn t28_what_is_said_over_the_greeting_is_kept_and_answered() {
     call.at(100).voice("This call is recorded.", 3_000).at(1_000).says("A red one.").at(3_050);
     assert_eq!(call.times_asked(), 0);
     call.at(3_200);
-    assert_eq!(
-        call.asked(),
-        [
-            Message::Assistant { text: "This call is recorded.".into(), interrupted: false },
-            Message::User { text: "A red one.".into() },
-        ]
-    );
+    assert_eq!(call.asked(), [agent("This call is recorded."), user("A red one."),]);
 }
 
 #[test]
 fn i4_hang_up_and_settings_and_tool_results_outlive_an_interruption() {
     let mut config = config();
-    let tool = ToolSpec::new("book", "", serde_json::json!({}));
+    let tool = tool("book");
     config.tools = [tool].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_000);
@@ -371,13 +335,13 @@ fn i8_nothing_of_the_last_answer_is_in_the_next() {
         .collect();
     assert_eq!(texts, "It is red.");
     call.voice("It is red.", 600).at(9_000);
-    assert_eq!(last_words(&mut call), ("It is red.".to_owned(), false));
+    assert_eq!(last_message(&mut call), agent("It is red."));
 }
 
 #[test]
 fn i11_a_call_that_comes_after_the_interruption_is_not_made() {
     let mut config = config();
-    config.tools = [ToolSpec::new("book", "", serde_json::json!({}))].into();
+    config.tools = [tool("book")].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_000);
     let before = call.session().messages();
@@ -451,7 +415,7 @@ fn i24_a_noise_before_the_answer_does_not_cost_it() {
         call.at(2_500).voice(REPLY, 4_000).at(2_800).stops().at(9_000);
         assert!(!call.trace().contains("interrupted"), "{}", call.trace());
         assert!(call.trace().contains("  2800 agent started"), "{}", call.trace());
-        assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+        assert_eq!(last_message(&mut call), agent(REPLY));
     }
 }
 
@@ -460,7 +424,7 @@ fn i24_a_peer_that_stops_what_has_finished_does_not_cost_the_next_answer() {
     let mut call = Scenario::text(config());
     call.at(1_000).hears("Do you have one?").at(2_000);
     call.feed(Input::PeerInterrupted { heard: None }).model(REPLY).at(9_000);
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
@@ -481,5 +445,5 @@ fn i25_a_key_stops_the_agent_where_that_is_set_apart_from_speech() {
     let mut call = Scenario::new(config);
     call.at(1_000).says("Do you have one?").at(2_000).feed(Input::Dtmf { digit: '1' }).model(REPLY);
     call.at(2_100).voice(REPLY, 4_000).at(9_000);
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false), "it had not begun");
+    assert_eq!(last_message(&mut call), agent(REPLY), "it had not begun");
 }

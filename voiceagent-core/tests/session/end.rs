@@ -5,32 +5,26 @@ use std::time::Duration;
 
 use voiceagent_core::{
     ErrorKind, Event, SessionConfig,
-    audio::AudioFormat,
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
     session::{AgentState, Command, EndReason, Input, Leg, OwedReplyConfig},
-    tool::ToolSpec,
     transport::{Answerer, Outbound},
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::{phone_with_finalize, tool},
+    readings::{agent, events, last_message, user},
+};
+
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
+    let mut config = phone_with_finalize();
     config.transfer = true;
     config
 }
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn user(text: &str) -> Message {
-    Message::User { text: text.into() }
 }
 
 fn say(text: &str) -> Input {
@@ -49,16 +43,16 @@ fn ended_at(call: &Scenario) -> Option<u64> {
 }
 
 fn ends(call: &Scenario) -> Vec<EndReason> {
-    let ends = call.commands().iter().filter_map(|(_, command)| match command {
-        Command::Emit { event: Event::Ended { reason } } => Some(*reason),
+    let ends = events(call).filter_map(|(_, event)| match event {
+        Event::Ended { reason } => Some(*reason),
         _ => None,
     });
     ends.collect()
 }
 
 fn states(call: &Scenario) -> Vec<(u64, AgentState)> {
-    let states = call.commands().iter().filter_map(|(at, command)| match command {
-        Command::Emit { event: Event::AgentState { state } } => Some((at.as_millis(), *state)),
+    let states = events(call).filter_map(|(at, event)| match event {
+        Event::AgentState { state } => Some((at.as_millis(), *state)),
         _ => None,
     });
     states.collect()
@@ -69,14 +63,14 @@ fn d2_while_leaving_a_turn_is_kept_and_not_answered() {
     let mut call = goodbye(config());
     call.at(800).says("And my tires?").at(6_000);
     assert_eq!(call.times_asked(), 0, "{}", call.trace());
-    assert_eq!(call.session().messages().last(), Some(&user("And my tires?")));
+    assert_eq!(last_message(&mut call), user("And my tires?"));
     assert!(call.trace().contains("ended: AgentHungUp"));
 }
 
 #[test]
 fn d2_a_result_that_comes_while_leaving_is_given_and_spoken() {
     let mut config = config();
-    config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+    config.tools = [tool("book")].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_200).model_calls(&[("t1", "book")]).feed(Input::HangUp);
     call.at(2_500).tool("t1", "\"booked\"").at(2_600).model("You are booked.");
@@ -94,7 +88,7 @@ fn d3_last_words_are_awaited_and_written_down() {
     assert_eq!(ended_at(&call), None, "the final is on its way");
     call.hears("Thank you!").at(2_600);
     assert_eq!(ends(&call), [EndReason::AgentHungUp]);
-    assert_eq!(call.session().messages().last(), Some(&user("Thank you!")));
+    assert_eq!(last_message(&mut call), user("Thank you!"));
     assert!(call.trace().contains("user turn: Thank you!"), "{}", call.trace());
 }
 
@@ -109,7 +103,7 @@ fn d3_last_words_are_not_awaited_for_ever() {
         call.at(second * 1_000).interim(&"and ".repeat(usize::try_from(second).unwrap()));
     }
     assert_eq!(ended_at(&call), Some(6_700), "five seconds after the goodbye: {}", call.trace());
-    assert!(matches!(call.session().messages().last(), Some(Message::User { .. })));
+    assert!(matches!(last_message(&mut call), Message::User { .. }));
 }
 
 #[test]
@@ -318,7 +312,7 @@ fn d11_each_other_end_has_its_reason_and_d14_there_is_one() {
 #[test]
 fn t27_while_a_tool_runs_the_agent_thinks() {
     let mut config = config();
-    config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+    config.tools = [tool("book")].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_300);
     let generation = call.generation();
@@ -347,7 +341,7 @@ fn t27_while_a_tool_runs_the_agent_thinks() {
 #[test]
 fn t27_a_tool_that_outlives_its_answer_keeps_the_agent_thinking() {
     let mut config = config();
-    config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+    config.tools = [tool("book")].into();
     let mut call = Scenario::new(config);
     call.at(1_000).says("Book it.").at(2_300).model_calls(&[("t1", "book")]);
     let generation = call.generation();
@@ -400,11 +394,8 @@ fn a_reply_that_is_owed_is_never_four_seconds_of_silence() {
     call.voice("Still looking.", 700).at(9_500).model("Yes, it is ready.");
     call.voice("Yes, it is ready.", 900).at(15_000);
     assert_eq!(
-        call.session().messages().last(),
-        Some(&Message::Assistant {
-            text: "One moment. Still looking. Yes, it is ready.".into(),
-            interrupted: false
-        }),
+        last_message(&mut call),
+        agent("One moment. Still looking. Yes, it is ready."),
         "what was heard is what is written down: {}",
         call.trace()
     );

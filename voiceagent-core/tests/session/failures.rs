@@ -2,7 +2,6 @@
 
 use voiceagent_core::{
     ErrorKind, SessionConfig,
-    audio::AudioFormat,
     flow::Plan,
     llm::{FinishReason, Message},
     session::{Command, EndReason, Input, Leg},
@@ -11,13 +10,13 @@ use voiceagent_core::{
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::phone_with_finalize,
+    readings::{agent, last_message, synthesized, user},
+};
+
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
+    let mut config = phone_with_finalize();
     config.apology = "Sorry, say that again.".into();
     config
 }
@@ -37,7 +36,7 @@ fn re1_a_voice_that_finishes_without_a_sound_is_asked_again_and_nothing_was_hear
     assert_eq!(call.trace().matches(": Yes, we are.").count(), 2, "{}", call.trace());
     let generation = call.generation();
     call.at(2_200).feed(Input::SynthesisFinished { generation }).at(3_000);
-    assert_eq!(*call.session().messages(), [Message::User { text: "Are you open?".into() }]);
+    assert_eq!(*call.session().messages(), [user("Are you open?")]);
 }
 
 #[test]
@@ -66,8 +65,8 @@ fn a_voice_that_fails_twice_at_an_answer_rests_and_says_it_then() {
     assert_eq!(made(&call), 2, "{}", call.trace());
     call.at(2_500).voice("Yes, until six.", 800).at(6_000);
     assert!(call.trace().matches(": Yes, until six.").count() >= 3, "{}", call.trace());
-    let said = Message::Assistant { text: "Yes, until six.".into(), interrupted: false };
-    assert_eq!(call.session().messages().last(), Some(&said), "{}", call.trace());
+    let said = agent("Yes, until six.");
+    assert_eq!(last_message(&mut call), said, "{}", call.trace());
 }
 
 #[test]
@@ -162,7 +161,7 @@ fn a19_answers_that_break_in_mid_sentence_are_failures_too() {
     for at in [1_000, 11_000, 21_000] {
         call.at(at).says("Hello?").at(at + 1_100);
         let generation = call.generation();
-        call.feed(Input::LlmText { generation, text: "Good day to you. And".into() });
+        call.writes("Good day to you. And");
         call.feed(Input::LlmFailed { generation, kind: ErrorKind::Stalled });
         call.voice("Good day to you. And", 800).at(at + 4_000);
     }
@@ -208,10 +207,7 @@ fn a_call_that_must_end_now_ends_now() {
     call.feed(Input::EndCall { reason: EndReason::AgentHungUp });
     assert_eq!(hang_ups(&call), 1);
     assert!(call.trace().contains("ended: AgentHungUp"));
-    assert!(matches!(
-        call.session().messages().last(),
-        Some(Message::Assistant { interrupted: true, .. })
-    ));
+    assert!(matches!(last_message(&mut call), Message::Assistant { interrupted: true, .. }));
     assert!(call.session().poll_timeout().is_none());
 }
 
@@ -221,8 +217,7 @@ fn rd5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() 
     config.model.stall_timeout = std::time::Duration::from_secs(2);
     let mut call = Scenario::new(config);
     call.at(1_000).says("Hello?").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Good day to you. And".into() }).at(3_999);
+    call.writes("Good day to you. And").at(3_999);
     assert!(!call.trace().contains("failed"), "{}", call.trace());
     call.at(4_000);
     assert!(call.trace().contains("  4000 failed: Llm"), "{}", call.trace());
@@ -247,16 +242,9 @@ fn h9_an_apology_and_the_words_before_it_do_not_run_together() {
     let mut call = Scenario::new(config);
     call.at(1_000).says("Hello?").at(2_000);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Good day?".into() });
+    call.writes("Good day?");
     call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected }).at(2_100);
-    let said: String = call
-        .commands()
-        .iter()
-        .filter_map(|(_, command)| match command {
-            Command::Synthesize { text, .. } => Some(&**text),
-            _ => None,
-        })
-        .collect();
+    let said = synthesized(&call);
     assert_eq!(said.trim(), "Good day? Sorry, that failed.");
 }
 
@@ -268,7 +256,7 @@ fn an_answer_of_whole_sentences_is_an_answer() {
     assert!(!call.trace().contains("failed"), "{}", call.trace());
     call.at(5_000).says("Until when?").at(6_000);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Until six today. ".into() });
+    call.writes("Until six today. ");
     call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
     call.voice("Until six today.", 600).at(9_000);
     let trace = call.trace();

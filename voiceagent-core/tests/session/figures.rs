@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    CallTime, Event, SessionConfig,
-    audio::AudioFormat,
+    Event, SessionConfig,
     llm::FinishReason,
     observer::{LatencyObserver, Observer, TurnLatency},
-    session::{Command, Input},
+    session::Input,
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{presets::phone, readings::events};
+
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.vad = true;
-    config.speculation.enabled = false;
+    let mut config = phone();
+    config.marks = false;
     config
 }
 
@@ -23,24 +22,16 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn events(call: &Scenario) -> Vec<(CallTime, Event)> {
-    let event = |(at, command): &(CallTime, Command)| match command {
-        Command::Emit { event } => Some((*at, event.clone())),
-        _ => None,
-    };
-    call.commands().iter().filter_map(event).collect()
-}
-
 fn turns(call: &Scenario) -> Vec<TurnLatency> {
     let (mut observer, report) = LatencyObserver::new();
     for (at, event) in events(call) {
-        observer.on_event(at, &event);
+        observer.on_event(at, event);
     }
     report.snapshot().turns().to_vec()
 }
 
 fn told<T>(call: &Scenario, of: impl Fn(&Event) -> Option<T>) -> Vec<T> {
-    events(call).iter().filter_map(|(_, event)| of(event)).collect()
+    events(call).filter_map(|(_, event)| of(event)).collect()
 }
 
 /// Asked at 1,900 after speech that ended at 1,600.
@@ -108,7 +99,7 @@ fn m5_a_model_may_not_reason_for_ever() {
 fn m6_and_m7_the_first_sentence_counts_from_its_request_and_from_its_first_word() {
     let mut call = asked(config());
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Yes".into() }).at(2_250);
+    call.writes("Yes").at(2_250);
     call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(2_300);
     call.voice("Yes", 200).at(3_000);
     let [turn] = &turns(&call)[..] else { panic!("{}", call.trace()) };
@@ -158,7 +149,7 @@ fn p9_a_draft_tells_what_it_saved_and_how_early_it_was() {
     // Asked at 1,800, when the words are there; the turn is over at 1,900.
     call.at(1_000).says("Are you open?").at(1_850);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Yes, we are.".into() }).at(2_000);
+    call.writes("Yes, we are.").at(2_000);
     call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(2_100);
     call.voice("Yes, we are.", 500).at(3_000);
     let [turn] = &turns(&call)[..] else { panic!("{}", call.trace()) };

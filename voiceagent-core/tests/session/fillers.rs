@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use voiceagent_core::{
     ErrorKind, Event, GenerationId, SessionConfig,
-    audio::AudioFormat,
     llm::{FinishReason, Message, ToolCall},
-    session::{Command, Input, OwedReplyConfig},
+    session::{Input, OwedReplyConfig},
     stt::WordTiming,
-    tool::{Effect, ToolSpec},
+    tool::Effect,
 };
 use voiceagent_testkit::scenario::Scenario;
+
+use crate::{
+    presets::{phone, tool},
+    readings::events,
+};
 
 const FILLER: &str = "One moment, please.";
 
 fn config() -> SessionConfig {
-    let mut search = ToolSpec::new("search", "Searches.", serde_json::json!({ "type": "object" }));
+    let mut search = tool("search");
     search.cancellable = true;
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
+    let mut config = phone();
     // The voice alone decides here.
     config.barge_in.pause = None;
     config.barge_in.backchannel = None;
@@ -210,7 +210,7 @@ fn x10_it_follows_the_words_before_the_tool() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Find it").at(2_000);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me see".into() });
+    call.writes("Let me see");
     call.model_calls(&[("a", "search")]);
     call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
     assert!(!call.trace().contains("workshop"), "the voice is busy: {}", call.trace());
@@ -301,10 +301,8 @@ fn m11_the_silence_is_told_when_a_filler_is_cut_and_names_the_filler() {
         call.at(2_900).voice(FILLER, 2_000).at(3_500).speaks().at(3_700).interim("hello").at(4_500);
         let trace = call.trace();
         assert!(trace.contains("interrupted: BargeIn"), "{trace}");
-        let told = call.commands().iter().find_map(|(_, command)| match command {
-            Command::Emit { event: Event::AgentSilenced { generation, after } } => {
-                Some((*generation, after.as_millis()))
-            }
+        let told = events(&call).find_map(|(_, event)| match event {
+            Event::AgentSilenced { generation, after } => Some((*generation, after.as_millis())),
             _ => None,
         });
         // The onset was at 3,440; the clear left at 3,600, and its marks were back at 3,670.
@@ -384,7 +382,7 @@ fn x11_a_filler_ends_when_it_was_heard_where_no_marks_tell() {
     let mut call = Scenario::new(config);
     call.at(1_000).says("Find it").at(2_000);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.writes("Let me have a look. ");
     call.model_calls(&[("a", "search")]).voice("Let me have a look.", 600).at(3_550);
     call.feed(Input::SynthesisFinished { generation }).voice(FILLER, 1_000).at(6_000);
     let trace = call.trace();
@@ -408,7 +406,7 @@ fn x11_no_filler_comes_before_words_that_the_voice_owes() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Find it").at(2_000);
     let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.writes("Let me have a look. ");
     call.model_calls(&[("a", "search")]).at(3_500);
     assert!(!call.trace().contains("finish"), "{}", call.trace());
     // 600 ms of words, and 900 ms of silence.
@@ -421,8 +419,7 @@ fn x11_no_filler_comes_before_words_that_the_voice_owes() {
 fn x10_words_that_the_voice_failed_at_come_before_those_on_the_side() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Find it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me have a look. ".into() });
+    call.writes("Let me have a look. ");
     call.model_calls(&[("a", "search")]);
     call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
     call.at(2_100).feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected });

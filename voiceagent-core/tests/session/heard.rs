@@ -3,32 +3,21 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    ErrorKind, Event, SessionConfig,
-    audio::AudioFormat,
+    ErrorKind, Event,
     llm::{Message, ToolCall},
-    session::{Command, Input},
+    session::Input,
 };
 use voiceagent_testkit::scenario::Scenario;
 
-const REPLY: &str = "Yes, we have one. It is a red car and it is at the front of the shop.";
-
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
-    config
-}
-
-fn speaking(call: &mut Scenario, text: &str) {
-    call.at(1_000).says("Do you have one?").at(2_000).model(text).at(2_100).voice(text, 4_000);
-}
+use crate::{
+    presets::{REPLY, answers, phone},
+    readings::{agent, cut, events, last_message, user},
+};
 
 /// When the first sound was heard, and what was, each time it was told.
 fn told(call: &Scenario) -> Vec<(u64, String)> {
-    let told = call.commands().iter().filter_map(|(_, command)| match command {
-        Command::Emit { event: Event::AgentHeard { since, pii_text, .. } } => {
+    let told = events(call).filter_map(|(_, event)| match event {
+        Event::AgentHeard { since, pii_text, .. } => {
             Some((since.as_millis(), pii_text.to_string()))
         }
         _ => None,
@@ -37,8 +26,8 @@ fn told(call: &Scenario) -> Vec<(u64, String)> {
 }
 
 fn silenced(call: &Scenario) -> Vec<Duration> {
-    let told = call.commands().iter().filter_map(|(_, command)| match command {
-        Command::Emit { event: Event::AgentSilenced { after, .. } } => Some(*after),
+    let told = events(call).filter_map(|(_, event)| match event {
+        Event::AgentSilenced { after, .. } => Some(*after),
         _ => None,
     });
     told.collect()
@@ -47,38 +36,33 @@ fn silenced(call: &Scenario) -> Vec<Duration> {
 #[test]
 fn h9_the_history_holds_the_models_own_words() {
     let text = "That is $5 at 10:30 a.m. - O'Neil & Sons, naïve 10% off.";
-    let mut call = Scenario::new(config());
-    speaking(&mut call, text);
+    let mut call = Scenario::new(phone());
+    answers(&mut call, text);
     call.at(9_000);
-    let messages = call.session().messages();
-    assert_eq!(
-        messages.last(),
-        Some(&Message::Assistant { text: text.into(), interrupted: false })
-    );
+    assert_eq!(last_message(&mut call), agent(text));
 }
 
 #[test]
 fn h11_a_say_that_was_cut_is_kept_as_far_as_it_was_heard() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.feed(Input::Say { text: REPLY.into(), interruptible: true });
     call.at(100).voice(REPLY, 4_000).at(1_260).feed(Input::Interrupt);
-    let heard = Message::Assistant { text: "Yes, we have one. It".into(), interrupted: true };
+    let heard = cut("Yes, we have one. It");
     assert_eq!(*call.session().messages(), [heard]);
 }
 
 #[test]
 fn h12_a_call_and_its_result_stay_though_the_words_are_cut() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     let before = "Let me have a look at the book for you.";
     call.at(1_000).says("Is Monday free?").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: before.into() });
+    call.writes(before);
     call.model_calls(&[("1", "look_up")]).tool("1", "\"free\"").model("Monday is free.");
     call.at(2_100).voice(before, 2_000).at(3_150).feed(Input::Interrupt);
     let tool = ToolCall { id: "1".into(), name: "look_up".into(), arguments: "{}".into() };
     let said = [
-        Message::User { text: "Is Monday free?".into() },
-        Message::Assistant { text: "Let me have a look".into(), interrupted: true },
+        user("Is Monday free?"),
+        cut("Let me have a look"),
         Message::ToolCall(tool),
         Message::ToolResult { id: "1".into(), output: "\"free\"".into() },
     ];
@@ -87,15 +71,14 @@ fn h12_a_call_and_its_result_stay_though_the_words_are_cut() {
 
 #[test]
 fn h12_words_before_a_call_are_whole_though_those_after_it_are_cut() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     let before = "Let me have a look.";
     call.at(1_000).says("Is Monday free?").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: before.into() });
+    call.writes(before);
     call.model_calls(&[("1", "look_up")]).at(2_100).voice(before, 1_000).at(3_500);
     call.tool("1", "\"free\"").model(REPLY).voice(REPLY, 4_000).at(4_660).feed(Input::Interrupt);
     let messages = call.session().messages();
-    let first = Message::Assistant { text: before.into(), interrupted: false };
+    let first = agent(before);
     assert_eq!(messages[1], first, "{messages:?}");
     let cut = matches!(messages.last(), Some(Message::Assistant { interrupted: true, .. }));
     assert!(cut, "{messages:?}");
@@ -103,8 +86,8 @@ fn h12_words_before_a_call_are_whole_though_those_after_it_are_cut() {
 
 #[test]
 fn h14_what_was_heard_is_told_as_it_grows() {
-    let mut call = Scenario::new(config());
-    speaking(&mut call, REPLY);
+    let mut call = Scenario::new(phone());
+    answers(&mut call, REPLY);
     call.at(3_160).feed(Input::Interrupt);
     let told: Vec<String> = told(&call).into_iter().map(|(_, text)| text).collect();
     let so_far = ["", "Yes", "Yes,", "Yes, we", "Yes, we have", "Yes, we have one."];
@@ -114,8 +97,8 @@ fn h14_what_was_heard_is_told_as_it_grows() {
 
 #[test]
 fn h14_a_resumed_answer_goes_on_growing() {
-    let mut call = Scenario::new(config());
-    speaking(&mut call, REPLY);
+    let mut call = Scenario::new(phone());
+    answers(&mut call, REPLY);
     call.at(3_160).speaks().at(3_600).stops().at(9_000);
     let told = told(&call);
     assert!(told.windows(2).all(|two| two[1].1.starts_with(&two[0].1)), "{told:?}");
@@ -125,7 +108,7 @@ fn h14_a_resumed_answer_goes_on_growing() {
 
 #[test]
 fn h15_what_waits_is_kept_in_the_order_in_which_it_was_said() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.at(1_000).says("Do you have one?");
     for text in ["One moment.", "Here we are."] {
         call.feed(Input::Say { text: text.into(), interruptible: true });
@@ -147,9 +130,9 @@ fn h15_what_waits_is_kept_in_the_order_in_which_it_was_said() {
 #[test]
 fn m1_the_first_sound_is_heard_when_its_mark_says_so() {
     for (late, since) in [(0, 2_100), (60, 2_160)] {
-        let mut call = Scenario::new(config());
+        let mut call = Scenario::new(phone());
         call.marks_late_by(late);
-        speaking(&mut call, REPLY);
+        answers(&mut call, REPLY);
         call.at(9_000);
         // The report's own way counts: nothing shorter is known.
         assert_eq!(told(&call).first(), Some(&(since, String::new())), "{}", call.trace());
@@ -158,9 +141,9 @@ fn m1_the_first_sound_is_heard_when_its_mark_says_so() {
 
 #[test]
 fn m11_the_silence_is_told_when_the_far_end_has_fallen_silent() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.marks_late_by(70);
-    speaking(&mut call, REPLY);
+    answers(&mut call, REPLY);
     call.at(3_160).speaks().at(3_400).interim("wait").at(4_000);
     // The onset was at 3,100; the clear left at 3,260, and its marks were back at 3,330.
     assert_eq!(silenced(&call), [Duration::from_millis(230)], "{}", call.trace());
@@ -168,20 +151,20 @@ fn m11_the_silence_is_told_when_the_far_end_has_fallen_silent() {
 
 #[test]
 fn m11_a_pause_that_came_to_nothing_is_no_silence() {
-    let mut call = Scenario::new(config());
-    speaking(&mut call, REPLY);
+    let mut call = Scenario::new(phone());
+    answers(&mut call, REPLY);
     call.at(3_160).speaks().at(3_600).stops().at(9_000);
     assert!(silenced(&call).is_empty(), "{}", call.trace());
 }
 
 #[test]
 fn m11_without_a_pause_the_silence_is_told_after_the_interruption() {
-    let mut config = config();
+    let mut config = phone();
     config.barge_in.pause = None;
     config.barge_in.backchannel = None;
     let mut call = Scenario::new(config);
     call.marks_late_by(70);
-    speaking(&mut call, REPLY);
+    answers(&mut call, REPLY);
     call.at(3_160).speaks().at(4_000);
     assert!(call.trace().contains("  3260 interrupted: BargeIn"), "{}", call.trace());
     assert!(call.trace().contains("  3330 agent silenced: 230 ms"), "{}", call.trace());
@@ -191,12 +174,12 @@ fn m11_without_a_pause_the_silence_is_told_after_the_interruption() {
 fn x10_whoever_waits_for_words_without_an_answer_is_told_too() {
     let text = "Your car is ready. It is in the yard.";
     let say = || Input::SayUntilHeard { text: text.into(), interruptible: true, ticket: 7 };
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.feed(say()).at(100).voice(text, 1_600).at(5_000);
     assert!(call.trace().contains(" said 7"), "{}", call.trace());
     assert!(!call.trace().contains("not said 7"), "{}", call.trace());
 
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.feed(say()).at(100);
     let generation = call.generation();
     call.feed(Input::Synthesized { generation, payload: vec![0x55; 6_400].into() });

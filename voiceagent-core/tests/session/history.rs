@@ -10,9 +10,10 @@ use voiceagent_core::{
     llm::{FinishReason, Message, ToolCall},
     session::{Command, Input, Session},
     stt::{Transcript, WordTiming},
-    tool::ToolSpec,
     transport::Outbound,
 };
+
+use crate::presets::tool;
 
 /// Samples a millisecond.
 const RATE: u64 = 8;
@@ -76,7 +77,7 @@ impl World {
         let mut config = SessionConfig::default();
         config.format = Some(AudioFormat::MULAW_8K);
         config.marks = true;
-        config.tools = [ToolSpec::new("book", "", serde_json::json!({ "type": "object" }))].into();
+        config.tools = [tool("book")].into();
         Self {
             session: Session::new(config),
             now: 0,

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use voiceagent_core::{
     Event, SessionConfig,
-    audio::AudioFormat,
     flow::{Generate, Plan},
     llm::{FinishReason, ToolCall},
     session::{Command, EndReason, IdleConfig, IdlePrompt, Input, SettingsChange},
-    tool::ToolSpec,
     transport::Answerer,
 };
 use voiceagent_testkit::scenario::Scenario;
+
+use crate::{
+    presets::{phone_with_finalize, tool},
+    readings::events,
+};
 
 const FIRST: &str = "Are you still there?";
 const SECOND: &str = "Can you hear me?";
@@ -31,27 +34,21 @@ fn idle() -> IdleConfig {
 }
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
+    let mut config = phone_with_finalize();
     config.idle = idle();
     config
 }
 
 /// When the user was asked for the nth time.
 fn asked_at(call: &Scenario, wanted: u32) -> Vec<u64> {
-    let asked = call.commands().iter().filter(|(_, command)| {
-        matches!(command, Command::Emit { event: Event::IdlePrompted { nth } } if *nth == wanted)
-    });
+    let asked = events(call)
+        .filter(|(_, event)| matches!(event, Event::IdlePrompted { nth } if *nth == wanted));
     asked.map(|(at, _)| at.as_millis()).collect()
 }
 
 fn end(call: &Scenario) -> Option<(u64, EndReason)> {
-    call.commands().iter().find_map(|(at, command)| match command {
-        Command::Emit { event: Event::Ended { reason } } => Some((at.as_millis(), *reason)),
+    events(call).find_map(|(at, event)| match event {
+        Event::Ended { reason } => Some((at.as_millis(), *reason)),
         _ => None,
     })
 }
@@ -97,7 +94,7 @@ fn u2_nobody_is_idle_while_a_turn_is_open_or_an_answer_is_owed() {
 #[test]
 fn u2_nobody_is_idle_while_a_tool_runs() {
     let mut config = config();
-    let mut book = ToolSpec::new("book", "", serde_json::json!({ "type": "object" }));
+    let mut book = tool("book");
     book.timeout = secs(60);
     config.tools = [book].into();
     let mut call = Scenario::new(config);

@@ -1,5 +1,9 @@
 //! The nine laws, over random histories.
 
+mod edits;
+pub(crate) mod life;
+mod messages;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -17,15 +21,15 @@ use voiceagent_core::{
         Uninterruptible,
     },
     stt::Transcript,
-    tool::{Effect, Repeat, ToolSpec},
+    tool::Repeat,
     transport::{Answerer, Outbound},
     turn::Expected,
 };
 
-mod edits;
-mod messages;
+use crate::presets::{pure_tool, tool};
 
 use edits::Edits;
+use life::{Watch, live, rest};
 use messages::{every_call_has_one_result, only_spoken_texts};
 
 const WORDS: [&str; 10] = [
@@ -50,11 +54,7 @@ const KINDS: [Expected; 6] = [
 ];
 
 fn config(bits: u32) -> SessionConfig {
-    let object = serde_json::json!({ "type": "object" });
-    let mut pure = ToolSpec::new("pure", "", object.clone());
-    pure.effect = Effect::Pure;
-    pure.cancellable = true;
-    let mut once = ToolSpec::new("once", "", object).expecting("phone", Expected::Phone);
+    let mut once = tool("once").expecting("phone", Expected::Phone);
     once.detached = bits & 4_096 != 0;
     once.repeat = match bits % 4 {
         0 => Repeat::Allow,
@@ -63,7 +63,7 @@ fn config(bits: u32) -> SessionConfig {
         _ => Repeat::Replace,
     };
     let mut config = SessionConfig::default();
-    config.tools = [pure, once].into();
+    config.tools = [pure_tool("pure"), once].into();
     config.format = (bits & 1 == 0).then_some(AudioFormat::MULAW_8K);
     config.marks = bits & 2 == 0;
     config.vad = bits & 4 == 0;
@@ -223,7 +223,7 @@ fn input() -> impl Strategy<Value = Input> {
 
 /// Watches what a session does.
 #[derive(Default)]
-struct Watch {
+struct Attempts {
     synthesized: String,
     /// What was to be said, by attempt.
     texts: BTreeMap<GenerationId, String>,
@@ -254,7 +254,7 @@ struct Watch {
     journal: Vec<String>,
 }
 
-impl Watch {
+impl Watch for Attempts {
     fn note(&mut self, input: &Input) {
         self.edits.note(input);
         match input {
@@ -357,6 +357,17 @@ impl Watch {
         Ok(())
     }
 
+    fn read(&self, messages: &[Message]) -> Result<(), TestCaseError> {
+        every_call_has_one_result(messages)?;
+        only_spoken_texts(&self.synthesized, self.texts.values(), messages)
+    }
+
+    fn take_calls(&mut self) -> BTreeSet<(GenerationId, ToolCallId)> {
+        std::mem::take(&mut self.called)
+    }
+}
+
+impl Attempts {
     fn follow_turns(&mut self, command: &Command) -> Result<(), TestCaseError> {
         match command {
             Command::Generate { .. } | Command::Plan { .. } => self.unanswered = None,
@@ -387,28 +398,10 @@ impl Watch {
 fn play(
     config: SessionConfig,
     history: &[(u64, Input)],
-) -> Result<(Session, Watch, CallTime), TestCaseError> {
+) -> Result<(Session, Attempts, CallTime), TestCaseError> {
     let limited = config.endpointing.max_turn.is_some();
-    let mut session = Session::new(config);
-    let mut watch = Watch { limited, ..Watch::default() };
-    let mut now = CallTime::ZERO;
-    session.handle(now, Input::Opened);
-    watch.drain(&mut session)?;
-    for (gap, input) in history {
-        now = CallTime::from_millis(now.as_millis() + gap);
-        while let Some((at, _)) = session.poll_timeout().filter(|(at, _)| *at <= now) {
-            session.handle(at, Input::Timeout);
-            watch.drain(&mut session)?;
-            let again = session.poll_timeout();
-            prop_assert!(again.is_none_or(|(again, _)| again > at), "law 3");
-        }
-        watch.note(input);
-        session.handle(now, input.clone());
-        watch.drain(&mut session)?;
-        let messages = session.messages();
-        every_call_has_one_result(&messages)?;
-        only_spoken_texts(&watch.synthesized, watch.texts.values(), &messages)?;
-    }
+    let mut watch = Attempts { limited, ..Attempts::default() };
+    let (session, now) = live(config, &mut watch, history)?;
     Ok((session, watch, now))
 }
 
@@ -420,24 +413,9 @@ proptest! {
         bits in any::<u32>(),
         history in prop::collection::vec((0_u64..700, input()), 0..120),
     ) {
-        let (mut session, mut watch, mut now) = play(config(bits), &history)?;
+        let (mut session, mut watch, now) = play(config(bits), &history)?;
 
-        // Law 9: left alone, it comes to rest.
-        let mut wakes = 0;
-        loop {
-            // Tools are owed a result by the driver.
-            for (generation, id) in std::mem::take(&mut watch.called) {
-                let output = "\"late\"".into();
-                session.handle(now, Input::ToolFinished { generation, id, output });
-            }
-            watch.drain(&mut session)?;
-            let Some((at, _)) = session.poll_timeout() else { break };
-            now = now.max(at);
-            session.handle(now, Input::Timeout);
-            watch.drain(&mut session)?;
-            wakes += 1;
-            prop_assert!(wakes < 20_000, "law 9: {:?}", session.poll_timeout());
-        }
+        rest(&mut session, &mut watch, now)?;
 
         // Whatever was said to the agent was answered, unless the call ended, and is written down.
         if !watch.ended {

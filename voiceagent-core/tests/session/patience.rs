@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use voiceagent_core::{
-    SessionConfig,
-    audio::AudioFormat,
     flow::{Generate, Plan},
     session::Input,
     tool::ToolSpec,
@@ -13,18 +11,10 @@ use voiceagent_core::{
 };
 use voiceagent_testkit::scenario::Scenario;
 
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
-    config
-}
+use crate::presets::phone_with_finalize;
 
 fn expecting(what: Expected) -> Scenario {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(500).feed(Input::Expect { what: Some(what) }).at(1_000);
     call
 }
@@ -81,7 +71,7 @@ fn t12_the_recognizers_end_of_a_number_that_must_go_on_is_not_believed() {
 
 #[test]
 fn t12_the_flow_tells_what_its_answer_asks_for() {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.flow = true;
     let mut call = Scenario::new(config);
     call.at(1_000).says("Hello").at(2_000);
@@ -100,7 +90,7 @@ fn t12_a_question_for_an_argument_with_a_format_is_one_for_what_has_that_form() 
             "callback_phone": { "type": "string", "format": "phone" },
             "tires": { "type": "integer" },
         }});
-        let mut config = config();
+        let mut config = phone_with_finalize();
         config.tools = [ToolSpec::new("book", "", schema)].into();
         config.greeting = Some(question.into());
         let mut call = Scenario::new(config);
@@ -114,7 +104,7 @@ fn t12_a_question_for_an_argument_with_a_format_is_one_for_what_has_that_form() 
 #[test]
 fn t12_what_is_read_out_unasked_gets_some_time() {
     let taken = |text: &str| {
-        let mut call = Scenario::new(config());
+        let mut call = Scenario::new(phone_with_finalize());
         call.at(1_000).says(text).at(20_000);
         turn(&call, text)
     };
@@ -124,7 +114,7 @@ fn t12_what_is_read_out_unasked_gets_some_time() {
 
 #[test]
 fn t12_what_is_typed_is_complete() {
-    let mut call = Scenario::text(config());
+    let mut call = Scenario::text(phone_with_finalize());
     call.at(500)
         .feed(Input::Expect { what: Some(Expected::Phone) })
         .at(1_000)
@@ -135,7 +125,7 @@ fn t12_what_is_typed_is_complete() {
 
 /// A caller who pauses for 700 ms within each turn.
 fn slow_caller(learn: bool) -> Scenario {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.endpointing.learn = learn;
     config.endpointing.min_delay = Duration::from_millis(400);
     config.turn_detector = true;

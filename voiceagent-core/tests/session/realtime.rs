@@ -1,28 +1,28 @@
 //! A session whose model hears and speaks by itself, in both modes.
 
+mod duplex;
+mod laws;
+
 use voiceagent_core::{
     CallTime, ErrorKind, Event, GenerationId, SessionConfig, TurnId,
-    audio::AudioFormat,
     llm::{FinishReason, Message},
     realtime::Prompt,
     session::{Command, EndReason, Input, Leg, RealtimeConfig},
-    tool::{Effect, ToolSpec},
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::{phone, pure_tool, tool},
+    readings::{agent, cut, user},
+};
+
 const EIGHT: &str = "one two three four five six seven eight";
 
 fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    let mut look = ToolSpec::new("look", "", serde_json::json!({ "type": "object" }));
-    look.effect = Effect::Pure;
-    look.cancellable = true;
-    let book = ToolSpec::new("book", "", serde_json::json!({ "type": "object" }));
-    config.tools = [look, book].into();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
+    let mut config = phone();
     config.barge_in.pause = None;
+    config.tools = [pure_tool("look"), tool("book")].into();
     config
 }
 
@@ -31,21 +31,6 @@ fn asked() -> Scenario {
     let mut call = Scenario::realtime(config(), false);
     call.speaks().at(800).stops().at(1_000);
     call
-}
-
-/// A duplex model, and a user who spoke from 0 to 600 ms.
-fn duplex() -> Scenario {
-    let mut call = Scenario::realtime(config(), true);
-    call.speaks().at(800).stops().at(1_000);
-    call
-}
-
-fn user(text: &str) -> Message {
-    Message::User { text: text.into() }
-}
-
-fn agent(text: &str, interrupted: bool) -> Message {
-    Message::Assistant { text: text.into(), interrupted }
 }
 
 fn prompts(call: &Scenario) -> Vec<(u64, Prompt)> {
@@ -71,7 +56,7 @@ fn what_the_model_says_is_played_and_written_down() {
     call.speech("We are open.", 700).told(Some(1), "Are you open?").at(3_000);
     assert!(call.trace().contains("agent stopped: We are open."), "{}", call.trace());
     assert_eq!(call.samples_sent(), 5_600);
-    assert_eq!(*call.session().messages(), [user("Are you open?"), agent("We are open.", false)]);
+    assert_eq!(*call.session().messages(), [user("Are you open?"), agent("We are open.")]);
     assert_eq!(call.session().poll_timeout(), None);
 }
 
@@ -85,7 +70,7 @@ fn h13_the_model_is_told_where_its_speech_was_cut() {
     assert!((1_900..=2_100).contains(&heard), "{heard}");
     assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
     let messages = call.session().messages();
-    assert_eq!(*messages, [user("Count."), agent("one two three four", true)]);
+    assert_eq!(*messages, [user("Count."), cut("one two three four")]);
     call.at(3_800).stops().at(9_000);
     assert_eq!(call.truncated(GenerationId::new(1)).len(), 1, "once");
 }
@@ -102,7 +87,7 @@ fn f2_and_h13_a_turn_cuts_a_paused_agent_where_it_fell_silent() {
     call.stops().at(4_500);
     let cuts = call.truncated(GenerationId::new(1));
     assert!(matches!(cuts[..], [(_, 1_900..=2_100)]), "{}", call.trace());
-    assert_eq!(*call.session().messages(), [agent("one two three four", true)]);
+    assert_eq!(*call.session().messages(), [cut("one two three four")]);
 }
 
 #[test]
@@ -131,8 +116,8 @@ fn h13_a_cut_counts_from_the_first_round_of_an_answer() {
     else {
         panic!("{messages:?}")
     };
-    assert_eq!((said, &**output), (&agent("Let me see.", false), "\"done\""));
-    assert_eq!(*rest, agent("one two three four", true));
+    assert_eq!((said, &**output), (&agent("Let me see."), "\"done\""));
+    assert_eq!(*rest, cut("one two three four"));
 }
 
 #[test]
@@ -158,7 +143,7 @@ fn h6_text_that_comes_after_its_audio_is_shared_out_over_it() {
     let mut call = asked();
     let one = GenerationId::new(1);
     call.partly(one, "", 4_000).at(2_000).partly(one, EIGHT, 0).at(3_000).speaks().at(3_100);
-    assert_eq!(*call.session().messages(), [agent("one two three four", true)]);
+    assert_eq!(*call.session().messages(), [cut("one two three four")]);
 }
 
 #[test]
@@ -169,7 +154,7 @@ fn words_that_come_after_the_answer_stand_before_it() {
     call.told(Some(2), "And today?").told(Some(1), "Tomorrow?");
     let trace = call.trace();
     assert!(trace.contains("user words of 1: Tomorrow?"), "{trace}");
-    let yes = [user("Tomorrow?"), agent("Yes.", false), user("And today?"), agent("No.", false)];
+    let yes = [user("Tomorrow?"), agent("Yes."), user("And today?"), agent("No.")];
     assert_eq!(*call.session().messages(), yes);
 }
 
@@ -234,8 +219,10 @@ fn x9_calls_beyond_the_limit_are_refused() {
 #[test]
 fn i1_a_short_sound_of_the_user_does_not_stop_the_agent() {
     let mut call = asked();
-    call.speech(EIGHT, 4_000).at(2_000).feed(Input::SpeechStarted { since: ms(1_950) });
-    call.at(2_040).feed(Input::SpeechStopped { since: ms(2_030) }).at(6_000);
+    call.speech(EIGHT, 4_000)
+        .at(2_000)
+        .feed(Input::SpeechStarted { since: CallTime::from_millis(1_950) });
+    call.at(2_040).feed(Input::SpeechStopped { since: CallTime::from_millis(2_030) }).at(6_000);
     let trace = call.trace();
     assert!(trace.contains("turn dropped 2"), "{trace}");
     assert!(trace.contains(&format!("agent stopped: {EIGHT}")), "{trace}");
@@ -253,7 +240,7 @@ fn i14_a_turn_during_speech_that_cannot_be_stopped_is_answered_after_it() {
     assert_eq!(prompts(&call).len(), 1);
     call.at(3_100);
     assert_eq!(prompts(&call)[1], (2, Prompt::Answer));
-    let history = [agent("This call is recorded.", false), user("Hello?")];
+    let history = [agent("This call is recorded."), user("Hello?")];
     assert_eq!(*call.session().messages(), history);
 }
 
@@ -350,100 +337,6 @@ fn d1_a_goodbye_of_the_model_is_heard_before_the_call_ends() {
 }
 
 #[test]
-fn a_duplex_model_answers_when_it_likes() {
-    let mut call = duplex();
-    call.speech_of(Scenario::own(1), "Yes.", 500).told(None, "Open?").at(3_000);
-    let trace = call.trace();
-    assert!(
-        trace.contains("1000 user turn:") && trace.contains("user words of 1: Open?"),
-        "{trace}"
-    );
-    assert!(!trace.contains("speak ") && !trace.contains("commit audio"), "{trace}");
-    assert_eq!(*call.session().messages(), [user("Open?"), agent("Yes.", false)]);
-}
-
-#[test]
-fn a_duplex_model_is_not_held_back_by_the_user() {
-    let mut call = Scenario::realtime(config(), true);
-    call.speaks().at(500).speech_of(Scenario::own(1), "Mhm.", 300).at(1_000);
-    assert!(call.trace().contains("500 agent started"), "{}", call.trace());
-}
-
-#[test]
-fn h13_when_a_duplex_model_hears_the_user_the_line_falls_silent_at_once() {
-    let mut call = duplex();
-    call.speech_of(Scenario::own(1), EIGHT, 4_000).speech_of(Scenario::own(2), "And more.", 800);
-    call.at(3_000).speaks();
-    let cleared = call.when(|it| matches!(it, Command::Send { outbound: Outbound::Clear }));
-    assert_eq!(cleared, Some(3_000));
-    let cuts = call.truncated(Scenario::own(1));
-    assert!(matches!(cuts[..], [(_, 1_900..=2_000)]), "{}", call.trace());
-    let forgotten = Command::Forget { generation: Scenario::own(2) };
-    assert!(call.when(|it| *it == forgotten).is_some(), "what waited is forgotten");
-    let sent = call.samples_sent();
-    call.partly(Scenario::own(2), "late", 500).at(3_400);
-    assert_eq!(call.samples_sent(), sent, "i7");
-    assert_eq!(*call.session().messages(), [agent("one two three four", true)]);
-}
-
-#[test]
-fn what_a_duplex_model_says_in_a_row_is_heard_in_a_row() {
-    let mut call = duplex();
-    call.speech_of(Scenario::own(1), "First.", 1_000).speech_of(Scenario::own(2), "Second.", 1_000);
-    call.at(4_000);
-    assert_eq!(*call.session().messages(), [agent("First.", false), agent("Second.", false)]);
-    assert_eq!(call.samples_sent(), 16_000);
-}
-
-#[test]
-fn a_duplex_model_goes_on_by_itself_when_it_has_the_results() {
-    let mut call = duplex();
-    let own = Scenario::own(1);
-    call.speech_calls(own, "a", "book").speech_of(own, "", 0);
-    let generation = caller_of_tool(&call);
-    call.feed(Input::ToolFinished { generation, id: "a".into(), output: "1".into() });
-    assert!(call.trace().contains("tell result of a: 1"), "{}", call.trace());
-    assert_eq!(prompts(&call), []);
-    call.speech_of(Scenario::own(2), "Booked.", 500).at(3_000);
-    let messages = call.session().messages();
-    assert_eq!(messages.len(), 3, "{messages:?}");
-    assert_eq!(messages[2], agent("Booked.", false));
-}
-
-#[test]
-fn a_duplex_model_that_was_interrupted_says_so_itself() {
-    let mut call = duplex();
-    call.speech_of(Scenario::own(1), EIGHT, 4_000).at(3_000);
-    call.feed(Input::ModelInterrupted { generation: Scenario::own(9) }).at(3_010);
-    assert!(!call.trace().contains("interrupted"), "another was meant");
-    call.feed(Input::ModelInterrupted { generation: Scenario::own(1) });
-    assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
-}
-
-#[test]
-fn a_sound_that_a_duplex_model_does_not_answer_is_no_turn() {
-    let mut call = duplex();
-    call.at(9_000);
-    assert!(call.trace().contains("turn dropped 1"), "{}", call.trace());
-    assert_eq!(call.session().poll_timeout(), None);
-    call.speaks().at(9_800).told(None, "I see.").stops().at(20_000);
-    assert_eq!(*call.session().messages(), [user("I see.")]);
-}
-
-fn ms(millis: u64) -> CallTime {
-    CallTime::from_millis(millis)
-}
-
-/// The attempt to speak for which a tool was called first.
-fn caller_of_tool(call: &Scenario) -> GenerationId {
-    let found = call.commands().iter().find_map(|(_, command)| match command {
-        Command::CallTool { generation, .. } => Some(*generation),
-        _ => None,
-    });
-    found.expect("a tool was called")
-}
-
-#[test]
 fn a_model_that_waits_for_a_detached_tool_is_told_its_result_once() {
     let mut config = config();
     let mut tools = config.tools.to_vec();
@@ -477,20 +370,4 @@ fn h13_a_model_that_was_cut_where_it_fell_behind_is_told_so() {
     let one = GenerationId::new(1);
     call.partly(one, "one two three", 500).at(2_500).feed(Input::Interrupt);
     assert_eq!(call.truncated(one), [(CallTime::from_millis(2_500), 500)], "{}", call.trace());
-}
-
-#[test]
-fn a_duplex_model_may_be_silent_and_goes_on_without_a_detector() {
-    let mut call = duplex();
-    call.speech_of(Scenario::own(1), "", 0).at(5_000);
-    assert!(!call.trace().contains("failed"), "it may have nothing to say: {}", call.trace());
-    call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Disconnected }).at(60_000);
-    assert!(!call.session().is_ended(), "{}", call.trace());
-}
-
-#[test]
-fn the_owner_of_the_call_does_not_end_turns_for_a_duplex_model() {
-    let mut call = duplex();
-    call.at(2_000).speaks().at(2_500).feed(Input::CommitTurn).at(3_000);
-    assert!(!call.trace().contains("reset detector"), "{}", call.trace());
 }

@@ -4,43 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use voiceagent_core::{
-    Event, SessionConfig,
-    audio::AudioFormat,
-    llm::Message,
+    Event,
     session::{Command, Input},
     stt::WordTiming,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
-const REPLY: &str = "Yes, we have one. It is a red car and it is at the front of the shop.";
-
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
-    config
-}
-
-/// The agent has been answering since 2,100 ms, and will until 6,100 ms.
-fn speaking(config: SessionConfig) -> Scenario {
-    let mut call = Scenario::new(config);
-    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100).voice(REPLY, 4_000);
-    call
-}
+use crate::{
+    presets::{REPLY, phone, speaking},
+    readings::{agent, cut, events, last_message, user},
+};
 
 /// From 3,100 to 3,400 ms. The agent is silent from 3,260 ms on.
 fn cough(call: &mut Scenario) {
     call.at(3_160).speaks().at(3_600).stops();
-}
-
-fn last_words(call: &mut Scenario) -> (String, bool) {
-    match call.session().messages().last() {
-        Some(Message::Assistant { text, interrupted }) => (text.to_string(), *interrupted),
-        other => panic!("{other:?}"),
-    }
 }
 
 fn count(call: &Scenario, fits: impl Fn(&Command) -> bool) -> usize {
@@ -92,7 +70,7 @@ fn speaking_pattern(call: &mut Scenario) -> Bytes {
 
 #[test]
 fn f1_a_suspicion_silences_the_agent_and_gives_up_nothing() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(3_550);
     assert_eq!(call.when(is_clear), Some(3_260), "as soon as an interruption would");
     assert_eq!(call.when(is_pause), Some(3_260));
@@ -103,10 +81,10 @@ fn f1_a_suspicion_silences_the_agent_and_gives_up_nothing() {
 
 #[test]
 fn f2_words_make_an_interruption_at_the_place_of_the_pause() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(3_700).interim("wait").at(3_800);
     assert!(call.trace().contains("  3700 interrupted: BargeIn"), "{}", call.trace());
-    assert_eq!(last_words(&mut call), ("Yes, we have one. It".to_owned(), true));
+    assert_eq!(last_message(&mut call), cut("Yes, we have one. It"));
     assert_eq!(count(&call, is_clear), 1, "nothing was there to be cleared again");
     call.stops().hears("wait a moment").at(5_500);
     assert_eq!(count(&call, is_resumption), 0, "{}", call.trace());
@@ -115,7 +93,7 @@ fn f2_words_make_an_interruption_at_the_place_of_the_pause() {
 
 #[test]
 fn f2_words_that_come_after_the_voice_make_an_interruption_too() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     cough(&mut call);
     call.at(3_900).hears("no").at(9_000);
     assert!(call.trace().contains("  3900 interrupted: BargeIn"), "{}", call.trace());
@@ -125,7 +103,7 @@ fn f2_words_that_come_after_the_voice_make_an_interruption_too() {
 
 #[test]
 fn f2_a_turn_that_is_over_makes_an_interruption() {
-    let mut config = config();
+    let mut config = phone();
     config.barge_in.min_words = 4;
     let mut call = speaking(config);
     cough(&mut call);
@@ -140,11 +118,11 @@ fn f2_a_turn_that_is_over_makes_an_interruption() {
 #[test]
 fn f3_the_wait_begins_when_the_user_falls_silent() {
     for (silent, resumed) in [(3_600, 4_900), (5_000, 6_300)] {
-        let mut call = speaking(config());
+        let mut call = speaking(phone());
         call.at(3_160).speaks().at(silent).stops().at(9_000);
         assert_eq!(call.when(is_resumption), Some(resumed), "{}", call.trace());
     }
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     cough(&mut call);
     call.at(4_500).speaks().at(5_100).stops().at(9_000);
     assert_eq!(call.when(is_resumption), Some(6_400), "the second cough puts it off");
@@ -153,7 +131,7 @@ fn f3_the_wait_begins_when_the_user_falls_silent() {
 
 #[test]
 fn f3_the_wait_is_put_off_while_the_end_of_a_turn_is_being_decided() {
-    let mut config = config();
+    let mut config = phone();
     config.barge_in.min_words = 4;
     config.barge_in.resume_after = Duration::from_millis(250);
     let mut call = speaking(config);
@@ -167,7 +145,7 @@ fn f3_the_wait_is_put_off_while_the_end_of_a_turn_is_being_decided() {
 
 #[test]
 fn f4_the_agent_goes_on_at_the_exact_sample_and_tells_so_once() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     let payload = speaking_pattern(&mut call);
     cough(&mut call);
     call.at(9_000);
@@ -175,8 +153,8 @@ fn f4_the_agent_goes_on_at_the_exact_sample_and_tells_so_once() {
     assert_eq!(sent_from(&call, 3_260), payload[1_160 * 8..]);
     assert_eq!(call.when(is_resumption), Some(4_900));
     assert_eq!((count(&call, is_pause), count(&call, is_resumption)), (1, 1));
-    let after = call.commands().iter().find_map(|(_, command)| match command {
-        Command::Emit { event: Event::AgentResumed { after, .. } } => Some(*after),
+    let after = events(&call).find_map(|(_, event)| match event {
+        Event::AgentResumed { after, .. } => Some(*after),
         _ => None,
     });
     assert_eq!(after, Some(Duration::from_millis(1_640)));
@@ -185,7 +163,7 @@ fn f4_the_agent_goes_on_at_the_exact_sample_and_tells_so_once() {
 
 #[test]
 fn f5_what_had_not_begun_begins() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_050).speaks();
     call.at(2_100).voice(REPLY, 4_000).at(2_500).stops().at(2_600);
     assert!(call.trace().contains("  2500 agent started"), "{}", call.trace());
@@ -196,7 +174,7 @@ fn f5_what_had_not_begun_begins() {
 
 #[test]
 fn f6_late_reports_repeat_a_little_and_lose_nothing() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.marks_late_by(80);
     let payload = speaking_pattern(&mut call);
     cough(&mut call);
@@ -206,31 +184,31 @@ fn f6_late_reports_repeat_a_little_and_lose_nothing() {
     assert_eq!(again, payload[from..]);
     let heard = 1_160 * 8;
     assert!((heard - 200 * 8..=heard).contains(&from), "from {from}, heard {heard}");
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
 fn f6_a_far_end_without_marks_goes_on_by_our_own_pace() {
-    let mut config = config();
+    let mut config = phone();
     config.marks = false;
     let mut call = Scenario::new(config);
     let payload = speaking_pattern(&mut call);
     cough(&mut call);
     call.at(9_000);
     assert_eq!(sent_from(&call, 3_260), payload[1_160 * 8..]);
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
 fn f6_marks_that_the_clear_brings_back_late_are_not_heard_after_the_resumption() {
-    let mut config = config();
+    let mut config = phone();
     config.barge_in.resume_after = Duration::from_millis(100);
     let mut call = speaking(config);
     call.marks_late_by(700).at(3_160).speaks().at(3_500).stops().at(3_600);
     assert_eq!(call.when(is_resumption), Some(3_500), "{}", call.trace());
     call.at(4_100).feed(Input::Interrupt);
     // The marks of before the pause are back by now; of the audio since, none is.
-    assert_eq!(last_words(&mut call), ("Yes, we".to_owned(), true), "as it was at the pause");
+    assert_eq!(last_message(&mut call), cut("Yes, we"), "as it was at the pause");
 }
 
 #[test]
@@ -240,7 +218,7 @@ fn f7_word_timings_hold_after_a_resumption() {
         start: Duration::ZERO,
         end: Duration::from_millis(end),
     };
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100);
     let generation = call.generation();
     let words = ["Yes", "we", "have", "one", "It", "is", "a", "red", "car"];
@@ -249,24 +227,21 @@ fn f7_word_timings_hold_after_a_resumption() {
     cough(&mut call);
     // 1,160 ms until the pause and 1,060 ms from the resumption at 4,900 ms on make seven words.
     call.at(5_960).feed(Input::Interrupt);
-    assert_eq!(last_words(&mut call), ("Yes, we have one. It is a".to_owned(), true));
+    assert_eq!(last_message(&mut call), cut("Yes, we have one. It is a"));
 }
 
 #[test]
 fn f7_both_halves_are_one_message_and_h16_nothing_stands_twice() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     cough(&mut call);
     call.at(9_000);
-    let said = [
-        Message::User { text: "Do you have one?".into() },
-        Message::Assistant { text: REPLY.into(), interrupted: false },
-    ];
+    let said = [user("Do you have one?"), agent(REPLY)];
     assert_eq!(*call.session().messages(), said);
 }
 
 #[test]
 fn f8_after_some_pauses_in_vain_only_words_stop_the_agent() {
-    let mut config = config();
+    let mut config = phone();
     config.barge_in.resume_after = Duration::from_millis(300);
     config.barge_in.back_off = 2;
     let mut call = Scenario::new(config);
@@ -287,15 +262,15 @@ fn f8_after_some_pauses_in_vain_only_words_stop_the_agent() {
 
 #[test]
 fn f8_noise_that_never_ends_does_not_silence_the_agent_for_ever() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(20_000);
     assert_eq!(call.when(is_resumption), Some(8_100), "{}", call.trace());
-    assert_eq!(last_words(&mut call), (REPLY.to_owned(), false));
+    assert_eq!(last_message(&mut call), agent(REPLY));
 }
 
 #[test]
 fn f9_a_resumption_is_no_new_start() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     cough(&mut call);
     call.at(9_000);
     assert_eq!(call.trace().matches("agent started").count(), 1, "{}", call.trace());
@@ -304,7 +279,7 @@ fn f9_a_resumption_is_no_new_start() {
 
 #[test]
 fn i5_an_interruption_of_a_paused_agent_lets_the_announcement_that_waits_begin() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(3_400);
     call.feed(Input::Say { text: "We close now.".into(), interruptible: false });
     call.feed(Input::Interrupt).at(3_500).voice("We close now.", 1_000).at(9_000);
@@ -315,7 +290,7 @@ fn i5_an_interruption_of_a_paused_agent_lets_the_announcement_that_waits_begin()
 
 #[test]
 fn i5_without_an_interruption_the_announcement_comes_after_the_resumed_answer() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(3_400);
     call.feed(Input::Say { text: "We close now.".into(), interruptible: false });
     call.at(3_600).stops().at(8_000).voice("We close now.", 1_000).at(10_000);
@@ -325,7 +300,7 @@ fn i5_without_an_interruption_the_announcement_comes_after_the_resumed_answer() 
 
 #[test]
 fn a_goodbye_that_is_asked_for_lets_a_paused_agent_finish() {
-    let mut call = speaking(config());
+    let mut call = speaking(phone());
     call.at(3_160).speaks().at(3_400).feed(Input::HangUp).at(3_600).stops().at(12_000);
     assert_eq!(count(&call, is_resumption), 1, "{}", call.trace());
     assert!(call.trace().contains(&format!("agent stopped: {REPLY}")), "{}", call.trace());
@@ -334,7 +309,7 @@ fn a_goodbye_that_is_asked_for_lets_a_paused_agent_finish() {
 
 #[test]
 fn a_voice_that_has_nothing_more_to_say_ends_a_pause() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone());
     call.at(1_000).says("Do you have one?").at(2_000).model("We have.").at(2_100);
     let generation = call.generation();
     call.feed(Input::Synthesized { generation, payload: pattern(1_000) });
@@ -346,7 +321,7 @@ fn a_voice_that_has_nothing_more_to_say_ends_a_pause() {
 
 #[test]
 fn a_text_leg_does_not_pause_and_does_not_resume() {
-    let mut call = Scenario::text(config());
+    let mut call = Scenario::text(phone());
     call.feed(Input::Say { text: REPLY.into(), interruptible: true });
     call.at(300).speaks().at(9_000);
     assert_eq!(count(&call, is_pause) + count(&call, is_resumption), 0, "{}", call.trace());
@@ -355,7 +330,7 @@ fn a_text_leg_does_not_pause_and_does_not_resume() {
 
 #[test]
 fn a_far_end_that_cannot_drop_audio_is_interrupted_and_not_paused() {
-    let mut config = config();
+    let mut config = phone();
     config.clear = false;
     config.barge_in.backchannel = None;
     let mut call = speaking(config);

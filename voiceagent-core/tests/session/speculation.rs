@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use voiceagent_core::{
     Event, SessionConfig,
-    audio::AudioFormat,
     flow::{Generate, Plan},
     llm::Message,
     session::{Command, Input},
-    tool::{Effect, ToolSpec},
+    tool::Effect,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::{phone_with_finalize, tool},
+    readings::{agent, events, last_message, user},
+};
+
 fn config() -> SessionConfig {
-    let mut read = ToolSpec::new("look", "Looks.", serde_json::json!({ "type": "object" }));
-    read.effect = Effect::Pure;
-    let write = ToolSpec::new("book", "Books.", serde_json::json!({ "type": "object" }));
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.tools = [read, write].into();
+    let mut look = tool("look");
+    look.effect = Effect::Pure;
+    let mut config = phone_with_finalize();
+    config.speculation.enabled = true;
+    config.tools = [look, tool("book")].into();
     config
 }
 
@@ -49,7 +49,7 @@ fn p4_a_draft_for_other_words_is_dropped_unheard() {
     call.at(2_200).hears("for Monday").at(2_400).stops().at(4_000);
     assert!(call.trace().contains("draft dropped 1"), "{}", call.trace());
     assert_eq!(first_audio(&call), None);
-    assert_eq!(call.asked(), [Message::User { text: "Book it for Monday".into() }]);
+    assert_eq!(call.asked(), [user("Book it for Monday")]);
     assert!(!call.trace().contains("interrupted"), "p8: a dropped draft is no interruption");
 }
 
@@ -67,13 +67,7 @@ fn p8_a_draft_that_is_open_when_the_caller_leaves_is_dropped_before_the_end() {
 fn p10_the_users_words_are_written_down_once() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Are you open?").at(1_850).model("Yes.").voice("Yes.", 300).at(3_000);
-    assert_eq!(
-        *call.session().messages(),
-        [
-            Message::User { text: "Are you open?".into() },
-            Message::Assistant { text: "Yes.".into(), interrupted: false }
-        ]
-    );
+    assert_eq!(*call.session().messages(), [user("Are you open?"), agent("Yes.")]);
 }
 
 #[test]
@@ -155,7 +149,7 @@ fn p3_a_dropped_draft_leaves_no_tool_call_in_the_conversation() {
     call.at(1_000).speaks().at(1_750).hears("Look it up").model_calls(&[("a", "look")]);
     assert!(call.trace().contains("call tool look"), "it has no effect: {}", call.trace());
     call.tool("a", "found").at(2_200).hears("no, leave it").at(2_400).stops().at(4_000);
-    assert_eq!(call.asked(), [Message::User { text: "Look it up no, leave it".into() }]);
+    assert_eq!(call.asked(), [user("Look it up no, leave it")]);
 }
 
 #[test]
@@ -237,7 +231,7 @@ fn p5_a_draft_does_not_survive_an_edit_of_other_words() {
     let mut call = Scenario::new(with_flow());
     call.at(1_000).speaks().at(1_700).interim("at ten").feed(Input::EagerEndOfTurn);
     planned(&mut call, Generate::new("Answer.", []).with_edit("AT TEN"));
-    assert_eq!(call.asked(), [Message::User { text: "AT TEN".into() }]);
+    assert_eq!(call.asked(), [user("AT TEN")]);
     call.at(1_800).stops().hears("At 10.").feed(Input::EndOfTurn).at(2_500);
     assert!(call.trace().contains("draft dropped 1"), "{}", call.trace());
     assert_eq!(call.trace().matches("plan ").count(), 2, "{}", call.trace());
@@ -252,7 +246,7 @@ fn t23_an_edit_stands_in_the_place_of_the_users_words() {
         call.at(1_000).says("My card is 4111").feed(Input::EndOfTurn).at(2_500);
         planned(&mut call, Generate::new("Answer.", []).with_edit("My card is [hidden]"));
         call.at(3_000);
-        let expected = [Message::User { text: "My card is [hidden]".into() }];
+        let expected = [user("My card is [hidden]")];
         assert_eq!(call.asked(), expected, "draft: {draft}");
         assert_eq!(*call.session().messages(), expected, "draft: {draft}");
     }
@@ -265,9 +259,9 @@ fn t23_a_flow_may_refuse_to_answer_and_m4_its_time_is_told() {
     let generation = call.generation();
     call.feed(Input::Planned { generation, plan: Some(Plan::Stay) }).at(9_000);
     assert!(!call.trace().contains("agent started"), "{}", call.trace());
-    assert_eq!(*call.session().messages(), [Message::User { text: "Hm".into() }]);
-    let after = call.commands().iter().find_map(|(_, command)| match command {
-        Command::Emit { event: Event::Planned { after, .. } } => Some(after.as_millis()),
+    assert_eq!(*call.session().messages(), [user("Hm")]);
+    let after = events(&call).find_map(|(_, event)| match event {
+        Event::Planned { after, .. } => Some(after.as_millis()),
         _ => None,
     });
     assert_eq!(after, Some(300), "{}", call.trace());
@@ -303,8 +297,8 @@ fn p2_no_draft_begins_without_words_or_when_the_agent_leaves() {
     call.voice("Goodbye!", 1_000).at(900).speaks().at(1_900).stops().hears("Wait, one thing.");
     call.at(9_000);
     assert_eq!(call.times_asked(), 0, "{}", call.trace());
-    let said = Message::User { text: "Wait, one thing.".into() };
-    assert_eq!(call.session().messages().last(), Some(&said), "{}", call.trace());
+    let said = user("Wait, one thing.");
+    assert_eq!(last_message(&mut call), said, "{}", call.trace());
 }
 
 #[test]

@@ -2,24 +2,21 @@
 
 use voiceagent_core::{
     GenerationId, SessionConfig,
-    audio::AudioFormat,
     llm::Message,
     session::{Command, Input},
-    tool::{Effect, ToolSpec},
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::{phone, pure_tool, tool},
+    readings::{agent, cut, last_message, user},
+};
+
 fn config() -> SessionConfig {
-    let object = serde_json::json!({ "type": "object" });
-    let mut look = ToolSpec::new("look", "", object.clone());
-    look.effect = Effect::Pure;
-    look.cancellable = true;
-    let mut config = SessionConfig::default();
-    config.tools = [look, ToolSpec::new("book", "", object)].into();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
+    let mut config = phone();
+    config.speculation.enabled = true;
+    config.tools = [pure_tool("look"), tool("book")].into();
     config
 }
 
@@ -33,14 +30,6 @@ fn on_both(config: &SessionConfig, story: impl Fn(&mut Scenario)) {
 /// The user says this in 800 ms, and the turn is over soon after.
 fn turn(call: &mut Scenario, at: u64, text: &str) {
     call.at(at).says(text).at(at + 1_200);
-}
-
-fn user(text: &str) -> Message {
-    Message::User { text: text.into() }
-}
-
-fn agent(text: &str) -> Message {
-    Message::Assistant { text: text.into(), interrupted: false }
 }
 
 /// The agent answers in one sentence that the user hears to the end.
@@ -191,8 +180,8 @@ fn h1_a_far_end_that_tells_afterwards_what_was_heard_is_believed() {
     call.at(1_000);
     assert_eq!(*call.session().messages(), [agent("Good morning. How can I help you?")]);
     call.feed(Input::PeerInterrupted { heard: Some("Good morning.".into()) });
-    let cut = Message::Assistant { text: "Good morning.".into(), interrupted: true };
-    assert_eq!(call.session().messages().last(), Some(&cut));
+    let cut = cut("Good morning.");
+    assert_eq!(last_message(&mut call), cut);
     let trace = call.trace();
     assert!(trace.contains("interrupted: BargeIn"), "{trace}");
     assert!(trace.contains("agent interrupted: Good morning.\n"), "{trace}");

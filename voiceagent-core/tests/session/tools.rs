@@ -4,25 +4,23 @@ use std::sync::Arc;
 
 use voiceagent_core::{
     Event, GenerationId, SessionConfig,
-    audio::AudioFormat,
     flow::Plan,
     llm::{Message, ToolChoice},
     session::{Command, Input},
-    tool::{Repeat, ToolSpec},
+    tool::Repeat,
 };
 use voiceagent_testkit::scenario::Scenario;
 
+use crate::{
+    presets::{phone, tool},
+    readings::{agent, events, last_message, synthesized},
+};
+
 fn config() -> SessionConfig {
-    let object = serde_json::json!({ "type": "object" });
-    let book = ToolSpec::new("book", "Books.", object.clone());
-    let mut search = ToolSpec::new("search", "Searches.", object);
+    let mut search = tool("search");
     search.cancellable = true;
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.speculation.enabled = false;
-    config.tools = [book, search].into();
+    let mut config = phone();
+    config.tools = [tool("book"), search].into();
     config
 }
 
@@ -56,8 +54,7 @@ fn x8_parallel_calls_run_at_once_and_the_model_is_asked_when_all_have_finished()
 fn the_sentence_before_a_tool_call_is_spoken_and_kept() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me do that".into() });
+    call.writes("Let me do that");
     call.model_calls(&[("a", "book")]);
     assert!(call.trace().contains("synthesize 1: Let me do that"), "{}", call.trace());
     call.at(2_100).voice("Let me do that", 700).at(3_000).tool("a", "ok").model(" It is booked.");
@@ -85,16 +82,15 @@ fn the_sentence_before_a_tool_call_is_spoken_and_kept() {
 fn what_follows_a_tool_is_a_sentence_of_its_own() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "One moment.".into() });
+    call.writes("One moment.");
     call.model_calls(&[("a", "book")]).voice("One moment.", 700).tool("a", "ok");
     call.model("It is booked.");
     assert!(call.trace().contains("synthesize 1:  It is booked."), "{}", call.trace());
     call.voice(" It is booked.", 700).at(5_000);
     let said = call.trace();
     assert!(said.contains("One moment. It is booked."), "{said}");
-    let kept = Message::Assistant { text: "It is booked.".into(), interrupted: false };
-    assert_eq!(call.session().messages().last(), Some(&kept));
+    let kept = agent("It is booked.");
+    assert_eq!(last_message(&mut call), kept);
 }
 
 #[test]
@@ -164,8 +160,7 @@ fn law_7_a_result_after_the_call_is_recorded() {
 fn t24_a_user_who_speaks_while_a_tool_runs_is_not_talked_over() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "One moment, please. ".into() });
+    call.writes("One moment, please. ");
     call.model_calls(&[("a", "book")]).voice("One moment, please.", 800).at(3_000);
     let before = call.samples_sent();
     call.speaks().tool("a", "ok").model("It is booked.").voice("It is booked.", 800).at(3_500);
@@ -178,8 +173,7 @@ fn t24_a_user_who_speaks_while_a_tool_runs_is_not_talked_over() {
 fn h10_the_sentence_before_a_tool_is_kept_whole_when_the_tool_is_interrupted() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000);
-    let generation = call.generation();
-    call.feed(Input::LlmText { generation, text: "Let me do that".into() });
+    call.writes("Let me do that");
     call.model_calls(&[("a", "book")]).voice("Let me do that", 800).at(4_000);
     call.feed(Input::Interrupt);
     let messages = call.session().messages();
@@ -395,13 +389,9 @@ fn x15_a_tool_that_outlives_its_answer_is_reported() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);
     call.at(2_500).feed(Input::Interrupt).at(3_000).tool("a", "booked");
-    let told: Vec<_> = call
-        .commands()
-        .iter()
-        .filter_map(|(_, command)| match command {
-            Command::Emit { event: Event::ToolFinished { name, after, .. } } => {
-                Some((name.to_string(), after.as_millis()))
-            }
+    let told: Vec<_> = events(&call)
+        .filter_map(|(_, event)| match event {
+            Event::ToolFinished { name, after, .. } => Some((name.to_string(), after.as_millis())),
             _ => None,
         })
         .collect();
@@ -449,14 +439,7 @@ fn x19_a_call_that_the_model_writes_as_text_is_not_spoken() {
         call.feed(Input::LlmText { generation, text: text.into() });
     }
     call.model("");
-    let said: String = call
-        .commands()
-        .iter()
-        .filter_map(|(_, command)| match command {
-            Command::Synthesize { text, .. } => Some(&**text),
-            _ => None,
-        })
-        .collect();
+    let said = synthesized(&call);
     assert_eq!(said, "Yes, I do that now.  Done.");
 
     let mut call = Scenario::new(config());

@@ -4,28 +4,22 @@ use std::time::Duration;
 
 use voiceagent_core::{
     ErrorKind, Event, SessionConfig, TurnId,
-    audio::AudioFormat,
-    session::{Command, Input, Leg},
+    session::{Input, Leg},
     stt::{Transcript, WordTiming},
 };
 use voiceagent_testkit::scenario::Scenario;
+
+use crate::{
+    presets::phone_with_finalize,
+    readings::{events, turns},
+};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
-    config
-}
-
 fn without_edges() -> SessionConfig {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.vad = false;
     config
 }
@@ -35,18 +29,9 @@ fn scored(probability: f32) -> Input {
     Input::EndOfTurnScore { turn, text_len: 7, probability, backchannel: 0.0 }
 }
 
-/// The user's turns and when they were taken.
-fn turns(call: &Scenario) -> Vec<String> {
-    call.trace()
-        .lines()
-        .filter(|line| line.contains("user turn: "))
-        .map(|line| line.trim().replace("user turn: ", ""))
-        .collect()
-}
-
 #[test]
 fn t3_while_the_user_is_heard_the_turn_is_not_over_whatever_words_and_models_say() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks();
     // Words keep coming, each time as the last of the turn.
     for at in (1_500..12_000).step_by(500) {
@@ -60,7 +45,7 @@ fn t3_while_the_user_is_heard_the_turn_is_not_over_whatever_words_and_models_say
 
 #[test]
 fn t5_an_interim_after_the_final_opens_the_turn_again() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Yes.").feed(Input::EndOfTurnScore {
         turn: TurnId::new(1),
         text_len: 4,
@@ -69,7 +54,7 @@ fn t5_an_interim_after_the_final_opens_the_turn_again() {
     });
     call.at(1_850).interim("but").at(5_000);
     assert_eq!(turns(&call), ["2600 Yes. but"]);
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_400).hears("Yes.").at(1_500).feed(Input::EndOfTurn).interim("but");
     call.at(1_800).stops().at(5_000);
     assert_eq!(turns(&call), ["2600 Yes. but"], "nor does the recognizer's end count any more");
@@ -77,13 +62,13 @@ fn t5_an_interim_after_the_final_opens_the_turn_again() {
 
 #[test]
 fn t6_a_late_final_in_other_words_neither_starts_a_turn_nor_ends_the_next() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_500).interim("hello there").at(1_800).stops().at(2_700);
     call.hears("Hello their.").at(6_000);
     assert_eq!(turns(&call), ["2600 hello there"]);
     assert_eq!(call.times_asked(), 1, "the answer goes on");
 
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_500).interim("hello there").at(1_800).stops().at(2_700);
     call.speaks().at(2_800).hears("Hello there.").at(3_400).interim("book it").at(3_600).stops();
     call.at(6_000);
@@ -92,7 +77,7 @@ fn t6_a_late_final_in_other_words_neither_starts_a_turn_nor_ends_the_next() {
 
 #[test]
 fn t6_who_goes_on_in_the_same_breath_is_not_taken_to_repeat_it() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_500).interim("hello there").at(1_800).stops().at(2_700);
     call.speaks().at(3_400).interim("hello there my name is").at(3_800).stops();
     call.hears("Hello there, my name is Bob.").at(6_000);
@@ -101,7 +86,7 @@ fn t6_who_goes_on_in_the_same_breath_is_not_taken_to_repeat_it() {
 
 #[test]
 fn t7_noise_of_which_nothing_is_understood_is_dropped_and_does_not_come_back() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(30_000);
     assert_eq!(call.trace().matches("turn dropped").count(), 1, "{}", call.trace());
     assert!(call.trace().contains("  5940 turn dropped 1"), "{}", call.trace());
@@ -120,7 +105,7 @@ fn t7_without_edges_speech_without_words_is_dropped_too() {
 
 #[test]
 fn t9_where_the_recognizer_heard_the_end_the_detector_is_reset() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(2_000).hears("book it").at(2_100).feed(Input::EndOfTurn).at(9_000);
     assert!(call.trace().contains("  2700 reset detector"), "{}", call.trace());
     assert_eq!(turns(&call), ["2950 book it"], "the detector had time to hear again");
@@ -129,7 +114,7 @@ fn t9_where_the_recognizer_heard_the_end_the_detector_is_reset() {
 #[test]
 fn t9_a_user_whom_the_detector_hears_again_is_not_cut_off_and_noise_is_not_waited_for() {
     let spoken = |more: bool| {
-        let mut call = Scenario::new(config());
+        let mut call = Scenario::new(phone_with_finalize());
         call.at(1_000).speaks().at(2_000).hears("book it").at(2_100).feed(Input::EndOfTurn);
         call.at(2_780).speaks();
         if more {
@@ -144,7 +129,7 @@ fn t9_a_user_whom_the_detector_hears_again_is_not_cut_off_and_noise_is_not_waite
 
 #[test]
 fn t9_noise_that_was_doubted_does_not_hold_back_the_answer_nor_stop_it() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(2_000).hears("book it").at(7_080).speaks().at(7_700);
     assert_eq!(turns(&call), ["7600 book it"], "{}", call.trace());
     call.at(7_680).speaks().model("It is booked.").voice("It is booked.", 2_000).at(11_000);
@@ -153,7 +138,7 @@ fn t9_noise_that_was_doubted_does_not_hold_back_the_answer_nor_stop_it() {
 
 #[test]
 fn t9_words_that_go_on_after_the_detector_heard_the_end_are_waited_for() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_500).interim("I would").at(1_700).stops();
     for (at, words) in [
         (2_000, "I would like"),
@@ -169,7 +154,7 @@ fn t9_words_that_go_on_after_the_detector_heard_the_end_are_waited_for() {
 
 #[test]
 fn t13_digits_that_are_never_finalised_are_a_turn() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_700).interim("forty five").at(1_800).stops().at(9_000);
     assert_eq!(turns(&call), ["2600 forty five"]);
     let mut call = Scenario::new(without_edges());
@@ -179,7 +164,7 @@ fn t13_digits_that_are_never_finalised_are_a_turn() {
 
 #[test]
 fn t14_a_lost_end_of_turn_is_replaced_by_silence() {
-    let mut semantic = config();
+    let mut semantic = phone_with_finalize();
     semantic.stt_end_of_turn = true;
     let mut call = Scenario::new(semantic.clone());
     call.at(1_000).says("Yes.").at(9_000);
@@ -192,15 +177,13 @@ fn t14_a_lost_end_of_turn_is_replaced_by_silence() {
 
 #[test]
 fn t16_edges_are_told_with_the_times_at_which_they_were() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Yes.").at(3_000);
-    let edges: Vec<u64> = call
-        .commands()
-        .iter()
-        .filter_map(|(_, command)| match command {
-            Command::Emit {
-                event: Event::UserStarted { since, .. } | Event::UserStopped { since, .. },
-            } => Some(since.as_millis()),
+    let edges: Vec<u64> = events(&call)
+        .filter_map(|(_, event)| match event {
+            Event::UserStarted { since, .. } | Event::UserStopped { since, .. } => {
+                Some(since.as_millis())
+            }
             _ => None,
         })
         .collect();
@@ -209,13 +192,13 @@ fn t16_edges_are_told_with_the_times_at_which_they_were() {
 
 #[test]
 fn t18_a_final_that_comes_twice_is_said_once() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Yes.").at(1_820).hears("Yes.").at(4_000);
     assert_eq!(turns(&call), ["1900 Yes."]);
 
     let words = vec![WordTiming { word: "Yes.".into(), start: ms(900), end: ms(1_200) }];
     let timed = Transcript::final_("Yes.").with_words(words);
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("").feed(Input::Transcript { transcript: timed.clone() }).at(3_000);
     call.speaks().at(3_500).feed(Input::Transcript { transcript: timed }).stops().at(9_000);
     assert_eq!(turns(&call), ["1900 Yes."], "after a noise it is not said again either");
@@ -225,7 +208,7 @@ fn t18_a_final_that_comes_twice_is_said_once() {
 
 #[test]
 fn t20_a_user_in_mid_speech_counts_as_silent_when_the_detector_is_lost() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(1_600).hears("book it").at(2_000);
     call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }).at(5_000);
     assert_eq!(turns(&call), ["3000 book it"], "{}", call.trace());
@@ -238,7 +221,7 @@ fn t20_a_user_in_mid_speech_counts_as_silent_when_the_detector_is_lost() {
 }
 
 fn manual() -> SessionConfig {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.endpointing.manual = true;
     config
 }
@@ -280,7 +263,7 @@ fn t21_a_key_that_was_pressed_without_a_word_is_no_turn() {
 
 #[test]
 fn t26_a_gap_in_the_voice_is_no_stop() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Yes.").at(2_000).model("Good, that is booked.");
     let generation = call.generation();
     let piece = || bytes::Bytes::from(vec![0x55; 2_400]);
@@ -293,7 +276,7 @@ fn t26_a_gap_in_the_voice_is_no_stop() {
 
 #[test]
 fn t29_a_user_who_does_not_stop_is_interrupted_by_the_agent() {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.endpointing.max_turn = Some(ms(6_000));
     let mut call = Scenario::new(config);
     call.at(1_000).speaks();
@@ -312,7 +295,7 @@ fn t29_a_user_who_does_not_stop_is_interrupted_by_the_agent() {
 
 #[test]
 fn t29_words_are_counted_until_the_agent_really_speaks() {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.endpointing.max_turn_words = Some(6);
     let mut call = Scenario::new(config);
     call.at(1_000).says("I do not know").at(2_000);
@@ -327,7 +310,7 @@ fn t29_words_are_counted_until_the_agent_really_speaks() {
 
 #[test]
 fn t6_a_final_of_a_turn_that_is_over_is_not_waited_on_for_another_end() {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.stt_end_of_turn = true;
     let mut call = Scenario::new(config);
     call.at(1_000).speaks().at(1_500).stops().feed(Input::EndOfTurn).at(4_000);
@@ -344,7 +327,7 @@ fn t6_a_final_of_a_turn_that_is_over_is_not_waited_on_for_another_end() {
 
 #[test]
 fn t6_nobody_says_so_many_words_in_so_short_a_time() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(2_000).interim("I need an oil change today").at(2_600).stops();
     call.at(4_000);
     assert_eq!(turns(&call).len(), 1, "{}", call.trace());

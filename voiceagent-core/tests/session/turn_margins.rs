@@ -3,35 +3,16 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    SessionConfig,
-    audio::AudioFormat,
     session::{Command, Input, OwedReplyConfig},
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
-    config
-}
-
-/// The user's turns and when they were taken.
-fn turns(call: &Scenario) -> Vec<String> {
-    call.trace()
-        .lines()
-        .filter(|line| line.contains("user turn: "))
-        .map(|line| line.trim().replace("user turn: ", ""))
-        .collect()
-}
+use crate::{presets::phone_with_finalize, readings::turns};
 
 #[test]
 fn t29_time_is_counted_until_the_agent_really_speaks() {
-    let mut config = config();
+    let mut config = phone_with_finalize();
     config.endpointing.max_turn = Some(Duration::from_secs(6));
     let mut call = Scenario::new(config);
     call.at(1_060).speaks().at(5_200).stops().hears("I do not know").at(7_000);
@@ -44,7 +25,7 @@ fn t29_time_is_counted_until_the_agent_really_speaks() {
 #[test]
 fn t5_a_final_without_words_opens_no_turn_again() {
     let taken = |empty: bool| {
-        let mut call = Scenario::new(config());
+        let mut call = Scenario::new(phone_with_finalize());
         call.at(1_000).speaks().at(1_400).hears("Yes.").at(1_500).feed(Input::EndOfTurn);
         if empty {
             call.at(1_550).hears("");
@@ -60,7 +41,7 @@ fn t5_a_final_without_words_opens_no_turn_again() {
 #[test]
 fn t25_who_is_understood_holds_the_floor_for_longer_than_a_noise() {
     let first_audio = |words: &str| {
-        let mut config = config();
+        let mut config = phone_with_finalize();
         config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(2), "One moment."));
         let mut call = Scenario::new(config);
         call.at(1_000).speaks();

@@ -14,24 +14,24 @@ use voiceagent_core::{
     realtime::FIRST_OWN,
     session::{Command, Input, Leg, RealtimeConfig, Session},
     stt::Transcript,
-    tool::{Effect, ToolSpec},
     transport::Outbound,
+};
+
+use crate::{
+    laws::life::{Watch, live, rest},
+    presets::{pure_tool, tool},
 };
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 
 fn config(bits: u8) -> SessionConfig {
-    let object = serde_json::json!({ "type": "object" });
-    let mut pure = ToolSpec::new("pure", "", object.clone());
-    pure.effect = Effect::Pure;
-    pure.cancellable = true;
     let mut model = RealtimeConfig::default();
     model.duplex = bits & 1 != 0;
     model.server_vad = bits & 2 != 0;
     model.truncate = bits & 4 == 0;
     model.greeting = (bits & 8 != 0).then(|| "Greet.".into());
     let mut config = SessionConfig::default();
-    config.tools = [pure, ToolSpec::new("once", "", object)].into();
+    config.tools = [pure_tool("pure"), tool("once")].into();
     config.format = Some(FORMAT);
     config.marks = bits & 16 == 0;
     config.vad = bits & 32 == 0 || !model.duplex;
@@ -98,7 +98,7 @@ fn input() -> impl Strategy<Value = Input> {
 
 /// Watches what a session tells its model.
 #[derive(Default)]
-struct Watch {
+struct Told {
     /// How much audio of each generation came.
     given: BTreeMap<GenerationId, Duration>,
     /// What the model was told to forget, in part or whole.
@@ -109,7 +109,14 @@ struct Watch {
     journal: Vec<String>,
 }
 
-impl Watch {
+impl Watch for Told {
+    fn note(&mut self, input: &Input) {
+        if let Input::Synthesized { generation, payload } = input {
+            let length = FORMAT.duration_of(FORMAT.samples(payload.len()));
+            *self.given.entry(*generation).or_default() += length;
+        }
+    }
+
     fn drain(&mut self, session: &mut Session) -> Result<(), TestCaseError> {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
@@ -144,42 +151,28 @@ impl Watch {
         }
         Ok(())
     }
-}
 
-fn every_call_has_one_result(messages: &[Message]) -> Result<(), TestCaseError> {
-    let ids = |result: bool| -> Vec<&ToolCallId> {
-        let ids = messages.iter().filter_map(|message| match message {
-            Message::ToolCall(call) if !result => Some(&call.id),
-            Message::ToolResult { id, .. } if result => Some(id),
-            _ => None,
-        });
-        ids.collect()
-    };
-    prop_assert_eq!(ids(false), ids(true), "x5");
-    Ok(())
-}
-
-fn play(bits: u8, history: &[(u64, Input)]) -> Result<(Session, Watch, CallTime), TestCaseError> {
-    let mut session = Session::new(config(bits));
-    let mut watch = Watch::default();
-    let mut now = CallTime::ZERO;
-    session.handle(now, Input::Opened);
-    watch.drain(&mut session)?;
-    for (gap, input) in history {
-        now = CallTime::from_millis(now.as_millis() + gap);
-        while let Some((at, _)) = session.poll_timeout().filter(|(at, _)| *at <= now) {
-            session.handle(at, Input::Timeout);
-            watch.drain(&mut session)?;
-            prop_assert!(session.poll_timeout().is_none_or(|(again, _)| again > at), "law 3");
-        }
-        if let Input::Synthesized { generation, payload } = input {
-            let length = FORMAT.duration_of(FORMAT.samples(payload.len()));
-            *watch.given.entry(*generation).or_default() += length;
-        }
-        session.handle(now, input.clone());
-        watch.drain(&mut session)?;
-        every_call_has_one_result(&session.messages())?;
+    fn read(&self, messages: &[Message]) -> Result<(), TestCaseError> {
+        let ids = |result: bool| -> Vec<&ToolCallId> {
+            let ids = messages.iter().filter_map(|message| match message {
+                Message::ToolCall(call) if !result => Some(&call.id),
+                Message::ToolResult { id, .. } if result => Some(id),
+                _ => None,
+            });
+            ids.collect()
+        };
+        prop_assert_eq!(ids(false), ids(true), "x5");
+        Ok(())
     }
+
+    fn take_calls(&mut self) -> BTreeSet<(GenerationId, ToolCallId)> {
+        std::mem::take(&mut self.called)
+    }
+}
+
+fn play(bits: u8, history: &[(u64, Input)]) -> Result<(Session, Told, CallTime), TestCaseError> {
+    let mut watch = Told::default();
+    let (session, now) = live(config(bits), &mut watch, history)?;
     Ok((session, watch, now))
 }
 
@@ -191,20 +184,8 @@ proptest! {
         bits in any::<u8>(),
         history in prop::collection::vec((0_u64..700, input()), 0..120),
     ) {
-        let (mut session, mut watch, mut now) = play(bits, &history)?;
-        let mut wakes = 0;
-        loop {
-            for (generation, id) in std::mem::take(&mut watch.called) {
-                session.handle(now, Input::ToolFinished { generation, id, output: "1".into() });
-            }
-            watch.drain(&mut session)?;
-            let Some((at, _)) = session.poll_timeout() else { break };
-            now = now.max(at);
-            session.handle(now, Input::Timeout);
-            watch.drain(&mut session)?;
-            wakes += 1;
-            prop_assert!(wakes < 20_000, "law 9: {:?}", session.poll_timeout());
-        }
+        let (mut session, mut watch, now) = play(bits, &history)?;
+        rest(&mut session, &mut watch, now)?;
     }
 
     #[test]
