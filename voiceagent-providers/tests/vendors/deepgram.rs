@@ -1,5 +1,7 @@
 //! Deepgram's three endpoints against the suites and a scripted vendor.
-#![cfg(feature = "deepgram")]
+
+mod stt;
+mod tts;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
 //! What only Deepgram's recognizers do, against a scripted vendor.
-#![cfg(feature = "deepgram")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! What only Deepgram's voices do, against a scripted vendor.
-#![cfg(feature = "deepgram")]
 
 use std::{sync::Arc, time::Duration};
 
