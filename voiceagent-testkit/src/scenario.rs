@@ -135,12 +135,6 @@ impl Scenario {
         self.feed(Input::SpeechStopped { since })
     }
 
-    /// The user's line falls silent in mid-speech, as is noticed a second later.
-    pub fn mutes(&mut self) -> &mut Self {
-        let since = self.now;
-        self.at(since.as_millis() + 1_000).feed(Input::SpeechStopped { since })
-    }
-
     /// The recognizer has an interim.
     pub fn interim(&mut self, text: &str) -> &mut Self {
         self.feed(Input::Transcript { transcript: Transcript::interim(text) })
