@@ -85,7 +85,7 @@ impl Driver {
 
     async fn wait(&mut self) -> Outside {
         let deadline = self.deadline().map(|at| self.started + at.elapsed());
-        let Self { legs, model, jobs, alarm, requests, events, .. } = self;
+        let Self { legs, model, jobs, alarm, requests, owner, .. } = self;
         let heard = async {
             match &mut legs.ears {
                 Some(ears) => ears.next().await,
@@ -112,7 +112,7 @@ impl Driver {
         };
         tokio::select! {
             biased;
-            () = events.closed() => Outside::OwnerGone,
+            _ = owner => Outside::OwnerGone,
             Some(request) = requests.recv() => Outside::Request(request),
             inbound = legs.line.recv() => Outside::Inbound(inbound),
             () = alarm.at(deadline) => Outside::Alarm,
