@@ -263,13 +263,17 @@ impl Session {
             self.on_llm_finished(generation);
             return;
         }
-        let may_retry = !live.round_begun && live.retries < retries;
+        let is_unsaid = live.round_begun && live.committed && live.is_unsaid();
+        let may_retry = (!live.round_begun || is_unsaid) && live.retries < retries;
         let has_spoken = live.has_answered();
         live.retries += u32::from(may_retry);
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Llm, kind });
         if may_retry && !is_hopeless(kind) {
+            if is_unsaid {
+                self.unwrite();
+            }
             if is_overload(kind) {
                 self.timers.set(Timer::Retry, self.now + BREATHER);
             } else {

@@ -80,10 +80,14 @@ impl Script {
 
     /// All of the text is handed to the voice again, as one; it has not said anything yet.
     pub(super) fn restart(&mut self) {
-        let mut anew = Self::new(0);
-        anew.sample_rate = self.sample_rate;
+        let mut anew = self.blank();
         anew.push_text(&self.text);
         *self = anew;
+    }
+
+    /// One without a text.
+    pub(super) fn blank(&self) -> Self {
+        Self { sample_rate: self.sample_rate, ..Self::new(0) }
     }
 
     /// How many texts there are.

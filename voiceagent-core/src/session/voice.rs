@@ -225,6 +225,21 @@ impl Session {
         self.feed_voice();
     }
 
+    /// Takes back the words of an answer of which nothing has left.
+    pub(super) fn unwrite(&mut self) {
+        let renamed = self.next_id();
+        let Some(live) = &mut self.live else { return };
+        let generation = live.voice;
+        let was_asked = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        live.unwrite(renamed);
+        live.base = self.output.begin();
+        self.timers.clear(Timer::Synthesis);
+        self.timers.clear(Timer::VoiceRetry);
+        if was_asked {
+            self.commands.push_back(Command::CancelVoice { generation });
+        }
+    }
+
     /// Hands all of the text to the voice once more when it has rested.
     fn rest_voice(&mut self) {
         let Some(live) = &mut self.live else { return };

@@ -36,10 +36,23 @@ async fn a_model_that_is_overloaded_once_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_breaks_in_mid_sentence_keeps_what_it_said() {
+async fn a_model_that_breaks_off_unheard_is_asked_again() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
         Answer::text("I can do that for you. And").then_break(ErrorKind::Disconnected),
+        Answer::text("Yes, that is possible."),
+    ]);
+    let agent = builder(llm, &caller).build().unwrap();
+    let _call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("please help", ms(500)).await;
+    caller.hears("Yes, that is possible.", ms(6_000)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_stalls_in_mid_sentence_keeps_what_it_said() {
+    let (line, caller) = phone_line();
+    let llm = FakeLlm::answers([
+        Answer::text("I can do that for you. And").then_stall(),
         Answer::text("Anything else?"),
     ]);
     let agent = builder(llm, &caller).build().unwrap();
@@ -99,6 +112,18 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
     assert_eq!(caller.heard_text().matches("Hello").count(), 1, "{}", caller.heard_text());
     let messages = requests.last().unwrap().messages;
     assert!(format!("{messages:?}").contains("interrupted: true"), "{messages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recognizer_that_takes_connections_and_closes_them_is_given_up() {
+    let (line, caller) = phone_line();
+    let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)); 20]);
+    let opened = stt.opened();
+    let agent = builder(FakeLlm::answers([]), &caller).stt(Arc::new(stt)).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.silence(ms(5_000)).await;
+    assert_eq!(end(call).await, (Some(EndReason::Failed), vec![Leg::Stt]));
+    assert_eq!(opened.count(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -162,8 +162,9 @@ fn a19_answers_that_break_in_mid_sentence_are_failures_too() {
         call.at(at).says("Hello?").at(at + 1_100);
         let generation = call.generation();
         call.writes("Good day to you. And");
+        call.voice("Good day to you. And", 800).at(at + 1_500);
         call.feed(Input::LlmFailed { generation, kind: ErrorKind::Stalled });
-        call.voice("Good day to you. And", 800).at(at + 4_000);
+        call.voice("Good day to you. And", 0).at(at + 4_000);
     }
     assert!(call.trace().contains("ended: Failed"), "{}", call.trace());
 }
@@ -257,8 +258,9 @@ fn an_answer_of_whole_sentences_is_an_answer() {
     call.at(5_000).says("Until when?").at(6_000);
     let generation = call.generation();
     call.writes("Until six today. ");
+    call.voice("Until six today.", 600).at(6_200);
     call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
-    call.voice("Until six today.", 600).at(9_000);
+    call.voice("Until six today.", 0).at(9_000);
     let trace = call.trace();
     assert!(trace.contains("agent stopped: Until six today.\n"), "no apology: {trace}");
 }

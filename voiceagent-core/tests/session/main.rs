@@ -15,6 +15,7 @@ mod presets;
 mod readings;
 mod realtime;
 mod resume;
+mod rewritten;
 mod speculation;
 mod text_leg;
 mod tools;

@@ -443,7 +443,8 @@ fn x19_a_call_that_the_model_writes_as_text_is_not_spoken() {
     assert_eq!(said, "Yes, I do that now.  Done.");
 
     let mut call = Scenario::new(config());
-    call.at(1_000).says("Book it").at(2_000).model("{\"name\":\"book\",\"arguments\":{}}");
+    let written = "{\"name\":\"book\",\"arguments\":{}}";
+    call.at(1_000).says("Book it").at(2_000).model(written).model(written);
     assert!(call.trace().contains("I am sorry"), "never silence: {}", call.trace());
 }
 
