@@ -9,6 +9,7 @@ mod end;
 mod endurance;
 mod failures;
 mod figures;
+mod line_faults;
 mod realtime;
 mod resume;
 mod rig;

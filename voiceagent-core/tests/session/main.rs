@@ -3,6 +3,7 @@
 mod backchannel;
 mod barge_in;
 mod end;
+mod endless;
 mod failures;
 mod figures;
 mod fillers;

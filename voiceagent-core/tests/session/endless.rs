@@ -1,17 +1,9 @@
 //! A voice that does not stop is stopped: what waits to be heard is bounded by what there is to say.
 
-use voiceagent_core::{SessionConfig, audio::AudioFormat, session::Input};
+use voiceagent_core::session::Input;
 use voiceagent_testkit::scenario::Scenario;
 
-fn config() -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.format = Some(AudioFormat::MULAW_8K);
-    config.marks = true;
-    config.vad = true;
-    config.stt_finalize = true;
-    config.speculation.enabled = false;
-    config
-}
+use crate::presets::phone_with_finalize;
 
 /// The voice makes a second of audio for the live answer, again and again.
 fn floods(call: &mut Scenario, seconds: usize) {
@@ -23,7 +15,7 @@ fn floods(call: &mut Scenario, seconds: usize) {
 
 #[test]
 fn a_voice_that_does_not_stop_is_given_up() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are.");
     floods(&mut call, 42);
     assert!(!call.trace().contains("failed"), "{}", call.trace());
@@ -35,7 +27,7 @@ fn a_voice_that_does_not_stop_is_given_up() {
 
 #[test]
 fn a_slow_voice_may_take_its_time() {
-    let mut call = Scenario::new(config());
+    let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Are you open?").at(2_000).model("Yes, until 6 PM.");
     call.voice("Yes, until 6 PM.", 30_000).at(40_000);
     assert!(!call.trace().contains("failed"), "{}", call.trace());
