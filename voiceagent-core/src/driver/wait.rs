@@ -186,7 +186,8 @@ impl Driver {
             }
             Some(Ok(Inbound::Transferred)) => Some(Input::Transferred),
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
-            Some(Err(error)) if error.kind() == ErrorKind::Protocol => {
+            // Unless it is the last thing that the line's pump says.
+            Some(Err(error)) if error.kind() == ErrorKind::Protocol && !self.line_has_ended() => {
                 warn!(%error, "the line sent something unusable");
                 None
             }
@@ -196,6 +197,10 @@ impl Driver {
             }
             None => Some(Input::HungUp),
         }
+    }
+
+    fn line_has_ended(&self) -> bool {
+        self.legs.line.is_closed() && self.legs.line.waiting() == 0
     }
 
     /// Links are opened for a call: none of them was open before.
