@@ -87,8 +87,8 @@ impl Store {
         Ok(Self { writer, reader, keeper: None })
     }
 
-    /// Opens the database in a file to read it, and changes nothing: a file system that is mounted
-    /// read-only will do. What writes fails.
+    /// Opens the database in a file to read it: a file system that is mounted read-only will do.
+    /// What writes fails. Where SQLite may, it leaves its `-shm` and `-wal` files beside it.
     ///
     /// # Errors
     ///

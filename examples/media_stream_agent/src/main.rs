@@ -3,8 +3,7 @@
 //!
 //! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
 //! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`, 1 to 30000;
-//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for the journal of each call. An empty
-//! variable counts as unset.
+//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for all journals. Empty counts as unset.
 
 use std::{env, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -42,9 +41,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt()
-        .with_env_filter(setting("RUST_LOG").as_deref().unwrap_or("warn"))
-        .init();
+    let log = setting("RUST_LOG");
+    tracing_subscriber::fmt().with_env_filter(log.as_deref().unwrap_or("warn")).init();
     let agent = agent()?;
     let media = MediaSocket::twilio(TokenCheck::Off)
         .max_calls(10_000)

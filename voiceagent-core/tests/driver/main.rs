@@ -13,4 +13,5 @@ mod line_faults;
 mod realtime;
 mod resume;
 mod rig;
+mod start;
 mod tools;
