@@ -85,6 +85,7 @@ pub(crate) struct Recipe {
     pub(crate) filters: Vec<Box<FilterFactory>>,
     pub(crate) observers: Vec<Box<ObserverFactory>>,
     pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<PathBuf>,
 }
 
 impl Agent {
@@ -174,6 +175,7 @@ pub struct AgentBuilder {
     filters: Vec<Box<FilterFactory>>,
     observers: Vec<Box<ObserverFactory>>,
     journals: Option<PathBuf>,
+    recordings: Option<PathBuf>,
 }
 
 impl AgentBuilder {
@@ -302,6 +304,17 @@ impl AgentBuilder {
         self
     }
 
+    /// Records each call with audio to a stereo WAV file in this folder: the caller on the left, as
+    /// it arrived, and the agent on the right, as the caller heard it. Where the system knows
+    /// owners, only the owner may read it.
+    ///
+    /// A call that cannot be recorded goes on: it tells [`Event::Failed`] with
+    /// [`Leg::Recorder`](crate::session::Leg::Recorder), and what was recorded before is kept.
+    pub fn record(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recordings = Some(folder.into());
+        self
+    }
+
     /// Changes how sessions decide.
     pub fn tune(mut self, change: impl FnOnce(&mut SessionConfig)) -> Self {
         change(&mut self.config);
@@ -357,6 +370,7 @@ impl AgentBuilder {
             filters: self.filters,
             observers: self.observers,
             journals: self.journals,
+            recordings: self.recordings,
         };
         Ok(Agent { recipe: Arc::new(recipe) })
     }

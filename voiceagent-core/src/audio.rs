@@ -7,7 +7,9 @@ mod frame;
 pub mod g711;
 mod level;
 mod resample;
+mod stereo;
 mod transcode;
+pub(crate) mod wav;
 
 pub use decoder::Decoder;
 pub use filter::AudioFilter;
@@ -15,4 +17,5 @@ pub use format::{AudioFormat, Encoding};
 pub use frame::{AudioFrame, MediaTime};
 pub use level::Decibels;
 pub use resample::Resampler;
+pub(crate) use stereo::{Stereo, Tape};
 pub use transcode::Transcoder;

@@ -10,6 +10,7 @@ mod perform;
 mod pre_roll;
 mod provider;
 mod realtime;
+mod record;
 mod wait;
 
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use crate::{
     line::LineRequest,
     llm::LlmEvent,
     observer::Observer,
+    recorder::Recorder,
     session::{EndReason, Input, Leg, Session, SessionConfig},
     transport::CallInfo,
 };
@@ -62,6 +64,7 @@ pub(crate) struct Driver {
     meter: Meter,
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
+    recorder: Option<Recorder>,
     memory: Option<Arc<Value>>,
     ended: bool,
 }
@@ -96,6 +99,7 @@ impl Driver {
             health: Health::default(),
             meter: Meter::default(),
             journal,
+            recorder: None,
             ended: false,
             recipe,
             info,
@@ -123,6 +127,7 @@ impl Driver {
     async fn converse(&mut self) {
         let (leg, after) = (Leg::Transport, self.legs.line_opened);
         self.emit(Event::Connected { leg, after, reused: false });
+        self.begin_recording();
         self.drain();
         while !self.ended {
             let input = self.next_input().await;
@@ -160,7 +165,9 @@ impl Driver {
         self.model = None;
         self.requests.close();
         self.listeners = Listeners::default();
+        let ended = self.now();
         self.legs.say_goodbye().await;
+        self.end_recording(ended).await;
         while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);
             self.drain();

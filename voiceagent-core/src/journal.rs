@@ -19,20 +19,14 @@
 pub(crate) mod base64;
 mod recording;
 
-use std::{
-    fmt,
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{fmt, io::Write, path::Path, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
 use tracing::warn;
 
 use crate::{
-    CallId, CallTime, Error, ErrorKind, Link, Result,
+    CallId, CallTime, Error, ErrorKind, Link, Result, call_file,
     session::{Command, Input, SessionConfig},
 };
 
@@ -69,13 +63,8 @@ pub(crate) struct Journal {
 impl Journal {
     /// Creates the file.
     pub(crate) fn create(folder: &Path, call: &CallId, config: &SessionConfig) -> Result<Self> {
-        let name: String = call
-            .as_str()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect();
-        let path = folder.join(format!("{name}.journal"));
-        let file = create(&path).map_err(|error| {
+        let path = call_file::path(folder, call, "journal");
+        let file = call_file::create(&path).map_err(|error| {
             let message = format!("field `journals`: {} cannot be created", path.display());
             Error::new(ErrorKind::Config, "journal", message).with_source(error)
         })?;
@@ -142,15 +131,6 @@ impl Journal {
             warn!("the journal cannot keep up and ends here");
         }
     }
-}
-
-/// Makes a file that nobody but its owner may read.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 impl Drop for Journal {

@@ -141,6 +141,9 @@ impl Driver {
     }
 
     pub(super) fn send(&mut self, outbound: Outbound) {
+        if self.recorder.is_some() {
+            self.record(|recorder, now| recorder.sent(now, &outbound));
+        }
         let sent: Result<()> = self.legs.line.try_send(outbound);
         if let Err(error) = sent
             && error.kind() == ErrorKind::Stalled

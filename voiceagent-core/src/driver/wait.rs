@@ -166,6 +166,9 @@ impl Driver {
         match inbound {
             Some(Ok(Inbound::AnsweredBy(who))) => Some(Input::AnsweredBy { who }),
             Some(Ok(Inbound::Audio(frame))) => {
+                if self.recorder.is_some() {
+                    self.record(|recorder, now| recorder.heard(now, &frame));
+                }
                 let now = self.now();
                 let edge = self.legs.ears.as_mut()?.hear(now, frame);
                 self.let_model_hear();
@@ -174,7 +177,13 @@ impl Driver {
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
-            Some(Ok(Inbound::MarkPlayed(mark))) => Some(Input::MarkPlayed { mark }),
+            Some(Ok(Inbound::MarkPlayed(mark))) => {
+                let now = self.now();
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.played(now, mark);
+                }
+                Some(Input::MarkPlayed { mark })
+            }
             Some(Ok(Inbound::NotTransferred(kind))) => Some(Input::NotTransferred { kind }),
             Some(Ok(Inbound::SpeechStarted)) => Some(Input::SttSpeechStarted),
             Some(Ok(Inbound::Transcript(transcript))) => {
