@@ -13,9 +13,9 @@ use tracing::error;
 
 use crate::{
     CallTime, Error, ErrorKind, Event, Line, Result,
-    audio::AudioFilter,
+    audio::{AudioFilter, Background},
     call::Call,
-    driver::{Driver, Legs},
+    driver::{BackgroundLine, Driver, Legs},
     flow::Flow,
     journal::Journal,
     llm::LanguageModel,
@@ -86,6 +86,7 @@ pub(crate) struct Recipe {
     pub(crate) observers: Vec<Box<ObserverFactory>>,
     pub(crate) journals: Option<PathBuf>,
     pub(crate) recordings: Option<PathBuf>,
+    pub(crate) background: Option<Background>,
 }
 
 impl Agent {
@@ -121,6 +122,7 @@ impl Agent {
             Some(folder) => Some(Journal::create(folder, &info.id, &config)?),
             None => None,
         };
+        let background = BackgroundLine::of(&self.recipe, &info)?;
         let opening = Legs::open(&self.recipe, &info, transport);
         let legs = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
             Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
@@ -138,7 +140,7 @@ impl Agent {
             journal,
         );
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.run()));
+        drop(tokio::spawn(driver.with_background(background).run()));
         Ok(Call::new(info, line, owner_events))
     }
 }
@@ -176,6 +178,7 @@ pub struct AgentBuilder {
     observers: Vec<Box<ObserverFactory>>,
     journals: Option<PathBuf>,
     recordings: Option<PathBuf>,
+    background: Option<Background>,
 }
 
 impl AgentBuilder {
@@ -315,6 +318,13 @@ impl AgentBuilder {
         self
     }
 
+    /// Plays a sound behind the agent, throughout each call with audio. The agent may be heard up to
+    /// 60 ms later than without.
+    pub fn background(mut self, background: Background) -> Self {
+        self.background = Some(background);
+        self
+    }
+
     /// Changes how sessions decide.
     pub fn tune(mut self, change: impl FnOnce(&mut SessionConfig)) -> Self {
         change(&mut self.config);
@@ -330,6 +340,9 @@ impl AgentBuilder {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
         self.speech_gate.validate()?;
+        if let Some(background) = &self.background {
+            background.validate()?;
+        }
         let mut tools = Vec::with_capacity(self.tools.len());
         let mut specs = Vec::with_capacity(self.tools.len());
         for tool in self.tools {
@@ -371,6 +384,7 @@ impl AgentBuilder {
             observers: self.observers,
             journals: self.journals,
             recordings: self.recordings,
+            background: self.background,
         };
         Ok(Agent { recipe: Arc::new(recipe) })
     }

@@ -1,5 +1,6 @@
 //! The task of a call: waits for one thing, hands it to the session, does what the session says.
 
+mod background;
 mod ears;
 mod health;
 mod jobs;
@@ -32,6 +33,7 @@ use crate::{
     transport::CallInfo,
 };
 
+pub(crate) use background::BackgroundLine;
 pub(crate) use legs::Legs;
 
 use health::Health;
@@ -65,6 +67,7 @@ pub(crate) struct Driver {
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
     recorder: Option<Recorder>,
+    background: Option<BackgroundLine>,
     memory: Option<Arc<Value>>,
     ended: bool,
 }
@@ -100,6 +103,7 @@ impl Driver {
             meter: Meter::default(),
             journal,
             recorder: None,
+            background: None,
             ended: false,
             recipe,
             info,
@@ -128,6 +132,7 @@ impl Driver {
         let (leg, after) = (Leg::Transport, self.legs.line_opened);
         self.emit(Event::Connected { leg, after, reused: false });
         self.begin_recording();
+        self.play_background();
         self.drain();
         while !self.ended {
             let input = self.next_input().await;
