@@ -59,6 +59,8 @@ pub fn run() -> Result<ExitCode, Box<dyn Error>> {
     let mut counts = codec::count();
     counts.push(paused()?.block_on(rig::inbound())?);
     counts.push(paused()?.block_on(rig::outbound())?);
+    counts.push(paused()?.block_on(rig::outbound_with_background())?);
+    counts.push(paused()?.block_on(rig::recorded())?);
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     counts.extend(runtime.block_on(process::count())?);
     println!("{}", table(&counts));

@@ -2,6 +2,7 @@
 
 mod clip;
 mod decoder;
+mod fade;
 mod filter;
 mod format;
 mod frame;
@@ -15,6 +16,7 @@ pub(crate) mod wav;
 
 pub use clip::Clip;
 pub use decoder::Decoder;
+pub(crate) use fade::fade_out;
 pub use filter::AudioFilter;
 pub use format::{AudioFormat, Encoding};
 pub use frame::{AudioFrame, MediaTime};

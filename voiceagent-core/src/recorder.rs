@@ -247,3 +247,79 @@ impl Disk {
 pub(crate) fn warn_of(error: &Error) {
     warn!(%error, "the call is not recorded from here on");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::audio::{Clip, MediaTime};
+
+    const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
+
+    fn recorder(id: &str) -> (Recorder, std::path::PathBuf) {
+        let folder = env::temp_dir();
+        let info = CallInfo::new(id, Media::audio(FORMAT));
+        let lead = Duration::from_millis(300);
+        let recorder = Recorder::create(&folder, &info, lead).unwrap().unwrap();
+        (recorder, call_file::path(&folder, &info.id, "wav"))
+    }
+
+    /// Minutes of both sides, in pieces of 100 ms, at the pace of a call.
+    async fn talk(recorder: &mut Recorder, minutes: u64, mut each: impl FnMut(&Recorder)) {
+        let piece = Duration::from_millis(100);
+        let payload = Bytes::from_static(&[0x90; 800]);
+        for number in 0..minutes * 600 {
+            tokio::time::sleep(piece).await;
+            let now = CallTime::from_millis((number + 1) * 100);
+            let frame = AudioFrame::new(FORMAT, MediaTime(number * 800), payload.clone());
+            recorder.heard(now, &frame).unwrap();
+            recorder.sent(now, &Outbound::Audio(frame)).unwrap();
+            each(recorder);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a15_an_hour_is_recorded_in_less_than_a_mebibyte() {
+        let (mut recorder, path) = recorder("voiceagent-test-hour");
+        let mut most = 0;
+        talk(&mut recorder, 60, |recorder| {
+            assert_eq!(recorder.reel.block.capacity(), BLOCK, "blocks never grow");
+            most = most.max(recorder.stereo.memory() + recorder.reel.made * BLOCK);
+        })
+        .await;
+        recorder.close(CallTime::from_millis(3_600_000)).await.unwrap();
+        assert!(most < 1 << 20, "{most}");
+        let bytes = fs::metadata(&path).unwrap().len();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(bytes, wav::HEADER as u64 + 3_600 * 32_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a15_what_a_killed_process_leaves_behind_can_be_played() {
+        let (mut recorder, path) = recorder("voiceagent-test-killed");
+        talk(&mut recorder, 1, |_| {}).await;
+        let left = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let clip = Clip::from_wav(&left).unwrap();
+        assert!(clip.duration() >= Duration::from_millis(55_900), "{clip:?}");
+        let told = u32::from_le_bytes(left[wav::HEADER - 4..wav::HEADER].try_into().unwrap());
+        assert_eq!(left.len(), wav::HEADER + told as usize, "the head tells how much there is");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_does_not_keep_up_ends_the_recording() {
+        let (mut recorder, path) = recorder("voiceagent-test-slow");
+        let payload = Bytes::from_static(&[0x90; 800]);
+        // Nothing is awaited in between, so the disk never gets its turn.
+        let refused = (0..600).find_map(|number| {
+            let frame = AudioFrame::new(FORMAT, MediaTime(number * 800), payload.clone());
+            recorder.heard(CallTime::from_millis((number + 1) * 100), &frame).err()
+        });
+        assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::Stalled));
+        assert_eq!(recorder.reel.made, BLOCKS);
+        fs::remove_file(&path).unwrap();
+    }
+}

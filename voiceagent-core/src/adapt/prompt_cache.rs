@@ -280,9 +280,8 @@ impl Speaker {
         while !self.answer.pending.is_empty() {
             let pending = &self.answer.pending;
             let text = plain(&pending.concat());
-            let begins = |prompt: &Prompt| {
-                prompt.text.len() > text.len() && prompt.text.starts_with(&text)
-            };
+            let begins =
+                |prompt: &Prompt| prompt.text.len() > text.len() && prompt.text.starts_with(&text);
             if !is_all && self.prompts.iter().any(begins) {
                 return Ok(());
             }

@@ -249,7 +249,7 @@ impl Stereo {
 
     /// Bytes that are kept.
     #[cfg(test)]
-    fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         let sides = self.caller.track.memory() + self.agent.track.memory();
         sides + (self.left.len() + self.right.len()) * 2 + self.both.capacity()
     }

@@ -265,6 +265,7 @@ impl Session {
         self.timers.clear(Timer::Retry);
         self.commands.push_back(Command::CancelModel { generation });
         self.commands.push_back(Command::CancelVoice { generation: voice });
+        self.output.fade_out();
         self.output.complete(generation);
     }
 
