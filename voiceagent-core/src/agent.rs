@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::{
@@ -128,6 +128,7 @@ impl Agent {
             Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
         })??;
         let (events, owner_events) = mpsc::channel(EVENTS);
+        let (owned, owner) = oneshot::channel();
         let (requests, call_requests) = mpsc::channel(REQUESTS);
         let line = Line::new(requests, config.transfer_targets.clone());
         let driver = Driver::new(
@@ -135,13 +136,13 @@ impl Agent {
             info.clone(),
             config,
             legs,
-            events,
+            (events, owner),
             (line.clone(), call_requests),
             journal,
         );
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
         drop(tokio::spawn(driver.with_background(background).run()));
-        Ok(Call::new(info, line, owner_events))
+        Ok(Call::new(info, line, owner_events, owned))
     }
 }
 

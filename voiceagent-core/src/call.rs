@@ -1,8 +1,8 @@
 //! The handle of a running conversation.
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{CallTime, Event, Line, transport::CallInfo};
 
@@ -11,6 +11,8 @@ pub struct Call {
     info: Arc<CallInfo>,
     line: Line,
     events: mpsc::Receiver<(CallTime, Event)>,
+    /// Tells the call's task, by its end, that nobody owns the call any more.
+    _owned: oneshot::Sender<Infallible>,
 }
 
 impl Call {
@@ -18,8 +20,9 @@ impl Call {
         info: Arc<CallInfo>,
         line: Line,
         events: mpsc::Receiver<(CallTime, Event)>,
+        owned: oneshot::Sender<Infallible>,
     ) -> Self {
-        Self { info, line, events }
+        Self { info, line, events, _owned: owned }
     }
 
     /// Who calls whom.

@@ -14,11 +14,16 @@ mod realtime;
 mod record;
 mod wait;
 
-use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque, convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
-use futures_util::{FutureExt, stream::BoxStream};
+use futures_util::{FutureExt, future::Fuse, stream::BoxStream};
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tracing::{Instrument, error, warn};
 
 use crate::{
@@ -61,6 +66,8 @@ pub(crate) struct Driver {
     requests: mpsc::Receiver<LineRequest>,
     listeners: Listeners,
     events: mpsc::Sender<(CallTime, Event)>,
+    /// Ready when the owner has dropped the call.
+    owner: Fuse<oneshot::Receiver<Infallible>>,
     events_lost: u64,
     health: Health,
     meter: Meter,
@@ -78,7 +85,7 @@ impl Driver {
         info: Arc<CallInfo>,
         config: SessionConfig,
         mut legs: Legs,
-        events: mpsc::Sender<(CallTime, Event)>,
+        (events, owner): (mpsc::Sender<(CallTime, Event)>, oneshot::Receiver<Infallible>),
         (line, requests): (Line, mpsc::Receiver<LineRequest>),
         journal: Option<Journal>,
     ) -> Self {
@@ -98,6 +105,7 @@ impl Driver {
             requests,
             listeners: Listeners::default(),
             events,
+            owner: owner.fuse(),
             events_lost: 0,
             health: Health::default(),
             meter: Meter::default(),

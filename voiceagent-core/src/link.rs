@@ -1,8 +1,11 @@
 //! Live connections to the outside of a call.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{convert::Infallible, fmt, future::Future, time::Duration};
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -38,6 +41,8 @@ const GOODBYE: Duration = Duration::from_millis(100);
 pub struct Link<I, O> {
     inputs: mpsc::Sender<I>,
     outputs: mpsc::Receiver<Result<O>>,
+    /// Tells the link's task, by its end, that the owner has gone.
+    _owned: oneshot::Sender<Infallible>,
 }
 
 impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
@@ -49,9 +54,11 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         let (inputs, pump_inputs) = mpsc::channel(capacity);
         let (pump_outputs, outputs) = mpsc::channel(capacity);
         let pump = pump(LinkPeer { inputs: pump_inputs, outputs: pump_outputs.clone() });
+        // The sender's own `closed` would do, at the price of a lock each time the task is woken.
+        let (owned, owner) = oneshot::channel();
         let task = async move {
             let owner_gone = async {
-                pump_outputs.closed().await;
+                let _ = owner.await;
                 tokio::time::sleep(GOODBYE).await;
             };
             tokio::select! {
@@ -65,7 +72,7 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         };
         #[expect(clippy::disallowed_methods, reason = "the one place where a link's task starts")]
         drop(tokio::spawn(task));
-        Self { inputs, outputs }
+        Self { inputs, outputs, _owned: owned }
     }
 
     /// Hands an input to the pump without waiting.

@@ -1,5 +1,7 @@
 //! The contract of observers, and the observers that come with the crate.
 
+#[cfg(test)]
+mod fixtures;
 mod interruptions;
 mod latency;
 mod log;

@@ -64,6 +64,7 @@ mod playout;
 mod push_to_talk;
 mod realtime;
 mod repeats;
+mod retry;
 mod script;
 mod segmenter;
 mod speakable;

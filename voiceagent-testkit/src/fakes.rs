@@ -8,6 +8,7 @@
 //! audio in [`Words`], so that a [`FakeStt`] can recognize it; what a [`FakeTts`] says is spelled
 //! in its audio, so that [`Caller::heard_text`] can tell which of it was heard.
 
+mod faults;
 mod flow;
 mod llm;
 mod observer;

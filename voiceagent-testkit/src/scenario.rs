@@ -135,12 +135,6 @@ impl Scenario {
         self.feed(Input::SpeechStopped { since })
     }
 
-    /// The user's line falls silent in mid-speech, as is noticed a second later.
-    pub fn mutes(&mut self) -> &mut Self {
-        let since = self.now;
-        self.at(since.as_millis() + 1_000).feed(Input::SpeechStopped { since })
-    }
-
     /// The recognizer has an interim.
     pub fn interim(&mut self, text: &str) -> &mut Self {
         self.feed(Input::Transcript { transcript: Transcript::interim(text) })
@@ -161,11 +155,16 @@ impl Scenario {
         self.speaks().at(now + 800).stops().hears(text)
     }
 
+    /// The model writes this, and more may follow.
+    pub fn writes(&mut self, text: &str) -> &mut Self {
+        let generation = self.generation();
+        self.feed(Input::LlmText { generation, text: text.into() })
+    }
+
     /// The model writes this and finishes.
     pub fn model(&mut self, text: &str) -> &mut Self {
         let generation = self.generation();
-        self.feed(Input::LlmText { generation, text: text.into() });
-        self.feed(Input::LlmFinished { generation, reason: FinishReason::Stop })
+        self.writes(text).feed(Input::LlmFinished { generation, reason: FinishReason::Stop })
     }
 
     /// The model calls tools and waits for them.

@@ -116,19 +116,9 @@ impl DeepgramVendor {
         self.server.address
     }
 
-    /// Waits this long before it answers a handshake.
-    pub fn delay_connections(&self, delay: Duration) {
-        self.server.state.set_connect_delay(delay);
-    }
-
     /// Closes all open connections with this code and reason.
     pub fn close_connections(&self, code: u16, reason: &str) {
         self.server.state.command(Control::Close(code, reason.into()));
-    }
-
-    /// Sends binary bytes on all connections that are open.
-    pub fn push_binary(&self, payload: Vec<u8>) {
-        self.server.state.command(Control::Binary(payload.into()));
     }
 
     /// What each accepted connection has sent so far, oldest first.

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// A model fails when it returns an error of any kind, ends without an item, or yields none in
 /// time. Once an item has been passed on, the answer stays with its model, and an error goes
-/// through: the caller may have heard the beginning.
+/// through: the caller may have heard the beginning. It counts as a failure all the same.
 ///
 /// A model that failed is asked last for a number of requests, and then in its usual place again.
 /// No model is left out when all others fail.
@@ -34,7 +34,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct FallbackLlm {
-    candidates: Vec<Candidate>,
+    candidates: Vec<Arc<Candidate>>,
     first_token: Duration,
     cool_down: u32,
 }
@@ -51,7 +51,7 @@ impl FallbackLlm {
     /// first item, and one that failed is asked last for eight requests, unless said otherwise.
     #[must_use]
     pub fn new(first: Arc<dyn LanguageModel>, then: Vec<Arc<dyn LanguageModel>>) -> Self {
-        let candidate = |model| Candidate { model, cooling: AtomicU32::new(0) };
+        let candidate = |model| Arc::new(Candidate { model, cooling: AtomicU32::new(0) });
         let candidates = std::iter::once(first).chain(then).map(candidate).collect();
         Self { candidates, first_token: Duration::from_millis(2_500), cool_down: 8 }
     }
@@ -71,7 +71,7 @@ impl FallbackLlm {
     }
 
     /// The models in the order in which this request asks them.
-    fn in_order(&self) -> Vec<&Candidate> {
+    fn in_order(&self) -> Vec<&Arc<Candidate>> {
         let (cooling, mut order): (Vec<_>, Vec<_>) =
             self.candidates.iter().partition(|candidate| candidate.is_cooling());
         order.extend(cooling);
@@ -111,6 +111,35 @@ impl Candidate {
         timeout(limit, begin).await.map_err(late)?
     }
 
+    /// Passes the answer on, and notes how it ends. One that is dropped says nothing of its model.
+    fn watch(
+        self: Arc<Self>,
+        answer: BoxStream<'static, Result<LlmEvent>>,
+        cool_down: u32,
+    ) -> BoxStream<'static, Result<LlmEvent>> {
+        stream::unfold(Some(answer), move |answer| {
+            let candidate = self.clone();
+            async move {
+                let mut answer = answer?;
+                let broken = || candidate.error(ErrorKind::Disconnected, "the answer breaks off");
+                let item = answer.next().await.unwrap_or_else(|| Err(broken()));
+                let goes_on = match &item {
+                    Ok(LlmEvent::Finished(_)) => {
+                        candidate.cooling.store(0, Ordering::Relaxed);
+                        false
+                    }
+                    Ok(_) => true,
+                    Err(_) => {
+                        candidate.cooling.store(cool_down, Ordering::Relaxed);
+                        false
+                    }
+                };
+                Some((item, goes_on.then_some(answer)))
+            }
+        })
+        .boxed()
+    }
+
     fn error(&self, kind: ErrorKind, message: &'static str) -> Error {
         Error::new(kind, "generate", message).with_provider(self.model.name().to_owned())
     }
@@ -147,7 +176,7 @@ impl LanguageModel for FallbackLlm {
             match candidate.ask(request.clone(), self.first_token).await {
                 Ok(stream) => {
                     candidate.cooling.store(0, Ordering::Relaxed);
-                    return Ok(stream);
+                    return Ok(candidate.clone().watch(stream, self.cool_down));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a language model failed; the next one is asked");

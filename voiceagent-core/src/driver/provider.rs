@@ -14,6 +14,9 @@ use crate::{Error, ErrorKind, Link, Result};
 const REOPENING: Duration = Duration::from_secs(5);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Links in a row that end soon and without a word, until a provider is of no use: it takes
+/// connections and closes them.
+const FRUITLESS: u32 = 3;
 /// Inputs that wait for a provider that is being reopened: audio for the whole of [`REOPENING`] in
 /// frames of 20 ms, and more texts than any answer has.
 const BACKLOG: usize = 256;
@@ -29,6 +32,10 @@ pub(super) struct Provider<I, O> {
     opened: Option<Duration>,
     reopening: Option<Reopening<I, O>>,
     backlog: VecDeque<I>,
+    /// Links that ended soon and without a word, since the last that did not.
+    fruitless: u32,
+    /// When the link was opened, until it says something.
+    mute_since: Option<Instant>,
 }
 
 /// What comes from a provider.
@@ -51,8 +58,22 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
     {
         let (took, link) = timed(open()).await?;
         let open = Arc::new(move || open().boxed());
-        let (link, opened) = (Some(link), Some(took));
-        Ok(Self { open, link, opened, reopening: None, backlog: VecDeque::new() })
+        Ok(Self {
+            open,
+            link: Some(link),
+            opened: Some(took),
+            reopening: None,
+            backlog: VecDeque::new(),
+            fruitless: 0,
+            mute_since: Some(now()),
+        })
+    }
+
+    /// Notes that the link has ended. Returns whether another one is worth a try.
+    fn is_worth_reopening(&mut self) -> bool {
+        let soon = self.mute_since.is_some_and(|opened| opened.elapsed() < REOPENING);
+        self.fruitless = if soon { self.fruitless + 1 } else { 0 };
+        self.fruitless < FRUITLESS
     }
 
     /// Hands over an input, or keeps it for the link that is being opened.
@@ -103,11 +124,17 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
             }
             if let Some(link) = &mut self.link {
                 match link.recv().await {
-                    Some(Ok(event)) => return Report::Event(event),
+                    Some(Ok(event)) => {
+                        self.mute_since = None;
+                        return Report::Event(event);
+                    }
                     Some(Err(fault)) => return Report::Fault(fault),
                     None => {
                         self.link = None;
-                        return Report::Ended;
+                        return match self.is_worth_reopening() {
+                            true => Report::Ended,
+                            false => Report::Lost(fruitless()),
+                        };
                     }
                 }
             }
@@ -123,6 +150,7 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
                     }
                     self.link = Some(link);
                     self.opened = Some(took);
+                    self.mute_since = Some(now());
                 }
                 Err(error) => return Report::Lost(error),
             }
@@ -148,10 +176,18 @@ async fn reopen<I, O>(
     opened.map_err(|_| last)
 }
 
+fn fruitless() -> Error {
+    Error::new(ErrorKind::Disconnected, "reopen", "it ends each connection without a word")
+}
+
 /// Opens something, and says how long that took.
 pub(super) async fn timed<T>(open: impl Future<Output = Result<T>>) -> Result<(Duration, T)> {
-    #[expect(clippy::disallowed_methods, reason = "a call has no clock before it has begun")]
-    let begun = Instant::now();
+    let begun = now();
     let opened = open.await?;
     Ok((begun.elapsed(), opened))
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a link lives is no matter of the session")]
+fn now() -> Instant {
+    Instant::now()
 }

@@ -83,7 +83,7 @@ impl Driver {
 
     async fn wait(&mut self) -> Outside {
         let deadline = self.deadline().map(|at| self.started + at.elapsed());
-        let Self { legs, model, jobs, alarm, requests, events, .. } = self;
+        let Self { legs, model, jobs, alarm, requests, owner, .. } = self;
         let heard = async {
             match &mut legs.ears {
                 Some(ears) => ears.next().await,
@@ -110,7 +110,7 @@ impl Driver {
         };
         tokio::select! {
             biased;
-            () = events.closed() => Outside::OwnerGone,
+            _ = owner => Outside::OwnerGone,
             Some(request) = requests.recv() => Outside::Request(request),
             inbound = legs.line.recv() => Outside::Inbound(inbound),
             () = alarm.at(deadline) => Outside::Alarm,
@@ -194,7 +194,8 @@ impl Driver {
             }
             Some(Ok(Inbound::Transferred)) => Some(Input::Transferred),
             Some(Ok(Inbound::HungUp)) => Some(Input::HungUp),
-            Some(Err(error)) if error.kind() == ErrorKind::Protocol => {
+            // Unless it is the last thing that the line's pump says.
+            Some(Err(error)) if error.kind() == ErrorKind::Protocol && !self.line_has_ended() => {
                 warn!(%error, "the line sent something unusable");
                 None
             }
@@ -204,6 +205,10 @@ impl Driver {
             }
             None => Some(Input::HungUp),
         }
+    }
+
+    fn line_has_ended(&self) -> bool {
+        self.legs.line.is_closed() && self.legs.line.waiting() == 0
     }
 
     /// Links are opened for a call: none of them was open before.

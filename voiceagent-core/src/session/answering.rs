@@ -1,11 +1,12 @@
 //! The answer: the flow's plan, the model's words.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Command, Event, Leg, Saying, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
     history::Standing,
+    retry::{BREATHER, is_hopeless, is_overload},
     spoken_numbers::is_same,
 };
 use crate::{
@@ -14,9 +15,6 @@ use crate::{
     llm::ToolChoice,
     realtime::Prompt,
 };
-
-/// How long to wait before an overloaded model is asked again.
-const BREATHER: Duration = Duration::from_millis(300);
 
 impl Session {
     /// Starts an answer to a turn. A draft is answered in advance.
@@ -265,21 +263,18 @@ impl Session {
             self.on_llm_finished(generation);
             return;
         }
-        let may_retry = !live.round_begun && live.retries < retries;
+        let is_unsaid = live.round_begun && live.committed && live.is_unsaid();
+        let may_retry = (!live.round_begun || is_unsaid) && live.retries < retries;
         let has_spoken = live.has_answered();
         live.retries += u32::from(may_retry);
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Llm, kind });
-        let hopeless = matches!(
-            kind,
-            ErrorKind::Config
-                | ErrorKind::Rejected
-                | ErrorKind::Unauthorized
-                | ErrorKind::Unsupported
-        );
-        if may_retry && !hopeless {
-            if matches!(kind, ErrorKind::Overloaded | ErrorKind::RateLimited) {
+        if may_retry && !is_hopeless(kind) {
+            if is_unsaid {
+                self.unwrite();
+            }
+            if is_overload(kind) {
                 self.timers.set(Timer::Retry, self.now + BREATHER);
             } else {
                 self.ask_model();

@@ -197,8 +197,9 @@ impl Session {
 
     /// Takes audio of the words on the side. Returns whether it was theirs.
     pub(super) fn on_aside_audio(&mut self, voice: GenerationId, payload: &bytes::Bytes) -> bool {
-        if self.spoken_aside(voice).is_none() {
-            return false;
+        let Some(script) = self.spoken_aside(voice) else { return false };
+        if script.is_endless() {
+            return self.on_aside_failed(ErrorKind::Protocol);
         }
         let samples = self.output.push_audio(payload.clone());
         self.lengthen_aside(samples);

@@ -332,6 +332,28 @@ impl Generation {
         self.script.text().len() > self.holding
     }
 
+    /// Whether it is nothing but words of which none has left.
+    pub(super) fn is_unsaid(&self) -> bool {
+        let is_plain = self.items.iter().all(|item| matches!(item, Item::Text(_)));
+        is_plain && !self.started && self.aside.is_none() && self.holding == 0
+    }
+
+    /// Forgets its words, of which none has left. `voice` is what the voice will know it as.
+    pub(super) fn unwrite(&mut self, voice: GenerationId) {
+        self.voice = voice;
+        self.voice_state = VoiceState::Fresh;
+        self.voice_begun = false;
+        self.voice_rests = false;
+        self.speakable = Speakable::default();
+        self.segmenter = Segmenter::default();
+        self.script = self.script.blank();
+        self.handed = 0;
+        self.sentence_told = false;
+        self.onset = Onset::default();
+        self.first_text_at = None;
+        self.items.clear();
+    }
+
     /// Whether words on the side have been sent that may still be heard.
     pub(super) fn is_on_the_side(&self) -> bool {
         self.aside.as_ref().is_some_and(|aside| aside.started)

@@ -14,14 +14,13 @@ use serde_json::json;
 use super::{
     Command, Event, Input, Leg, Session, Timer,
     generation::{Generation, Leave, Stage},
+    retry::{BREATHER, is_hopeless, is_overload},
 };
 use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt};
 
 use duplex::Waiting;
 use spoken_turns::SpokenTurns;
 
-/// How long to wait before an overloaded model is asked again.
-const BREATHER: Duration = Duration::from_millis(300);
 /// Rounds in which a model that calls tools beyond its limit is told so, until it is given up.
 const WARNINGS: u32 = 2;
 
@@ -178,21 +177,14 @@ impl Session {
         }
     }
 
-    fn on_speech_failed(&mut self, voice: GenerationId, kind: ErrorKind) {
+    pub(super) fn on_speech_failed(&mut self, voice: GenerationId, kind: ErrorKind) {
         let retries = self.config.model.retries;
         let is_own = self.waiting_knows(voice);
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
         let (called, has_spoken) = (live.called_in_round(), live.script.samples() > 0);
-        let hopeless = matches!(
-            kind,
-            ErrorKind::Config
-                | ErrorKind::Rejected
-                | ErrorKind::Unauthorized
-                | ErrorKind::Unsupported
-        );
-        let may_retry = live.retries < retries && !hopeless && !is_own;
+        let may_retry = live.retries < retries && !is_hopeless(kind) && !is_own;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Realtime, kind });
         if called {
@@ -202,7 +194,7 @@ impl Session {
             self.note_failure();
             self.finish_speech();
         } else if may_retry {
-            self.speak_again(matches!(kind, ErrorKind::Overloaded | ErrorKind::RateLimited));
+            self.speak_again(is_overload(kind));
         } else {
             self.give_up_speech();
         }

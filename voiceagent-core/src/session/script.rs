@@ -7,6 +7,12 @@ const TYPICAL_PACE: u64 = 15;
 /// How fast anybody speaks, in characters a second.
 const FASTEST_PACE: u64 = 25;
 
+/// How slowly a voice may speak, in bytes of text a second, and what it may add in pauses.
+const SLOWEST_PACE: u64 = 1;
+const LONGEST_PAUSE: u64 = 30;
+/// The longest speech of one whose words are not known beforehand, in seconds.
+const LONGEST_SPEECH: u64 = 600;
+
 /// A voice names its words in order. One that is not found so many bytes on is spelled otherwise in
 /// the text, and is passed over.
 const NEAR: usize = 48;
@@ -78,12 +84,23 @@ impl Script {
         self.samples += samples;
     }
 
+    /// Whether there is more audio than the words can need: the voice does not stop.
+    pub(super) fn is_endless(&self) -> bool {
+        let for_text = self.text.len() as u64 / SLOWEST_PACE + LONGEST_PAUSE;
+        let seconds = if self.even { LONGEST_SPEECH } else { for_text };
+        self.samples > seconds * self.sample_rate
+    }
+
     /// All of the text is handed to the voice again, as one; it has not said anything yet.
     pub(super) fn restart(&mut self) {
-        let mut anew = Self::new(0);
-        anew.sample_rate = self.sample_rate;
+        let mut anew = self.blank();
         anew.push_text(&self.text);
         *self = anew;
+    }
+
+    /// One without a text.
+    pub(super) fn blank(&self) -> Self {
+        Self { sample_rate: self.sample_rate, ..Self::new(0) }
     }
 
     /// How many texts there are.

@@ -243,7 +243,6 @@ impl UserTurn {
             speaking_since: self.speaking_since,
             has_edges: self.has_edges,
             closed_until: self.closed_until,
-            is_doubtful: self.is_doubtful,
             doubted: self.doubted,
             ..Self::open(self.id.next(), recall)
         };

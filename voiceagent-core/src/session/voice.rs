@@ -137,6 +137,10 @@ impl Session {
             live.stage != Stage::Spoken && (by_itself || owes)
         };
         let Some(live) = live.filter(is_wanted) else { return };
+        if live.script.is_endless() {
+            self.on_endless_voice(voice);
+            return;
+        }
         let generation = live.id;
         let silence = self.config.format.and_then(|format| live.onset.push(format, &payload));
         let samples = self.output.push_audio(payload);
@@ -150,6 +154,15 @@ impl Session {
             self.emit(Event::FirstAudible { generation, silence });
         }
         self.watch_voice();
+    }
+
+    /// What waits to be heard is bounded by what there is to say.
+    fn on_endless_voice(&mut self, voice: GenerationId) {
+        if self.is_realtime() {
+            self.on_speech_failed(voice, ErrorKind::Protocol);
+        } else {
+            self.on_synthesis_failed(ErrorKind::Protocol);
+        }
     }
 
     /// The voice owes more only once it has been given the end of the text.
@@ -223,6 +236,21 @@ impl Session {
         self.timers.clear(Timer::Synthesis);
         self.commands.push_back(Command::CancelVoice { generation });
         self.feed_voice();
+    }
+
+    /// Takes back the words of an answer of which nothing has left.
+    pub(super) fn unwrite(&mut self) {
+        let renamed = self.next_id();
+        let Some(live) = &mut self.live else { return };
+        let generation = live.voice;
+        let was_asked = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        live.unwrite(renamed);
+        live.base = self.output.begin();
+        self.timers.clear(Timer::Synthesis);
+        self.timers.clear(Timer::VoiceRetry);
+        if was_asked {
+            self.commands.push_back(Command::CancelVoice { generation });
+        }
     }
 
     /// Hands all of the text to the voice once more when it has rested.

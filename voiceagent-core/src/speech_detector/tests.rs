@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
 
 use super::*;
@@ -47,7 +52,7 @@ fn detector(factory: &dyn VadFactory, format: AudioFormat) -> SpeechDetector {
 
 /// The stream in frames of 20 ms, beginning at `at`.
 fn frames(format: AudioFormat, payload: Bytes, mut at: u64) -> Vec<AudioFrame> {
-    let frame = format.bytes_in(std::time::Duration::from_millis(20));
+    let frame = format.bytes_in(Duration::from_millis(20));
     let mut frames = Vec::new();
     for start in (0..payload.len()).step_by(frame) {
         let part = payload.slice(start..payload.len().min(start + frame));
@@ -257,4 +262,73 @@ fn a_stream_at_its_limits_stays_within_the_range_of_the_detector() {
     let square = (0..8_000).map(|n| if n / 8 % 2 == 0 { 0x80 } else { 0x00 }).collect();
     let frames = frames(AudioFormat::MULAW_8K, square, 0);
     assert_eq!(edges(&mut detector(&Range, AudioFormat::MULAW_8K), &frames), []);
+}
+
+/// A loudness detector that counts its windows.
+#[derive(Clone, Debug, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl VadFactory for Counting {
+    fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+        Box::new(self.clone())
+    }
+}
+
+impl VoiceActivityDetector for Counting {
+    fn sample_rate(&self) -> u32 {
+        8_000
+    }
+
+    fn window(&self) -> usize {
+        256
+    }
+
+    fn speech_probability(&mut self, window: &[f32]) -> f32 {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if Decibels::of(window) > Decibels(-20.0) { 1.0 } else { 0.0 }
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn a_line_without_any_sound_lets_the_detector_rest() {
+    let format = AudioFormat::MULAW_8K;
+    let windows = Counting::default();
+    let mut detector = detector(&windows, format);
+    let payload = stretches(&[(false, 500), (true, 20), (false, 500), (true, 20)]);
+    let heard = edges(&mut detector, &frames(format, payload, 0));
+    assert_eq!(heard.len(), 3, "{heard:?}");
+    for (heard, expected) in positions(&heard).iter().zip([80_000, 83_200, 163_200]) {
+        assert!(heard.abs_diff(expected) <= 256, "{heard} instead of {expected}");
+    }
+    // Of 1 040 frames: the two loud stretches, and half a second of each silence.
+    let frames_heard = windows.0.load(Ordering::Relaxed) * 256 / FRAME;
+    assert!((80..=92).contains(&frames_heard), "{frames_heard} frames");
+}
+
+#[test]
+fn the_noise_of_a_line_is_listened_to() {
+    let format = AudioFormat::MULAW_8K;
+    let windows = Counting::default();
+    // The fifth step above zero: -54 dBFS.
+    let noise = vec![0xFA; 100 * FRAME].into();
+    edges(&mut detector(&windows, format), &frames(format, noise, 0));
+    assert_eq!(windows.0.load(Ordering::Relaxed), 100 * FRAME / 256);
+}
+
+#[test]
+fn t16_speech_after_a_rest_is_noticed_where_it_is_without() {
+    let format = AudioFormat::MULAW_8K;
+    let begin = |silence: usize| {
+        let silence = vec![0xFF; silence * FRAME];
+        let speech = frames(format, [&silence[..], SPEECH].concat().into(), 0);
+        let heard = edges(&mut detector(&Earshot::default(), format), &speech);
+        positions(&heard)[0] - silence.len() as u64
+    };
+    let unrested = begin(24);
+    for silence in [26, 50, 53, 500] {
+        // A window of the detector is 128 samples of the line.
+        assert!(begin(silence).abs_diff(unrested) <= 128, "{silence}");
+    }
 }

@@ -42,6 +42,10 @@ const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 /// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
 
+/// Loud audio that a vendor has not said anything of. With so much of it, one that does not answer
+/// when asked for a final has stalled; with less, it had nothing to say.
+const UTTERANCE: Duration = Duration::from_millis(500);
+
 /// Silence is made up in pieces of this length.
 const SILENCE_PIECE: Duration = Duration::from_millis(100);
 
@@ -223,6 +227,9 @@ impl<C: Codec> Stream<C> {
         if self.finalize_by.is_some_and(|by| by <= now) {
             self.finalize_by = None;
             if self.codec.owes_final() {
+                if self.unanswered >= UTTERANCE {
+                    return Err(self.stalled(self.settings.finalize_timeout));
+                }
                 self.codec.settle(&mut self.events);
             }
         }
@@ -258,8 +265,12 @@ impl<C: Codec> Stream<C> {
         if self.unanswered < limit / 2 || self.silent_since.elapsed() < limit {
             return Ok(());
         }
+        Err(self.stalled(limit))
+    }
+
+    fn stalled(&self, limit: Duration) -> Error {
         let message = format!("speech got no answer for {} ms", limit.as_millis());
-        Err(Error::new(ErrorKind::Stalled, "read", message).with_provider(super::PROVIDER))
+        Error::new(ErrorKind::Stalled, "read", message).with_provider(super::PROVIDER)
     }
 
     /// Hands what is waiting in `events` to the owner.

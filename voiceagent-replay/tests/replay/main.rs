@@ -2,6 +2,7 @@
 
 mod call;
 mod damage;
+mod recorded_call;
 mod sweep;
 mod what_if;
 

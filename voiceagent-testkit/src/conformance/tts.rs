@@ -139,6 +139,8 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
         let generation = GenerationId::new(1);
         voice.send(TtsInput::Cancel { generation })?;
+        // What had been handed over by then came in time.
+        while voice.link.try_recv().is_some() {}
         voice.say(2, &["Sorry. "])?;
         voice.finish(2)?;
         let mut left_over = 0;

@@ -3,14 +3,14 @@ mod conversation;
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use serde_json::Value;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result,
+    ErrorKind, Link, Result,
     audio::AudioFormat,
     realtime::{
         RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions,
@@ -18,7 +18,11 @@ use voiceagent_core::{
 };
 
 use self::conversation::Conversation;
-use super::{Recording, Words, speaker::Pace};
+use super::{
+    Recording, Words,
+    faults::{Faults, fault, refused},
+    speaker::Pace,
+};
 
 /// More pieces of audio than any one reply has; a reader may be late by one reply.
 const LINK: usize = 256;
@@ -36,7 +40,7 @@ pub struct FakeRealtime {
     pace: Pace,
     habits: Habits,
     script: Arc<Mutex<Box<Script>>>,
-    faults: Mutex<VecDeque<RealtimeFault>>,
+    faults: Faults<RealtimeFault>,
     opened: Recording<RealtimeOptions>,
     inputs: Recording<RealtimeInput>,
 }
@@ -121,7 +125,7 @@ impl FakeRealtime {
             pace: Pace { first_audio: Duration::from_millis(300), ..Pace::default() },
             habits: Habits::default(),
             script: Arc::new(Mutex::new(Box::new(script))),
-            faults: Mutex::default(),
+            faults: Faults::default(),
             opened: Recording::default(),
             inputs: Recording::default(),
         }
@@ -195,7 +199,7 @@ impl FakeRealtime {
     /// those after the last are sound.
     #[must_use]
     pub fn with_faults(self, faults: impl Into<VecDeque<RealtimeFault>>) -> Self {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults.into();
+        self.faults.set(faults.into());
         self
     }
 
@@ -227,9 +231,9 @@ impl RealtimeModel for FakeRealtime {
         if !self.capabilities.formats.contains(&options.format) {
             return Err(fault(ErrorKind::Unsupported, "open", "the format is not spoken"));
         }
-        let fault_now = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let fault_now = self.faults.next();
         if let Some(RealtimeFault::Refuse(kind)) = fault_now {
-            return Err(fault(kind, "open", "refused as the test asked"));
+            return Err(refused(kind));
         }
         let fault = fault_now.unwrap_or(RealtimeFault::None);
         let conversation = Conversation::new(self, options.format, fault);
@@ -243,10 +247,6 @@ impl fmt::Debug for FakeRealtime {
             .field("capabilities", &self.capabilities)
             .finish_non_exhaustive()
     }
-}
-
-fn fault(kind: ErrorKind, operation: &'static str, message: &'static str) -> Error {
-    Error::new(kind, operation, message).with_provider("fake")
 }
 
 #[cfg(test)]

@@ -1,19 +1,18 @@
-use std::{
-    collections::VecDeque,
-    fmt,
-    future::pending,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, fmt, future::pending, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, LinkPeer, Result,
+    ErrorKind, Link, LinkPeer, Result,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
 };
 
-use super::{Recording, Words, schedule::Schedule, words::Ear};
+use super::{
+    Recording, Words,
+    faults::{Faults, fault, lost, refused},
+    schedule::Schedule,
+    words::Ear,
+};
 
 /// Two seconds of frames, as an adapter would hold while it reconnects.
 const LINK: usize = 128;
@@ -27,7 +26,7 @@ pub struct FakeStt {
     words: Words,
     capabilities: SttCapabilities,
     pace: Pace,
-    faults: Mutex<VecDeque<SttFault>>,
+    faults: Faults<SttFault>,
     opened: Recording<SttOptions>,
     inputs: Recording<SttInput>,
 }
@@ -81,7 +80,7 @@ impl FakeStt {
             words,
             capabilities,
             pace,
-            faults: Mutex::default(),
+            faults: Faults::default(),
             opened: Recording::default(),
             inputs: Recording::default(),
         }
@@ -152,7 +151,7 @@ impl FakeStt {
     /// after the last are sound.
     #[must_use]
     pub fn with_faults(self, faults: impl Into<VecDeque<SttFault>>) -> Self {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults.into();
+        self.faults.set(faults.into());
         self
     }
 
@@ -184,9 +183,9 @@ impl SpeechToText for FakeStt {
         if !self.capabilities.formats.contains(&options.format) {
             return Err(fault(ErrorKind::Unsupported, "open", "the format is not taken"));
         }
-        let fault_now = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let fault_now = self.faults.next();
         if let Some(SttFault::Refuse(kind)) = fault_now {
-            return Err(fault(kind, "open", "refused as the test asked"));
+            return Err(refused(kind));
         }
         let stream = Stream {
             ear: Ear::new(self.words.clone()),
@@ -265,7 +264,7 @@ impl Stream {
         self.got += frame.format.duration_of(frame.samples());
         match self.fault {
             SttFault::Drop(after) if self.got > after => {
-                return Err(fault(ErrorKind::Disconnected, "read", "lost as the test asked"));
+                return Err(lost());
             }
             SttFault::Stall(after) if self.got > after => return pending().await,
             SttFault::Drop(_)
@@ -349,10 +348,6 @@ impl Stream {
         }
         peer.send(event).await
     }
-}
-
-fn fault(kind: ErrorKind, operation: &'static str, message: &'static str) -> Error {
-    Error::new(kind, operation, message).with_provider("fake")
 }
 
 #[cfg(test)]

@@ -1,19 +1,15 @@
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, fmt, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, LinkPeer, Result,
+    ErrorKind, Link, LinkPeer, Result,
     audio::AudioFormat,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
 use super::{
     Recording,
+    faults::{Faults, fault, lost, refused},
     speaker::{Pace, Speaker},
 };
 
@@ -27,7 +23,7 @@ const LINK: usize = 256;
 pub struct FakeTts {
     capabilities: TtsCapabilities,
     pace: Pace,
-    faults: Mutex<VecDeque<TtsFault>>,
+    faults: Faults<TtsFault>,
     opened: Recording<TtsOptions>,
     inputs: Recording<TtsInput>,
 }
@@ -67,7 +63,7 @@ impl FakeTts {
         Self {
             capabilities,
             pace: Pace::default(),
-            faults: Mutex::default(),
+            faults: Faults::default(),
             opened: Recording::default(),
             inputs: Recording::default(),
         }
@@ -127,7 +123,7 @@ impl FakeTts {
     /// after the last are sound.
     #[must_use]
     pub fn with_faults(self, faults: impl Into<VecDeque<TtsFault>>) -> Self {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults.into();
+        self.faults.set(faults.into());
         self
     }
 
@@ -165,9 +161,9 @@ impl TextToSpeech for FakeTts {
         if !self.capabilities.formats.contains(&options.format) {
             return Err(fault(ErrorKind::Unsupported, "open", "the format is not spoken"));
         }
-        let fault_now = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let fault_now = self.faults.next();
         if let Some(TtsFault::Refuse(kind)) = fault_now {
-            return Err(fault(kind, "open", "refused as the test asked"));
+            return Err(refused(kind));
         }
         let voice = Voice {
             speaker: Speaker::new(options.format, self.pace),
@@ -238,7 +234,7 @@ impl Voice {
     async fn say(&mut self, event: TtsEvent, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         match self.fault {
             TtsFault::Drop(after) if self.said >= after => {
-                return Err(fault(ErrorKind::Disconnected, "read", "lost as the test asked"));
+                return Err(lost());
             }
             TtsFault::Mute(after) if self.said >= after => return Ok(()),
             TtsFault::Report(after, kind) if self.said >= after => {
@@ -257,10 +253,6 @@ impl Voice {
         }
         peer.send(event).await
     }
-}
-
-fn fault(kind: ErrorKind, operation: &'static str, message: &'static str) -> Error {
-    Error::new(kind, operation, message).with_provider("fake")
 }
 
 #[cfg(test)]

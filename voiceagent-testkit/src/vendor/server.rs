@@ -6,13 +6,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{broadcast, watch},
     task::{JoinHandle, JoinSet},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -64,7 +63,6 @@ pub(super) trait Session: Send {
 /// A command to all open connections.
 #[derive(Clone, Debug)]
 pub(super) enum Control {
-    Binary(Bytes),
     Close(u16, Arc<str>),
     Drop,
     Stall,
@@ -113,7 +111,6 @@ struct Inner {
     open: usize,
     refusal: Option<Refusal>,
     silent: bool,
-    connect_delay: Duration,
     orphans: VecDeque<(Instant, usize)>,
 }
 
@@ -144,10 +141,6 @@ impl State {
 
     pub(super) fn set_silent(&self, silent: bool) {
         self.lock().silent = silent;
-    }
-
-    pub(super) fn set_connect_delay(&self, delay: Duration) {
-        self.lock().connect_delay = delay;
     }
 
     pub(super) fn command(&self, control: Control) {
@@ -193,16 +186,10 @@ async fn accept(listener: TcpListener, script: Arc<dyn Script>, state: Arc<State
 }
 
 async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) {
-    let (silent, delay) = {
-        let inner = state.lock();
-        (inner.silent, inner.connect_delay)
-    };
+    let silent = state.lock().silent;
     if silent {
         let _held = tcp;
         return std::future::pending().await;
-    }
-    if !delay.is_zero() {
-        sleep(delay).await;
     }
     let _ = tcp.set_nodelay(true);
     // Subscribed before the handshake is answered, so that no command is missed after it.
@@ -333,7 +320,6 @@ impl Connection {
     async fn obey(&mut self, control: Control) -> Option<()> {
         self.cut |= matches!(control, Control::Close(..) | Control::Drop | Control::Stall);
         match control {
-            Control::Binary(payload) => self.socket.send(Message::Binary(payload)).await.ok(),
             Control::Close(code, reason) => {
                 let frame = CloseFrame { code: code.into(), reason: (&*reason).into() };
                 let _ = self.socket.send(Message::Close(Some(frame))).await;

@@ -7,6 +7,7 @@ use crate::llm::{FinishReason, Message};
 enum Act {
     Answer,
     BreakOff,
+    BreakOffSilently,
     ConnectAndFail,
     Empty,
     FailFirstItem,
@@ -53,6 +54,7 @@ impl LanguageModel for Scripted {
         Ok(match self.acts[at.min(self.acts.len() - 1)] {
             Act::Answer => stream::iter([said(), finished]).boxed(),
             Act::BreakOff => stream::iter([said(), Err(error(ErrorKind::Disconnected))]).boxed(),
+            Act::BreakOffSilently => stream::iter([said()]).boxed(),
             Act::ConnectAndFail => {
                 let connected = LlmEvent::Connected { after: Duration::ZERO, reused: true };
                 stream::iter([Ok(connected), Err(error(ErrorKind::Disconnected))]).boxed()
@@ -130,6 +132,30 @@ async fn rd2_a_model_that_failed_is_asked_last_for_a_while_and_then_tried_again(
     }
     assert_eq!(speakers, ["b", "b", "b", "a", "a"]);
     assert_eq!(first.asked(), 3);
+}
+
+#[tokio::test]
+async fn rd2_a_model_that_breaks_off_is_asked_last_for_a_while() {
+    for act in [Act::BreakOff, Act::BreakOffSilently] {
+        let first = scripted("a", &[act, Act::Answer]);
+        let fallback = FallbackLlm::new(first, vec![scripted("b", &[Act::Answer])]).cool_down(1);
+        let items = ask(&fallback).await;
+        assert_eq!(items[0].as_ref().unwrap(), &LlmEvent::Text("a".to_owned()));
+        assert_eq!(items[1].as_ref().unwrap_err().kind(), ErrorKind::Disconnected);
+        let next = [speaker(&fallback).await, speaker(&fallback).await];
+        assert_eq!(next, ["b", "a"], "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_read_to_its_end_is_no_failure() {
+    let fallback =
+        FallbackLlm::new(scripted("a", &[Act::BreakOff]), vec![scripted("b", &[Act::Answer])]);
+    let request = LlmRequest::new("", vec![Message::User { text: "Hi".into() }]);
+    let mut interrupted = fallback.generate(request).await.unwrap();
+    assert!(interrupted.next().await.unwrap().is_ok());
+    drop(interrupted);
+    assert_eq!(speaker(&fallback).await, "a");
 }
 
 #[tokio::test]

@@ -1,15 +1,10 @@
-use super::*;
+use super::{
+    super::fixtures::{at, ms, user, user_stopped, user_turn},
+    *,
+};
 use crate::GenerationId;
 
 const GENERATION: GenerationId = GenerationId::new(1);
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-const fn at(millis: u64) -> CallTime {
-    CallTime::from_millis(millis)
-}
 
 const AGENT: Event = Event::AgentStarted { generation: GENERATION, turn: None };
 const PAUSED: Event = Event::AgentPaused { generation: GENERATION };
@@ -25,23 +20,6 @@ fn stopped(interrupted: bool) -> Event {
 fn barge_in() -> Event {
     let reason = InterruptionReason::BargeIn;
     Event::Interrupted { generation: GENERATION, reason, after: ms(160) }
-}
-
-fn user(turn: u64, since: u64) -> Event {
-    Event::UserStarted { turn: TurnId::new(turn), since: at(since) }
-}
-
-fn user_stopped(turn: u64, since: u64) -> Event {
-    Event::UserStopped { turn: TurnId::new(turn), since: at(since) }
-}
-
-fn user_turn(turn: u64) -> Event {
-    Event::UserTurn {
-        turn: TurnId::new(turn),
-        pii_text: "no".into(),
-        end_of_turn_delay: ms(300),
-        transcription_delay: None,
-    }
 }
 
 fn backchannel(turn: u64) -> Event {

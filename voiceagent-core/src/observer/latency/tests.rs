@@ -1,8 +1,4 @@
-use super::*;
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use super::{super::fixtures::ms, *};
 
 fn generation(number: u64) -> GenerationId {
     GenerationId::new(number)

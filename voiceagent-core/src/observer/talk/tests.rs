@@ -1,13 +1,8 @@
-use super::*;
+use super::{
+    super::fixtures::{at, ms, user, user_stopped, user_turn},
+    *,
+};
 use crate::session::EndReason;
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-const fn at(millis: u64) -> CallTime {
-    CallTime::from_millis(millis)
-}
 
 fn agent(number: u64) -> Event {
     Event::AgentStarted { generation: GenerationId::new(number), turn: None }
@@ -21,23 +16,6 @@ fn heard(number: u64, since: u64) -> Event {
 fn agent_stopped(number: u64) -> Event {
     let generation = GenerationId::new(number);
     Event::AgentStopped { generation, pii_heard: "Well".into(), interrupted: false }
-}
-
-fn user(turn: u64, since: u64) -> Event {
-    Event::UserStarted { turn: TurnId::new(turn), since: at(since) }
-}
-
-fn user_stopped(turn: u64, since: u64) -> Event {
-    Event::UserStopped { turn: TurnId::new(turn), since: at(since) }
-}
-
-fn user_turn(turn: u64) -> Event {
-    Event::UserTurn {
-        turn: TurnId::new(turn),
-        pii_text: "yes".into(),
-        end_of_turn_delay: ms(300),
-        transcription_delay: None,
-    }
 }
 
 const ENDED: Event = Event::Ended { reason: EndReason::UserHungUp };

@@ -17,11 +17,10 @@ pub(super) fn progress(spoken: &Spoken, text: &str) -> Progress {
     let (Some(first), Some(last)) = (words.first(), words.last()) else {
         return Progress::Unknown;
     };
-    let domain = last.rsplit_once('@').map(|(_, domain)| domain);
-    match domain.map(|domain| domain.rsplit_once('.').map(|(_, top)| top)) {
-        Some(Some(top)) if FINAL.contains(&top) => return Progress::Complete,
-        Some(Some(top)) if top.len() >= 2 => return Progress::Plausible,
-        Some(_) if last.len() > 1 && !OTHERWISE.contains(first) => return Progress::Open,
+    let domain = last.rsplit_once('@').and_then(|(_, domain)| domain.rsplit_once('.'));
+    match domain.map(|(_, top)| top) {
+        Some(top) if FINAL.contains(&top) => return Progress::Complete,
+        Some(top) if top.len() >= 2 => return Progress::Plausible,
         _ => {}
     }
     let is_marked = last.contains(['.', '_', '-', '@']);

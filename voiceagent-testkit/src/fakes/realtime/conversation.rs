@@ -12,8 +12,14 @@ use voiceagent_core::{
 };
 
 use super::{
-    super::{Recording, schedule::Schedule, speaker::Speaker, words::Ear},
-    FakeRealtime, Habits, RealtimeFault, Reply, Script, Text, fault,
+    super::{
+        Recording,
+        faults::{fault, lost},
+        schedule::Schedule,
+        speaker::Speaker,
+        words::Ear,
+    },
+    FakeRealtime, Habits, RealtimeFault, Reply, Script, Text,
 };
 
 type Peer = LinkPeer<RealtimeInput, RealtimeEvent>;
@@ -187,8 +193,4 @@ impl Conversation {
         self.speaker.then(generation, RealtimeEvent::Usage { generation, usage });
         self.speaker.then(generation, RealtimeEvent::Finished { generation });
     }
-}
-
-fn lost() -> voiceagent_core::Error {
-    fault(ErrorKind::Disconnected, "read", "lost as the test asked")
 }

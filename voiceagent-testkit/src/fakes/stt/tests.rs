@@ -1,5 +1,8 @@
 use tokio::time::{Instant, sleep};
-use voiceagent_core::audio::{AudioFrame, MediaTime};
+use voiceagent_core::{
+    Error,
+    audio::{AudioFrame, MediaTime},
+};
 
 use super::*;
 use crate::tone;

@@ -54,7 +54,6 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
     Drop,
-    Error,
     Stall,
 }
 
@@ -154,12 +153,6 @@ impl Reply {
         self.scripted(|script| script.fault = Some((tokens, Fault::Drop)))
     }
 
-    /// Reports an error of the server after `tokens`.
-    #[must_use]
-    pub fn fail_after(self, tokens: usize) -> Self {
-        self.scripted(|script| script.fault = Some((tokens, Fault::Error)))
-    }
-
     fn of(body: Body) -> Self {
         Self {
             first_token: Duration::ZERO,
@@ -217,16 +210,8 @@ impl Script {
         }));
         if let Some((at, fault)) = self.fault {
             tokens.truncate(at);
-            let error = json!({ "error": {
-                "message": "The server had an error", "type": "server_error",
-                "param": null, "code": null,
-            } });
-            let last = match fault {
-                Fault::Error => format!("data: {error}\n\n"),
-                Fault::Drop | Fault::Stall => String::new(),
-            };
             prefix(&mut tokens, role);
-            return (tokens, last, Some(fault));
+            return (tokens, String::new(), Some(fault));
         }
         let usual = if self.calls.is_empty() { "stop" } else { "tool_calls" };
         let mut last = delta(json!({}), json!(self.finish.as_deref().unwrap_or(usual)));

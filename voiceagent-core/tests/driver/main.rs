@@ -1,0 +1,19 @@
+//! Whole calls through the real driver, in virtual time.
+
+#![expect(clippy::disallowed_methods, reason = "tests have a clock and tasks of their own")]
+
+mod background;
+mod barge_in;
+mod calls;
+mod ears;
+mod end;
+mod endurance;
+mod failures;
+mod figures;
+mod line_faults;
+mod prompts;
+mod realtime;
+mod recording;
+mod resume;
+mod rig;
+mod tools;

@@ -1,0 +1,57 @@
+//! Turns at their margins: what counts into them, and what is too little to change them.
+
+use std::time::Duration;
+
+use voiceagent_core::{
+    session::{Command, Input, OwedReplyConfig},
+    transport::Outbound,
+};
+use voiceagent_testkit::scenario::Scenario;
+
+use crate::{presets::phone_with_finalize, readings::turns};
+
+#[test]
+fn t29_time_is_counted_until_the_agent_really_speaks() {
+    let mut config = phone_with_finalize();
+    config.endpointing.max_turn = Some(Duration::from_secs(6));
+    let mut call = Scenario::new(config);
+    call.at(1_060).speaks().at(5_200).stops().hears("I do not know").at(7_000);
+    assert_eq!(turns(&call), ["5300 I do not know"], "{}", call.trace());
+    // 4.3 s went by until that turn was taken.
+    call.at(7_060).speaks().at(8_000).interim("what to").at(12_000);
+    assert_eq!(turns(&call)[1..], ["8700 what to"], "{}", call.trace());
+}
+
+#[test]
+fn t5_a_final_without_words_opens_no_turn_again() {
+    let taken = |empty: bool| {
+        let mut call = Scenario::new(phone_with_finalize());
+        call.at(1_000).speaks().at(1_400).hears("Yes.").at(1_500).feed(Input::EndOfTurn);
+        if empty {
+            call.at(1_550).hears("");
+        }
+        // The detector goes on to hear a voice.
+        call.at(60_000);
+        turns(&call)
+    };
+    assert_eq!(taken(false).len(), 1);
+    assert_eq!(taken(true), taken(false));
+}
+
+#[test]
+fn t25_who_is_understood_holds_the_floor_for_longer_than_a_noise() {
+    let first_audio = |words: &str| {
+        let mut config = phone_with_finalize();
+        config.owed_reply = Some(OwedReplyConfig::new(Duration::from_secs(2), "One moment."));
+        let mut call = Scenario::new(config);
+        call.at(1_000).speaks();
+        if !words.is_empty() {
+            call.at(1_500).interim(words);
+        }
+        call.feed(Input::Say { text: "Hello.".into(), interruptible: true });
+        call.voice("Hello.", 500).at(6_400);
+        call.when(|command| matches!(command, Command::Send { outbound: Outbound::Audio(_) }))
+    };
+    assert_eq!(first_audio(""), Some(2_940), "two seconds after the first sound");
+    assert_eq!(first_audio("I would"), None, "five seconds after the last word");
+}

@@ -1,0 +1,6 @@
+//! The adapters against scripted vendors on loopback: the suites, and what only one vendor does.
+
+#[cfg(feature = "deepgram")]
+mod deepgram;
+#[cfg(feature = "openai")]
+mod openai;
