@@ -33,6 +33,8 @@ const FRAME: Duration = Duration::from_millis(20);
 /// events, of which a quiet call tells some two in ten seconds.
 const WARM_UP: u32 = 10_000;
 const FRAMES: u32 = 5_000;
+/// What the agent says. A voice that went on for longer than its words take would be given up.
+const LONG: &str = "This takes a while, and then it goes on for a little longer. ";
 /// What waits in a link, as on a real line.
 const LINK: usize = 64;
 
@@ -87,7 +89,7 @@ pub(super) async fn recorded() -> Result<Count> {
     let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
     let agent = builder(Arc::clone(&heard)).record(&folder).build()?;
     let mut call = agent.start(Box::new(line)).await?;
-    call.line().say("This takes a while.")?;
+    call.line().say(LONG.repeat(20))?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), heard.load(Ordering::Relaxed));
     pass(&mut call, FRAMES).await;
@@ -103,7 +105,7 @@ async fn speak(way: &'static str, agent: Agent) -> Result<Count> {
     let spoken = Arc::new(AtomicU64::new(0));
     let line = Line::new(Vec::new(), Arc::clone(&spoken));
     let mut call = agent.start(Box::new(line)).await?;
-    call.line().say("This takes a while.")?;
+    call.line().say(LONG.repeat(20))?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), spoken.load(Ordering::Relaxed));
     pass(&mut call, FRAMES).await;
