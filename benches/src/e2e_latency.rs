@@ -6,6 +6,7 @@
 
 mod agent;
 mod call;
+mod floor;
 mod journal;
 pub(crate) mod log;
 mod measure;
@@ -41,6 +42,9 @@ struct Args {
     /// The agent; built when not given.
     #[arg(long)]
     agent: Option<PathBuf>,
+    /// Is the process that shows what this machine charges for being woken; started by the bench.
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    only_read_and_write: Option<String>,
 }
 
 /// Plays all passes, prints what came out and writes it to a folder.
@@ -51,6 +55,9 @@ struct Args {
 #[expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 pub async fn run() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
+    if let Some(address) = &args.only_read_and_write {
+        return Ok(floor::only_read_and_write(address)?);
+    }
     fs::create_dir_all(&args.out)?;
     let binary = match &args.agent {
         Some(binary) => binary.clone(),
@@ -71,7 +78,8 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         eprintln!("{name}: {} at once, {} times", plan.at_once, plan.repeat);
         passes.push(Pass::run(name, plan, &binary, &args.out).await?);
     }
-    let report = report::Report::of(&passes);
+    eprintln!("a process that only reads and writes");
+    let report = report::Report::of(&passes, floor::measure().await?);
     println!("{}", report.table());
     fs::write(args.out.join("e2e_latency.json"), serde_json::to_string_pretty(&report)?)?;
     fs::write(args.out.join("e2e_latency.svg"), plot::draw(&passes))?;

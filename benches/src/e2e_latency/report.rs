@@ -15,6 +15,8 @@ use super::{
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     passes: Vec<PassReport>,
+    /// Of a process that only reads and writes as often as an agent with one call.
+    floor_cpu_seconds_per_minute: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,8 +52,8 @@ struct HistoryReport {
 }
 
 impl Report {
-    pub(crate) fn of(passes: &[Pass]) -> Self {
-        Self { passes: passes.iter().map(PassReport::of).collect() }
+    pub(crate) fn of(passes: &[Pass], floor_cpu_seconds_per_minute: f64) -> Self {
+        Self { passes: passes.iter().map(PassReport::of).collect(), floor_cpu_seconds_per_minute }
     }
 
     /// The figures for people.
@@ -60,6 +62,12 @@ impl Report {
         for pass in &self.passes {
             pass.write(&mut table).expect("a String takes everything");
         }
+        let floor = self.floor_cpu_seconds_per_minute;
+        writeln!(
+            table,
+            "CPU {floor:.3} s per minute for a process that only reads and writes as often"
+        )
+        .expect("a String takes everything");
         table
     }
 }
