@@ -13,9 +13,9 @@ use tracing::error;
 
 use crate::{
     CallTime, Error, ErrorKind, Event, Line, Result,
-    audio::AudioFilter,
+    audio::{AudioFilter, Background},
     call::Call,
-    driver::{Driver, Legs},
+    driver::{BackgroundLine, Driver, Legs},
     flow::Flow,
     journal::Journal,
     llm::LanguageModel,
@@ -85,6 +85,8 @@ pub(crate) struct Recipe {
     pub(crate) filters: Vec<Box<FilterFactory>>,
     pub(crate) observers: Vec<Box<ObserverFactory>>,
     pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<PathBuf>,
+    pub(crate) background: Option<Background>,
 }
 
 impl Agent {
@@ -127,6 +129,7 @@ impl Agent {
             Some(folder) => Some(Journal::create(folder, &info.id, &config)?),
             None => None,
         };
+        let background = BackgroundLine::of(&self.recipe, &info)?;
         let opening = Legs::open(&self.recipe, &info, transport);
         let legs = tokio::time::timeout(OPENING, opening).await.map_err(|_| {
             Error::new(ErrorKind::Timeout, "start", "the legs did not open within 10 s")
@@ -145,7 +148,7 @@ impl Agent {
             journal,
         );
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.run()));
+        drop(tokio::spawn(driver.with_background(background).run()));
         Ok(Call::new(info, line, owner_events, owned))
     }
 }
@@ -205,6 +208,8 @@ pub struct AgentBuilder {
     filters: Vec<Box<FilterFactory>>,
     observers: Vec<Box<ObserverFactory>>,
     journals: Option<PathBuf>,
+    recordings: Option<PathBuf>,
+    background: Option<Background>,
 }
 
 impl AgentBuilder {
@@ -334,6 +339,24 @@ impl AgentBuilder {
         self
     }
 
+    /// Records each call with audio to a stereo WAV file in this folder: the caller on the left, as
+    /// it arrived, and the agent on the right, as the caller heard it. Where the system knows
+    /// owners, only the owner may read it.
+    ///
+    /// A call that cannot be recorded goes on: it tells [`Event::Failed`] with
+    /// [`Leg::Recorder`](crate::session::Leg::Recorder), and what was recorded before is kept.
+    pub fn record(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recordings = Some(folder.into());
+        self
+    }
+
+    /// Plays a sound behind the agent, throughout each call with audio. The agent may be heard up to
+    /// 60 ms later than without.
+    pub fn background(mut self, background: Background) -> Self {
+        self.background = Some(background);
+        self
+    }
+
     /// Changes how sessions decide.
     pub fn tune(mut self, change: impl FnOnce(&mut SessionConfig)) -> Self {
         change(&mut self.config);
@@ -349,6 +372,9 @@ impl AgentBuilder {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
         self.speech_gate.validate()?;
+        if let Some(background) = &self.background {
+            background.validate()?;
+        }
         let mut tools: Vec<EquippedTool> = Vec::with_capacity(self.tools.len());
         for tool in self.tools {
             let tool = EquippedTool::new(tool)?;
@@ -386,6 +412,8 @@ impl AgentBuilder {
             filters: self.filters,
             observers: self.observers,
             journals: self.journals,
+            recordings: self.recordings,
+            background: self.background,
         };
         Ok(Agent { recipe: Arc::new(recipe) })
     }

@@ -1,18 +1,28 @@
 //! Audio: formats, frames, codecs, sample-rate conversion.
 
+mod clip;
 mod decoder;
+mod fade;
 mod filter;
 mod format;
 mod frame;
 pub mod g711;
 mod level;
+mod mixer;
 mod resample;
+mod stereo;
 mod transcode;
+pub(crate) mod wav;
 
+pub use clip::Clip;
 pub use decoder::Decoder;
+pub(crate) use fade::fade_out;
 pub use filter::AudioFilter;
 pub use format::{AudioFormat, Encoding};
 pub use frame::{AudioFrame, MediaTime};
 pub use level::Decibels;
+pub use mixer::Background;
+pub(crate) use mixer::Mixer;
 pub use resample::Resampler;
+pub(crate) use stereo::{Stereo, Tape};
 pub use transcode::Transcoder;

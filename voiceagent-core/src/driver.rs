@@ -1,5 +1,6 @@
 //! The task of a call: waits for one thing, hands it to the session, does what the session says.
 
+mod background;
 mod ears;
 mod health;
 mod jobs;
@@ -10,6 +11,7 @@ mod perform;
 mod pre_roll;
 mod provider;
 mod realtime;
+mod record;
 mod wait;
 
 use std::{
@@ -31,10 +33,12 @@ use crate::{
     line::LineRequest,
     llm::LlmEvent,
     observer::Observer,
+    recorder::Recorder,
     session::{EndReason, Input, Leg, Session, SessionConfig},
     transport::CallInfo,
 };
 
+pub(crate) use background::BackgroundLine;
 pub(crate) use legs::Legs;
 
 use health::Health;
@@ -69,6 +73,8 @@ pub(crate) struct Driver {
     meter: Meter,
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
+    recorder: Option<Recorder>,
+    background: Option<BackgroundLine>,
     memory: Option<Arc<Value>>,
     ended: bool,
 }
@@ -104,6 +110,8 @@ impl Driver {
             health: Health::default(),
             meter: Meter::default(),
             journal,
+            recorder: None,
+            background: None,
             ended: false,
             recipe,
             info,
@@ -131,6 +139,8 @@ impl Driver {
     async fn converse(&mut self) {
         let (leg, after) = (Leg::Transport, self.legs.line_opened);
         self.emit(Event::Connected { leg, after, reused: false });
+        self.begin_recording();
+        self.play_background();
         self.drain();
         while !self.ended {
             let input = self.next_input().await;
@@ -168,7 +178,9 @@ impl Driver {
         self.model = None;
         self.requests.close();
         self.listeners = Listeners::default();
+        let ended = self.now();
         self.legs.say_goodbye().await;
+        self.end_recording(ended).await;
         while let Some(input) = self.jobs.next_lasting().await {
             self.take(input);
             self.drain();

@@ -19,20 +19,14 @@
 pub(crate) mod base64;
 mod recording;
 
-use std::{
-    fmt,
-    fs::{File, OpenOptions},
-    io::{self, Write},
-    path::Path,
-    time::Duration,
-};
+use std::{fmt, io::Write, path::Path, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
 use tracing::warn;
 
 use crate::{
-    CallId, CallTime, Error, ErrorKind, Link, Result,
+    CallId, CallTime, Error, ErrorKind, Link, Result, call_file,
     session::{Command, Input, SessionConfig},
 };
 
@@ -69,7 +63,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Creates the file, under a name that no other journal has.
     pub(crate) fn create(folder: &Path, call: &CallId, config: &SessionConfig) -> Result<Self> {
-        let file = create(folder, call).map_err(|error| {
+        let file = call_file::create(folder, call, "journal").map_err(|error| {
             let message =
                 format!("field `journals`: no file can be created in {}", folder.display());
             Error::new(ErrorKind::Config, "journal", message).with_source(error)
@@ -137,27 +131,6 @@ impl Journal {
             warn!("the journal cannot keep up and ends here");
         }
     }
-}
-
-/// Makes a file that nobody but its owner may read. An id that comes again, or that differs only in
-/// what file names cannot hold, gets a file of its own: two calls never share one.
-fn create(folder: &Path, call: &CallId) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let held = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = call.as_str().chars().map(held).collect();
-    let mut path = folder.join(format!("{name}.journal"));
-    for number in 2_u64.. {
-        match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                path = folder.join(format!("{name}-{number}.journal"));
-            }
-            opened => return opened,
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 impl Drop for Journal {

@@ -476,7 +476,7 @@ impl Session {
             }
             Leg::Realtime => self.on_model_lost(),
             Leg::Vad => self.on_detector_lost(),
-            Leg::Flow | Leg::Llm | Leg::TurnDetector => {}
+            Leg::Flow | Leg::Llm | Leg::Recorder | Leg::TurnDetector => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    env, fs, process,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,8 +16,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use tokio::time::{Instant, interval, timeout};
 use voiceagent_core::{
-    Agent, Call, Link, LinkPeer, MarkId, Result,
-    audio::AudioFormat,
+    Agent, AgentBuilder, Call, Error, Link, LinkPeer, MarkId, Result,
+    audio::{AudioFormat, Background, Clip},
     llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
@@ -32,6 +33,8 @@ const FRAME: Duration = Duration::from_millis(20);
 /// events, of which a quiet call tells some two in ten seconds.
 const WARM_UP: u32 = 10_000;
 const FRAMES: u32 = 5_000;
+/// What the agent says. A voice that went on for longer than its words take would be given up.
+const LONG: &str = "This takes a while, and then it goes on for a little longer. ";
 /// What waits in a link, as on a real line.
 const LINK: usize = 64;
 
@@ -53,7 +56,7 @@ pub(super) fn messages(count: usize) -> Vec<String> {
 pub(super) async fn inbound() -> Result<Count> {
     let heard = Arc::new(AtomicU64::new(0));
     let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
-    let agent = agent(Arc::clone(&heard))?;
+    let agent = builder(Arc::clone(&heard)).build()?;
     let mut call = agent.start(Box::new(line)).await?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), heard.load(Ordering::Relaxed));
@@ -66,18 +69,50 @@ pub(super) async fn inbound() -> Result<Count> {
 
 /// A voice's audio all the way to the text for the carrier.
 pub(super) async fn outbound() -> Result<Count> {
+    let way = "voice -> driver, playout, codec -> JSON text";
+    speak(way, builder(Arc::default()).build()?).await
+}
+
+/// The same with a background behind it.
+pub(super) async fn outbound_with_background() -> Result<Count> {
+    let clip = Clip::new(FORMAT, &[0x90; 4_000])?;
+    let agent = builder(Arc::default()).background(Background::new(clip)).build()?;
+    speak("voice -> driver, playout, mixer, codec -> JSON text", agent).await
+}
+
+/// Both directions at once, recorded. What the disk's own task allocates counts as well.
+pub(super) async fn recorded() -> Result<Count> {
+    let folder = env::temp_dir().join(format!("voiceagent-frame-path-{}", process::id()));
+    let unusable = |error| Error::config("no folder for a recording").with_source(error);
+    fs::create_dir_all(&folder).map_err(unusable)?;
+    let heard = Arc::new(AtomicU64::new(0));
+    let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
+    let agent = builder(Arc::clone(&heard)).record(&folder).build()?;
+    let mut call = agent.start(Box::new(line)).await?;
+    call.line().say(LONG.repeat(20))?;
+    pass(&mut call, WARM_UP).await;
+    let (before, first) = (now(), heard.load(Ordering::Relaxed));
+    pass(&mut call, FRAMES).await;
+    let (after, last) = (now(), heard.load(Ordering::Relaxed));
+    drop(call);
+    fs::remove_dir_all(&folder).map_err(unusable)?;
+    let frames = (last - first) / 160;
+    let count = Count::between("both ways at once, recorded to disk", frames, before, after);
+    Ok(Count { promised: false, ..count })
+}
+
+async fn speak(way: &'static str, agent: Agent) -> Result<Count> {
     let spoken = Arc::new(AtomicU64::new(0));
     let line = Line::new(Vec::new(), Arc::clone(&spoken));
-    let agent = agent(Arc::default())?;
     let mut call = agent.start(Box::new(line)).await?;
-    call.line().say("This takes a while.")?;
+    call.line().say(LONG.repeat(20))?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), spoken.load(Ordering::Relaxed));
     pass(&mut call, FRAMES).await;
     let (after, last) = (now(), spoken.load(Ordering::Relaxed));
     drop(call);
     let frames = (last - first) / 160;
-    Ok(Count::between("voice -> driver, playout, codec -> JSON text", frames, before, after))
+    Ok(Count::between(way, frames, before, after))
 }
 
 /// Lets time pass, and reads what the call tells, as its owner does.
@@ -86,12 +121,8 @@ async fn pass(call: &mut Call, frames: u32) {
     let _ = timeout(FRAME * frames, told).await;
 }
 
-fn agent(heard: Arc<AtomicU64>) -> Result<Agent> {
-    Agent::builder()
-        .llm(Arc::new(Mute))
-        .stt(Arc::new(Listener { heard }))
-        .tts(Arc::new(Speaker))
-        .build()
+fn builder(heard: Arc<AtomicU64>) -> AgentBuilder {
+    Agent::builder().llm(Arc::new(Mute)).stt(Arc::new(Listener { heard })).tts(Arc::new(Speaker))
 }
 
 /// A carrier's line: reads messages that lie ready, plays what it is sent, answers marks.

@@ -147,7 +147,7 @@ impl Resample {
 
 /// Room for `bytes` bytes at the end of an empty block. A block is shared by the pieces cut from
 /// it and is used again when all of them are gone.
-fn room(block: &mut BytesMut, bytes: usize) -> &mut [u8] {
+pub(super) fn room(block: &mut BytesMut, bytes: usize) -> &mut [u8] {
     if block.capacity() < bytes {
         block.reserve(bytes.max(BLOCK));
     }
@@ -155,11 +155,11 @@ fn room(block: &mut BytesMut, bytes: usize) -> &mut [u8] {
     block
 }
 
-fn write_g711(out: &mut [u8], law: Law, samples: impl Iterator<Item = i16>) {
+pub(super) fn write_g711(out: &mut [u8], law: Law, samples: impl Iterator<Item = i16>) {
     out.iter_mut().zip(samples).for_each(|(out, sample)| *out = law.encode(sample));
 }
 
-fn write_pcm(out: &mut [u8], samples: impl Iterator<Item = i16>) {
+pub(super) fn write_pcm(out: &mut [u8], samples: impl Iterator<Item = i16>) {
     let out = out.chunks_exact_mut(2).zip(samples);
     out.for_each(|(out, sample)| out.copy_from_slice(&sample.to_le_bytes()));
 }

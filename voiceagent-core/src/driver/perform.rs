@@ -139,7 +139,11 @@ impl Driver {
         }
     }
 
-    pub(super) fn send(&mut self, outbound: Outbound) {
+    /// Puts something on the line.
+    pub(super) fn put(&mut self, outbound: Outbound) {
+        if self.recorder.is_some() {
+            self.record(|recorder, now| recorder.sent(now, &outbound));
+        }
         let sent: Result<()> = self.legs.line.try_send(outbound);
         if let Err(error) = sent
             && error.kind() == ErrorKind::Stalled

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep};
 use tracing::warn;
 
-use super::{Driver, provider::Report};
+use super::{Driver, background::BackgroundLine, provider::Report};
 use crate::{
     CallTime, ErrorKind, Event, GenerationId,
     line::LineRequest,
@@ -77,10 +77,8 @@ impl Driver {
     pub(super) fn deadline(&self) -> Option<CallTime> {
         let session = self.session.poll_timeout().map(|(at, _)| at);
         let ears = self.legs.ears.as_ref().and_then(|ears| ears.idle_at());
-        match (session, ears) {
-            (Some(session), Some(ears)) => Some(session.min(ears)),
-            (session, ears) => session.or(ears),
-        }
+        let background = self.background.as_ref().map(BackgroundLine::due);
+        [session, ears, background].into_iter().flatten().min()
     }
 
     async fn wait(&mut self) -> Outside {
@@ -154,6 +152,7 @@ impl Driver {
     fn on_alarm(&mut self) -> Option<Input> {
         let now = self.now();
         self.health.woken(now, self.deadline());
+        self.play_background();
         if let Some(ears) = &mut self.legs.ears
             && ears.idle_at().is_some_and(|at| at <= now)
         {
@@ -166,6 +165,9 @@ impl Driver {
         match inbound {
             Some(Ok(Inbound::AnsweredBy(who))) => Some(Input::AnsweredBy { who }),
             Some(Ok(Inbound::Audio(frame))) => {
+                if self.recorder.is_some() {
+                    self.record(|recorder, now| recorder.heard(now, &frame));
+                }
                 let now = self.now();
                 let edge = self.legs.ears.as_mut()?.hear(now, frame);
                 self.let_model_hear();
@@ -174,7 +176,13 @@ impl Driver {
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
-            Some(Ok(Inbound::MarkPlayed(mark))) => Some(Input::MarkPlayed { mark }),
+            Some(Ok(Inbound::MarkPlayed(mark))) => {
+                let now = self.now();
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.played(now, mark);
+                }
+                Some(Input::MarkPlayed { mark })
+            }
             Some(Ok(Inbound::NotTransferred(kind))) => Some(Input::NotTransferred { kind }),
             Some(Ok(Inbound::SpeechStarted)) => Some(Input::SttSpeechStarted),
             Some(Ok(Inbound::Transcript(transcript))) => {

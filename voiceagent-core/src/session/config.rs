@@ -34,6 +34,10 @@ pub struct SessionConfig {
     pub greeting_interruptible: bool,
     /// What the agent says when it cannot answer.
     pub apology: Arc<str>,
+    /// What the caller hears in place of an answer that the voice could not begin to say; `None`
+    /// is silence. It needs a voice that says this though it is down, such as a
+    /// [`PromptCache`](crate::adapt::PromptCache) with a clip of it.
+    pub voice_apology: Option<Arc<str>>,
     /// Whether a [`Flow`](crate::flow::Flow) plans each answer.
     pub flow: bool,
     /// Whether a [`TurnDetector`](crate::turn::TurnDetector) scores pauses.
@@ -95,6 +99,7 @@ impl Default for SessionConfig {
             greeting: None,
             greeting_interruptible: true,
             apology: Arc::from("I am sorry, I have a technical problem. Please call again later."),
+            voice_apology: None,
             flow: false,
             turn_detector: false,
             format: None,
@@ -137,6 +142,9 @@ impl SessionConfig {
         self.farewell.validate()?;
         if let Some(owed_reply) = &self.owed_reply {
             owed_reply.validate()?;
+        }
+        if let Some(text) = &self.voice_apology {
+            says_something("voice_apology", text)?;
         }
         longer_than_zero("max_call", self.max_call)?;
         let PlayoutConfig { lead, piece, .. } = self.playout;

@@ -339,6 +339,8 @@ pub enum Leg {
     Llm,
     /// The speech-to-speech model.
     Realtime,
+    /// The recording of the call, which is not needed for the call to go on.
+    Recorder,
     /// The recognizer.
     Stt,
     /// The caller's line.

@@ -63,6 +63,13 @@ impl Output {
         }
     }
 
+    /// Lets the last audio fall silent, if it has not left: its voice has broken off.
+    pub(super) fn fade_out(&mut self) {
+        if let Self::Audio(playout) = self {
+            playout.fade_out();
+        }
+    }
+
     /// Lets the last audio leave though nothing follows. Returns the silence that was added.
     pub(super) fn fill_frame(&mut self) -> u64 {
         match self {

@@ -5,12 +5,15 @@ use bytes::{Bytes, BytesMut};
 use super::PlayoutConfig;
 use crate::{
     CallTime, MarkId,
-    audio::{AudioFormat, AudioFrame, MediaTime},
+    audio::{AudioFormat, AudioFrame, MediaTime, fade_out},
     transport::Outbound,
 };
 
 /// Whole frames leave, so that the far end never has to fill one up.
 const FRAME: Duration = Duration::from_millis(20);
+
+/// Short enough to take no sound of a word, and long enough not to click.
+const FADE: Duration = Duration::from_millis(5);
 
 /// Paces outbound audio, and knows how much of it was heard.
 ///
@@ -101,6 +104,17 @@ impl Playout {
                 self.queue.pop_back();
             }
         }
+    }
+
+    /// Lets what was added last fall silent, if it has not left: nothing follows, though the voice
+    /// had not finished.
+    pub(super) fn fade_out(&mut self) {
+        let fade = self.format.bytes_in(FADE);
+        let Some(last) = self.queue.back_mut() else { return };
+        let end = last.split_off(last.len().saturating_sub(fade));
+        let faded = fade_out(self.format, &end);
+        self.queue.pop_back_if(|last| last.is_empty());
+        self.queue.push_back(faded);
     }
 
     /// Fills the last frame up with silence, so that it leaves though nothing follows. Returns

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Command, Event, InterruptionReason, Leg, Session, Timer,
+    Command, Event, InterruptionReason, Leg, Saying, Session, Timer,
     generation::{Generation, Leave, Stage, VoiceState},
     script::Script,
 };
@@ -281,10 +281,11 @@ impl Session {
         }
         self.failures += 1;
         if self.failures >= self.config.model.max_failures {
-            // Without a voice there is no apology either.
+            // Without a voice there is no apology either, unless there is a clip of one.
             self.leave_after_speech(Leave::Failed);
         }
         if is_silent {
+            self.say_without_voice();
             self.interrupt(InterruptionReason::Failed, None);
             return;
         }
@@ -292,7 +293,18 @@ impl Session {
         self.timers.clear(Timer::Retry);
         self.commands.push_back(Command::CancelModel { generation });
         self.commands.push_back(Command::CancelVoice { generation: voice });
+        self.output.fade_out();
         self.output.complete(generation);
+    }
+
+    /// Lets the caller hear what can be said though the voice is down. If that fails, too, nothing
+    /// can be.
+    fn say_without_voice(&mut self) {
+        let Some(text) = self.config.voice_apology.clone() else { return };
+        let is_it = |live: &Generation| live.script.text().trim() == text.trim();
+        if !self.live.as_ref().is_some_and(is_it) {
+            self.says.push_front(Saying { text, interruptible: true, ticket: None });
+        }
     }
 
     /// Sends what may leave, and ends a generation that was heard.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests have a clock and tasks of their own")]
 
+mod background;
 mod barge_in;
 mod calls;
 mod ears;
@@ -10,7 +11,9 @@ mod endurance;
 mod failures;
 mod figures;
 mod line_faults;
+mod prompts;
 mod realtime;
+mod recording;
 mod resume;
 mod rig;
 mod start;

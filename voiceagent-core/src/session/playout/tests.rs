@@ -283,3 +283,24 @@ fn f1_what_was_heard_to_its_end_is_not_rewound() {
     assert!(playout.is_audible(ms(215)), "the last mark is on its way");
     assert!(!playout.can_rewind(ms(215)));
 }
+
+#[test]
+fn audio_of_a_voice_that_broke_off_falls_silent_without_a_click() {
+    let mut playout = playout(false);
+    playout.begin();
+    playout.hold(false);
+    playout.push(vec![0x80; 4_000].into());
+    let mut sent = Vec::new();
+    let mut drain = |playout: &mut Playout, now| {
+        while let Some(Outbound::Audio(frame)) = playout.poll(now) {
+            sent.extend_from_slice(&frame.payload);
+        }
+    };
+    drain(&mut playout, ms(0));
+    playout.fade_out();
+    playout.complete();
+    drain(&mut playout, ms(400));
+    assert_eq!(sent.len(), 4_000);
+    assert!(sent[..3_960].iter().all(|code| *code == 0x80));
+    assert_eq!((sent[3_960] < 0x88, sent[3_999]), (true, 0xFF));
+}

@@ -1,0 +1,137 @@
+use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{AudioFormat, Encoding, Transcoder, decoder::pcm, wav};
+use crate::{Error, Result};
+
+/// A sound that is known in advance: a prompt, or the noise of an office. A clone shares it.
+///
+/// ```
+/// use voiceagent_core::audio::{AudioFormat, Clip};
+///
+/// let second = Clip::new(AudioFormat::MULAW_8K, &[0x80; 8_000])?;
+/// assert_eq!(second.duration().as_secs(), 1);
+/// assert_eq!(second.encode(AudioFormat::PCM_16K)?.len(), 32_000);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Clip {
+    /// 16-bit samples in little-endian order.
+    samples: Arc<[u8]>,
+    format: AudioFormat,
+}
+
+impl Clip {
+    /// Makes a clip of encoded audio. Several channels become one, which is their mean.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and for sample rates
+    /// below 4 kHz or above 192 kHz.
+    pub fn new(format: AudioFormat, payload: &[u8]) -> Result<Self> {
+        let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
+        let one = AudioFormat { channels: 1, ..format };
+        let samples = Transcoder::new(one, plain)?.transcode(Bytes::copy_from_slice(payload));
+        let channels = usize::from(format.channels.max(1));
+        let samples = if channels == 1 {
+            Arc::from(&*samples)
+        } else {
+            let moments = samples.chunks_exact(channels * 2);
+            let means = moments.map(|moment| {
+                // A mean of samples is as wide as a sample.
+                (pcm(moment).map(i64::from).sum::<i64>() / channels as i64) as i16
+            });
+            means.flat_map(i16::to_le_bytes).collect()
+        };
+        Ok(Self { samples, format: plain })
+    }
+
+    /// Reads a WAV file of 16-bit PCM or G.711.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the file, when it cannot be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let refuse = |why: &str| Error::config(format!("{}: {why}", path.display()));
+        let file = fs::read(path).map_err(|error| {
+            refuse(&format!("cannot be read: {}", error.kind())).with_source(error)
+        })?;
+        Self::from_wav(&file).map_err(|error| refuse(error.message()))
+    }
+
+    /// Reads the bytes of a WAV file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when they are none, or hold anything but
+    /// 16-bit PCM or G.711.
+    pub fn from_wav(file: &[u8]) -> Result<Self> {
+        let (format, samples) = wav::samples(file)?;
+        Self::new(format, &file[samples])
+    }
+
+    /// Writes a WAV file, as [`open`](Self::open) reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the file, when it cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let mut file = wav::header(self.format, self.samples.len() as u64).to_vec();
+        file.extend_from_slice(&self.samples);
+        fs::write(path, file).map_err(|error| {
+            let what = format!("{}: cannot be written: {}", path.display(), error.kind());
+            Error::config(what).with_source(error)
+        })
+    }
+
+    /// How long it sounds.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.format.duration_of(self.format.samples(self.samples.len()))
+    }
+
+    /// The clip in another format.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and more than one channel.
+    pub fn encode(&self, format: AudioFormat) -> Result<Bytes> {
+        let samples = Bytes::copy_from_slice(&self.samples);
+        Ok(Transcoder::new(self.format, format)?.transcode(samples))
+    }
+}
+
+impl fmt::Debug for Clip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clip({:?})", self.duration())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_channels_become_one() {
+        let format = AudioFormat { channels: 2, ..AudioFormat::PCM_8K };
+        let clip = Clip::new(format, &[0, 0x40, 0, 0xC0, 0, 0x10, 0, 0x20]).unwrap();
+        assert_eq!(clip.encode(AudioFormat::PCM_8K).unwrap(), &[0, 0, 0, 0x18][..]);
+    }
+
+    #[test]
+    fn a_clip_that_was_encoded_lasts_as_long() {
+        let clip = Clip::new(AudioFormat::PCM_24K, &[0; 48_000]).unwrap();
+        assert_eq!(clip.duration(), Duration::from_secs(1));
+        assert_eq!(clip.encode(AudioFormat::ALAW_8K).unwrap().len(), 8_000);
+        assert!(clip.encode(AudioFormat::mono(Encoding::Opus, 48_000)).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_named() {
+        let error = Clip::open("no/such.wav").unwrap_err();
+        assert!(error.message().contains("no/such.wav"), "{error}");
+    }
+}

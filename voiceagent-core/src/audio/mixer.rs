@@ -1,0 +1,225 @@
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    AudioFormat, Clip, Decibels,
+    decoder::{Kind, pcm},
+    transcode::{room, write_g711, write_pcm},
+};
+use crate::{Error, Result};
+
+/// How fast the background gives way to speech, in full gains a second: within 60 ms.
+const DUCK_RATE: f32 = 1.0 / 0.06;
+/// How fast it comes back: within half a second.
+const RETURN_RATE: f32 = 1.0 / 0.5;
+
+/// A sound that is heard behind the agent throughout a call, and more softly while the agent
+/// speaks.
+///
+/// ```
+/// use voiceagent_core::audio::{AudioFormat, Background, Clip, Decibels};
+///
+/// let office = Clip::new(AudioFormat::MULAW_8K, &[0x80; 8_000])?;
+/// let background = Background::new(office).with_gain(Decibels(-24.0)).with_duck(Decibels(-9.0));
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Background {
+    clip: Clip,
+    gain: Decibels,
+    duck: Decibels,
+}
+
+impl Background {
+    /// A clip that is played again and again, at -18 dB, and 9 dB below that under speech.
+    #[must_use]
+    pub const fn new(clip: Clip) -> Self {
+        Self { clip, gain: Decibels(-18.0), duck: Decibels(-9.0) }
+    }
+
+    /// Says how loud it is, against the clip.
+    #[must_use]
+    pub const fn with_gain(mut self, gain: Decibels) -> Self {
+        self.gain = gain;
+        self
+    }
+
+    /// Says how much louder, or rather softer, it is under speech.
+    #[must_use]
+    pub const fn with_duck(mut self, duck: Decibels) -> Self {
+        self.duck = duck;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming what is accepted.
+    pub(crate) fn validate(&self) -> Result<()> {
+        if self.clip.duration().is_zero() {
+            return Err(Error::config("the clip of a background is empty"));
+        }
+        let accepted = [("gain", self.gain, 20.0), ("duck", self.duck, 0.0)];
+        for (name, Decibels(value), most) in accepted {
+            if !(-120.0..=most).contains(&value) {
+                let why = format!("`{name}` of a background is {value}; from -120 to {most} dB");
+                return Err(Error::config(why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds a background to what the agent says, sample by sample: how the audio is cut into pieces
+/// makes no difference.
+#[derive(Debug)]
+pub(crate) struct Mixer {
+    kind: Kind,
+    background: Box<[i16]>,
+    /// The sample of it that is next.
+    at: usize,
+    gain: f32,
+    ducked: f32,
+    /// The gain of the last sample.
+    now: f32,
+    /// How far the gain moves with each sample: down, and up.
+    steps: (f32, f32),
+    block: BytesMut,
+}
+
+impl Mixer {
+    /// A mixer for audio of this format.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and more than one channel.
+    pub(crate) fn new(background: &Background, format: AudioFormat) -> Result<Self> {
+        let kind = Kind::of(format)?;
+        let plain = AudioFormat::mono(super::Encoding::PcmS16Le, format.sample_rate);
+        let samples: Box<[i16]> = pcm(&background.clip.encode(plain)?).collect();
+        if samples.is_empty() {
+            return Err(Error::config("the clip of a background is too short"));
+        }
+        let amplitude = |Decibels(gain)| 10.0_f32.powf(gain / 20.0);
+        let gain = amplitude(background.gain);
+        let ducked = amplitude(Decibels(background.gain.0 + background.duck.0));
+        let rate = format.sample_rate as f32;
+        let steps = ((gain - ducked) * DUCK_RATE / rate, (gain - ducked) * RETURN_RATE / rate);
+        let block = BytesMut::new();
+        Ok(Self { kind, background: samples, at: 0, gain, ducked, now: gain, steps, block })
+    }
+
+    /// Adds the background to speech.
+    pub(crate) fn mix(&mut self, speech: &[u8]) -> Bytes {
+        match self.kind {
+            Kind::G711(law) => {
+                let samples = speech.iter().map(|&code| law.decode(code));
+                self.run(speech.len(), samples, true)
+            }
+            Kind::Pcm => self.run(speech.len() / 2, pcm(speech), true),
+        }
+    }
+
+    /// The background alone.
+    pub(crate) fn alone(&mut self, samples: usize) -> Bytes {
+        self.run(samples, std::iter::repeat_n(0, samples), false)
+    }
+
+    /// Goes back to what was not heard.
+    pub(crate) fn rewind(&mut self, samples: u64) {
+        let length = self.background.len();
+        let back = (samples % length as u64) as usize;
+        self.at = (self.at + length - back) % length;
+    }
+
+    fn run(&mut self, count: usize, speech: impl Iterator<Item = i16>, is_speech: bool) -> Bytes {
+        let Self { background, at, gain, ducked, now, steps, block, kind } = self;
+        let mixed = speech.map(|sample| {
+            *now =
+                if is_speech { (*now - steps.0).max(*ducked) } else { (*now + steps.1).min(*gain) };
+            let behind = f32::from(background[*at]) * *now;
+            *at += 1;
+            if *at == background.len() {
+                *at = 0;
+            }
+            // A float becomes the nearest sample there is.
+            (f32::from(sample) + behind).round() as i16
+        });
+        match kind {
+            Kind::G711(law) => write_g711(room(block, count), *law, mixed),
+            Kind::Pcm => write_pcm(room(block, count * 2), mixed),
+        }
+        block.split().freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mixer(format: AudioFormat) -> Mixer {
+        let clip: Vec<u8> = (0..777_i16).flat_map(|sample| (sample * 20).to_le_bytes()).collect();
+        let clip = Clip::new(AudioFormat::PCM_8K, &clip).unwrap();
+        Mixer::new(&Background::new(clip), format).unwrap()
+    }
+
+    #[test]
+    fn i17_the_background_gives_way_to_speech_and_comes_back() {
+        let clip = Clip::new(AudioFormat::PCM_8K, &10_000_i16.to_le_bytes().repeat(8_000)).unwrap();
+        let background =
+            Background::new(clip).with_gain(Decibels(-20.0)).with_duck(Decibels(-20.0));
+        let mut mixer = Mixer::new(&background, AudioFormat::PCM_8K).unwrap();
+        let last = |bytes: &Bytes| pcm(bytes).last().unwrap();
+        assert_eq!(last(&mixer.alone(160)), 1_000);
+        let speech = mixer.mix(&500_i16.to_le_bytes().repeat(800));
+        assert_eq!(last(&speech), 500 + 100);
+        let steps = pcm(&speech).zip(pcm(&speech).skip(1)).map(|(a, b)| (b - a).abs()).max();
+        assert!(steps <= Some(3), "it gives way without a step: {steps:?}");
+        assert_eq!(last(&mixer.alone(8_000)), 1_000);
+    }
+
+    #[test]
+    fn i17_what_was_not_heard_is_played_again() {
+        let mut mixer = mixer(AudioFormat::PCM_8K);
+        let first = mixer.alone(2_000);
+        mixer.rewind(900);
+        assert_eq!(mixer.alone(900), first.slice(2_200..));
+    }
+
+    #[test]
+    fn what_is_too_loud_is_limited() {
+        let mut mixer = mixer(AudioFormat::PCM_8K);
+        let loud = mixer.mix(&i16::MAX.to_le_bytes().repeat(2_000));
+        assert!(pcm(&loud).all(|sample| sample == i16::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn how_audio_is_cut_into_pieces_changes_nothing(
+            pieces in prop::collection::vec((any::<bool>(), 1_usize..500), 1..20),
+            cut in 1_usize..100,
+        ) {
+            for format in [AudioFormat::PCM_8K, AudioFormat::MULAW_8K] {
+                let bytes = format.sample_bytes().unwrap();
+                let (mut whole, mut parts) = (mixer(format), mixer(format));
+                let (mut first, mut second) = (Vec::new(), Vec::new());
+                for (speaks, samples) in &pieces {
+                    let speech = vec![0x31; samples * bytes];
+                    match speaks {
+                        true => first.extend(whole.mix(&speech)),
+                        false => first.extend(whole.alone(*samples)),
+                    }
+                    for part in speech.chunks(cut * bytes) {
+                        match speaks {
+                            true => second.extend(parts.mix(part)),
+                            false => second.extend(parts.alone(part.len() / bytes)),
+                        }
+                    }
+                }
+                prop_assert_eq!(first, second);
+            }
+        }
+    }
+}

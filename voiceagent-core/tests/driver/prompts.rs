@@ -1,0 +1,179 @@
+//! Prompts that are played without the voice, in virtual time.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use voiceagent_core::{
+    Agent, AgentBuilder, ErrorKind, GenerationId,
+    adapt::PromptCache,
+    audio::Clip,
+    llm::Message,
+    session::EndReason,
+    tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
+};
+use voiceagent_testkit::{
+    fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad, TtsFault},
+    tone,
+};
+
+use crate::rig::{MULAW, ms};
+
+const GREETING: &str = "Good morning, this is the bakery. How can I help?";
+const TROUBLE: &str = "One moment please, we have a technical problem.";
+
+fn clip(text: &str) -> Clip {
+    Clip::new(MULAW, &tone::spell(MULAW, text, ms(60))).expect("mu-law can be decoded")
+}
+
+fn builder(llm: FakeLlm, caller: &Caller) -> AgentBuilder {
+    Agent::builder()
+        .llm(Arc::new(llm))
+        .stt(Arc::new(FakeStt::new(caller.words())))
+        .vad(Arc::new(FakeVad::default()))
+}
+
+/// What a voice says to these texts, and how many of them it tells to be complete.
+async fn says(voice: &PromptCache, texts: &[&str]) -> (String, u32) {
+    let mut link = voice.open(TtsOptions::new(MULAW)).await.expect("the voice opens");
+    let generation = GenerationId::new(1);
+    for text in texts {
+        let text = TtsInput::Text { generation, text: (*text).into() };
+        link.try_send(text).expect("there is room");
+    }
+    link.try_send(TtsInput::Finish { generation }).expect("there is room");
+    let (mut audio, mut spoken) = (Vec::new(), 0);
+    loop {
+        match link.recv().await.expect("the link lives").expect("nothing fails") {
+            TtsEvent::Audio { payload, .. } => audio.extend_from_slice(&payload),
+            TtsEvent::Spoken { texts, .. } => spoken += texts,
+            TtsEvent::Finished { .. } => return (tone::read(MULAW, &audio), spoken),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_is_said_without_the_voice_in_however_many_pieces_it_comes() {
+    let tts = FakeTts::new().with_formats([MULAW]).with_segments();
+    let inputs = tts.inputs();
+    let voice = PromptCache::new(Arc::new(tts)).render([GREETING]).await.unwrap();
+    let rendered = inputs.count();
+    for texts in [
+        &[GREETING][..],
+        &["Good morning, ", "this is the bakery. ", "How can I help?"],
+        &["Good morning, this is the bakery.  ", " How can I help? "],
+    ] {
+        assert_eq!(says(&voice, texts).await, (GREETING.into(), texts.len() as u32));
+    }
+    assert_eq!(inputs.count(), rendered, "the vendor is not asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
+    let tts = FakeTts::new().with_formats([MULAW]).with_segments();
+    let inputs = tts.inputs();
+    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", clip("Yes."));
+    assert_eq!(says(&voice, &["Yes. ", "Until six."]).await, ("Yes.Until six.".into(), 2));
+    assert_eq!(says(&voice, &["Yes, ", "until six."]).await, ("Yes, until six.".into(), 2));
+    let texts = inputs.all().into_iter().filter(|it| matches!(it, TtsInput::Text { .. }));
+    assert_eq!(texts.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn words_after_a_clip_are_told_where_they_are() {
+    let tts = FakeTts::new().with_formats([MULAW]).with_word_timings();
+    let known = clip("Yes.");
+    let lasts = known.duration();
+    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", known);
+    let mut link = voice.open(TtsOptions::new(MULAW)).await.unwrap();
+    let generation = GenerationId::new(1);
+    for text in ["Yes. ", "Until six."] {
+        link.try_send(TtsInput::Text { generation, text: text.into() }).unwrap();
+    }
+    let words = loop {
+        if let TtsEvent::Words { words, .. } = link.recv().await.unwrap().unwrap() {
+            break words;
+        }
+    };
+    assert_eq!((&*words[0].word, words[0].start), ("Until", lasts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rendered_prompt_is_saved_and_loaded() {
+    let voice = PromptCache::new(Arc::new(FakeTts::new())).render([TROUBLE]).await.unwrap();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trouble.wav");
+    voice.clip(TROUBLE).unwrap().save(&path).unwrap();
+    let loaded = Clip::open(&path).unwrap();
+    assert_eq!(Some(&loaded), voice.clip(TROUBLE));
+    let tts: Arc<dyn TextToSpeech> = Arc::new(FakeTts::new());
+    let voice = PromptCache::new(tts).with_clip(TROUBLE, loaded);
+    assert_eq!(says(&voice, &[TROUBLE]).await.0, TROUBLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
+    let line = FakeLine::audio(MULAW);
+    let caller = line.caller();
+    let refused = TtsFault::Refuse(ErrorKind::Disconnected);
+    let tts = FakeTts::new().with_segments().with_faults(
+        [TtsFault::Drop(Duration::ZERO)].into_iter().chain([refused; 4]).collect::<Vec<_>>(),
+    );
+    let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE));
+    let llm = FakeLlm::answers([Answer::text("Until six."), Answer::text("Until six, I said.")]);
+    let requests = llm.requests();
+    let agent = builder(llm, &caller)
+        .tts(Arc::new(voice))
+        .tune(|config| config.voice_apology = Some(TROUBLE.into()))
+        .build()
+        .unwrap();
+    let _call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("when do you close", ms(800)).await;
+    caller.hears(TROUBLE, ms(9_000)).await;
+    caller.silence(ms(1_000)).await;
+    caller.speak("pardon me", ms(800)).await;
+    caller.hears("Until six, I said.", ms(9_000)).await;
+    let messages = requests.last().unwrap().messages;
+    let apology = Message::Assistant { text: TROUBLE.into(), interrupted: false };
+    assert!(messages.contains(&apology), "{messages:?}");
+    assert!(!format!("{messages:?}").contains("Until six"), "nobody heard that: {messages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_is_down_from_the_start_still_greets_and_ends_the_call_with_words() {
+    let line = FakeLine::audio(MULAW);
+    let caller = line.caller();
+    let tts = FakeTts::new().with_faults(vec![TtsFault::Refuse(ErrorKind::Overloaded); 100]);
+    let voice = PromptCache::new(Arc::new(tts))
+        .with_clip(GREETING, clip(GREETING))
+        .with_clip(TROUBLE, clip(TROUBLE));
+    let agent = builder(FakeLlm::new(|_| Answer::text("Until six.")), &caller)
+        .greeting(GREETING)
+        .tts(Arc::new(voice))
+        .tune(|config| config.voice_apology = Some(TROUBLE.into()))
+        .build()
+        .unwrap();
+    let mut call = agent.start(Box::new(line)).await.unwrap();
+    caller.hears(GREETING, ms(6_000)).await;
+    for _ in 0..3 {
+        caller.silence(ms(1_000)).await;
+        caller.speak("when do you close", ms(800)).await;
+        caller.silence(ms(6_000)).await;
+    }
+    let heard = caller.heard_text();
+    assert_eq!(heard.matches(TROUBLE).count(), 3, "{heard}");
+    let mut reason = None;
+    while let Some((_, event)) = call.next_event().await {
+        if let voiceagent_core::Event::Ended { reason: why } = event {
+            reason = Some(why);
+        }
+    }
+    assert_eq!(reason, Some(EndReason::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_is_down_cannot_be_rendered_from() {
+    let refused = || FakeTts::new().with_faults([TtsFault::Refuse(ErrorKind::Overloaded)]);
+    let error = PromptCache::new(Arc::new(refused())).render([TROUBLE]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    let without = PromptCache::new(Arc::new(refused()));
+    assert!(without.open(TtsOptions::new(MULAW)).await.is_err(), "nothing could be said");
+}
