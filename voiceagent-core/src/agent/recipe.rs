@@ -1,0 +1,90 @@
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use crate::{
+    SpeechGateConfig,
+    audio::{AudioFilter, Background},
+    flow::Flow,
+    llm::LanguageModel,
+    observer::Observer,
+    realtime::RealtimeModel,
+    session::SessionConfig,
+    store::ConversationStore,
+    stt::SpeechToText,
+    tool::EquippedTool,
+    transport::{CallInfo, Direction, Media, Transport},
+    tts::TextToSpeech,
+    turn::TurnDetector,
+    vad::VadFactory,
+};
+
+pub(super) type ObserverFactory = dyn Fn(&CallInfo) -> Box<dyn Observer> + Send + Sync;
+pub(super) type FilterFactory = dyn Fn() -> Box<dyn AudioFilter> + Send + Sync;
+
+/// What an agent is made of.
+pub(crate) struct Recipe {
+    pub(crate) config: SessionConfig,
+    pub(crate) speech_gate: SpeechGateConfig,
+    pub(crate) llm: Option<Arc<dyn LanguageModel>>,
+    pub(crate) realtime: Option<Arc<dyn RealtimeModel>>,
+    pub(crate) stt: Option<Arc<dyn SpeechToText>>,
+    pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) vad: Option<Arc<dyn VadFactory>>,
+    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
+    pub(crate) tools: Vec<EquippedTool>,
+    pub(crate) flow: Option<Arc<dyn Flow>>,
+    pub(crate) store: Option<Arc<dyn ConversationStore>>,
+    pub(crate) filters: Vec<Box<FilterFactory>>,
+    pub(crate) observers: Vec<Box<ObserverFactory>>,
+    pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<PathBuf>,
+    pub(crate) background: Option<Background>,
+}
+
+impl Recipe {
+    /// The settings of a session on this media.
+    pub(crate) fn session_config(&self, transport: &dyn Transport) -> SessionConfig {
+        let mut config = self.config.clone();
+        let can = transport.capabilities();
+        config.marks = can.marks;
+        config.clear = can.clear;
+        config.transfer = can.transfer;
+        config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
+        match transport.call().media {
+            Media::Audio { outbound, .. } => {
+                let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
+                config.format = Some(outbound);
+                config.vad = self.vad.is_some();
+                if let Some(model) = &config.realtime {
+                    config.vad |= model.server_vad;
+                    // There are no words to begin with, and none to count.
+                    config.speculation.enabled = false;
+                    config.barge_in.min_words = 0;
+                    config.barge_in.backchannel = None;
+                    // Nobody but the model has a voice that could fill its silence.
+                    config.owed_reply = None;
+                }
+                config.stt_finalize = stt.finalize;
+                config.stt_end_of_turn = stt.semantic_end_of_turn;
+            }
+            Media::Text => {
+                config.format = None;
+                config.vad = false;
+                config.stt_finalize = false;
+                config.stt_end_of_turn = false;
+            }
+        }
+        config
+    }
+}
+
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipe")
+            .field("llm", &self.llm.as_ref().map(|llm| llm.name()))
+            .field("realtime", &self.realtime.as_ref().map(|model| model.name()))
+            .field("stt", &self.stt.as_ref().map(|stt| stt.name()))
+            .field("tts", &self.tts.as_ref().map(|tts| tts.name()))
+            .field("tools", &self.tools.len())
+            .finish_non_exhaustive()
+    }
+}
