@@ -28,8 +28,8 @@ pub const FIRST_OWN: GenerationId = GenerationId::new(1 << 40);
 /// # Implementing
 ///
 /// - A *generation* is one attempt of the model to speak. The session names those it asks for; a
-///   duplex model numbers those it begins by itself upwards from [`FIRST_OWN`], and has one at a
-///   time. A vendor who knows no such borders, as where audio flows all the time, leaves silence
+///   duplex model numbers those it begins by itself upwards from [`FIRST_OWN`], in each
+///   conversation that is opened, and has one at a time. A vendor who knows no such borders, as where audio flows all the time, leaves silence
 ///   out and draws them at pauses.
 /// - Text and audio of a generation each come in order, and either may run ahead.
 ///   [`RealtimeEvent::Finished`] comes once and last, also when only tools were called.

@@ -153,8 +153,8 @@ pub struct Session {
     /// A turn that is over and waits for speech that cannot be stopped.
     owed: Option<(TurnId, Arc<str>)>,
     says: VecDeque<Saying>,
-    /// What was said last on a text leg that may still be told how much of it was heard.
-    said: Option<Said>,
+    /// What was said on a text leg that may still tell how much of it was heard.
+    said: VecDeque<Said>,
     leaving: Option<Leave>,
     farewell: Farewell,
     idle: Idle,
@@ -212,7 +212,7 @@ impl Session {
             drafts: 0,
             owed: None,
             says: VecDeque::new(),
-            said: None,
+            said: VecDeque::new(),
             leaving: None,
             farewell: Farewell::default(),
             idle: Idle::default(),

@@ -7,6 +7,10 @@
 //! carrier buffers, delays and loses. When the call is over it checks what must hold for every
 //! call, and reports what did not, with the seed that shows it again.
 //!
+//! A seed also draws which [`Legs`] a call has: a cascade of recognizer, model and voice, a
+//! speech-to-speech model that speaks when it is told to or takes turns by itself, or a far end that
+//! hears and speaks by itself; and whether a flow decides what turns are answered with.
+//!
 //! ```
 //! use voiceagent_testkit::simulator::{Settings, play};
 //!
@@ -22,17 +26,24 @@ mod carrier;
 mod detector;
 mod dice;
 mod endpointing;
+mod graph;
 mod heard;
 mod journals;
+mod legs;
 mod log;
+mod memory;
 mod model;
 mod panics;
+mod plans;
 mod playout;
 mod plot;
 mod profile;
+mod prose;
 mod recognizer;
+mod relay;
 mod script;
 mod sound;
+mod speaker;
 mod talk;
 mod tally;
 mod tool;
@@ -47,6 +58,7 @@ use profile::Profile;
 
 pub use endpointing::{Curve, Point, TradeOff, endpointing};
 pub use journals::{compare, record};
+pub use legs::Legs;
 pub use talk::Lines;
 pub use tally::Tally;
 
@@ -62,17 +74,24 @@ pub struct Settings {
     pub owed_always: bool,
     /// The fewest and the most things that a caller does in a call.
     pub turns: (u64, u64),
+    /// Which legs the calls have.
+    pub legs: Legs,
+    /// Whether a flow decides what turns are answered with, where it can. `None` lets the seed say;
+    /// with nothing but cascades, it says no.
+    pub flow: Option<bool>,
     /// Whether [`Outcome::trace`] is written.
     pub trace: bool,
 }
 
 impl Default for Settings {
-    /// Replies within 4 s while the vendors are well; 1 to 5 turns.
+    /// Replies within 4 s while the vendors are well; 1 to 5 turns; legs as the seed has them.
     fn default() -> Self {
         Self {
             owed_within: Duration::from_secs(4),
             owed_always: false,
             turns: (1, 5),
+            legs: Legs::default(),
+            flow: None,
             trace: false,
         }
     }
@@ -116,7 +135,7 @@ pub fn play(seed: u64, settings: &Settings) -> Outcome {
     if panics > 0 {
         violations.push(panics::violation(panics));
     }
-    let tally = Tally::of(&aftermath, violations.len());
+    let tally = Tally::of(&aftermath, &profile, violations.len());
     let mut trace = String::new();
     if settings.trace {
         trace = format!("{profile:#?}\n");

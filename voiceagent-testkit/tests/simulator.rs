@@ -2,7 +2,7 @@
 
 use std::{env, fs, thread};
 
-use voiceagent_testkit::simulator::{Settings, Tally, compare, play};
+use voiceagent_testkit::simulator::{Legs, Settings, Tally, compare, play};
 
 const CALLS: u64 = 1_000;
 
@@ -34,22 +34,78 @@ fn a_thousand_calls_hold_to_the_laws() {
 }
 
 #[test]
-fn two_runs_of_one_seed_give_the_same_journal_and_it_replays() {
-    let settings = Settings::default();
-    let failed = all(40, |seed| {
-        let folder =
-            env::temp_dir().join(format!("voiceagent-simulator-{}-{seed}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let differences = compare(seed, &settings, &folder);
-        fs::remove_dir_all(&folder).unwrap();
-        differences.iter().map(|difference| format!("seed {seed}: {difference:?}")).collect()
-    });
-    assert!(failed.is_empty(), "{failed:#?}");
+fn two_runs_of_one_seed_give_the_same_journal_and_it_replays_on_every_leg() {
+    for (legs, calls) in [
+        (Legs::Cascade, 16),
+        (Legs::Realtime, 8),
+        (Legs::Duplex, 8),
+        (Legs::Text, 8),
+        (Legs::All, 8),
+    ] {
+        let settings = on(legs);
+        let failed = all(calls, |seed| {
+            let name = format!("voiceagent-simulator-{}-{legs:?}-{seed}", std::process::id());
+            let folder = env::temp_dir().join(name);
+            fs::create_dir_all(&folder).unwrap();
+            let differences = compare(seed, &settings, &folder);
+            fs::remove_dir_all(&folder).unwrap();
+            differences.iter().map(|difference| format!("seed {seed}: {difference:?}")).collect()
+        });
+        assert!(failed.is_empty(), "{legs:?}: {failed:#?}");
+    }
+}
+
+#[test]
+fn a_seed_draws_its_leg_and_the_mix_has_all_of_them() {
+    let mut tally = Tally::default();
+    for seed in 1..=80 {
+        let (one, two) = (play(seed, &Settings::default()), play(seed, &Settings::default()));
+        assert_eq!(one.tally.legs, two.tally.legs);
+        tally.add(&one.tally);
+    }
+    for leg in ["cascade", "realtime", "duplex", "text"] {
+        assert!(tally.legs.get(leg).is_some_and(|calls| *calls > 3), "{leg}: {tally}");
+    }
+    assert!(tally.legs["cascade"] > 35, "{tally}");
+    assert!(tally.flows > 5, "{tally}");
+}
+
+#[test]
+fn each_leg_has_turns_interruptions_tools_and_failures() {
+    for legs in [Legs::Realtime, Legs::Duplex, Legs::Text] {
+        let mut tally = Tally::default();
+        for seed in 1..=40 {
+            tally.add(&play(seed, &on(legs)).tally);
+        }
+        assert!(tally.turns > 40 && tally.barge_ins > 8 && tally.tools > 8, "{legs:?}: {tally}");
+        assert!(tally.injected.len() > 5, "{legs:?}: {tally}");
+    }
+}
+
+#[test]
+fn a_flow_decides_what_turns_are_answered_with() {
+    let mut settings = on(Legs::Cascade);
+    settings.flow = Some(true);
+    let mut tally = Tally::default();
+    for seed in 1..=30 {
+        let outcome = play(seed, &settings);
+        assert_eq!(outcome.violations, [], "seed {seed}");
+        tally.add(&outcome.tally);
+    }
+    assert_eq!(tally.flows, 30, "{tally}");
+    assert!(tally.plans > 40, "{tally}");
+}
+
+/// Calls on one kind of leg.
+fn on(legs: Legs) -> Settings {
+    let mut settings = Settings::default();
+    settings.legs = legs;
+    settings
 }
 
 #[test]
 fn the_world_holds_everything_that_it_is_made_for() {
-    let settings = Settings::default();
+    let settings = on(Legs::Cascade);
     let mut tally = Tally::default();
     for seed in 1..=60 {
         tally.add(&play(seed, &settings).tally);
@@ -60,7 +116,7 @@ fn the_world_holds_everything_that_it_is_made_for() {
 
 #[test]
 fn a_trace_tells_what_happened_and_when() {
-    let mut settings = Settings::default();
+    let mut settings = on(Legs::Cascade);
     settings.trace = true;
     let outcome = play(3, &settings);
     assert!(outcome.trace.contains("caller: u1"), "{}", outcome.trace);

@@ -17,7 +17,7 @@ use crate::{
     agent::Recipe,
     audio::{AudioFormat, AudioFrame, Transcoder},
     llm::{FinishReason, Message},
-    realtime::{RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
+    realtime::{FIRST_OWN, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
     session::{Command, Input, Leg},
 };
 
@@ -38,12 +38,78 @@ pub(super) struct Model {
     owed: Option<GenerationId>,
     /// The model's speech edges are the session's.
     edges: bool,
+    own: OwnNames,
+    said: Said,
     /// The conversation, for a model that is opened again.
     history: watch::Sender<Arc<[Message]>>,
     /// What the user has said since the model answered last.
     tape: VecDeque<RealtimeInput>,
     taped: Duration,
     dropped: u64,
+}
+
+/// The names of what a duplex model begins by itself. It counts anew in each conversation; for the
+/// session names only grow.
+#[derive(Debug, Default)]
+struct OwnNames {
+    /// How many were given in conversations that are over.
+    before: u64,
+    /// And in this one.
+    given: u64,
+}
+
+/// How much audio there is of what a model says, which may go on in another conversation.
+#[derive(Debug, Default)]
+struct Said {
+    generation: GenerationId,
+    here: Duration,
+    /// In conversations that are over.
+    before: Duration,
+}
+
+impl Said {
+    fn add(&mut self, generation: GenerationId, length: Duration) {
+        if self.generation != generation {
+            *self = Self { generation, ..Self::default() };
+        }
+        self.here += length;
+    }
+
+    fn begin_conversation(&mut self) {
+        self.before += std::mem::take(&mut self.here);
+    }
+
+    /// What the model is to be told that belongs to this conversation.
+    fn for_model(&self, input: RealtimeInput) -> RealtimeInput {
+        let RealtimeInput::Truncate { generation, heard } = input else { return input };
+        let before = if generation == self.generation { self.before } else { Duration::ZERO };
+        match heard.saturating_sub(before) {
+            Duration::ZERO => RealtimeInput::Forget { generation },
+            heard => RealtimeInput::Truncate { generation, heard },
+        }
+    }
+}
+
+impl OwnNames {
+    /// The session's name for what the model calls so.
+    fn for_session(&mut self, name: GenerationId) -> GenerationId {
+        let Some(nth) = name.number().checked_sub(FIRST_OWN.number()) else { return name };
+        self.given = self.given.max(nth.saturating_add(1));
+        GenerationId::new(name.number().saturating_add(self.before))
+    }
+
+    /// The model's name for what the session calls so; `None` if it was of another conversation.
+    fn for_model(&self, name: GenerationId) -> Option<GenerationId> {
+        if name < FIRST_OWN {
+            return Some(name);
+        }
+        let own = name.number().checked_sub(self.before).map(GenerationId::new);
+        own.filter(|own| *own >= FIRST_OWN)
+    }
+
+    fn begin_conversation(&mut self) {
+        self.before = self.before.saturating_add(std::mem::take(&mut self.given));
+    }
 }
 
 impl Model {
@@ -70,6 +136,8 @@ impl Model {
             speaking: GenerationId::default(),
             owed: None,
             edges: recipe.vad.is_none(),
+            own: OwnNames::default(),
+            said: Said::default(),
             history,
             tape: VecDeque::new(),
             taped: Duration::ZERO,
@@ -112,6 +180,14 @@ impl Model {
     }
 
     fn tell(&mut self, input: RealtimeInput) -> Result<()> {
+        let mut input = self.said.for_model(input);
+        if let Some(name) = own_name(&mut input) {
+            match self.own.for_model(*name) {
+                Some(own) => *name = own,
+                // That conversation is over, and what was said in it is told to the next.
+                None => return Ok(()),
+            }
+        }
         if let RealtimeInput::Commit { .. } = input {
             self.tape.push_back(input.clone());
         }
@@ -141,6 +217,8 @@ impl Model {
     fn say_again(&mut self) {
         // What waits for the new link is on the tape too, as far as the user said it.
         let waiting = self.provider.take_backlog();
+        self.own.begin_conversation();
+        self.said.begin_conversation();
         let mut audio = BytesMut::new();
         let mut at = None;
         for input in std::mem::take(&mut self.tape) {
@@ -162,8 +240,10 @@ impl Model {
         if let Some(at) = at {
             self.hear_again(AudioFrame::new(self.format, at, audio.freeze()));
         }
-        for input in waiting {
-            if !matches!(input, RealtimeInput::Audio(_) | RealtimeInput::Commit { .. }) {
+        for mut input in waiting {
+            let is_over = own_name(&mut input).is_some_and(|name| *name >= FIRST_OWN);
+            if !is_over && !matches!(input, RealtimeInput::Audio(_) | RealtimeInput::Commit { .. })
+            {
                 // A fresh backlog has room for it.
                 let _ = self.provider.send(input);
             }
@@ -252,9 +332,12 @@ impl Driver {
         }
     }
 
-    fn on_model_event(&mut self, event: RealtimeEvent) -> Option<Input> {
+    fn on_model_event(&mut self, mut event: RealtimeEvent) -> Option<Input> {
         let since: CallTime = self.now();
         let model = self.legs.model.as_mut()?;
+        if let Some(name) = generation_of(&mut event) {
+            *name = model.own.for_session(*name);
+        }
         match event {
             RealtimeEvent::AgentTranscript { generation, text } => {
                 model.note_answer(generation);
@@ -262,6 +345,8 @@ impl Driver {
             }
             RealtimeEvent::Audio { generation, payload } => {
                 model.note_answer(generation);
+                let samples = model.format.samples(payload.len());
+                model.said.add(generation, model.format.duration_of(samples));
                 let payload = model.transcode(generation, payload);
                 Some(Input::Synthesized { generation, payload })
             }
@@ -292,5 +377,63 @@ impl Driver {
                 Some(Input::UserWords { turn, transcript })
             }
         }
+    }
+}
+
+/// Of what the model is told to stop or to forget.
+fn own_name(input: &mut RealtimeInput) -> Option<&mut GenerationId> {
+    match input {
+        RealtimeInput::Cancel { generation }
+        | RealtimeInput::Forget { generation }
+        | RealtimeInput::Truncate { generation, .. } => Some(generation),
+        RealtimeInput::Audio(_)
+        | RealtimeInput::Commit { .. }
+        | RealtimeInput::Generate { .. }
+        | RealtimeInput::ToolResult { .. } => None,
+    }
+}
+
+/// What the model speaks of.
+fn generation_of(event: &mut RealtimeEvent) -> Option<&mut GenerationId> {
+    match event {
+        RealtimeEvent::AgentTranscript { generation, .. }
+        | RealtimeEvent::Audio { generation, .. }
+        | RealtimeEvent::Failed { generation, .. }
+        | RealtimeEvent::Finished { generation }
+        | RealtimeEvent::Interrupted { generation }
+        | RealtimeEvent::ToolCall { generation, .. }
+        | RealtimeEvent::Usage { generation, .. } => Some(generation),
+        RealtimeEvent::SpeechStarted
+        | RealtimeEvent::SpeechStopped
+        | RealtimeEvent::UserTranscript { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h13_a_cut_counts_from_where_the_conversation_began() {
+        let generation = GenerationId::new(7);
+        let ms = Duration::from_millis;
+        let mut said = Said::default();
+        said.add(generation, ms(500));
+        said.begin_conversation();
+        said.add(generation, ms(800));
+        let cut = |heard| said.for_model(RealtimeInput::Truncate { generation, heard: ms(heard) });
+        assert!(matches!(cut(700), RealtimeInput::Truncate { heard, .. } if heard == ms(200)));
+        assert!(matches!(cut(400), RealtimeInput::Forget { .. }), "nothing of it was heard");
+    }
+
+    #[test]
+    fn names_of_a_model_that_counts_anew_go_on_growing() {
+        let mut names = OwnNames::default();
+        let own = |nth| GenerationId::new(FIRST_OWN.number() + nth);
+        assert_eq!(names.for_session(own(1)), own(1));
+        names.begin_conversation();
+        assert_eq!(names.for_session(own(0)), own(2));
+        assert_eq!((names.for_model(own(2)), names.for_model(own(1))), (Some(own(0)), None));
+        assert_eq!(names.for_model(GenerationId::new(3)), Some(GenerationId::new(3)));
     }
 }

@@ -64,7 +64,11 @@ impl Session {
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
         let mut generation = Generation::new(id, reply_to, sample_rate);
         generation.base = self.output.begin();
-        generation.script.flow_evenly(self.is_realtime());
+        if self.is_realtime() {
+            // It may call tools in whatever it says.
+            generation.tools = self.config.tools.clone();
+            generation.script.flow_evenly(true);
+        }
         generation.interruptible = self.leaving.is_none();
         generation.context = self.history.version();
         generation
@@ -375,10 +379,11 @@ impl Session {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });
         }
         self.let_model_forget(generation);
-        self.said = None;
         let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
         if generation.committed {
-            self.history.extend(generation.fold(heard, true));
+            let entries = generation.fold(heard, true);
+            self.keep_said(generation, &entries, heard, true);
+            self.history.extend(entries);
         }
         let stopped: Vec<ToolCallId> = generation
             .open_calls()

@@ -176,16 +176,23 @@ impl History {
         self.entries.extend(entries);
     }
 
-    /// Cuts what the agent said last, in so many entries, as a part of `text`, after so many bytes
-    /// of it. What nobody heard keeps its place and is not shown.
-    pub(super) fn cut(&mut self, entries: usize, text: &str, heard: usize) {
+    /// How many entries of the agent's words there are.
+    pub(super) fn said(&self) -> usize {
+        self.entries.iter().filter(|entry| is_said(entry)).count()
+    }
+
+    /// Cuts what the agent said once, given by how many of its entries are before and how many it
+    /// is, as a part of `text`, after so many bytes of it. What nobody heard keeps its place and is
+    /// not shown.
+    pub(super) fn cut(&mut self, (before, entries): (usize, usize), text: &str, heard: usize) {
         self.change();
-        let said = |entry: &Entry| matches!(entry, Entry::Assistant { .. });
-        let before = self.entries.iter().filter(|entry| said(entry)).count() - entries;
         let mut from = 0;
-        for entry in self.entries.iter_mut().filter(|entry| said(entry)).skip(before) {
+        let said = self.entries.iter_mut().filter(|entry| is_said(entry));
+        for entry in said.skip(before).take(entries) {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
-            from += text[from..].find(&**words).unwrap_or(0);
+            // Words on the side are no part of it.
+            let Some(at) = text[from..].find(&**words) else { continue };
+            from += at;
             let whole = from + words.len();
             let end = whole.min(heard).max(from);
             *interrupted |= end < whole;
@@ -297,6 +304,10 @@ impl History {
     }
 }
 
+fn is_said(entry: &Entry) -> bool {
+    matches!(entry, Entry::Assistant { .. })
+}
+
 /// The exchange of `id` that has no result yet.
 pub(super) fn open_exchange<'a>(
     exchanges: &'a mut [Exchange],
@@ -402,7 +413,7 @@ mod tests {
         let cut = |heard: usize| {
             let mut history = History::default();
             history.extend(["Hello.", "One moment.", "Here it is."].map(said));
-            history.cut(2, "One moment. Here it is.", heard);
+            history.cut((1, 2), "One moment. Here it is.", heard);
             history.messages().to_vec()
         };
         let hello = told("Hello.", false);

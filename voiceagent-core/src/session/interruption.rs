@@ -152,19 +152,6 @@ impl Session {
         }
     }
 
-    pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        if self.cut_said(heard) || !self.holds_floor() {
-            // It stopped an answer that has finished here; the next one has yet to be heard.
-            return;
-        }
-        if let (Some(heard), Some(live)) = (heard, &self.live)
-            && live.script.text().starts_with(heard)
-        {
-            self.output.on_heard(heard.len());
-        }
-        self.interrupt(InterruptionReason::BargeIn, None);
-    }
-
     /// Stops the agent: the one place where speech is cut for good.
     pub(super) fn interrupt(&mut self, reason: InterruptionReason, since: Option<CallTime>) {
         let pause = self.drop_suspicion();

@@ -198,11 +198,11 @@ impl Session {
 
     pub(super) fn commit_turn(&mut self) {
         let (turn, text) = self.end_turn();
-        self.make_room(&text);
         let text = match self.owed.take() {
             Some((_, before)) => format!("{before} {text}").into(),
             None => text,
         };
+        self.make_room(&text);
         if self.keeps_turns() {
             self.drop_draft();
         }

@@ -208,10 +208,10 @@ impl Output {
         }
     }
 
-    /// The far end of a text leg says how many bytes of the text were heard.
-    pub(super) fn on_heard(&mut self, bytes: usize) {
+    /// The far end of a text leg says up to which place it was heard.
+    pub(super) fn on_heard(&mut self, place: u64) {
         if let Self::Text(text) = self {
-            text.on_heard(bytes);
+            text.on_heard(place);
         }
     }
 

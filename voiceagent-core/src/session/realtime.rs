@@ -192,7 +192,7 @@ impl Session {
             self.on_speech_finished(voice);
         } else if has_spoken || is_own {
             self.note_failure();
-            self.finish_speech();
+            self.break_off_speech();
         } else if may_retry {
             self.speak_again(is_overload(kind));
         } else {
@@ -208,6 +208,8 @@ impl Session {
         live.retries += 1;
         let generation = std::mem::replace(&mut live.voice, renamed);
         self.commands.push_back(Command::CancelVoice { generation });
+        // What it still says under the old name nobody hears.
+        self.forget_all(generation);
         if after_a_breather {
             self.timers.set(Timer::Retry, self.now + BREATHER);
         } else {
@@ -256,6 +258,18 @@ impl Session {
         self.output.complete(generation);
     }
 
+    /// The model says no more. Of text that ran ahead as much is heard as there is audio for.
+    fn break_off_speech(&mut self) {
+        let Some(live) = self.live.as_mut().filter(|live| !live.script.may_be_whole()) else {
+            return self.finish_speech();
+        };
+        live.stage = Stage::Spoken;
+        live.voice_lost = true;
+        let generation = live.id;
+        self.timers.clear(Timer::Model);
+        self.output.complete(generation);
+    }
+
     /// The model cannot be had any more: nobody hears the user, and nobody can say so.
     pub(super) fn on_model_lost(&mut self) {
         self.leaving = Some(Leave::Failed);
@@ -286,6 +300,13 @@ impl Session {
         }
     }
 
+    /// Lets the model forget what nobody has heard, and nobody will.
+    fn forget_all(&mut self, generation: GenerationId) {
+        if self.config.realtime.as_ref().is_some_and(|model| model.truncate) {
+            self.commands.push_back(Command::Forget { generation });
+        }
+    }
+
     /// Lets the model forget what was not heard of a generation that is over.
     pub(super) fn let_model_forget(&mut self, generation: &Generation) {
         let Some(model) = &self.config.realtime else { return };
@@ -309,7 +330,7 @@ impl Session {
             self.commands.push_back(Command::Truncate { generation: voice, heard });
         }
         for generation in waiting {
-            self.commands.push_back(Command::Forget { generation });
+            self.forget_all(generation);
         }
     }
 }

@@ -146,6 +146,11 @@ impl Script {
         }
     }
 
+    /// Whether the audio so far can hold all of the text.
+    pub(super) fn may_be_whole(&self) -> bool {
+        self.text_at(self.samples) == self.text.len()
+    }
+
     /// The text so far belongs to the audio so far, and what follows to what follows.
     pub(super) fn on_round_end(&mut self) {
         self.anchor(self.text.len());

@@ -4,49 +4,98 @@
 use std::sync::Arc;
 
 use super::{Event, InterruptionReason, Session, generation::Generation, history::Entry};
-use crate::GenerationId;
+use crate::{GenerationId, transport::Outbound};
 
-/// What the agent said last, and where it stands in the history.
+/// What a far end may still have to say. More than this lies minutes back.
+const MOST_SAID: usize = 8;
+
+/// What the agent said once, and where it stands in the history.
 #[derive(Debug)]
 pub(super) struct Said {
     generation: GenerationId,
     text: String,
-    /// In how many entries of the agent.
+    /// Among the entries of the agent: how many are before it, and how many it is.
+    before: usize,
     entries: usize,
+    /// It was told to be interrupted.
+    interrupted: bool,
 }
 
 impl Session {
-    /// Remembers what is about to be written into the history.
-    pub(super) fn keep_said(&mut self, generation: &Generation, entries: &[Entry]) {
-        if self.output.is_text() && !self.config.marks {
-            self.said = Some(Said {
-                generation: generation.id,
-                text: generation.script.text().to_owned(),
-                entries: entries
-                    .iter()
-                    .filter(|one| matches!(one, Entry::Assistant { .. }))
-                    .count(),
-            });
+    /// Remembers what is about to be written into the history, and is heard up to `heard`.
+    pub(super) fn keep_said(
+        &mut self,
+        generation: &Generation,
+        entries: &[Entry],
+        heard: usize,
+        interrupted: bool,
+    ) {
+        if !self.output.is_text() || self.config.marks || !generation.started {
+            return;
+        }
+        if self.said.len() == MOST_SAID {
+            self.said.pop_front();
+        }
+        let by_agent = |entry: &&Entry| matches!(entry, Entry::Assistant { .. });
+        self.said.push_back(Said {
+            generation: generation.id,
+            text: generation.script.text()[..heard].to_owned(),
+            before: self.history.said(),
+            entries: entries.iter().filter(by_agent).count(),
+            interrupted,
+        });
+    }
+
+    /// The far end stopped, and says how the text begins of what it was saying, as far as it was
+    /// heard. It has dropped what came after.
+    pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
+        let begun = self.live.as_ref().filter(|live| live.started);
+        match (heard, begun) {
+            // What was just begun is meant: words on the side.
+            (Some(""), Some(live)) if live.is_on_the_side() => {}
+            (Some(heard), Some(live)) if live.script.text().starts_with(heard) => {
+                let place = live.place(heard.len() as u64);
+                self.said.clear();
+                // What is said on the side comes after what was stopped.
+                self.give_up_aside();
+                self.output.on_heard(place);
+            }
+            (Some(heard), live) => {
+                let meant = self.said.iter().rposition(|said| said.text.starts_with(heard));
+                let Some(meant) = meant else { return self.stop_at_peer() };
+                self.output.on_heard(live.map_or(0, |live| live.place(0)));
+                if live.is_none() {
+                    // What is on its way it would go on with.
+                    self.send(Outbound::Clear);
+                }
+                let mut heard = heard.len();
+                for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
+                    self.cut_said(said, std::mem::take(&mut heard));
+                }
+            }
+            (None, _) => {}
+        }
+        self.stop_at_peer();
+    }
+
+    /// Stops what the far end has stopped. An answer that it has yet to be sent goes on.
+    fn stop_at_peer(&mut self) {
+        if self.holds_floor() {
+            self.interrupt(InterruptionReason::BargeIn, None);
         }
     }
 
-    /// The far end stopped what counts as heard. Returns whether that was meant.
-    pub(super) fn cut_said(&mut self, heard: Option<&str>) -> bool {
-        let Some(heard) = heard.filter(|_| self.live.as_ref().is_none_or(|live| !live.started))
-        else {
-            return false;
-        };
-        let is_meant = |said: &mut Said| said.text.starts_with(heard);
-        let Some(Said { generation, text, entries }) = self.said.take_if(is_meant) else {
-            return false;
-        };
-        if heard.len() < text.len() {
-            self.history.cut(entries, &text, heard.len());
-            let pii_heard: Arc<str> = heard.trim().into();
+    fn cut_said(&mut self, said: Said, heard: usize) {
+        let Said { generation, text, before, entries, interrupted } = said;
+        if heard >= text.len() {
+            return;
+        }
+        self.history.cut((before, entries), &text, heard);
+        if !interrupted {
             let reason = InterruptionReason::BargeIn;
             self.emit(Event::Interrupted { generation, reason, after: Default::default() });
-            self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
         }
-        true
+        let pii_heard: Arc<str> = text[..heard].trim().into();
+        self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
     }
 }

@@ -84,8 +84,8 @@ impl TextOut {
     }
 
     /// The far end says how much was heard, whatever marks it answered.
-    pub(super) fn on_heard(&mut self, bytes: usize) {
-        self.heard = bytes.min(self.sent);
+    pub(super) fn on_heard(&mut self, place: u64) {
+        self.heard = usize::try_from(place).unwrap_or(usize::MAX).min(self.sent);
     }
 
     /// Bytes of text that were shown or spoken.

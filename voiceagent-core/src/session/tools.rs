@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{Command, Event, Session, Timer, generation::Stage, history::Standing};
 use crate::{CallTime, GenerationId, ToolCallId, llm::ToolCall};
 
@@ -79,13 +81,22 @@ impl Session {
         self.advance_tools();
     }
 
+    /// What the model is told in place of a result if its answer does not offer such a tool: it may
+    /// remember one from another turn.
+    fn refuse_unknown(&self, name: &str) -> Option<Arc<str>> {
+        let is_offered = self.live.as_ref().is_some_and(|live| live.spec(name).is_some());
+        let why = || json!({ "error": format!("there is no tool named `{name}`") });
+        (!is_offered).then(|| why().to_string().into())
+    }
+
     pub(super) fn run_tool(&mut self, call: ToolCall) {
-        let refused = self.refuse_repeat(&call);
+        let refused =
+            self.refuse_unknown(&call.name).or_else(|| self.refuse_repeat(&call).map(Into::into));
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
         live.push_call(call.clone());
         if let Some(why) = refused {
-            live.finish_call(&call.id, &why.into());
+            live.finish_call(&call.id, &why);
             return;
         }
         self.late.instruct(&live.instructions, &live.tools);

@@ -426,7 +426,7 @@ impl Session {
             live.script.text().len()
         };
         let entries = live.fold(heard, live.voice_lost);
-        self.keep_said(&live, &entries);
+        self.keep_said(&live, &entries, heard, live.voice_lost);
         self.history.extend(entries);
         if live.started {
             let pii_heard = live.script.text()[..heard].trim().into();

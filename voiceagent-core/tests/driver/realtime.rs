@@ -313,3 +313,19 @@ async fn a_text_leg_needs_a_language_model() {
     assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.message().contains("`llm`"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_duplex_model_that_counts_anew_after_a_lost_conversation_is_heard() {
+    let call = Running::start(
+        ["We are open.", "Until six."],
+        |model| model.duplex().with_faults([RealtimeFault::Drop(ms(6_000))]),
+        |builder| builder,
+    )
+    .await;
+    call.caller.speak("are you open", ms(800)).await;
+    call.caller.hears("We are open.", ms(5_000)).await;
+    call.caller.silence(ms(6_000)).await;
+    call.caller.speak("until when", ms(800)).await;
+    call.caller.hears("Until six.", ms(5_000)).await;
+    assert_eq!(call.opened.count(), 2);
+}

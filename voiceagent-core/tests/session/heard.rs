@@ -10,7 +10,7 @@ use voiceagent_core::{
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
-    presets::{REPLY, answers, phone},
+    presets::{REPLY, answers, phone, tool},
     readings::{agent, cut, events, last_message, user},
 };
 
@@ -53,7 +53,9 @@ fn h11_a_say_that_was_cut_is_kept_as_far_as_it_was_heard() {
 
 #[test]
 fn h12_a_call_and_its_result_stay_though_the_words_are_cut() {
-    let mut call = Scenario::new(phone());
+    let mut settings = phone();
+    settings.tools = [tool("look_up")].into();
+    let mut call = Scenario::new(settings);
     let before = "Let me have a look at the book for you.";
     call.at(1_000).says("Is Monday free?").at(2_000);
     call.writes(before);

@@ -7,6 +7,7 @@ mod endless;
 mod failures;
 mod figures;
 mod fillers;
+mod flow;
 mod heard;
 mod history;
 mod idle;

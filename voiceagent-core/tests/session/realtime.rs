@@ -1,6 +1,7 @@
 //! A session whose model hears and speaks by itself, in both modes.
 
 mod duplex;
+mod found;
 mod laws;
 
 use voiceagent_core::{

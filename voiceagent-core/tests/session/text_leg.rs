@@ -1,5 +1,7 @@
 //! What holds on every leg: each story is told over audio and over text.
 
+mod found;
+
 use voiceagent_core::{
     GenerationId, SessionConfig,
     llm::Message,

@@ -14,7 +14,7 @@ use std::{
 
 use clap::Parser;
 use voiceagent_testkit::simulator::{
-    Lines, Outcome, Settings, Tally, compare, endpointing, play, record,
+    Legs, Lines, Outcome, Settings, Tally, compare, endpointing, play, record,
 };
 
 /// Plays simulated calls, and tells what did not hold.
@@ -41,6 +41,14 @@ struct Args {
     /// Holds that against calls with failing vendors and slow tools, too.
     #[arg(long)]
     owed_always: bool,
+    /// Which legs the calls have; each seed draws its own, unless given. `--legs cascade` without
+    /// `--flow` plays nothing else.
+    #[arg(long, value_enum, default_value = "all")]
+    legs: Legs,
+    /// Whether a flow decides what turns are answered with, where it can; each seed draws it, unless
+    /// given.
+    #[arg(long)]
+    flow: Option<bool>,
     /// Instead: measures how quickly callers are answered against how often they are cut off, and
     /// writes the curves to this folder.
     #[arg(long)]
@@ -90,8 +98,18 @@ fn main() -> ExitCode {
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn settings(args: &Args) -> Settings {
+    let mut settings = Settings::default();
+    settings.owed_within = Duration::from_millis(args.owed_within);
+    settings.owed_always = args.owed_always;
+    settings.trace = args.trace;
+    settings.legs = args.legs;
+    settings.flow = args.flow;
+    settings
+}
+
 fn write_journals(args: &Args, folder: &Path) -> ExitCode {
-    let settings = Settings::default();
+    let settings = settings(args);
     let mut seeds = args.seed..args.seed + args.calls;
     let written = fs::create_dir_all(folder)
         .and_then(|()| seeds.try_for_each(|seed| record(seed, &settings, folder)));
@@ -134,10 +152,7 @@ fn report(folder: &Path, written: &io::Result<()>) -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
 fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: Instant) {
-    let mut settings = Settings::default();
-    settings.owed_within = Duration::from_millis(args.owed_within);
-    settings.owed_always = args.owed_always;
-    settings.trace = args.trace;
+    let settings = settings(args);
     let folder = env::temp_dir().join(format!("simulate-{}-{job}", std::process::id()));
     if args.journals > 0 {
         fs::create_dir_all(&folder).expect("a temporary folder can be made");

@@ -41,6 +41,11 @@ impl<T> Schedule<T> {
         taken.into_iter().map(|(_, thing)| thing).collect()
     }
 
+    /// Takes out what `wanted` picks of that which happens after `limit`.
+    pub(crate) fn take_after(&mut self, limit: Instant, mut wanted: impl FnMut(&T) -> bool) {
+        self.things.retain(|(at, thing)| *at <= limit || !wanted(thing));
+    }
+
     /// When the last thing happens.
     pub(crate) fn last(&self) -> Option<Instant> {
         self.things.back().map(|(at, _)| *at)

@@ -168,6 +168,7 @@ impl Pump {
         if let Some(word) = &word {
             self.log.tell(|| format!("caller: {word}"));
             self.log.account().said.push(word.clone());
+            self.log.account().said_at.push(now);
         }
         let at = MediaTime(self.frame * FRAME as u64);
         self.frame += 1;

@@ -1,8 +1,22 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use voiceagent_core::{Event, llm::Message};
 
-use super::log::{Account, Word};
+use super::{
+    legs::Kind,
+    log::{Account, Word},
+    profile::{Profile, Text},
+};
+
+/// Something may be on its way, and a decision be for this moment, so long.
+const MOMENT: Duration = Duration::from_millis(1);
+/// So long it takes at most until the agent learns that a far end has stopped.
+const STOPPING: Duration = Duration::from_millis(500);
+/// The length of the longest word, and a little.
+const LONGEST_WORD: usize = 18;
 
 /// What the history must say of the agent's words: all that the caller is known to have heard, and
 /// nothing that was not played.
@@ -23,24 +37,33 @@ enum Must {
 }
 
 impl<'a> Expected<'a> {
-    /// `marks`: the carrier reports what it played. Where it does not, words that it got may count.
-    /// `on_its_way` is how long something takes to the carrier.
-    pub(super) fn of(account: &'a Account, marks: bool, on_its_way: Duration) -> Self {
+    pub(super) fn of(account: &'a Account, profile: &Profile) -> Self {
+        let marks = profile.carrier.marks;
+        let places = Places::of(account, profile);
         // A voice that lies about its words is believed. Without marks, what was on its way when
         // the caller hung up may count.
         let words = account.words.iter();
-        let words = words.filter(|word| word.sent.is_some() || word.faked || !marks);
-        let places = Places::of(account, on_its_way);
-        let judge = |word: &Word| {
-            if places.is_known(word) {
-                Must::Be
-            } else if word.heard.is_some() || word.faked || !marks || places.is_near(word) {
-                Must::May
-            } else {
-                Must::NotBe
-            }
+        let estimates = profile.kind.is_realtime();
+        let words = words.filter(|word| word.sent.is_some() || word.faked || !marks || estimates);
+        let judge = |word: &Word| match profile.kind {
+            Kind::Cascade => places.of_cascade(word, marks),
+            Kind::Realtime | Kind::Duplex => places.of_speaker(word, profile),
+            Kind::Text => places.of_relay(word, marks),
         };
-        Self { words: words.map(|word| (word, judge(word))).collect() }
+        let mut words: Vec<_> = words.map(|word| (word, judge(word))).collect();
+        if estimates {
+            // A model that takes turns by itself runs ahead: what it says may wait for its turn.
+            let mut begun = BTreeMap::new();
+            let mut before = Duration::ZERO;
+            for word in &account.words {
+                before = *begun.entry(word.voice).or_insert_with(|| {
+                    let same = account.words.iter().filter(|other| other.voice == word.voice);
+                    same.filter_map(|other| other.sent).min().unwrap_or(before.max(word.made))
+                });
+            }
+            words.sort_by_key(|(word, _)| begun[&word.voice]);
+        }
+        Self { words }
     }
 
     /// What is wrong with the words of a history, if anything.
@@ -83,22 +106,24 @@ impl<'a> Expected<'a> {
 }
 
 /// Where words lie among marks, and when the agent began and stopped.
-struct Places<'a> {
+pub(super) struct Places<'a> {
     account: &'a Account,
+    /// How long something takes to the carrier.
     on_its_way: Duration,
     begins: Vec<Duration>,
     stops: Vec<Duration>,
+    end: Option<Duration>,
 }
 
 impl<'a> Places<'a> {
-    fn of(account: &'a Account, on_its_way: Duration) -> Self {
+    pub(super) fn of(account: &'a Account, profile: &Profile) -> Self {
         let times = |fits: fn(&Event) -> bool| {
             let events = account.events.iter().filter(|(_, event)| fits(event));
-            events.map(|(at, _)| *at).collect()
+            events.map(|(at, _)| *at).collect::<Vec<Duration>>()
         };
         Self {
             account,
-            on_its_way,
+            on_its_way: profile.carrier.outbound + MOMENT,
             begins: times(|event| matches!(event, Event::AgentStarted { .. })),
             // What is answered to a paused agent is not counted: it may have been cleared.
             stops: times(|event| {
@@ -107,6 +132,69 @@ impl<'a> Places<'a> {
                     Event::AgentPaused { .. } | Event::AgentStopped { .. } | Event::Ended { .. }
                 )
             }),
+            end: times(|event| matches!(event, Event::Ended { .. })).first().copied(),
+        }
+    }
+
+    fn of_cascade(&self, word: &Word, marks: bool) -> Must {
+        if self.is_known(word) {
+            Must::Be
+        } else if word.heard.is_some() || word.faked || !marks || self.is_near(word) {
+            Must::May
+        } else {
+            Must::NotBe
+        }
+    }
+
+    /// A model that speaks tells nothing of the times of its words: its text is taken to flow
+    /// evenly over its audio, and to be no faster than anybody speaks where it runs ahead. So the
+    /// last words that were heard may be missing, a few of the next may be there, and of text that
+    /// comes behind its audio nothing is known before it has come.
+    fn of_speaker(&self, word: &Word, profile: &Profile) -> Must {
+        let marks = profile.carrier.marks;
+        let mine: Vec<&Word> =
+            self.account.words.iter().filter(|other| other.voice == word.voice).collect();
+        let place = mine.iter().position(|other| std::ptr::eq(*other, word)).unwrap_or_default();
+        let length = |words: &[&Word]| words.iter().map(|word| word.text.len() + 1).sum::<usize>();
+        let is_all_known = mine.iter().all(|word| self.is_known(word));
+        let next_is_known = mine.get(place + 1).is_some_and(|next| self.is_known(next));
+        if is_all_known && !self.broke_off()
+            || profile.speaker.text != Text::Behind && next_is_known
+        {
+            return Must::Be;
+        }
+        let heard = mine.iter().rposition(|word| word.heard.is_some() || self.is_near(word));
+        let heard = heard.map_or(0, |last| length(&mine[..=last]));
+        let is_close = length(&mine[..=place]) <= heard * 13 / 10 + LONGEST_WORD;
+        if !marks || is_close { Must::May } else { Must::NotBe }
+    }
+
+    /// Whether a word was sent to a far end of which the agent learned a moment later that it had
+    /// stopped.
+    fn came_while_stopped(&self, word: &Word) -> bool {
+        let sent = word.sent.unwrap_or_default();
+        let mut denied = self.account.words.iter().filter_map(|word| word.denied);
+        denied.any(|at| (sent..sent + STOPPING).contains(&at))
+    }
+
+    /// Whether the model ended something early, so that its last word may be missing.
+    fn broke_off(&self) -> bool {
+        let ends = ["the model breaks off", "the model is lost", "the model stalls"];
+        ends.iter().any(|what| self.account.injected.contains_key(what))
+    }
+
+    /// A far end that answers marks is believed by them, and by what it says when it falls silent.
+    /// What was sent to another one counts as heard, unless it says otherwise.
+    fn of_relay(&self, word: &Word, marks: bool) -> Must {
+        let is_denied = word.denied.is_some_and(|at| self.end.is_none_or(|end| at < end));
+        if is_denied || marks && word.heard.is_none() {
+            Must::NotBe
+        } else if marks && self.is_known(word)
+            || !marks && word.heard.is_some() && !self.came_while_stopped(word)
+        {
+            Must::Be
+        } else {
+            Must::May
         }
     }
 
@@ -121,7 +209,7 @@ impl<'a> Places<'a> {
     }
 
     /// Whether the mark before the word was answered, and belongs to the same speech.
-    fn is_near(&self, word: &Word) -> bool {
+    pub(super) fn is_near(&self, word: &Word) -> bool {
         self.copies(word).any(|(left, mark)| {
             let before = mark.checked_sub(1).map(|before| &self.account.marks[before]);
             let begun = self.begins.iter().rev().find(|begun| **begun <= left);

@@ -8,7 +8,8 @@ use std::{
 use serde_json::Value;
 use tokio::time::Instant;
 use voiceagent_core::{
-    CallTime, Event, GenerationId, ToolCallId, llm::Message, observer::Observer, tool::Effect,
+    CallTime, Event, GenerationId, ToolCallId, TurnId, flow::Plan, llm::Message,
+    observer::Observer, tool::Effect,
 };
 
 use super::profile::Timing;
@@ -40,6 +41,7 @@ pub(super) struct Account {
     pub(super) finals: Vec<(Duration, String)>,
     /// Words that the caller has said.
     pub(super) said: Vec<String>,
+    pub(super) said_at: Vec<Duration>,
     pub(super) tools: Vec<ToolRun>,
     /// What went wrong, as it was meant to.
     pub(super) injected: BTreeMap<&'static str, u32>,
@@ -50,6 +52,16 @@ pub(super) struct Account {
     /// When one of the two hung up.
     pub(super) hung_up: Option<Duration>,
     pub(super) conversations: Vec<Arc<[Message]>>,
+    pub(super) asked: Vec<Asked>,
+    /// What a vendor was told that must not be told.
+    pub(super) misuse: Vec<(Duration, String)>,
+    /// What a speech-to-speech model has said, as it remembers it: for each generation its words,
+    /// and where in its audio they end.
+    pub(super) memory: BTreeMap<GenerationId, Vec<(Duration, u32)>>,
+    /// When a duplex model gave the first audio of what it began by itself.
+    pub(super) begun: Vec<Duration>,
+    pub(super) plans: Vec<PlanRun>,
+    pub(super) notes: Vec<NoteRun>,
     pub(super) most_answers: usize,
     answers: usize,
     pub(super) opened: u32,
@@ -71,6 +83,7 @@ pub(super) struct Span {
 pub(super) struct Word {
     pub(super) text: String,
     pub(super) voice: GenerationId,
+    pub(super) made: Duration,
     /// The word behind which the voice tells where it is; `None` if it does not tell.
     pub(super) told_at: Option<u32>,
     /// When its last sample came to the carrier.
@@ -79,6 +92,33 @@ pub(super) struct Word {
     pub(super) heard: Option<Duration>,
     /// The voice lies about where it is.
     pub(super) faked: bool,
+    /// When the agent was told that it was not heard, and never will be.
+    pub(super) denied: Option<Duration>,
+}
+
+/// What a language model was asked with.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) instructions: Arc<str>,
+    pub(super) tools: Vec<Arc<str>>,
+}
+
+/// A flow that planned an answer.
+#[derive(Debug)]
+pub(super) struct PlanRun {
+    pub(super) turn: TurnId,
+    pub(super) begun: Duration,
+    /// `None` until it is done, and when it failed.
+    pub(super) plan: Option<Plan>,
+}
+
+/// A flow that noted a turn.
+#[derive(Debug)]
+pub(super) struct NoteRun {
+    pub(super) turn: TurnId,
+    pub(super) begun: Duration,
+    pub(super) ended: Option<Duration>,
+    pub(super) plan: Plan,
 }
 
 /// A mark, as the carrier saw it.
@@ -94,6 +134,7 @@ pub(super) struct Mark {
 /// A tool that ran.
 #[derive(Clone, Debug)]
 pub(super) struct ToolRun {
+    pub(super) name: Arc<str>,
     pub(super) id: ToolCallId,
     pub(super) generation: GenerationId,
     pub(super) effect: Effect,
@@ -102,8 +143,9 @@ pub(super) struct ToolRun {
     pub(super) ended: Option<Duration>,
     /// What it returned; `None` also when it failed.
     pub(super) output: Option<Value>,
-    /// It was stopped.
-    pub(super) dropped: bool,
+    /// When it was stopped.
+    pub(super) dropped: Option<Duration>,
+    pub(super) cancellable: bool,
 }
 
 /// One thing that was opened, until it is dropped.
@@ -158,6 +200,13 @@ impl Log {
         }
     }
 
+    /// Notes that a vendor was told what it must not be told.
+    pub(super) fn blame(&self, what: String) {
+        let now = self.now();
+        self.tell(|| format!("!! {what}"));
+        self.account().misuse.push((now, what));
+    }
+
     pub(super) fn open(&self) -> Opened {
         self.account().opened += 1;
         Opened(self.clone())
@@ -172,9 +221,18 @@ impl Log {
 
     /// Notes a word that the voice is about to say, and numbers it.
     pub(super) fn word(&self, voice: GenerationId, text: &str) -> u32 {
+        let made = self.now();
         let words = &mut self.account().words;
-        let text = text.to_owned();
-        words.push(Word { text, voice, told_at: None, sent: None, heard: None, faked: false });
+        words.push(Word {
+            text: text.to_owned(),
+            voice,
+            made,
+            told_at: None,
+            sent: None,
+            heard: None,
+            faked: false,
+            denied: None,
+        });
         u32::try_from(words.len() - 1).expect("a call has fewer words")
     }
 

@@ -6,7 +6,6 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
-use serde_json::json;
 use voiceagent_core::{
     ErrorKind, Result,
     llm::{
@@ -14,10 +13,14 @@ use voiceagent_core::{
     },
 };
 
-use super::{dice::Dice, log::Log, profile};
+use super::{
+    dice::Dice,
+    log::{Asked, Log},
+    profile,
+    prose::Prose,
+};
 use crate::fakes::{Answer, FakeLlm};
 
-const STEMS: [&str; 8] = ["red", "green", "amber", "violet", "a", "indigo", "grey", "ultramarine"];
 const BREAKS: [ErrorKind; 4] =
     [ErrorKind::Disconnected, ErrorKind::Overloaded, ErrorKind::RateLimited, ErrorKind::Rejected];
 
@@ -29,26 +32,24 @@ pub(super) struct Model {
 
 /// What the model makes up its answers from.
 struct Mind {
-    dice: Dice,
+    prose: Prose,
     fails: u64,
     calls: u64,
-    words: u32,
     log: Log,
 }
 
 impl Model {
     pub(super) fn new(profile: &profile::Model, seed: u64, log: Log) -> Arc<Self> {
         let mind = Mind {
-            dice: Dice::new(seed, 4),
+            prose: Prose::new(Dice::new(seed, 4)),
             fails: profile.fails,
             calls: profile.calls,
-            words: 0,
             log: log.clone(),
         };
         let (mind, first_token) = (Mutex::new(mind), profile.first_token);
         let fake = FakeLlm::new(move |request| {
             let mut mind = mind.lock().unwrap_or_else(PoisonError::into_inner);
-            let delay = mind.dice.latency(first_token);
+            let delay = mind.prose.dice.latency(first_token);
             mind.answer(request, delay)
         });
         Arc::new(Self { fake: fake.with_token(profile.token), log })
@@ -69,6 +70,10 @@ impl LanguageModel for Model {
         let last = request.messages.last().cloned();
         self.log.tell(|| format!("model is asked after {last:?}"));
         self.log.account().conversations.push(request.messages.clone());
+        self.log.account().asked.push(Asked {
+            instructions: request.instructions.clone(),
+            tools: request.tools.iter().map(|tool| tool.name.clone()).collect(),
+        });
         let answering = self.log.answer();
         let events = self.fake.generate(request).await?;
         Ok(events
@@ -81,87 +86,57 @@ impl LanguageModel for Model {
 
 impl Mind {
     fn answer(&mut self, request: &LlmRequest, delay: Duration) -> Answer {
-        if self.dice.percent(self.fails) {
+        if self.prose.dice.percent(self.fails) {
             return self.failure(delay);
         }
         let after_tool = matches!(request.messages.last(), Some(Message::ToolResult { .. }));
         let calls = if after_tool { self.calls / 3 } else { self.calls };
-        let answer = if request.tool_choice == ToolChoice::Auto && self.dice.percent(calls) {
-            let answer = if self.dice.percent(40) {
-                Answer::text(self.text(2, 6))
+        let answer = if request.tool_choice == ToolChoice::Auto && self.prose.dice.percent(calls) {
+            let answer = if self.prose.dice.percent(40) {
+                Answer::text(self.prose.text(2, 6))
             } else {
                 Answer::default()
             };
             self.call(answer)
-        } else if self.dice.percent(6) {
-            Answer::text(self.text(40, 70))
+        } else if self.prose.dice.percent(6) {
+            Answer::text(self.prose.text(40, 70))
         } else {
-            Answer::text(self.text(1, 20))
+            Answer::text(self.prose.text(1, 20))
         };
         answer.with_first_token(delay)
     }
 
     fn call(&mut self, mut answer: Answer) -> Answer {
-        for _ in 0..1 + u32::from(self.dice.percent(20)) {
-            let name = match self.dice.between(0, 99) {
-                0..35 => "look_up",
-                35..55 => "note",
-                55..90 => "book",
-                90..93 => "hang_up",
-                93..95 => "transfer",
-                95..97 => "unknown",
-                _ => "look_up",
-            };
-            answer = answer.then_call(name, json!({ "nth": self.dice.between(0, 9) }));
+        for _ in 0..1 + u32::from(self.prose.dice.percent(20)) {
+            let (name, arguments) = self.prose.call();
+            answer = answer.then_call(name, arguments);
         }
         answer
     }
 
     fn failure(&mut self, delay: Duration) -> Answer {
-        let (what, answer) = match self.dice.between(0, 6) {
-            0 => ("the model refuses", Answer::refuse(*self.dice.pick(&BREAKS))),
+        let (what, answer) = match self.prose.dice.between(0, 6) {
+            0 => ("the model refuses", Answer::refuse(*self.prose.dice.pick(&BREAKS))),
             1 => {
-                let answer = Answer::text(self.text(1, 12));
+                let answer = Answer::text(self.prose.text(1, 12));
                 ("the model breaks", answer.then_break(ErrorKind::Disconnected))
             }
-            2 => ("the model stalls", Answer::text(self.text(1, 12)).then_stall()),
+            2 => ("the model stalls", Answer::text(self.prose.text(1, 12)).then_stall()),
             3 => {
-                let answer = Answer::text(self.text(1, 12));
-                let slow = answer.with_first_token(self.dice.millis(3_000, 7_000));
+                let answer = Answer::text(self.prose.text(1, 12));
+                let slow = answer.with_first_token(self.prose.dice.millis(3_000, 7_000));
                 self.log.inject("the model is slow");
                 return slow;
             }
             4 => ("the model says nothing", Answer::default()),
             5 => {
-                let answer = Answer::text(self.text(1, 5)).with_reason(FinishReason::Length);
+                let answer = Answer::text(self.prose.text(1, 5)).with_reason(FinishReason::Length);
                 ("the model is cut off", answer)
             }
             _ => ("the model hangs", Answer::default().then_stall()),
         };
         self.log.inject(what);
         answer.with_first_token(delay)
-    }
-
-    fn text(&mut self, fewest: u64, most: u64) -> String {
-        let mut text = String::new();
-        let mut sentence = self.dice.between(3, 12);
-        let count = self.dice.between(fewest, most);
-        for nth in 1..=count {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            self.words += 1;
-            text.push_str(STEMS[self.dice.throw() as usize % STEMS.len()]);
-            text.push_str(&self.words.to_string());
-            sentence -= 1;
-            if sentence == 0 || nth == count {
-                text.push(*self.dice.pick(&['.', '.', '?', '!']));
-                sentence = self.dice.between(3, 12);
-            } else if self.dice.percent(15) {
-                text.push(',');
-            }
-        }
-        text
     }
 }
 

@@ -1,12 +1,17 @@
+mod others;
+
 use std::time::Duration;
 
-use super::{Settings, dice::Dice};
+use super::{Settings, dice::Dice, legs::Kind};
+
+pub(super) use others::{Flow, Relay, Speaker, Text};
 
 /// How the world of one call is: how quick its vendors are, what they can do, and what goes wrong.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     /// Nothing goes wrong, and nobody takes long.
     pub(super) healthy: bool,
+    pub(super) kind: Kind,
     pub(super) turns: u64,
     /// Something is said instead of a reply that takes longer.
     pub(super) owed_reply: Option<Duration>,
@@ -20,6 +25,9 @@ pub(super) struct Profile {
     pub(super) model: Model,
     pub(super) voice: Voice,
     pub(super) carrier: Carrier,
+    pub(super) speaker: Speaker,
+    pub(super) relay: Relay,
+    pub(super) flow: Option<Flow>,
     /// The median of the time that tools take.
     pub(super) tool: Duration,
 }
@@ -153,8 +161,14 @@ impl Profile {
             missing: if sick(&mut dice, 30) { dice.between(1, 5) } else { 0 },
             bursts: if sick(&mut dice, 30) { 2 } else { 0 },
         };
+        let (kind, has_flow) = Kind::draw(seed, settings);
+        let mut others = Dice::new(seed, 9);
         Self {
             healthy,
+            kind,
+            speaker: Speaker::draw(&mut others, healthy, kind == Kind::Duplex),
+            relay: Relay::draw(&mut others, healthy),
+            flow: has_flow.then(|| Flow::draw(&mut others, healthy)),
             turns: dice.between(turns.0, turns.1),
             // The slowest voice and the farthest far end take a little more than a second.
             owed_reply: settings.owed_always.then_some(settings.owed_within * 5 / 8),

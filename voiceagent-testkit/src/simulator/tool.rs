@@ -16,6 +16,9 @@ use super::{
     log::{Log, ToolRun},
 };
 
+/// How long a tool may take.
+pub(super) const TIME: Duration = Duration::from_secs(6);
+
 /// A tool that takes its time, fails at times, and notes what it did.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -54,7 +57,7 @@ impl Work {
             let mut spec = ToolSpec::new(name, "", json!({ "type": "object" }));
             spec.effect = effect;
             spec.cancellable = cancellable;
-            spec.timeout = Duration::from_secs(6);
+            spec.timeout = TIME;
             let dice = Mutex::new(Dice::new(seed, purpose));
             Self { spec, does, median, healthy, dice, log: log.clone() }
         });
@@ -73,6 +76,7 @@ impl Tool for Work {
             let begun = self.log.now();
             let runs = &mut self.log.account().tools;
             runs.push(ToolRun {
+                name: self.spec.name.clone(),
                 id: context.tool_call.clone(),
                 generation: context.generation,
                 effect: self.spec.effect,
@@ -80,7 +84,8 @@ impl Tool for Work {
                 begun,
                 ended: None,
                 output: None,
-                dropped: false,
+                dropped: None,
+                cancellable: self.spec.cancellable,
             });
             runs.len() - 1
         };
@@ -112,7 +117,8 @@ impl Tool for Work {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let now = self.log.now();
         let run = &mut self.log.account().tools[self.index];
-        run.dropped = run.ended.is_none();
+        run.dropped = run.ended.is_none().then_some(now);
     }
 }

@@ -1,7 +1,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use voiceagent_core::{
-    Event, ToolCallId,
+    Event, ToolCallId, TurnId,
+    flow::Plan,
     llm::Message,
     session::{EndReason, InterruptionReason},
     tool::Effect,
@@ -10,8 +11,11 @@ use voiceagent_core::{
 use super::{
     Settings, Violation,
     heard::Expected,
+    legs::Kind,
     log::{Account, Span, ToolRun},
+    memory, plans,
     profile::Profile,
+    tool::TIME,
     words::Words,
     world::Aftermath,
 };
@@ -20,6 +24,8 @@ use super::{
 const MOMENT: Duration = Duration::from_millis(1);
 /// A caller's sounds with no longer gap between them are one to every detector.
 const BREATH: Duration = Duration::from_millis(120);
+/// Nobody goes on with the same voice after so long.
+const PAUSE: Duration = Duration::from_millis(900);
 /// Who talks for so long over the agent wants the floor, and is to have it after the second time.
 const INSISTS: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(900));
 
@@ -37,15 +43,17 @@ pub(super) fn judge(
     judge.conversations();
     judge.owed_replies();
     judge.barge_ins();
+    judge.found.extend(memory::check(account, profile));
+    judge.found.extend(plans::check(account, profile));
     match &account.remembered {
         Some(messages) => {
-            let on_its_way = profile.carrier.outbound + MOMENT;
-            let expected = Expected::of(account, profile.carrier.marks, on_its_way);
+            let expected = Expected::of(account, profile);
             let wrong = expected.check(messages);
             judge
                 .check(wrong.is_none(), "law 6: only what was heard", || wrong.unwrap_or_default());
             judge.tools(messages);
             judge.found.extend(Words::of(account, profile).check(messages));
+            judge.found.extend(plans::edits(account, messages));
         }
         None => judge.check(false, "law 7: what happened is written down", || {
             "no conversation was remembered".to_owned()
@@ -97,12 +105,16 @@ impl Judge<'_> {
     /// to an end; turns follow each other.
     fn the_order_of_events(&mut self) {
         let (mut speaking, mut turn, mut wrong) = (BTreeSet::new(), None, None);
+        // A far end without marks tells afterwards that it was stopped.
+        let is_told_later = self.profile.kind == Kind::Text && !self.profile.carrier.marks;
         for (at, event) in &self.account.events {
             let is_wrong = match event {
                 Event::AgentStarted { generation, .. } => {
                     !speaking.insert(*generation) || speaking.len() > 2
                 }
-                Event::AgentStopped { generation, .. } => !speaking.remove(generation),
+                Event::AgentStopped { generation, interrupted, .. } => {
+                    !(speaking.remove(generation) || is_told_later && *interrupted)
+                }
                 Event::UserTurn { turn: next, .. } => {
                     turn.replace(*next).is_some_and(|last| *next <= last)
                 }
@@ -154,6 +166,8 @@ impl Judge<'_> {
         for run in &self.account.tools {
             let is_new = keys.insert(run.key.clone());
             self.check(is_new, "law 7: each tool runs once", || format!("{run:?}"));
+            let cut = run.dropped.filter(|at| !run.cancellable && *at < run.begun + TIME);
+            self.check(cut.is_none(), "a tool has its time", || format!("{run:?}"));
             let result = messages.iter().find_map(|message| match message {
                 Message::ToolResult { id, output } if *id == run.id => Some(output.clone()),
                 _ => None,
@@ -177,18 +191,38 @@ impl Judge<'_> {
         })
     }
 
+    /// What is owed since when: an answer to each turn, or, where the model takes turns by itself,
+    /// what it has begun to say.
+    fn owed(&self) -> Vec<(Duration, Option<TurnId>)> {
+        if self.profile.kind == Kind::Duplex {
+            return self.account.begun.iter().map(|at| (*at, None)).collect();
+        }
+        let turns = self.account.events.iter().filter_map(|(at, event)| match event {
+            Event::UserTurn { turn, .. } => Some((*at, Some(*turn))),
+            _ => None,
+        });
+        turns.collect()
+    }
+
     fn owed_replies(&mut self) {
-        let events = &self.account.events;
-        for (index, (at, event)) in events.iter().enumerate() {
-            if !matches!(event, Event::UserTurn { .. }) {
-                continue;
-            }
+        for (at, turn) in self.owed() {
+            let at = &at;
             let deadline = self.owed_until(*at);
-            let later = || events[index + 1..].iter().take_while(|(at, _)| *at <= deadline);
-            let is_over = later().any(|(_, event)| {
-                matches!(event, Event::UserTurn { .. } | Event::Ended { .. } | Event::Failed { .. })
-                    || matches!(event, Event::Interrupted { reason, .. }
-                        if *reason == InterruptionReason::Requested)
+            let events = self.account.events.iter().skip_while(|(of, _)| of < at);
+            let is_over = events.take_while(|(of, _)| *of <= deadline).any(|(_, event)| {
+                let is_later = match event {
+                    Event::UserTurn { turn: other, .. } => turn.is_some_and(|turn| turn < *other),
+                    // A model that takes turns gives way by itself; and where a flow has asked for
+                    // a number, it is waited for.
+                    Event::UserStarted { turn: other, .. }
+                    | Event::UserPartial { turn: other, .. } => match turn {
+                        Some(turn) => turn < *other && plans::expect(self.account),
+                        None => true,
+                    },
+                    Event::Interrupted { reason, .. } => *reason == InterruptionReason::Requested,
+                    _ => false,
+                };
+                is_later || matches!(event, Event::Ended { .. } | Event::Failed { .. })
             });
             let told =
                 self.account.agent.iter().any(|Span { from, to }| to > at && *from <= deadline);
@@ -201,7 +235,14 @@ impl Judge<'_> {
             // Who has no voice says nothing, whatever is owed.
             let is_voiceless =
                 self.account.voiceless.iter().any(|silent| (*at..=deadline).contains(silent));
-            let applies = is_well || self.settings.owed_always && !is_voiceless;
+            let refused = self
+                .account
+                .notes
+                .iter()
+                .any(|note| Some(note.turn) == turn && matches!(note.plan, Plan::Stay));
+            let is_over = is_over || refused;
+            let is_helpless = is_voiceless || self.profile.kind.is_realtime();
+            let applies = is_well || self.settings.owed_always && !is_helpless;
             self.check(told || is_over || gone || !applies, "an owed reply is heard", || {
                 format!("nothing from {at:?} to {deadline:?}")
             });
@@ -221,16 +262,36 @@ impl Judge<'_> {
 
     /// Who insists is let speak.
     fn barge_ins(&mut self) {
-        let Profile { healthy, recognizer, min_words, .. } = self.profile;
+        let Profile { kind, healthy, recognizer, speaker, relay, min_words, .. } = self.profile;
         let leaves = self.account.events.iter().any(|(_, event)| {
             matches!(event, Event::ToolStarted { name, .. } if &**name == "hang_up" || &**name == "transfer")
         });
-        if !healthy || !recognizer.detects || *min_words > 0 || leaves || self.profile.meddling {
+        let leaves = leaves || plans::leave(self.account);
+        let is_noticed = match kind {
+            Kind::Cascade => recognizer.detects && *min_words == 0,
+            Kind::Realtime => true,
+            // Without edges the model alone knows when it gives way.
+            Kind::Duplex => speaker.edges,
+            // Of a far end that leaves it to the agent only words are known, when they come.
+            Kind::Text => relay.decides,
+        };
+        if !healthy || !is_noticed || leaves || self.profile.meddling {
             return;
         }
         let (long, soon) = INSISTS;
-        for over in joined(&self.account.caller) {
+        let spans = joined(&self.account.caller);
+        for (index, over) in spans.iter().enumerate() {
+            // Who goes on for 5 s before any words of it are known is a noise, and so is what follows.
+            let before = index.checked_sub(1).map(|before| spans[before].to);
+            if *kind == Kind::Realtime && before.is_some_and(|to| to + PAUSE > over.from) {
+                continue;
+            }
             let stop = over.from + soon;
+            // A far end that hears by itself takes a noise for nothing.
+            let early = over.from..over.from + soon / 2;
+            if *kind == Kind::Text && !self.account.said_at.iter().any(|at| early.contains(at)) {
+                continue;
+            }
             let ignored = self.account.agent.iter().find(|Span { from, to }| {
                 over.to - over.from >= long && *from + MOMENT * 20 < over.from && *to > stop
             });

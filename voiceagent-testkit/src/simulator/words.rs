@@ -2,9 +2,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use voiceagent_core::{Event, TurnId, llm::Message, session::BargeInConfig};
 
-use super::{Violation, log::Account, profile::Profile};
+use super::{Violation, legs::Kind, log::Account, profile::Profile};
 
 const LAW: &str = "what was said is written down";
+/// For a final nobody waits longer than this.
+const WAITED: Duration = Duration::from_secs(1);
 /// A turn is decided so long after its last word, if nobody goes on.
 const DECIDED: Duration = Duration::from_secs(8);
 
@@ -15,7 +17,7 @@ const DECIDED: Duration = Duration::from_secs(8);
 /// words anew in another stream, and one that tells a final twice or late tells words that might
 /// have been said again: only times of words tell. Without a detector, or for a muted caller whose
 /// recognizer cannot be asked, that is so even if nothing goes wrong. Finals that come late are not
-/// in order.
+/// in order. A speech-to-speech model whose conversation was lost hears anew what it did not answer.
 pub(super) struct Words<'a> {
     account: &'a Account,
     profile: &'a Profile,
@@ -45,7 +47,7 @@ impl<'a> Words<'a> {
         }
         let mut said =
             self.account.said.iter().map(String::as_str).filter(|word| self.counts(word));
-        let fit = if self.profile.healthy {
+        let fit = if self.profile.healthy && !self.profile.kind.is_realtime() {
             told.iter().zip(said).take_while(|(told, said)| *told == said).count()
         } else if self.went_wrong("a final is late") {
             told.len()
@@ -61,13 +63,25 @@ impl<'a> Words<'a> {
     /// Whether it can be known that a word that comes once more was not said once more.
     fn is_known_once(&self) -> bool {
         let recognizer = &self.profile.recognizer;
-        let waits = self.account.muted && recognizer.finalize.is_none();
         let repeats = ["a final comes twice", "a final is late"];
-        let is_heard_anew = ["the recognizer is lost", "the recognizer stalls"];
-        let is_in_doubt =
-            !recognizer.detects || waits || repeats.iter().any(|what| self.went_wrong(what));
-        !is_heard_anew.iter().any(|what| self.went_wrong(what))
-            && (recognizer.times || !is_in_doubt)
+        let repeats = repeats.iter().any(|what| self.went_wrong(what));
+        match self.profile.kind {
+            Kind::Cascade => {
+                let waits = self.account.muted && recognizer.finalize.is_none();
+                let is_heard_anew = ["the recognizer is lost", "the recognizer stalls"];
+                let is_in_doubt = !recognizer.detects || waits || repeats;
+                !is_heard_anew.iter().any(|what| self.went_wrong(what))
+                    && (recognizer.times || !is_in_doubt)
+            }
+            // Another conversation hears anew what was not answered.
+            Kind::Realtime | Kind::Duplex => !repeats && !self.went_wrong("the model is lost"),
+            // A turn was taken by what was understood so far, when its final comes later than that.
+            Kind::Text => {
+                let relay = &self.profile.relay;
+                let is_slow = relay.silence + relay.delay * 4 >= WAITED;
+                !(repeats || relay.interim.is_some() && is_slow)
+            }
+        }
     }
 
     fn went_wrong(&self, what: &str) -> bool {
@@ -87,7 +101,20 @@ impl<'a> Words<'a> {
         let end = self.account.hung_up.unwrap_or_default();
         let is_quiet = self.account.caller.last().is_some_and(|last| last.to + DECIDED < end);
         let finals = self.account.finals.iter();
-        let is_late = move |at: Duration| at >= last_turn && !(is_quiet && at + DECIDED < end);
+        let ended = self
+            .account
+            .events
+            .iter()
+            .find_map(|(at, event)| matches!(event, Event::Ended { .. }).then_some(*at));
+        let is_realtime = self.profile.kind.is_realtime();
+        let is_late = move |at: Duration| {
+            if is_realtime {
+                // Whoever hears and speaks by itself is not asked for words: they come when they
+                // come, into their place.
+                return ended.is_none_or(|ended| at >= ended);
+            }
+            at >= last_turn && !(is_quiet && at + DECIDED < end)
+        };
         finals.filter(move |(at, word)| !is_late(*at) && self.counts(word)).map(|(_, word)| &**word)
     }
 }

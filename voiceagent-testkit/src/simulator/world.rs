@@ -5,10 +5,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use voiceagent_core::{
-    Agent, Call,
+    Agent, AgentBuilder, Call,
     llm::Message,
     session::OwedReplyConfig,
     tool::Tool,
+    transport::Transport,
     turn::{TurnDetector, TurnScore},
 };
 
@@ -17,11 +18,15 @@ use super::{
     carrier::Line,
     detector::Detector,
     dice::Dice,
+    graph::Graph,
+    legs::Kind,
     log::{Account, Log},
     model::Model,
     profile::Profile,
     recognizer::Recognizer,
+    relay::Relay,
     script::Author,
+    speaker::Speaker,
     tool::Work,
     voice::Voice,
 };
@@ -59,9 +64,9 @@ async fn converse(seed: u64, profile: &Profile, trace: bool, journals: Option<&P
     let agent = agent(seed, profile, &log, store.clone(), journals);
     let script = Author::new(seed).script(profile.turns);
     let caller = Caller::new(script);
-    let line = Line::new(CALL, profile.carrier.clone(), seed, caller, log.clone());
+    let line = line(seed, profile, caller, &log);
     let begun = Instant::now();
-    let call = agent.start(Box::new(line)).await.expect("all legs open");
+    let call = agent.start(line).await.expect("all legs open");
     let mut dice = Dice::new(seed, 5);
     let owned = timeout(LONGEST, own(call, profile.meddling, &mut dice, &log)).await;
     let metrics = Handle::current().metrics();
@@ -76,6 +81,16 @@ async fn converse(seed: u64, profile: &Profile, trace: bool, journals: Option<&P
     Aftermath { account, ended: owned.is_ok(), tasks, length: over - begun }
 }
 
+/// What the agent answers, with the caller at its other end.
+fn line(seed: u64, profile: &Profile, caller: Caller, log: &Log) -> Box<dyn Transport> {
+    let carrier = profile.carrier.clone();
+    if profile.kind == Kind::Text {
+        let far_end = (profile.relay.clone(), carrier);
+        return Box::new(Relay::new(CALL, far_end, seed, caller, log.clone()));
+    }
+    Box::new(Line::new(CALL, carrier, seed, caller, log.clone()))
+}
+
 fn agent(
     seed: u64,
     profile: &Profile,
@@ -84,13 +99,11 @@ fn agent(
     journals: Option<&Path>,
 ) -> Agent {
     let tools = Work::all(profile.tool, profile.healthy, seed, log);
+    let specs = tools.iter().map(Tool::spec).collect();
     let tools = tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>);
     let log_of_events = log.clone();
     let mut builder = Agent::builder()
         .instructions("Be brief.")
-        .llm(Model::new(&profile.model, seed, log.clone()))
-        .stt(Recognizer::new(profile.recognizer.clone(), seed, log.clone()))
-        .tts(Voice::new(profile.voice.clone(), seed, log.clone()))
         .tools(tools)
         .store(store)
         .observer(move |_| log_of_events.clone())
@@ -101,21 +114,41 @@ fn agent(
             let owed = profile.owed_reply;
             config.owed_reply = owed.map(|after| OwedReplyConfig::new(after, "One moment."));
         });
+    builder = with_legs(builder, seed, profile, log);
     if profile.greeting {
-        builder = builder.greeting("Hello, welcome to the simulated workshop. What is it?");
+        builder = if profile.kind.is_realtime() && profile.speaker.greets {
+            builder.greet_by("Greet the caller.")
+        } else {
+            builder.greeting("Hello, welcome to the simulated workshop. What is it?")
+        };
     }
     if profile.turn_detector {
         builder = builder.turn_detector(turn_detector(seed, profile.healthy));
     }
-    builder = if profile.recognizer.detects {
-        builder.vad(Arc::new(Detector))
-    } else {
-        builder.without_vad()
-    };
+    if let Some(flow) = &profile.flow {
+        builder = builder.flow(Graph::new(flow.clone(), specs, seed, log.clone()));
+    }
     if let Some(folder) = journals {
         builder = builder.journals(folder);
     }
     builder.build().expect("the agent is complete")
+}
+
+/// Who hears, writes and speaks.
+fn with_legs(mut builder: AgentBuilder, seed: u64, profile: &Profile, log: &Log) -> AgentBuilder {
+    let detects = if profile.kind.is_realtime() {
+        builder = builder.realtime(Speaker::new(&profile.speaker, seed, log.clone()));
+        profile.speaker.detector
+    } else {
+        builder = builder.llm(Model::new(&profile.model, seed, log.clone()));
+        profile.recognizer.detects
+    };
+    if profile.kind == Kind::Cascade {
+        builder = builder
+            .stt(Recognizer::new(profile.recognizer.clone(), seed, log.clone()))
+            .tts(Voice::new(profile.voice.clone(), seed, log.clone()));
+    }
+    if detects { builder.vad(Arc::new(Detector)) } else { builder.without_vad() }
 }
 
 /// It knows no better than chance, and fails at times.

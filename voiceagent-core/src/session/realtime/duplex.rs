@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 
 use super::super::{
-    Command, Event, Input, InterruptionReason, Session, Timer, generation::ReplyTo,
+    Command, Event, Input, InterruptionReason, Saying, Session, Timer,
+    generation::{Generation, ReplyTo, Stage},
 };
-use crate::{CallTime, GenerationId, realtime::FIRST_OWN};
+use crate::{
+    CallTime, GenerationId,
+    realtime::{FIRST_OWN, Prompt},
+};
 
 /// What a model may say ahead of what is being heard: some minutes, in small pieces. More is lost.
 const MOST_WAITING: usize = 4_096;
@@ -16,9 +20,17 @@ pub(super) struct Waiting {
     inputs: VecDeque<(GenerationId, Input)>,
     /// The last thing that the model began by itself and that was, or is, being heard.
     last: Option<GenerationId>,
+    /// The youngest that it stopped before it was heard.
+    stopped: Option<GenerationId>,
 }
 
 impl Waiting {
+    /// Whether the model stopped this, or something younger, before it was heard. What waits already
+    /// may be gone on with.
+    fn has_stopped(&self, name: GenerationId) -> bool {
+        self.stopped >= Some(name) && self.inputs.iter().all(|(waits, _)| *waits != name)
+    }
+
     /// Lets an input wait, unless something younger waits already: names only grow.
     fn push(&mut self, name: GenerationId, input: Input) {
         let is_late = self.inputs.back().is_some_and(|(youngest, _)| name < *youngest);
@@ -49,12 +61,36 @@ impl Session {
         if name < FIRST_OWN || self.realtime.waiting.last.is_some_and(|last| name <= last) {
             return Some(input);
         }
+        if self.realtime.waiting.has_stopped(name) {
+            return None;
+        }
+        self.put_back_say();
         if self.live.is_some() || !self.realtime.waiting.inputs.is_empty() {
             self.realtime.waiting.push(name, input);
             return None;
         }
         self.begin_own(name);
         Some(input)
+    }
+
+    /// Puts back what the model was asked to say and has not begun, now that it says something else
+    /// first: it has one voice.
+    fn put_back_say(&mut self) {
+        let is_unbegun = |live: &mut Generation| {
+            let is_say = matches!(live.prompt, Prompt::Say(_)) && live.reply_to.is_none();
+            is_say && live.stage == Stage::Writing && !live.round_begun && live.rounds == 0
+        };
+        if self.is_closing() {
+            return;
+        }
+        let Some(live) = self.live.take_if(is_unbegun) else { return };
+        let Prompt::Say(text) = live.prompt.clone() else { return };
+        let (interruptible, ticket) = (live.interruptible, live.ticket);
+        self.timers.clear(Timer::Model);
+        self.timers.clear(Timer::Retry);
+        self.commands.push_back(Command::CancelVoice { generation: live.voice });
+        self.forget_all(live.voice);
+        self.says.push_front(Saying { text, interruptible, ticket });
     }
 
     /// Begins what has waited. Returns whether there was anything.
@@ -79,6 +115,7 @@ impl Session {
         if self.is_closing() {
             // Nothing new is begun in a call that is being left.
             self.commands.push_back(Command::CancelVoice { generation: name });
+            self.forget_all(name);
             return;
         }
         let asked_at = self.user.last_speech.unwrap_or(self.now);
@@ -105,10 +142,23 @@ impl Session {
         }
     }
 
+    /// The model stopped by itself, and with it what is being heard: it may be ahead of that.
     pub(super) fn on_model_interrupted(&mut self, generation: GenerationId) {
-        self.realtime.waiting.inputs.retain(|(name, _)| *name != generation);
-        if self.spoken_mut(generation).is_some() && self.can_be_stopped() {
+        let is_live = self.spoken_mut(generation).is_some();
+        let mut waiting = self.realtime.waiting.inputs.iter();
+        let is_ahead = waiting.any(|(name, _)| *name == generation);
+        if !is_live && !is_ahead {
+            return;
+        }
+        if self.can_be_stopped() {
             self.interrupt(InterruptionReason::BargeIn, None);
+            return;
+        }
+        if is_ahead {
+            let waiting = &mut self.realtime.waiting;
+            waiting.inputs.retain(|(name, _)| *name != generation);
+            waiting.stopped = waiting.stopped.max(Some(generation));
+            self.forget_all(generation);
         }
     }
 }

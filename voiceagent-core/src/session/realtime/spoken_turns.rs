@@ -49,12 +49,24 @@ impl SpokenTurns {
         self.turns.push_back(SpokenTurn { turn, at, words: words.into(), settled, noted: false });
     }
 
-    /// Whose words these are; `None` if they belong to the turn that is open.
-    fn find(&mut self, turn: Option<TurnId>, now: CallTime) -> Option<&mut SpokenTurn> {
-        self.turns.iter_mut().find(|one| match turn {
-            Some(turn) => one.turn == turn,
-            None => !one.settled && now <= one.at + PATIENCE,
-        })
+    /// Whose words these are; `None` if they belong to the turn that is open, if one is.
+    fn find(
+        &mut self,
+        turn: Option<TurnId>,
+        now: CallTime,
+        is_open: bool,
+    ) -> Option<&mut SpokenTurn> {
+        let mut places = self.turns.iter();
+        let place = match turn {
+            Some(turn) => places.position(|one| one.turn == turn),
+            None => {
+                let unsettled = places.position(|one| !one.settled && now <= one.at + PATIENCE);
+                // Nobody has spoken since the last turn: the words are more of it.
+                let last = || self.turns.iter().rposition(|one| now <= one.at + PATIENCE);
+                unsettled.or_else(|| last().filter(|_| !is_open))
+            }
+        };
+        self.turns.get_mut(place?)
     }
 }
 
@@ -69,8 +81,9 @@ impl Session {
     }
 
     pub(super) fn on_user_words(&mut self, turn: Option<TurnId>, transcript: &Transcript) {
+        let is_open = self.user.begun || !self.config.vad;
         if turn.is_none_or(|turn| turn != self.user.id)
-            && let Some(spoken) = self.realtime.turns.find(turn, self.now)
+            && let Some(spoken) = self.realtime.turns.find(turn, self.now, is_open)
         {
             let text = transcript.text.trim();
             if !transcript.is_final {

@@ -1,0 +1,94 @@
+//! What simulated calls have found with models that hear and speak by themselves.
+
+use voiceagent_core::{
+    ErrorKind, GenerationId,
+    session::{Command, Input, RealtimeConfig},
+};
+use voiceagent_testkit::scenario::Scenario;
+
+use super::{EIGHT, config};
+use crate::readings::{agent, cut, user};
+
+/// A user who spoke from 0 to 600 ms.
+fn spoken(duplex: bool) -> Scenario {
+    let mut call = Scenario::realtime(config(), duplex);
+    call.speaks().at(800).stops().at(1_000);
+    call
+}
+
+/// A duplex model that does not tell when the user speaks.
+fn duplex_without_edges() -> Scenario {
+    let mut config = config();
+    config.vad = false;
+    let mut model = RealtimeConfig::default();
+    model.duplex = true;
+    model.truncate = true;
+    config.realtime = Some(model);
+    config.speculation.enabled = false;
+    config.barge_in.backchannel = None;
+    Scenario::new(config)
+}
+
+#[test]
+fn h1_of_text_that_runs_ahead_and_breaks_off_as_much_is_heard_as_there_is_audio() {
+    let mut call = spoken(false);
+    let one = GenerationId::new(1);
+    call.partly(one, EIGHT, 500);
+    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected }).at(3_000);
+    let messages = call.session().messages();
+    assert_eq!(*messages, [cut("one two")], "{}", call.trace());
+}
+
+#[test]
+fn x7_what_a_duplex_model_calls_by_itself_has_the_time_of_its_tool() {
+    let mut call = spoken(true);
+    let own = Scenario::own(1);
+    call.speech_calls(own, "a", "book").speech_of(own, "", 0).at(5_000);
+    let given_up = call.when(|command| matches!(command, Command::CancelTool { .. }));
+    assert_eq!(given_up, None, "{}", call.trace());
+}
+
+#[test]
+fn h13_what_was_asked_for_once_more_is_forgotten_under_its_first_name() {
+    let mut call = spoken(false);
+    let one = GenerationId::new(1);
+    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected });
+    let forgets = |command: &Command| *command == Command::Forget { generation: one };
+    assert!(call.when(forgets).is_some(), "{}", call.trace());
+}
+
+#[test]
+fn more_words_of_a_turn_without_a_name_do_not_open_another() {
+    let mut call = spoken(false);
+    call.told(None, "Are you").told(None, "open?");
+    call.speech("Yes.", 500).at(4_000);
+    let started = call.trace().find("1000 agent started 1").is_some();
+    assert!(started, "nobody waits for words: {}", call.trace());
+    assert_eq!(call.session().messages()[0], user("Are you open?"));
+}
+
+#[test]
+fn a_duplex_model_that_is_stopped_ahead_of_what_is_heard_is_stopped_with_it() {
+    let mut call = duplex_without_edges();
+    call.at(1_000).speech_of(Scenario::own(1), EIGHT, 4_000);
+    call.partly(Scenario::own(2), "nine ten", 1_000).at(2_000);
+    call.feed(Input::ModelInterrupted { generation: Scenario::own(2) }).at(3_000);
+    assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
+    let forgets = Command::Forget { generation: Scenario::own(2) };
+    assert!(call.when(|command| *command == forgets).is_some(), "{}", call.trace());
+}
+
+#[test]
+fn what_a_duplex_model_says_first_is_heard_before_what_it_was_asked_to_say() {
+    let mut call = spoken(true);
+    call.feed(Input::Say { text: "One moment.".into(), interruptible: true }).at(1_200);
+    call.speech_of(Scenario::own(1), "Yes, we are.", 800).at(2_500);
+    let asked_again = call.generation();
+    call.speech_of(asked_again, "One moment.", 800).at(6_000);
+    assert_eq!(
+        *call.session().messages(),
+        [agent("Yes, we are."), agent("One moment.")],
+        "{}",
+        call.trace()
+    );
+}

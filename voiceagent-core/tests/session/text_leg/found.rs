@@ -1,0 +1,104 @@
+//! What simulated calls have found with far ends that speak by themselves and answer no marks.
+
+use voiceagent_core::{
+    SessionConfig,
+    llm::{FinishReason, Message},
+    session::{Command, Input},
+    stt::Transcript,
+    transport::Outbound,
+};
+use voiceagent_testkit::scenario::Scenario;
+
+use crate::{
+    presets::tool,
+    readings::{agent, cut, user},
+};
+
+fn far_end() -> Scenario {
+    let mut config = SessionConfig::default();
+    config.tools = [tool("book")].into();
+    config.marks = false;
+    Scenario::text(config)
+}
+
+fn say(text: &str) -> Input {
+    Input::Say { text: text.into(), interruptible: true }
+}
+
+fn stopped_after(heard: &str) -> Input {
+    Input::PeerInterrupted { heard: Some(heard.into()) }
+}
+
+#[test]
+fn h1_what_comes_after_what_a_far_end_has_stopped_was_not_heard() {
+    let mut call = far_end();
+    call.feed(say("The first thing.")).at(100).feed(say("The second thing.")).at(1_000);
+    call.feed(stopped_after("The first"));
+    assert_eq!(*call.session().messages(), [cut("The first")], "{}", call.trace());
+    let clears = Command::Send { outbound: Outbound::Clear };
+    assert!(
+        call.when(|command| *command == clears).is_some(),
+        "it goes on with what is on its way"
+    );
+}
+
+#[test]
+fn h1_an_answer_that_was_cut_here_is_cut_where_the_far_end_says() {
+    let mut call = far_end();
+    call.at(0).says("Tell me.").at(1_200);
+    let generation = call.generation();
+    let text = "One thing. Another thing. ".into();
+    call.feed(Input::LlmText { generation, text }).at(1_500).feed(Input::Interrupt).at(1_600);
+    call.feed(stopped_after("One"));
+    assert_eq!(call.session().messages().last(), Some(&cut("One")), "{}", call.trace());
+}
+
+#[test]
+fn h14_words_on_the_side_are_left_whole_when_their_answer_is_cut() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+    let output = "1".into();
+    call.feed(Input::ToolFinished { generation, id: "a".into(), output });
+    call.feed(Input::LlmText { generation, text: "It is booked for Monday.".into() });
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(3_000);
+    call.feed(stopped_after("It is"));
+    let messages = call.session().messages();
+    let said: Vec<&Message> =
+        messages.iter().filter(|one| matches!(one, Message::Assistant { .. })).collect();
+    assert_eq!(said, [&agent("One moment."), &cut("It is")], "{}", call.trace());
+}
+
+#[test]
+fn p4_a_draft_that_does_not_know_a_turn_that_waited_is_not_the_answer_to_both() {
+    let mut config = SessionConfig::default();
+    config.marks = true;
+    let mut call = Scenario::text(config);
+    let hears = |call: &mut Scenario, text: &str| {
+        call.feed(Input::Transcript { transcript: Transcript::final_(text) });
+        call.feed(Input::EndOfTurn);
+    };
+    call.feed(Input::Transcript { transcript: Transcript::interim("Book") }).at(100);
+    call.feed(say("One moment, please, I will be with you.")).at(200);
+    hears(&mut call, "Book it.");
+    call.at(400);
+    hears(&mut call, "On Monday.");
+    call.at(3_000);
+    assert_eq!(call.asked().last(), Some(&user("Book it. On Monday.")), "{}", call.trace());
+}
+
+#[test]
+fn h1_words_on_the_side_are_dropped_with_the_words_before_them() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look at that. ".into() });
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+    call.feed(stopped_after("Let me")).at(3_000);
+    let trace = call.trace();
+    assert!(trace.contains("agent interrupted: Let me\n"), "{trace}");
+    let messages = call.session().messages();
+    assert!(messages.contains(&cut("Let me")), "{messages:?}");
+    assert!(!messages.contains(&agent("One moment.")), "{messages:?}");
+}
