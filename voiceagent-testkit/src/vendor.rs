@@ -3,11 +3,11 @@
 //! A vendor listens on a port of its own of 127.0.0.1, validates what it is sent, plays its script
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
+pub mod chat;
 mod deepgram_flux;
 mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
-pub mod openai_chat;
 mod outbox;
 mod query;
 mod record;

@@ -7,7 +7,7 @@ use serde_json::json;
 use voiceagent_testkit::{
     clips::{APPOINTMENT, Clip, GOODBYE, HELLO, STOP, YES},
     phone::is_audible,
-    vendor::openai_chat::{ChatRequest, Reply},
+    vendor::chat::{ChatRequest, Reply},
 };
 
 use super::tag::{FRAME, Tag};

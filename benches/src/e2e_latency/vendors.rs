@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::handshake::server::{ErrorResponse, Request, Response},
 };
-use voiceagent_testkit::vendor::openai_chat::OpenAiVendor;
+use voiceagent_testkit::vendor::chat::{ChatVendor, Dialect};
 
 use super::{
     log::{Log, What},
@@ -26,7 +26,7 @@ use super::{
 /// All vendors of a run. Dropping them ends them.
 #[derive(Debug)]
 pub(crate) struct Vendors {
-    model: OpenAiVendor,
+    model: ChatVendor,
     speech: SocketAddr,
     _server: JoinSet<()>,
 }
@@ -37,7 +37,7 @@ impl Vendors {
         let speech = listener.local_addr()?;
         let mut server = JoinSet::new();
         server.spawn(accept(listener, Arc::clone(&log)));
-        let model = OpenAiVendor::start(move |request| {
+        let model = ChatVendor::start(Dialect::OpenAi, move |request| {
             let call = script::caller(request).unwrap_or(u32::MAX);
             let spoken = request
                 .messages

@@ -4,3 +4,5 @@
 mod deepgram;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod scripted;

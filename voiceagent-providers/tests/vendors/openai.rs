@@ -1,10 +1,6 @@
 //! The OpenAI adapter against a scripted server.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{
@@ -22,88 +18,14 @@ use voiceagent_providers::openai::{OpenAiLlm, OpenAiLlmConfig};
 use voiceagent_testkit::{
     conformance::{
         Outcome,
-        llm::{KEY, LlmScene, LlmSuite, LlmVendor},
+        llm::{KEY, LlmSuite},
     },
-    vendor::openai_chat::{ChatRequest, OpenAiVendor, Reply},
+    vendor::chat::{ChatRequest, ChatVendor, Dialect, Reply},
 };
 
-#[derive(Debug)]
-struct Vendor {
-    server: OpenAiVendor,
-    scene: Arc<Mutex<LlmScene>>,
-}
+use crate::scripted::Scripted;
 
-impl Vendor {
-    async fn start() -> Self {
-        let scene = Arc::new(Mutex::new(LlmScene::Echo));
-        let played = Arc::clone(&scene);
-        let server = OpenAiVendor::start(move |request| {
-            reply(played.lock().expect("no test panics while it holds the lock").clone(), request)
-        })
-        .await;
-        Self { server, scene }
-    }
-}
-
-#[async_trait]
-impl LlmVendor for Vendor {
-    fn play(&self, scene: LlmScene) {
-        *self.scene.lock().expect("no test panics while it holds the lock") = scene;
-    }
-
-    async fn requested(&self, count: usize) {
-        self.server.until(|server| server.requests().len() >= count).await;
-    }
-
-    async fn aborted(&self, count: usize) {
-        self.server.until(|server| server.aborted() >= count).await;
-    }
-}
-
-fn reply(scene: LlmScene, request: &ChatRequest) -> Reply {
-    match scene {
-        LlmScene::CallTools(calls) => {
-            let none = Reply::tokens([""; 0]);
-            calls.iter().fold(none, |reply, (name, arguments)| reply.and_tool_call(name, arguments))
-        }
-        LlmScene::CutToolCall => {
-            let call = json!({ "index": 0, "id": "call_1", "type": "function",
-                "function": { "name": "book", "arguments": "{\"phone\":\"+1555" } });
-            Reply::raw([chunk(&json!({ "tool_calls": [call] }))])
-        }
-        LlmScene::Echo => Reply::tokens([request.last_user_text().unwrap_or_default()]),
-        LlmScene::Garbage(bytes) => Reply::raw([bytes]),
-        LlmScene::Refuse { status, retry_after } => {
-            let error = json!({ "message": format!("not with {KEY}"), "code": KEY });
-            let refusal = Reply::refuse(status, json!({ "error": error }).to_string());
-            match retry_after {
-                Some(seconds) => refusal.retry_after(&seconds.to_string()),
-                None => refusal,
-            }
-        }
-        LlmScene::Say(words) => Reply::tokens(words).usage(120, 64, 18),
-        LlmScene::SayByteByByte(text) => {
-            let stream = chunk(&json!({ "content": text })) + "data: [DONE]\n\n";
-            Reply::raw(stream.into_bytes().chunks(1).map(<[u8]>::to_vec))
-        }
-        LlmScene::SayThenCut(words) => {
-            let count = words.len();
-            Reply::tokens(words).drop_after(count)
-        }
-        LlmScene::SayThenStall(words) => {
-            let count = words.len();
-            Reply::tokens(words).stall_after(count)
-        }
-        LlmScene::Silence => Reply::silence(),
-        unknown => panic!("the suite plays {unknown:?}, which this vendor cannot"),
-    }
-}
-
-fn chunk(delta: &Value) -> String {
-    format!("data: {}\n\n", json!({ "choices": [{ "index": 0, "delta": delta }] }))
-}
-
-fn config(vendor: &Vendor, deadline: Duration) -> Value {
+fn config(vendor: &Scripted, deadline: Duration) -> Value {
     json!({
         "provider": "openai",
         "api_key": KEY,
@@ -113,7 +35,7 @@ fn config(vendor: &Vendor, deadline: Duration) -> Value {
     })
 }
 
-fn model(vendor: &OpenAiVendor) -> OpenAiLlm {
+fn model(vendor: &ChatVendor) -> OpenAiLlm {
     let mut config = OpenAiLlmConfig::default();
     config.api_key = Some(voiceagent_core::Secret::new(KEY));
     config.base_url = Some(vendor.url().into());
@@ -134,7 +56,10 @@ async fn events(model: &OpenAiLlm) -> Vec<LlmEvent> {
 async fn openai_conforms() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    LlmSuite { registry: &registry, config }.run(Vendor::start).await.assert();
+    LlmSuite { registry: &registry, config }
+        .run(|| Scripted::start(Dialect::OpenAi))
+        .await
+        .assert();
 }
 
 /// What a broken adapter does to the answers of a sound one.
@@ -215,7 +140,8 @@ async fn failed_with(flaw: Flaw) -> Vec<String> {
         let flawed = Flawed { sound: OpenAiLlm::new(config)?, flaw };
         Ok(Arc::new(flawed) as Arc<dyn LanguageModel>)
     });
-    let report = LlmSuite { registry: &registry, config }.run(Vendor::start).await;
+    let report =
+        LlmSuite { registry: &registry, config }.run(|| Scripted::start(Dialect::OpenAi)).await;
     let failed = report.checks().iter().filter(|(_, how)| matches!(how, Outcome::Failed(_)));
     failed.map(|(check, _)| check.clone()).collect()
 }
@@ -240,7 +166,7 @@ async fn the_suite_finds_every_flaw() {
 
 #[tokio::test]
 async fn answers_share_a_connection_that_was_opened_ahead() {
-    let vendor = OpenAiVendor::replying([Reply::text("Good morning.")]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [Reply::text("Good morning.")]).await;
     let model = model(&vendor);
     model.warm().await.unwrap();
     assert_eq!((vendor.accepted(), vendor.requests().len()), (1, 0));
@@ -252,7 +178,7 @@ async fn answers_share_a_connection_that_was_opened_ahead() {
 
 #[tokio::test]
 async fn m16_an_answer_tells_how_its_connection_came_about() {
-    let vendor = OpenAiVendor::replying([Reply::text("Good morning.")]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [Reply::text("Good morning.")]).await;
     let model = model(&vendor);
     let mut told = Vec::new();
     for _ in 0..2 {
@@ -272,11 +198,14 @@ async fn m16_an_answer_tells_how_its_connection_came_about() {
 
 #[tokio::test]
 async fn a_server_without_stream_options_is_asked_again_without_and_remembered() {
-    let vendor = OpenAiVendor::start(|request| match request.body.get("stream_options") {
-        Some(_) => Reply::refuse(400, r#"{"error":{"message":"unknown field stream_options"}}"#),
-        None => Reply::text("Hello."),
-    })
-    .await;
+    let vendor =
+        ChatVendor::start(Dialect::OpenAi, |request| match request.body.get("stream_options") {
+            Some(_) => {
+                Reply::refuse(400, r#"{"error":{"message":"unknown field stream_options"}}"#)
+            }
+            None => Reply::text("Hello."),
+        })
+        .await;
     let model = model(&vendor);
     for _ in 0..2 {
         assert_eq!(events(&model).await.first(), Some(&LlmEvent::Text("Hello.".to_owned())));
@@ -288,7 +217,7 @@ async fn a_server_without_stream_options_is_asked_again_without_and_remembered()
 
 #[tokio::test]
 async fn a_refused_request_is_not_repeated() {
-    let vendor = OpenAiVendor::replying([Reply::refuse(400, "{}")]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [Reply::refuse(400, "{}")]).await;
     let error = model(&vendor).generate(question()).await.err().unwrap();
     assert_eq!((error.kind(), vendor.requests().len()), (ErrorKind::Rejected, 1));
     assert_eq!(error.provider(), Some("openai"));
@@ -299,7 +228,7 @@ async fn a_complete_answer_needs_no_report_of_its_cost() {
     let finish = r#"data: {"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
     let pieces = [format!("{finish}\n\n"), ": an hour later\n\n".to_owned()];
     let reply = Reply::raw(pieces).per_token(Duration::from_secs(3_600));
-    let vendor = OpenAiVendor::replying([reply]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [reply]).await;
     let said = events(&model(&vendor)).await;
     let finished = LlmEvent::Finished(FinishReason::Stop);
     assert_eq!(said, [LlmEvent::Text("Hi".to_owned()), finished]);
@@ -309,7 +238,7 @@ async fn a_complete_answer_needs_no_report_of_its_cost() {
 async fn a_key_that_is_missing_or_refused_is_found_before_a_call() {
     let error = OpenAiLlm::new(OpenAiLlmConfig::default()).unwrap_err();
     assert_eq!(error.to_string(), "openai configure: config: field `api_key` is missing");
-    let vendor = OpenAiVendor::replying([Reply::text("Hello.")]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [Reply::text("Hello.")]).await;
     let mut config = OpenAiLlmConfig::default();
     config.base_url = Some(vendor.url().into());
     let error = OpenAiLlm::new(config).unwrap().warm().await.unwrap_err();
@@ -318,7 +247,7 @@ async fn a_key_that_is_missing_or_refused_is_found_before_a_call() {
 
 #[tokio::test]
 async fn a_vendor_that_is_not_there_is_disconnected() {
-    let vendor = OpenAiVendor::replying([Reply::text("Hello.")]).await;
+    let vendor = ChatVendor::replying(Dialect::OpenAi, [Reply::text("Hello.")]).await;
     let model = model(&vendor);
     drop(vendor);
     let error = model.generate(question()).await.err().unwrap();
@@ -327,7 +256,8 @@ async fn a_vendor_that_is_not_there_is_disconnected() {
 
 #[tokio::test]
 async fn i10_an_answer_that_is_given_up_leaves_no_connection() {
-    let vendor = OpenAiVendor::replying([Reply::text("One two three.").stall_after(1)]).await;
+    let vendor =
+        ChatVendor::replying(Dialect::OpenAi, [Reply::text("One two three.").stall_after(1)]).await;
     let model = model(&vendor);
     let mut answers = Vec::new();
     for _ in 0..10 {

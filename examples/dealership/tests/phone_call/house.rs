@@ -32,7 +32,7 @@ use voiceagent_testkit::{
     phone::{Dial, PhoneCall},
     vendor::{
         DeepgramVendor, ListenScript, ScriptedVendor, SpeakScript,
-        openai_chat::{ChatRequest, OpenAiVendor, Reply},
+        chat::{ChatRequest, ChatVendor, Dialect, Reply},
     },
 };
 
@@ -55,7 +55,7 @@ const TOKEN: &str = "0123456789abcdef";
 pub(crate) struct House {
     pub(crate) listen: DeepgramVendor,
     pub(crate) speak: DeepgramVendor,
-    pub(crate) openai: OpenAiVendor,
+    pub(crate) openai: ChatVendor,
     pub(crate) carrier: Carrier,
     /// Of the program alone, so that its tasks can be counted.
     runtime: Option<Runtime>,
@@ -84,7 +84,7 @@ impl House {
         let listen = DeepgramVendor::listen(ListenScript::utterances(said.to_vec())).await;
         let voice = SpeakScript::new().per_character(PER_CHARACTER);
         let speak = DeepgramVendor::speak(voice).await;
-        let openai = OpenAiVendor::start(model).await;
+        let openai = ChatVendor::start(Dialect::OpenAi, model).await;
         let carrier = Carrier::start().await;
         let database = Database::seeded().await;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

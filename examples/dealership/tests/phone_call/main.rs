@@ -16,7 +16,7 @@ use voiceagent_testkit::{
     phone::{PhoneCall, Recording, Wire},
     vendor::{
         ScriptedVendor,
-        openai_chat::{ChatRequest, Reply},
+        chat::{ChatRequest, Reply},
     },
 };
 
@@ -115,7 +115,7 @@ async fn a_caller_books_interrupts_and_says_goodbye() {
     // The caller listens to some words, and then speaks over the others.
     phone.silence(Duration::from_millis(2_400)).await.unwrap();
     phone.speak(clips::STOP).await.unwrap();
-    let next = |openai: &voiceagent_testkit::vendor::openai_chat::OpenAiVendor| {
+    let next = |openai: &voiceagent_testkit::vendor::chat::ChatVendor| {
         openai.requests().iter().any(|request| request.last_user_text() == Some(said[2]))
     };
     timeout(SOON, house.openai.until(next)).await.expect("the model to be asked in time");

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What a request is answered with.
 ///
@@ -44,11 +44,14 @@ pub(crate) enum Body {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
-    tokens: Vec<String>,
-    calls: Vec<(String, String)>,
-    usage: Option<[u32; 3]>,
-    finish: Option<String>,
-    fault: Option<(usize, Fault)>,
+    pub(crate) tokens: Vec<String>,
+    /// Name and arguments.
+    pub(crate) calls: Vec<(String, String)>,
+    /// Tokens in, cached ones among them, tokens out.
+    pub(crate) usage: Option<[u32; 3]>,
+    pub(crate) finish: Option<String>,
+    /// What takes the place of all that comes after so many tokens.
+    pub(crate) fault: Option<(usize, Fault)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -126,7 +129,7 @@ impl Reply {
         self.scripted(|script| script.usage = Some([input, cached, output]))
     }
 
-    /// Ends with another reason than `stop` or `tool_calls`.
+    /// Ends with another reason than the usual one, in the dialect's own words.
     #[must_use]
     pub fn finish(self, reason: &str) -> Self {
         self.scripted(|script| script.finish = Some(reason.to_owned()))
@@ -168,77 +171,4 @@ impl Reply {
         }
         self
     }
-}
-
-impl Script {
-    /// Leaves out what was not asked for.
-    pub(crate) fn forget_usage(&mut self) {
-        self.usage = None;
-    }
-
-    /// The tokens as server-sent events, what follows them, and the fault that comes then.
-    pub(crate) fn events(
-        &self,
-        model: &str,
-        number: usize,
-    ) -> (Vec<String>, String, Option<Fault>) {
-        let chunk = |choices: Value, usage: Value| {
-            let chunk = json!({
-                "id": format!("chatcmpl-{number}"), "object": "chat.completion.chunk",
-                "created": 0, "model": model, "choices": choices, "usage": usage,
-            });
-            format!("data: {chunk}\n\n")
-        };
-        let delta = |delta: Value, reason: Value| {
-            let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
-            chunk(json!([choice]), Value::Null)
-        };
-        let role = delta(json!({ "role": "assistant", "content": "" }), Value::Null);
-        let mut tokens: Vec<_> =
-            self.tokens.iter().map(|text| delta(json!({ "content": text }), Value::Null)).collect();
-        tokens.extend(self.calls.iter().enumerate().map(|(index, (name, arguments))| {
-            let id = format!("call_{number}_{index}");
-            let function = json!({ "name": name, "arguments": "" });
-            let call =
-                json!({ "index": index, "id": id, "type": "function", "function": function });
-            let mut event = delta(json!({ "tool_calls": [call] }), Value::Null);
-            for piece in halves(arguments) {
-                let piece = json!({ "index": index, "function": { "arguments": piece } });
-                event += &delta(json!({ "tool_calls": [piece] }), Value::Null);
-            }
-            event
-        }));
-        if let Some((at, fault)) = self.fault {
-            tokens.truncate(at);
-            prefix(&mut tokens, role);
-            return (tokens, String::new(), Some(fault));
-        }
-        let usual = if self.calls.is_empty() { "stop" } else { "tool_calls" };
-        let mut last = delta(json!({}), json!(self.finish.as_deref().unwrap_or(usual)));
-        if let Some([input, cached, output]) = self.usage {
-            let usage = json!({
-                "prompt_tokens": input, "completion_tokens": output,
-                "total_tokens": input + output,
-                "prompt_tokens_details": { "cached_tokens": cached },
-            });
-            last += &chunk(json!([]), usage);
-        }
-        prefix(&mut tokens, role);
-        (tokens, last + "data: [DONE]\n\n", None)
-    }
-}
-
-/// The chunk with the role comes with the first token.
-fn prefix(tokens: &mut Vec<String>, role: String) {
-    match tokens.first_mut() {
-        Some(first) => first.insert_str(0, &role),
-        None => tokens.push(role),
-    }
-}
-
-fn halves(text: &str) -> [&str; 2] {
-    let middle = (text.len() / 2..=text.len())
-        .find(|&at| text.is_char_boundary(at))
-        .expect("the end is a boundary");
-    [&text[..middle], &text[middle..]]
 }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -15,6 +14,7 @@ use tokio::{
 
 use super::{
     ChatRequest, Reply, Shared,
+    dialect::{Events, Page},
     reply::{Body, Fault, Watch},
 };
 
@@ -40,11 +40,20 @@ struct Connection {
     served: usize,
 }
 
-struct HttpRequest {
-    method: String,
-    path: String,
-    authorization: Option<String>,
-    body: Vec<u8>,
+/// A request, as it came.
+pub(crate) struct HttpRequest {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) body: Vec<u8>,
+    head: String,
+}
+
+impl HttpRequest {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
 }
 
 impl Connection {
@@ -62,13 +71,8 @@ impl Connection {
         let mut lines = text.lines();
         let mut start = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
         let (method, path) = (start.next().unwrap_or_default(), start.next().unwrap_or_default());
-        let header = |name: &str| {
-            let mut fields = text.lines().skip(1).filter_map(|line| line.split_once(':'));
-            let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
-            field.map(|(_, value)| value.trim().to_owned())
-        };
         let length: usize =
-            header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            header(&text, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         while self.read.len() < head + length {
             if self.more().await? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
@@ -77,7 +81,7 @@ impl Connection {
         let body = self.read[head..head + length].to_vec();
         self.read.drain(..head + length);
         self.served += 1;
-        Ok(Some(HttpRequest { method, path, authorization: header("authorization"), body }))
+        Ok(Some(HttpRequest { method, path, body, head: text }))
     }
 
     async fn more(&mut self) -> Result<usize> {
@@ -88,36 +92,32 @@ impl Connection {
     }
 
     async fn answer(&mut self, request: HttpRequest, shared: &Shared) -> Result<()> {
-        let authorized = request.authorization.as_deref().is_some_and(|value| {
-            value.strip_prefix("Bearer ").is_some_and(|key| !key.trim().is_empty())
-        });
-        match (request.method.as_str(), request.path.as_str()) {
-            (_, "/v1/chat/completions" | "/v1/models") if !authorized => {
+        let dialect = shared.dialect;
+        let page = dialect.page(&request);
+        let has_key = dialect.key(&request).is_some_and(|key| !key.trim().is_empty());
+        match page {
+            Page::None => self.refuse(404, dialect.refusal(404, "unknown_url", None)).await,
+            Page::Answer | Page::Models if !has_key => {
                 shared.note_refused();
-                self.refuse(401, "invalid_api_key", None).await
+                self.refuse(401, dialect.refusal(401, "invalid_api_key", None)).await
             }
-            ("POST", "/v1/chat/completions") => {
-                match ChatRequest::parse(request.authorization, &request.body) {
-                    Ok(chat) => self.reply(chat, shared).await,
-                    Err(wrong) => {
-                        shared.note_refused();
-                        self.refuse(400, wrong.why, Some(wrong.param)).await
-                    }
+            Page::Answer => match dialect.parse(&request) {
+                Ok(chat) => self.reply(chat, shared).await,
+                Err(wrong) => {
+                    shared.note_refused();
+                    self.refuse(400, dialect.refusal(400, wrong.why, Some(wrong.param))).await
                 }
-            }
-            (method @ ("GET" | "HEAD"), "/v1/models") => {
-                let model = json!({ "id": "gpt-6-luna", "object": "model", "shutdown_date": null });
-                let list = json!({ "object": "list", "data": [model] }).to_string();
-                let body = if method == "HEAD" { "" } else { &*list };
+            },
+            Page::Models => {
+                let list = dialect.models();
+                let body = if request.method == "HEAD" { "" } else { &*list };
                 self.respond(200, &[("content-length", &list.len().to_string())], body).await
             }
-            _ => self.refuse(404, "unknown_url", None).await,
         }
     }
 
     async fn reply(&mut self, chat: ChatRequest, shared: &Shared) -> Result<()> {
-        let model = chat.model.clone();
-        let with_usage = chat.body["stream_options"]["include_usage"] == true;
+        let asked = chat.clone();
         let Reply { first_token, per_token, body, watch } = shared.reply(chat);
         let done = match body {
             Body::Refusal { status, headers, body } => {
@@ -129,13 +129,14 @@ impl Connection {
             }
             Body::Silence => self.stall().await,
             Body::Raw(pieces) => self.send_pieces(first_token, per_token, &pieces).await,
-            Body::Stream(mut script) => {
-                if !with_usage {
-                    script.forget_usage();
-                }
-                let (tokens, last, fault) = script.events(&model, self.served);
-                let events = (&*tokens, &*last, fault);
-                self.send_events((first_token, per_token), events, &watch).await
+            Body::Stream(script) => {
+                let mut events = shared.dialect.events(&script, &asked, self.served);
+                let fault = script.fault.map(|(at, fault)| {
+                    events.tokens.truncate(at);
+                    events.last.clear();
+                    fault
+                });
+                self.send_events((first_token, per_token), events, fault, &watch).await
             }
         };
         if done.is_err() {
@@ -170,7 +171,8 @@ impl Connection {
     async fn send_events(
         &mut self,
         (first, between): (Duration, Duration),
-        (tokens, last, fault): (&[String], &str, Option<Fault>),
+        Events { first: opening, tokens, last }: Events,
+        fault: Option<Fault>,
         watch: &Watch,
     ) -> Result<Option<Fault>> {
         self.stream.write_all(STREAM_HEAD).await?;
@@ -183,7 +185,13 @@ impl Connection {
                 self.wait(pause).await?;
             }
             watch.tell(at);
+            if at == 0 && !opening.is_empty() {
+                push_chunk(&mut out, opening.as_bytes());
+            }
             push_chunk(&mut out, token.as_bytes());
+        }
+        if tokens.is_empty() && !opening.is_empty() {
+            push_chunk(&mut out, opening.as_bytes());
         }
         if !last.is_empty() {
             push_chunk(&mut out, last.as_bytes());
@@ -221,11 +229,7 @@ impl Connection {
         Err(ErrorKind::ConnectionAborted.into())
     }
 
-    async fn refuse(&mut self, status: u16, code: &str, param: Option<&str>) -> Result<()> {
-        let error = json!({
-            "message": "Refused.", "type": "invalid_request_error", "code": code, "param": param,
-        });
-        let body = json!({ "error": error }).to_string();
+    async fn refuse(&mut self, status: u16, body: String) -> Result<()> {
         self.respond(status, &[("content-length", &body.len().to_string())], &body).await
     }
 
@@ -238,6 +242,12 @@ impl Connection {
         out += body;
         self.stream.write_all(out.as_bytes()).await
     }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    let field = fields.find(|(field, _)| field.eq_ignore_ascii_case(name));
+    field.map(|(_, value)| value.trim())
 }
 
 fn push_chunk(out: &mut Vec<u8>, data: &[u8]) {

@@ -1,95 +1,77 @@
-use serde_json::Value;
+//! OpenAI's chat completions (OpenAI API reference).
 
-/// A chat request, as it came.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ChatRequest {
-    /// The `Authorization` header.
-    pub authorization: Option<String>,
-    /// The model.
-    pub model: String,
-    /// The conversation.
-    pub messages: Vec<ChatMessage>,
-    /// The names of the tools on offer.
-    pub tools: Vec<String>,
-    /// The whole body.
-    pub body: Value,
+use serde_json::{Value, json};
+
+use super::{
+    ChatMessage, ChatRequest, ChatToolCall,
+    dialect::{Events, halves},
+    reply::Script,
+    request::{Wrong, is_name, wrong},
+};
+
+/// Reads a request as strictly as the real server.
+///
+/// # Errors
+///
+/// The parameter that is wrong, and why.
+pub(super) fn parse(authorization: Option<String>, body: &[u8]) -> Result<ChatRequest, Wrong> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| wrong("", "no JSON"))?;
+    check_fields(&body)?;
+    let model = body["model"].as_str().ok_or_else(|| wrong("model", "missing"))?.to_owned();
+    let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
+    let messages: Vec<_> = messages
+        .ok_or_else(|| wrong("messages", "missing"))?
+        .iter()
+        .map(message)
+        .collect::<Result<_, _>>()?;
+    check_calls(&messages)?;
+    let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let tools = tools.iter().map(tool).collect::<Result<_, _>>()?;
+    Ok(ChatRequest { authorization, model, messages, tools, body })
 }
 
-/// One message of a conversation.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct ChatMessage {
-    /// `system`, `developer`, `user`, `assistant` or `tool`.
-    pub role: String,
-    /// The words, or a tool's result.
-    pub content: String,
-    /// The calls of an assistant's message.
-    pub tool_calls: Vec<ChatToolCall>,
-    /// The call that a tool's message answers.
-    pub tool_call_id: Option<String>,
-}
-
-/// A tool call of a conversation.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct ChatToolCall {
-    /// Its id.
-    pub id: String,
-    /// The tool.
-    pub name: String,
-    /// The arguments, as JSON text.
-    pub arguments: String,
-}
-
-impl ChatRequest {
-    /// What the user said last.
-    #[must_use]
-    pub fn last_user_text(&self) -> Option<&str> {
-        let last = self.messages.iter().rev().find(|message| message.role == "user");
-        last.map(|message| &*message.content)
+/// What a script says as server-sent events.
+pub(super) fn events(script: &Script, asked: &ChatRequest, number: usize) -> Events {
+    let chunk = |choices: Value, usage: Value| {
+        let chunk = json!({
+            "id": format!("chatcmpl-{number}"), "object": "chat.completion.chunk",
+            "created": 0, "model": asked.model, "choices": choices, "usage": usage,
+        });
+        format!("data: {chunk}\n\n")
+    };
+    let delta = |delta: Value, reason: Value| {
+        let choice = json!({ "index": 0, "delta": delta, "finish_reason": reason });
+        chunk(json!([choice]), Value::Null)
+    };
+    let words = script.tokens.iter();
+    let words = words.map(|text| delta(json!({ "content": text }), Value::Null));
+    let calls = script.calls.iter().enumerate().map(|(index, (name, arguments))| {
+        let id = format!("call_{number}_{index}");
+        let function = json!({ "name": name, "arguments": "" });
+        let call = json!({ "index": index, "id": id, "type": "function", "function": function });
+        let mut event = delta(json!({ "tool_calls": [call] }), Value::Null);
+        for piece in halves(arguments) {
+            let piece = json!({ "index": index, "function": { "arguments": piece } });
+            event += &delta(json!({ "tool_calls": [piece] }), Value::Null);
+        }
+        event
+    });
+    let usual = if script.calls.is_empty() { "stop" } else { "tool_calls" };
+    let mut last = delta(json!({}), json!(script.finish.as_deref().unwrap_or(usual)));
+    let with_usage = asked.body["stream_options"]["include_usage"] == true;
+    if let Some([input, cached, output]) = script.usage.filter(|_| with_usage) {
+        let usage = json!({
+            "prompt_tokens": input, "completion_tokens": output,
+            "total_tokens": input + output,
+            "prompt_tokens_details": { "cached_tokens": cached },
+        });
+        last += &chunk(json!([]), usage);
     }
-
-    /// The results of the tools that were called last, if nothing was said since.
-    #[must_use]
-    pub fn tool_results(&self) -> Vec<&str> {
-        let results = self.messages.iter().rev().take_while(|message| message.role == "tool");
-        let mut results: Vec<_> = results.map(|message| &*message.content).collect();
-        results.reverse();
-        results
+    Events {
+        first: delta(json!({ "role": "assistant", "content": "" }), Value::Null),
+        tokens: words.chain(calls).collect(),
+        last: last + "data: [DONE]\n\n",
     }
-
-    /// Reads a request as strictly as the real server.
-    ///
-    /// # Errors
-    ///
-    /// The parameter that is wrong, and why.
-    pub(crate) fn parse(authorization: Option<String>, body: &[u8]) -> Result<Self, Wrong> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| wrong("", "no JSON"))?;
-        check_fields(&body)?;
-        let model = body["model"].as_str().ok_or_else(|| wrong("model", "missing"))?.to_owned();
-        let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
-        let messages: Vec<_> = messages
-            .ok_or_else(|| wrong("messages", "missing"))?
-            .iter()
-            .map(message)
-            .collect::<Result<_, _>>()?;
-        check_calls(&messages)?;
-        let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let tools = tools.iter().map(tool).collect::<Result<_, _>>()?;
-        Ok(Self { authorization, model, messages, tools, body })
-    }
-}
-
-/// What the real server would refuse.
-#[derive(Debug)]
-pub(crate) struct Wrong {
-    pub(crate) param: &'static str,
-    pub(crate) why: &'static str,
-}
-
-fn wrong(param: &'static str, why: &'static str) -> Wrong {
-    Wrong { param, why }
 }
 
 /// Refuses fields that do not exist or have another type.
@@ -186,11 +168,6 @@ fn tool(value: &Value) -> Result<String, Wrong> {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    (1..=64).contains(&name.len()) && name.bytes().all(fits)
-}
-
 /// Every call is answered by one tool message, right after the message that has it.
 fn check_calls(messages: &[ChatMessage]) -> Result<(), Wrong> {
     let mut open: Vec<&str> = Vec::new();
@@ -214,7 +191,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &Value) -> Result<ChatRequest, Wrong> {
-        ChatRequest::parse(None, body.to_string().as_bytes())
+        super::parse(None, body.to_string().as_bytes())
     }
 
     fn call(id: &str) -> Value {

@@ -1,11 +1,11 @@
-//! A scripted server of OpenAI's chat completions.
+//! A scripted server of language models, in the protocols of several vendors.
 //!
 //! ```
 //! use std::time::Duration;
-//! use voiceagent_testkit::vendor::openai_chat::{OpenAiVendor, Reply};
+//! use voiceagent_testkit::vendor::chat::{ChatVendor, Dialect, Reply};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let vendor = OpenAiVendor::start(|request| {
+//! let vendor = ChatVendor::start(Dialect::OpenAi, |request| {
 //!     let said = request.last_user_text().unwrap_or_default();
 //!     Reply::text(&format!("You said {said}.")).first_token(Duration::from_millis(200))
 //! })
@@ -14,7 +14,11 @@
 //! # }
 //! ```
 
+mod anthropic;
 mod connection;
+mod dialect;
+mod gemini;
+mod openai;
 mod reply;
 mod request;
 
@@ -28,6 +32,7 @@ use std::{
 
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
+pub use dialect::Dialect;
 pub use reply::Reply;
 pub use request::{ChatMessage, ChatRequest, ChatToolCall};
 
@@ -35,9 +40,9 @@ type Script = Box<dyn Fn(&ChatRequest) -> Reply + Send + Sync>;
 
 /// A server on loopback that answers by a script, and refuses what the real one refuses.
 ///
-/// It serves `POST /v1/chat/completions` (streamed only) and `GET` and `HEAD /v1/models`, with
-/// keep-alive. Dropping it ends every connection.
-pub struct OpenAiVendor {
+/// It serves streamed answers, and the list of models (`GET` and `HEAD`), with keep-alive. Dropping
+/// it ends every connection.
+pub struct ChatVendor {
     url: String,
     shared: Arc<Shared>,
     /// The acceptor, which owns the connections.
@@ -46,6 +51,7 @@ pub struct OpenAiVendor {
 
 /// What the server's connections share with its handle.
 pub(crate) struct Shared {
+    pub(crate) dialect: Dialect,
     script: Script,
     requests: Mutex<Vec<ChatRequest>>,
     refused: AtomicUsize,
@@ -55,7 +61,7 @@ pub(crate) struct Shared {
     changed: Notify,
 }
 
-impl OpenAiVendor {
+impl ChatVendor {
     /// Starts a server that asks `script` what to answer.
     ///
     /// # Panics
@@ -65,10 +71,14 @@ impl OpenAiVendor {
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
-    pub async fn start(script: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static) -> Self {
+    pub async fn start(
+        dialect: Dialect,
+        script: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
+            dialect,
             script: Box::new(script),
             requests: Mutex::default(),
             refused: AtomicUsize::new(0),
@@ -79,7 +89,7 @@ impl OpenAiVendor {
         });
         let mut server = JoinSet::new();
         server.spawn(accept(listener, Arc::clone(&shared)));
-        Self { url: format!("http://{address}/v1"), shared, _server: server }
+        Self { url: format!("http://{address}{}", dialect.root()), shared, _server: server }
     }
 
     /// Starts a server that gives one reply after the other, and the last one again and again.
@@ -91,18 +101,18 @@ impl OpenAiVendor {
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
-    pub async fn replying(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn replying(dialect: Dialect, replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<_> = replies.into_iter().collect();
         assert!(!replies.is_empty(), "a script needs a reply");
         let next = AtomicUsize::new(0);
-        Self::start(move |_| {
+        Self::start(dialect, move |_| {
             let at = next.fetch_add(1, Ordering::Relaxed).min(replies.len() - 1);
             replies[at].clone()
         })
         .await
     }
 
-    /// The base URL, up to and with `/v1`.
+    /// The base URL, up to and with the version, such as `/v1`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -157,9 +167,9 @@ impl OpenAiVendor {
     }
 }
 
-impl fmt::Debug for OpenAiVendor {
+impl fmt::Debug for ChatVendor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAiVendor").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("ChatVendor").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

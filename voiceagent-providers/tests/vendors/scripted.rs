@@ -1,0 +1,125 @@
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use voiceagent_testkit::{
+    conformance::llm::{KEY, LlmScene, LlmVendor},
+    vendor::chat::{ChatRequest, ChatVendor, Dialect, Reply},
+};
+
+/// A scripted vendor of any dialect that plays the scenes of the suite.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    pub(crate) server: ChatVendor,
+    scene: Arc<Mutex<LlmScene>>,
+}
+
+impl Scripted {
+    pub(crate) async fn start(dialect: Dialect) -> Self {
+        let scene = Arc::new(Mutex::new(LlmScene::Echo));
+        let played = Arc::clone(&scene);
+        let server = ChatVendor::start(dialect, move |request| {
+            let scene = played.lock().expect("no test panics while it holds the lock").clone();
+            reply(dialect, scene, request)
+        })
+        .await;
+        Self { server, scene }
+    }
+}
+
+#[async_trait]
+impl LlmVendor for Scripted {
+    fn play(&self, scene: LlmScene) {
+        *self.scene.lock().expect("no test panics while it holds the lock") = scene;
+    }
+
+    async fn requested(&self, count: usize) {
+        self.server.until(|server| server.requests().len() >= count).await;
+    }
+
+    async fn aborted(&self, count: usize) {
+        self.server.until(|server| server.aborted() >= count).await;
+    }
+}
+
+fn reply(dialect: Dialect, scene: LlmScene, request: &ChatRequest) -> Reply {
+    match scene {
+        LlmScene::CallTools(calls) => {
+            let none = Reply::tokens([""; 0]);
+            calls.iter().fold(none, |reply, (name, arguments)| reply.and_tool_call(name, arguments))
+        }
+        LlmScene::CutToolCall => Reply::raw([cut_call(dialect)]),
+        LlmScene::Echo => Reply::tokens([request.last_user_text().unwrap_or_default()]),
+        LlmScene::Garbage(bytes) => Reply::raw([bytes]),
+        LlmScene::Refuse { status, retry_after } => {
+            let error = json!({ "message": format!("not with {KEY}"), "code": KEY });
+            let refusal = Reply::refuse(status, json!({ "error": error }).to_string());
+            match retry_after {
+                Some(seconds) => refusal.retry_after(&seconds.to_string()),
+                None => refusal,
+            }
+        }
+        LlmScene::Say(words) => Reply::tokens(words).usage(120, 64, 18),
+        LlmScene::SayByteByByte(text) => {
+            Reply::raw(whole(dialect, &text).into_bytes().chunks(1).map(<[u8]>::to_vec))
+        }
+        LlmScene::SayThenCut(words) => {
+            let count = words.len();
+            Reply::tokens(words).drop_after(count)
+        }
+        LlmScene::SayThenStall(words) => {
+            let count = words.len();
+            Reply::tokens(words).stall_after(count)
+        }
+        LlmScene::Silence => Reply::silence(),
+        unknown => panic!("the suite plays {unknown:?}, which this vendor cannot"),
+    }
+}
+
+/// A stream that ends in the middle of a call's arguments.
+fn cut_call(dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Anthropic => {
+            let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "book", "input": {} });
+            let piece = json!({ "type": "input_json_delta", "partial_json": "{\"phone\":\"+1555" });
+            event(&json!({ "type": "content_block_start", "index": 0, "content_block": call }))
+                + &event(&json!({ "type": "content_block_delta", "index": 0, "delta": piece }))
+        }
+        Dialect::Gemini => {
+            // Calls come whole, and the answer goes on.
+            let call = json!({ "name": "book", "args": { "phone": "+1555" } });
+            let content = json!({ "parts": [{ "functionCall": call }] });
+            event(&json!({ "candidates": [{ "content": content }] }))
+        }
+        Dialect::OpenAi => {
+            let call = json!({ "index": 0, "id": "call_1", "type": "function",
+                "function": { "name": "book", "arguments": "{\"phone\":\"+1555" } });
+            event(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] }))
+        }
+        unknown => panic!("{unknown:?} is not scripted"),
+    }
+}
+
+/// A stream that says this text.
+fn whole(dialect: Dialect, text: &str) -> String {
+    match dialect {
+        Dialect::Anthropic => {
+            let piece = json!({ "type": "text_delta", "text": text });
+            event(&json!({ "type": "content_block_delta", "index": 0, "delta": piece }))
+                + &event(&json!({ "type": "message_stop" }))
+        }
+        Dialect::Gemini => {
+            let content = json!({ "parts": [{ "text": text }] });
+            event(&json!({ "candidates": [{ "content": content, "finishReason": "STOP" }] }))
+        }
+        Dialect::OpenAi => {
+            let delta = json!({ "content": text });
+            event(&json!({ "choices": [{ "index": 0, "delta": delta }] })) + "data: [DONE]\n\n"
+        }
+        unknown => panic!("{unknown:?} is not scripted"),
+    }
+}
+
+fn event(data: &Value) -> String {
+    format!("data: {data}\n\n")
+}
