@@ -20,10 +20,14 @@
 //!
 //! Times are written as `"250ms"`, `"1.5s"`, or as a number of seconds.
 
+#[cfg(feature = "anthropic")]
+pub mod anthropic;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
-#[cfg(any(feature = "deepgram", feature = "openai"))]
+#[cfg(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai"))]
 mod duration;
+#[cfg(feature = "gemini")]
+pub mod gemini;
 #[cfg(feature = "openai")]
 pub mod openai;
 mod wire;
@@ -32,12 +36,16 @@ use voiceagent_core::registry::Registry;
 
 /// Adds every vendor that is compiled in.
 #[cfg_attr(
-    not(any(feature = "deepgram", feature = "openai")),
+    not(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai")),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
 pub fn register(registry: &mut Registry) {
+    #[cfg(feature = "anthropic")]
+    anthropic::register(registry);
     #[cfg(feature = "deepgram")]
     deepgram::register(registry);
+    #[cfg(feature = "gemini")]
+    gemini::register(registry);
     #[cfg(feature = "openai")]
     openai::register(registry);
 }

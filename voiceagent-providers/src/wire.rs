@@ -2,13 +2,15 @@
 
 #[cfg(feature = "deepgram")]
 pub(crate) mod backoff;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
+pub(crate) mod llm;
 #[cfg(feature = "deepgram")]
 pub(crate) mod secrets;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
 #[cfg(feature = "deepgram")]
 pub(crate) mod ws;

@@ -1,18 +1,8 @@
-use std::{
-    borrow::Cow,
-    sync::atomic::{AtomicU64, Ordering},
-};
-
 use serde_json::{Map, Value, value::RawValue};
-use voiceagent_core::{Error, ErrorKind, Result, ToolCallId, llm::ToolCall};
+use voiceagent_core::{Error, ErrorKind, Result, llm::ToolCall};
 
 use super::messages::CallDelta;
-
-/// Calls in one answer. As many as OpenAI takes functions, and far more than a caller waits for.
-const MOST_CALLS: usize = 128;
-
-/// Numbers the ids that are made up, so that no two calls of the process share one.
-static MADE_UP: AtomicU64 = AtomicU64::new(1);
+use crate::wire::llm::call_ids::{CallIds, MOST_CALLS, too_many_calls};
 
 /// Puts tool calls together from their fragments.
 ///
@@ -21,7 +11,7 @@ static MADE_UP: AtomicU64 = AtomicU64::new(1);
 /// empty; so a fragment begins a call of its own wherever it cannot continue an earlier one.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    taken: Vec<ToolCallId>,
+    ids: CallIds,
     parts: Vec<Part>,
 }
 
@@ -36,9 +26,9 @@ struct Part {
 }
 
 impl Calls {
-    /// `taken` are the ids of the conversation's earlier calls, which no other call may have.
-    pub(crate) fn new(taken: Vec<ToolCallId>) -> Self {
-        Self { taken, parts: Vec::new() }
+    /// `ids` are those of the conversation's earlier calls.
+    pub(crate) fn new(ids: CallIds) -> Self {
+        Self { ids, parts: Vec::new() }
     }
 
     /// Adds a fragment.
@@ -64,7 +54,7 @@ impl Calls {
 
     fn begin(&mut self, index: Option<u32>, id: &str) -> Result<usize> {
         if self.parts.len() >= MOST_CALLS {
-            return Err(protocol(format!("the answer has more than {MOST_CALLS} tool calls")));
+            return Err(too_many_calls());
         }
         let id = id.to_owned();
         let (name, arguments, half) = (String::new(), String::new(), String::new());
@@ -112,19 +102,12 @@ impl Calls {
         if !part.half.is_empty() {
             return Err(not_text());
         }
-        let mut id = ToolCallId::new(part.id);
-        while id.as_str().is_empty() || self.taken.contains(&id) {
-            // Nine letters and digits, the only form that Mistral takes.
-            let number = MADE_UP.fetch_add(1, Ordering::Relaxed);
-            id = ToolCallId::new(format!("call{number:05}"));
-        }
-        self.taken.push(id.clone());
         let arguments = match part.arguments.trim() {
             // So do vLLM and others call a function without parameters.
             "" | "null" => "{}".into(),
             _ => part.arguments.into(),
         };
-        Ok(ToolCall { id, name: part.name.into(), arguments })
+        Ok(ToolCall { id: self.ids.unique(part.id), name: part.name.into(), arguments })
     }
 }
 
@@ -180,10 +163,7 @@ fn half_at_end(text: &str) -> usize {
 }
 
 fn not_text() -> Error {
-    protocol("the arguments of a tool call hold half a character")
-}
-
-fn protocol(message: impl Into<Cow<'static, str>>) -> Error {
+    let message = "the arguments of a tool call hold half a character";
     Error::new(ErrorKind::Protocol, "generate", message)
 }
 

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use voiceagent_core::{
-    Error, ErrorKind, Result, ToolCallId,
+    Result,
     llm::{FinishReason, LlmEvent, Usage},
 };
 
@@ -10,119 +10,41 @@ use super::{
     messages::{self, Chunk, Delta},
     thoughts::Thoughts,
 };
-use crate::wire::http::Fault;
+use crate::wire::{
+    http::reported,
+    llm::{
+        answer::{Codec, cut_off, malformed},
+        call_ids::CallIds,
+        length::Length,
+    },
+};
 
-/// The longest answer, of text, thoughts in it, and tool calls together, in bytes: a day of speech,
-/// or more than any tool takes.
-const LONGEST_ANSWER: usize = 1 << 20;
-
-/// Makes our events of the vendor's chunks: pure, so that every oddity can be tried.
+/// Makes our events of the vendor's chunks.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Chunks {
     calls: Calls,
     thoughts: Thoughts,
     reason: Option<FinishReason>,
     usage: Option<Usage>,
-    /// Bytes of the answer so far.
-    length: usize,
+    length: Length,
     called: bool,
     done: bool,
     events: VecDeque<LlmEvent>,
 }
 
-impl Answer {
-    /// `taken` are the ids of the conversation's earlier tool calls.
-    pub(crate) fn new(taken: Vec<ToolCallId>) -> Self {
+impl Chunks {
+    /// `ids` are those of the conversation's earlier tool calls.
+    pub(crate) fn new(ids: CallIds) -> Self {
         Self {
-            calls: Calls::new(taken),
+            calls: Calls::new(ids),
             thoughts: Thoughts::new(),
             reason: None,
             usage: None,
-            length: 0,
+            length: Length::default(),
             called: false,
             done: false,
             events: VecDeque::new(),
         }
-    }
-
-    /// Takes the data of one server-sent event, and says whether the answer has made progress.
-    /// Chunks without content are none.
-    ///
-    /// # Errors
-    ///
-    /// When the vendor reports one, and [`ErrorKind::Protocol`] for what is not a chunk (without
-    /// it, the rest would be another answer) and for an answer that does not end.
-    pub(crate) fn handle(&mut self, data: &str) -> Result<bool> {
-        let data = data.trim();
-        if data == "[DONE]" {
-            self.done = true;
-            return Ok(true);
-        }
-        if data.is_empty() {
-            return Ok(false);
-        }
-        let malformed = || Error::new(ErrorKind::Protocol, "generate", "a chunk is malformed");
-        if !data.starts_with('{') {
-            return Err(malformed());
-        }
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
-        if chunk.error.is_some_and(|error| error.get() != "null") {
-            return Err(reported(data));
-        }
-        if let Some(usage) = chunk.usage {
-            self.usage = Some(counted(&usage));
-        }
-        let mut progress = false;
-        // Only one answer is ever asked for.
-        for choice in chunk.choices.unwrap_or_default().into_iter().take(1) {
-            if let Some(delta) = choice.delta {
-                progress |= self.extend(delta)?;
-            }
-            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-                progress = true;
-                self.finish(&reason)?;
-            }
-        }
-        Ok(progress)
-    }
-
-    /// The next event.
-    pub(crate) fn poll(&mut self) -> Option<LlmEvent> {
-        self.events.pop_front()
-    }
-
-    /// Whether the vendor has said all but what the answer cost.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.reason.is_some() || self.done
-    }
-
-    /// Whether nothing more will come.
-    pub(crate) fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// Closes the answer, because the stream has ended or nothing more of it is awaited.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Disconnected`] when the answer was cut off, [`ErrorKind::Protocol`] when a tool
-    /// call makes no sense.
-    pub(crate) fn end(&mut self) -> Result<()> {
-        if !self.is_finished() {
-            return Err(Error::new(ErrorKind::Disconnected, "generate", "the answer was cut off"));
-        }
-        let reason = self.reason.unwrap_or(FinishReason::Stop);
-        self.flush(reason)?;
-        if let Some(usage) = self.usage.take() {
-            self.events.push_back(LlmEvent::Usage(usage));
-        }
-        self.events.push_back(LlmEvent::Finished(match reason {
-            // Ollama and others say `stop` after a tool call.
-            FinishReason::Stop | FinishReason::ToolCalls if self.called => FinishReason::ToolCalls,
-            FinishReason::ToolCalls => FinishReason::Stop,
-            FinishReason::Filtered | FinishReason::Length | _ => reason,
-        }));
-        Ok(())
     }
 
     fn extend(&mut self, delta: Delta<'_>) -> Result<bool> {
@@ -136,7 +58,7 @@ impl Answer {
         }
         if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
             progress = true;
-            self.grow(text.len())?;
+            self.length.grow(text.len())?;
             let said = self.thoughts.filter(text);
             if said.is_empty() && self.thoughts.are_inside() {
                 self.think();
@@ -146,24 +68,15 @@ impl Answer {
         // A refusal takes the place of the content, and is said like it.
         if let Some(refusal) = delta.refusal.filter(|text| !text.is_empty()) {
             progress = true;
-            self.grow(refusal.len())?;
+            self.length.grow(refusal.len())?;
             self.say(refusal);
         }
         for call in delta.tool_calls.unwrap_or_default() {
             progress = true;
-            self.grow(call.length())?;
+            self.length.grow(call.length())?;
             self.calls.add(call)?;
         }
         Ok(progress)
-    }
-
-    fn grow(&mut self, bytes: usize) -> Result<()> {
-        self.length += bytes;
-        if self.length > LONGEST_ANSWER {
-            let message = format!("the answer is longer than {LONGEST_ANSWER} bytes");
-            return Err(Error::new(ErrorKind::Protocol, "generate", message));
-        }
-        Ok(())
     }
 
     fn finish(&mut self, reason: &str) -> Result<()> {
@@ -209,6 +122,72 @@ impl Answer {
     }
 }
 
+impl Codec for Chunks {
+    /// Chunks without content are no progress.
+    fn handle(&mut self, data: &str) -> Result<bool> {
+        let data = data.trim();
+        if data == "[DONE]" {
+            self.done = true;
+            return Ok(true);
+        }
+        if data.is_empty() {
+            return Ok(false);
+        }
+        if !data.starts_with('{') {
+            return Err(malformed());
+        }
+        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        if chunk.error.is_some_and(|error| error.get() != "null") {
+            return Err(reported(data));
+        }
+        if let Some(usage) = chunk.usage {
+            self.usage = Some(counted(&usage));
+        }
+        let mut progress = false;
+        // Only one answer is ever asked for.
+        for choice in chunk.choices.unwrap_or_default().into_iter().take(1) {
+            if let Some(delta) = choice.delta {
+                progress |= self.extend(delta)?;
+            }
+            if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+                progress = true;
+                self.finish(&reason)?;
+            }
+        }
+        Ok(progress)
+    }
+
+    fn poll(&mut self) -> Option<LlmEvent> {
+        self.events.pop_front()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.reason.is_some() || self.done
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if !self.is_finished() {
+            return Err(cut_off());
+        }
+        let reason = self.reason.unwrap_or(FinishReason::Stop);
+        self.flush(reason)?;
+        if let Some(usage) = self.usage.take() {
+            self.events.push_back(LlmEvent::Usage(usage));
+        }
+        self.events.push_back(LlmEvent::Finished(match reason {
+            // Ollama and others say `stop` after a tool call.
+            FinishReason::Stop | FinishReason::ToolCalls if self.called => FinishReason::ToolCalls,
+            FinishReason::ToolCalls => FinishReason::Stop,
+            FinishReason::Filtered | FinishReason::Length | _ => reason,
+        }));
+        Ok(())
+    }
+}
+
 fn counted(usage: &messages::Usage) -> Usage {
     let cached = usage.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
     let details = usage.completion_tokens_details.as_ref();
@@ -219,19 +198,6 @@ fn counted(usage: &messages::Usage) -> Usage {
         usage.completion_tokens.unwrap_or_default(),
     )
     .with_reasoning(reasoning.unwrap_or_default())
-}
-
-/// The error that a vendor reports in the middle of an answer.
-fn reported(data: &str) -> Error {
-    let fault = Fault::parse(data);
-    let kind = fault.kind().unwrap_or(ErrorKind::Overloaded);
-    let codes = fault.codes();
-    let message = if codes.is_empty() {
-        "the vendor reports an error".to_owned()
-    } else {
-        format!("the vendor reports an error ({codes})")
-    };
-    Error::new(kind, "generate", message)
 }
 
 #[cfg(test)]

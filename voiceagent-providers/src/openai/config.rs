@@ -2,7 +2,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use voiceagent_core::{Error, Result, Secret};
+use voiceagent_core::{Result, Secret};
+
+use crate::wire::llm::settings::check;
 
 /// Where OpenAI itself is found.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
@@ -156,10 +158,6 @@ fn least_effort(model: &str, with_tools: bool) -> Option<&'static str> {
         _ if version.starts_with("5.") || version.starts_with('6') => Some("none"),
         _ => None,
     }
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::config(format!("field {otherwise}"))) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
-use std::borrow::Cow;
-
 use voiceagent_core::{
-    Error, Result, ToolCallId,
-    llm::{LlmRequest, Message, ToolCall, ToolChoice},
+    Result,
+    llm::{LlmRequest, ToolChoice},
     tool::ToolSpec,
 };
 
@@ -10,10 +8,10 @@ use super::{
     OpenAiLlmConfig,
     messages::{self, Call, CalledFunction, Function, Request, StreamOptions, Tool},
 };
-
-/// Stands in for a result that the conversation does not hold: the vendor refuses a call without
-/// one, and the model must not believe that the call succeeded.
-const NO_RESULT: &str = r#"{"error":"no result was recorded"}"#;
+use crate::wire::llm::{
+    body,
+    conversation::{Called, NO_RESULT, Turn, turns},
+};
 
 /// The body of a request.
 ///
@@ -21,26 +19,12 @@ const NO_RESULT: &str = r#"{"error":"no result was recorded"}"#;
 ///
 /// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when a setting is not JSON, such as a
 /// temperature that is not a number.
-pub(crate) fn body(
+pub(crate) fn encode(
     config: &OpenAiLlmConfig,
     request: &LlmRequest,
     include_usage: bool,
 ) -> Result<Vec<u8>> {
-    let wrong = |error| Error::config("the request is not JSON").with_source(error);
-    let standard = standard(config, request, include_usage);
-    if config.extra_body.is_empty() {
-        return serde_json::to_vec(&standard).map_err(wrong);
-    }
-    let mut body = serde_json::to_value(&standard).map_err(wrong)?;
-    for (field, value) in &config.extra_body {
-        body[field] = value.clone();
-    }
-    serde_json::to_vec(&body).map_err(wrong)
-}
-
-/// The ids of the tool calls of a conversation.
-pub(crate) fn call_ids(messages: &[Message]) -> Vec<ToolCallId> {
-    messages.iter().filter_map(as_call).map(|call| call.id.clone()).collect()
+    body::body(&standard(config, request, include_usage), &config.extra_body)
 }
 
 fn standard<'a>(
@@ -80,8 +64,7 @@ fn standard<'a>(
     }
 }
 
-/// The conversation in the vendor's order: calls that belong together are one message, and every
-/// one of them is answered right after it.
+/// The conversation as the vendor's messages: one for each answer, and one for each result.
 fn conversation<'a>(
     config: &'a OpenAiLlmConfig,
     request: &'a LlmRequest,
@@ -90,75 +73,25 @@ fn conversation<'a>(
     if !request.instructions.is_empty() {
         out.push(messages::Message::System { content: &request.instructions });
     }
-    let messages = &*request.messages;
-    let mut at = 0;
-    while let Some(message) = messages.get(at) {
-        let content = match message {
-            Message::Assistant { text, interrupted } => said(config, text, *interrupted),
-            Message::ToolCall(_) => None,
-            Message::User { text } => {
-                out.push(messages::Message::User { content: text });
-                at += 1;
-                continue;
+    for turn in turns(&request.messages, config.interruption_marker.as_deref()) {
+        match turn {
+            Turn::Agent { text, calls } => {
+                let tool_calls = calls.iter().map(|Called { call, .. }| Call {
+                    id: call.id.as_str(),
+                    kind: "function",
+                    function: CalledFunction { name: &call.name, arguments: &call.arguments },
+                });
+                let tool_calls = tool_calls.collect();
+                out.push(messages::Message::Assistant { content: text, tool_calls });
+                out.extend(calls.iter().map(|Called { call, result }| messages::Message::Tool {
+                    tool_call_id: call.id.as_str(),
+                    content: result.unwrap_or(NO_RESULT),
+                }));
             }
-            // A result is sent with its call.
-            Message::ToolResult { .. } | _ => {
-                at += 1;
-                continue;
-            }
-        };
-        at += usize::from(as_call(message).is_none());
-        let calls: Vec<_> = messages[at..].iter().map_while(as_call).collect();
-        at += calls.len();
-        answer(&mut out, content, &calls, &messages[at..]);
+            Turn::User { text } => out.push(messages::Message::User { content: text }),
+        }
     }
     out
-}
-
-/// Adds an answer of the model, and the results of its calls from what came `after`.
-fn answer<'a>(
-    out: &mut Vec<messages::Message<'a>>,
-    content: Option<Cow<'a, str>>,
-    calls: &[&'a ToolCall],
-    after: &'a [Message],
-) {
-    if content.is_none() && calls.is_empty() {
-        return;
-    }
-    let tool_calls = calls.iter().map(|call| Call {
-        id: call.id.as_str(),
-        kind: "function",
-        function: CalledFunction { name: &call.name, arguments: &call.arguments },
-    });
-    out.push(messages::Message::Assistant { content, tool_calls: tool_calls.collect() });
-    out.extend(calls.iter().map(|call| messages::Message::Tool {
-        tool_call_id: call.id.as_str(),
-        content: result_of(&call.id, after).unwrap_or(NO_RESULT),
-    }));
-}
-
-/// The words that the caller heard, unless there were none.
-fn said<'a>(config: &OpenAiLlmConfig, text: &'a str, interrupted: bool) -> Option<Cow<'a, str>> {
-    let said = match &config.interruption_marker {
-        Some(marker) if interrupted => Cow::Owned(format!("{text}{marker}")),
-        Some(_) | None => Cow::Borrowed(text),
-    };
-    (!said.is_empty()).then_some(said)
-}
-
-fn as_call(message: &Message) -> Option<&ToolCall> {
-    if let Message::ToolCall(call) = message { Some(call) } else { None }
-}
-
-fn result_of<'a>(call: &ToolCallId, messages: &'a [Message]) -> Option<&'a str> {
-    messages.iter().find_map(|message| match message {
-        Message::ToolResult { id, output } if id == call => Some(&**output),
-        Message::Assistant { .. }
-        | Message::ToolCall(_)
-        | Message::ToolResult { .. }
-        | Message::User { .. }
-        | _ => None,
-    })
 }
 
 #[cfg(test)]

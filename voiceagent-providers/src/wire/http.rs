@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, header::HeaderMap, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::timeout;
 use voiceagent_core::{Error, ErrorKind, Result};
 
@@ -108,6 +109,10 @@ impl Refusal {
     }
 
     /// Whether it refuses the request for its content, and names `word`.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "the servers of other protocols take every field")
+    )]
     pub(crate) fn blames(&self, word: &str) -> bool {
         matches!(self.status.as_u16(), 400 | 422) && self.body.contains(word)
     }
@@ -127,11 +132,24 @@ impl Refusal {
             format!("status {status} ({codes})")
         };
         let error = Error::new(kind, operation, message);
-        match self.retry_after {
+        match self.retry_after.or(self.fault.retry_after) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
     }
+}
+
+/// The error that a vendor reports in the middle of an answer.
+pub(crate) fn reported(data: &str) -> Error {
+    let fault = Fault::parse(data);
+    let kind = fault.kind().unwrap_or(ErrorKind::Overloaded);
+    let codes = fault.codes();
+    let message = if codes.is_empty() {
+        "the vendor reports an error".to_owned()
+    } else {
+        format!("the vendor reports an error ({codes})")
+    };
+    Error::new(kind, "generate", message)
 }
 
 /// The machine-readable part of a vendor's error. The rest is left out of every error and log: it
@@ -141,10 +159,15 @@ pub(crate) struct Fault {
     code: Option<String>,
     kind: Option<String>,
     param: Option<String>,
+    /// Google's name for the code, such as `RESOURCE_EXHAUSTED`.
+    status: Option<String>,
+    /// Google's more exact name, such as `API_KEY_INVALID`.
+    reason: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl Fault {
-    /// Reads `{"error": {"code", "type", "param"}}`, in so far as it is that.
+    /// Reads `{"error": {"code", "type", "param", "status", "details"}}`, in so far as it is that.
     pub(crate) fn parse(json: &str) -> Self {
         serde_json::from_str::<Envelope>(json).map(|body| body.error.into()).unwrap_or_default()
     }
@@ -152,8 +175,18 @@ impl Fault {
     /// Whether waiting does not help, because it brings neither money nor a key: another provider
     /// is needed.
     pub(crate) fn is_about_the_account(&self) -> bool {
-        let codes = ["insufficient_quota", "billing_hard_limit_reached", "invalid_api_key"];
-        [&self.code, &self.kind].into_iter().flatten().any(|code| codes.contains(&code.as_str()))
+        const CODES: [&str; 9] = [
+            "API_KEY_INVALID",
+            "PERMISSION_DENIED",
+            "UNAUTHENTICATED",
+            "authentication_error",
+            "billing_error",
+            "billing_hard_limit_reached",
+            "insufficient_quota",
+            "invalid_api_key",
+            "permission_error",
+        ];
+        self.names().any(|code| CODES.contains(&code))
     }
 
     /// The kind that its codes stand for where no status does, in the middle of a stream.
@@ -161,26 +194,36 @@ impl Fault {
         if self.is_about_the_account() {
             return Some(ErrorKind::Unauthorized);
         }
-        [&self.code, &self.kind].into_iter().flatten().find_map(|code| match code.as_str() {
+        let named = self.names().find_map(|code| match code {
             "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited),
-            "overloaded_error" | "server_error" | "server_overloaded" => {
+            "api_error" | "overloaded_error" | "server_error" | "server_overloaded" => {
                 Some(ErrorKind::Overloaded)
             }
-            "context_length_exceeded" | "invalid_request_error" => Some(ErrorKind::Rejected),
+            "context_length_exceeded"
+            | "invalid_request_error"
+            | "not_found_error"
+            | "request_too_large" => Some(ErrorKind::Rejected),
+            "timeout_error" => Some(ErrorKind::Timeout),
             _ => None,
-        })
+        });
+        let status = || self.code.as_ref()?.parse().ok().filter(|code| (400..600).contains(code));
+        named.or_else(|| status().map(ErrorKind::from_http_status))
     }
 
     /// Its codes, for an error's message.
     pub(crate) fn codes(&self) -> String {
-        let mut codes: Vec<_> = [&self.kind, &self.code, &self.param]
-            .into_iter()
-            .flatten()
-            .filter(|code| is_identifier(code))
-            .map(String::as_str)
-            .collect();
+        // Google's code is the number of its status.
+        let code = self.code.as_ref().filter(|_| self.status.is_none());
+        let codes = [&self.kind, &code.cloned(), &self.param, &self.status, &self.reason];
+        let codes = codes.into_iter().flatten().filter(|code| is_identifier(code));
+        let mut codes: Vec<_> = codes.map(String::as_str).collect();
         codes.dedup();
         codes.join(", ")
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.code, &self.kind, &self.status, &self.reason];
+        names.into_iter().flatten().map(String::as_str)
     }
 }
 
@@ -199,6 +242,10 @@ enum Said {
         kind: Option<String>,
         #[serde(default)]
         param: Option<String>,
+        #[serde(default)]
+        status: Option<String>,
+        #[serde(default)]
+        details: Value,
     },
     Other(serde::de::IgnoredAny),
 }
@@ -213,23 +260,35 @@ enum Code {
 impl From<Said> for Fault {
     fn from(said: Said) -> Self {
         match said {
-            Said::Coded { code, kind, param } => {
+            Said::Coded { code, kind, param, status, details } => {
                 let code = code.map(|code| match code {
                     Code::Name(name) => name,
                     Code::Number(number) => number.to_string(),
                 });
-                Self { code, kind, param }
+                let (reason, retry_after) = detailed(&details);
+                Self { code, kind, param, status, reason, retry_after }
             }
             Said::Other(_) => Self::default(),
         }
     }
 }
 
-/// Whether a text is a code or a path into the request, and so holds no sentence.
+/// The reason (`google.rpc.ErrorInfo`) and the time to wait (`google.rpc.RetryInfo`, such as
+/// `12.5s`) among the details of Google's errors.
+fn detailed(details: &Value) -> (Option<String>, Option<Duration>) {
+    let details = details.as_array().map_or(&[][..], Vec::as_slice);
+    let find = |name: &str| details.iter().find_map(|detail| detail.get(name)?.as_str());
+    let wait = find("retryDelay").and_then(|delay| delay.strip_suffix('s')?.parse().ok());
+    let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    (find("reason").map(str::to_owned), wait)
+}
+
+/// Whether a text is a code or a path into the request, and so holds no sentence and no key.
 fn is_identifier(text: &str) -> bool {
-    let fits =
+    let is_path =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._[]".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    (1..=64).contains(&text.len()) && (text.bytes().all(is_path) || text.bytes().all(is_name))
 }
 
 /// How long the vendor asks us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date
@@ -252,6 +311,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use reqwest::header::{HeaderName, HeaderValue};
+    use voiceagent_core::Retry;
 
     use super::*;
 
@@ -322,12 +382,50 @@ mod tests {
             (500, r#"{"error":{"code":500}}"#, ErrorKind::Overloaded),
             (503, r#"{"detail":"x"}"#, ErrorKind::Overloaded),
             (504, "null", ErrorKind::Timeout),
+            (529, r#"{"error":{"details":"none"}}"#, ErrorKind::Overloaded),
         ] {
             assert_eq!(
                 refusal(status, body).into_error("generate").kind(),
                 kind,
                 "{status} {body}"
             );
+        }
+    }
+
+    #[test]
+    fn rd1_google_says_in_the_body_how_long_to_wait() {
+        let body = r#"{"error":{"code":429,"message":"Resource exhausted",
+            "status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/other"},
+            {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"12.5s"}]}}"#;
+        let error = refusal(429, body).into_error("generate");
+        assert_eq!(error.retry(), Retry::After(Duration::from_millis(12_500)));
+        assert_eq!(error.message(), "status 429 (RESOURCE_EXHAUSTED)");
+    }
+
+    #[test]
+    fn a_key_that_google_does_not_know_is_no_mistake_in_the_request() {
+        let body = r#"{"error":{"code":400,"message":"API key not valid: AIzaSy123",
+            "status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#;
+        let error = refusal(400, body).into_error("generate");
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert_eq!(error.message(), "status 400 (INVALID_ARGUMENT, API_KEY_INVALID)");
+    }
+
+    #[test]
+    fn an_error_within_an_answer_has_a_kind() {
+        for (error, kind) in [
+            (r#"{"type":"overloaded_error"}"#, ErrorKind::Overloaded),
+            (r#"{"type":"api_error"}"#, ErrorKind::Overloaded),
+            (r#"{"type":"rate_limit_error"}"#, ErrorKind::RateLimited),
+            (r#"{"type":"billing_error"}"#, ErrorKind::Unauthorized),
+            (r#"{"type":"timeout_error"}"#, ErrorKind::Timeout),
+            (r#"{"type":"request_too_large"}"#, ErrorKind::Rejected),
+            (r#"{"code":429,"status":"RESOURCE_EXHAUSTED"}"#, ErrorKind::RateLimited),
+            (r#"{"code":7}"#, ErrorKind::Overloaded),
+            (r#""busy""#, ErrorKind::Overloaded),
+        ] {
+            let error = reported(&format!(r#"{{"error":{error}}}"#));
+            assert_eq!(error.kind(), kind, "{error}");
         }
     }
 }

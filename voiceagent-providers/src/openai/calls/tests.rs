@@ -1,10 +1,15 @@
 use serde_json::{from_str, json};
 
+use voiceagent_core::llm::Message;
+
 use super::*;
 
 /// `(id, name, arguments)` of the calls that the fragments make.
 fn assemble(taken: &[&str], fragments: &[Value]) -> Vec<(String, String, String)> {
-    let mut calls = Calls::new(taken.iter().map(|&id| id.into()).collect());
+    let taken = taken.iter().map(|&id| {
+        Message::ToolCall(ToolCall { id: id.into(), name: "f".into(), arguments: "{}".into() })
+    });
+    let mut calls = Calls::new(CallIds::of(&taken.collect::<Vec<_>>()));
     for fragment in fragments {
         calls.add(from_str(&fragment.to_string()).unwrap()).unwrap();
     }
@@ -80,7 +85,7 @@ fn an_id_of_an_earlier_answer_is_replaced() {
 
 #[test]
 fn rd7_a_call_that_was_cut_off_is_left_out_on_demand() {
-    let mut calls = Calls::new(Vec::new());
+    let mut calls = Calls::new(CallIds::of(&[]));
     for (index, arguments) in ["{\"n\":1}", "{\"phone\":\"+1555"].into_iter().enumerate() {
         let whole =
             fragment(json!(index), json!(format!("c{index}")), json!("f"), json!(arguments));
@@ -92,7 +97,7 @@ fn rd7_a_call_that_was_cut_off_is_left_out_on_demand() {
 
 /// The arguments that these pieces of JSON text make, or the message of the refusal.
 fn joined(pieces: &[&str]) -> std::result::Result<String, String> {
-    let mut calls = Calls::new(Vec::new());
+    let mut calls = Calls::new(CallIds::of(&[]));
     for piece in pieces {
         let delta = format!(r#"{{"index":0,"function":{{"arguments":"{piece}"}}}}"#);
         let added = calls.add(from_str(&delta).unwrap());
@@ -130,7 +135,7 @@ fn half_a_character_is_refused_and_no_reason_to_panic() {
 
 #[test]
 fn an_answer_of_calls_without_end_is_refused() {
-    let mut calls = Calls::new(Vec::new());
+    let mut calls = Calls::new(CallIds::of(&[]));
     let begin = |index: usize| json!({ "index": index, "function": { "name": "f" } }).to_string();
     let refused = (0..1_000).find_map(|index| {
         let error = calls.add(from_str(&begin(index)).unwrap()).err()?;

@@ -1,7 +1,7 @@
-use voiceagent_core::llm::ToolCall;
+use voiceagent_core::{Error, ErrorKind, llm::ToolCall};
 
 use super::*;
-use crate::wire::sse::SseParser;
+use crate::wire::llm::answer;
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -9,24 +9,8 @@ macro_rules! cassette {
     };
 }
 
-/// What a stream that comes in these pieces is understood as.
 fn understood(pieces: &[&[u8]]) -> (Vec<LlmEvent>, Option<Error>) {
-    let mut parser = SseParser::new(1 << 20);
-    let mut answer = Answer::new(Vec::new());
-    let mut error = None;
-    'stream: for piece in pieces {
-        parser.feed(piece).unwrap();
-        while let Some(data) = parser.poll() {
-            if let Err(failed) = answer.handle(&data) {
-                error = Some(failed);
-                break 'stream;
-            }
-        }
-    }
-    if error.is_none() {
-        error = answer.end().err();
-    }
-    (std::iter::from_fn(|| answer.poll()).collect(), error)
+    answer::understood(Chunks::new(CallIds::of(&[])), pieces)
 }
 
 fn events(stream: &str) -> Vec<LlmEvent> {
@@ -144,7 +128,7 @@ fn done_without_a_reason_ends_the_answer() {
 
 #[test]
 fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
-    let mut answer = Answer::new(Vec::new());
+    let mut answer = Chunks::new(CallIds::of(&[]));
     for harmless in ["", "{}", r#"{"type":"ping"}"#, r#"{"choices":null,"error":null}"#] {
         assert!(!answer.handle(harmless).unwrap(), "{harmless}");
     }
@@ -157,7 +141,7 @@ fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
 #[test]
 fn m5_a_model_that_reasons_makes_progress_before_it_answers() {
     let chunk = |delta: &str| format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
-    let mut answer = Answer::new(Vec::new());
+    let mut answer = Chunks::new(CallIds::of(&[]));
     let mut told = |delta: &str| {
         answer.handle(&chunk(delta)).unwrap();
         std::iter::from_fn(|| answer.poll()).collect::<Vec<_>>()
@@ -182,7 +166,7 @@ fn m18_tokens_of_reasoning_are_told_apart() {
 
 #[test]
 fn rd4_a_chunk_without_content_is_no_progress() {
-    let mut answer = Answer::new(Vec::new());
+    let mut answer = Chunks::new(CallIds::of(&[]));
     let role = r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
     assert!(!answer.handle(role).unwrap());
     assert!(!answer.handle(r#"{"choices":[],"usage":{"prompt_tokens":1}}"#).unwrap());
@@ -215,7 +199,7 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
         format!(r#"{{"refusal":"{piece}"}}"#),
         format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":"{piece}"}}}}]}}"#),
     ] {
-        let mut answer = Answer::new(Vec::new());
+        let mut answer = Chunks::new(CallIds::of(&[]));
         let chunk = format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
         let refused = (1..1_000).find_map(|pieces| Some((pieces, answer.handle(&chunk).err()?)));
         let (pieces, error) = refused.unwrap();

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use voiceagent_core::llm::ToolChoice;
+use voiceagent_core::llm::{Message, ToolCall, ToolChoice};
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn result(id: &str, output: &str) -> Message {
 }
 
 fn sent(config: &OpenAiLlmConfig, request: &LlmRequest) -> Value {
-    serde_json::from_slice(&body(config, request, true).unwrap()).unwrap()
+    serde_json::from_slice(&encode(config, request, true).unwrap()).unwrap()
 }
 
 fn conversation_of(messages: Vec<Message>) -> Value {
@@ -46,7 +46,7 @@ fn a_plain_request_holds_nothing_that_was_not_asked_for() {
         "reasoning_effort": "none",
     });
     assert_eq!(sent(&OpenAiLlmConfig::default(), &request), expected);
-    let without = body(&OpenAiLlmConfig::default(), &request, false).unwrap();
+    let without = encode(&OpenAiLlmConfig::default(), &request, false).unwrap();
     assert!(!String::from_utf8(without).unwrap().contains("stream_options"));
 }
 

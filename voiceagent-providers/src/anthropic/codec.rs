@@ -1,0 +1,235 @@
+use std::collections::VecDeque;
+
+use voiceagent_core::{
+    Result,
+    llm::{FinishReason, LlmEvent, ToolCall, Usage},
+};
+
+use super::{
+    blocks::Blocks,
+    messages::{self, BlockStart, Delta, Event},
+};
+use crate::wire::{
+    http::reported,
+    llm::{
+        answer::{Codec, cut_off, malformed},
+        call_ids::CallIds,
+        keepsakes::Keepsakes,
+        length::Length,
+    },
+};
+
+/// Makes our events of the vendor's.
+#[derive(Debug)]
+pub(crate) struct Events {
+    ids: CallIds,
+    keepsakes: Keepsakes,
+    blocks: Blocks,
+    reason: Option<FinishReason>,
+    usage: Option<messages::Usage>,
+    length: Length,
+    called: bool,
+    done: bool,
+    events: VecDeque<LlmEvent>,
+}
+
+impl Events {
+    /// `ids` are those of the conversation's earlier tool calls; what the vendor wants to see again
+    /// is put into `keepsakes`.
+    pub(crate) fn new(ids: CallIds, keepsakes: Keepsakes) -> Self {
+        Self {
+            ids,
+            keepsakes,
+            blocks: Blocks::default(),
+            reason: None,
+            usage: None,
+            length: Length::default(),
+            called: false,
+            done: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    fn begin(&mut self, index: u32, mut block: BlockStart<'_>) -> Result<bool> {
+        let text = block.text.take().unwrap_or_default();
+        let parts = [&block.name, &block.thinking, &block.signature, &block.data];
+        let parts = parts.into_iter().flatten().map(String::len).sum::<usize>();
+        self.length.grow(text.len() + parts + block.input.map_or(0, |input| input.get().len()))?;
+        let progress = match &*block.kind {
+            "text" => !text.is_empty(),
+            "redacted_thinking" | "thinking" => {
+                self.think();
+                true
+            }
+            "tool_use" => true,
+            _ => false,
+        };
+        self.say(text);
+        self.blocks.begin(index, block)?;
+        Ok(progress)
+    }
+
+    fn extend(&mut self, index: u32, mut delta: Delta<'_>) -> Result<bool> {
+        let text = delta.text.take().unwrap_or_default();
+        let parts = delta.partial_json.len() + delta.thinking.len() + delta.signature.len();
+        self.length.grow(text.len() + parts)?;
+        let progress = match &*delta.kind {
+            "text_delta" => !text.is_empty(),
+            "signature_delta" | "thinking_delta" => {
+                self.think();
+                true
+            }
+            "input_json_delta" => true,
+            _ => false,
+        };
+        self.say(text);
+        self.blocks.extend(index, &delta);
+        Ok(progress)
+    }
+
+    fn finish(&mut self, reason: &str) {
+        let reason = match reason {
+            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+            "refusal" => FinishReason::Filtered,
+            "tool_use" => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let reason = *self.reason.get_or_insert(reason);
+        self.flush(reason);
+    }
+
+    /// Yields the calls, which are held back until the answer is known to be complete.
+    fn flush(&mut self, reason: FinishReason) {
+        let cut_off = matches!(reason, FinishReason::Filtered | FinishReason::Length);
+        for part in self.blocks.take_calls(cut_off) {
+            let id = self.ids.unique(part.id);
+            if !part.thoughts.is_empty() {
+                self.keepsakes.keep(id.clone(), &part.thoughts);
+            }
+            let arguments = match part.arguments.trim() {
+                "" => "{}".into(),
+                _ => part.arguments.into(),
+            };
+            self.called = true;
+            let call = ToolCall { id, name: part.name.into(), arguments };
+            self.events.push_back(LlmEvent::ToolCall(call));
+        }
+    }
+
+    /// Takes in counts. Those of the answer's end replace those of its beginning, as far as given.
+    fn count(&mut self, new: messages::Usage) {
+        let known = self.usage.get_or_insert_default();
+        let pairs = [
+            (&mut known.input_tokens, new.input_tokens),
+            (&mut known.cache_creation_input_tokens, new.cache_creation_input_tokens),
+            (&mut known.cache_read_input_tokens, new.cache_read_input_tokens),
+            (&mut known.output_tokens, new.output_tokens),
+        ];
+        for (known, new) in pairs {
+            *known = new.or(*known);
+        }
+    }
+
+    /// Tells that the model works and says nothing; once for all that came in one go.
+    fn think(&mut self) {
+        if self.events.back() != Some(&LlmEvent::Progress) {
+            self.events.push_back(LlmEvent::Progress);
+        }
+    }
+
+    fn say(&mut self, text: String) {
+        if !text.is_empty() {
+            self.events.push_back(LlmEvent::Text(text));
+        }
+    }
+}
+
+impl Codec for Events {
+    /// Pings are progress only where nothing else can come: while the model thinks in secret, or
+    /// writes an argument, which is sent when it is complete.
+    fn handle(&mut self, data: &str) -> Result<bool> {
+        let data = data.trim();
+        if data.is_empty() {
+            return Ok(false);
+        }
+        if !data.starts_with('{') {
+            return Err(malformed());
+        }
+        let event: Event<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        match &*event.kind {
+            "content_block_delta" => match event.delta {
+                Some(delta) => self.extend(event.index, delta),
+                None => Ok(false),
+            },
+            "content_block_start" => match event.content_block {
+                Some(block) => self.begin(event.index, block),
+                None => Ok(false),
+            },
+            "content_block_stop" => {
+                self.blocks.complete(event.index);
+                Ok(false)
+            }
+            "error" => Err(reported(data)),
+            "message_delta" => {
+                if let Some(usage) = event.usage {
+                    self.count(usage);
+                }
+                let reason = event.delta.and_then(|delta| delta.stop_reason);
+                let Some(reason) = reason else { return Ok(false) };
+                self.finish(&reason);
+                Ok(true)
+            }
+            "message_start" => {
+                if let Some(usage) = event.message.and_then(|message| message.usage) {
+                    self.count(usage);
+                }
+                Ok(false)
+            }
+            "message_stop" => {
+                self.done = true;
+                Ok(true)
+            }
+            "ping" => Ok(self.blocks.are_open()),
+            _ => Ok(false),
+        }
+    }
+
+    fn poll(&mut self) -> Option<LlmEvent> {
+        self.events.pop_front()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.reason.is_some() || self.done
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if !self.is_finished() {
+            return Err(cut_off());
+        }
+        let reason = self.reason.unwrap_or(FinishReason::Stop);
+        self.flush(reason);
+        if let Some(usage) = self.usage.take() {
+            self.events.push_back(LlmEvent::Usage(counted(&usage)));
+        }
+        self.events.push_back(LlmEvent::Finished(match reason {
+            FinishReason::Stop | FinishReason::ToolCalls if self.called => FinishReason::ToolCalls,
+            FinishReason::ToolCalls => FinishReason::Stop,
+            FinishReason::Filtered | FinishReason::Length | _ => reason,
+        }));
+        Ok(())
+    }
+}
+
+fn counted(usage: &messages::Usage) -> Usage {
+    let cached = usage.cache_read_input_tokens.unwrap_or_default();
+    let fresh = [usage.input_tokens, usage.cache_creation_input_tokens];
+    let input = fresh.into_iter().flatten().fold(cached, u32::saturating_add);
+    Usage::new(input, cached, usage.output_tokens.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use std::fmt;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use reqwest::{
+    Response, Url,
+    header::{HeaderMap, HeaderName},
+};
+use voiceagent_core::{
+    Result,
+    llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
+};
+
+use super::{
+    codec::Events,
+    config::{AnthropicLlmConfig, BASE_URL},
+    request,
+};
+use crate::wire::llm::{
+    call_ids::CallIds,
+    client::{ModelClient, add_headers, base_url, below, secret_header},
+    keepsakes::Keepsakes,
+};
+
+/// A language model behind Anthropic's Messages API.
+///
+/// One value serves any number of calls at once, over connections that stay open in between. It
+/// keeps the model's signed thoughts before a tool call, and sends them back with the result.
+///
+/// Wire facts: Anthropic API reference, "Messages", "Streaming messages", "Prompt caching",
+/// "Errors".
+pub struct AnthropicLlm {
+    config: AnthropicLlmConfig,
+    client: ModelClient,
+    messages: Url,
+    models: Url,
+    keepsakes: Keepsakes,
+}
+
+impl AnthropicLlm {
+    /// Sets the model up. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) for a missing key (Anthropic's own
+    /// service needs one), for a `base_url` or header that is none, and for a value
+    /// out of its range; the message names the field.
+    pub fn new(config: AnthropicLlmConfig) -> Result<Self> {
+        let name = config.name.to_string();
+        Self::set_up(config).map_err(|error| error.with_provider(name))
+    }
+
+    /// Opens a connection ahead, so that the first answer need not wait for one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unauthorized`](voiceagent_core::ErrorKind::Unauthorized) when the vendor
+    /// refuses the key, and when it is not reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the request up, and with it the connection if it is not open yet.
+    /// Answers that are under way are not concerned.
+    pub async fn warm(&self) -> Result<()> {
+        self.client.warm(&self.models).await
+    }
+
+    fn set_up(config: AnthropicLlmConfig) -> Result<Self> {
+        config.validate()?;
+        let base = base_url(&config.base_url, BASE_URL)?;
+        let (first_token, idle) = (config.first_token_timeout, config.idle_timeout);
+        Ok(Self {
+            client: ModelClient::new(config.name.clone(), headers(&config)?, first_token, idle)?,
+            messages: below(&base, &["messages"]),
+            models: below(&base, &["models"]),
+            keepsakes: Keepsakes::default(),
+            config,
+        })
+    }
+
+    /// The response to a request that the vendor accepted.
+    async fn ask(&self, request: &LlmRequest) -> Result<Response> {
+        let body = request::encode(&self.config, request, &self.keepsakes)?;
+        let answered = self.client.post(&self.messages, body).await?;
+        answered.map_err(|refusal| refusal.into_error("generate"))
+    }
+}
+
+#[async_trait]
+impl LanguageModel for AnthropicLlm {
+    fn name(&self) -> &str {
+        self.client.name()
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default()
+            .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
+            .with_prompt_caching(self.config.prompt_caching)
+    }
+
+    async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let events = Events::new(CallIds::of(&request.messages), self.keepsakes.clone());
+        self.client.answer(self.ask(&request), events).await
+    }
+}
+
+impl fmt::Debug for AnthropicLlm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnthropicLlm")
+            .field("name", &self.name())
+            .field("host", &self.messages.host_str())
+            .field("model", &self.config.model)
+            .finish_non_exhaustive()
+    }
+}
+
+fn headers(config: &AnthropicLlmConfig) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = config.api_key.as_ref().filter(|key| !key.is_empty()) {
+        let name = HeaderName::from_static("x-api-key");
+        headers.insert(name, secret_header("api_key", key.expose())?);
+    }
+    let name = HeaderName::from_static("anthropic-version");
+    headers.insert(name, secret_header("version", &config.version)?);
+    add_headers(&mut headers, &config.headers)?;
+    Ok(headers)
+}

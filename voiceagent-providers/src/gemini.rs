@@ -1,0 +1,33 @@
+//! Google's Gemini API.
+//!
+//! ```
+//! use serde_json::json;
+//! use voiceagent_core::registry::Registry;
+//!
+//! let mut registry = Registry::default();
+//! voiceagent_providers::gemini::register(&mut registry);
+//!
+//! let config = json!({ "provider": "gemini", "api_key": "AIza-123", "thinking_level": "LOW" });
+//! assert_eq!(registry.llm.build(config).unwrap().name(), "gemini");
+//! ```
+
+mod codec;
+mod config;
+mod llm;
+mod messages;
+mod request;
+mod schema;
+
+use std::sync::Arc;
+
+use voiceagent_core::{llm::LanguageModel, registry::Registry};
+
+pub use config::GeminiLlmConfig;
+pub use llm::GeminiLlm;
+
+/// Registers the language model `gemini`, which takes the fields of [`GeminiLlmConfig`].
+pub fn register(registry: &mut Registry) {
+    registry.llm.register("gemini", |config: GeminiLlmConfig| {
+        Ok(Arc::new(GeminiLlm::new(config)?) as Arc<dyn LanguageModel>)
+    });
+}

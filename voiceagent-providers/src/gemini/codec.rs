@@ -1,0 +1,189 @@
+use std::collections::VecDeque;
+
+use voiceagent_core::{
+    Error, ErrorKind, Result,
+    llm::{FinishReason, LlmEvent, ToolCall, Usage},
+};
+
+use super::messages::{self, Called, Chunk, SaidPart};
+use crate::wire::{
+    http::reported,
+    llm::{
+        answer::{Codec, cut_off, malformed},
+        call_ids::{CallIds, MOST_CALLS, too_many_calls},
+        keepsakes::Keepsakes,
+        length::Length,
+    },
+};
+
+/// Makes our events of the vendor's chunks.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    ids: CallIds,
+    keepsakes: Keepsakes,
+    /// Calls and their signatures. Held back until the answer is known to be complete.
+    calls: Vec<(ToolCall, Option<String>)>,
+    reason: Option<FinishReason>,
+    usage: Option<Usage>,
+    length: Length,
+    events: VecDeque<LlmEvent>,
+}
+
+impl Chunks {
+    /// `ids` are those of the conversation's earlier tool calls; the signatures of new ones are put
+    /// into `keepsakes`.
+    pub(crate) fn new(ids: CallIds, keepsakes: Keepsakes) -> Self {
+        Self {
+            ids,
+            keepsakes,
+            calls: Vec::new(),
+            reason: None,
+            usage: None,
+            length: Length::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    fn extend(&mut self, part: SaidPart<'_>) -> Result<bool> {
+        let signature = part.thought_signature.filter(|signature| !signature.is_empty());
+        self.length.grow(signature.as_ref().map_or(0, String::len))?;
+        if let Some(call) = part.function_call {
+            self.call(call, signature)?;
+            return Ok(true);
+        }
+        let text = part.text.unwrap_or_default();
+        self.length.grow(text.len())?;
+        if part.thought == Some(true) {
+            self.think();
+            return Ok(true);
+        }
+        let says = !text.is_empty();
+        if says {
+            self.events.push_back(LlmEvent::Text(text));
+        }
+        Ok(says)
+    }
+
+    fn call(&mut self, call: Called<'_>, signature: Option<String>) -> Result<()> {
+        if self.calls.len() >= MOST_CALLS {
+            return Err(too_many_calls());
+        }
+        let arguments = call.args.map_or("{}", |args| args.get());
+        let (id, name) = (call.id.unwrap_or_default(), call.name.unwrap_or_default());
+        self.length.grow(id.len() + name.len() + arguments.len())?;
+        let id = self.ids.unique(id);
+        self.calls
+            .push((ToolCall { id, name: name.into(), arguments: arguments.into() }, signature));
+        Ok(())
+    }
+
+    /// Tells that the model reasons; once for all that came in one go.
+    fn think(&mut self) {
+        if self.events.back() != Some(&LlmEvent::Progress) {
+            self.events.push_back(LlmEvent::Progress);
+        }
+    }
+}
+
+impl Codec for Chunks {
+    /// Chunks without content are no progress.
+    fn handle(&mut self, data: &str) -> Result<bool> {
+        let data = data.trim();
+        // No chunk of Google's, but servers in between may end every stream with it.
+        if data.is_empty() || data == "[DONE]" {
+            return Ok(false);
+        }
+        if !data.starts_with('{') {
+            return Err(malformed());
+        }
+        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        if chunk.error.is_some_and(|error| error.get() != "null") {
+            return Err(reported(data));
+        }
+        if let Some(usage) = chunk.usage_metadata {
+            self.usage = Some(counted(&usage));
+        }
+        let mut progress = false;
+        if chunk.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
+            self.reason = Some(FinishReason::Filtered);
+            progress = true;
+        }
+        // Only one answer is ever asked for.
+        for candidate in chunk.candidates.unwrap_or_default().into_iter().take(1) {
+            let said = candidate.content.unwrap_or_default();
+            for part in said.parts.unwrap_or_default() {
+                progress |= self.extend(part)?;
+            }
+            if let Some(reason) = candidate.finish_reason.filter(|reason| !reason.is_empty()) {
+                progress = true;
+                self.reason = Some(understood(&reason)?);
+            }
+        }
+        Ok(progress)
+    }
+
+    fn poll(&mut self) -> Option<LlmEvent> {
+        self.events.pop_front()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.reason.is_some()
+    }
+
+    /// The protocol has no last event: the response ends.
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(reason) = self.reason else { return Err(cut_off()) };
+        let called = !self.calls.is_empty();
+        for (call, signature) in self.calls.drain(..) {
+            if let Some(signature) = signature {
+                self.keepsakes.keep(call.id.clone(), &signature);
+            }
+            self.events.push_back(LlmEvent::ToolCall(call));
+        }
+        if let Some(usage) = self.usage.take() {
+            self.events.push_back(LlmEvent::Usage(usage));
+        }
+        // The vendor says `STOP` after calls too.
+        let calls = reason == FinishReason::Stop && called;
+        let reason = if calls { FinishReason::ToolCalls } else { reason };
+        self.events.push_back(LlmEvent::Finished(reason));
+        Ok(())
+    }
+}
+
+/// What a reason means. Where the model did not manage to call a function there is no answer at
+/// all, and asking again helps.
+fn understood(reason: &str) -> Result<FinishReason> {
+    Ok(match reason {
+        "BLOCKLIST" | "LANGUAGE" | "PROHIBITED_CONTENT" | "RECITATION" | "SAFETY" | "SPII" => {
+            FinishReason::Filtered
+        }
+        "MALFORMED_FUNCTION_CALL" | "TOO_MANY_TOOL_CALLS" | "UNEXPECTED_TOOL_CALL" => {
+            let message = "the model failed to call a function";
+            return Err(Error::new(ErrorKind::Overloaded, "generate", message));
+        }
+        "MISSING_THOUGHT_SIGNATURE" => {
+            let message = "a call in the conversation has no signature";
+            return Err(Error::new(ErrorKind::Rejected, "generate", message));
+        }
+        "MAX_TOKENS" => FinishReason::Length,
+        _ => FinishReason::Stop,
+    })
+}
+
+fn counted(usage: &messages::Usage) -> Usage {
+    let thoughts = usage.thoughts_token_count.unwrap_or_default();
+    Usage::new(
+        usage.prompt_token_count.unwrap_or_default(),
+        usage.cached_content_token_count.unwrap_or_default(),
+        usage.candidates_token_count.unwrap_or_default().saturating_add(thoughts),
+    )
+    .with_reasoning(thoughts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! What language models over HTTP have in common: a request, and an answer as server-sent events.
+
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod call_ids;
+pub(crate) mod client;
+pub(crate) mod conversation;
+#[cfg(any(feature = "anthropic", feature = "gemini"))]
+pub(crate) mod keepsakes;
+pub(crate) mod length;
+pub(crate) mod settings;
