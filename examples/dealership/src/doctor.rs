@@ -264,7 +264,9 @@ fn provider(
 /// Where keys of a provider are made.
 fn maker(provider: &str) -> String {
     let page = match provider {
+        "anthropic" => "platform.claude.com/settings/keys",
         "deepgram" | "deepgram-flux" => "console.deepgram.com",
+        "gemini" => "aistudio.google.com/apikey",
         "openai" => "platform.openai.com/api-keys",
         _ => return String::new(),
     };

@@ -155,6 +155,25 @@ async fn a_key_is_asked_for_by_the_name_of_its_variable() {
 }
 
 #[tokio::test]
+async fn every_language_model_is_taken_by_its_name() {
+    let house = House::new("models");
+    for (name, variable) in [("anthropic", "ANTHROPIC_API_KEY"), ("gemini", "GEMINI_API_KEY")] {
+        let text = house.text.replace("\"openai\"", &format!("\"{name}\""));
+        assert!(is_ready(&diagnosis(&text).await), "{name}");
+        let (rest, llm) = text.split_once("[llm]").unwrap();
+        let keyless = format!("{rest}[llm]{}", llm.replace("api_key = \"hush\"", ""));
+        let finding =
+            diagnosis(&keyless).await.into_iter().find(|finding| finding.what == "language model");
+        let finding = finding.unwrap();
+        assert_eq!(finding.state, State::Missing, "{finding:?}");
+        assert!(finding.next.starts_with(&format!("Put a key into {variable};")), "{finding:?}");
+        let env = |asked: &str| (asked == variable).then(|| "hush".to_owned());
+        let config = Config::parse(&keyless, &env);
+        assert!(is_ready(&examine(&config, &registry(), Clock::System).await), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_file_is_the_only_finding() {
     let findings = diagnosis("[server]\nx = 1\n").await;
     assert_eq!(findings.len(), 1);
