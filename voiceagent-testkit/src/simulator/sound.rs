@@ -22,7 +22,9 @@ const WORD_END: u8 = 0x00;
 const DIGITS: usize = 5;
 const DIGIT: u8 = 0x40;
 /// The bytes that end a word.
-pub(super) const SHORTEST_WORD: usize = DIGITS + 1;
+pub(super) const SHORTEST_WORD: usize = DIGITS + 1 + DYING;
+/// What follows in the word: the end of speech that breaks off may be faded out, for 5 ms.
+const DYING: usize = 48;
 
 /// How loud the caller's side is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,6 +96,7 @@ pub(super) fn spell(word: u32, samples: usize, into: &mut BytesMut) {
     for place in (0..DIGITS).rev() {
         into.extend_from_slice(&[DIGIT | (word >> (6 * place) & 0x3F) as u8]);
     }
+    into.resize(into.len() + DYING, LOUD);
 }
 
 /// A pause of the agent.
@@ -131,7 +134,7 @@ impl Reader {
             at += 1;
             self.begun = Some((digits + 1, number)).filter(|(digits, _)| *digits < DIGITS);
             if self.begun.is_none() {
-                words.push((number, at));
+                words.push((number, at + DYING));
             }
         }
         words
@@ -160,9 +163,9 @@ mod tests {
     fn a_word_that_was_cut_off_is_no_word() {
         let mut audio = BytesMut::new();
         spell(3, 400, &mut audio);
-        audio.truncate(398);
+        audio.truncate(398 - DYING);
         spell(4, 400, &mut audio);
-        assert_eq!(Reader::default().read(&audio), [(4, 798)]);
+        assert_eq!(Reader::default().read(&audio), [(4, 798 - DYING)]);
     }
 
     #[test]
