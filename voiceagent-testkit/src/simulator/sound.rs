@@ -17,12 +17,13 @@ const SILENT: u8 = 0xFF;
 const MURMUR: u8 = 0x50;
 const LOUD: u8 = 0x10;
 
-/// The end of a word of the agent: this byte, and then its number in five bytes of six bits.
+/// The end of a word of the agent: this byte, then its number in five bytes of six bits, and their
+/// sum, because speech that breaks off may be faded out in the middle of them.
 const WORD_END: u8 = 0x00;
 const DIGITS: usize = 5;
 const DIGIT: u8 = 0x40;
 /// The bytes that end a word.
-pub(super) const SHORTEST_WORD: usize = DIGITS + 1 + DYING;
+pub(super) const SHORTEST_WORD: usize = DIGITS + 2 + DYING;
 /// What follows in the word: the end of speech that breaks off may be faded out, for 5 ms.
 const DYING: usize = 48;
 
@@ -94,9 +95,18 @@ pub(super) fn spell(word: u32, samples: usize, into: &mut BytesMut) {
     into.resize(into.len() + samples - SHORTEST_WORD, LOUD);
     into.extend_from_slice(&[WORD_END]);
     for place in (0..DIGITS).rev() {
-        into.extend_from_slice(&[DIGIT | (word >> (6 * place) & 0x3F) as u8]);
+        into.extend_from_slice(&[DIGIT | digit(word, place)]);
     }
+    into.extend_from_slice(&[DIGIT | sum(word)]);
     into.resize(into.len() + DYING, LOUD);
+}
+
+fn digit(word: u32, place: usize) -> u8 {
+    (word >> (6 * place) & 0x3F) as u8
+}
+
+fn sum(word: u32) -> u8 {
+    (0..DIGITS).map(|place| digit(word, place)).fold(0, u8::wrapping_add) & 0x3F
 }
 
 /// A pause of the agent.
@@ -130,10 +140,14 @@ impl Reader {
                 self.begun = None;
                 continue;
             }
-            let number = number << 6 | u32::from(piece[at] & 0x3F);
+            let read = piece[at] & 0x3F;
             at += 1;
-            self.begun = Some((digits + 1, number)).filter(|(digits, _)| *digits < DIGITS);
-            if self.begun.is_none() {
+            if digits < DIGITS {
+                self.begun = Some((digits + 1, number << 6 | u32::from(read)));
+                continue;
+            }
+            self.begun = None;
+            if read == sum(number) {
                 words.push((number, at + DYING));
             }
         }
@@ -166,6 +180,14 @@ mod tests {
         audio.truncate(398 - DYING);
         spell(4, 400, &mut audio);
         assert_eq!(Reader::default().read(&audio), [(4, 798 - DYING)]);
+    }
+
+    #[test]
+    fn a_word_whose_number_was_faded_is_no_word() {
+        let mut audio = BytesMut::new();
+        spell(70_000, 400, &mut audio);
+        audio[400 - DYING - 3] -= 1;
+        assert_eq!(Reader::default().read(&audio), []);
     }
 
     #[test]
