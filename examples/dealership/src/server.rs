@@ -68,7 +68,7 @@ pub struct Server {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when that is not possible; the message
+/// [`ErrorKind::Config`] when that is not possible; the message
 /// names the field.
 pub fn listen(address: SocketAddr) -> Result<TcpListener> {
     server::bind(address).map_err(|error| {
@@ -85,7 +85,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) when something is missing or
+    /// [`ErrorKind::Config`] when something is missing or
     /// wrong; the message names the field and what it accepts.
     pub async fn new(config: &Config, registry: &Registry, clock: Clock) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
