@@ -135,21 +135,30 @@ impl Reader {
                 at += next + 1;
                 continue;
             };
-            if piece[at] & 0xC0 != DIGIT {
+            let byte = piece[at];
+            if digits > DIGITS {
+                // Faded or not, all of it sounds but the last sample.
+                let dying = digits - DIGITS;
+                let is_cut = dying == DYING - 1 && byte == SILENT;
+                self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
+                at += 1;
+                if dying == DYING {
+                    words.push((number, at));
+                }
+                continue;
+            }
+            if byte & 0xC0 != DIGIT {
                 // The word was cut off.
                 self.begun = None;
                 continue;
             }
-            let read = piece[at] & 0x3F;
+            let read = byte & 0x3F;
             at += 1;
-            if digits < DIGITS {
-                self.begun = Some((digits + 1, number << 6 | u32::from(read)));
-                continue;
-            }
-            self.begun = None;
-            if read == sum(number) {
-                words.push((number, at + DYING));
-            }
+            self.begun = if digits < DIGITS {
+                Some((digits + 1, number << 6 | u32::from(read)))
+            } else {
+                Some((digits + 1, number)).filter(|_| read == sum(number))
+            };
         }
         words
     }
@@ -180,6 +189,9 @@ mod tests {
         audio.truncate(398 - DYING);
         spell(4, 400, &mut audio);
         assert_eq!(Reader::default().read(&audio), [(4, 798 - DYING)]);
+        audio.truncate(798 - DYING - 8);
+        pause(80, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [], "all but a millisecond is not all");
     }
 
     #[test]
