@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Error, Result, llm::LanguageModel, realtime::RealtimeModel, stt::SpeechToText,
-    tts::TextToSpeech,
+    tts::TextToSpeech, vad::VadFactory,
 };
 
 /// What can be built from configuration.
@@ -55,6 +55,8 @@ pub struct Registry {
     pub stt: Catalog<dyn SpeechToText>,
     /// Synthesizers.
     pub tts: Catalog<dyn TextToSpeech>,
+    /// Voice activity detectors.
+    pub vad: Catalog<dyn VadFactory>,
 }
 
 type Build<T> = Box<dyn Fn(Value) -> Result<Arc<T>> + Send + Sync>;

@@ -47,8 +47,8 @@ pub struct SpeechDetector {
     detector: Box<dyn VoiceActivityDetector>,
     gate: SpeechGate,
     decoded: Vec<f32>,
-    /// For how many samples the line has been without any sound.
-    still: u64,
+    /// For how many samples the line has been without any sound; `None` if it does not matter.
+    still: Option<u64>,
     /// Samples at the detector's rate that do not fill a window yet.
     waiting: Vec<f32>,
     /// What the gate's position is short of, in `1 / detector rate` samples of the stream.
@@ -92,7 +92,7 @@ impl SpeechDetector {
             resampler,
             detector,
             decoded: Vec::new(),
-            still: 0,
+            still: Some(0),
             waiting: Vec::new(),
             fraction: 0,
             latency,
@@ -100,6 +100,13 @@ impl SpeechDetector {
             // A frame of 20 ms has at most one edge.
             edges: VecDeque::with_capacity(4),
         })
+    }
+
+    /// Lets the detector hear lines without any sound as well, to measure what its rest changes.
+    #[must_use]
+    pub const fn without_rest(mut self) -> Self {
+        self.still = None;
+        self
     }
 
     /// Hears the next frame; gives the oldest edge that has not been given yet.
@@ -192,9 +199,10 @@ impl SpeechDetector {
 
     /// Whether the line has been still for so long that the detector would say the same again.
     fn is_settled(&mut self) -> bool {
+        let Some(still) = &mut self.still else { return false };
         let is_still = self.decoded.iter().all(|sample| sample.abs() <= STILL);
-        self.still = if is_still { self.still + self.decoded.len() as u64 } else { 0 };
-        self.still >= self.format.samples_in(SETTLED) && !self.gate.is_speaking()
+        *still = if is_still { *still + self.decoded.len() as u64 } else { 0 };
+        *still >= self.format.samples_in(SETTLED) && !self.gate.is_speaking()
     }
 
     /// Takes what was decoded for silence, unheard.

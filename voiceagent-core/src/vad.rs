@@ -1,6 +1,10 @@
-//! The contract of voice activity detection, and the detector that comes with the crate.
+//! The contract of voice activity detection, and the detectors that come with the crate.
+
+mod energy;
 
 use std::fmt::{self, Debug};
+
+pub use energy::Energy;
 
 /// Scores short windows of audio: speech or not.
 ///

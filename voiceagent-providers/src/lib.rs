@@ -1,4 +1,4 @@
-//! Speech recognition, language models and voices of many vendors for voiceagent.
+//! Speech recognition, language models, voices and voice activity detectors for voiceagent.
 //!
 //! Each vendor is a Cargo feature, and a module of this crate. [`register`] makes every vendor that
 //! is compiled in available by name:
@@ -30,13 +30,24 @@ mod duration;
 pub mod gemini;
 #[cfg(feature = "openai")]
 pub mod openai;
+#[cfg(feature = "rnnoise")]
+pub mod rnnoise;
+#[cfg(feature = "silero")]
+pub mod silero;
 mod wire;
 
 use voiceagent_core::registry::Registry;
 
 /// Adds every vendor that is compiled in.
 #[cfg_attr(
-    not(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai")),
+    not(any(
+        feature = "anthropic",
+        feature = "deepgram",
+        feature = "gemini",
+        feature = "openai",
+        feature = "rnnoise",
+        feature = "silero"
+    )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
 pub fn register(registry: &mut Registry) {
@@ -48,4 +59,8 @@ pub fn register(registry: &mut Registry) {
     gemini::register(registry);
     #[cfg(feature = "openai")]
     openai::register(registry);
+    #[cfg(feature = "rnnoise")]
+    rnnoise::register(registry);
+    #[cfg(feature = "silero")]
+    silero::register(registry);
 }

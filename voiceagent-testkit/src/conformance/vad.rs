@@ -1,31 +1,46 @@
-use std::time::Duration;
+use std::{f32::consts::TAU, iter, time::Duration};
 
 use voiceagent_core::{
-    audio::{AudioFormat, Encoding, MediaTime},
+    SpeechDetector, SpeechEdge, SpeechGateConfig,
+    audio::{AudioFormat, AudioFrame, Encoding, MediaTime},
     vad::{VadFactory, VoiceActivityDetector},
 };
 
 use super::Report;
-use crate::tone;
+use crate::{clips, tone};
 
 /// How much of each sound a detector gets. Long enough for one that takes time to settle.
 const LISTEN: Duration = Duration::from_secs(2);
 
-/// Checks a voice activity detector: its windows, the range of its scores, that silence scores low
-/// and speech scores high, that `reset` forgets, and that detectors do not share memory.
+/// How far an edge may lie from where the clip begins or ends.
+const NEAR: Duration = Duration::from_millis(250);
+
+/// Checks a voice activity detector: its windows, the range of its scores, that silence, the noise
+/// and the hum of a line score low and speech scores high, that `reset` forgets, that detectors
+/// do not share memory, and that the edges of a call over the telephone lie where speech is.
 ///
-/// Speech is [`tone::speech`]. "High" means that most of it scores above one half, "low" that no
-/// window of the second half of a silence does.
+/// Speech is [`tone::speech`]; on the telephone it is [`clips::APPOINTMENT`]. "High" means that
+/// most of it scores above one half, "low" that no window of the second half does.
+///
+/// ```
+/// use voiceagent_core::vad::Earshot;
+/// use voiceagent_testkit::conformance;
+///
+/// conformance::vad("earshot", &Earshot::default()).assert();
+/// ```
 #[must_use]
 pub fn vad(subject: &str, factory: &dyn VadFactory) -> Report {
     let mut report = Report::new(format!("voice activity detection: {subject}"));
     report.note("its windows last from 5 to 100 ms at 8 to 48 kHz", windows(factory));
     report.note("every score is from 0 to 1", range(factory));
     report.note("silence scores low", silence(factory));
+    report.note("the noise of a quiet line scores low", steady(factory, noise()));
+    report.note("the hum and the offset of a line score low", steady(factory, hum(factory)));
     report.note("speech scores high", speech(factory));
     report.note("silence after speech scores low again", silence_again(factory));
     report.note("reset forgets everything", reset(factory));
     report.note("detectors of one factory do not share memory", independence(factory));
+    report.note("the edges of a telephone call lie where speech is", edges(factory));
     report
 }
 
@@ -60,6 +75,31 @@ fn silence(factory: &dyn VadFactory) -> Result<(), String> {
     let mut detector = factory.detector();
     let sound = quiet(&*detector);
     low(&score(&mut *detector, &sound))
+}
+
+fn steady(factory: &dyn VadFactory, mut sound: impl FnMut() -> f32) -> Result<(), String> {
+    let mut detector = factory.detector();
+    let sound: Vec<f32> = iter::repeat_with(&mut sound).take(samples(&*detector)).collect();
+    low(&score(&mut *detector, &sound))
+}
+
+/// White noise of -65 dBFS.
+fn noise() -> impl FnMut() -> f32 {
+    let mut state = 1_u32;
+    move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        0.001 * (state as f32 / 2_147_483_648.0 - 1.0)
+    }
+}
+
+/// A hum of 50 Hz at -50 dBFS, on an offset of a two-hundredth.
+fn hum(factory: &dyn VadFactory) -> impl FnMut() -> f32 {
+    let step = TAU * 50.0 / factory.detector().sample_rate() as f32;
+    let mut phase = 0.0_f32;
+    move || {
+        phase = (phase + step) % TAU;
+        0.005 + 0.004_5 * phase.sin()
+    }
 }
 
 fn speech(factory: &dyn VadFactory) -> Result<(), String> {
@@ -102,6 +142,33 @@ fn independence(factory: &dyn VadFactory) -> Result<(), String> {
     same(&expected, &interleaved.collect::<Vec<_>>())
 }
 
+/// A second of silence, a sentence, and a second of silence, as frames of a call.
+fn edges(factory: &dyn VadFactory) -> Result<(), String> {
+    let format = AudioFormat::MULAW_8K;
+    let silence = tone::silence(format, Duration::from_secs(1));
+    let call = [&silence[..], clips::APPOINTMENT.audio, &silence].concat();
+    let mut detector = SpeechDetector::new(factory, format, SpeechGateConfig::default())
+        .map_err(|error| error.to_string())?;
+    let mut heard = Vec::new();
+    for (number, payload) in call.chunks_exact(160).enumerate() {
+        let at = MediaTime(number as u64 * 160);
+        heard.extend(detector.push(&AudioFrame::new(format, at, payload.to_vec().into())));
+    }
+    let audible = |frame: &[u8]| tone::level(format, frame) > tone::AUDIBLE;
+    let begin = call.chunks(160).take_while(|frame| !audible(frame)).count() as u64 * 160;
+    let silent = call.rchunks(160).take_while(|frame| !audible(frame)).count() * 160;
+    let end = (call.len() - silent) as u64;
+    let near = |at: MediaTime, expected: u64| at.0.abs_diff(expected) <= format.samples_in(NEAR);
+    match (heard.first(), heard.last()) {
+        (Some(SpeechEdge::Started { since }), Some(SpeechEdge::Stopped { since: until }))
+            if near(*since, begin) && near(*until, end) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!("speech from sample {begin} to {end} has the edges {heard:?}")),
+    }
+}
+
 fn low(scores: &[f32]) -> Result<(), String> {
     let loudest = scores[scores.len() / 2..].iter().copied().fold(0.0, f32::max);
     if loudest < 0.5 { Ok(()) } else { Err(format!("a window of silence scores {loudest}")) }
@@ -139,14 +206,15 @@ fn format(detector: &dyn VoiceActivityDetector) -> AudioFormat {
 
 #[cfg(test)]
 mod tests {
-    use voiceagent_core::vad::Earshot;
+    use voiceagent_core::vad::{Earshot, Energy};
 
     use super::*;
     use crate::conformance::Outcome;
 
     #[test]
-    fn the_detector_of_the_core_passes() {
+    fn the_detectors_of_the_core_pass() {
         vad("earshot", &Earshot::default()).assert();
+        vad("energy", &Energy::default()).assert();
     }
 
     /// Counts up and never forgets; each window scores higher than the one before.
@@ -190,8 +258,11 @@ mod tests {
             [
                 "every score is from 0 to 1",
                 "silence scores low",
+                "the noise of a quiet line scores low",
+                "the hum and the offset of a line score low",
                 "silence after speech scores low again",
                 "reset forgets everything",
+                "the edges of a telephone call lie where speech is",
             ]
         );
     }
