@@ -29,6 +29,7 @@ use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::{Instant, sleep};
 use voiceagent_core::{Error, ErrorKind, Result};
 
 pub use agenda::AgendaEntry;
@@ -44,6 +45,9 @@ pub use vehicles::Vehicle;
 
 /// The longest that an operation waits for a connection, and a connection for a lock.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Between two attempts to get a lock that SQLite does not wait for.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Readers at once. A read takes well under a millisecond, so a few connections serve many calls.
 const READERS: u32 = 4;
@@ -174,16 +178,26 @@ fn is_settled(path: &Path) -> bool {
 }
 
 async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
         // A database in memory would be gone with its connection.
         .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options)
-        .await
-        .map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause))
+        .max_lifetime(None);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            // SQLite waits for locks, but not where a wait might be for ever: two programs that
+            // both make a new file a WAL database are in each other's way.
+            Err(cause) if fault::is_busy(&cause) && Instant::now() < deadline => {
+                sleep(RETRY).await;
+            }
+            done => {
+                return done.map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause));
+            }
+        }
+    }
 }
 
 /// Makes the file if there is none. SQLite gives the files that it puts beside it the same mode.

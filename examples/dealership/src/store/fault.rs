@@ -124,7 +124,7 @@ pub(super) fn is_of_the_file(cause: &sqlx::Error) -> bool {
         || matches!(code(cause), Some(BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN | NOTADB))
 }
 
-fn is_busy(cause: &sqlx::Error) -> bool {
+pub(super) fn is_busy(cause: &sqlx::Error) -> bool {
     matches!(code(cause), Some(BUSY | LOCKED))
 }
 
