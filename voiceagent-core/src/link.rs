@@ -107,6 +107,13 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
         self.inputs.capacity() > 0
     }
 
+    /// Whether less than a quarter of the queue is left. What can be left out should be, then, so
+    /// that what cannot finds room.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.inputs.capacity() < self.inputs.max_capacity() / 4
+    }
+
     /// Whether the pump takes no more inputs. What it said before can still be read.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -214,6 +221,19 @@ mod tests {
         link.try_send(1).unwrap();
         link.try_send(2).unwrap();
         assert_eq!(link.try_send(3).unwrap_err().kind(), ErrorKind::Stalled);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_crowded_before_it_is_full() {
+        let link: Link<u8, ()> = Link::spawn(8, |peer| async move {
+            let _unread = peer;
+            std::future::pending().await
+        });
+        let crowded = [0; 8].map(|input| {
+            link.try_send(input).unwrap();
+            link.is_crowded()
+        });
+        assert_eq!(crowded, [false, false, false, false, false, false, true, true]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,6 +20,8 @@ const FRUITLESS: u32 = 3;
 /// Inputs that wait for a provider that is being reopened: audio for the whole of [`REOPENING`] in
 /// frames of 20 ms, and more texts than any answer has.
 const BACKLOG: usize = 256;
+/// Of these, what audio leaves to others where it could crowd them out.
+const RESERVE: usize = 16;
 
 type Opening<I, O> = BoxFuture<'static, Result<Link<I, O>>>;
 type Reopening<I, O> = BoxFuture<'static, Result<(Duration, Link<I, O>)>>;
@@ -94,6 +96,19 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
             Some(link) if !link.is_closed() => link.is_writable(),
             _ => self.backlog.len() < BACKLOG,
         }
+    }
+
+    /// Hands over audio, unless it would take the room of what must not be lost: an answer that is
+    /// not wanted any more would be given, if that could not be said.
+    pub(super) fn send_audio(&mut self, input: I) -> Result<()> {
+        let is_crowded = match &self.link {
+            Some(link) if !link.is_closed() => link.is_crowded(),
+            _ => self.backlog.len() >= BACKLOG - RESERVE,
+        };
+        if is_crowded {
+            return Err(Error::new(ErrorKind::Stalled, "send", "the queue is full of audio"));
+        }
+        self.send(input)
     }
 
     /// Waits for room in the link. One that has ended, or is being opened, has none.

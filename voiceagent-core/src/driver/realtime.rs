@@ -171,7 +171,7 @@ impl Model {
                 self.taped -= self.format.duration_of(oldest.samples());
             }
         }
-        if self.provider.send(RealtimeInput::Audio(frame)).is_err() {
+        if self.provider.send_audio(RealtimeInput::Audio(frame)).is_err() {
             self.dropped += 1;
             if self.dropped.is_power_of_two() {
                 warn!(frames = self.dropped, "the model does not keep up with the user");

@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use voiceagent_core::{
-    Agent, AgentBuilder, ErrorKind, Event, GenerationId, Line,
+    Agent, AgentBuilder, ErrorKind, Event, GenerationId, Line, Link, Result,
     audio::AudioFormat,
     llm::Message,
-    realtime::{FIRST_OWN, RealtimeInput, RealtimeOptions},
+    realtime::{
+        FIRST_OWN, RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel,
+        RealtimeOptions,
+    },
     session::{EndReason, Leg},
     transport::Outbound,
 };
 use voiceagent_testkit::fakes::{
     Caller, FakeFlow, FakeLine, FakeLlm, FakeRealtime, FakeStt, FakeTool, FakeVad, RealtimeFault,
-    Recording, Reply,
+    Recording, Reply, Words,
 };
 
 use crate::rig::{LONG, MULAW, events, ms, phone_line};
@@ -328,4 +332,63 @@ async fn a_duplex_model_that_counts_anew_after_a_lost_conversation_is_heard() {
     call.caller.speak("until when", ms(800)).await;
     call.caller.hears("Until six.", ms(5_000)).await;
     assert_eq!(call.opened.count(), 2);
+}
+
+/// A model that reads nothing for a while, and never answers.
+#[derive(Debug)]
+struct Busy {
+    words: Words,
+    inputs: Recording<RealtimeInput>,
+}
+
+#[async_trait]
+impl RealtimeModel for Busy {
+    fn name(&self) -> &str {
+        "busy"
+    }
+
+    fn capabilities(&self) -> RealtimeCapabilities {
+        FakeRealtime::replies(self.words.clone(), []).with_formats([MULAW]).capabilities()
+    }
+
+    async fn open(&self, _: RealtimeOptions) -> Result<Link<RealtimeInput, RealtimeEvent>> {
+        let inputs = self.inputs.clone();
+        Ok(Link::spawn(64, |mut peer| async move {
+            tokio::time::sleep(ms(9_000)).await;
+            while let Some(input) = peer.recv().await {
+                inputs.add(input);
+            }
+            Ok(())
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn audio_does_not_crowd_out_that_an_answer_is_not_wanted_any_more() {
+    let (line, caller) = phone_line();
+    let inputs = Recording::default();
+    let model = Busy { words: caller.words(), inputs: inputs.clone() };
+    let agent = own_ears(Agent::builder().realtime(Arc::new(model))).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("are you open", ms(1_000)).await;
+    caller.silence(ms(9_000)).await;
+    drop(call);
+    let said = inputs.all();
+    let at = |wanted: &dyn Fn(&RealtimeInput) -> bool| said.iter().position(wanted);
+    let asked = said.iter().filter_map(|input| match input {
+        RealtimeInput::Generate { generation, .. } => Some(*generation),
+        _ => None,
+    });
+    let asked: Vec<GenerationId> = asked.collect();
+    assert!(asked.len() > 1, "{asked:?}");
+    for pair in asked.windows(2) {
+        let (old, new) = (pair[0], pair[1]);
+        let stopped = at(
+            &|it| matches!(it, RealtimeInput::Cancel { generation } if *generation == old),
+        );
+        let begun = at(
+            &|it| matches!(it, RealtimeInput::Generate { generation, .. } if *generation == new),
+        );
+        assert!(stopped.is_some() && stopped < begun, "{old:?} goes on beside {new:?}: {said:?}");
+    }
 }
