@@ -383,9 +383,8 @@ async fn audio_does_not_crowd_out_that_an_answer_is_not_wanted_any_more() {
     assert!(asked.len() > 1, "{asked:?}");
     for pair in asked.windows(2) {
         let (old, new) = (pair[0], pair[1]);
-        let stopped = at(
-            &|it| matches!(it, RealtimeInput::Cancel { generation } if *generation == old),
-        );
+        let stopped =
+            at(&|it| matches!(it, RealtimeInput::Cancel { generation } if *generation == old));
         let begun = at(
             &|it| matches!(it, RealtimeInput::Generate { generation, .. } if *generation == new),
         );
