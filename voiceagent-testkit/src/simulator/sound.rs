@@ -117,8 +117,9 @@ pub(super) fn pause(samples: usize, into: &mut BytesMut) {
 /// Reads the agent's audio, piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The digits so far, and the number they make.
+    /// The bytes so far, and the number that the digits of them make.
     begun: Option<(usize, u32)>,
+    last: u8,
 }
 
 impl Reader {
@@ -137,12 +138,15 @@ impl Reader {
             };
             let byte = piece[at];
             if digits > DIGITS {
-                // Faded or not, all of it sounds but the last sample.
+                // Faded or not, all of it sounds but the last sample; that one is as loud as the
+                // one before it unless both are faded.
                 let dying = digits - DIGITS;
-                let is_cut = dying == DYING - 1 && byte == SILENT;
+                let is_cut = dying == DYING - 1 && byte == SILENT
+                    || dying == DYING && self.last == LOUD && byte != LOUD;
+                self.last = byte;
                 self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
                 at += 1;
-                if dying == DYING {
+                if dying == DYING && !is_cut {
                     words.push((number, at));
                 }
                 continue;
@@ -192,6 +196,11 @@ mod tests {
         audio.truncate(798 - DYING - 8);
         pause(80, &mut audio);
         assert_eq!(Reader::default().read(&audio), [], "all but a millisecond is not all");
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(399);
+        pause(80, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [], "nor is all but a sample");
     }
 
     #[test]
