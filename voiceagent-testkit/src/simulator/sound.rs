@@ -145,7 +145,7 @@ impl Reader {
             // Faded or not, all of it sounds but the last sample; that one is as loud as the one
             // before it unless both are faded.
             let dying = digits + 1 - DIGITS;
-            let is_cut = dying == DYING - 1 && byte == SILENT
+            let is_cut = dying < DYING && byte == SILENT
                 || dying == DYING && self.last == LOUD && byte != LOUD;
             self.last = byte;
             self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
@@ -191,6 +191,12 @@ mod tests {
         audio.truncate(399);
         pause(80, &mut audio);
         assert_eq!(Reader::default().read(&audio), [], "nor is all but a sample");
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(370);
+        pause(1, &mut audio);
+        spell(4, 400, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [(4, 771)], "what follows is no part of it");
     }
 
     #[test]
