@@ -1,6 +1,7 @@
 //! Carriers, media streams, signed front door and call control for voiceagent.
 
 mod dtmf;
+mod hex;
 pub mod media_stream;
 mod phone_number;
 pub mod server;

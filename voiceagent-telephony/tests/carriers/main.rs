@@ -1,7 +1,8 @@
-//! Twilio's front door, media socket and call control over real sockets.
+//! Media sockets, front doors and call control over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
+mod dialects;
 mod front_door;
 mod log;
 mod media_socket;

@@ -1,8 +1,8 @@
-//! The messages of Media Streams, as Twilio writes them ("Media Streams: WebSocket messages").
+//! The messages of media streams, as any carrier writes them.
 //!
 //! Fields borrow from the message, since 50 of them arrive each second for each call. Identifiers
-//! are read under both spellings and numbers as numbers or strings: compatible carriers differ in
-//! just that. Unknown fields are ignored.
+//! are read under each carrier's name for them and numbers as numbers or strings: carriers differ
+//! in just that. Unknown fields are ignored.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -12,16 +12,28 @@ use serde::{Deserialize, Deserializer, de};
 pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub(super) event: Text<'a>,
-    #[serde(alias = "stream_sid", rename = "streamSid", borrow, default)]
-    pub(super) stream: Option<Text<'a>>,
+    #[serde(rename = "streamSid", borrow, default)]
+    pub(super) stream_sid: Option<Text<'a>>,
+    /// Exotel's spelling.
+    #[serde(rename = "stream_sid", borrow, default)]
+    pub(super) snake_stream_sid: Option<Text<'a>>,
+    /// Telnyx's and Plivo's spellings.
+    #[serde(alias = "stream_id", rename = "streamId", borrow, default)]
+    pub(super) stream_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) media: Option<Media<'a>>,
     #[serde(borrow, default)]
     pub(super) start: Option<Start<'a>>,
     #[serde(borrow, default)]
     pub(super) mark: Option<Mark<'a>>,
+    /// The name of a mark, where it is not inside one.
+    #[serde(borrow, default)]
+    pub(super) name: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) dtmf: Option<Dtmf<'a>>,
+    /// A key, where it is not inside `dtmf`.
+    #[serde(borrow, default)]
+    pub(super) digit: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,12 +50,22 @@ pub(super) struct Media<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Start<'a> {
-    #[serde(alias = "call_sid", rename = "callSid", borrow)]
-    pub(super) call: Text<'a>,
-    #[serde(alias = "account_sid", rename = "accountSid", borrow, default)]
+    #[serde(alias = "call_sid", rename = "callSid", borrow, default)]
+    pub(super) call_sid: Option<Text<'a>>,
+    /// Telnyx's name for a call.
+    #[serde(borrow, default)]
+    pub(super) call_control_id: Option<Text<'a>>,
+    /// Plivo's name for a call.
+    #[serde(rename = "callId", borrow, default)]
+    pub(super) call_id: Option<Text<'a>>,
+    #[serde(alias = "account_sid", alias = "accountId", rename = "accountSid", borrow, default)]
     pub(super) account: Option<Text<'a>>,
-    #[serde(alias = "stream_sid", rename = "streamSid", borrow, default)]
-    pub(super) stream: Option<Text<'a>>,
+    #[serde(rename = "streamSid", borrow, default)]
+    pub(super) stream_sid: Option<Text<'a>>,
+    #[serde(rename = "stream_sid", borrow, default)]
+    pub(super) snake_stream_sid: Option<Text<'a>>,
+    #[serde(alias = "stream_id", rename = "streamId", borrow, default)]
+    pub(super) stream_id: Option<Text<'a>>,
     #[serde(alias = "media_format", rename = "mediaFormat", borrow, default)]
     pub(super) format: Option<Format<'a>>,
     #[serde(alias = "custom_parameters", rename = "customParameters", default)]
@@ -70,6 +92,26 @@ pub(super) struct Mark<'a> {
 pub(super) struct Dtmf<'a> {
     #[serde(borrow)]
     pub(super) digit: Text<'a>,
+}
+
+/// What Plivo adds to a start: `name=value` pairs between semicolons or commas.
+///
+/// A message of its own, since Plivo repeats it in each piece of audio, where nobody reads it.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExtraHeaders<'a> {
+    #[serde(borrow, default)]
+    pub(super) extra_headers: Option<Text<'a>>,
+}
+
+/// How Vonage greets: the headers of the NCCO stand beside the format, or in an object.
+#[derive(Debug, Deserialize)]
+pub(super) struct Connected<'a> {
+    #[serde(rename = "content-type", borrow)]
+    pub(super) content_type: Text<'a>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, serde_json::Value>,
+    #[serde(flatten)]
+    pub(super) others: BTreeMap<String, serde_json::Value>,
 }
 
 /// A string that borrows from the message unless it was written with escapes.
