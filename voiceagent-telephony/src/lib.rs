@@ -1,5 +1,6 @@
 //! Carriers, media streams, signed front door and call control for voiceagent.
 
+pub mod document;
 mod dtmf;
 mod hex;
 pub mod media_stream;

@@ -1,9 +1,8 @@
-//! Twilio: media streams, webhooks, TwiML and call control.
+//! Twilio: webhooks and call control.
 
 mod front_door;
 mod rest;
 mod signature;
-pub mod twiml;
 
 pub use front_door::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, VoiceWebhook};
 pub use rest::{TransferTarget, TwilioRest, TwilioRestConfig};

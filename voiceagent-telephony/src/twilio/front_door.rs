@@ -32,11 +32,11 @@ pub use self::{
     status::{CallStatus, StatusEvent},
     webhook::VoiceWebhook,
 };
-use super::{
-    SIGNATURE_HEADER, SignatureCheck, SignatureRefusal,
-    twiml::{self, Stream, Verb},
+use super::{SIGNATURE_HEADER, SignatureCheck, SignatureRefusal};
+use crate::{
+    document::{self, Language, Stream, Verb},
+    media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck, is_name},
 };
-use crate::media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck, is_name};
 
 /// A webhook has some forty short fields.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -155,7 +155,7 @@ impl Door {
     fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
         if !self.media.has_room() {
             warn!(call = webhook.call(), "call refused: the limit of calls is reached");
-            let mut answer = twiml::Response::new();
+            let mut answer = document::Response::new();
             answer.extend(self.when_full.iter().cloned());
             return Ok(answer.to_string());
         }
@@ -180,7 +180,7 @@ impl Door {
                 stream = stream.with_parameter(name, value);
             }
         }
-        let mut answer = twiml::Response::new().with(stream);
+        let mut answer = document::Response::new().with(stream);
         answer.extend(self.after.iter().cloned());
         Ok(answer.to_string())
     }
@@ -266,5 +266,5 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 fn xml(answer: String) -> Response {
-    ([(CONTENT_TYPE, twiml::CONTENT_TYPE)], Body::from(answer)).into_response()
+    ([(CONTENT_TYPE, Language::Twiml.content_type())], Body::from(answer)).into_response()
 }

@@ -8,13 +8,11 @@ use super::{
     Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, status::Statuses,
 };
 use crate::{
+    document::{RejectReason, Verb},
     media_stream::{
         CallControl, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck,
     },
-    twilio::{
-        SignatureCheck,
-        twiml::{RejectReason, Verb},
-    },
+    twilio::SignatureCheck,
 };
 
 pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{
+    Language,
     element::Element,
     verb::{Play, Say, Verb},
 };
@@ -89,7 +90,7 @@ impl Gather {
             .optional("numDigits", self.digits)
             .seconds("timeout", self.timeout);
         for prompt in &self.prompts {
-            gather.push(prompt.element());
+            gather.push(prompt.element(Language::Twiml));
         }
         gather
     }

@@ -7,17 +7,17 @@ use crate::PhoneNumber;
 /// action is set.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Dial {
-    callees: Vec<Callee>,
-    action: Option<String>,
-    caller: Option<PhoneNumber>,
-    timeout: Option<Duration>,
-    longest: Option<Duration>,
+    pub(super) callees: Vec<Callee>,
+    pub(super) action: Option<String>,
+    pub(super) caller: Option<PhoneNumber>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) longest: Option<Duration>,
     record: Option<RecordDial>,
     answer_on_bridge: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Callee {
+pub(super) enum Callee {
     Number { number: PhoneNumber, keys: Option<String> },
     Sip(String),
 }

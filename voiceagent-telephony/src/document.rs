@@ -1,28 +1,32 @@
-//! Instructions for a call, as Twilio reads them ("TwiML for Programmable Voice").
+//! Instructions for a call, written in the [`Language`] of any carrier.
 //!
-//! Attributes come out in alphabetical order and text is escaped, so that the output equals that
-//! of Twilio's own libraries.
+//! In XML, attributes come out in alphabetical order and text is escaped, so that TwiML equals the
+//! output of Twilio's own libraries.
 
 mod dial;
 mod element;
 mod gather;
+mod language;
+mod ncco;
+mod plivo;
 mod stream;
 mod verb;
 
 use std::fmt;
 
+use voiceagent_core::Result;
+
+use self::element::Element;
 pub use dial::{Dial, RecordDial};
 pub use gather::Gather;
+pub use language::Language;
 pub use stream::Stream;
 pub use verb::{Play, Record, RejectReason, Say, Verb};
 
-/// The media type of TwiML.
-pub const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
-
-/// A list of verbs that Twilio carries out in order.
+/// A list of verbs that a carrier carries out in order. It prints as TwiML.
 ///
 /// ```
-/// use voiceagent_telephony::twilio::twiml::{Response, Say, Stream, Verb};
+/// use voiceagent_telephony::document::{Response, Say, Stream, Verb};
 ///
 /// let answer = Response::new()
 ///     .with(Say::new("One moment & hello"))
@@ -51,6 +55,28 @@ impl Response {
         self.verbs.push(verb.into());
         self
     }
+
+    /// Writes the document.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](voiceagent_core::ErrorKind::Unsupported) when the language has no word for
+    /// one of the verbs.
+    pub fn write(&self, language: Language) -> Result<String> {
+        if language == Language::Ncco {
+            return ncco::write(&self.verbs);
+        }
+        let mut response = Element::new("Response");
+        for verb in &self.verbs {
+            response.push(match language {
+                Language::Plivo => plivo::element(verb)?,
+                Language::Cxml | Language::Ncco | Language::Texml | Language::Twiml => {
+                    verb.element(language)
+                }
+            });
+        }
+        Ok(format!(r#"<?xml version="1.0" encoding="UTF-8"?>{response}"#))
+    }
 }
 
 impl Extend<Verb> for Response {
@@ -61,12 +87,7 @@ impl Extend<Verb> for Response {
 
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
-        let mut response = element::Element::new("Response");
-        for verb in &self.verbs {
-            response.push(verb.element());
-        }
-        write!(f, "{response}")
+        f.write_str(&self.write(Language::Twiml).expect("TwiML has a word for each verb"))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Dial, Gather, Stream, element::Element};
+use super::{Dial, Gather, Language, Stream, element::Element};
 
 /// One instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,9 +33,10 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub(super) fn element(&self) -> Element {
+    /// The element in TwiML and its dialects.
+    pub(super) fn element(&self, language: Language) -> Element {
         match self {
-            Self::Connect(stream) => stream.connect(),
+            Self::Connect(stream) => stream.connect(language),
             Self::Dial(dial) => dial.element(),
             Self::Gather(gather) => gather.element(),
             Self::Hangup => Element::new("Hangup"),
@@ -108,9 +109,9 @@ pub enum RejectReason {
 /// Speaks a text of up to 4,096 characters.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Say {
-    text: String,
-    voice: Option<String>,
-    language: Option<String>,
+    pub(super) text: String,
+    pub(super) voice: Option<String>,
+    pub(super) language: Option<String>,
 }
 
 impl Say {
@@ -144,9 +145,9 @@ impl Say {
 /// Plays a file, or keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Play {
-    url: String,
-    keys: Option<String>,
-    times: Option<u32>,
+    pub(super) url: String,
+    pub(super) keys: Option<String>,
+    pub(super) times: Option<u32>,
 }
 
 impl Play {
