@@ -4,7 +4,10 @@ use axum::Router;
 use reqwest::{Client, Response};
 use tokio::{sync::mpsc, time::timeout};
 use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
-use voiceagent_telephony::twilio::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, sign};
+use voiceagent_telephony::{
+    front_door::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, VoiceWebhook},
+    signature::TwilioSignature,
+};
 use voiceagent_testkit::phone::{Dial, PhoneCall};
 
 use crate::{
@@ -31,7 +34,7 @@ impl Twilio {
         let (sender, calls) = Calls::channel();
         let listener = Server::listen();
         let token = Secret::new("12345");
-        let door = FrontDoor::builder()
+        let door = FrontDoor::twilio()
             .auth_token(Secret::new("old"))
             .auth_token(token.clone())
             .public_url(format!("http://{}", listener.local_addr().unwrap()))
@@ -45,7 +48,7 @@ impl Twilio {
     }
 
     async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let signature = sign(&self.token, &self.server.url("http", path), fields);
+        let signature = TwilioSignature::sign(&self.token, &self.server.url("http", path), fields);
         self.post_signed(path, fields, &signature, "").await
     }
 
@@ -64,7 +67,7 @@ impl Twilio {
     /// Follows the answer of a webhook to the media socket.
     async fn dial(&self, twiml: &str) -> voiceagent_core::Result<PhoneCall> {
         let url = attribute(twiml, "<Stream ", "url");
-        let signature = sign::<&str, &str>(&self.token, &url, &[]);
+        let signature = TwilioSignature::sign::<&str, &str>(&self.token, &url, &[]);
         let mut dial = Dial::to(url).call_id("CA1").header("x-twilio-signature", signature);
         for parameter in twiml.split("<Parameter ").skip(1) {
             let parameter = format!("<Parameter {parameter}");
@@ -83,7 +86,7 @@ fn attribute(xml: &str, element: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn a_signed_webhook_leads_to_a_call() {
-    let parameters = |webhook: &voiceagent_telephony::twilio::VoiceWebhook| {
+    let parameters = |webhook: &VoiceWebhook| {
         let city = webhook.field("FromCity").unwrap_or("nowhere").to_owned();
         BTreeMap::from([("city".to_owned(), city), ("token".to_owned(), "mine".to_owned())])
     };
@@ -106,10 +109,11 @@ async fn a_signed_webhook_leads_to_a_call() {
 async fn forged_requests_get_403_and_nothing_else() {
     let (twilio, mut calls) = Twilio::start(|door| door);
     let url = twilio.server.url("http", "/twilio/voice");
-    let good = sign(&twilio.token, &url, &CALL);
-    let stranger = sign(&Secret::new("54321"), &url, &CALL);
-    let https = sign(&twilio.token, &url.replace("http", "https"), &CALL);
-    let other_path = sign(&twilio.token, &twilio.server.url("http", "/twilio/status"), &CALL);
+    let good = TwilioSignature::sign(&twilio.token, &url, &CALL);
+    let stranger = TwilioSignature::sign(&Secret::new("54321"), &url, &CALL);
+    let https = TwilioSignature::sign(&twilio.token, &url.replace("http", "https"), &CALL);
+    let other_path =
+        TwilioSignature::sign(&twilio.token, &twilio.server.url("http", "/twilio/status"), &CALL);
     for forged in ["", "!", &good[1..], &stranger, &https, &other_path] {
         for path in ["/twilio/voice", "/twilio/status"] {
             if (path, forged) == ("/twilio/status", &*other_path) {
@@ -126,7 +130,8 @@ async fn forged_requests_get_403_and_nothing_else() {
     let unsigned = twilio.client.post(&url).form(&CALL).send().await.unwrap();
     assert_eq!(unsigned.status(), 403);
     let media = twilio.server.url("ws", "/twilio/media");
-    let elsewhere = sign::<&str, &str>(&twilio.token, "wss://elsewhere.example/", &[]);
+    let elsewhere =
+        TwilioSignature::sign::<&str, &str>(&twilio.token, "wss://elsewhere.example/", &[]);
     for dial in [Dial::to(&media), Dial::to(&media).header("x-twilio-signature", elsewhere)] {
         assert_eq!(dial.connect().await.unwrap_err().kind(), ErrorKind::Unauthorized);
     }
@@ -150,7 +155,8 @@ async fn a_token_of_one_call_does_not_open_the_door_for_another() {
 #[tokio::test]
 async fn a_retry_gets_the_answer_of_the_first_attempt() {
     let (twilio, _calls) = Twilio::start(|door| door);
-    let signature = sign(&twilio.token, &twilio.server.url("http", "/twilio/voice"), &CALL);
+    let signature =
+        TwilioSignature::sign(&twilio.token, &twilio.server.url("http", "/twilio/voice"), &CALL);
     let mut answers = Vec::new();
     for retry in ["a", "a", "b"] {
         let answer = twilio.post_signed("/twilio/voice", &CALL, &signature, retry).await;
@@ -202,7 +208,7 @@ async fn a_webhook_without_a_call_or_with_a_huge_body_is_refused() {
 async fn the_signature_is_over_the_whole_path_when_the_door_is_mounted_deeper() {
     let (sender, _calls) = Calls::channel();
     let listener = Server::listen();
-    let door = FrontDoor::builder().auth_token(Secret::new("12345")).voice_path("/voice").on_call(
+    let door = FrontDoor::twilio().auth_token(Secret::new("12345")).voice_path("/voice").on_call(
         move |stream| {
             let sender = sender.clone();
             async move { sender.send(stream).await.unwrap() }
@@ -211,7 +217,7 @@ async fn the_signature_is_over_the_whole_path_when_the_door_is_mounted_deeper() 
     let server = Server::start(listener, Router::new().nest("/v1", door.build().unwrap()));
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = server.url("http", "/v1/voice?b=2&a=%20+");
-    let signature = sign(&Secret::new("12345"), &url, &CALL);
+    let signature = TwilioSignature::sign(&Secret::new("12345"), &url, &CALL);
     let request = Client::new().post(&url).form(&CALL).header("X-Twilio-Signature", signature);
     let answer = timeout(SOON, request.send()).await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
@@ -222,8 +228,8 @@ async fn the_log_says_what_is_set_up_wrong_and_holds_no_secret_and_no_number() {
     let (log, _guard) = Log::start();
     let (twilio, mut calls) = Twilio::start(|door| door);
     let url = twilio.server.url("http", "/twilio/voice");
-    let https = sign(&twilio.token, &url.replace("http:", "https:"), &CALL);
-    let stranger = sign(&Secret::new("54321"), &url, &CALL);
+    let https = TwilioSignature::sign(&twilio.token, &url.replace("http:", "https:"), &CALL);
+    let stranger = TwilioSignature::sign(&Secret::new("54321"), &url, &CALL);
     for (signature, hint) in [
         (https.as_str(), "the auth token is right and the URL is not: set public_url"),
         (&stranger, "the auth token is of another account, or a proxy changes the request"),
@@ -249,10 +255,10 @@ async fn the_log_says_what_is_set_up_wrong_and_holds_no_secret_and_no_number() {
 
 #[test]
 fn a_missing_or_wrong_setting_is_named() {
-    let door = || FrontDoor::builder().auth_token(Secret::new("12345")).on_call(|_| async {});
+    let door = || FrontDoor::twilio().auth_token(Secret::new("12345")).on_call(|_| async {});
     let wrong = [
-        ("auth_token", FrontDoor::builder().on_call(|_| async {})),
-        ("on_call", FrontDoor::builder().auth_token(Secret::new("12345"))),
+        ("auth_token", FrontDoor::twilio().on_call(|_| async {})),
+        ("on_call", FrontDoor::twilio().auth_token(Secret::new("12345"))),
         ("public_url", door().public_url("agent.example")),
         ("max_calls", door().max_calls(0)),
         ("start_deadline", door().start_deadline(Duration::ZERO)),

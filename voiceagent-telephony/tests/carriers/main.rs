@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
 mod dialects;
+mod forgeries;
 mod front_door;
+mod front_doors;
 mod log;
 mod media_socket;
 mod rest;

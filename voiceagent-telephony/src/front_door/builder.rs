@@ -2,17 +2,17 @@ use std::{collections::BTreeMap, fmt, future::Future, net::IpAddr, sync::Arc, ti
 
 use axum::Router;
 use tokio::sync::mpsc;
-use voiceagent_core::{Error, Result, Secret};
+use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, status::Statuses,
+    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, house::House,
+    status::Statuses,
 };
 use crate::{
-    document::{RejectReason, Verb},
+    document::{RejectReason, Response, Verb},
     media_stream::{
         CallControl, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck,
     },
-    twilio::SignatureCheck,
 };
 
 pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;
@@ -20,6 +20,8 @@ pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, Strin
 /// Gathers the settings of a [`FrontDoor`](super::FrontDoor).
 #[must_use]
 pub struct FrontDoorBuilder {
+    house: &'static House,
+    format: Option<AudioFormat>,
     auth_tokens: Vec<Secret>,
     public_url: Option<String>,
     trusted_proxies: Vec<IpAddr>,
@@ -40,18 +42,22 @@ pub(super) struct Paths {
 }
 
 impl FrontDoorBuilder {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(house: &'static House) -> Self {
         let tokens = Arc::new(StreamTokens::new());
+        let carrier = house.carrier;
+        let check = TokenCheck::Required(Arc::clone(&tokens));
         Self {
+            house,
+            format: None,
             auth_tokens: Vec::new(),
             public_url: None,
             trusted_proxies: Vec::new(),
             paths: Paths {
-                voice: "/twilio/voice".to_owned(),
-                status: "/twilio/status".to_owned(),
-                media: "/twilio/media".to_owned(),
+                voice: format!("/{carrier}/voice"),
+                status: format!("/{carrier}/status"),
+                media: format!("/{carrier}/media"),
             },
-            media: MediaSocket::twilio(TokenCheck::Required(Arc::clone(&tokens))),
+            media: MediaSocket::of(carrier, check),
             tokens,
             parameters: Arc::new(|_| BTreeMap::new()),
             after: vec![Verb::Hangup],
@@ -60,14 +66,15 @@ impl FrontDoorBuilder {
         }
     }
 
-    /// The account's auth token, which its requests are signed with. While tokens are rotated,
-    /// add both.
+    /// What the carrier's requests are signed with: the account's auth token (Plivo, Twilio), the
+    /// project's signing key (SignalWire), the account's public key in base64 (Telnyx), or its
+    /// signature secret (Vonage). While it is rotated, add both.
     pub fn auth_token(mut self, token: Secret) -> Self {
         self.auth_tokens.push(token);
         self
     }
 
-    /// Where Twilio finds this server, such as `https://agent.example.com`; with a path if a proxy
+    /// Where the carrier finds this server, such as `https://agent.example.com`; with a path if a proxy
     /// strips it. Without it, the address is taken from a trusted proxy, or from the request.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
@@ -81,21 +88,31 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// The path of the voice webhook; `/twilio/voice` if not set.
+    /// The path of the voice webhook; `/twilio/voice`, or the like for another carrier, if not
+    /// set.
     pub fn voice_path(mut self, path: impl Into<String>) -> Self {
         self.paths.voice = path.into();
         self
     }
 
-    /// The path of the status callback; `/twilio/status` if not set.
+    /// The path of the status callback; `/twilio/status`, or the like for another carrier, if
+    /// not set.
     pub fn status_path(mut self, path: impl Into<String>) -> Self {
         self.paths.status = path.into();
         self
     }
 
-    /// The path of the media socket; `/twilio/media` if not set.
+    /// The path of the media socket; `/twilio/media`, or the like for another carrier, if not
+    /// set.
     pub fn media_path(mut self, path: impl Into<String>) -> Self {
         self.paths.media = path.into();
+        self
+    }
+
+    /// The format of the audio, where the carrier has a choice; if not set, mu-law at 8 kHz, and
+    /// for Vonage 16-bit PCM at 16 kHz.
+    pub const fn format(mut self, format: AudioFormat) -> Self {
+        self.format = Some(format);
         self
     }
 
@@ -109,7 +126,7 @@ impl FrontDoorBuilder {
     }
 
     /// What a call is to know from its webhook. It runs before the answer, so it must not take
-    /// long, and it goes through Twilio: name and value of each take up to 500 characters.
+    /// long, and it goes through the carrier: name and value of each take up to 500 characters.
     pub fn parameters(
         mut self,
         parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
@@ -125,7 +142,7 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What Twilio does when the media stream ends or cannot be opened; hangs up if not set.
+    /// What the carrier does when the media stream ends or cannot be opened; hangs up if not set.
     pub fn after(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
         self.after = verbs.into_iter().collect();
         self
@@ -138,7 +155,7 @@ impl FrontDoorBuilder {
     }
 
     /// Where the progress of calls is reported. An event that finds the channel full is dropped,
-    /// with a warning: Twilio must not wait for a slow reader.
+    /// with a warning: the carrier must not wait for a slow reader.
     pub fn statuses(mut self, statuses: mpsc::Sender<StatusEvent>) -> Self {
         self.statuses = Some(statuses);
         self
@@ -161,7 +178,11 @@ impl FrontDoorBuilder {
     /// # Errors
     ///
     /// [`Config`](voiceagent_core::ErrorKind::Config), naming the setting that is missing or wrong.
-    pub fn build(self) -> Result<Router> {
+    pub fn build(mut self) -> Result<Router> {
+        self.check_documents()?;
+        if let Some(format) = self.format {
+            self.media = self.media.format(format);
+        }
         let paths = [&self.paths.voice, &self.paths.status, &self.paths.media];
         if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
             return Err(Error::config(
@@ -172,7 +193,9 @@ impl FrontDoorBuilder {
             return Err(Error::config("voice_path, status_path, media_path: all different"));
         }
         let door = Door {
-            signatures: SignatureCheck::new(self.auth_tokens)?,
+            house: self.house,
+            signatures: (self.house.signatures)(self.auth_tokens)?,
+            format: self.format,
             address: PublicAddress::new(self.public_url.as_deref(), self.trusted_proxies)?,
             paths: self.paths,
             media: self.media.build()?,
@@ -186,11 +209,25 @@ impl FrontDoorBuilder {
         };
         Ok(Arc::new(door).router())
     }
+
+    /// Whether the carrier has words for what it is to do.
+    fn check_documents(&self) -> Result<()> {
+        for (verbs, wrong) in [
+            (&self.after, "after: the carrier's language has no word for one of the verbs"),
+            (&self.when_full, "when_full: the carrier's language has no word for one of the verbs"),
+        ] {
+            let mut document = Response::new();
+            document.extend(verbs.iter().cloned());
+            document.write(self.house.language).map_err(|_| Error::config(wrong))?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for FrontDoorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrontDoorBuilder")
+            .field("carrier", &self.house.carrier)
             .field("auth_tokens", &self.auth_tokens)
             .field("public_url", &self.public_url)
             .field("paths", &self.paths)

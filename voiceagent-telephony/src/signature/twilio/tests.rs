@@ -11,8 +11,8 @@ const URL: &str = "https://mycompany.com/myapp.php?foo=1&bar=2";
 const SIGNATURE: &str = "GvWf1cFY/Q7PnoempGyD5oXAezc=";
 const NO_FIELDS: [(&str, &str); 0] = [];
 
-fn check() -> SignatureCheck {
-    SignatureCheck::new([Secret::new("12345")]).unwrap()
+fn check() -> TwilioSignature {
+    TwilioSignature::new([Secret::new("12345")]).unwrap()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_published_vectors_hold() {
 
 #[test]
 fn signing_makes_the_published_signatures() {
-    assert_eq!(sign(&Secret::new("12345"), URL, &FORM), SIGNATURE);
+    assert_eq!(TwilioSignature::sign(&Secret::new("12345"), URL, &FORM), SIGNATURE);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_default_port_may_be_there_or_not() {
         ("https://[::1]/x", "https://[::1]:443/x"),
         ("https://h.example/x", "https://h.example/x#rc=3&ct=1000"),
     ] {
-        let signature = sign(&Secret::new("12345"), signed, &NO_FIELDS);
+        let signature = TwilioSignature::sign(&Secret::new("12345"), signed, &NO_FIELDS);
         assert_eq!(check.url(seen, &signature), Ok(()), "{signed} seen as {seen}");
     }
     for (signed, seen) in [
@@ -58,23 +58,23 @@ fn the_default_port_may_be_there_or_not() {
         ("https://h.example/x", "https://h.example/x/"),
         ("wss://h.example/x", "wss://h.example:80/x"),
     ] {
-        let signature = sign(&Secret::new("12345"), signed, &NO_FIELDS);
+        let signature = TwilioSignature::sign(&Secret::new("12345"), signed, &NO_FIELDS);
         assert_eq!(check.url(seen, &signature), Err(SignatureRefusal::Mismatch), "{seen}");
     }
 }
 
 #[test]
 fn both_tokens_hold_while_they_are_rotated() {
-    let check = SignatureCheck::new(["new", "12345"].map(Secret::new)).unwrap();
+    let check = TwilioSignature::new(["new", "12345"].map(Secret::new)).unwrap();
     assert_eq!(check.form(URL, &FORM, SIGNATURE), Ok(()));
-    let signature = sign(&Secret::new("new"), URL, &FORM);
+    let signature = TwilioSignature::sign(&Secret::new("new"), URL, &FORM);
     assert_eq!(check.form(URL, &FORM, &signature), Ok(()));
 }
 
 #[test]
 fn a_check_without_a_token_cannot_be_made() {
-    assert!(SignatureCheck::new([]).is_err());
-    assert!(SignatureCheck::new([Secret::new("12345"), Secret::new("")]).is_err());
+    assert!(TwilioSignature::new([]).is_err());
+    assert!(TwilioSignature::new([Secret::new("12345"), Secret::new("")]).is_err());
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_thousand_forgeries_are_refused() {
         tried += 1;
     }
     for token in ["", "1234", "123456", "12345 "] {
-        let forged = sign(&Secret::new(token), URL, &FORM);
+        let forged = TwilioSignature::sign(&Secret::new(token), URL, &FORM);
         assert!(check.form(URL, &FORM, &forged).is_err());
         tried += 1;
     }

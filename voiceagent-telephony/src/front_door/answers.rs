@@ -3,10 +3,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Answers that are kept. Twilio repeats a request within seconds, or never.
+/// Answers that are kept. A carrier repeats a request within seconds, or never.
 const ANSWERS: usize = 256;
 
-/// What was answered to recent requests, by call and the token that Twilio repeats with retries.
+/// What was answered to recent requests, by call and the token that the carrier repeats with retries.
 ///
 /// A retry gets the very answer of the first attempt, so that it makes no second stream token.
 #[derive(Debug, Default)]

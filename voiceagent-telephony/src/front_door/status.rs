@@ -9,7 +9,7 @@ use voiceagent_core::CallId;
 /// Calls whose state is kept, to tell late reports from news. A call takes 100 bytes.
 const CALLS: usize = 4_096;
 
-/// How far a call has come ("Call status values").
+/// How far a call has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CallStatus {
@@ -23,7 +23,7 @@ pub enum CallStatus {
     Failed,
     /// It was answered and goes on.
     InProgress,
-    /// Twilio has begun to make it.
+    /// The carrier has begun to make it.
     Initiated,
     /// Nobody answered.
     NoAnswer,
@@ -40,15 +40,16 @@ impl CallStatus {
         self.rank() == 4
     }
 
+    /// Reads the word of any carrier; no two mean different things by the same one.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
-            "busy" => Self::Busy,
-            "canceled" => Self::Canceled,
+            "busy" | "rejected" => Self::Busy,
+            "cancel" | "canceled" | "cancelled" => Self::Canceled,
             "completed" => Self::Completed,
             "failed" => Self::Failed,
-            "in-progress" => Self::InProgress,
-            "initiated" => Self::Initiated,
-            "no-answer" => Self::NoAnswer,
+            "answered" | "in-progress" => Self::InProgress,
+            "initiated" | "started" => Self::Initiated,
+            "no-answer" | "timeout" | "unanswered" => Self::NoAnswer,
             "queued" => Self::Queued,
             "ringing" => Self::Ringing,
             _ => return None,
