@@ -22,9 +22,11 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(feature = "cartesia")]
+pub mod cartesia;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
-#[cfg(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod duration;
 #[cfg(feature = "gemini")]
 pub mod gemini;
@@ -42,6 +44,7 @@ use voiceagent_core::registry::Registry;
 #[cfg_attr(
     not(any(
         feature = "anthropic",
+        feature = "cartesia",
         feature = "deepgram",
         feature = "gemini",
         feature = "openai",
@@ -53,6 +56,8 @@ use voiceagent_core::registry::Registry;
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "anthropic")]
     anthropic::register(registry);
+    #[cfg(feature = "cartesia")]
+    cartesia::register(registry);
     #[cfg(feature = "deepgram")]
     deepgram::register(registry);
     #[cfg(feature = "gemini")]

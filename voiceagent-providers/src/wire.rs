@@ -1,16 +1,24 @@
 //! What the vendors' protocols have in common.
 
-#[cfg(feature = "deepgram")]
+#[cfg(feature = "_socket")]
+pub(crate) mod address;
+#[cfg(feature = "_socket")]
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
+#[cfg(feature = "_socket")]
+pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
-#[cfg(feature = "deepgram")]
+#[cfg(feature = "_socket")]
 pub(crate) mod secrets;
+#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
+pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
-#[cfg(feature = "deepgram")]
+#[cfg(any(feature = "cartesia", feature = "deepgram"))]
+pub(crate) mod voice;
+#[cfg(feature = "_socket")]
 pub(crate) mod ws;

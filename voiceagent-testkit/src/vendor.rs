@@ -3,7 +3,9 @@
 //! A vendor listens on a port of its own of 127.0.0.1, validates what it is sent, plays its script
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
+mod cartesia;
 pub mod chat;
+mod contexts;
 mod deepgram_flux;
 mod deepgram_listen;
 mod deepgram_speak;
@@ -72,28 +74,39 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted Deepgram service.
+/// A scripted service of speech over a WebSocket: Deepgram, Cartesia.
 ///
 /// ```
-/// use voiceagent_testkit::vendor::{DeepgramVendor, ListenScript, ScriptedVendor};
+/// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let vendor = DeepgramVendor::listen(ListenScript::utterances(["hello", "good bye"])).await;
+/// let vendor = SpeechVendor::listen(ListenScript::utterances(["hello", "good bye"])).await;
 /// assert!(vendor.url().starts_with("ws://127.0.0.1:"));
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct DeepgramVendor {
+pub struct SpeechVendor {
     server: Server,
     idle_limit: Option<Duration>,
     voice: Option<SpeakScript>,
 }
 
-impl DeepgramVendor {
+impl SpeechVendor {
     /// The one key that these vendors accept.
-    pub const KEY: &'static str = "scripted-deepgram-key";
+    pub const KEY: &'static str = "scripted-vendor-key";
 
-    /// Starts a vendor that speaks `/v1/listen`.
+    /// Starts Cartesia's `/tts/websocket`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn cartesia(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(cartesia::Cartesia(script))).await;
+        Self { server, idle_limit: None, voice }
+    }
+
+    /// Starts Deepgram's `/v1/listen`.
     ///
     /// # Cancel safety
     ///
@@ -103,7 +116,7 @@ impl DeepgramVendor {
         Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
     }
 
-    /// Starts a vendor that speaks `/v2/listen`.
+    /// Starts Deepgram's `/v2/listen`.
     ///
     /// # Cancel safety
     ///
@@ -112,7 +125,7 @@ impl DeepgramVendor {
         Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
     }
 
-    /// Starts a vendor that speaks `/v1/speak`.
+    /// Starts Deepgram's `/v1/speak`.
     ///
     /// # Cancel safety
     ///
@@ -156,7 +169,7 @@ impl DeepgramVendor {
 }
 
 #[async_trait]
-impl ScriptedVendor for DeepgramVendor {
+impl ScriptedVendor for SpeechVendor {
     fn url(&self) -> String {
         format!("ws://{}", self.server.address)
     }

@@ -12,7 +12,10 @@ use voiceagent_core::{
 };
 
 use super::messages::{Head, Notice, Word};
-use crate::wire::secrets::Secrets;
+use crate::wire::{
+    json::{self, seconds},
+    secrets::Secrets,
+};
 
 pub(super) use flux::FluxCodec;
 pub(super) use listen::ListenCodec;
@@ -57,23 +60,8 @@ pub(super) trait Codec: Send + 'static {
     fn settle(&mut self, events: &mut Vec<SttEvent>);
 }
 
-/// Seconds on the vendor's clock; nonsense counts as zero.
-fn seconds(seconds: f64) -> Duration {
-    // No connection lives so long, and sums of such times cannot overflow.
-    const LONGEST: f64 = 7.0 * 86_400.0;
-    if (0.0..=LONGEST).contains(&seconds) {
-        Duration::from_secs_f64(seconds)
-    } else {
-        Duration::ZERO
-    }
-}
-
 fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T> {
-    // The parser's own message could repeat what a caller said.
-    serde_json::from_str(text).map_err(|wrong| {
-        let place = format!("unreadable message at column {}", wrong.column());
-        Error::new(ErrorKind::Protocol, "decode", place).with_provider(super::PROVIDER)
-    })
+    json::read(text, super::PROVIDER)
 }
 
 /// The type of a message.

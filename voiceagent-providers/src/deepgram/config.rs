@@ -1,7 +1,12 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use voiceagent_core::{Error, Result, Secret};
+use voiceagent_core::{Result, Secret};
+
+use crate::wire::{
+    address::websocket_base,
+    settings::{check, check_key, check_timeout},
+};
 
 const BASE_URL: &str = "wss://api.deepgram.com";
 
@@ -245,17 +250,9 @@ impl DeepgramTtsConfig {
 }
 
 fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
-    check(!api_key.is_empty(), "`api_key` is missing; it must be the key of a project")?;
-    check(
-        api_key.expose().chars().all(|c| c.is_ascii_graphic()),
-        "`api_key` must be printable ASCII without white space",
-    )?;
+    check_key(api_key)?;
     check(!model.trim().is_empty(), "`model` must name a model")?;
-    super::address::websocket_base(base_url).map(drop)
-}
-
-fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
-    check(!timeout.is_zero(), &format!("`{field}` must be longer than 0"))
+    websocket_base(base_url).map(drop)
 }
 
 /// What the adapter sets itself from the format of the call or from other fields.
@@ -265,13 +262,5 @@ fn check_extra(extra: &[(String, String)]) -> Result<()> {
     match extra.iter().find(|(key, _)| OWN.contains(&key.as_str()) || key.is_empty()) {
         Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),
         None => Ok(()),
-    }
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::config(format!("field {otherwise}")).with_provider(super::PROVIDER))
     }
 }

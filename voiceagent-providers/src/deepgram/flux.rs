@@ -5,12 +5,13 @@ use voiceagent_core::{
 };
 
 use super::{
-    address::Address,
+    address::{dial, set_format},
     codec::FluxCodec,
     config::DeepgramFluxConfig,
     stream::{CAPACITY, Pause, Settings, Stream},
     stt::formats,
 };
+use crate::wire::address::Address;
 
 /// Recognition of whole turns with Deepgram Flux (`/v2/listen`).
 ///
@@ -30,7 +31,7 @@ impl DeepgramFlux {
     ///
     /// `Config` for a value that Deepgram would refuse; the message names the field.
     pub fn new(config: DeepgramFluxConfig) -> Result<Self> {
-        config.validate()?;
+        config.validate().map_err(|wrong| wrong.with_provider(super::PROVIDER))?;
         Ok(Self { config })
     }
 
@@ -38,7 +39,7 @@ impl DeepgramFlux {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/v2/listen")?;
         address.set("model", &config.model);
-        address.set_format(options.format)?;
+        set_format(&mut address, options.format)?;
         if let Some(threshold) = config.eot_threshold {
             address.set("eot_threshold", &threshold.to_string());
         }
@@ -52,7 +53,7 @@ impl DeepgramFlux {
         address.set_all("language_hint", &config.language_hints);
         address.set_pairs(&config.extra);
         Ok(Settings {
-            dial: address.dial(&config.api_key, config.connect_timeout),
+            dial: dial(address, &config.api_key, config.connect_timeout),
             format: options.format,
             pause: Pause::Silence,
             pause_after: config.silence_after,

@@ -131,7 +131,7 @@ impl<C: Codec> Stream<C> {
                 }
             }
         }
-        self.socket.close(CLOSE_STREAM, GOODBYE).await;
+        self.socket.close(Some(CLOSE_STREAM), GOODBYE).await;
         Ok(())
     }
 

@@ -6,11 +6,12 @@ use voiceagent_core::{
 };
 
 use super::{
-    address::Address,
+    address::{dial, set_format},
     codec::ListenCodec,
     config::DeepgramSttConfig,
     stream::{CAPACITY, Pause, Settings, Stream},
 };
+use crate::wire::address::Address;
 
 /// Recognition with Deepgram's `/v1/listen`: Nova-3 and the models before it.
 ///
@@ -40,7 +41,7 @@ impl DeepgramStt {
     ///
     /// `Config` for a value that Deepgram would refuse; the message names the field.
     pub fn new(config: DeepgramSttConfig) -> Result<Self> {
-        config.validate()?;
+        config.validate().map_err(|wrong| wrong.with_provider(super::PROVIDER))?;
         Ok(Self { config })
     }
 
@@ -48,7 +49,7 @@ impl DeepgramStt {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/v1/listen")?;
         address.set("model", &config.model);
-        address.set_format(options.format)?;
+        set_format(&mut address, options.format)?;
         address.set("channels", "1");
         if let Some(language) = options.language.as_deref().or(config.language.as_deref()) {
             address.set("language", language);
@@ -67,7 +68,7 @@ impl DeepgramStt {
         address.set_all("keyterm", &config.keyterms);
         address.set_pairs(&config.extra);
         Ok(Settings {
-            dial: address.dial(&config.api_key, config.connect_timeout),
+            dial: dial(address, &config.api_key, config.connect_timeout),
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,

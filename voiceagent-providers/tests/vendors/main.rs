@@ -2,11 +2,17 @@
 
 #[cfg(feature = "anthropic")]
 mod anthropic;
+#[cfg(feature = "cartesia")]
+mod cartesia;
 #[cfg(feature = "deepgram")]
 mod deepgram;
+#[cfg(feature = "cartesia")]
+mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
+#[cfg(any(feature = "cartesia", feature = "deepgram"))]
+mod voice;

@@ -23,7 +23,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{DeepgramVendor, Record, Refusal, outbox::Output, query::Query};
+use super::{Record, Refusal, outbox::Output, query::Query};
 
 /// Commands that a connection may have missed; a test gives a handful.
 const COMMANDS: usize = 64;
@@ -31,10 +31,16 @@ const COMMANDS: usize = 64;
 /// How long the progress of a connection that was cut waits for the one that continues it.
 const ORPHAN_LIFE: Duration = Duration::from_secs(30);
 
-/// What differs between the vendor's endpoints.
+/// The headers of Deepgram's endpoints.
+pub(super) const DEEPGRAM: [(&str, &str); 1] = [("authorization", "Token scripted-vendor-key")];
+
+/// What differs between the vendors' endpoints.
 pub(super) trait Script: Send + Sync + 'static {
     /// The path of the endpoint.
-    fn path(&self) -> &'static str;
+    fn path(&self) -> &str;
+
+    /// Headers that a request must have: the key first, whose lack is answered with status 401.
+    fn headers(&self) -> &'static [(&'static str, &'static str)];
 
     /// Checks the parameters; the error is the reason of a refusal with status 400.
     fn check(&self, query: &Query) -> Result<(), String>;
@@ -233,9 +239,13 @@ fn review(
         return Err(refusal);
     }
     let because = |status, reason: String| Refusal { reason, ..Refusal::status(status) };
-    let key = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if key.and_then(|it| it.strip_prefix("Token ")) != Some(DeepgramVendor::KEY) {
-        return Err(because(401, "Invalid credentials.".to_owned()));
+    let mut status = 401;
+    for (name, value) in script.headers() {
+        let found = request.headers().get(*name).and_then(|found| found.to_str().ok());
+        if found != Some(*value) {
+            return Err(because(status, "Invalid credentials.".to_owned()));
+        }
+        status = 400;
     }
     if request.uri().path() != script.path() {
         return Err(because(404, "No such endpoint.".to_owned()));

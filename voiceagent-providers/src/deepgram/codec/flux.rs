@@ -7,9 +7,9 @@ use voiceagent_core::{
 
 use super::{
     super::messages::{FORCE_END_TURN, TurnInfo, Word},
-    Codec, fault, kind, parse, seconds, timings, warn,
+    Codec, fault, kind, parse, timings, warn,
 };
-use crate::wire::secrets::Secrets;
+use crate::wire::{json::seconds, secrets::Secrets};
 
 /// Audio before the present place that is kept while nobody speaks: a turn is noticed a little
 /// after its first sound.

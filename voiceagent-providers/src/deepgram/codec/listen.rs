@@ -7,9 +7,9 @@ use voiceagent_core::{
 
 use super::{
     super::messages::{Alternative, FINALIZE, Results, UtteranceEnd},
-    Codec, fault, kind, parse, seconds, timings, warn,
+    Codec, fault, kind, parse, timings, warn,
 };
-use crate::wire::secrets::Secrets;
+use crate::wire::{json::seconds, secrets::Secrets};
 
 /// How much later than a word's end the vendor may round.
 const ROUNDING: Duration = Duration::from_millis(20);

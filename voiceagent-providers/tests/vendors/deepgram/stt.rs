@@ -12,7 +12,7 @@ use voiceagent_providers::deepgram::{
     DeepgramFlux, DeepgramFluxConfig, DeepgramStt, DeepgramSttConfig,
 };
 use voiceagent_testkit::vendor::{
-    DeepgramVendor, FluxScript, ListenScript, Refusal, ScriptedVendor, silence, speech,
+    FluxScript, ListenScript, Refusal, ScriptedVendor, SpeechVendor, silence, speech,
 };
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
@@ -80,24 +80,24 @@ impl Caller {
     }
 }
 
-fn config(vendor: &DeepgramVendor) -> DeepgramSttConfig {
-    let mut config = DeepgramSttConfig::new(Secret::new(DeepgramVendor::KEY));
+fn config(vendor: &SpeechVendor) -> DeepgramSttConfig {
+    let mut config = DeepgramSttConfig::new(Secret::new(SpeechVendor::KEY));
     config.base_url = vendor.url().replace("ws://", "http://");
     config
 }
 
-fn nova(vendor: &DeepgramVendor) -> DeepgramStt {
+fn nova(vendor: &SpeechVendor) -> DeepgramStt {
     DeepgramStt::new(config(vendor)).expect("the settings are right")
 }
 
-fn flux(vendor: &DeepgramVendor) -> DeepgramFlux {
-    let mut config = DeepgramFluxConfig::new(Secret::new(DeepgramVendor::KEY));
+fn flux(vendor: &SpeechVendor) -> DeepgramFlux {
+    let mut config = DeepgramFluxConfig::new(Secret::new(SpeechVendor::KEY));
     config.base_url = vendor.url();
     DeepgramFlux::new(config).expect("the settings are right")
 }
 
-async fn listening() -> DeepgramVendor {
-    DeepgramVendor::listen(ListenScript::utterances(["one two", "three four"])).await
+async fn listening() -> SpeechVendor {
+    SpeechVendor::listen(ListenScript::utterances(["one two", "three four"])).await
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 async fn a_goodbye_that_repeats_the_key_is_quoted_without_it() {
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;
-    vendor.close_connections(1008, &format!("{} is\nno key", DeepgramVendor::KEY));
+    vendor.close_connections(1008, &format!("{} is\nno key", SpeechVendor::KEY));
     let (_, error) = caller.until_error().await;
     assert_eq!(error.message(), "closed with code 1008: [secret] is no key");
 }
@@ -246,7 +246,7 @@ async fn rc8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
 
 #[tokio::test]
 async fn a_turn_ends_although_its_audio_stops() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     assert_eq!(&*caller.until_final().await.text, "hello there");
@@ -257,7 +257,7 @@ async fn a_turn_ends_although_its_audio_stops() {
 
 #[tokio::test]
 async fn a_turn_that_is_lost_for_good_ends_with_its_last_text() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     caller.until_interim().await;

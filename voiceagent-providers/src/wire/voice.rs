@@ -1,0 +1,7 @@
+//! What voices have in common, whatever their vendor.
+
+#[cfg(feature = "cartesia")]
+pub(crate) mod contexts;
+pub(crate) mod line;
+pub(crate) mod samples;
+pub(crate) mod texts;
