@@ -28,6 +28,8 @@ pub mod cartesia;
 pub mod deepgram;
 #[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod duration;
+#[cfg(feature = "elevenlabs")]
+pub mod elevenlabs;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]
@@ -46,6 +48,7 @@ use voiceagent_core::registry::Registry;
         feature = "anthropic",
         feature = "cartesia",
         feature = "deepgram",
+        feature = "elevenlabs",
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
@@ -60,6 +63,8 @@ pub fn register(registry: &mut Registry) {
     cartesia::register(registry);
     #[cfg(feature = "deepgram")]
     deepgram::register(registry);
+    #[cfg(feature = "elevenlabs")]
+    elevenlabs::register(registry);
     #[cfg(feature = "gemini")]
     gemini::register(registry);
     #[cfg(feature = "openai")]

@@ -18,7 +18,7 @@ pub(crate) mod secrets;
 pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
-#[cfg(any(feature = "cartesia", feature = "deepgram"))]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
 pub(crate) mod ws;

@@ -10,6 +10,7 @@ mod deepgram_flux;
 mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
+mod elevenlabs;
 mod outbox;
 mod query;
 mod record;
@@ -74,7 +75,8 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech over a WebSocket: Deepgram, Cartesia.
+/// A scripted service of speech over a WebSocket: Cartesia, Deepgram,
+/// ElevenLabs.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -89,6 +91,8 @@ pub struct SpeechVendor {
     server: Server,
     idle_limit: Option<Duration>,
     voice: Option<SpeakScript>,
+    /// Whether white space counts as one space between words, and as none around them.
+    joins_words: bool,
 }
 
 impl SpeechVendor {
@@ -103,7 +107,18 @@ impl SpeechVendor {
     pub async fn cartesia(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(cartesia::Cartesia(script))).await;
-        Self { server, idle_limit: None, voice }
+        Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts ElevenLabs' `multi-stream-input` for the voice `scripted-voice`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn elevenlabs(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: true }
     }
 
     /// Starts Deepgram's `/v1/listen`.
@@ -113,7 +128,8 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn listen(script: ListenScript) -> Self {
         let idle_limit = Some(script.idle_limit);
-        Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit, voice: None, joins_words: false }
     }
 
     /// Starts Deepgram's `/v2/listen`.
@@ -122,7 +138,8 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn flux(script: FluxScript) -> Self {
-        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts Deepgram's `/v1/speak`.
@@ -132,7 +149,8 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn speak(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
     }
 
     /// Where it listens.
@@ -211,6 +229,11 @@ impl ScriptedVendor for SpeechVendor {
     }
 
     fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
-        self.voice.as_ref().map(|voice| voice.audio(format, text)).unwrap_or_default()
+        let Some(voice) = &self.voice else { return Bytes::new() };
+        if self.joins_words {
+            let words: Vec<_> = text.split_whitespace().collect();
+            return voice.audio(format, &words.join(" "));
+        }
+        voice.audio(format, text)
     }
 }

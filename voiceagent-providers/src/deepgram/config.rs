@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_extra, check_key, check_timeout},
 };
 
 const BASE_URL: &str = "wss://api.deepgram.com";
@@ -100,7 +100,7 @@ impl DeepgramSttConfig {
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
         check_timeout("finalize_timeout", self.finalize_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
@@ -190,7 +190,7 @@ impl DeepgramFluxConfig {
         check(!self.silence_after.is_zero(), "`silence_after` must be longer than 0")?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
@@ -245,7 +245,7 @@ impl DeepgramTtsConfig {
         )?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
@@ -257,10 +257,3 @@ fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
 
 /// What the adapter sets itself from the format of the call or from other fields.
 const OWN: [&str; 4] = ["channels", "encoding", "model", "sample_rate"];
-
-fn check_extra(extra: &[(String, String)]) -> Result<()> {
-    match extra.iter().find(|(key, _)| OWN.contains(&key.as_str()) || key.is_empty()) {
-        Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),
-        None => Ok(()),
-    }
-}

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "cartesia")]
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 use base64_simd::STANDARD;
-#[cfg(feature = "cartesia")]
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use voiceagent_core::{Error, ErrorKind, Result};
@@ -31,7 +31,7 @@ pub(crate) fn write(message: &impl Serialize) -> String {
 /// # Errors
 ///
 /// `Protocol` for what is none.
-#[cfg(feature = "cartesia")]
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 pub(crate) fn read_base64(text: &str, provider: &'static str) -> Result<Bytes> {
     STANDARD.decode_to_vec(text).map(Bytes::from).map_err(|_| {
         Error::new(ErrorKind::Protocol, "decode", "unreadable audio").with_provider(provider)

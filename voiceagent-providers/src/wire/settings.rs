@@ -28,3 +28,12 @@ pub(crate) fn check_key(api_key: &Secret) -> Result<()> {
 pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
     check(!timeout.is_zero(), &format!("`{field}` must be longer than 0"))
 }
+
+/// Refuses further query parameters of a name that the adapter sets itself.
+#[cfg(any(feature = "deepgram", feature = "elevenlabs"))]
+pub(crate) fn check_extra(extra: &[(String, String)], own: &[&str]) -> Result<()> {
+    match extra.iter().find(|(key, _)| own.contains(&key.as_str()) || key.is_empty()) {
+        Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),
+        None => Ok(()),
+    }
+}

@@ -1,6 +1,6 @@
 //! What voices have in common, whatever their vendor.
 
-#[cfg(feature = "cartesia")]
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 pub(crate) mod contexts;
 pub(crate) mod line;
 pub(crate) mod samples;

@@ -6,7 +6,9 @@ mod anthropic;
 mod cartesia;
 #[cfg(feature = "deepgram")]
 mod deepgram;
-#[cfg(feature = "cartesia")]
+#[cfg(feature = "elevenlabs")]
+mod elevenlabs;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
@@ -14,5 +16,5 @@ mod gemini;
 mod openai;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
-#[cfg(any(feature = "cartesia", feature = "deepgram"))]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 mod voice;

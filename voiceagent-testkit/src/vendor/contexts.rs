@@ -28,6 +28,8 @@ pub(super) struct Context {
     pub(super) position: Duration,
     /// No more text is taken.
     pub(super) ended: bool,
+    /// What it holds is said, although it ends.
+    pub(super) flushed: bool,
     outbox: Outbox,
 }
 
@@ -82,7 +84,13 @@ impl Contexts {
 impl Context {
     fn new(name: &str) -> Self {
         let name = name.to_owned();
-        Self { name, position: Duration::ZERO, ended: false, outbox: Outbox::default() }
+        Self {
+            name,
+            position: Duration::ZERO,
+            ended: false,
+            flushed: false,
+            outbox: Outbox::default(),
+        }
     }
 
     /// Makes the audio of a text, piece by piece at the pace of the script.
