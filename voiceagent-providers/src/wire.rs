@@ -2,7 +2,7 @@
 
 #[cfg(feature = "_socket")]
 pub(crate) mod address;
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "_socket", feature = "openai"))]
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
@@ -18,7 +18,7 @@ pub(crate) mod secrets;
 pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
 pub(crate) mod ws;

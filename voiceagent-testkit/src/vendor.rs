@@ -11,6 +11,8 @@ mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
 mod elevenlabs;
+mod http;
+mod openai_speech;
 mod outbox;
 mod query;
 mod record;
@@ -75,8 +77,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech over a WebSocket: Cartesia, Deepgram,
-/// ElevenLabs.
+/// A scripted service of speech: Cartesia, Deepgram, ElevenLabs, OpenAI.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -151,6 +152,17 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(script)).await;
         Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts OpenAI's `/v1/audio/speech`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_speech(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let serve = move |tcp, state| openai_speech::serve(tcp, script.clone(), state);
+        Self { server: Server::serve(serve).await, idle_limit: None, voice, joins_words: false }
     }
 
     /// Where it listens.

@@ -1,7 +1,7 @@
 //! What the settings of several vendors have in common. Each error is
 //! [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) and names the field.
 
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "_socket", feature = "openai"))]
 use std::time::Duration;
 
 #[cfg(feature = "_socket")]
@@ -24,7 +24,7 @@ pub(crate) fn check_key(api_key: &Secret) -> Result<()> {
 }
 
 /// Refuses a deadline that has passed before anything could happen.
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "_socket", feature = "openai"))]
 pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
     check(!timeout.is_zero(), &format!("`{field}` must be longer than 0"))
 }

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 pub(crate) mod contexts;
+#[cfg(feature = "_socket")]
 pub(crate) mod line;
+pub(crate) mod patience;
 pub(crate) mod samples;
 pub(crate) mod texts;

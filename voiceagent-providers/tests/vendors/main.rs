@@ -14,7 +14,9 @@ mod faults;
 mod gemini;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod openai_speech;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;

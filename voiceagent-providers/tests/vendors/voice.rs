@@ -30,7 +30,11 @@ pub(crate) struct Said {
 
 impl Voice {
     pub(crate) async fn open(tts: &dyn TextToSpeech) -> Self {
-        Self(tts.open(TtsOptions::new(FORMAT)).await.expect("the vendor is there"))
+        Self::open_in(tts, FORMAT).await
+    }
+
+    pub(crate) async fn open_in(tts: &dyn TextToSpeech, format: AudioFormat) -> Self {
+        Self(tts.open(TtsOptions::new(format)).await.expect("the vendor is there"))
     }
 
     fn send(&self, input: TtsInput) {
@@ -55,6 +59,10 @@ impl Voice {
 
     pub(crate) async fn until_audio(&mut self) {
         while !matches!(self.next().await.expect("nothing fails"), TtsEvent::Audio { .. }) {}
+    }
+
+    pub(crate) async fn until_spoken(&mut self) {
+        while !matches!(self.next().await.expect("nothing fails"), TtsEvent::Spoken { .. }) {}
     }
 
     /// The first fault, whatever comes before it.
@@ -111,7 +119,7 @@ impl Voice {
                     assert_eq!(generation, number);
                     return audio;
                 }
-                TtsEvent::Words { generation, .. } if generation == number => {}
+                event if of(&event) == Some(number) => {}
                 late => assert!(audio.is_empty(), "{late:?} is mixed into the next generation"),
             }
         }

@@ -4,16 +4,11 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use voiceagent_core::{Error, ErrorKind, Result, Retry};
 
+use super::patience::Patience;
 use crate::wire::{
-    backoff::Backoff,
     secrets::Secrets,
     ws::{Dial, Received, Socket},
 };
-
-/// A reply can wait for two more tries, but for no longer.
-const TRIES: u32 = 3;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
@@ -24,15 +19,14 @@ pub(crate) struct Line {
     dial: Dial,
     secrets: Secrets,
     socket: Option<Socket>,
-    backoff: Backoff,
+    patience: Patience,
 }
 
 impl Line {
     /// Connects.
     pub(crate) async fn open(dial: Dial) -> Result<Self> {
         let socket = Some(dial.connect().await?);
-        let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed());
-        Ok(Self { secrets: dial.secrets(), dial, socket, backoff })
+        Ok(Self { secrets: dial.secrets(), dial, socket, patience: Patience::new() })
     }
 
     /// Whether there is a connection.
@@ -68,7 +62,7 @@ impl Line {
 
     /// The vendor has proved to be well.
     pub(crate) const fn works(&mut self) {
-        self.backoff.reset();
+        self.patience.reset();
     }
 
     /// Leaves the connection.
@@ -90,15 +84,8 @@ impl Line {
     /// That of the last try, or the loss itself when there were enough.
     pub(crate) async fn reconnect(&mut self, mut lost: Error) -> Result<()> {
         loop {
-            let Some(wait) = self.backoff.next_wait() else {
-                self.backoff.reset();
-                return Err(lost);
-            };
-            let asked = match lost.retry() {
-                Retry::After(wait) => wait.min(LONGEST_WAIT),
-                Retry::Never | Retry::Now => Duration::ZERO,
-            };
-            sleep(wait.max(asked)).await;
+            let Some(wait) = self.patience.next_wait(&lost) else { return Err(lost) };
+            sleep(wait).await;
             match self.connect().await {
                 Err(failed) if failed.retry() != Retry::Never => lost = failed,
                 done => return done,
