@@ -22,6 +22,8 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(feature = "assemblyai")]
+pub mod assemblyai;
 #[cfg(feature = "cartesia")]
 pub mod cartesia;
 #[cfg(feature = "deepgram")]
@@ -46,6 +48,7 @@ use voiceagent_core::registry::Registry;
 #[cfg_attr(
     not(any(
         feature = "anthropic",
+        feature = "assemblyai",
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
@@ -59,6 +62,8 @@ use voiceagent_core::registry::Registry;
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "anthropic")]
     anthropic::register(registry);
+    #[cfg(feature = "assemblyai")]
+    assemblyai::register(registry);
     #[cfg(feature = "cartesia")]
     cartesia::register(registry);
     #[cfg(feature = "deepgram")]

@@ -18,6 +18,8 @@ pub(crate) mod secrets;
 pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
+#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+pub(crate) mod stt;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]

@@ -3,6 +3,7 @@
 //! A vendor listens on a port of its own of 127.0.0.1, validates what it is sent, plays its script
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
+mod assemblyai;
 mod cartesia;
 pub mod chat;
 mod contexts;
@@ -77,7 +78,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: Cartesia, Deepgram, ElevenLabs, OpenAI.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, OpenAI.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -99,6 +100,16 @@ pub struct SpeechVendor {
 impl SpeechVendor {
     /// The one key that these vendors accept.
     pub const KEY: &'static str = "scripted-vendor-key";
+
+    /// Starts AssemblyAI's `/v3/ws`. It tells of no end ahead, and ends each turn with its silence.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn assemblyai(script: FluxScript) -> Self {
+        let server = Server::start(Arc::new(assemblyai::AssemblyAi(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
 
     /// Starts Cartesia's `/tts/websocket`.
     ///

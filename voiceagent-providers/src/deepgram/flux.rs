@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
@@ -8,10 +10,12 @@ use super::{
     address::{dial, set_format},
     codec::FluxCodec,
     config::DeepgramFluxConfig,
-    stream::{CAPACITY, Pause, Settings, Stream},
     stt::formats,
 };
-use crate::wire::address::Address;
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, Pause, Settings, Stream},
+};
 
 /// Recognition of whole turns with Deepgram Flux (`/v2/listen`).
 ///
@@ -58,8 +62,10 @@ impl DeepgramFlux {
             pause: Pause::Silence,
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
             // The vendor answers to the end of a turn that it was told to end.
-            finalize_timeout: std::time::Duration::from_secs(1),
+            finalize_timeout: Duration::from_secs(1),
         })
     }
 }
@@ -98,7 +104,7 @@ mod tests {
     fn the_address_asks_for_what_the_settings_say() {
         let mut config = DeepgramFluxConfig::new(Secret::new("sk-key"));
         config.eager_eot_threshold = Some(0.4);
-        config.eot_timeout = Some(std::time::Duration::from_secs(3));
+        config.eot_timeout = Some(Duration::from_secs(3));
         let flux = DeepgramFlux::new(config).unwrap();
         let settings = flux.settings(&SttOptions::new(AudioFormat::PCM_16K)).unwrap();
         assert_eq!(

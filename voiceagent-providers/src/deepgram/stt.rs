@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
@@ -9,9 +11,11 @@ use super::{
     address::{dial, set_format},
     codec::ListenCodec,
     config::DeepgramSttConfig,
-    stream::{CAPACITY, Pause, Settings, Stream},
 };
-use crate::wire::address::Address;
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, Pause, Settings, Stream},
+};
 
 /// Recognition with Deepgram's `/v1/listen`: Nova-3 and the models before it.
 ///
@@ -73,6 +77,8 @@ impl DeepgramStt {
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
             stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
         })
     }
@@ -148,7 +154,7 @@ mod tests {
             change(&mut config);
             config
         };
-        let short = std::time::Duration::from_millis(999);
+        let short = Duration::from_millis(999);
         let extra = ("encoding".to_owned(), "opus".to_owned());
         for (field, config) in [
             ("api_key", with(&|it| it.api_key = Secret::default())),

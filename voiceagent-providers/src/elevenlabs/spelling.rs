@@ -3,7 +3,7 @@ use std::time::Duration;
 use voiceagent_core::{audio::AudioFormat, stt::WordTiming};
 
 use super::messages::Alignment;
-use crate::wire::json::seconds;
+use crate::wire::json::milliseconds;
 
 /// Puts the words of a context together from characters, which come with the audio in which they
 /// begin: a word may be spread over messages.
@@ -41,12 +41,12 @@ impl Spelling {
                 words.extend(self.finish());
                 continue;
             }
-            let start = begins + seconds(start / 1_000.0);
+            let start = begins + milliseconds(*start);
             if self.word.is_empty() {
                 self.start = start;
             }
             self.word.push_str(&character.0);
-            self.end = start + seconds(duration / 1_000.0);
+            self.end = start + milliseconds(*duration);
         }
         words
     }

@@ -48,3 +48,9 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
         Duration::ZERO
     }
 }
+
+/// Milliseconds on the vendor's clock; nonsense counts as zero.
+#[cfg(any(feature = "assemblyai", feature = "elevenlabs"))]
+pub(crate) fn milliseconds(milliseconds: f64) -> Duration {
+    seconds(milliseconds / 1_000.0)
+}

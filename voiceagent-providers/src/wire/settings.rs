@@ -30,7 +30,7 @@ pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
 }
 
 /// Refuses further query parameters of a name that the adapter sets itself.
-#[cfg(any(feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "assemblyai", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) fn check_extra(extra: &[(String, String)], own: &[&str]) -> Result<()> {
     match extra.iter().find(|(key, _)| own.contains(&key.as_str()) || key.is_empty()) {
         Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),

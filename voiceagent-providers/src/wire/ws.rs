@@ -68,6 +68,8 @@ pub(crate) struct Dial {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
+    /// What the vendor's own close codes mean.
+    pub(crate) close_kind: fn(u16) -> Option<ErrorKind>,
     /// How long connecting may take: name resolution, TCP, TLS and the handshake together.
     pub(crate) deadline: Duration,
 }
@@ -80,7 +82,8 @@ impl Dial {
         key: (&'static str, Secret),
         deadline: Duration,
     ) -> Self {
-        Self { provider, url, key, headers: &[], reason_header: None, deadline }
+        let close_kind = |_| None;
+        Self { provider, url, key, headers: &[], reason_header: None, close_kind, deadline }
     }
 
     /// Connects.
@@ -94,7 +97,8 @@ impl Dial {
             let waited = format!("no answer within {} ms", self.deadline.as_millis());
             self.error(ErrorKind::Timeout, waited)
         })??;
-        Ok(Socket { stream, provider: self.provider, secrets: self.secrets() })
+        let (provider, close_kind) = (self.provider, self.close_kind);
+        Ok(Socket { stream, provider, close_kind, secrets: self.secrets() })
     }
 
     async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
@@ -190,6 +194,7 @@ impl Dial {
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     provider: &'static str,
+    close_kind: fn(u16) -> Option<ErrorKind>,
     secrets: Secrets,
 }
 
@@ -288,11 +293,11 @@ impl Socket {
             return self.error(ErrorKind::Disconnected, "read", "closed without a code");
         };
         let code = u16::from(frame.code);
-        let kind = match code {
+        let kind = (self.close_kind)(code).unwrap_or(match code {
             1000 | 1001 | 1005 | 1006 | 1011..=1015 => ErrorKind::Disconnected,
             1008 => ErrorKind::Rejected,
             _ => ErrorKind::Protocol,
-        };
+        });
         let reason = self.secrets.quote(&frame.reason);
         self.error(kind, "read", format!("closed with code {code}: {reason}"))
     }

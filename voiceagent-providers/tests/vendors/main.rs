@@ -2,6 +2,10 @@
 
 #[cfg(feature = "anthropic")]
 mod anthropic;
+#[cfg(feature = "assemblyai")]
+mod assemblyai;
+#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+mod caller;
 #[cfg(feature = "cartesia")]
 mod cartesia;
 #[cfg(feature = "deepgram")]

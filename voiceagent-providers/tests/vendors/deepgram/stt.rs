@@ -2,83 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Secret,
-    audio::{AudioFormat, AudioFrame, MediaTime},
-    stt::{SpeechToText, SttEvent, SttInput, SttOptions, Transcript},
+    ErrorKind, Secret,
+    stt::{SpeechToText, SttEvent, SttOptions},
 };
 use voiceagent_providers::deepgram::{
     DeepgramFlux, DeepgramFluxConfig, DeepgramStt, DeepgramSttConfig,
 };
-use voiceagent_testkit::vendor::{
-    FluxScript, ListenScript, Refusal, ScriptedVendor, SpeechVendor, silence, speech,
-};
+use voiceagent_testkit::vendor::{FluxScript, ListenScript, Refusal, ScriptedVendor, SpeechVendor};
 
-const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
-const SPOKEN: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A caller on a line to a recognizer.
-struct Caller(Link<SttInput, SttEvent>);
-
-impl Caller {
-    async fn dial(stt: &dyn SpeechToText) -> Self {
-        Self(stt.open(SttOptions::new(FORMAT)).await.expect("the vendor is there"))
-    }
-
-    fn send(&self, audio: impl Into<bytes::Bytes>) {
-        let frame = AudioFrame::new(FORMAT, MediaTime(0), audio.into());
-        self.0.try_send(SttInput::Audio(frame)).expect("the link has room");
-    }
-
-    fn say(&self) {
-        self.send(speech(FORMAT, SPOKEN));
-    }
-
-    fn pause(&self) {
-        self.send(silence(FORMAT, PAUSE));
-    }
-
-    async fn next(&mut self) -> Option<Result<SttEvent, Error>> {
-        timeout(PATIENCE, self.0.recv()).await.expect("something comes")
-    }
-
-    async fn until(&mut self, wanted: impl Fn(&SttEvent) -> bool) -> SttEvent {
-        loop {
-            let event = self.next().await.expect("the link goes on").expect("nothing fails");
-            if wanted(&event) {
-                return event;
-            }
-        }
-    }
-
-    async fn until_final(&mut self) -> Transcript {
-        let is_final = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if it.is_final);
-        let SttEvent::Transcript(transcript) = self.until(is_final).await else { unreachable!() };
-        transcript
-    }
-
-    async fn until_interim(&mut self) {
-        let spoken = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if !it.is_final);
-        self.until(spoken).await;
-    }
-
-    /// All that comes before the error with which the link ends.
-    async fn until_error(&mut self) -> (Vec<SttEvent>, Error) {
-        let mut events = Vec::new();
-        loop {
-            match self.next().await.expect("an error ends the link") {
-                Ok(event) => events.push(event),
-                Err(error) => {
-                    assert!(self.next().await.is_none(), "the error is the last item");
-                    return (events, error);
-                }
-            }
-        }
-    }
-}
+use crate::caller::{Caller, FORMAT, PAUSE, SPOKEN};
 
 fn config(vendor: &SpeechVendor) -> DeepgramSttConfig {
     let mut config = DeepgramSttConfig::new(Secret::new(SpeechVendor::KEY));
@@ -171,7 +104,7 @@ async fn a_final_that_was_asked_for_is_not_forgotten_over_a_lost_socket() {
     caller.until_interim().await;
     vendor.drop_connections();
     vendor.until_connections(0).await;
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert_eq!(&*caller.until_final().await.text, "one two");
     assert_eq!(vendor.records()[1].count("Finalize"), 1);
 }
@@ -185,7 +118,7 @@ async fn a_vendor_that_answers_no_finalize_does_not_hold_up_the_turn() {
     caller.say();
     caller.until_interim().await;
     vendor.stall();
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert!("one two".starts_with(&*caller.until_final().await.text));
 }
 
@@ -197,7 +130,7 @@ async fn rc4_a_vendor_that_says_nothing_of_an_utterance_is_replaced_when_asked_f
     let mut caller = Caller::dial(&DeepgramStt::new(config).unwrap()).await;
     vendor.stall();
     caller.say();
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert_eq!(&*caller.until_final().await.text, "one two");
     assert_eq!(vendor.accepted(), 2);
 }
