@@ -72,6 +72,7 @@ fn config(bits: u32) -> SessionConfig {
     config.greeting = (bits & 32 != 0).then(|| "Hello, who is there?".into());
     config.barge_in.enabled = bits & 64 == 0;
     config.stt_finalize = bits & 128 == 0;
+    config.stt_interim = bits & 160 != 160;
     if bits & 256 != 0 {
         config.idle.prompts =
             [IdlePrompt::new(Duration::from_secs(8), "Are you still there?")].into();

@@ -8,3 +8,4 @@ pub(crate) mod conversation;
 #[cfg(any(feature = "anthropic", feature = "gemini"))]
 pub(crate) mod keepsakes;
 pub(crate) mod length;
+pub(crate) mod said;

@@ -159,7 +159,7 @@ fn check(message: &Value) -> Result<AudioFormat, String> {
         return Err("model_id must be a Sonic model".to_owned());
     }
     let delay = &message["max_buffer_delay_ms"];
-    if !delay.is_null() && !delay.as_u64().is_some_and(|delay| delay <= 5_000) {
+    if !delay.is_null() && delay.as_u64().is_none_or(|delay| delay > 5_000) {
         return Err("max_buffer_delay_ms is out of range".to_owned());
     }
     for (field, range) in [("speed", 0.6..=1.5), ("volume", 0.5..=2.0)] {
