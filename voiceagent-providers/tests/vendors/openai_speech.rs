@@ -45,8 +45,11 @@ async fn voice() -> (SpeechVendor, Voice) {
 fn inputs(vendor: &SpeechVendor) -> Vec<String> {
     let records = vendor.records();
     let bodies = records.iter().flat_map(|record| &record.texts);
-    let input = |body: &String| serde_json::from_str::<Value>(body).unwrap()["input"].clone();
-    bodies.map(|body| input(body).as_str().unwrap().to_owned()).collect()
+    let input = |body: &String| {
+        let body: Value = serde_json::from_str(body).expect("the voice sends JSON");
+        body["input"].as_str().expect("a text").to_owned()
+    };
+    bodies.map(input).collect()
 }
 
 async fn goes_on(vendor: &SpeechVendor, voice: &mut Voice) {
