@@ -1,6 +1,7 @@
 //! What the vendors' protocols have in common.
 
 #[cfg(feature = "_socket")]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod address;
 #[cfg(any(feature = "_socket", feature = "openai"))]
 pub(crate) mod backoff;
@@ -19,8 +20,10 @@ pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
 #[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod stt;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod ws;

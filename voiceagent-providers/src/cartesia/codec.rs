@@ -16,7 +16,7 @@ use super::{
 use crate::wire::{
     json,
     secrets::Secrets,
-    voice::contexts::{ContextCodec, Said},
+    voice::context_codec::{ContextCodec, Said},
 };
 
 /// Understands `/tts/websocket`.

@@ -13,7 +13,7 @@ use super::{
 use crate::wire::{
     json,
     secrets::Secrets,
-    voice::contexts::{ContextCodec, Said},
+    voice::context_codec::{ContextCodec, Said},
 };
 
 /// Understands `multi-stream-input`.

@@ -11,6 +11,7 @@ use super::{FORMAT, request::Requests};
 use crate::wire::voice::{
     patience::Patience,
     samples::Samples,
+    speeches::Speeches,
     texts::{is_speakable, pieces},
 };
 
@@ -21,24 +22,12 @@ const LONGEST: usize = 4_096;
 pub(super) struct Pump {
     requests: Requests,
     provider: Arc<str>,
-    /// What is not asked for so far, oldest first; only the last one may be open.
-    speeches: VecDeque<Speech>,
+    /// What is not spoken so far.
+    speeches: Speeches,
     /// What is spoken now.
     reading: Option<Reading>,
     samples: Samples,
     patience: Patience,
-    /// This generation and all before it are over.
-    over: Option<GenerationId>,
-}
-
-/// Texts of a generation that are spoken one behind the other.
-struct Speech {
-    generation: GenerationId,
-    texts: Vec<Arc<str>>,
-    /// No more texts come.
-    closed: bool,
-    /// The generation ends with it.
-    finishes: bool,
 }
 
 /// Texts that are spoken now, in as many requests as it takes.
@@ -57,11 +46,10 @@ impl Pump {
         Self {
             requests,
             provider,
-            speeches: VecDeque::new(),
+            speeches: Speeches::default(),
             reading: None,
             samples: Samples::new(FORMAT),
             patience: Patience::new(),
-            over: None,
         }
     }
 
@@ -90,39 +78,16 @@ impl Pump {
     ) -> Result<()> {
         match input {
             TtsInput::Cancel { generation } => {
-                self.over = self.over.max(Some(generation));
-                self.speeches.retain(|speech| speech.generation > generation);
+                self.speeches.cancel(generation);
                 self.reading.take_if(|reading| reading.generation <= generation);
             }
-            TtsInput::Finish { generation } if !self.is_over(generation) => {
-                let of_it = |speech: &&mut Speech| speech.generation == generation;
-                match self.speeches.iter_mut().rev().find(of_it) {
-                    Some(last) => (last.closed, last.finishes) = (true, true),
-                    None => return peer.send(TtsEvent::Finished { generation }).await,
-                }
+            TtsInput::Finish { generation } if self.speeches.finish(generation) => {
+                peer.send(TtsEvent::Finished { generation }).await?;
             }
-            TtsInput::Text { generation, text } if !self.is_over(generation) => {
-                self.on_text(generation, text);
-            }
+            TtsInput::Text { generation, text } => self.speeches.push(generation, text),
             _ => {}
         }
         Ok(())
-    }
-
-    fn is_over(&self, generation: GenerationId) -> bool {
-        self.over.is_some_and(|over| generation <= over)
-    }
-
-    fn on_text(&mut self, generation: GenerationId, text: Arc<str>) {
-        if !self.speeches.back().is_some_and(|it| it.generation == generation && !it.closed) {
-            if let Some(last) = self.speeches.back_mut() {
-                last.closed = true;
-            }
-            let (texts, closed, finishes) = (Vec::new(), false, false);
-            self.speeches.push_back(Speech { generation, texts, closed, finishes });
-        }
-        let speech = self.speeches.back_mut().expect("one was just pushed or is open");
-        speech.texts.push(text);
     }
 
     /// Asks for what waits, and completes what has been spoken.
@@ -130,8 +95,9 @@ impl Pump {
         while self.reading.is_none() {
             let Some(speech) = self.speeches.front_mut() else { return Ok(()) };
             let generation = speech.generation;
-            if !speech.texts.is_empty() {
-                let texts = std::mem::take(&mut speech.texts);
+            if speech.sent < speech.texts.len() {
+                let texts = speech.texts[speech.sent..].to_vec();
+                speech.sent = speech.texts.len();
                 self.read(generation, &texts);
                 if self.reading.is_none() {
                     let texts = count(&texts);
@@ -139,7 +105,7 @@ impl Pump {
                 }
             } else if speech.closed {
                 let finishes = speech.finishes;
-                self.speeches.pop_front();
+                self.speeches.pop();
                 if finishes {
                     peer.send(TtsEvent::Finished { generation }).await?;
                 }
@@ -204,10 +170,7 @@ impl Pump {
             reading.audio = self.requests.speak(input, wait);
             return Ok(());
         }
-        let reading = self.reading.take().map(|reading| reading.generation);
-        let waiting = self.speeches.iter().map(|speech| speech.generation);
-        self.over = self.over.max(waiting.chain(reading).max());
-        self.speeches.clear();
+        self.speeches.give_up(self.reading.take().map(|reading| reading.generation));
         peer.report(lost).await
     }
 }

@@ -1,9 +1,7 @@
 //! The pump of voices whose vendor speaks *contexts*: streams of speech that have names, so that
 //! what still comes of an old one is told from the new one.
 
-mod speech;
-
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
@@ -14,73 +12,18 @@ use voiceagent_core::{
     tts::{TtsEvent, TtsInput},
 };
 
-use self::speech::{Context, Speech};
 use super::{
+    context_codec::{ContextCodec, Said},
     line::Line,
     samples::Samples,
+    speeches::Speeches,
     texts::{is_speakable, pieces},
 };
-use crate::wire::{
-    secrets::Secrets,
-    ws::{Dial, Received},
-};
+use crate::wire::ws::{Dial, Received};
 
 /// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
 /// audio, because vendors send it in pieces of 20 ms and more.
 pub(crate) const CAPACITY: usize = 128;
-
-/// A vendor's messages. Pure: no clock, no socket.
-pub(crate) trait ContextCodec: Send + 'static {
-    /// The vendor's name in errors.
-    const PROVIDER: &'static str;
-    /// The longest text of one message, in characters.
-    const LONGEST: usize;
-    /// How the vendor is told that the connection ends.
-    const GOODBYE: Option<&'static str>;
-    /// After how long without audio or text a context is ended, because its vendor forgets it soon
-    /// after. The rest of the texts then begins another one.
-    const PATIENCE: Option<Duration>;
-
-    /// The message with which a context begins, if it needs one.
-    fn begin(&mut self, context: u64) -> Option<String>;
-
-    /// The message that says a text.
-    fn say(&mut self, context: u64, text: &str) -> String;
-
-    /// The messages after which no more text comes, and the rest is spoken.
-    fn end(&mut self, context: u64) -> Vec<String>;
-
-    /// The message that stops a context.
-    fn cancel(&mut self, context: u64) -> String;
-
-    /// The message that keeps a context alive that has nothing to say, if the vendor has one.
-    fn keep_alive(&mut self, context: u64) -> Option<String> {
-        let _ = context;
-        None
-    }
-
-    /// Takes a message of the vendor. Its complaints are repeated without the `secrets`.
-    ///
-    /// # Errors
-    ///
-    /// `Protocol` for a message that makes no sense, which is to be skipped.
-    fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said>;
-}
-
-/// What a vendor says of a context.
-#[derive(Debug)]
-pub(crate) enum Said {
-    /// Audio, and the words whose times came with it, counted from the beginning of the context.
-    Audio(u64, Bytes, Vec<WordTiming>),
-    /// No more comes of a context.
-    Done(u64, Vec<WordTiming>),
-    /// A context has failed, or all of them.
-    Failed(Option<u64>, Error),
-    /// Nothing to react to.
-    Other,
-    /// Times of words, counted from the beginning of the context.
-    Words(u64, Vec<WordTiming>),
-}
 
 /// How a voice behaves.
 #[derive(Debug)]
@@ -103,8 +46,10 @@ pub(crate) struct ContextVoice<C> {
     format: AudioFormat,
     stall_timeout: Duration,
     keep_alive: Option<Duration>,
-    /// What is not spoken so far, oldest first; only the last one may be open.
-    speeches: VecDeque<Speech>,
+    /// What is not spoken so far.
+    speeches: Speeches,
+    /// Some audio of the oldest speech was handed over.
+    heard: bool,
     /// The context of the oldest one.
     context: Option<Context>,
     /// A context that has begun and waits for its first text.
@@ -113,12 +58,24 @@ pub(crate) struct ContextVoice<C> {
     named: u64,
     /// How many samples were spoken of the generations that are not over.
     spoken: Vec<(GenerationId, u64)>,
-    /// This generation and all before it are over.
-    over: Option<GenerationId>,
     /// When the vendor last made progress, or was last asked for something.
     active: Instant,
     /// When the connection was last kept alive.
     kept_alive: Instant,
+}
+
+/// What the vendor speaks now.
+#[derive(Debug)]
+struct Context {
+    name: u64,
+    /// How much of the generation was spoken before it.
+    begins_at: Duration,
+    /// A text was sent, and no audio came since.
+    owed: bool,
+    /// The vendor was told that no more text comes.
+    ended: bool,
+    /// It was ended because the vendor forgets it, and its speech goes on.
+    lapsed: bool,
 }
 
 impl<C: ContextCodec> ContextVoice<C> {
@@ -134,12 +91,12 @@ impl<C: ContextCodec> ContextVoice<C> {
             format,
             stall_timeout,
             keep_alive,
-            speeches: VecDeque::new(),
+            speeches: Speeches::default(),
+            heard: false,
             context: None,
             spare: None,
             named: 0,
             spoken: Vec::new(),
-            over: None,
             active: now,
             kept_alive: now,
         })
@@ -181,45 +138,25 @@ impl<C: ContextCodec> ContextVoice<C> {
     ) -> Result<()> {
         match input {
             TtsInput::Cancel { generation } => self.on_cancel(generation).await,
-            TtsInput::Finish { generation } if !self.is_over(generation) => {
-                let of_it = |speech: &&mut Speech| speech.generation == generation;
-                let Some(last) = self.speeches.iter_mut().rev().find(of_it) else {
-                    return peer.send(TtsEvent::Finished { generation }).await;
-                };
-                (last.closed, last.finishes) = (true, true);
-                Ok(())
+            TtsInput::Finish { generation } if self.speeches.finish(generation) => {
+                peer.send(TtsEvent::Finished { generation }).await
             }
-            TtsInput::Text { generation, text } if !self.is_over(generation) => {
-                self.on_text(generation, text);
+            TtsInput::Text { generation, text } => {
+                self.speeches.push(generation, text);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    fn is_over(&self, generation: GenerationId) -> bool {
-        self.over.is_some_and(|over| generation <= over)
-    }
-
-    fn on_text(&mut self, generation: GenerationId, text: Arc<str>) {
-        if !self.speeches.back().is_some_and(|it| it.generation == generation && !it.closed) {
-            if let Some(last) = self.speeches.back_mut() {
-                last.closed = true;
-            }
-            self.speeches.push_back(Speech::new(generation));
-        }
-        let speech = self.speeches.back_mut().expect("one was just pushed or is open");
-        speech.texts.push(text);
-    }
-
     async fn on_cancel(&mut self, generation: GenerationId) -> Result<()> {
-        self.over = self.over.max(Some(generation));
-        let speaks = self.speeches.front().is_some_and(|it| it.generation <= generation);
-        self.speeches.retain(|speech| speech.generation > generation);
+        let speaks = self.speeches.front_mut().is_some_and(|it| it.generation <= generation);
+        self.speeches.cancel(generation);
         self.spoken.retain(|(spoken, _)| *spoken > generation);
         if !speaks {
             return Ok(());
         }
+        self.heard = false;
         self.samples.restart();
         let Some(context) = self.context.take() else { return Ok(()) };
         let message = self.codec.cancel(context.name);
@@ -273,12 +210,12 @@ impl<C: ContextCodec> ContextVoice<C> {
             Some(spare) => spare,
             None => self.name_context().await?,
         };
-        let begins_at = match self.speeches.front().map(|speech| speech.generation) {
+        let begins_at = match self.speeches.front_mut().map(|speech| speech.generation) {
             Some(generation) => self.format.duration_of(*self.spoken_of(generation)),
             None => Duration::ZERO,
         };
         self.samples.restart();
-        self.context = Some(Context::new(name, begins_at));
+        self.context = Some(Context { name, begins_at, owed: true, ended: false, lapsed: false });
         Ok(name)
     }
 
@@ -312,7 +249,8 @@ impl<C: ContextCodec> ContextVoice<C> {
 
     /// The oldest speech is over.
     async fn complete(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
-        let Some(speech) = self.speeches.pop_front() else { return Ok(()) };
+        let Some(speech) = self.speeches.pop() else { return Ok(()) };
+        self.heard = false;
         if speech.finishes {
             self.spoken.retain(|(spoken, _)| *spoken != speech.generation);
             peer.send(TtsEvent::Finished { generation: speech.generation }).await?;
@@ -380,7 +318,7 @@ impl<C: ContextCodec> ContextVoice<C> {
             return Ok(());
         }
         context.owed = false;
-        speech.heard = true;
+        self.heard = true;
         let generation = speech.generation;
         *self.spoken_of(generation) += self.format.samples(payload.len());
         self.line.works();
@@ -393,7 +331,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
         self.active = Instant::now();
-        let (Some(speech), Some(context)) = (self.speeches.front(), &self.context) else {
+        let (Some(speech), Some(context)) = (self.speeches.front_mut(), &self.context) else {
             return Ok(());
         };
         if words.is_empty() {
@@ -482,7 +420,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         }
         while let Some(speech) = self.speeches.front_mut() {
             // What was refused would be refused again.
-            if speech.heard || lost.retry() == Retry::Never {
+            if self.heard || lost.retry() == Retry::Never {
                 return self.give_up(lost, peer).await;
             }
             speech.sent = 0;
@@ -501,8 +439,8 @@ impl<C: ContextCodec> ContextVoice<C> {
 
     /// Nothing more will come of what is under way.
     async fn give_up(&mut self, lost: Error, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
-        self.over = self.over.max(self.speeches.iter().map(|it| it.generation).max());
-        self.speeches.clear();
+        self.speeches.give_up(None);
+        self.heard = false;
         self.spoken.clear();
         peer.report(lost).await
     }
