@@ -158,6 +158,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Interrupt),
         1 => Just(Input::CommitTurn),
         1 => Just(Input::Dtmf { digit: '1' }),
+        1 => Just(Input::SttReopened),
         1 => prop_oneof![
             Just(Input::AnsweredBy { who: Answerer::Machine }),
             Just(Input::AnsweredBy { who: Answerer::Human }),
