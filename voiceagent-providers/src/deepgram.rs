@@ -7,11 +7,8 @@ mod address;
 mod codec;
 mod config;
 mod flux;
-mod level;
 mod messages;
-mod stream;
 mod stt;
-mod tape;
 mod tts;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration
 }
 
 /// A duration that need not be set.
-#[cfg(any(feature = "deepgram", test))]
+#[cfg(any(feature = "assemblyai", feature = "deepgram", test))]
 pub(crate) mod optional {
     use super::{Deserialize, Deserializer, Duration};
 

@@ -22,10 +22,16 @@
 
 #[cfg(feature = "anthropic")]
 pub mod anthropic;
+#[cfg(feature = "assemblyai")]
+pub mod assemblyai;
+#[cfg(feature = "cartesia")]
+pub mod cartesia;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
-#[cfg(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod duration;
+#[cfg(feature = "elevenlabs")]
+pub mod elevenlabs;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]
@@ -42,7 +48,10 @@ use voiceagent_core::registry::Registry;
 #[cfg_attr(
     not(any(
         feature = "anthropic",
+        feature = "assemblyai",
+        feature = "cartesia",
         feature = "deepgram",
+        feature = "elevenlabs",
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
@@ -53,8 +62,14 @@ use voiceagent_core::registry::Registry;
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "anthropic")]
     anthropic::register(registry);
+    #[cfg(feature = "assemblyai")]
+    assemblyai::register(registry);
+    #[cfg(feature = "cartesia")]
+    cartesia::register(registry);
     #[cfg(feature = "deepgram")]
     deepgram::register(registry);
+    #[cfg(feature = "elevenlabs")]
+    elevenlabs::register(registry);
     #[cfg(feature = "gemini")]
     gemini::register(registry);
     #[cfg(feature = "openai")]

@@ -26,31 +26,46 @@ mod config;
 mod llm;
 mod messages;
 mod request;
+mod speech;
 mod thoughts;
 
 use std::sync::Arc;
 
-use voiceagent_core::{Error, llm::LanguageModel, registry::Registry};
+use voiceagent_core::{Error, Result, llm::LanguageModel, registry::Registry, tts::TextToSpeech};
 
 pub use config::OpenAiLlmConfig;
 pub use llm::OpenAiLlm;
+pub use speech::{OpenAiTts, OpenAiTtsConfig};
 
-/// Registers the language models `openai` and `openai-compatible`.
+/// The name under which other servers are registered.
+const COMPATIBLE: &str = "openai-compatible";
+
+/// Registers the language models and voices `openai` and `openai-compatible`.
 ///
-/// They take the fields of [`OpenAiLlmConfig`]; `openai-compatible` needs a `base_url` and a
-/// `model`.
+/// They take the fields of [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`]. `openai-compatible` needs a
+/// `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
     });
-    registry.llm.register("openai-compatible", |mut config: OpenAiLlmConfig| {
-        for (field, value) in [("base_url", &config.base_url), ("model", &config.model)] {
-            if value.is_none() {
-                return Err(Error::config(format!("field `{field}` is missing"))
-                    .with_provider("openai-compatible"));
-            }
-        }
-        config.name.get_or_insert_with(|| "openai-compatible".into());
+    registry.llm.register(COMPATIBLE, |mut config: OpenAiLlmConfig| {
+        require("base_url", config.base_url.as_ref())?;
+        require("model", config.model.as_ref())?;
+        config.name.get_or_insert_with(|| COMPATIBLE.into());
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
     });
+    registry.tts.register("openai", |config: OpenAiTtsConfig| {
+        Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)
+    });
+    registry.tts.register(COMPATIBLE, |mut config: OpenAiTtsConfig| {
+        require("base_url", config.base_url.as_ref())?;
+        config.name.get_or_insert_with(|| COMPATIBLE.into());
+        Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)
+    });
+}
+
+/// Refuses a configuration without this field.
+fn require(field: &str, value: Option<&Arc<str>>) -> Result<()> {
+    let missing = || Error::config(format!("field `{field}` is missing"));
+    value.map(drop).ok_or_else(|| missing().with_provider(COMPATIBLE))
 }

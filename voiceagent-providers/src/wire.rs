@@ -1,16 +1,29 @@
 //! What the vendors' protocols have in common.
 
-#[cfg(feature = "deepgram")]
+#[cfg(feature = "_socket")]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
+pub(crate) mod address;
+#[cfg(any(feature = "_socket", feature = "openai"))]
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
+#[cfg(feature = "_socket")]
+pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
-#[cfg(feature = "deepgram")]
+#[cfg(feature = "_socket")]
 pub(crate) mod secrets;
+#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
+pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
-#[cfg(feature = "deepgram")]
+#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
+pub(crate) mod stt;
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+pub(crate) mod voice;
+#[cfg(feature = "_socket")]
+#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod ws;

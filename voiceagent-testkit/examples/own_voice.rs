@@ -28,7 +28,7 @@ use voiceagent_core::{
 };
 use voiceagent_testkit::{
     conformance::{self, Report},
-    vendor::{DeepgramVendor, ScriptedVendor, SpeakScript},
+    vendor::{ScriptedVendor, SpeakScript, SpeechVendor},
 };
 
 const NAME: &str = "own";
@@ -267,12 +267,12 @@ fn error(kind: ErrorKind, operation: &'static str, message: &'static str) -> Err
 async fn report() -> Report {
     let mut registry = Registry::default();
     register(&mut registry);
-    let vendor = DeepgramVendor::speak(SpeakScript::new()).await;
+    let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     let make = |url: &str| {
         let config = json!({
             "provider": NAME,
             "url": url,
-            "key": DeepgramVendor::KEY,
+            "key": SpeechVendor::KEY,
             "connect_timeout": { "secs": 1, "nanos": 0 },
         });
         registry.tts.build(config).expect("the configuration is complete")

@@ -3,11 +3,17 @@
 //! A vendor listens on a port of its own of 127.0.0.1, validates what it is sent, plays its script
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
+mod assemblyai;
+mod cartesia;
 pub mod chat;
+mod contexts;
 mod deepgram_flux;
 mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
+mod elevenlabs;
+mod http;
+mod openai_speech;
 mod outbox;
 mod query;
 mod record;
@@ -72,54 +78,102 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted Deepgram service.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, OpenAI.
 ///
 /// ```
-/// use voiceagent_testkit::vendor::{DeepgramVendor, ListenScript, ScriptedVendor};
+/// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let vendor = DeepgramVendor::listen(ListenScript::utterances(["hello", "good bye"])).await;
+/// let vendor = SpeechVendor::listen(ListenScript::utterances(["hello", "good bye"])).await;
 /// assert!(vendor.url().starts_with("ws://127.0.0.1:"));
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct DeepgramVendor {
+pub struct SpeechVendor {
     server: Server,
     idle_limit: Option<Duration>,
     voice: Option<SpeakScript>,
+    /// Whether white space counts as one space between words, and as none around them.
+    joins_words: bool,
 }
 
-impl DeepgramVendor {
+impl SpeechVendor {
     /// The one key that these vendors accept.
-    pub const KEY: &'static str = "scripted-deepgram-key";
+    pub const KEY: &'static str = "scripted-vendor-key";
 
-    /// Starts a vendor that speaks `/v1/listen`.
+    /// Starts AssemblyAI's `/v3/ws`. It tells of no end ahead, and ends each turn with its silence.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn assemblyai(script: FluxScript) -> Self {
+        let server = Server::start(Arc::new(assemblyai::AssemblyAi(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
+    /// Starts Cartesia's `/tts/websocket`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn cartesia(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(cartesia::Cartesia(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts ElevenLabs' `multi-stream-input` for the voice `scripted-voice`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn elevenlabs(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: true }
+    }
+
+    /// Starts Deepgram's `/v1/listen`.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn listen(script: ListenScript) -> Self {
         let idle_limit = Some(script.idle_limit);
-        Self { server: Server::start(Arc::new(script)).await, idle_limit, voice: None }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit, voice: None, joins_words: false }
     }
 
-    /// Starts a vendor that speaks `/v2/listen`.
+    /// Starts Deepgram's `/v2/listen`.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn flux(script: FluxScript) -> Self {
-        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice: None }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
-    /// Starts a vendor that speaks `/v1/speak`.
+    /// Starts Deepgram's `/v1/speak`.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn speak(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        Self { server: Server::start(Arc::new(script)).await, idle_limit: None, voice }
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts OpenAI's `/v1/audio/speech`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_speech(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let serve = move |tcp, state| openai_speech::serve(tcp, script.clone(), state);
+        Self { server: Server::serve(serve).await, idle_limit: None, voice, joins_words: false }
     }
 
     /// Where it listens.
@@ -156,7 +210,7 @@ impl DeepgramVendor {
 }
 
 #[async_trait]
-impl ScriptedVendor for DeepgramVendor {
+impl ScriptedVendor for SpeechVendor {
     fn url(&self) -> String {
         format!("ws://{}", self.server.address)
     }
@@ -198,6 +252,11 @@ impl ScriptedVendor for DeepgramVendor {
     }
 
     fn audio(&self, format: AudioFormat, text: &str) -> Bytes {
-        self.voice.as_ref().map(|voice| voice.audio(format, text)).unwrap_or_default()
+        let Some(voice) = &self.voice else { return Bytes::new() };
+        if self.joins_words {
+            let words: Vec<_> = text.split_whitespace().collect();
+            return voice.audio(format, &words.join(" "));
+        }
+        voice.audio(format, text)
     }
 }

@@ -55,7 +55,8 @@ fn features<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
     let wanted = packages.iter().find(|found| found["name"] == package);
     let features = wanted.and_then(|package| package["features"].as_object());
     let names = features.into_iter().flatten().map(|(name, _)| name.as_str());
-    names.filter(|name| *name != "default").collect()
+    // What begins with `_` is shared by vendors and of no use alone.
+    names.filter(|name| *name != "default" && !name.starts_with('_')).collect()
 }
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     fn each_feature_but_the_default_is_checked() {
         let metadata = json!({ "packages": [
             { "name": "a", "features": { "x": [] } },
-            { "name": "b", "features": { "default": ["y"], "y": [], "z": ["y"] } },
+            { "name": "b", "features": { "_x": [], "default": ["y"], "y": ["_x"], "z": ["y"] } },
         ] });
         assert_eq!(features(&metadata, "b"), ["y", "z"]);
         assert!(features(&metadata, "c").is_empty());

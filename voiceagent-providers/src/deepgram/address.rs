@@ -1,63 +1,25 @@
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use voiceagent_core::{
     Error, ErrorKind, Result, Secret,
     audio::{AudioFormat, Encoding},
 };
 
-use crate::wire::ws::Dial;
+use crate::wire::{address::Address, ws::Dial};
 
-/// Builds the address of a streaming endpoint, parameter by parameter.
-#[derive(Debug)]
-pub(super) struct Address {
-    url: String,
-    separator: char,
+/// Appends the parameters that describe raw audio.
+pub(super) fn set_format(address: &mut Address, format: AudioFormat) -> Result<()> {
+    address.set("encoding", encoding(format)?);
+    address.set("sample_rate", &format.sample_rate.to_string());
+    Ok(())
 }
 
-impl Address {
-    /// `base` with `path` (which begins with a slash) behind it.
-    pub(super) fn new(base: &str, path: &str) -> Result<Self> {
-        Ok(Self { url: websocket_base(base)? + path, separator: '?' })
-    }
-
-    /// Appends a parameter, percent-encoded (RFC 3986, section 2.1).
-    pub(super) fn set(&mut self, key: &str, value: &str) {
-        self.url.push(self.separator);
-        self.separator = '&';
-        encode(&mut self.url, key);
-        self.url.push('=');
-        encode(&mut self.url, value);
-    }
-
-    pub(super) fn set_all(&mut self, key: &str, values: &[String]) {
-        values.iter().for_each(|value| self.set(key, value));
-    }
-
-    pub(super) fn set_pairs(&mut self, pairs: &[(String, String)]) {
-        pairs.iter().for_each(|(key, value)| self.set(key, value));
-    }
-
-    pub(super) fn set_millis(&mut self, key: &str, duration: Duration) {
-        self.set(key, &duration.as_millis().to_string());
-    }
-
-    /// The parameters that describe raw audio.
-    pub(super) fn set_format(&mut self, format: AudioFormat) -> Result<()> {
-        self.set("encoding", encoding(format)?);
-        self.set("sample_rate", &format.sample_rate.to_string());
-        Ok(())
-    }
-
-    pub(super) fn dial(self, api_key: &Secret, deadline: Duration) -> Dial {
-        let authorization = Secret::new(format!("Token {}", api_key.expose()));
-        Dial {
-            provider: super::PROVIDER,
-            url: self.url,
-            headers: vec![("authorization", authorization)],
-            reason_header: "dg-error",
-            deadline,
-        }
-    }
+pub(super) fn dial(address: Address, api_key: &Secret, deadline: Duration) -> Dial {
+    let authorization = Secret::new(format!("Token {}", api_key.expose()));
+    let mut dial =
+        Dial::new(super::PROVIDER, address.into_url(), ("authorization", authorization), deadline);
+    dial.reason_header = Some("dg-error");
+    dial
 }
 
 /// Deepgram's name of an encoding.
@@ -74,69 +36,9 @@ fn encoding(format: AudioFormat) -> Result<&'static str> {
     })
 }
 
-/// Turns a base address of any of the four schemes into a WebSocket address without final slash.
-pub(super) fn websocket_base(base: &str) -> Result<String> {
-    let accepted = || {
-        Error::config("field `base_url` must be ws://, wss://, http:// or https:// with a host")
-            .with_provider(super::PROVIDER)
-    };
-    let (scheme, rest) = base.trim().split_once("://").ok_or_else(accepted)?;
-    let scheme = match scheme {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return Err(accepted()),
-    };
-    let rest = rest.trim_end_matches('/');
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    if host.is_empty() || rest.contains(['?', '#', '@', ' ']) {
-        return Err(accepted());
-    }
-    Ok(format!("{scheme}://{rest}"))
-}
-
-fn encode(url: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            write!(url, "%{byte:02X}").expect("a String takes everything");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_scheme_and_a_path_prefix_are_accepted() {
-        for (base, expected) in [
-            ("wss://api.deepgram.com", "wss://api.deepgram.com"),
-            ("https://eu.example/", "wss://eu.example"),
-            ("http://127.0.0.1:80/dg/", "ws://127.0.0.1:80/dg"),
-            ("ws://localhost", "ws://localhost"),
-        ] {
-            assert_eq!(websocket_base(base).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn other_addresses_are_refused_by_name_of_the_field() {
-        for base in ["", "api.deepgram.com", "ftp://x", "ws://", "ws://k@h", "ws://h/?a=b"] {
-            let error = websocket_base(base).unwrap_err();
-            assert!(error.message().contains("`base_url`"), "{base}");
-        }
-    }
-
-    #[test]
-    fn parameters_are_percent_encoded_and_repeated() {
-        let mut address = Address::new("ws://h", "/v1/listen").unwrap();
-        address.set_all("keyterm", &["oil change".to_owned(), "Bart's & Söhne".to_owned()]);
-        assert_eq!(
-            address.url,
-            "ws://h/v1/listen?keyterm=oil%20change&keyterm=Bart%27s%20%26%20S%C3%B6hne"
-        );
-    }
 
     #[test]
     fn formats_that_cannot_be_streamed_are_unsupported() {

@@ -1,7 +1,12 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use voiceagent_core::{Error, Result, Secret};
+use voiceagent_core::{Result, Secret};
+
+use crate::wire::{
+    address::websocket_base,
+    settings::{check, check_extra, check_key, check_timeout},
+};
 
 const BASE_URL: &str = "wss://api.deepgram.com";
 
@@ -95,7 +100,7 @@ impl DeepgramSttConfig {
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
         check_timeout("finalize_timeout", self.finalize_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
@@ -185,7 +190,7 @@ impl DeepgramFluxConfig {
         check(!self.silence_after.is_zero(), "`silence_after` must be longer than 0")?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
@@ -240,38 +245,15 @@ impl DeepgramTtsConfig {
         )?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
-        check_extra(&self.extra)
+        check_extra(&self.extra, &OWN)
     }
 }
 
 fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
-    check(!api_key.is_empty(), "`api_key` is missing; it must be the key of a project")?;
-    check(
-        api_key.expose().chars().all(|c| c.is_ascii_graphic()),
-        "`api_key` must be printable ASCII without white space",
-    )?;
+    check_key(api_key)?;
     check(!model.trim().is_empty(), "`model` must name a model")?;
-    super::address::websocket_base(base_url).map(drop)
-}
-
-fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
-    check(!timeout.is_zero(), &format!("`{field}` must be longer than 0"))
+    websocket_base(base_url).map(drop)
 }
 
 /// What the adapter sets itself from the format of the call or from other fields.
 const OWN: [&str; 4] = ["channels", "encoding", "model", "sample_rate"];
-
-fn check_extra(extra: &[(String, String)]) -> Result<()> {
-    match extra.iter().find(|(key, _)| OWN.contains(&key.as_str()) || key.is_empty()) {
-        Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),
-        None => Ok(()),
-    }
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::config(format!("field {otherwise}")).with_provider(super::PROVIDER))
-    }
-}

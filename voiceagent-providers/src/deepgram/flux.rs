@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
@@ -5,11 +7,14 @@ use voiceagent_core::{
 };
 
 use super::{
-    address::Address,
+    address::{dial, set_format},
     codec::FluxCodec,
     config::DeepgramFluxConfig,
-    stream::{CAPACITY, Pause, Settings, Stream},
     stt::formats,
+};
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, Pause, Settings, Stream},
 };
 
 /// Recognition of whole turns with Deepgram Flux (`/v2/listen`).
@@ -30,7 +35,7 @@ impl DeepgramFlux {
     ///
     /// `Config` for a value that Deepgram would refuse; the message names the field.
     pub fn new(config: DeepgramFluxConfig) -> Result<Self> {
-        config.validate()?;
+        config.validate().map_err(|wrong| wrong.with_provider(super::PROVIDER))?;
         Ok(Self { config })
     }
 
@@ -38,7 +43,7 @@ impl DeepgramFlux {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/v2/listen")?;
         address.set("model", &config.model);
-        address.set_format(options.format)?;
+        set_format(&mut address, options.format)?;
         if let Some(threshold) = config.eot_threshold {
             address.set("eot_threshold", &threshold.to_string());
         }
@@ -52,13 +57,15 @@ impl DeepgramFlux {
         address.set_all("language_hint", &config.language_hints);
         address.set_pairs(&config.extra);
         Ok(Settings {
-            dial: address.dial(&config.api_key, config.connect_timeout),
+            dial: dial(address, &config.api_key, config.connect_timeout),
             format: options.format,
             pause: Pause::Silence,
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
             // The vendor answers to the end of a turn that it was told to end.
-            finalize_timeout: std::time::Duration::from_secs(1),
+            finalize_timeout: Duration::from_secs(1),
         })
     }
 }
@@ -97,7 +104,7 @@ mod tests {
     fn the_address_asks_for_what_the_settings_say() {
         let mut config = DeepgramFluxConfig::new(Secret::new("sk-key"));
         config.eager_eot_threshold = Some(0.4);
-        config.eot_timeout = Some(std::time::Duration::from_secs(3));
+        config.eot_timeout = Some(Duration::from_secs(3));
         let flux = DeepgramFlux::new(config).unwrap();
         let settings = flux.settings(&SttOptions::new(AudioFormat::PCM_16K)).unwrap();
         assert_eq!(

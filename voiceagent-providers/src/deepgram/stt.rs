@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
@@ -6,10 +8,13 @@ use voiceagent_core::{
 };
 
 use super::{
-    address::Address,
+    address::{dial, set_format},
     codec::ListenCodec,
     config::DeepgramSttConfig,
-    stream::{CAPACITY, Pause, Settings, Stream},
+};
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, Pause, Settings, Stream},
 };
 
 /// Recognition with Deepgram's `/v1/listen`: Nova-3 and the models before it.
@@ -40,7 +45,7 @@ impl DeepgramStt {
     ///
     /// `Config` for a value that Deepgram would refuse; the message names the field.
     pub fn new(config: DeepgramSttConfig) -> Result<Self> {
-        config.validate()?;
+        config.validate().map_err(|wrong| wrong.with_provider(super::PROVIDER))?;
         Ok(Self { config })
     }
 
@@ -48,7 +53,7 @@ impl DeepgramStt {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/v1/listen")?;
         address.set("model", &config.model);
-        address.set_format(options.format)?;
+        set_format(&mut address, options.format)?;
         address.set("channels", "1");
         if let Some(language) = options.language.as_deref().or(config.language.as_deref()) {
             address.set("language", language);
@@ -67,11 +72,13 @@ impl DeepgramStt {
         address.set_all("keyterm", &config.keyterms);
         address.set_pairs(&config.extra);
         Ok(Settings {
-            dial: address.dial(&config.api_key, config.connect_timeout),
+            dial: dial(address, &config.api_key, config.connect_timeout),
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
             stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
         })
     }
@@ -147,7 +154,7 @@ mod tests {
             change(&mut config);
             config
         };
-        let short = std::time::Duration::from_millis(999);
+        let short = Duration::from_millis(999);
         let extra = ("encoding".to_owned(), "opus".to_owned());
         for (field, config) in [
             ("api_key", with(&|it| it.api_key = Secret::default())),

@@ -10,8 +10,11 @@ use voiceagent_core::{
 };
 
 use self::voice::Voice;
-use super::{address::Address, config::DeepgramTtsConfig};
-use crate::wire::ws::Dial;
+use super::{
+    address::{dial, set_format},
+    config::DeepgramTtsConfig,
+};
+use crate::wire::{address::Address, ws::Dial};
 
 /// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
 /// audio, because a vendor sends it in pieces of 20 ms and more.
@@ -37,7 +40,7 @@ impl DeepgramTts {
     ///
     /// `Config` for a value that Deepgram would refuse; the message names the field.
     pub fn new(config: DeepgramTtsConfig) -> Result<Self> {
-        config.validate()?;
+        config.validate().map_err(|wrong| wrong.with_provider(super::PROVIDER))?;
         Ok(Self { config })
     }
 
@@ -45,12 +48,12 @@ impl DeepgramTts {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/v1/speak")?;
         address.set("model", &config.model);
-        address.set_format(format)?;
+        set_format(&mut address, format)?;
         if let Some(speed) = config.speed {
             address.set("speed", &speed.to_string());
         }
         address.set_pairs(&config.extra);
-        Ok(address.dial(&config.api_key, config.connect_timeout))
+        Ok(dial(address, &config.api_key, config.connect_timeout))
     }
 }
 

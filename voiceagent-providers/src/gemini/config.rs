@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
-use crate::wire::llm::settings::check;
+use crate::wire::settings::check;
 
 /// Where Google's service is found.
 pub(crate) const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";

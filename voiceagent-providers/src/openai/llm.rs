@@ -13,7 +13,7 @@ use reqwest::{
     header::{AUTHORIZATION, HeaderMap, HeaderName},
 };
 use voiceagent_core::{
-    Result,
+    Result, Secret,
     llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
 };
 
@@ -138,12 +138,22 @@ impl fmt::Debug for OpenAiLlm {
     }
 }
 
-fn headers(config: &OpenAiLlmConfig) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    if let Some(key) = config.api_key.as_ref().filter(|key| !key.is_empty()) {
+/// Adds the key, if there is one.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) for one that does not fit.
+pub(super) fn authorize(headers: &mut HeaderMap, api_key: Option<&Secret>) -> Result<()> {
+    if let Some(key) = api_key.filter(|key| !key.is_empty()) {
         let bearer = format!("Bearer {}", key.expose());
         headers.insert(AUTHORIZATION, secret_header("api_key", &bearer)?);
     }
+    Ok(())
+}
+
+fn headers(config: &OpenAiLlmConfig) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    authorize(&mut headers, config.api_key.as_ref())?;
     let billing = [
         ("organization", "openai-organization", &config.organization),
         ("project", "openai-project", &config.project),

@@ -9,4 +9,3 @@ pub(crate) mod conversation;
 pub(crate) mod keepsakes;
 pub(crate) mod length;
 pub(crate) mod said;
-pub(crate) mod settings;

@@ -62,15 +62,30 @@ pub(crate) struct Dial {
     pub(crate) provider: &'static str,
     /// A `ws` or `wss` address. It holds no secret.
     pub(crate) url: String,
-    /// Headers of the request.
-    pub(crate) headers: Vec<(&'static str, Secret)>,
+    /// The header that holds the key.
+    pub(crate) key: (&'static str, Secret),
+    /// Further headers of the request.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
     /// The header in which the vendor says why it refused.
-    pub(crate) reason_header: &'static str,
+    pub(crate) reason_header: Option<&'static str>,
+    /// What the vendor's own close codes mean.
+    pub(crate) close_kind: fn(u16) -> Option<ErrorKind>,
     /// How long connecting may take: name resolution, TCP, TLS and the handshake together.
     pub(crate) deadline: Duration,
 }
 
 impl Dial {
+    /// A connection to `url` with the header `key`.
+    pub(crate) const fn new(
+        provider: &'static str,
+        url: String,
+        key: (&'static str, Secret),
+        deadline: Duration,
+    ) -> Self {
+        let close_kind = |_| None;
+        Self { provider, url, key, headers: &[], reason_header: None, close_kind, deadline }
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -82,7 +97,8 @@ impl Dial {
             let waited = format!("no answer within {} ms", self.deadline.as_millis());
             self.error(ErrorKind::Timeout, waited)
         })??;
-        Ok(Socket { stream, provider: self.provider, secrets: self.secrets() })
+        let (provider, close_kind) = (self.provider, self.close_kind);
+        Ok(Socket { stream, provider, close_kind, secrets: self.secrets() })
     }
 
     async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
@@ -114,13 +130,15 @@ impl Dial {
             self.url.as_str().into_client_request().map_err(|_| {
                 Error::config("the address of the vendor is not a WebSocket address")
             })?;
-        for (name, value) in &self.headers {
-            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
-                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
-                    .with_provider(self.provider)
-            })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(*name, value);
+        let (name, key) = &self.key;
+        let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
+            Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                .with_provider(self.provider)
+        })?;
+        key.set_sensitive(true);
+        request.headers_mut().insert(*name, key);
+        for (name, value) in self.headers {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
         Ok(request)
     }
@@ -145,7 +163,7 @@ impl Dial {
         let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let status = response.status();
         let mut message = format!("refused with status {}", status.as_u16());
-        if let Some(reason) = text(self.reason_header) {
+        if let Some(reason) = self.reason_header.and_then(text) {
             message.push_str(": ");
             message.push_str(&self.secrets().quote(reason));
         }
@@ -161,8 +179,9 @@ impl Dial {
         }
     }
 
-    fn secrets(&self) -> Secrets {
-        Secrets::new(self.headers.iter().map(|(_, value)| value))
+    /// What an error may not repeat.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new([&self.key.1])
     }
 
     fn error(&self, kind: ErrorKind, message: String) -> Error {
@@ -175,6 +194,7 @@ impl Dial {
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     provider: &'static str,
+    close_kind: fn(u16) -> Option<ErrorKind>,
     secrets: Secrets,
 }
 
@@ -226,10 +246,13 @@ impl Socket {
         }
     }
 
-    /// Says goodbye in the vendor's words, and reads until the vendor has closed.
-    pub(crate) async fn close(mut self, goodbye: &'static str, patience: Duration) {
+    /// Says goodbye in the vendor's words, if it has any, and reads until the vendor has closed.
+    pub(crate) async fn close(mut self, goodbye: Option<&'static str>, patience: Duration) {
         let closing = async {
-            self.send_text(goodbye).await?;
+            match goodbye {
+                Some(goodbye) => self.send_text(goodbye).await?,
+                None => drop(self.stream.close(None).await),
+            }
             while self.recv().await.is_ok() {}
             Ok::<_, Error>(())
         };
@@ -270,11 +293,11 @@ impl Socket {
             return self.error(ErrorKind::Disconnected, "read", "closed without a code");
         };
         let code = u16::from(frame.code);
-        let kind = match code {
+        let kind = (self.close_kind)(code).unwrap_or(match code {
             1000 | 1001 | 1005 | 1006 | 1011..=1015 => ErrorKind::Disconnected,
             1008 => ErrorKind::Rejected,
             _ => ErrorKind::Protocol,
-        };
+        });
         let reason = self.secrets.quote(&frame.reason);
         self.error(kind, "read", format!("closed with code {code}: {reason}"))
     }
@@ -294,13 +317,11 @@ mod tests {
     use super::*;
 
     fn dial() -> Dial {
-        Dial {
-            provider: "vendor",
-            url: "ws://127.0.0.1:1/x".to_owned(),
-            headers: vec![("authorization", Secret::new("Token sk-12345"))],
-            reason_header: "dg-error",
-            deadline: Duration::from_secs(5),
-        }
+        let key = ("authorization", Secret::new("Token sk-12345"));
+        let url = "ws://127.0.0.1:1/x".to_owned();
+        let mut dial = Dial::new("vendor", url, key, Duration::from_secs(5));
+        dial.reason_header = Some("dg-error");
+        dial
     }
 
     fn refusal(status: u16, headers: &[(&'static str, &str)]) -> Error {

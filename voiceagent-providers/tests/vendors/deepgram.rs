@@ -12,14 +12,14 @@ use voiceagent_providers::deepgram::{
 };
 use voiceagent_testkit::{
     conformance,
-    vendor::{DeepgramVendor, FluxScript, ListenScript, SpeakScript},
+    vendor::{FluxScript, ListenScript, SpeakScript, SpeechVendor},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const UTTERANCES: [&str; 2] = ["I need an oil change.", "On Friday at nine, please."];
 
 fn key() -> Secret {
-    Secret::new(DeepgramVendor::KEY)
+    Secret::new(SpeechVendor::KEY)
 }
 
 fn listen(url: &str) -> DeepgramSttConfig {
@@ -42,7 +42,7 @@ fn flux(url: &str) -> DeepgramFluxConfig {
 #[tokio::test]
 async fn nova_passes_the_suite() {
     let script = ListenScript::utterances(UTTERANCES).idle_limit(SECOND);
-    let vendor = DeepgramVendor::listen(script).await;
+    let vendor = SpeechVendor::listen(script).await;
     let make =
         |url: &str| Arc::new(DeepgramStt::new(listen(url)).unwrap()) as Arc<dyn SpeechToText>;
     conformance::stt("deepgram", &vendor, &UTTERANCES, make).await.assert();
@@ -50,14 +50,14 @@ async fn nova_passes_the_suite() {
 
 #[tokio::test]
 async fn flux_passes_the_suite() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(UTTERANCES)).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(UTTERANCES)).await;
     let make = |url: &str| Arc::new(DeepgramFlux::new(flux(url)).unwrap()) as Arc<dyn SpeechToText>;
     conformance::stt("deepgram-flux", &vendor, &UTTERANCES, make).await.assert();
 }
 
 #[tokio::test]
 async fn flux_with_early_notice_and_forced_ends_passes_the_suite() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(UTTERANCES)).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(UTTERANCES)).await;
     let make = |url: &str| {
         let mut config = flux(url);
         config.eager_eot_threshold = Some(0.5);
@@ -69,7 +69,7 @@ async fn flux_with_early_notice_and_forced_ends_passes_the_suite() {
 
 #[tokio::test]
 async fn aura_passes_the_suite() {
-    let vendor = DeepgramVendor::speak(SpeakScript::new()).await;
+    let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     let make = |url: &str| {
         let mut config = DeepgramTtsConfig::new(key());
         config.base_url = url.to_owned();

@@ -2,11 +2,25 @@
 
 #[cfg(feature = "anthropic")]
 mod anthropic;
+#[cfg(feature = "assemblyai")]
+mod assemblyai;
+#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+mod caller;
+#[cfg(feature = "cartesia")]
+mod cartesia;
 #[cfg(feature = "deepgram")]
 mod deepgram;
+#[cfg(feature = "elevenlabs")]
+mod elevenlabs;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod openai_speech;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+mod voice;

@@ -105,7 +105,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     async fn streams(&self) -> Result<(), String> {
         let mut voice = self.voice().await?;
         voice.say(1, &["Good morning. "])?;
-        let first = voice.next().await?;
+        let mut first = voice.next().await?;
+        while matches!(first, TtsEvent::Words { .. }) {
+            first = voice.next().await?;
+        }
         let audio = matches!(first, TtsEvent::Audio { generation, .. }
             if generation == GenerationId::new(1));
         ensure(audio, || format!("{first:?} came first"))

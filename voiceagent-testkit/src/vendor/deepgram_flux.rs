@@ -7,7 +7,7 @@ use super::{
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{DEEPGRAM, Script, Session},
 };
 
 const UPDATE_EVERY: Duration = Duration::from_millis(250);
@@ -69,8 +69,12 @@ const KNOWN: [&str; 13] = [
 ];
 
 impl Script for FluxScript {
-    fn path(&self) -> &'static str {
+    fn path(&self) -> &str {
         "/v2/listen"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &DEEPGRAM
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {

@@ -7,7 +7,7 @@ use super::{
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{DEEPGRAM, Script, Session},
 };
 
 /// Silence that parts two utterances of the script; a syllable's pause is shorter.
@@ -91,8 +91,12 @@ const KNOWN: [&str; 27] = [
 ];
 
 impl Script for ListenScript {
-    fn path(&self) -> &'static str {
+    fn path(&self) -> &str {
         "/v1/listen"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &DEEPGRAM
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {

@@ -8,7 +8,7 @@ use voiceagent_core::audio::AudioFormat;
 use super::{
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{DEEPGRAM, Script, Session},
     sound::{append_tone, silence},
 };
 
@@ -100,8 +100,12 @@ impl Default for SpeakScript {
 const KNOWN: [&str; 6] = ["encoding", "mip_opt_out", "model", "sample_rate", "speed", "tag"];
 
 impl Script for SpeakScript {
-    fn path(&self) -> &'static str {
+    fn path(&self) -> &str {
         "/v1/speak"
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &DEEPGRAM
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {

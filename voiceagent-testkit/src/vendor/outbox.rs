@@ -45,6 +45,11 @@ impl Outbox {
         self.waiting.iter_mut().for_each(|(due, _)| *due = now.min(*due));
     }
 
+    /// Forgets all but the next `kept` outputs.
+    pub(super) fn truncate(&mut self, kept: usize) {
+        self.waiting.truncate(kept);
+    }
+
     /// Forgets all but the next `kept` outputs that are audio.
     pub(super) fn clear_audio_but(&mut self, mut kept: usize) {
         self.waiting.retain(|(_, output)| {

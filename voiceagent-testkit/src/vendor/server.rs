@@ -23,7 +23,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{DeepgramVendor, Record, Refusal, outbox::Output, query::Query};
+use super::{Record, Refusal, outbox::Output, query::Query};
 
 /// Commands that a connection may have missed; a test gives a handful.
 const COMMANDS: usize = 64;
@@ -31,10 +31,16 @@ const COMMANDS: usize = 64;
 /// How long the progress of a connection that was cut waits for the one that continues it.
 const ORPHAN_LIFE: Duration = Duration::from_secs(30);
 
-/// What differs between the vendor's endpoints.
+/// The headers of Deepgram's endpoints.
+pub(super) const DEEPGRAM: [(&str, &str); 1] = [("authorization", "Token scripted-vendor-key")];
+
+/// What differs between the vendors' endpoints.
 pub(super) trait Script: Send + Sync + 'static {
     /// The path of the endpoint.
-    fn path(&self) -> &'static str;
+    fn path(&self) -> &str;
+
+    /// Headers that a request must have: the key first, whose lack is answered with status 401.
+    fn headers(&self) -> &'static [(&'static str, &'static str)];
 
     /// Checks the parameters; the error is the reason of a refusal with status 400.
     fn check(&self, query: &Query) -> Result<(), String>;
@@ -77,11 +83,19 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Serves WebSockets.
     pub(super) async fn start(script: Arc<dyn Script>) -> Self {
+        Self::serve(move |tcp, state| connection(tcp, Arc::clone(&script), state)).await
+    }
+
+    /// Serves each connection by itself.
+    pub(super) async fn serve<F: Future<Output = ()> + Send + 'static>(
+        serve: impl Fn(TcpStream, Arc<State>) -> F + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has free ports");
         let address = listener.local_addr().expect("a bound socket has an address");
         let state = Arc::new(State::new());
-        let task = tokio::spawn(accept(listener, script, Arc::clone(&state)));
+        let task = tokio::spawn(accept(listener, serve, Arc::clone(&state)));
         Self { address, state, task }
     }
 }
@@ -143,6 +157,38 @@ impl State {
         self.lock().silent = silent;
     }
 
+    pub(super) fn is_silent(&self) -> bool {
+        self.lock().silent
+    }
+
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.lock().refusal.clone()
+    }
+
+    /// Commands from now on.
+    pub(super) fn control(&self) -> broadcast::Receiver<Control> {
+        self.control.subscribe()
+    }
+
+    /// Counts a connection and begins its record.
+    pub(super) fn open(self: &Arc<Self>, query: Vec<(String, String)>) -> (usize, Open) {
+        let number = self.change(|inner| {
+            inner.open += 1;
+            inner.records.push(Record { query, ..Record::default() });
+            inner.records.len() - 1
+        });
+        (number, Open(Arc::clone(self)))
+    }
+
+    /// Notes a text that a connection has sent, and whether it says goodbye.
+    pub(super) fn note(&self, number: usize, text: String, goodbye: bool) {
+        self.change(|inner| {
+            let record = &mut inner.records[number];
+            record.texts.push(text);
+            record.said_goodbye |= goodbye;
+        });
+    }
+
     pub(super) fn command(&self, control: Control) {
         // Without a connection there is nobody to obey.
         let _ = self.control.send(control);
@@ -173,12 +219,16 @@ impl State {
     }
 }
 
-async fn accept(listener: TcpListener, script: Arc<dyn Script>, state: Arc<State>) {
+async fn accept<F: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    serve: impl Fn(TcpStream, Arc<State>) -> F + Send,
+    state: Arc<State>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Ok((tcp, _)) = listener.accept() => {
-                connections.spawn(connection(tcp, Arc::clone(&script), Arc::clone(&state)));
+                connections.spawn(serve(tcp, Arc::clone(&state)));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -186,16 +236,15 @@ async fn accept(listener: TcpListener, script: Arc<dyn Script>, state: Arc<State
 }
 
 async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) {
-    let silent = state.lock().silent;
-    if silent {
+    if state.is_silent() {
         let _held = tcp;
         return std::future::pending().await;
     }
     let _ = tcp.set_nodelay(true);
     // Subscribed before the handshake is answered, so that no command is missed after it.
-    let control = state.control.subscribe();
+    let control = state.control();
     let mut query = Query::default();
-    let refusal = state.lock().refusal.clone();
+    let refusal = state.refusal();
     #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
     let check = |request: &Request, response: Response| match review(request, &*script, refusal) {
         Ok(accepted) => {
@@ -206,17 +255,12 @@ async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) 
     };
     let Ok(socket) = accept_hdr_async(tcp, check).await else { return };
     let session = script.begin(&query, state.adopt());
-    let number = state.change(|inner| {
-        inner.open += 1;
-        inner.records.push(Record { query: query.0, ..Record::default() });
-        inner.records.len() - 1
-    });
-    let _open = Open(Arc::clone(&state));
+    let (number, _open) = state.open(query.0);
     Connection { socket, session, state, number, stalled: false, cut: false }.run(control).await;
 }
 
 /// Counts an open connection until it is dropped, however that comes.
-struct Open(Arc<State>);
+pub(super) struct Open(Arc<State>);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -233,9 +277,13 @@ fn review(
         return Err(refusal);
     }
     let because = |status, reason: String| Refusal { reason, ..Refusal::status(status) };
-    let key = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if key.and_then(|it| it.strip_prefix("Token ")) != Some(DeepgramVendor::KEY) {
-        return Err(because(401, "Invalid credentials.".to_owned()));
+    let mut status = 401;
+    for (name, value) in script.headers() {
+        let found = request.headers().get(*name).and_then(|found| found.to_str().ok());
+        if found != Some(*value) {
+            return Err(because(status, "Invalid credentials.".to_owned()));
+        }
+        status = 400;
     }
     if request.uri().path() != script.path() {
         return Err(because(404, "No such endpoint.".to_owned()));
@@ -305,11 +353,7 @@ impl Connection {
             }
             Message::Text(text) => {
                 let goodbye = self.session.on_text(&text, now);
-                self.state.change(|inner| {
-                    let record = &mut inner.records[self.number];
-                    record.texts.push(text.to_string());
-                    record.said_goodbye |= goodbye;
-                });
+                self.state.note(self.number, text.to_string(), goodbye);
             }
             Message::Close(_) => return None,
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}

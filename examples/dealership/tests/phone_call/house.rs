@@ -31,7 +31,7 @@ use voiceagent_telephony::{server, signature::TwilioSignature};
 use voiceagent_testkit::{
     phone::{Dial, PhoneCall},
     vendor::{
-        DeepgramVendor, ListenScript, ScriptedVendor, SpeakScript,
+        ListenScript, ScriptedVendor, SpeakScript, SpeechVendor,
         chat::{ChatRequest, ChatVendor, Dialect, Reply},
     },
 };
@@ -53,8 +53,8 @@ const TOKEN: &str = "0123456789abcdef";
 
 /// The scripted vendors, the program on a runtime of its own, and a customer's phone.
 pub(crate) struct House {
-    pub(crate) listen: DeepgramVendor,
-    pub(crate) speak: DeepgramVendor,
+    pub(crate) listen: SpeechVendor,
+    pub(crate) speak: SpeechVendor,
     pub(crate) openai: ChatVendor,
     pub(crate) carrier: Carrier,
     /// Of the program alone, so that its tasks can be counted.
@@ -81,9 +81,9 @@ impl House {
         said: &[&str],
         model: impl Fn(&ChatRequest) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listen = DeepgramVendor::listen(ListenScript::utterances(said.to_vec())).await;
+        let listen = SpeechVendor::listen(ListenScript::utterances(said.to_vec())).await;
         let voice = SpeakScript::new().per_character(PER_CHARACTER);
-        let speak = DeepgramVendor::speak(voice).await;
+        let speak = SpeechVendor::speak(voice).await;
         let openai = ChatVendor::start(Dialect::OpenAi, model).await;
         let carrier = Carrier::start().await;
         let database = Database::seeded().await;
@@ -105,7 +105,7 @@ impl House {
             listen.url(),
             speak.url(),
             openai.url(),
-            key = DeepgramVendor::KEY,
+            key = SpeechVendor::KEY,
         );
         let config = Config::parse(&text, &|_| None).unwrap();
         let (stop, stopped) = oneshot::channel();

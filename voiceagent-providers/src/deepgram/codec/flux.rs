@@ -6,10 +6,13 @@ use voiceagent_core::{
 };
 
 use super::{
-    super::messages::{FORCE_END_TURN, TurnInfo, Word},
-    Codec, fault, kind, parse, seconds, timings, warn,
+    super::{
+        PROVIDER,
+        messages::{CLOSE_STREAM, FORCE_END_TURN, KEEP_ALIVE, TurnInfo, Word},
+    },
+    fault, kind, parse, timings, warn,
 };
-use crate::wire::secrets::Secrets;
+use crate::wire::{json::seconds, secrets::Secrets, stt::SttCodec};
 
 /// Audio before the present place that is kept while nobody speaks: a turn is noticed a little
 /// after its first sound.
@@ -49,7 +52,11 @@ impl FluxCodec {
     }
 }
 
-impl Codec for FluxCodec {
+impl SttCodec for FluxCodec {
+    const PROVIDER: &'static str = PROVIDER;
+    const GOODBYE: &'static str = CLOSE_STREAM;
+    const KEEP_ALIVE: &'static str = KEEP_ALIVE;
+
     fn decode(
         &mut self,
         text: &str,
@@ -76,6 +83,14 @@ impl Codec for FluxCodec {
 
     fn awaits_hello(&self) -> bool {
         true
+    }
+
+    fn is_hello(text: &str, secrets: &Secrets) -> Result<bool> {
+        match kind(text).as_deref() {
+            Ok("Connected") => Ok(true),
+            Ok("Error") => Err(fault(text, secrets)),
+            _ => Ok(false),
+        }
     }
 
     /// A turn lives inside one connection. The next one hears it anew if its audio is at hand;

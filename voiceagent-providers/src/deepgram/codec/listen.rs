@@ -6,10 +6,13 @@ use voiceagent_core::{
 };
 
 use super::{
-    super::messages::{Alternative, FINALIZE, Results, UtteranceEnd},
-    Codec, fault, kind, parse, seconds, timings, warn,
+    super::{
+        PROVIDER,
+        messages::{Alternative, CLOSE_STREAM, FINALIZE, KEEP_ALIVE, Results, UtteranceEnd},
+    },
+    fault, kind, parse, timings, warn,
 };
-use crate::wire::secrets::Secrets;
+use crate::wire::{json::seconds, secrets::Secrets, stt::SttCodec};
 
 /// How much later than a word's end the vendor may round.
 const ROUNDING: Duration = Duration::from_millis(20);
@@ -36,7 +39,11 @@ struct Interim {
     end: Duration,
 }
 
-impl Codec for ListenCodec {
+impl SttCodec for ListenCodec {
+    const PROVIDER: &'static str = PROVIDER;
+    const GOODBYE: &'static str = CLOSE_STREAM;
+    const KEEP_ALIVE: &'static str = KEEP_ALIVE;
+
     fn decode(
         &mut self,
         text: &str,

@@ -1,6 +1,7 @@
-use voiceagent_core::stt::Transcript;
+use voiceagent_core::stt::{SttEvent, Transcript};
 
 use super::*;
+use crate::wire::stt::SttCodec;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -14,7 +15,7 @@ fn secrets() -> Secrets {
     Secrets::new([&voiceagent_core::Secret::new("Token sk-12345")])
 }
 
-fn decode(codec: &mut impl Codec, text: &str) -> Vec<SttEvent> {
+fn decode(codec: &mut impl SttCodec, text: &str) -> Vec<SttEvent> {
     let mut events = Vec::new();
     codec.decode(text, &secrets(), &mut events).unwrap();
     events
@@ -29,7 +30,7 @@ fn short(events: &[SttEvent]) -> Vec<String> {
     events.iter().map(short).collect()
 }
 
-fn play(codec: &mut impl Codec, messages: &[&str]) -> Vec<String> {
+fn play(codec: &mut impl SttCodec, messages: &[&str]) -> Vec<String> {
     messages.iter().flat_map(|message| short(&decode(codec, message))).collect()
 }
 

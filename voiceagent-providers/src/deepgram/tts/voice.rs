@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, sleep, sleep_until};
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
 use voiceagent_core::{
     Error, ErrorKind, GenerationId, LinkPeer, Result, Retry,
     audio::AudioFormat,
@@ -13,34 +13,27 @@ use super::{
         codec::{SpeakMessage, speak_message},
         messages::{CLEAR, CLOSE, FLUSH, Speak},
     },
-    batch::{Batch, pieces},
+    batch::Batch,
     budget::{FlushBudget, Purpose},
 };
 use crate::wire::{
-    backoff::Backoff,
-    ws::{Dial, Received, Socket},
+    json,
+    voice::{line::Line, samples::Samples, texts::pieces},
+    ws::{Dial, Received},
 };
+
+/// The longest text of one `Speak` message, in characters.
+const LONGEST: usize = 2_000;
 
 /// How long the vendor may take to clear. A connection that takes longer is given up, and with it
 /// the audio that it may still send.
 const CLEAR_DEADLINE: Duration = Duration::from_secs(1);
 
-/// A reply can wait for two more tries, but for no longer.
-const TRIES: u32 = 3;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-
-/// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
-const GOODBYE: Duration = Duration::from_millis(60);
-
 /// One voice for one call, over as many connections as it takes.
 pub(super) struct Voice {
-    dial: Dial,
-    format: AudioFormat,
+    line: Line,
+    samples: Samples,
     stall_timeout: Duration,
-    /// `None` between the loss of a connection and the next text.
-    socket: Option<Socket>,
-    backoff: Backoff,
     /// What is not spoken so far, oldest first; only the last one may be open.
     batches: VecDeque<Batch>,
     budget: FlushBudget,
@@ -54,8 +47,6 @@ pub(super) struct Voice {
     flush_at: Option<Instant>,
     /// When the vendor was last heard of, or last asked for something.
     active: Instant,
-    /// The beginning of a sample whose rest comes with the next message.
-    carry: BytesMut,
 }
 
 impl Voice {
@@ -65,13 +56,10 @@ impl Voice {
         format: AudioFormat,
         stall_timeout: Duration,
     ) -> Result<Self> {
-        let socket = dial.connect().await?;
         Ok(Self {
-            dial,
-            format,
+            line: Line::open(dial).await?,
+            samples: Samples::new(format),
             stall_timeout,
-            socket: Some(socket),
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed()),
             batches: VecDeque::new(),
             budget: FlushBudget::default(),
             speaking: None,
@@ -79,7 +67,6 @@ impl Voice {
             clearing: None,
             flush_at: None,
             active: Instant::now(),
-            carry: BytesMut::new(),
         })
     }
 
@@ -92,9 +79,7 @@ impl Voice {
                 Err(lost) => self.on_lost(lost, &peer).await?,
             }
         }
-        if let Some(socket) = self.socket {
-            socket.close(CLOSE, GOODBYE).await;
-        }
+        self.line.close(Some(CLOSE)).await;
         Ok(())
     }
 
@@ -103,7 +88,7 @@ impl Voice {
         loop {
             let wake = self.wake_at();
             tokio::select! {
-                received = receive(&mut self.socket) => self.on_received(received?, peer).await?,
+                received = self.line.recv() => self.on_received(received?, peer).await?,
                 // What comes for the next generation waits in the link until the vendor is clear.
                 input = peer.recv(), if self.clearing.is_none() => match input {
                     Some(input) => self.on_input(input, peer).await?,
@@ -147,10 +132,10 @@ impl Voice {
             return Ok(());
         }
         self.speaking = Some(generation);
-        match &mut self.socket {
-            Some(socket) => speak(socket, text).await?,
-            None => return self.resume().await,
+        if !self.line.is_open() {
+            return self.resume().await;
         }
+        speak(&mut self.line, text).await?;
         self.flush(purpose).await
     }
 
@@ -178,10 +163,12 @@ impl Voice {
             return Ok(());
         }
         self.flush_at = None;
-        self.carry.clear();
-        let Some(socket) = &mut self.socket else { return Ok(()) };
+        self.samples.restart();
+        if !self.line.is_open() {
+            return Ok(());
+        }
         self.clearing = Some(Instant::now() + CLEAR_DEADLINE);
-        socket.send_text(CLEAR).await
+        self.line.send(CLEAR).await
     }
 
     async fn on_received(
@@ -191,7 +178,7 @@ impl Voice {
     ) -> Result<()> {
         match received {
             Received::Binary(payload) => self.on_audio(payload, peer).await?,
-            Received::Text(text) => match self.read(&text) {
+            Received::Text(text) => match speak_message(&text, self.line.secrets()) {
                 Ok(SpeakMessage::Cleared) => {
                     self.clearing = None;
                     // Clearing knows no generations, and took what came behind as well.
@@ -212,11 +199,6 @@ impl Voice {
         Ok(())
     }
 
-    fn read(&self, text: &str) -> Result<SpeakMessage> {
-        let socket = self.socket.as_ref().ok_or_else(|| lost("no connection"))?;
-        speak_message(text, socket.secrets())
-    }
-
     async fn on_audio(
         &mut self,
         payload: Bytes,
@@ -226,19 +208,19 @@ impl Voice {
             return Ok(());
         }
         let Some(batch) = self.batches.front_mut() else { return Ok(()) };
-        let payload = whole_samples(&mut self.carry, payload, self.format);
+        let payload = self.samples.whole(payload);
         if payload.is_empty() {
             return Ok(());
         }
         batch.heard = true;
-        self.backoff.reset();
+        self.line.works();
         peer.send(TtsEvent::Audio { generation: batch.generation, payload }).await
     }
 
     /// The oldest batch has been spoken.
     async fn complete(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         let Some(batch) = self.batches.pop_front() else { return Ok(()) };
-        self.carry.clear();
+        self.samples.restart();
         let generation = batch.generation;
         let texts = u32::try_from(batch.texts.len()).unwrap_or(u32::MAX);
         peer.send(TtsEvent::Spoken { generation, texts }).await?;
@@ -273,8 +255,7 @@ impl Voice {
         batch.flushed = true;
         self.flush_at = None;
         self.active = now;
-        let socket = self.socket.as_mut().ok_or_else(|| lost("no connection"))?;
-        socket.send_text(FLUSH).await
+        self.line.send(FLUSH).await
     }
 
     fn wake_at(&self) -> Instant {
@@ -307,51 +288,54 @@ impl Voice {
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
         tracing::debug!(error = %lost, "a voice lost its connection");
-        self.socket = None;
+        self.line.hang_up();
         self.clearing = None;
-        self.carry.clear();
+        self.samples.restart();
+        // A key that is refused stays refused.
+        if lost.kind() == ErrorKind::Unauthorized {
+            return Err(lost);
+        }
         while !self.batches.is_empty() {
-            if self.batches.iter().any(|batch| batch.heard) {
+            // What was refused would be refused again.
+            if lost.retry() == Retry::Never || self.batches.iter().any(|batch| batch.heard) {
                 return self.give_up(lost, peer).await;
             }
-            let Some(wait) = self.backoff.next_wait() else {
-                self.backoff.reset();
-                return self.give_up(lost, peer).await;
-            };
-            let asked = match lost.retry() {
-                Retry::After(wait) => wait.min(LONGEST_WAIT),
-                Retry::Never | Retry::Now => Duration::ZERO,
-            };
-            sleep(wait.max(asked)).await;
-            match self.resume().await {
-                Ok(()) => break,
-                // A key that is refused stays refused.
+            match self.line.reconnect(lost).await {
+                Ok(()) => match self.go_on().await {
+                    Ok(()) => break,
+                    Err(failed) => lost = failed,
+                },
                 Err(refused) if refused.retry() == Retry::Never => return Err(refused),
-                Err(failed) => lost = failed,
+                Err(failed) => return self.give_up(failed, peer).await,
             }
         }
         Ok(())
     }
 
-    /// Connects, and says again what nobody has heard.
     async fn resume(&mut self) -> Result<()> {
-        self.socket = None;
-        self.socket = Some(self.dial.connect().await?);
+        self.line.connect().await?;
+        self.go_on().await
+    }
+
+    /// Says again what nobody has heard.
+    async fn go_on(&mut self) -> Result<()> {
         self.say_again().await?;
         self.flush(Purpose::First).await
     }
 
     async fn say_again(&mut self) -> Result<()> {
         self.active = Instant::now();
-        let Some(socket) = &mut self.socket else { return Ok(()) };
+        if !self.line.is_open() {
+            return Ok(());
+        }
         for batch in &self.batches {
             for text in batch.speakable() {
-                speak(socket, text).await?;
+                speak(&mut self.line, text).await?;
             }
             if batch.flushed && batch.speakable {
                 // It must be sent in any case; the count only makes later ones more careful.
                 let _ = self.budget.take(Purpose::Last, self.active);
-                socket.send_text(FLUSH).await?;
+                self.line.send(FLUSH).await?;
             }
         }
         Ok(())
@@ -366,62 +350,13 @@ impl Voice {
     }
 }
 
-/// The next message of the vendor; waits for ever without a connection.
-async fn receive(socket: &mut Option<Socket>) -> Result<Received> {
-    match socket {
-        Some(socket) => socket.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn speak(socket: &mut Socket, text: &str) -> Result<()> {
-    for text in pieces(text) {
-        let message = serde_json::to_string(&Speak { text }).expect("text is always JSON");
-        socket.send_text(message).await?;
+async fn speak(line: &mut Line, text: &str) -> Result<()> {
+    for text in pieces(text, LONGEST) {
+        line.send(json::write(&Speak { text })).await?;
     }
     Ok(())
 }
 
-/// Cuts audio at a sample's end, and keeps the rest for the next message.
-fn whole_samples(carry: &mut BytesMut, payload: Bytes, format: AudioFormat) -> Bytes {
-    let one = format.sample_bytes().unwrap_or(1);
-    if carry.is_empty() && payload.len().is_multiple_of(one) {
-        return payload;
-    }
-    carry.extend_from_slice(&payload);
-    let whole = carry.len() - carry.len() % one;
-    carry.split_to(whole).freeze()
-}
-
-fn lost(message: &'static str) -> Error {
-    Error::new(ErrorKind::Disconnected, "write", message).with_provider(super::super::PROVIDER)
-}
-
 fn stalled(message: &'static str) -> Error {
     Error::new(ErrorKind::Stalled, "read", message).with_provider(super::super::PROVIDER)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_that_are_split_between_messages_are_put_together() {
-        let mut carry = BytesMut::new();
-        let mut out = Vec::new();
-        for part in [&[1_u8][..], &[2, 3], &[4, 5, 6], &[7]] {
-            let whole = whole_samples(&mut carry, Bytes::from(part), AudioFormat::PCM_8K);
-            assert_eq!(whole.len() % 2, 0);
-            out.extend_from_slice(&whole);
-        }
-        assert_eq!(out, [1, 2, 3, 4, 5, 6]);
-        assert_eq!(&carry[..], [7]);
-    }
-
-    #[test]
-    fn bytes_are_passed_on_without_a_copy() {
-        let payload = Bytes::from_static(&[1, 2, 3]);
-        let whole = whole_samples(&mut BytesMut::new(), payload.clone(), AudioFormat::MULAW_8K);
-        assert_eq!(whole.as_ptr(), payload.as_ptr());
-    }
 }

@@ -2,102 +2,35 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Secret,
-    audio::{AudioFormat, AudioFrame, MediaTime},
-    stt::{SpeechToText, SttEvent, SttInput, SttOptions, Transcript},
+    ErrorKind, Secret,
+    stt::{SpeechToText, SttEvent, SttOptions},
 };
 use voiceagent_providers::deepgram::{
     DeepgramFlux, DeepgramFluxConfig, DeepgramStt, DeepgramSttConfig,
 };
-use voiceagent_testkit::vendor::{
-    DeepgramVendor, FluxScript, ListenScript, Refusal, ScriptedVendor, silence, speech,
-};
+use voiceagent_testkit::vendor::{FluxScript, ListenScript, Refusal, ScriptedVendor, SpeechVendor};
 
-const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
-const SPOKEN: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::caller::{Caller, FORMAT, PAUSE, SPOKEN};
 
-/// A caller on a line to a recognizer.
-struct Caller(Link<SttInput, SttEvent>);
-
-impl Caller {
-    async fn dial(stt: &dyn SpeechToText) -> Self {
-        Self(stt.open(SttOptions::new(FORMAT)).await.expect("the vendor is there"))
-    }
-
-    fn send(&self, audio: impl Into<bytes::Bytes>) {
-        let frame = AudioFrame::new(FORMAT, MediaTime(0), audio.into());
-        self.0.try_send(SttInput::Audio(frame)).expect("the link has room");
-    }
-
-    fn say(&self) {
-        self.send(speech(FORMAT, SPOKEN));
-    }
-
-    fn pause(&self) {
-        self.send(silence(FORMAT, PAUSE));
-    }
-
-    async fn next(&mut self) -> Option<Result<SttEvent, Error>> {
-        timeout(PATIENCE, self.0.recv()).await.expect("something comes")
-    }
-
-    async fn until(&mut self, wanted: impl Fn(&SttEvent) -> bool) -> SttEvent {
-        loop {
-            let event = self.next().await.expect("the link goes on").expect("nothing fails");
-            if wanted(&event) {
-                return event;
-            }
-        }
-    }
-
-    async fn until_final(&mut self) -> Transcript {
-        let is_final = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if it.is_final);
-        let SttEvent::Transcript(transcript) = self.until(is_final).await else { unreachable!() };
-        transcript
-    }
-
-    async fn until_interim(&mut self) {
-        let spoken = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if !it.is_final);
-        self.until(spoken).await;
-    }
-
-    /// All that comes before the error with which the link ends.
-    async fn until_error(&mut self) -> (Vec<SttEvent>, Error) {
-        let mut events = Vec::new();
-        loop {
-            match self.next().await.expect("an error ends the link") {
-                Ok(event) => events.push(event),
-                Err(error) => {
-                    assert!(self.next().await.is_none(), "the error is the last item");
-                    return (events, error);
-                }
-            }
-        }
-    }
-}
-
-fn config(vendor: &DeepgramVendor) -> DeepgramSttConfig {
-    let mut config = DeepgramSttConfig::new(Secret::new(DeepgramVendor::KEY));
+fn config(vendor: &SpeechVendor) -> DeepgramSttConfig {
+    let mut config = DeepgramSttConfig::new(Secret::new(SpeechVendor::KEY));
     config.base_url = vendor.url().replace("ws://", "http://");
     config
 }
 
-fn nova(vendor: &DeepgramVendor) -> DeepgramStt {
+fn nova(vendor: &SpeechVendor) -> DeepgramStt {
     DeepgramStt::new(config(vendor)).expect("the settings are right")
 }
 
-fn flux(vendor: &DeepgramVendor) -> DeepgramFlux {
-    let mut config = DeepgramFluxConfig::new(Secret::new(DeepgramVendor::KEY));
+fn flux(vendor: &SpeechVendor) -> DeepgramFlux {
+    let mut config = DeepgramFluxConfig::new(Secret::new(SpeechVendor::KEY));
     config.base_url = vendor.url();
     DeepgramFlux::new(config).expect("the settings are right")
 }
 
-async fn listening() -> DeepgramVendor {
-    DeepgramVendor::listen(ListenScript::utterances(["one two", "three four"])).await
+async fn listening() -> SpeechVendor {
+    SpeechVendor::listen(ListenScript::utterances(["one two", "three four"])).await
 }
 
 #[tokio::test]
@@ -171,7 +104,7 @@ async fn a_final_that_was_asked_for_is_not_forgotten_over_a_lost_socket() {
     caller.until_interim().await;
     vendor.drop_connections();
     vendor.until_connections(0).await;
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert_eq!(&*caller.until_final().await.text, "one two");
     assert_eq!(vendor.records()[1].count("Finalize"), 1);
 }
@@ -185,7 +118,7 @@ async fn a_vendor_that_answers_no_finalize_does_not_hold_up_the_turn() {
     caller.say();
     caller.until_interim().await;
     vendor.stall();
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert!("one two".starts_with(&*caller.until_final().await.text));
 }
 
@@ -197,7 +130,7 @@ async fn rc4_a_vendor_that_says_nothing_of_an_utterance_is_replaced_when_asked_f
     let mut caller = Caller::dial(&DeepgramStt::new(config).unwrap()).await;
     vendor.stall();
     caller.say();
-    caller.0.try_send(SttInput::Finalize).unwrap();
+    caller.finalize();
     assert_eq!(&*caller.until_final().await.text, "one two");
     assert_eq!(vendor.accepted(), 2);
 }
@@ -225,7 +158,7 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 async fn a_goodbye_that_repeats_the_key_is_quoted_without_it() {
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;
-    vendor.close_connections(1008, &format!("{} is\nno key", DeepgramVendor::KEY));
+    vendor.close_connections(1008, &format!("{} is\nno key", SpeechVendor::KEY));
     let (_, error) = caller.until_error().await;
     assert_eq!(error.message(), "closed with code 1008: [secret] is no key");
 }
@@ -246,7 +179,7 @@ async fn rc8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
 
 #[tokio::test]
 async fn a_turn_ends_although_its_audio_stops() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     assert_eq!(&*caller.until_final().await.text, "hello there");
@@ -257,7 +190,7 @@ async fn a_turn_ends_although_its_audio_stops() {
 
 #[tokio::test]
 async fn a_turn_that_is_lost_for_good_ends_with_its_last_text() {
-    let vendor = DeepgramVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     caller.until_interim().await;

@@ -1,8 +1,7 @@
 use serde_json::{Value, json};
 
-use super::{
-    ChatRequest, anthropic, connection::HttpRequest, gemini, openai, reply::Script, request::Wrong,
-};
+use super::super::http::HttpRequest;
+use super::{ChatRequest, anthropic, gemini, openai, reply::Script, request::Wrong};
 
 /// A vendor's protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

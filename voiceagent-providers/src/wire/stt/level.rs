@@ -12,7 +12,7 @@ const LINEAR_VOICE: u32 = 100;
 /// Whether the audio is loud enough that a recognizer should have something to say about it.
 ///
 /// This only guards against a vendor that went silent, so that a guess is good enough.
-pub(super) fn is_loud(format: AudioFormat, payload: &[u8]) -> bool {
+pub(crate) fn is_loud(format: AudioFormat, payload: &[u8]) -> bool {
     match format.encoding {
         Encoding::Mulaw => mean(payload.iter().map(|code| u32::from(!code & 0x7F))) > VOICE,
         Encoding::Alaw => mean(payload.iter().map(|code| u32::from((code ^ 0x55) & 0x7F))) > VOICE,

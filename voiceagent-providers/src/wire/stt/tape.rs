@@ -7,7 +7,7 @@ use voiceagent_core::audio::AudioFormat;
 ///
 /// Positions count from the beginning of the stream, over all connections.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(crate) struct Tape {
     format: AudioFormat,
     frames: VecDeque<(u64, Bytes)>,
     end: u64,
@@ -16,12 +16,12 @@ pub(super) struct Tape {
 
 impl Tape {
     /// An empty tape that keeps at most the last `limit` of audio.
-    pub(super) fn new(format: AudioFormat, limit: Duration) -> Self {
+    pub(crate) fn new(format: AudioFormat, limit: Duration) -> Self {
         Self { format, frames: VecDeque::new(), end: 0, limit: format.samples_in(limit) }
     }
 
     /// Appends audio. The bytes are shared, not copied.
-    pub(super) fn push(&mut self, payload: Bytes) {
+    pub(crate) fn push(&mut self, payload: Bytes) {
         let samples = self.format.samples(payload.len());
         self.frames.push_back((self.end, payload));
         self.end += samples;
@@ -29,17 +29,17 @@ impl Tape {
     }
 
     /// Where the audio on the tape begins.
-    pub(super) fn start(&self) -> Duration {
+    pub(crate) fn start(&self) -> Duration {
         self.format.duration_of(self.frames.front().map_or(self.end, |(at, _)| *at))
     }
 
     /// Forgets the audio before `position`, but for the rest of a frame that reaches across it.
-    pub(super) fn forget_before(&mut self, position: Duration) {
+    pub(crate) fn forget_before(&mut self, position: Duration) {
         self.drop_before(self.format.samples_in(position));
     }
 
     /// The audio from `position` on, in pieces of `piece`, and where it really begins.
-    pub(super) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
+    pub(crate) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
         let from = self.format.samples_in(position.max(self.start())).min(self.end);
         let one = self.format.sample_bytes().unwrap_or(1) * usize::from(self.format.channels);
         let mut all = BytesMut::new();

@@ -1,7 +1,8 @@
-//! The pump that both recognizers share: one socket at a time, and a tape of what it may have lost.
+//! The pump: one socket at a time, and a tape of what it may have lost.
 
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use voiceagent_core::{
     Error, ErrorKind, LinkPeer, Result, Retry,
@@ -9,12 +10,7 @@ use voiceagent_core::{
     stt::{SttEvent, SttInput},
 };
 
-use super::{
-    codec::{Codec, fault, kind},
-    level::is_loud,
-    messages::{CLOSE_STREAM, KEEP_ALIVE},
-    tape::Tape,
-};
+use super::{codec::SttCodec, level::is_loud, tape::Tape};
 use crate::wire::{
     backoff::Backoff,
     ws::{Dial, Received, Socket},
@@ -22,7 +18,7 @@ use crate::wire::{
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
 /// recognizer that takes nothing is told so.
-pub(super) const CAPACITY: usize = 128;
+pub(crate) const CAPACITY: usize = 128;
 
 /// The longest stretch of audio that is played again: longer than any gap between finals of
 /// ordinary speech, and 120 kB of mu-law.
@@ -51,7 +47,7 @@ const SILENCE_PIECE: Duration = Duration::from_millis(100);
 
 /// What to send when the audio pauses.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Pause {
+pub(crate) enum Pause {
     /// A message that keeps the connection alive.
     KeepAlive,
     /// Silence, while a turn is open.
@@ -60,22 +56,28 @@ pub(super) enum Pause {
 
 /// How a stream behaves.
 #[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) dial: Dial,
-    pub(super) format: AudioFormat,
-    pub(super) pause: Pause,
+pub(crate) struct Settings {
+    pub(crate) dial: Dial,
+    pub(crate) format: AudioFormat,
+    pub(crate) pause: Pause,
     /// How long a pause lasts before something is sent.
-    pub(super) pause_after: Duration,
-    pub(super) stall_timeout: Duration,
-    pub(super) finalize_timeout: Duration,
+    pub(crate) pause_after: Duration,
+    /// How long speech may stay without any answer within a turn, and before one.
+    pub(crate) stall_timeout: Duration,
+    pub(crate) idle_stall_timeout: Duration,
+    /// The shortest piece of audio that the vendor takes.
+    pub(crate) shortest: Duration,
+    pub(crate) finalize_timeout: Duration,
 }
 
 /// One stream of recognition, over as many connections as it takes.
-pub(super) struct Stream<C> {
+pub(crate) struct Stream<C> {
     settings: Settings,
     codec: C,
     socket: Socket,
     tape: Tape,
+    /// Audio that is too short to be sent alone.
+    pending: BytesMut,
     backoff: Backoff,
     /// Reused for each message.
     events: Vec<SttEvent>,
@@ -90,13 +92,14 @@ pub(super) struct Stream<C> {
     finalize_by: Option<Instant>,
 }
 
-impl<C: Codec> Stream<C> {
+impl<C: SttCodec> Stream<C> {
     /// Connects.
-    pub(super) async fn open(settings: Settings, codec: C) -> Result<Self> {
-        let socket = establish(&settings.dial, codec.awaits_hello()).await?;
+    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+        let socket = establish::<C>(&settings.dial, codec.awaits_hello()).await?;
         let now = Instant::now();
         Ok(Self {
             tape: Tape::new(settings.format, REPLAY),
+            pending: BytesMut::new(),
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed()),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
@@ -111,7 +114,7 @@ impl<C: Codec> Stream<C> {
     }
 
     /// Runs until the owner of the link has gone, or the vendor is lost for good.
-    pub(super) async fn run(mut self, mut peer: LinkPeer<SttInput, SttEvent>) -> Result<()> {
+    pub(crate) async fn run(mut self, mut peer: LinkPeer<SttInput, SttEvent>) -> Result<()> {
         loop {
             let lost = match self.serve(&mut peer).await {
                 Ok(()) => break,
@@ -131,7 +134,7 @@ impl<C: Codec> Stream<C> {
                 }
             }
         }
-        self.socket.close(CLOSE_STREAM, GOODBYE).await;
+        self.socket.close(Some(C::GOODBYE), GOODBYE).await;
         Ok(())
     }
 
@@ -164,7 +167,7 @@ impl<C: Codec> Stream<C> {
         }
     }
 
-    async fn on_audio(&mut self, payload: bytes::Bytes) -> Result<()> {
+    async fn on_audio(&mut self, payload: Bytes) -> Result<()> {
         // An empty message would end the stream on some servers.
         if payload.is_empty() {
             return Ok(());
@@ -179,11 +182,29 @@ impl<C: Codec> Stream<C> {
         }
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = true;
-        self.socket.feed_binary(payload).await?;
+        self.feed(payload).await?;
         self.check_stall()
     }
 
+    /// Lines up audio, in pieces that are long enough.
+    async fn feed(&mut self, payload: Bytes) -> Result<()> {
+        if self.settings.shortest.is_zero() {
+            return self.socket.feed_binary(payload).await;
+        }
+        self.pending.extend_from_slice(&payload);
+        if self.pending.len() < self.settings.format.bytes_in(self.settings.shortest) {
+            return Ok(());
+        }
+        let piece = self.pending.split().freeze();
+        self.socket.feed_binary(piece).await
+    }
+
     async fn on_finalize(&mut self) -> Result<()> {
+        if !self.pending.is_empty() {
+            let rest = self.settings.format.bytes_in(self.settings.shortest) - self.pending.len();
+            let silence = self.settings.format.silence().unwrap_or_default();
+            self.on_audio(vec![silence; rest].into()).await?;
+        }
         if let Some(message) = self.codec.finalize() {
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
             self.socket.send_text(message).await?;
@@ -215,9 +236,9 @@ impl<C: Codec> Stream<C> {
             Pause::KeepAlive | Pause::Silence => Some(self.pause_at),
         };
         let stall = (!self.unanswered.is_zero())
-            .then(|| self.silent_since + self.settings.stall_timeout)
+            .then(|| self.silent_since + self.stall_limit())
             // Too little audio to judge by; the next frame checks again.
-            .filter(|_| self.unanswered >= self.settings.stall_timeout / 2);
+            .filter(|_| self.unanswered >= self.stall_limit() / 2);
         let far = self.silent_since + Duration::from_secs(86_400);
         [pause, stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
     }
@@ -241,7 +262,7 @@ impl<C: Codec> Stream<C> {
             // A stream that never had audio is not kept alive by messages alone.
             Pause::KeepAlive if self.began => {
                 self.pause_at = now + self.settings.pause_after;
-                self.socket.send_text(KEEP_ALIVE).await
+                self.socket.send_text(C::KEEP_ALIVE).await
             }
             Pause::KeepAlive => self.send_silence().await,
             Pause::Silence if self.codec.in_turn() => {
@@ -259,9 +280,14 @@ impl<C: Codec> Stream<C> {
         self.on_audio(vec![byte; format.bytes_in(SILENCE_PIECE)].into()).await
     }
 
+    fn stall_limit(&self) -> Duration {
+        let Settings { stall_timeout, idle_stall_timeout, .. } = self.settings;
+        if self.codec.in_turn() { stall_timeout } else { idle_stall_timeout }
+    }
+
     /// Judges by the clock and by the audio: a vendor owes no answer to what it has not heard.
     fn check_stall(&self) -> Result<()> {
-        let limit = self.settings.stall_timeout;
+        let limit = self.stall_limit();
         if self.unanswered < limit / 2 || self.silent_since.elapsed() < limit {
             return Ok(());
         }
@@ -270,13 +296,16 @@ impl<C: Codec> Stream<C> {
 
     fn stalled(&self, limit: Duration) -> Error {
         let message = format!("speech got no answer for {} ms", limit.as_millis());
-        Error::new(ErrorKind::Stalled, "read", message).with_provider(super::PROVIDER)
+        Error::new(ErrorKind::Stalled, "read", message).with_provider(C::PROVIDER)
     }
 
     /// Hands what is waiting in `events` to the owner.
     async fn report(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
         if !self.codec.owes_final() {
             self.finalize_by = None;
+        } else if self.finalize_by.is_none() {
+            // Some vendors owe one unasked.
+            self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
         }
         for event in self.events.drain(..) {
             peer.send(event).await?;
@@ -322,7 +351,7 @@ impl<C: Codec> Stream<C> {
         let (dial, hello) = (&self.settings.dial, self.codec.awaits_hello());
         let mut connecting = std::pin::pin!(async {
             sleep(wait).await;
-            establish(dial, hello).await
+            establish::<C>(dial, hello).await
         });
         loop {
             tokio::select! {
@@ -345,8 +374,9 @@ impl<C: Codec> Stream<C> {
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = !pieces.is_empty();
         self.unanswered = Duration::ZERO;
+        self.pending.clear();
         for piece in pieces {
-            self.socket.feed_binary(piece).await?;
+            self.feed(piece).await?;
         }
         if self.codec.owes_final() {
             self.on_finalize().await?;
@@ -356,7 +386,7 @@ impl<C: Codec> Stream<C> {
 }
 
 /// Connects, and waits until the vendor is ready for audio.
-async fn establish(dial: &Dial, hello: bool) -> Result<Socket> {
+async fn establish<C: SttCodec>(dial: &Dial, hello: bool) -> Result<Socket> {
     let mut socket = dial.connect().await?;
     if !hello {
         return Ok(socket);
@@ -364,16 +394,14 @@ async fn establish(dial: &Dial, hello: bool) -> Result<Socket> {
     let greeted = timeout(HELLO_DEADLINE, async {
         loop {
             let Received::Text(text) = socket.recv().await? else { continue };
-            match kind(&text).as_deref() {
-                Ok("Connected") => return Ok(()),
-                Ok("Error") => return Err(fault(&text, socket.secrets())),
-                _ => {}
+            if C::is_hello(&text, socket.secrets())? {
+                return Ok(());
             }
         }
     });
     greeted.await.map_err(|_| {
         Error::new(ErrorKind::Timeout, "open", "the vendor did not say hello")
-            .with_provider(super::PROVIDER)
+            .with_provider(C::PROVIDER)
     })??;
     Ok(socket)
 }

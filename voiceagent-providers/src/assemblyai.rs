@@ -1,0 +1,26 @@
+//! AssemblyAI: recognition of turns over a WebSocket (`/v3/ws`).
+//!
+//! Wire facts come from the types of AssemblyAI's Python SDK 1.8.2, its AsyncAPI descriptions, and
+//! its page "Common session errors and closures".
+
+mod codec;
+mod config;
+mod messages;
+mod stt;
+
+use std::sync::Arc;
+
+use voiceagent_core::{registry::Registry, stt::SpeechToText};
+
+pub use config::AssemblyAiSttConfig;
+pub use stt::AssemblyAiStt;
+
+/// The vendor's name in errors.
+const PROVIDER: &str = "assemblyai";
+
+/// Adds the recognizer `assemblyai`.
+pub fn register(registry: &mut Registry) {
+    registry.stt.register(PROVIDER, |config: AssemblyAiSttConfig| {
+        Ok(Arc::new(AssemblyAiStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+}

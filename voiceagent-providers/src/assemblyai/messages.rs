@@ -1,0 +1,67 @@
+//! AssemblyAI's JSON. Unknown fields and types are ignored, because the vendor adds some at any
+//! time. Times are milliseconds from the first audio of the connection.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+pub(super) const FORCE_ENDPOINT: &str = r#"{"type":"ForceEndpoint"}"#;
+pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
+pub(super) const TERMINATE: &str = r#"{"type":"Terminate"}"#;
+
+/// The one field that all messages have.
+#[derive(Deserialize)]
+pub(super) struct Head<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Cow<'a, str>,
+}
+
+/// `Turn`: all of a turn so far.
+#[derive(Deserialize)]
+pub(super) struct TurnMessage<'a> {
+    pub(super) turn_order: u64,
+    #[serde(default)]
+    pub(super) turn_is_formatted: bool,
+    #[serde(default)]
+    pub(super) end_of_turn: bool,
+    /// The words that will not change any more.
+    #[serde(borrow, default)]
+    pub(super) transcript: Cow<'a, str>,
+    /// All words.
+    #[serde(borrow, default)]
+    pub(super) words: Vec<Word<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Word<'a> {
+    #[serde(borrow)]
+    pub(super) text: Cow<'a, str>,
+    #[serde(default)]
+    pub(super) start: f64,
+    #[serde(default)]
+    pub(super) end: f64,
+    #[serde(default)]
+    pub(super) confidence: f32,
+}
+
+/// `SpeechStarted`.
+#[derive(Deserialize)]
+pub(super) struct SpeechStarted {
+    pub(super) timestamp: f64,
+}
+
+/// `Heartbeat`.
+#[derive(Deserialize)]
+pub(super) struct Heartbeat {
+    #[serde(default)]
+    pub(super) total_audio_received_ms: f64,
+}
+
+/// `Error` and `Warning`.
+#[derive(Deserialize)]
+pub(super) struct Notice<'a> {
+    #[serde(alias = "warning_code", default)]
+    pub(super) error_code: u16,
+    #[serde(alias = "warning", borrow, default)]
+    pub(super) error: Cow<'a, str>,
+}

@@ -1,0 +1,27 @@
+//! ElevenLabs: voices over a WebSocket (`/v1/text-to-speech/{voice}/multi-stream-input`).
+//!
+//! Wire facts come from the types of ElevenLabs' Python SDK 2.78.0, its AsyncAPI description, and
+//! its pages on multi-context WebSockets.
+
+mod codec;
+mod config;
+mod messages;
+mod spelling;
+mod tts;
+
+use std::sync::Arc;
+
+use voiceagent_core::{registry::Registry, tts::TextToSpeech};
+
+pub use config::ElevenLabsTtsConfig;
+pub use tts::ElevenLabsTts;
+
+/// The vendor's name in errors.
+const PROVIDER: &str = "elevenlabs";
+
+/// Adds the voice `elevenlabs`.
+pub fn register(registry: &mut Registry) {
+    registry.tts.register(PROVIDER, |config: ElevenLabsTtsConfig| {
+        Ok(Arc::new(ElevenLabsTts::new(config)?) as Arc<dyn TextToSpeech>)
+    });
+}

@@ -1,0 +1,142 @@
+//! ElevenLabs' messages as events. Pure: no clock, no socket.
+
+use std::time::Duration;
+
+use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat};
+
+use super::{
+    PROVIDER,
+    config::ElevenLabsTtsConfig,
+    messages::{CLOSE_SOCKET, CloseContext, Flush, Message, Text, VoiceSettings},
+    spelling::Spelling,
+};
+use crate::wire::{
+    json,
+    secrets::Secrets,
+    voice::context_codec::{ContextCodec, Said},
+};
+
+/// Understands `multi-stream-input`.
+#[derive(Debug)]
+pub(super) struct MultiCodec {
+    settings: VoiceSettings,
+    format: AudioFormat,
+    /// The words of the context that began last; others are over.
+    spelling: (u64, Spelling),
+}
+
+impl MultiCodec {
+    pub(super) const fn new(config: &ElevenLabsTtsConfig, format: AudioFormat) -> Self {
+        let settings = VoiceSettings {
+            stability: config.stability,
+            similarity_boost: config.similarity_boost,
+            style: config.style,
+            use_speaker_boost: config.use_speaker_boost,
+            speed: config.speed,
+        };
+        Self { settings, format, spelling: (0, Spelling::new(format)) }
+    }
+
+    fn spelling(&mut self, context: u64) -> Option<&mut Spelling> {
+        (self.spelling.0 == context).then_some(&mut self.spelling.1)
+    }
+}
+
+impl ContextCodec for MultiCodec {
+    const PROVIDER: &'static str = PROVIDER;
+    // The vendor names no limit; a text is a sentence or two.
+    const LONGEST: usize = 2_000;
+    const GOODBYE: Option<&'static str> = Some(CLOSE_SOCKET);
+    const PATIENCE: Option<Duration> = None;
+
+    fn begin(&mut self, context: u64) -> Option<String> {
+        self.spelling = (context, Spelling::new(self.format));
+        let voice_settings = Some(self.settings);
+        Some(json::write(&Text { text: " ", voice_settings, context_id: &context.to_string() }))
+    }
+
+    fn say(&mut self, context: u64, text: &str) -> String {
+        // Texts are put together as they are, and the vendor wants a space behind each.
+        let text = format!("{} ", text.trim());
+        let context_id = context.to_string();
+        json::write(&Text { text: &text, voice_settings: None, context_id: &context_id })
+    }
+
+    fn end(&mut self, context: u64) -> Vec<String> {
+        let context_id = &context.to_string();
+        vec![json::write(&Flush { context_id, flush: true }), self.cancel(context)]
+    }
+
+    fn cancel(&mut self, context: u64) -> String {
+        json::write(&CloseContext { context_id: &context.to_string(), close_context: true })
+    }
+
+    fn keep_alive(&mut self, context: u64) -> Option<String> {
+        let context_id = &context.to_string();
+        Some(json::write(&Text { text: "", voice_settings: None, context_id }))
+    }
+
+    fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {
+        let message: Message<'_> = json::read(text, PROVIDER)?;
+        let context = message.context_id.as_deref().and_then(|name| name.parse().ok());
+        if let Some(name) = &message.error {
+            return Ok(Said::Failed(context, fault(&secrets.quote(name))));
+        }
+        let Some(context) = context else { return Ok(Said::Other) };
+        let audio = message.audio.as_deref().filter(|audio| !audio.is_empty());
+        if let Some(audio) = audio {
+            let audio = json::read_base64(audio, PROVIDER)?;
+            let alignment = message.alignment.as_ref();
+            let words = self.spelling(context).map(|it| it.read(audio.len(), alignment));
+            return Ok(Said::Audio(context, audio, words.unwrap_or_default()));
+        }
+        Ok(if message.is_final == Some(true) {
+            let last = self.spelling(context).and_then(Spelling::finish);
+            Said::Done(context, last.into_iter().collect())
+        } else {
+            Said::Other
+        })
+    }
+}
+
+/// What an error of this name means. The names are not listed anywhere, so that their words count.
+/// The sentence beside it is left out, since it may repeat what the agent said.
+fn fault(name: &str) -> Error {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let kind = if has(&["quota", "api_key", "auth", "payment", "permission"]) {
+        ErrorKind::Unauthorized
+    } else if has(&["rate_limit", "too_many", "concurrent", "max_active"]) {
+        ErrorKind::RateLimited
+    } else if has(&["busy", "overload", "capacity"]) {
+        ErrorKind::Overloaded
+    } else if has(&["timeout", "internal", "server"]) {
+        ErrorKind::Disconnected
+    } else {
+        ErrorKind::Rejected
+    };
+    Error::new(kind, "read", format!("the vendor reports {name}")).with_provider(PROVIDER)
+}
+
+/// ElevenLabs' name of a format.
+///
+/// # Errors
+///
+/// `Unsupported` for one that the vendor does not make.
+pub(super) fn output_format(format: AudioFormat) -> Result<&'static str> {
+    [
+        (AudioFormat::PCM_24K, "pcm_24000"),
+        (AudioFormat::PCM_16K, "pcm_16000"),
+        (AudioFormat::PCM_8K, "pcm_8000"),
+        (AudioFormat::MULAW_8K, "ulaw_8000"),
+        (AudioFormat::ALAW_8K, "alaw_8000"),
+    ]
+    .into_iter()
+    .find_map(|(known, name)| (known == format).then_some(name))
+    .ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
+            .with_provider(PROVIDER)
+    })
+}
+
+#[cfg(test)]
+mod tests;

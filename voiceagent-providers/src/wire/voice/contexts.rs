@@ -1,0 +1,447 @@
+//! The pump of voices whose vendor speaks *contexts*: streams of speech that have names, so that
+//! what still comes of an old one is told from the new one.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
+use voiceagent_core::{
+    Error, ErrorKind, GenerationId, LinkPeer, Result, Retry,
+    audio::AudioFormat,
+    stt::WordTiming,
+    tts::{TtsEvent, TtsInput},
+};
+
+use super::{
+    context_codec::{ContextCodec, Said},
+    line::Line,
+    samples::Samples,
+    speeches::Speeches,
+    texts::{is_speakable, pieces},
+};
+use crate::wire::ws::{Dial, Received};
+
+/// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
+/// audio, because vendors send it in pieces of 20 ms and more.
+pub(crate) const CAPACITY: usize = 128;
+
+/// How a voice behaves.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) dial: Dial,
+    pub(crate) format: AudioFormat,
+    /// How long the vendor may send nothing while it owes audio.
+    pub(crate) stall_timeout: Duration,
+    /// How often a connection that has nothing to say is kept alive, if the vendor can do that.
+    pub(crate) keep_alive: Option<Duration>,
+}
+
+/// One voice for one call, over as many connections as it takes.
+///
+/// One context is open at a time: vendors count them, and speak faster than anybody listens.
+pub(crate) struct ContextVoice<C> {
+    codec: C,
+    line: Line,
+    samples: Samples,
+    format: AudioFormat,
+    stall_timeout: Duration,
+    keep_alive: Option<Duration>,
+    /// What is not spoken so far.
+    speeches: Speeches,
+    /// Some audio of the oldest speech was handed over.
+    heard: bool,
+    /// The context of the oldest one.
+    context: Option<Context>,
+    /// A context that has begun and waits for its first text.
+    spare: Option<u64>,
+    /// How many contexts there were.
+    named: u64,
+    /// How many samples were spoken of the generations that are not over.
+    spoken: Vec<(GenerationId, u64)>,
+    /// When the vendor last made progress, or was last asked for something.
+    active: Instant,
+    /// When the connection was last kept alive.
+    kept_alive: Instant,
+}
+
+/// What the vendor speaks now.
+#[derive(Debug)]
+struct Context {
+    name: u64,
+    /// How much of the generation was spoken before it.
+    begins_at: Duration,
+    /// A text was sent, and no audio came since.
+    owed: bool,
+    /// The vendor was told that no more text comes.
+    ended: bool,
+    /// It was ended because the vendor forgets it, and its speech goes on.
+    lapsed: bool,
+}
+
+impl<C: ContextCodec> ContextVoice<C> {
+    /// Connects.
+    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+        let Settings { dial, format, stall_timeout, keep_alive } = settings;
+        let line = Line::open(dial).await?;
+        let now = Instant::now();
+        Ok(Self {
+            codec,
+            line,
+            samples: Samples::new(format),
+            format,
+            stall_timeout,
+            keep_alive,
+            speeches: Speeches::default(),
+            heard: false,
+            context: None,
+            spare: None,
+            named: 0,
+            spoken: Vec::new(),
+            active: now,
+            kept_alive: now,
+        })
+    }
+
+    /// Runs until the owner of the link has gone, or the vendor refuses for good.
+    pub(crate) async fn run(mut self, mut peer: LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        loop {
+            match self.serve(&mut peer).await {
+                Ok(()) => break,
+                Err(error) if error.kind() == ErrorKind::Closed => break,
+                Err(lost) => self.on_lost(lost, &peer).await?,
+            }
+        }
+        self.line.close(C::GOODBYE).await;
+        Ok(())
+    }
+
+    /// Serves until the connection is lost; `Ok` when the owner has gone.
+    async fn serve(&mut self, peer: &mut LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        loop {
+            let wake = self.wake_at();
+            tokio::select! {
+                received = self.line.recv() => self.on_received(received?, peer).await?,
+                input = peer.recv() => match input {
+                    Some(input) => self.on_input(input, peer).await?,
+                    None => return Ok(()),
+                },
+                () = sleep_until(wake) => self.on_wake().await?,
+            }
+            self.advance(peer).await?;
+        }
+    }
+
+    async fn on_input(
+        &mut self,
+        input: TtsInput,
+        peer: &LinkPeer<TtsInput, TtsEvent>,
+    ) -> Result<()> {
+        match input {
+            TtsInput::Cancel { generation } => self.on_cancel(generation).await,
+            TtsInput::Finish { generation } if self.speeches.finish(generation) => {
+                peer.send(TtsEvent::Finished { generation }).await
+            }
+            TtsInput::Text { generation, text } => {
+                self.speeches.push(generation, text);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn on_cancel(&mut self, generation: GenerationId) -> Result<()> {
+        let speaks = self.speeches.front_mut().is_some_and(|it| it.generation <= generation);
+        self.speeches.cancel(generation);
+        self.spoken.retain(|(spoken, _)| *spoken > generation);
+        if !speaks {
+            return Ok(());
+        }
+        self.heard = false;
+        self.samples.restart();
+        let Some(context) = self.context.take() else { return Ok(()) };
+        let message = self.codec.cancel(context.name);
+        self.line.send(message).await
+    }
+
+    /// Says what can be said now, and completes what has been.
+    async fn advance(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        while let Some(speech) = self.speeches.front_mut() {
+            if self.context.as_ref().is_some_and(|context| context.ended) {
+                return Ok(());
+            }
+            if let Some(text) = speech.texts.get(speech.sent) {
+                let text = Arc::clone(text);
+                speech.sent += 1;
+                if is_speakable(&text) {
+                    self.say(&text).await?;
+                }
+            } else if !speech.closed {
+                return Ok(());
+            } else if self.context.is_some() {
+                self.end_context(false).await?;
+            } else {
+                self.complete(peer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, text: &str) -> Result<()> {
+        if !self.line.is_open() {
+            self.line.connect().await?;
+            self.spare = None;
+        }
+        let name = match &mut self.context {
+            Some(context) => {
+                context.owed = true;
+                context.name
+            }
+            None => self.begin_context().await?,
+        };
+        for piece in pieces(text, C::LONGEST) {
+            self.line.send(self.codec.say(name, piece)).await?;
+        }
+        self.active = Instant::now();
+        Ok(())
+    }
+
+    async fn begin_context(&mut self) -> Result<u64> {
+        let name = match self.spare.take() {
+            Some(spare) => spare,
+            None => self.name_context().await?,
+        };
+        let begins_at = match self.speeches.front_mut().map(|speech| speech.generation) {
+            Some(generation) => self.format.duration_of(*self.spoken_of(generation)),
+            None => Duration::ZERO,
+        };
+        self.samples.restart();
+        self.context = Some(Context { name, begins_at, owed: true, ended: false, lapsed: false });
+        Ok(name)
+    }
+
+    fn spoken_of(&mut self, generation: GenerationId) -> &mut u64 {
+        let at = self.spoken.iter().position(|(spoken, _)| *spoken == generation);
+        let at = at.unwrap_or_else(|| {
+            self.spoken.push((generation, 0));
+            self.spoken.len() - 1
+        });
+        &mut self.spoken[at].1
+    }
+
+    async fn name_context(&mut self) -> Result<u64> {
+        self.named += 1;
+        if let Some(message) = self.codec.begin(self.named) {
+            self.line.send(message).await?;
+        }
+        Ok(self.named)
+    }
+
+    /// `lapses`: more text may come, but too late for this vendor.
+    async fn end_context(&mut self, lapses: bool) -> Result<()> {
+        let Some(context) = &mut self.context else { return Ok(()) };
+        (context.ended, context.lapsed) = (true, lapses);
+        self.active = Instant::now();
+        for message in self.codec.end(context.name) {
+            self.line.send(message).await?;
+        }
+        Ok(())
+    }
+
+    /// The oldest speech is over.
+    async fn complete(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        let Some(speech) = self.speeches.pop() else { return Ok(()) };
+        self.heard = false;
+        if speech.finishes {
+            self.spoken.retain(|(spoken, _)| *spoken != speech.generation);
+            peer.send(TtsEvent::Finished { generation: speech.generation }).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_received(
+        &mut self,
+        received: Received,
+        peer: &LinkPeer<TtsInput, TtsEvent>,
+    ) -> Result<()> {
+        let Received::Text(text) = received else { return Ok(()) };
+        let said = match self.codec.decode(&text, self.line.secrets()) {
+            Ok(said) => said,
+            Err(error) => {
+                tracing::warn!(%error, "a message of the synthesizer was skipped");
+                return Ok(());
+            }
+        };
+        let ours = self.context.as_ref().map(|context| context.name);
+        match said {
+            Said::Audio(name, payload, words) if Some(name) == ours => {
+                self.on_words(words, peer).await?;
+                self.on_audio(payload, peer).await
+            }
+            Said::Words(name, words) if Some(name) == ours => self.on_words(words, peer).await,
+            Said::Done(name, words) if Some(name) == ours => {
+                self.on_words(words, peer).await?;
+                // A vendor that ends one by itself may have missed what was said just now.
+                if self.context.as_ref().is_some_and(|context| context.ended || !context.owed) {
+                    self.context = None;
+                }
+                Ok(())
+            }
+            Said::Done(name, _) if Some(name) == self.spare => {
+                self.spare = None;
+                Ok(())
+            }
+            Said::Failed(name, _) if name.is_some() && name == ours && self.has_lapsed() => {
+                self.context = None;
+                Ok(())
+            }
+            Said::Failed(name, error) if name.is_none() || name == ours => Err(error),
+            Said::Failed(_, error) => {
+                // As of a cancel that came too late.
+                tracing::debug!(%error, "a vendor complains of what is over");
+                Ok(())
+            }
+            Said::Audio(..) | Said::Done(..) | Said::Other | Said::Words(..) => Ok(()),
+        }
+    }
+
+    async fn on_audio(
+        &mut self,
+        payload: Bytes,
+        peer: &LinkPeer<TtsInput, TtsEvent>,
+    ) -> Result<()> {
+        self.active = Instant::now();
+        let payload = self.samples.whole(payload);
+        let (Some(speech), Some(context)) = (self.speeches.front_mut(), &mut self.context) else {
+            return Ok(());
+        };
+        if payload.is_empty() {
+            return Ok(());
+        }
+        context.owed = false;
+        self.heard = true;
+        let generation = speech.generation;
+        *self.spoken_of(generation) += self.format.samples(payload.len());
+        self.line.works();
+        peer.send(TtsEvent::Audio { generation, payload }).await
+    }
+
+    async fn on_words(
+        &mut self,
+        mut words: Vec<WordTiming>,
+        peer: &LinkPeer<TtsInput, TtsEvent>,
+    ) -> Result<()> {
+        self.active = Instant::now();
+        let (Some(speech), Some(context)) = (self.speeches.front_mut(), &self.context) else {
+            return Ok(());
+        };
+        if words.is_empty() {
+            return Ok(());
+        }
+        for word in &mut words {
+            word.start += context.begins_at;
+            word.end += context.begins_at;
+        }
+        peer.send(TtsEvent::Words { generation: speech.generation, words }).await
+    }
+
+    fn wake_at(&self) -> Instant {
+        let stall = self.owes().then(|| self.active + self.stall_timeout);
+        let forgotten = self.forgotten_at();
+        let keep_alive = self.keep_alive_at();
+        let far = self.active + Duration::from_secs(86_400);
+        [stall, forgotten, keep_alive].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Whether the vendor has something to say or to end.
+    fn owes(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.owed || context.ended)
+    }
+
+    /// When the vendor forgets the context, unless more text comes.
+    fn forgotten_at(&self) -> Option<Instant> {
+        C::PATIENCE.filter(|_| self.context.is_some() && !self.owes()).map(|it| self.active + it)
+    }
+
+    /// Whether the vendor forgets the context by itself.
+    fn has_lapsed(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.lapsed)
+    }
+
+    fn keep_alive_at(&self) -> Option<Instant> {
+        let idle = self.line.is_open() && self.context.is_none();
+        self.keep_alive.filter(|_| idle).map(|period| self.kept_alive.max(self.active) + period)
+    }
+
+    async fn on_wake(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if self.owes() && self.active + self.stall_timeout <= now {
+            if self.has_lapsed() {
+                self.context = None;
+                return Ok(());
+            }
+            let waited = self.stall_timeout.as_millis();
+            let message = format!("no audio came for {waited} ms");
+            return Err(Error::new(ErrorKind::Stalled, "read", message).with_provider(C::PROVIDER));
+        }
+        if self.forgotten_at().is_some_and(|at| at <= now) {
+            self.end_context(true).await?;
+        }
+        if self.keep_alive_at().is_some_and(|at| at <= now) {
+            self.keep_alive(now).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_alive(&mut self, now: Instant) -> Result<()> {
+        self.kept_alive = now;
+        // Vendors keep alive what has begun.
+        let Some(spare) = self.spare else {
+            self.spare = Some(self.name_context().await?);
+            return Ok(());
+        };
+        match self.codec.keep_alive(spare) {
+            Some(message) => self.line.send(message).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The connection is gone. Says so if that can be heard, and goes on if not.
+    async fn on_lost(
+        &mut self,
+        mut lost: Error,
+        peer: &LinkPeer<TtsInput, TtsEvent>,
+    ) -> Result<()> {
+        tracing::debug!(error = %lost, "a voice lost its connection");
+        self.line.hang_up();
+        (self.context, self.spare) = (None, None);
+        // A key that is refused stays refused.
+        if lost.kind() == ErrorKind::Unauthorized {
+            return Err(lost);
+        }
+        while let Some(speech) = self.speeches.front_mut() {
+            // What was refused would be refused again.
+            if self.heard || lost.retry() == Retry::Never {
+                return self.give_up(lost, peer).await;
+            }
+            speech.sent = 0;
+            match self.line.reconnect(lost).await {
+                Ok(()) => match self.advance(peer).await {
+                    Err(failed) if failed.kind() != ErrorKind::Closed => lost = failed,
+                    done => return done,
+                },
+                Err(refused) if refused.retry() == Retry::Never => return Err(refused),
+                Err(failed) => return self.give_up(failed, peer).await,
+            }
+            (self.context, self.spare) = (None, None);
+        }
+        Ok(())
+    }
+
+    /// Nothing more will come of what is under way.
+    async fn give_up(&mut self, lost: Error, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        self.speeches.give_up(None);
+        self.heard = false;
+        self.spoken.clear();
+        peer.report(lost).await
+    }
+}

@@ -1,0 +1,196 @@
+//! AssemblyAI's recognizer against the suite and a scripted vendor.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use voiceagent_core::{
+    ErrorKind, Retry, Secret,
+    registry::Registry,
+    stt::{SpeechToText, SttEvent, SttOptions},
+};
+use voiceagent_providers::assemblyai::{AssemblyAiStt, AssemblyAiSttConfig};
+use voiceagent_testkit::{
+    conformance,
+    vendor::{FluxScript, Refusal, ScriptedVendor, SpeechVendor},
+};
+
+use crate::caller::{Caller, FORMAT};
+
+const SECOND: Duration = Duration::from_secs(1);
+const UTTERANCES: [&str; 2] = ["I need an oil change.", "On Friday at nine, please."];
+
+fn config(url: &str) -> AssemblyAiSttConfig {
+    let mut config = AssemblyAiSttConfig::new(Secret::new(SpeechVendor::KEY));
+    config.base_url = url.to_owned();
+    config.keyterms = vec!["oil change".to_owned()];
+    config.connect_timeout = SECOND;
+    config.stall_timeout = SECOND;
+    config
+}
+
+async fn vendor() -> (SpeechVendor, AssemblyAiStt) {
+    let vendor = SpeechVendor::assemblyai(FluxScript::utterances(UTTERANCES)).await;
+    let stt = AssemblyAiStt::new(config(&vendor.url())).expect("the settings are right");
+    (vendor, stt)
+}
+
+#[tokio::test]
+async fn assemblyai_passes_the_suite() {
+    let (vendor, _) = vendor().await;
+    let make =
+        |url: &str| Arc::new(AssemblyAiStt::new(config(url)).unwrap()) as Arc<dyn SpeechToText>;
+    conformance::stt("assemblyai", &vendor, &UTTERANCES, make).await.assert();
+}
+
+#[tokio::test]
+async fn assemblyai_with_formatted_turns_passes_the_suite() {
+    let (vendor, _) = vendor().await;
+    let make = |url: &str| {
+        let mut config = config(url);
+        config.format_turns = true;
+        Arc::new(AssemblyAiStt::new(config).unwrap()) as Arc<dyn SpeechToText>
+    };
+    conformance::stt("assemblyai formatted", &vendor, &UTTERANCES, make).await.assert();
+}
+
+#[tokio::test]
+async fn a_turn_is_told_once_and_ends_although_its_audio_stops() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    caller.say();
+    let said = caller.until_final().await;
+    assert_eq!(&*said.text, UTTERANCES[0]);
+    let words: Vec<_> = said.words.iter().map(|it| &*it.word).collect();
+    assert_eq!(words, ["I", "need", "an", "oil", "change."]);
+    caller.until(|event| *event == SttEvent::EndOfTurn).await;
+    let sent = vendor.records()[0].audio_bytes;
+    assert!(sent > FORMAT.bytes_in(SECOND), "silence was sent in place of audio");
+}
+
+#[tokio::test]
+async fn an_end_that_is_asked_for_comes_with_all_that_was_said() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    caller.say_for(Duration::from_millis(990));
+    caller.until_interim().await;
+    caller.finalize();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!(vendor.records()[0].count("ForceEndpoint"), 1);
+}
+
+#[tokio::test]
+async fn frames_of_a_phone_are_put_together_for_the_vendor() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    for _ in 0..50 {
+        caller.say_for(Duration::from_millis(20));
+    }
+    caller.until_interim().await;
+    assert_eq!(vendor.accepted(), 1, "the vendor refuses what is shorter than 50 ms");
+}
+
+#[tokio::test]
+async fn rc4_a_vendor_that_falls_silent_within_a_turn_is_replaced_and_no_words_are_lost() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.finalize_timeout = Duration::from_millis(50);
+    let mut caller = Caller::dial(&AssemblyAiStt::new(config).unwrap()).await;
+    caller.say();
+    caller.until_interim().await;
+    vendor.stall();
+    caller.say();
+    caller.finalize();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!(vendor.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_formatted_text_that_never_comes_is_not_waited_for() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.format_turns = true;
+    config.finalize_timeout = Duration::from_millis(50);
+    let mut caller = Caller::dial(&AssemblyAiStt::new(config).unwrap()).await;
+    vendor.until_connections(1).await;
+    vendor.push(
+        r#"{"type":"Turn","turn_order":0,"turn_is_formatted":false,"end_of_turn":true,
+            "transcript":"yes please","words":[]}"#,
+    );
+    assert_eq!(&*caller.until_final().await.text, "yes please");
+    caller.until(|event| *event == SttEvent::EndOfTurn).await;
+    assert_eq!(vendor.accepted(), 1);
+}
+
+#[tokio::test]
+async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    for (code, reason) in [(3008, "Session Expired"), (3005, "Server error"), (1011, "")] {
+        let before = vendor.accepted();
+        vendor.close_connections(code, reason);
+        vendor.until(|records| records.len() > before).await;
+    }
+    vendor.until_connections(1).await;
+    caller.say();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    vendor.close_connections(3006, "Invalid");
+    let (_, error) = caller.until_error().await;
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn rd1_too_many_sessions_are_waited_for_and_then_reported() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    vendor.refuse(Some(Refusal::status(429).retry_after(Duration::from_millis(10))));
+    vendor.close_connections(3009, "Too many concurrent sessions");
+    let (_, error) = caller.until_error().await;
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert!(matches!(error.retry(), Retry::After(_)));
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told_at_once() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.api_key = Secret::new("sk-wrong");
+    let refused = AssemblyAiStt::new(config).unwrap().open(SttOptions::new(FORMAT)).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(!format!("{error:?}").contains("sk-wrong"));
+}
+
+#[tokio::test]
+async fn a_dropped_link_says_goodbye() {
+    let (vendor, stt) = vendor().await;
+    drop(Caller::dial(&stt).await);
+    vendor.until(|records| records[0].said_goodbye).await;
+    vendor.until_connections(0).await;
+}
+
+#[test]
+fn wrong_settings_are_refused_by_name() {
+    let mut registry = Registry::default();
+    voiceagent_providers::register(&mut registry);
+    let right = json!({ "provider": "assemblyai", "api_key": "k", "max_turn_silence": "1s" });
+    assert_eq!(registry.stt.build(right.clone()).unwrap().name(), "assemblyai");
+    for (field, value, named) in [
+        ("api_key", json!(""), "api_key"),
+        ("base_url", json!("streaming.assemblyai.com"), "base_url"),
+        ("colour", json!("red"), "colour"),
+        ("end_of_turn_confidence", json!(2), "end_of_turn_confidence"),
+        ("extra", json!([["encoding", "opus"]]), "encoding"),
+        ("languages", json!(["en"].repeat(11)), "languages"),
+        ("min_turn_silence", json!("2s"), "min_turn_silence"),
+        ("mode", json!("fast"), "mode"),
+        ("model", json!(" "), "model"),
+        ("silence_after", json!(0), "silence_after"),
+        ("stall_timeout", json!(0), "stall_timeout"),
+    ] {
+        let mut config = right.clone();
+        config[field] = value;
+        let error = registry.stt.build(config).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains(&format!("`{named}`")), "{field}: {error}");
+    }
+}

@@ -1,0 +1,85 @@
+//! A caller on a line to a recognizer.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use voiceagent_core::{
+    Error, Link,
+    audio::{AudioFormat, AudioFrame, MediaTime},
+    stt::{SpeechToText, SttEvent, SttInput, SttOptions, Transcript},
+};
+use voiceagent_testkit::vendor::{silence, speech};
+
+pub(crate) const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
+pub(crate) const SPOKEN: Duration = Duration::from_secs(1);
+pub(crate) const PAUSE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A caller on a line to a recognizer.
+#[derive(Debug)]
+pub(crate) struct Caller(Link<SttInput, SttEvent>);
+
+impl Caller {
+    pub(crate) async fn dial(stt: &dyn SpeechToText) -> Self {
+        Self(stt.open(SttOptions::new(FORMAT)).await.expect("the vendor is there"))
+    }
+
+    fn send(&self, audio: impl Into<bytes::Bytes>) {
+        let frame = AudioFrame::new(FORMAT, MediaTime(0), audio.into());
+        self.0.try_send(SttInput::Audio(frame)).expect("the link has room");
+    }
+
+    pub(crate) fn say(&self) {
+        self.say_for(SPOKEN);
+    }
+
+    pub(crate) fn say_for(&self, duration: Duration) {
+        self.send(speech(FORMAT, duration));
+    }
+
+    pub(crate) fn pause(&self) {
+        self.send(silence(FORMAT, PAUSE));
+    }
+
+    pub(crate) fn finalize(&self) {
+        self.0.try_send(SttInput::Finalize).expect("the link has room");
+    }
+
+    async fn next(&mut self) -> Option<Result<SttEvent, Error>> {
+        timeout(PATIENCE, self.0.recv()).await.expect("something comes")
+    }
+
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&SttEvent) -> bool) -> SttEvent {
+        loop {
+            let event = self.next().await.expect("the link goes on").expect("nothing fails");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+
+    pub(crate) async fn until_final(&mut self) -> Transcript {
+        let is_final = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if it.is_final);
+        let SttEvent::Transcript(transcript) = self.until(is_final).await else { unreachable!() };
+        transcript
+    }
+
+    pub(crate) async fn until_interim(&mut self) {
+        let spoken = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if !it.is_final);
+        self.until(spoken).await;
+    }
+
+    /// All that comes before the error with which the link ends.
+    pub(crate) async fn until_error(&mut self) -> (Vec<SttEvent>, Error) {
+        let mut events = Vec::new();
+        loop {
+            match self.next().await.expect("an error ends the link") {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    assert!(self.next().await.is_none(), "the error is the last item");
+                    return (events, error);
+                }
+            }
+        }
+    }
+}
