@@ -24,8 +24,13 @@
 pub mod anthropic;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
-#[cfg(any(feature = "anthropic", feature = "deepgram", feature = "gemini", feature = "openai"))]
-mod duration;
+#[cfg(any(
+    feature = "anthropic",
+    feature = "deepgram",
+    feature = "gemini",
+    feature = "openai"
+))]
+use voiceagent_core::duration;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]
