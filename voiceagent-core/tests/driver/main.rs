@@ -17,4 +17,5 @@ mod recording;
 mod resume;
 mod rig;
 mod start;
+mod stt_failover;
 mod tools;
