@@ -3,12 +3,15 @@
 mod chain;
 mod fallback_llm;
 mod fallback_stt;
+mod first_item;
 mod formats;
 mod health;
+mod hedged;
 mod prompt_cache;
 mod words;
 
-pub use fallback_llm::FallbackLlm;
+pub use fallback_llm::{FallbackLlm, LlmFailover};
 pub use fallback_stt::{FallbackStt, SttFailover};
 pub use health::{CircuitBreaker, Health};
+pub use hedged::Hedged;
 pub use prompt_cache::PromptCache;

@@ -1,147 +1,116 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+mod answer;
+mod seam;
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::time::timeout;
+use serde::Deserialize;
 
+use self::answer::Answer;
+use super::{
+    Hedged,
+    chain::{Chain, REST},
+    first_item::common,
+};
 use crate::{
-    Error, ErrorKind, Result,
+    Result, duration,
     llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
 };
 
-/// Asks the next model when one fails before its first item.
+/// What a model is told that goes on with the answer of another.
+const CUE: &str = "(Your last message broke off. Go on with the very next word of it, as if nothing \
+    had happened. Repeat nothing of it, and do not mention this.)";
+
+/// Goes on with the next model when one fails, before its answer has begun and within it.
 ///
-/// A model fails when it returns an error of any kind, ends without an item, or yields none in
-/// time. Once an item has been passed on, the answer stays with its model, and an error goes
-/// through: the caller may have heard the beginning. It counts as a failure all the same.
+/// A model fails when it returns an error of any kind, ends without [`LlmEvent::Finished`], or is
+/// silent for 2.5 s, before its first item or within an answer. When it has said nothing yet,
+/// the next one is asked the same. When it has, the next one is shown the words that were passed
+/// on, and asked to continue; what it repeats of them all the same is left out. Words are passed on
+/// whole, so that an answer never breaks off within one.
 ///
-/// A model that failed is asked last for a number of requests, and then in its usual place again.
-/// No model is left out when all others fail.
+/// Once a tool was called, an error goes through: the tool runs, and another model would call it
+/// again. A call that was cut off within its arguments was never made, and is the next model's to
+/// make. Each model is asked once for an answer; the error of the last goes through.
+///
+/// A model that failed is asked last until it has [rested](super::CircuitBreaker), for as long as
+/// it asked for itself. No model is left out when all others fail.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use voiceagent_core::{adapt::FallbackLlm, llm::LanguageModel};
+/// use voiceagent_core::{
+///     adapt::{FallbackLlm, LlmFailover},
+///     llm::LanguageModel,
+/// };
 ///
 /// fn resilient(first: Arc<dyn LanguageModel>, second: Arc<dyn LanguageModel>) -> FallbackLlm {
-///     FallbackLlm::new(first, vec![second]).first_token(Duration::from_millis(1_500))
+///     let mut settings = LlmFailover::default();
+///     settings.first_token = Duration::from_millis(1_500);
+///     FallbackLlm::with_settings(first, vec![second], settings)
 /// }
 /// ```
 #[derive(Debug)]
 pub struct FallbackLlm {
-    candidates: Vec<Arc<Candidate>>,
-    first_token: Duration,
-    cool_down: u32,
+    chain: Arc<Chain<dyn LanguageModel>>,
+    settings: LlmFailover,
 }
 
-#[derive(Debug)]
-struct Candidate {
-    model: Arc<dyn LanguageModel>,
-    /// For how many more requests it is asked last.
-    cooling: AtomicU32,
+/// Limits of a [`FallbackLlm`]. In a configuration, times are written as `"2.5s"`.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LlmFailover {
+    /// How long a model may take for its first item.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub first_token: Duration,
+    /// How long it may be silent within its answer. The session gives up after
+    /// [`ModelConfig::stall_timeout`](crate::session::ModelConfig), which should be longer.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub stall: Duration,
+    /// How long the first model has before the second is [asked as well](super::Hedged); `None`
+    /// waits until it has failed.
+    #[serde(deserialize_with = "duration::optional::deserialize")]
+    pub hedge_after: Option<Duration>,
+    /// What a model is told, in place of the user, that is to continue the answer of another. It
+    /// stands in that one request and not in the history. Where it is empty nobody continues an
+    /// answer, as one that follows rules could not, and errors within answers go through.
+    pub cue: Arc<str>,
+    /// How long one that failed once is asked last.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub rest: Duration,
+}
+
+impl Default for LlmFailover {
+    fn default() -> Self {
+        Self {
+            first_token: Duration::from_millis(2_500),
+            stall: Duration::from_millis(2_500),
+            hedge_after: None,
+            cue: CUE.into(),
+            rest: REST,
+        }
+    }
 }
 
 impl FallbackLlm {
-    /// Asks `first`, and those in `then` in their order when it fails. A model has 2.5 s for its
-    /// first item, and one that failed is asked last for eight requests, unless said otherwise.
+    /// Asks `first`, and those in `then` in their order when it fails.
     #[must_use]
     pub fn new(first: Arc<dyn LanguageModel>, then: Vec<Arc<dyn LanguageModel>>) -> Self {
-        let candidate = |model| Arc::new(Candidate { model, cooling: AtomicU32::new(0) });
-        let candidates = std::iter::once(first).chain(then).map(candidate).collect();
-        Self { candidates, first_token: Duration::from_millis(2_500), cool_down: 8 }
+        Self::with_settings(first, then, LlmFailover::default())
     }
 
-    /// Says how long each model may take for its first item.
+    /// The same with limits of one's own.
     #[must_use]
-    pub fn first_token(mut self, limit: Duration) -> Self {
-        self.first_token = limit;
-        self
-    }
-
-    /// Says for how many requests a model that failed is asked last. At 0 it never is.
-    #[must_use]
-    pub fn cool_down(mut self, requests: u32) -> Self {
-        self.cool_down = requests;
-        self
-    }
-
-    /// The models in the order in which this request asks them.
-    fn in_order(&self) -> Vec<&Arc<Candidate>> {
-        let (cooling, mut order): (Vec<_>, Vec<_>) =
-            self.candidates.iter().partition(|candidate| candidate.is_cooling());
-        order.extend(cooling);
-        order
-    }
-}
-
-impl Candidate {
-    /// Whether it is to be asked last, which counts as one request of its cool-down.
-    fn is_cooling(&self) -> bool {
-        let less = |left: u32| left.checked_sub(1);
-        self.cooling.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
-    }
-
-    /// The answer, once its first item is there.
-    async fn ask(
-        &self,
-        request: LlmRequest,
-        limit: Duration,
-    ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        let begin = async {
-            let mut stream = self.model.generate(request).await?;
-            let cut_off = || self.error(ErrorKind::Disconnected, "the answer has no items");
-            let mut begun = Vec::with_capacity(1);
-            loop {
-                let item = stream.next().await.unwrap_or_else(|| Err(cut_off()))?;
-                // A connection is no answer yet.
-                let waits = matches!(item, LlmEvent::Connected { .. });
-                begun.push(Ok(item));
-                if !waits {
-                    break;
-                }
-            }
-            Ok(stream::iter(begun).chain(stream).boxed())
-        };
-        let late = |_| self.error(ErrorKind::Timeout, "no first item in time");
-        timeout(limit, begin).await.map_err(late)?
-    }
-
-    /// Passes the answer on, and notes how it ends. One that is dropped says nothing of its model.
-    fn watch(
-        self: Arc<Self>,
-        answer: BoxStream<'static, Result<LlmEvent>>,
-        cool_down: u32,
-    ) -> BoxStream<'static, Result<LlmEvent>> {
-        stream::unfold(Some(answer), move |answer| {
-            let candidate = self.clone();
-            async move {
-                let mut answer = answer?;
-                let broken = || candidate.error(ErrorKind::Disconnected, "the answer breaks off");
-                let item = answer.next().await.unwrap_or_else(|| Err(broken()));
-                let goes_on = match &item {
-                    Ok(LlmEvent::Finished(_)) => {
-                        candidate.cooling.store(0, Ordering::Relaxed);
-                        false
-                    }
-                    Ok(_) => true,
-                    Err(_) => {
-                        candidate.cooling.store(cool_down, Ordering::Relaxed);
-                        false
-                    }
-                };
-                Some((item, goes_on.then_some(answer)))
-            }
-        })
-        .boxed()
-    }
-
-    fn error(&self, kind: ErrorKind, message: &'static str) -> Error {
-        Error::new(kind, "generate", message).with_provider(self.model.name().to_owned())
+    pub fn with_settings(
+        mut first: Arc<dyn LanguageModel>,
+        then: Vec<Arc<dyn LanguageModel>>,
+        settings: LlmFailover,
+    ) -> Self {
+        if let (Some(delay), Some(second)) = (settings.hedge_after, then.first()) {
+            first = Arc::new(Hedged::new(first, second.clone()).after(delay));
+        }
+        Self { chain: Arc::new(Chain::new(first, then, settings.rest)), settings }
     }
 }
 
@@ -151,14 +120,9 @@ impl LanguageModel for FallbackLlm {
         "fallback"
     }
 
-    /// What all of the models can do: nobody knows which of them will answer.
+    /// What all of the models can do.
     fn capabilities(&self) -> LlmCapabilities {
-        let all = |can: fn(LlmCapabilities) -> bool| {
-            self.candidates.iter().all(|candidate| can(candidate.model.capabilities()))
-        };
-        LlmCapabilities::default()
-            .with_tools(all(|can| can.tools), all(|can| can.parallel_tools))
-            .with_prompt_caching(all(|can| can.prompt_caching))
+        common(self.chain.providers().map(|model| model.capabilities()))
     }
 
     /// Begins an answer, and returns once its first item is there.
@@ -171,21 +135,9 @@ impl LanguageModel for FallbackLlm {
     ///
     /// Dropping the future or the stream ends the request.
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        let mut last = Error::config("there is no model to ask");
-        for candidate in self.in_order() {
-            match candidate.ask(request.clone(), self.first_token).await {
-                Ok(stream) => {
-                    candidate.cooling.store(0, Ordering::Relaxed);
-                    return Ok(candidate.clone().watch(stream, self.cool_down));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a language model failed; the next one is asked");
-                    candidate.cooling.store(self.cool_down, Ordering::Relaxed);
-                    last = error;
-                }
-            }
-        }
-        Err(last)
+        let mut answer = Answer::new(self.chain.clone(), self.settings.clone(), request);
+        answer.begin().await?;
+        Ok(stream::unfold(answer, Answer::next).boxed())
     }
 }
 
