@@ -3,6 +3,7 @@
 mod chain;
 mod fallback_llm;
 mod fallback_stt;
+mod fallback_tts;
 mod first_item;
 mod formats;
 mod health;
@@ -12,6 +13,7 @@ mod words;
 
 pub use fallback_llm::{FallbackLlm, LlmFailover};
 pub use fallback_stt::{FallbackStt, SttFailover};
+pub use fallback_tts::{FallbackTts, TtsFailover};
 pub use health::{CircuitBreaker, Health};
 pub use hedged::Hedged;
 pub use prompt_cache::PromptCache;

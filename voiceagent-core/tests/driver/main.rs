@@ -19,3 +19,4 @@ mod rig;
 mod start;
 mod stt_failover;
 mod tools;
+mod tts_failover;
