@@ -14,6 +14,7 @@ mod line_faults;
 mod prompts;
 mod realtime;
 mod recording;
+mod resilience;
 mod resume;
 mod rig;
 mod start;
