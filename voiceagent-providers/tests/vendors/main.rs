@@ -4,6 +4,8 @@
 mod anthropic;
 #[cfg(feature = "deepgram")]
 mod deepgram;
+#[cfg(all(feature = "deepgram", feature = "openai"))]
+mod fallback;
 #[cfg(feature = "gemini")]
 mod gemini;
 #[cfg(feature = "openai")]
