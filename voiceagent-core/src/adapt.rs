@@ -8,6 +8,7 @@ mod first_item;
 mod formats;
 mod health;
 mod hedged;
+mod in_band_keys;
 mod prompt_cache;
 mod words;
 
@@ -16,4 +17,5 @@ pub use fallback_stt::{FallbackStt, SttFailover};
 pub use fallback_tts::{FallbackTts, TtsFailover};
 pub use health::{CircuitBreaker, Health};
 pub use hedged::Hedged;
+pub use in_band_keys::InBandKeys;
 pub use prompt_cache::PromptCache;

@@ -2,6 +2,7 @@
 
 mod clip;
 mod decoder;
+mod dtmf;
 mod fade;
 mod filter;
 mod format;
@@ -16,6 +17,7 @@ pub(crate) mod wav;
 
 pub use clip::Clip;
 pub use decoder::Decoder;
+pub use dtmf::DtmfDetector;
 pub(crate) use fade::fade_out;
 pub use filter::AudioFilter;
 pub use format::{AudioFormat, Encoding};

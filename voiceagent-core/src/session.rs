@@ -344,6 +344,7 @@ impl Session {
             Input::ToolFinished { generation, id, output } => {
                 self.on_tool_finished(generation, &id, &output);
             }
+            Input::SttReopened => self.user.forget_recognizer(),
             Input::Transcript { transcript } => self.on_transcript(&transcript),
             Input::Transfer { to } => self.on_transfer(to),
             Input::Transferred => self.on_transferred(),

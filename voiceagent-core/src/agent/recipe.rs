@@ -63,6 +63,7 @@ impl Recipe {
                     // Nobody but the model has a voice that could fill its silence.
                     config.owed_reply = None;
                 }
+                config.stt_interim = stt.interim && config.realtime.is_none();
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;
             }

@@ -252,7 +252,10 @@ impl Driver {
 
     fn on_stt(&mut self, report: Report<SttEvent>) -> Option<Input> {
         match report {
-            Report::Connected(after) => self.on_connected(Leg::Stt, after),
+            Report::Connected(after) => {
+                self.on_connected(Leg::Stt, after);
+                Some(Input::SttReopened)
+            }
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),

@@ -53,6 +53,8 @@ pub struct SessionConfig {
     pub answerer: bool,
     /// Whether the transport drops what was sent and not yet played, when it is asked to.
     pub clear: bool,
+    /// Whether words of the user are told while they are spoken, and not only when they are over.
+    pub stt_interim: bool,
     /// Whether the recognizer answers a request to finalize.
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
@@ -107,6 +109,7 @@ impl Default for SessionConfig {
             transfer: false,
             answerer: false,
             clear: true,
+            stt_interim: true,
             stt_finalize: false,
             stt_end_of_turn: false,
             vad: false,

@@ -177,6 +177,9 @@ pub enum Input {
     },
     /// The recognizer heard the user begin to speak.
     SttSpeechStarted,
+    /// The recognizer was lost and has been opened again: it owes nothing of what it heard before,
+    /// and counts its time anew.
+    SttReopened,
     /// The voice spoke.
     Synthesized {
         /// The attempt to speak.

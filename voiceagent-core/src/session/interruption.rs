@@ -43,7 +43,7 @@ impl Session {
                 // A voice that has stopped decides nothing any more; its words may.
                 Some(_) if self.user.speaking_since.is_none() => {}
                 // Who is silent already can wait for words.
-                Some(_) | None if words == 0 && self.pauses() => {}
+                Some(_) | None if words == 0 && self.can_wait_for_words() => {}
                 Some(_) | None => return self.confirm(InterruptionReason::BargeIn),
             }
         } else if self.words_ask_for_floor() {

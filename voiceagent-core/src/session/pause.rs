@@ -12,6 +12,9 @@ use crate::{CallTime, GenerationId, transport::Outbound};
 /// For how long a pause that came to nothing counts.
 const MEMORY: Duration = Duration::from_secs(10);
 
+/// No cough lasts so long, and hardly a noise.
+const LONG_VOICE: Duration = Duration::from_secs(3);
+
 /// What is suspected, and what came of earlier suspicions.
 #[derive(Debug, Default)]
 pub(super) struct Pausing {
@@ -118,10 +121,13 @@ impl Session {
     /// Falls silent if the user has been heard for long enough.
     pub(super) fn pause_if_due(&mut self) {
         let Some(since) = self.barge_in.since().filter(|_| self.pauses()) else { return };
-        let BargeInConfig { pause, back_off, min_duration, .. } = self.config.barge_in;
+        if self.pausing.is_paused() {
+            return self.watch_overlap(since);
+        }
+        let BargeInConfig { pause, back_off, .. } = self.config.barge_in;
         let is_due = self.now >= since + pause.unwrap_or_default();
         let doubtful = self.user.words() == 0 && self.pausing.is_noisy(self.now, back_off);
-        if !is_due || doubtful || self.pausing.is_paused() || !self.output.can_rewind(self.now) {
+        if !is_due || doubtful || !self.output.can_rewind(self.now) {
             return;
         }
         let Some(live) = &mut self.live else { return };
@@ -132,9 +138,28 @@ impl Session {
         let at = self.now;
         self.pausing.pause = Some(Pause { at, since, silent_since: None });
         self.pausing.cut = Some(self.cut(generation, since));
-        if since + min_duration > self.now {
-            self.timers.set(Timer::BargeIn, since + min_duration);
+        self.watch_overlap(since);
+    }
+
+    /// Looks again when a voice over the paused agent has lasted for long enough to decide.
+    fn watch_overlap(&mut self, since: CallTime) {
+        let decidable = since + self.config.barge_in.min_duration;
+        let next = [Some(decidable), self.insists_at()].into_iter().flatten();
+        if let Some(at) = next.filter(|at| *at > self.now).min() {
+            self.timers.set(Timer::BargeIn, at);
         }
+    }
+
+    /// Whether words could tell by now that a voice over the agent is none, or it has not lasted
+    /// for long enough to be taken for speech without them.
+    pub(super) fn can_wait_for_words(&self) -> bool {
+        self.pauses() && self.insists_at().is_none_or(|at| at > self.now)
+    }
+
+    /// When a voice over a paused agent is taken for speech where words come only behind it.
+    fn insists_at(&self) -> Option<CallTime> {
+        let is_mute = !self.config.stt_interim && self.pausing.is_paused();
+        self.barge_in.since().filter(|_| is_mute).map(|since| since + LONG_VOICE)
     }
 
     /// Goes on if it is time to, or sees to it that it will be looked at when it is.

@@ -197,7 +197,7 @@ impl Script {
             return self.with_punctuation(heard.map_or(0, |(end, _)| *end));
         }
         // A text that was spoken completely was heard, though the next one may go on without a space.
-        let heard = self.whole_words(self.text_at(sample));
+        let heard = self.whole_words(self.text_at(sample), self.is_guess(sample));
         let (end, at) = self.anchor_before(sample);
         // Where there was no sound nothing is known.
         let known = if at == 0 { "" } else { self.text[..end].trim_end() };
@@ -244,15 +244,20 @@ impl Script {
         }
     }
 
+    /// Whether nobody has told where the text goes on from `sample`.
+    fn is_guess(&self, sample: u64) -> bool {
+        !self.complete && self.anchors.last().is_none_or(|(_, at)| *at <= sample)
+    }
+
     /// Rounds down to the end of a word.
-    fn whole_words(&self, mut end: usize) -> &str {
+    fn whole_words(&self, mut end: usize, is_guess: bool) -> &str {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
         if self.text[end..].starts_with(char::is_alphanumeric) {
             end = self.text[..end].rfind(char::is_whitespace).unwrap_or(0);
-        } else if end == self.text.len() && !self.complete {
-            // The estimate ran past the text: its last word may still be on its way.
+        } else if is_guess && !self.text[end..].contains(char::is_alphanumeric) {
+            // The guess ran past the last word, which may still be on its way.
             end = self.text.trim_end().rfind(char::is_whitespace).unwrap_or(0);
         }
         self.text[..end].trim_end()
@@ -404,6 +409,16 @@ mod tests {
         script.on_complete();
         assert_eq!(script.heard(4_000), "One moment.");
         assert_eq!(script.heard(10_000), "One moment. Here it is,");
+    }
+
+    #[test]
+    fn h6_a_guess_never_takes_back_a_word() {
+        let mut script = spoken(&[("one two. ", 900)]);
+        script.push_text("three four!");
+        script.push_audio(3_000);
+        let heard: Vec<&str> = (0..4_000).map(|sample| script.heard(sample)).collect();
+        assert!(heard.windows(2).all(|pair| pair[1].starts_with(pair[0])));
+        assert_eq!(heard.last(), Some(&"one two. three"), "the last word may be on its way");
     }
 
     #[test]

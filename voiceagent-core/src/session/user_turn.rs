@@ -155,6 +155,11 @@ impl UserTurn {
         changed
     }
 
+    /// Notes that another stream of the recognizer goes on: it repeats nothing of the one before.
+    pub(super) fn forget_recognizer(&mut self) {
+        self.recall = Recall::default();
+    }
+
     /// Whether the user has spoken in this turn for long enough to have said a text.
     fn may_have_said(&self, now: CallTime, text: &str) -> bool {
         let last = if self.speaking_since.is_some() { Some(now) } else { self.last_speech };

@@ -10,6 +10,7 @@ mod end;
 mod endurance;
 mod failures;
 mod figures;
+mod in_band_keys;
 mod line_faults;
 mod prompts;
 mod realtime;

@@ -72,6 +72,7 @@ fn config(bits: u32) -> SessionConfig {
     config.greeting = (bits & 32 != 0).then(|| "Hello, who is there?".into());
     config.barge_in.enabled = bits & 64 == 0;
     config.stt_finalize = bits & 128 == 0;
+    config.stt_interim = bits & 160 != 160;
     if bits & 256 != 0 {
         config.idle.prompts =
             [IdlePrompt::new(Duration::from_secs(8), "Are you still there?")].into();
@@ -157,6 +158,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Interrupt),
         1 => Just(Input::CommitTurn),
         1 => Just(Input::Dtmf { digit: '1' }),
+        1 => Just(Input::SttReopened),
         1 => prop_oneof![
             Just(Input::AnsweredBy { who: Answerer::Machine }),
             Just(Input::AnsweredBy { who: Answerer::Human }),

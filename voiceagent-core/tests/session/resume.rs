@@ -102,6 +102,32 @@ fn f2_words_that_come_after_the_voice_make_an_interruption_too() {
 }
 
 #[test]
+fn f2_where_words_come_behind_the_voice_a_long_one_makes_an_interruption_too() {
+    let interrupted = |config| {
+        let mut call = speaking(config);
+        call.at(3_160).speaks().at(6_099);
+        assert_eq!((call.when(is_clear), call.when(is_resumption)), (Some(3_260), None));
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        call.at(6_100);
+        call.trace().contains("  6100 interrupted: BargeIn")
+    };
+    for (backchannel, min_duration) in [(None, 160), (Some(700), 160), (Some(700), 2_000)] {
+        let mut config = phone();
+        config.barge_in.backchannel = backchannel.map(Duration::from_millis);
+        config.barge_in.min_duration = Duration::from_millis(min_duration);
+        assert!(!interrupted(config.clone()), "words would have come by now");
+        config.stt_interim = false;
+        assert!(interrupted(config.clone()), "{backchannel:?}");
+    }
+
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut call = speaking(config);
+    call.at(3_160).speaks().at(5_900).stops().at(9_000);
+    assert_eq!(call.when(is_resumption), Some(7_200), "{}", call.trace());
+}
+
+#[test]
 fn f2_a_turn_that_is_over_makes_an_interruption() {
     let mut config = phone();
     config.barge_in.min_words = 4;

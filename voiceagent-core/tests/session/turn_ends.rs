@@ -85,6 +85,28 @@ fn t6_who_goes_on_in_the_same_breath_is_not_taken_to_repeat_it() {
 }
 
 #[test]
+fn t6_a_recognizer_that_was_opened_again_owes_nothing_of_what_it_heard_before() {
+    // Each word lasts 250 ms.
+    let heard = |text: &str, starts: &[u64]| {
+        let words = text.split(' ').zip(starts);
+        let timing = |(word, start): (&str, &u64)| WordTiming {
+            word: word.into(),
+            start: ms(*start),
+            end: ms(start + 250),
+        };
+        Input::Transcript {
+            transcript: Transcript::interim(text).with_words(words.map(timing).collect()),
+        }
+    };
+    let mut call = Scenario::new(without_edges());
+    call.at(1_000).feed(heard("hello there", &[400, 700])).at(3_000);
+    call.feed(Input::SttReopened).at(4_000).feed(heard("book it", &[100, 400])).at(6_000);
+    // Its times are those of other words, in the stream before.
+    call.feed(heard("book it now", &[100, 400, 700])).at(8_000);
+    assert_eq!(turns(&call), ["2000 hello there", "5000 book it", "7000 now"]);
+}
+
+#[test]
 fn t7_noise_of_which_nothing_is_understood_is_dropped_and_does_not_come_back() {
     let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).speaks().at(30_000);

@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use voiceagent_core::{
     Result,
     llm::{FinishReason, LlmEvent, ToolCall, Usage},
@@ -12,10 +10,11 @@ use super::{
 use crate::wire::{
     http::reported,
     llm::{
-        answer::{Codec, cut_off, malformed},
+        answer::{Codec, cut_off},
         call_ids::CallIds,
         keepsakes::Keepsakes,
         length::Length,
+        said::{Said, chunk},
     },
 };
 
@@ -28,9 +27,8 @@ pub(crate) struct Events {
     reason: Option<FinishReason>,
     usage: Option<messages::Usage>,
     length: Length,
-    called: bool,
     done: bool,
-    events: VecDeque<LlmEvent>,
+    said: Said,
 }
 
 impl Events {
@@ -44,9 +42,8 @@ impl Events {
             reason: None,
             usage: None,
             length: Length::default(),
-            called: false,
             done: false,
-            events: VecDeque::new(),
+            said: Said::default(),
         }
     }
 
@@ -56,17 +53,15 @@ impl Events {
         let parts = parts.into_iter().flatten().map(String::len).sum::<usize>();
         self.length.grow(text.len() + parts + block.input.map_or(0, |input| input.get().len()))?;
         let progress = match &*block.kind {
-            "text" => !text.is_empty(),
             "redacted_thinking" | "thinking" => {
-                self.think();
+                self.said.think();
                 true
             }
             "tool_use" => true,
             _ => false,
         };
-        self.say(text);
         self.blocks.begin(index, block)?;
-        Ok(progress)
+        Ok(self.said.say(text) || progress)
     }
 
     fn extend(&mut self, index: u32, mut delta: Delta<'_>) -> Result<bool> {
@@ -74,17 +69,15 @@ impl Events {
         let parts = delta.partial_json.len() + delta.thinking.len() + delta.signature.len();
         self.length.grow(text.len() + parts)?;
         let progress = match &*delta.kind {
-            "text_delta" => !text.is_empty(),
             "signature_delta" | "thinking_delta" => {
-                self.think();
+                self.said.think();
                 true
             }
             "input_json_delta" => true,
             _ => false,
         };
-        self.say(text);
         self.blocks.extend(index, &delta);
-        Ok(progress)
+        Ok(self.said.say(text) || progress)
     }
 
     fn finish(&mut self, reason: &str) {
@@ -110,9 +103,7 @@ impl Events {
                 "" => "{}".into(),
                 _ => part.arguments.into(),
             };
-            self.called = true;
-            let call = ToolCall { id, name: part.name.into(), arguments };
-            self.events.push_back(LlmEvent::ToolCall(call));
+            self.said.call(ToolCall { id, name: part.name.into(), arguments });
         }
     }
 
@@ -129,33 +120,13 @@ impl Events {
             *known = new.or(*known);
         }
     }
-
-    /// Tells that the model works and says nothing; once for all that came in one go.
-    fn think(&mut self) {
-        if self.events.back() != Some(&LlmEvent::Progress) {
-            self.events.push_back(LlmEvent::Progress);
-        }
-    }
-
-    fn say(&mut self, text: String) {
-        if !text.is_empty() {
-            self.events.push_back(LlmEvent::Text(text));
-        }
-    }
 }
 
 impl Codec for Events {
     /// Pings are progress only where nothing else can come: while the model thinks in secret, or
     /// writes an argument, which is sent when it is complete.
     fn handle(&mut self, data: &str) -> Result<bool> {
-        let data = data.trim();
-        if data.is_empty() {
-            return Ok(false);
-        }
-        if !data.starts_with('{') {
-            return Err(malformed());
-        }
-        let event: Event<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        let Some(event) = chunk::<Event<'_>>(data)? else { return Ok(false) };
         match &*event.kind {
             "content_block_delta" => match event.delta {
                 Some(delta) => self.extend(event.index, delta),
@@ -195,7 +166,7 @@ impl Codec for Events {
     }
 
     fn poll(&mut self) -> Option<LlmEvent> {
-        self.events.pop_front()
+        self.said.poll()
     }
 
     fn is_finished(&self) -> bool {
@@ -212,14 +183,7 @@ impl Codec for Events {
         }
         let reason = self.reason.unwrap_or(FinishReason::Stop);
         self.flush(reason);
-        if let Some(usage) = self.usage.take() {
-            self.events.push_back(LlmEvent::Usage(counted(&usage)));
-        }
-        self.events.push_back(LlmEvent::Finished(match reason {
-            FinishReason::Stop | FinishReason::ToolCalls if self.called => FinishReason::ToolCalls,
-            FinishReason::ToolCalls => FinishReason::Stop,
-            FinishReason::Filtered | FinishReason::Length | _ => reason,
-        }));
+        self.said.finish(reason, self.usage.take().as_ref().map(counted));
         Ok(())
     }
 }

@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use voiceagent_core::{
     Error, ErrorKind, Result,
     llm::{FinishReason, LlmEvent, ToolCall, Usage},
@@ -9,10 +7,11 @@ use super::messages::{self, Called, Chunk, SaidPart};
 use crate::wire::{
     http::reported,
     llm::{
-        answer::{Codec, cut_off, malformed},
+        answer::{Codec, cut_off},
         call_ids::{CallIds, MOST_CALLS, too_many_calls},
         keepsakes::Keepsakes,
         length::Length,
+        said::{Said, chunk},
     },
 };
 
@@ -26,7 +25,7 @@ pub(crate) struct Chunks {
     reason: Option<FinishReason>,
     usage: Option<Usage>,
     length: Length,
-    events: VecDeque<LlmEvent>,
+    said: Said,
 }
 
 impl Chunks {
@@ -40,7 +39,7 @@ impl Chunks {
             reason: None,
             usage: None,
             length: Length::default(),
-            events: VecDeque::new(),
+            said: Said::default(),
         }
     }
 
@@ -54,14 +53,10 @@ impl Chunks {
         let text = part.text.unwrap_or_default();
         self.length.grow(text.len())?;
         if part.thought == Some(true) {
-            self.think();
+            self.said.think();
             return Ok(true);
         }
-        let says = !text.is_empty();
-        if says {
-            self.events.push_back(LlmEvent::Text(text));
-        }
-        Ok(says)
+        Ok(self.said.say(text))
     }
 
     fn call(&mut self, call: Called<'_>, signature: Option<String>) -> Result<()> {
@@ -76,27 +71,12 @@ impl Chunks {
             .push((ToolCall { id, name: name.into(), arguments: arguments.into() }, signature));
         Ok(())
     }
-
-    /// Tells that the model reasons; once for all that came in one go.
-    fn think(&mut self) {
-        if self.events.back() != Some(&LlmEvent::Progress) {
-            self.events.push_back(LlmEvent::Progress);
-        }
-    }
 }
 
 impl Codec for Chunks {
     /// Chunks without content are no progress.
     fn handle(&mut self, data: &str) -> Result<bool> {
-        let data = data.trim();
-        // No chunk of Google's, but servers in between may end every stream with it.
-        if data.is_empty() || data == "[DONE]" {
-            return Ok(false);
-        }
-        if !data.starts_with('{') {
-            return Err(malformed());
-        }
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        let Some(chunk) = chunk::<Chunk<'_>>(data)? else { return Ok(false) };
         if chunk.error.is_some_and(|error| error.get() != "null") {
             return Err(reported(data));
         }
@@ -123,7 +103,7 @@ impl Codec for Chunks {
     }
 
     fn poll(&mut self) -> Option<LlmEvent> {
-        self.events.pop_front()
+        self.said.poll()
     }
 
     fn is_finished(&self) -> bool {
@@ -137,20 +117,13 @@ impl Codec for Chunks {
 
     fn end(&mut self) -> Result<()> {
         let Some(reason) = self.reason else { return Err(cut_off()) };
-        let called = !self.calls.is_empty();
         for (call, signature) in self.calls.drain(..) {
             if let Some(signature) = signature {
                 self.keepsakes.keep(call.id.clone(), &signature);
             }
-            self.events.push_back(LlmEvent::ToolCall(call));
+            self.said.call(call);
         }
-        if let Some(usage) = self.usage.take() {
-            self.events.push_back(LlmEvent::Usage(usage));
-        }
-        // The vendor says `STOP` after calls too.
-        let calls = reason == FinishReason::Stop && called;
-        let reason = if calls { FinishReason::ToolCalls } else { reason };
-        self.events.push_back(LlmEvent::Finished(reason));
+        self.said.finish(reason, self.usage.take());
         Ok(())
     }
 }

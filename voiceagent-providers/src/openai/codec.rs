@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use voiceagent_core::{
     Result,
     llm::{FinishReason, LlmEvent, Usage},
@@ -13,9 +11,10 @@ use super::{
 use crate::wire::{
     http::reported,
     llm::{
-        answer::{Codec, cut_off, malformed},
+        answer::{Codec, cut_off},
         call_ids::CallIds,
         length::Length,
+        said::{Said, chunk},
     },
 };
 
@@ -27,9 +26,8 @@ pub(crate) struct Chunks {
     reason: Option<FinishReason>,
     usage: Option<Usage>,
     length: Length,
-    called: bool,
     done: bool,
-    events: VecDeque<LlmEvent>,
+    said: Said,
 }
 
 impl Chunks {
@@ -41,9 +39,8 @@ impl Chunks {
             reason: None,
             usage: None,
             length: Length::default(),
-            called: false,
             done: false,
-            events: VecDeque::new(),
+            said: Said::default(),
         }
     }
 
@@ -54,22 +51,22 @@ impl Chunks {
             .any(|thought| !matches!(thought.get(), "null" | "\"\""));
         let mut progress = thinks;
         if thinks {
-            self.think();
+            self.said.think();
         }
         if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
             progress = true;
             self.length.grow(text.len())?;
             let said = self.thoughts.filter(text);
             if said.is_empty() && self.thoughts.are_inside() {
-                self.think();
+                self.said.think();
             }
-            self.say(said);
+            self.said.say(said);
         }
         // A refusal takes the place of the content, and is said like it.
         if let Some(refusal) = delta.refusal.filter(|text| !text.is_empty()) {
             progress = true;
             self.length.grow(refusal.len())?;
-            self.say(refusal);
+            self.said.say(refusal);
         }
         for call in delta.tool_calls.unwrap_or_default() {
             progress = true;
@@ -96,47 +93,26 @@ impl Chunks {
     /// Yields what was held back until the end was known.
     fn flush(&mut self, reason: FinishReason) -> Result<()> {
         let said = self.thoughts.finish();
-        self.say(said);
+        self.said.say(said);
         if self.calls.is_empty() {
             return Ok(());
         }
         let cut_off = matches!(reason, FinishReason::Filtered | FinishReason::Length);
         for call in self.calls.take(cut_off)? {
-            self.called = true;
-            self.events.push_back(LlmEvent::ToolCall(call));
+            self.said.call(call);
         }
         Ok(())
-    }
-
-    /// Tells that the model reasons; once for all that came in one go.
-    fn think(&mut self) {
-        if self.events.back() != Some(&LlmEvent::Progress) {
-            self.events.push_back(LlmEvent::Progress);
-        }
-    }
-
-    fn say(&mut self, text: String) {
-        if !text.is_empty() {
-            self.events.push_back(LlmEvent::Text(text));
-        }
     }
 }
 
 impl Codec for Chunks {
     /// Chunks without content are no progress.
     fn handle(&mut self, data: &str) -> Result<bool> {
-        let data = data.trim();
-        if data == "[DONE]" {
+        if data.trim() == "[DONE]" {
             self.done = true;
             return Ok(true);
         }
-        if data.is_empty() {
-            return Ok(false);
-        }
-        if !data.starts_with('{') {
-            return Err(malformed());
-        }
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|_| malformed())?;
+        let Some(chunk) = chunk::<Chunk<'_>>(data)? else { return Ok(false) };
         if chunk.error.is_some_and(|error| error.get() != "null") {
             return Err(reported(data));
         }
@@ -158,7 +134,7 @@ impl Codec for Chunks {
     }
 
     fn poll(&mut self) -> Option<LlmEvent> {
-        self.events.pop_front()
+        self.said.poll()
     }
 
     fn is_finished(&self) -> bool {
@@ -175,15 +151,7 @@ impl Codec for Chunks {
         }
         let reason = self.reason.unwrap_or(FinishReason::Stop);
         self.flush(reason)?;
-        if let Some(usage) = self.usage.take() {
-            self.events.push_back(LlmEvent::Usage(usage));
-        }
-        self.events.push_back(LlmEvent::Finished(match reason {
-            // Ollama and others say `stop` after a tool call.
-            FinishReason::Stop | FinishReason::ToolCalls if self.called => FinishReason::ToolCalls,
-            FinishReason::ToolCalls => FinishReason::Stop,
-            FinishReason::Filtered | FinishReason::Length | _ => reason,
-        }));
+        self.said.finish(reason, self.usage.take());
         Ok(())
     }
 }

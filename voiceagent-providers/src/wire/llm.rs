@@ -8,4 +8,5 @@ pub(crate) mod conversation;
 #[cfg(any(feature = "anthropic", feature = "gemini"))]
 pub(crate) mod keepsakes;
 pub(crate) mod length;
+pub(crate) mod said;
 pub(crate) mod settings;

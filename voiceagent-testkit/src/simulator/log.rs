@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -233,20 +234,25 @@ impl Log {
             faked: false,
             denied: None,
         });
-        u32::try_from(words.len() - 1).expect("a call has fewer words")
+        words.len() as u32 - 1
     }
 
-    /// Notes that the words of a text, from `first` on, are complete, and what the voice tells.
-    pub(super) fn tell_words(&self, first: usize, knows: Timing) {
-        let words = &mut self.account().words;
-        let last = (words.len() as u32).checked_sub(1);
-        for (number, word) in (0..).zip(words).skip(first) {
-            word.told_at = match knows {
-                Timing::Words => Some(number),
-                Timing::Texts => last,
-                Timing::Nothing => None,
-            };
+    /// Notes that a voice has told of these words where each of them ends, or where all of them do.
+    pub(super) fn tell_words(&self, words: &Range<u32>, knows: Timing) {
+        for (number, word) in (0..).zip(&mut self.account().words) {
+            if words.contains(&number) {
+                word.told_at = match knows {
+                    Timing::Words => Some(number),
+                    Timing::Texts => Some(words.end - 1),
+                    Timing::Nothing => None,
+                };
+            }
         }
+    }
+
+    /// How many words there are.
+    pub(super) fn words(&self) -> u32 {
+        self.account().words.len() as u32
     }
 
     /// Notes that a voice tells lies about everything that it says for `voice`.

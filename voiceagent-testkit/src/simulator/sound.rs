@@ -17,13 +17,13 @@ const SILENT: u8 = 0xFF;
 const MURMUR: u8 = 0x50;
 const LOUD: u8 = 0x10;
 
-/// The end of a word of the agent: this byte, then its number in five bytes of six bits, and their
-/// sum, because speech that breaks off may be faded out in the middle of them.
+/// The end of a word of the agent: this byte, then its number in five bytes of six bits and a check
+/// of it in two, because speech that breaks off may be faded out in the middle of them.
 const WORD_END: u8 = 0x00;
-const DIGITS: usize = 5;
+const DIGITS: usize = 7;
 const DIGIT: u8 = 0x40;
 /// The bytes that end a word.
-pub(super) const SHORTEST_WORD: usize = DIGITS + 2 + DYING;
+pub(super) const SHORTEST_WORD: usize = DIGITS + 1 + DYING;
 /// What follows in the word: the end of speech that breaks off may be faded out, for 5 ms.
 const DYING: usize = 48;
 
@@ -95,18 +95,14 @@ pub(super) fn spell(word: u32, samples: usize, into: &mut BytesMut) {
     into.resize(into.len() + samples - SHORTEST_WORD, LOUD);
     into.extend_from_slice(&[WORD_END]);
     for place in (0..DIGITS).rev() {
-        into.extend_from_slice(&[DIGIT | digit(word, place)]);
+        into.extend_from_slice(&[DIGIT | (checked(word) >> (6 * place) & 0x3F) as u8]);
     }
-    into.extend_from_slice(&[DIGIT | sum(word)]);
     into.resize(into.len() + DYING, LOUD);
 }
 
-fn digit(word: u32, place: usize) -> u8 {
-    (word >> (6 * place) & 0x3F) as u8
-}
-
-fn sum(word: u32) -> u8 {
-    (0..DIGITS).map(|place| digit(word, place)).fold(0, u8::wrapping_add) & 0x3F
+/// A number with its check: 12 bits of its product with an odd number that has no pattern.
+fn checked(word: u32) -> u64 {
+    u64::from(word) << 12 | u64::from(word.wrapping_mul(0x9E37_79B1) >> 20)
 }
 
 /// A pause of the agent.
@@ -117,8 +113,9 @@ pub(super) fn pause(samples: usize, into: &mut BytesMut) {
 /// Reads the agent's audio, piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The digits so far, and the number they make.
-    begun: Option<(usize, u32)>,
+    /// The bytes so far, and what the digits of them make.
+    begun: Option<(usize, u64)>,
+    last: u8,
 }
 
 impl Reader {
@@ -136,29 +133,26 @@ impl Reader {
                 continue;
             };
             let byte = piece[at];
-            if digits > DIGITS {
-                // Faded or not, all of it sounds but the last sample.
-                let dying = digits - DIGITS;
-                let is_cut = dying == DYING - 1 && byte == SILENT;
-                self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
-                at += 1;
-                if dying == DYING {
-                    words.push((number, at));
-                }
+            if digits < DIGITS {
+                // Of a word that was cut off, this byte belongs to what follows.
+                let is_digit = byte & 0xC0 == DIGIT;
+                at += usize::from(is_digit);
+                let number = number << 6 | u64::from(byte & 0x3F);
+                let is_whole = digits + 1 < DIGITS || checked((number >> 12) as u32) == number;
+                self.begun = Some((digits + 1, number)).filter(|_| is_digit && is_whole);
                 continue;
             }
-            if byte & 0xC0 != DIGIT {
-                // The word was cut off.
-                self.begun = None;
-                continue;
-            }
-            let read = byte & 0x3F;
+            // Faded or not, all of it sounds but the last sample; that one is as loud as the one
+            // before it unless both are faded.
+            let dying = digits + 1 - DIGITS;
+            let is_cut = dying < DYING && byte == SILENT
+                || dying == DYING && self.last == LOUD && byte != LOUD;
+            self.last = byte;
+            self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
             at += 1;
-            self.begun = if digits < DIGITS {
-                Some((digits + 1, number << 6 | u32::from(read)))
-            } else {
-                Some((digits + 1, number)).filter(|_| read == sum(number))
-            };
+            if dying == DYING && !is_cut {
+                words.push(((number >> 12) as u32, at));
+            }
         }
         words
     }
@@ -192,6 +186,17 @@ mod tests {
         audio.truncate(798 - DYING - 8);
         pause(80, &mut audio);
         assert_eq!(Reader::default().read(&audio), [], "all but a millisecond is not all");
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(399);
+        pause(80, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [], "nor is all but a sample");
+        let mut audio = BytesMut::new();
+        spell(3, 400, &mut audio);
+        audio.truncate(370);
+        pause(1, &mut audio);
+        spell(4, 400, &mut audio);
+        assert_eq!(Reader::default().read(&audio), [(4, 771)], "what follows is no part of it");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -58,6 +59,8 @@ enum Later {
     Break,
     Fail,
     Say(TtsEvent),
+    /// The text of these words is complete.
+    Spoken(Range<u32>),
 }
 
 impl Voice {
@@ -121,6 +124,10 @@ impl Pump {
                         peer.report(failed("failed")).await?;
                     }
                     Later::Say(event) => peer.send(event).await?,
+                    Later::Spoken(words) => {
+                        self.log.tell_words(&words, Timing::Texts);
+                        peer.send(TtsEvent::Spoken { generation, texts: 1 }).await?;
+                    }
                 },
             }
         }
@@ -164,7 +171,7 @@ impl Pump {
         let length = self.current.map_or(0, |(_, length, _)| length);
         let mut audio = BytesMut::new();
         let mut words = Vec::new();
-        let first = self.log.account().words.len();
+        let first = self.log.words();
         for piece in text.split_inclusive(char::is_whitespace) {
             let word = piece.trim();
             if word.is_empty() {
@@ -187,12 +194,12 @@ impl Pump {
         }
         let fails = self.dice.percent(self.profile.fails).then(|| self.dice.between(0, 3));
         let whole = audio.len();
-        let tells = fails.is_none() || self.profile.knows == Timing::Words;
-        self.log.tell_words(first, if tells { self.profile.knows } else { Timing::Nothing });
+        let numbers = first..self.log.words();
         if fails.is_some() {
             audio.truncate(self.dice.between(0, whole as u64) as usize);
         }
         if self.profile.knows == Timing::Words {
+            self.log.tell_words(&numbers, Timing::Words);
             self.say(generation, ready, TtsEvent::Words { generation, words });
         }
         while !audio.is_empty() {
@@ -204,7 +211,7 @@ impl Pump {
         self.current = Some((generation, length + whole, ready));
         match fails {
             None if self.profile.knows == Timing::Texts => {
-                self.say(generation, ready, TtsEvent::Spoken { generation, texts: 1 });
+                self.later.add(ready, (generation, Later::Spoken(numbers)));
             }
             None => {}
             Some(how) => self.fail(generation, ready, how),

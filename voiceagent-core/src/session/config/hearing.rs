@@ -116,8 +116,9 @@ pub struct BargeInConfig {
     /// speaks on, and so is stopped later than after `min_duration`.
     pub backchannel: Option<Duration>,
     /// How long the user must have been heard until the agent pauses on suspicion. Words make an
-    /// interruption of it; without any, the agent goes on where it was. `None` never pauses, and
-    /// then a voice without words interrupts as well.
+    /// interruption of it; without any, the agent goes on where it was. A voice of 3 s makes one
+    /// too where words come only behind it. `None` never pauses, and then a voice without words
+    /// interrupts as well.
     ///
     /// It takes a speech detector and a far end that can drop audio. What was shown as text cannot
     /// be taken back, so a text leg never pauses, nor does a line whose speech edges come from the

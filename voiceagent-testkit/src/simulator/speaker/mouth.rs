@@ -148,7 +148,7 @@ impl Mouth {
         begin: Instant,
         share: f64,
     ) -> Instant {
-        let first = self.log.account().words.len();
+        let first = self.log.words();
         let pieces: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
         let phrases: Vec<&[&str]> = pieces.chunks(PHRASE).collect();
         let told = |text: String| {
@@ -191,7 +191,7 @@ impl Mouth {
             }
         }
         self.given.insert(generation, given);
-        self.log.tell_words(first, Timing::Words);
+        self.log.tell_words(&(first..self.log.words()), Timing::Words);
         if self.text == Text::Behind && share >= 1.0 {
             phrases.iter().for_each(|phrase| self.later.add(at, told(phrase.concat())));
         }
