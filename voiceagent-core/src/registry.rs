@@ -96,7 +96,9 @@ pub struct Catalog<T: ?Sized> {
 
 impl<T: ?Sized + 'static> Catalog<T> {
     /// An empty catalog whose providers may have others behind them.
-    fn chained<C: DeserializeOwned + 'static>(chain: fn(Arc<T>, Vec<Arc<T>>, C) -> Arc<T>) -> Self {
+    fn chained<C: DeserializeOwned + 'static>(
+        chain: impl Fn(Arc<T>, Vec<Arc<T>>, C) -> Arc<T> + Send + Sync + 'static,
+    ) -> Self {
         let chain = move |first: Arc<T>, then: Vec<Arc<T>>, settings: Value| {
             let settings = read(&settings).map_err(|wrong| wrong.with_provider("failover"))?;
             Ok(chain(first, then, settings))

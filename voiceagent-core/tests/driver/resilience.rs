@@ -83,8 +83,8 @@ async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) {
         // The answer itself must come in time, and not a word that asks for patience.
         .tune(|config| config.owed_reply = None)
         .build()
-        .unwrap();
-    let _call = agent.start(Box::new(line)).await.unwrap();
+        .expect("nothing is missing");
+    let _call = agent.start(Box::new(line)).await.expect("a leg is left");
     caller.silence(ms(500)).await;
     caller.speak(ASKED, ms(1_800)).await;
     let asked = Instant::now();
@@ -98,7 +98,7 @@ async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) {
     caller.hears(WELCOME, ms(8_000)).await;
 
     assert_eq!(without_halves(&heard), REPLY.replace(' ', ""), "{fault}");
-    let messages = spy.requests.last().unwrap();
+    let messages = spy.requests.last().expect("two turns were answered");
     let said = |text: &str| Message::User { text: text.into() };
     assert_eq!(messages[0], said(ASKED), "{fault}: all that was said was understood, once");
     let answer = Message::Assistant { text: REPLY.into(), interrupted: false };
@@ -291,8 +291,8 @@ async fn booked(first: Answer, second: impl FnMut() -> Answer + Send + 'static) 
         .vad(Arc::new(FakeVad::default()))
         .tool(tool)
         .build()
-        .unwrap();
-    let _call = agent.start(Box::new(line)).await.unwrap();
+        .expect("nothing is missing");
+    let _call = agent.start(Box::new(line)).await.expect("a leg is left");
     caller.speak("book me in at nine", ms(900)).await;
     caller.hears("It is booked.", ms(9_000)).await;
     calls.all().into_iter().map(|(arguments, _)| arguments.to_string()).collect()

@@ -58,7 +58,7 @@ struct Line {
 
 impl Line {
     async fn open(stt: &FallbackStt) -> Self {
-        let link = stt.open(SttOptions::new(MULAW)).await.unwrap();
+        let link = stt.open(SttOptions::new(MULAW)).await.expect("one can be opened");
         Self { link, heard: Vec::new(), begun: Instant::now() }
     }
 

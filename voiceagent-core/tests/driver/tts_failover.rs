@@ -36,15 +36,16 @@ struct Said {
 
 impl Voice {
     async fn open(tts: &FallbackTts) -> Self {
-        Self(tts.open(TtsOptions::new(MULAW)).await.unwrap())
+        Self(tts.open(TtsOptions::new(MULAW)).await.expect("one can be opened"))
     }
 
     fn send(&self, number: u64, texts: &[&str]) {
         let generation = GenerationId::new(number);
         for text in texts {
-            self.0.try_send(TtsInput::Text { generation, text: (*text).into() }).unwrap();
+            let text = TtsInput::Text { generation, text: (*text).into() };
+            self.0.try_send(text).expect("the chain reads");
         }
-        self.0.try_send(TtsInput::Finish { generation }).unwrap();
+        self.0.try_send(TtsInput::Finish { generation }).expect("the chain reads");
     }
 
     async fn until_finished(&mut self, number: u64) -> Result<Said, ErrorKind> {
@@ -93,7 +94,7 @@ async fn cut(fault: fn(Duration) -> TtsFault, after: Duration, make: fn() -> Fak
     let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
     let mut voice = Voice::open(&tts).await;
     voice.send(1, &[warm_up]);
-    voice.until_finished(1).await.unwrap();
+    voice.until_finished(1).await.expect("the first voice greets");
     voice.send(2, &TEXTS);
     let said = voice.until_finished(2).await.expect("the second voice says the rest");
     let given: String = inputs
