@@ -120,10 +120,10 @@ impl LanguageModel for Hedged {
 #[cfg(test)]
 mod tests {
     use futures_util::{StreamExt, stream};
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::*;
-    use crate::{ErrorKind, llm::FinishReason};
+    use crate::{ErrorKind, adapt::chain::now, llm::FinishReason};
 
     #[derive(Debug)]
     struct Timed {
@@ -171,7 +171,7 @@ mod tests {
     /// Who answers, after how many milliseconds, and whether anything is left of the other.
     async fn race(first: &Arc<Timed>, second: &Arc<Timed>) -> (String, u128) {
         let hedged = Hedged::new(first.clone(), second.clone());
-        let begun = Instant::now();
+        let begun = now();
         let mut answer = hedged.generate(LlmRequest::new("", [])).await.unwrap();
         let after = begun.elapsed().as_millis();
         let requests = Arc::strong_count(&first.held) + Arc::strong_count(&second.held) - 2;
@@ -183,7 +183,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[expect(clippy::disallowed_methods, reason = "tests have a clock of their own")]
     async fn rc4_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
         for (first, second, winner) in [
             ((900, false), (1, false), ("a", 900)),

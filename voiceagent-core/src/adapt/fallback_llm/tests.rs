@@ -165,9 +165,8 @@ async fn together(first: Act, second: Act) -> (String, Arc<Scripted>) {
     let items = ask(&fallback).await;
     let events: Vec<_> = items.into_iter().map(|item| item.expect("nothing fails")).collect();
     assert_eq!(events.last(), Some(&LlmEvent::Finished(FinishReason::Stop)));
-    let words = events.iter().filter_map(|event| match event {
-        LlmEvent::Text(text) => Some(text.as_str()),
-        _ => None,
+    let words = events.iter().filter_map(|event| {
+        if let LlmEvent::Text(text) = event { Some(text.as_str()) } else { None }
     });
     (words.collect(), second)
 }
