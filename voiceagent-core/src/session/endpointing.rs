@@ -9,6 +9,9 @@ use crate::CallTime;
 /// How long a detector and a recognizer may disagree about whether the user speaks.
 const DISAGREEMENT: Duration = Duration::from_millis(600);
 
+/// How long a voice without a pause may be speech where no words could have told so yet.
+const WORDLESS: Duration = Duration::from_secs(10);
+
 /// How likely it is that a number or a name is all there is, where words tell: it can be no more.
 const PLAUSIBLE: f32 = 0.8;
 
@@ -50,7 +53,7 @@ pub(super) enum Outcome {
 impl Endpointing {
     pub(super) fn new(config: &SessionConfig) -> Self {
         Self {
-            config: config.endpointing,
+            config: settings(config),
             vendor_decides: config.stt_end_of_turn,
             has_edges: config.vad,
             is_manual: is_manual(config),
@@ -63,10 +66,15 @@ impl Endpointing {
 
     /// Goes by other settings from now on.
     pub(super) fn configure(&mut self, config: &SessionConfig) {
-        self.config = config.endpointing;
+        self.config = settings(config);
         self.has_edges = config.vad;
         self.is_manual = is_manual(config);
         self.wording = self.wording.filter(|_| self.config.by_words);
+    }
+
+    /// How long a voice is believed of which nothing is understood.
+    pub(super) fn watchdog(&self) -> Duration {
+        self.config.watchdog
     }
 
     /// Notes a prediction for the turn when its text had this length.
@@ -177,6 +185,14 @@ impl Endpointing {
     pub(super) fn longest_pause(&self) -> Duration {
         self.config.max_delay
     }
+}
+
+fn settings(config: &SessionConfig) -> EndpointingConfig {
+    let mut endpointing = config.endpointing;
+    if !config.stt_interim {
+        endpointing.watchdog = endpointing.watchdog.max(WORDLESS);
+    }
+    endpointing
 }
 
 /// What is typed is ended by whoever types it.
