@@ -1,9 +1,21 @@
 //! Decorators: implementations of a contract over other implementations of it.
 
-mod fallback;
+mod chain;
+mod fallback_llm;
+mod fallback_stt;
+mod fallback_tts;
+mod first_item;
+mod formats;
+mod health;
+mod hedged;
 mod in_band_keys;
 mod prompt_cache;
+mod words;
 
-pub use fallback::FallbackLlm;
+pub use fallback_llm::{FallbackLlm, LlmFailover};
+pub use fallback_stt::{FallbackStt, SttFailover};
+pub use fallback_tts::{FallbackTts, TtsFailover};
+pub use health::{CircuitBreaker, Health};
+pub use hedged::Hedged;
 pub use in_band_keys::InBandKeys;
 pub use prompt_cache::PromptCache;

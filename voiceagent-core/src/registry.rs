@@ -3,11 +3,16 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, llm::LanguageModel, realtime::RealtimeModel, stt::SpeechToText,
-    tts::TextToSpeech, vad::VadFactory,
+    Error, Result,
+    adapt::{FallbackLlm, FallbackStt, FallbackTts, LlmFailover, SttFailover, TtsFailover},
+    llm::LanguageModel,
+    realtime::RealtimeModel,
+    stt::SpeechToText,
+    tts::TextToSpeech,
+    vad::VadFactory,
 };
 
 /// What can be built from configuration.
@@ -44,7 +49,7 @@ use crate::{
 /// let unknown = registry.llm.build(json!({ "provider": "castle" })).unwrap_err();
 /// assert!(unknown.message().contains("house"), "the known names are listed");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Registry {
     /// Language models.
@@ -59,14 +64,48 @@ pub struct Registry {
     pub vad: Catalog<dyn VadFactory>,
 }
 
+impl Default for Registry {
+    /// Nothing but the decorators: a recognizer, a model and a voice may have a `fallback`.
+    fn default() -> Self {
+        Self {
+            llm: Catalog::chained(|first, then, settings: LlmFailover| {
+                Arc::new(FallbackLlm::with_settings(first, then, settings))
+            }),
+            realtime: Catalog::default(),
+            stt: Catalog::chained(|first, then, settings: SttFailover| {
+                Arc::new(FallbackStt::with_settings(first, then, settings))
+            }),
+            tts: Catalog::chained(|first, then, settings: TtsFailover| {
+                Arc::new(FallbackTts::with_settings(first, then, settings))
+            }),
+            vad: Catalog::default(),
+        }
+    }
+}
+
 type Build<T> = Box<dyn Fn(Value) -> Result<Arc<T>> + Send + Sync>;
+
+/// Makes one provider of several: the first, those behind it, and the settings.
+type Chaining<T> = Box<dyn Fn(Arc<T>, Vec<Arc<T>>, Value) -> Result<Arc<T>> + Send + Sync>;
 
 /// The providers of one contract.
 pub struct Catalog<T: ?Sized> {
     builders: BTreeMap<String, Build<T>>,
+    chain: Option<Chaining<T>>,
 }
 
 impl<T: ?Sized + 'static> Catalog<T> {
+    /// An empty catalog whose providers may have others behind them.
+    fn chained<C: DeserializeOwned + 'static>(
+        chain: impl Fn(Arc<T>, Vec<Arc<T>>, C) -> Arc<T> + Send + Sync + 'static,
+    ) -> Self {
+        let chain = move |first: Arc<T>, then: Vec<Arc<T>>, settings: Value| {
+            let settings = read(&settings).map_err(|wrong| wrong.with_provider("failover"))?;
+            Ok(chain(first, then, settings))
+        };
+        Self { builders: BTreeMap::new(), chain: Some(Box::new(chain)) }
+    }
+
     /// Adds a provider; a later one of the same name takes the place of the earlier.
     pub fn register<C: DeserializeOwned + 'static>(
         &mut self,
@@ -76,9 +115,7 @@ impl<T: ?Sized + 'static> Catalog<T> {
         let name = name.into();
         let of = name.clone();
         let build = move |config: Value| {
-            let config = C::deserialize(&config).map_err(|wrong| {
-                Error::config(complaint::<C>(&config, &wrong)).with_provider(of.clone())
-            })?;
+            let config = read(&config).map_err(|wrong| wrong.with_provider(of.clone()))?;
             build(config)
         };
         self.builders.insert(name, Box::new(build));
@@ -86,12 +123,35 @@ impl<T: ?Sized + 'static> Catalog<T> {
 
     /// Builds the provider that `config`'s field `provider` names, from its other fields.
     ///
+    /// A recognizer, a language model and a voice may have others behind them, which step in when
+    /// it fails: the list `fallback` of further such configurations, and `failover` with the fields
+    /// of [`SttFailover`], [`LlmFailover`] or [`TtsFailover`].
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unknown name, and for an unknown,
     /// missing or wrong field; the message names the field and what is accepted. It does not hold
     /// the value that was found, which may be a secret.
     pub fn build(&self, mut config: Value) -> Result<Arc<T>> {
+        let Some(chain) = &self.chain else { return self.build_one(config) };
+        let fields = config.as_object_mut();
+        let (fallback, failover) = fields
+            .map(|fields| (fields.remove("fallback"), fields.remove("failover")))
+            .unwrap_or_default();
+        let first = self.build_one(config)?;
+        let then = match fallback {
+            Some(Value::Array(fallback)) => fallback,
+            Some(_) => return Err(Error::config("field `fallback`: expected a list of providers")),
+            None if failover.is_some() => {
+                return Err(Error::config("field `failover` is of no use without `fallback`"));
+            }
+            None => return Ok(first),
+        };
+        let then = then.into_iter().map(|config| self.build_one(config)).collect::<Result<_>>()?;
+        chain(first, then, failover.unwrap_or_else(|| Value::Object(Map::new())))
+    }
+
+    fn build_one(&self, mut config: Value) -> Result<Arc<T>> {
         let name = config
             .as_object_mut()
             .and_then(|fields| fields.remove("provider"))
@@ -116,6 +176,11 @@ impl<T: ?Sized + 'static> Catalog<T> {
         }
         self.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Reads settings.
+fn read<C: DeserializeOwned>(config: &Value) -> Result<C> {
+    C::deserialize(config).map_err(|wrong| Error::config(complaint::<C>(config, &wrong)))
 }
 
 /// What is wrong about a configuration, without the value that was found.
@@ -148,7 +213,7 @@ fn culprit<'a, C: DeserializeOwned>(config: &'a Value, complaint: &str) -> Optio
 
 impl<T: ?Sized> Default for Catalog<T> {
     fn default() -> Self {
-        Self { builders: BTreeMap::new() }
+        Self { builders: BTreeMap::new(), chain: None }
     }
 }
 
@@ -207,6 +272,54 @@ mod tests {
             (json!({ "retries": 1 }), "it was read"),
         ] {
             assert_eq!(complaint(settings), told);
+        }
+    }
+
+    #[derive(Debug)]
+    struct Voice(&'static str);
+
+    #[async_trait::async_trait]
+    impl TextToSpeech for Voice {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn capabilities(&self) -> crate::tts::TtsCapabilities {
+            crate::tts::TtsCapabilities::default()
+        }
+
+        async fn open(
+            &self,
+            _: crate::tts::TtsOptions,
+        ) -> Result<crate::Link<crate::tts::TtsInput, crate::tts::TtsEvent>> {
+            Err(Error::config("it has no sound"))
+        }
+    }
+
+    #[test]
+    fn a_provider_may_have_others_behind_it() {
+        let mut registry = Registry::default();
+        registry.tts.register("one", |_: Map<String, Value>| Ok(Arc::new(Voice("one")) as _));
+        registry.tts.register("two", |_: Map<String, Value>| Ok(Arc::new(Voice("two")) as _));
+        let built = |config: Value| {
+            let built = registry.tts.build(config);
+            built.map(|voice| voice.name().to_owned()).map_err(|error| error.message().to_owned())
+        };
+        let then = json!([{ "provider": "two" }]);
+        assert_eq!(built(json!({ "provider": "one" })).as_deref(), Ok("one"));
+        let chain = json!({ "provider": "one", "fallback": then, "failover": { "stall": "1s" } });
+        assert_eq!(built(chain).as_deref(), Ok("fallback"));
+        for (wrong, told) in [
+            (json!({ "fallback": "two" }), "field `fallback`: expected a list of providers"),
+            (json!({ "fallback": [{ "provider": "three" }] }), "unknown provider `three`"),
+            (json!({ "failover": {} }), "field `failover` is of no use without `fallback`"),
+            (json!({ "fallback": then, "failover": { "stal": 1 } }), "unknown field `stal`"),
+            (json!({ "fallback": then, "failover": { "stall": "x" } }), "field `stall`: expected"),
+        ] {
+            let mut config = wrong;
+            config["provider"] = json!("one");
+            let error = built(config).unwrap_err();
+            assert!(error.starts_with(told), "{error}");
         }
     }
 

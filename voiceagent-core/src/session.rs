@@ -65,7 +65,7 @@ mod push_to_talk;
 mod realtime;
 mod repeats;
 mod retry;
-mod script;
+pub(crate) mod script;
 mod segmenter;
 mod speakable;
 mod spoken_numbers;

@@ -62,6 +62,10 @@ pub struct SttCapabilities {
     pub speech_started: bool,
     /// Transcripts carry the times of their words.
     pub word_timings: bool,
+    /// The fastest pace at which it takes audio, in percent of real time; `None` if it takes audio
+    /// as fast as it comes. Some vendors end a stream that is faster than 125.
+    #[serde(default)]
+    pub pace_percent: Option<u32>,
 }
 
 impl SttCapabilities {

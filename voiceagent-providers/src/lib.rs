@@ -28,8 +28,6 @@ pub mod assemblyai;
 pub mod cartesia;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
-#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
-mod duration;
 #[cfg(feature = "elevenlabs")]
 pub mod elevenlabs;
 #[cfg(feature = "gemini")]

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tracing::{debug, warn};
 use voiceagent_core::{
     Agent, Call, CallTime, Error, ErrorKind, Event, Line, Result, Secret, SessionConfig,
-    adapt::FallbackLlm,
+    adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
     observer::SpanObserver,
     session::IdlePrompt,
@@ -108,7 +108,10 @@ impl Reception {
     /// Lets this model answer, and the rule brain only when the model fails.
     #[must_use]
     pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
-        self.llm = Arc::new(FallbackLlm::new(model, vec![self.llm]));
+        let mut settings = LlmFailover::default();
+        // Rules cannot go on with the words of a model: they answer anew what was not heard.
+        settings.cue = "".into();
+        self.llm = Arc::new(FallbackLlm::with_settings(model, vec![self.llm], settings));
         self
     }
 

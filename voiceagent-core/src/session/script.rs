@@ -23,8 +23,10 @@ const NEAR: usize = 48;
 /// is an anchor, and between two anchors text is taken to flow evenly. A word counts as heard when
 /// all of it was.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     sample_rate: u64,
+    /// How much text the voice is expected to speak in so many samples, while nothing is known.
+    pace: (u64, u64),
     text: String,
     /// Ends of the texts that were handed to the voice.
     ends: Vec<usize>,
@@ -44,9 +46,11 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn new(sample_rate: u32) -> Self {
+    pub(crate) fn new(sample_rate: u32) -> Self {
+        let sample_rate = u64::from(sample_rate.max(1));
         Self {
-            sample_rate: u64::from(sample_rate.max(1)),
+            sample_rate,
+            pace: (TYPICAL_PACE, sample_rate),
             text: String::new(),
             ends: Vec::new(),
             spoken: 0,
@@ -60,27 +64,32 @@ impl Script {
         }
     }
 
+    /// Says how much text the voice spoke in so many samples before.
+    pub(crate) fn expect_pace(&mut self, text: usize, samples: u64) {
+        self.pace = (text as u64, samples);
+    }
+
     /// Whether text and audio come side by side, from one who speaks by itself.
     pub(super) fn flow_evenly(&mut self, even: bool) {
         self.even = even;
     }
 
     /// All text that was handed to the voice.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// Samples that the voice has spoken.
-    pub(super) fn samples(&self) -> u64 {
+    pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
 
-    pub(super) fn push_text(&mut self, text: &str) {
+    pub(crate) fn push_text(&mut self, text: &str) {
         self.text.push_str(text);
         self.ends.push(self.text.len());
     }
 
-    pub(super) fn push_audio(&mut self, samples: u64) {
+    pub(crate) fn push_audio(&mut self, samples: u64) {
         self.samples += samples;
     }
 
@@ -100,7 +109,7 @@ impl Script {
 
     /// One without a text.
     pub(super) fn blank(&self) -> Self {
-        Self { sample_rate: self.sample_rate, ..Self::new(0) }
+        Self { sample_rate: self.sample_rate, pace: self.pace, ..Self::new(0) }
     }
 
     /// How many texts there are.
@@ -119,7 +128,7 @@ impl Script {
     }
 
     /// Whether the voice that speaks now has made no sound, though there are words.
-    pub(super) fn is_mute(&self) -> bool {
+    pub(crate) fn is_mute(&self) -> bool {
         self.samples == self.voice_base && self.text.contains(char::is_alphanumeric)
     }
 
@@ -131,7 +140,7 @@ impl Script {
     }
 
     /// The audio so far holds the next `texts` texts completely.
-    pub(super) fn on_spoken(&mut self, texts: u32) {
+    pub(crate) fn on_spoken(&mut self, texts: u32) {
         self.spoken = (self.spoken + texts as usize).min(self.ends.len());
         if let Some(end) = self.spoken.checked_sub(1).and_then(|last| self.ends.get(last)) {
             self.anchor(*end);
@@ -157,7 +166,7 @@ impl Script {
     }
 
     /// Times of the next words.
-    pub(super) fn on_words(&mut self, words: &[WordTiming]) {
+    pub(crate) fn on_words(&mut self, words: &[WordTiming]) {
         for word in words {
             let rest = &self.text[self.word_cursor..];
             let Some(found) = find_word(rest, &word.word) else { continue };
@@ -170,7 +179,7 @@ impl Script {
     }
 
     /// The words of which everything lies before `sample`.
-    pub(super) fn heard(&self, sample: u64) -> &str {
+    pub(crate) fn heard(&self, sample: u64) -> &str {
         if self.complete && sample >= self.samples {
             return &self.text;
         }
@@ -231,7 +240,7 @@ impl Script {
         }
         match self.anchors.last() {
             Some((text, at)) if *at > 0 => samples * (*text as u64) / at,
-            _ => samples * TYPICAL_PACE / self.sample_rate,
+            _ => samples * self.pace.0 / self.pace.1.max(1),
         }
     }
 

@@ -42,10 +42,10 @@ pub struct AssemblyAiSttConfig {
     /// Confidence at which a turn is over, from 0 to 1.
     pub end_of_turn_confidence: Option<f32>,
     /// Silence after which a turn is over if the model is sure.
-    #[serde(deserialize_with = "crate::duration::optional::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::optional::deserialize")]
     pub min_turn_silence: Option<Duration>,
     /// Silence after which a turn is over in any case.
-    #[serde(deserialize_with = "crate::duration::optional::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::optional::deserialize")]
     pub max_turn_silence: Option<Duration>,
     /// Words to expect.
     pub keyterms: Vec<String>,
@@ -53,17 +53,17 @@ pub struct AssemblyAiSttConfig {
     pub extra: Vec<(String, String)>,
     /// Pause of the audio within a turn after which silence is sent in its place: without audio
     /// the vendor never ends a turn.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub silence_after: Duration,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long speech within a turn may stay without any answer before the connection counts as
     /// stalled. Before a turn, where it may be noise, it is twice as long.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
     /// How long an answer to a request to finalize, or a formatted turn, may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub finalize_timeout: Duration,
 }
 

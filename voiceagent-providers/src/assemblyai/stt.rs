@@ -121,6 +121,7 @@ impl SpeechToText for AssemblyAiStt {
         capabilities.eager_end_of_turn = self.config.format_turns;
         capabilities.speech_started = true;
         capabilities.word_timings = true;
+        capabilities.pace_percent = Some(125);
         capabilities
     }
 

@@ -44,13 +44,13 @@ pub struct CartesiaTtsConfig {
     pub pronunciation_dict_id: Option<Arc<str>>,
     /// How long the vendor may wait for more text before it speaks, up to 5 s. Zero unless set,
     /// because texts come in whole clauses.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub max_buffer_delay: Duration,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long the vendor may send nothing while it owes audio.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
 

@@ -24,11 +24,11 @@ pub struct DeepgramSttConfig {
     /// BCP 47 tag, or `multi`; [`SttOptions::language`](voiceagent_core::stt::SttOptions) wins.
     pub language: Option<String>,
     /// Silence after which the vendor calls an utterance complete.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub endpointing: Duration,
     /// Gap between words after which the vendor calls an utterance complete even where noise
     /// hides the silence; at least 1 s, `None` to do without.
-    #[serde(deserialize_with = "crate::duration::optional::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::optional::deserialize")]
     pub utterance_end: Option<Duration>,
     /// Whether to ask for interim transcripts.
     pub interim_results: bool,
@@ -41,16 +41,16 @@ pub struct DeepgramSttConfig {
     /// Further query parameters, as documented for `/v1/listen`.
     pub extra: Vec<(String, String)>,
     /// Pause in the audio after which the connection is kept alive by a message; below 10 s.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub keep_alive: Duration,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long speech may stay without any answer before the connection counts as stalled.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
     /// How long an answer to a request to finalize may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub finalize_timeout: Duration,
 }
 
@@ -121,7 +121,7 @@ pub struct DeepgramFluxConfig {
     /// `eot_threshold`; `None` for no early notice.
     pub eager_eot_threshold: Option<f32>,
     /// Silence after which a turn is over in any case, from 0.5 s to 60 s.
-    #[serde(deserialize_with = "crate::duration::optional::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::optional::deserialize")]
     pub eot_timeout: Option<Duration>,
     /// Words to expect.
     pub keyterms: Vec<String>,
@@ -133,13 +133,13 @@ pub struct DeepgramFluxConfig {
     pub extra: Vec<(String, String)>,
     /// Pause of the audio within a turn after which silence is sent in its place: without audio
     /// the vendor never ends a turn.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub silence_after: Duration,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long speech may stay without any answer before the connection counts as stalled.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
 
@@ -210,10 +210,10 @@ pub struct DeepgramTtsConfig {
     /// Further query parameters, as documented for `/v1/speak`.
     pub extra: Vec<(String, String)>,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long the vendor may send nothing while it owes audio or an answer.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
 

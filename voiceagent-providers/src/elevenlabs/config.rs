@@ -50,13 +50,13 @@ pub struct ElevenLabsTtsConfig {
     /// Further query parameters, as documented for `multi-stream-input`.
     pub extra: Vec<(String, String)>,
     /// How often an idle connection is kept alive; below 180 s, after which the vendor closes.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub keep_alive: Duration,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long the vendor may send nothing while it owes audio.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
 

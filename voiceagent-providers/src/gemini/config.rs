@@ -61,10 +61,10 @@ pub struct GeminiLlmConfig {
     pub extra_body: Map<String, Value>,
     /// Request to the first words, tool call or thought. 10 s unless set: a fallback or the session
     /// usually gives up sooner.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub first_token_timeout: Duration,
     /// The longest pause within an answer. 3 s unless set.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub idle_timeout: Duration,
 }
 

@@ -12,6 +12,8 @@ mod cartesia;
 mod deepgram;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs;
+#[cfg(all(feature = "deepgram", feature = "openai"))]
+mod fallback;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]

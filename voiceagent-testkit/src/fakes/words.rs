@@ -48,6 +48,8 @@ impl Words {
 #[derive(Debug)]
 pub(super) struct Ear {
     script: Words,
+    /// Where its stream begins: times count from there.
+    zero: Option<Duration>,
     understood: Vec<WordTiming>,
     finalized: usize,
     speaking: bool,
@@ -62,12 +64,13 @@ pub(super) struct Noticed {
 
 impl Ear {
     pub(super) const fn new(script: Words) -> Self {
-        Self { script, understood: Vec::new(), finalized: 0, speaking: false }
+        Self { script, zero: None, understood: Vec::new(), finalized: 0, speaking: false }
     }
 
     pub(super) fn hear(&mut self, frame: &AudioFrame) -> Noticed {
         let from = frame.format.duration_of(frame.at.0);
         let to = frame.format.duration_of(frame.at.0 + frame.samples());
+        let zero = *self.zero.get_or_insert(from);
         let audible = tone::level(frame.format, &frame.payload) > tone::AUDIBLE;
         let (mut within, mut goes_on) = (false, false);
         for said in self.script.utterances() {
@@ -75,7 +78,11 @@ impl Ear {
                 let middle = (word.start + word.end) / 2;
                 audible && from <= middle && middle < to
             });
-            self.understood.extend(words.cloned());
+            self.understood.extend(words.map(|word| WordTiming {
+                word: word.word.clone(),
+                start: word.start.saturating_sub(zero),
+                end: word.end - zero,
+            }));
             within |= said.start < to && from < said.end;
             goes_on |= said.start < to && to < said.end;
         }

@@ -42,10 +42,10 @@ pub struct OpenAiTtsConfig {
     /// Further fields of the request; they take the place of those of the same name.
     pub extra_body: Map<String, Value>,
     /// How long connecting may take.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
     /// How long the server may send nothing while it owes audio.
-    #[serde(deserialize_with = "crate::duration::deserialize")]
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
 

@@ -1,4 +1,17 @@
 //! Durations as people write them in settings.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Settings {
+//!     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
+//!     pause: Duration,
+//! }
+//!
+//! let settings: Settings = serde_json::from_str(r#"{ "pause": "250ms" }"#).unwrap();
+//! assert_eq!(settings.pause, Duration::from_millis(250));
+//! ```
 
 use std::{fmt, time::Duration};
 
@@ -9,18 +22,24 @@ use serde::{
 
 /// Reads `"250ms"`, `"1.5s"`, `"2min"`, a number of seconds, or what serde itself writes:
 /// `{ secs = 1, nanos = 0 }`.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+///
+/// # Errors
+///
+/// What is accepted, for anything else.
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     from.deserialize_any(Written)
 }
 
 /// A duration that need not be set.
-#[cfg(any(feature = "assemblyai", feature = "deepgram", test))]
-pub(crate) mod optional {
+pub mod optional {
     use super::{Deserialize, Deserializer, Duration};
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Duration>, D::Error> {
+    /// Reads a duration, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// What is accepted, for anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
         #[derive(Deserialize)]
         #[serde(transparent)]
         struct Set(#[serde(with = "super")] Duration);

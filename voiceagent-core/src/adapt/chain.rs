@@ -1,0 +1,90 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::health::{CircuitBreaker, Health};
+use crate::Error;
+
+/// How long one that failed is left alone, unless said otherwise.
+pub(super) const REST: Duration = Duration::from_secs(10);
+
+/// Implementations of one contract, best first, and how each of them fares in all calls.
+#[derive(Debug)]
+pub(super) struct Chain<T: ?Sized> {
+    candidates: Vec<Candidate<T>>,
+}
+
+#[derive(Debug)]
+struct Candidate<T: ?Sized> {
+    provider: Arc<T>,
+    /// Shared by the calls, and held for a look at the clock: never across a wait.
+    breaker: Mutex<CircuitBreaker>,
+}
+
+impl<T: ?Sized> Chain<T> {
+    /// One that failed once is left alone for `rest`.
+    pub(super) fn new(first: Arc<T>, then: Vec<Arc<T>>, rest: Duration) -> Self {
+        let candidate = |provider| {
+            let breaker = Mutex::new(CircuitBreaker::new(rest));
+            Candidate { provider, breaker }
+        };
+        Self { candidates: std::iter::once(first).chain(then).map(candidate).collect() }
+    }
+
+    pub(super) fn providers(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.candidates.iter().map(|candidate| &candidate.provider)
+    }
+
+    pub(super) fn provider(&self, index: usize) -> &Arc<T> {
+        &self.candidates[index].provider
+    }
+
+    /// Whether something holds for all of them.
+    pub(super) fn all(&self, holds: impl Fn(&T) -> bool) -> bool {
+        self.providers().all(|provider| holds(provider))
+    }
+
+    /// The order in which they should be asked now: those that rest come last, the one that may be
+    /// back soonest first. Nobody is left out. If the first is on trial, this is its probe.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let now = now();
+        let rests = |index: &usize| match self.breaker(*index).health(now) {
+            Health::Resting { until } => Some(until),
+            Health::OnTrial | Health::Well => None,
+        };
+        let mut order: Vec<usize> = (0..self.candidates.len()).collect();
+        // A stable sort: equals keep their places.
+        order.sort_by_cached_key(rests);
+        if let Some(first) = order.first() {
+            self.breaker(*first).try_out(now);
+        }
+        order
+    }
+
+    /// Whether one should be left alone now.
+    pub(super) fn rests(&self, index: usize) -> bool {
+        matches!(self.breaker(index).health(now()), Health::Resting { .. })
+    }
+
+    pub(super) fn succeeded(&self, index: usize) {
+        self.breaker(index).succeeded();
+    }
+
+    pub(super) fn failed(&self, index: usize, error: &Error) {
+        self.breaker(index).failed(now(), error);
+    }
+
+    fn breaker(&self, index: usize) -> MutexGuard<'_, CircuitBreaker> {
+        let breaker = &self.candidates[index].breaker;
+        breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one clock of the decorators.
+#[expect(clippy::disallowed_methods, reason = "how providers fare is no matter of one session")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}

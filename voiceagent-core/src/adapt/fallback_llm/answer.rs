@@ -1,0 +1,200 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use futures_util::stream::{BoxStream, StreamExt};
+use tokio::time::timeout;
+
+use super::{LlmFailover, seam::Seam};
+use crate::{
+    Error, ErrorKind, Result,
+    adapt::{
+        chain::Chain,
+        first_item::{failure, first_item},
+    },
+    llm::{LanguageModel, LlmEvent, LlmRequest, Message},
+};
+
+/// One answer, by as many models as it takes.
+pub(super) struct Answer {
+    chain: Arc<Chain<dyn LanguageModel>>,
+    settings: LlmFailover,
+    request: LlmRequest,
+    /// Who is still to be asked.
+    round: VecDeque<usize>,
+    writing: Option<Writing>,
+    /// What is to be passed on.
+    ready: VecDeque<LlmEvent>,
+    /// The words that were passed on, and the beginning of the next one.
+    said: String,
+    word: String,
+    has_called: bool,
+    /// What the answer ends with.
+    failure: Option<Error>,
+}
+
+/// The model that writes.
+struct Writing {
+    index: usize,
+    stream: BoxStream<'static, Result<LlmEvent>>,
+    /// Where it goes on with the words of another.
+    seam: Option<Seam>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        chain: Arc<Chain<dyn LanguageModel>>,
+        settings: LlmFailover,
+        request: LlmRequest,
+    ) -> Self {
+        Self {
+            round: chain.order().into(),
+            chain,
+            settings,
+            request,
+            writing: None,
+            ready: VecDeque::new(),
+            said: String::new(),
+            word: String::new(),
+            has_called: false,
+            failure: None,
+        }
+    }
+
+    /// Asks one model after the other until one begins.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        let mut last = Error::config("there is no model to ask");
+        while let Some(index) = self.round.pop_front() {
+            let model = self.chain.provider(index).clone();
+            let begun = timeout(self.settings.first_token, first_item(&*model, self.rest())).await;
+            let late = |_| failure(&*model, ErrorKind::Timeout, "no first item in time");
+            match begun.map_err(late).and_then(|begun| begun) {
+                Ok(stream) => {
+                    let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
+                    self.writing = Some(Writing { index, stream, seam });
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.note(index, &error);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn note(&self, index: usize, error: &Error) {
+        tracing::warn!(%error, "a language model failed; the next one is asked");
+        self.chain.failed(index, error);
+    }
+
+    /// The request, or what is left of it to answer.
+    fn rest(&self) -> LlmRequest {
+        let mut request = self.request.clone();
+        if !self.said.is_empty() {
+            let text = self.said.trim().into();
+            let so_far = Message::Assistant { text, interrupted: true };
+            let cue = Message::User { text: self.settings.cue.clone() };
+            request.messages = request.messages.iter().cloned().chain([so_far, cue]).collect();
+        }
+        request
+    }
+
+    /// The next item.
+    pub(super) async fn next(mut self) -> Option<(Result<LlmEvent>, Self)> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if let Some(error) = self.failure.take() {
+                return Some((Err(error), self));
+            }
+            let Writing { index, stream, .. } = self.writing.as_mut()?;
+            let (index, item) = (*index, timeout(self.settings.stall, stream.next()).await);
+            let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
+            let item = match item {
+                Ok(Some(item)) => item,
+                Ok(None) => failed(ErrorKind::Disconnected, "the answer breaks off"),
+                Err(_) => failed(ErrorKind::Stalled, "the answer does not go on"),
+            };
+            match item {
+                Ok(event) => self.take(event),
+                Err(error) => {
+                    self.note(index, &error);
+                    self.writing = None;
+                    self.go_on(error).await;
+                }
+            }
+        }
+    }
+
+    /// Lets the next model go on after this error, if there is one and it may.
+    async fn go_on(&mut self, error: Error) {
+        let half = std::mem::take(&mut self.word);
+        let may_continue = self.said.is_empty() || !self.settings.cue.is_empty();
+        let gone_on = match may_continue && !self.has_called && !self.round.is_empty() {
+            true => self.begin().await,
+            false => Err(error),
+        };
+        if let Err(error) = gone_on {
+            // Nobody says the word anew.
+            self.say(half);
+            self.failure = Some(error);
+        }
+    }
+
+    fn take(&mut self, event: LlmEvent) {
+        let Some(Writing { index, seam, .. }) = &mut self.writing else { return };
+        match event {
+            LlmEvent::Text(text) => {
+                let text = match seam {
+                    Some(seam) => seam.push(&text),
+                    None => text,
+                };
+                self.word.push_str(&text);
+                let words = self.word.drain(..whole_words(&self.word)).collect();
+                self.say(words);
+            }
+            // Told of the first model only: the others come in the middle of the answer.
+            LlmEvent::Connected { .. } if seam.is_some() => {}
+            LlmEvent::ToolCall(_) | LlmEvent::Finished(_) => {
+                let last_words = seam.as_mut().map(Seam::finish).unwrap_or_default();
+                let is_over = matches!(event, LlmEvent::Finished(_));
+                if is_over {
+                    self.chain.succeeded(*index);
+                    self.writing = None;
+                }
+                self.has_called |= !is_over;
+                let words = std::mem::take(&mut self.word) + &last_words;
+                self.say(words);
+                self.ready.push_back(event);
+            }
+            LlmEvent::Connected { .. } | LlmEvent::Progress | LlmEvent::Usage(_) => {
+                self.ready.push_back(event);
+            }
+        }
+    }
+
+    fn say(&mut self, words: String) {
+        if !words.is_empty() {
+            self.said.push_str(&words);
+            self.ready.push_back(LlmEvent::Text(words));
+        }
+    }
+}
+
+/// Where the words end that are whole: behind white space, or punctuation that ends a word. The
+/// point of "3.5" does not.
+fn whole_words(text: &str) -> usize {
+    let mut before = ' ';
+    let mut end = 0;
+    for (at, letter) in text.char_indices() {
+        let ends = match letter {
+            ',' | ';' | ':' | '!' | '?' | '…' | '.' => !before.is_ascii_digit(),
+            _ => letter.is_whitespace(),
+        };
+        if ends {
+            end = at + letter.len_utf8();
+        }
+        before = letter;
+    }
+    end
+}

@@ -1,0 +1,410 @@
+use std::{
+    collections::VecDeque,
+    future::{self, Future},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Opened, SttFailover, open, overlap::Overlap, service::Service, tape::Tape};
+use crate::{
+    Error, ErrorKind, LinkPeer, Result, Retry,
+    adapt::{
+        chain::{Chain, now},
+        health::RetryBudget,
+    },
+    audio::AudioFrame,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
+};
+
+/// How long all recognizers are tried again when none can be opened, and between two rounds.
+const OUTAGE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(250);
+/// One that was there for so long has worked, though nobody may have spoken.
+const SOUND: Duration = Duration::from_secs(5);
+/// A pause in which a final covers everything that was said before it.
+const BREAK: Duration = Duration::from_millis(200);
+/// Silence that is kept: no word begins before it.
+const PRE_ROLL: Duration = Duration::from_secs(1);
+/// After so much silence nothing more comes of what was loud before.
+const SETTLED: Duration = Duration::from_secs(5);
+
+type Peer = LinkPeer<SttInput, SttEvent>;
+
+/// One stream of recognition, over as many recognizers as it takes.
+///
+/// All audio goes over the tape: what a recognizer has been sent is a place on it, and one that is
+/// opened begins where the last sure final ended.
+pub(super) struct Stream {
+    chain: Arc<Chain<dyn SpeechToText>>,
+    settings: SttFailover,
+    options: SttOptions,
+    claims: SttCapabilities,
+    tape: Tape,
+    stage: Stage,
+    /// Everything before is covered by finals.
+    sure: u64,
+    overlap: Overlap,
+    /// Where a final was asked for that has not come.
+    finalize: Option<u64>,
+    /// Words were told that are not final.
+    pending: bool,
+    speech_told: bool,
+    eager_told: bool,
+    /// Who is still to be tried in this outage, and whether trying them again could help.
+    round: VecDeque<usize>,
+    is_hopeful: bool,
+    budget: RetryBudget,
+    /// Who has been silent about the audio since the last event, in this order.
+    silent: Vec<usize>,
+    overruns: u64,
+}
+
+enum Stage {
+    Opening { index: usize, opening: BoxFuture<'static, Result<Opened>> },
+    Resting { until: Instant },
+    Serving(Box<Service>),
+}
+
+enum Step {
+    Heard(Option<Result<SttEvent>>),
+    Input(Option<SttInput>),
+    Look,
+    Opened(usize, Result<Opened>),
+}
+
+impl Stream {
+    pub(super) fn new(
+        chain: Arc<Chain<dyn SpeechToText>>,
+        settings: SttFailover,
+        options: SttOptions,
+        claims: SttCapabilities,
+        opened: Opened,
+    ) -> Result<Self> {
+        let theirs = chain.provider(opened.index).capabilities();
+        let service = Service::new(opened, &theirs, options.format, settings, 0)?;
+        Ok(Self {
+            tape: Tape::new(options.format, settings.tape),
+            chain,
+            settings,
+            options,
+            claims,
+            stage: Stage::Serving(Box::new(service)),
+            sure: 0,
+            overlap: Overlap::default(),
+            finalize: None,
+            pending: false,
+            speech_told: false,
+            eager_told: false,
+            round: VecDeque::new(),
+            is_hopeful: true,
+            budget: RetryBudget::new(OUTAGE),
+            silent: Vec::new(),
+            overruns: 0,
+        })
+    }
+
+    /// Runs until the owner of the link has gone, or no recognizer is left.
+    pub(super) async fn run(mut self, mut peer: Peer) -> Result<()> {
+        loop {
+            let (wake, room) = self.prepare();
+            let step = tokio::select! {
+                biased;
+                input = peer.recv() => Step::Input(input),
+                step = self.stage.next() => step,
+                () = room => Step::Look,
+                () = wake => Step::Look,
+            };
+            match step {
+                Step::Input(None) => return Ok(()),
+                Step::Input(Some(SttInput::Audio(frame))) => self.on_audio(frame),
+                Step::Input(Some(SttInput::Finalize)) => self.on_finalize(),
+                Step::Opened(index, Ok(opened)) => self.on_opened(index, opened)?,
+                Step::Opened(index, Err(error)) => self.on_refused(index, error)?,
+                Step::Heard(Some(Ok(event))) => self.on_event(event, &peer).await?,
+                Step::Heard(Some(Err(fault))) => self.note_fault(fault),
+                Step::Heard(None) => self.on_lost(&peer).await?,
+                Step::Look => self.look(&peer).await?,
+            }
+        }
+    }
+
+    /// Hands over what can be, and says when to look again and what to wait for.
+    fn prepare(&mut self) -> (impl Future<Output = ()> + use<>, impl Future<Output = ()> + use<>) {
+        let (mut wake, mut room) = (None, None);
+        match &mut self.stage {
+            Stage::Opening { .. } => {}
+            Stage::Resting { until } => wake = Some(*until),
+            Stage::Serving(service) => {
+                service.feed(&self.tape, self.finalize);
+                let at = [service.watch.deadline(), service.wake_at(&self.tape)];
+                wake = at.into_iter().flatten().min();
+                room = service.room(&self.tape);
+            }
+        }
+        (or_never(wake.map(sleep_until)), or_never(room))
+    }
+
+    fn on_audio(&mut self, frame: AudioFrame) {
+        if frame.payload.is_empty() {
+            return;
+        }
+        let (loud, overrun) = self.tape.push(frame);
+        if overrun {
+            self.overruns += 1;
+            if self.overruns.is_power_of_two() {
+                tracing::warn!(frames = self.overruns, "the tape of a recognizer is full");
+            }
+        }
+        if let Stage::Serving(service) = &mut self.stage {
+            service.watch.on_loud(now(), loud);
+            service.is_live |= !loud.is_zero();
+        }
+        self.trim();
+    }
+
+    /// Forgets silence, and what was loud long ago and came to nothing.
+    fn trim(&mut self) {
+        let format = self.options.format;
+        let loud_until = self.tape.loud_until().unwrap_or(self.sure).max(self.sure);
+        let quiet = format.duration_of(self.tape.end() - loud_until);
+        if quiet < SETTLED || self.pending || self.finalize.is_some() || !self.silent.is_empty() {
+            return;
+        }
+        let stalls = |service: &Service| service.watch.deadline().is_some();
+        if let Stage::Serving(service) = &self.stage
+            && !stalls(service)
+        {
+            self.cover(self.tape.end() - format.samples_in(PRE_ROLL));
+        }
+    }
+
+    fn on_finalize(&mut self) {
+        self.finalize = Some(self.tape.end());
+        if let Stage::Serving(service) = &mut self.stage {
+            service.asked = false;
+        }
+    }
+
+    fn on_opened(&mut self, index: usize, opened: Opened) -> Result<()> {
+        let theirs = self.chain.provider(index).capabilities();
+        let (format, settings) = (self.options.format, self.settings);
+        let mut service = Service::new(opened, &theirs, format, settings, self.sure)?;
+        service.resumes_speech = self.speech_told;
+        service.watch.on_loud(now(), self.tape.loud_from(self.sure));
+        self.overlap.rewind();
+        self.stage = Stage::Serving(Box::new(service));
+        Ok(())
+    }
+
+    fn on_refused(&mut self, index: usize, error: Error) -> Result<()> {
+        tracing::warn!(%error, "a recognizer cannot be opened; the next one is tried");
+        self.chain.failed(index, &error);
+        self.is_hopeful |= error.retry() != Retry::Never;
+        self.open_next(error)
+    }
+
+    /// Tries the next recognizer of this round, or rests before another round. The error is the one
+    /// to end with if all is in vain.
+    fn open_next(&mut self, error: Error) -> Result<()> {
+        if let Some(index) = self.round.pop_front() {
+            let (chain, options) = (self.chain.clone(), self.options.clone());
+            let limit = self.settings.opening;
+            let opening = async move { open(&chain, index, &options, limit).await };
+            self.stage = Stage::Opening { index, opening: opening.boxed() };
+            return Ok(());
+        }
+        if !self.is_hopeful || !self.budget.spend(now()) {
+            return Err(error);
+        }
+        self.stage = Stage::Resting { until: now() + PAUSE };
+        Ok(())
+    }
+
+    fn begin_round(&mut self) {
+        self.round = self.chain.order().into();
+        self.is_hopeful = false;
+    }
+
+    fn note_fault(&mut self, fault: Error) {
+        if let Stage::Serving(service) = &mut self.stage {
+            tracing::debug!(%fault, "a recognizer reports a fault");
+            service.fault = Some(fault);
+        }
+    }
+
+    async fn on_lost(&mut self, peer: &Peer) -> Result<()> {
+        let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
+        let name = self.chain.provider(service.index).name().to_owned();
+        let ended = || Error::new(ErrorKind::Disconnected, "read", "it ended").with_provider(name);
+        let error = service.fault.take().unwrap_or_else(ended);
+        tracing::warn!(%error, "a recognizer is lost; the next one is tried");
+        self.chain.failed(service.index, &error);
+        let has_worked = service.works || service.opened.elapsed() >= SOUND;
+        if has_worked {
+            self.budget.refill();
+            self.begin_round();
+        }
+        self.is_hopeful |= error.retry() != Retry::Never;
+        self.take_back(peer).await?;
+        self.open_next(error)
+    }
+
+    async fn look(&mut self, peer: &Peer) -> Result<()> {
+        let overdue = |at: Option<Instant>| at.is_some_and(|at| at <= now());
+        match &self.stage {
+            Stage::Resting { until } if *until <= now() => {
+                self.begin_round();
+                let error = Error::new(ErrorKind::Disconnected, "open", "there is no recognizer");
+                self.open_next(error)
+            }
+            Stage::Serving(service) if overdue(service.watch.deadline()) => {
+                self.on_stall(peer).await
+            }
+            Stage::Opening { .. } | Stage::Resting { .. } | Stage::Serving(_) => Ok(()),
+        }
+    }
+
+    /// The next recognizer hears what this one is silent about. Who was right is not known before
+    /// somebody speaks; what all are silent about was a noise.
+    async fn on_stall(&mut self, peer: &Peer) -> Result<()> {
+        let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
+        let index = service.index;
+        self.silent.retain(|other| *other != index);
+        self.silent.push(index);
+        let mut round = self.chain.order();
+        round.retain(|index| !self.silent.contains(index));
+        if round.is_empty() {
+            service.watch.forgive();
+            self.silent.clear();
+            self.finalize = None;
+            return Ok(());
+        }
+        let error = stalled(self.chain.provider(index).name());
+        tracing::warn!(%error, "a recognizer has stalled; the next one is tried");
+        self.round = round.into();
+        self.is_hopeful = true;
+        self.take_back(peer).await?;
+        self.open_next(error)
+    }
+
+    /// Takes back what only the recognizer that is lost could confirm.
+    async fn take_back(&mut self, peer: &Peer) -> Result<()> {
+        if std::mem::take(&mut self.eager_told) {
+            peer.send(SttEvent::TurnResumed).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_event(&mut self, event: SttEvent, peer: &Peer) -> Result<()> {
+        let is_final = matches!(&event, SttEvent::Transcript(it) if it.is_final)
+            || event == SttEvent::EndOfTurn;
+        let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
+        service.watch.on_event(is_final);
+        service.fault = None;
+        if !std::mem::replace(&mut service.works, true) {
+            self.chain.succeeded(service.index);
+            self.budget.refill();
+        }
+        for index in self.silent.drain(..).filter(|index| *index != service.index) {
+            self.chain.failed(index, &stalled(self.chain.provider(index).name()));
+        }
+        match event {
+            SttEvent::Transcript(transcript) => self.on_transcript(transcript, peer).await,
+            SttEvent::SpeechStarted => {
+                let was_told = std::mem::take(&mut service.resumes_speech);
+                self.speech_told = true;
+                tell(self.claims.speech_started && !was_told, event, peer).await
+            }
+            SttEvent::EndOfTurn => {
+                (self.pending, self.speech_told, self.eager_told) = (false, false, false);
+                tell(self.claims.end_of_turn, event, peer).await
+            }
+            SttEvent::EagerEndOfTurn => {
+                self.eager_told = self.claims.eager_end_of_turn;
+                tell(self.claims.eager_end_of_turn, event, peer).await
+            }
+            SttEvent::TurnResumed => {
+                let was_told = std::mem::take(&mut self.eager_told);
+                tell(was_told, event, peer).await
+            }
+        }
+    }
+
+    async fn on_transcript(&mut self, transcript: Transcript, peer: &Peer) -> Result<()> {
+        let Stage::Serving(service) = &self.stage else { return Ok(()) };
+        let told_something = !transcript.text.is_empty();
+        let transcript = service.in_stream(transcript);
+        let last_word = transcript.words.last().map(|word| word.end);
+        let mut transcript = self.overlap.strip(transcript);
+        if transcript.is_final {
+            self.on_final(&transcript.text, last_word);
+            (self.pending, self.speech_told) = (false, false);
+        } else {
+            self.pending |= told_something;
+        }
+        if !self.claims.word_timings {
+            transcript.words.clear();
+        }
+        let is_news = !told_something || !transcript.text.is_empty();
+        let is_wanted = transcript.is_final || (self.claims.interim && is_news);
+        tell(is_wanted, SttEvent::Transcript(transcript), peer).await
+    }
+
+    /// Finds out what a final covers. `last_word` is where its last word ends.
+    fn on_final(&mut self, text: &str, last_word: Option<Duration>) {
+        let Stage::Serving(service) = &mut self.stage else { return };
+        let asked_at = self.finalize.take_if(|_| service.asked);
+        let format = self.options.format;
+        let loud_until = self.tape.loud_until().unwrap_or(0);
+        let pause = self.tape.end().saturating_sub(loud_until);
+        let in_pause =
+            service.is_live && service.has_all_of(&self.tape) && format.duration_of(pause) >= BREAK;
+        let covered = match last_word {
+            Some(end) => Some(format.samples_in(end)),
+            None if asked_at.is_some() => asked_at,
+            None if text.is_empty() => return,
+            None => in_pause.then_some(loud_until),
+        };
+        match covered {
+            Some(position) => self.cover(position),
+            None => self.overlap.on_final(text),
+        }
+    }
+
+    /// Everything before `position` is covered.
+    fn cover(&mut self, position: u64) {
+        self.sure = self.sure.max(position.min(self.tape.end()));
+        self.tape.forget_before(self.sure);
+        self.overlap.settle();
+    }
+}
+
+impl Stage {
+    /// What happens next; never, while it rests.
+    async fn next(&mut self) -> Step {
+        match self {
+            Self::Opening { index, opening } => Step::Opened(*index, opening.await),
+            Self::Resting { .. } => future::pending().await,
+            Self::Serving(service) => Step::Heard(service.recv().await),
+        }
+    }
+}
+
+async fn or_never(ready: Option<impl Future<Output = ()>>) {
+    match ready {
+        Some(ready) => ready.await,
+        None => future::pending().await,
+    }
+}
+
+async fn tell(is_wanted: bool, event: SttEvent, peer: &Peer) -> Result<()> {
+    if is_wanted { peer.send(event).await } else { Ok(()) }
+}
+
+fn stalled(provider: &str) -> Error {
+    Error::new(ErrorKind::Stalled, "read", "it says nothing about speech")
+        .with_provider(provider.to_owned())
+}

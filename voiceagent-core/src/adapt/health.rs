@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{Error, Retry};
+
+/// The longest that one who fails again and again is left alone.
+const LONGEST_REST: Duration = Duration::from_secs(300);
+
+/// Whether somebody who failed should be asked again. Time is an argument.
+///
+/// One failure is enough to let it rest, since a circuit breaker stands where somebody else can be
+/// asked. Each further failure in a row doubles the rest, up to five minutes. It lasts at least as
+/// long as the other side [asked for](Retry::After), and five minutes where the same request would
+/// fail again ([`Retry::Never`]). After the rest one request is let through, the probe, and the
+/// others wait for how it fares.
+///
+/// ```
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+/// use voiceagent_core::{Error, ErrorKind, adapt::{CircuitBreaker, Health}};
+///
+/// let now = Instant::now();
+/// let limited = Error::new(ErrorKind::RateLimited, "generate", "slow down")
+///     .with_retry_after(Duration::from_secs(20));
+/// let mut breaker = CircuitBreaker::new(Duration::from_secs(10));
+/// breaker.failed(now, &limited);
+/// assert_eq!(breaker.health(now), Health::Resting { until: now + Duration::from_secs(20) });
+/// assert_eq!(breaker.health(now + Duration::from_secs(20)), Health::OnTrial);
+/// breaker.succeeded();
+/// assert_eq!(breaker.health(now), Health::Well);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct CircuitBreaker {
+    rest: Duration,
+    failures: u32,
+    resting_until: Option<Instant>,
+}
+
+/// How somebody fares.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a breaker is closed, open or half open")]
+pub enum Health {
+    /// It has rested, and may be asked once.
+    OnTrial,
+    /// It should be left alone.
+    Resting {
+        /// Until then.
+        until: Instant,
+    },
+    /// Nothing is wrong.
+    Well,
+}
+
+impl CircuitBreaker {
+    /// A breaker that lets nobody rest yet. A first failure costs so much rest.
+    #[must_use]
+    pub const fn new(rest: Duration) -> Self {
+        Self { rest, failures: 0, resting_until: None }
+    }
+
+    /// How the one behind it fares.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        match self.resting_until {
+            None => Health::Well,
+            Some(until) if until <= now => Health::OnTrial,
+            Some(until) => Health::Resting { until },
+        }
+    }
+
+    /// Lets the probe through, after a rest. If nothing is told of it, another one may follow after
+    /// the rest of a first failure.
+    pub fn try_out(&mut self, now: Instant) {
+        if self.health(now) == Health::OnTrial {
+            self.resting_until = Some(now + self.rest);
+        }
+    }
+
+    /// Notes that it did what it was asked for.
+    pub const fn succeeded(&mut self) {
+        self.failures = 0;
+        self.resting_until = None;
+    }
+
+    /// Notes that it failed. A rest that has begun does not become shorter.
+    pub fn failed(&mut self, now: Instant, error: &Error) {
+        let doubled = self.rest.saturating_mul(1 << self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        let rest = match error.retry() {
+            Retry::After(wait) => doubled.min(LONGEST_REST).max(wait),
+            Retry::Never => LONGEST_REST,
+            Retry::Now => doubled.min(LONGEST_REST),
+        };
+        self.resting_until = self.resting_until.max(Some(now + rest));
+    }
+}
+
+/// How often, and for how long, something that failed is tried again before it is given up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RetryBudget {
+    limit: Duration,
+    since: Option<Instant>,
+}
+
+impl RetryBudget {
+    pub(super) const fn new(limit: Duration) -> Self {
+        Self { limit, since: None }
+    }
+
+    /// Notes a failure. Returns whether there is time for another try.
+    pub(super) fn spend(&mut self, now: Instant) -> bool {
+        now < *self.since.get_or_insert(now) + self.limit
+    }
+
+    /// All is well again.
+    pub(super) const fn refill(&mut self) {
+        self.since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn error(kind: ErrorKind) -> Error {
+        Error::new(kind, "open", "scripted")
+    }
+
+    /// How long it rests after failing now.
+    fn rest(breaker: &mut CircuitBreaker, error: &Error) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        breaker.resting_until = None;
+        breaker.failed(now, error);
+        breaker.resting_until.unwrap() - now
+    }
+
+    #[test]
+    fn each_failure_in_a_row_doubles_the_rest() {
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        let lost = error(ErrorKind::Disconnected);
+        let rests: Vec<_> = (0..7).map(|_| rest(&mut breaker, &lost).as_secs()).collect();
+        assert_eq!(rests, [10, 20, 40, 80, 160, 300, 300]);
+        breaker.succeeded();
+        assert_eq!(rest(&mut breaker, &lost), 10 * SECOND);
+    }
+
+    #[test]
+    fn rd1_the_time_that_was_asked_for_is_kept() {
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        let limited = error(ErrorKind::RateLimited).with_retry_after(900 * SECOND);
+        assert_eq!(rest(&mut breaker, &limited), 900 * SECOND);
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        let soon = error(ErrorKind::RateLimited).with_retry_after(SECOND);
+        assert_eq!(rest(&mut breaker, &soon), 10 * SECOND);
+    }
+
+    #[test]
+    fn rc8_what_would_fail_again_rests_longest() {
+        let mut breaker = CircuitBreaker::new(SECOND);
+        assert_eq!(rest(&mut breaker, &error(ErrorKind::Unauthorized)), 300 * SECOND);
+    }
+
+    #[test]
+    fn one_probe_is_let_through_after_a_rest() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        breaker.failed(now, &error(ErrorKind::Disconnected));
+        let later = now + 10 * SECOND;
+        assert_eq!(breaker.health(later), Health::OnTrial);
+        breaker.try_out(later);
+        assert_eq!(breaker.health(later), Health::Resting { until: later + 10 * SECOND });
+        breaker.failed(later, &error(ErrorKind::Disconnected));
+        assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+    }
+
+    #[test]
+    fn a_budget_is_spent_by_time_and_refilled_by_success() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut budget = RetryBudget::new(5 * SECOND);
+        assert!(budget.spend(now) && budget.spend(now + 4 * SECOND));
+        assert!(!budget.spend(now + 5 * SECOND));
+        budget.refill();
+        assert!(budget.spend(now + 5 * SECOND));
+    }
+}

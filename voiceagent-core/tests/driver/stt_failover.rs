@@ -1,0 +1,304 @@
+//! A chain of recognizers: what is said while one fails is understood, all of it and once.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout};
+use voiceagent_core::{
+    ErrorKind, Link,
+    adapt::FallbackStt,
+    audio::{AudioFormat, AudioFrame, MediaTime},
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+use voiceagent_testkit::{
+    fakes::{FakeStt, SttFault, Words},
+    tone,
+};
+
+use crate::rig::{MULAW, ms};
+
+const FRAME: Duration = Duration::from_millis(20);
+/// Two stretches of speech, the first of which is longer than any deadline.
+const FIRST: &str = "I would like to bring my car in for the yearly service next week please";
+const SECOND: &str = "and the brakes";
+
+/// What is said in 9 s: from 500 to 5,300 ms, and from 6,000 to 7,000 ms.
+fn script() -> Words {
+    let words = Words::default();
+    words.say(FIRST, ms(500), ms(5_300));
+    words.say(SECOND, ms(6_000), ms(7_000));
+    words
+}
+
+/// The frames of 10 s, made once for all runs.
+static FRAMES: LazyLock<Vec<AudioFrame>> = LazyLock::new(|| {
+    let frames = (0..500).map(|number| FRAME * number).map(|at| {
+        let place = MediaTime(MULAW.samples_in(at));
+        let payload = match is_spoken(at) {
+            true => tone::speech(MULAW, place, 160),
+            false => tone::silence(MULAW, FRAME),
+        };
+        AudioFrame::new(MULAW, place, payload)
+    });
+    frames.collect()
+});
+
+fn is_spoken(at: Duration) -> bool {
+    (ms(500)..ms(5_300)).contains(&at) || (ms(6_000)..ms(7_000)).contains(&at)
+}
+
+/// A line in real time, and what a recognizer makes of it.
+struct Line {
+    link: Link<SttInput, SttEvent>,
+    heard: Vec<(Duration, SttEvent)>,
+    begun: Instant,
+}
+
+impl Line {
+    async fn open(stt: &FallbackStt) -> Self {
+        let link = stt.open(SttOptions::new(MULAW)).await.expect("one can be opened");
+        Self { link, heard: Vec::new(), begun: Instant::now() }
+    }
+
+    /// Speaks the script until `end`, and asks for finals at these times.
+    async fn run(mut self, end: Duration, finalize: &[Duration]) -> Vec<(Duration, SttEvent)> {
+        let mut at = Duration::ZERO;
+        for frame in FRAMES.iter().take_while(|frame| MULAW.duration_of(frame.at.0) < end) {
+            self.link.try_send(SttInput::Audio(frame.clone())).expect("the chain reads");
+            at += FRAME;
+            if finalize.contains(&at) {
+                self.link.try_send(SttInput::Finalize).expect("the chain reads");
+            }
+            self.listen_until(at).await;
+        }
+        self.listen_until(end + ms(3_000)).await;
+        self.heard
+    }
+
+    async fn listen_until(&mut self, at: Duration) {
+        let listening = async {
+            while let Some(event) = self.link.recv().await {
+                self.heard.push((self.begun.elapsed(), event.expect("the chain goes on")));
+            }
+        };
+        let left = (self.begun + at).saturating_duration_since(Instant::now());
+        let _ = timeout(left, listening).await;
+        sleep_until(self.begun + at).await;
+    }
+}
+
+fn finals(heard: &[(Duration, SttEvent)]) -> String {
+    let finals = heard.iter().filter_map(|(_, event)| match event {
+        SttEvent::Transcript(it) if it.is_final && !it.text.is_empty() => Some(&*it.text),
+        _ => None,
+    });
+    finals.collect::<Vec<_>>().join(" ")
+}
+
+fn everything() -> String {
+    format!("{FIRST} {SECOND}")
+}
+
+async fn understood(first: FakeStt, second: FakeStt) -> Vec<(Duration, SttEvent)> {
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    Line::open(&stt).await.run(ms(9_000), &[ms(5_500), ms(7_200)]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc1_a_recognizer_that_is_lost_at_any_moment_costs_0_ms_of_speech_and_no_word_comes_twice()
+{
+    for timings in [true, false] {
+        for after in (0..8_000).step_by(170) {
+            let make = || match timings {
+                true => FakeStt::new(script()).with_word_timings(),
+                false => FakeStt::new(script()),
+            };
+            let second = make();
+            let inputs = second.inputs();
+            let first = make().with_faults([SttFault::Drop(ms(after))]);
+            let heard = understood(first, second).await;
+            assert_eq!(finals(&heard), everything(), "lost after {after} ms, timings {timings}");
+            let mut end = None;
+            for input in inputs.all() {
+                let SttInput::Audio(frame) = input else { continue };
+                let gap = frame.at.0 - end.unwrap_or(frame.at.0);
+                assert_eq!(gap, 0, "lost after {after} ms: the second missed {gap} samples");
+                end = Some(frame.at.0 + frame.samples());
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc3_a_recognizer_that_falls_silent_or_stops_reading_costs_0_ms_of_speech() {
+    for after in (0..8_000).step_by(530) {
+        for fault in [SttFault::Mute(ms(after)), SttFault::Stall(ms(after))] {
+            let first = FakeStt::new(script()).with_faults([fault]);
+            let heard = understood(first, FakeStt::new(script())).await;
+            assert_eq!(finals(&heard), everything(), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc3_a_stall_is_noticed_within_three_seconds_of_speech() {
+    let second = FakeStt::new(script());
+    let opened = second.opened();
+    let first = FakeStt::new(script()).with_faults([SttFault::Mute(ms(0))]);
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    let heard = Line::open(&stt).await.run(ms(4_000), &[]).await;
+    assert_eq!(opened.count(), 1);
+    let (when, _) = heard.first().expect("the second recognizer has something to say");
+    assert!(
+        *when <= ms(500 + 3_000 + 40),
+        "speech begins at 500 ms, the first words came at {when:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc3_a_noise_that_nobody_understands_is_no_stall_of_anybody() {
+    let (first, second) = (FakeStt::new(Words::default()), FakeStt::new(Words::default()));
+    let opened = [first.opened(), second.opened()];
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    Line::open(&stt).await.run(ms(9_000), &[]).await;
+    Line::open(&stt).await.run(ms(500), &[]).await;
+    let opened = opened.map(|opened| opened.count());
+    assert_eq!(
+        opened,
+        [2, 1],
+        "the second hears the noise once, and the next call begins with the first"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc13_audio_is_replayed_in_a_format_that_the_next_recognizer_takes() {
+    for formats in [vec![AudioFormat::PCM_16K], vec![AudioFormat::ALAW_8K]] {
+        let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(3_000))]);
+        let second = FakeStt::new(script()).with_formats(formats.clone());
+        let (inputs, opened) = (second.inputs(), second.opened());
+        let heard = understood(first, second).await;
+        assert_eq!(finals(&heard), everything(), "{formats:?}");
+        assert_eq!(opened.last().unwrap().format, formats[0]);
+        let is_right = |it: &SttInput| matches!(it, SttInput::Audio(it) if it.format == formats[0]);
+        assert!(inputs.all().iter().filter(|it| matches!(it, SttInput::Audio(_))).all(is_right));
+    }
+}
+
+/// A recognizer that takes audio a quarter faster than it is spoken, and no faster.
+#[derive(Debug)]
+struct Unhurried(FakeStt);
+
+#[async_trait::async_trait]
+impl SpeechToText for Unhurried {
+    fn name(&self) -> &str {
+        "unhurried"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = self.0.capabilities();
+        capabilities.pace_percent = Some(125);
+        capabilities
+    }
+
+    async fn open(&self, options: SttOptions) -> voiceagent_core::Result<Link<SttInput, SttEvent>> {
+        self.0.open(options).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc13_audio_is_replayed_no_faster_than_the_next_recognizer_takes_it() {
+    let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(4_000))]);
+    let second = FakeStt::new(script());
+    let inputs = second.inputs();
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(Unhurried(second))]);
+    let heard = Line::open(&stt).await.run(ms(9_500), &[ms(9_400)]).await;
+    assert_eq!(finals(&heard), everything());
+    let timed = inputs.timed();
+    let (begun, mut sent) = (timed[0].0, Duration::ZERO);
+    for (at, input) in timed {
+        let SttInput::Audio(frame) = input else { continue };
+        let allowed = (at - begun) * 5 / 4 + ms(250);
+        assert!(sent <= allowed + ms(2), "{sent:?} were sent within {:?}", at - begun);
+        sent += MULAW.duration_of(frame.samples());
+    }
+    assert!(sent > ms(8_000), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc8_one_that_refuses_is_passed_over_and_rests() {
+    let first = FakeStt::new(script()).with_faults([SttFault::Refuse(ErrorKind::RateLimited)]);
+    let second = FakeStt::new(script());
+    let opened = [first.opened(), second.opened()];
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    let counts = || [opened[0].count(), opened[1].count()];
+    let _one = stt.open(SttOptions::new(MULAW)).await.unwrap();
+    assert_eq!(counts(), [1, 1]);
+    let _two = stt.open(SttOptions::new(MULAW)).await.unwrap();
+    assert_eq!(counts(), [1, 2], "it rests");
+    tokio::time::sleep(ms(10_000)).await;
+    let _three = stt.open(SttOptions::new(MULAW)).await.unwrap();
+    assert_eq!(counts(), [2, 2], "it has rested");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc12_what_is_said_while_none_can_be_opened_is_understood_afterwards() {
+    let refused = SttFault::Refuse(ErrorKind::Overloaded);
+    let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(1_000)), refused, refused]);
+    let second = FakeStt::new(script()).with_faults([refused; 8]);
+    let heard = understood(first, second).await;
+    assert_eq!(finals(&heard), everything());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc12_the_link_ends_when_none_can_be_opened_for_five_seconds() {
+    let first = FakeStt::new(script()).with_faults(
+        std::iter::once(SttFault::Drop(ms(1_000)))
+            .chain([SttFault::Refuse(ErrorKind::Overloaded); 99])
+            .collect::<Vec<_>>(),
+    );
+    let second =
+        FakeStt::new(script()).with_faults([SttFault::Refuse(ErrorKind::Unauthorized); 99]);
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut link = stt.open(SttOptions::new(MULAW)).await.unwrap();
+    let loud = tone::speech(MULAW, MediaTime(0), 9_600);
+    link.try_send(SttInput::Audio(AudioFrame::new(MULAW, MediaTime(0), loud))).unwrap();
+    let begun = Instant::now();
+    let mut last = None;
+    while let Some(event) = link.recv().await {
+        last = Some(event);
+    }
+    assert!(last.unwrap().is_err());
+    assert!((ms(5_000)..ms(6_000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_all_recognizers_can_do_is_claimed_and_told() {
+    let first = FakeStt::new(script()).with_word_timings().with_speech_started();
+    let second = FakeStt::new(script()).without_interims().with_formats([AudioFormat::PCM_16K]);
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    let claims = stt.capabilities();
+    assert!(!claims.word_timings && !claims.speech_started && !claims.interim && claims.finalize);
+    assert_eq!(claims.formats[0], MULAW, "the others can have it converted");
+    let heard = Line::open(&stt).await.run(ms(9_000), &[]).await;
+    assert_eq!(finals(&heard), everything());
+    for (_, event) in heard {
+        let SttEvent::Transcript(told) = event else { panic!("{event:?} is not claimed") };
+        assert!(told.is_final && told.words.is_empty(), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_of_words_go_on_after_a_failover() {
+    let make = || FakeStt::new(script()).with_word_timings();
+    let first = make().with_faults([SttFault::Drop(ms(3_000))]);
+    let heard = understood(first, make()).await;
+    let words = heard.iter().filter_map(|(_, event)| match event {
+        SttEvent::Transcript(it) if it.is_final => Some(it.words.clone()),
+        _ => None,
+    });
+    let words: Vec<_> = words.flatten().collect();
+    assert_eq!(words.last().unwrap().end.as_millis(), 6_999);
+    assert!(words.is_sorted_by_key(|word| word.start), "{words:?}");
+}

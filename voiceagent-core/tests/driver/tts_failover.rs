@@ -1,0 +1,231 @@
+//! A chain of voices: everything is said, and no word twice.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
+use voiceagent_core::{
+    ErrorKind, GenerationId, Link,
+    adapt::FallbackTts,
+    audio::AudioFormat,
+    tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
+};
+use voiceagent_testkit::{
+    fakes::{FakeTts, TtsFault},
+    tone,
+};
+
+use crate::rig::{MULAW, ms};
+
+const TEXTS: [&str; 3] =
+    ["Your appointment is at nine. ", "Please bring the keys, ", "and the registration."];
+
+fn whole() -> String {
+    TEXTS.concat()
+}
+
+struct Voice(Link<TtsInput, TtsEvent>);
+
+/// What came of a generation.
+#[derive(Default)]
+struct Said {
+    audio: Vec<u8>,
+    spoken: u32,
+    words: Vec<(String, Duration)>,
+    after: Duration,
+}
+
+impl Voice {
+    async fn open(tts: &FallbackTts) -> Self {
+        Self(tts.open(TtsOptions::new(MULAW)).await.expect("one can be opened"))
+    }
+
+    fn send(&self, number: u64, texts: &[&str]) {
+        let generation = GenerationId::new(number);
+        for text in texts {
+            let text = TtsInput::Text { generation, text: (*text).into() };
+            self.0.try_send(text).expect("the chain reads");
+        }
+        self.0.try_send(TtsInput::Finish { generation }).expect("the chain reads");
+    }
+
+    async fn until_finished(&mut self, number: u64) -> Result<Said, ErrorKind> {
+        let (begun, mut said) = (Instant::now(), Said::default());
+        loop {
+            let event = timeout(ms(20_000), self.0.recv()).await.expect("it goes on");
+            let event = event.expect("the chain does not end").map_err(|error| error.kind())?;
+            match event {
+                TtsEvent::Audio { generation, payload } => {
+                    assert_eq!(generation, GenerationId::new(number));
+                    said.audio.extend_from_slice(&payload);
+                }
+                TtsEvent::Spoken { texts, .. } => said.spoken += texts,
+                TtsEvent::Words { words, .. } => {
+                    said.words.extend(words.into_iter().map(|it| (it.word.to_string(), it.end)));
+                }
+                TtsEvent::Finished { .. } => {
+                    said.after = begun.elapsed();
+                    return Ok(said);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where the word begins within which, or behind which, `prefix` ends in the whole text.
+fn reached(prefix: &str) -> usize {
+    let whole = whole();
+    let next = whole[prefix.len()..].chars().next();
+    if prefix.ends_with(' ') || next.is_none_or(char::is_whitespace) {
+        let spaces = whole[prefix.len()..].len() - whole[prefix.len()..].trim_start().len();
+        return prefix.len() + spaces;
+    }
+    prefix.rfind(' ').map_or(0, |space| space + 1)
+}
+
+/// Lets the first voice fail after so much audio of the whole text, and checks what the second is
+/// given to say.
+async fn cut(fault: fn(Duration) -> TtsFault, after: Duration, make: fn() -> FakeTts) {
+    let warm_up = "Good morning, this is a long greeting. ";
+    let greeting = MULAW.duration_of(tone::spell(MULAW, warm_up, ms(60)).len() as u64);
+    let first = make().with_faults([fault(greeting + after)]);
+    let second = make();
+    let inputs = second.inputs();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &[warm_up]);
+    voice.until_finished(1).await.expect("the first voice greets");
+    voice.send(2, &TEXTS);
+    let said = voice.until_finished(2).await.expect("the second voice says the rest");
+    let given: String = inputs
+        .all()
+        .iter()
+        .filter_map(|input| match input {
+            TtsInput::Text { text, .. } => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    let heard = tone::read(MULAW, &said.audio);
+    let prefix = heard.strip_suffix(&given).expect("the audio of the second voice is the last");
+    let rest = &whole()[reached(prefix)..];
+    assert_eq!(given, rest, "the first voice said {prefix:?}");
+    if tts.capabilities().segments {
+        assert_eq!(said.spoken, 3, "each text was told once, cut after {prefix:?}");
+    }
+    if tts.capabilities().word_timings {
+        let words: Vec<_> = said.words.iter().map(|(word, _)| word.as_str()).collect();
+        assert_eq!(words.join(" "), whole(), "each word was told once, cut after {prefix:?}");
+        assert!(said.words.is_sorted_by_key(|(_, end)| *end));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn re3_a_voice_that_is_cut_at_any_moment_is_continued_from_the_word_that_was_reached() {
+    for make in [
+        (|| FakeTts::new().with_word_timings().with_segments()) as fn() -> FakeTts,
+        || FakeTts::new().with_segments(),
+        FakeTts::new,
+    ] {
+        for after in (120..4_300).step_by(120) {
+            cut(TtsFault::Drop, ms(after), make).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn re2_a_voice_that_falls_silent_or_reports_a_fault_is_continued() {
+    for after in (120..4_300).step_by(480) {
+        cut(TtsFault::Mute, ms(after), || FakeTts::new().with_word_timings()).await;
+        let report = |after| TtsFault::Report(after, ErrorKind::Overloaded);
+        cut(report, ms(after), || FakeTts::new().with_word_timings()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn re1_the_next_voice_says_everything_when_one_fails_before_its_first_audio() {
+    for (fault, limit) in [
+        (TtsFault::Drop(Duration::ZERO), ms(800)),
+        (TtsFault::Mute(Duration::ZERO), ms(2_300)),
+        (TtsFault::Report(Duration::ZERO, ErrorKind::RateLimited), ms(800)),
+        (TtsFault::Refuse(ErrorKind::RateLimited), ms(800)),
+    ] {
+        let tts = FallbackTts::new(
+            Arc::new(FakeTts::new().with_faults([fault])),
+            vec![Arc::new(FakeTts::new())],
+        );
+        let mut voice = Voice::open(&tts).await;
+        voice.send(1, &TEXTS);
+        let said = voice.until_finished(1).await.unwrap();
+        assert_eq!(tone::read(MULAW, &said.audio), whole(), "{fault:?}");
+        assert!(said.after < limit, "{fault:?} cost {:?}", said.after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn re9_one_error_is_reported_when_no_voice_is_left_and_the_next_speech_is_tried_again() {
+    let drop = TtsFault::Drop(ms(600));
+    let refuse = TtsFault::Refuse(ErrorKind::Unauthorized);
+    let first = FakeTts::new().with_faults([drop]);
+    let second = FakeTts::new().with_faults([refuse]);
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    assert_eq!(voice.until_finished(1).await.err(), Some(ErrorKind::Disconnected));
+    voice.send(2, &TEXTS);
+    let said = voice.until_finished(2).await.expect("the first voice is there again");
+    assert_eq!(tone::read(MULAW, &said.audio), whole());
+}
+
+#[tokio::test(start_paused = true)]
+async fn re6_what_was_cancelled_is_not_continued() {
+    let first = FakeTts::new().with_faults([TtsFault::Drop(ms(600))]);
+    let second = FakeTts::new();
+    let inputs = second.inputs();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    while !matches!(voice.0.recv().await, Some(Ok(TtsEvent::Audio { .. }))) {}
+    voice.0.try_send(TtsInput::Cancel { generation: GenerationId::new(1) }).unwrap();
+    voice.send(2, &["Sorry. Go on, please."]);
+    let mut audio = Vec::new();
+    loop {
+        match voice.0.recv().await.unwrap().unwrap() {
+            TtsEvent::Audio { generation, payload } if generation.number() == 2 => {
+                audio.extend_from_slice(&payload);
+            }
+            TtsEvent::Finished { generation } if generation.number() == 2 => break,
+            _ => {}
+        }
+    }
+    let heard = tone::read(MULAW, &audio);
+    assert!(heard.starts_with("Sorry.") && heard.ends_with("Go on, please."), "{heard}");
+    let told = format!("{:?}", inputs.all());
+    assert!(!told.contains("appointment"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_of_another_format_is_converted() {
+    let first = FakeTts::new().with_faults([TtsFault::Drop(Duration::ZERO)]);
+    let second = FakeTts::new().with_formats([AudioFormat::PCM_16K]);
+    let opened = second.opened();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    assert!(tts.capabilities().formats.contains(&MULAW));
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    let said = voice.until_finished(1).await.unwrap();
+    assert_eq!(opened.last().unwrap().format, AudioFormat::PCM_16K);
+    let expected = MULAW.bytes_in(ms(60)) * whole().len();
+    assert!(said.audio.len().abs_diff(expected) < 200, "{} of {expected}", said.audio.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_all_voices_can_do_is_claimed_and_told() {
+    let first = FakeTts::new().with_word_timings().with_segments();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(FakeTts::new().without_cancel())]);
+    let claims = tts.capabilities();
+    assert!(claims.streaming_text && !claims.word_timings && !claims.segments && !claims.cancel);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    let said = voice.until_finished(1).await.unwrap();
+    assert_eq!((said.spoken, said.words.len()), (0, 0));
+}
