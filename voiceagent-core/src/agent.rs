@@ -173,6 +173,7 @@ pub struct AgentBuilder {
     tts: Option<Arc<dyn TextToSpeech>>,
     vad: Option<Arc<dyn VadFactory>>,
     no_vad: bool,
+    no_echo: bool,
     turn_detector: Option<Arc<dyn TurnDetector>>,
     tools: Vec<Arc<dyn Tool>>,
     flow: Option<Arc<dyn Flow>>,
@@ -249,6 +250,13 @@ impl AgentBuilder {
     /// Leaves speech edges to the recognizer.
     pub fn without_vad(mut self) -> Self {
         self.no_vad = true;
+        self
+    }
+
+    /// Takes all that is heard for the caller's voice, also what is the
+    /// [echo](crate::echo::EchoDetector) of the agent's.
+    pub fn without_echo_detection(mut self) -> Self {
+        self.no_echo = true;
         self
     }
 
@@ -377,6 +385,7 @@ impl AgentBuilder {
             stt: self.stt,
             tts: self.tts,
             vad,
+            echo: !self.no_echo,
             turn_detector: self.turn_detector,
             tools,
             flow: self.flow,

@@ -120,6 +120,7 @@ pub mod audio;
 mod call;
 mod call_file;
 mod driver;
+pub mod echo;
 mod error;
 pub mod flow;
 mod ids;
