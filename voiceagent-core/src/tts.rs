@@ -20,7 +20,8 @@ use crate::{GenerationId, Link, Result, audio::AudioFormat, stt::WordTiming};
 /// - sends [`TtsEvent::Finished`] once for each [`TtsInput::Finish`], after the last audio,
 /// - sends nothing more of a generation after [`TtsInput::Cancel`], as soon as it can,
 /// - reconnects when the socket is lost between generations, and reports the loss (without
-///   ending) when it happens in the middle of one.
+///   ending) when it happens in the middle of one; what goes wrong with a generation that was
+///   cancelled is reported to nobody, since a fault belongs to what is being spoken.
 #[async_trait]
 pub trait TextToSpeech: Debug + Send + Sync + 'static {
     /// The provider's name, as in the registry.

@@ -20,9 +20,9 @@ use tokio::{
 use tracing::{info, warn};
 use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
 use voiceagent_telephony::{
+    front_door::{FrontDoor, StatusEvent},
     media_stream::MediaStream,
     server,
-    twilio::{FrontDoor, StatusEvent},
 };
 
 use crate::{
@@ -114,7 +114,7 @@ impl Server {
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let (host, desk) = (lobby.clone(), Arc::clone(&reception));
-        let mut door = FrontDoor::builder()
+        let mut door = FrontDoor::twilio()
             .auth_token(auth_token)
             .public_url(public_url)
             .voice_path(VOICE)

@@ -7,6 +7,11 @@ impl Session {
     /// the same again and still nothing is understood, that is noise.
     pub(super) fn doubt_detector(&mut self) {
         self.user.doubt(self.now);
+        self.reset_detector();
+    }
+
+    /// Lets the detector begin anew: from now on nobody speaks, whatever it has heard.
+    pub(super) fn reset_detector(&mut self) {
         self.monologue.on_silence();
         self.commands.push_back(Command::ResetDetector);
         self.emit(Event::UserStopped { turn: self.user.id, since: self.now });

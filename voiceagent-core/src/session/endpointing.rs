@@ -14,6 +14,8 @@ const PLAUSIBLE: f32 = 0.2;
 /// Words that are complete with this probability are not waited on: that would delay many for the
 /// sake of few.
 const CLOSED: f32 = 0.6;
+/// How long a voice without a pause may be speech where no words could have told so yet.
+const WORDLESS: Duration = Duration::from_secs(10);
 
 /// Decides when the user's turn is over. All delays count from the user's last speech.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub(super) enum Outcome {
 impl Endpointing {
     pub(super) fn new(config: &SessionConfig) -> Self {
         Self {
-            config: config.endpointing,
+            config: settings(config),
             vendor_decides: config.stt_end_of_turn,
             has_edges: config.vad,
             is_manual: is_manual(config),
@@ -66,10 +68,15 @@ impl Endpointing {
 
     /// Goes by other settings from now on.
     pub(super) fn configure(&mut self, config: &SessionConfig) {
-        self.config = config.endpointing;
+        self.config = settings(config);
         self.has_edges = config.vad;
         self.is_manual = is_manual(config);
         self.wording = self.wording.filter(|_| self.config.by_words);
+    }
+
+    /// How long a voice is believed of which nothing is understood.
+    pub(super) fn watchdog(&self) -> Duration {
+        self.config.watchdog
     }
 
     /// Notes a prediction for the turn when its text had this length.
@@ -185,6 +192,14 @@ impl Endpointing {
 /// How much of the longest delay is waited after words that are complete with this probability.
 fn openness(complete: f32) -> f32 {
     ((CLOSED - complete) / CLOSED).clamp(0.0, 1.0)
+}
+
+fn settings(config: &SessionConfig) -> EndpointingConfig {
+    let mut endpointing = config.endpointing;
+    if !config.stt_interim {
+        endpointing.watchdog = endpointing.watchdog.max(WORDLESS);
+    }
+    endpointing
 }
 
 /// What is typed is ended by whoever types it.

@@ -346,7 +346,11 @@ impl Session {
         let answers = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
         let aside = live.aside.as_ref().filter(|aside| aside.started && !answers)?;
         let generation = aside.id;
-        if self.output.is_text() && aside.at != Some(live.script.text().len() as u64) {
+        let written = live.script.text().len() as u64;
+        let is_alone =
+            aside.at == Some(written) && self.output.playhead(self.now) >= live.place(written);
+        // A far end that shows text drops all that it has not shown.
+        if self.output.is_text() && !is_alone {
             return None;
         }
         if !aside.is_spoken {

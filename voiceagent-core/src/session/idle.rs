@@ -58,7 +58,6 @@ impl Idle {
 
     /// A sound alone is no answer to a prompt; but nobody is left in the middle of it.
     fn on_sound(&mut self) {
-        self.since = None;
         self.parting = false;
     }
 }
@@ -102,13 +101,21 @@ impl Session {
             self.end_now(EndReason::Idle);
             return;
         }
-        // A noise that holds the floor is no user; the silence begins with its end.
         let quiet = *self.idle.since.get_or_insert(self.now);
-        let since = self.user_holds_floor_until().map_or(quiet, |noise| quiet.max(noise));
         match self.idle_step() {
-            Some(after) => self.timers.set(Timer::Idle, since + after.max(self.idle.wait)),
+            Some(after) => {
+                let at = quiet + after.max(self.idle.wait);
+                self.timers.set(Timer::Idle, self.sound_over().map_or(at, |over| at.max(over)));
+            }
             None => self.timers.clear(Timer::Idle),
         }
+    }
+
+    /// Until when a sound may be the user who has something to say.
+    fn sound_over(&self) -> Option<CallTime> {
+        let words = self.config.endpointing.transcript_timeout;
+        let ended = self.user.last_speech.filter(|_| self.user.begun).map(|end| end + words);
+        self.user_holds_floor_until().or(ended)
     }
 
     /// The user has been silent for too long.

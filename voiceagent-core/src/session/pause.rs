@@ -156,10 +156,13 @@ impl Session {
         self.pauses() && self.insists_at().is_none_or(|at| at > self.now)
     }
 
-    /// When a voice over a paused agent is taken for speech where words come only behind it.
+    /// When a voice over a paused agent is taken for speech where words come only behind it. One
+    /// that was there before the agent began is a noise.
     fn insists_at(&self) -> Option<CallTime> {
-        let is_mute = !self.config.stt_interim && self.pausing.is_paused();
-        self.barge_in.since().filter(|_| is_mute).map(|since| since + LONG_VOICE)
+        let began = self.live.as_ref().filter(|live| live.started)?.started_at;
+        let is_late = self.user.speaking_since.is_some_and(|since| since >= began);
+        let can_tell = self.config.stt_interim || !self.pausing.is_paused() || !is_late;
+        self.barge_in.since().filter(|_| !can_tell).map(|since| since + LONG_VOICE)
     }
 
     /// Goes on if it is time to, or sees to it that it will be looked at when it is.

@@ -1,6 +1,6 @@
 //! The owner of the call ends the user's turn.
 
-use super::{Command, Event, Session};
+use super::{Command, Session};
 
 impl Session {
     /// The user has finished, whatever the detector hears: what was said is waited for, and
@@ -11,10 +11,7 @@ impl Session {
         }
         if self.user.speaking_since.take().is_some() {
             self.user.last_speech = Some(self.now);
-            self.monologue.on_silence();
-            self.commands.push_back(Command::ResetDetector);
-            self.emit(Event::UserStopped { turn: self.user.id, since: self.now });
-            self.dismiss();
+            self.reset_detector();
         }
         let is_known = self.config.vad && !self.user.is_empty() && self.user.is_settled();
         if self.config.format.is_none() || is_known {

@@ -50,6 +50,9 @@ impl Session {
     /// are kept from the voice, and for words on the side.
     pub(super) fn feed_voice(&mut self) {
         self.speak_aside();
+        if self.output.is_text() {
+            return;
+        }
         let renamed = self.last_generation.next();
         let Some(live) = self.live.as_mut().filter(|live| {
             let may_speak = live.committed || self.config.speculation.synthesis;
@@ -358,18 +361,23 @@ impl Session {
         if self.is_duplex() || self.monologue.has_floor() {
             return None;
         }
-        let watchdog = self.config.endpointing.watchdog;
+        let watchdog = self.endpointing.watchdog();
         // Nobody is kept waiting for an answer by a noise for longer than for the answer itself.
+        let is_noise = self.user.is_empty() && self.config.stt_interim;
         let patience = match &self.config.owed_reply {
-            Some(owed_reply) if self.user.is_empty() => watchdog.min(owed_reply.after),
+            Some(owed_reply) if is_noise => watchdog.min(owed_reply.after),
             Some(_) | None => watchdog,
         };
-        let since = match self.user.speaking_since {
-            Some(since) => since.max(self.user.last_change.unwrap_or(since)),
-            None if self.user.is_empty() => self.spoken_turn_open_since()?,
-            None => self.user.last_change.unwrap_or(self.now),
+        let until = match self.user.speaking_since {
+            Some(since) => since.max(self.user.last_change.unwrap_or(since)) + patience,
+            None if !self.user.is_empty() => self.user.last_change.unwrap_or(self.now) + patience,
+            // The words of a voice that has stopped are on their way.
+            None if self.user.begun && self.is_realtime() => self.user.last_speech? + patience,
+            None if self.user.begun && !self.config.stt_interim => {
+                self.user.last_speech? + self.config.endpointing.transcript_timeout
+            }
+            None => return None,
         };
-        let until = since + patience;
         (until > self.now).then_some(until)
     }
 

@@ -112,12 +112,25 @@ fn u2_nobody_is_idle_while_a_tool_runs() {
 
 #[test]
 fn u2_a_noise_without_words_delays_the_question_and_does_not_prevent_it() {
-    let mut call = answered(config());
-    call.at(9_000).speaks().at(9_500).stops().at(30_000);
-    assert_eq!(asked_at(&call, 1), [17_500], "{}", call.trace());
+    // The agent has been silent since 3,300 ms, and asks after 8 s.
+    for (noise, asked) in [(9_000, 11_300), (11_000, 12_300)] {
+        let mut call = answered(config());
+        call.at(noise).speaks().at(noise + 500).stops().at(30_000);
+        assert_eq!(asked_at(&call, 1), [asked], "{}", call.trace());
+    }
     let mut call = answered(config());
     call.at(9_060).speaks().at(60_000);
-    assert_eq!(asked_at(&call, 1), [17_060], "a noise that never ends is no user");
+    assert_eq!(asked_at(&call, 1), [14_000], "a noise that never ends is no user");
+}
+
+#[test]
+fn u3_noises_do_not_begin_the_wait_anew_however_often_they_come() {
+    let mut call = answered(config());
+    for noise in (4_000..60_000).step_by(6_000) {
+        call.at(noise).speaks().at(noise + 500).stops();
+    }
+    assert_eq!(asked_at(&call, 1), [11_300], "{}", call.trace());
+    assert!(call.session().is_ended(), "{}", call.trace());
 }
 
 #[test]

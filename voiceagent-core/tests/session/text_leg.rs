@@ -4,7 +4,7 @@ mod found;
 
 use voiceagent_core::{
     GenerationId, SessionConfig,
-    llm::Message,
+    llm::{FinishReason, Message},
     session::{Command, Input},
     transport::Outbound,
 };
@@ -219,4 +219,39 @@ fn i7_a_late_cut_of_one_answer_does_not_touch_the_next() {
     };
     assert!(call.when(|command| *command == text).is_some(), "{}", call.trace());
     assert_eq!(call.session().messages().len(), 3);
+}
+
+/// A far end that shows what it is sent late, and an agent that covers a tool with words.
+fn covered(shown_after: u64) -> Scenario {
+    let mut config = config();
+    config.barge_in.dtmf = true;
+    let mut call = Scenario::text(config);
+    call.marks_late_by(shown_after);
+    call.at(1_000).hears("Do you have one?").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me look that up. ".into() });
+    call.model_calls(&[("t1", "look")]).at(2_900);
+    call.feed(Input::Say { text: "One moment please.".into(), interruptible: true }).at(3_000);
+    call
+}
+
+#[test]
+fn i18_who_stops_the_words_over_a_tool_gets_the_answer() {
+    let mut call = covered(500);
+    call.feed(Input::Dtmf { digit: '1' }).at(10_000);
+    assert!(call.trace().contains("interrupted: Dtmf"), "{}", call.trace());
+    let generation = GenerationId::new(1);
+    call.feed(Input::ToolFinished { generation, id: "t1".into(), output: "\"yes\"".into() });
+    call.feed(Input::LlmText { generation, text: "Yes, we have one.".into() });
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(40_000);
+    assert_eq!(last_message(&mut call), agent("Yes, we have one."));
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+}
+
+#[test]
+fn h1_words_that_were_not_shown_when_those_over_a_tool_were_stopped_are_not_written_down() {
+    let mut call = covered(30_000);
+    call.hears("stop").at(4_000);
+    let said = |it: &Message| matches!(it, Message::Assistant { .. });
+    assert!(!call.session().messages().iter().any(said), "{:?}", call.session().messages());
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use voiceagent_core::{
     ErrorKind, Event, SessionConfig, TurnId,
-    session::{Input, Leg},
+    session::{Command, Input, Leg},
     stt::{Transcript, WordTiming},
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -115,6 +115,21 @@ fn t7_noise_of_which_nothing_is_understood_is_dropped_and_does_not_come_back() {
     assert!(call.session().poll_timeout().is_none(), "law 9");
     call.interim("hello").at(30_500).stops().at(33_000);
     assert_eq!(turns(&call), ["31300 hello"], "{}", call.trace());
+}
+
+#[test]
+fn t25_where_words_come_behind_the_voice_nobody_talks_over_a_caller_who_goes_on() {
+    let begun = |interim| {
+        let mut config = phone_with_finalize();
+        config.stt_interim = interim;
+        let mut call = Scenario::new(config);
+        call.at(1_000).says("Do you have one?").at(1_950).speaks().at(2_000).model("Yes.");
+        call.at(2_100).voice("Yes.", 400).at(10_000).stops().at(10_300).hears("A red one?");
+        call.at(12_000);
+        call.when(|command| matches!(command, Command::Emit { event: Event::AgentStarted { .. } }))
+    };
+    assert_eq!(begun(true), Some(6_890), "of a caller there would be words by now");
+    assert_eq!(begun(false), None, "the answer is another one now");
 }
 
 #[test]

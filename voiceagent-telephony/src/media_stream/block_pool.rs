@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of one block: two seconds of G.711.
+/// Bytes of one block of G.711: two seconds.
 ///
 /// A frame keeps its whole block alive, and a session keeps the last 8 s of frames for recognizers
 /// that reconnect. Small blocks come back soon after their last frame leaves that tail; much
@@ -19,14 +19,18 @@ const BLOCKS: usize = 7;
 /// newest one is full.
 #[derive(Debug)]
 pub(crate) struct BlockPool {
+    block: usize,
     current: BytesMut,
     /// Oldest first.
     resting: VecDeque<BytesMut>,
 }
 
 impl BlockPool {
-    pub(crate) fn new() -> Self {
-        Self { current: BytesMut::with_capacity(BLOCK), resting: VecDeque::with_capacity(BLOCKS) }
+    /// Makes a pool for audio of which a second takes this many bytes.
+    pub(crate) fn new(second: usize) -> Self {
+        let block = (2 * second).next_power_of_two().max(BLOCK);
+        let resting = VecDeque::with_capacity(BLOCKS);
+        Self { block, current: BytesMut::with_capacity(block), resting }
     }
 
     /// Fills `length` bytes with what `write` puts there; `None` when `write` refuses.
@@ -35,7 +39,7 @@ impl BlockPool {
         length: usize,
         write: impl FnOnce(&mut [u8]) -> bool,
     ) -> Option<Bytes> {
-        if length > BLOCK {
+        if length > self.block {
             // No carrier sends two seconds in one message; correct all the same.
             let mut large = vec![0; length];
             return write(&mut large).then(|| large.into());
@@ -56,14 +60,14 @@ impl BlockPool {
         let full = std::mem::take(&mut self.current);
         self.resting.push_back(full);
         let oldest = self.resting.front_mut().expect("one was put there");
-        let reclaimed = oldest.try_reclaim(BLOCK);
+        let reclaimed = oldest.try_reclaim(self.block);
         if (reclaimed || self.resting.len() >= BLOCKS)
             && let Some(oldest) = self.resting.pop_front()
         {
             self.current = oldest;
         }
         if !reclaimed {
-            self.current = BytesMut::with_capacity(BLOCK);
+            self.current = BytesMut::with_capacity(self.block);
         }
     }
 }
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn memory_is_reused_while_the_last_eight_seconds_are_kept() {
-        let mut pool = BlockPool::new();
+        let mut pool = BlockPool::new(8_000);
         let mut tail = VecDeque::new();
         let mut places = HashSet::new();
         for number in 0..20_000_u32 {
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_keeps_everything_gets_memory_of_its_own() {
-        let mut pool = BlockPool::new();
+        let mut pool = BlockPool::new(8_000);
         let kept: Vec<_> = (0..2_000_u32).map(|n| frame(&mut pool, n.to_le_bytes()[0])).collect();
         for (number, frame) in (0_u32..).zip(&kept) {
             assert!(frame.iter().all(|byte| *byte == number.to_le_bytes()[0]));
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_refused_piece_costs_nothing() {
-        let mut pool = BlockPool::new();
+        let mut pool = BlockPool::new(8_000);
         let before = frame(&mut pool, 1).as_ptr() as usize;
         assert!(pool.fill(160, |_| false).is_none());
         assert_eq!(frame(&mut pool, 2).as_ptr() as usize, before + 160);

@@ -14,11 +14,13 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl, Dialect,
+    CallControl,
     backlog::Backlog,
-    codec::Writer,
+    dialect::Dialect,
     io::{Io, Socket, SocketEvent},
+    owed_marks::OwedMarks,
     reader::{Reader, Reading},
+    writer::Writer,
 };
 
 /// How often the pump looks after its socket.
@@ -40,8 +42,10 @@ const CONTROL: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct Leg {
     pub(super) call: CallId,
-    pub(super) dialect: Box<dyn Dialect>,
-    pub(super) format: AudioFormat,
+    pub(super) stream: String,
+    pub(super) dialect: &'static Dialect,
+    pub(super) inbound: AudioFormat,
+    pub(super) outbound: AudioFormat,
     pub(super) control: Option<Arc<dyn CallControl>>,
 }
 
@@ -53,6 +57,7 @@ pub(super) struct Pump<S> {
     reader: Reader,
     backlog: Backlog,
     writer: Writer,
+    marks: OwedMarks,
     task: Option<ControlTask>,
     ping_due: bool,
     hanging_up: bool,
@@ -93,9 +98,10 @@ impl<S: Socket> Pump<S> {
     pub(super) fn new(socket: S, leg: Leg) -> Self {
         Self {
             io: Io::new(socket),
-            reader: Reader::new(leg.format),
-            backlog: Backlog::new(leg.format),
-            writer: Writer::new(),
+            reader: Reader::new(leg.dialect, leg.inbound),
+            backlog: Backlog::new(leg.dialect, leg.outbound),
+            writer: Writer::new(leg.dialect, &leg.stream, leg.outbound),
+            marks: OwedMarks::new(leg.dialect.cleared),
             task: None,
             ping_due: false,
             hanging_up: false,
@@ -171,6 +177,7 @@ impl<S: Socket> Pump<S> {
                 Happening::Asked(None) => Some(End::OwnerGone),
                 Happening::Controlled(outcome) => self.on_controlled(outcome, peer).await?,
                 Happening::Watch => {
+                    self.answer_marks(peer).await?;
                     looks += 1;
                     self.ping_due |= looks.is_multiple_of(PING_EVERY);
                     self.lost()
@@ -197,9 +204,11 @@ impl<S: Socket> Pump<S> {
             return Ok(None);
         }
         while let Some(next) = self.backlog.pop() {
-            if let Some(text) = self.writer.write(&*self.leg.dialect, &next) {
-                self.io.start(Message::Text(text));
+            if let Some(message) = self.writer.write(&next) {
+                self.io.start(message);
+                self.note_sent(&next);
                 self.mark_along();
+                self.answer_marks(peer).await?;
                 return Ok(None);
             }
             match (next, self.leg.control.clone()) {
@@ -222,10 +231,34 @@ impl<S: Socket> Pump<S> {
     /// Sends a mark together with the audio before it: one write, and one wake-up at the far end.
     fn mark_along(&mut self) {
         if let Some(mark) = self.backlog.pop_mark()
-            && let Some(text) = self.writer.write(&*self.leg.dialect, &mark)
+            && let Some(message) = self.writer.write(&mark)
         {
-            self.io.start_along(Message::Text(text));
+            self.io.start_along(message);
+            self.note_sent(&mark);
         }
+    }
+
+    /// Keeps the account of marks. Those that stand behind a clear have nothing before them that
+    /// will be played; where that is no reason for the carrier to answer them, they are not sent.
+    fn note_sent(&mut self, outbound: &Outbound) {
+        if let Outbound::Mark(mark) = outbound {
+            self.marks.sent(*mark);
+        } else if *outbound == Outbound::Clear {
+            while self.marks.answers_cleared()
+                && let Some(Outbound::Mark(mark)) = self.backlog.pop_mark()
+            {
+                self.marks.sent(mark);
+            }
+            self.marks.clear();
+        }
+    }
+
+    /// Answers the marks that a clear has lost.
+    async fn answer_marks(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        while let Some(mark) = self.marks.due() {
+            peer.send(Inbound::MarkPlayed(mark)).await?;
+        }
+        Ok(())
     }
 
     /// Asks the carrier to end the call.
@@ -297,15 +330,24 @@ impl<S: Socket> Pump<S> {
             SocketEvent::Ended(Some(error)) => return Ok(Some(self.read_failed(&error))),
         };
         self.last_heard = Instant::now();
-        match message {
-            Message::Text(text) => match self.reader.read(&*self.leg.dialect, &text) {
-                Reading::Deliver(inbound) => peer.send(inbound).await?,
-                Reading::Ended => return Ok(Some(End::HungUp)),
-                Reading::Nothing => {}
-            },
-            Message::Binary(_) => self.reader.counters.binary += 1,
-            Message::Ping(_) | Message::Pong(_) => {}
-            Message::Close(_) => return Ok(Some(End::HungUp)),
+        let reading = match message {
+            Message::Text(text) => self.reader.read(&text),
+            Message::Binary(audio) => self.reader.read_binary(&audio),
+            Message::Ping(_) | Message::Pong(_) => Reading::Nothing,
+            Message::Close(_) => Reading::Ended,
+        };
+        match reading {
+            Reading::Deliver(Inbound::MarkPlayed(mark)) if !self.marks.returned(mark) => {}
+            Reading::Deliver(inbound) => peer.send(inbound).await?,
+            Reading::Cleared => {
+                self.marks.told();
+                self.answer_marks(peer).await?;
+            }
+            Reading::Ended => return Ok(Some(End::HungUp)),
+            Reading::Nothing => {}
+        }
+        while let Some(inbound) = self.reader.waiting() {
+            peer.send(inbound).await?;
         }
         Ok(None)
     }
@@ -331,14 +373,15 @@ impl<S: Socket> Pump<S> {
             let why = "a message is longer than the socket allows";
             return End::Lost(
                 Error::new(ErrorKind::Protocol, "read", why)
-                    .with_provider(self.leg.dialect.vendor()),
+                    .with_provider(self.leg.dialect.carrier.name()),
             );
         }
         End::Lost(self.disconnected("the socket was lost"))
     }
 
     fn disconnected(&self, why: &'static str) -> Error {
-        Error::new(ErrorKind::Disconnected, "talk", why).with_provider(self.leg.dialect.vendor())
+        Error::new(ErrorKind::Disconnected, "talk", why)
+            .with_provider(self.leg.dialect.carrier.name())
     }
 }
 

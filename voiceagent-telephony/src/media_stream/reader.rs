@@ -1,5 +1,7 @@
-use base64_simd::{AsOut as _, STANDARD, STANDARD_NO_PAD};
-use bytes::{Bytes, BytesMut};
+use std::time::Duration;
+
+use base64_simd::{AsOut as _, STANDARD_NO_PAD};
+use bytes::Bytes;
 use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, MediaTime},
     transport::Inbound,
@@ -9,6 +11,7 @@ use super::{
     block_pool::BlockPool,
     dialect::Dialect,
     event::{Event, MediaChunk},
+    message_reader::read_message,
 };
 
 /// The longest message that is read. A 20 ms frame takes 400 bytes; nothing legitimate comes near.
@@ -21,60 +24,92 @@ const LONGEST_PAUSE: u64 = 60;
 /// What a message means for the call.
 #[derive(Debug, PartialEq)]
 pub(super) enum Reading {
+    /// The carrier has dropped what it had not played.
+    Cleared,
     Deliver(Inbound),
     Ended,
     Nothing,
 }
 
+/// Pieces of audio that wait for one that they overtook. Three are 60 ms; whatever is later than
+/// that is lost.
+const OVERTAKEN: usize = 3;
+
 /// Turns messages into what the session hears.
 #[derive(Debug)]
 pub(super) struct Reader {
     format: AudioFormat,
+    binary: bool,
+    in_order: bool,
     pool: BlockPool,
     position: u64,
     next_number: Option<u64>,
     last_timestamp: Option<u64>,
+    /// What the carrier's clock showed when the stream began.
+    epoch: Option<u64>,
+    /// By number.
+    early: Vec<Piece>,
     pub(super) counters: Counters,
+}
+
+/// Audio that is not placed yet.
+#[derive(Debug)]
+struct Piece {
+    number: u64,
+    timestamp: Option<u64>,
+    payload: Bytes,
 }
 
 /// What came in beside good messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counters {
     pub(super) binary: u64,
+    /// What the carrier could not do.
+    pub(super) complaints: u64,
     /// Pieces of audio that the carrier numbered and that did not arrive.
     pub(super) gaps: u64,
     pub(super) malformed: u64,
-    /// Pieces of audio that had come before.
+    /// Pieces of audio that had come before, or came too late.
     pub(super) repeated: u64,
     pub(super) second_starts: u64,
     pub(super) too_long: u64,
 }
 
 impl Reader {
-    pub(super) fn new(format: AudioFormat) -> Self {
+    pub(super) fn new(dialect: &Dialect, format: AudioFormat) -> Self {
         Self {
             format,
-            pool: BlockPool::new(),
+            binary: dialect.media.is_none(),
+            in_order: dialect.in_order,
+            pool: BlockPool::new(format.bytes_in(Duration::from_secs(1))),
             position: 0,
             next_number: None,
             last_timestamp: None,
+            epoch: None,
+            early: Vec::with_capacity(OVERTAKEN + 1),
             counters: Counters::default(),
         }
     }
 
-    /// Reads a message. Nonsense is counted and is nothing.
-    pub(super) fn read(&mut self, dialect: &dyn Dialect, text: &str) -> Reading {
+    /// Reads a message. Nonsense is counted and is nothing. What had to wait for it is
+    /// [`waiting`](Self::waiting) then.
+    pub(super) fn read(&mut self, text: &str) -> Reading {
         if text.len() > LONGEST_MESSAGE {
             self.counters.too_long += 1;
             return Reading::Nothing;
         }
-        match dialect.read(text) {
+        match read_message(text) {
             Some(Event::Media(chunk)) => self.read_media(&chunk),
             Some(Event::Mark(mark)) => Reading::Deliver(Inbound::MarkPlayed(mark)),
             Some(Event::Dtmf(key)) => Reading::Deliver(Inbound::Dtmf(key.as_char())),
+            Some(Event::Cleared) => Reading::Cleared,
             Some(Event::Stop) => Reading::Ended,
             Some(Event::Start(_)) => {
                 self.counters.second_starts += 1;
+                Reading::Nothing
+            }
+            Some(Event::Complaint) => {
+                self.counters.complaints += 1;
                 Reading::Nothing
             }
             Some(Event::Other) => Reading::Nothing,
@@ -85,18 +120,80 @@ impl Reader {
         }
     }
 
-    fn read_media(&mut self, chunk: &MediaChunk<'_>) -> Reading {
-        if !self.follow(chunk) {
+    /// Reads a binary message, which is audio for some carriers and nothing for the others.
+    pub(super) fn read_binary(&mut self, audio: &[u8]) -> Reading {
+        if !self.binary {
+            self.counters.binary += 1;
             return Reading::Nothing;
         }
-        let Some(payload) = decode_base64(&mut self.pool, &chunk.payload) else {
+        if audio.len() > LONGEST_MESSAGE {
+            self.counters.too_long += 1;
+            return Reading::Nothing;
+        }
+        // A copy into memory of our own, so that a few frames that are kept do not keep all that
+        // was read from the socket with them.
+        let copy = |piece: &mut [u8]| {
+            piece.copy_from_slice(audio);
+            true
+        };
+        match self.pool.fill(audio.len(), copy).filter(|audio| self.is_whole(audio)) {
+            Some(payload) => Reading::Deliver(self.hear(None, payload)),
+            None => {
+                self.counters.malformed += 1;
+                Reading::Nothing
+            }
+        }
+    }
+
+    /// The next piece of audio that had come before its time, and whose time has come.
+    pub(super) fn waiting(&mut self) -> Option<Inbound> {
+        let first = self.early.first()?.number;
+        let due = self.next_number.is_none_or(|next| first <= next);
+        if !due && self.early.len() <= OVERTAKEN {
+            return None;
+        }
+        let piece = self.early.remove(0);
+        self.counters.gaps += u64::from(!due);
+        self.next_number = Some(piece.number.saturating_add(1));
+        self.last_timestamp = piece.timestamp;
+        Some(self.hear(piece.timestamp, piece.payload))
+    }
+
+    fn read_media(&mut self, chunk: &MediaChunk<'_>) -> Reading {
+        let early = !self.in_order
+            && chunk.number.zip(self.next_number).is_some_and(|(number, next)| number > next);
+        if !early && !self.follow(chunk) {
+            return Reading::Nothing;
+        }
+        let payload = decode_base64(&mut self.pool, &chunk.payload);
+        let Some(payload) = payload.filter(|payload| self.is_whole(payload)) else {
             self.counters.malformed += 1;
             return Reading::Nothing;
         };
-        let at = self.place(chunk.timestamp);
+        match chunk.number.filter(|_| early) {
+            Some(number) => self.keep(Piece { number, timestamp: chunk.timestamp, payload }),
+            None => return Reading::Deliver(self.hear(chunk.timestamp, payload)),
+        }
+        Reading::Nothing
+    }
+
+    fn keep(&mut self, piece: Piece) {
+        match self.early.binary_search_by_key(&piece.number, |early| early.number) {
+            Ok(_) => self.counters.repeated += 1,
+            Err(place) => self.early.insert(place, piece),
+        }
+    }
+
+    fn is_whole(&self, payload: &[u8]) -> bool {
+        let sample = self.format.sample_bytes().unwrap_or(1);
+        !payload.is_empty() && payload.len().is_multiple_of(sample)
+    }
+
+    fn hear(&mut self, timestamp: Option<u64>, payload: Bytes) -> Inbound {
+        let at = self.place(timestamp);
         let frame = AudioFrame::new(self.format, MediaTime(at), payload);
         self.position = at + frame.samples();
-        Reading::Deliver(Inbound::Audio(frame))
+        Inbound::Audio(frame)
     }
 
     /// Whether the audio is new. A step over some numbers is only counted. A repetition is dropped
@@ -118,11 +215,13 @@ impl Reader {
 
     /// Where the audio begins, in samples: after the audio before it, unless the carrier's clock
     /// says that more than a frame was left out in between.
-    fn place(&self, timestamp: Option<u64>) -> u64 {
+    fn place(&mut self, timestamp: Option<u64>) -> u64 {
         let rate = u64::from(self.format.sample_rate);
-        let Some(told) = timestamp.and_then(|millis| millis.checked_mul(rate / 1_000)) else {
-            return self.position;
-        };
+        let Some(timestamp) = timestamp else { return self.position };
+        // Most clocks begin with the stream. Those that do not are set by their first audio.
+        let begins = if timestamp > LONGEST_PAUSE * 1_000 { timestamp } else { 0 };
+        let since = timestamp.saturating_sub(*self.epoch.get_or_insert(begins));
+        let Some(told) = since.checked_mul(rate / 1_000) else { return self.position };
         let ahead = told.saturating_sub(self.position);
         if ahead >= rate / 50 && ahead <= rate * LONGEST_PAUSE { told } else { self.position }
     }
@@ -135,108 +234,5 @@ fn decode_base64(pool: &mut BlockPool, text: &str) -> Option<Bytes> {
     pool.fill(length, |piece| STANDARD_NO_PAD.decode(text, piece.as_out()).is_ok())
 }
 
-/// Appends `bytes` in base64, without an intermediate string.
-pub(crate) fn append_base64(bytes: &[u8], out: &mut BytesMut) {
-    let start = out.len();
-    out.resize(start + STANDARD.encoded_length(bytes.len()), 0);
-    let _ = STANDARD.encode(bytes, out[start..].as_out());
-}
-
 #[cfg(test)]
-mod tests {
-    use voiceagent_core::MarkId;
-
-    use super::*;
-    use crate::twilio::TwilioDialect;
-
-    fn media(number: u64, timestamp: u64, payload: &str) -> String {
-        format!(
-            r#"{{"event":"media","media":{{"track":"inbound","chunk":"{number}","timestamp":"{timestamp}","payload":"{payload}"}}}}"#
-        )
-    }
-
-    struct Line(Reader);
-
-    impl Line {
-        fn new() -> Self {
-            Self(Reader::new(AudioFormat::MULAW_8K))
-        }
-
-        fn read(&mut self, text: &str) -> Reading {
-            self.0.read(&TwilioDialect::default(), text)
-        }
-
-        /// Position and length of the audio in a message.
-        fn hear(&mut self, text: &str) -> Option<(u64, usize)> {
-            match self.read(text) {
-                Reading::Deliver(Inbound::Audio(frame)) => Some((frame.at.0, frame.payload.len())),
-                Reading::Deliver(_) | Reading::Ended | Reading::Nothing => None,
-            }
-        }
-    }
-
-    fn frame() -> String {
-        STANDARD.encode_to_string([0xFF; 160])
-    }
-
-    #[test]
-    fn a16_gaps_are_counted_and_repetitions_are_not_heard_twice() {
-        let mut line = Line::new();
-        let heard: Vec<_> =
-            [2, 3, 3, 2, 6, 7].map(|number| line.hear(&media(number, 0, &frame()))).to_vec();
-        assert_eq!(
-            heard,
-            [Some((0, 160)), Some((160, 160)), None, None, Some((320, 160)), Some((480, 160))]
-        );
-        assert_eq!((line.0.counters.gaps, line.0.counters.repeated), (1, 2));
-    }
-
-    #[test]
-    fn a_sender_that_numbers_nothing_is_heard() {
-        let mut line = Line::new();
-        for frames in 0..5 {
-            assert_eq!(line.hear(&media(1, frames * 20, &frame())), Some((frames * 160, 160)));
-        }
-    }
-
-    #[test]
-    fn a16_audio_keeps_its_place_when_the_carrier_leaves_out_silence() {
-        let mut line = Line::new();
-        let times = [(2, 0), (3, 21), (4, 39), (5, 1_000), (6, 1_020), (7, u64::MAX), (8, 90_000)];
-        let heard: Vec<_> = times
-            .into_iter()
-            .filter_map(|(number, time)| line.hear(&media(number, time, &frame())))
-            .map(|(at, _)| at)
-            .collect();
-        assert_eq!(heard, [0, 160, 320, 8_000, 8_160, 8_320, 8_480]);
-    }
-
-    #[test]
-    fn bad_base64_is_counted_and_unpadded_base64_is_read() {
-        let mut line = Line::new();
-        assert_eq!(line.hear(&media(2, 0, "/38AgA")), Some((0, 4)));
-        assert_eq!(line.hear(&media(3, 0, "/38AgA==")), Some((4, 4)));
-        for (number, bad) in (4..).zip(["", "=", "A", "!!!!", "_38-", "AAAA AAAA", "é"]) {
-            assert_eq!(line.hear(&media(number, 0, bad)), None, "{bad}");
-        }
-        assert_eq!(line.0.counters.malformed, 7);
-    }
-
-    #[test]
-    fn a_message_of_70_kb_is_skipped() {
-        let mut line = Line::new();
-        assert_eq!(line.read(&media(2, 0, &"A".repeat(70_000))), Reading::Nothing);
-        assert_eq!(line.0.counters.too_long, 1);
-        assert_eq!(line.hear(&media(3, 0, &frame())), Some((0, 160)));
-    }
-
-    #[test]
-    fn a_mark_and_a_second_start_are_told_apart() {
-        let mut line = Line::new();
-        let mark = r#"{"event":"mark","mark":{"name":"9"}}"#;
-        assert_eq!(line.read(mark), Reading::Deliver(Inbound::MarkPlayed(MarkId::new(9))));
-        let start = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"}}"#;
-        assert_eq!(line.read(start), Reading::Nothing);
-        assert_eq!(line.0.counters.second_starts, 1);
-    }
-}
+mod tests;

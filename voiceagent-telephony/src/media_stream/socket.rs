@@ -13,13 +13,14 @@ use tokio::{
     time::Instant,
 };
 use tracing::{debug, warn};
-use voiceagent_core::{Error, Result};
+use voiceagent_core::{Error, Result, audio::AudioFormat};
 
 use super::{
-    CallControl, Dialect, MediaStream, TokenCheck,
+    CallControl, Carrier, MediaStream, TokenCheck,
+    dialect::Dialect,
     io::close,
-    start::{Beginning, wait_for_start},
-    stream::Unopened,
+    start::{Beginning, StreamStart, is_name, wait_for_start},
+    stream::{Formats, Identity, Unopened},
 };
 
 /// For the `start` message. Carriers send it right after the upgrade.
@@ -40,9 +41,8 @@ const WRITE_BUFFER: usize = 4 * 1024;
 const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
 
 type OnCall = Arc<dyn Fn(MediaStream) -> BoxFuture<'static, ()> + Send + Sync>;
-type Speak = fn() -> Box<dyn Dialect>;
 
-/// A route that turns media sockets of one vendor into [`MediaStream`]s.
+/// A route that turns media sockets of one carrier, or of any, into [`MediaStream`]s.
 ///
 /// ```
 /// use voiceagent_core::transport::Transport;
@@ -63,7 +63,8 @@ pub struct MediaSocket {
 }
 
 struct Settings {
-    speak: Speak,
+    carrier: Option<Carrier>,
+    format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     on_call: OnCall,
@@ -75,14 +76,26 @@ struct Settings {
 impl MediaSocket {
     /// A socket for Twilio's Media Streams.
     pub fn twilio(tokens: TokenCheck) -> MediaSocketBuilder {
-        MediaSocketBuilder {
-            speak: || Box::new(crate::twilio::TwilioDialect::default()),
-            tokens,
-            control: None,
-            on_call: None,
-            start: START,
-            calls: 100,
-        }
+        Self::of(Carrier::Twilio, tokens)
+    }
+
+    /// A socket for the streams of this carrier.
+    pub fn of(carrier: Carrier, tokens: TokenCheck) -> MediaSocketBuilder {
+        MediaSocketBuilder::new(Some(carrier), tokens)
+    }
+
+    /// A socket for the streams of all carriers, which are told apart by how they begin.
+    ///
+    /// ```
+    /// use voiceagent_telephony::media_stream::{MediaSocket, TokenCheck};
+    ///
+    /// let media = MediaSocket::any(TokenCheck::Off)
+    ///     .on_call(|stream| async move { println!("{} calls", stream.carrier()) })
+    ///     .build()?;
+    /// # Ok::<(), voiceagent_core::Error>(())
+    /// ```
+    pub fn any(tokens: TokenCheck) -> MediaSocketBuilder {
+        MediaSocketBuilder::new(None, tokens)
     }
 
     /// A router that serves the socket at `path`.
@@ -119,9 +132,8 @@ impl MediaSocket {
 
 impl Settings {
     async fn serve(&self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
-        let dialect = (self.speak)();
         let deadline = Instant::now() + self.start;
-        let mut start = match wait_for_start(&mut socket, &*dialect, deadline).await {
+        let start = match wait_for_start(&mut socket, deadline).await {
             Beginning::Started(start) => start,
             Beginning::Gone => {
                 debug!("a media socket was closed by its far end before it began a stream");
@@ -136,31 +148,51 @@ impl Settings {
                 return close(socket, 1008, "not a name").await;
             }
         };
-        let mut parameters = std::mem::take(&mut start.parameters);
-        let grant = match self.tokens.check(&start.call, &mut parameters) {
-            Ok(grant) => grant,
-            Err(refusal) => {
-                warn!(call = %start.call, "media socket closed: {refusal}");
-                return close(socket, 1008, "not authorized").await;
-            }
-        };
-        let Some(format) = start.format else {
-            warn!(call = %start.call, "media socket closed: its audio format is not supported");
-            return close(socket, 1003, "audio format").await;
-        };
-        let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() else {
-            warn!(call = %start.call, "media socket closed: the limit of calls is reached");
-            return close(socket, 1013, "no room").await;
+        let admitted = match self.admit(start) {
+            Ok(admitted) => admitted,
+            Err((code, reason)) => return close(socket, code, reason).await,
         };
         drop(pending);
-        debug!(call = %start.call, stream = %start.stream, "media stream began");
-        let control = self.control.clone();
         let (socket, unanswered) = Unopened::new(socket);
-        let stream = MediaStream::new(socket, (start, format), grant, dialect, control, permit);
-        (self.on_call)(stream).await;
+        (self.on_call)(admitted(socket)).await;
         if let Ok(socket) = unanswered.await {
             close(socket, 1011, "the call could not be answered").await;
         }
+    }
+
+    /// Lets a stream in, or says why the socket is closed.
+    fn admit(
+        &self,
+        mut start: StreamStart,
+    ) -> Result<impl FnOnce(Unopened) -> MediaStream, (u16, &'static str)> {
+        let told = start.call.as_deref().unwrap_or("(unnamed)").to_owned();
+        let mut parameters = std::mem::take(&mut start.parameters);
+        let grant =
+            self.tokens.check(start.call.as_deref(), &mut parameters).map_err(|refusal| {
+                warn!(call = told, "media socket closed: {refusal}");
+                (1008, "not authorized")
+            })?;
+        let call = start.call.or_else(|| grant.call.clone()).filter(|call| is_name(call));
+        let call = call.ok_or_else(|| {
+            warn!("media socket closed: neither the stream nor its token names the call");
+            (1008, "not a name")
+        })?;
+        let dialect = Dialect::of(self.carrier.unwrap_or(start.carrier));
+        let inbound = dialect.inbound(start.format).ok_or_else(|| {
+            warn!(call, "media socket closed: its audio format is not supported");
+            (1003, "audio format")
+        })?;
+        let outbound = dialect.plays.map_or(inbound, |usual| self.format.unwrap_or(usual));
+        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            warn!(call, "media socket closed: the limit of calls is reached");
+            (1013, "no room")
+        })?;
+        let stream = start.stream.unwrap_or_else(|| call.clone());
+        debug!(call, stream, carrier = %dialect.carrier, "media stream began");
+        let who = Identity { call, stream, account: start.account };
+        let formats = Formats { inbound, outbound };
+        let control = self.control.clone();
+        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, control, permit))
     }
 }
 
@@ -177,7 +209,8 @@ impl fmt::Debug for MediaSocket {
 /// Gathers the settings of a [`MediaSocket`].
 #[must_use]
 pub struct MediaSocketBuilder {
-    speak: Speak,
+    carrier: Option<Carrier>,
+    format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     on_call: Option<OnCall>,
@@ -186,6 +219,26 @@ pub struct MediaSocketBuilder {
 }
 
 impl MediaSocketBuilder {
+    fn new(carrier: Option<Carrier>, tokens: TokenCheck) -> Self {
+        Self {
+            carrier,
+            format: None,
+            tokens,
+            control: None,
+            on_call: None,
+            start: START,
+            calls: 100,
+        }
+    }
+
+    /// The format that the carrier was asked for. It tells the format of what it sends itself, but
+    /// Telnyx not that of what it wants to be sent (`stream_bidirectional_codec`): mu-law if not
+    /// set.
+    pub const fn format(mut self, format: AudioFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
     /// What happens with each call; it lasts as long as the future, or the link that it opens.
     pub fn on_call<F>(mut self, on_call: impl Fn(MediaStream) -> F + Send + Sync + 'static) -> Self
     where
@@ -229,9 +282,16 @@ impl MediaSocketBuilder {
         if self.start.is_zero() || self.start > Duration::from_secs(60) {
             return Err(Error::config("start_deadline: more than 0 and at most 60 s"));
         }
+        if let Some(format) = self.format {
+            let carried = |carrier| Dialect::of(carrier).formats.contains(&format);
+            if !self.carrier.is_some_and(carried) {
+                return Err(Error::config("format: one that the socket's carrier has"));
+            }
+        }
         Ok(MediaSocket {
             settings: Arc::new(Settings {
-                speak: self.speak,
+                carrier: self.carrier,
+                format: self.format,
                 tokens: self.tokens,
                 control: self.control,
                 on_call,

@@ -1,10 +1,36 @@
+use std::collections::BTreeMap;
+
 use axum::extract::ws::{Message, WebSocket};
 use tokio::time::{Instant, timeout_at};
+use voiceagent_core::audio::AudioFormat;
 
-use super::{Dialect, Event, StreamStart, reader::LONGEST_MESSAGE};
+use super::{Carrier, event::Event, message_reader::read_message, reader::LONGEST_MESSAGE};
 
 /// The longest name of a call or a stream. Carriers use 34 to some 100 characters.
 const LONGEST_NAME: usize = 256;
+
+/// What is known when a stream begins.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StreamStart {
+    /// Whose words the message is in.
+    pub(super) carrier: Carrier,
+    /// `None` where only the token tells.
+    pub(super) call: Option<String>,
+    /// `None` where a call has one stream.
+    pub(super) stream: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) format: ToldFormat,
+    pub(super) parameters: BTreeMap<String, String>,
+}
+
+/// The audio format that a carrier names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ToldFormat {
+    Format(AudioFormat),
+    Nothing,
+    /// One that this build does not know.
+    Unknown,
+}
 
 /// How a socket begins.
 #[derive(Debug)]
@@ -19,11 +45,7 @@ pub(super) enum Beginning {
 }
 
 /// Waits for the message that begins a stream, and passes over all others.
-pub(super) async fn wait_for_start(
-    socket: &mut WebSocket,
-    dialect: &dyn Dialect,
-    deadline: Instant,
-) -> Beginning {
+pub(super) async fn wait_for_start(socket: &mut WebSocket, deadline: Instant) -> Beginning {
     loop {
         let Ok(message) = timeout_at(deadline, socket.recv()).await else { return Beginning::Late };
         let text = match message {
@@ -31,8 +53,9 @@ pub(super) async fn wait_for_start(
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Beginning::Gone,
             Some(Ok(_)) => continue,
         };
-        if let Some(Event::Start(start)) = dialect.read(&text) {
-            let named = is_name(&start.call) && is_name(&start.stream);
+        if let Some(Event::Start(start)) = read_message(&text) {
+            let names = [&start.call, &start.stream];
+            let named = names.into_iter().flatten().all(|name| is_name(name));
             return if named { Beginning::Started(*start) } else { Beginning::Unnamed };
         }
     }

@@ -10,7 +10,8 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl, Dialect, Grant, StreamStart,
+    CallControl, Carrier, Grant,
+    dialect::Dialect,
     pump::{Leg, Pump},
 };
 
@@ -21,8 +22,8 @@ const LINK: usize = 64;
 /// A call that arrived as a media stream: its socket has said `start`, and its token was good.
 ///
 /// As a [`Transport`] it carries the carrier's own encoding untouched, clears, returns marks (also
-/// those that a clear returned), and delivers keys. It transfers when a [`CallControl`] with
-/// targets is configured.
+/// those of audio that a clear dropped) unless the carrier has none, and delivers keys. It
+/// transfers when a [`CallControl`] with targets is configured.
 ///
 /// Whoever opens it must go on reading: the link holds 64 events (1.3 s of audio), and while it is
 /// full nothing is read from the socket and nothing written to it. A [`Call`](voiceagent_core::Call)
@@ -34,42 +35,65 @@ const LINK: usize = 64;
 pub struct MediaStream {
     socket: Unopened,
     info: CallInfo,
-    format: AudioFormat,
-    start: StreamStart,
-    dialect: Box<dyn Dialect>,
+    who: Identity,
+    dialect: &'static Dialect,
+    formats: Formats,
     control: Option<Arc<dyn CallControl>>,
     permit: OwnedSemaphorePermit,
+}
+
+/// How the carrier names what a stream belongs to.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) call: String,
+    pub(super) stream: String,
+    pub(super) account: Option<String>,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Formats {
+    pub(super) inbound: AudioFormat,
+    pub(super) outbound: AudioFormat,
 }
 
 impl MediaStream {
     pub(super) fn new(
         socket: Unopened,
-        (start, format): (StreamStart, AudioFormat),
+        who: Identity,
+        (dialect, formats): (&'static Dialect, Formats),
         grant: Grant,
-        dialect: Box<dyn Dialect>,
         control: Option<Arc<dyn CallControl>>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let mut info = CallInfo::new(CallId::new(start.call.as_str()), Media::audio(format))
-            .with_parameters(grant.parameters);
+        let Formats { inbound, outbound } = formats;
+        let media = Media::Audio { inbound, outbound };
+        let mut info =
+            CallInfo::new(CallId::new(who.call.as_str()), media).with_parameters(grant.parameters);
         info.from = grant.from;
         info.to = grant.to;
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, format, start, dialect, control, permit }
+        Self { socket, info, who, dialect, formats, control, permit }
     }
 
-    /// The carrier's name for the stream.
+    /// Who carries the call.
+    #[must_use]
+    pub const fn carrier(&self) -> Carrier {
+        self.dialect.carrier
+    }
+
+    /// The carrier's name for the stream; that of the call where it has no other.
     #[must_use]
     pub fn stream_id(&self) -> &str {
-        &self.start.stream
+        &self.who.stream
     }
 
     /// The carrier's name for the account, where it says so.
     #[must_use]
     pub fn account_id(&self) -> Option<&str> {
-        self.start.account.as_deref()
+        self.who.account.as_deref()
     }
 }
 
@@ -82,17 +106,18 @@ impl Transport for MediaStream {
     fn capabilities(&self) -> TransportCapabilities {
         TransportCapabilities::default()
             .with_clear(true)
-            .with_marks(true)
+            .with_marks(self.dialect.mark.is_some())
             .with_dtmf(true)
             .with_transfer(self.control.as_ref().is_some_and(|control| control.can_transfer()))
     }
 
-    async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        self.dialect.attach(&self.start.stream);
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let leg = Leg {
             call: self.info.id,
+            stream: self.who.stream,
             dialect: self.dialect,
-            format: self.format,
+            inbound: self.formats.inbound,
+            outbound: self.formats.outbound,
             control: self.control,
         };
         let permit = self.permit;
@@ -134,10 +159,10 @@ impl Drop for Unopened {
 impl fmt::Debug for MediaStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MediaStream")
-            .field("vendor", &self.dialect.vendor())
-            .field("call", &self.start.call)
-            .field("stream", &self.start.stream)
-            .field("format", &self.format)
+            .field("carrier", &self.dialect.carrier)
+            .field("call", &self.who.call)
+            .field("stream", &self.who.stream)
+            .field("formats", &self.formats)
             .finish_non_exhaustive()
     }
 }

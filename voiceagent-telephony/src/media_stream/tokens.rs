@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use base64_simd::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use voiceagent_core::{Error, ErrorKind, Private, Result, Secret, transport::Direction};
+
+use crate::hex::hex;
 
 /// How long a token may be used. Carriers open the socket within seconds of the answer that holds
 /// the token; the rest is for their retries.
@@ -67,7 +68,8 @@ impl StreamTokens {
         rustls::crypto::ring::default_provider().secure_random.fill(&mut random).map_err(|_| {
             Error::new(ErrorKind::Overloaded, "issue a token", "the system has no randomness")
         })?;
-        let token = URL_SAFE_NO_PAD.encode_to_string(random);
+        // Digits and letters, since one carrier passes nothing else on.
+        let token = hex(&random);
         let key: [u8; 32] = Sha256::digest(&token).into();
         let now = Instant::now();
         let mut held = self.held();
@@ -83,6 +85,11 @@ impl StreamTokens {
     ///
     /// Why it does not.
     pub fn take(&self, token: &str, call: &str) -> Result<Grant, TokenRefusal> {
+        self.redeem(token, Some(call))
+    }
+
+    /// A stream that does not name its call is that of the token.
+    fn redeem(&self, token: &str, call: Option<&str>) -> Result<Grant, TokenRefusal> {
         let key: [u8; 32] = Sha256::digest(token).into();
         let mut held = self.held();
         let entry = held.entries.get_mut(&key).ok_or(TokenRefusal::Unknown)?;
@@ -90,9 +97,9 @@ impl StreamTokens {
         if Instant::now() >= entry.expires {
             return Err(TokenRefusal::Expired);
         }
-        match &grant.call {
-            Some(granted) if granted != call => Err(TokenRefusal::OtherCall),
-            Some(_) | None => Ok(grant),
+        match (&grant.call, call) {
+            (Some(granted), Some(call)) if granted != call => Err(TokenRefusal::OtherCall),
+            (_, _) => Ok(grant),
         }
     }
 
@@ -198,7 +205,7 @@ impl TokenCheck {
 
     pub(super) fn check(
         &self,
-        call: &str,
+        call: Option<&str>,
         parameters: &mut BTreeMap<String, String>,
     ) -> Result<Grant, TokenRefusal> {
         let token = parameters.remove(Self::PARAMETER);
@@ -206,7 +213,7 @@ impl TokenCheck {
             Self::Off => Ok(Grant { parameters: std::mem::take(parameters), ..Grant::default() }),
             Self::Required(tokens) => {
                 let token = token.ok_or(TokenRefusal::Missing)?;
-                let mut grant = tokens.take(&token, call)?;
+                let mut grant = tokens.redeem(&token, call)?;
                 let told: BTreeSet<_> = grant.parameters.keys().cloned().collect();
                 // What the webhook said wins; what else the carrier sent along is kept.
                 grant.parameters.extend(

@@ -7,8 +7,11 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 use voiceagent_core::{CallId, Error, ErrorKind, Result, Secret};
 
-use super::twiml::{Dial, Response};
-use crate::{PhoneNumber, media_stream::CallControl};
+use crate::{
+    PhoneNumber,
+    document::{Dial, Response},
+    media_stream::CallControl,
+};
 
 /// For one attempt. Twilio answers within a second, or not at all.
 const ATTEMPT: Duration = Duration::from_secs(4);

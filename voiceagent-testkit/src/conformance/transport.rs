@@ -12,10 +12,13 @@ use voiceagent_core::{
 };
 
 use super::Report;
-use crate::phone::{PhoneCall, Wire};
+use crate::phone::{Carrier, PhoneCall, Wire};
 
 /// For anything that a healthy leg does at once; generous, since test machines are busy.
 const SOON: Duration = Duration::from_secs(10);
+
+/// What every far end takes.
+const FRAME: Duration = Duration::from_millis(20);
 
 /// The far side of a leg, as a check drives it.
 #[async_trait]
@@ -61,10 +64,10 @@ impl FarEnd for PhoneCall {
             r#"{"event":7}"#,
             r#"{"event":"media"}"#,
             r#"{"event":"media","media":{"track":"inbound","payload":"!!!!"}}"#,
-            r#"{"event":"start","start":{"callSid":"CA9","streamSid":"MZ9"}}"#,
             r#"{"event":"something new","x":{}}"#,
-            r#"{"event":"mark","mark":{"name":"not ours"}}"#,
             r#"{"event":"dtmf","dtmf":{"digit":"12"}}"#,
+            second_start(self.carrier()),
+            mark_of_others(self.carrier()),
             &deep,
             &long,
         ] {
@@ -85,6 +88,34 @@ impl FarEnd for PhoneCall {
 
     async fn closes(&mut self) -> bool {
         self.wait_until_closed(SOON).await.is_ok()
+    }
+}
+
+/// A stream that begins again.
+const fn second_start(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Exotel => r#"{"event":"start","start":{"call_sid":"CA9","stream_sid":"MZ9"}}"#,
+        Carrier::Plivo => r#"{"event":"start","start":{"callId":"CA9","streamId":"MZ9"}}"#,
+        Carrier::SignalWire | Carrier::Twilio => {
+            r#"{"event":"start","start":{"callSid":"CA9","streamSid":"MZ9"}}"#
+        }
+        Carrier::Telnyx => {
+            r#"{"event":"start","stream_id":"MZ9","start":{"call_control_id":"CA9"}}"#
+        }
+        Carrier::Vonage => {
+            r#"{"event":"websocket:connected","content-type":"audio/l16;rate=16000"}"#
+        }
+    }
+}
+
+/// The answer to a mark that nobody has sent.
+const fn mark_of_others(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Plivo => r#"{"event":"playedStream","name":"not ours"}"#,
+        Carrier::Vonage => r#"{"event":"websocket:notify","payload":{"name":"not ours"}}"#,
+        Carrier::Exotel | Carrier::SignalWire | Carrier::Telnyx | Carrier::Twilio => {
+            r#"{"event":"mark","mark":{"name":"not ours"}}"#
+        }
     }
 }
 
@@ -151,10 +182,14 @@ impl Leg {
         Ok(Self { link, outbound, sent: 0 })
     }
 
-    /// A frame whose length tells it from others.
-    fn frame(&mut self, bytes: usize) -> Outbound {
+    /// Bytes of a frame.
+    fn frame_length(&self) -> usize {
+        self.outbound.bytes_in(FRAME)
+    }
+
+    fn frame(&mut self) -> Outbound {
         let at = MediaTime(self.sent);
-        let frame = AudioFrame::new(self.outbound, at, vec![0x7F; bytes].into());
+        let frame = AudioFrame::new(self.outbound, at, vec![0x7F; self.frame_length()].into());
         self.sent += frame.samples();
         Outbound::Audio(frame)
     }
@@ -228,9 +263,9 @@ async fn hears_on(mut leg: Leg, mut far: impl FarEnd) -> Result<(), String> {
     let (heard, ()) = tokio::join!(marked, far.speak(vec![0x12; 160].into()));
     heard?;
     // And the other way.
-    let frame = leg.frame(160);
+    let frame = leg.frame();
     leg.send(frame)?;
-    if far.arrived(1).await.contains(&Wire::Audio(160)) {
+    if far.arrived(1).await.contains(&Wire::Audio(leg.frame_length())) {
         return Ok(());
     }
     Err("nothing goes out any more".to_owned())
@@ -272,7 +307,7 @@ async fn keys(transport: Box<dyn Transport>, mut far: impl FarEnd) -> Result<(),
 async fn marks(transport: Box<dyn Transport>, far: impl FarEnd) -> Result<(), String> {
     let mut leg = Leg::open(transport).await?;
     for mark in 0..5 {
-        let frame = leg.frame(160);
+        let frame = leg.frame();
         leg.send(frame)?;
         leg.send(Outbound::Mark(MarkId::new(mark)))?;
     }
@@ -294,41 +329,38 @@ async fn clear(
     let mut leg = Leg::open(transport).await?;
     // Lets the leg come to rest, so that the next requests find it waiting.
     sleep(Duration::from_millis(50)).await;
-    let (old, new) = (160, 80);
     for _ in 0..20 {
-        let frame = leg.frame(old);
+        let frame = leg.frame();
         leg.send(frame)?;
     }
     leg.send(Outbound::Mark(MarkId::new(7)))?;
     leg.send(Outbound::Clear)?;
-    let frame = leg.frame(new);
+    let frame = leg.frame();
     leg.send(frame)?;
     if claims.marks {
         leg.next(played).await.map_err(|why| format!("the mark did not return: {why}"))?;
     }
-    let mut arrived = Vec::new();
-    for _ in 0..25 {
-        arrived = far.arrived(arrived.len() + 1).await;
-        if arrived.contains(&Wire::Audio(new)) {
-            break;
-        }
+    // Behind the goodbye nothing can come any more.
+    leg.send(Outbound::HangUp)?;
+    if !far.closes().await {
+        return Err("the connection stays open".to_owned());
     }
+    let arrived = far.arrived(0).await;
     let Some(cleared) = arrived.iter().position(|wire| *wire == Wire::Clear) else {
         return Err("no clear arrived".to_owned());
     };
     let (before, after) = arrived.split_at(cleared);
-    let stale = |wires: &[Wire]| wires.iter().filter(|wire| **wire == Wire::Audio(old)).count();
-    if stale(after) > 0 {
-        return Err("audio from before the clear came after it".to_owned());
-    }
+    let frame = Wire::Audio(leg.frame_length());
+    let frames = |wires: &[Wire]| wires.iter().filter(|wire| **wire == frame).count();
     // One frame may have been on its way.
-    if stale(before) > 1 {
-        return Err(format!("{} stale frames went out before the clear", stale(before)));
+    if frames(before) > 1 {
+        return Err(format!("{} stale frames went out before the clear", frames(before)));
     }
-    if !after.contains(&Wire::Audio(new)) {
-        return Err("audio from after the clear did not arrive".to_owned());
+    match frames(after) {
+        0 => Err("audio from after the clear did not arrive".to_owned()),
+        1 => Ok(()),
+        _ => Err("audio from before the clear came after it".to_owned()),
     }
-    Ok(())
 }
 
 fn played(said: Inbound) -> Option<MarkId> {

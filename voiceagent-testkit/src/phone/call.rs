@@ -8,7 +8,8 @@ use tokio::{
 };
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::{Closed, Dial, Recording, line::Request};
+use super::{Carrier, Closed, Dial, Recording, line::Request};
+use crate::tone::silence;
 
 /// A call that goes on. Dropping it cuts the connection.
 ///
@@ -17,6 +18,7 @@ use super::{Closed, Dial, Recording, line::Request};
 pub struct PhoneCall {
     requests: mpsc::Sender<Request>,
     task: JoinHandle<()>,
+    carrier: Carrier,
     call: String,
     stream: String,
     began: Instant,
@@ -36,10 +38,11 @@ impl PhoneCall {
     pub(super) fn new(
         requests: mpsc::Sender<Request>,
         task: JoinHandle<()>,
+        carrier: Carrier,
         (call, stream): (String, String),
         began: Instant,
     ) -> Self {
-        Self { requests, task, call, stream, began }
+        Self { requests, task, carrier, call, stream, began }
     }
 
     /// Calls the media socket at a `ws://` address, and sends these parameters along.
@@ -61,6 +64,12 @@ impl PhoneCall {
         dial.connect().await
     }
 
+    /// The carrier that the phone calls through.
+    #[must_use]
+    pub const fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+
     /// The carrier's name for the call.
     #[must_use]
     pub fn call_id(&self) -> &str {
@@ -79,7 +88,7 @@ impl PhoneCall {
         self.began.elapsed()
     }
 
-    /// Says something after what is being said, and waits until it is out.
+    /// Says something after what is being said, in the carrier's format, and waits until it is out.
     ///
     /// # Errors
     ///
@@ -116,8 +125,7 @@ impl PhoneCall {
     ///
     /// As [`speak`](Self::speak).
     pub async fn silence(&self, duration: Duration) -> Result<Spoken> {
-        let bytes = usize::try_from(duration.as_millis() * 8).unwrap_or(usize::MAX);
-        self.speak(vec![0xFF; bytes]).await
+        self.speak(silence(self.carrier.format(), duration)).await
     }
 
     /// Presses a key.

@@ -21,7 +21,7 @@ use tokio_tungstenite::{
 };
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::{PhoneCall, line::Line, messages::Writer};
+use super::{Carrier, PhoneCall, line::Line, messages::Wording};
 
 /// For the connection and the upgrade.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -45,8 +45,9 @@ const BUFFER: usize = 8 * 1024;
 #[must_use]
 pub struct Dial {
     url: String,
-    call: String,
-    stream: String,
+    carrier: Carrier,
+    number: u64,
+    call: Option<String>,
     headers: Vec<(String, String)>,
     parameters: BTreeMap<String, String>,
     frame_every: Duration,
@@ -62,8 +63,9 @@ impl Dial {
         let name = (u64::from(std::process::id()) << 32) + number;
         Self {
             url: url.into(),
-            call: format!("CA{name:032x}"),
-            stream: format!("MZ{name:032x}"),
+            carrier: Carrier::Twilio,
+            number: name,
+            call: None,
             headers: Vec::new(),
             parameters: BTreeMap::new(),
             frame_every: Duration::from_millis(20),
@@ -72,9 +74,15 @@ impl Dial {
         }
     }
 
+    /// The carrier that the phone calls through; Twilio if not set.
+    pub const fn carrier(mut self, carrier: Carrier) -> Self {
+        self.carrier = carrier;
+        self
+    }
+
     /// Names the call; each has a name of its own if not set.
     pub fn call_id(mut self, call: impl Into<String>) -> Self {
-        self.call = call.into();
+        self.call = Some(call.into());
         self
     }
 
@@ -120,21 +128,23 @@ impl Dial {
     ///
     /// Dropping the future gives the call up.
     pub async fn connect(self) -> Result<PhoneCall> {
-        let mut writer = Writer::new(self.call.clone(), self.stream.clone());
+        let call = self.call.clone().unwrap_or_else(|| self.carrier.name("CA", self.number));
+        let stream = self.carrier.name("MZ", self.number);
+        let mut wording = Wording::new(self.carrier, call.clone(), stream.clone());
         let mut socket = timeout(CONNECT, self.open())
             .await
             .map_err(|_| Error::new(ErrorKind::Timeout, "dial", "nobody answered"))??;
         if self.start {
-            for text in [Writer::connected(), writer.start(&self.parameters)] {
+            for text in wording.greeting(&self.parameters) {
                 use futures_util::SinkExt as _;
                 socket.send(Message::text(text)).await.map_err(lost)?;
             }
         }
         let (requests, waiting) = mpsc::channel(REQUESTS);
         let began = Instant::now();
-        let line = Line::new(socket, writer, self.frame_every, self.start, began);
+        let line = Line::new(socket, wording, self.frame_every, self.start, began);
         let task = tokio::spawn(line.run(waiting));
-        Ok(PhoneCall::new(requests, task, (self.call, self.stream), began))
+        Ok(PhoneCall::new(requests, task, self.carrier, (call, stream), began))
     }
 
     async fn open(&self) -> Result<WebSocketStream<TcpStream>> {

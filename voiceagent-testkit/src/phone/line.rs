@@ -1,6 +1,5 @@
 use std::{collections::VecDeque, future::pending, time::Duration};
 
-use base64_simd::STANDARD;
 use bytes::{Buf, Bytes};
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -13,17 +12,20 @@ use tokio_tungstenite::{
     tungstenite::{Error as SocketError, Message},
 };
 
+use voiceagent_core::audio::AudioFormat;
+
 use super::{
-    Closed, Recording, Spoken, Stretch, Wire,
-    messages::{FromServer, Writer},
-    playout::{Playout, is_audible},
+    Closed, Recording, Spoken, Stretch,
+    messages::{Said, Wording},
+    playout::{Playout, is_audible_in},
     recording::{Cleared, MarkEcho},
 };
 
-/// 20 ms of mu-law.
-const FRAME: usize = 160;
+/// What is sent and played at once.
+const FRAME: Duration = Duration::from_millis(20);
 
-const SILENCE: [u8; FRAME] = [0xFF; FRAME];
+/// Of a carrier that does not keep the order, one in so many frames is overtaken by the next.
+const OVERTAKEN: u64 = 7;
 
 /// For a server to take what it is sent.
 const WRITE: Duration = Duration::from_secs(30);
@@ -54,7 +56,12 @@ pub(super) enum Request {
 pub(super) struct Line {
     /// `None` once the connection has ended; playing and answering go on.
     socket: Option<WebSocketStream<TcpStream>>,
-    writer: Writer,
+    wording: Wording,
+    format: AudioFormat,
+    /// Bytes of a frame.
+    frame: usize,
+    /// A frame that the next one overtakes.
+    late: Option<Message>,
     frame_every: Duration,
     began: Instant,
     talking: bool,
@@ -91,14 +98,18 @@ struct Waiting {
 impl Line {
     pub(super) fn new(
         socket: WebSocketStream<TcpStream>,
-        writer: Writer,
+        wording: Wording,
         frame_every: Duration,
         talking: bool,
         began: Instant,
     ) -> Self {
+        let format = wording.carrier.format();
         Self {
             socket: Some(socket),
-            writer,
+            wording,
+            format,
+            frame: format.bytes_in(FRAME),
+            late: None,
             frame_every,
             began,
             talking,
@@ -140,25 +151,37 @@ impl Line {
         self.ticks += 1;
         if self.talking && self.socket.is_some() {
             let frame = self.next_frame();
-            let media = self.writer.media(&frame);
-            self.send(Message::text(media)).await;
+            let media = self.wording.media(&frame);
+            self.send_media(media).await;
         }
         // What was played since the last tick is over now, and not before.
         self.echo_reached().await;
         let now = self.now();
-        let played = self.playout.play(FRAME, &mut self.reached);
+        let played = self.playout.play(self.frame, &mut self.reached);
         if !played.is_empty() {
             self.note_played(&played, now);
         }
         self.answer_quiet();
     }
 
-    fn next_frame(&mut self) -> [u8; FRAME] {
-        let mut frame = SILENCE;
+    async fn send_media(&mut self, media: Message) {
+        let is_late = !self.wording.carrier.keeps_order() && self.ticks.is_multiple_of(OVERTAKEN);
+        if is_late && self.late.is_none() {
+            self.late = Some(media);
+            return;
+        }
+        self.send(media).await;
+        if let Some(late) = self.late.take() {
+            self.send(late).await;
+        }
+    }
+
+    fn next_frame(&mut self) -> Vec<u8> {
+        let mut frame = vec![self.format.silence().unwrap_or(0); self.frame];
         let now = self.began.elapsed();
         let Some(utterance) = self.speech.front_mut() else { return frame };
         let began = *utterance.began.get_or_insert(now);
-        let taken = utterance.audio.len().min(FRAME);
+        let taken = utterance.audio.len().min(frame.len());
         frame[..taken].copy_from_slice(&utterance.audio[..taken]);
         utterance.audio.advance(taken);
         if utterance.audio.is_empty()
@@ -177,7 +200,7 @@ impl Line {
             None => self.recording.heard.push(Stretch { began: now, audio: played.to_vec() }),
         }
         self.stretch_end = self.ticks;
-        if is_audible(played) {
+        if is_audible_in(self.format, played) {
             self.audible_until = now + self.frame_every;
             for waiting in self.waiting.speaks.drain(..) {
                 let _ = waiting.send(now);
@@ -215,8 +238,9 @@ impl Line {
                 let _ = reply.send(self.recording.clone());
             }
             Request::HangUp(reply) => {
-                let stop = self.writer.stop();
-                self.send(Message::text(stop)).await;
+                if let Some(stop) = self.wording.stop() {
+                    self.send(Message::text(stop)).await;
+                }
                 self.goodbye().await;
                 let _ = reply.send(self.recording.clone());
             }
@@ -226,7 +250,7 @@ impl Line {
                 self.answer_messages();
             }
             Request::Press(key) => {
-                let text = self.writer.dtmf(key);
+                let text = self.wording.dtmf(key);
                 self.send(Message::text(text)).await;
             }
             Request::Speak { audio, reply } => {
@@ -241,7 +265,14 @@ impl Line {
 
     async fn on_read(&mut self, read: Option<Result<Message, SocketError>>) {
         match read {
-            Some(Ok(Message::Text(text))) => self.on_text(&text).await,
+            Some(Ok(Message::Text(text))) => {
+                let said = self.wording.read(&text);
+                self.on_said(said).await;
+            }
+            Some(Ok(Message::Binary(audio))) => {
+                let said = self.wording.read_binary(audio, self.frame);
+                self.on_said(said).await;
+            }
             Some(Ok(Message::Close(frame))) => {
                 // Lets the library send its answer.
                 if let Some(socket) = &mut self.socket {
@@ -254,50 +285,37 @@ impl Line {
         }
     }
 
-    async fn on_text(&mut self, text: &str) {
+    async fn on_said(&mut self, said: Said) {
         let at = self.now();
-        let wire = self.understand(text);
-        match &wire {
-            Wire::Clear => {
-                let (dropped, marks) = self.playout.clear();
-                self.recording.clears.push(Cleared { at, dropped });
-                for name in std::mem::take(&mut self.reached) {
-                    self.echo(name, true).await;
-                }
-                for name in marks {
-                    self.echo(name, false).await;
-                }
-            }
-            Wire::Mark(name) => {
-                self.playout.push_mark(name.clone());
+        self.recording.wire.push((at, said.wire()));
+        match said {
+            Said::Audio(audio) => self.playout.push_audio(audio),
+            Said::Clear => self.on_clear(at).await,
+            Said::Mark(name) => {
+                self.playout.push_mark(name);
                 // While a frame is being played, its end is waited for.
                 if self.stretch_end < self.ticks {
                     self.echo_reached().await;
                 }
             }
-            Wire::Audio(_) | Wire::Unknown(_) => {}
+            Said::Unknown(_) => {}
         }
-        self.recording.wire.push((at, wire));
         self.answer_messages();
     }
 
-    /// Reads a message as a carrier does: what is wrong about it is noted, and nothing else.
-    fn understand(&mut self, text: &str) -> Wire {
-        let unknown = || Wire::Unknown(text.to_owned());
-        let Ok(message) = serde_json::from_str::<FromServer<'_>>(text) else { return unknown() };
-        if message.stream != self.writer.stream {
-            return unknown();
+    async fn on_clear(&mut self, at: Duration) {
+        let (dropped, marks) = self.playout.clear();
+        self.recording.clears.push(Cleared { at, dropped });
+        for name in std::mem::take(&mut self.reached) {
+            self.echo(name, true).await;
         }
-        match (&*message.event, message.media, message.mark) {
-            ("media", Some(media), _) => {
-                let Ok(audio) = STANDARD.decode_to_vec(&*media.payload) else { return unknown() };
-                let wire = Wire::Audio(audio.len());
-                self.playout.push_audio(audio.into());
-                wire
+        if self.wording.carrier.returns_cleared_marks() {
+            for name in marks {
+                self.echo(name, false).await;
             }
-            ("mark", _, Some(mark)) => Wire::Mark(mark.name),
-            ("clear", _, _) => Wire::Clear,
-            _ => unknown(),
+        }
+        if let Some(cleared) = self.wording.cleared() {
+            self.send(Message::text(cleared)).await;
         }
     }
 
@@ -318,7 +336,7 @@ impl Line {
     }
 
     async fn echo(&mut self, name: String, played: bool) {
-        let text = self.writer.mark(&name);
+        let text = self.wording.mark(&name);
         self.send(Message::text(text)).await;
         self.recording.marks.push(MarkEcho { at: self.now(), name, played });
     }

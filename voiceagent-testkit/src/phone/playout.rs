@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
+use voiceagent_core::audio::{AudioFormat, Encoding};
 
 /// What a carrier keeps of the audio that it was sent.
 #[derive(Debug, Default)]
@@ -69,6 +70,18 @@ impl Playout {
     }
 }
 
+/// As [`is_audible`], for the formats of all carriers.
+pub(super) fn is_audible_in(format: AudioFormat, audio: &[u8]) -> bool {
+    match format.encoding {
+        Encoding::PcmS16Le => audio
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .any(|sample| i16::from_le_bytes(*sample).unsigned_abs() > 412),
+        _ => is_audible(audio),
+    }
+}
+
 /// Whether a piece of mu-law holds more than the hiss of a line: a sample above -38 dBFS.
 #[must_use]
 pub fn is_audible(audio: &[u8]) -> bool {
@@ -116,5 +129,7 @@ mod tests {
         assert!(!is_audible(&[0xFF, 0x7F, 0xF0, 0x70]));
         assert!(is_audible(&[0xFF, 0x00]));
         assert!(is_audible(&[0xC0]));
+        assert!(!is_audible_in(AudioFormat::PCM_16K, &[0xFF, 0x00, 0x70, 0xFF]));
+        assert!(is_audible_in(AudioFormat::PCM_16K, &[0x00, 0x00, 0x00, 0x80]));
     }
 }

@@ -24,7 +24,7 @@ impl Recording {
     }
 }
 
-/// Audio that was played without a gap, in mu-law at 8 kHz.
+/// Audio that was played without a gap, in the carrier's format.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stretch {

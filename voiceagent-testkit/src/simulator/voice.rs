@@ -153,11 +153,15 @@ impl Pump {
                 let ready = self.ready(generation);
                 self.say(generation, ready, TtsEvent::Finished { generation });
             }
-            TtsInput::Cancel { generation } if self.profile.obeys => {
-                self.cancelled.insert(generation);
-                self.stop(generation);
+            TtsInput::Cancel { generation } => {
+                // Nobody is told what went wrong with something that is not wanted.
+                self.later.take(|(of, later)| *of == generation && matches!(later, Later::Fail));
+                if self.profile.obeys {
+                    self.cancelled.insert(generation);
+                    self.stop(generation);
+                }
             }
-            TtsInput::Cancel { .. } | _ => {}
+            _ => {}
         }
     }
 

@@ -27,7 +27,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use voiceagent_core::{Secret, registry::Registry};
-use voiceagent_telephony::{server, twilio::sign};
+use voiceagent_telephony::{server, signature::TwilioSignature};
 use voiceagent_testkit::{
     phone::{Dial, PhoneCall},
     vendor::{
@@ -152,7 +152,7 @@ impl House {
         let fields =
             [("CallSid", call), ("From", from), ("To", "+16305550100"), ("Direction", "inbound")];
         let url = self.url("/twilio/voice");
-        let signature = sign(token, &url, &fields);
+        let signature = TwilioSignature::sign(token, &url, &fields);
         let request = self.client.post(url).header("X-Twilio-Signature", signature);
         request.form(&fields).send().await.unwrap()
     }
@@ -160,7 +160,7 @@ impl House {
     /// Follows the webhook's answer to the media socket.
     pub(crate) async fn dial(&self, call: &str, twiml: &str) -> voiceagent_core::Result<PhoneCall> {
         let url = attribute(twiml, "<Stream ", "url");
-        let signature = sign::<&str, &str>(&Secret::new(TOKEN), &url, &[]);
+        let signature = TwilioSignature::sign::<&str, &str>(&Secret::new(TOKEN), &url, &[]);
         let mut dial = Dial::to(url).call_id(call).header("x-twilio-signature", signature);
         for parameter in twiml.split("<Parameter ").skip(1) {
             let parameter = format!("<Parameter {parameter}");

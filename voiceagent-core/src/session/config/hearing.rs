@@ -22,7 +22,8 @@ pub struct EndpointingConfig {
     /// How long to wait for the final transcript of what was said.
     pub transcript_timeout: Duration,
     /// How long the detector is believed that the user speaks while nothing is understood. Then it
-    /// is reset; what it goes on to hear without a word is noise.
+    /// is reset; what it goes on to hear without a word is noise. At least 10 s where words come
+    /// only behind the voice.
     pub watchdog: Duration,
     /// Whether turns end only when the owner of the call [says so](crate::Line::commit_turn), as
     /// with a key that is held down to speak. Of no effect where the user types.

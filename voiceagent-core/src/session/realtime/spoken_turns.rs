@@ -9,6 +9,8 @@ use crate::{CallTime, TurnId, stt::Transcript};
 
 /// Turns whose words may still come. A model is not that many turns late.
 const MOST_TURNS: usize = 8;
+/// Nobody speaks for so long without a pause. The model hears what it is.
+const LONGEST_VOICE: Duration = Duration::from_secs(60);
 /// How long a model that does not name turns may take for the words of one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -126,11 +128,6 @@ impl Session {
         }
     }
 
-    /// When the user fell silent in a turn that is open and has no words.
-    pub(in super::super) fn spoken_turn_open_since(&self) -> Option<CallTime> {
-        self.user.last_speech.filter(|_| self.is_realtime() && self.user.begun)
-    }
-
     /// Asks whether the user has finished.
     pub(in super::super) fn score_spoken_turn(&mut self) {
         if self.is_realtime() && self.config.turn_detector && self.user.speaking_since.is_none() {
@@ -151,26 +148,26 @@ impl Session {
             silent_since.map(|since| since + self.config.endpointing.watchdog)
         } else if self.config.endpointing.manual {
             None
+        } else if let Some(since) = self.user.speaking_since {
+            Some(since + LONGEST_VOICE)
         } else {
             silent_since.map(|since| since + self.endpointing.delay(&self.user))
         };
         match deadline {
             Some(at) if at <= self.now && self.is_duplex() => self.close_unanswered_turn(),
-            Some(at) if at <= self.now => self.commit_spoken_turn(),
+            Some(at) if at <= self.now => self.commit_by_hand(),
             Some(at) => self.timers.set(Timer::EndOfTurn, at),
             None => self.timers.clear(Timer::EndOfTurn),
         }
     }
 
-    /// The owner of the call ends the user's turn, whatever the detector hears.
+    /// Ends the user's turn, whatever the detector hears.
     pub(super) fn commit_by_hand(&mut self) {
         if self.user.speaking_since.is_some() {
             self.note_speech_end(self.now);
             self.user.speaking_since = None;
             self.user.last_speech = Some(self.now);
-            self.commands.push_back(Command::ResetDetector);
-            self.emit(Event::UserStopped { turn: self.user.id, since: self.now });
-            self.dismiss();
+            self.reset_detector();
         }
         self.commit_spoken_turn();
     }

@@ -40,6 +40,17 @@ fn h1_of_text_that_runs_ahead_and_breaks_off_as_much_is_heard_as_there_is_audio(
 }
 
 #[test]
+fn t7_a_noise_that_never_ends_does_not_keep_the_model_from_its_turn() {
+    let mut call = Scenario::realtime(config(), false);
+    call.at(1_000).speaks().at(60_900);
+    assert!(!call.trace().contains("commit audio"), "{}", call.trace());
+    call.at(61_000);
+    assert!(call.trace().contains("60940 reset detector"), "{}", call.trace());
+    call.speaks().at(61_500).speech("Is anybody there?", 1_000).at(90_000);
+    assert!(call.trace().contains("agent stopped: Is anybody there?"), "{}", call.trace());
+}
+
+#[test]
 fn x7_what_a_duplex_model_calls_by_itself_has_the_time_of_its_tool() {
     let mut call = spoken(true);
     let own = Scenario::own(1);

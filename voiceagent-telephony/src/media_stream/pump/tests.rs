@@ -14,7 +14,7 @@ use voiceagent_core::{
 };
 
 use super::*;
-use crate::{media_stream::codec::OUTBOUND_BLOCK, twilio::TwilioDialect};
+use crate::media_stream::{Carrier, writer::OUTBOUND_BLOCK};
 
 /// A socket whose far end is the test.
 #[derive(Clone, Default)]
@@ -137,13 +137,20 @@ impl CallControl for FakeControl {
 }
 
 fn open(control: Option<Arc<dyn CallControl>>) -> (FakeSocket, Link<Outbound, Inbound>) {
+    open_for(Carrier::Twilio, control)
+}
+
+fn open_for(
+    carrier: Carrier,
+    control: Option<Arc<dyn CallControl>>,
+) -> (FakeSocket, Link<Outbound, Inbound>) {
     let socket = FakeSocket::default();
-    let mut dialect = TwilioDialect::default();
-    dialect.attach("MZ1");
     let leg = Leg {
         call: CallId::new("CA1"),
-        dialect: Box::new(dialect),
-        format: AudioFormat::MULAW_8K,
+        stream: "MZ1".to_owned(),
+        dialect: Dialect::of(carrier),
+        inbound: AudioFormat::MULAW_8K,
+        outbound: AudioFormat::MULAW_8K,
         control,
     };
     let pump = Pump::new(socket.clone(), leg);
@@ -185,6 +192,37 @@ async fn i6_clear_overtakes_audio_that_the_socket_has_not_taken() {
     socket.stick(false);
     settle().await;
     assert_eq!(socket.events(), ["media", "clear", "mark", "media"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cp4_a_mark_that_a_clear_overtakes_is_answered_by_us_where_the_carrier_does_not() {
+    for (carrier, cleared) in
+        [(Carrier::Plivo, Some(r#"{"event":"clearedAudio"}"#)), (Carrier::Telnyx, None)]
+    {
+        let (socket, mut link) = open_for(carrier, None);
+        link.try_send(frame()).unwrap();
+        link.try_send(Outbound::Mark(MarkId::new(1))).unwrap();
+        settle().await;
+        socket.stick(true);
+        link.try_send(frame()).unwrap();
+        settle().await;
+        for outbound in [frame(), Outbound::Mark(MarkId::new(2)), Outbound::Clear, frame()] {
+            link.try_send(outbound).unwrap();
+        }
+        settle().await;
+        socket.stick(false);
+        settle().await;
+        // The second mark never went out.
+        assert_eq!(socket.events().len(), 5, "{carrier}: {:?}", socket.events());
+        if let Some(cleared) = cleared {
+            assert!(link.try_recv().is_none(), "{carrier}");
+            socket.say(Some(Ok(Message::Text(cleared.into()))));
+        }
+        for number in [1, 2] {
+            let answered = link.recv().await.unwrap().unwrap();
+            assert_eq!(answered, Inbound::MarkPlayed(MarkId::new(number)), "{carrier}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

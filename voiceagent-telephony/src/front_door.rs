@@ -1,0 +1,297 @@
+//! Where calls come in: a signed voice webhook, a signed status callback, and the media socket that
+//! the webhook's answer leads to.
+
+mod address;
+mod answers;
+mod builder;
+mod house;
+mod reading;
+mod status;
+mod webhook;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{any, post},
+};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+use voiceagent_core::{CallId, audio::AudioFormat};
+
+use self::{
+    address::{PublicAddress, target, websocket},
+    answers::Answers,
+    builder::{Parameters, Paths},
+    house::House,
+    reading::Read,
+    status::Statuses,
+};
+pub use self::{
+    builder::FrontDoorBuilder,
+    status::{CallStatus, StatusEvent},
+    webhook::VoiceWebhook,
+};
+use crate::{
+    document::{self, Stream, Verb},
+    media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck, is_name},
+    signature::{CheckSignature, SignatureRefusal, SignedRequest},
+};
+
+/// What name and value of a parameter may have together, in characters.
+const LONGEST_PARAMETER: usize = 500;
+
+/// Answers the calls of a carrier. Each constructor ends, through its builder, in a [`Router`] to
+/// be mounted.
+///
+/// Each request must be signed, with Twilio the upgrade of the media socket too; each stream must
+/// bring the one-time token that its webhook was answered with. Nothing of this can be turned off
+/// here: for a bare socket, see [`MediaSocket`].
+///
+/// ```
+/// use voiceagent_core::{Secret, transport::Transport};
+/// use voiceagent_telephony::front_door::FrontDoor;
+///
+/// let app = FrontDoor::twilio()
+///     .auth_token(Secret::new("12345"))
+///     .public_url("https://agent.example.com")
+///     .on_call(|stream| async move {
+///         let _link = Box::new(stream).open().await;
+///     })
+///     .build()?;
+/// # let _: axum::Router = app;
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FrontDoor;
+
+impl FrontDoor {
+    /// Begins a door for Plivo. An auth token and `on_call` must be added.
+    pub fn plivo() -> FrontDoorBuilder {
+        FrontDoorBuilder::new(&house::PLIVO)
+    }
+
+    /// Begins a door for SignalWire's cXML. The project's signing key, as the auth token, and
+    /// `on_call` must be added.
+    pub fn signalwire() -> FrontDoorBuilder {
+        FrontDoorBuilder::new(&house::SIGNALWIRE)
+    }
+
+    /// Begins a door for Telnyx's TeXML. The account's public key, as the auth token, and
+    /// `on_call` must be added.
+    pub fn telnyx() -> FrontDoorBuilder {
+        FrontDoorBuilder::new(&house::TELNYX)
+    }
+
+    /// Begins a door for Twilio. An auth token and `on_call` must be added.
+    pub fn twilio() -> FrontDoorBuilder {
+        FrontDoorBuilder::new(&house::TWILIO)
+    }
+
+    /// Begins a door for Vonage, whose application must ask by `POST`: what a `GET` asks is not
+    /// signed. The account's signature secret, as the auth token, and `on_call` must be added.
+    pub fn vonage() -> FrontDoorBuilder {
+        FrontDoorBuilder::new(&house::VONAGE)
+    }
+}
+
+struct Door {
+    house: &'static House,
+    signatures: Arc<dyn CheckSignature>,
+    format: Option<AudioFormat>,
+    address: PublicAddress,
+    paths: Paths,
+    media: MediaSocket,
+    tokens: Arc<StreamTokens>,
+    parameters: Parameters,
+    after: Vec<Verb>,
+    when_full: Vec<Verb>,
+    events: Option<mpsc::Sender<StatusEvent>>,
+    statuses: Statuses,
+    answers: Answers,
+}
+
+impl Door {
+    fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route(&self.paths.voice, post(voice))
+            .route(&self.paths.status, post(status))
+            .route(&self.paths.media, any(media))
+            .with_state(self)
+    }
+
+    /// Reads and checks a signed request.
+    async fn read(&self, request: Request) -> Result<(Parts, Vec<(String, String)>), StatusCode> {
+        let (parts, body) = request.into_parts();
+        let read = Read::from(&parts, body).await?;
+        self.check(&parts, &self.address.base(&parts), &read)?;
+        Ok((parts, read.fields))
+    }
+
+    /// Checks a signature, and says in the log what is likely wrong when it does not hold.
+    fn check(&self, parts: &Parts, base: &str, read: &Read) -> Result<(), StatusCode> {
+        let holds = |url: &str| {
+            self.signatures.check(&SignedRequest {
+                url,
+                headers: &parts.headers,
+                body: &read.body,
+                form: read.form.as_ref(),
+                now: SystemTime::now(),
+            })
+        };
+        let url = format!("{base}{}", target(parts));
+        let Err(refusal) = holds(&url) else { return Ok(()) };
+        let secure = url.starts_with("ws");
+        let guesses = self.address.guesses(parts).into_iter();
+        let signed = guesses
+            .filter(|_| refusal == SignatureRefusal::Mismatch)
+            .map(|guess| if secure { websocket(&guess) } else { guess })
+            .find(|guess| holds(guess).is_ok());
+        let hint = match &signed {
+            Some(_) => "the auth token is right and the URL is not: set public_url",
+            None => self.signatures.hint(refusal),
+        };
+        let carrier = self.house.carrier;
+        warn!(%carrier, checked = url, signed, hint, "request refused: {refusal}");
+        Err(StatusCode::FORBIDDEN)
+    }
+
+    fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
+        if !self.media.has_room() {
+            warn!(call = webhook.call(), "call refused: the limit of calls is reached");
+            let mut answer = document::Response::new();
+            answer.extend(self.when_full.iter().cloned());
+            return self.write(&answer);
+        }
+        let mut grant = Grant::for_call(webhook.call());
+        grant.from = webhook.from();
+        grant.to = webhook.to();
+        grant.direction = Some(webhook.direction());
+        grant.parameters = (self.parameters)(webhook);
+        grant.parameters.remove(TokenCheck::PARAMETER);
+        let parameters = grant.parameters.clone();
+        let token = self.tokens.issue(grant).map_err(|error| {
+            warn!(%error, "call refused");
+            StatusCode::INTERNAL_SERVER_ERROR
+        })?;
+        let base = self.address.base(parts);
+        let mut stream = Stream::new(websocket(&format!("{base}{}", self.paths.media)))
+            .with_status_callback(format!("{base}{}", self.paths.status))
+            .with_parameter(TokenCheck::PARAMETER, token.expose());
+        if self.house.tells_call {
+            stream = stream.with_parameter("call", webhook.call());
+        }
+        if let Some(format) = self.format {
+            stream = stream.with_format(format);
+        }
+        let taken = |name: &str| self.house.tells_call && name == "call";
+        for (name, value) in parameters.into_iter().filter(|(name, _)| !taken(name)) {
+            // Twilio would refuse the whole answer; the call still gets the value from the grant.
+            if name.chars().count() + value.chars().count() < LONGEST_PARAMETER {
+                stream = stream.with_parameter(name, value);
+            }
+        }
+        let mut answer = document::Response::new().with(stream);
+        answer.extend(self.after.iter().cloned());
+        self.write(&answer)
+    }
+
+    fn write(&self, answer: &document::Response) -> Result<String, StatusCode> {
+        answer.write(self.house.language).map_err(|error| {
+            warn!(%error, "call refused");
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+    }
+
+    fn document(&self, answer: String) -> Response {
+        ([(CONTENT_TYPE, self.house.language.content_type())], Body::from(answer)).into_response()
+    }
+
+    fn note_status(&self, fields: &[(String, String)]) {
+        let field = |name: &str| {
+            fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        };
+        let named = field(self.house.call).filter(|call| is_name(call));
+        let Some(call) = named.map(CallId::from) else { return };
+        if let Some(event) = field("StreamEvent") {
+            match field("StreamError") {
+                Some(error) => warn!(%call, event, error, "the carrier reports a stream error"),
+                None => debug!(%call, event, "the carrier reports on a stream"),
+            }
+            return;
+        }
+        let Some(status) = field(self.house.status).and_then(CallStatus::parse) else { return };
+        if !self.statuses.advance(&call, status) {
+            debug!(%call, ?status, "late or repeated status");
+            return;
+        }
+        let duration = field(self.house.duration).and_then(|seconds| seconds.parse().ok());
+        let event = StatusEvent { call, status, duration: duration.map(Duration::from_secs) };
+        if let Some(events) = &self.events
+            && let Err(refused) = events.try_send(event)
+        {
+            warn!(%refused, "a call status was dropped");
+        }
+    }
+}
+
+async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, fields) = match door.read(request).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let attempt = door.house.retry.and_then(|header| parts.headers.get(header)?.to_str().ok());
+    // The header is not signed; with the call, it cannot fetch another call's answer.
+    let attempt = attempt
+        .filter(|token| !token.is_empty())
+        .map(|token| format!("{} {token}", webhook.call()));
+    if let Some(answer) = attempt.as_ref().and_then(|attempt| door.answers.find(attempt)) {
+        debug!(call = webhook.call(), "repeated webhook");
+        return door.document(answer);
+    }
+    info!(call = webhook.call(), "call offered");
+    match door.answer(&parts, &webhook) {
+        Ok(answer) => {
+            if let Some(attempt) = attempt {
+                door.answers.keep(attempt, &answer);
+            }
+            door.document(answer)
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
+    match door.read(request).await {
+        Ok((_, fields)) => {
+            door.note_status(&fields);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if door.house.signs_upgrade {
+        let base = websocket(&door.address.base(&parts));
+        if let Err(refusal) = door.check(&parts, &base, &Read::default()) {
+            return refusal.into_response();
+        }
+    }
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => door.media.clone().upgrade(upgrade),
+        Err(rejection) => rejection.into_response(),
+    }
+}

@@ -1,0 +1,237 @@
+use std::{collections::BTreeMap, fmt, future::Future, net::IpAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::sync::mpsc;
+use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
+
+use super::{
+    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, house::House,
+    status::Statuses,
+};
+use crate::{
+    document::{RejectReason, Response, Verb},
+    media_stream::{
+        CallControl, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck,
+    },
+};
+
+pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;
+
+/// Gathers the settings of a [`FrontDoor`](super::FrontDoor).
+#[must_use]
+pub struct FrontDoorBuilder {
+    house: &'static House,
+    format: Option<AudioFormat>,
+    auth_tokens: Vec<Secret>,
+    public_url: Option<String>,
+    trusted_proxies: Vec<IpAddr>,
+    paths: Paths,
+    media: MediaSocketBuilder,
+    tokens: Arc<StreamTokens>,
+    parameters: Parameters,
+    after: Vec<Verb>,
+    when_full: Vec<Verb>,
+    statuses: Option<mpsc::Sender<StatusEvent>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Paths {
+    pub(super) voice: String,
+    pub(super) status: String,
+    pub(super) media: String,
+}
+
+impl FrontDoorBuilder {
+    pub(super) fn new(house: &'static House) -> Self {
+        let tokens = Arc::new(StreamTokens::new());
+        let carrier = house.carrier;
+        let check = TokenCheck::Required(Arc::clone(&tokens));
+        Self {
+            house,
+            format: None,
+            auth_tokens: Vec::new(),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            paths: Paths {
+                voice: format!("/{carrier}/voice"),
+                status: format!("/{carrier}/status"),
+                media: format!("/{carrier}/media"),
+            },
+            media: MediaSocket::of(carrier, check),
+            tokens,
+            parameters: Arc::new(|_| BTreeMap::new()),
+            after: vec![Verb::Hangup],
+            when_full: vec![Verb::Reject(RejectReason::Busy)],
+            statuses: None,
+        }
+    }
+
+    /// What the carrier's requests are signed with: the account's auth token (Plivo, Twilio), the
+    /// project's signing key (SignalWire), the account's public key in base64 (Telnyx), or its
+    /// signature secret (Vonage). While it is rotated, add both.
+    pub fn auth_token(mut self, token: Secret) -> Self {
+        self.auth_tokens.push(token);
+        self
+    }
+
+    /// Where the carrier finds this server, such as `https://agent.example.com`; with a path if a proxy
+    /// strips it. Without it, the address is taken from a trusted proxy, or from the request.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// A proxy whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed. Needs the peer's
+    /// address, which [`serve`](crate::server::serve) provides.
+    pub fn trusted_proxy(mut self, proxy: IpAddr) -> Self {
+        self.trusted_proxies.push(proxy);
+        self
+    }
+
+    /// The path of the voice webhook; `/twilio/voice`, or the like for another carrier, if not
+    /// set.
+    pub fn voice_path(mut self, path: impl Into<String>) -> Self {
+        self.paths.voice = path.into();
+        self
+    }
+
+    /// The path of the status callback; `/twilio/status`, or the like for another carrier, if
+    /// not set.
+    pub fn status_path(mut self, path: impl Into<String>) -> Self {
+        self.paths.status = path.into();
+        self
+    }
+
+    /// The path of the media socket; `/twilio/media`, or the like for another carrier, if not
+    /// set.
+    pub fn media_path(mut self, path: impl Into<String>) -> Self {
+        self.paths.media = path.into();
+        self
+    }
+
+    /// The format of the audio, where the carrier has a choice; if not set, mu-law at 8 kHz, and
+    /// for Vonage 16-bit PCM at 16 kHz.
+    pub const fn format(mut self, format: AudioFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// What happens with each call; it lasts as long as the future, or the link that it opens.
+    pub fn on_call<F>(mut self, on_call: impl Fn(MediaStream) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.media = self.media.on_call(on_call);
+        self
+    }
+
+    /// What a call is to know from its webhook. It runs before the answer, so it must not take
+    /// long, and it goes through the carrier: name and value of each take up to 500 characters.
+    pub fn parameters(
+        mut self,
+        parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.parameters = Arc::new(parameters);
+        self
+    }
+
+    /// How to hang up and transfer, usually a [`TwilioRest`](crate::twilio::TwilioRest). Without
+    /// it, hanging up closes the socket, and the verbs of [`after`](Self::after) follow.
+    pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
+        self.media = self.media.control(control);
+        self
+    }
+
+    /// What the carrier does when the media stream ends or cannot be opened; hangs up if not set.
+    pub fn after(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
+        self.after = verbs.into_iter().collect();
+        self
+    }
+
+    /// What a caller gets while the limit of calls is reached; the busy tone if not set.
+    pub fn when_full(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
+        self.when_full = verbs.into_iter().collect();
+        self
+    }
+
+    /// Where the progress of calls is reported. An event that finds the channel full is dropped,
+    /// with a warning: the carrier must not wait for a slow reader.
+    pub fn statuses(mut self, statuses: mpsc::Sender<StatusEvent>) -> Self {
+        self.statuses = Some(statuses);
+        self
+    }
+
+    /// Calls at the same time; 100 if not set.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.media = self.media.max_calls(calls);
+        self
+    }
+
+    /// How long a media socket may stay without saying `start`; 5 s if not set.
+    pub fn start_deadline(mut self, deadline: Duration) -> Self {
+        self.media = self.media.start_deadline(deadline);
+        self
+    }
+
+    /// Makes the routes.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config), naming the setting that is missing or wrong.
+    pub fn build(mut self) -> Result<Router> {
+        self.check_documents()?;
+        if let Some(format) = self.format {
+            self.media = self.media.format(format);
+        }
+        let paths = [&self.paths.voice, &self.paths.status, &self.paths.media];
+        if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
+            return Err(Error::config(
+                "voice_path, status_path, media_path: each begins with / and is fixed",
+            ));
+        }
+        if paths[0] == paths[1] || paths[1] == paths[2] || paths[0] == paths[2] {
+            return Err(Error::config("voice_path, status_path, media_path: all different"));
+        }
+        let door = Door {
+            house: self.house,
+            signatures: (self.house.signatures)(self.auth_tokens)?,
+            format: self.format,
+            address: PublicAddress::new(self.public_url.as_deref(), self.trusted_proxies)?,
+            paths: self.paths,
+            media: self.media.build()?,
+            tokens: self.tokens,
+            parameters: self.parameters,
+            after: self.after,
+            when_full: self.when_full,
+            events: self.statuses,
+            statuses: Statuses::default(),
+            answers: Answers::default(),
+        };
+        Ok(Arc::new(door).router())
+    }
+
+    /// Whether the carrier has words for what it is to do.
+    fn check_documents(&self) -> Result<()> {
+        for (verbs, wrong) in [
+            (&self.after, "after: the carrier's language has no word for one of the verbs"),
+            (&self.when_full, "when_full: the carrier's language has no word for one of the verbs"),
+        ] {
+            let mut document = Response::new();
+            document.extend(verbs.iter().cloned());
+            document.write(self.house.language).map_err(|_| Error::config(wrong))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FrontDoorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrontDoorBuilder")
+            .field("carrier", &self.house.carrier)
+            .field("auth_tokens", &self.auth_tokens)
+            .field("public_url", &self.public_url)
+            .field("paths", &self.paths)
+            .field("media", &self.media)
+            .finish_non_exhaustive()
+    }
+}

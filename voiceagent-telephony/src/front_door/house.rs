@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use voiceagent_core::{Result, Secret};
+
+use crate::{
+    document::Language,
+    media_stream::Carrier,
+    signature::{
+        CheckSignature, PlivoSignature, SignalWireSignature, TelnyxSignature, TwilioSignature,
+        VonageSignature,
+    },
+};
+
+/// What differs between the front doors of carriers.
+#[derive(Debug)]
+pub(super) struct House {
+    pub(super) carrier: Carrier,
+    pub(super) language: Language,
+    /// Makes the check of signatures from what they are made with.
+    pub(super) signatures: fn(Vec<Secret>) -> Result<Arc<dyn CheckSignature>>,
+    /// Whether the upgrade of the media socket is signed too.
+    pub(super) signs_upgrade: bool,
+    /// Whether a stream knows its call only from its parameters.
+    pub(super) tells_call: bool,
+    /// The field with the name of the call.
+    pub(super) call: &'static str,
+    /// The fields with the two parties.
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    pub(super) direction: &'static str,
+    /// The fields of a status callback.
+    pub(super) status: &'static str,
+    pub(super) duration: &'static str,
+    /// The header that is the same in all repetitions of a request.
+    pub(super) retry: Option<&'static str>,
+}
+
+/// "TwiML for Programmable Voice: Twilio's request to your application".
+pub(super) const TWILIO: House = House {
+    carrier: Carrier::Twilio,
+    language: Language::Twiml,
+    signatures: |keys| Ok(Arc::new(TwilioSignature::new(keys)?)),
+    signs_upgrade: true,
+    tells_call: false,
+    call: "CallSid",
+    from: "From",
+    to: "To",
+    direction: "Direction",
+    status: "CallStatus",
+    duration: "CallDuration",
+    retry: Some("i-twilio-idempotency-token"),
+};
+
+/// "cXML: request parameters". No signature of the upgrade is documented.
+pub(super) const SIGNALWIRE: House = House {
+    carrier: Carrier::SignalWire,
+    language: Language::Cxml,
+    signatures: |keys| Ok(Arc::new(SignalWireSignature::new(keys)?)),
+    signs_upgrade: false,
+    retry: None,
+    ..TWILIO
+};
+
+/// "TeXML: webhooks".
+pub(super) const TELNYX: House = House {
+    carrier: Carrier::Telnyx,
+    language: Language::Texml,
+    signatures: |keys| Ok(Arc::new(TelnyxSignature::new(keys)?)),
+    signs_upgrade: false,
+    retry: None,
+    ..TWILIO
+};
+
+/// "Plivo XML: request parameters".
+pub(super) const PLIVO: House = House {
+    carrier: Carrier::Plivo,
+    language: Language::Plivo,
+    signatures: |keys| Ok(Arc::new(PlivoSignature::new(keys)?)),
+    signs_upgrade: false,
+    call: "CallUUID",
+    duration: "Duration",
+    retry: None,
+    ..TWILIO
+};
+
+/// "Voice API: webhooks".
+pub(super) const VONAGE: House = House {
+    carrier: Carrier::Vonage,
+    language: Language::Ncco,
+    signatures: |keys| Ok(Arc::new(VonageSignature::new(keys)?)),
+    signs_upgrade: false,
+    tells_call: true,
+    call: "uuid",
+    from: "from",
+    to: "to",
+    direction: "direction",
+    status: "status",
+    duration: "duration",
+    retry: None,
+};

@@ -1,0 +1,139 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use voiceagent_core::CallId;
+
+/// Calls whose state is kept, to tell late reports from news. A call takes 100 bytes.
+const CALLS: usize = 4_096;
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CallStatus {
+    /// The callee's line was busy.
+    Busy,
+    /// It was withdrawn before it was answered.
+    Canceled,
+    /// It was answered and has ended.
+    Completed,
+    /// It could not be made.
+    Failed,
+    /// It was answered and goes on.
+    InProgress,
+    /// The carrier has begun to make it.
+    Initiated,
+    /// Nobody answered.
+    NoAnswer,
+    /// It waits to be made.
+    Queued,
+    /// The callee's phone rings.
+    Ringing,
+}
+
+impl CallStatus {
+    /// Whether the call is over.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        self.rank() == 4
+    }
+
+    /// Reads the word of any carrier; no two mean different things by the same one.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "busy" | "rejected" => Self::Busy,
+            "cancel" | "canceled" | "cancelled" => Self::Canceled,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "answered" | "in-progress" => Self::InProgress,
+            "initiated" | "started" => Self::Initiated,
+            "no-answer" | "timeout" | "unanswered" => Self::NoAnswer,
+            "queued" => Self::Queued,
+            "ringing" => Self::Ringing,
+            _ => return None,
+        })
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Queued => 0,
+            Self::Initiated => 1,
+            Self::Ringing => 2,
+            Self::InProgress => 3,
+            Self::Busy | Self::Canceled | Self::Completed | Self::Failed | Self::NoAnswer => 4,
+        }
+    }
+}
+
+/// A call has come further.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StatusEvent {
+    /// The call.
+    pub call: CallId,
+    /// What it has come to.
+    pub status: CallStatus,
+    /// How long it lasted, once it has ended.
+    pub duration: Option<Duration>,
+}
+
+/// Where each call stands. Reports may come twice, late and in any order.
+#[derive(Debug, Default)]
+pub(super) struct Statuses {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    calls: BTreeMap<CallId, CallStatus>,
+    /// Oldest first.
+    order: VecDeque<CallId>,
+}
+
+impl Statuses {
+    /// Whether the report is news: a call never goes back, and never leaves a final state.
+    pub(super) fn advance(&self, call: &CallId, status: CallStatus) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = held.calls.get_mut(call) {
+            let news = status.rank() > known.rank();
+            if news {
+                *known = status;
+            }
+            return news;
+        }
+        if held.order.len() >= CALLS
+            && let Some(oldest) = held.order.pop_front()
+        {
+            held.calls.remove(&oldest);
+        }
+        held.calls.insert(call.clone(), status);
+        held.order.push_back(call.clone());
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_or_repeated_report_changes_nothing() {
+        let statuses = Statuses::default();
+        let call = CallId::new("CA1");
+        let news = ["ringing", "initiated", "ringing", "completed", "in-progress", "failed"]
+            .map(|status| statuses.advance(&call, CallStatus::parse(status).unwrap()));
+        assert_eq!(news, [true, false, false, true, false, false]);
+        assert!(statuses.advance(&CallId::new("CA2"), CallStatus::InProgress));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let statuses = Statuses::default();
+        for call in 0..2 * CALLS {
+            statuses.advance(&CallId::new(call.to_string()), CallStatus::Completed);
+        }
+        assert_eq!(statuses.held.lock().unwrap().calls.len(), CALLS);
+    }
+}

@@ -1,0 +1,276 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::Router;
+use reqwest::{Client, Response};
+use tokio::{sync::mpsc, time::timeout};
+use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
+use voiceagent_telephony::{
+    front_door::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, VoiceWebhook},
+    signature::TwilioSignature,
+};
+use voiceagent_testkit::phone::{Dial, PhoneCall};
+
+use crate::{
+    log::Log,
+    server::{Calls, SOON, Server},
+};
+
+const CALL: [(&str, &str); 4] = [
+    ("CallSid", "CA1"),
+    ("From", "+14155550100"),
+    ("To", "+14155550199"),
+    ("Direction", "inbound"),
+];
+
+/// Twilio's side: it signs what it sends.
+struct Twilio {
+    server: Server,
+    client: Client,
+    token: Secret,
+}
+
+impl Twilio {
+    fn start(settings: impl FnOnce(FrontDoorBuilder) -> FrontDoorBuilder) -> (Self, Calls) {
+        let (sender, calls) = Calls::channel();
+        let listener = Server::listen();
+        let token = Secret::new("12345");
+        let door = FrontDoor::twilio()
+            .auth_token(Secret::new("old"))
+            .auth_token(token.clone())
+            .public_url(format!("http://{}", listener.local_addr().unwrap()))
+            .on_call(move |stream| {
+                let sender = sender.clone();
+                async move { sender.send(stream).await.unwrap() }
+            });
+        let server = Server::start(listener, settings(door).build().unwrap());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        (Self { server, client: Client::new(), token }, calls)
+    }
+
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let signature = TwilioSignature::sign(&self.token, &self.server.url("http", path), fields);
+        self.post_signed(path, fields, &signature, "").await
+    }
+
+    async fn post_signed(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        signature: &str,
+        retry: &str,
+    ) -> Response {
+        let request = self.client.post(self.server.url("http", path)).form(fields);
+        let request = request.header("X-Twilio-Signature", signature);
+        request.header("I-Twilio-Idempotency-Token", retry).send().await.unwrap()
+    }
+
+    /// Follows the answer of a webhook to the media socket.
+    async fn dial(&self, twiml: &str) -> voiceagent_core::Result<PhoneCall> {
+        let url = attribute(twiml, "<Stream ", "url");
+        let signature = TwilioSignature::sign::<&str, &str>(&self.token, &url, &[]);
+        let mut dial = Dial::to(url).call_id("CA1").header("x-twilio-signature", signature);
+        for parameter in twiml.split("<Parameter ").skip(1) {
+            let parameter = format!("<Parameter {parameter}");
+            let name = attribute(&parameter, "<Parameter ", "name");
+            dial = dial.parameter(name, attribute(&parameter, "<Parameter ", "value"));
+        }
+        dial.connect().await
+    }
+}
+
+fn attribute(xml: &str, element: &str, name: &str) -> String {
+    let (_, rest) = xml.split_once(element).unwrap();
+    let (_, value) = rest.split_once(&format!("{name}=\"")).unwrap();
+    value.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_signed_webhook_leads_to_a_call() {
+    let parameters = |webhook: &VoiceWebhook| {
+        let city = webhook.field("FromCity").unwrap_or("nowhere").to_owned();
+        BTreeMap::from([("city".to_owned(), city), ("token".to_owned(), "mine".to_owned())])
+    };
+    let (twilio, mut calls) = Twilio::start(|door| door.parameters(parameters));
+    let answer = twilio.post("/twilio/voice", &CALL).await;
+    assert_eq!(answer.headers()["content-type"], "text/xml; charset=utf-8");
+    let twiml = answer.text().await.unwrap();
+    assert!(twiml.ends_with("</Connect><Hangup /></Response>"), "{twiml}");
+    assert!(!twiml.contains("5550100"), "the numbers do not travel: {twiml}");
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let info = calls.answer().await.info;
+    assert_eq!(info.id, CallId::new("CA1"));
+    assert_eq!(info.direction, Direction::Inbound);
+    assert_eq!(info.from.unwrap().expose(), "+14155550100");
+    assert_eq!(info.to.unwrap().expose(), "+14155550199");
+    assert_eq!(info.parameters, BTreeMap::from([("city".to_owned(), "nowhere".to_owned())]));
+}
+
+#[tokio::test]
+async fn forged_requests_get_403_and_nothing_else() {
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let url = twilio.server.url("http", "/twilio/voice");
+    let good = TwilioSignature::sign(&twilio.token, &url, &CALL);
+    let stranger = TwilioSignature::sign(&Secret::new("54321"), &url, &CALL);
+    let https = TwilioSignature::sign(&twilio.token, &url.replace("http", "https"), &CALL);
+    let other_path =
+        TwilioSignature::sign(&twilio.token, &twilio.server.url("http", "/twilio/status"), &CALL);
+    for forged in ["", "!", &good[1..], &stranger, &https, &other_path] {
+        for path in ["/twilio/voice", "/twilio/status"] {
+            if (path, forged) == ("/twilio/status", &*other_path) {
+                continue;
+            }
+            let answer = twilio.post_signed(path, &CALL, forged, "").await;
+            assert_eq!(answer.status(), 403, "{path} {forged}");
+            assert_eq!(answer.text().await.unwrap(), "");
+        }
+    }
+    let mut changed = CALL;
+    changed[1].1 = "+14155550101";
+    assert_eq!(twilio.post_signed("/twilio/voice", &changed, &good, "").await.status(), 403);
+    let unsigned = twilio.client.post(&url).form(&CALL).send().await.unwrap();
+    assert_eq!(unsigned.status(), 403);
+    let media = twilio.server.url("ws", "/twilio/media");
+    let elsewhere =
+        TwilioSignature::sign::<&str, &str>(&twilio.token, "wss://elsewhere.example/", &[]);
+    for dial in [Dial::to(&media), Dial::to(&media).header("x-twilio-signature", elsewhere)] {
+        assert_eq!(dial.connect().await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+    assert!(calls.none());
+}
+
+#[tokio::test]
+async fn a_token_of_one_call_does_not_open_the_door_for_another() {
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let mut other = CALL;
+    other[0].1 = "CA2";
+    let twiml_of_other = twilio.post("/twilio/voice", &other).await.text().await.unwrap();
+    let phone = twilio.dial(&twiml_of_other).await.unwrap();
+    phone.wait_until_closed(SOON).await.unwrap();
+    assert!(calls.none());
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    calls.answer().await;
+}
+
+#[tokio::test]
+async fn a_retry_gets_the_answer_of_the_first_attempt() {
+    let (twilio, _calls) = Twilio::start(|door| door);
+    let signature =
+        TwilioSignature::sign(&twilio.token, &twilio.server.url("http", "/twilio/voice"), &CALL);
+    let mut answers = Vec::new();
+    for retry in ["a", "a", "b"] {
+        let answer = twilio.post_signed("/twilio/voice", &CALL, &signature, retry).await;
+        answers.push(answer.text().await.unwrap());
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_ne!(answers[0], answers[2]);
+}
+
+#[tokio::test]
+async fn late_and_repeated_statuses_do_not_undo_the_end_of_a_call() {
+    let (sender, mut events) = mpsc::channel(8);
+    let (twilio, _calls) = Twilio::start(|door| door.statuses(sender));
+    for status in ["ringing", "ringing", "completed", "in-progress", "no-answer", "sideways"] {
+        let fields = [("CallSid", "CA1"), ("CallStatus", status), ("CallDuration", "42")];
+        assert_eq!(twilio.post("/twilio/status", &fields).await.status(), 204);
+    }
+    let stream = [("CallSid", "CA1"), ("StreamEvent", "stream-error"), ("StreamError", "31921")];
+    assert_eq!(twilio.post("/twilio/status", &stream).await.status(), 204);
+    let mut seen = Vec::new();
+    while let Ok(StatusEvent { status, duration, .. }) = events.try_recv() {
+        seen.push((status, duration));
+    }
+    let lasted = Some(Duration::from_secs(42));
+    assert_eq!(seen, [(CallStatus::Ringing, lasted), (CallStatus::Completed, lasted)]);
+}
+
+#[tokio::test]
+async fn a_full_house_answers_busy() {
+    let (twilio, mut calls) = Twilio::start(|door| door.max_calls(1));
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let _call = calls.answer().await;
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    assert!(twiml.contains(r#"<Response><Reject reason="busy" /></Response>"#), "{twiml}");
+}
+
+#[tokio::test]
+async fn a_webhook_without_a_call_or_with_a_huge_body_is_refused() {
+    let (twilio, _calls) = Twilio::start(|door| door);
+    assert_eq!(twilio.post("/twilio/voice", &CALL[1..]).await.status(), 400);
+    let huge = "x".repeat(70_000);
+    assert_eq!(twilio.post("/twilio/voice", &[("a", &huge)]).await.status(), 413);
+    let get = twilio.client.get(twilio.server.url("http", "/twilio/voice")).send();
+    assert_eq!(get.await.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn the_signature_is_over_the_whole_path_when_the_door_is_mounted_deeper() {
+    let (sender, _calls) = Calls::channel();
+    let listener = Server::listen();
+    let door = FrontDoor::twilio().auth_token(Secret::new("12345")).voice_path("/voice").on_call(
+        move |stream| {
+            let sender = sender.clone();
+            async move { sender.send(stream).await.unwrap() }
+        },
+    );
+    let server = Server::start(listener, Router::new().nest("/v1", door.build().unwrap()));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = server.url("http", "/v1/voice?b=2&a=%20+");
+    let signature = TwilioSignature::sign(&Secret::new("12345"), &url, &CALL);
+    let request = Client::new().post(&url).form(&CALL).header("X-Twilio-Signature", signature);
+    let answer = timeout(SOON, request.send()).await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn the_log_says_what_is_set_up_wrong_and_holds_no_secret_and_no_number() {
+    let (log, _guard) = Log::start();
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let url = twilio.server.url("http", "/twilio/voice");
+    let https = TwilioSignature::sign(&twilio.token, &url.replace("http:", "https:"), &CALL);
+    let stranger = TwilioSignature::sign(&Secret::new("54321"), &url, &CALL);
+    for (signature, hint) in [
+        (https.as_str(), "the auth token is right and the URL is not: set public_url"),
+        (&stranger, "the auth token is of another account, or a proxy changes the request"),
+    ] {
+        assert!(!log.ours().contains(hint));
+        twilio.post_signed("/twilio/voice", &CALL, signature, "").await;
+        assert!(log.ours().contains(hint), "{}", log.ours());
+    }
+    twilio.client.post(&url).form(&CALL).send().await.unwrap();
+    assert!(log.ours().contains("a proxy drops the header"), "{}", log.ours());
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let token = attribute(&twiml, "name=\"token\"", "value");
+    let phone = twilio.dial(&twiml.replace(&token, "guess")).await.unwrap();
+    phone.wait_until_closed(SOON).await.unwrap();
+    assert!(log.ours().contains("the token was not given out by this process"));
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    drop(calls.answer().await);
+    let log = log.ours();
+    for private in ["12345 ", "5550100", "5550199", &token, "guess"] {
+        assert!(!log.contains(private), "{private} in {log}");
+    }
+}
+
+#[test]
+fn a_missing_or_wrong_setting_is_named() {
+    let door = || FrontDoor::twilio().auth_token(Secret::new("12345")).on_call(|_| async {});
+    let wrong = [
+        ("auth_token", FrontDoor::twilio().on_call(|_| async {})),
+        ("on_call", FrontDoor::twilio().auth_token(Secret::new("12345"))),
+        ("public_url", door().public_url("agent.example")),
+        ("max_calls", door().max_calls(0)),
+        ("start_deadline", door().start_deadline(Duration::ZERO)),
+        ("media_path", door().media_path("media")),
+        ("media_path", door().media_path("/twilio/voice")),
+    ];
+    for (field, builder) in wrong {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains(field), "{field}: {error}");
+    }
+    let builder = door();
+    assert!(!format!("{builder:?}").contains("12345"));
+    assert!(builder.build().is_ok());
+}

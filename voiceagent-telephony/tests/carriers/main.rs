@@ -1,0 +1,12 @@
+//! Media sockets, front doors and call control over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
+mod dialects;
+mod forgeries;
+mod front_door;
+mod front_doors;
+mod log;
+mod media_socket;
+mod rest;
+mod server;
