@@ -1,5 +1,6 @@
-//! Benches of whole calls, of single frames and of detectors. The binaries only start what is here.
+//! Benches of whole calls, of single frames and of detectors of speech and of ends of turns. The binaries only start what is here.
 
 pub mod e2e_latency;
 pub mod frame_path;
+pub mod turns;
 pub mod vad;

@@ -38,6 +38,8 @@ use self::{
     sound::{Sound, stream, twice},
 };
 
+pub(crate) use cost::thread_time;
+
 /// Lags that are tried for each detector, in milliseconds.
 const LAGS: [usize; 10] = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90];
 

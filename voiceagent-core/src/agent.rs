@@ -173,6 +173,7 @@ pub struct AgentBuilder {
     tts: Option<Arc<dyn TextToSpeech>>,
     vad: Option<Arc<dyn VadFactory>>,
     no_vad: bool,
+    echo: bool,
     turn_detector: Option<Arc<dyn TurnDetector>>,
     tools: Vec<Arc<dyn Tool>>,
     flow: Option<Arc<dyn Flow>>,
@@ -249,6 +250,14 @@ impl AgentBuilder {
     /// Leaves speech edges to the recognizer.
     pub fn without_vad(mut self) -> Self {
         self.no_vad = true;
+        self
+    }
+
+    /// Tells the [echo](crate::echo::EchoDetector) of the agent's voice from the caller's, for
+    /// callers on speakerphones. It costs a millisecond of a core for each second of the agent's
+    /// speech, and a caller over the agent's very first sounds may be noticed a moment later.
+    pub fn echo_detection(mut self) -> Self {
+        self.echo = true;
         self
     }
 
@@ -377,6 +386,7 @@ impl AgentBuilder {
             stt: self.stt,
             tts: self.tts,
             vad,
+            echo: self.echo,
             turn_detector: self.turn_detector,
             tools,
             flow: self.flow,

@@ -121,6 +121,7 @@ mod call;
 mod call_file;
 mod driver;
 pub mod duration;
+pub mod echo;
 mod error;
 pub mod flow;
 mod ids;

@@ -78,7 +78,6 @@ mod tool_rounds;
 mod tools;
 mod user_turn;
 mod voice;
-mod wording;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -101,6 +100,7 @@ use text_leg::Said;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
 use user_turn::UserTurn;
+pub(crate) use user_turn::normalised;
 
 use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
 

@@ -1,4 +1,7 @@
-//! The contract of end-of-turn prediction.
+//! The contract of end-of-turn prediction, and a predictor that reads.
+
+pub(crate) mod attention;
+mod lexical;
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -6,6 +9,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, TurnId, audio::AudioFrame, llm::Message};
+
+pub use lexical::{Cues, Lexical};
 
 /// Guesses whether the user has finished.
 ///

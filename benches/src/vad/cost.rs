@@ -50,7 +50,7 @@ impl Cost {
 }
 
 /// Milliseconds that this thread has had a processor: the first number of `schedstat` (Linux).
-fn thread_time() -> Result<f64, Box<dyn Error>> {
+pub(crate) fn thread_time() -> Result<f64, Box<dyn Error>> {
     // The kernel counts at its own pace; a thread that offers its place is counted at once.
     thread::yield_now();
     let times = fs::read_to_string("/proc/thread-self/schedstat")?;

@@ -29,6 +29,7 @@ pub(crate) struct Recipe {
     pub(crate) stt: Option<Arc<dyn SpeechToText>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
     pub(crate) vad: Option<Arc<dyn VadFactory>>,
+    pub(crate) echo: bool,
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
     pub(crate) tools: Vec<EquippedTool>,
     pub(crate) flow: Option<Arc<dyn Flow>>,

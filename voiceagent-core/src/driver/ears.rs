@@ -16,10 +16,12 @@ use crate::{
     CallTime, ErrorKind, Result,
     agent::Recipe,
     audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime, Transcoder},
+    echo::{EchoDetector, Heard},
     session::{Input, Leg},
     speech_detector::SpeechDetector,
     speech_gate::SpeechEdge,
     stt::{SpeechToText, SttEvent, SttInput, SttOptions},
+    transport::Outbound,
 };
 
 /// What a turn detector may listen to.
@@ -38,6 +40,9 @@ const QUIET: Duration = Duration::from_secs(1);
 /// handed over with its first edge, well before any recognizer could make a word of it.
 const BUNDLE: usize = 4;
 
+/// Frames that wait, at most, until it is known whether they are echo.
+const UNKNOWN: usize = 32;
+
 /// How long a detector may take to notice that somebody speaks.
 const ONSET: Duration = Duration::from_millis(100);
 
@@ -46,6 +51,10 @@ pub(super) struct Ears {
     format: AudioFormat,
     filters: Vec<Box<dyn AudioFilter>>,
     detector: Option<SpeechDetector>,
+    /// `None` where it is not looked for, and on lines of coded packets.
+    echo: Option<EchoDetector>,
+    /// What the session has not been told: while it is not known whose voice it is, it waits.
+    edges: VecDeque<Input>,
     transcoder: Transcoder,
     /// What the recognizer takes.
     heard: AudioFormat,
@@ -53,7 +62,8 @@ pub(super) struct Ears {
     provider: Option<Provider<SttInput, SttEvent>>,
     /// What such a model has not been handed yet.
     passed: Vec<AudioFrame>,
-    /// Audio of a quiet line on its way to the recognizer, so that it is woken less often.
+    /// Audio of a quiet line on its way to the recognizer, so that it is woken less often, and what
+    /// may be echo.
     bundle: Vec<AudioFrame>,
     /// Whether the recognizer can wait for a bundle: it must not be the one who ends turns.
     patient: bool,
@@ -77,11 +87,11 @@ impl Ears {
     pub(super) async fn open(
         recipe: &Recipe,
         stt: Arc<dyn SpeechToText>,
-        format: AudioFormat,
+        (format, outbound): (AudioFormat, AudioFormat),
     ) -> Result<Self> {
         let capabilities = stt.capabilities();
         let heard = choose(&capabilities.formats, format)?;
-        let mut ears = Self::new(recipe, format, heard)?;
+        let mut ears = Self::new(recipe, (format, outbound), heard)?;
         let provider = Provider::open(move || {
             let stt = stt.clone();
             async move { stt.open(SttOptions::new(heard)).await }
@@ -91,18 +101,22 @@ impl Ears {
         Ok(ears)
     }
 
-    /// Ears for a model that hears by itself, in this format.
+    /// Ears for a model that hears by itself, on a line with these formats in and out.
     pub(super) fn for_model(
         recipe: &Recipe,
-        format: AudioFormat,
+        formats: (AudioFormat, AudioFormat),
         heard: AudioFormat,
     ) -> Result<Self> {
-        let mut ears = Self::new(recipe, format, heard)?;
+        let mut ears = Self::new(recipe, formats, heard)?;
         ears.patient &= !recipe.config.realtime.as_ref().is_some_and(|model| model.duplex);
         Ok(ears)
     }
 
-    fn new(recipe: &Recipe, format: AudioFormat, heard: AudioFormat) -> Result<Self> {
+    fn new(
+        recipe: &Recipe,
+        (format, outbound): (AudioFormat, AudioFormat),
+        heard: AudioFormat,
+    ) -> Result<Self> {
         let transcoder = Transcoder::new(format, heard)?;
         let detector = match &recipe.vad {
             Some(vad) => Some(SpeechDetector::new(&**vad, format, recipe.speech_gate)?),
@@ -110,13 +124,16 @@ impl Ears {
         };
         Ok(Self {
             patient: detector.is_some(),
-            bundle: Vec::with_capacity(BUNDLE),
+            bundle: Vec::with_capacity(UNKNOWN),
             quiet_from: MediaTime(format.samples_in(QUIET)),
             pre_roll: None,
             spoken_from: MediaTime(0),
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
+            echo: recipe.echo.then(|| EchoDetector::new(format, outbound).ok()).flatten(),
+            // A start, a stop and a loss.
+            edges: VecDeque::with_capacity(4),
             transcoder,
             heard,
             provider: None,
@@ -130,10 +147,19 @@ impl Ears {
         })
     }
 
-    /// Takes one frame. Returns what the session should know, if anything.
-    pub(super) fn hear(&mut self, now: CallTime, mut frame: AudioFrame) -> Option<Input> {
+    /// Takes one frame. Returns what the session should know.
+    pub(super) fn hear(
+        &mut self,
+        now: CallTime,
+        mut frame: AudioFrame,
+    ) -> impl Iterator<Item = Input> {
+        let whose = self.echo.as_mut().map_or(Heard::Caller, |echo| echo.heard(now, &frame));
         for filter in &mut self.filters {
             frame = filter.apply(frame);
+        }
+        if whose == Heard::Echo {
+            self.take_back();
+            silence(&mut frame);
         }
         let end = MediaTime(frame.at.0 + frame.samples());
         self.last_frame = (now, end);
@@ -144,18 +170,45 @@ impl Ears {
                 tail.pop_front();
             }
         }
-        let input = match edge {
-            Ok(edge) => edge.map(|edge| self.input(now, end, edge)),
-            Err(lost) => Some(lost),
-        };
+        match edge {
+            Ok(edge) => {
+                let input = edge.map(|edge| self.input(now, end, edge));
+                self.edges.extend(input);
+            }
+            Err(lost) => self.edges.push_back(lost),
+        }
         if self.speaking {
             self.quiet_from = MediaTime(end.0 + self.format.samples_in(QUIET));
         }
         self.bundle.push(frame);
-        if !self.patient || end < self.quiet_from || self.bundle.len() >= BUNDLE {
+        let is_known = whose != Heard::Unknown || self.bundle.len() >= UNKNOWN;
+        if is_known && (!self.patient || end < self.quiet_from || self.bundle.len() >= BUNDLE) {
             self.hand_over();
         }
-        input
+        self.edges.drain(..if is_known { self.edges.len() } else { 0 })
+    }
+
+    /// Notes what goes out on the line.
+    pub(super) fn note_sent(&mut self, now: CallTime, outbound: &Outbound) {
+        let Some(echo) = &mut self.echo else { return };
+        match outbound {
+            Outbound::Audio(frame) => echo.played(now, frame),
+            Outbound::Clear => echo.cleared(now),
+            Outbound::HangUp
+            | Outbound::Mark(_)
+            | Outbound::Text { .. }
+            | Outbound::TextEnd { .. }
+            | Outbound::Transfer(_) => {}
+        }
+    }
+
+    /// What may have been the caller was echo: nobody has heard it.
+    fn take_back(&mut self) {
+        if self.edges.iter().any(is_edge) {
+            let lost = self.reset();
+            self.edges.extend(lost);
+        }
+        self.bundle.iter_mut().for_each(silence);
     }
 
     /// When speech is over for want of audio; `None` while there is none.
@@ -165,6 +218,10 @@ impl Ears {
 
     /// No audio has come for long: whoever spoke does not any more.
     pub(super) fn on_idle(&mut self) -> Option<Input> {
+        if self.edges.iter().any(is_edge) {
+            // The session has not been told that anybody speaks.
+            return self.reset();
+        }
         self.speaking = false;
         let (came, end) = self.last_frame;
         match self.detect(|detector| detector.force_stop(end)) {
@@ -176,6 +233,7 @@ impl Ears {
     /// Lets the detector begin anew, with nobody speaking. Returns what the session should know.
     pub(super) fn reset(&mut self) -> Option<Input> {
         self.speaking = false;
+        self.edges.retain(|input| !is_edge(input));
         let end = self.last_frame.1;
         // That nobody speaks is what the session has decided: it need not be told.
         self.detect(|detector| detector.force_stop(end)).err()
@@ -286,8 +344,10 @@ impl Ears {
         };
         if !heard {
             // Packets have no silence of their own; the recognizer waits for the next that is heard.
-            let Some(silence) = frame.format.silence() else { return };
-            frame.payload = vec![silence; frame.payload.len()].into();
+            if frame.format.silence().is_none() {
+                return;
+            }
+            silence(&mut frame);
         }
         let samples = frame.samples();
         let Some(provider) = &mut self.provider else {
@@ -318,5 +378,16 @@ impl Ears {
                 Input::SpeechStopped { since: ago(since) }
             }
         }
+    }
+}
+
+fn is_edge(input: &Input) -> bool {
+    matches!(input, Input::SpeechStarted { .. } | Input::SpeechStopped { .. })
+}
+
+/// Takes the sound out of a frame, unless it is a packet.
+fn silence(frame: &mut AudioFrame) {
+    if let Some(silence) = frame.format.silence() {
+        frame.payload = vec![silence; frame.payload.len()].into();
     }
 }

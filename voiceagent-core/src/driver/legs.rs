@@ -79,7 +79,7 @@ impl Legs {
         if let Some(model) = &recipe.realtime {
             let model = Model::open(recipe, model.clone(), outbound);
             let (model, memory) = futures_util::future::try_join(model, memory.map(Ok)).await?;
-            let ears = Ears::for_model(recipe, inbound, model.format())?;
+            let ears = Ears::for_model(recipe, (inbound, outbound), model.format())?;
             let (line_opened, line) = timed(transport.open()).await?;
             let (ears, model) = (Some(ears), Some(model));
             return Ok(Self { memory, line, line_opened, ears, voice: None, model });
@@ -87,7 +87,7 @@ impl Legs {
         let stt = recipe.stt.as_ref().ok_or_else(|| Error::config("a call needs `stt`"))?;
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
         let (ears, voice, memory) = futures_util::future::try_join3(
-            Ears::open(recipe, stt.clone(), inbound),
+            Ears::open(recipe, stt.clone(), (inbound, outbound)),
             Voice::open(tts.clone(), outbound),
             memory.map(Ok),
         )

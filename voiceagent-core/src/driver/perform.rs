@@ -144,6 +144,10 @@ impl Driver {
         if self.recorder.is_some() {
             self.record(|recorder, now| recorder.sent(now, &outbound));
         }
+        let now = self.now();
+        if let Some(ears) = &mut self.legs.ears {
+            ears.note_sent(now, &outbound);
+        }
         let sent: Result<()> = self.legs.line.try_send(outbound);
         if let Err(error) = sent
             && error.kind() == ErrorKind::Stalled

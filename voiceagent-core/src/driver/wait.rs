@@ -169,9 +169,9 @@ impl Driver {
                     self.record(|recorder, now| recorder.heard(now, &frame));
                 }
                 let now = self.now();
-                let edge = self.legs.ears.as_mut()?.hear(now, frame);
+                self.caused.extend(self.legs.ears.as_mut()?.hear(now, frame));
                 self.let_model_hear();
-                edge
+                self.caused.pop_front()
             }
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
             Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),

@@ -2,58 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Event, Session, user_turn::normalised};
-use crate::{TurnId, stt::Transcript};
+use super::{Event, Session};
+use crate::{
+    TurnId,
+    stt::Transcript,
+    turn::attention::{MOST_SIGNS, is_sign},
+};
 
 /// A voice that lasts longer wants more than to show attention, whatever its words.
 const LONGEST: Duration = Duration::from_secs(1);
-/// "Uh-huh, okay" is a sign of attention; three of them are a speech.
-const MOST_SIGNS: usize = 2;
 /// A turn detector that is less sure than this has no say.
 const SURE: f32 = 0.8;
 /// How long other spellings of a sign that was let pass may still arrive: finals of its interims.
 const LATE: Duration = Duration::from_secs(1);
-
-/// Words that hand the floor back. What may answer a question of the agent ("yes", "no", "sure")
-/// is not among them, nor is anything that asks ("huh", "what", "hello").
-const SIGNS: [&str; 38] = [
-    "ah", "aha", "alright", "cool", "er", "erm", "exactly", "great", "hm", "hmm", "hmmm", "indeed",
-    "kay", "mhm", "mhmm", "mm", "mmhm", "mmhmm", "mmm", "nice", "oh", "ok", "okay", "okey", "ooh",
-    "right", "true", "uh", "uhhuh", "uhm", "um", "wow", "yah", "yea", "yeah", "yep", "yup", "yeh",
-];
-/// Two words that are one sign.
-const PAIRS: [[&str; 2]; 11] = [
-    ["ah", "ha"],
-    ["all", "right"],
-    ["go", "ahead"],
-    ["go", "on"],
-    ["got", "it"],
-    ["i", "see"],
-    ["mm", "hm"],
-    ["mm", "hmm"],
-    ["uh", "huh"],
-    ["uh", "hum"],
-    ["um", "hum"],
-];
-
-/// Whether these words only show attention. English words; the sounds are much the same elsewhere.
-fn is_sign(text: &str) -> bool {
-    if text.contains('?') {
-        return false;
-    }
-    let words = normalised(text);
-    let mut rest: Vec<&str> = words.split(' ').collect();
-    let mut signs = 0;
-    while !rest.is_empty() {
-        let pair = rest.len() > 1 && PAIRS.contains(&[rest[0], rest[1]]);
-        if !pair && !SIGNS.contains(&rest[0]) {
-            return false;
-        }
-        rest.drain(..if pair { 2 } else { 1 });
-        signs += 1;
-    }
-    signs <= MOST_SIGNS
-}
 
 /// What a turn detector takes the open turn for.
 #[derive(Clone, Copy, Debug)]
@@ -136,61 +97,5 @@ impl Session {
         overlap.is_whole_turn()
             && !self.output.is_text()
             && !self.barge_in.is_enough(overlap.voice(self.now), words)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn i20_signs_of_attention_are_told_from_short_interruptions() {
-        for sign in [
-            "mhm",
-            "Mm-hmm.",
-            "Uh-huh.",
-            "uh huh",
-            "Okay.",
-            "OK",
-            "yeah",
-            "Yeah, okay.",
-            "right",
-            "Oh, I see.",
-            "got it",
-            "All right.",
-            "mm",
-            "hm",
-            "uh",
-            "go on",
-            "Uh-huh, okay.",
-        ] {
-            assert!(is_sign(sign), "{sign}");
-        }
-        for wish in [
-            "no",
-            "No.",
-            "stop",
-            "wait",
-            "Hello?",
-            "hello",
-            "yes",
-            "sure",
-            "what?",
-            "okay?",
-            "huh",
-            "okay but",
-            "okay stop",
-            "no no",
-            "hold on",
-            "sorry",
-            "right, right, right",
-            "",
-            "...",
-            "go away",
-            "I",
-            "mhm mhm mhm",
-        ] {
-            assert!(!is_sign(wish), "{wish}");
-        }
     }
 }

@@ -2,18 +2,20 @@ use std::time::Duration;
 
 use super::{
     EndpointingConfig, SessionConfig, pace::Pace, patience::Progress, user_turn::UserTurn,
-    wording::finished,
 };
 use crate::CallTime;
 
 /// How long a detector and a recognizer may disagree about whether the user speaks.
 const DISAGREEMENT: Duration = Duration::from_millis(600);
 
+/// How much of the longest delay is waited at least after a number or a name that may be all,
+/// where words tell.
+const PLAUSIBLE: f32 = 0.2;
+/// Words that are complete with this probability are not waited on: that would delay many for the
+/// sake of few.
+const CLOSED: f32 = 0.6;
 /// How long a voice without a pause may be speech where no words could have told so yet.
 const WORDLESS: Duration = Duration::from_secs(10);
-
-/// How likely it is that a number or a name is all there is, where words tell: it can be no more.
-const PLAUSIBLE: f32 = 0.8;
 
 /// Decides when the user's turn is over. All delays count from the user's last speech.
 #[derive(Debug)]
@@ -88,9 +90,9 @@ impl Endpointing {
         self.progress = progress;
     }
 
-    /// Notes what the user has said so far.
-    pub(super) fn on_words(&mut self, text: &str, asked: bool) {
-        self.wording = self.config.by_words.then(|| finished(text, asked));
+    /// Notes how likely it is that nothing follows, by the words so far.
+    pub(super) fn on_words(&mut self, complete: Option<f32>) {
+        self.wording = complete;
     }
 
     pub(super) fn reset(&mut self) {
@@ -173,9 +175,9 @@ impl Endpointing {
         match (score, self.wording) {
             (Some(score), _) => least + more.mul_f32(1.0 - score.probability),
             (None, Some(wording)) if self.progress == Progress::Plausible => {
-                least + more.mul_f32(1.0 - wording.min(PLAUSIBLE))
+                least + more.mul_f32(openness(wording).max(PLAUSIBLE))
             }
-            (None, Some(wording)) => least + more.mul_f32(1.0 - wording),
+            (None, Some(wording)) => least + more.mul_f32(openness(wording)),
             (None, None) if self.progress == Progress::Plausible => least + more / 2,
             (None, None) => least,
         }
@@ -185,6 +187,11 @@ impl Endpointing {
     pub(super) fn longest_pause(&self) -> Duration {
         self.config.max_delay
     }
+}
+
+/// How much of the longest delay is waited after words that are complete with this probability.
+fn openness(complete: f32) -> f32 {
+    ((CLOSED - complete) / CLOSED).clamp(0.0, 1.0)
 }
 
 fn settings(config: &SessionConfig) -> EndpointingConfig {
@@ -300,28 +307,19 @@ mod tests {
         let turn = spoken(&Transcript::final_("I need the"), 1_100);
         let after = |endpointing: &Endpointing| deadline(endpointing, &turn).unwrap();
         let mut endpointing = endpointing();
-        endpointing.on_words("I need the", false);
-        assert_eq!(after(&endpointing), ms(1_300), "not asked to");
-        endpointing.config = EndpointingConfig::adaptive();
-        endpointing.on_words("I need the", false);
-        assert!(after(&endpointing) > ms(2_300), "more must come");
-        endpointing.on_words("thank you", false);
-        assert!(after(&endpointing) < ms(1_270), "{:?}", after(&endpointing));
+        let mut last = ms(u64::MAX / 1_000);
+        for complete in [0.0, 0.2, 0.4, 0.59] {
+            endpointing.on_words(Some(complete));
+            assert!(after(&endpointing) < last, "{complete}");
+            last = after(&endpointing);
+        }
+        assert!(last < ms(1_350), "no cliff: {last:?}");
+        endpointing.on_words(Some(0.7));
+        assert_eq!(after(&endpointing), ms(1_300));
         endpointing.on_progress(Progress::Plausible);
-        assert!(after(&endpointing) > ms(1_450), "more may come");
+        assert_eq!(after(&endpointing), ms(1_740), "more may come");
         endpointing.on_score(10, 1.0);
-        assert_eq!(after(&endpointing), ms(1_200));
-    }
-
-    #[test]
-    fn t12_a_yes_before_the_number_that_was_asked_for_is_waited_on() {
-        let turn = spoken(&Transcript::final_("okay"), 1_100);
-        let mut endpointing = endpointing();
-        endpointing.config = EndpointingConfig::adaptive();
-        endpointing.on_words("okay", true);
-        assert!(deadline(&endpointing, &turn) > Some(ms(2_400)));
-        endpointing.on_words("okay", false);
-        assert!(deadline(&endpointing, &turn) < Some(ms(1_500)));
+        assert_eq!(after(&endpointing), ms(1_300));
     }
 
     #[test]

@@ -11,7 +11,11 @@ mod spoken;
 use std::sync::Arc;
 
 use super::Session;
-use crate::{flow::Plan, tool::ToolSpec, turn::Expected};
+use crate::{
+    flow::Plan,
+    tool::ToolSpec,
+    turn::{Expected, Lexical},
+};
 
 use asked::asked_for;
 use spoken::Spoken;
@@ -58,7 +62,12 @@ impl Session {
             let expected = self.patience.expected.or_else(|| self.asked_for());
             let text = self.user.text();
             self.endpointing.on_progress(progress(expected, &text));
-            self.endpointing.on_words(&text, expected.is_some());
+            let by_words = self.config.endpointing.by_words;
+            let complete = by_words.then(|| {
+                let said = self.said_before().unwrap_or_default();
+                Lexical::new().end_of_turn(&text, said, expected)
+            });
+            self.endpointing.on_words(complete);
         }
     }
 
@@ -67,9 +76,14 @@ impl Session {
         if tools.iter().all(|tool| tool.expects.is_empty()) {
             return None;
         }
+        asked_for(tools, self.said_before()?)
+    }
+
+    /// What the agent says, or has said last.
+    fn said_before(&self) -> Option<&str> {
         match &self.live {
-            Some(live) if live.started => asked_for(tools, live.script.text()),
-            Some(_) | None => asked_for(tools, self.history.last_said()?),
+            Some(live) if live.started => Some(live.script.text()),
+            Some(_) | None => self.history.last_said().map(|text| &**text),
         }
     }
 }

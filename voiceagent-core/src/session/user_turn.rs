@@ -265,7 +265,7 @@ fn after_words(text: &str, count: usize) -> &str {
 }
 
 /// The words alone: no case, no punctuation, single spaces.
-pub(super) fn normalised(text: &str) -> String {
+pub(crate) fn normalised(text: &str) -> String {
     let mut words = String::with_capacity(text.len());
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         if !words.is_empty() {

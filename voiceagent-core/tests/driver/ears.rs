@@ -7,11 +7,12 @@ use voiceagent_core::{
     llm::LanguageModel,
     session::Leg,
     stt::SttInput,
-    turn::TurnScore,
+    turn::{Lexical, TurnScore},
     vad::{VadFactory, VoiceActivityDetector},
 };
-use voiceagent_testkit::fakes::{
-    Answer, Caller, FakeLlm, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Recording,
+use voiceagent_testkit::{
+    conformance,
+    fakes::{Answer, Caller, FakeLlm, FakeStt, FakeTts, FakeTurnDetector, FakeVad, Recording},
 };
 
 use crate::rig::{ms, phone_line};
@@ -166,6 +167,11 @@ async fn t9_a_detector_that_hangs_in_speech_is_reset_when_the_recognizer_heard_t
     caller.speak("book it please", ms(900)).await;
     assert_eq!(turn(&mut call, ms(1_500)).await.0, "book it please");
     caller.hears("Good.", ms(3_000)).await;
+}
+
+#[tokio::test]
+async fn t11_the_detector_that_reads_is_a_turn_detector() {
+    conformance::turn("lexical", &Lexical::new(), ms(500)).await.assert();
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ mod background;
 mod barge_in;
 mod calls;
 mod ears;
+mod echo;
 mod end;
 mod endurance;
 mod failures;

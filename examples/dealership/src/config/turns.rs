@@ -30,7 +30,7 @@ pub struct TurnsConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Endpointing {
-    /// By the words, within 200 ms to 1.5 s of silence: [`EndpointingConfig::adaptive`].
+    /// By the words, within 400 ms to 2 s of silence: [`EndpointingConfig::adaptive`].
     #[default]
     Adaptive,
     /// By so much silence, whatever was said: `{ silence_ms = 500 }`.

@@ -44,12 +44,12 @@ pub struct EndpointingConfig {
 
 impl EndpointingConfig {
     /// Settings that answer sooner who has finished, and later who may go on: `by_words`, with
-    /// delays from 200 ms to 1.5 s.
+    /// delays from 400 ms to 2 s.
     #[must_use]
     pub fn adaptive() -> Self {
         Self {
-            min_delay: Duration::from_millis(200),
-            max_delay: Duration::from_millis(1_500),
+            min_delay: Duration::from_millis(400),
+            max_delay: Duration::from_millis(2_000),
             by_words: true,
             ..Self::default()
         }
