@@ -45,10 +45,11 @@ pub(super) fn fit(cases: &[&Case]) -> [f32; Cues::COUNT] {
 /// Gauss's elimination, for a matrix that is positive and symmetric.
 fn solve<const N: usize>(mut matrix: [[f64; N]; N], mut vector: [f64; N]) -> [f64; N] {
     for i in 0..N {
+        let pivot = matrix[i];
         for row in i + 1..N {
-            let factor = matrix[row][i] / matrix[i][i];
-            for column in i..N {
-                matrix[row][column] -= factor * matrix[i][column];
+            let factor = matrix[row][i] / pivot[i];
+            for (value, above) in matrix[row].iter_mut().zip(pivot).skip(i) {
+                *value -= factor * above;
             }
             vector[row] -= factor * vector[i];
         }
