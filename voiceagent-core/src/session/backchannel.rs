@@ -6,7 +6,7 @@ use super::{Event, Session};
 use crate::{
     TurnId,
     stt::Transcript,
-    turn::attention::{MOST_SIGNS, is_sign},
+    turn::attention::{MOST_SIGNS, is_sign, may_answer},
 };
 
 /// A voice that lasts longer wants more than to show attention, whatever its words.
@@ -35,6 +35,15 @@ impl Session {
             && overlap.is_whole_turn()
             && is_short
             && (is_sign(&self.user.text()) || self.score().is_some_and(|sure| sure >= SURE))
+            && !(self.is_asking() && may_answer(&self.user.text()))
+    }
+
+    /// Whether what the caller hears now is a question, and nothing comes behind it.
+    fn is_asking(&self) -> bool {
+        let Some(live) = &self.live else { return false };
+        let text = live.script.text().trim_end();
+        let unheard = text.get(self.output.heard(self.now, live)..).unwrap_or_default();
+        text.ends_with('?') && !unheard.trim_end_matches('?').contains(['.', '!', '?'])
     }
 
     /// Whether a turn detector may yet say that these few words are a sign of attention.

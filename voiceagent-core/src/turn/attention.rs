@@ -5,12 +5,17 @@ use crate::session::normalised;
 /// "Uh-huh, okay" is a sign of attention; three of them are a speech.
 pub(crate) const MOST_SIGNS: usize = 2;
 
-/// Words that hand the floor back. What may answer a question of the agent ("yes", "no", "sure")
-/// is not among them, nor is anything that asks ("huh", "what", "hello").
+/// Words that hand the floor back. What is an answer wherever it is said ("yes", "no", "sure") is
+/// not among them, nor is anything that asks ("huh", "what", "hello").
 const SIGNS: [&str; 38] = [
     "ah", "aha", "alright", "cool", "er", "erm", "exactly", "great", "hm", "hmm", "hmmm", "indeed",
     "kay", "mhm", "mhmm", "mm", "mmhm", "mmhmm", "mmm", "nice", "oh", "ok", "okay", "okey", "ooh",
     "right", "true", "uh", "uhhuh", "uhm", "um", "wow", "yah", "yea", "yeah", "yep", "yup", "yeh",
+];
+/// Those of them that answer no question: who says them thinks, or wonders.
+const MUSING: [&str; 16] = [
+    "ah", "aha", "cool", "er", "erm", "hm", "hmm", "hmmm", "nice", "oh", "ooh", "uh", "uhm", "um",
+    "wow", "great",
 ];
 /// Two words that are one sign.
 const PAIRS: [[&str; 2]; 11] = [
@@ -44,6 +49,11 @@ pub(crate) fn is_sign(text: &str) -> bool {
         signs += 1;
     }
     signs <= MOST_SIGNS
+}
+
+/// Whether a sign of attention may as well be the answer to a question.
+pub(crate) fn may_answer(sign: &str) -> bool {
+    normalised(sign).split(' ').any(|word| !MUSING.contains(&word))
 }
 
 #[cfg(test)]

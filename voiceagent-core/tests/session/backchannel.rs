@@ -10,7 +10,7 @@ use voiceagent_core::{
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
-    presets::{REPLY, phone, speaking, tool},
+    presets::{REPLY, answers, phone, speaking, tool},
     readings::{agent, last_message},
 };
 
@@ -49,6 +49,23 @@ fn i1_a_sign_of_attention_neither_stops_the_agent_nor_makes_a_turn() {
         call.at(3_650).hears(sign).at(9_000);
         was_let_pass(&mut call, sign);
     }
+}
+
+#[test]
+fn i20_a_sign_of_attention_to_a_question_that_sounds_is_its_answer() {
+    const ASKED: &str = "We have a lift free on Monday. Shall I book it for you for ten o'clock?";
+    let told = |sign: &str, text: &str, at: u64| {
+        let mut call = Scenario::new(config());
+        answers(&mut call, text);
+        call.at(at).speaks().at(at + 400).stops().at(at + 450).hears(sign).at(9_000);
+        call.trace().contains(&format!("user turn: {sign}"))
+    };
+    for sign in ["Yep.", "Okay.", "Uh-huh.", "Right, exactly."] {
+        assert!(told(sign, ASKED, 4_500), "{sign}");
+        assert!(!told(sign, ASKED, 2_400), "{sign} to what comes before the question");
+        assert!(!told(sign, REPLY, 4_500), "{sign} to what is no question");
+    }
+    assert!(!told("Um.", ASKED, 4_500), "it is no answer");
 }
 
 #[test]
