@@ -3,6 +3,7 @@
 mod edits;
 pub(crate) mod life;
 mod messages;
+mod settings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
