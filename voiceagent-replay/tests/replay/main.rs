@@ -2,6 +2,7 @@
 
 mod call;
 mod damage;
+mod guide;
 mod recorded_call;
 mod sweep;
 mod what_if;
