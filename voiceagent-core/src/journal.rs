@@ -2,7 +2,7 @@
 //!
 //! A journal is a text file: its first line holds the [`SessionConfig`], each further line one
 //! [`Input`] with its moment, or one [`Command`] that followed. Because the session is pure, the
-//! inputs lead to the same commands again, byte for byte:
+//! inputs lead to the same commands again. A journal of this version holds them byte for byte:
 //!
 //! ```no_run
 //! use voiceagent_core::journal::Recording;
@@ -10,6 +10,7 @@
 //! # fn main() -> voiceagent_core::Result<()> {
 //! let recording = Recording::open("calls/CA123.journal")?;
 //! assert_eq!(recording.first_difference(), None);
+//! assert!(recording.rewritten().is_empty(), "this version writes the same lines");
 //! # Ok(()) }
 //! ```
 //!
@@ -160,14 +161,14 @@ mod tests {
         let ids = ["DUP", "DUP", "a/b", "a.b", "DUP"];
         let journals = ids.map(|id| Journal::create(&folder, &id.into(), &config).unwrap());
         for (number, mut journal) in journals.into_iter().enumerate() {
-            for _ in 0..number {
+            for _ in 0..=number {
                 journal.input(CallTime::ZERO, &Input::Opened);
             }
             journal.close().await;
         }
         for (number, name) in ["DUP", "DUP-2", "a_b", "a_b-2", "DUP-3"].into_iter().enumerate() {
             let recording = Recording::open(folder.join(format!("{name}.journal"))).unwrap();
-            assert_eq!(recording.inputs().len(), number, "{name}");
+            assert_eq!(recording.inputs().len(), number + 1, "{name}");
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), ids.len());
         fs::remove_dir_all(&folder).unwrap();

@@ -26,7 +26,12 @@ struct Report {
     ended: Option<EndReason>,
     inputs: usize,
     commands: usize,
+    /// The same commands follow, in the same bytes.
     identical: bool,
+    /// Lines of inputs and commands that this version would write otherwise.
+    rewritten: usize,
+    /// The first of them, counted from 1.
+    first_rewritten: Option<usize>,
     difference: Option<Found>,
 }
 
@@ -58,7 +63,9 @@ pub(crate) fn run(args: &Args, recording: &Recording, out: &mut dyn Write) -> Re
         ended: story.ended,
         inputs: recording.inputs().len(),
         commands: recording.commands().len(),
-        identical: difference.is_none(),
+        identical: difference.is_none() && recording.rewritten().is_empty(),
+        rewritten: recording.rewritten().len(),
+        first_rewritten: recording.rewritten().first().copied(),
         difference: difference.map(|it| found(recording, &it, args.texts)),
     };
     let written = if args.json {
@@ -68,7 +75,11 @@ pub(crate) fn run(args: &Args, recording: &Recording, out: &mut dyn Write) -> Re
         out.write_all(in_words(&report).as_bytes())
     };
     written.map_err(unwritable)?;
-    Ok(if report.identical { Outcome::Done } else { Outcome::Different })
+    Ok(match (&report.difference, report.identical) {
+        (Some(_), _) => Outcome::Different,
+        (None, true) => Outcome::Done,
+        (None, false) => Outcome::Alike,
+    })
 }
 
 fn found(recording: &Recording, difference: &Difference, texts: bool) -> Found {
@@ -114,9 +125,16 @@ fn in_words(report: &Report) -> String {
         None => {
             let (inputs, commands) = (report.inputs, report.commands);
             let (inputs, commands) = (many(inputs, "input"), many(commands, "command"));
-            lines.push(format!(
-                "identical: from {inputs} the same {commands} follow, byte for byte"
-            ));
+            lines.push(match report.first_rewritten {
+                None => {
+                    format!("identical: from {inputs} the same {commands} follow, byte for byte")
+                }
+                Some(first) => format!(
+                    "alike: from {inputs} the same {commands} follow; another version wrote {} \
+                     otherwise than this one does, first line {first}",
+                    many(report.rewritten, "line")
+                ),
+            });
         }
         Some(found) => lines.extend(difference_in_words(found)),
     }

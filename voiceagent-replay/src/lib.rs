@@ -1,7 +1,8 @@
 //! The tool `voiceagent-replay`: plays journals of calls again.
 //!
 //! - [`Args`] without settings feeds the inputs of one journal to a fresh session, and compares
-//!   what it does with what the call did, byte for byte.
+//!   what it does with what the call did, byte for byte. A journal of another version, which
+//!   says the same in other bytes, is told to be alike.
 //! - With `--set` it tells, turn by turn, what other settings would have changed.
 //! - With `--sweep` it does so for many values of one setting over a folder of journals, and draws
 //!   the trade-off between quick answers and callers who are cut off.
@@ -31,6 +32,8 @@ pub(crate) use args::Window;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
+    /// The replay does the same, and another version wrote it down otherwise.
+    Alike,
     /// The replay does something else than the call did.
     Different,
     /// Everything was done, and a replay was identical.

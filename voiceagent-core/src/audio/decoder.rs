@@ -1,9 +1,6 @@
 use super::{AudioFormat, Encoding, g711::Law, g711::to_f32};
 use crate::{Error, ErrorKind, Result};
 
-/// The lowest and the highest sample rate that are converted.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
-
 /// Reads the bytes of a mono stream as samples from -1 to 1.
 ///
 /// Pieces may be cut anywhere, also in the middle of a sample.
@@ -64,7 +61,7 @@ impl Kind {
             let what = format!("cannot decode {format:?}: G.711 or 16-bit PCM, mono, 4 to 192 kHz");
             Error::new(ErrorKind::Unsupported, "decode", what)
         };
-        if format.channels != 1 || !RATES.contains(&format.sample_rate) {
+        if !format.can_be_converted() {
             return Err(unsupported());
         }
         match format.encoding {

@@ -2,6 +2,9 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+/// The lowest and the highest sample rate that are converted.
+const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+
 /// How samples are written as bytes.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +86,11 @@ impl AudioFormat {
     pub fn samples_in(self, duration: Duration) -> u64 {
         let samples = duration.as_micros() * u128::from(self.sample_rate) / 1_000_000;
         u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+
+    /// Whether its channels and its sample rate are ones that are converted to others.
+    pub(crate) fn can_be_converted(self) -> bool {
+        self.channels == 1 && RATES.contains(&self.sample_rate)
     }
 
     /// The byte that stands for silence; `None` for packets.

@@ -1,9 +1,9 @@
 use std::{fs, path::Path};
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::VERSION;
+use super::{Line, VERSION};
 use crate::{
     CallTime, Error, Result,
     session::{Command, Input, Session, SessionConfig},
@@ -21,6 +21,7 @@ pub struct Recording {
     commands: Vec<String>,
     /// For each input, how many commands there were once it had been handled.
     ends: Vec<usize>,
+    rewritten: Vec<usize>,
     complete: bool,
 }
 
@@ -32,7 +33,7 @@ pub struct Step<'a> {
     pub at: CallTime,
     /// What happened.
     pub input: &'a Input,
-    /// What the session did, each command as one line of JSON.
+    /// What the session did, each command as one line of JSON, as this version writes it.
     pub commands: &'a [String],
 }
 
@@ -77,10 +78,11 @@ impl Recording {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the line that is not one of a
-    /// journal, or not of this version. A last line that was cut off is ignored.
+    /// journal, or not of this version, or saying that the journal is empty: that it has no input.
+    /// A last line that was cut off is ignored.
     pub fn parse(text: &str) -> Result<Self> {
         let (whole, rest) = text.rfind('\n').map_or(("", text), |end| text.split_at(end + 1));
-        let mut lines = whole.lines().enumerate();
+        let mut lines = whole.split_terminator('\n').enumerate();
         let Some((_, head)) = lines.next() else {
             return Err(Error::config("holds no whole line; no journal, or one that was cut off"));
         };
@@ -89,10 +91,14 @@ impl Recording {
             inputs: Vec::new(),
             commands: Vec::new(),
             ends: Vec::new(),
+            rewritten: Vec::new(),
             complete: false,
         };
         for (index, line) in lines {
             recording.read(index + 1, line)?;
+        }
+        if recording.inputs.is_empty() {
+            return Err(Error::config("is empty: it has no input, so there is nothing to replay"));
         }
         recording.complete =
             rest.is_empty() && recording.commands.contains(&written(&Command::End));
@@ -108,20 +114,31 @@ impl Recording {
             let at = record.remove("at").and_then(|at| serde_json::from_value(at).ok());
             let at = at.filter(|at| *at < LATEST);
             let at = at.ok_or_else(|| refuse("has no time of a call; copy the journal anew"))?;
-            self.inputs.push((at, known(number, "input", input)?));
+            let input = known(number, "input", input)?;
+            self.compare(number, line, &Line::Input { at, input: &input });
+            self.inputs.push((at, input));
             self.ends.push(self.commands.len());
         } else if let Some(command) = record.remove("command") {
             let Some(end) = self.ends.last_mut() else {
                 return Err(refuse("is a command before any input; copy the journal anew"));
             };
-            self.commands.push(written(&known(number, "command", command)?));
+            let command: Command = known(number, "command", command)?;
+            self.commands.push(written(&command));
             *end = self.commands.len();
+            self.compare(number, line, &Line::Command { command: &command });
         } else if record.contains_key("voiceagent_journal") {
             return Err(refuse("begins a second journal; split the file before this line"));
         } else {
             return Err(refuse(damaged));
         }
         Ok(())
+    }
+
+    /// Notes a line that this version would have written otherwise.
+    fn compare(&mut self, number: usize, line: &str, read: &Line<'_>) {
+        if written(read) != line {
+            self.rewritten.push(number);
+        }
     }
 
     /// What the session decided by.
@@ -136,7 +153,7 @@ impl Recording {
         &self.inputs
     }
 
-    /// What the session did, each command as one line of JSON.
+    /// What the session did, each command as one line of JSON, as this version writes it.
     #[must_use]
     pub fn commands(&self) -> &[String] {
         &self.commands
@@ -150,6 +167,13 @@ impl Recording {
             input,
             commands: &self.commands[*begin..*end],
         })
+    }
+
+    /// The lines of inputs and commands, counted from 1, whose bytes are not those that this
+    /// version writes for what they say: another version wrote them, or another program.
+    #[must_use]
+    pub fn rewritten(&self) -> &[usize] {
+        &self.rewritten
     }
 
     /// Whether the journal reaches to the end of the call, and was not cut off.
@@ -175,7 +199,8 @@ impl Recording {
         commands
     }
 
-    /// Plays the call again and compares each command, byte for byte. `None` if nothing differs.
+    /// Plays the call again and compares each command. `None` if none differs: the same commands
+    /// follow, byte for byte but for the lines that were [written otherwise](Self::rewritten).
     ///
     /// A journal that was cut off is compared as far as it goes.
     #[must_use]
@@ -219,13 +244,15 @@ fn head_of(line: &str) -> Result<SessionConfig> {
         )));
     }
     let config = head.get("config").cloned().unwrap_or_default();
-    serde_json::from_value(config).map_err(|error| {
+    let config: SessionConfig = serde_json::from_value(config).map_err(|error| {
         // What follows the comma lists all settings; other messages may quote the file.
         let message = error.to_string();
         let (what, _) = message.split_once(',').unwrap_or((&message, ""));
         let what = if what.starts_with("unknown field") { what } else { "not all are understood" };
         Error::config(format!("line 1: settings of another version ({what}); {NEWER}"))
-    })
+    })?;
+    config.validate().map_err(|error| Error::config(format!("line 1: {}", error.message())))?;
+    Ok(config)
 }
 
 /// Reads an input or a command. The value itself is never quoted: it may hold what was said.
@@ -240,8 +267,8 @@ fn known<T: DeserializeOwned>(number: usize, kind: &str, value: Value) -> Result
     })
 }
 
-fn written(command: &Command) -> String {
-    serde_json::to_string(command).expect("commands are plain data")
+fn written(data: &impl Serialize) -> String {
+    serde_json::to_string(data).expect("lines and commands are plain data")
 }
 
 #[cfg(test)]
@@ -265,6 +292,36 @@ mod tests {
         assert_eq!(counts, [0, 1, 3]);
         assert!(recording.is_complete());
         assert_eq!(recording.first_difference(), None);
+        assert_eq!(recording.rewritten(), [0; 0]);
+    }
+
+    #[test]
+    fn lines_that_say_the_same_in_other_bytes_are_told() {
+        for (number, this, other) in [
+            (2, r#"{"at":0,"#, r#"{"at": 0,"#),
+            (3, r#""digit":"1"}"#, r#""digit":"1","tone":2}"#),
+            (
+                4,
+                r#""event":{"event":"dtmf","pii_digit":"1"}"#,
+                r#""event":{"pii_digit":"1","event":"dtmf"}"#,
+            ),
+            (6, r#""hang_up"}}"#, r#""hang_up"},"at":9}"#),
+            (8, "{\"command\":\"end\"}}\n", "{\"command\":\"end\"}}\r\n"),
+        ] {
+            let recording = Recording::parse(&CALL.replacen(this, other, 1)).unwrap();
+            assert_eq!(recording.rewritten(), [number], "{other}");
+            assert_eq!(recording.first_difference(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_journal_without_an_input_is_empty_and_one_with_senseless_settings_is_refused() {
+        let refused = |journal: &str| Recording::parse(journal).unwrap_err().message().to_owned();
+        let head: String = CALL.split_inclusive('\n').take(1).collect();
+        assert!(refused(&head).starts_with("is empty"), "{}", refused(&head));
+        let never = r#"{"playout":{"lead":{"secs":18446744073709551615,"nanos":0}}}"#;
+        let message = refused(&CALL.replacen("{}", never, 1));
+        assert!(message.starts_with("line 1: field `playout.lead` is "), "{message}");
     }
 
     #[test]

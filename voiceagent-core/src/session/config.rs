@@ -16,6 +16,8 @@ pub use silence::{FarewellConfig, IdleConfig, IdlePrompt, OwedReplyConfig};
 
 /// A caller who waits longer than this for an answer has hung up.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// A limit that is longer is none. Sums of such times and their audio can always be counted.
+const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// One frame of a phone line.
 const SHORTEST_PIECE: Duration = Duration::from_millis(20);
 
@@ -140,7 +142,10 @@ impl SessionConfig {
         self.endpointing.validate()?;
         self.barge_in.validate()?;
         self.speculation.validate()?;
+        self.model.validate()?;
         self.tool_use.validate()?;
+        self.synthesis.validate()?;
+        self.playout.validate()?;
         self.idle.validate()?;
         self.farewell.validate()?;
         if let Some(owed_reply) = &self.owed_reply {
@@ -149,16 +154,10 @@ impl SessionConfig {
         if let Some(text) = &self.voice_apology {
             says_something("voice_apology", text)?;
         }
-        longer_than_zero("max_call", self.max_call)?;
-        let PlayoutConfig { lead, piece, .. } = self.playout;
-        if piece < SHORTEST_PIECE || piece > lead {
-            let accepted = format!("from {SHORTEST_PIECE:?} to `playout.lead`, which is {lead:?}");
-            return refuse("playout.piece", &piece, &accepted);
+        if let Some(format) = self.format.filter(|format| !format.can_be_converted()) {
+            return refuse("format", &format, "mono, 4 to 192 kHz");
         }
-        if self.model.max_failures == 0 {
-            return refuse("model.max_failures", &0, "at least 1");
-        }
-        Ok(())
+        sensible_limit("max_call", self.max_call)
     }
 }
 
@@ -183,12 +182,21 @@ fn at_most_longest(field: &str, delay: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a limit that nothing keeps.
-fn longer_than_zero(field: &str, limit: Option<Duration>) -> Result<()> {
-    match limit.filter(Duration::is_zero) {
-        Some(limit) => refuse(field, &limit, "longer than zero"),
+/// Refuses a limit that nothing keeps, and one that is never reached.
+fn sensible_limit(field: &str, limit: Option<Duration>) -> Result<()> {
+    match limit {
+        Some(limit) if limit.is_zero() => refuse(field, &limit, "longer than zero"),
+        Some(limit) => at_most_a_day(field, limit),
         None => Ok(()),
     }
+}
+
+/// Refuses a deadline that is never reached.
+fn at_most_a_day(field: &str, limit: Duration) -> Result<()> {
+    if limit > LONGEST_LIMIT {
+        return refuse(field, &limit, &format!("at most {LONGEST_LIMIT:?}"));
+    }
+    Ok(())
 }
 
 /// Refuses a text that says nothing.
@@ -225,6 +233,17 @@ impl Default for ModelConfig {
             retries: 1,
             max_failures: 3,
         }
+    }
+}
+
+impl ModelConfig {
+    fn validate(&self) -> Result<()> {
+        if self.max_failures == 0 {
+            return refuse("model.max_failures", &0, "at least 1");
+        }
+        at_most_a_day("model.first_token_timeout", self.first_token_timeout)?;
+        at_most_a_day("model.stall_timeout", self.stall_timeout)?;
+        at_most_a_day("model.reasoning_timeout", self.reasoning_timeout)
     }
 }
 
@@ -273,6 +292,13 @@ impl Default for SynthesisConfig {
     }
 }
 
+impl SynthesisConfig {
+    fn validate(&self) -> Result<()> {
+        at_most_a_day("synthesis.first_audio_timeout", self.first_audio_timeout)?;
+        at_most_a_day("synthesis.stall_timeout", self.stall_timeout)
+    }
+}
+
 /// How audio goes out.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -296,6 +322,19 @@ impl Default for PlayoutConfig {
             mark_interval: Duration::from_millis(100),
             mark_timeout: Duration::from_secs(2),
         }
+    }
+}
+
+impl PlayoutConfig {
+    fn validate(&self) -> Result<()> {
+        let Self { lead, piece, .. } = *self;
+        at_most_longest("playout.lead", lead)?;
+        if piece < SHORTEST_PIECE || piece > lead {
+            let accepted = format!("from {SHORTEST_PIECE:?} to `playout.lead`, which is {lead:?}");
+            return refuse("playout.piece", &piece, &accepted);
+        }
+        at_most_longest("playout.mark_interval", self.mark_interval)?;
+        at_most_longest("playout.mark_timeout", self.mark_timeout)
     }
 }
 

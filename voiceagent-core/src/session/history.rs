@@ -373,6 +373,20 @@ mod tests {
     }
 
     #[test]
+    fn x12_calls_that_are_brought_forward_leave_nothing_in_their_old_place() {
+        let mut history = History::default();
+        history.extend([Entry::Tools(vec![exchange("a"), exchange("b")])]);
+        history.push_user(&"well".into());
+        let told = |id: &str| [(GenerationId::new(1), id.into())];
+        assert!(history.bring_forward(&told("a")));
+        assert_eq!(history.entries.len(), 3, "one of the two is left where it was");
+        assert!(history.bring_forward(&told("b")));
+        assert!(matches!(history.entries[0], Entry::User { .. }), "{:?}", history.entries);
+        assert_eq!(history.entries.len(), 3);
+        assert!(!history.bring_forward(&told("c")));
+    }
+
+    #[test]
     fn law_7_a_tool_that_finished_before_it_could_be_stopped_is_recorded() {
         let mut history = History::default();
         history.extend([Entry::Tools(vec![exchange("a")])]);

@@ -248,6 +248,7 @@ async fn a_journal_replays_byte_for_byte() {
     };
     assert!(recording.inputs().len() > 50);
     assert!(recording.replay() == recording.commands());
+    assert_eq!(recording.rewritten(), [0; 0], "byte for byte");
 
     let mut patient = recording.config().clone();
     patient.endpointing.min_delay = ms(900);

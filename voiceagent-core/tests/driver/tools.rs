@@ -202,6 +202,46 @@ async fn i22_a_plan_that_nobody_waits_for_is_cut_off_after_five_seconds() {
     assert!(after >= ms(5_000) && after < ms(5_100), "{after:?}");
 }
 
+/// Writes down that it begins and, two seconds later, that it ends.
+#[derive(Debug, Default)]
+struct Slow(Arc<Mutex<Vec<String>>>);
+
+#[async_trait]
+impl Flow for Slow {
+    async fn plan(&self, turn: &TurnContext) -> Result<Plan> {
+        let write = |what: &str| {
+            self.0.lock().expect("no test panics with it").push(format!("{what} {}", turn.text));
+        };
+        write("begins");
+        tokio::time::sleep(ms(2_000)).await;
+        write("ends");
+        Ok(Plan::Say(format!("You said: {}.", turn.text).into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t22_a_newer_turn_leaves_a_flow_to_finish_what_it_writes_and_takes_the_place_of_its_answer()
+{
+    let (line, caller) = text_line();
+    let flow = Slow::default();
+    let written = flow.0.clone();
+    let llm = FakeLlm::new(|_| Answer::text("x"));
+    let agent = builder(llm).flow(Arc::new(flow)).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("one", ms(200)).await;
+    caller.silence(ms(1_000)).await;
+    assert_eq!(*written.lock().unwrap(), ["begins one"]);
+    caller.speak("two", ms(200)).await;
+    caller.hears("two.", ms(5_000)).await;
+    let mut all = written.lock().unwrap().clone();
+    assert_eq!(all.remove(0), "begins one");
+    let ends = all.iter().position(|it| it == "ends one").expect("it is left to finish");
+    assert!(all[..ends].iter().any(|it| it.starts_with("begins")), "a newer turn came: {all:?}");
+    caller.hang_up().await;
+    let told = format!("{:?}", events(call).await);
+    assert!(!told.contains("You said: one."), "nobody is answered twice: {told}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn t23_a_flow_that_breaks_down_ends_its_answer_and_not_the_call() {
     let (line, caller) = text_line();

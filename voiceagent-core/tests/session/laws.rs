@@ -3,6 +3,8 @@
 mod edits;
 pub(crate) mod life;
 mod messages;
+mod settings;
+mod stale;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -448,29 +450,5 @@ proptest! {
         let (_, one, _) = play(config(bits), &history)?;
         let (_, two, _) = play(config(bits), &history)?;
         prop_assert_eq!(one.journal, two.journal);
-    }
-
-    #[test]
-    fn law_4_what_is_stale_changes_nothing(generation in 100_u64..200, ms in 0_u64..5_000) {
-        let mut config = config(0);
-        config.greeting = Some("Hello, who is there?".into());
-        let mut session = Session::new(config);
-        session.handle(CallTime::ZERO, Input::Opened);
-        while session.poll().is_some() {}
-        let (before, wake) = (session.messages(), session.poll_timeout());
-        let generation = GenerationId::new(generation);
-        let now = CallTime::from_micros(ms.min(1));
-        for input in [
-            Input::LlmText { generation, text: "x".into() },
-            Input::LlmFinished { generation, reason: FinishReason::Stop },
-            Input::Synthesized { generation, payload: Bytes::from_static(&[0; 160]) },
-            Input::SynthesisFinished { generation },
-            Input::ToolFinished { generation, id: "x".into(), output: "1".into() },
-        ] {
-            session.handle(now, input);
-            prop_assert!(session.poll().is_none());
-        }
-        prop_assert_eq!(session.messages(), before);
-        prop_assert_eq!(session.poll_timeout(), wake);
     }
 }

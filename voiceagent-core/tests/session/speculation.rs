@@ -120,6 +120,21 @@ fn t15_a_resumed_turn_drops_the_draft() {
 }
 
 #[test]
+fn p4_a_draft_for_words_that_were_none_is_dropped_with_their_turn() {
+    let mut config = config();
+    config.stt_end_of_turn = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_700).interim("Book it").feed(Input::EagerEndOfTurn);
+    assert!(call.trace().contains("draft started 1"), "{}", call.trace());
+    call.at(1_800).stops().hears("").at(6_000);
+    assert!(call.trace().contains("turn dropped"), "{}", call.trace());
+    assert!(call.trace().contains("draft dropped 1"), "{}", call.trace());
+    assert!(!call.trace().contains("user turn"), "{}", call.trace());
+    call.says("Are you open?").feed(Input::EndOfTurn).at(8_000);
+    assert_eq!(call.asked(), [user("Are you open?")]);
+}
+
+#[test]
 fn speculation_can_be_turned_off() {
     let mut config = config();
     config.speculation.enabled = false;

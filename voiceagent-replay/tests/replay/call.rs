@@ -45,11 +45,12 @@ pub(crate) fn tool(args: &[&str]) -> Result<(Outcome, String, String), String> {
 
 /// The journal of a session that is fed these inputs, at milliseconds of the call.
 pub(crate) fn journal(config: SessionConfig, inputs: &[(u64, Input)]) -> String {
-    let head = serde_json::json!({ "voiceagent_journal": 1, "config": config });
-    let mut lines = vec![head.to_string()];
+    let head = serde_json::to_string(&config).expect("settings are plain data");
+    let mut lines = vec![format!(r#"{{"voiceagent_journal":1,"config":{head}}}"#)];
     let mut session = Session::new(config);
     let mut feed = |session: &mut Session, at: CallTime, input: &Input| {
-        lines.push(serde_json::json!({ "at": at, "input": input }).to_string());
+        let json = serde_json::to_string(input).expect("inputs are plain data");
+        lines.push(format!(r#"{{"at":{},"input":{json}}}"#, at.as_micros()));
         session.handle(at, input.clone());
         while let Some(command) = session.poll() {
             let command = serde_json::to_string(&command).expect("commands are plain data");

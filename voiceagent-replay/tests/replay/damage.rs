@@ -16,13 +16,38 @@ fn a_journal_that_was_cut_off_is_replayed_as_far_as_it_goes() {
     let folder = Folder::new("tool-cut");
     let call = small_call();
     let first = call.find('\n').unwrap() + 1;
-    for end in (first..call.len()).step_by(97) {
+    let opened = first + call[first..].find('\n').unwrap() + 1;
+    for end in (opened..call.len()).step_by(97) {
         let path = folder.put("a.journal", &call[..end]).display().to_string();
         let (outcome, out, _) = tool(&[&path]).unwrap();
         assert_eq!(outcome, Outcome::Done, "{end}: {out}");
         let whole = call[..end].contains("{\"command\":{\"command\":\"end\"}}\n");
         assert!(whole || out.contains("was cut off"), "{end}: {out}");
         tool(&[&path, "--set", "endpointing.min_delay=600ms"]).unwrap();
+    }
+}
+
+/// What a call leaves behind that was over before anything happened.
+fn call_head() -> String {
+    small_call().split_inclusive('\n').take(1).collect()
+}
+
+#[test]
+fn settings_that_no_agent_accepts_are_refused() {
+    let call = small_call();
+    let never = r#"{"secs":18446744073709551615,"nanos":0}"#;
+    let lead =
+        call.replacen(r#""lead":{"secs":0,"nanos":300000000}"#, &format!(r#""lead":{never}"#), 1);
+    let message = refused("lead", lead);
+    assert!(message.contains("line 1: field `playout.lead` is "), "{message}");
+    let format = r#""sample_rate":4294967295,"channels":255"#;
+    let message = refused("format", call.replacen(r#""sample_rate":8000,"channels":1"#, format, 1));
+    assert!(message.contains("line 1: field `format` is "), "{message}");
+    let folder = Folder::new("tool-absurd-set");
+    let path = folder.put("a.journal", &call).display().to_string();
+    for set in ["playout.lead=5000min", "format.sample_rate=4294967295", "format.channels=255"] {
+        let message = tool(&[&path, "--set", set]).unwrap_err();
+        assert!(message.starts_with("field `"), "{set}: {message}");
     }
 }
 
@@ -69,6 +94,9 @@ fn what_is_no_journal_is_said_to_be_none() {
         let message = refused(name, text);
         assert!(message.contains("line 1 is not the head of a journal"), "{message}");
     }
+    let head = call_head();
+    assert!(refused("head", &head).contains("is empty: it has no input"));
+    assert!(refused("half-input", format!("{head}{{\"at\":0,")).contains("is empty"));
     let folder = Folder::new("tool-folder");
     let message = tool(&[&folder.0.display().to_string()]).unwrap_err();
     assert!(message.contains("cannot be read: is a directory"), "{message}");

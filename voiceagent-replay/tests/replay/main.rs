@@ -2,6 +2,7 @@
 
 mod call;
 mod damage;
+mod guide;
 mod recorded_call;
 mod sweep;
 mod what_if;
@@ -93,6 +94,36 @@ fn the_first_difference_is_shown_with_what_led_to_it_and_without_texts() {
 }
 
 #[test]
+fn a_journal_that_says_the_same_in_other_bytes_is_alike_and_not_identical() {
+    let folder = Folder::new("tool-alike");
+    let call = small_call();
+    let (opened, since) =
+        (r#""input":"opened""#, r#""event":"user_started","turn":1,"since":1000000"#);
+    let others = [
+        ("another order", since, r#""since":1000000,"turn":1,"event":"user_started""#),
+        ("a space", opened, r#""input": "opened""#),
+        ("an unknown field of an input", opened, r#""input":"opened","by":"hand""#),
+        (
+            "an unknown field of an event",
+            since,
+            r#""event":"user_started","turn":1,"loud":true,"since":1000000"#,
+        ),
+        ("an unknown field of a line", r#"{"at":0,"#, r#"{"at":0,"by":"hand","#),
+    ];
+    for (what, this, other) in others {
+        let changed = call.replacen(this, other, 1);
+        assert_ne!(changed, call, "{what}");
+        let path = folder.put("a.journal", changed).display().to_string();
+        let (outcome, out, _) = tool(&[&path]).unwrap();
+        assert_eq!(outcome, Outcome::Alike, "{what}: {out}");
+        assert!(out.contains("alike: from ") && out.contains(" wrote 1 line otherwise"), "{out}");
+        let (_, out, _) = tool(&[&path, "--json"]).unwrap();
+        let report: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&report["identical"], &report["rewritten"]), (&false.into(), &1.into()));
+    }
+}
+
+#[test]
 fn a_command_too_many_and_one_too_few_are_differences() {
     let folder = Folder::new("tool-count");
     let call = small_call();
@@ -133,7 +164,13 @@ fn the_program_ends_with_0_1_or_2() {
         let told = String::from_utf8(output.stderr).unwrap();
         (output.status.code(), told.lines().count())
     };
+    let alike = folder.put("alike.journal", small_call().replacen("{\"at\":", "{ \"at\":", 1));
+    let never = r#""lead":{"secs":18446744073709551615,"#;
+    let absurd = small_call().replacen(r#""lead":{"secs":0,"#, never, 1);
+    let absurd = folder.put("absurd.journal", absurd);
     assert_eq!(code(&same), (Some(0), 0));
+    assert_eq!(code(&alike), (Some(0), 0));
+    assert_eq!(code(&absurd), (Some(2), 1), "one line");
     assert_eq!(code(&other), (Some(1), 0));
     assert_eq!(code(&folder.0.join("none.journal")), (Some(2), 1), "one line");
 }

@@ -52,6 +52,9 @@ pub fn compare(seed: u64, settings: &Settings, folder: &Path) -> Vec<Violation> 
             if recording.replay() != recording.commands() {
                 found("a journal replays", "other commands".to_owned());
             }
+            if let Some(line) = recording.rewritten().first() {
+                found("a journal replays", format!("line {line} would be written otherwise"));
+            }
             let wakes = recording.inputs().iter().filter(|(_, input)| *input == Input::Timeout);
             let (wakes, length) = (wakes.count(), recording.inputs().last().map(|(at, _)| *at));
             let seconds = length.map_or(0, |at| at.as_millis() as usize / 1_000) + 1;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{at_most_longest, longer_than_zero, refuse};
+use super::{at_most_a_day, at_most_longest, refuse, sensible_limit};
 use crate::Result;
 
 /// When a turn is over. All times count from the user's last speech.
@@ -80,12 +80,14 @@ impl EndpointingConfig {
             let accepted = format!("at most `endpointing.max_delay`, which is {max_delay:?}");
             return refuse("endpointing.min_delay", &min_delay, &accepted);
         }
-        longer_than_zero("endpointing.max_turn", self.max_turn)?;
+        sensible_limit("endpointing.max_turn", self.max_turn)?;
         if self.max_turn_words == Some(0) {
             return refuse("endpointing.max_turn_words", &0, "at least 1");
         }
         at_most_longest("endpointing.max_delay", max_delay)?;
-        at_most_longest("endpointing.entity_max_delay", self.entity_max_delay)
+        at_most_longest("endpointing.entity_max_delay", self.entity_max_delay)?;
+        at_most_longest("endpointing.transcript_timeout", self.transcript_timeout)?;
+        at_most_a_day("endpointing.watchdog", self.watchdog)
     }
 }
 
@@ -150,6 +152,7 @@ impl Default for BargeInConfig {
 
 impl BargeInConfig {
     pub(super) fn validate(&self) -> Result<()> {
+        at_most_longest("barge_in.min_duration", self.min_duration)?;
         at_most_longest("barge_in.warm_up", self.warm_up)?;
         at_most_longest("barge_in.resume_after", self.resume_after)?;
         at_most_longest("barge_in.backchannel", self.backchannel.unwrap_or_default())?;
@@ -194,6 +197,6 @@ impl Default for SpeculationConfig {
 
 impl SpeculationConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        longer_than_zero("speculation.max_turn", self.max_turn)
+        sensible_limit("speculation.max_turn", self.max_turn)
     }
 }

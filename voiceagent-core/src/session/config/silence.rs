@@ -2,8 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{at_most_longest, longer_than_zero, says_something};
+use super::{at_most_a_day, at_most_longest, refuse, says_something, sensible_limit};
 use crate::Result;
+
+/// Who has nothing else to say would say it again and again.
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// What happens when nobody says anything. Time counts from when the caller has heard the end of
 /// what the agent said last.
@@ -38,9 +41,10 @@ impl IdleConfig {
     pub(super) fn validate(&self) -> Result<()> {
         for prompt in self.prompts.iter() {
             says_something("idle.prompts.text", &prompt.text)?;
-            longer_than_zero("idle.prompts.after", Some(prompt.after))?;
+            sensible_limit("idle.prompts.after", Some(prompt.after))?;
         }
-        longer_than_zero("idle.hang_up_after", self.hang_up_after)?;
+        sensible_limit("idle.hang_up_after", self.hang_up_after)?;
+        at_most_a_day("idle.patience", self.patience)?;
         match &self.farewell {
             Some(farewell) => says_something("idle.farewell", farewell),
             None => Ok(()),
@@ -137,6 +141,13 @@ impl OwedReplyConfig {
         says_something("owed_reply.text", &self.text)?;
         if let Some(again) = &self.again {
             says_something("owed_reply.again", again)?;
+        }
+        if self.after < SHORTEST_PATIENCE {
+            return refuse(
+                "owed_reply.after",
+                &self.after,
+                &format!("at least {SHORTEST_PATIENCE:?}"),
+            );
         }
         at_most_longest("owed_reply.after", self.after)
     }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::audio::Encoding;
+
+const TOO_LONG: Duration = Duration::from_secs(24 * 60 * 60 + 1);
 
 fn refused(change: impl FnOnce(&mut SessionConfig)) -> String {
     let mut config = SessionConfig::default();
@@ -23,12 +26,20 @@ fn a_setting_that_makes_no_sense_is_named() {
             refused(|it| it.endpointing.entity_max_delay = ms(31_000)),
         ),
         ("endpointing.max_turn", refused(|it| it.endpointing.max_turn = Some(Duration::ZERO))),
+        ("endpointing.max_turn", refused(|it| it.endpointing.max_turn = Some(TOO_LONG))),
+        (
+            "endpointing.transcript_timeout",
+            refused(|it| it.endpointing.transcript_timeout = ms(31_000)),
+        ),
+        ("endpointing.watchdog", refused(|it| it.endpointing.watchdog = TOO_LONG)),
         ("endpointing.max_turn_words", refused(|it| it.endpointing.max_turn_words = Some(0))),
+        ("barge_in.min_duration", refused(|it| it.barge_in.min_duration = ms(31_000))),
         ("barge_in.warm_up", refused(|it| it.barge_in.warm_up = ms(31_000))),
         ("barge_in.backchannel", refused(|it| it.barge_in.backchannel = Some(ms(31_000)))),
         ("barge_in.pause", refused(|it| it.barge_in.pause = Some(ms(31_000)))),
         ("barge_in.resume_after", refused(|it| it.barge_in.resume_after = ms(31_000))),
         ("speculation.max_turn", refused(|it| it.speculation.max_turn = Some(Duration::ZERO))),
+        ("speculation.max_turn", refused(|it| it.speculation.max_turn = Some(TOO_LONG))),
         ("tool_use.filler_after", refused(|it| it.tool_use.filler_after = ms(31_000))),
         ("tool_use.fillers", refused(|it| it.tool_use.fillers = [" ".into()].into())),
         ("idle.prompts.text", refused(|it| it.idle.prompts = [IdlePrompt::new(ms(9), "")].into())),
@@ -37,6 +48,12 @@ fn a_setting_that_makes_no_sense_is_named() {
             refused(|it| it.idle.prompts = [IdlePrompt::new(ms(0), "x")].into()),
         ),
         ("idle.hang_up_after", refused(|it| it.idle.hang_up_after = Some(Duration::ZERO))),
+        (
+            "idle.prompts.after",
+            refused(|it| it.idle.prompts = [IdlePrompt::new(TOO_LONG, "x")].into()),
+        ),
+        ("idle.hang_up_after", refused(|it| it.idle.hang_up_after = Some(TOO_LONG))),
+        ("idle.patience", refused(|it| it.idle.patience = TOO_LONG)),
         ("idle.farewell", refused(|it| it.idle.farewell = Some("".into()))),
         ("farewell.voicemail", refused(|it| it.farewell.voicemail = Some("".into()))),
         ("farewell.limit", refused(|it| it.farewell.limit = Some("".into()))),
@@ -46,12 +63,31 @@ fn a_setting_that_makes_no_sense_is_named() {
             "owed_reply.again",
             refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(9), "x").then(""))),
         ),
+        ("owed_reply.after", refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(0), "x")))),
         (
             "owed_reply.after",
             refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(31_000), "x"))),
         ),
         ("max_call", refused(|it| it.max_call = Some(Duration::ZERO))),
+        ("max_call", refused(|it| it.max_call = Some(TOO_LONG))),
+        ("playout.lead", refused(|it| it.playout.lead = ms(31_000))),
+        ("playout.mark_interval", refused(|it| it.playout.mark_interval = ms(31_000))),
+        ("playout.mark_timeout", refused(|it| it.playout.mark_timeout = ms(31_000))),
         ("playout.piece", refused(|it| it.playout.piece = ms(301))),
+        ("model.first_token_timeout", refused(|it| it.model.first_token_timeout = TOO_LONG)),
+        ("model.stall_timeout", refused(|it| it.model.stall_timeout = TOO_LONG)),
+        ("model.reasoning_timeout", refused(|it| it.model.reasoning_timeout = TOO_LONG)),
+        (
+            "synthesis.first_audio_timeout",
+            refused(|it| it.synthesis.first_audio_timeout = TOO_LONG),
+        ),
+        ("synthesis.stall_timeout", refused(|it| it.synthesis.stall_timeout = TOO_LONG)),
+        ("format", refused(|it| it.format = Some(AudioFormat::mono(Encoding::Mulaw, u32::MAX)))),
+        ("format", refused(|it| it.format = Some(AudioFormat::mono(Encoding::Mulaw, 0)))),
+        (
+            "format",
+            refused(|it| it.format = Some(AudioFormat { channels: 255, ..AudioFormat::PCM_8K })),
+        ),
         ("model.max_failures", refused(|it| it.model.max_failures = 0)),
     ];
     for (field, message) in messages {

@@ -96,6 +96,18 @@ fn h4_marks_returned_by_clear_are_not_heard() {
 }
 
 #[test]
+fn h4_no_mark_is_sent_for_what_was_cleared() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(60));
+    playout.hold(false);
+    assert_eq!(drain(&mut playout, ms(0)), (480, vec![]), "too little for a mark");
+    playout.clear(ms(20));
+    assert_eq!(drain(&mut playout, ms(20)), (0, vec![]));
+    assert!(playout.is_drained(ms(20)));
+}
+
+#[test]
 fn d1_a_missing_mark_is_given_up_in_the_end() {
     let mut playout = playout(true);
     playout.begin();
