@@ -54,7 +54,10 @@ const LINK: usize = 128;
 /// };
 ///
 /// fn resilient(first: Arc<dyn SpeechToText>, second: Arc<dyn SpeechToText>) -> FallbackStt {
-/// XX/// }
+///     let mut settings = SttFailover::default();
+///     settings.stall = Duration::from_millis(2_500);
+///     FallbackStt::with_settings(first, vec![second], settings)
+/// }
 /// ```
 #[derive(Debug)]
 pub struct FallbackStt {
