@@ -26,6 +26,7 @@ mod carrier;
 mod detector;
 mod dice;
 mod endpointing;
+mod floor;
 mod graph;
 mod heard;
 mod journals;
@@ -33,6 +34,7 @@ mod legs;
 mod log;
 mod memory;
 mod model;
+mod owed;
 mod panics;
 mod plans;
 mod playout;
@@ -131,11 +133,13 @@ pub fn play(seed: u64, settings: &Settings) -> Outcome {
         let tally = Tally { calls: 1, violations: 1, ..Tally::default() };
         return Outcome { seed, violations, tally, trace: String::new() };
     };
-    let mut violations = verdict::judge(&aftermath, &profile, settings);
+    let verdict = verdict::judge(&aftermath, &profile, settings);
+    let mut violations = verdict.violations;
     if panics > 0 {
         violations.push(panics::violation(panics));
     }
-    let tally = Tally::of(&aftermath, &profile, violations.len());
+    let mut tally = Tally::of(&aftermath, &profile, violations.len());
+    (tally.owed, tally.judged) = (verdict.owed, verdict.judged);
     let mut trace = String::new();
     if settings.trace {
         trace = format!("{profile:#?}\n");

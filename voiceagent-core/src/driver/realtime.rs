@@ -311,7 +311,13 @@ impl Driver {
 
     pub(super) fn on_model_report(&mut self, report: Report<RealtimeEvent>) -> Option<Input> {
         match report {
-            Report::Connected(after) => self.on_connected(Leg::Realtime, after),
+            Report::Connected(after) => {
+                let since = self.now();
+                let edges = self.legs.model.as_ref().is_some_and(|model| model.edges);
+                self.on_connected(Leg::Realtime, after);
+                // Whom the lost model heard, this one may not hear: nobody else tells the end of it.
+                edges.then_some(Input::SpeechStopped { since })
+            }
             Report::Event(event) => self.on_model_event(event),
             Report::Fault(error) => {
                 warn!(%error, "the model failed");

@@ -349,8 +349,9 @@ impl Session {
         let written = live.script.text().len() as u64;
         let is_alone =
             aside.at == Some(written) && self.output.playhead(self.now) >= live.place(written);
-        // A far end that shows text drops all that it has not shown.
-        if self.output.is_text() && !is_alone {
+        // A far end drops all that it has not played, or shown.
+        let is_behind = self.output.playhead(self.now) < aside.start;
+        if is_behind || self.output.is_text() && !is_alone {
             return None;
         }
         if !aside.is_spoken {

@@ -233,6 +233,8 @@ impl Session {
         self.patience.on_turn();
         self.barge_in.forget();
         self.drafts = 0;
+        // A model that has heard both turns is asked once.
+        self.owed.take_if(|_| self.config.realtime.is_some());
         self.emit(Event::UserTurn {
             turn,
             pii_text: text.clone(),

@@ -1,6 +1,9 @@
 //! Whole calls with a model that hears and speaks by itself, in virtual time.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -361,6 +364,51 @@ impl RealtimeModel for Busy {
             Ok(())
         }))
     }
+}
+
+/// A model that hears somebody, is lost, and hears nobody when it is back.
+#[derive(Debug)]
+struct Forgetful {
+    words: Words,
+    lost: AtomicBool,
+}
+
+#[async_trait]
+impl RealtimeModel for Forgetful {
+    fn name(&self) -> &str {
+        "forgetful"
+    }
+
+    fn capabilities(&self) -> RealtimeCapabilities {
+        let mut can = FakeRealtime::replies(self.words.clone(), []).capabilities();
+        can.formats = vec![MULAW];
+        can.server_vad = true;
+        can
+    }
+
+    async fn open(&self, _: RealtimeOptions) -> Result<Link<RealtimeInput, RealtimeEvent>> {
+        let lost = self.lost.swap(true, Ordering::Relaxed);
+        Ok(Link::spawn(64, move |mut peer| async move {
+            while peer.recv().await.is_some() && lost {}
+            peer.send(RealtimeEvent::SpeechStarted).await?;
+            tokio::time::sleep(ms(200)).await;
+            Ok(())
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t7_the_voice_that_a_lost_model_heard_holds_no_turn_open() {
+    let (line, caller) = phone_line();
+    let model = Forgetful { words: caller.words(), lost: AtomicBool::new(false) };
+    let agent = Agent::builder().realtime(Arc::new(model)).without_vad().build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    let heard = tokio::spawn(events(call));
+    caller.silence(ms(2_000)).await;
+    caller.hang_up().await;
+    let events = heard.await.unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::UserStarted { .. })), "{events:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::UserStopped { .. })), "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]

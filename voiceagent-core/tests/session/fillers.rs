@@ -231,6 +231,20 @@ fn x10_it_follows_the_words_before_the_tool() {
 }
 
 #[test]
+fn h1_who_cuts_the_words_before_those_on_the_side_has_not_heard_them() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000).writes("Let me see");
+    call.model_calls(&[("a", "search")]);
+    call.feed(Input::Say { text: "I ask the workshop.".into(), interruptible: true });
+    call.at(2_100).voice("Let me see", 600).voice("I ask the workshop.", 600);
+    // The words on the side have been sent, and lie behind what is being heard.
+    call.at(2_440).speaks().at(3_000);
+    assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
+    let messages = kinds(&call.session().messages());
+    assert!(messages.contains(&"agent: Let me".to_owned()), "{messages:?} {}", call.trace());
+}
+
+#[test]
 fn x10_whoever_waits_is_told_that_the_words_were_not_heard() {
     let (mut call, _) = searching(config());
     let text = "I ask the workshop.";

@@ -62,6 +62,17 @@ fn what_the_model_says_is_played_and_written_down() {
 }
 
 #[test]
+fn i14_a_turn_that_was_kept_is_answered_with_the_next_and_not_after_it() {
+    let mut call = Scenario::realtime(config(), false);
+    call.feed(Input::Say { text: "Terms apply.".into(), interruptible: false });
+    call.speech("Terms apply.", 2_000).at(500).speaks().at(1_200).stops().at(1_500);
+    call.feed(Input::Say { text: "One more thing.".into(), interruptible: true });
+    call.at(2_300).speaks().at(3_000).stops().at(3_500).speech("Both it is.", 500).at(6_000);
+    let answers = prompts(&call).into_iter().filter(|(_, prompt)| *prompt == Prompt::Answer);
+    assert_eq!(answers.count(), 1, "{}", call.trace());
+}
+
+#[test]
 fn h13_the_model_is_told_where_its_speech_was_cut() {
     let mut call = asked();
     call.speech(EIGHT, 4_000).told(Some(1), "Count.").at(3_000).speaks().at(3_100);

@@ -89,13 +89,20 @@ fn main() -> ExitCode {
     let Found { tally, mut failed } = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     failed.sort_by_key(|outcome| outcome.seed);
     for outcome in &failed {
-        for violation in &outcome.violations {
-            println!("seed {}: {}: {}", outcome.seed, violation.law, violation.seen);
-        }
+        print!("{}", findings(outcome));
     }
     println!("{tally}");
     println!("{:.1} s on {jobs} threads", begun.elapsed().as_secs_f64());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What did not hold of a call, line by line.
+fn findings(outcome: &Outcome) -> String {
+    let lines = outcome
+        .violations
+        .iter()
+        .map(|violation| format!("seed {}: {}: {}\n", outcome.seed, violation.law, violation.seen));
+    lines.collect()
 }
 
 fn settings(args: &Args) -> Settings {
@@ -179,6 +186,8 @@ fn work(args: &Args, job: usize, next: &AtomicU64, found: &Mutex<Found>, begun: 
             eprintln!("{calls} calls, {failed} failed, {:.0} s", begun.elapsed().as_secs_f64());
         }
         if !outcome.violations.is_empty() {
+            // A run that is stopped tells no summary.
+            eprint!("{}", findings(&outcome));
             found.failed.push(outcome);
         }
     }

@@ -11,11 +11,11 @@ use voiceagent_core::{
 use super::{
     caller::{Caller, Doing},
     dice::Dice,
-    log::{Account, Log, Mark},
+    log::{Log, Mark},
     playout::Playout,
     profile,
     script::Sound,
-    sound::{FORMAT, FRAME, FRAME_MS, Frames, Loudness},
+    sound::{FORMAT, FRAME, FRAME_MS, Frames},
 };
 use crate::fakes::Schedule;
 
@@ -146,7 +146,10 @@ impl Pump {
             Doing::Sound(sound) => self.sound(sound),
             Doing::Nothing => {
                 self.frame += 1;
-                self.log.account().muted = true;
+                let now = self.log.now();
+                let mut account = self.log.account();
+                account.muted = true;
+                account.hears(None, now);
             }
             Doing::Press(digit) => {
                 self.frame += 1;
@@ -161,10 +164,7 @@ impl Pump {
 
     fn sound(&mut self, Sound { loudness, word }: Sound) {
         let now = self.log.now();
-        if loudness == Loudness::Loud {
-            let tick = Duration::from_millis(FRAME_MS);
-            Account::sounds(&mut self.log.account().caller, now.saturating_sub(tick), now);
-        }
+        self.log.account().hears(Some(loudness), now);
         if let Some(word) = &word {
             self.log.tell(|| format!("caller: {word}"));
             self.log.account().said.push(word.clone());

@@ -104,6 +104,9 @@ impl Flow for Graph {
         }
         let plan = self.answer(node, turn, &mut dice);
         self.log.tell(|| format!("flow: node {node} plans {plan:?}"));
+        if matches!(plan, Plan::HangUp { .. } | Plan::Transfer { .. }) {
+            self.log.leave();
+        }
         self.log.account().plans[index].plan = Some(plan.clone());
         Ok(plan)
     }

@@ -42,7 +42,8 @@ impl<'a> Expected<'a> {
         let places = Places::of(account, profile);
         // A voice that lies about its words is believed. Without marks, what was on its way when
         // the caller hung up may count.
-        let words = account.words.iter();
+        // Of fillers models are not told.
+        let words = account.words.iter().filter(|word| !account.is_filler(word.voice));
         let estimates = profile.kind.is_realtime();
         let words = words.filter(|word| word.sent.is_some() || word.faked || !marks || estimates);
         let judge = |word: &Word| match profile.kind {
@@ -212,7 +213,7 @@ impl<'a> Places<'a> {
     pub(super) fn is_near(&self, word: &Word) -> bool {
         self.copies(word).any(|(left, mark)| {
             let before = mark.checked_sub(1).map(|before| &self.account.marks[before]);
-            let begun = self.begins.iter().rev().find(|begun| **begun <= left);
+            let begun = self.begins.iter().rev().find(|begun| **begun <= left + MOMENT);
             before.is_some_and(|mark| {
                 mark.answered.is_some() && begun.is_some_and(|begun| mark.came > *begun)
             })

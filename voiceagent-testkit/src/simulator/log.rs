@@ -13,7 +13,10 @@ use voiceagent_core::{
     observer::Observer, tool::Effect,
 };
 
-use super::profile::Timing;
+use super::{
+    profile::{FILLER, Timing},
+    sound::{FRAME_MS, Loudness},
+};
 
 /// What all parts of one world have seen. A clone is the same log.
 #[derive(Clone)]
@@ -36,6 +39,9 @@ pub(super) struct Account {
     /// When the caller was loud, and when the agent was heard.
     pub(super) caller: Vec<Span>,
     pub(super) agent: Vec<Span>,
+    /// When a detector could not tell whether the caller was silent: murmurs, and times in which the
+    /// line sent nothing.
+    pub(super) blurred: Vec<Span>,
     /// The caller's line sent nothing for a while.
     pub(super) muted: bool,
     /// Words that the recognizer gave as final.
@@ -46,10 +52,12 @@ pub(super) struct Account {
     pub(super) tools: Vec<ToolRun>,
     /// What went wrong, as it was meant to.
     pub(super) injected: BTreeMap<&'static str, u32>,
-    /// When the voice did not speak, as it was meant to.
-    pub(super) voiceless: Vec<Duration>,
-    /// When the first of them did.
-    pub(super) disturbed: Option<Duration>,
+    /// Each of them, and when.
+    pub(super) faults: Vec<(Duration, &'static str)>,
+    /// When the agent was to say something that nobody can stop.
+    pub(super) announced: Vec<Duration>,
+    /// Since when the agent was to end the call: what it says then cannot be stopped.
+    pub(super) leaving: Option<Duration>,
     /// When one of the two hung up.
     pub(super) hung_up: Option<Duration>,
     pub(super) conversations: Vec<Arc<[Message]>>,
@@ -64,7 +72,7 @@ pub(super) struct Account {
     pub(super) plans: Vec<PlanRun>,
     pub(super) notes: Vec<NoteRun>,
     pub(super) most_answers: usize,
-    answers: usize,
+    pub(super) answers: usize,
     pub(super) opened: u32,
     pub(super) closed: u32,
     /// The conversation as it was remembered.
@@ -77,6 +85,13 @@ pub(super) struct Account {
 pub(super) struct Span {
     pub(super) from: Duration,
     pub(super) to: Duration,
+}
+
+impl Span {
+    /// The 20 ms before a moment.
+    pub(super) fn frame(to: Duration) -> Self {
+        Self { from: to.saturating_sub(Duration::from_millis(FRAME_MS)), to }
+    }
 }
 
 /// A word of the agent's voice.
@@ -195,10 +210,19 @@ impl Log {
         self.tell(|| format!("! {what}"));
         let mut account = self.account();
         *account.injected.entry(what).or_default() += 1;
-        account.disturbed.get_or_insert(now);
-        if what.starts_with("the voice") {
-            account.voiceless.push(now);
-        }
+        account.faults.push((now, what));
+    }
+
+    /// Notes that the agent is asked to end the call.
+    pub(super) fn leave(&self) {
+        let now = self.now();
+        self.account().leaving.get_or_insert(now);
+    }
+
+    /// Notes that the agent is to say something that nobody can stop.
+    pub(super) fn announce(&self) {
+        let now = self.now();
+        self.account().announced.push(now);
     }
 
     /// Notes that a vendor was told what it must not be told.
@@ -263,8 +287,23 @@ impl Log {
 }
 
 impl Account {
+    /// Whether what was said under this name only filled the time that tools took.
+    pub(super) fn is_filler(&self, voice: GenerationId) -> bool {
+        self.words.iter().any(|word| word.voice == voice && word.text.starts_with(FILLER))
+    }
+
+    /// Notes what the caller does in the 20 ms before a moment; `None` sends nothing.
+    pub(super) fn hears(&mut self, loudness: Option<Loudness>, to: Duration) {
+        let spans = match loudness {
+            Some(Loudness::Loud) => &mut self.caller,
+            Some(Loudness::Murmur) | None => &mut self.blurred,
+            Some(Loudness::Silent) => return,
+        };
+        Self::sounds(spans, Span::frame(to));
+    }
+
     /// Lengthens the last of `spans`, or begins another one.
-    pub(super) fn sounds(spans: &mut Vec<Span>, from: Duration, to: Duration) {
+    pub(super) fn sounds(spans: &mut Vec<Span>, Span { from, to }: Span) {
         match spans.last_mut() {
             Some(last) if last.to >= from => last.to = to.max(last.to),
             _ => spans.push(Span { from, to }),

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     dice::Dice,
-    log::{Account, Log},
+    log::{Account, Log, Span},
     sound::{FORMAT, FRAME, Reader},
 };
 
@@ -92,7 +92,7 @@ impl Playout {
         for (from, to) in &self.spans {
             if *from < now {
                 let (from, to) = (self.log.time(*from), self.log.time(now.min(*to)));
-                Account::sounds(&mut account.agent, from, to);
+                Account::sounds(&mut account.agent, Span { from, to });
             }
         }
         self.spans.retain(|(_, to)| *to > now);

@@ -1,9 +1,11 @@
+mod manner;
 mod others;
 
 use std::time::Duration;
 
 use super::{Settings, dice::Dice, legs::Kind};
 
+pub(super) use manner::{FILLER, Manner};
 pub(super) use others::{Flow, Relay, Speaker, Text};
 
 /// How the world of one call is: how quick its vendors are, what they can do, and what goes wrong.
@@ -13,8 +15,7 @@ pub(super) struct Profile {
     pub(super) healthy: bool,
     pub(super) kind: Kind,
     pub(super) turns: u64,
-    /// Something is said instead of a reply that takes longer.
-    pub(super) owed_reply: Option<Duration>,
+    pub(super) manner: Manner,
     pub(super) greeting: bool,
     pub(super) speculation: bool,
     pub(super) min_words: u32,
@@ -35,6 +36,8 @@ pub(super) struct Profile {
 #[derive(Clone, Debug)]
 pub(super) struct Recognizer {
     pub(super) detects: bool,
+    /// It tells words while they are spoken.
+    pub(super) interims: bool,
     pub(super) finalize: Option<Duration>,
     pub(super) interim: Duration,
     /// How long after the last sound a final comes by itself.
@@ -120,6 +123,7 @@ impl Profile {
         let sick = |dice: &mut Dice, share: u64| !healthy && dice.percent(share);
         let recognizer = Recognizer {
             detects: dice.percent(85),
+            interims: Dice::new(seed, 31).percent(88),
             finalize: dice.percent(70).then(|| dice.millis(40, 250)),
             interim: dice.millis(80, 300),
             silence: dice.millis(200, 500),
@@ -170,8 +174,7 @@ impl Profile {
             relay: Relay::draw(&mut others, healthy),
             flow: has_flow.then(|| Flow::draw(&mut others, healthy)),
             turns: dice.between(turns.0, turns.1),
-            // The slowest voice and the farthest far end take a little more than a second.
-            owed_reply: settings.owed_always.then_some(settings.owed_within * 5 / 8),
+            manner: Manner::draw(&mut Dice::new(seed, 30), settings),
             greeting: dice.percent(70),
             speculation: dice.percent(80),
             min_words: if dice.percent(80) { 0 } else { 2 },

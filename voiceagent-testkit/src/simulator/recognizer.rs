@@ -19,7 +19,7 @@ use super::{
     dice::Dice,
     log::Log,
     profile,
-    sound::{FORMAT, FRAME_MS, is_loud, word_in},
+    sound::{FORMAT, FRAME_MS, NOISE, is_loud, word_in},
 };
 use crate::fakes::Schedule;
 
@@ -46,6 +46,7 @@ struct Pump {
     heard: Duration,
     speaking: bool,
     last_loud: Instant,
+    last_word: Instant,
     next_interim: Instant,
     stalled: bool,
     later: Schedule<Later>,
@@ -70,7 +71,7 @@ impl SpeechToText for Recognizer {
 
     fn capabilities(&self) -> SttCapabilities {
         let mut can = SttCapabilities::new(vec![FORMAT]);
-        can.interim = true;
+        can.interim = self.profile.interims;
         can.speech_started = true;
         can.finalize = self.profile.finalize.is_some();
         can.end_of_turn = self.profile.end_of_turn;
@@ -95,6 +96,7 @@ impl SpeechToText for Recognizer {
             heard: Duration::ZERO,
             speaking: false,
             last_loud: now,
+            last_word: now,
             next_interim: now,
             stalled: false,
             later: Schedule::new(),
@@ -151,15 +153,16 @@ impl Pump {
         let start = self.heard;
         self.heard += Duration::from_millis(FRAME_MS);
         if let Some(word) = word_in(&frame.payload) {
+            self.last_word = now;
             self.words.push(WordTiming { word: word.into(), start, end: self.heard });
         }
-        if is_loud(&frame.payload) {
+        if is_loud(&frame.payload) && (self.words.is_empty() || now - self.last_word < NOISE) {
             self.last_loud = now;
             if !self.speaking && !self.words.is_empty() {
                 self.speaking = true;
                 peer.send(SttEvent::SpeechStarted).await?;
             }
-            if self.speaking && now >= self.next_interim {
+            if self.profile.interims && self.speaking && now >= self.next_interim {
                 self.next_interim = now + self.profile.interim;
                 let transcript = self.tell(Transcript::interim(text(&self.words)), &self.words);
                 peer.send(SttEvent::Transcript(transcript)).await?;

@@ -16,10 +16,10 @@ use self::{ear::Ear, mouth::Mouth};
 use super::{
     caller::{Caller, Doing},
     dice::Dice,
-    log::{Account, Log, Mark},
+    log::{Log, Mark},
     profile,
     script::Sound,
-    sound::{FRAME_MS, Loudness},
+    sound::FRAME_MS,
 };
 use crate::fakes::Schedule;
 
@@ -163,7 +163,10 @@ impl Pump {
         match self.caller.act(audible) {
             Doing::Sound(sound) => self.hear(&sound, audible),
             Doing::Nothing => {
-                self.log.account().muted = true;
+                let now = self.log.now();
+                let mut account = self.log.account();
+                account.muted = true;
+                account.hears(None, now);
             }
             Doing::Press(digit) => self.deliver(Inbound::Dtmf(digit), Told::Nothing),
             Doing::HangUp => {
@@ -175,10 +178,7 @@ impl Pump {
 
     fn hear(&mut self, Sound { loudness, word }: &Sound, audible: bool) {
         let now = self.log.now();
-        if *loudness == Loudness::Loud {
-            let tick = Duration::from_millis(FRAME_MS);
-            Account::sounds(&mut self.log.account().caller, now.saturating_sub(tick), now);
-        }
+        self.log.account().hears(Some(*loudness), now);
         if let Some(word) = word {
             self.log.tell(|| format!("caller: {word}"));
             self.log.account().said.push(word.clone());

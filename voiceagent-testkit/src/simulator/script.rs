@@ -43,6 +43,8 @@ pub(super) struct Sound {
 #[derive(Debug)]
 pub(super) struct Author {
     dice: Dice,
+    /// For what callers do besides.
+    aside: Dice,
     /// How fast this caller speaks, against others.
     tempo: f64,
     /// Each content word of a call is another one, so that it is known wherever it turns up.
@@ -53,14 +55,22 @@ impl Author {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1);
         let tempo = 0.7 + 0.8 * dice.share();
-        Self { dice, tempo, words: 0 }
+        Self { dice, aside: Dice::new(seed, 32), tempo, words: 0 }
     }
 
     /// A whole call of so many turns. It ends with the caller gone.
     pub(super) fn script(&mut self, turns: u64) -> VecDeque<Act> {
         let mut acts = VecDeque::new();
+        if self.aside.percent(35) {
+            self.hurry(&mut acts);
+        }
         for _ in 0..turns {
             self.turn(&mut acts);
+            match self.aside.between(0, 99) {
+                0..3 => acts.push_back(self.din()),
+                3..18 => self.cough(&mut acts),
+                _ => {}
+            }
             if self.dice.percent(4) {
                 acts.push_back(self.silence(0, 3_000));
                 acts.push_back(Act::HangUp);
@@ -133,6 +143,35 @@ impl Author {
     fn noise(&mut self, loudness: Loudness, low: u64, high: u64) -> Act {
         let mut sounds = VecDeque::new();
         extend(&mut sounds, loudness, self.dice.millis(low, high));
+        Act::Sound(sounds)
+    }
+
+    /// Does not wait for the end of a greeting, and then waits for an answer.
+    fn hurry(&mut self, acts: &mut VecDeque<Act>) {
+        std::mem::swap(&mut self.dice, &mut self.aside);
+        let after = self.dice.millis(60, 1_000);
+        acts.push_back(Act::CutIn { after, patience: Duration::from_secs(1) });
+        acts.push_back(self.speech(1, 4));
+        acts.push_back(self.silence(5_000, 8_000));
+        std::mem::swap(&mut self.dice, &mut self.aside);
+    }
+
+    /// A noise over the agent, and nothing after it for a while.
+    fn cough(&mut self, acts: &mut VecDeque<Act>) {
+        let after = self.aside.millis(60, 1_500);
+        acts.push_back(Act::CutIn { after, patience: Duration::from_secs(4) });
+        let (noise, rest) = (self.aside.millis(240, 600), self.aside.millis(2_500, 4_000));
+        let mut sounds = VecDeque::new();
+        extend(&mut sounds, Loudness::Loud, noise);
+        extend(&mut sounds, Loudness::Silent, rest);
+        acts.push_back(Act::Sound(sounds));
+    }
+
+    /// A machine, or a radio: it lasts long, and now and then for ever.
+    fn din(&mut self) -> Act {
+        let longest = if self.aside.percent(25) { 90_000 } else { 15_000 };
+        let mut sounds = VecDeque::new();
+        extend(&mut sounds, Loudness::Loud, self.aside.millis(longest / 3, longest));
         Act::Sound(sounds)
     }
 

@@ -2,6 +2,8 @@
 //! and carrier are exact and cheap: a frame from the caller carries its loudness and the word whose
 //! middle it holds; audio of the agent ends each word with the word's number.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use voiceagent_core::audio::AudioFormat;
 
@@ -9,6 +11,8 @@ use voiceagent_core::audio::AudioFormat;
 pub(super) const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 /// Samples, and bytes, of 20 ms.
 pub(super) const FRAME: usize = 160;
+/// Whoever waits for words takes a sound without any for noise after so long.
+pub(super) const NOISE: Duration = Duration::from_secs(2);
 /// How long a frame lasts, in milliseconds.
 pub(super) const FRAME_MS: u64 = 20;
 

@@ -18,6 +18,10 @@ pub struct Tally {
     pub plans: u64,
     /// Turns of callers that were decided.
     pub turns: u64,
+    /// Replies that were owed to callers.
+    pub owed: u64,
+    /// Those of them that were held to their time: nothing excuses them.
+    pub judged: u64,
     /// Answers that callers stopped.
     pub barge_ins: u64,
     /// Tools that ran.
@@ -49,6 +53,8 @@ impl Tally {
             flows: u64::from(profile.flow.is_some()),
             plans: aftermath.account.plans.len() as u64,
             turns: turns.count() as u64,
+            owed: 0,
+            judged: 0,
             barge_ins: barge_ins.count() as u64,
             tools: aftermath.account.tools.len() as u64,
             injected: injected.iter().map(|(what, count)| (*what, u64::from(*count))).collect(),
@@ -63,6 +69,8 @@ impl Tally {
         self.flows += other.flows;
         self.plans += other.plans;
         self.turns += other.turns;
+        self.owed += other.owed;
+        self.judged += other.judged;
         self.barge_ins += other.barge_ins;
         self.tools += other.tools;
         self.violations += other.violations;
@@ -78,7 +86,8 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, flows, plans, turns, barge_ins, tools, violations, .. } = self;
+        let Self { calls, flows, plans, turns, owed, judged, barge_ins, tools, violations, .. } =
+            self;
         let hours = self.length.as_secs_f64() / 3_600.0;
         writeln!(f, "{:<34} {calls:>10}", "calls")?;
         for (leg, count) in &self.legs {
@@ -88,6 +97,8 @@ impl fmt::Display for Tally {
             ("with a flow", *flows),
             ("plans", *plans),
             ("turns", *turns),
+            ("replies owed", *owed),
+            ("  held to their time", *judged),
             ("barge-ins", *barge_ins),
             ("tools", *tools),
             ("failures injected", self.injected.values().sum()),

@@ -14,6 +14,7 @@ use voiceagent_core::{
 use super::{
     dice::Dice,
     log::{Log, ToolRun},
+    profile::Profile,
 };
 
 /// How long a tool may take.
@@ -26,6 +27,7 @@ pub(super) struct Work {
     does: Does,
     median: Duration,
     healthy: bool,
+    says: bool,
     dice: Mutex<Dice>,
     log: Log,
 }
@@ -45,7 +47,9 @@ struct Running {
 
 impl Work {
     /// The tools of a call.
-    pub(super) fn all(median: Duration, healthy: bool, seed: u64, log: &Log) -> Vec<Self> {
+    pub(super) fn all(profile: &Profile, seed: u64, log: &Log) -> Vec<Self> {
+        let Profile { tool: median, healthy, manner, .. } = profile;
+        let (median, healthy) = (*median, *healthy);
         let kinds = [
             ("look_up", Effect::Pure, true, Does::Work),
             ("note", Effect::Idempotent, false, Does::Work),
@@ -58,8 +62,10 @@ impl Work {
             spec.effect = effect;
             spec.cancellable = cancellable;
             spec.timeout = TIME;
+            spec.detached = manner.detached && name == "book";
+            let says = manner.says && does == Does::Work;
             let dice = Mutex::new(Dice::new(seed, purpose));
-            Self { spec, does, median, healthy, dice, log: log.clone() }
+            Self { spec, does, median, healthy, says, dice, log: log.clone() }
         });
         tools.collect()
     }
@@ -94,6 +100,10 @@ impl Tool for Work {
             let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
             (dice.latency(self.median), !self.healthy && dice.percent(15))
         };
+        if self.says {
+            let said = context.line.say(format!("tool{index} works."));
+            self.log.tell(|| format!("tool {} says: {said:?}", self.spec.name));
+        }
         sleep(if self.does == Does::Work { delay } else { Duration::ZERO }).await;
         let result = if fails {
             self.log.inject("a tool fails");
@@ -101,6 +111,9 @@ impl Tool for Work {
         } else {
             Ok(json!({ "run": index }))
         };
+        if self.does != Does::Work {
+            self.log.leave();
+        }
         let asked = match self.does {
             Does::Work => Ok(()),
             Does::HangUp => context.line.hang_up(),

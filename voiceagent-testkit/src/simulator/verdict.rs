@@ -1,19 +1,15 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use voiceagent_core::{
-    Event, ToolCallId, TurnId,
-    flow::Plan,
-    llm::Message,
-    session::{EndReason, InterruptionReason},
-    tool::Effect,
-};
+use voiceagent_core::{Event, ToolCallId, llm::Message, session::EndReason, tool::Effect};
 
 use super::{
-    Settings, Violation,
+    Settings, Violation, floor,
     heard::Expected,
     legs::Kind,
     log::{Account, Span, ToolRun},
-    memory, plans,
+    memory,
+    owed::Replies,
+    plans,
     profile::Profile,
     tool::TIME,
     words::Words,
@@ -29,20 +25,29 @@ const PAUSE: Duration = Duration::from_millis(900);
 /// Who talks for so long over the agent wants the floor, and is to have it after the second time.
 const INSISTS: (Duration, Duration) = (Duration::from_millis(1_200), Duration::from_millis(900));
 
-/// What does not hold of a call.
-pub(super) fn judge(
-    aftermath: &Aftermath,
-    profile: &Profile,
-    settings: &Settings,
-) -> Vec<Violation> {
+/// Where words come only behind the voice it takes longer.
+const INSISTS_UNHEARD: (Duration, Duration) =
+    (Duration::from_millis(4_000), Duration::from_millis(3_500));
+
+/// What is thought of a call.
+pub(super) struct Verdict {
+    /// What does not hold.
+    pub(super) violations: Vec<Violation>,
+    /// Replies that were owed, and those of them that nothing excuses.
+    pub(super) owed: u64,
+    pub(super) judged: u64,
+}
+
+/// Judges a call.
+pub(super) fn judge(aftermath: &Aftermath, profile: &Profile, settings: &Settings) -> Verdict {
     let account = &aftermath.account;
-    let mut judge = Judge { account, profile, settings, found: Vec::new() };
+    let mut judge = Judge { account, profile, found: Vec::new() };
     judge.the_end(aftermath);
     judge.the_order_of_events();
     judge.drafts();
     judge.conversations();
-    judge.owed_replies();
     judge.barge_ins();
+    judge.found.extend(floor::check(account, profile));
     judge.found.extend(memory::check(account, profile));
     judge.found.extend(plans::check(account, profile));
     match &account.remembered {
@@ -59,13 +64,14 @@ pub(super) fn judge(
             "no conversation was remembered".to_owned()
         }),
     }
-    judge.found
+    let replies = Replies::of(account, profile, settings).judge();
+    judge.found.extend(replies.found);
+    Verdict { violations: judge.found, owed: replies.owed, judged: replies.judged }
 }
 
 struct Judge<'a> {
     account: &'a Account,
     profile: &'a Profile,
-    settings: &'a Settings,
     found: Vec<Violation>,
 }
 
@@ -191,78 +197,10 @@ impl Judge<'_> {
         })
     }
 
-    /// What is owed since when: an answer to each turn, or, where the model takes turns by itself,
-    /// what it has begun to say.
-    fn owed(&self) -> Vec<(Duration, Option<TurnId>)> {
-        if self.profile.kind == Kind::Duplex {
-            return self.account.begun.iter().map(|at| (*at, None)).collect();
-        }
-        let turns = self.account.events.iter().filter_map(|(at, event)| match event {
-            Event::UserTurn { turn, .. } => Some((*at, Some(*turn))),
-            _ => None,
-        });
-        turns.collect()
-    }
-
-    fn owed_replies(&mut self) {
-        for (at, turn) in self.owed() {
-            let at = &at;
-            let deadline = self.owed_until(*at);
-            let events = self.account.events.iter().skip_while(|(of, _)| of < at);
-            let is_over = events.take_while(|(of, _)| *of <= deadline).any(|(_, event)| {
-                let is_later = match event {
-                    Event::UserTurn { turn: other, .. } => turn.is_some_and(|turn| turn < *other),
-                    // A model that takes turns gives way by itself; and where a flow has asked for
-                    // a number, it is waited for.
-                    Event::UserStarted { turn: other, .. }
-                    | Event::UserPartial { turn: other, .. } => match turn {
-                        Some(turn) => turn < *other && plans::expect(self.account),
-                        None => true,
-                    },
-                    Event::Interrupted { reason, .. } => *reason == InterruptionReason::Requested,
-                    _ => false,
-                };
-                is_later || matches!(event, Event::Ended { .. } | Event::Failed { .. })
-            });
-            let told =
-                self.account.agent.iter().any(|Span { from, to }| to > at && *from <= deadline);
-            let is_well =
-                self.account.disturbed.is_none_or(|disturbed| disturbed > deadline)
-                    && !self.account.tools.iter().any(|run| {
-                        run.begun <= deadline && run.ended.is_none_or(|ended| ended >= *at)
-                    });
-            let gone = self.account.hung_up.is_some_and(|hung_up| hung_up <= deadline);
-            // Who has no voice says nothing, whatever is owed.
-            let is_voiceless =
-                self.account.voiceless.iter().any(|silent| (*at..=deadline).contains(silent));
-            let refused = self
-                .account
-                .notes
-                .iter()
-                .any(|note| Some(note.turn) == turn && matches!(note.plan, Plan::Stay));
-            let is_over = is_over || refused;
-            let is_helpless = is_voiceless || self.profile.kind.is_realtime();
-            let applies = is_well || self.settings.owed_always && !is_helpless;
-            self.check(told || is_over || gone || !applies, "an owed reply is heard", || {
-                format!("nothing from {at:?} to {deadline:?}")
-            });
-        }
-    }
-
-    /// When a reply that is owed since `at` must be heard: a caller who goes on makes us wait.
-    fn owed_until(&self, at: Duration) -> Duration {
-        let mut deadline = at + self.settings.owed_within;
-        for Span { from, to } in &self.account.caller {
-            if *from <= deadline && *to > at {
-                deadline = deadline.max(*to + self.settings.owed_within);
-            }
-        }
-        deadline
-    }
-
     /// Who insists is let speak.
     fn barge_ins(&mut self) {
-        let Profile { kind, healthy, recognizer, speaker, relay, min_words, .. } = self.profile;
+        let Profile { kind, healthy, recognizer, speaker, relay, min_words, manner, .. } =
+            self.profile;
         let leaves = self.account.events.iter().any(|(_, event)| {
             matches!(event, Event::ToolStarted { name, .. } if &**name == "hang_up" || &**name == "transfer")
         });
@@ -275,10 +213,14 @@ impl Judge<'_> {
             // Of a far end that leaves it to the agent only words are known, when they come.
             Kind::Text => relay.decides,
         };
-        if !healthy || !is_noticed || leaves || self.profile.meddling {
+        // Who speaks for too long is spoken over.
+        let is_cut_off = manner.max_turn.is_some();
+        if !healthy || !is_noticed || leaves || self.profile.meddling || is_cut_off {
             return;
         }
-        let (long, soon) = INSISTS;
+        let says_late = *kind == Kind::Cascade && !recognizer.interims;
+        let (long, soon) = if says_late { INSISTS_UNHEARD } else { INSISTS };
+        let firm = self.firm_until();
         let spans = joined(&self.account.caller);
         for (index, over) in spans.iter().enumerate() {
             // Who goes on for 5 s before any words of it are known is a noise, and so is what follows.
@@ -293,12 +235,23 @@ impl Judge<'_> {
                 continue;
             }
             let ignored = self.account.agent.iter().find(|Span { from, to }| {
-                over.to - over.from >= long && *from + MOMENT * 20 < over.from && *to > stop
+                let begun = *from + MOMENT * 20 < over.from && firm <= *from;
+                over.to - over.from >= long && begun && *to > stop
             });
             self.check(ignored.is_none(), "a caller who insists is let speak", || {
                 format!("{over:?} over {ignored:?}")
             });
         }
+    }
+}
+
+impl Judge<'_> {
+    /// Until when the agent speaks as nobody can stop it: a firm greeting.
+    fn firm_until(&self) -> Duration {
+        let is_firm = self.profile.manner.firm_greeting && self.profile.greeting;
+        let mut events = self.account.events.iter().filter(|_| is_firm);
+        let greeted = events.find(|(_, event)| matches!(event, Event::AgentStopped { .. }));
+        greeted.map_or(Duration::ZERO, |(at, _)| *at + self.profile.carrier.outbound)
     }
 }
 

@@ -30,6 +30,8 @@ use crate::fakes::Schedule;
 const LINK: usize = 256;
 /// Samples for a character where the voice speaks evenly: 50 ms.
 const EVEN: usize = 400;
+/// A voice that needs longer until its first sound is slow.
+const SLOW: Duration = Duration::from_millis(650);
 /// Bytes of the largest piece of audio: a quarter of a second.
 const PIECE: usize = 2_000;
 
@@ -265,6 +267,9 @@ impl Pump {
                 // A voice that does not stop when it is told to works for the other one first.
                 let busy = before.min(now + self.profile.first_audio * 2);
                 let ready = if self.profile.obeys { now } else { busy } + first;
+                if ready > now + SLOW {
+                    self.log.inject("the voice is slow");
+                }
                 self.current = Some((generation, 0, ready));
                 ready
             }

@@ -47,7 +47,8 @@ impl<'a> Words<'a> {
         }
         let mut said =
             self.account.said.iter().map(String::as_str).filter(|word| self.counts(word));
-        let fit = if self.profile.healthy && !self.profile.kind.is_realtime() {
+        let hears_all = self.profile.healthy && !self.profile.manner.discards;
+        let fit = if hears_all && !self.profile.kind.is_realtime() {
             told.iter().zip(said).take_while(|(told, said)| *told == said).count()
         } else if self.went_wrong("a final is late") {
             told.len()

@@ -7,7 +7,6 @@ use tokio::{
 use voiceagent_core::{
     Agent, AgentBuilder, Call,
     llm::Message,
-    session::OwedReplyConfig,
     tool::Tool,
     transport::Transport,
     turn::{TurnDetector, TurnScore},
@@ -98,7 +97,7 @@ fn agent(
     store: Arc<FakeStore>,
     journals: Option<&Path>,
 ) -> Agent {
-    let tools = Work::all(profile.tool, profile.healthy, seed, log);
+    let tools = Work::all(profile, seed, log);
     let specs = tools.iter().map(Tool::spec).collect();
     let tools = tools.into_iter().map(|tool| Arc::new(tool) as Arc<dyn Tool>);
     let log_of_events = log.clone();
@@ -111,8 +110,7 @@ fn agent(
             config.apology = "Sorry, that failed here.".into();
             config.speculation.enabled = profile.speculation;
             config.barge_in.min_words = profile.min_words;
-            let owed = profile.owed_reply;
-            config.owed_reply = owed.map(|after| OwedReplyConfig::new(after, "One moment."));
+            profile.manner.apply(config);
         });
     builder = with_legs(builder, seed, profile, log);
     if profile.greeting {
@@ -174,9 +172,16 @@ async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
             return;
         }
         let (what, asked) = match dice.between(0, 9) {
-            0..4 => ("says", call.line().say(format!("owner{number} says owned{number}."))),
+            0..2 => ("says", call.line().say(format!("owner{number} says owned{number}."))),
+            2..4 => {
+                log.announce();
+                ("announces", call.line().announce(format!("owner{number} says owned{number}.")))
+            }
             4..8 => ("interrupts", call.line().interrupt()),
-            8 => ("hangs up", call.line().hang_up()),
+            8 => {
+                log.leave();
+                ("hangs up", call.line().hang_up())
+            }
             _ => {
                 log.tell(|| "the owner lets go".to_owned());
                 return;

@@ -4,7 +4,7 @@ use voiceagent_core::stt::Transcript;
 
 use super::super::{
     profile,
-    sound::{FRAME_MS, Loudness},
+    sound::{FRAME_MS, Loudness, NOISE},
 };
 
 const FRAME: Duration = Duration::from_millis(FRAME_MS);
@@ -19,6 +19,7 @@ pub(super) struct Ear {
     speaking: bool,
     loud_for: Duration,
     quiet_for: Duration,
+    since_word: Duration,
     since_interim: Duration,
 }
 
@@ -43,6 +44,7 @@ impl Ear {
             speaking: false,
             loud_for: Duration::ZERO,
             quiet_for: Duration::ZERO,
+            since_word: Duration::ZERO,
             since_interim: Duration::ZERO,
         }
     }
@@ -50,8 +52,9 @@ impl Ear {
     pub(super) fn hear(&mut self, loudness: Loudness, word: Option<&str>) -> Noticed {
         let mut noticed = Noticed::default();
         self.since_interim += FRAME;
+        self.since_word = if word.is_some() { Duration::ZERO } else { self.since_word + FRAME };
         self.words.extend(word.map(str::to_owned));
-        if loudness != Loudness::Loud {
+        if loudness != Loudness::Loud || self.speaking && self.since_word >= NOISE {
             self.quiet_for += FRAME;
             if self.quiet_for > self.notices {
                 self.loud_for = Duration::ZERO;

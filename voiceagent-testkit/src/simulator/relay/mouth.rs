@@ -5,9 +5,12 @@ use voiceagent_core::GenerationId;
 
 use super::super::{
     dice::Dice,
-    log::{Account, Log},
+    log::{Account, Log, Span},
     profile,
 };
+
+/// A voice that needs longer until its first sound is slow.
+const SLOW: Duration = Duration::from_millis(650);
 
 /// A far end's own voice: speaks the texts that it is sent, one after another.
 #[derive(Debug)]
@@ -57,7 +60,11 @@ impl Mouth {
         let now = Instant::now();
         self.settle(now);
         if self.free_at <= now {
-            self.free_at = now + self.dice.latency(self.first_sound);
+            let first = self.dice.latency(self.first_sound);
+            if first > SLOW {
+                self.log.inject("the voice is slow");
+            }
+            self.free_at = now + first;
         } else if self.dice.percent(self.stalls) {
             self.log.inject("playout stalls");
             self.free_at += self.dice.millis(20, 300);
@@ -125,7 +132,7 @@ impl Mouth {
         for (from, to) in &self.spans {
             if *from < now {
                 let (from, to) = (self.log.time(*from), self.log.time(now.min(*to)));
-                Account::sounds(&mut account.agent, from, to);
+                Account::sounds(&mut account.agent, Span { from, to });
             }
         }
         self.spans.retain(|(_, to)| *to > now);
