@@ -190,8 +190,14 @@ impl History {
         let said = self.entries.iter_mut().filter(|entry| is_said(entry));
         for entry in said.skip(before).take(entries) {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
-            // Words on the side are no part of it.
-            let Some(at) = text[from..].find(&**words) else { continue };
+            let Some(at) = text[from..].find(&**words) else {
+                // Words on the side are no part of it, and were heard if those before them were.
+                if from > heard {
+                    *interrupted = true;
+                    *words = "".into();
+                }
+                continue;
+            };
             from += at;
             let whole = from + words.len();
             let end = whole.min(heard).max(from);

@@ -71,6 +71,24 @@ fn h14_words_on_the_side_are_left_whole_when_their_answer_is_cut() {
 }
 
 #[test]
+fn h1_words_on_the_side_behind_the_place_that_was_heard_were_not_heard_either() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "I see. Let me book it. ".into() });
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+    let output = "1".into();
+    call.feed(Input::ToolFinished { generation, id: "a".into(), output });
+    call.feed(Input::LlmText { generation, text: "It is booked for Monday.".into() });
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(3_000);
+    call.feed(stopped_after("I see."));
+    let messages = call.session().messages();
+    let said: Vec<&Message> =
+        messages.iter().filter(|one| matches!(one, Message::Assistant { .. })).collect();
+    assert_eq!(said, [&cut("I see.")], "{}", call.trace());
+}
+
+#[test]
 fn p4_a_draft_that_does_not_know_a_turn_that_waited_is_not_the_answer_to_both() {
     let mut config = SessionConfig::default();
     config.marks = true;
