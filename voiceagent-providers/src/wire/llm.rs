@@ -5,6 +5,8 @@ pub(crate) mod body;
 pub(crate) mod call_ids;
 pub(crate) mod client;
 pub(crate) mod conversation;
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(any(feature = "anthropic", feature = "gemini"))]
 pub(crate) mod keepsakes;
 pub(crate) mod length;

@@ -1,7 +1,7 @@
 use voiceagent_core::{Error, ErrorKind, llm::Message};
 
 use super::*;
-use crate::wire::llm::answer;
+use crate::wire::llm::fixture::{self, CALLS, STOP, call, text};
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -9,23 +9,16 @@ macro_rules! cassette {
     };
 }
 
+fn codec() -> Events {
+    Events::new(CallIds::of(&[]), Keepsakes::default())
+}
+
 fn understood(pieces: &[&[u8]]) -> (Vec<LlmEvent>, Option<Error>) {
-    answer::understood(Events::new(CallIds::of(&[]), Keepsakes::default()), pieces)
+    fixture::understood(codec(), pieces)
 }
 
 fn events(stream: &str) -> Vec<LlmEvent> {
-    let (events, error) = understood(&[stream.as_bytes()]);
-    assert!(error.is_none(), "{error:?}");
-    events
-}
-
-fn text(text: &str) -> LlmEvent {
-    LlmEvent::Text(text.to_owned())
-}
-
-fn call(id: &str, name: &str, arguments: &str) -> LlmEvent {
-    let (name, arguments) = (name.into(), arguments.into());
-    LlmEvent::ToolCall(ToolCall { id: id.into(), name, arguments })
+    fixture::whole(codec(), stream)
 }
 
 fn usage(output: u32) -> LlmEvent {
@@ -37,8 +30,6 @@ fn stream(events: &[&str]) -> String {
     events.iter().map(|event| format!("data: {event}\n\n")).collect()
 }
 
-const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
-const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
 const TOOLS: &str = cassette!("text_then_tool_use");
 
 fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
@@ -61,15 +52,7 @@ fn rd12_every_sample_is_understood() {
 
 #[test]
 fn rd13_no_split_changes_an_answer() {
-    for (stream, expected) in cassettes() {
-        for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
-            let bytes = stream.as_bytes();
-            for at in 0..=bytes.len() {
-                let (events, error) = understood(&[&bytes[..at], &bytes[at..]]);
-                assert_eq!((events, error.is_none()), (expected.clone(), true), "split at {at}");
-            }
-        }
-    }
+    fixture::no_split_changes(codec, &cassettes());
 }
 
 #[test]
@@ -155,7 +138,7 @@ fn thoughts_before_a_call_are_kept_as_they_came() {
     let tools = &TOOLS[TOOLS.find("event: content_block_start").unwrap()..];
     let whole = format!("{thinking}{redacted}{tools}");
     let codec = Events::new(CallIds::of(&[]), keepsakes.clone());
-    let (events, error) = answer::understood(codec, &[whole.as_bytes()]);
+    let (events, error) = fixture::understood(codec, &[whole.as_bytes()]);
     assert!(error.is_none() && events[0] == LlmEvent::Progress, "{events:?} {error:?}");
     assert_eq!(
         keepsakes.of(&"toolu_01".into()).as_deref(),
@@ -167,7 +150,7 @@ fn thoughts_before_a_call_are_kept_as_they_came() {
 
 #[test]
 fn rd4_only_what_the_model_does_is_progress() {
-    let mut codec = Events::new(CallIds::of(&[]), Keepsakes::default());
+    let mut codec = codec();
     let mut handle = |data: &str| codec.handle(data).unwrap();
     for idle in [
         "",
@@ -190,7 +173,7 @@ fn rd4_only_what_the_model_does_is_progress() {
 
 #[test]
 fn what_is_none_of_the_protocol_is_refused() {
-    let mut codec = Events::new(CallIds::of(&[]), Keepsakes::default());
+    let mut codec = codec();
     for broken in ["{", "[]", "null", "<html>", r#"{"type":7}"#] {
         assert_eq!(codec.handle(broken).unwrap_err().kind(), ErrorKind::Protocol, "{broken}");
     }
@@ -204,7 +187,7 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
         format!(r#"{{"type":"input_json_delta","partial_json":"{piece}"}}"#),
         format!(r#"{{"type":"thinking_delta","thinking":"{piece}"}}"#),
     ] {
-        let mut codec = Events::new(CallIds::of(&[]), Keepsakes::default());
+        let mut codec = codec();
         let event = format!(r#"{{"type":"content_block_delta","index":0,"delta":{delta}}}"#);
         let refused = (1..1_000).find_map(|pieces| Some((pieces, codec.handle(&event).err()?)));
         let (pieces, error) = refused.unwrap();

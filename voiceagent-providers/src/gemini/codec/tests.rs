@@ -1,7 +1,7 @@
 use voiceagent_core::{Error, ErrorKind};
 
 use super::*;
-use crate::wire::llm::answer;
+use crate::wire::llm::fixture::{self, CALLS, STOP, call, text};
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -9,23 +9,16 @@ macro_rules! cassette {
     };
 }
 
+fn codec() -> Chunks {
+    Chunks::new(CallIds::of(&[]), Keepsakes::default())
+}
+
 fn understood(pieces: &[&[u8]]) -> (Vec<LlmEvent>, Option<Error>) {
-    answer::understood(Chunks::new(CallIds::of(&[]), Keepsakes::default()), pieces)
+    fixture::understood(codec(), pieces)
 }
 
 fn events(stream: &str) -> Vec<LlmEvent> {
-    let (events, error) = understood(&[stream.as_bytes()]);
-    assert!(error.is_none(), "{error:?}");
-    events
-}
-
-fn text(text: &str) -> LlmEvent {
-    LlmEvent::Text(text.to_owned())
-}
-
-fn call(id: &str, name: &str, arguments: &str) -> LlmEvent {
-    let (name, arguments) = (name.into(), arguments.into());
-    LlmEvent::ToolCall(ToolCall { id: id.into(), name, arguments })
+    fixture::whole(codec(), stream)
 }
 
 fn usage(input: u32, output: u32) -> LlmEvent {
@@ -39,8 +32,6 @@ fn chunk(parts: &str, reason: &str) -> String {
     )
 }
 
-const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
-const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
 const TOOLS: &str = cassette!("parallel_function_calls_with_signature");
 
 fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
@@ -71,15 +62,7 @@ fn rd12_every_sample_is_understood() {
 
 #[test]
 fn rd13_no_split_changes_an_answer() {
-    for (stream, expected) in cassettes() {
-        for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
-            let bytes = stream.as_bytes();
-            for at in 0..=bytes.len() {
-                let (events, error) = understood(&[&bytes[..at], &bytes[at..]]);
-                assert_eq!((events, error.is_none()), (expected.clone(), true), "split at {at}");
-            }
-        }
-    }
+    fixture::no_split_changes(codec, &cassettes());
 }
 
 #[test]
@@ -135,7 +118,7 @@ fn calls_without_ids_and_arguments_are_calls_of_their_own() {
         {"functionCall":{"id":"","name":"f","args":{"a":[1]}}},{"functionCall":{"id":"b"}}"#;
     let stream = format!("data: {}\n\n", chunk(&parts.replace('\n', ""), "STOP"));
     let codec = Chunks::new(CallIds::of(&[]), keepsakes.clone());
-    let (made, error) = answer::understood(codec, &[stream.as_bytes()]);
+    let (made, error) = fixture::understood(codec, &[stream.as_bytes()]);
     assert!(error.is_none(), "{error:?}");
     let calls = made.iter().filter_map(|event| match event {
         LlmEvent::ToolCall(call) => Some((call.id.clone(), &*call.arguments)),
@@ -161,7 +144,7 @@ fn m18_thoughts_are_progress_and_are_counted_but_not_said() {
 
 #[test]
 fn rd4_only_what_the_model_does_is_progress() {
-    let mut codec = Chunks::new(CallIds::of(&[]), Keepsakes::default());
+    let mut codec = codec();
     for idle in [
         "",
         "{}",
@@ -186,7 +169,7 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
         format!(r#"{{"functionCall":{{"name":"f","args":{{"a":"{piece}"}}}}}}"#),
         format!(r#"{{"text":"","thoughtSignature":"{piece}"}}"#),
     ] {
-        let mut codec = Chunks::new(CallIds::of(&[]), Keepsakes::default());
+        let mut codec = codec();
         let chunk = chunk(&part, "");
         let refused = (1..1_000).find_map(|pieces| Some((pieces, codec.handle(&chunk).err()?)));
         let (pieces, error) = refused.unwrap();

@@ -1,7 +1,7 @@
-use voiceagent_core::{Error, ErrorKind, llm::ToolCall};
+use voiceagent_core::{Error, ErrorKind};
 
 use super::*;
-use crate::wire::llm::answer;
+use crate::wire::llm::fixture::{self, CALLS, STOP, call, text};
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -9,31 +9,21 @@ macro_rules! cassette {
     };
 }
 
+fn codec() -> Chunks {
+    Chunks::new(CallIds::of(&[]))
+}
+
 fn understood(pieces: &[&[u8]]) -> (Vec<LlmEvent>, Option<Error>) {
-    answer::understood(Chunks::new(CallIds::of(&[])), pieces)
+    fixture::understood(codec(), pieces)
 }
 
 fn events(stream: &str) -> Vec<LlmEvent> {
-    let (events, error) = understood(&[stream.as_bytes()]);
-    assert!(error.is_none(), "{error:?}");
-    events
-}
-
-fn text(text: &str) -> LlmEvent {
-    LlmEvent::Text(text.to_owned())
-}
-
-fn call(id: &str, name: &str, arguments: &str) -> LlmEvent {
-    let (name, arguments) = (name.into(), arguments.into());
-    LlmEvent::ToolCall(ToolCall { id: id.into(), name, arguments })
+    fixture::whole(codec(), stream)
 }
 
 fn usage(input: u32, cached: u32, output: u32) -> LlmEvent {
     LlmEvent::Usage(Usage::new(input, cached, output))
 }
-
-const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
-const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
 
 fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
     vec![
@@ -75,15 +65,7 @@ fn rd12_every_recorded_answer_is_understood() {
 
 #[test]
 fn rd13_no_split_changes_an_answer() {
-    for (stream, expected) in cassettes() {
-        for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
-            let bytes = stream.as_bytes();
-            for at in 0..=bytes.len() {
-                let (events, error) = understood(&[&bytes[..at], &bytes[at..]]);
-                assert_eq!((events, error.is_none()), (expected.clone(), true), "split at {at}");
-            }
-        }
-    }
+    fixture::no_split_changes(codec, &cassettes());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::wire::{http, sse::SseParser};
 
 /// The largest event that is taken. A chunk is a few hundred bytes; servers that send a tool call
 /// as a whole need more.
-const MAX_EVENT: usize = 1 << 20;
+pub(super) const MAX_EVENT: usize = 1 << 20;
 
 /// How long the vendor may take, once the answer is complete, to say what it cost.
 const GRACE: Duration = Duration::from_millis(500);
@@ -130,24 +130,4 @@ pub(crate) fn cut_off() -> Error {
 /// The error of an event that is none of the protocol's.
 pub(crate) fn malformed() -> Error {
     Error::new(ErrorKind::Protocol, "generate", "a chunk is malformed")
-}
-
-/// What a stream that comes in these pieces is understood as, and how it fails.
-#[cfg(test)]
-pub(crate) fn understood(
-    mut codec: impl Codec,
-    pieces: &[&[u8]],
-) -> (Vec<LlmEvent>, Option<Error>) {
-    let mut parser = SseParser::new(MAX_EVENT);
-    let mut understand = || {
-        for piece in pieces {
-            parser.feed(piece)?;
-            while let Some(data) = parser.poll() {
-                codec.handle(&data)?;
-            }
-        }
-        codec.end()
-    };
-    let error = understand().err();
-    (std::iter::from_fn(|| codec.poll()).collect(), error)
 }

@@ -1,0 +1,60 @@
+//! What the tests of the codecs share.
+
+use voiceagent_core::{
+    Error,
+    llm::{FinishReason, LlmEvent, ToolCall},
+};
+
+use super::answer::{Codec, MAX_EVENT};
+use crate::wire::sse::SseParser;
+
+pub(crate) const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
+pub(crate) const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
+
+pub(crate) fn text(text: &str) -> LlmEvent {
+    LlmEvent::Text(text.to_owned())
+}
+
+pub(crate) fn call(id: &str, name: &str, arguments: &str) -> LlmEvent {
+    let (name, arguments) = (name.into(), arguments.into());
+    LlmEvent::ToolCall(ToolCall { id: id.into(), name, arguments })
+}
+
+/// What a stream that comes in these pieces is understood as, and how it fails.
+pub(crate) fn understood(
+    mut codec: impl Codec,
+    pieces: &[&[u8]],
+) -> (Vec<LlmEvent>, Option<Error>) {
+    let mut parser = SseParser::new(MAX_EVENT);
+    let mut understand = || {
+        for piece in pieces {
+            parser.feed(piece)?;
+            while let Some(data) = parser.poll() {
+                codec.handle(&data)?;
+            }
+        }
+        codec.end()
+    };
+    let error = understand().err();
+    (std::iter::from_fn(|| codec.poll()).collect(), error)
+}
+
+/// What a whole stream is understood as, which must not fail.
+pub(crate) fn whole(codec: impl Codec, stream: &str) -> Vec<LlmEvent> {
+    let (events, error) = understood(codec, &[stream.as_bytes()]);
+    assert!(error.is_none(), "{error:?}");
+    events
+}
+
+/// Each sample must be understood so, wherever it is split and however its lines end.
+pub(crate) fn no_split_changes<C: Codec>(make: impl Fn() -> C, samples: &[(&str, Vec<LlmEvent>)]) {
+    for (stream, expected) in samples {
+        for stream in [(*stream).to_owned(), stream.replace('\n', "\r\n")] {
+            let bytes = stream.as_bytes();
+            for at in 0..=bytes.len() {
+                let (events, error) = understood(make(), &[&bytes[..at], &bytes[at..]]);
+                assert_eq!((&events, error.is_none()), (expected, true), "split at {at}");
+            }
+        }
+    }
+}
