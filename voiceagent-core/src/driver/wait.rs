@@ -31,7 +31,8 @@ impl Alarm {
     async fn at(&mut self, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return future::pending().await };
         if self.sleep.deadline() != deadline {
-            self.sleep.as_mut().reset(deadline);
+            // A timer that is only moved back still wakes the process when it was first due.
+            self.sleep.set(tokio::time::sleep_until(deadline));
         }
         self.sleep.as_mut().await;
     }
