@@ -267,15 +267,15 @@ impl Playout {
     /// Whether something sounds that could be cleared and sent once more.
     pub(super) fn can_rewind(&self, now: CallTime) -> bool {
         let is_all_heard = self.complete && self.queued == 0 && self.heard(now) >= self.sent;
-        self.format.sample_bytes().is_some() && self.is_audible(now) && !is_all_heard
+        self.format.is_stream() && self.is_audible(now) && !is_all_heard
     }
 
     /// Takes back what the far end has been told to drop, so that it leaves once more. Returns how
     /// many samples that are: by so many, everything still to be heard lies further on.
     pub(super) fn rewind(&mut self, now: CallTime) -> u64 {
         self.forget_heard(now);
-        let heard = self.heard(now).max(self.kept_from);
-        let skip = self.bytes(heard - self.kept_from);
+        let skip = self.format.bytes_of(self.heard(now).max(self.kept_from) - self.kept_from);
+        let heard = self.kept_from + self.format.samples(skip);
         if let Some(first) = self.kept.front_mut() {
             // Whole pieces that were heard are gone, so the rest of `skip` lies in this one.
             let _heard = first.split_to(skip.min(first.len()));
@@ -354,11 +354,6 @@ impl Playout {
 
     fn duration(&self, bytes: usize) -> Duration {
         self.format.duration_of(self.format.samples(bytes))
-    }
-
-    fn bytes(&self, samples: u64) -> usize {
-        let one = self.format.sample_bytes().unwrap_or(0) * usize::from(self.format.channels);
-        usize::try_from(samples).unwrap_or(usize::MAX).saturating_mul(one)
     }
 
     fn mark_is_due(&self) -> bool {
