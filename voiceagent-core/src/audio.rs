@@ -1,6 +1,8 @@
 //! Audio: formats, frames, codecs, sample-rate conversion.
 
 mod clip;
+mod comfort_noise;
+mod conceal;
 mod decoder;
 mod dtmf;
 mod encoder;
@@ -18,6 +20,8 @@ mod transcode;
 pub(crate) mod wav;
 
 pub use clip::Clip;
+pub use comfort_noise::{ComfortNoise, NoiseGenerator};
+pub use conceal::Concealer;
 pub use decoder::Decoder;
 pub use dtmf::DtmfDetector;
 pub use encoder::Encoder;
