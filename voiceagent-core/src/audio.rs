@@ -14,6 +14,10 @@ pub mod g711;
 pub mod g722;
 mod level;
 mod mixer;
+#[cfg(feature = "opus")]
+pub(crate) mod ogg;
+#[cfg(feature = "opus")]
+pub mod opus;
 mod resample;
 mod stereo;
 mod transcode;
