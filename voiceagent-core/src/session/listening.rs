@@ -164,7 +164,7 @@ impl Session {
     fn discard_turn(&mut self) {
         let is_known = self.user.begun;
         self.close_turn();
-        let turn = self.user.discard();
+        let turn = self.user.discard(self.now);
         self.barge_in.forget();
         self.endpointing.pace.on_noise();
         self.endpointing.reset();

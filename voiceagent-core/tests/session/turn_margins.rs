@@ -26,6 +26,26 @@ fn t29_time_is_counted_until_the_agent_really_speaks() {
 fn t5_a_final_without_words_opens_no_turn_again() {
     let taken = |empty: bool| {
         let mut call = Scenario::new(phone_with_finalize());
+#[test]
+fn t6_the_final_of_a_turn_that_was_taken_early_is_known_while_the_voice_goes_on() {
+    let mut config = phone_with_finalize();
+    config.endpointing.max_turn = Some(Duration::from_secs(6));
+    let mut call = Scenario::new(config);
+    call.at(1_000).speaks().at(1_500).interim("hello").at(5_000).interim("hello there");
+    call.at(7_500).hears("Hello there.").at(7_900).hears("Hello again.").at(8_000).stops();
+    call.at(10_000);
+    assert_eq!(turns(&call), ["6940 hello there", "8100 Hello again."], "{}", call.trace());
+}
+
+#[test]
+fn t6_the_final_of_a_turn_is_known_when_a_detector_that_was_reset_hears_the_same_voice() {
+    let mut call = Scenario::new(phone_with_finalize());
+    call.at(1_000).speaks().at(1_500).interim("hello there").at(6_770);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+    call.at(6_780).speaks().at(7_200).hears("Hello there.").at(20_000);
+    assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+}
+
         call.at(1_000).speaks().at(1_400).hears("Yes.").at(1_500).feed(Input::EndOfTurn);
         if empty {
             call.at(1_550).hears("");
