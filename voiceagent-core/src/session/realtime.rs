@@ -138,19 +138,9 @@ impl Session {
             let why = json!({ "error": "no more calls in this answer; answer in words" });
             self.tell_result(&call.id, &why.to_string().into());
         } else if is_duplex || may_play {
-            self.run_tool_of_model(call);
+            self.run_tool(call);
         } else {
             live.held_calls.push(call);
-        }
-    }
-
-    /// Runs a tool whose result the model waits for, whatever else the tool says of itself: a
-    /// second result for one call would not be taken.
-    fn run_tool_of_model(&mut self, call: ToolCall) {
-        let id = call.id.clone();
-        self.run_tool(call);
-        if let Some(live) = &mut self.live {
-            live.wait_for(&id);
         }
     }
 
@@ -260,8 +250,11 @@ impl Session {
 
     /// The model says no more. Of text that ran ahead as much is heard as there is audio for.
     fn break_off_speech(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| !live.script.may_be_whole()) else {
+        let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
+            return;
+        if live.script.may_be_whole() {
             return self.finish_speech();
+        }
         };
         live.stage = Stage::Spoken;
         live.voice_lost = true;

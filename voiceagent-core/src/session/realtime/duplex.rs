@@ -154,6 +154,10 @@ impl Session {
             self.interrupt(InterruptionReason::BargeIn, None);
             return;
         }
+        if is_live {
+            // What it has said is heard to its end; there is no more to come.
+            self.break_off_speech();
+        }
         if is_ahead {
             let waiting = &mut self.realtime.waiting;
             waiting.inputs.retain(|(name, _)| *name != generation);
