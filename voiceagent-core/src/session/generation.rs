@@ -382,7 +382,8 @@ impl Generation {
     /// The place of the outbound audio or text at which so much of this generation has passed, and
     /// everything that was said on the side before.
     pub(super) fn place(&self, position: u64) -> u64 {
-        self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
+        let before = self.gaps.iter().filter(|(at, _)| *at <= position);
+        self.base + position + before.map(|(_, length)| length).sum::<u64>()
     }
 
     /// So much of the outbound audio was taken back: what is still to be heard lies further on.

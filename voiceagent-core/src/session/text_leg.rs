@@ -49,11 +49,11 @@ impl Session {
     /// The far end stopped, and says how the text begins of what it was saying, as far as it was
     /// heard. It has dropped what came after.
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        let begun = self.live.as_ref().filter(|live| live.started);
+        let begun = self.live.as_ref().filter(|live| live.has_floor());
         match (heard, begun) {
             // What was just begun is meant: words on the side.
             (Some(""), Some(live)) if live.is_on_the_side() => {}
-            (Some(heard), Some(live)) if live.script.text().starts_with(heard) => {
+            (Some(heard), Some(live)) if live.started && live.script.text().starts_with(heard) => {
                 let place = live.place(heard.len() as u64);
                 self.said.clear();
                 // What is said on the side comes after what was stopped.

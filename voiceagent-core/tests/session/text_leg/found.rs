@@ -120,3 +120,23 @@ fn h1_words_on_the_side_are_dropped_with_the_words_before_them() {
     assert!(messages.contains(&cut("Let me")), "{messages:?}");
     assert!(!messages.contains(&agent("One moment.")), "{messages:?}");
 }
+
+#[test]
+fn h1_a_far_end_that_has_said_nothing_of_words_on_the_side_means_nothing_before_them() {
+    let mut call = far_end();
+    call.feed(say("Good day.")).at(1_000).says("Book it.").at(1_500);
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_600).feed(stopped_after(""));
+    assert_eq!(call.session().messages().first(), Some(&agent("Good day.")), "{}", call.trace());
+}
+
+#[test]
+fn h1_words_on_the_side_do_not_count_into_what_was_heard_before_them() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look at that. ".into() });
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+    // They are over.
+    call.feed(Input::Opened).feed(stopped_after("Let me"));
+    assert!(call.trace().contains("agent interrupted: Let me\n"), "{}", call.trace());
+}
