@@ -277,6 +277,7 @@ impl Session {
         live.failed = true;
         let (generation, voice) = (live.id, live.voice);
         let is_silent = live.script.samples() == 0;
+            live.script.on_break_off();
         if !is_silent {
             live.stage = Stage::Spoken;
             live.voice_state = VoiceState::Closed;
