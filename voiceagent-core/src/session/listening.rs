@@ -264,6 +264,20 @@ impl Session {
             && self.leaving.is_none()
         {
             self.interrupt(InterruptionReason::UserResumed, None);
+    /// What could not be stopped when a turn was over was said on the side, and is over: an answer
+    /// to an older turn makes room before it goes on.
+    pub(super) fn settle_waiting_turn(&mut self) {
+        let Some((turn, text)) = &self.owed else { return };
+        let is_older = self.live.as_ref().is_some_and(|live| {
+            let in_gap = !live.started || live.stage == Stage::Tools;
+            in_gap && live.reply_to.as_ref().is_some_and(|reply| reply.turn < *turn)
+        });
+        if is_older && !self.is_realtime() && !self.keeps_turns() && self.can_be_stopped() {
+            let text = text.clone();
+            self.make_room(&text);
+        }
+    }
+
         }
     }
 }
