@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     Command, Event, Input, Leg, Session, Timer,
     generation::{Generation, Leave, Stage},
-    retry::{BREATHER, is_hopeless, is_overload},
+    retry::{MODEL_BREATHER, is_hopeless, is_overload},
 };
 use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt};
 
@@ -201,7 +201,7 @@ impl Session {
         // What it still says under the old name nobody hears.
         self.forget_all(generation);
         if after_a_breather {
-            self.timers.set(Timer::Retry, self.now + BREATHER);
+            self.timers.set(Timer::Retry, self.now + MODEL_BREATHER);
         } else {
             self.ask_to_speak();
         }
