@@ -51,7 +51,6 @@ impl Session {
         if !self.is_realtime() {
             return Some(input);
         }
-        self.note_activity(&input);
         let input = if self.is_duplex() { self.admit(input)? } else { input };
         match input {
             Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
@@ -252,10 +251,10 @@ impl Session {
     fn break_off_speech(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
             return;
+        };
         if live.script.may_be_whole() {
             return self.finish_speech();
         }
-        };
         live.stage = Stage::Spoken;
         live.voice_lost = true;
         let generation = live.id;
