@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
-/// Interims of what was said come no later than this.
+/// Words of what was said come no later than this.
 const SLOWEST_WORDS: Duration = Duration::from_millis(600);
 
 /// What becomes of a turn that is closed.
@@ -46,6 +46,9 @@ impl Session {
         self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
+            if self.now >= since + self.config.endpointing.transcript_timeout {
+                self.user.final_by = self.now + SLOWEST_WORDS;
+            }
         }
         self.on_pause();
     }

@@ -56,6 +56,9 @@ pub(super) struct UserTurn {
     pub(super) is_doubtful: bool,
     /// The turn is not over before: a detector that was reset needs time to hear.
     pub(super) not_before: CallTime,
+    /// Until when a final is waited for that the recognizer was asked for, though the end of the
+    /// speech was told late.
+    pub(super) final_by: CallTime,
     /// Nothing of a turn that the owner has ended is taken any more until then.
     closed_until: CallTime,
     recall: Recall,
@@ -88,6 +91,7 @@ impl UserTurn {
             doubted: None,
             is_doubtful: false,
             not_before: CallTime::ZERO,
+            final_by: CallTime::ZERO,
             closed_until: CallTime::ZERO,
             recall,
         }

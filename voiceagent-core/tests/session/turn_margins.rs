@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    GenerationId,
+    CallTime, GenerationId,
     session::{Command, Input, OwedReplyConfig},
     transport::Outbound,
 };
@@ -44,6 +44,15 @@ fn t6_the_final_of_a_turn_is_known_when_a_detector_that_was_reset_hears_the_same
     assert_eq!(turns(&call).len(), 1, "{}", call.trace());
     call.at(6_780).speaks().at(7_200).hears("Hello there.").at(20_000);
     assert_eq!(turns(&call).len(), 1, "{}", call.trace());
+}
+
+#[test]
+fn t6_a_recognizer_has_time_for_its_final_though_the_end_of_the_speech_is_told_late() {
+    let mut call = Scenario::new(phone_with_finalize());
+    call.at(1_000).speaks().at(1_500).interim("hello there").at(3_000);
+    call.feed(Input::SpeechStopped { since: CallTime::from_millis(1_800) });
+    call.at(3_060).speaks().at(3_450).hears("Hello there.").at(3_900).stops().at(6_000);
+    assert_eq!(turns(&call), ["4000 Hello there."], "{}", call.trace());
 }
 
 #[test]
