@@ -247,7 +247,7 @@ impl Session {
         self.output.complete(generation);
     }
 
-    /// The model says no more. Of text that ran ahead as much is heard as there is audio for.
+    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much is heard as there is audio for.
     fn break_off_speech(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
             return;

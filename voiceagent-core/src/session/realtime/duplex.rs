@@ -139,6 +139,8 @@ impl Session {
         let tells = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
         if tells && self.can_be_stopped() {
             self.interrupt(InterruptionReason::BargeIn, Some(since));
+        } else if tells && self.live.as_ref().is_some_and(|live| live.round_begun) {
+            self.break_off_speech();
         }
     }
 
@@ -155,7 +157,6 @@ impl Session {
             return;
         }
         if is_live {
-            // What it has said is heard to its end; there is no more to come.
             self.break_off_speech();
         }
         if is_ahead {

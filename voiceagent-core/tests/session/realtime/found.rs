@@ -1,7 +1,7 @@
 //! What simulated calls have found with models that hear and speak by themselves.
 
 use voiceagent_core::{
-    ErrorKind, GenerationId,
+    CallTime, ErrorKind, GenerationId,
     session::{Command, Input, RealtimeConfig},
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -126,10 +126,13 @@ fn x7_a_model_is_asked_again_when_the_tool_that_waited_for_a_noise_is_done() {
 
 #[test]
 fn a_duplex_model_that_goes_on_to_something_else_is_not_waited_on_for_the_rest() {
-    let mut call = Scenario::realtime(config(), true);
-    call.feed(Input::Say { text: EIGHT.into(), interruptible: false });
     let one = GenerationId::new(1);
-    call.partly(one, EIGHT, 500).feed(Input::ModelInterrupted { generation: one });
-    call.at(300).speech_of(Scenario::own(1), "Yes.", 500).at(2_000);
-    assert!(call.trace().contains("agent stopped: Yes."), "{}", call.trace());
+    let since = CallTime::from_millis(100);
+    for stop in [Input::ModelInterrupted { generation: one }, Input::SpeechStarted { since }] {
+        let mut call = Scenario::realtime(config(), true);
+        call.feed(Input::Say { text: EIGHT.into(), interruptible: false });
+        call.partly(one, EIGHT, 500).at(100).feed(stop);
+        call.at(300).speech_of(Scenario::own(1), "Yes.", 500).at(2_000);
+        assert!(call.trace().contains("agent stopped: Yes."), "{}", call.trace());
+    }
 }
