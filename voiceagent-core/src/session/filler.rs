@@ -14,7 +14,7 @@ use crate::{CallTime, ErrorKind, GenerationId, transport::Outbound};
 #[derive(Debug)]
 pub(super) struct Aside {
     pub(super) id: GenerationId,
-    text: Arc<str>,
+    pub(super) text: Arc<str>,
     pub(super) is_filler: bool,
     pub(super) interruptible: bool,
     pub(super) ticket: Option<Ticket>,
