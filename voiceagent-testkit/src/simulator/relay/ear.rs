@@ -60,10 +60,9 @@ impl Ear {
                 self.loud_for = Duration::ZERO;
             }
             if self.quiet_for >= self.silence {
-                // What was too short to be noticed is not kept for the next voice.
-                let words = std::mem::take(&mut self.words);
-                let speaking = std::mem::take(&mut self.speaking);
-                noticed.ended = Some(words).filter(|words| speaking && !words.is_empty());
+                // A word that was too short to be noticed is not kept for the next voice.
+                self.speaking = false;
+                noticed.ended = Some(std::mem::take(&mut self.words)).filter(|it| !it.is_empty());
             }
             return noticed;
         }
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_was_too_short_to_be_noticed_is_not_told_with_the_next_voice() {
+    fn a_word_that_was_too_short_to_be_noticed_is_not_kept_for_the_next_voice() {
         let mut ear = Ear {
             notices: FRAME * 5,
             silence: FRAME * 10,
@@ -112,6 +111,6 @@ mod tests {
             (0..loud).for_each(|_| hears(Loudness::Loud, None));
             (0..20).for_each(|_| hears(Loudness::Silent, None));
         }
-        assert_eq!(told, [["u2".to_owned()]]);
+        assert_eq!(told, [["u1".to_owned()], ["u2".to_owned()]]);
     }
 }
