@@ -58,23 +58,25 @@ impl Session {
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
         let begun = self.live.as_ref().filter(|live| live.has_floor());
         let Some(heard) = heard else { return self.stop_at_peer() };
-        if heard.is_empty() && begun.is_some_and(Generation::is_on_the_side) {
+        let is_aside =
+            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps().is_empty();
+        if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
             return self.stop_at_peer();
         }
-        let place = begun.filter(|live| live.started).and_then(|live| {
-            let heard = place_of(heard, live.script.text(), live.gaps())?;
-            Some(live.place(heard as u64))
-        });
+        let in_live = begun
+            .filter(|live| live.started)
+            .and_then(|live| place_of(heard, live.script.text(), live.gaps()));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
             let heard = place_of(heard, &said.text, &said.gaps)?;
             Some((nth, heard))
         });
-        if let Some(place) = place {
+        if let Some(heard) = in_live {
             self.said.clear();
-            // What is said on the side comes after what was stopped.
+            // What is said on the side comes after what was stopped, or was heard before it.
             self.give_up_aside();
+            let place = self.live.as_ref().map_or(0, |live| live.place(heard as u64));
             self.output.on_heard(place);
         } else if let Some((meant, mut heard)) = meant {
             let begin = begun.map_or(0, |live| live.place(0));
