@@ -123,10 +123,17 @@ fn h1_words_on_the_side_are_dropped_with_the_words_before_them() {
 
 #[test]
 fn h1_a_far_end_that_has_said_nothing_of_words_on_the_side_means_nothing_before_them() {
-    let mut call = far_end();
-    call.feed(say("Good day.")).at(1_000).says("Book it.").at(1_500);
-    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_600).feed(stopped_after(""));
-    assert_eq!(call.session().messages().first(), Some(&agent("Good day.")), "{}", call.trace());
+    for is_over in [false, true] {
+        let mut call = far_end();
+        call.feed(say("Good day.")).at(1_000).says("Book it.").at(1_500);
+        call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_600);
+        if is_over {
+            call.feed(Input::Opened);
+        }
+        call.feed(stopped_after(""));
+        let messages = call.session().messages();
+        assert_eq!(messages.first(), Some(&agent("Good day.")), "{}", call.trace());
+    }
 }
 
 #[test]
