@@ -44,7 +44,7 @@ pub(super) struct Generation {
     /// What is said on the side, while tools run.
     pub(super) aside: Option<Aside>,
     /// Where something else was said on the side.
-    gaps: Vec<Gap>,
+    pub(super) gaps: Vec<Gap>,
     /// Since when the tools of this round, or what was said on the side, keep the user waiting.
     pub(super) waiting_since: CallTime,
     /// Fillers that were said in this round of tools.
@@ -393,11 +393,6 @@ impl Generation {
     pub(super) fn place(&self, position: u64) -> u64 {
         let before = self.gaps.iter().filter(|gap| gap.at <= position);
         self.base + position + before.map(|gap| gap.length).sum::<u64>()
-    }
-
-    /// What was said on the side, in order.
-    pub(super) fn gaps(&self) -> &[Gap] {
-        &self.gaps
     }
 
     /// So much of the outbound audio was taken back: what is still to be heard lies further on.

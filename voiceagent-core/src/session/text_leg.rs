@@ -46,7 +46,7 @@ impl Session {
         self.said.push_back(Said {
             generation: generation.id,
             text: generation.script.text()[..heard].to_owned(),
-            gaps: generation.gaps().to_vec(),
+            gaps: generation.gaps.clone(),
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
             interrupted,
@@ -59,14 +59,14 @@ impl Session {
         let begun = self.live.as_ref().filter(|live| live.has_floor());
         let Some(heard) = heard else { return self.stop_at_peer() };
         let is_aside =
-            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps().is_empty();
+            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps.is_empty();
         if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
             return self.stop_at_peer();
         }
         let in_live = begun
             .filter(|live| live.started)
-            .and_then(|live| place_of(heard, live.script.text(), live.gaps()));
+            .and_then(|live| place_of(heard, live.script.text(), &live.gaps));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
             let heard = place_of(heard, &said.text, &said.gaps)?;
