@@ -11,7 +11,7 @@ use repeater::Repeater;
 ///
 /// In the manner of Appendix I of ITU-T G.711: the last period of the voice is repeated, from 10 ms
 /// on the last two and from 20 ms on the last three, softer and softer from 10 ms on, until after
-/// 60 ms there is silence. What comes after the gap is faded in for 2 to 10 ms. Unlike there, nothing
+/// 60 ms there is silence. What comes after the gap is faded in for 1 to 10 ms. Unlike there, nothing
 /// is held back for it, so there is no delay.
 ///
 /// Without a loss the bytes pass through as they are. How audio and gaps are cut into pieces makes no
