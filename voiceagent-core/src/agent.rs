@@ -347,9 +347,8 @@ impl AgentBuilder {
     }
 
     /// Records as [`record`](Self::record) does, to an Ogg file of Opus: `CA123.opus`, a fifth of the
-    /// size at 8 kHz. Each side is coded by itself, so nothing of one is heard on the other.
-    ///
-    /// It takes 5 ms of a core for each second of a call, on the threads that write files.
+    /// size at 8 kHz. Each side is coded by itself, so nothing of one is heard on the other. The work
+    /// is done on the threads that write files.
     #[cfg(feature = "opus")]
     pub fn record_opus(mut self, folder: impl Into<PathBuf>) -> Self {
         self.recordings = Some((folder.into(), Format::Opus));

@@ -47,7 +47,7 @@ pub struct Encoder {
 /// Reads G.722 as samples of 16 kHz.
 ///
 /// What is decoded depends on what was before. A decoder that begins in the middle, or misses a
-/// packet, is off for up to a fifth of a second.
+/// packet, is off for some tenths of a second.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     mirror: Mirror,
