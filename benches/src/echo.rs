@@ -62,9 +62,8 @@ pub fn run() -> Result<(), Box<dyn Error>> {
         });
         writeln!(
             table,
-            "| {attenuation} dB down, noise at {noise} dBFS | {} to {} ms | {:.1} % | {} | {} |",
-            begun[0],
-            begun[begun.len() - 1],
+            "| {attenuation} dB down, noise at {noise} dBFS | {} | {:.1} % | {} | {} |",
+            range(begun[0], begun[begun.len() - 1]),
             100.0 * missed as f64 / all.max(1) as f64,
             heard[0],
             heard[1],
@@ -75,6 +74,10 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     println!("Of {pairs} pairs of other voices, {taken} were taken for an echo.");
     println!("It costs {:.2} ms for each second in which the agent speaks.", cost(&agent)?);
     Ok(())
+}
+
+fn range(least: usize, most: usize) -> String {
+    if least == most { format!("{least} ms") } else { format!("{least} to {most} ms") }
 }
 
 /// A recording's speech at the usual level, at 8 kHz.

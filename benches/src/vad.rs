@@ -35,7 +35,7 @@ use self::{
     listen::{Edge, Heard, edges_when_shifted, edges_with_rest, listen},
     report::{ConditionReport, DetectorReport, Outcome, Report, Rest, SetReport},
     score::{Moments, f1_of_edges},
-    sound::{Sound, stream, twice},
+    sound::{stream, twice},
 };
 
 pub(crate) use {

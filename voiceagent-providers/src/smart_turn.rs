@@ -27,7 +27,7 @@ use std::{
 
 use async_trait::async_trait;
 use rten::{Model, NodeId, RunOptions, ThreadPool};
-use rten_tensor::{NdTensor, NdTensorView, prelude::*};
+use rten_tensor::{NdTensorView, Tensor, prelude::*};
 use serde::Deserialize;
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -182,7 +182,7 @@ impl Predictor {
             .model
             .run_n(input, [self.output], Some(self.options.clone()))
             .map_err(|error| failed(error.to_string()))?;
-        let output: NdTensor<f32, 2> =
+        let output: Tensor<f32> =
             output.try_into().map_err(|_| failed("the model gave no number"))?;
         let probability = output.iter().next().copied();
         probability

@@ -90,8 +90,8 @@ mod tests {
         let power = spectrum.power(&samples);
         for (bin, power) in power.into_iter().enumerate() {
             let (mut re, mut im) = (0.0, 0.0);
-            for at in 0..SPECTRUM {
-                let sample = f64::from(samples[at] * spectrum.window[at]);
+            for (at, (sample, window)) in samples.iter().zip(&spectrum.window).enumerate() {
+                let sample = f64::from(sample * window);
                 let angle = TAU * (bin * at % SPECTRUM) as f64 / SPECTRUM as f64;
                 re += sample * angle.cos();
                 im -= sample * angle.sin();
