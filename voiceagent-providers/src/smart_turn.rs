@@ -203,7 +203,7 @@ fn failed(why: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, future::Future as _, task::Context};
+    use std::{cell::Cell, task::Context};
 
     use futures_util::task::noop_waker_ref;
     use voiceagent_core::TurnId;
