@@ -124,7 +124,8 @@ fn t16_edges_of_recorded_speech_lie_where_its_energy_says() {
         let heard = positions(&heard);
         for (edge, expected) in heard.iter().zip(expected.iter().flat_map(|&(a, b)| [a, b])) {
             let distance = (edge / scale).abs_diff(expected);
-            assert!(distance < 1_600, "{format:?}: {heard:?} instead of {expected}");
+            // 250 ms: what ends a phrase is quieter than what counts as loud here.
+            assert!(distance <= 2_000, "{format:?}: {heard:?} instead of {expected}");
         }
     }
 }
