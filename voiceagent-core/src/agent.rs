@@ -32,7 +32,7 @@ use crate::{
     transport::{CallInfo, Transport},
     tts::TextToSpeech,
     turn::TurnDetector,
-    vad::{Earshot, VadFactory},
+    vad::{Telephone, VadFactory},
 };
 
 pub(crate) use recipe::Recipe;
@@ -400,7 +400,7 @@ impl AgentBuilder {
         let vad = if self.no_vad || hears_edges {
             None
         } else {
-            Some(self.vad.unwrap_or_else(|| Arc::new(Earshot::default())))
+            Some(self.vad.unwrap_or_else(|| Arc::new(Telephone::default())))
         };
         let recipe = Recipe {
             config: self.config,

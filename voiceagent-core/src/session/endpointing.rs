@@ -286,6 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn a_recognizer_that_predicts_is_believed_more_than_a_detector() {
+        let mut turn = spoken(&Transcript::final_("yes"), 1_100);
+        let config = SessionConfig { vad: true, stt_end_of_turn: true, ..SessionConfig::default() };
+        let mut endpointing = Endpointing::new(&config);
+        endpointing.on_score(3, 1.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(3_500)), "it waits for more");
+        turn.ended_by_stt = Some(ms(1_200));
+        endpointing.on_score(3, 0.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_000)));
+    }
+
+    #[test]
     fn t12_what_must_go_on_is_waited_for_and_what_is_complete_is_not() {
         let turn = spoken(&Transcript::final_("four one five"), 1_100);
         let mut endpointing = endpointing();
