@@ -4,7 +4,14 @@
 mod anthropic;
 #[cfg(feature = "assemblyai")]
 mod assemblyai;
-#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+#[cfg(any(
+    feature = "assemblyai",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai",
+    feature = "soniox"
+))]
 mod caller;
 #[cfg(feature = "cartesia")]
 mod cartesia;
@@ -18,10 +25,16 @@ mod fallback;
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
+mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_realtime_stt;
+#[cfg(feature = "openai")]
 mod openai_speech;
+#[cfg(feature = "openai")]
+mod openai_stt;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
