@@ -19,6 +19,8 @@ mod cartesia;
 mod deepgram;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs;
+#[cfg(feature = "elevenlabs")]
+mod elevenlabs_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
