@@ -15,6 +15,8 @@ mod assemblyai;
 mod caller;
 #[cfg(feature = "cartesia")]
 mod cartesia;
+#[cfg(feature = "cartesia")]
+mod cartesia_stt;
 #[cfg(feature = "deepgram")]
 mod deepgram;
 #[cfg(feature = "elevenlabs")]
