@@ -38,6 +38,8 @@ pub mod openai;
 pub mod rnnoise;
 #[cfg(feature = "silero")]
 pub mod silero;
+#[cfg(feature = "soniox")]
+pub mod soniox;
 mod wire;
 
 use voiceagent_core::registry::Registry;
@@ -53,7 +55,8 @@ use voiceagent_core::registry::Registry;
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
-        feature = "silero"
+        feature = "silero",
+        feature = "soniox"
     )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
@@ -76,4 +79,6 @@ pub fn register(registry: &mut Registry) {
     rnnoise::register(registry);
     #[cfg(feature = "silero")]
     silero::register(registry);
+    #[cfg(feature = "soniox")]
+    soniox::register(registry);
 }

@@ -41,5 +41,7 @@ mod openai_speech;
 mod openai_stt;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
+#[cfg(feature = "soniox")]
+mod soniox;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;
