@@ -32,7 +32,9 @@ impl TokenCodec {
     fn push(&mut self, token: &Token<'_>, heard: &Utterances) {
         let part = token.text.trim();
         let end = heard.at(milliseconds(token.end_ms));
-        let begins = self.text.is_empty() || token.text.starts_with(char::is_whitespace);
+        let before = self.text.chars().next_back();
+        let begins =
+            before.is_none_or(char::is_whitespace) || token.text.starts_with(char::is_whitespace);
         self.text.push_str(&token.text);
         self.confidences.push(token.confidence);
         match self.words.last_mut() {

@@ -65,6 +65,17 @@ fn parts_of_words_are_told_together_at_the_end_of_the_turn() {
 }
 
 #[test]
+fn a_space_that_comes_alone_parts_two_words() {
+    let told = events(
+        &mut codec(),
+        &tokens(&[("oil", true), (" ", true), ("change", true), ("<end>", true)]),
+    );
+    let [SttEvent::Transcript(it), SttEvent::EndOfTurn] = &told[..] else { panic!("{told:?}") };
+    let words: Vec<_> = it.words.iter().map(|it| &*it.word).collect();
+    assert_eq!((&*it.text, words), ("oil change", vec!["oil", "change"]));
+}
+
+#[test]
 fn a_final_that_is_asked_for_comes_with_its_mark() {
     let mut codec = codec();
     codec.on_sent(1_000 * MS);
