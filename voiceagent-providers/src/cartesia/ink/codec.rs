@@ -38,7 +38,14 @@ impl InkCodec {
         }
     }
 
-    /// Takes the text of the turn so far.
+    /// Tells the turn so far, if that is news.
+    fn tell(&mut self, message: &Message<'_>, events: &mut Vec<SttEvent>) {
+        if self.update(message, events) {
+            self.turns.tell(events);
+        }
+    }
+
+    /// Takes the text of the turn so far; whether it is another one.
     fn update(&mut self, message: &Message<'_>, events: &mut Vec<SttEvent>) -> bool {
         let text = message.transcript.trim();
         if !self.turns.in_turn() && text.is_empty() {
@@ -70,15 +77,9 @@ impl SttCodec for InkCodec {
         let message: Message<'_> = json::read(text, PROVIDER)?;
         match &*message.kind {
             "turn.start" => self.begin(events),
-            "turn.update" => {
-                if self.update(&message, events) {
-                    self.turns.tell(events);
-                }
-            }
+            "turn.update" => self.tell(&message, events),
             "turn.eager_end" => {
-                if self.update(&message, events) {
-                    self.turns.tell(events);
-                }
+                self.tell(&message, events);
                 self.turns.is_ending(events);
             }
             "turn.resume" => self.turns.resume(events),
