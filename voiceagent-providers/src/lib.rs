@@ -40,6 +40,8 @@ pub mod rnnoise;
 pub mod silero;
 #[cfg(feature = "smart-turn")]
 pub mod smart_turn;
+#[cfg(feature = "soniox")]
+pub mod soniox;
 mod wire;
 
 use voiceagent_core::registry::Registry;
@@ -56,7 +58,8 @@ use voiceagent_core::registry::Registry;
         feature = "openai",
         feature = "rnnoise",
         feature = "silero",
-        feature = "smart-turn"
+        feature = "smart-turn",
+        feature = "soniox"
     )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
@@ -81,4 +84,6 @@ pub fn register(registry: &mut Registry) {
     silero::register(registry);
     #[cfg(feature = "smart-turn")]
     smart_turn::register(registry);
+    #[cfg(feature = "soniox")]
+    soniox::register(registry);
 }

@@ -25,25 +25,32 @@ mod codec;
 mod config;
 mod llm;
 mod messages;
+mod realtime_stt;
 mod request;
+mod server;
 mod speech;
 mod thoughts;
+mod transcriptions;
 
 use std::sync::Arc;
 
-use voiceagent_core::{Error, Result, llm::LanguageModel, registry::Registry, tts::TextToSpeech};
+use voiceagent_core::{
+    Error, Result, llm::LanguageModel, registry::Registry, stt::SpeechToText, tts::TextToSpeech,
+};
 
 pub use config::OpenAiLlmConfig;
 pub use llm::OpenAiLlm;
+pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
 pub use speech::{OpenAiTts, OpenAiTtsConfig};
+pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
 
 /// The name under which other servers are registered.
 const COMPATIBLE: &str = "openai-compatible";
 
-/// Registers the language models and voices `openai` and `openai-compatible`.
+/// Registers the recognizers, language models and voices `openai` and `openai-compatible`.
 ///
-/// They take the fields of [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`]. `openai-compatible` needs a
-/// `base_url`, and a `model` if it is a language model.
+/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`].
+/// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
@@ -53,6 +60,17 @@ pub fn register(registry: &mut Registry) {
         require("model", config.model.as_ref())?;
         config.name.get_or_insert_with(|| COMPATIBLE.into());
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
+    });
+    registry.stt.register("openai", |config: OpenAiSttConfig| {
+        Ok(Arc::new(OpenAiStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.stt.register("openai-realtime", |config: OpenAiRealtimeSttConfig| {
+        Ok(Arc::new(OpenAiRealtimeStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.stt.register(COMPATIBLE, |mut config: OpenAiSttConfig| {
+        require("base_url", config.base_url.as_ref())?;
+        config.name.get_or_insert_with(|| COMPATIBLE.into());
+        Ok(Arc::new(OpenAiStt::new(config)?) as Arc<dyn SpeechToText>)
     });
     registry.tts.register("openai", |config: OpenAiTtsConfig| {
         Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)

@@ -50,7 +50,7 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 }
 
 /// Milliseconds on the vendor's clock; nonsense counts as zero.
-#[cfg(any(feature = "assemblyai", feature = "elevenlabs"))]
+#[cfg(any(feature = "assemblyai", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
 pub(crate) fn milliseconds(milliseconds: f64) -> Duration {
     seconds(milliseconds / 1_000.0)
 }
