@@ -84,7 +84,8 @@ fn said<'a>(text: &'a str, marker: Option<&str>) -> Option<Cow<'a, str>> {
     (!said.is_empty()).then_some(said)
 }
 
-fn result_of<'a>(call: &ToolCallId, messages: &'a [Message]) -> Option<&'a str> {
+/// The result of a call, if it is among these messages.
+pub(crate) fn result_of<'a>(call: &ToolCallId, messages: &'a [Message]) -> Option<&'a str> {
     messages.iter().find_map(|message| match message {
         Message::ToolResult { id, output } if id == call => Some(&**output),
         Message::Assistant { .. }
