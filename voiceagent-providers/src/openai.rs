@@ -1,4 +1,4 @@
-//! OpenAI, and every server that speaks its chat completions protocol: Azure, vLLM, llama.cpp,
+//! OpenAI, and every server that speaks its chat completions or responses: Azure, vLLM, llama.cpp,
 //! Ollama, Groq, Together, LiteLLM and more.
 //!
 //! ```
@@ -26,6 +26,7 @@ mod config;
 mod llm;
 mod messages;
 mod request;
+mod responses;
 mod speech;
 mod thoughts;
 
@@ -33,7 +34,7 @@ use std::sync::Arc;
 
 use voiceagent_core::{Error, Result, llm::LanguageModel, registry::Registry, tts::TextToSpeech};
 
-pub use config::OpenAiLlmConfig;
+pub use config::{OpenAiApi, OpenAiLlmConfig};
 pub use llm::OpenAiLlm;
 pub use speech::{OpenAiTts, OpenAiTtsConfig};
 

@@ -17,7 +17,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::ProtocolError,
         handshake::client::{Request, Response},
-        http::{HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderValue, StatusCode, header},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
@@ -66,6 +66,8 @@ pub(crate) struct Dial {
     pub(crate) key: (&'static str, Secret),
     /// Further headers of the request.
     pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// Headers that the user has configured, which may be secret.
+    pub(crate) own_headers: HeaderMap,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
@@ -76,14 +78,24 @@ pub(crate) struct Dial {
 
 impl Dial {
     /// A connection to `url` with the header `key`.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         provider: &'static str,
         url: String,
         key: (&'static str, Secret),
         deadline: Duration,
     ) -> Self {
         let close_kind = |_| None;
-        Self { provider, url, key, headers: &[], reason_header: None, close_kind, deadline }
+        let own_headers = HeaderMap::new();
+        Self {
+            provider,
+            url,
+            key,
+            headers: &[],
+            own_headers,
+            reason_header: None,
+            close_kind,
+            deadline,
+        }
     }
 
     /// Connects.
@@ -140,6 +152,7 @@ impl Dial {
         for (name, value) in self.headers {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
+        request.headers_mut().extend(self.own_headers.clone());
         Ok(request)
     }
 

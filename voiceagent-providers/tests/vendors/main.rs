@@ -21,6 +21,8 @@ mod gemini;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_responses;
+#[cfg(feature = "openai")]
 mod openai_speech;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
