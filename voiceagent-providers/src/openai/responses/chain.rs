@@ -92,7 +92,9 @@ impl Trail {
                 Message::ToolResult { id, output } => {
                     trail.add(&("result", id.as_str(), &**output));
                 }
-                Message::User { text } => trail.add(&("user", &**text)),
+                Message::Summary { text } | Message::User { text } => {
+                    trail.add(&("user", &**text));
+                }
                 _ => trail.add(&"unknown"),
             }
         }
