@@ -32,8 +32,9 @@ async fn call(
         })
         .journals(folder.path())
         .build()
-        .unwrap();
-    (agent.start(Box::new(line)).await.unwrap(), caller, requests)
+        .expect("the agent is complete");
+    let call = agent.start(Box::new(line)).await.expect("all legs open");
+    (call, caller, requests)
 }
 
 /// Three turns, all of which must be answered.
@@ -45,8 +46,8 @@ async fn talk(call: Call, caller: &Caller) {
         caller.hears(&"I see.".repeat(answers), ms(5_000)).await;
         tokio::time::sleep(ms(2_000)).await;
     }
-    line.hang_up().unwrap();
-    told.await.unwrap();
+    line.hang_up().expect("the call goes on");
+    told.await.expect("nothing breaks down");
 }
 
 #[tokio::test(start_paused = true)]

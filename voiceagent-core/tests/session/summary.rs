@@ -36,7 +36,7 @@ fn config(budget: u32, keep: u32) -> SessionConfig {
 
 /// A turn of each side, of four seconds.
 fn turn(call: &mut Scenario, number: usize) {
-    let begin = 1_000 + 4_000 * u64::try_from(number).unwrap();
+    let begin = 1_000 + 4_000 * u64::try_from(number).expect("a call is short");
     call.at(begin).says(ASKS[number % ASKS.len()]).at(begin + 1_500);
     call.model(SAYS).voice(SAYS, 700).at(begin + 3_500);
 }
