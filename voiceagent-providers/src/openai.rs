@@ -1,4 +1,4 @@
-//! OpenAI, and every server that speaks its chat completions protocol: Azure, vLLM, llama.cpp,
+//! OpenAI, and every server that speaks its chat completions or responses: Azure, vLLM, llama.cpp,
 //! Ollama, Groq, Together, LiteLLM and more.
 //!
 //! ```
@@ -27,6 +27,7 @@ mod llm;
 mod messages;
 mod realtime_stt;
 mod request;
+mod responses;
 mod server;
 mod speech;
 mod thoughts;
@@ -38,7 +39,7 @@ use voiceagent_core::{
     Error, Result, llm::LanguageModel, registry::Registry, stt::SpeechToText, tts::TextToSpeech,
 };
 
-pub use config::OpenAiLlmConfig;
+pub use config::{OpenAiApi, OpenAiLlmConfig};
 pub use llm::OpenAiLlm;
 pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
 pub use speech::{OpenAiTts, OpenAiTtsConfig};

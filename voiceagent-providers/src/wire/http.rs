@@ -12,7 +12,7 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::connect::Timed;
 
 /// How long a connection may take to open, TLS included.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a connection that nobody uses stays open: longer than a caller's pause.
 const IDLE: Duration = Duration::from_secs(300);
@@ -106,6 +106,20 @@ impl Refusal {
         let _ = timeout(REFUSAL_TIME, read).await;
         let body = String::from_utf8_lossy(&body).into_owned();
         Self { status, retry_after, fault: Fault::parse(&body), body }
+    }
+
+    /// What a vendor says on a socket in the form of a refusal.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
+    )]
+    pub(crate) fn reported(status: u16, headers: &HeaderMap, data: &str) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            retry_after: retry_after(headers),
+            fault: Fault::parse(data),
+            body: String::new(),
+        }
     }
 
     /// Whether it refuses the request for its content, and names `word`.
@@ -219,6 +233,24 @@ impl Fault {
         let mut codes: Vec<_> = codes.map(String::as_str).collect();
         codes.dedup();
         codes.join(", ")
+    }
+
+    /// Whether it says nothing that is understood.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
+    )]
+    pub(crate) fn is_none(&self) -> bool {
+        self.names().next().is_none()
+    }
+
+    /// Whether this is one of its codes.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI has codes that are met by asking again")
+    )]
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.names().any(|name| name == code)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {

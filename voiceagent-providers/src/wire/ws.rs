@@ -17,7 +17,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::ProtocolError,
         handshake::client::{Request, Response},
-        http::{HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderValue, StatusCode, header},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
@@ -66,6 +66,8 @@ pub(crate) struct Dial {
     pub(crate) key: (Option<&'static str>, Secret),
     /// Further headers of the request.
     pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// Headers that the user has configured, which may be secret.
+    pub(crate) own_headers: HeaderMap,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
@@ -96,7 +98,17 @@ impl Dial {
     ) -> Self {
         let key = (None, key);
         let close_kind = |_| None;
-        Self { provider, url, key, headers: &[], reason_header: None, close_kind, deadline }
+        let own_headers = HeaderMap::new();
+        Self {
+            provider,
+            url,
+            key,
+            headers: &[],
+            own_headers,
+            reason_header: None,
+            close_kind,
+            deadline,
+        }
     }
 
     /// Connects.
@@ -146,13 +158,15 @@ impl Dial {
         for (name, value) in self.headers {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
-        let (Some(name), key) = &self.key else { return Ok(request) };
-        let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
-            Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
-                .with_provider(self.provider)
-        })?;
-        key.set_sensitive(true);
-        request.headers_mut().insert(*name, key);
+        if let (Some(name), key) = &self.key {
+            let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
+                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                    .with_provider(self.provider)
+            })?;
+            key.set_sensitive(true);
+            request.headers_mut().insert(*name, key);
+        }
+        request.headers_mut().extend(self.own_headers.clone());
         Ok(request)
     }
 

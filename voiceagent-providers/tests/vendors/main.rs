@@ -36,6 +36,8 @@ mod openai;
 #[cfg(feature = "openai")]
 mod openai_realtime_stt;
 #[cfg(feature = "openai")]
+mod openai_responses;
+#[cfg(feature = "openai")]
 mod openai_speech;
 #[cfg(feature = "openai")]
 mod openai_stt;
