@@ -13,9 +13,11 @@ mod deepgram_speak;
 mod ears;
 mod elevenlabs;
 mod http;
+mod openai_realtime;
 mod openai_speech;
 mod outbox;
 mod query;
+mod realtime;
 mod record;
 mod server;
 mod sound;
@@ -31,6 +33,7 @@ use self::server::{Control, Server};
 pub use deepgram_flux::FluxScript;
 pub use deepgram_listen::ListenScript;
 pub use deepgram_speak::SpeakScript;
+pub use realtime::RealtimeScript;
 pub use record::{Record, Refusal};
 pub use sound::{silence, speech};
 
@@ -163,6 +166,16 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(script)).await;
         Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts OpenAI's `/v1/realtime`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_realtime(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(openai_realtime::OpenAiRealtime(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts OpenAI's `/v1/audio/speech`, below the address with the path `/v1`.
