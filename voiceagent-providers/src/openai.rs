@@ -25,25 +25,31 @@ mod codec;
 mod config;
 mod llm;
 mod messages;
+mod realtime;
 mod request;
 mod speech;
 mod thoughts;
 
 use std::sync::Arc;
 
-use voiceagent_core::{Error, Result, llm::LanguageModel, registry::Registry, tts::TextToSpeech};
+use voiceagent_core::{
+    Error, Result, llm::LanguageModel, realtime::RealtimeModel, registry::Registry,
+    tts::TextToSpeech,
+};
 
 pub use config::OpenAiLlmConfig;
 pub use llm::OpenAiLlm;
+pub use realtime::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
 pub use speech::{OpenAiTts, OpenAiTtsConfig};
 
 /// The name under which other servers are registered.
 const COMPATIBLE: &str = "openai-compatible";
 
-/// Registers the language models and voices `openai` and `openai-compatible`.
+/// Registers the language models and voices `openai` and `openai-compatible`, and the
+/// speech-to-speech model `openai`.
 ///
-/// They take the fields of [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`]. `openai-compatible` needs a
-/// `base_url`, and a `model` if it is a language model.
+/// They take the fields of [`OpenAiLlmConfig`], [`OpenAiTtsConfig`] and [`OpenAiRealtimeConfig`].
+/// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
@@ -53,6 +59,9 @@ pub fn register(registry: &mut Registry) {
         require("model", config.model.as_ref())?;
         config.name.get_or_insert_with(|| COMPATIBLE.into());
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
+    });
+    registry.realtime.register("openai", |config: OpenAiRealtimeConfig| {
+        Ok(Arc::new(OpenAiRealtime::new(config)?) as Arc<dyn RealtimeModel>)
     });
     registry.tts.register("openai", |config: OpenAiTtsConfig| {
         Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)

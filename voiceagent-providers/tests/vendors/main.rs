@@ -21,8 +21,12 @@ mod gemini;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_realtime;
+#[cfg(feature = "openai")]
 mod openai_speech;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
+#[cfg(feature = "openai")]
+mod talk;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;
