@@ -12,6 +12,7 @@ mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
 mod elevenlabs;
+mod gemini_live;
 mod http;
 mod openai_realtime;
 mod openai_speech;
@@ -81,7 +82,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, OpenAI.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -134,6 +135,16 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
         Self { server, idle_limit: None, voice, joins_words: true }
+    }
+
+    /// Starts Gemini's `BidiGenerateContent`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn gemini_live(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(gemini_live::GeminiLive(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts Deepgram's `/v1/listen`.
