@@ -18,6 +18,8 @@ mod fallback;
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
+#[cfg(feature = "gemini")]
+mod gemini_live;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
@@ -26,7 +28,7 @@ mod openai_realtime;
 mod openai_speech;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "gemini", feature = "openai"))]
 mod talk;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;
