@@ -23,6 +23,7 @@ use crate::{
     llm::LanguageModel,
     observer::Observer,
     realtime::RealtimeModel,
+    recorder::Format,
     session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     store::ConversationStore,
@@ -107,6 +108,20 @@ impl Agent {
         Ok(call)
     }
 
+    /// Answers a call and stays until it is over. A call that [`start`](Self::start) cannot answer
+    /// is a line of the log.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the call.
+    pub async fn answer(self, transport: Box<dyn Transport>) {
+        let id = transport.call().id.clone();
+        match self.start(transport).await {
+            Ok(call) => call.finished().await,
+            Err(error) => error!(call = %id, %error, "a call could not be answered"),
+        }
+    }
+
     async fn begin(&self, info: Arc<CallInfo>, transport: Box<dyn Transport>) -> Result<Call> {
         let config = self.recipe.session_config(&*transport);
         let journal = match &self.recipe.journals {
@@ -181,7 +196,7 @@ pub struct AgentBuilder {
     filters: Vec<Box<FilterFactory>>,
     observers: Vec<Box<ObserverFactory>>,
     journals: Option<PathBuf>,
-    recordings: Option<PathBuf>,
+    recordings: Option<(PathBuf, Format)>,
     background: Option<Background>,
 }
 
@@ -327,7 +342,16 @@ impl AgentBuilder {
     /// A call that cannot be recorded goes on: it tells [`Event::Failed`] with
     /// [`Leg::Recorder`](crate::session::Leg::Recorder), and what was recorded before is kept.
     pub fn record(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.recordings = Some(folder.into());
+        self.recordings = Some((folder.into(), Format::Wav));
+        self
+    }
+
+    /// Records as [`record`](Self::record) does, to an Ogg file of Opus: `CA123.opus`, a fifth of the
+    /// size at 8 kHz. Each side is coded by itself, so nothing of one is heard on the other. The work
+    /// is done on the threads that write files.
+    #[cfg(feature = "opus")]
+    pub fn record_opus(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recordings = Some((folder.into(), Format::Opus));
         self
     }
 

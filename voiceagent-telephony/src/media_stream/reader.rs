@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use base64_simd::{AsOut as _, STANDARD_NO_PAD};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use voiceagent_core::{
-    audio::{AudioFormat, AudioFrame, MediaTime},
+    audio::{AudioFormat, AudioFrame, Concealer, MediaTime},
     transport::Inbound,
 };
 
@@ -20,6 +20,9 @@ pub(super) const LONGEST_MESSAGE: usize = 64 * 1024;
 /// The longest pause in the carrier's own clock that is believed, in seconds of audio. Carriers
 /// may leave out silence; a position further ahead is nonsense.
 const LONGEST_PAUSE: u64 = 60;
+
+/// What is made up of lost audio at most. The sound of what is made up ends there.
+const CONCEALED: Duration = Duration::from_millis(60);
 
 /// What a message means for the call.
 #[derive(Debug, PartialEq)]
@@ -49,6 +52,10 @@ pub(super) struct Reader {
     epoch: Option<u64>,
     /// By number.
     early: Vec<Piece>,
+    /// `None` for what cannot be made up.
+    concealer: Option<Concealer>,
+    /// Whether the numbers have told that the audio before the next is lost.
+    is_lost: bool,
     pub(super) counters: Counters,
 }
 
@@ -87,6 +94,8 @@ impl Reader {
             last_timestamp: None,
             epoch: None,
             early: Vec::with_capacity(OVERTAKEN + 1),
+            concealer: Concealer::new(format).ok(),
+            is_lost: false,
             counters: Counters::default(),
         }
     }
@@ -153,7 +162,7 @@ impl Reader {
             return None;
         }
         let piece = self.early.remove(0);
-        self.counters.gaps += u64::from(!due);
+        self.note_gap(!due);
         self.next_number = Some(piece.number.saturating_add(1));
         self.last_timestamp = piece.timestamp;
         Some(self.hear(piece.timestamp, piece.payload))
@@ -191,9 +200,26 @@ impl Reader {
 
     fn hear(&mut self, timestamp: Option<u64>, payload: Bytes) -> Inbound {
         let at = self.place(timestamp);
+        let missing = at - self.position;
+        let is_short = (1..=self.format.samples_in(CONCEALED)).contains(&missing);
+        let (at, payload) = match &mut self.concealer {
+            Some(concealer) if is_short && self.is_lost => {
+                let mut both = BytesMut::from(concealer.conceal(missing));
+                both.extend_from_slice(&concealer.receive(payload));
+                (self.position, both.freeze())
+            }
+            Some(concealer) => (at, concealer.receive(payload)),
+            None => (at, payload),
+        };
+        self.is_lost = false;
         let frame = AudioFrame::new(self.format, MediaTime(at), payload);
         self.position = at + frame.samples();
         Inbound::Audio(frame)
+    }
+
+    fn note_gap(&mut self, is_gap: bool) {
+        self.counters.gaps += u64::from(is_gap);
+        self.is_lost = is_gap;
     }
 
     /// Whether the audio is new. A step over some numbers is only counted. A repetition is dropped
@@ -205,7 +231,7 @@ impl Reader {
                 self.counters.repeated += 1;
                 return false;
             }
-            (Some(number), Some(next)) => self.counters.gaps += u64::from(number > next),
+            (Some(number), Some(next)) => self.note_gap(number > next),
             (_, None) | (None, _) => {}
         }
         self.next_number = chunk.number.map(|number| number.saturating_add(1));

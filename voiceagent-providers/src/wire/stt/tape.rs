@@ -41,13 +41,12 @@ impl Tape {
     /// The audio from `position` on, in pieces of `piece`, and where it really begins.
     pub(crate) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
         let from = self.format.samples_in(position.max(self.start())).min(self.end);
-        let one = self.format.sample_bytes().unwrap_or(1) * usize::from(self.format.channels);
         let mut all = BytesMut::new();
         for (at, payload) in &self.frames {
-            let skip = usize::try_from(from.saturating_sub(*at)).unwrap_or(usize::MAX);
-            all.extend_from_slice(payload.get(skip.saturating_mul(one)..).unwrap_or_default());
+            let skip = self.format.bytes_of(from.saturating_sub(*at));
+            all.extend_from_slice(payload.get(skip..).unwrap_or_default());
         }
-        let piece = self.format.bytes_in(piece).max(one);
+        let piece = self.format.bytes_in(piece).max(1);
         let mut pieces = Vec::with_capacity(all.len().div_ceil(piece));
         while !all.is_empty() {
             pieces.push(all.split_to(piece.min(all.len())).freeze());
