@@ -25,6 +25,7 @@ mod codec;
 mod config;
 mod llm;
 mod messages;
+mod realtime;
 mod realtime_stt;
 mod request;
 mod responses;
@@ -36,11 +37,13 @@ mod transcriptions;
 use std::sync::Arc;
 
 use voiceagent_core::{
-    Error, Result, llm::LanguageModel, registry::Registry, stt::SpeechToText, tts::TextToSpeech,
+    Error, Result, llm::LanguageModel, realtime::RealtimeModel, registry::Registry,
+    stt::SpeechToText, tts::TextToSpeech,
 };
 
 pub use config::{OpenAiApi, OpenAiLlmConfig};
 pub use llm::OpenAiLlm;
+pub use realtime::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
 pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
 pub use speech::{OpenAiTts, OpenAiTtsConfig};
 pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
@@ -48,9 +51,11 @@ pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
 /// The name under which other servers are registered.
 const COMPATIBLE: &str = "openai-compatible";
 
-/// Registers the recognizers, language models and voices `openai` and `openai-compatible`.
+/// Registers the recognizers, language models and voices `openai` and `openai-compatible`, and the
+/// speech-to-speech model `openai`.
 ///
-/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`].
+/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`], [`OpenAiTtsConfig`] and
+/// [`OpenAiRealtimeConfig`].
 /// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
@@ -72,6 +77,9 @@ pub fn register(registry: &mut Registry) {
         require("base_url", config.base_url.as_ref())?;
         config.name.get_or_insert_with(|| COMPATIBLE.into());
         Ok(Arc::new(OpenAiStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.realtime.register("openai", |config: OpenAiRealtimeConfig| {
+        Ok(Arc::new(OpenAiRealtime::new(config)?) as Arc<dyn RealtimeModel>)
     });
     registry.tts.register("openai", |config: OpenAiTtsConfig| {
         Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)

@@ -16,6 +16,8 @@ pub(crate) mod http;
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+pub(crate) mod realtime;
 #[cfg(feature = "_socket")]
 pub(crate) mod secrets;
 #[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini"))]
@@ -25,7 +27,13 @@ pub(crate) mod sse;
 #[cfg(feature = "_socket")]
 #[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod stt;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "gemini",
+    feature = "openai"
+))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
 #[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]

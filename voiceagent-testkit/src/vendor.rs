@@ -14,14 +14,17 @@ mod deepgram_speak;
 mod ears;
 mod elevenlabs;
 mod elevenlabs_scribe;
+mod gemini_live;
 mod hearing;
 mod http;
 mod openai_http;
 mod openai_listen;
+mod openai_realtime;
 mod openai_speech;
 mod openai_transcriptions;
 mod outbox;
 mod query;
+mod realtime;
 mod record;
 mod server;
 mod soniox;
@@ -41,6 +44,7 @@ use self::{
 
 pub use deepgram_listen::ListenScript;
 pub use deepgram_speak::SpeakScript;
+pub use realtime::RealtimeScript;
 pub use record::{Record, Refusal};
 pub use sound::{silence, speech};
 pub use turn_script::TurnScript;
@@ -89,7 +93,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, OpenAI, Soniox.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -143,6 +147,16 @@ impl SpeechVendor {
         Self { server, idle_limit: None, voice, joins_words: true }
     }
 
+    /// Starts Gemini's `BidiGenerateContent`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn gemini_live(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(gemini_live::GeminiLive(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
     /// Starts Deepgram's `/v1/listen`.
     ///
     /// # Cancel safety
@@ -172,6 +186,16 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(script)).await;
         Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts OpenAI's `/v1/realtime`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_realtime(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(openai_realtime::OpenAiRealtime(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts OpenAI's `/v1/audio/speech`, below the address with the path `/v1`.

@@ -189,18 +189,26 @@ impl Fault {
     /// Whether waiting does not help, because it brings neither money nor a key: another provider
     /// is needed.
     pub(crate) fn is_about_the_account(&self) -> bool {
-        const CODES: [&str; 9] = [
+        const CODES: [&str; 11] = [
             "API_KEY_INVALID",
             "PERMISSION_DENIED",
             "UNAUTHENTICATED",
+            "account_deactivated",
             "authentication_error",
             "billing_error",
             "billing_hard_limit_reached",
+            "credit_balance_exhausted",
             "insufficient_quota",
             "invalid_api_key",
             "permission_error",
         ];
         self.names().any(|code| CODES.contains(&code))
+    }
+
+    /// Whether it goes by this code.
+    #[cfg(feature = "openai")]
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.names().any(|name| name == code)
     }
 
     /// The kind that its codes stand for where no status does, in the middle of a stream.
@@ -209,7 +217,9 @@ impl Fault {
             return Some(ErrorKind::Unauthorized);
         }
         let named = self.names().find_map(|code| match code {
-            "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited),
+            "inference_rate_limit_exceeded" | "rate_limit_exceeded" | "rate_limit_error" => {
+                Some(ErrorKind::RateLimited)
+            }
             "api_error" | "overloaded_error" | "server_error" | "server_overloaded" => {
                 Some(ErrorKind::Overloaded)
             }

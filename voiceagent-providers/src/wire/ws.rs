@@ -262,6 +262,12 @@ impl Socket {
         self.written(fed)
     }
 
+    /// Lines up a text message for the next [`flush`](Self::flush).
+    pub(crate) async fn feed_text(&mut self, text: impl Into<Utf8Bytes>) -> Result<()> {
+        let fed = timeout(WRITE_DEADLINE, self.stream.feed(Message::Text(text.into()))).await;
+        self.written(fed)
+    }
+
     /// Writes what has been lined up.
     pub(crate) async fn flush(&mut self) -> Result<()> {
         let flushed = timeout(WRITE_DEADLINE, self.stream.flush()).await;

@@ -29,10 +29,14 @@ mod fallback;
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
+#[cfg(feature = "gemini")]
+mod gemini_live;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
 mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
+#[cfg(feature = "openai")]
+mod openai_realtime;
 #[cfg(feature = "openai")]
 mod openai_realtime_stt;
 #[cfg(feature = "openai")]
@@ -45,5 +49,7 @@ mod openai_stt;
 mod scripted;
 #[cfg(feature = "soniox")]
 mod soniox;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+mod talk;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;
