@@ -3,12 +3,14 @@
 //! In XML, attributes come out in alphabetical order and text is escaped, so that TwiML equals the
 //! output of Twilio's own libraries.
 
+mod conference;
 mod dial;
 mod element;
 mod gather;
 mod language;
 mod ncco;
 mod plivo;
+mod shelf;
 mod stream;
 mod verb;
 
@@ -17,9 +19,11 @@ use std::fmt;
 use voiceagent_core::Result;
 
 use self::element::Element;
+pub use conference::Conference;
 pub use dial::{Dial, RecordDial};
 pub use gather::Gather;
 pub use language::Language;
+pub use shelf::Shelf;
 pub use stream::Stream;
 pub use verb::{Play, Record, RejectReason, Say, Verb};
 

@@ -2,6 +2,7 @@
 //! the webhook's answer leads to.
 
 mod address;
+mod answerer;
 mod answers;
 mod builder;
 mod house;
@@ -28,6 +29,7 @@ use voiceagent_core::{CallId, audio::AudioFormat};
 
 use self::{
     address::{PublicAddress, target, websocket},
+    answerer::read_answerer,
     answers::Answers,
     builder::{Parameters, Paths},
     house::House,
@@ -227,6 +229,9 @@ impl Door {
                 None => debug!(%call, event, "the carrier reports on a stream"),
             }
             return;
+        }
+        for news in read_answerer(field) {
+            self.media.tell(&call, news);
         }
         let Some(status) = field(self.house.status).and_then(CallStatus::parse) else { return };
         if !self.statuses.advance(&call, status) {

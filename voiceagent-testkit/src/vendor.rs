@@ -4,6 +4,7 @@
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
 mod assemblyai;
+mod carrier_api;
 mod cartesia;
 pub mod chat;
 mod contexts;
@@ -28,6 +29,7 @@ use voiceagent_core::audio::AudioFormat;
 
 use self::server::{Control, Server};
 
+pub use carrier_api::{ApiRequest, CarrierApi};
 pub use deepgram_flux::FluxScript;
 pub use deepgram_listen::ListenScript;
 pub use deepgram_speak::SpeakScript;

@@ -10,6 +10,11 @@ const HEADERS: usize = 512;
 
 pub(super) fn element(verb: &Verb) -> Result<Element> {
     Ok(match verb {
+        Verb::Conference(conference) => Element::new("Conference")
+            .text(&conference.room)
+            .optional("endConferenceOnExit", conference.ends.then_some("true"))
+            .optional("startConferenceOnEnter", conference.waits.then_some("false"))
+            .optional("waitSound", conference.music.as_ref()),
         Verb::Connect(stream) => connect(stream),
         Verb::Dial(dial) => call(dial),
         Verb::Hangup => Element::new("Hangup"),

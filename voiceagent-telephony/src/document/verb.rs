@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use super::{Dial, Gather, Language, Stream, element::Element};
+use super::{Conference, Dial, Gather, Language, Stream, element::Element};
 
 /// One instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verb {
+    /// Joins a conference (`<Dial><Conference>`).
+    Conference(Conference),
     /// A two-way media stream (`<Connect><Stream>`).
     Connect(Stream),
     /// Connects the caller to somebody else.
@@ -36,6 +38,7 @@ impl Verb {
     /// The element in TwiML and its dialects.
     pub(super) fn element(&self, language: Language) -> Element {
         match self {
+            Self::Conference(conference) => conference.element(),
             Self::Connect(stream) => stream.connect(language),
             Self::Dial(dial) => dial.element(),
             Self::Gather(gather) => gather.element(),
@@ -57,6 +60,12 @@ impl Verb {
                 Element::new("Stop").child(Element::new("Stream").attribute("name", name))
             }
         }
+    }
+}
+
+impl From<Conference> for Verb {
+    fn from(conference: Conference) -> Self {
+        Self::Conference(conference)
     }
 }
 

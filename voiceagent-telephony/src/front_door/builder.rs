@@ -9,10 +9,9 @@ use super::{
     status::Statuses,
 };
 use crate::{
+    control::CallControl,
     document::{RejectReason, Response, Verb},
-    media_stream::{
-        CallControl, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck,
-    },
+    media_stream::{MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck},
 };
 
 pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;
@@ -135,10 +134,19 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// How to hang up and transfer, usually a [`TwilioRest`](crate::twilio::TwilioRest). Without
+    /// How to hang up and transfer, usually a
+    /// [`CompatibleRest`](crate::compatible::CompatibleRest). Without
     /// it, hanging up closes the socket, and the verbs of [`after`](Self::after) follow.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
         self.media = self.media.control(control);
+        self
+    }
+
+    /// Whether calls that we make are made with machine detection
+    /// ([`NewCall`](crate::control::NewCall)), so that the session may wait for the verdict, which
+    /// comes to the status callback; no if not set.
+    pub fn machine_detection(mut self, detects: bool) -> Self {
+        self.media = self.media.answerer(detects);
         self
     }
 

@@ -13,15 +13,17 @@ use tokio::{
     time::Instant,
 };
 use tracing::{debug, warn};
-use voiceagent_core::{Error, Result, audio::AudioFormat};
+use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
-    CallControl, Carrier, MediaStream, TokenCheck,
+    Carrier, MediaStream, TokenCheck,
     dialect::Dialect,
     io::close,
+    news::CallNews,
     start::{Beginning, StreamStart, is_name, wait_for_start},
-    stream::{Formats, Identity, Unopened},
+    stream::{Beside, Formats, Identity, Unopened},
 };
+use crate::control::CallControl;
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
@@ -67,6 +69,8 @@ struct Settings {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    answerer: bool,
+    news: CallNews,
     on_call: OnCall,
     start: Duration,
     calls: Arc<Semaphore>,
@@ -110,6 +114,11 @@ impl MediaSocket {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.settings.calls.available_permits() > 0
+    }
+
+    /// Tells a call what the carrier has reported about it, now or when its stream begins.
+    pub(crate) fn tell(&self, call: &CallId, news: Inbound) {
+        self.settings.news.tell(call, news);
     }
 
     /// Answers an upgrade request.
@@ -191,8 +200,12 @@ impl Settings {
         debug!(call, stream, carrier = %dialect.carrier, "media stream began");
         let who = Identity { call, stream, account: start.account };
         let formats = Formats { inbound, outbound };
-        let control = self.control.clone();
-        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, control, permit))
+        let beside = Beside {
+            control: self.control.clone(),
+            answerer: self.answerer,
+            news: self.news.listen(&CallId::new(who.call.as_str())),
+        };
+        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, permit))
     }
 }
 
@@ -213,6 +226,7 @@ pub struct MediaSocketBuilder {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    answerer: bool,
     on_call: Option<OnCall>,
     start: Duration,
     calls: usize,
@@ -225,6 +239,7 @@ impl MediaSocketBuilder {
             format: None,
             tokens,
             control: None,
+            answerer: false,
             on_call: None,
             start: START,
             calls: 100,
@@ -251,6 +266,12 @@ impl MediaSocketBuilder {
     /// How to hang up and transfer. Without it, hanging up only closes the socket.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
         self.control = Some(control);
+        self
+    }
+
+    /// Whether a verdict will come on who takes a call that we make.
+    pub(crate) const fn answerer(mut self, comes: bool) -> Self {
+        self.answerer = comes;
         self
     }
 
@@ -294,6 +315,8 @@ impl MediaSocketBuilder {
                 format: self.format,
                 tokens: self.tokens,
                 control: self.control,
+                answerer: self.answerer,
+                news: CallNews::default(),
                 on_call,
                 start: self.start,
                 calls: Arc::new(Semaphore::new(self.calls)),

@@ -7,9 +7,9 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use voiceagent_core::{Error, ErrorKind, Private, Result, Secret, transport::Direction};
+use voiceagent_core::{Private, Result, Secret, transport::Direction};
 
-use crate::hex::hex;
+use crate::random::random_name;
 
 /// How long a token may be used. Carriers open the socket within seconds of the answer that holds
 /// the token; the rest is for their retries.
@@ -64,12 +64,8 @@ impl StreamTokens {
     ///
     /// When the system has no randomness.
     pub fn issue(&self, grant: Grant) -> Result<Secret> {
-        let mut random = [0; 16];
-        rustls::crypto::ring::default_provider().secure_random.fill(&mut random).map_err(|_| {
-            Error::new(ErrorKind::Overloaded, "issue a token", "the system has no randomness")
-        })?;
         // Digits and letters, since one carrier passes nothing else on.
-        let token = hex(&random);
+        let token = random_name("issue a token")?;
         let key: [u8; 32] = Sha256::digest(&token).into();
         let now = Instant::now();
         let mut held = self.held();

@@ -3,7 +3,10 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::Router;
 use reqwest::{Client, Response};
 use tokio::{sync::mpsc, time::timeout};
-use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
+use voiceagent_core::{
+    CallId, ErrorKind, Secret,
+    transport::{Answerer, Direction, Inbound, Transport},
+};
 use voiceagent_telephony::{
     front_door::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, VoiceWebhook},
     signature::TwilioSignature,
@@ -164,6 +167,43 @@ async fn a_retry_gets_the_answer_of_the_first_attempt() {
     }
     assert_eq!(answers[0], answers[1]);
     assert_ne!(answers[0], answers[2]);
+}
+
+#[tokio::test]
+async fn cp35_a_callee_is_greeted_at_once_and_the_verdict_comes_beside_the_conversation() {
+    let (twilio, mut calls) = Twilio::start(|door| door.machine_detection(true));
+    let mut outbound = CALL;
+    outbound[3].1 = "outbound-api";
+    let twiml = twilio.post("/twilio/voice", &outbound).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let stream = calls.stream().await;
+    assert!(stream.capabilities().answerer);
+    assert_eq!(stream.call().direction, Direction::Outbound);
+    let mut link = Box::new(stream).open().await.unwrap();
+    let verdict = [("CallSid", "CA1"), ("AnsweredBy", "machine_end_beep")];
+    for _repeated in 0..2 {
+        assert_eq!(twilio.post("/twilio/status", &verdict).await.status(), 204);
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        match timeout(SOON, link.recv()).await.unwrap().unwrap().unwrap() {
+            Inbound::Audio(_) => {}
+            other => told.push(other),
+        }
+    }
+    assert_eq!(told, [Inbound::AnsweredBy(Answerer::Machine), Inbound::Beep]);
+}
+
+#[tokio::test]
+async fn a_verdict_that_comes_before_the_stream_waits_for_it() {
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let human = [("CallSid", "CA1"), ("AnsweredBy", "human")];
+    assert_eq!(twilio.post("/twilio/status", &human).await.status(), 204);
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let mut call = calls.answer().await;
+    let told = call.next().await.unwrap().unwrap();
+    assert_eq!(told, Inbound::AnsweredBy(Answerer::Human));
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
+mod control;
 mod dialects;
 mod forgeries;
 mod front_door;
 mod front_doors;
 mod log;
 mod media_socket;
+mod messages;
 mod rest;
 mod server;
