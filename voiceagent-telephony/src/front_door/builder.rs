@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, house::House,
-    status::Statuses,
+    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, callers::Callers,
+    house::House, status::Statuses,
 };
 use crate::{
     control::CallControl,
@@ -28,6 +28,7 @@ pub struct FrontDoorBuilder {
     media: MediaSocketBuilder,
     tokens: Arc<StreamTokens>,
     parameters: Parameters,
+    callers: Option<(usize, Duration)>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
     statuses: Option<mpsc::Sender<StatusEvent>>,
@@ -59,6 +60,7 @@ impl FrontDoorBuilder {
             media: MediaSocket::of(carrier, check),
             tokens,
             parameters: Arc::new(|_| BTreeMap::new()),
+            callers: None,
             after: vec![Verb::Hangup],
             when_full: vec![Verb::Reject(RejectReason::Busy)],
             statuses: None,
@@ -124,8 +126,9 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What a call is to know from its webhook. It runs before the answer, so it must not take
-    /// long, and it goes through the carrier: name and value of each take up to 500 characters.
+    /// What a call is to know from its webhook. It runs before the answer, on a thread on which it
+    /// may block; after 150 ms the call is answered without it. What it says goes through the
+    /// carrier: name and value of each take up to 500 characters.
     pub fn parameters(
         mut self,
         parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
@@ -156,7 +159,15 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What a caller gets while the limit of calls is reached; the busy tone if not set.
+    /// How often a number may call within a time; without limit if not set. Numbers that are
+    /// hidden are not limited.
+    pub fn caller_limit(mut self, calls: usize, within: Duration) -> Self {
+        self.callers = Some((calls, within));
+        self
+    }
+
+    /// What a caller gets while the limit of calls is reached, or who calls too often: the busy
+    /// tone if not set, or words, or a redirect.
     pub fn when_full(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
         self.when_full = verbs.into_iter().collect();
         self
@@ -191,6 +202,9 @@ impl FrontDoorBuilder {
         if let Some(format) = self.format {
             self.media = self.media.format(format);
         }
+        if self.callers.is_some_and(|(calls, within)| calls == 0 || within.is_zero()) {
+            return Err(Error::config("caller_limit: at least 1 call, within more than 0 s"));
+        }
         let paths = [&self.paths.voice, &self.paths.status, &self.paths.media];
         if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
             return Err(Error::config(
@@ -209,6 +223,7 @@ impl FrontDoorBuilder {
             media: self.media.build()?,
             tokens: self.tokens,
             parameters: self.parameters,
+            callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
             when_full: self.when_full,
             events: self.statuses,

@@ -176,11 +176,11 @@ impl Settings {
     ) -> Result<impl FnOnce(Unopened) -> MediaStream, (u16, &'static str)> {
         let told = start.call.as_deref().unwrap_or("(unnamed)").to_owned();
         let mut parameters = std::mem::take(&mut start.parameters);
-        let grant =
-            self.tokens.check(start.call.as_deref(), &mut parameters).map_err(|refusal| {
-                warn!(call = told, "media socket closed: {refusal}");
-                (1008, "not authorized")
-            })?;
+        let names = (start.account.as_deref(), start.call.as_deref());
+        let grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
+            warn!(call = told, "media socket closed: {refusal}");
+            (1008, "not authorized")
+        })?;
         let call = start.call.or_else(|| grant.call.clone()).filter(|call| is_name(call));
         let call = call.ok_or_else(|| {
             warn!("media socket closed: neither the stream nor its token names the call");

@@ -140,6 +140,8 @@ impl fmt::Debug for StreamTokens {
 pub struct Grant {
     /// The one call that the token lets in; `None` when it was not known.
     pub call: Option<String>,
+    /// The one account whose streams the token lets in; `None` when it was not known.
+    pub account: Option<String>,
     /// Who calls.
     pub from: Option<Private>,
     /// Who is called.
@@ -165,6 +167,8 @@ pub enum TokenRefusal {
     Expired,
     /// The stream brought none.
     Missing,
+    /// It was given out for a call of another account.
+    OtherAccount,
     /// It was given out for another call.
     OtherCall,
     /// It was never given out, or long ago.
@@ -178,6 +182,7 @@ impl fmt::Display for TokenRefusal {
         f.write_str(match self {
             Self::Expired => "the token has expired",
             Self::Missing => "the start message holds no token",
+            Self::OtherAccount => "the token was given out for another account",
             Self::OtherCall => "the token was given out for another call",
             Self::Unknown => "the token was not given out by this process",
             Self::Used => "the token has been used",
@@ -201,7 +206,7 @@ impl TokenCheck {
 
     pub(super) fn check(
         &self,
-        call: Option<&str>,
+        (account, call): (Option<&str>, Option<&str>),
         parameters: &mut BTreeMap<String, String>,
     ) -> Result<Grant, TokenRefusal> {
         let token = parameters.remove(Self::PARAMETER);
@@ -210,6 +215,11 @@ impl TokenCheck {
             Self::Required(tokens) => {
                 let token = token.ok_or(TokenRefusal::Missing)?;
                 let mut grant = tokens.redeem(&token, call)?;
+                if let (Some(granted), Some(told)) = (&grant.account, account)
+                    && granted != told
+                {
+                    return Err(TokenRefusal::OtherAccount);
+                }
                 let told: BTreeSet<_> = grant.parameters.keys().cloned().collect();
                 // What the webhook said wins; what else the carrier sent along is kept.
                 grant.parameters.extend(
