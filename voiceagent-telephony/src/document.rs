@@ -4,6 +4,7 @@
 //! output of Twilio's own libraries.
 
 mod conference;
+mod conversation_relay;
 mod dial;
 mod element;
 mod gather;
@@ -16,10 +17,11 @@ mod verb;
 
 use std::fmt;
 
-use voiceagent_core::Result;
+use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::element::Element;
 pub use conference::Conference;
+pub use conversation_relay::ConversationRelay;
 pub use dial::{Dial, RecordDial};
 pub use gather::Gather;
 pub use language::Language;
@@ -74,6 +76,10 @@ impl Response {
         for verb in &self.verbs {
             response.push(match language {
                 Language::Plivo => plivo::element(verb)?,
+                Language::Cxml | Language::Texml if matches!(verb, Verb::ConversationRelay(_)) => {
+                    let message = "only TwiML has a word for a conversation in text";
+                    return Err(Error::new(ErrorKind::Unsupported, "write a document", message));
+                }
                 Language::Cxml | Language::Ncco | Language::Texml | Language::Twiml => {
                     verb.element(language)
                 }

@@ -45,8 +45,8 @@ pub use self::{
     webhook::VoiceWebhook,
 };
 use crate::{
-    document::{self, Stream, Verb},
-    media_stream::{Grant, MediaSocket, StreamTokens, TokenCheck, is_name},
+    document::{self, ConversationRelay, Stream, Verb},
+    media_stream::{Grant, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name},
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
 
@@ -119,6 +119,7 @@ struct Door {
     address: PublicAddress,
     paths: Paths,
     media: MediaSocket,
+    relay: Option<(ConversationRelay, RelaySocket)>,
     tokens: Arc<StreamTokens>,
     parameters: Parameters,
     callers: Option<Callers>,
@@ -195,7 +196,15 @@ impl Door {
             StatusCode::INTERNAL_SERVER_ERROR
         })?;
         let base = self.address.base(parts);
-        let mut stream = Stream::new(websocket(&format!("{base}{}", self.paths.media)))
+        let socket = websocket(&format!("{base}{}", self.paths.media));
+        if let Some((relay, _)) = &self.relay {
+            // The rest of what the call is to know waits with the token.
+            let relay = relay.at(socket).with_parameter(TokenCheck::PARAMETER, token.expose());
+            let mut answer = document::Response::new().with(relay);
+            answer.extend(self.after.iter().cloned());
+            return self.write(&answer);
+        }
+        let mut stream = Stream::new(socket)
             .with_status_callback(format!("{base}{}", self.paths.status))
             .with_parameter(TokenCheck::PARAMETER, token.expose());
         if self.house.tells_call {
@@ -218,7 +227,8 @@ impl Door {
 
     /// Why a call is not let in, if it is not.
     fn refusal(&self, webhook: &VoiceWebhook) -> Option<&'static str> {
-        if !self.media.has_room() {
+        let relay = self.relay.as_ref().map(|(_, socket)| socket.has_room());
+        if !relay.unwrap_or_else(|| self.media.has_room()) {
             return Some("the limit of calls is reached");
         }
         let from = webhook.from().filter(|_| webhook.direction() == Direction::Inbound);
@@ -334,7 +344,10 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
         }
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => door.media.clone().upgrade(upgrade),
+        Ok(upgrade) => match &door.relay {
+            Some((_, relay)) => relay.clone().upgrade(upgrade),
+            None => door.media.clone().upgrade(upgrade),
+        },
         Err(rejection) => rejection.into_response(),
     }
 }

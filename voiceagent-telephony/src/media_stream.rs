@@ -18,6 +18,7 @@ mod news;
 mod owed_marks;
 mod pump;
 mod reader;
+mod relay;
 mod socket;
 mod start;
 mod stream;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use carrier::Carrier;
 pub use codec::MediaCodec;
+pub use relay::{RelayCall, RelaySocket};
 pub use socket::{MediaSocket, MediaSocketBuilder};
 pub(crate) use start::is_name;
 pub use stream::MediaStream;

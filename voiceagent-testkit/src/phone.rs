@@ -11,9 +11,11 @@ mod line;
 mod messages;
 mod playout;
 mod recording;
+mod relay;
 
 pub use call::{PhoneCall, Spoken};
 pub use carrier::Carrier;
 pub use dial::Dial;
 pub use playout::is_audible;
 pub use recording::{Cleared, Closed, MarkEcho, Recording, Stretch, Wire};
+pub use relay::{RelayAsked, RelayPhone};

@@ -40,7 +40,8 @@ fn action(verb: &Verb) -> Result<Value> {
             }
             talk.into()
         }
-        Verb::Gather(_)
+        Verb::ConversationRelay(_)
+        | Verb::Gather(_)
         | Verb::Hangup
         | Verb::Play(_)
         | Verb::Record(_)

@@ -35,7 +35,11 @@ pub(super) fn element(verb: &Verb) -> Result<Element> {
             .text(&say.text)
             .optional("language", say.language.as_ref())
             .optional("voice", say.voice.as_ref()),
-        Verb::Gather(_) | Verb::Record(_) | Verb::StartStream(_) | Verb::StopStream(_) => {
+        Verb::ConversationRelay(_)
+        | Verb::Gather(_)
+        | Verb::Record(_)
+        | Verb::StartStream(_)
+        | Verb::StopStream(_) => {
             let message = "Plivo XML has another word for this; write it yourself";
             return Err(Error::new(ErrorKind::Unsupported, "write a document", message));
         }

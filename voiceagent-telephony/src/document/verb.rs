@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Conference, Dial, Gather, Language, Stream, element::Element};
+use super::{Conference, ConversationRelay, Dial, Gather, Language, Stream, element::Element};
 
 /// One instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -10,6 +10,8 @@ pub enum Verb {
     Conference(Conference),
     /// A two-way media stream (`<Connect><Stream>`).
     Connect(Stream),
+    /// A conversation in text, with Twilio only (`<Connect><ConversationRelay>`).
+    ConversationRelay(ConversationRelay),
     /// Connects the caller to somebody else.
     Dial(Dial),
     /// Collects keys or speech.
@@ -40,6 +42,7 @@ impl Verb {
         match self {
             Self::Conference(conference) => conference.element(),
             Self::Connect(stream) => stream.connect(language),
+            Self::ConversationRelay(relay) => relay.element(),
             Self::Dial(dial) => dial.element(),
             Self::Gather(gather) => gather.element(),
             Self::Hangup => Element::new("Hangup"),
@@ -66,6 +69,12 @@ impl Verb {
 impl From<Conference> for Verb {
     fn from(conference: Conference) -> Self {
         Self::Conference(conference)
+    }
+}
+
+impl From<ConversationRelay> for Verb {
+    fn from(relay: ConversationRelay) -> Self {
+        Self::ConversationRelay(relay)
     }
 }
 

@@ -10,8 +10,11 @@ use super::{
 };
 use crate::{
     control::CallControl,
-    document::{RejectReason, Response, Verb},
-    media_stream::{MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens, TokenCheck},
+    document::{ConversationRelay, RejectReason, Response, Verb},
+    media_stream::{
+        MediaSocket, MediaSocketBuilder, MediaStream, RelayCall, RelaySocket, StreamTokens,
+        TokenCheck,
+    },
 };
 
 pub(super) type Parameters = Arc<dyn Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync>;
@@ -26,6 +29,9 @@ pub struct FrontDoorBuilder {
     trusted_proxies: Vec<IpAddr>,
     paths: Paths,
     media: MediaSocketBuilder,
+    relay: Option<(ConversationRelay, RelaySocket)>,
+    control: Option<Arc<dyn CallControl>>,
+    calls: Option<usize>,
     tokens: Arc<StreamTokens>,
     parameters: Parameters,
     callers: Option<(usize, Duration)>,
@@ -58,6 +64,9 @@ impl FrontDoorBuilder {
                 media: format!("/{carrier}/media"),
             },
             media: MediaSocket::of(carrier, check),
+            relay: None,
+            control: None,
+            calls: None,
             tokens,
             parameters: Arc::new(|_| BTreeMap::new()),
             callers: None,
@@ -126,6 +135,22 @@ impl FrontDoorBuilder {
         self
     }
 
+    /// What happens with each call in text, in place of [`on_call`](Self::on_call): Twilio
+    /// recognizes and speaks, as `relay` says, whose address is the door's.
+    pub fn on_relay<F>(
+        mut self,
+        relay: ConversationRelay,
+        on_call: impl Fn(RelayCall) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let check = TokenCheck::Required(Arc::clone(&self.tokens));
+        self.relay = Some((relay, RelaySocket::new(check, on_call)));
+        // No document leads a media stream here.
+        self.on_call(|_| async {})
+    }
+
     /// What a call is to know from its webhook. It runs before the answer, on a thread on which it
     /// may block; after 150 ms the call is answered without it. What it says goes through the
     /// carrier: name and value of each take up to 500 characters.
@@ -141,7 +166,8 @@ impl FrontDoorBuilder {
     /// [`CompatibleRest`](crate::compatible::CompatibleRest). Without
     /// it, hanging up closes the socket, and the verbs of [`after`](Self::after) follow.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
-        self.media = self.media.control(control);
+        self.media = self.media.control(Arc::clone(&control));
+        self.control = Some(control);
         self
     }
 
@@ -183,6 +209,7 @@ impl FrontDoorBuilder {
     /// Calls at the same time; 100 if not set.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.media = self.media.max_calls(calls);
+        self.calls = Some(calls);
         self
     }
 
@@ -214,7 +241,17 @@ impl FrontDoorBuilder {
         if paths[0] == paths[1] || paths[1] == paths[2] || paths[0] == paths[2] {
             return Err(Error::config("voice_path, status_path, media_path: all different"));
         }
+        let relay = self.relay.map(|(document, mut socket)| {
+            if let Some(control) = self.control {
+                socket = socket.control(control);
+            }
+            if let Some(calls) = self.calls {
+                socket = socket.max_calls(calls);
+            }
+            (document, socket)
+        });
         let door = Door {
+            relay,
             house: self.house,
             signatures: (self.house.signatures)(self.auth_tokens)?,
             format: self.format,
@@ -235,7 +272,9 @@ impl FrontDoorBuilder {
 
     /// Whether the carrier has words for what it is to do.
     fn check_documents(&self) -> Result<()> {
+        let relay: Vec<_> = self.relay.iter().map(|(relay, _)| relay.clone().into()).collect();
         for (verbs, wrong) in [
+            (&relay, "on_relay: the carrier's language has no word for a conversation in text"),
             (&self.after, "after: the carrier's language has no word for one of the verbs"),
             (&self.when_full, "when_full: the carrier's language has no word for one of the verbs"),
         ] {

@@ -30,7 +30,7 @@ const START: Duration = Duration::from_secs(5);
 
 /// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
 /// calls in progress do not notice.
-const PENDING: usize = 64;
+pub(super) const PENDING: usize = 64;
 
 /// A message is 400 bytes; the library's 128 KiB for each socket would be the largest part of a
 /// call's memory.

@@ -32,9 +32,9 @@ pub(crate) fn directory() -> Directory {
 /// A carrier with one call, and a client that may ask it.
 pub(crate) struct Bench {
     pub(crate) api: CarrierApi,
-    control: Arc<dyn CallControl>,
+    pub(crate) control: Arc<dyn CallControl>,
     pub(crate) messenger: Arc<dyn Messenger>,
-    caller: CallId,
+    pub(crate) caller: CallId,
     shelf: Server,
 }
 

@@ -10,5 +10,6 @@ mod front_doors;
 mod log;
 mod media_socket;
 mod messages;
+mod relay;
 mod rest;
 mod server;
