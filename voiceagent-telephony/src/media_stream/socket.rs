@@ -39,6 +39,9 @@ const READ_BUFFER: usize = 8 * 1024;
 /// Longer messages close the socket with code 1009; those above 64 KiB are skipped.
 const LONGEST_MESSAGE: usize = 256 * 1024;
 
+/// What jambonz wants to speak, of which it must be told one; nobody else asks.
+const SUBPROTOCOLS: [&str; 2] = ["audio.jambonz.org", "audio.drachtio.org"];
+
 const WRITE_BUFFER: usize = 4 * 1024;
 const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
 
@@ -130,6 +133,7 @@ impl MediaSocket {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
         upgrade
+            .protocols(SUBPROTOCOLS)
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(LARGEST_WRITE_BUFFER)

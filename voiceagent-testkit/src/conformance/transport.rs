@@ -95,6 +95,7 @@ impl FarEnd for PhoneCall {
 const fn second_start(carrier: Carrier) -> &'static str {
     match carrier {
         Carrier::Exotel => r#"{"event":"start","start":{"call_sid":"CA9","stream_sid":"MZ9"}}"#,
+        Carrier::Jambonz => r#"{"callSid":"CA9","sampleRate":16000}"#,
         Carrier::Plivo => r#"{"event":"start","start":{"callId":"CA9","streamId":"MZ9"}}"#,
         Carrier::SignalWire | Carrier::Twilio => {
             r#"{"event":"start","start":{"callSid":"CA9","streamSid":"MZ9"}}"#
@@ -113,9 +114,11 @@ const fn mark_of_others(carrier: Carrier) -> &'static str {
     match carrier {
         Carrier::Plivo => r#"{"event":"playedStream","name":"not ours"}"#,
         Carrier::Vonage => r#"{"event":"websocket:notify","payload":{"name":"not ours"}}"#,
-        Carrier::Exotel | Carrier::SignalWire | Carrier::Telnyx | Carrier::Twilio => {
-            r#"{"event":"mark","mark":{"name":"not ours"}}"#
-        }
+        Carrier::Exotel
+        | Carrier::Jambonz
+        | Carrier::SignalWire
+        | Carrier::Telnyx
+        | Carrier::Twilio => r#"{"event":"mark","mark":{"name":"not ours"}}"#,
     }
 }
 

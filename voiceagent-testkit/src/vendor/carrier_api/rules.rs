@@ -83,7 +83,11 @@ pub(super) fn is_authorized(carrier: Carrier, header: &str) -> bool {
     match carrier {
         Carrier::Telnyx => header == format!("Bearer {secret}"),
         Carrier::Vonage => header.strip_prefix("Bearer ").is_some_and(names_application),
-        Carrier::Exotel | Carrier::Plivo | Carrier::SignalWire | Carrier::Twilio => {
+        Carrier::Exotel
+        | Carrier::Jambonz
+        | Carrier::Plivo
+        | Carrier::SignalWire
+        | Carrier::Twilio => {
             let pair = format!("{}:{secret}", CarrierApi::ACCOUNT);
             header == format!("Basic {}", STANDARD.encode_to_string(pair))
         }
@@ -116,7 +120,7 @@ pub(super) fn rules(carrier: Carrier) -> &'static [Rule] {
         Carrier::Twilio => &TWILIO,
         Carrier::Plivo => &PLIVO,
         Carrier::Vonage => &VONAGE,
-        Carrier::Exotel => &[],
+        Carrier::Exotel | Carrier::Jambonz => &[],
     }
 }
 
