@@ -1,5 +1,6 @@
 //! Carriers, media streams, signed front door and call control for voiceagent.
 
+pub mod audio_socket;
 pub mod compatible;
 pub mod control;
 pub mod document;

@@ -204,7 +204,7 @@ impl TokenCheck {
     /// The name of the parameter that carries the token.
     pub const PARAMETER: &'static str = "token";
 
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         (account, call): (Option<&str>, Option<&str>),
         parameters: &mut BTreeMap<String, String>,
