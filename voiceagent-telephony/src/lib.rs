@@ -15,6 +15,7 @@ mod random;
 mod rest;
 pub mod server;
 pub mod signature;
+pub mod vapi;
 pub mod verify;
 pub mod vonage;
 

@@ -14,3 +14,4 @@ mod messages;
 mod relay;
 mod rest;
 mod server;
+mod vapi;

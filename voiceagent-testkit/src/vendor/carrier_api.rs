@@ -19,6 +19,9 @@ use super::{
 };
 use crate::phone::Carrier;
 
+/// Whether a header `Authorization` is the account's.
+type IsAuthorized = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// A carrier's API on loopback: it knows its calls, and refuses what the real one refuses, by a
 /// table of paths and fields that was written from the carrier's documentation and SDK.
 ///
@@ -77,9 +80,30 @@ impl CarrierApi {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn start(carrier: Carrier) -> Self {
+        Self::serve(rules(carrier), move |header| rules::is_authorized(carrier, header)).await
+    }
+
+    /// Starts the API of Vapi, which makes calls by an assistant that it hosts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn vapi() -> Self {
+        let key = format!("Bearer {}", Self::SECRET);
+        Self::serve(&rules::VAPI, move |header| header == key).await
+    }
+
+    async fn serve(
+        rules: &'static [Rule],
+        is_authorized: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let is_authorized: IsAuthorized = Arc::new(is_authorized);
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::serve(move |tcp, _| serve(tcp, carrier, Arc::clone(&shared))).await;
+        let server = Server::serve(move |tcp, _| {
+            serve(tcp, rules, Arc::clone(&is_authorized), Arc::clone(&shared))
+        })
+        .await;
         Self { server, state }
     }
 
@@ -123,17 +147,27 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(tcp: TcpStream, carrier: Carrier, state: Arc<Mutex<State>>) {
+async fn serve(
+    tcp: TcpStream,
+    rules: &'static [Rule],
+    is_authorized: IsAuthorized,
+    state: Arc<Mutex<State>>,
+) {
     let Ok(mut connection) = HttpConnection::new(tcp) else { return };
     if let Ok(Some(request)) = connection.request().await {
-        let (status, body) = answer(&request, carrier, &mut lock(&state));
+        let (status, body) = answer(&request, rules, &*is_authorized, &mut lock(&state));
         let headers = [("connection", "close")];
         // A client that has gone wants no answer.
         let _ = connection.respond(status, &headers, &body).await;
     }
 }
 
-fn answer(request: &HttpRequest, carrier: Carrier, state: &mut State) -> (u16, String) {
+fn answer(
+    request: &HttpRequest,
+    rules: &[Rule],
+    is_authorized: &dyn Fn(&str) -> bool,
+    state: &mut State,
+) -> (u16, String) {
     let refuse = |status: u16, why: &str| (status, json!({ "message": why }).to_string());
     let fields = read_fields(request);
     let (method, path) = (request.method.clone(), request.path.clone());
@@ -142,10 +176,10 @@ fn answer(request: &HttpRequest, carrier: Carrier, state: &mut State) -> (u16, S
         return fault;
     }
     let key = request.header("authorization").unwrap_or_default();
-    if !rules::is_authorized(carrier, key) {
+    if !is_authorized(key) {
         return refuse(401, "authenticate");
     }
-    let found = rules(carrier).iter().find_map(|rule| Some((rule, rule.find(request)?)));
+    let found = rules.iter().find_map(|rule| Some((rule, rule.find(request)?)));
     let Some((rule, names)) = found else { return refuse(404, "no such resource") };
     if let Err(why) = rule.check(&fields) {
         return refuse(400, &why);

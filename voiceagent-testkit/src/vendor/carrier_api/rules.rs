@@ -442,3 +442,15 @@ static VONAGE: [Rule; 7] = [
     },
     Rule { method: "DELETE", path: "/v1/calls/{}/stream", ..NOTHING },
 ];
+
+/// "Calls".
+pub(super) static VAPI: [Rule; 2] = [
+    Rule {
+        path: "/call",
+        required: &["assistantId", "customer", "phoneNumberId"],
+        allowed: &["assistantOverrides"],
+        effect: Effect::Create("id"),
+        ..NOTHING
+    },
+    Rule { method: "GET", path: "/call/{}", effect: Effect::Status("status"), ..NOTHING },
+];
