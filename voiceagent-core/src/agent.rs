@@ -107,6 +107,20 @@ impl Agent {
         Ok(call)
     }
 
+    /// Answers a call and stays until it is over. A call that [`start`](Self::start) cannot answer
+    /// is a line of the log.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the call.
+    pub async fn answer(self, transport: Box<dyn Transport>) {
+        let id = transport.call().id.clone();
+        match self.start(transport).await {
+            Ok(call) => call.finished().await,
+            Err(error) => error!(call = %id, %error, "a call could not be answered"),
+        }
+    }
+
     async fn begin(&self, info: Arc<CallInfo>, transport: Box<dyn Transport>) -> Result<Call> {
         let config = self.recipe.session_config(&*transport);
         let journal = match &self.recipe.journals {

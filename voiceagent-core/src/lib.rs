@@ -21,8 +21,8 @@
 //! # The path of a call
 //!
 //! 1. An [`Agent`] is an immutable recipe, made by an [`AgentBuilder`]. [`Agent::start`] takes a
-//!    [`Transport`](transport::Transport), opens all parts of the call at once, and returns a
-//!    [`Call`]: its events, and a [`Line`] to steer it. Dropping the `Call` ends it.
+//!    [`Transport`](transport::Transport), opens the other parts of the call and then the line, and
+//!    returns a [`Call`]: its events, and a [`Line`] to steer it. Dropping the `Call` ends it.
 //! 2. Each part is a [`Link`]: two bounded queues and the one task that owns the socket behind
 //!    them. Whoever feeds a link never waits.
 //! 3. The caller's [audio] goes to the recognizer ([`stt`]) and to a detector ([`vad`],

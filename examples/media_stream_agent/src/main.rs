@@ -46,15 +46,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let agent = agent()?;
     let media = MediaSocket::twilio(TokenCheck::Off)
         .max_calls(10_000)
-        .on_call(move |stream| {
-            let agent = agent.clone();
-            async move {
-                match agent.start(Box::new(stream)).await {
-                    Ok(call) => call.finished().await,
-                    Err(error) => eprintln!("a call could not be answered: {error}"),
-                }
-            }
-        })
+        .on_call(move |stream| agent.clone().answer(Box::new(stream)))
         .build()?;
     let app = Router::new().route("/health", get(|| async { "ok" })).merge(media.route("/ws"));
     let port = setting("PORT").map_or(Ok(8080), |port| port.parse());

@@ -264,3 +264,18 @@ async fn d11_a_caller_who_hangs_up_is_the_reason() {
     caller.hang_up().await;
     assert_eq!(ends(call).await, [EndReason::UserHungUp]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_answers_a_call_stays_until_it_is_over() {
+    let (line, caller) = phone_line();
+    let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();
+    let answered = tokio::spawn(agent.answer(Box::new(line)));
+    caller.silence(ms(500)).await;
+    assert!(!answered.is_finished());
+    caller.hang_up().await;
+    answered.await.unwrap();
+
+    let (line, _caller) = phone_line();
+    let nobody_hears = Agent::builder().llm(Arc::new(FakeLlm::new(|_| Answer::text("Yes."))));
+    nobody_hears.build().unwrap().answer(Box::new(line)).await;
+}

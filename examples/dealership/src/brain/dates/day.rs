@@ -30,7 +30,6 @@ fn named(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
         .or_else(|| holiday::at(words, at, today))
         .or_else(|| weekday_of_month(words, at, today))
         .or_else(|| weekday(words, at, today))
-        .or_else(|| written(words.at(at), today).map(|day| (day, 1)))
         .or_else(|| month_and_day(words, at, today))
         .or_else(|| day_of_month(words, at, today))
 }
@@ -161,58 +160,59 @@ fn weekday_of_month(words: &Words, at: usize, today: Date) -> Option<(Date, usiz
 }
 
 /// "2026-03-24", "3/24", "3/24/26".
-fn written(word: &str, today: Date) -> Option<Date> {
-    if let Ok(day) = word.parse::<Date>()
-        && word.len() == 10
-    {
-        return Some(day);
-    }
+fn in_digits(word: &str) -> Option<(i8, i8, Option<i16>)> {
     let numbers: Vec<i16> =
         word.split(['/', '-']).map(str::parse).collect::<Result<_, _>>().ok()?;
-    let date =
-        |year, month, day| Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok();
-    match numbers[..] {
-        [month, day, year @ 0..100] => date(2000 + year, month, day),
-        [month, day, year] => date(year, month, day),
+    let (month, number, year) = match numbers[..] {
+        [year @ 1900.., month, number] if word.len() == 10 => (month, number, Some(year)),
+        [month, number, year @ 0..100] => (month, number, Some(2000 + year)),
+        [month, number, year] => (month, number, Some(year)),
         // "9-11" is a span of hours as well.
-        [month, day] if word.contains('/') => upcoming(today, |year| date(year, month, day)),
-        _ => None,
-    }
+        [month, number] if word.contains('/') => (month, number, None),
+        _ => return None,
+    };
+    let month = i8::try_from(month).ok().filter(|month| (1..=12).contains(month))?;
+    Some((month, i8::try_from(number).ok()?, year))
 }
 
-/// "December 3rd", "the third of December", "3 December", "December 3rd, 2026".
+/// "December 3rd", "the third of December", "3 December", "December 3rd, 2026", "12/3".
 fn month_and_day(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
-    let (month, number, length) = month_and_number(words, at)?;
+    let (month, number, year, length) = calendar(words, at)?;
     let in_year = |year: i16| Date::new(year, month, number).ok();
-    match year(words, at + length) {
-        Some((year, more)) => Some((in_year(year)?, length + more)),
-        None => Some((upcoming(today, in_year)?, length)),
-    }
+    let day = year.map_or_else(|| upcoming(today, in_year), in_year)?;
+    Some((day, length))
 }
 
 /// A day that the calendar does not have, "November 31st", and how many words it takes.
 pub(super) fn missing(words: &Words, at: usize, today: Date) -> Option<(Doubt, usize)> {
-    let (month, number, length) = month_and_number(words, at)?;
+    let (month, number, year, length) = calendar(words, at)?;
     if !(1..=31).contains(&number) {
         return None;
     }
     let in_year = |year: i16| Date::new(year, month, number).ok();
-    // Only of the leap day it depends on the year.
-    let of_year = |year| Some(year).filter(|_| in_year(LEAP).is_some());
-    match year(words, at + length) {
-        Some((year, more)) if in_year(year).is_none() => {
-            Some((Doubt::Missing { month, number, year: of_year(year) }, length + more))
-        }
-        None if upcoming(today, in_year).is_none() => {
-            let year = today.year() + i16::from(today.month() > month);
-            Some((Doubt::Missing { month, number, year: of_year(year) }, length))
-        }
-        Some(_) | None => None,
+    if year.map_or_else(|| upcoming(today, in_year), in_year).is_some() {
+        return None;
     }
+    let year = year.unwrap_or(today.year() + i16::from(today.month() > month));
+    // Only of the leap day it depends on the year.
+    let year = in_year(LEAP).map(|_| year);
+    Some((Doubt::Missing { month, number, year }, length))
 }
 
 /// A year that has every day.
 const LEAP: i16 = 2028;
+
+/// A month, a day of it, and the year if it is named; and how many words that takes.
+fn calendar(words: &Words, at: usize) -> Option<(i8, i8, Option<i16>, usize)> {
+    if let Some((month, number, year)) = in_digits(words.at(at)) {
+        return Some((month, number, year, 1));
+    }
+    let (month, number, length) = month_and_number(words, at)?;
+    Some(match year(words, at + length) {
+        Some((year, more)) => (month, number, Some(year), length + more),
+        None => (month, number, None, length),
+    })
+}
 
 fn month_and_number(words: &Words, at: usize) -> Option<(i8, i8, usize)> {
     let (month, number, length) = if let Some(month) = month(words.at(at)) {
