@@ -18,9 +18,7 @@ use crate::{
     server::{SOON, Server},
 };
 
-type Calls = mpsc::Receiver<RelayCall>;
-
-async fn next(calls: &mut Calls) -> RelayCall {
+async fn next(calls: &mut mpsc::Receiver<RelayCall>) -> RelayCall {
     timeout(SOON, calls.recv()).await.unwrap().unwrap()
 }
 
@@ -28,7 +26,7 @@ async fn told(link: &mut Link<Outbound, Inbound>) -> Inbound {
     timeout(SOON, link.recv()).await.unwrap().unwrap().unwrap()
 }
 
-fn serve(tokens: TokenCheck) -> (Server, Calls) {
+fn serve(tokens: TokenCheck) -> (Server, mpsc::Receiver<RelayCall>) {
     let (sender, calls) = mpsc::channel(4);
     let socket = RelaySocket::new(tokens, move |call| {
         let sender = sender.clone();
