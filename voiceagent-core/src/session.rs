@@ -234,6 +234,7 @@ impl Session {
             (Phase::Opening, Input::HungUp) => self.end(EndReason::UserHungUp),
             (Phase::Opening, _) => {}
             (Phase::Talking, input) => {
+                self.note_activity(&input);
                 if let Some(input) = self.on_realtime_input(input) {
                     self.on_input(input);
                 }
@@ -287,7 +288,6 @@ impl Session {
     }
 
     fn on_input(&mut self, input: Input) {
-        self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
             Input::Opened => {}

@@ -130,14 +130,15 @@ impl Endpointing {
             return Some((last.fold(since, CallTime::max) + patience, Outcome::Doubt));
         }
         let last_speech = turn.last_speech?;
-        let delay = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
-            Duration::ZERO
+        let end = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
+            last_speech
         } else if turn.is_settled() {
-            self.delay(turn)
+            last_speech + self.delay(turn)
         } else {
-            self.delay(turn).max(self.config.transcript_timeout)
+            let delay = self.delay(turn).max(self.config.transcript_timeout);
+            turn.final_by.max(last_speech + delay)
         };
-        Some(((last_speech + delay).max(turn.not_before), Outcome::Commit))
+        Some((end.max(turn.not_before), Outcome::Commit))
     }
 
     /// When a turn of which nothing was understood is over.

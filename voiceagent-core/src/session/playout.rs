@@ -110,11 +110,16 @@ impl Playout {
     /// had not finished.
     pub(super) fn fade_out(&mut self) {
         let fade = self.format.bytes_in(FADE);
-        let Some(last) = self.queue.back_mut() else { return };
+        let mut end = Vec::new();
+        while end.len() < fade
+            && let Some(piece) = self.queue.pop_back()
+        {
+            end.splice(..0, piece);
+        }
+        let mut last = Bytes::from(end);
         let end = last.split_off(last.len().saturating_sub(fade));
-        let faded = fade_out(self.format, &end);
-        self.queue.pop_back_if(|last| last.is_empty());
-        self.queue.push_back(faded);
+        let pieces = [last, fade_out(self.format, &end)];
+        self.queue.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
     }
 
     /// Fills the last frame up with silence, so that it leaves though nothing follows. Returns
