@@ -76,7 +76,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     fs::create_dir_all(&args.out)?;
     let detectors = detectors(&args)?;
-    let own = sound::recordings()?;
+    let own = recordings()?;
     let mut sets = vec![("Committed recordings", "vad-roc", own.clone())];
     match &args.ten_vad {
         Some(folder) => sets.push(("TEN VAD testset", "vad-roc-ten", sound::ten_vad(folder)?)),

@@ -19,7 +19,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         }
     }
     let gaps = gaps(&fs::read_to_string(root.join(TABLE))?, &tests);
-    println!("{COUNT} pitfalls, {} without proof", gaps.len());
+    eprintln!("{COUNT} pitfalls, {} without proof", gaps.len());
     if gaps.is_empty() { Ok(()) } else { Err(Failure(gaps)) }
 }
 

@@ -254,15 +254,6 @@ impl Fault {
         self.names().next().is_none()
     }
 
-    /// Whether this is one of its codes.
-    #[cfg_attr(
-        not(feature = "openai"),
-        expect(dead_code, reason = "only OpenAI has codes that are met by asking again")
-    )]
-    pub(crate) fn is(&self, code: &str) -> bool {
-        self.names().any(|name| name == code)
-    }
-
     fn names(&self) -> impl Iterator<Item = &str> {
         let names = [&self.code, &self.kind, &self.status, &self.reason];
         names.into_iter().flatten().map(String::as_str)

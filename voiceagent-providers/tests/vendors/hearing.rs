@@ -96,7 +96,7 @@ pub(crate) async fn a_vendor_that_is_lost_for_good_loses_no_words(
 /// A key that is refused is told at once, and not repeated.
 pub(crate) async fn a_wrong_key_is_told(stt: &dyn SpeechToText, wrong: &Secret) {
     let format = stt.capabilities().formats[0];
-    let error = stt.open(SttOptions::new(format)).await.unwrap_err();
+    let error = stt.open(SttOptions::new(format)).await.expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert!(!format!("{error:?}").contains(wrong.expose()));
 }
@@ -106,7 +106,7 @@ pub(crate) fn wrong_settings_are_refused(right: &Value, wrong: &[(&str, Value, &
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let name = right["provider"].as_str().expect("a name");
-    assert_eq!(registry.stt.build(right.clone()).unwrap().name(), name);
+    assert_eq!(registry.stt.build(right.clone()).expect("it is right").name(), name);
     let everywhere = [
         ("api_key", json!(""), "api_key"),
         ("base_url", json!("somewhere"), "base_url"),
@@ -118,7 +118,7 @@ pub(crate) fn wrong_settings_are_refused(right: &Value, wrong: &[(&str, Value, &
     for (field, value, named) in everywhere.iter().chain(wrong) {
         let mut config = right.clone();
         config[*field] = value.clone();
-        let error = registry.stt.build(config).unwrap_err();
+        let error = registry.stt.build(config).expect_err("it is wrong");
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.message().contains(&format!("`{named}`")), "{field}: {error}");
     }

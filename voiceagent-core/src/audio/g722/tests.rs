@@ -12,7 +12,7 @@ fn hard() -> Vec<i16> {
         let noise = (state >> 16) as i16;
         match at / 4_000 {
             0 => noise,
-            1 if at / 7 % 2 == 0 => i16::MAX,
+            1 if (at / 7).is_multiple_of(2) => i16::MAX,
             1 => i16::MIN,
             2 => noise / 64,
             3 => 0,

@@ -170,7 +170,7 @@ mod tests {
     fn found(segmenter: &mut Segmenter, audio: &[Bytes]) -> Vec<Option<(Duration, Duration)>> {
         let mut found = Vec::new();
         audio.iter().for_each(|audio| segmenter.hear(audio.clone(), &mut found));
-        found.iter().map(|found| told(found)).collect()
+        found.iter().map(told).collect()
     }
 
     fn told(found: &Found) -> Option<(Duration, Duration)> {
