@@ -151,6 +151,14 @@ fn planned() -> impl Strategy<Value = Input> {
     (generation(), plan).prop_map(|(generation, plan)| Input::Planned { generation, plan })
 }
 
+fn answered() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        Just(Input::AnsweredBy { who: Answerer::Machine }),
+        Just(Input::AnsweredBy { who: Answerer::Human }),
+        Just(Input::Beep),
+    ]
+}
+
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         2 => Just(Input::EagerEndOfTurn),
@@ -166,11 +174,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::CommitTurn),
         1 => Just(Input::Dtmf { digit: '1' }),
         1 => Just(Input::SttReopened),
-        1 => prop_oneof![
-            Just(Input::AnsweredBy { who: Answerer::Machine }),
-            Just(Input::AnsweredBy { who: Answerer::Human }),
-            Just(Input::Beep),
-        ],
+        1 => answered(),
         1 => any::<u32>().prop_map(|bits| {
             let SessionConfig { endpointing, barge_in, idle, .. } = config(bits);
             let change = SettingsChange::default().with_endpointing(endpointing);
