@@ -1,10 +1,10 @@
 //! What the agent says.
 
 use super::{
-    dates,
     outcome::{Appointment, Outcome, Slot, Vehicle},
-    phones, times,
+    phones,
 };
+use crate::spoken;
 
 pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
 pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
@@ -35,16 +35,16 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
     let Some(first) = slots.first() else { return ASK_DAY.to_owned() };
     let missed = wished.filter(|wished| slots.iter().all(|slot| slot.start.time() != *wished));
     let sorry =
-        missed.map_or_else(String::new, |time| format!("{} is not free. ", times::spoken(time)));
+        missed.map_or_else(String::new, |time| format!("{} is not free. ", spoken::time(time)));
     let one_day = slots.iter().all(|slot| slot.start.date() == first.start.date());
     let repeated = slots.windows(2).any(|pair| pair[0].start == pair[1].start);
-    let day = dates::spoken(first.start.date());
+    let day = spoken::date(first.start.date());
     let named: Vec<String> = slots
         .iter()
         .map(|slot| match &slot.spoken {
             // An hour that the clock change repeats is told apart by the tool's words alone.
-            Some(spoken) if repeated => spoken.clone(),
-            _ if one_day => times::spoken(slot.start.time()),
+            Some(words) if repeated => words.clone(),
+            _ if one_day => spoken::time(slot.start.time()),
             _ => moment(slot.start),
         })
         .collect();
@@ -61,7 +61,7 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
 
 /// Refuses a time at which nobody is there.
 pub(crate) fn closed(time: jiff::civil::Time, hours: &str) -> String {
-    let time = times::spoken(time);
+    let time = spoken::time(time);
     format!("We are not open at {time}. {hours} What time would you like to come in?")
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn joined(parts: &[&str]) -> String {
 }
 
 fn moment(start: jiff::civil::DateTime) -> String {
-    format!("{} at {}", dates::spoken(start.date()), times::spoken(start.time()))
+    format!("{} at {}", spoken::date(start.date()), spoken::time(start.time()))
 }
 
 fn visit(appointment: &Appointment) -> String {

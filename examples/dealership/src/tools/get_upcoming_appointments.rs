@@ -60,9 +60,8 @@ fn sentence(appointment: &Appointment) -> String {
 }
 
 fn article(name: &str) -> String {
-    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     // "a diagnostics" is no English.
-    if name.ends_with('s') { name.to_owned() } else { format!("{article} {name}") }
+    if name.ends_with('s') { name.to_owned() } else { spoken::one(name) }
 }
 
 fn entry(appointment: &Appointment) -> Value {

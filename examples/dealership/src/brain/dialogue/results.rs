@@ -1,13 +1,16 @@
 use serde_json::Value;
 
 use super::{Customer, Dialogue, Task, task_of, text};
-use crate::brain::{
-    dates::{self, Days},
-    intent::Intent,
-    outcome::{Outcome, Slot},
-    replies,
-    service::Service,
-    times::{TimeWish, shifted},
+use crate::{
+    brain::{
+        dates::Days,
+        intent::Intent,
+        outcome::{Outcome, Slot},
+        replies,
+        service::Service,
+        times::{TimeWish, shifted},
+    },
+    spoken,
 };
 
 impl Dialogue {
@@ -129,7 +132,7 @@ impl Dialogue {
     fn nothing_free(&mut self, outcome: &Outcome) {
         let (wished, timed) = (self.days, self.time != TimeWish::default());
         self.slots = None;
-        let on_day = wished.filter(|days| days.is_one()).map(|days| dates::spoken(days.from));
+        let on_day = wished.filter(|days| days.is_one()).map(|days| spoken::date(days.from));
         let again = timed && self.calls < 3;
         self.notices.push(match (outcome.say(), on_day) {
             (Some(say), _) if !again => say.to_owned(),
