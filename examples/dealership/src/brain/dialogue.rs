@@ -99,7 +99,6 @@ pub(crate) struct Dialogue {
     /// A number to be decoded.
     pub(crate) vin: Option<String>,
     pub(crate) wants_vin: bool,
-    pub(crate) wants_call_back: bool,
     /// What the caller must be told, and has not heard.
     pub(crate) notices: Vec<String>,
     /// Whether a task came to its end and no other has begun.
@@ -217,7 +216,6 @@ impl Dialogue {
             aside: None,
             vin: None,
             wants_vin: false,
-            wants_call_back: false,
             notices: Vec::new(),
             finished: false,
             ended: false,

@@ -18,7 +18,6 @@ pub(crate) const ASK_VIN: &str = "Please read me the 17 characters of the VIN. W
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
-pub(crate) const CALL_BACK: &str = "Shall I have someone call you back?";
 pub(crate) const CANNOT: &str = "I'm sorry, I can't do that on this line right now.";
 pub(crate) const GOODBYE: &str = "Thank you for calling. Goodbye!";
 pub(crate) const HELP: &str =
@@ -216,7 +215,6 @@ mod tests {
             (busy(&appointment, "2019 Honda CR-V"), Question::Day),
             (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),
             (BOOK_INSTEAD.to_owned(), Question::BookInstead),
-            (CALL_BACK.to_owned(), Question::CallBack),
             (HELP.to_owned(), Question::Help),
             (offer(&[slot(4, 9)], None), Question::Offer),
             (offer(&[slot(4, 9), slot(5, 9)], None), Question::Offer),

@@ -113,7 +113,6 @@ impl Dialogue {
         self.aside = None;
         self.calls = 0;
         self.faults = 0;
-        self.wants_call_back = false;
         let mut understood = self.hear_task(&heard);
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
@@ -263,12 +262,8 @@ impl Dialogue {
                 self.start(Task::Book);
                 true
             }
-            Question::BookInstead | Question::CallBack if !yes => {
+            Question::BookInstead if !yes => {
                 self.finish();
-                true
-            }
-            Question::CallBack => {
-                self.wants_call_back = true;
                 true
             }
             Question::Offer if yes && self.offered.len() == 1 && !heard.says_when() => {

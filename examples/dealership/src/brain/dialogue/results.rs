@@ -24,7 +24,6 @@ impl Dialogue {
             "cancel_appointment" => self.committed(Task::Cancel, outcome),
             "get_upcoming_appointments" => self.listed(outcome),
             "decode_vin" => self.decoded(outcome),
-            "schedule_callback" | "transfer_to_human" => self.handed_over(outcome),
             "end_call" if outcome.ok => self.ended = true,
             _ if outcome.ok => {}
             _ => self.failed(outcome),
@@ -259,20 +258,6 @@ impl Dialogue {
         if self.task.is_none() && !self.wants_vin {
             self.finished = true;
         }
-    }
-
-    fn handed_over(&mut self, outcome: &Outcome) {
-        self.wants_call_back = false;
-        self.aside = None;
-        self.misses = 0;
-        if outcome.ok {
-            self.notices.push(outcome.say().unwrap_or("That is arranged.").to_owned());
-        } else {
-            self.notices.push(
-                outcome.say().unwrap_or("I'm sorry, nobody is free to talk right now.").to_owned(),
-            );
-        }
-        self.finish();
     }
 
     /// A failure that is nobody's fault here: tried once more in silence, then said.
