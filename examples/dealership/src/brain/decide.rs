@@ -159,11 +159,8 @@ fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step 
     if dialogue.appointments.is_none() && has("get_upcoming_appointments") {
         return visits_of(id);
     }
-    if let (Some(other), Some(car)) = (dialogue.clash(), dialogue.car())
-        && service.kind() == "service"
-        && other.vehicle.as_ref() == Some(&car.label)
-    {
-        return Step::Say(replies::busy(other, &car.label));
+    if let Some((other, car)) = dialogue.occupation(chosen) {
+        return Step::Say(replies::busy(other, car, &dialogue.offers()));
     }
     if dialogue.agreed {
         let arguments = json!({
@@ -293,6 +290,9 @@ fn reschedule(dialogue: &Dialogue, facts: &Facts, appointment: &Appointment) -> 
         Ok(chosen) => chosen,
         Err(step) => return *step,
     };
+    if let Some((other, car)) = dialogue.occupation(chosen) {
+        return Step::Say(replies::busy(other, car, &dialogue.offers()));
+    }
     if dialogue.agreed {
         let arguments = json!({
             "appointment_id": appointment.id, "new_slot_id": chosen.id, "confirmed": true,

@@ -64,16 +64,20 @@ pub(crate) fn closed(time: jiff::civil::Time, hours: &str) -> String {
     format!("We are not open at {time}. {hours} What time would you like to come in?")
 }
 
-/// Points out another visit at the very time that is about to be taken.
+/// Points out another visit at the time that is about to be taken.
 pub(crate) fn clash(other: &Appointment) -> String {
     let what = other.service.map_or("a visit", |service| service.spoken);
     format!("You already have {what} at that time.")
 }
 
-/// Refuses the very time at which the same car has another visit.
-pub(crate) fn busy(other: &Appointment, car: &str) -> String {
+/// Refuses a time at which the same car has another visit, and offers others.
+pub(crate) fn busy(other: &Appointment, car: &str, others: &[Slot]) -> String {
     let what = other.service.map_or("a visit", |service| service.spoken);
-    format!("Your {car} already has {what} at that time. What time would you like instead?")
+    let instead = match others {
+        [] => "What time would you like instead?".to_owned(),
+        others => offer(others, None),
+    };
+    format!("Your {car} already has {what} at that time. {instead}")
 }
 
 /// Reads back what is about to be done; `what` ends where the time follows.
@@ -188,6 +192,7 @@ mod tests {
         Slot {
             id: format!("{day}-{hour}"),
             start: date(2026, 3, day).at(hour, 30, 0, 0),
+            end: date(2026, 3, day).at(hour + 1, 0, 0, 0),
             spoken: None,
         }
     }
@@ -198,6 +203,7 @@ mod tests {
             id: "a".into(),
             service: Service::with_code("oil_change"),
             start: date(2026, 3, 4).at(9, 0, 0, 0),
+            end: date(2026, 3, 4).at(10, 0, 0, 0),
             vehicle: None,
         };
         let table = [
@@ -212,7 +218,8 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
-            (busy(&appointment, "2019 Honda CR-V"), Question::Day),
+            (busy(&appointment, "2019 Honda CR-V", &[]), Question::Day),
+            (busy(&appointment, "2019 Honda CR-V", &[slot(4, 9)]), Question::Offer),
             (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),
             (BOOK_INSTEAD.to_owned(), Question::BookInstead),
             (HELP.to_owned(), Question::Help),

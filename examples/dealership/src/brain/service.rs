@@ -137,7 +137,14 @@ const SERVICES: [Service; 10] = [
         code: "sales_consult",
         others: &[],
         spoken: "a sales consultation",
-        phrases: &["sales consultation", "buy a car", "new car", "trade in", "salesperson"],
+        phrases: &[
+            "sales consultation",
+            "buy a car",
+            "new car",
+            "trade in",
+            "financing",
+            "salesperson",
+        ],
     },
 ];
 

@@ -28,6 +28,8 @@ pub struct Appointment {
     pub service_name: String,
     /// The start, on the location's clocks.
     pub start: Zoned,
+    /// The end.
+    pub end: Zoned,
     /// The start before it was last moved.
     pub moved_from: Option<Zoned>,
     /// The name of the location, as it is spoken.
@@ -298,6 +300,7 @@ impl Appointment {
             service: row.try_get("type_code")?,
             service_name: row.try_get("type_name")?,
             start: instant(row.try_get("starts_at")?)?.to_zoned(zone.clone()),
+            end: instant(row.try_get("ends_at")?)?.to_zoned(zone.clone()),
             moved_from: moved_from.map(instant).transpose()?.map(|from| from.to_zoned(zone)),
             location: row.try_get("location_name")?,
             vehicle: match vehicle {

@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     phone::Phone,
     spoken,
-    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Slot, Store},
+    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Refusal, Slot, Store},
     vin::Decoder,
 };
 
@@ -94,6 +94,7 @@ impl Desk {
         json!({
             "slot_id": self.offers.write(offer, service, self.now()),
             "start_local": local(&slot.start),
+            "end_local": local(&slot.end),
             "spoken": spoken::moment(&slot.start),
             "with": advisor.map(|(_, name)| name),
         })
@@ -101,18 +102,41 @@ impl Desk {
 
     /// Says that a time is gone, with the nearest free ones.
     pub(super) async fn taken(&self, service: &str, wanted: Timestamp) -> Result<Envelope, Fault> {
-        let slots = self.store.alternatives(service, wanted, self.now()).await?;
+        self.instead(Refusal::SlotTaken, service, wanted, &[]).await
+    }
+
+    /// Says that the customer's vehicle has another visit then, with the nearest free times that
+    /// do not meet any visit of theirs. `moved` is the one that is to be moved.
+    pub(super) async fn busy(
+        &self,
+        customer: CustomerId,
+        moved: Option<AppointmentId>,
+        service: &str,
+        wanted: Timestamp,
+    ) -> Result<Envelope, Fault> {
+        let mut visits = self.store.upcoming(customer, self.now()).await?;
+        visits.retain(|visit| Some(visit.id) != moved);
+        self.instead(Refusal::VehicleBusy, service, wanted, &visits).await
+    }
+
+    async fn instead(
+        &self,
+        refusal: Refusal,
+        service: &str,
+        wanted: Timestamp,
+        visits: &[Appointment],
+    ) -> Result<Envelope, Fault> {
+        let slots = self.store.alternatives(service, wanted, visits, self.now()).await?;
         let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, service, None)).collect();
-        let say = match slots.as_slice() {
-            [] => "That time was just taken.".to_owned(),
-            slots => {
-                let times: Vec<String> =
-                    slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
-                format!("That time was just taken. I still have {}.", times.join(", or "))
+        let refused = Envelope::from(refusal).with_data(json!({ "alternatives": offers }));
+        let times: Vec<String> = slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
+        match &refused.say {
+            Some(say) if !times.is_empty() => {
+                let say = format!("{say} I still have {}.", times.join(", or "));
+                Ok(refused.say(say))
             }
-        };
-        let data = json!({ "alternatives": offers });
-        Ok(Envelope::refused(Code::SlotTaken).with_data(data).say(say))
+            Some(_) | None => Ok(refused),
+        }
     }
 }
 

@@ -70,6 +70,7 @@ fn entry(appointment: &Appointment) -> Value {
         "kind": appointment.kind,
         "service_type": appointment.service,
         "start_local": local(&appointment.start),
+        "end_local": local(&appointment.end),
         "spoken": spoken::moment(&appointment.start),
         "timezone": appointment.start.time_zone().iana_name(),
         "location": appointment.location,

@@ -270,7 +270,7 @@ async fn a_customer_with_two_cars_says_which_and_a_car_is_in_one_place() {
     let who = greg.ask("lookup_customer", json!({})).await.data;
     // His truck has its oil changed on Monday at 8:30.
     let slot = greg.slot("full_service", "2026-11-23").await;
-    let mut booking = json!({ "slot_id": slot, "service_type": "full_service",
+    let mut booking = json!({ "slot_id": &slot, "service_type": "full_service",
         "customer_id": who["customer_id"], "confirmed": true });
     let which = greg.ask("book_appointment", booking.clone()).await;
     assert_eq!(code(&which), Code::VehicleRequired);
@@ -280,7 +280,16 @@ async fn a_customer_with_two_cars_says_which_and_a_car_is_in_one_place() {
         cars.iter().find(|car| car["label"] == label).unwrap()["vehicle_id"].clone()
     };
     booking["vehicle_id"] = car("2021 Ford F-150");
-    assert_eq!(code(&greg.ask("book_appointment", booking.clone()).await), Code::VehicleBusy);
+    let busy = greg.ask("book_appointment", booking.clone()).await;
+    assert_eq!(code(&busy), Code::VehicleBusy);
+    let say = busy.say.unwrap();
+    assert!(
+        say.starts_with("That vehicle already has a visit at that time. I still have"),
+        "{say}"
+    );
+    booking["slot_id"] = busy.data["alternatives"][0]["slot_id"].clone();
+    assert!(greg.ask("book_appointment", booking.clone()).await.ok, "what is offered can be had");
+    booking["slot_id"] = slot;
     booking["vehicle_id"] = car("2016 Toyota Camry");
     assert!(greg.ask("book_appointment", booking).await.ok);
 }

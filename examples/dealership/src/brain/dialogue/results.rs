@@ -204,6 +204,7 @@ impl Dialogue {
         }
         self.stale = true;
         if let Some(taken) = taken {
+            self.lost.push(taken.start);
             self.days = Some(Days::one(taken.start.date()));
             self.time.earliest = Some(shifted(taken.start.time(), -90));
             self.time.latest = Some(shifted(taken.start.time(), 90));
