@@ -42,6 +42,8 @@ pub struct Appointment {
     pub cancelled_at: Option<Timestamp>,
     /// A short code to quote.
     pub confirmation_code: String,
+    /// The call in which it was booked.
+    pub call: Option<String>,
     change_key: Option<String>,
 }
 
@@ -312,6 +314,7 @@ impl Appointment {
             status,
             cancelled_at: cancelled_at.map(instant).transpose()?,
             confirmation_code: row.try_get("confirmation_code")?,
+            call: row.try_get("source_call")?,
             change_key: row.try_get("change_key")?,
         })
     }

@@ -71,7 +71,26 @@ impl Desk {
         }
     }
 
-    /// The appointment, if the caller may change it. A foreign one is as good as none.
+    /// The appointments to come of the customer with this identifier that the caller may know of:
+    /// all of them, or for somebody who may not act for the customer those booked in this call.
+    pub(super) async fn upcoming(
+        &self,
+        customer: &str,
+        context: &ToolContext,
+    ) -> Result<Vec<Appointment>, Envelope> {
+        let refused = match self.customer(customer, context).await {
+            Ok(customer) => return Ok(self.store.upcoming(customer.id, self.now()).await?),
+            Err(refused) => refused,
+        };
+        let Some(customer) = self.named(customer).await? else { return Err(refused) };
+        let mut upcoming = self.store.upcoming(customer, self.now()).await?;
+        upcoming.retain(|appointment| is_of(appointment, context));
+        // Whether there are others is not told.
+        if upcoming.is_empty() { Err(refused) } else { Ok(upcoming) }
+    }
+
+    /// The appointment, if the caller may change it: their own, or one that was booked in this
+    /// call. A foreign one is as good as none.
     pub(super) async fn appointment(
         &self,
         id: &str,
@@ -80,6 +99,9 @@ impl Desk {
         let none = || Envelope::refused(Code::NotFound).say("I can't find that appointment.");
         let id = AppointmentId::parse(id).ok_or_else(none)?;
         let found = self.store.appointment(id).await.map_err(Envelope::from)?.ok_or_else(none)?;
+        if is_of(&found, context) {
+            return Ok(found);
+        }
         self.store
             .customer_of(found.customer, self.caller.as_ref(), context.call.as_str())
             .await
@@ -138,6 +160,11 @@ impl Desk {
             Some(_) | None => Ok(refused),
         }
     }
+}
+
+/// Whether an appointment was booked in this call.
+fn is_of(appointment: &Appointment, context: &ToolContext) -> bool {
+    appointment.call.as_deref() == Some(context.call.as_str())
 }
 
 /// Wall-clock time as the model sees it, with the offset so that a repeated hour is unambiguous.

@@ -35,8 +35,7 @@ async fn run(
     arguments: &Arguments,
     context: &ToolContext,
 ) -> Result<Envelope, Envelope> {
-    let customer = desk.customer(&arguments.customer_id, context).await?;
-    let upcoming = desk.store.upcoming(customer.id, desk.now()).await?;
+    let upcoming = desk.upcoming(&arguments.customer_id, context).await?;
     let say = match upcoming.as_slice() {
         [] => "You have no appointments coming up.".to_owned(),
         [only] => format!("You have {}.", sentence(only)),

@@ -168,7 +168,7 @@ async fn a_withheld_number_may_book_but_read_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothing() {
+async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothing_else() {
     let store = seeded().await;
     let mut call = Call::from("anonymous", &store);
     let named = json!({ "first_name": "Ana", "last_name": "Morales", "phone": ANA });
@@ -181,6 +181,17 @@ async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothin
     let booked = call.ask("book_appointment", booking).await;
     assert!(booked.ok, "{booked:?}");
     assert_eq!(booked.data["vehicle_label"], Value::Null);
+    let listed = call.ask("get_upcoming_appointments", json!({ "customer_id": ana })).await;
+    let appointments = listed.data["appointments"].as_array().unwrap();
+    assert_eq!(appointments.len(), 1, "hers are more, and were not booked in this call");
+    let id = &booked.data["appointment_id"];
+    assert_eq!(&appointments[0]["appointment_id"], id);
+    let new = call.slot("oil_change", "2026-11-25").await;
+    let mv = json!({ "appointment_id": id, "new_slot_id": new, "confirmed": true });
+    let moved = call.ask("reschedule_appointment", mv).await;
+    assert!(moved.ok, "{moved:?}");
+    let cancel = json!({ "appointment_id": id, "confirmed": true });
+    assert!(call.ask("cancel_appointment", cancel).await.ok);
     let asked = call.ask("get_upcoming_appointments", json!({ "customer_id": ana })).await;
     assert_eq!(code(&asked), Code::IdentityRequired);
 }
