@@ -6,6 +6,7 @@ use super::{
 };
 use crate::spoken;
 
+pub(crate) const ANEW: &str = "Sorry, let me begin again.";
 pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
 pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
 pub(crate) const ASK_LAST_NAME: &str = "And your last name?";
