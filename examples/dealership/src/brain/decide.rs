@@ -113,10 +113,11 @@ fn urgent(dialogue: &Dialogue, facts: &Facts) -> Option<Step> {
     if let Some(vin) = &dialogue.vin {
         return Some(Step::Call { tool: "decode_vin", arguments: json!({ "vin": vin }) });
     }
-    if dialogue.wants_vin && dialogue.misses == 0 {
-        return Some(ask(replies::ASK_VIN));
-    }
     match dialogue.misses {
+        0..=2 if dialogue.wants_vin => {
+            let is_first = dialogue.misses == 0 && dialogue.calls == 0;
+            Some(ask(if is_first { replies::ASK_VIN } else { replies::ASK_VIN_AGAIN }))
+        }
         0..=3 => None,
         _ => {
             let hours = format!("Please call again and ask for a person. {}", facts.hours);

@@ -67,6 +67,10 @@ pub(crate) struct Dialogue {
     pub(crate) today: Date,
     pub(crate) task: Option<Task>,
     pub(crate) service: Option<Service>,
+    /// What is to be booked after it.
+    also: Option<Service>,
+    /// When the visit begins that was booked last.
+    booked: Option<DateTime>,
     pub(crate) days: Option<Days>,
     pub(crate) time: TimeWish,
     /// The weekday on which no time is to be offered.
@@ -213,6 +217,8 @@ impl Dialogue {
             today,
             task: None,
             service: None,
+            also: None,
+            booked: None,
             days: None,
             time: TimeWish::default(),
             refused: None,
@@ -266,6 +272,7 @@ impl Dialogue {
 
     fn finish(&mut self) {
         self.task = None;
+        self.also = None;
         self.forget_wish();
         self.finished = true;
     }

@@ -15,7 +15,8 @@ pub(crate) const ASK_NEW_DAY: &str = "What day and time would you like instead?"
 pub(crate) const ASK_PHONE: &str = "What is the best phone number to reach you?";
 pub(crate) const ASK_PHONE_OF_VISIT: &str = "What phone number is the appointment under?";
 pub(crate) const ASK_SERVICE: &str = "What does your car need?";
-pub(crate) const ASK_VIN: &str = "Please read me the 17 characters of the VIN. What is the VIN?";
+pub(crate) const ASK_VIN: &str = "Could you read me the 17 characters of the VIN?";
+pub(crate) const ASK_VIN_AGAIN: &str = "Could you read me the VIN once more?";
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
@@ -219,6 +220,7 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
+            (ASK_VIN_AGAIN.to_owned(), Question::Vin),
             (busy(&appointment, "2019 Honda CR-V", &[]), Question::Day),
             (busy(&appointment, "2019 Honda CR-V", &[slot(4, 9)]), Question::Offer),
             (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),

@@ -156,7 +156,15 @@ impl Dialogue {
         self.agreed = false;
         if outcome.ok {
             self.notices.push(replies::committed(outcome));
+            let also = self.also.take().filter(|_| task == Task::Book);
+            self.booked = self.chosen.as_ref().map(|slot| slot.start);
+            let day = self.booked.map(|start| Days::one(start.date()));
             self.finish();
+            if let Some(service) = also {
+                self.start(Task::Book);
+                self.notices.push(format!("Now for {}.", service.spoken));
+                (self.service, self.days) = (Some(service), day);
+            }
             return;
         }
         match outcome.code() {
