@@ -14,7 +14,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl,
+    CallControl, HeardCalls,
     backlog::Backlog,
     dialect::Dialect,
     io::{Io, Socket, SocketEvent},
@@ -47,6 +47,9 @@ pub(super) struct Leg {
     pub(super) inbound: AudioFormat,
     pub(super) outbound: AudioFormat,
     pub(super) control: Option<Arc<dyn CallControl>>,
+    /// Where it is noted that the caller was sent sound; then the carrier goes on by itself with
+    /// those who were sent none.
+    pub(super) heard: Option<Arc<HeardCalls>>,
 }
 
 /// Moves messages between a socket and a link, in one task.
@@ -61,6 +64,8 @@ pub(super) struct Pump<S> {
     task: Option<ControlTask>,
     ping_due: bool,
     hanging_up: bool,
+    /// Whether any sound was sent.
+    has_spoken: bool,
     last_heard: Instant,
 }
 
@@ -105,6 +110,7 @@ impl<S: Socket> Pump<S> {
             task: None,
             ping_due: false,
             hanging_up: false,
+            has_spoken: false,
             last_heard: Instant::now(),
             leg,
         }
@@ -213,6 +219,9 @@ impl<S: Socket> Pump<S> {
             }
             match (next, self.leg.control.clone()) {
                 (Outbound::HangUp, _) if self.hanging_up => {}
+                (Outbound::HangUp, _) if self.is_left_to_carrier() => {
+                    return Ok(Some(End::HungUp));
+                }
                 (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
                 (Outbound::HangUp, Some(control)) => self.hang_up(control),
                 (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
@@ -238,10 +247,16 @@ impl<S: Socket> Pump<S> {
         }
     }
 
-    /// Keeps the account of marks. Those that stand behind a clear have nothing before them that
+    /// Keeps the account of sound and marks. Those that stand behind a clear have nothing before them that
     /// will be played; where that is no reason for the carrier to answer them, they are not sent.
     fn note_sent(&mut self, outbound: &Outbound) {
-        if let Outbound::Mark(mark) = outbound {
+        if let Outbound::Audio(_) = outbound {
+            if !std::mem::replace(&mut self.has_spoken, true)
+                && let Some(heard) = &self.leg.heard
+            {
+                heard.note(&self.leg.call);
+            }
+        } else if let Outbound::Mark(mark) = outbound {
             self.marks.sent(*mark);
         } else if *outbound == Outbound::Clear {
             while self.marks.answers_cleared()
@@ -275,9 +290,15 @@ impl<S: Socket> Pump<S> {
     fn keep_promise(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
         let mut waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
         let asked = waiting.any(|next| next == Outbound::HangUp);
+        let asked = asked && !self.is_left_to_carrier();
         if let Some(control) = self.leg.control.clone().filter(|_| asked && !self.hanging_up) {
             self.hang_up(control);
         }
+    }
+
+    /// Whether the carrier is to go on with the call, since the caller has heard nothing.
+    fn is_left_to_carrier(&self) -> bool {
+        self.leg.heard.is_some() && !self.has_spoken
     }
 
     fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {

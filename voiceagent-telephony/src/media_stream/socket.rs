@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use voiceagent_core::{Error, Result, audio::AudioFormat};
 
 use super::{
-    CallControl, Carrier, MediaStream, TokenCheck,
+    CallControl, Carrier, HeardCalls, MediaStream, TokenCheck,
     dialect::Dialect,
     io::close,
     start::{Beginning, StreamStart, is_name, wait_for_start},
@@ -67,6 +67,7 @@ struct Settings {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
     on_call: OnCall,
     start: Duration,
     calls: Arc<Semaphore>,
@@ -191,8 +192,10 @@ impl Settings {
         debug!(call, stream, carrier = %dialect.carrier, "media stream began");
         let who = Identity { call, stream, account: start.account };
         let formats = Formats { inbound, outbound };
-        let control = self.control.clone();
-        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, control, permit))
+        let (control, heard) = (self.control.clone(), self.heard.clone());
+        Ok(move |socket| {
+            MediaStream::new(socket, who, (dialect, formats), grant, control, permit).noted(heard)
+        })
     }
 }
 
@@ -213,6 +216,7 @@ pub struct MediaSocketBuilder {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
     on_call: Option<OnCall>,
     start: Duration,
     calls: usize,
@@ -225,6 +229,7 @@ impl MediaSocketBuilder {
             format: None,
             tokens,
             control: None,
+            heard: None,
             on_call: None,
             start: START,
             calls: 100,
@@ -251,6 +256,13 @@ impl MediaSocketBuilder {
     /// How to hang up and transfer. Without it, hanging up only closes the socket.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
         self.control = Some(control);
+        self
+    }
+
+    /// Where the calls are noted whose caller was sent any sound. A call that was sent none and is
+    /// hung up loses its socket only, so that the carrier can say something.
+    pub(crate) fn heard(mut self, heard: Arc<HeardCalls>) -> Self {
+        self.heard = Some(heard);
         self
     }
 
@@ -294,6 +306,7 @@ impl MediaSocketBuilder {
                 format: self.format,
                 tokens: self.tokens,
                 control: self.control,
+                heard: self.heard,
                 on_call,
                 start: self.start,
                 calls: Arc::new(Semaphore::new(self.calls)),

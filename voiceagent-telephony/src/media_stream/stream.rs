@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl, Carrier, Grant,
+    CallControl, Carrier, Grant, HeardCalls,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
@@ -39,6 +39,7 @@ pub struct MediaStream {
     dialect: &'static Dialect,
     formats: Formats,
     control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -75,7 +76,13 @@ impl MediaStream {
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, who, dialect, formats, control, permit }
+        Self { socket, info, who, dialect, formats, control, heard: None, permit }
+    }
+
+    /// Notes whether the caller was sent any sound.
+    pub(super) fn noted(mut self, heard: Option<Arc<HeardCalls>>) -> Self {
+        self.heard = heard;
+        self
     }
 
     /// Who carries the call.
@@ -119,6 +126,7 @@ impl Transport for MediaStream {
             inbound: self.formats.inbound,
             outbound: self.formats.outbound,
             control: self.control,
+            heard: self.heard,
         };
         let permit = self.permit;
         let socket = self.socket.open();
