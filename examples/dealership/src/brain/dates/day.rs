@@ -167,7 +167,7 @@ fn in_digits(word: &str) -> Option<(i8, i8, Option<i16>)> {
     let numbers: Vec<i16> =
         word.split(['/', '-']).map(str::parse).collect::<Result<_, _>>().ok()?;
     let (month, number, year) = match numbers[..] {
-        [year @ 1900.., month, number] if word.len() == 10 => (month, number, Some(year)),
+        [year @ (1900..), month, number] if word.len() == 10 => (month, number, Some(year)),
         [month, number, year @ 0..100] => (month, number, Some(2000 + year)),
         [month, number, year] => (month, number, Some(year)),
         // "9-11" is a span of hours as well.
