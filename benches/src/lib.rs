@@ -1,6 +1,8 @@
-//! Benches of whole calls, of single frames and of detectors of speech and of ends of turns. The binaries only start what is here.
+//! Benches of whole calls, of single frames and of detectors of speech, of echo and of ends of turns.
+//! The binaries only start what is here.
 
 pub mod e2e_latency;
+pub mod echo;
 pub mod frame_path;
 pub mod turns;
 pub mod vad;

@@ -24,7 +24,7 @@ use std::{
 use clap::Parser;
 use voiceagent_core::{
     audio::AudioFrame,
-    vad::{Earshot, Energy, VadFactory},
+    vad::{Earshot, Energy, Telephone, VadFactory},
 };
 use voiceagent_providers::{rnnoise::RnNoise, silero::Silero};
 
@@ -35,10 +35,13 @@ use self::{
     listen::{Edge, Heard, edges_when_shifted, edges_with_rest, listen},
     report::{ConditionReport, DetectorReport, Outcome, Report, Rest, SetReport},
     score::{Moments, f1_of_edges},
-    sound::{Sound, stream, twice},
+    sound::{stream, twice},
 };
 
-pub(crate) use cost::thread_time;
+pub(crate) use {
+    cost::thread_time,
+    sound::{LEVEL, MILLI, RATE, Sound, recordings},
+};
 
 /// Lags that are tried for each detector, in milliseconds.
 const LAGS: [usize; 10] = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90];
@@ -92,7 +95,10 @@ pub fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn detectors(args: &Args) -> Result<Vec<Detector>, Box<dyn Error>> {
-    let mut detectors = vec![Detector { name: "earshot", vad: Arc::new(Earshot::default()) }];
+    let mut detectors = vec![
+        Detector { name: "telephone", vad: Arc::new(Telephone::default()) },
+        Detector { name: "earshot", vad: Arc::new(Earshot::default()) },
+    ];
     match &args.silero {
         Some(path) => {
             detectors.push(Detector { name: "silero", vad: Arc::new(Silero::load(path)?) });

@@ -12,6 +12,7 @@ mod pre_roll;
 mod provider;
 mod realtime;
 mod record;
+mod summary;
 mod wait;
 
 use std::{

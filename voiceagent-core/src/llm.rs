@@ -131,7 +131,10 @@ impl LlmRequest {
     pub fn last_user_text(&self) -> Option<&str> {
         self.messages.iter().rev().find_map(|message| match message {
             Message::User { text } => Some(&**text),
-            Message::Assistant { .. } | Message::ToolCall(_) | Message::ToolResult { .. } => None,
+            Message::Assistant { .. }
+            | Message::Summary { .. }
+            | Message::ToolCall(_)
+            | Message::ToolResult { .. } => None,
         })
     }
 }
@@ -159,6 +162,11 @@ pub enum Message {
         text: Arc<str>,
         /// Whether the agent had more to say.
         interrupted: bool,
+    },
+    /// What was said before, in short. It stands first.
+    Summary {
+        /// The summary, with words that introduce it.
+        text: Arc<str>,
     },
     /// A function that the model called.
     ToolCall(ToolCall),

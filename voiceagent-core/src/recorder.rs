@@ -1,25 +1,25 @@
-//! The recording of a call: what both sides heard, as a stereo WAV file.
+//! The recording of a call: what both sides heard, as a stereo WAV file, or one of Opus.
 //!
 //! The head of the file is brought up to date after each block, so that what a process that was
 //! killed leaves behind can be played: it lacks no more than the last seconds. A file that outgrows
 //! 4 GiB becomes one of RF64.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Seek, SeekFrom, Write},
-    path::Path,
-    time::Duration,
-};
+mod disk;
+#[cfg(feature = "opus")]
+mod opus_file;
+
+use std::{fmt, fs::File, io, path::Path, time::Duration};
 
 use tracing::warn;
 
 use crate::{
     CallTime, Error, ErrorKind, Link, MarkId, Result,
-    audio::{AudioFormat, AudioFrame, Stereo, Tape, wav},
+    audio::{AudioFrame, Stereo, Tape},
     call_file,
     transport::{CallInfo, Media, Outbound},
 };
+
+use disk::Disk;
 
 /// A second of both sides at 8 kHz: rare enough for the disk, little enough to lose.
 const BLOCK: usize = 32 * 1024;
@@ -29,6 +29,24 @@ const BLOCKS: usize = 8;
 const PIECES: usize = 2 * BLOCKS + 2;
 /// How long the disk may take for what is left when the call is over.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// What kind of file a recording is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    Wav,
+    #[cfg(feature = "opus")]
+    Opus,
+}
+
+impl Format {
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Wav => "wav",
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
+        }
+    }
+}
 
 /// What goes to the disk.
 enum Piece {
@@ -58,24 +76,27 @@ impl Recorder {
     /// # Errors
     ///
     /// When the file cannot be created, and for audio that cannot be decoded.
-    pub(crate) fn create(folder: &Path, info: &CallInfo, lead: Duration) -> Result<Option<Self>> {
+    pub(crate) fn create(
+        folder: &Path,
+        kind: Format,
+        info: &CallInfo,
+        lead: Duration,
+    ) -> Result<Option<Self>> {
         let Media::Audio { inbound, outbound } = info.media else { return Ok(None) };
         let stereo = Stereo::new(inbound, outbound, lead)?;
-        let file = call_file::create(folder, &info.id, "wav").map_err(|error| {
+        let file = call_file::create(folder, &info.id, kind.extension()).map_err(|error| {
             let message = format!("no file can be created in {}", folder.display());
             Error::new(ErrorKind::Config, "record", message).with_source(error)
         })?;
-        Ok(Some(Self::onto(file, stereo)))
+        Self::onto(file, kind, stereo).map(Some)
     }
 
-    fn onto(file: File, stereo: Stereo) -> Self {
-        let disk = Disk { file, format: stereo.format(), bytes: 0 };
+    fn onto(file: File, kind: Format, stereo: Stereo) -> Result<Self> {
+        let disk = Disk::new(file, kind, stereo.format())?;
         let disk = Link::spawn(PIECES, |mut peer| async move {
             let mut disk = disk;
             while let Some(piece) = peer.recv().await {
-                if matches!(piece, Piece::End) {
-                    break;
-                }
+                let is_last = matches!(piece, Piece::End);
                 let written = tokio::task::spawn_blocking(move || {
                     let spent = disk.write(piece)?;
                     Ok::<_, io::Error>((disk, spent))
@@ -90,11 +111,14 @@ impl Recorder {
                 if let Some(spent) = spent {
                     peer.send(spent).await?;
                 }
+                if is_last {
+                    break;
+                }
             }
             Ok(())
         });
         let reel = Reel { block: Vec::with_capacity(BLOCK), made: 1, disk, broken: None };
-        Self { stereo, reel }
+        Ok(Self { stereo, reel })
     }
 
     /// Takes what came from the caller.
@@ -214,38 +238,6 @@ impl Tape for Reel {
     }
 }
 
-/// The file, and how much is in it.
-struct Disk {
-    file: File,
-    format: AudioFormat,
-    bytes: u64,
-}
-
-impl Disk {
-    /// Writes a piece, and gives its block back.
-    fn write(&mut self, piece: Piece) -> io::Result<Option<Vec<u8>>> {
-        let begin = wav::HEADER as u64 + self.bytes;
-        let spent = match piece {
-            Piece::Sound(block) => {
-                self.file.seek(SeekFrom::Start(begin))?;
-                self.file.write_all(&block)?;
-                self.bytes += block.len() as u64;
-                Some(block)
-            }
-            Piece::Silence(moments) => {
-                // What lies between the end of a file and its new end is zero, and takes no room.
-                self.bytes += moments * u64::from(self.format.channels) * 2;
-                self.file.set_len(wav::HEADER as u64 + self.bytes)?;
-                None
-            }
-            Piece::End => None,
-        };
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&wav::header(self.format, self.bytes))?;
-        Ok(spent)
-    }
-}
-
 /// Tells that a call is not recorded, or not any more.
 pub(crate) fn warn_of(error: &Error) {
     warn!(%error, "the call is not recorded from here on");
@@ -258,7 +250,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::audio::{Clip, MediaTime};
+    use crate::audio::{AudioFormat, Clip, MediaTime, wav};
 
     const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 
@@ -268,7 +260,7 @@ mod tests {
         let lead = Duration::from_millis(300);
         let path = call_file::path(&folder, &info.id, "wav");
         let _ = fs::remove_file(&path);
-        let recorder = Recorder::create(&folder, &info, lead).unwrap().unwrap();
+        let recorder = Recorder::create(&folder, Format::Wav, &info, lead).unwrap().unwrap();
         (recorder, path)
     }
 
@@ -319,7 +311,7 @@ mod tests {
     async fn a_full_disk_ends_the_recording() {
         let file = File::options().write(true).open("/dev/full").unwrap();
         let stereo = Stereo::new(FORMAT, FORMAT, Duration::from_millis(300)).unwrap();
-        let mut recorder = Recorder::onto(file, stereo);
+        let mut recorder = Recorder::onto(file, Format::Wav, stereo).unwrap();
         let payload = Bytes::from_static(&[0x90; 800]);
         let mut refused = None;
         for number in 0..300 {

@@ -12,6 +12,7 @@ use crate::{
     realtime::RealtimeModel,
     stt::SpeechToText,
     tts::TextToSpeech,
+    turn::TurnDetector,
     vad::VadFactory,
 };
 
@@ -60,6 +61,8 @@ pub struct Registry {
     pub stt: Catalog<dyn SpeechToText>,
     /// Synthesizers.
     pub tts: Catalog<dyn TextToSpeech>,
+    /// End-of-turn predictors.
+    pub turn: Catalog<dyn TurnDetector>,
     /// Voice activity detectors.
     pub vad: Catalog<dyn VadFactory>,
 }
@@ -78,6 +81,7 @@ impl Default for Registry {
             tts: Catalog::chained(|first, then, settings: TtsFailover| {
                 Arc::new(FallbackTts::with_settings(first, then, settings))
             }),
+            turn: Catalog::default(),
             vad: Catalog::default(),
         }
     }

@@ -70,6 +70,7 @@ mod segmenter;
 mod speakable;
 mod spoken_numbers;
 mod state;
+mod summary;
 mod text_leg;
 mod text_out;
 mod tickets;
@@ -96,6 +97,7 @@ use patience::Patience;
 use pause::Pausing;
 use realtime::Realtime;
 use repeats::Confirmations;
+use summary::SummaryJob;
 use text_leg::Said;
 use timers::TimerTable;
 use tool_rounds::ToolClock;
@@ -108,7 +110,7 @@ pub use command::Command;
 pub use config::{
     BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
     OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange,
-    SpeculationConfig, SynthesisConfig, ToolConfig, Uninterruptible,
+    SpeculationConfig, SummaryConfig, SynthesisConfig, ToolConfig, Uninterruptible,
 };
 pub use event::{AgentState, EndReason, Event, InterruptionReason, Leg};
 pub use input::Input;
@@ -159,6 +161,7 @@ pub struct Session {
     farewell: Farewell,
     idle: Idle,
     silence: Silence,
+    summary: SummaryJob,
     /// What the agent was last said to do.
     state: AgentState,
     /// Answers that failed in a row.
@@ -217,6 +220,7 @@ impl Session {
             farewell: Farewell::default(),
             idle: Idle::default(),
             silence: Silence::default(),
+            summary: SummaryJob::default(),
             state: AgentState::default(),
             failures: 0,
             commands: VecDeque::new(),
@@ -234,6 +238,7 @@ impl Session {
             (Phase::Opening, Input::HungUp) => self.end(EndReason::UserHungUp),
             (Phase::Opening, _) => {}
             (Phase::Talking, input) => {
+                self.note_activity(&input);
                 if let Some(input) = self.on_realtime_input(input) {
                     self.on_input(input);
                 }
@@ -287,7 +292,6 @@ impl Session {
     }
 
     fn on_input(&mut self, input: Input) {
-        self.note_activity(&input);
         match input {
             // Taken in and written down; nothing is decided by them yet.
             Input::Opened => {}
@@ -332,6 +336,9 @@ impl Session {
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
+            Input::Summarized { generation, text, usage } => {
+                self.on_summarized(generation, text, usage);
+            }
             Input::Synthesized { generation, payload } => self.on_audio(generation, payload),
             Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
             Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
@@ -400,6 +407,7 @@ impl Session {
         if self.phase == Phase::Talking {
             self.settle_owed();
             self.settle_idle();
+            self.settle_summary();
         }
         if self.phase == Phase::Talking {
             self.settle_state();
@@ -450,15 +458,6 @@ impl Session {
         if self.says.len() < MOST_SAYS && !text.trim().is_empty() {
             self.drop_draft();
             self.says.push_back(Saying { text, interruptible, ticket });
-        }
-    }
-
-    /// Goes to a configured target, and to no other.
-    fn on_transfer(&mut self, to: Arc<str>) {
-        if self.config.may_transfer_to(&to) {
-            self.leave_after_speech(Leave::Transfer(to));
-        } else {
-            self.emit(Event::Failed { leg: Leg::Transport, kind: crate::ErrorKind::Rejected });
         }
     }
 

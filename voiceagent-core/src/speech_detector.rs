@@ -28,11 +28,11 @@ const SETTLED: Duration = Duration::from_millis(500);
 /// use voiceagent_core::{
 ///     SpeechDetector, SpeechGateConfig,
 ///     audio::{AudioFormat, AudioFrame, MediaTime},
-///     vad::Earshot,
+///     vad::Telephone,
 /// };
 ///
 /// let format = AudioFormat::MULAW_8K;
-/// let mut detector = SpeechDetector::new(&Earshot::default(), format, SpeechGateConfig::default())?;
+/// let mut detector = SpeechDetector::new(&Telephone::default(), format, SpeechGateConfig::default())?;
 /// let silence = AudioFrame::new(format, MediaTime(0), Bytes::from(vec![0xFF; 160]));
 /// assert_eq!(detector.push(&silence), None);
 /// # Ok::<(), voiceagent_core::Error>(())

@@ -1,4 +1,5 @@
-//! ElevenLabs: voices over a WebSocket (`/v1/text-to-speech/{voice}/multi-stream-input`).
+//! ElevenLabs: recognition with Scribe (`/v1/speech-to-text/realtime`), and voices over a WebSocket
+//! (`/v1/text-to-speech/{voice}/multi-stream-input`).
 //!
 //! Wire facts come from the types of ElevenLabs' Python SDK 2.78.0, its AsyncAPI description, and
 //! its pages on multi-context WebSockets.
@@ -6,21 +7,26 @@
 mod codec;
 mod config;
 mod messages;
+mod scribe;
 mod spelling;
 mod tts;
 
 use std::sync::Arc;
 
-use voiceagent_core::{registry::Registry, tts::TextToSpeech};
+use voiceagent_core::{registry::Registry, stt::SpeechToText, tts::TextToSpeech};
 
 pub use config::ElevenLabsTtsConfig;
+pub use scribe::{ElevenLabsStt, ElevenLabsSttConfig};
 pub use tts::ElevenLabsTts;
 
 /// The vendor's name in errors.
 const PROVIDER: &str = "elevenlabs";
 
-/// Adds the voice `elevenlabs`.
+/// Adds the recognizer and the voice `elevenlabs`.
 pub fn register(registry: &mut Registry) {
+    registry.stt.register(PROVIDER, |config: ElevenLabsSttConfig| {
+        Ok(Arc::new(ElevenLabsStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
     registry.tts.register(PROVIDER, |config: ElevenLabsTtsConfig| {
         Ok(Arc::new(ElevenLabsTts::new(config)?) as Arc<dyn TextToSpeech>)
     });

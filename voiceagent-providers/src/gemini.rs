@@ -13,6 +13,7 @@
 
 mod codec;
 mod config;
+mod live;
 mod llm;
 mod messages;
 mod request;
@@ -20,14 +21,19 @@ mod schema;
 
 use std::sync::Arc;
 
-use voiceagent_core::{llm::LanguageModel, registry::Registry};
+use voiceagent_core::{llm::LanguageModel, realtime::RealtimeModel, registry::Registry};
 
 pub use config::GeminiLlmConfig;
+pub use live::{ActivityDetection, GeminiLive, GeminiLiveConfig, Sensitivity, TurnDetection};
 pub use llm::GeminiLlm;
 
-/// Registers the language model `gemini`, which takes the fields of [`GeminiLlmConfig`].
+/// Registers the language model `gemini`, which takes the fields of [`GeminiLlmConfig`], and the
+/// speech-to-speech model `gemini`, which takes those of [`GeminiLiveConfig`].
 pub fn register(registry: &mut Registry) {
     registry.llm.register("gemini", |config: GeminiLlmConfig| {
         Ok(Arc::new(GeminiLlm::new(config)?) as Arc<dyn LanguageModel>)
+    });
+    registry.realtime.register("gemini", |config: GeminiLiveConfig| {
+        Ok(Arc::new(GeminiLive::new(config)?) as Arc<dyn RealtimeModel>)
     });
 }

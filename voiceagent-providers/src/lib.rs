@@ -1,4 +1,4 @@
-//! Speech recognition, language models, voices and voice activity detectors for voiceagent.
+//! Speech recognition, language models, voices and detectors of speech and turns for voiceagent.
 //!
 //! Each vendor is a Cargo feature, and a module of this crate. [`register`] makes every vendor that
 //! is compiled in available by name:
@@ -38,6 +38,10 @@ pub mod openai;
 pub mod rnnoise;
 #[cfg(feature = "silero")]
 pub mod silero;
+#[cfg(feature = "smart-turn")]
+pub mod smart_turn;
+#[cfg(feature = "soniox")]
+pub mod soniox;
 mod wire;
 
 use voiceagent_core::registry::Registry;
@@ -53,7 +57,9 @@ use voiceagent_core::registry::Registry;
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
-        feature = "silero"
+        feature = "silero",
+        feature = "smart-turn",
+        feature = "soniox"
     )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
@@ -76,4 +82,8 @@ pub fn register(registry: &mut Registry) {
     rnnoise::register(registry);
     #[cfg(feature = "silero")]
     silero::register(registry);
+    #[cfg(feature = "smart-turn")]
+    smart_turn::register(registry);
+    #[cfg(feature = "soniox")]
+    soniox::register(registry);
 }

@@ -1,4 +1,4 @@
-//! OpenAI, and every server that speaks its chat completions protocol: Azure, vLLM, llama.cpp,
+//! OpenAI, and every server that speaks its chat completions or responses: Azure, vLLM, llama.cpp,
 //! Ollama, Groq, Together, LiteLLM and more.
 //!
 //! ```
@@ -25,25 +25,38 @@ mod codec;
 mod config;
 mod llm;
 mod messages;
+mod realtime;
+mod realtime_stt;
 mod request;
+mod responses;
+mod server;
 mod speech;
 mod thoughts;
+mod transcriptions;
 
 use std::sync::Arc;
 
-use voiceagent_core::{Error, Result, llm::LanguageModel, registry::Registry, tts::TextToSpeech};
+use voiceagent_core::{
+    Error, Result, llm::LanguageModel, realtime::RealtimeModel, registry::Registry,
+    stt::SpeechToText, tts::TextToSpeech,
+};
 
-pub use config::OpenAiLlmConfig;
+pub use config::{OpenAiApi, OpenAiLlmConfig};
 pub use llm::OpenAiLlm;
+pub use realtime::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
+pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
 pub use speech::{OpenAiTts, OpenAiTtsConfig};
+pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
 
 /// The name under which other servers are registered.
 const COMPATIBLE: &str = "openai-compatible";
 
-/// Registers the language models and voices `openai` and `openai-compatible`.
+/// Registers the recognizers, language models and voices `openai` and `openai-compatible`, and the
+/// speech-to-speech model `openai`.
 ///
-/// They take the fields of [`OpenAiLlmConfig`] and [`OpenAiTtsConfig`]. `openai-compatible` needs a
-/// `base_url`, and a `model` if it is a language model.
+/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`], [`OpenAiTtsConfig`] and
+/// [`OpenAiRealtimeConfig`].
+/// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
@@ -53,6 +66,20 @@ pub fn register(registry: &mut Registry) {
         require("model", config.model.as_ref())?;
         config.name.get_or_insert_with(|| COMPATIBLE.into());
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
+    });
+    registry.stt.register("openai", |config: OpenAiSttConfig| {
+        Ok(Arc::new(OpenAiStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.stt.register("openai-realtime", |config: OpenAiRealtimeSttConfig| {
+        Ok(Arc::new(OpenAiRealtimeStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.stt.register(COMPATIBLE, |mut config: OpenAiSttConfig| {
+        require("base_url", config.base_url.as_ref())?;
+        config.name.get_or_insert_with(|| COMPATIBLE.into());
+        Ok(Arc::new(OpenAiStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+    registry.realtime.register("openai", |config: OpenAiRealtimeConfig| {
+        Ok(Arc::new(OpenAiRealtime::new(config)?) as Arc<dyn RealtimeModel>)
     });
     registry.tts.register("openai", |config: OpenAiTtsConfig| {
         Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)

@@ -1,9 +1,12 @@
 //! What the vendors' protocols have in common.
 
 #[cfg(feature = "_socket")]
-#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
+#[cfg_attr(
+    not(any(feature = "cartesia", feature = "deepgram")),
+    expect(dead_code, reason = "only Cartesia and Deepgram use all of it")
+)]
 pub(crate) mod address;
-#[cfg(any(feature = "_socket", feature = "openai"))]
+#[cfg(feature = "_socket")]
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
@@ -13,16 +16,24 @@ pub(crate) mod http;
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+pub(crate) mod realtime;
 #[cfg(feature = "_socket")]
 pub(crate) mod secrets;
-#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "_socket", feature = "anthropic", feature = "gemini"))]
 pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
-#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+#[cfg(feature = "_socket")]
 #[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod stt;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "gemini",
+    feature = "openai"
+))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
 #[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]

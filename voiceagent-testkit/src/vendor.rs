@@ -5,6 +5,7 @@
 
 mod assemblyai;
 mod cartesia;
+mod cartesia_ink;
 pub mod chat;
 mod contexts;
 mod deepgram_flux;
@@ -12,13 +13,23 @@ mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
 mod elevenlabs;
+mod elevenlabs_scribe;
+mod gemini_live;
+mod hearing;
 mod http;
+mod openai_http;
+mod openai_listen;
+mod openai_realtime;
 mod openai_speech;
+mod openai_transcriptions;
 mod outbox;
 mod query;
+mod realtime;
 mod record;
 mod server;
+mod soniox;
 mod sound;
+mod turn_script;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,13 +37,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use voiceagent_core::audio::AudioFormat;
 
-use self::server::{Control, Server};
+use self::{
+    openai_transcriptions::Transcriptions,
+    server::{Control, Script, Server, State},
+};
 
-pub use deepgram_flux::FluxScript;
 pub use deepgram_listen::ListenScript;
 pub use deepgram_speak::SpeakScript;
+pub use realtime::RealtimeScript;
 pub use record::{Record, Refusal};
 pub use sound::{silence, speech};
+pub use turn_script::TurnScript;
 
 /// A vendor that a conformance suite can drive.
 ///
@@ -78,7 +93,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, OpenAI.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -106,9 +121,8 @@ impl SpeechVendor {
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
-    pub async fn assemblyai(script: FluxScript) -> Self {
-        let server = Server::start(Arc::new(assemblyai::AssemblyAi(script))).await;
-        Self { server, idle_limit: None, voice: None, joins_words: false }
+    pub async fn assemblyai(script: TurnScript) -> Self {
+        Self::recognizer(assemblyai::AssemblyAi(script)).await
     }
 
     /// Starts Cartesia's `/tts/websocket`.
@@ -133,6 +147,16 @@ impl SpeechVendor {
         Self { server, idle_limit: None, voice, joins_words: true }
     }
 
+    /// Starts Gemini's `BidiGenerateContent`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn gemini_live(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(gemini_live::GeminiLive(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
     /// Starts Deepgram's `/v1/listen`.
     ///
     /// # Cancel safety
@@ -149,9 +173,8 @@ impl SpeechVendor {
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
-    pub async fn flux(script: FluxScript) -> Self {
-        let server = Server::start(Arc::new(script)).await;
-        Self { server, idle_limit: None, voice: None, joins_words: false }
+    pub async fn flux(script: TurnScript) -> Self {
+        Self::recognizer(deepgram_flux::DeepgramFlux(script)).await
     }
 
     /// Starts Deepgram's `/v1/speak`.
@@ -165,6 +188,16 @@ impl SpeechVendor {
         Self { server, idle_limit: None, voice, joins_words: false }
     }
 
+    /// Starts OpenAI's `/v1/realtime`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_realtime(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(openai_realtime::OpenAiRealtime(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
     /// Starts OpenAI's `/v1/audio/speech`, below the address with the path `/v1`.
     ///
     /// # Cancel safety
@@ -172,8 +205,76 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn openai_speech(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        let serve = move |tcp, state| openai_speech::serve(tcp, script.clone(), state);
+        let serve = move |tcp, state| {
+            let speech = openai_speech::Speech(script.clone());
+            openai_http::serve(tcp, |_| speech, state)
+        };
         Self { server: Server::serve(serve).await, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts Cartesia's `/stt/turns/websocket`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn ink_turns(script: TurnScript) -> Self {
+        Self::recognizer(cartesia_ink::InkTurns(script)).await
+    }
+
+    /// Starts Cartesia's `/stt/websocket`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn ink_manual(script: TurnScript) -> Self {
+        Self::recognizer(cartesia_ink::InkManual(script)).await
+    }
+
+    /// Starts ElevenLabs' `/v1/speech-to-text/realtime`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn scribe(script: TurnScript) -> Self {
+        Self::recognizer(elevenlabs_scribe::Scribe(script)).await
+    }
+
+    /// Starts OpenAI's `/v1/realtime` for transcription, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_listen(script: TurnScript) -> Self {
+        Self::recognizer(openai_listen::OpenAiListen(script)).await
+    }
+
+    /// Starts OpenAI's `/v1/audio/transcriptions`, below the address with the path `/v1`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_transcriptions(script: TurnScript) -> Self {
+        let serve = move |tcp, state| {
+            let script = script.clone();
+            let begin = |state: &State| Transcriptions::new(script, state);
+            openai_http::serve(tcp, begin, state)
+        };
+        let server = Server::serve(serve).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
+    /// Starts Soniox' `/transcribe-websocket`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn soniox(script: TurnScript) -> Self {
+        Self::recognizer(soniox::Soniox(script)).await
+    }
+
+    async fn recognizer(script: impl Script) -> Self {
+        let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Where it listens.

@@ -43,6 +43,9 @@ impl RealtimeVendor for Scripted {
             let scene = scenes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             match scene {
                 Some(RealtimeScene::Call(arguments)) => Reply::call("look_up", arguments),
+                Some(RealtimeScene::CallSeveral(all)) => all
+                    .into_iter()
+                    .fold(Reply::default(), |reply, one| reply.then_call("look_up", one)),
                 Some(RealtimeScene::Say(text)) => Reply::text(text),
                 Some(_) | None => Reply::default(),
             }
@@ -81,7 +84,7 @@ impl RealtimeVendor for Scripted {
 async fn a_turn_managed_model_conforms() {
     let report = realtime(&Scripted::new(FakeRealtime::with_server_vad)).await;
     report.assert();
-    assert!(report.checks().len() >= 12, "{report}");
+    assert!(report.checks().len() >= 13, "{report}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ const COLUMNS: usize = 3;
 const TOP: f64 = 80.0;
 /// The share of false alarms at the right end: what lies beyond it is of no use.
 const WIDEST: f64 = 0.5;
-const COLOURS: [&str; 4] = ["#0b6e99", "#e07a1f", "#5a8f29", "#8b5fbf"];
+const COLOURS: [&str; 5] = ["#c2185b", "#0b6e99", "#e07a1f", "#5a8f29", "#8b5fbf"];
 /// The conditions that are drawn.
 const DRAWN: [&str; 6] = [
     "16 kHz, clean",

@@ -5,23 +5,23 @@ use std::{error::Error, fs, iter, path::Path};
 use super::dice::Dice;
 
 /// All streams have this rate.
-pub(super) const RATE: usize = 16_000;
+pub(crate) const RATE: usize = 16_000;
 /// Samples of a millisecond.
-pub(super) const MILLI: usize = RATE / 1_000;
+pub(crate) const MILLI: usize = RATE / 1_000;
 /// How loud speech is, as the root mean square of all that is labelled as speech: -26 dBFS, as
 /// ITU-T P.56 asks for telephony.
-pub(super) const LEVEL: f32 = 0.05;
+pub(crate) const LEVEL: f32 = 0.05;
 /// How much quieter the second half of the stream is, whose callers hold the phone away.
 const FARTHER: f32 = 0.25;
 
 /// A stretch of milliseconds.
-pub(super) type Stretch = std::ops::Range<usize>;
+pub(crate) type Stretch = std::ops::Range<usize>;
 
 /// Sound at 16 kHz, and where in it somebody speaks.
 #[derive(Clone, Debug)]
-pub(super) struct Sound {
-    pub(super) samples: Vec<f32>,
-    pub(super) speech: Vec<Stretch>,
+pub(crate) struct Sound {
+    pub(crate) samples: Vec<f32>,
+    pub(crate) speech: Vec<Stretch>,
 }
 
 impl Sound {
@@ -31,7 +31,7 @@ impl Sound {
     }
 
     /// The root mean square of its speech.
-    pub(super) fn level(&self) -> f32 {
+    pub(crate) fn level(&self) -> f32 {
         let end = self.samples.len();
         let spoken =
             self.speech.iter().map(|it| &self.samples[it.start * MILLI..end.min(it.end * MILLI)]);
@@ -72,7 +72,7 @@ impl Sound {
 }
 
 /// The recordings that come with the bench; `labels.txt` says where somebody speaks.
-pub(super) fn recordings() -> Result<Vec<Sound>, Box<dyn Error>> {
+pub(crate) fn recordings() -> Result<Vec<Sound>, Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/speech");
     let labels = fs::read_to_string(folder.join("labels.txt"))?;
     labels

@@ -30,7 +30,7 @@ pub(super) fn common(
     let mut common = first;
     common.retain(|format| {
         let fits = |own: &[AudioFormat]| own.iter().any(|it| converted(*format, *it).is_ok());
-        format.sample_bytes().is_some() && all(&fits)
+        format.is_stream() && all(&fits)
     });
     common
 }

@@ -7,6 +7,7 @@ use crate::{
     llm::LanguageModel,
     observer::Observer,
     realtime::RealtimeModel,
+    recorder::Format,
     session::SessionConfig,
     store::ConversationStore,
     stt::SpeechToText,
@@ -37,7 +38,7 @@ pub(crate) struct Recipe {
     pub(crate) filters: Vec<Box<FilterFactory>>,
     pub(crate) observers: Vec<Box<ObserverFactory>>,
     pub(crate) journals: Option<PathBuf>,
-    pub(crate) recordings: Option<PathBuf>,
+    pub(crate) recordings: Option<(PathBuf, Format)>,
     pub(crate) background: Option<Background>,
 }
 

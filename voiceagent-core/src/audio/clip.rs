@@ -79,12 +79,18 @@ impl Clip {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) naming the file, when it cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let mut file = wav::header(self.format, self.samples.len() as u64).to_vec();
-        file.extend_from_slice(&self.samples);
-        fs::write(path, file).map_err(|error| {
+        fs::write(path, self.to_wav()).map_err(|error| {
             let what = format!("{}: cannot be written: {}", path.display(), error.kind());
             Error::config(what).with_source(error)
         })
+    }
+
+    /// The bytes of a WAV file, as [`from_wav`](Self::from_wav) reads them.
+    #[must_use]
+    pub fn to_wav(&self) -> Vec<u8> {
+        let mut file = wav::header(self.format, self.samples.len() as u64).to_vec();
+        file.extend_from_slice(&self.samples);
+        file
     }
 
     /// How long it sounds.
@@ -127,6 +133,12 @@ mod tests {
         assert_eq!(clip.duration(), Duration::from_secs(1));
         assert_eq!(clip.encode(AudioFormat::ALAW_8K).unwrap().len(), 8_000);
         assert!(clip.encode(AudioFormat::mono(Encoding::Opus, 48_000)).is_err());
+    }
+
+    #[test]
+    fn the_bytes_of_a_file_are_read_as_the_same_clip() {
+        let clip = Clip::new(AudioFormat::MULAW_8K, &[0x80, 0x00, 0xFF]).unwrap();
+        assert_eq!(Clip::from_wav(&clip.to_wav()).unwrap(), clip);
     }
 
     #[test]

@@ -1,4 +1,8 @@
-use super::{AudioFormat, Encoding, g711::Law, g711::to_f32};
+use super::{
+    AudioFormat, Encoding,
+    g711::{Law, to_f32},
+    g722,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// Reads the bytes of a mono stream as samples from -1 to 1.
@@ -16,14 +20,21 @@ use crate::{Error, ErrorKind, Result};
 /// # Ok::<(), voiceagent_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Decoder {
-    kind: Kind,
-    half: HalfSample,
+pub struct Decoder(State);
+
+/// What is known of the stream so far.
+#[derive(Clone, Debug)]
+enum State {
+    G711(Law),
+    G722(Box<g722::Decoder>),
+    Pcm(HalfSample),
 }
 
+/// How the bytes of a stream that can be converted are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     G711(Law),
+    G722,
     Pcm,
 }
 
@@ -32,45 +43,73 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] for Opus, for more than one channel, and for sample rates
-    /// below 4 kHz or above 192 kHz.
+    /// [`ErrorKind::Unsupported`] for Opus, for more than one channel, for sample rates below 4 kHz
+    /// or above 192 kHz, and for G.722 at other rates than 16 kHz.
     pub fn new(format: AudioFormat) -> Result<Self> {
-        Ok(Self { kind: Kind::of(format)?, half: HalfSample::default() })
+        Ok(Self(match Kind::of(format)? {
+            Kind::G711(law) => State::G711(law),
+            Kind::G722 => State::G722(Box::default()),
+            Kind::Pcm => State::Pcm(HalfSample::default()),
+        }))
     }
 
     /// Appends the samples that `payload` completes.
     pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<f32>) {
-        match self.kind {
-            Kind::G711(law) => law.decode_f32_into(payload, samples),
-            Kind::Pcm => {
-                let (first, whole) = self.half.join(payload);
+        match &mut self.0 {
+            State::G711(law) => law.decode_f32_into(payload, samples),
+            State::G722(decoder) => {
+                let pairs = payload.iter().flat_map(|&code| decoder.decode(code));
+                samples.extend(pairs.map(to_f32));
+            }
+            State::Pcm(half) => {
+                let (first, whole) = half.join(payload);
                 samples.extend(first.into_iter().chain(pcm(whole)).map(to_f32));
             }
         }
     }
 
-    /// Forgets half a sample that is still waiting for its other half.
+    /// Appends the 16-bit samples that `payload` completes.
+    pub(super) fn decode_i16(&mut self, payload: &[u8], samples: &mut Vec<i16>) {
+        match &mut self.0 {
+            State::G711(law) => law.decode_into(payload, samples),
+            State::G722(decoder) => decoder.decode_into(payload, samples),
+            State::Pcm(half) => {
+                let (first, whole) = half.join(payload);
+                samples.extend(first.into_iter().chain(pcm(whole)));
+            }
+        }
+    }
+
+    /// Forgets what came before, and half a sample that is still waiting for its other half.
     pub fn reset(&mut self) {
-        self.half = HalfSample::default();
+        match &mut self.0 {
+            State::G711(_) => {}
+            State::G722(decoder) => **decoder = g722::Decoder::default(),
+            State::Pcm(half) => *half = HalfSample::default(),
+        }
     }
 }
 
 impl Kind {
     pub(super) fn of(format: AudioFormat) -> Result<Self> {
-        let unsupported = || {
-            let what = format!("cannot decode {format:?}: G.711 or 16-bit PCM, mono, 4 to 192 kHz");
-            Error::new(ErrorKind::Unsupported, "decode", what)
-        };
         if !format.can_be_converted() {
-            return Err(unsupported());
+            return Err(refuse("decode", format));
         }
         match format.encoding {
             Encoding::Alaw => Ok(Self::G711(Law::Alaw)),
+            Encoding::G722 => Ok(Self::G722),
             Encoding::Mulaw => Ok(Self::G711(Law::Mulaw)),
             Encoding::PcmS16Le => Ok(Self::Pcm),
-            Encoding::Opus => Err(unsupported()),
+            Encoding::Opus => Err(refuse("decode", format)),
         }
     }
+}
+
+pub(super) fn refuse(operation: &'static str, format: AudioFormat) -> Error {
+    let what = format!(
+        "cannot {operation} {format:?}: G.711 or 16-bit PCM of 4 to 192 kHz, or G.722 of 16 kHz, mono"
+    );
+    Error::new(ErrorKind::Unsupported, operation, what)
 }
 
 /// The first byte of a 16-bit sample whose second byte has not come yet.
@@ -102,6 +141,7 @@ pub(super) fn pcm(bytes: &[u8]) -> impl Iterator<Item = i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::Encoder;
 
     #[test]
     fn pcm_cut_anywhere_gives_the_same_samples() {
@@ -134,9 +174,11 @@ mod tests {
             AudioFormat::mono(Encoding::Opus, 48_000),
             AudioFormat { channels: 2, ..AudioFormat::PCM_16K },
             AudioFormat::mono(Encoding::Mulaw, 0),
+            AudioFormat::mono(Encoding::G722, 8_000),
             AudioFormat::mono(Encoding::PcmS16Le, u32::MAX),
         ] {
             assert_eq!(Decoder::new(format).unwrap_err().kind(), ErrorKind::Unsupported);
+            assert_eq!(Encoder::new(format).unwrap_err().kind(), ErrorKind::Unsupported);
         }
     }
 }

@@ -5,7 +5,8 @@ use super::{
     decoder::{Kind, pcm},
 };
 
-/// The end of encoded audio, falling silent evenly. Packets stay as they are.
+/// The end of encoded audio, falling silent evenly. Packets stay as they are, and so does G.722,
+/// which nobody can read from the middle.
 pub(crate) fn fade_out(format: AudioFormat, audio: &[u8]) -> Bytes {
     let count = format.samples(audio.len()).max(1);
     // What is left of a sample is never more than the sample.
@@ -18,7 +19,7 @@ pub(crate) fn fade_out(format: AudioFormat, audio: &[u8]) -> Bytes {
             samples.map(|sample| law.encode(fade(sample))).collect()
         }
         Ok(Kind::Pcm) => (0..).zip(pcm(audio)).flat_map(|it| fade(it).to_le_bytes()).collect(),
-        Err(_) => Bytes::copy_from_slice(audio),
+        Ok(Kind::G722) | Err(_) => Bytes::copy_from_slice(audio),
     }
 }
 

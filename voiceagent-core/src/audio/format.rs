@@ -2,6 +2,8 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::g722;
+
 /// The lowest and the highest sample rate that are converted.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 
@@ -12,6 +14,9 @@ const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 pub enum Encoding {
     /// G.711 A-law, one byte a sample (ITU-T G.711).
     Alaw,
+    /// G.722 at 64 kbit/s, two samples of 16 kHz a byte (ITU-T G.722). RTP and SDP call it
+    /// `G722/8000` all the same ([why](super::g722)).
+    G722,
     /// G.711 mu-law, one byte a sample (ITU-T G.711).
     Mulaw,
     /// Opus packets (RFC 6716). Their length says nothing about their duration.
@@ -36,6 +41,8 @@ impl AudioFormat {
     pub const MULAW_8K: Self = Self::mono(Encoding::Mulaw, 8_000);
     /// G.711 A-law, 8 kHz, mono.
     pub const ALAW_8K: Self = Self::mono(Encoding::Alaw, 8_000);
+    /// Wideband of the telephone network: G.722, 16 kHz, mono.
+    pub const G722: Self = Self::mono(Encoding::G722, 16_000);
     /// 16-bit PCM, 8 kHz, mono.
     pub const PCM_8K: Self = Self::mono(Encoding::PcmS16Le, 8_000);
     /// 16-bit PCM, 16 kHz, mono.
@@ -49,30 +56,53 @@ impl AudioFormat {
         Self { encoding, sample_rate, channels: 1 }
     }
 
-    /// Bytes of one sample of one channel; `None` for packets of variable size.
+    /// Bytes of one sample of one channel; `None` for packets of variable size, and for G.722, where
+    /// two samples share a byte.
     #[must_use]
     pub const fn sample_bytes(self) -> Option<usize> {
         match self.encoding {
             Encoding::Alaw | Encoding::Mulaw => Some(1),
             Encoding::PcmS16Le => Some(2),
+            Encoding::G722 | Encoding::Opus => None,
+        }
+    }
+
+    /// Bits of one sample of one channel; `None` for packets of variable size.
+    const fn sample_bits(self) -> Option<usize> {
+        match self.encoding {
+            Encoding::Alaw | Encoding::Mulaw => Some(8),
+            Encoding::G722 => Some(4),
+            Encoding::PcmS16Le => Some(16),
             Encoding::Opus => None,
         }
+    }
+
+    /// Whether the audio is a stream that can be cut between samples, rather than packets of
+    /// variable size.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        self.sample_bits().is_some()
     }
 
     /// Samples (of each channel) in `bytes` bytes; 0 for packets of variable size.
     #[must_use]
     pub fn samples(self, bytes: usize) -> u64 {
-        let one = self.sample_bytes().unwrap_or(0) * usize::from(self.channels);
-        bytes.checked_div(one).unwrap_or(0) as u64
+        let one = self.sample_bits().unwrap_or(0) * usize::from(self.channels);
+        (bytes * 8).checked_div(one).unwrap_or(0) as u64
+    }
+
+    /// Bytes that `samples` samples (of each channel) take, rounded down; 0 for packets of variable
+    /// size.
+    #[must_use]
+    pub fn bytes_of(self, samples: u64) -> usize {
+        let one = self.sample_bits().unwrap_or(0) * usize::from(self.channels);
+        usize::try_from(samples).unwrap_or(usize::MAX).saturating_mul(one) / 8
     }
 
     /// Bytes that `duration` takes; 0 for packets of variable size.
     #[must_use]
     pub fn bytes_in(self, duration: Duration) -> usize {
-        let samples = duration.as_micros() * u128::from(self.sample_rate) / 1_000_000;
-        usize::try_from(samples).unwrap_or(usize::MAX)
-            * self.sample_bytes().unwrap_or(0)
-            * usize::from(self.channels)
+        self.bytes_of(self.samples_in(duration))
     }
 
     /// How long `samples` samples (of each channel) last.
@@ -90,14 +120,22 @@ impl AudioFormat {
 
     /// Whether its channels and its sample rate are ones that are converted to others.
     pub(crate) fn can_be_converted(self) -> bool {
-        self.channels == 1 && RATES.contains(&self.sample_rate)
+        let has_rate = match self.encoding {
+            Encoding::G722 => self.sample_rate == Self::G722.sample_rate,
+            Encoding::Alaw | Encoding::Mulaw | Encoding::Opus | Encoding::PcmS16Le => {
+                RATES.contains(&self.sample_rate)
+            }
+        };
+        self.channels == 1 && has_rate
     }
 
-    /// The byte that stands for silence; `None` for packets.
+    /// The byte that stands for silence; `None` for packets. G.722 falls silent within some
+    /// milliseconds of it.
     #[must_use]
     pub const fn silence(self) -> Option<u8> {
         match self.encoding {
             Encoding::Alaw => Some(0xD5),
+            Encoding::G722 => Some(g722::SILENCE),
             Encoding::Mulaw => Some(0xFF),
             Encoding::PcmS16Le => Some(0),
             Encoding::Opus => None,
@@ -108,5 +146,30 @@ impl AudioFormat {
 impl fmt::Debug for AudioFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}@{}x{}", self.encoding, self.sample_rate, self.channels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_samples_of_every_stream_agree() {
+        for (format, bytes) in [
+            (AudioFormat::MULAW_8K, 160),
+            (AudioFormat::PCM_16K, 640),
+            (AudioFormat::G722, 160),
+            (AudioFormat { channels: 2, ..AudioFormat::PCM_8K }, 640),
+        ] {
+            let frame = Duration::from_millis(20);
+            assert!(format.is_stream());
+            assert_eq!(format.bytes_in(frame), bytes, "{format:?}");
+            assert_eq!(format.samples(bytes), format.samples_in(frame));
+            assert_eq!(format.bytes_of(format.samples(bytes)), bytes);
+            assert_eq!(format.duration_of(format.samples(bytes)), frame);
+        }
+        let packets = AudioFormat::mono(Encoding::Opus, 48_000);
+        assert!(!packets.is_stream());
+        assert_eq!((packets.samples(99), packets.bytes_of(99)), (0, 0));
     }
 }

@@ -31,7 +31,8 @@ impl Decibels {
         Self::of_samples(samples.iter().copied())
     }
 
-    /// The root mean square of a frame, over all its channels; `None` for Opus.
+    /// The root mean square of a frame, over all its channels; `None` for Opus and G.722, of which
+    /// a frame alone tells nothing.
     #[must_use]
     pub fn of_frame(frame: &AudioFrame) -> Option<Self> {
         let g711 =
@@ -40,7 +41,7 @@ impl Decibels {
             Encoding::Alaw => Some(g711(Law::Alaw)),
             Encoding::Mulaw => Some(g711(Law::Mulaw)),
             Encoding::PcmS16Le => Some(Self::of_samples(pcm(&frame.payload).map(to_f32))),
-            Encoding::Opus => None,
+            Encoding::G722 | Encoding::Opus => None,
         }
     }
 

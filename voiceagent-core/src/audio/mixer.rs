@@ -1,10 +1,6 @@
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    AudioFormat, Clip, Decibels,
-    decoder::{Kind, pcm},
-    transcode::{room, write_g711, write_pcm},
-};
+use super::{AudioFormat, Clip, Decibels, Decoder, Encoder, Encoding, decoder::pcm};
 use crate::{Error, Result};
 
 /// How fast the background gives way to speech, in full gains a second: within 60 ms.
@@ -74,7 +70,8 @@ impl Background {
 /// makes no difference.
 #[derive(Debug)]
 pub(crate) struct Mixer {
-    kind: Kind,
+    decoder: Decoder,
+    encoder: Encoder,
     background: Box<[i16]>,
     /// The sample of it that is next.
     at: usize,
@@ -84,6 +81,8 @@ pub(crate) struct Mixer {
     now: f32,
     /// How far the gain moves with each sample: down, and up.
     steps: (f32, f32),
+    /// The piece at hand.
+    samples: Vec<i16>,
     block: BytesMut,
 }
 
@@ -94,8 +93,8 @@ impl Mixer {
     ///
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and more than one channel.
     pub(crate) fn new(background: &Background, format: AudioFormat) -> Result<Self> {
-        let kind = Kind::of(format)?;
-        let plain = AudioFormat::mono(super::Encoding::PcmS16Le, format.sample_rate);
+        let (decoder, encoder) = (Decoder::new(format)?, Encoder::new(format)?);
+        let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
         let samples: Box<[i16]> = pcm(&background.clip.encode(plain)?).collect();
         if samples.is_empty() {
             return Err(Error::config("the clip of a background is too short"));
@@ -105,24 +104,32 @@ impl Mixer {
         let ducked = amplitude(Decibels(background.gain.0 + background.duck.0));
         let rate = format.sample_rate as f32;
         let steps = ((gain - ducked) * DUCK_RATE / rate, (gain - ducked) * RETURN_RATE / rate);
-        let block = BytesMut::new();
-        Ok(Self { kind, background: samples, at: 0, gain, ducked, now: gain, steps, block })
+        Ok(Self {
+            decoder,
+            encoder,
+            background: samples,
+            at: 0,
+            gain,
+            ducked,
+            now: gain,
+            steps,
+            samples: Vec::new(),
+            block: BytesMut::new(),
+        })
     }
 
     /// Adds the background to speech.
     pub(crate) fn mix(&mut self, speech: &[u8]) -> Bytes {
-        match self.kind {
-            Kind::G711(law) => {
-                let samples = speech.iter().map(|&code| law.decode(code));
-                self.run(speech.len(), samples, true)
-            }
-            Kind::Pcm => self.run(speech.len() / 2, pcm(speech), true),
-        }
+        self.samples.clear();
+        self.decoder.decode_i16(speech, &mut self.samples);
+        self.run(true)
     }
 
     /// The background alone.
     pub(crate) fn alone(&mut self, samples: usize) -> Bytes {
-        self.run(samples, std::iter::repeat_n(0, samples), false)
+        self.samples.clear();
+        self.samples.resize(samples, 0);
+        self.run(false)
     }
 
     /// Goes back to what was not heard.
@@ -132,9 +139,9 @@ impl Mixer {
         self.at = (self.at + length - back) % length;
     }
 
-    fn run(&mut self, count: usize, speech: impl Iterator<Item = i16>, is_speech: bool) -> Bytes {
-        let Self { background, at, gain, ducked, now, steps, block, kind } = self;
-        let mixed = speech.map(|sample| {
+    fn run(&mut self, is_speech: bool) -> Bytes {
+        let Self { background, at, gain, ducked, now, steps, samples, block, .. } = self;
+        for sample in &mut *samples {
             *now =
                 if is_speech { (*now - steps.0).max(*ducked) } else { (*now + steps.1).min(*gain) };
             let behind = f32::from(background[*at]) * *now;
@@ -143,12 +150,9 @@ impl Mixer {
                 *at = 0;
             }
             // A float becomes the nearest sample there is.
-            (f32::from(sample) + behind).round() as i16
-        });
-        match kind {
-            Kind::G711(law) => write_g711(room(block, count), *law, mixed),
-            Kind::Pcm => write_pcm(room(block, count * 2), mixed),
+            *sample = (f32::from(*sample) + behind).round() as i16;
         }
+        self.encoder.write(samples.iter().copied(), block);
         block.split().freeze()
     }
 }

@@ -1,19 +1,17 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    AudioFormat, Decoder, Resampler,
+    AudioFormat, Decoder, Encoder, Resampler,
     decoder::{HalfSample, Kind, pcm},
-    g711::{Law, to_i16},
+    encoder::{room, write_g711, write_pcm},
+    g711::Law,
 };
 use crate::Result;
-
-/// Bytes that are allocated at a time: a second of G.711, so that most pieces cost no allocation.
-const BLOCK: usize = 8_000;
 
 /// Turns a mono stream of one format into another, piece by piece.
 ///
 /// Equal formats pass through untouched. Between G.711 and PCM of the same rate it looks up
-/// tables; where the rates differ it decodes, resamples and encodes.
+/// tables; where the rates differ, and for G.722, it decodes, resamples and encodes.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -43,7 +41,7 @@ enum Path {
 struct Resample {
     decoder: Decoder,
     resampler: Resampler,
-    to: Kind,
+    encoder: Encoder,
     before: Vec<f32>,
     after: Vec<f32>,
 }
@@ -54,7 +52,8 @@ impl Transcoder {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus, for more than one
-    /// channel, and for sample rates below 4 kHz or above 192 kHz, unless the formats are equal.
+    /// channel, for sample rates below 4 kHz or above 192 kHz, and for G.722 at other rates than
+    /// 16 kHz, unless the formats are equal.
     pub fn new(from: AudioFormat, to: AudioFormat) -> Result<Self> {
         Ok(Self { path: Path::between(from, to)?, block: BytesMut::new() })
     }
@@ -99,6 +98,7 @@ impl Transcoder {
             Path::Resample(resample) => {
                 resample.decoder.reset();
                 resample.resampler.reset();
+                resample.encoder.reset();
             }
         }
     }
@@ -110,14 +110,17 @@ impl Path {
             return Ok(Self::Identity);
         }
         let kinds = (Kind::of(from)?, Kind::of(to)?);
-        if from.sample_rate != to.sample_rate {
-            return Ok(Self::Resample(Box::new(Resample {
+        let resample = || -> Result<Self> {
+            Ok(Self::Resample(Box::new(Resample {
                 decoder: Decoder::new(from)?,
                 resampler: Resampler::new(from.sample_rate, to.sample_rate),
-                to: kinds.1,
+                encoder: Encoder::new(to)?,
                 before: Vec::new(),
                 after: Vec::new(),
-            })));
+            })))
+        };
+        if from.sample_rate != to.sample_rate {
+            return resample();
         }
         Ok(match kinds {
             (Kind::G711(from), Kind::G711(to)) => Self::Table(Box::new(std::array::from_fn(
@@ -126,7 +129,8 @@ impl Path {
             ))),
             (Kind::G711(law), Kind::Pcm) => Self::Expand(law),
             (Kind::Pcm, Kind::G711(law)) => Self::Compress { law, half: HalfSample::default() },
-            (Kind::Pcm, Kind::Pcm) => Self::Identity,
+            (Kind::Pcm, Kind::Pcm) | (Kind::G722, Kind::G722) => Self::Identity,
+            (Kind::G722, _) | (_, Kind::G722) => return resample(),
         })
     }
 }
@@ -137,31 +141,8 @@ impl Resample {
         self.after.clear();
         self.decoder.decode(payload, &mut self.before);
         self.resampler.process(&self.before, &mut self.after);
-        let samples = self.after.iter().map(|&sample| to_i16(sample));
-        match self.to {
-            Kind::G711(law) => write_g711(room(block, samples.len()), law, samples),
-            Kind::Pcm => write_pcm(room(block, samples.len() * 2), samples),
-        }
+        self.encoder.encode(&self.after, block);
     }
-}
-
-/// Room for `bytes` bytes at the end of an empty block. A block is shared by the pieces cut from
-/// it and is used again when all of them are gone.
-pub(super) fn room(block: &mut BytesMut, bytes: usize) -> &mut [u8] {
-    if block.capacity() < bytes {
-        block.reserve(bytes.max(BLOCK));
-    }
-    block.resize(bytes, 0);
-    block
-}
-
-pub(super) fn write_g711(out: &mut [u8], law: Law, samples: impl Iterator<Item = i16>) {
-    out.iter_mut().zip(samples).for_each(|(out, sample)| *out = law.encode(sample));
-}
-
-pub(super) fn write_pcm(out: &mut [u8], samples: impl Iterator<Item = i16>) {
-    let out = out.chunks_exact_mut(2).zip(samples);
-    out.for_each(|(out, sample)| out.copy_from_slice(&sample.to_le_bytes()));
 }
 
 #[cfg(test)]
@@ -217,6 +198,7 @@ mod tests {
             AudioFormat::ALAW_8K,
             AudioFormat::PCM_8K,
             AudioFormat::PCM_16K,
+            AudioFormat::G722,
             AudioFormat::mono(Encoding::PcmS16Le, 44_100),
         ];
         let payload = noise(1_601);
@@ -238,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_reset_transcoder_is_as_good_as_new() {
-        for to in [AudioFormat::MULAW_8K, AudioFormat::PCM_16K] {
+        for to in [AudioFormat::MULAW_8K, AudioFormat::PCM_16K, AudioFormat::G722] {
             let mut used = transcoder(AudioFormat::PCM_8K, to);
             let _ = used.transcode(noise(33));
             used.reset();

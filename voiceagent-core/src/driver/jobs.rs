@@ -293,7 +293,8 @@ impl Jobs {
         self.lasting.push(commit.boxed());
     }
 
-    fn push(&self, job: impl Future<Output = Option<Input>> + Send + 'static) {
+    /// Runs something that only matters while the call goes on.
+    pub(super) fn push(&self, job: impl Future<Output = Option<Input>> + Send + 'static) {
         self.passing.push(job.boxed());
     }
 

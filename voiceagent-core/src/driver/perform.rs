@@ -8,7 +8,7 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tracing::{error, warn};
 
-use super::Driver;
+use super::{Driver, summary::summarize};
 use crate::{
     ErrorKind, Event, GenerationId, Result, TurnId,
     flow::TurnContext,
@@ -88,6 +88,11 @@ impl Driver {
             Command::Said { ticket, heard } => self.listeners.tell(ticket, heard),
             Command::ScoreEndOfTurn { turn, text, history } => self.score(turn, text, history),
             Command::Send { outbound } => self.send(outbound),
+            Command::Summarize { generation, instructions, transcript } => {
+                if let Some(llm) = self.recipe.llm.clone() {
+                    self.jobs.push(summarize(llm, generation, instructions, transcript));
+                }
+            }
             Command::Synthesize { generation, text } => {
                 self.meter.text(generation, &text);
                 self.speak(TtsInput::Text { generation, text });

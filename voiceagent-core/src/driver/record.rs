@@ -10,9 +10,9 @@ use crate::{
 impl Driver {
     /// Begins to record. A call that cannot be recorded goes on.
     pub(super) fn begin_recording(&mut self) {
-        let Some(folder) = &self.recipe.recordings else { return };
+        let Some((folder, kind)) = &self.recipe.recordings else { return };
         let lead = self.recipe.config.playout.lead;
-        match Recorder::create(folder, &self.info, lead) {
+        match Recorder::create(folder, *kind, &self.info, lead) {
             Ok(recorder) => self.recorder = recorder,
             Err(error) => self.tell_of_lost_recording(&error),
         }

@@ -6,7 +6,7 @@ use super::{
     Command, Event, Leg, Saying, Session, Timer,
     generation::{Generation, Leave, ReplyTo, Stage},
     history::Standing,
-    retry::{BREATHER, is_hopeless, is_overload},
+    retry::{MODEL_BREATHER, is_hopeless, is_overload},
     spoken_numbers::is_same,
 };
 use crate::{
@@ -279,7 +279,7 @@ impl Session {
                 self.unwrite();
             }
             if is_overload(kind) {
-                self.timers.set(Timer::Retry, self.now + BREATHER);
+                self.timers.set(Timer::Retry, self.now + MODEL_BREATHER);
             } else {
                 self.ask_model();
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Session};
+use super::{Event, Session, listening::TurnEnd};
 use crate::{
     TurnId,
     stt::Transcript,
@@ -78,11 +78,7 @@ impl Session {
         if is_asked_for || !is_over_speech || !(is_backchannel || stays_below) {
             return false;
         }
-        let (turn, pii_text) = self.user.take(self.now);
-        self.endpointing.pace.on_noise();
-        self.barge_in.forget();
-        self.endpointing.reset();
-        self.drafts = 0;
+        let (turn, pii_text) = self.close(TurnEnd::Dropped);
         self.dismiss();
         if is_backchannel {
             self.passed_at = Some(self.now);

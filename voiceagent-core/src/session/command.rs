@@ -143,6 +143,15 @@ pub enum Command {
         /// What to say.
         prompt: Prompt,
     },
+    /// Have the language model sum up a part of the conversation, beside the call.
+    Summarize {
+        /// The summary, named like an attempt to speak.
+        generation: GenerationId,
+        /// What to write.
+        instructions: Arc<str>,
+        /// The part.
+        transcript: Arc<str>,
+    },
     /// Say a piece of text.
     Synthesize {
         /// The attempt to speak.

@@ -2,6 +2,7 @@ mod change;
 mod hearing;
 mod realtime;
 mod silence;
+mod summary;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ pub use change::SettingsChange;
 pub use hearing::{BargeInConfig, EndpointingConfig, SpeculationConfig, Uninterruptible};
 pub use realtime::RealtimeConfig;
 pub use silence::{FarewellConfig, IdleConfig, IdlePrompt, OwedReplyConfig};
+pub use summary::SummaryConfig;
 
 /// A caller who waits longer than this for an answer has hung up.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
@@ -89,6 +91,9 @@ pub struct SessionConfig {
     /// What is said when an answer takes too long; `None` lets the user wait in silence. An
     /// [`Agent`](crate::Agent) asks for three seconds of patience unless it is told otherwise.
     pub owed_reply: Option<OwedReplyConfig>,
+    /// When a long conversation is summed up for the language model; `None` never does it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<SummaryConfig>,
     /// The longest that a call may last, from its beginning; `None` sets no limit. At the limit
     /// the agent says [`FarewellConfig::limit`], and the call ends as
     /// [`EndReason::Limit`](super::EndReason::Limit).
@@ -127,6 +132,7 @@ impl Default for SessionConfig {
             idle: IdleConfig::default(),
             farewell: FarewellConfig::default(),
             owed_reply: None,
+            summary: None,
             max_call: None,
         }
     }
@@ -150,6 +156,9 @@ impl SessionConfig {
         self.farewell.validate()?;
         if let Some(owed_reply) = &self.owed_reply {
             owed_reply.validate()?;
+        }
+        if let Some(summary) = &self.summary {
+            summary.validate()?;
         }
         if let Some(text) = &self.voice_apology {
             says_something("voice_apology", text)?;

@@ -130,14 +130,15 @@ impl Endpointing {
             return Some((last.fold(since, CallTime::max) + patience, Outcome::Doubt));
         }
         let last_speech = turn.last_speech?;
-        let delay = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
-            Duration::ZERO
+        let end = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
+            last_speech
         } else if turn.is_settled() {
-            self.delay(turn)
+            last_speech + self.delay(turn)
         } else {
-            self.delay(turn).max(self.config.transcript_timeout)
+            let delay = self.delay(turn).max(self.config.transcript_timeout);
+            turn.final_by.max(last_speech + delay)
         };
-        Some(((last_speech + delay).max(turn.not_before), Outcome::Commit))
+        Some((end.max(turn.not_before), Outcome::Commit))
     }
 
     /// When a turn of which nothing was understood is over.
@@ -282,6 +283,18 @@ mod tests {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
         turn.ended_by_stt = Some(ms(1_200));
         assert_eq!(deadline(&endpointing(), &turn), Some(ms(1_000)));
+    }
+
+    #[test]
+    fn a_recognizer_that_predicts_is_believed_more_than_a_detector() {
+        let mut turn = spoken(&Transcript::final_("yes"), 1_100);
+        let config = SessionConfig { vad: true, stt_end_of_turn: true, ..SessionConfig::default() };
+        let mut endpointing = Endpointing::new(&config);
+        endpointing.on_score(3, 1.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(3_500)), "it waits for more");
+        turn.ended_by_stt = Some(ms(1_200));
+        endpointing.on_score(3, 0.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_000)));
     }
 
     #[test]

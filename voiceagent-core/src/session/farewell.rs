@@ -1,6 +1,6 @@
 //! The end of a call: last words, goodbyes, transfers, answering machines, limits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
@@ -37,6 +37,15 @@ pub(super) struct Farewell {
 }
 
 impl Session {
+    /// Goes to a configured target, and to no other.
+    pub(super) fn on_transfer(&mut self, to: Arc<str>) {
+        if self.config.may_transfer_to(&to) {
+            self.leave_after_speech(Leave::Transfer(to));
+        } else {
+            self.emit(Event::Failed { leg: Leg::Transport, kind: ErrorKind::Rejected });
+        }
+    }
+
     /// Whether what the user says is not to be answered, for now or for good.
     pub(super) fn is_closing(&self) -> bool {
         self.leaving.is_some() || self.is_suspended()

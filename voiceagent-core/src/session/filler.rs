@@ -14,7 +14,7 @@ use crate::{CallTime, ErrorKind, GenerationId, transport::Outbound};
 #[derive(Debug)]
 pub(super) struct Aside {
     pub(super) id: GenerationId,
-    text: Arc<str>,
+    pub(super) text: Arc<str>,
     pub(super) is_filler: bool,
     pub(super) interruptible: bool,
     pub(super) ticket: Option<Ticket>,
@@ -71,6 +71,7 @@ impl Session {
         self.release_held_calls();
         self.tell_results();
         self.end_aside_if_heard();
+        self.settle_waiting_turn();
         self.watch_tools();
         let in_gap = self.live.as_ref().is_some_and(|live| {
             live.committed && live.stage == Stage::Tools && live.aside.is_none()

@@ -43,9 +43,8 @@ pub(super) struct Generation {
     pub(super) voice_state: VoiceState,
     /// What is said on the side, while tools run.
     pub(super) aside: Option<Aside>,
-    /// Where something else was said on the side: how much of this generation came before it, and
-    /// how long it was, in samples or, on a text leg, in bytes.
-    gaps: Vec<(u64, u64)>,
+    /// Where something else was said on the side.
+    pub(super) gaps: Vec<Gap>,
     /// Since when the tools of this round, or what was said on the side, keep the user waiting.
     pub(super) waiting_since: CallTime,
     /// Fillers that were said in this round of tools.
@@ -144,6 +143,15 @@ pub(super) enum Leave {
     HangUp,
     Limit,
     Transfer(Arc<str>),
+}
+
+/// Words on the side that are over.
+#[derive(Clone, Debug)]
+pub(super) struct Gap {
+    /// How much of the generation comes before them, in samples or, on a text leg, in bytes.
+    pub(super) at: u64,
+    length: u64,
+    pub(super) text: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -373,7 +381,8 @@ impl Generation {
     pub(super) fn position(&self, place: u64) -> u64 {
         let mut position = place.saturating_sub(self.base);
         let open = self.aside.as_ref().and_then(Aside::gap);
-        for (at, length) in self.gaps.iter().copied().chain(open) {
+        let gaps = self.gaps.iter().map(|gap| (gap.at, gap.length));
+        for (at, length) in gaps.chain(open) {
             position -= length.min(position.saturating_sub(at));
         }
         position
@@ -382,7 +391,8 @@ impl Generation {
     /// The place of the outbound audio or text at which so much of this generation has passed, and
     /// everything that was said on the side before.
     pub(super) fn place(&self, position: u64) -> u64 {
-        self.base + position + self.gaps.iter().map(|(_, length)| length).sum::<u64>()
+        let before = self.gaps.iter().filter(|gap| gap.at <= position);
+        self.base + position + before.map(|gap| gap.length).sum::<u64>()
     }
 
     /// So much of the outbound audio was taken back: what is still to be heard lies further on.
@@ -408,7 +418,7 @@ impl Generation {
         if let Some((at, _)) = aside.gap()
             && sent > 0
         {
-            self.gaps.push((at, sent));
+            self.gaps.push(Gap { at, length: sent, text: aside.text.clone() });
         }
         // The model is not shown a filler: it would take to writing them itself.
         if !aside.is_filler && !heard.is_empty() {

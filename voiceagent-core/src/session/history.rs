@@ -1,9 +1,13 @@
+mod summed;
+
 use std::sync::Arc;
 
 use crate::{
     GenerationId, ToolCallId, TurnId,
     llm::{Message, ToolCall},
 };
+
+use summed::Summed;
 
 /// What the model is told about a tool call that has not finished.
 const STILL_RUNNING: &str =
@@ -31,6 +35,7 @@ const REPLACED: &str =
 pub(super) struct History {
     entries: Vec<Entry>,
     messages: Option<Arc<[Message]>>,
+    summed: Summed,
     /// Counts the changes.
     version: u64,
 }
@@ -251,7 +256,9 @@ impl History {
         if moved.is_empty() {
             return false;
         }
-        self.entries.retain(|entry| !matches!(entry, Entry::Tools(left) if left.is_empty()));
+        let is_gone = |entry: &Entry| matches!(entry, Entry::Tools(left) if left.is_empty());
+        self.summed.note_removal(&self.entries, is_gone);
+        self.entries.retain(|entry| !is_gone(entry));
         self.entries.push(Entry::Tools(moved));
         self.change();
         true
@@ -287,8 +294,8 @@ impl History {
 
     /// The conversation. Shared until it changes.
     pub(super) fn messages(&mut self) -> Arc<[Message]> {
-        let entries = &self.entries;
-        self.messages.get_or_insert_with(|| render(entries.iter()).into()).clone()
+        let (entries, summed) = (&self.entries, &self.summed);
+        self.messages.get_or_insert_with(|| summed.render(entries).into()).clone()
     }
 
     /// The conversation with what a generation has done so far, and the user's words that it
@@ -301,7 +308,8 @@ impl History {
         if user.is_none() && entries.is_empty() {
             return self.messages();
         }
-        let mut draft = Self { entries: self.entries.clone(), ..Self::default() };
+        let (entries_so_far, summed) = (self.entries.clone(), self.summed.clone());
+        let mut draft = Self { entries: entries_so_far, summed, ..Self::default() };
         if let Some(text) = user {
             draft.push_user(text);
         }

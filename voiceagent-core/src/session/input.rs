@@ -180,6 +180,15 @@ pub enum Input {
     /// The recognizer was lost and has been opened again: it owes nothing of what it heard before,
     /// and counts its time anew.
     SttReopened,
+    /// The language model has summed up a part of the conversation.
+    Summarized {
+        /// The summary.
+        generation: GenerationId,
+        /// The words; `None` when it failed.
+        text: Option<Arc<str>>,
+        /// The cost, if it is known.
+        usage: Option<Usage>,
+    },
     /// The voice spoke.
     Synthesized {
         /// The attempt to speak.

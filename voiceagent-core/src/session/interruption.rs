@@ -44,6 +44,8 @@ impl Session {
                 Some(_) if self.user.speaking_since.is_none() => {}
                 // Who is silent already can wait for words.
                 Some(_) | None if words == 0 && self.can_wait_for_words() => {}
+                // What it was heard over is over, and what comes next has not begun.
+                Some(_) | None if words == 0 && !self.holds_floor() => {}
                 Some(_) | None => return self.confirm(InterruptionReason::BargeIn),
             }
         } else if self.words_ask_for_floor() {

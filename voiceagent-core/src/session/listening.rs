@@ -7,8 +7,19 @@ use super::{
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
-/// Interims of what was said come no later than this.
+/// Words of what was said come no later than this.
 const SLOWEST_WORDS: Duration = Duration::from_millis(600);
+
+/// What becomes of a turn that is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TurnEnd {
+    /// What was said in it is no turn.
+    Dropped,
+    /// Nothing was said in it.
+    Noise,
+    /// It is over, and the user last spoke then.
+    Taken { last_speech: CallTime },
+}
 
 impl Session {
     pub(super) fn on_speech_started(&mut self, since: CallTime) {
@@ -35,6 +46,9 @@ impl Session {
         self.lull(since);
         if self.config.stt_finalize && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
+            if self.now >= since + self.config.endpointing.transcript_timeout {
+                self.user.final_by = self.now + SLOWEST_WORDS;
+            }
         }
         self.on_pause();
     }
@@ -160,16 +174,28 @@ impl Session {
         }
     }
 
+    /// Closes the turn and opens the next one. What was thought of it is forgotten.
+    pub(super) fn close(&mut self, end: TurnEnd) -> (TurnId, Arc<str>) {
+        self.refuse_more();
+        let longest = self.endpointing.longest_pause();
+        match end {
+            TurnEnd::Taken { last_speech } => self.endpointing.pace.on_turn(last_speech, longest),
+            TurnEnd::Dropped | TurnEnd::Noise => self.endpointing.pace.on_noise(),
+        }
+        self.endpointing.reset();
+        self.barge_in.forget();
+        self.drafts = 0;
+        match end {
+            TurnEnd::Noise => (self.user.discard(self.now), Arc::from("")),
+            TurnEnd::Dropped | TurnEnd::Taken { .. } => self.user.take(self.now),
+        }
+    }
+
     /// Nothing was understood of what was taken for speech.
     fn discard_turn(&mut self) {
         let is_known = self.user.begun;
-        self.close_turn();
-        let turn = self.user.discard();
-        self.barge_in.forget();
-        self.endpointing.pace.on_noise();
-        self.endpointing.reset();
+        let (turn, _) = self.close(TurnEnd::Noise);
         self.drop_draft();
-        self.drafts = 0;
         if is_known {
             self.emit(Event::TurnDropped { turn });
         }
@@ -225,14 +251,9 @@ impl Session {
     pub(super) fn end_turn(&mut self) -> (TurnId, Arc<str>) {
         let last_speech = self.user.last_speech.unwrap_or(self.now);
         let transcription_delay = self.user.transcription_delay();
-        self.close_turn();
         self.count_monologue();
-        self.endpointing.pace.on_turn(last_speech, self.endpointing.longest_pause());
-        let (turn, text) = self.user.take(self.now);
-        self.endpointing.reset();
+        let (turn, text) = self.close(TurnEnd::Taken { last_speech });
         self.patience.on_turn();
-        self.barge_in.forget();
-        self.drafts = 0;
         // A model that has heard both turns is asked once.
         self.owed.take_if(|_| self.config.realtime.is_some());
         self.emit(Event::UserTurn {
@@ -244,6 +265,20 @@ impl Session {
         self.note_request_for_time(&text);
         self.keep_spoken_turn(turn, &text);
         (turn, text)
+    }
+
+    /// What could not be stopped when a turn was over was said on the side, and is over: an answer
+    /// to an older turn makes room before it goes on.
+    pub(super) fn settle_waiting_turn(&mut self) {
+        let Some((turn, text)) = &self.owed else { return };
+        let is_older = self.live.as_ref().is_some_and(|live| {
+            let in_gap = !live.started || live.stage == Stage::Tools;
+            in_gap && live.reply_to.as_ref().is_some_and(|reply| reply.turn < *turn)
+        });
+        if is_older && !self.is_realtime() && !self.keeps_turns() && self.can_be_stopped() {
+            let text = text.clone();
+            self.make_room(&text);
+        }
     }
 
     /// Gets rid of what stands in the way of an answer to `text`: a draft for other words, or an

@@ -110,11 +110,16 @@ impl Playout {
     /// had not finished.
     pub(super) fn fade_out(&mut self) {
         let fade = self.format.bytes_in(FADE);
-        let Some(last) = self.queue.back_mut() else { return };
+        let mut end = Vec::new();
+        while end.len() < fade
+            && let Some(piece) = self.queue.pop_back()
+        {
+            end.splice(..0, piece);
+        }
+        let mut last = Bytes::from(end);
         let end = last.split_off(last.len().saturating_sub(fade));
-        let faded = fade_out(self.format, &end);
-        self.queue.pop_back_if(|last| last.is_empty());
-        self.queue.push_back(faded);
+        let pieces = [last, fade_out(self.format, &end)];
+        self.queue.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
     }
 
     /// Fills the last frame up with silence, so that it leaves though nothing follows. Returns
@@ -267,15 +272,15 @@ impl Playout {
     /// Whether something sounds that could be cleared and sent once more.
     pub(super) fn can_rewind(&self, now: CallTime) -> bool {
         let is_all_heard = self.complete && self.queued == 0 && self.heard(now) >= self.sent;
-        self.format.sample_bytes().is_some() && self.is_audible(now) && !is_all_heard
+        self.format.is_stream() && self.is_audible(now) && !is_all_heard
     }
 
     /// Takes back what the far end has been told to drop, so that it leaves once more. Returns how
     /// many samples that are: by so many, everything still to be heard lies further on.
     pub(super) fn rewind(&mut self, now: CallTime) -> u64 {
         self.forget_heard(now);
-        let heard = self.heard(now).max(self.kept_from);
-        let skip = self.bytes(heard - self.kept_from);
+        let skip = self.format.bytes_of(self.heard(now).max(self.kept_from) - self.kept_from);
+        let heard = self.kept_from + self.format.samples(skip);
         if let Some(first) = self.kept.front_mut() {
             // Whole pieces that were heard are gone, so the rest of `skip` lies in this one.
             let _heard = first.split_to(skip.min(first.len()));
@@ -354,11 +359,6 @@ impl Playout {
 
     fn duration(&self, bytes: usize) -> Duration {
         self.format.duration_of(self.format.samples(bytes))
-    }
-
-    fn bytes(&self, samples: u64) -> usize {
-        let one = self.format.sample_bytes().unwrap_or(0) * usize::from(self.format.channels);
-        usize::try_from(samples).unwrap_or(usize::MAX).saturating_mul(one)
     }
 
     fn mark_is_due(&self) -> bool {

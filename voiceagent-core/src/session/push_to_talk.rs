@@ -28,7 +28,7 @@ impl Session {
 
     /// Before a turn is closed: what the recognizer still says of one that was ended by the owner
     /// of the call is not taken.
-    pub(super) fn close_turn(&mut self) {
+    pub(super) fn refuse_more(&mut self) {
         if self.user.commit_by.is_some() {
             self.user.close(self.now + self.config.endpointing.transcript_timeout);
         }

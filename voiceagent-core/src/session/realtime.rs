@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     Command, Event, Input, Leg, Session, Timer,
     generation::{Generation, Leave, Stage},
-    retry::{BREATHER, is_hopeless, is_overload},
+    retry::{MODEL_BREATHER, is_hopeless, is_overload},
 };
 use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt};
 
@@ -51,7 +51,6 @@ impl Session {
         if !self.is_realtime() {
             return Some(input);
         }
-        self.note_activity(&input);
         let input = if self.is_duplex() { self.admit(input)? } else { input };
         match input {
             Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
@@ -138,19 +137,9 @@ impl Session {
             let why = json!({ "error": "no more calls in this answer; answer in words" });
             self.tell_result(&call.id, &why.to_string().into());
         } else if is_duplex || may_play {
-            self.run_tool_of_model(call);
+            self.run_tool(call);
         } else {
             live.held_calls.push(call);
-        }
-    }
-
-    /// Runs a tool whose result the model waits for, whatever else the tool says of itself: a
-    /// second result for one call would not be taken.
-    fn run_tool_of_model(&mut self, call: ToolCall) {
-        let id = call.id.clone();
-        self.run_tool(call);
-        if let Some(live) = &mut self.live {
-            live.wait_for(&id);
         }
     }
 
@@ -211,7 +200,7 @@ impl Session {
         // What it still says under the old name nobody hears.
         self.forget_all(generation);
         if after_a_breather {
-            self.timers.set(Timer::Retry, self.now + BREATHER);
+            self.timers.set(Timer::Retry, self.now + MODEL_BREATHER);
         } else {
             self.ask_to_speak();
         }
@@ -258,11 +247,14 @@ impl Session {
         self.output.complete(generation);
     }
 
-    /// The model says no more. Of text that ran ahead as much is heard as there is audio for.
+    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much is heard as there is audio for.
     fn break_off_speech(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| !live.script.may_be_whole()) else {
-            return self.finish_speech();
+        let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
+            return;
         };
+        if live.script.may_be_whole() {
+            return self.finish_speech();
+        }
         live.stage = Stage::Spoken;
         live.voice_lost = true;
         let generation = live.id;

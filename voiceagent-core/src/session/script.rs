@@ -155,6 +155,11 @@ impl Script {
         }
     }
 
+    /// There is no more audio, though there are more words.
+    pub(super) fn on_break_off(&mut self) {
+        self.words.retain(|(_, end)| *end <= self.samples);
+    }
+
     /// Whether the audio so far can hold all of the text.
     pub(super) fn may_be_whole(&self) -> bool {
         self.text_at(self.samples) == self.text.len()
@@ -316,6 +321,20 @@ mod tests {
         assert_eq!(script.heard(400), "one");
         assert_eq!(script.heard(799), "one two");
         assert_eq!(script.heard(800 + 550), "one two three");
+    }
+
+    #[test]
+    fn h2_a_word_that_a_voice_broke_off_was_not_heard_though_silence_follows_it() {
+        let mut script = Script::new(8_000);
+        script.push_text("one two");
+        let at = Duration::from_millis;
+        let words = [("one", at(0), at(100)), ("two", at(100), at(200))];
+        let words = words.map(|(word, start, end)| WordTiming { word: word.into(), start, end });
+        script.on_words(&words);
+        script.push_audio(1_590);
+        script.on_break_off();
+        script.push_audio(10);
+        assert_eq!(script.heard(1_600), "one");
     }
 
     #[test]

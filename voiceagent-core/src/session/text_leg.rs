@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Event, InterruptionReason, Session, generation::Generation, history::Entry};
+use super::{
+    Event, InterruptionReason, Session,
+    generation::{Gap, Generation},
+    history::Entry,
+};
 use crate::{GenerationId, transport::Outbound};
 
 /// What a far end may still have to say. More than this lies minutes back.
@@ -14,6 +18,8 @@ const MOST_SAID: usize = 8;
 pub(super) struct Said {
     generation: GenerationId,
     text: String,
+    /// What was said on the side of it.
+    gaps: Vec<Gap>,
     /// Among the entries of the agent: how many are before it, and how many it is.
     before: usize,
     entries: usize,
@@ -40,6 +46,7 @@ impl Session {
         self.said.push_back(Said {
             generation: generation.id,
             text: generation.script.text()[..heard].to_owned(),
+            gaps: generation.gaps.clone(),
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
             interrupted,
@@ -49,31 +56,38 @@ impl Session {
     /// The far end stopped, and says how the text begins of what it was saying, as far as it was
     /// heard. It has dropped what came after.
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
-        let begun = self.live.as_ref().filter(|live| live.started);
-        match (heard, begun) {
+        let begun = self.live.as_ref().filter(|live| live.has_floor());
+        let Some(heard) = heard else { return self.stop_at_peer() };
+        let is_aside =
+            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps.is_empty();
+        if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
-            (Some(""), Some(live)) if live.is_on_the_side() => {}
-            (Some(heard), Some(live)) if live.script.text().starts_with(heard) => {
-                let place = live.place(heard.len() as u64);
-                self.said.clear();
-                // What is said on the side comes after what was stopped.
-                self.give_up_aside();
-                self.output.on_heard(place);
+            return self.stop_at_peer();
+        }
+        let in_live = begun
+            .filter(|live| live.started)
+            .and_then(|live| place_of(heard, live.script.text(), &live.gaps));
+        let mut said = self.said.iter().enumerate().rev();
+        let meant = said.find_map(|(nth, said)| {
+            let heard = place_of(heard, &said.text, &said.gaps)?;
+            Some((nth, heard))
+        });
+        if let Some(heard) = in_live {
+            self.said.clear();
+            // What is said on the side comes after what was stopped, or was heard before it.
+            self.give_up_aside();
+            let place = self.live.as_ref().map_or(0, |live| live.place(heard as u64));
+            self.output.on_heard(place);
+        } else if let Some((meant, mut heard)) = meant {
+            let begin = begun.map_or(0, |live| live.place(0));
+            if begun.is_none() {
+                // What is on its way it would go on with.
+                self.send(Outbound::Clear);
             }
-            (Some(heard), live) => {
-                let meant = self.said.iter().rposition(|said| said.text.starts_with(heard));
-                let Some(meant) = meant else { return self.stop_at_peer() };
-                self.output.on_heard(live.map_or(0, |live| live.place(0)));
-                if live.is_none() {
-                    // What is on its way it would go on with.
-                    self.send(Outbound::Clear);
-                }
-                let mut heard = heard.len();
-                for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
-                    self.cut_said(said, std::mem::take(&mut heard));
-                }
+            self.output.on_heard(begin);
+            for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
+                self.cut_said(said, std::mem::take(&mut heard));
             }
-            (None, _) => {}
         }
         self.stop_at_peer();
     }
@@ -86,7 +100,7 @@ impl Session {
     }
 
     fn cut_said(&mut self, said: Said, heard: usize) {
-        let Said { generation, text, before, entries, interrupted } = said;
+        let Said { generation, text, before, entries, interrupted, .. } = said;
         if heard >= text.len() {
             return;
         }
@@ -98,4 +112,15 @@ impl Session {
         let pii_heard: Arc<str> = text[..heard].trim().into();
         self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
     }
+}
+
+/// How much of a text was heard, if the far end means it, or something that was said on its side:
+/// what came before that was heard.
+fn place_of(heard: &str, text: &str, gaps: &[Gap]) -> Option<usize> {
+    let is_last = gaps.is_empty() || !heard.is_empty();
+    if is_last && text.starts_with(heard) {
+        return Some(heard.len());
+    }
+    let meant = gaps.iter().rev().find(|gap| gap.text.starts_with(heard))?;
+    usize::try_from(meant.at).ok()
 }

@@ -95,6 +95,11 @@ impl Session {
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
         live.push_call(call.clone());
+        if self.config.realtime.is_some() {
+            // The model waits for the result, whatever else the tool says of itself: a second one
+            // for the same call would not be taken.
+            live.wait_for(&call.id);
+        }
         if let Some(why) = refused {
             live.finish_call(&call.id, &why);
             return;

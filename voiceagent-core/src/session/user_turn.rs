@@ -2,7 +2,7 @@ mod late;
 
 use std::{sync::Arc, time::Duration};
 
-use late::{Late, Recall};
+use late::{Late, Recall, Voice};
 
 use crate::{CallTime, TurnId, stt::Transcript};
 
@@ -35,6 +35,12 @@ pub(super) struct UserTurn {
     pub(super) begun_at: CallTime,
     /// A detector has told when the user speaks.
     has_edges: bool,
+    /// When the turn was opened.
+    opened_at: CallTime,
+    /// Since when the detector has heard a voice that began in this turn.
+    own_since: Option<CallTime>,
+    /// The voice that the detector heard last began in a turn that is over.
+    is_carried: bool,
     /// Nobody was heard, and the words came as finals: they were said in a turn that is over.
     is_belated: bool,
     /// When the recognizer said that the turn is over, unless words came later.
@@ -50,6 +56,9 @@ pub(super) struct UserTurn {
     pub(super) is_doubtful: bool,
     /// The turn is not over before: a detector that was reset needs time to hear.
     pub(super) not_before: CallTime,
+    /// Until when a final is waited for that the recognizer was asked for, though the end of the
+    /// speech was told late.
+    pub(super) final_by: CallTime,
     /// Nothing of a turn that the owner has ended is taken any more until then.
     closed_until: CallTime,
     recall: Recall,
@@ -57,12 +66,15 @@ pub(super) struct UserTurn {
 
 impl UserTurn {
     pub(super) fn new() -> Self {
-        Self::open(TurnId::new(1), Recall::default())
+        Self::open(TurnId::new(1), CallTime::ZERO, Recall::default())
     }
 
-    fn open(id: TurnId, recall: Recall) -> Self {
+    fn open(id: TurnId, opened_at: CallTime, recall: Recall) -> Self {
         Self {
             id,
+            opened_at,
+            own_since: None,
+            is_carried: false,
             finals: String::new(),
             interim: String::new(),
             speaking_since: None,
@@ -79,6 +91,7 @@ impl UserTurn {
             doubted: None,
             is_doubtful: false,
             not_before: CallTime::ZERO,
+            final_by: CallTime::ZERO,
             closed_until: CallTime::ZERO,
             recall,
         }
@@ -104,7 +117,12 @@ impl UserTurn {
         if !self.is_doubtful {
             self.ended_by_stt = None;
         }
-        self.speaking_since = Some(before.map_or(since, |(_, since)| since));
+        let since = before.map_or(since, |(_, since)| since);
+        self.speaking_since = Some(since);
+        self.is_carried = self.is_doubtful && since < self.opened_at;
+        if !self.is_carried {
+            self.own_since.get_or_insert(since);
+        }
         self.is_doubtful
     }
 
@@ -120,12 +138,17 @@ impl UserTurn {
 
     /// Adds recognized text. Returns whether it changed what the user has said.
     pub(super) fn push(&mut self, now: CallTime, transcript: &Transcript) -> bool {
-        let is_new = self.may_have_said(now, &transcript.text);
+        let may_be_new = self.may_have_said(now, &transcript.text);
         let was_empty = self.is_empty();
-        if now < self.closed_until && !is_new {
+        if now < self.closed_until && !may_be_new {
             return false;
         }
-        let text = match self.recall.judge(now, transcript, is_new) {
+        let voice = match (self.is_carried, may_be_new) {
+            (true, _) => Voice::Same,
+            (false, true) => Voice::New,
+            (false, false) => Voice::None,
+        };
+        let text = match self.recall.judge(now, transcript, voice) {
             Late::All => return false,
             Late::Words(count) => after_words(&transcript.text, count),
             Late::No => transcript.text.trim(),
@@ -162,11 +185,12 @@ impl UserTurn {
 
     /// Whether the user has spoken in this turn for long enough to have said a text.
     fn may_have_said(&self, now: CallTime, text: &str) -> bool {
+        let since = self.own_since.unwrap_or(self.begun_at);
         let last = if self.speaking_since.is_some() { Some(now) } else { self.last_speech };
-        let voice = last.unwrap_or(now) - self.begun_at;
+        let voice = last.unwrap_or(now) - since;
         let words = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
         let fits = !self.has_edges || voice >= SHORTEST_WORD * words;
-        self.begun && now >= self.begun_at + SOONEST_WORDS && fits
+        self.begun && now >= since + SOONEST_WORDS && fits
     }
 
     /// Whether all words were said in a turn that is over, whose end was told with it.
@@ -226,14 +250,14 @@ impl UserTurn {
     pub(super) fn take(&mut self, now: CallTime) -> (TurnId, Arc<str>) {
         let (id, text) = (self.id, self.text());
         self.recall.take(now, &self.interim);
-        self.reopen();
+        self.reopen(now);
         (id, text)
     }
 
     /// Closes a turn without words and opens the next one. The user's voice goes on where it was.
-    pub(super) fn discard(&mut self) -> TurnId {
+    pub(super) fn discard(&mut self, now: CallTime) -> TurnId {
         let id = self.id;
-        self.reopen();
+        self.reopen(now);
         id
     }
 
@@ -242,14 +266,15 @@ impl UserTurn {
         self.closed_until = until;
     }
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self, now: CallTime) {
         let recall = std::mem::take(&mut self.recall);
         *self = Self {
             speaking_since: self.speaking_since,
+            is_carried: self.speaking_since.is_some(),
             has_edges: self.has_edges,
             closed_until: self.closed_until,
             doubted: self.doubted,
-            ..Self::open(self.id.next(), recall)
+            ..Self::open(self.id.next(), now, recall)
         };
     }
 }

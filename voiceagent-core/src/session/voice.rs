@@ -1,18 +1,14 @@
 //! The agent's voice: text to audio, audio to the caller.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::{
     Command, Event, InterruptionReason, Leg, Saying, Session, Timer,
     generation::{Generation, Leave, Stage, VoiceState},
+    retry::VOICE_BREATHER,
     script::Script,
 };
 use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
-
-/// How long a voice rests that failed twice at the same words.
-const BREATHER: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Takes words of the live generation, and hands complete pieces to the voice.
@@ -260,7 +256,7 @@ impl Session {
     fn rest_voice(&mut self) {
         let Some(live) = &mut self.live else { return };
         live.voice_rests = true;
-        self.timers.set(Timer::VoiceRetry, self.now + BREATHER);
+        self.timers.set(Timer::VoiceRetry, self.now + VOICE_BREATHER);
         self.speak_anew();
     }
 
@@ -281,6 +277,7 @@ impl Session {
             live.stage = Stage::Spoken;
             live.voice_state = VoiceState::Closed;
             live.voice_lost = true;
+            live.script.on_break_off();
         }
         self.failures += 1;
         if self.failures >= self.config.model.max_failures {

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     ErrorKind,
     audio::{Decibels, Transcoder},
-    vad::Earshot,
+    vad::Telephone,
 };
 
 const SPEECH: &[u8] = include_bytes!("../../testdata/jfk_8k.mulaw");
@@ -118,13 +118,14 @@ fn t16_edges_of_recorded_speech_lie_where_its_energy_says() {
         let payload =
             Transcoder::new(AudioFormat::MULAW_8K, format).unwrap().transcode(payload.clone());
         mulaw = frames(format, payload, 0);
-        let heard = edges(&mut detector(&Earshot::default(), format), &mulaw);
+        let heard = edges(&mut detector(&Telephone::default(), format), &mulaw);
         assert_eq!(heard.len(), 4, "{format:?}: {heard:?}");
         let scale = u64::from(format.sample_rate / 8_000);
         let heard = positions(&heard);
         for (edge, expected) in heard.iter().zip(expected.iter().flat_map(|&(a, b)| [a, b])) {
             let distance = (edge / scale).abs_diff(expected);
-            assert!(distance < 1_600, "{format:?}: {heard:?} instead of {expected}");
+            // 250 ms: what ends a phrase is quieter than what counts as loud here.
+            assert!(distance <= 2_000, "{format:?}: {heard:?} instead of {expected}");
         }
     }
 }
@@ -139,7 +140,7 @@ fn five_seconds_without_speech_have_no_edges() {
     };
     for payload in [Bytes::from(vec![0xFF; 40_000]), (0..40_000).map(|_| noise()).collect()] {
         let frames = frames(AudioFormat::MULAW_8K, payload, 0);
-        assert_eq!(edges(&mut detector(&Earshot::default(), AudioFormat::MULAW_8K), &frames), []);
+        assert_eq!(edges(&mut detector(&Telephone::default(), AudioFormat::MULAW_8K), &frames), []);
     }
 }
 
@@ -162,8 +163,9 @@ fn positions_count_in_the_samples_of_the_frames() {
 
 #[test]
 fn frames_of_the_detectors_rate_are_not_resampled() {
-    let detector = detector(&Earshot::default(), AudioFormat::PCM_16K);
-    assert!(detector.resampler.is_none());
+    let is_resampled = |format| detector(&Telephone::default(), format).resampler.is_some();
+    assert!(!is_resampled(AudioFormat::MULAW_8K));
+    assert!(is_resampled(AudioFormat::PCM_16K));
 }
 
 #[test]
@@ -229,7 +231,7 @@ fn a_stream_that_starts_again_is_followed() {
 #[test]
 fn a_format_that_cannot_be_heard_is_refused() {
     let stereo = AudioFormat { channels: 2, ..AudioFormat::PCM_16K };
-    let refused = SpeechDetector::new(&Earshot::default(), stereo, SpeechGateConfig::default());
+    let refused = SpeechDetector::new(&Telephone::default(), stereo, SpeechGateConfig::default());
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
     let nothing = Loudness { rate: 8_000, window: 0 };
     let refused = SpeechDetector::new(&nothing, AudioFormat::PCM_16K, SpeechGateConfig::default());
@@ -323,7 +325,7 @@ fn t16_speech_after_a_rest_is_noticed_where_it_is_without() {
     let begin = |silence: usize| {
         let silence = vec![0xFF; silence * FRAME];
         let speech = frames(format, [&silence[..], SPEECH].concat().into(), 0);
-        let heard = edges(&mut detector(&Earshot::default(), format), &speech);
+        let heard = edges(&mut detector(&Telephone::default(), format), &speech);
         positions(&heard)[0] - silence.len() as u64
     };
     let unrested = begin(24);

@@ -77,7 +77,10 @@ impl TurnDetector for Lexical {
     async fn score(&self, turn: TurnSnapshot) -> Result<TurnScore> {
         let agent = turn.history.iter().rev().find_map(|message| match message {
             Message::Assistant { text, .. } => Some(&**text),
-            Message::ToolCall(_) | Message::ToolResult { .. } | Message::User { .. } => None,
+            Message::Summary { .. }
+            | Message::ToolCall(_)
+            | Message::ToolResult { .. }
+            | Message::User { .. } => None,
         });
         let agent = agent.unwrap_or_default();
         let end_of_turn = self.end_of_turn(&turn.text, agent, None);

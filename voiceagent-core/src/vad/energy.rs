@@ -14,7 +14,7 @@ const SLOPE: f32 = 2.0;
 ///
 /// 8 kHz, windows of 20 ms. The noise of the line is the quietest moment of the last 3.2 s, so
 /// that steady noise is learned; music, knocking and other people's voices are speech to it.
-/// It is for tests, and for devices that cannot afford [`Earshot`](super::Earshot).
+/// It is for tests, and for devices that cannot afford [`Telephone`](super::Telephone).
 ///
 /// ```
 /// use voiceagent_core::vad::{Energy, VadFactory};

@@ -21,5 +21,6 @@ mod resume;
 mod rig;
 mod start;
 mod stt_failover;
+mod summary;
 mod tools;
 mod tts_failover;

@@ -19,6 +19,7 @@ mod realtime;
 mod resume;
 mod rewritten;
 mod speculation;
+mod summary;
 mod text_leg;
 mod tools;
 mod turn_ends;

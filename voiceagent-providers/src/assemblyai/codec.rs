@@ -1,19 +1,22 @@
 //! AssemblyAI's messages as events. Pure: no clock, no socket.
 
-mod turn;
-
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use voiceagent_core::{Error, ErrorKind, Result, stt::SttEvent};
 
-use self::turn::Turn;
 use super::{
     PROVIDER,
-    messages::{
-        FORCE_ENDPOINT, Head, Heartbeat, KEEP_ALIVE, Notice, SpeechStarted, TERMINATE, TurnMessage,
-    },
+    messages::{FORCE_ENDPOINT, Head, Heartbeat, Notice, SpeechStarted, TERMINATE, TurnMessage},
 };
-use crate::wire::{json, secrets::Secrets, stt::SttCodec};
+use crate::wire::{
+    json,
+    secrets::Secrets,
+    stt::{
+        SttCodec, Turns,
+        words::{confidence, timings},
+    },
+    ws::Frame,
+};
 
 /// Audio before the present place that is kept while nobody speaks: a turn is noticed a little
 /// after its first sound.
@@ -27,43 +30,37 @@ const MARGIN: Duration = Duration::from_millis(100);
 pub(super) struct TurnCodec {
     /// A turn ends twice, the second time with its formatted text.
     formats: bool,
-    /// Where the connection's clock begins.
-    zero: Duration,
-    covered: Duration,
+    turns: Turns,
     /// Speech was reported whose turn has not come.
     started: bool,
-    turn: Option<Turn>,
+    /// The number of the turn on this connection, if this connection has named it.
+    order: Option<u64>,
     /// The last turn of this connection that is over.
     ended: Option<u64>,
-    owes_final: bool,
 }
 
 impl TurnCodec {
     /// `formats`: the vendor was asked to format turns once more.
-    pub(super) const fn new(formats: bool) -> Self {
-        Self {
-            formats,
-            zero: Duration::ZERO,
-            covered: Duration::ZERO,
-            started: false,
-            turn: None,
-            ended: None,
-            owes_final: false,
-        }
+    pub(super) fn new(formats: bool) -> Self {
+        Self { formats, turns: Turns::default(), started: false, order: None, ended: None }
+    }
+
+    /// A place of the vendor's, in the whole stream.
+    fn at(&self, milliseconds: f64) -> Duration {
+        self.turns.at(json::milliseconds(milliseconds))
     }
 
     fn on_started(&mut self, at: &SpeechStarted, events: &mut Vec<SttEvent>) {
-        if self.turn.is_none() && !std::mem::replace(&mut self.started, true) {
-            let start = self.zero + json::milliseconds(at.timestamp);
-            self.covered = self.covered.max(start.saturating_sub(LEAD_IN));
+        if !self.turns.in_turn() && !std::mem::replace(&mut self.started, true) {
+            self.turns.cover(self.at(at.timestamp).saturating_sub(LEAD_IN));
             events.push(SttEvent::SpeechStarted);
         }
     }
 
     fn on_heartbeat(&mut self, heartbeat: &Heartbeat) {
-        if self.turn.is_none() && !self.started {
-            let heard = self.zero + json::milliseconds(heartbeat.total_audio_received_ms);
-            self.covered = self.covered.max(heard.saturating_sub(LEAD_IN));
+        if !self.turns.in_turn() && !self.started {
+            let heard = self.at(heartbeat.total_audio_received_ms);
+            self.turns.cover(heard.saturating_sub(LEAD_IN));
         }
     }
 
@@ -73,53 +70,54 @@ impl TurnCodec {
             // A formatted copy that nobody waits for.
             return;
         }
-        if self.turn.as_ref().is_some_and(|turn| turn.order.is_some_and(|it| it != order)) {
+        if self.order.is_some_and(|it| it != order) {
             // The formatted copy of the turn before never came.
             self.settle(events);
         }
-        let Some(mut turn) = self.turn.take().or_else(|| self.begin(message, events)) else {
+        if !self.turns.in_turn() && !self.begin(message, events) {
             return;
-        };
-        turn.order = Some(order);
-        let changed = turn.update(message, self.zero);
+        }
+        self.order = Some(order);
+        if let Some(last) = message.words.last() {
+            self.turns.reach(self.at(last.end));
+        }
+        let text = message.text();
+        let sure = confidence(message.words.iter().map(|word| word.confidence));
+        let words = message.words.iter();
+        let words = words.map(|it| (&*it.text, self.at(it.start), self.at(it.end)));
+        let changed = self.turns.update(&text, sure, timings(&text, words));
         if message.end_of_turn && (message.turn_is_formatted || !self.formats) {
-            self.end_turn(turn, events);
+            self.settle(events);
             return;
         }
         if changed {
-            events.push(turn.transcript(false));
+            self.turns.tell(events);
         }
-        if message.end_of_turn && !std::mem::replace(&mut turn.is_ending, true) {
-            self.owes_final = true;
-            events.push(SttEvent::EagerEndOfTurn);
+        if message.end_of_turn && self.turns.is_ending(events) {
+            self.turns.await_final();
         }
-        self.turn = Some(turn);
     }
 
-    fn begin(&mut self, message: &TurnMessage<'_>, events: &mut Vec<SttEvent>) -> Option<Turn> {
+    /// Begins a turn, if there are words of it.
+    fn begin(&mut self, message: &TurnMessage<'_>, events: &mut Vec<SttEvent>) -> bool {
         if message.words.is_empty() && message.transcript.trim().is_empty() {
-            return None;
+            return false;
         }
         if !std::mem::take(&mut self.started) {
             events.push(SttEvent::SpeechStarted);
         }
-        let first = message.words.first().map(|word| self.zero + json::milliseconds(word.start));
-        Some(Turn::new(first.map_or(self.covered, |at| at.saturating_sub(MARGIN))))
-    }
-
-    fn end_turn(&mut self, turn: Turn, events: &mut Vec<SttEvent>) {
-        self.covered = self.covered.max(turn.end + MARGIN);
-        self.ended = self.ended.max(turn.order);
-        self.owes_final = false;
-        events.push(turn.transcript(true));
-        events.push(SttEvent::EndOfTurn);
+        let first = message.words.first().map(|word| self.at(word.start).saturating_sub(MARGIN));
+        self.turns.begin(first.unwrap_or_else(|| self.turns.covered()));
+        true
     }
 }
 
 impl SttCodec for TurnCodec {
     const PROVIDER: &'static str = PROVIDER;
-    const GOODBYE: &'static str = TERMINATE;
-    const KEEP_ALIVE: &'static str = KEEP_ALIVE;
+
+    fn goodbye(&self) -> Option<Frame> {
+        Some(TERMINATE.into())
+    }
 
     fn decode(
         &mut self,
@@ -140,11 +138,11 @@ impl SttCodec for TurnCodec {
     }
 
     fn covered(&self) -> Duration {
-        self.turn.as_ref().map_or(self.covered, |turn| turn.start.max(self.covered))
+        self.turns.covered()
     }
 
     fn in_turn(&self) -> bool {
-        self.turn.is_some()
+        self.turns.in_turn()
     }
 
     fn awaits_hello(&self) -> bool {
@@ -159,46 +157,34 @@ impl SttCodec for TurnCodec {
         }
     }
 
-    /// A turn lives inside one connection. The next one hears it anew if its audio is at hand;
-    /// else it ends here with what was understood.
     fn lost(&mut self, kept: Duration, events: &mut Vec<SttEvent>) {
-        let covered = self.covered();
-        let Some(turn) = &mut self.turn else { return };
-        if kept > covered {
-            self.settle(events);
-        } else if std::mem::take(&mut turn.is_ending) {
-            self.owes_final = false;
-            events.push(SttEvent::TurnResumed);
-        }
+        self.turns.lost(kept, MARGIN, events);
     }
 
     fn connected(&mut self, zero: Duration) {
-        self.zero = zero;
+        self.turns.connected(zero);
         // The vendor counts anew.
-        self.ended = None;
-        if let Some(turn) = &mut self.turn {
-            turn.order = None;
-        }
+        (self.order, self.ended) = (None, None);
     }
 
-    fn finalize(&mut self) -> Option<&'static str> {
-        self.owes_final |= self.turn.is_some();
-        Some(FORCE_ENDPOINT)
+    fn finalize(&mut self) -> Option<Cow<'static, str>> {
+        if self.turns.in_turn() {
+            self.turns.await_final();
+        }
+        Some(FORCE_ENDPOINT.into())
     }
 
     fn owes_final(&self) -> bool {
-        self.owes_final
+        self.turns.owes_final()
     }
 
     fn settle(&mut self, events: &mut Vec<SttEvent>) {
-        self.owes_final = false;
-        if let Some(turn) = self.turn.take() {
-            self.end_turn(turn, events);
-        }
+        self.ended = self.ended.max(self.order.take());
+        self.turns.end(MARGIN, events);
     }
 }
 
-fn kind(text: &str) -> Result<std::borrow::Cow<'_, str>> {
+fn kind(text: &str) -> Result<Cow<'_, str>> {
     json::read::<Head<'_>>(text, PROVIDER).map(|head| head.kind)
 }
 

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 pub(super) const FORCE_ENDPOINT: &str = r#"{"type":"ForceEndpoint"}"#;
-pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 pub(super) const TERMINATE: &str = r#"{"type":"Terminate"}"#;
 
 /// The one field that all messages have.
@@ -30,6 +29,16 @@ pub(super) struct TurnMessage<'a> {
     /// All words.
     #[serde(borrow, default)]
     pub(super) words: Vec<Word<'a>>,
+}
+
+impl TurnMessage<'_> {
+    /// The text so far. Until the end the transcript lacks the words that may still change.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        if self.end_of_turn || self.words.is_empty() {
+            return self.transcript.trim().into();
+        }
+        self.words.iter().map(|word| &*word.text).collect::<Vec<_>>().join(" ").into()
+    }
 }
 
 #[derive(Deserialize)]

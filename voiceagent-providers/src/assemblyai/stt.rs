@@ -78,6 +78,7 @@ impl AssemblyAiStt {
         dial.close_kind = close_kind;
         Ok(Settings {
             dial,
+            greeting: None,
             format: options.format,
             pause: Pause::Silence,
             pause_after: config.silence_after,

@@ -126,7 +126,7 @@ fn fault(message: &Message<'_>, secrets: &Secrets) -> Error {
 }
 
 /// Cartesia's name of an encoding.
-fn encoding(format: AudioFormat) -> Result<&'static str> {
+pub(super) fn encoding(format: AudioFormat) -> Result<&'static str> {
     let name = match format.encoding {
         Encoding::Alaw => Some("pcm_alaw"),
         Encoding::Mulaw => Some("pcm_mulaw"),

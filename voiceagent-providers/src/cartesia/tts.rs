@@ -5,7 +5,7 @@ use voiceagent_core::{
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
-use super::{PROVIDER, codec::SonicCodec, config::CartesiaTtsConfig};
+use super::{PROVIDER, VERSION, codec::SonicCodec, config::CartesiaTtsConfig};
 use crate::wire::{
     address::Address,
     voice::contexts::{CAPACITY, ContextVoice, Settings},
@@ -41,7 +41,7 @@ impl CartesiaTts {
         let url = Address::new(&config.base_url, "/tts/websocket")?.into_url();
         let key = ("x-api-key", config.api_key.clone());
         let mut dial = Dial::new(PROVIDER, url, key, config.connect_timeout);
-        dial.headers = &[("cartesia-version", "2026-03-01")];
+        dial.headers = &VERSION;
         Ok(dial)
     }
 }

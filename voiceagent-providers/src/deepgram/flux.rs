@@ -58,6 +58,7 @@ impl DeepgramFlux {
         address.set_pairs(&config.extra);
         Ok(Settings {
             dial: dial(address, &config.api_key, config.connect_timeout),
+            greeting: None,
             format: options.format,
             pause: Pause::Silence,
             pause_after: config.silence_after,

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 use voiceagent_core::{
     Result,
     llm::{LlmRequest, ToolChoice},
+    tool::ToolSpec,
 };
 
 use super::{
@@ -54,15 +55,7 @@ fn standard<'a>(
         seed: config.seed,
         thinking_config: (level.is_some() || budget.is_some()).then_some(thinking),
     };
-    let function_declarations: Vec<_> = request
-        .tools
-        .iter()
-        .map(|spec| Function {
-            name: &spec.name,
-            description: &spec.description,
-            parameters: schema::parameters(&spec.parameters),
-        })
-        .collect();
+    let function_declarations = functions(&request.tools);
     let mode = match request.tool_choice {
         ToolChoice::None => "NONE",
         ToolChoice::Auto | _ => "AUTO",
@@ -151,7 +144,18 @@ fn answered<'a>(Called { call, result }: &Called<'a>) -> Part<'a> {
     Part { function_response: Some(function_response), ..Part::default() }
 }
 
-fn response(result: &str) -> Response<'_> {
+/// The functions that the model may call.
+pub(super) fn functions(tools: &[ToolSpec]) -> Vec<Function<'_>> {
+    let functions = tools.iter().map(|spec| Function {
+        name: &spec.name,
+        description: &spec.description,
+        parameters: schema::parameters(&spec.parameters),
+    });
+    functions.collect()
+}
+
+/// What a function returned.
+pub(super) fn response(result: &str) -> Response<'_> {
     match serde_json::from_str::<&RawValue>(result) {
         Ok(json) if json.get().starts_with('{') => Response::Object(json),
         Ok(json) => Response::Other { output: json },

@@ -32,7 +32,9 @@ pub(crate) const MODEL: &str = "gpt-6-luna";
 pub struct OpenAiLlmConfig {
     /// The key. Servers of one's own often need none.
     pub api_key: Option<Secret>,
-    /// Up to and without `/chat/completions`. `https://api.openai.com/v1` unless set.
+    /// By which of the vendor's interfaces the model is asked. Chat completions unless set.
+    pub api: OpenAiApi,
+    /// Up to and without `/chat/completions` or `/responses`. `https://api.openai.com/v1` unless set.
     pub base_url: Option<Arc<str>>,
     /// The model. `gpt-6-luna` unless set.
     pub model: Option<Arc<str>>,
@@ -47,7 +49,7 @@ pub struct OpenAiLlmConfig {
     pub top_p: Option<f32>,
     /// The most tokens of an answer.
     pub max_completion_tokens: Option<u32>,
-    /// Makes sampling repeatable, where the vendor can.
+    /// Makes sampling repeatable, where the vendor can. Chat completions only.
     pub seed: Option<i64>,
     /// The vendor's class of service, such as `priority`.
     pub service_tier: Option<Arc<str>>,
@@ -58,6 +60,9 @@ pub struct OpenAiLlmConfig {
     /// Asks for arguments that follow the schema exactly. Every schema must then forbid additional
     /// properties and require all of its own.
     pub strict_tools: bool,
+    /// Whether the vendor may store answers, and for how long is up to it. With it, responses over
+    /// HTTP go on from the answer before, and send only what is new. Responses only.
+    pub store: bool,
     /// What is put after the words of an answer that the user cut off, so that the model knows.
     /// Nothing unless set.
     pub interruption_marker: Option<Arc<str>>,
@@ -78,10 +83,26 @@ pub struct OpenAiLlmConfig {
     pub idle_timeout: Duration,
 }
 
+/// An interface of OpenAI's language models.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OpenAiApi {
+    /// `/chat/completions`, which every compatible server speaks.
+    #[default]
+    ChatCompletions,
+    /// `/responses`, over HTTP. Models may reason and call tools at once.
+    Responses,
+    /// `/responses`, over a WebSocket. The vendor goes on from the answer before without storing
+    /// it, so that a turn sends only what is new.
+    ResponsesWebsocket,
+}
+
 impl Default for OpenAiLlmConfig {
     fn default() -> Self {
         Self {
             api_key: None,
+            api: OpenAiApi::default(),
             base_url: None,
             model: None,
             name: None,
@@ -94,6 +115,7 @@ impl Default for OpenAiLlmConfig {
             prompt_cache_key: None,
             parallel_tool_calls: None,
             strict_tools: false,
+            store: false,
             interruption_marker: None,
             organization: None,
             project: None,
@@ -121,6 +143,9 @@ impl OpenAiLlmConfig {
             "`top_p` must be above 0 and at most 1",
         )?;
         check(self.max_completion_tokens != Some(0), "`max_completion_tokens` must be at least 1")?;
+        let chat = self.api == OpenAiApi::ChatCompletions;
+        check(chat || self.seed.is_none(), "`seed` is not taken by responses")?;
+        check(!chat || !self.store, "`store` is of no use for chat completions")?;
         check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
         check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
         let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
@@ -135,8 +160,10 @@ impl OpenAiLlmConfig {
         self.model.as_deref().unwrap_or(MODEL)
     }
 
-    /// The effort to ask for. `with_tools` matters because some models refuse one with the other.
+    /// The effort to ask for. `with_tools` matters because some models refuse one with the other
+    /// over chat completions.
     pub(crate) fn effort(&self, with_tools: bool) -> Option<&str> {
+        let with_tools = with_tools && self.api == OpenAiApi::ChatCompletions;
         self.reasoning_effort.as_deref().or_else(|| {
             let ours = self.base_url() == BASE_URL;
             ours.then(|| least_effort(self.model(), with_tools)).flatten()
@@ -144,9 +171,9 @@ impl OpenAiLlmConfig {
     }
 }
 
-/// The least effort that a model of OpenAI takes over chat completions.
+/// The least effort that a model of OpenAI takes.
 ///
-/// GPT-6 calls tools only at `none`; GPT-5.2 and 5.4 take no effort together with tools (and do
+/// GPT-6 calls tools over chat completions only at `none`; GPT-5.2 and 5.4 take no effort together with tools (and do
 /// not think unless asked); the first GPT-5 knows no `none`.
 fn least_effort(model: &str, with_tools: bool) -> Option<&'static str> {
     let version = model.strip_prefix("gpt-")?.split('-').next()?;

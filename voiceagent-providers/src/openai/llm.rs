@@ -19,8 +19,9 @@ use voiceagent_core::{
 
 use super::{
     codec::Chunks,
-    config::{BASE_URL, OpenAiLlmConfig},
+    config::{BASE_URL, OpenAiApi, OpenAiLlmConfig},
     request,
+    responses::Responses,
 };
 use crate::wire::{
     http::Refusal,
@@ -30,18 +31,26 @@ use crate::wire::{
     },
 };
 
-/// A language model behind OpenAI's chat completions protocol.
+/// A language model behind OpenAI's chat completions or responses.
 ///
 /// One value serves any number of calls at once, over connections that stay open in between.
 ///
-/// Wire facts: OpenAI API reference, "Chat completions" and "Streaming".
+/// Wire facts: OpenAI API reference, "Chat completions", "Responses" and "Streaming".
 pub struct OpenAiLlm {
     config: OpenAiLlmConfig,
     client: ModelClient,
-    completions: Url,
     models: Url,
-    /// Whether the server takes `stream_options`. Some refuse it, and are asked only once.
-    reports_usage: AtomicBool,
+    endpoint: Endpoint,
+}
+
+/// What an answer is asked of.
+enum Endpoint {
+    Completions {
+        url: Url,
+        /// Whether the server takes `stream_options`. Some refuse it, and are asked only once.
+        reports_usage: AtomicBool,
+    },
+    Responses(Responses),
 }
 
 impl OpenAiLlm {
@@ -69,6 +78,9 @@ impl OpenAiLlm {
     /// Dropping the future gives the request up, and with it the connection if it is not open yet.
     /// Answers that are under way are not concerned.
     pub async fn warm(&self) -> Result<()> {
+        if let Endpoint::Responses(Responses::Socket { lanes, .. }) = &self.endpoint {
+            return lanes.warm().await.map_err(|error| self.client.named(error));
+        }
         self.client.warm(&self.models).await
     }
 
@@ -76,19 +88,30 @@ impl OpenAiLlm {
         config.validate()?;
         let base = base_url(config.base_url(), BASE_URL)?;
         let (first_token, idle) = (config.first_token_timeout, config.idle_timeout);
-        Ok(Self {
-            client: ModelClient::new(name, headers(&config)?, first_token, idle)?,
-            completions: below(&base, &["chat", "completions"]),
-            models: below(&base, &["models"]),
-            reports_usage: AtomicBool::new(true),
-            config,
-        })
+        let headers = headers(&config)?;
+        let endpoint = match config.api {
+            OpenAiApi::ChatCompletions => Endpoint::Completions {
+                url: below(&base, &["chat", "completions"]),
+                reports_usage: AtomicBool::new(true),
+            },
+            OpenAiApi::Responses => Endpoint::Responses(Responses::over_http(&base)),
+            OpenAiApi::ResponsesWebsocket => {
+                Endpoint::Responses(Responses::over_a_socket(&config, headers.clone())?)
+            }
+        };
+        let client = ModelClient::new(name, headers, first_token, idle)?;
+        Ok(Self { client, models: below(&base, &["models"]), endpoint, config })
     }
 
-    /// The response to a request that the vendor accepted.
-    async fn ask(&self, request: &LlmRequest) -> Result<Response> {
-        let include_usage = self.reports_usage.load(Ordering::Relaxed);
-        let refusal = match self.post(request, include_usage).await? {
+    /// The response to a request for chat completions that the vendor accepted.
+    async fn ask(
+        &self,
+        request: &LlmRequest,
+        url: &Url,
+        reports_usage: &AtomicBool,
+    ) -> Result<Response> {
+        let include_usage = reports_usage.load(Ordering::Relaxed);
+        let refusal = match self.post(request, url, include_usage).await? {
             Ok(response) => return Ok(response),
             Err(refusal) => refusal,
         };
@@ -96,17 +119,18 @@ impl OpenAiLlm {
             return Err(refusal.into_error("generate"));
         }
         tracing::debug!(provider = self.name(), "the server takes no stream_options");
-        self.reports_usage.store(false, Ordering::Relaxed);
-        self.post(request, false).await?.map_err(|refusal| refusal.into_error("generate"))
+        reports_usage.store(false, Ordering::Relaxed);
+        self.post(request, url, false).await?.map_err(|refusal| refusal.into_error("generate"))
     }
 
     async fn post(
         &self,
         request: &LlmRequest,
+        url: &Url,
         include_usage: bool,
     ) -> Result<Result<Response, Refusal>> {
         let body = request::encode(&self.config, request, include_usage)?;
-        self.client.post(&self.completions, body).await
+        self.client.post(url, body).await
     }
 }
 
@@ -123,8 +147,15 @@ impl LanguageModel for OpenAiLlm {
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        let chunks = Chunks::new(CallIds::of(&request.messages));
-        self.client.answer(self.ask(&request), chunks).await
+        match &self.endpoint {
+            Endpoint::Completions { url, reports_usage } => {
+                let chunks = Chunks::new(CallIds::of(&request.messages));
+                self.client.answer(self.ask(&request, url, reports_usage), chunks).await
+            }
+            Endpoint::Responses(responses) => {
+                responses.generate(&self.config, &self.client, request).await
+            }
+        }
     }
 }
 
@@ -132,7 +163,7 @@ impl fmt::Debug for OpenAiLlm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiLlm")
             .field("name", &self.name())
-            .field("host", &self.completions.host_str())
+            .field("host", &self.models.host_str())
             .field("model", &self.config.model())
             .finish_non_exhaustive()
     }

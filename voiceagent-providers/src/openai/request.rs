@@ -47,10 +47,7 @@ fn standard<'a>(
         model: config.model(),
         messages: conversation(config, request),
         tools: request.tools.iter().map(tool).collect(),
-        tool_choice: with_tools.then_some(match request.tool_choice {
-            ToolChoice::None => "none",
-            ToolChoice::Auto | _ => "auto",
-        }),
+        tool_choice: with_tools.then(|| tool_choice(request.tool_choice)),
         parallel_tool_calls: config.parallel_tool_calls.filter(|_| with_tools),
         stream: true,
         stream_options: include_usage.then_some(StreamOptions { include_usage }),
@@ -61,6 +58,14 @@ fn standard<'a>(
         seed: config.seed,
         service_tier: config.service_tier.as_deref(),
         prompt_cache_key: config.prompt_cache_key.as_deref(),
+    }
+}
+
+/// Whether tools may be called, in the vendor's words.
+pub(super) fn tool_choice(choice: ToolChoice) -> &'static str {
+    match choice {
+        ToolChoice::None => "none",
+        ToolChoice::Auto | _ => "auto",
     }
 }
 

@@ -6,11 +6,6 @@ mod request;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use reqwest::{
-    Client, Url,
-    header::{HeaderMap, HeaderValue},
-};
-use tokio::time::timeout;
 use voiceagent_core::{
     Error, ErrorKind, Link, Result,
     audio::AudioFormat,
@@ -18,11 +13,7 @@ use voiceagent_core::{
 };
 
 use self::{pump::Pump, request::Requests};
-use super::{config::BASE_URL, llm::authorize};
-use crate::wire::{
-    http::{self, Refusal},
-    llm::client::{add_headers, base_url, below},
-};
+use super::server::Server;
 
 pub use config::OpenAiTtsConfig;
 
@@ -43,9 +34,7 @@ const FORMAT: AudioFormat = AudioFormat::PCM_24K;
 pub struct OpenAiTts {
     config: OpenAiTtsConfig,
     name: Arc<str>,
-    headers: HeaderMap<HeaderValue>,
-    speech: Url,
-    models: Url,
+    server: Server,
 }
 
 impl OpenAiTts {
@@ -62,40 +51,8 @@ impl OpenAiTts {
 
     fn with_name(config: OpenAiTtsConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
-        let base = base_url(config.base_url(), BASE_URL)?;
-        let mut headers = HeaderMap::new();
-        authorize(&mut headers, config.api_key.as_ref())?;
-        add_headers(&mut headers, &config.headers)?;
-        Ok(Self {
-            speech: below(&base, &["audio", "speech"]),
-            models: below(&base, &["models"]),
-            config,
-            name,
-            headers,
-        })
-    }
-
-    /// A client of its own for each call, so that the call's connection ends with it.
-    fn client(&self) -> Result<Client> {
-        let unfit = |error| Error::config("TLS cannot be set up").with_source(error);
-        http::client()?.default_headers(self.headers.clone()).build().map_err(unfit)
-    }
-
-    /// Opens a connection ahead, by asking for the head of a page. Not every server has the page;
-    /// the connection is open all the same.
-    async fn reach(&self, client: &Client) -> Result<()> {
-        let asked = client.head(self.models.clone()).send();
-        let late = || Error::new(ErrorKind::Timeout, "open", "the vendor did not answer in time");
-        let response = timeout(self.config.connect_timeout, asked)
-            .await
-            .map_err(|_| late())?
-            .map_err(|error| http::unanswered(error, "open"))?;
-        match response.status().as_u16() {
-            401..=403 | 429 | 500 | 502 | 503 | 529 => {
-                Err(Refusal::read(response).await.into_error("open"))
-            }
-            _ => Ok(()),
-        }
+        let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
+        Ok(Self { config, name, server })
     }
 }
 
@@ -119,9 +76,9 @@ impl TextToSpeech for OpenAiTts {
             let message = format!("no speech in {:?}", options.format);
             return Err(named(Error::new(ErrorKind::Unsupported, "open", message)));
         }
-        let client = self.client().map_err(named)?;
-        self.reach(&client).await.map_err(named)?;
-        let requests = Requests::new(client, self.speech.clone(), self.config.clone());
+        let client = self.server.connect(self.config.connect_timeout).await.map_err(named)?;
+        let speech = self.server.page(&["audio", "speech"]);
+        let requests = Requests::new(client, speech, self.config.clone());
         let pump = Pump::new(requests, Arc::clone(&self.name));
         Ok(Link::spawn(CAPACITY, |peer| pump.run(peer)))
     }
@@ -131,7 +88,7 @@ impl fmt::Debug for OpenAiTts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiTts")
             .field("name", &self.name)
-            .field("host", &self.speech.host_str())
+            .field("server", &self.server)
             .field("model", &self.config.model)
             .field("voice", &self.config.voice)
             .finish_non_exhaustive()

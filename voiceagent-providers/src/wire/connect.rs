@@ -28,6 +28,12 @@ pub(crate) async fn observed<T>(request: impl Future<Output = T>) -> (T, Option<
     OPENED.scope(Cell::new(None), request).await
 }
 
+/// Says, within a request, that its connection took this long to open.
+pub(crate) fn opened(after: Duration) {
+    // Outside of a request nobody asks.
+    let _ = OPENED.try_with(|opened| opened.set(Some(after)));
+}
+
 /// Measures what a client's connections take to open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed;
@@ -64,8 +70,7 @@ where
         let connecting = self.0.call(to);
         async move {
             let connected = connecting.await?;
-            // Outside of a request nobody asks.
-            let _ = OPENED.try_with(|opened| opened.set(Some(begun.elapsed())));
+            opened(begun.elapsed());
             Ok(connected)
         }
         .boxed()

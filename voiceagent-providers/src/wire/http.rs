@@ -12,7 +12,7 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::connect::Timed;
 
 /// How long a connection may take to open, TLS included.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a connection that nobody uses stays open: longer than a caller's pause.
 const IDLE: Duration = Duration::from_secs(300);
@@ -108,6 +108,20 @@ impl Refusal {
         Self { status, retry_after, fault: Fault::parse(&body), body }
     }
 
+    /// What a vendor says on a socket in the form of a refusal.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
+    )]
+    pub(crate) fn reported(status: u16, headers: &HeaderMap, data: &str) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            retry_after: retry_after(headers),
+            fault: Fault::parse(data),
+            body: String::new(),
+        }
+    }
+
     /// Whether it refuses the request for its content, and names `word`.
     #[cfg_attr(
         not(feature = "openai"),
@@ -175,18 +189,26 @@ impl Fault {
     /// Whether waiting does not help, because it brings neither money nor a key: another provider
     /// is needed.
     pub(crate) fn is_about_the_account(&self) -> bool {
-        const CODES: [&str; 9] = [
+        const CODES: [&str; 11] = [
             "API_KEY_INVALID",
             "PERMISSION_DENIED",
             "UNAUTHENTICATED",
+            "account_deactivated",
             "authentication_error",
             "billing_error",
             "billing_hard_limit_reached",
+            "credit_balance_exhausted",
             "insufficient_quota",
             "invalid_api_key",
             "permission_error",
         ];
         self.names().any(|code| CODES.contains(&code))
+    }
+
+    /// Whether it goes by this code.
+    #[cfg(feature = "openai")]
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.names().any(|name| name == code)
     }
 
     /// The kind that its codes stand for where no status does, in the middle of a stream.
@@ -195,7 +217,9 @@ impl Fault {
             return Some(ErrorKind::Unauthorized);
         }
         let named = self.names().find_map(|code| match code {
-            "rate_limit_exceeded" | "rate_limit_error" => Some(ErrorKind::RateLimited),
+            "inference_rate_limit_exceeded" | "rate_limit_exceeded" | "rate_limit_error" => {
+                Some(ErrorKind::RateLimited)
+            }
             "api_error" | "overloaded_error" | "server_error" | "server_overloaded" => {
                 Some(ErrorKind::Overloaded)
             }
@@ -219,6 +243,24 @@ impl Fault {
         let mut codes: Vec<_> = codes.map(String::as_str).collect();
         codes.dedup();
         codes.join(", ")
+    }
+
+    /// Whether it says nothing that is understood.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
+    )]
+    pub(crate) fn is_none(&self) -> bool {
+        self.names().next().is_none()
+    }
+
+    /// Whether this is one of its codes.
+    #[cfg_attr(
+        not(feature = "openai"),
+        expect(dead_code, reason = "only OpenAI has codes that are met by asking again")
+    )]
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.names().any(|name| name == code)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {

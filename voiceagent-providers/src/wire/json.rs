@@ -1,10 +1,28 @@
 //! What is read from vendors' JSON, and written into it.
 
+#[cfg(any(feature = "gemini", feature = "openai"))]
+use std::borrow::Cow;
+#[cfg(any(
+    feature = "assemblyai",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs"
+))]
 use std::time::Duration;
 
-#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+#[cfg(any(
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "gemini",
+    feature = "openai"
+))]
 use base64_simd::STANDARD;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+#[cfg(any(
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "gemini",
+    feature = "openai"
+))]
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use voiceagent_core::{Error, ErrorKind, Result};
@@ -26,12 +44,34 @@ pub(crate) fn write(message: &impl Serialize) -> String {
     serde_json::to_string(message).expect("texts and numbers are always JSON")
 }
 
+/// A text of the vendor, borrowed where it has no escapes. Unlike a bare `Cow`, also within an
+/// `Option`.
+#[cfg(any(feature = "gemini", feature = "openai"))]
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(any(feature = "gemini", feature = "openai"))]
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Appends audio in base64, which needs no escapes, to a message.
+#[cfg(any(feature = "gemini", feature = "openai"))]
+pub(crate) fn append_base64(message: &mut String, audio: &[u8]) {
+    STANDARD.encode_append(audio, message);
+}
+
 /// Reads audio in base64.
 ///
 /// # Errors
 ///
 /// `Protocol` for what is none.
-#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "gemini", feature = "openai"))]
 pub(crate) fn read_base64(text: &str, provider: &'static str) -> Result<Bytes> {
     STANDARD.decode_to_vec(text).map(Bytes::from).map_err(|_| {
         Error::new(ErrorKind::Protocol, "decode", "unreadable audio").with_provider(provider)
@@ -39,6 +79,12 @@ pub(crate) fn read_base64(text: &str, provider: &'static str) -> Result<Bytes> {
 }
 
 /// Seconds on the vendor's clock; nonsense counts as zero.
+#[cfg(any(
+    feature = "assemblyai",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs"
+))]
 pub(crate) fn seconds(seconds: f64) -> Duration {
     // No connection lives so long, and sums of such times cannot overflow.
     const LONGEST: f64 = 7.0 * 86_400.0;
@@ -50,7 +96,7 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 }
 
 /// Milliseconds on the vendor's clock; nonsense counts as zero.
-#[cfg(any(feature = "assemblyai", feature = "elevenlabs"))]
+#[cfg(any(feature = "assemblyai", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
 pub(crate) fn milliseconds(milliseconds: f64) -> Duration {
     seconds(milliseconds / 1_000.0)
 }

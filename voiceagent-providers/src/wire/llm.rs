@@ -5,9 +5,9 @@ pub(crate) mod body;
 pub(crate) mod call_ids;
 pub(crate) mod client;
 pub(crate) mod conversation;
+pub(crate) mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(any(feature = "anthropic", feature = "gemini"))]
 pub(crate) mod keepsakes;
 pub(crate) mod length;
 pub(crate) mod said;

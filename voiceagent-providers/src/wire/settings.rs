@@ -1,7 +1,7 @@
 //! What the settings of several vendors have in common. Each error is
 //! [`ErrorKind::Config`](voiceagent_core::ErrorKind::Config) and names the field.
 
-#[cfg(any(feature = "_socket", feature = "openai"))]
+#[cfg(feature = "_socket")]
 use std::time::Duration;
 
 #[cfg(feature = "_socket")]
@@ -24,13 +24,18 @@ pub(crate) fn check_key(api_key: &Secret) -> Result<()> {
 }
 
 /// Refuses a deadline that has passed before anything could happen.
-#[cfg(any(feature = "_socket", feature = "openai"))]
+#[cfg(feature = "_socket")]
 pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
     check(!timeout.is_zero(), &format!("`{field}` must be longer than 0"))
 }
 
 /// Refuses further query parameters of a name that the adapter sets itself.
-#[cfg(any(feature = "assemblyai", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(
+    feature = "assemblyai",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs"
+))]
 pub(crate) fn check_extra(extra: &[(String, String)], own: &[&str]) -> Result<()> {
     match extra.iter().find(|(key, _)| own.contains(&key.as_str()) || key.is_empty()) {
         Some((key, _)) => check(false, &format!("`extra` may not set `{key}`")),

@@ -1,9 +1,26 @@
-//! What recognizers over a WebSocket have in common.
+//! What recognizers have in common: a stream over a WebSocket, and utterances for services that
+//! take nothing but whole ones.
 
 mod codec;
 mod level;
+mod retries;
+#[cfg(feature = "openai")]
+mod segmenter;
 mod stream;
 mod tape;
+#[cfg(any(feature = "assemblyai", feature = "cartesia", feature = "deepgram"))]
+mod turns;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "soniox"))]
+mod utterances;
+pub(crate) mod words;
 
 pub(crate) use codec::SttCodec;
+#[cfg(feature = "openai")]
+pub(crate) use retries::Retries;
+#[cfg(feature = "openai")]
+pub(crate) use segmenter::{Cutting, Found, Segmenter, Utterance};
 pub(crate) use stream::{CAPACITY, Pause, Settings, Stream};
+#[cfg(any(feature = "assemblyai", feature = "cartesia", feature = "deepgram"))]
+pub(crate) use turns::Turns;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "soniox"))]
+pub(crate) use utterances::{InOrder, UtteranceCodec, Utterances};

@@ -4,10 +4,12 @@
 pub(crate) mod context_codec;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 pub(crate) mod contexts;
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod line;
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod patience;
 pub(crate) mod samples;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod speeches;
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 pub(crate) mod texts;

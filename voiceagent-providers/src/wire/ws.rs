@@ -17,7 +17,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::ProtocolError,
         handshake::client::{Request, Response},
-        http::{HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderValue, StatusCode, header},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
@@ -62,10 +62,12 @@ pub(crate) struct Dial {
     pub(crate) provider: &'static str,
     /// A `ws` or `wss` address. It holds no secret.
     pub(crate) url: String,
-    /// The header that holds the key.
-    pub(crate) key: (&'static str, Secret),
+    /// The key, and the header that holds it; `None` where it is told later.
+    pub(crate) key: (Option<&'static str>, Secret),
     /// Further headers of the request.
     pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// Headers that the user has configured, which may be secret.
+    pub(crate) own_headers: HeaderMap,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
@@ -76,14 +78,37 @@ pub(crate) struct Dial {
 
 impl Dial {
     /// A connection to `url` with the header `key`.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         provider: &'static str,
         url: String,
-        key: (&'static str, Secret),
+        (header, key): (&'static str, Secret),
         deadline: Duration,
     ) -> Self {
+        let mut dial = Self::keyless(provider, url, key, deadline);
+        dial.key.0 = Some(header);
+        dial
+    }
+
+    /// A connection to `url` whose first message tells the key.
+    pub(crate) const fn keyless(
+        provider: &'static str,
+        url: String,
+        key: Secret,
+        deadline: Duration,
+    ) -> Self {
+        let key = (None, key);
         let close_kind = |_| None;
-        Self { provider, url, key, headers: &[], reason_header: None, close_kind, deadline }
+        let own_headers = HeaderMap::new();
+        Self {
+            provider,
+            url,
+            key,
+            headers: &[],
+            own_headers,
+            reason_header: None,
+            close_kind,
+            deadline,
+        }
     }
 
     /// Connects.
@@ -130,16 +155,18 @@ impl Dial {
             self.url.as_str().into_client_request().map_err(|_| {
                 Error::config("the address of the vendor is not a WebSocket address")
             })?;
-        let (name, key) = &self.key;
-        let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
-            Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
-                .with_provider(self.provider)
-        })?;
-        key.set_sensitive(true);
-        request.headers_mut().insert(*name, key);
         for (name, value) in self.headers {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
+        if let (Some(name), key) = &self.key {
+            let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
+                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                    .with_provider(self.provider)
+            })?;
+            key.set_sensitive(true);
+            request.headers_mut().insert(*name, key);
+        }
+        request.headers_mut().extend(self.own_headers.clone());
         Ok(request)
     }
 
@@ -198,6 +225,28 @@ pub(crate) struct Socket {
     secrets: Secrets,
 }
 
+/// A message to the vendor.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    Binary(Bytes),
+    Text(Utf8Bytes),
+}
+
+impl From<&'static str> for Frame {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Utf8Bytes::from_static(text))
+    }
+}
+
+impl From<Frame> for Message {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Binary(payload) => Self::Binary(payload),
+            Frame::Text(text) => Self::Text(text),
+        }
+    }
+}
+
 /// A message of the vendor.
 #[derive(Debug)]
 pub(crate) enum Received {
@@ -208,8 +257,14 @@ pub(crate) enum Received {
 impl Socket {
     /// Lines up audio for the next [`flush`](Self::flush), without copying it more often than its
     /// masking needs.
-    pub(crate) async fn feed_binary(&mut self, payload: Bytes) -> Result<()> {
-        let fed = timeout(WRITE_DEADLINE, self.stream.feed(Message::Binary(payload))).await;
+    pub(crate) async fn feed(&mut self, frame: Frame) -> Result<()> {
+        let fed = timeout(WRITE_DEADLINE, self.stream.feed(frame.into())).await;
+        self.written(fed)
+    }
+
+    /// Lines up a text message for the next [`flush`](Self::flush).
+    pub(crate) async fn feed_text(&mut self, text: impl Into<Utf8Bytes>) -> Result<()> {
+        let fed = timeout(WRITE_DEADLINE, self.stream.feed(Message::Text(text.into()))).await;
         self.written(fed)
     }
 
@@ -247,10 +302,10 @@ impl Socket {
     }
 
     /// Says goodbye in the vendor's words, if it has any, and reads until the vendor has closed.
-    pub(crate) async fn close(mut self, goodbye: Option<&'static str>, patience: Duration) {
+    pub(crate) async fn close(mut self, goodbye: Option<Frame>, patience: Duration) {
         let closing = async {
             match goodbye {
-                Some(goodbye) => self.send_text(goodbye).await?,
+                Some(goodbye) => self.send(goodbye.into()).await?,
                 None => drop(self.stream.close(None).await),
             }
             while self.recv().await.is_ok() {}

@@ -1,10 +1,12 @@
-//! The voice activity detectors of this crate against their contract.
-#![cfg(any(feature = "rnnoise", feature = "silero"))]
+//! The detectors of speech and turns of this crate against their contracts.
+#![cfg(any(feature = "rnnoise", feature = "silero", feature = "smart-turn"))]
 
 #[cfg(feature = "rnnoise")]
 mod rnnoise;
 #[cfg(feature = "silero")]
 mod silero;
+#[cfg(feature = "smart-turn")]
+mod smart_turn;
 
 use voiceagent_core::registry::Registry;
 

@@ -11,7 +11,7 @@ use voiceagent_core::{
 use voiceagent_providers::assemblyai::{AssemblyAiStt, AssemblyAiSttConfig};
 use voiceagent_testkit::{
     conformance,
-    vendor::{FluxScript, Refusal, ScriptedVendor, SpeechVendor},
+    vendor::{Refusal, ScriptedVendor, SpeechVendor, TurnScript},
 };
 
 use crate::caller::{Caller, FORMAT};
@@ -29,7 +29,7 @@ fn config(url: &str) -> AssemblyAiSttConfig {
 }
 
 async fn vendor() -> (SpeechVendor, AssemblyAiStt) {
-    let vendor = SpeechVendor::assemblyai(FluxScript::utterances(UTTERANCES)).await;
+    let vendor = SpeechVendor::assemblyai(TurnScript::utterances(UTTERANCES)).await;
     let stt = AssemblyAiStt::new(config(&vendor.url())).expect("the settings are right");
     (vendor, stt)
 }

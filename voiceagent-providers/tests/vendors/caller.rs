@@ -17,16 +17,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A caller on a line to a recognizer.
 #[derive(Debug)]
-pub(crate) struct Caller(Link<SttInput, SttEvent>);
+pub(crate) struct Caller {
+    link: Link<SttInput, SttEvent>,
+    format: AudioFormat,
+}
 
 impl Caller {
     pub(crate) async fn dial(stt: &dyn SpeechToText) -> Self {
-        Self(stt.open(SttOptions::new(FORMAT)).await.expect("the vendor is there"))
+        Self::dial_in(stt, FORMAT).await
+    }
+
+    pub(crate) async fn dial_in(stt: &dyn SpeechToText, format: AudioFormat) -> Self {
+        let link = stt.open(SttOptions::new(format)).await.expect("the vendor is there");
+        Self { link, format }
     }
 
     fn send(&self, audio: impl Into<bytes::Bytes>) {
-        let frame = AudioFrame::new(FORMAT, MediaTime(0), audio.into());
-        self.0.try_send(SttInput::Audio(frame)).expect("the link has room");
+        let frame = AudioFrame::new(self.format, MediaTime(0), audio.into());
+        self.link.try_send(SttInput::Audio(frame)).expect("the link has room");
     }
 
     pub(crate) fn say(&self) {
@@ -34,19 +42,19 @@ impl Caller {
     }
 
     pub(crate) fn say_for(&self, duration: Duration) {
-        self.send(speech(FORMAT, duration));
+        self.send(speech(self.format, duration));
     }
 
     pub(crate) fn pause(&self) {
-        self.send(silence(FORMAT, PAUSE));
+        self.send(silence(self.format, PAUSE));
     }
 
     pub(crate) fn finalize(&self) {
-        self.0.try_send(SttInput::Finalize).expect("the link has room");
+        self.link.try_send(SttInput::Finalize).expect("the link has room");
     }
 
     async fn next(&mut self) -> Option<Result<SttEvent, Error>> {
-        timeout(PATIENCE, self.0.recv()).await.expect("something comes")
+        timeout(PATIENCE, self.link.recv()).await.expect("something comes")
     }
 
     pub(crate) async fn until(&mut self, wanted: impl Fn(&SttEvent) -> bool) -> SttEvent {

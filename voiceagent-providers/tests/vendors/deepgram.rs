@@ -12,7 +12,7 @@ use voiceagent_providers::deepgram::{
 };
 use voiceagent_testkit::{
     conformance,
-    vendor::{FluxScript, ListenScript, SpeakScript, SpeechVendor},
+    vendor::{ListenScript, SpeakScript, SpeechVendor, TurnScript},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,14 +50,14 @@ async fn nova_passes_the_suite() {
 
 #[tokio::test]
 async fn flux_passes_the_suite() {
-    let vendor = SpeechVendor::flux(FluxScript::utterances(UTTERANCES)).await;
+    let vendor = SpeechVendor::flux(TurnScript::utterances(UTTERANCES)).await;
     let make = |url: &str| Arc::new(DeepgramFlux::new(flux(url)).unwrap()) as Arc<dyn SpeechToText>;
     conformance::stt("deepgram-flux", &vendor, &UTTERANCES, make).await.assert();
 }
 
 #[tokio::test]
 async fn flux_with_early_notice_and_forced_ends_passes_the_suite() {
-    let vendor = SpeechVendor::flux(FluxScript::utterances(UTTERANCES)).await;
+    let vendor = SpeechVendor::flux(TurnScript::utterances(UTTERANCES)).await;
     let make = |url: &str| {
         let mut config = flux(url);
         config.eager_eot_threshold = Some(0.5);

@@ -4,25 +4,52 @@
 mod anthropic;
 #[cfg(feature = "assemblyai")]
 mod assemblyai;
-#[cfg(any(feature = "assemblyai", feature = "deepgram"))]
+#[cfg(any(
+    feature = "assemblyai",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai",
+    feature = "soniox"
+))]
 mod caller;
 #[cfg(feature = "cartesia")]
 mod cartesia;
+#[cfg(feature = "cartesia")]
+mod cartesia_stt;
 #[cfg(feature = "deepgram")]
 mod deepgram;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs;
+#[cfg(feature = "elevenlabs")]
+mod elevenlabs_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
+#[cfg(feature = "gemini")]
+mod gemini_live;
+#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
+mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_realtime;
+#[cfg(feature = "openai")]
+mod openai_realtime_stt;
+#[cfg(feature = "openai")]
+mod openai_responses;
+#[cfg(feature = "openai")]
 mod openai_speech;
+#[cfg(feature = "openai")]
+mod openai_stt;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
+#[cfg(feature = "soniox")]
+mod soniox;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+mod talk;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
 mod voice;

@@ -96,6 +96,12 @@ fn cut_call(dialect: Dialect) -> String {
                 "function": { "name": "book", "arguments": "{\"phone\":\"+1555" } });
             event(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] }))
         }
+        Dialect::OpenAiResponses => {
+            let item = json!({ "type": "function_call", "call_id": "call_1", "name": "book" });
+            event(&json!({ "type": "response.output_item.added", "item": item }))
+                + &event(&json!({ "type": "response.function_call_arguments.delta",
+                    "delta": "{\"phone\":\"+1555" }))
+        }
         unknown => panic!("{unknown:?} is not scripted"),
     }
 }
@@ -115,6 +121,10 @@ fn whole(dialect: Dialect, text: &str) -> String {
         Dialect::OpenAi => {
             let delta = json!({ "content": text });
             event(&json!({ "choices": [{ "index": 0, "delta": delta }] })) + "data: [DONE]\n\n"
+        }
+        Dialect::OpenAiResponses => {
+            event(&json!({ "type": "response.output_text.delta", "delta": text }))
+                + &event(&json!({ "type": "response.completed", "response": { "id": "resp_1" } }))
         }
         unknown => panic!("{unknown:?} is not scripted"),
     }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use base64_simd::{AsOut as _, STANDARD_NO_PAD};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use voiceagent_core::{
-    audio::{AudioFormat, AudioFrame, MediaTime},
+    audio::{AudioFormat, AudioFrame, Concealer, MediaTime},
     transport::Inbound,
 };
 
@@ -30,6 +30,9 @@ const FARTHEST_BEHIND: u64 = 50;
 
 /// So many pieces in a row that do not follow make a new numbering, not a fault: 100 ms.
 const NEW_NUMBERING: u32 = 5;
+
+/// What is made up of lost audio at most. The sound of what is made up ends there.
+const CONCEALED: Duration = Duration::from_millis(60);
 
 /// What a message means for the call.
 #[derive(Debug, PartialEq)]
@@ -61,6 +64,10 @@ pub(super) struct Reader {
     epoch: Option<(u64, u64)>,
     /// By number.
     early: Vec<Piece>,
+    /// `None` for what cannot be made up.
+    concealer: Option<Concealer>,
+    /// Whether the numbers have told that the audio before the next is lost.
+    is_lost: bool,
     pub(super) counters: Counters,
 }
 
@@ -100,6 +107,8 @@ impl Reader {
             strange: 0,
             epoch: None,
             early: Vec::with_capacity(OVERTAKEN + 1),
+            concealer: Concealer::new(format).ok(),
+            is_lost: false,
             counters: Counters::default(),
         }
     }
@@ -167,7 +176,7 @@ impl Reader {
             return None;
         }
         let piece = self.early.remove(0);
-        self.counters.gaps += u64::from(!due);
+        self.note_gap(!due);
         self.next_number = Some(piece.number.saturating_add(1));
         self.last_timestamp = piece.timestamp;
         Some(self.hear(piece.timestamp, piece.payload))
@@ -208,9 +217,26 @@ impl Reader {
 
     fn hear(&mut self, timestamp: Option<u64>, payload: Bytes) -> Inbound {
         let at = self.place(timestamp);
+        let missing = at - self.position;
+        let is_short = (1..=self.format.samples_in(CONCEALED)).contains(&missing);
+        let (at, payload) = match &mut self.concealer {
+            Some(concealer) if is_short && self.is_lost => {
+                let mut both = BytesMut::from(concealer.conceal(missing));
+                both.extend_from_slice(&concealer.receive(payload));
+                (self.position, both.freeze())
+            }
+            Some(concealer) => (at, concealer.receive(payload)),
+            None => (at, payload),
+        };
+        self.is_lost = false;
         let frame = AudioFrame::new(self.format, MediaTime(at), payload);
         self.position = at + frame.samples();
         Inbound::Audio(frame)
+    }
+
+    fn note_gap(&mut self, is_gap: bool) {
+        self.counters.gaps += u64::from(is_gap);
+        self.is_lost = is_gap;
     }
 
     /// Whether the audio is new. A step over some numbers is only counted. A repetition is dropped
@@ -226,7 +252,7 @@ impl Reader {
             || steps.is_some_and(|(number, next)| number.saturating_sub(next) > FARTHEST_AHEAD)
             || clocks.is_some_and(|(now, last)| now.saturating_sub(last) > LONGEST_PAUSE * 1_000);
         if !is_far && behind == 0 {
-            self.counters.gaps += u64::from(steps.is_some_and(|(number, next)| number > next));
+            self.note_gap(steps.is_some_and(|(number, next)| number > next));
             self.refer_to(chunk);
             return true;
         }

@@ -1,5 +1,7 @@
 //! What every speech-to-speech model must do.
 
+mod socket;
+
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use serde_json::Value;
@@ -15,6 +17,8 @@ use super::{
     Report,
     opening::{PATIENCE, ensure, same},
 };
+
+pub use socket::realtime_socket;
 
 /// How long nothing comes when nothing more is on its way.
 const QUIET: Duration = Duration::from_secs(2);
@@ -40,6 +44,8 @@ pub trait RealtimeVendor: Debug + Send + Sync + 'static {
 pub enum RealtimeScene {
     /// Calls the function `look_up` with these arguments, and says nothing.
     Call(Value),
+    /// Calls the function `look_up` with each of these arguments, at once.
+    CallSeveral(Vec<Value>),
     /// Says this, which takes a second or more.
     Say(String),
 }
@@ -73,6 +79,7 @@ pub async fn realtime<V: RealtimeVendor>(vendor: &V) -> Report {
     check!("says nothing more of what was cancelled", managed, cancels);
     check!("goes on after a cut", capabilities.truncate && managed, truncates);
     check!("calls a function once, and goes on with its result", managed, calls);
+    check!("calls several functions at once", true, calls_several);
     check!("ignores what is unknown, over or said twice", managed, ignores);
     check!("tells the words of the turn that was committed", managed, transcribes);
     check!("begins by itself when the user has spoken", duplex, begins);
@@ -265,6 +272,35 @@ async fn calls<V: RealtimeVendor>(vendor: &V) -> Outcome {
     talk.ask(1)?;
     let said = talk.until_finished(ONE).await?;
     ensure(said.audio > 0 && said.calls.is_empty(), || "it does not go on".to_owned())
+}
+
+async fn calls_several<V: RealtimeVendor>(vendor: &V) -> Outcome {
+    let days = [1, 2].map(|day| serde_json::json!({ "day": day }));
+    let scenes = [RealtimeScene::CallSeveral(days.to_vec()), scene(LONG)];
+    let mut talk = Talk::begin(vendor, &scenes).await?;
+    let duplex = vendor.model().capabilities().duplex;
+    let own = if duplex {
+        talk.speak(vendor).await?;
+        FIRST_OWN
+    } else {
+        talk.ask(1)?;
+        ONE
+    };
+    let said = talk.until_finished(own).await?;
+    let [one, two] = &said.calls[..] else { return Err(format!("{} calls", said.calls.len())) };
+    ensure(one != two, || format!("{one} stands for two calls"))?;
+    for id in [two, one] {
+        talk.give(RealtimeInput::ToolResult { id: id.clone(), output: "{}".into() })?;
+    }
+    let next = if duplex {
+        own.next()
+    } else {
+        talk.ask(1)?;
+        ONE
+    };
+    let said = talk.until_finished(next).await?;
+    ensure(said.audio > 0 && said.calls.is_empty(), || "it does not go on".to_owned())?;
+    talk.is_quiet().await
 }
 
 async fn ignores<V: RealtimeVendor>(vendor: &V) -> Outcome {

@@ -90,8 +90,21 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         let (finals, turns) = (caller.finals().len(), caller.count(&SttEvent::EndOfTurn));
         caller.speak(SPOKEN).await?;
         caller.pause(PAUSE).await?;
+        if !self.claims.end_of_turn && self.claims.finalize {
+            // It may wait to be asked.
+            caller.finalize()?;
+        }
         let turns = turns + usize::from(self.claims.end_of_turn);
         caller.until(|it| it.finals().len() > finals && it.turns() >= turns).await
+    }
+
+    /// Says a part of an utterance, and waits until some of it was understood, if that is told.
+    async fn say_a_part(&self, caller: &mut Caller) -> Result<(), String> {
+        caller.speak(SPOKEN).await?;
+        if self.claims.interim {
+            caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        }
+        Ok(())
     }
 
     fn expect(&self, caller: &Caller, count: usize) -> Result<(), String> {
@@ -113,6 +126,8 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         let claims = self.claims;
         let first_final = caller.transcripts().position(|it| it.is_final).unwrap_or(0);
         let interims = caller.transcripts().take(first_final).any(|it| !it.text.is_empty());
+        // Interims that come when an utterance is over are no claim.
+        let interims = interims && claims.interim;
         let words: Vec<_> =
             caller.transcripts().filter(|it| it.is_final).flat_map(|it| &it.words).collect();
         for (what, claimed, seen) in [
@@ -136,8 +151,7 @@ impl<V: ScriptedVendor> Suite<'_, V> {
 
     async fn finalizes(&self) -> Result<(), String> {
         let mut caller = self.call().await?;
-        caller.speak(SPOKEN).await?;
-        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        self.say_a_part(&mut caller).await?;
         caller.finalize()?;
         caller.until(|it| !it.finals().is_empty()).await?;
         self.expect(&caller, 1)
@@ -157,8 +171,7 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     async fn loss_in_utterance(&self) -> Result<(), String> {
         let before = self.vendor.accepted();
         let mut caller = self.call().await?;
-        caller.speak(SPOKEN).await?;
-        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        self.say_a_part(&mut caller).await?;
         self.vendor.drop_connections();
         self.say_utterance(&mut caller).await?;
         self.expect(&caller, 1)?;
@@ -181,10 +194,11 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     async fn stall(&self) -> Result<(), String> {
         let before = self.vendor.accepted();
         let mut caller = self.call().await?;
-        caller.speak(SPOKEN).await?;
-        caller.until(|it| it.transcripts().any(|said| !said.text.is_empty())).await?;
+        self.say_a_part(&mut caller).await?;
         self.vendor.stall();
-        caller.speak_in_real_time(|| self.vendor.accepted() > before + 1).await?;
+        if self.claims.interim {
+            caller.speak_in_real_time(|| self.vendor.accepted() > before + 1).await?;
+        }
         self.say_utterance(&mut caller).await?;
         self.expect(&caller, 1)
     }
@@ -203,6 +217,12 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         let mut caller = self.call().await?;
         self.vendor.refuse(Some(Refusal::status(401)));
         self.vendor.drop_connections();
+        if !self.claims.interim {
+            // It may say nothing to the vendor before somebody has spoken; that it ends before
+            // all of this was said is as good.
+            let _ = self.say_a_part(&mut caller).await;
+            let _ = caller.pause(PAUSE).await;
+        }
         let error = caller.until_error().await;
         self.vendor.refuse(None);
         same(error?.kind(), ErrorKind::Unauthorized)

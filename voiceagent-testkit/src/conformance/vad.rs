@@ -206,13 +206,14 @@ fn format(detector: &dyn VoiceActivityDetector) -> AudioFormat {
 
 #[cfg(test)]
 mod tests {
-    use voiceagent_core::vad::{Earshot, Energy};
+    use voiceagent_core::vad::{Earshot, Energy, Telephone};
 
     use super::*;
     use crate::conformance::Outcome;
 
     #[test]
     fn the_detectors_of_the_core_pass() {
+        vad("telephone", &Telephone::default()).assert();
         vad("earshot", &Earshot::default()).assert();
         vad("energy", &Energy::default()).assert();
     }

@@ -86,8 +86,8 @@ pub enum RealtimeFault {
 /// when it is asked to, a duplex model by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    text: String,
-    calls: Vec<(String, Value)>,
+    pub(crate) text: String,
+    pub(crate) calls: Vec<(String, Value)>,
 }
 
 impl Reply {

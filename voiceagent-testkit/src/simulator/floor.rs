@@ -60,9 +60,10 @@ impl<'a> Limits<'a> {
         } = EndpointingConfig::default();
         let Profile { flow, turn_detector, manner, recognizer, .. } = self.profile;
         let vendor_decides = recognizer.end_of_turn && recognizer.semantic;
-        let delay = if flow.is_some() {
+        // Somebody may be dictating: then a prediction moves the delay up to the longest.
+        let delay = if flow.is_some() || *turn_detector || manner.by_words {
             entity_max_delay
-        } else if *turn_detector || vendor_decides || manner.by_words || manner.learns {
+        } else if vendor_decides || manner.learns {
             max_delay
         } else {
             min_delay

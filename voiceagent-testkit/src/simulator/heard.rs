@@ -92,7 +92,7 @@ impl<'a> Expected<'a> {
                 }
             }
             if next.is_empty() {
-                let stands = matched.last().and_then(|count| told.get(*count));
+                let stands = &told[*matched.last().unwrap_or(&0)..];
                 return Some(format!("{word:?} is missing; the history goes on with {stands:?}"));
             }
             matched = next;

@@ -146,11 +146,10 @@ impl Reader {
                 self.begun = Some((digits + 1, number)).filter(|_| is_digit && is_whole);
                 continue;
             }
-            // Faded or not, all of it sounds but the last sample; that one is as loud as the one
-            // before it unless both are faded.
+            // Faded or not, all of it sounds; but the last sample of a fade may be silent, unless
+            // that is all there is of the fade.
             let dying = digits + 1 - DIGITS;
-            let is_cut = dying < DYING && byte == SILENT
-                || dying == DYING && self.last == LOUD && byte != LOUD;
+            let is_cut = byte == SILENT && (dying < DYING || self.last == LOUD);
             self.last = byte;
             self.begun = Some((digits + 1, number)).filter(|_| !is_cut && dying < DYING);
             at += 1;
@@ -201,6 +200,16 @@ mod tests {
         pause(1, &mut audio);
         spell(4, 400, &mut audio);
         assert_eq!(Reader::default().read(&audio), [(4, 771)], "what follows is no part of it");
+    }
+
+    #[test]
+    fn a_word_of_which_the_end_was_faded_is_a_word() {
+        for faded in [&[LOUD + 1][..], &[LOUD + 1, SILENT]] {
+            let mut audio = BytesMut::new();
+            spell(3, 400, &mut audio);
+            audio[400 - faded.len()..].copy_from_slice(faded);
+            assert_eq!(Reader::default().read(&audio), [(3, 400)], "{faded:?}");
+        }
     }
 
     #[test]

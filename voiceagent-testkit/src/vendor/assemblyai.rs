@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use voiceagent_core::audio::{AudioFormat, Encoding};
 
 use super::{
-    FluxScript,
+    TurnScript,
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
@@ -18,7 +18,7 @@ const UPDATE_EVERY: Duration = Duration::from_millis(250);
 const PIECES: std::ops::RangeInclusive<u128> = 50..=1_000;
 
 /// AssemblyAI's `/v3/ws`, as its Python SDK 1.8.2 types it. Each stretch of speech is a turn.
-pub(super) struct AssemblyAi(pub(super) FluxScript);
+pub(super) struct AssemblyAi(pub(super) TurnScript);
 
 const HEADERS: [(&str, &str); 2] =
     [("authorization", "scripted-vendor-key"), ("assemblyai-version", "2025-05-12")];
@@ -109,7 +109,7 @@ fn format(query: &Query) -> Result<AudioFormat, String> {
 }
 
 struct Turns {
-    script: FluxScript,
+    script: TurnScript,
     format: AudioFormat,
     ears: Ears,
     /// A turn ends twice, the second time formatted.

@@ -21,8 +21,11 @@ mod gemini;
 mod openai;
 mod reply;
 mod request;
+mod responses;
+mod socket;
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -40,7 +43,8 @@ type Script = Box<dyn Fn(&ChatRequest) -> Reply + Send + Sync>;
 
 /// A server on loopback that answers by a script, and refuses what the real one refuses.
 ///
-/// It serves streamed answers, and the list of models (`GET` and `HEAD`), with keep-alive. Dropping
+/// It serves streamed answers, those of [`Dialect::OpenAiResponses`] also over a WebSocket, and the
+/// list of models (`GET` and `HEAD`), with keep-alive. Dropping
 /// it ends every connection.
 pub struct ChatVendor {
     url: String,
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) dialect: Dialect,
     script: Script,
     requests: Mutex<Vec<ChatRequest>>,
+    /// Answers that the client wanted stored, with the conversations that they end.
+    stored: Mutex<HashMap<String, Vec<ChatMessage>>>,
     refused: AtomicUsize,
     accepted: AtomicUsize,
     open: AtomicUsize,
@@ -81,6 +87,7 @@ impl ChatVendor {
             dialect,
             script: Box::new(script),
             requests: Mutex::default(),
+            stored: Mutex::default(),
             refused: AtomicUsize::new(0),
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -90,6 +97,11 @@ impl ChatVendor {
         let mut server = JoinSet::new();
         server.spawn(accept(listener, Arc::clone(&shared)));
         Self { url: format!("http://{address}{}", dialect.root()), shared, _server: server }
+    }
+
+    /// Forgets all answers that it has stored.
+    pub fn forget(&self) {
+        self.shared.stored.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Starts a server that gives one reply after the other, and the last one again and again.
@@ -174,11 +186,23 @@ impl fmt::Debug for ChatVendor {
 }
 
 impl Shared {
-    pub(crate) fn reply(&self, request: ChatRequest) -> Reply {
+    /// What a request is answered with, and its number, from 1.
+    pub(crate) fn reply(&self, request: ChatRequest) -> (Reply, usize) {
         let reply = (self.script)(&request);
-        self.requests().push(request);
+        let mut requests = self.requests();
+        requests.push(request);
         self.changed.notify_waiters();
-        reply
+        (reply, requests.len())
+    }
+
+    /// The conversation that a stored answer ends.
+    pub(crate) fn stored(&self, answer: &str) -> Option<Vec<ChatMessage>> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(answer).cloned()
+    }
+
+    pub(crate) fn store(&self, answer: String, conversation: Vec<ChatMessage>) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.insert(answer, conversation);
     }
 
     pub(crate) fn note_refused(&self) {

@@ -1,9 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    TurnScript,
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
@@ -15,42 +16,8 @@ const UPDATE_EVERY: Duration = Duration::from_millis(250);
 /// Silence within a turn that parts two utterances of the script.
 const GAP: Duration = Duration::from_millis(200);
 
-/// What the vendor understands on `/v2/listen`.
-///
-/// The n-th stretch of speech is understood as the n-th utterance of the script. A turn ends after
-/// silence, and speech before that continues it. A connection that follows one that was cut goes on
-/// with the turn that was not ended.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FluxScript {
-    /// What is said, in order. Further speech is not understood.
-    pub utterances: Arc<[Arc<str>]>,
-    /// Silence after which a turn is probably over, if the client asks to know.
-    pub eager_after: Duration,
-    /// Silence after which a turn is over.
-    pub end_after: Duration,
-    /// From the decision to its message.
-    pub delay: Duration,
-}
-
-impl FluxScript {
-    /// A vendor that understands this.
-    pub fn utterances<T: Into<Arc<str>>>(utterances: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            utterances: utterances.into_iter().map(Into::into).collect(),
-            eager_after: Duration::from_millis(240),
-            end_after: Duration::from_millis(500),
-            delay: Duration::from_millis(20),
-        }
-    }
-
-    /// Changes how long a message takes.
-    #[must_use]
-    pub const fn delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
-        self
-    }
-}
+/// Deepgram's `/v2/listen`, which bridges pauses within a turn.
+pub(super) struct DeepgramFlux(pub(super) TurnScript);
 
 const KNOWN: [&str; 13] = [
     "eager_eot_threshold",
@@ -68,7 +35,7 @@ const KNOWN: [&str; 13] = [
     "tag",
 ];
 
-impl Script for FluxScript {
+impl Script for DeepgramFlux {
     fn path(&self) -> &str {
         "/v2/listen"
     }
@@ -96,7 +63,7 @@ impl Script for FluxScript {
 
     fn begin(&self, query: &Query, progress: usize) -> Box<dyn Session> {
         let mut flux = Flux {
-            script: self.clone(),
+            script: self.0.clone(),
             ears: Ears::new(query.format().expect("the parameters were checked")),
             eager: query.get("eager_eot_threshold").is_some(),
             next: progress,
@@ -113,7 +80,7 @@ impl Script for FluxScript {
 }
 
 struct Flux {
-    script: FluxScript,
+    script: TurnScript,
     ears: Ears,
     eager: bool,
     /// The utterance that is or will be spoken.

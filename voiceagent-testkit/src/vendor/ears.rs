@@ -71,6 +71,15 @@ impl Ears {
         self.last_voice
     }
 
+    /// Ends speech that has begun and is not over. Returns whether there was any.
+    pub(super) const fn finish_speech(&mut self) -> bool {
+        let spoke = self.speaking;
+        if spoke {
+            self.end_speech();
+        }
+        spoke
+    }
+
     /// The speech is over, whoever decided that; the next voice begins anew.
     pub(super) const fn end_speech(&mut self) {
         self.speaking = false;

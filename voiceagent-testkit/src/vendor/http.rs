@@ -10,6 +10,7 @@ use tokio::{
     net::TcpStream,
     time::sleep,
 };
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The most bytes of a request: a long conversation with many tools is well below.
 const MAX_REQUEST: usize = 4 << 20;
@@ -92,6 +93,23 @@ impl HttpConnection {
                 }
             }
         }
+    }
+
+    /// Agrees to go on as a WebSocket (RFC 6455, section 4.2.2).
+    pub(super) async fn upgrade(&mut self, request: &HttpRequest) -> Result<()> {
+        let key = request.header("sec-websocket-key").unwrap_or_default();
+        let accept = derive_accept_key(key.as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        self.write(head.as_bytes()).await
+    }
+
+    /// The stream, of which nothing has been read ahead.
+    pub(super) fn into_stream(self) -> TcpStream {
+        debug_assert!(self.read.is_empty(), "a client waits for the upgrade");
+        self.stream
     }
 
     /// Writes bytes as they are.

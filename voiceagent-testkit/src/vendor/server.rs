@@ -211,8 +211,18 @@ impl State {
         result
     }
 
+    /// Counts audio that a connection has sent.
+    pub(super) fn note_audio(&self, number: usize, bytes: usize) {
+        self.change(|inner| inner.records[number].audio_bytes += bytes);
+    }
+
+    /// Leaves the progress of a connection that is cut to the one that continues it.
+    pub(super) fn leave(&self, progress: usize) {
+        self.change(|inner| inner.orphans.push_back((Instant::now(), progress)));
+    }
+
     /// What a cut connection left behind.
-    fn adopt(&self) -> usize {
+    pub(super) fn adopt(&self) -> usize {
         let orphans = &mut self.lock().orphans;
         orphans.retain(|(since, _)| since.elapsed() < ORPHAN_LIFE);
         orphans.pop_front().map_or(0, |(_, progress)| progress)
@@ -323,7 +333,7 @@ impl Connection {
         while self.step(&mut control).await.is_some() {}
         let progress = self.session.progress();
         if self.cut {
-            self.state.change(|inner| inner.orphans.push_back((Instant::now(), progress)));
+            self.state.leave(progress);
         }
     }
 
@@ -349,7 +359,7 @@ impl Connection {
             Message::Binary(audio) => {
                 let length = audio.len();
                 self.session.on_audio(&audio, now);
-                self.state.change(|inner| inner.records[self.number].audio_bytes += length);
+                self.state.note_audio(self.number, length);
             }
             Message::Text(text) => {
                 let goodbye = self.session.on_text(&text, now);

@@ -11,7 +11,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use voiceagent_core::{
     SpeechDetector, SpeechEdge, SpeechGateConfig,
     audio::{AudioFormat, AudioFrame, MediaTime},
-    vad::Earshot,
+    vad::Telephone,
 };
 
 use super::super::{
@@ -24,7 +24,7 @@ const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 
 /// Serves one connection of `/v1/listen`.
 pub(super) async fn serve(socket: WebSocketStream<TcpStream>, log: Arc<Log>) {
-    let detector = SpeechDetector::new(&Earshot::default(), FORMAT, SpeechGateConfig::default())
+    let detector = SpeechDetector::new(&Telephone::default(), FORMAT, SpeechGateConfig::default())
         .expect("the agent's own detector hears mu-law");
     Ears { socket, log, detector, call: None, position: 0, reported: 0, speech: None }.run().await;
 }

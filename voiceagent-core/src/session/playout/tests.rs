@@ -301,7 +301,8 @@ fn audio_of_a_voice_that_broke_off_falls_silent_without_a_click() {
     let mut playout = playout(false);
     playout.begin();
     playout.hold(false);
-    playout.push(vec![0x80; 4_000].into());
+    playout.push(vec![0x80; 3_990].into());
+    playout.push(vec![0x80; 10].into());
     let mut sent = Vec::new();
     let mut drain = |playout: &mut Playout, now| {
         while let Some(Outbound::Audio(frame)) = playout.poll(now) {

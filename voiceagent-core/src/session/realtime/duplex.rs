@@ -139,6 +139,8 @@ impl Session {
         let tells = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
         if tells && self.can_be_stopped() {
             self.interrupt(InterruptionReason::BargeIn, Some(since));
+        } else if tells && self.live.as_ref().is_some_and(|live| live.round_begun) {
+            self.break_off_speech();
         }
     }
 
@@ -153,6 +155,9 @@ impl Session {
         if self.can_be_stopped() {
             self.interrupt(InterruptionReason::BargeIn, None);
             return;
+        }
+        if is_live {
+            self.break_off_speech();
         }
         if is_ahead {
             let waiting = &mut self.realtime.waiting;

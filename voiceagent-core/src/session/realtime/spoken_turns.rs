@@ -243,7 +243,7 @@ impl Session {
 
     fn drop_spoken_turn(&mut self) {
         self.timers.clear(Timer::EndOfTurn);
-        let turn = self.user.discard();
+        let turn = self.user.discard(self.now);
         self.endpointing.reset();
         self.realtime.turns.spoken = Duration::ZERO;
         self.emit(Event::TurnDropped { turn });

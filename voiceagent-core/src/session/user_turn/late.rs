@@ -32,6 +32,17 @@ pub(super) enum Late {
     Words(usize),
 }
 
+/// By what voice a transcript may have been said since the last turn was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Voice {
+    /// One that has begun since, and lasts for long enough to be understood.
+    New,
+    /// None.
+    None,
+    /// The one that spoke when the turn was taken, and may have gone on.
+    Same,
+}
+
 /// Remembers what was recognized, to know it when it comes again.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
@@ -81,13 +92,12 @@ impl Recall {
         }
     }
 
-    /// Tells what of a transcript is old. `is_new` says that the user has spoken since, for long
-    /// enough to be understood.
-    pub(super) fn judge(&mut self, now: CallTime, transcript: &Transcript, is_new: bool) -> Late {
+    /// Tells what of a transcript is old.
+    pub(super) fn judge(&mut self, now: CallTime, transcript: &Transcript, voice: Voice) -> Late {
         if transcript.is_final && self.is_repeated(now, transcript) {
             return Late::All;
         }
-        let late = self.against_owed(now, transcript, is_new);
+        let late = self.against_owed(now, transcript, voice);
         // What is not late shows that the recognizer goes on; what is final pays the debt, unless it
         // is only the end of a silence. Where times tell, both can be part of it.
         let pays = transcript.is_final && !normalised(&transcript.text).is_empty();
@@ -104,7 +114,7 @@ impl Recall {
         late
     }
 
-    fn against_owed(&self, now: CallTime, transcript: &Transcript, is_new: bool) -> Late {
+    fn against_owed(&self, now: CallTime, transcript: &Transcript, voice: Voice) -> Late {
         let Some(owed) = self.owed.as_ref().filter(|owed| now < owed.until) else {
             return Late::No;
         };
@@ -127,11 +137,17 @@ impl Recall {
         if goes_on {
             return Late::Words(owed.words.len());
         }
-        let known = words.iter().filter(|word| owed.words.contains(word)).count();
-        let is_revision = known * 2 >= words.len().min(owed.words.len()) && known > 0;
+        let known = 2 * words.iter().filter(|word| owed.words.contains(word)).count();
+        let few = words.len().min(owed.words.len());
         // A final writes "415" where the interim had "four one five".
         let is_same = is_same(&words.join(" "), &owed.words.join(" "));
-        if (is_revision || is_same) && !is_new { Late::All } else { Late::No }
+        match voice {
+            Voice::None if is_same || known >= few && known > 0 => Late::All,
+            // The recognizer may revise what it owes, and go on.
+            Voice::Same if is_same || known > few && words.len() <= owed.words.len() => Late::All,
+            Voice::Same if known > few => Late::Words(owed.words.len()),
+            Voice::New | Voice::None | Voice::Same => Late::No,
+        }
     }
 
     fn is_repeated(&mut self, now: CallTime, transcript: &Transcript) -> bool {
@@ -207,7 +223,7 @@ mod tests {
 
     fn owing(interim: Transcript) -> Recall {
         let mut recall = Recall::default();
-        recall.judge(at(900), &interim, true);
+        recall.judge(at(900), &interim, Voice::New);
         recall.take(at(1_000), &interim.text);
         recall
     }
@@ -216,7 +232,7 @@ mod tests {
     fn t6_what_was_owed_long_ago_is_not_owed_any_more() {
         let mut recall = owing(Transcript::interim("book it"));
         recall.take(at(60_000), "tomorrow");
-        let late = recall.judge(at(60_100), &Transcript::final_("tomorrow at noon"), false);
+        let late = recall.judge(at(60_100), &Transcript::final_("tomorrow at noon"), Voice::None);
         assert_eq!(late, Late::Words(1));
     }
 
@@ -225,65 +241,87 @@ mod tests {
         for late in ["Hello there.", "Hello.", "hello their"] {
             let mut recall = owing(Transcript::interim("hello there"));
             assert_eq!(
-                recall.judge(at(1_200), &Transcript::final_(late), false),
+                recall.judge(at(1_200), &Transcript::final_(late), Voice::None),
                 Late::All,
                 "{late}"
             );
-            assert_eq!(recall.judge(at(1_500), &Transcript::final_(late), false), Late::No, "paid");
+            assert_eq!(
+                recall.judge(at(1_500), &Transcript::final_(late), Voice::None),
+                Late::No,
+                "paid"
+            );
         }
         let mut recall = owing(Transcript::interim("four one five"));
-        assert_eq!(recall.judge(at(1_200), &Transcript::final_("415"), false), Late::All);
+        assert_eq!(recall.judge(at(1_200), &Transcript::final_("415"), Voice::None), Late::All);
     }
 
     #[test]
     fn t6_other_words_are_not_late_and_neither_are_the_same_after_a_while() {
         let mut recall = owing(Transcript::interim("hello there"));
-        assert_eq!(recall.judge(at(1_200), &Transcript::interim("book it"), false), Late::No);
+        assert_eq!(recall.judge(at(1_200), &Transcript::interim("book it"), Voice::None), Late::No);
         let mut recall = owing(Transcript::interim("hello there"));
-        assert_eq!(recall.judge(at(11_000), &Transcript::interim("hello"), false), Late::No);
+        assert_eq!(recall.judge(at(11_000), &Transcript::interim("hello"), Voice::None), Late::No);
     }
 
     #[test]
     fn t6_who_goes_on_is_understood_without_what_was_answered_already() {
         let mut recall = owing(Transcript::interim("hello there"));
         let more = Transcript::interim("hello there my name is Bob");
-        assert_eq!(recall.judge(at(2_000), &more, true), Late::Words(2));
-        assert_eq!(recall.judge(at(2_200), &more, true), Late::Words(2), "until it is final");
+        assert_eq!(recall.judge(at(2_000), &more, Voice::New), Late::Words(2));
+        assert_eq!(recall.judge(at(2_200), &more, Voice::New), Late::Words(2), "until it is final");
+    }
+
+    #[test]
+    fn t6_a_voice_that_goes_on_repeats_nothing_and_loses_nothing() {
+        for (text, late) in [
+            ("Hello their Bob.", Late::All),
+            ("hello their Bob I need help", Late::Words(3)),
+            ("hello I need help", Late::No),
+            ("book it", Late::No),
+        ] {
+            let mut recall = owing(Transcript::interim("hello there Bob"));
+            let judged = recall.judge(at(1_500), &Transcript::final_(text), Voice::Same);
+            assert_eq!(judged, late, "{text}");
+        }
     }
 
     #[test]
     fn t6_times_tell_a_late_word_from_one_said_again() {
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let late = timed(Transcript::final_("hello there"), 400);
-        assert_eq!(recall.judge(at(1_500), &late, true), Late::All);
+        assert_eq!(recall.judge(at(1_500), &late, Voice::New), Late::All);
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let again = timed(Transcript::final_("hello there"), 1_200);
-        assert_eq!(recall.judge(at(1_500), &again, false), Late::No);
+        assert_eq!(recall.judge(at(1_500), &again, Voice::None), Late::No);
     }
 
     #[test]
     fn t18_a_final_comes_twice_at_once_or_with_the_times_of_the_first() {
         let mut recall = Recall::default();
         let yes = Transcript::final_("Yes.");
-        assert_eq!(recall.judge(at(100), &yes, true), Late::No);
-        assert_eq!(recall.judge(at(140), &yes, true), Late::All);
-        assert_eq!(recall.judge(at(900), &yes, true), Late::No, "said again");
+        assert_eq!(recall.judge(at(100), &yes, Voice::New), Late::No);
+        assert_eq!(recall.judge(at(140), &yes, Voice::New), Late::All);
+        assert_eq!(recall.judge(at(900), &yes, Voice::New), Late::No, "said again");
         let timed = timed(yes, 2_000);
-        assert_eq!(recall.judge(at(2_500), &timed, true), Late::No);
-        assert_eq!(recall.judge(at(4_000), &timed, true), Late::All);
+        assert_eq!(recall.judge(at(2_500), &timed, Voice::New), Late::No);
+        assert_eq!(recall.judge(at(4_000), &timed, Voice::New), Late::All);
     }
 
     #[test]
     fn t6_the_end_of_a_silence_pays_no_debt_and_neither_do_later_words_where_times_tell() {
         let mut recall = owing(Transcript::interim("hello there"));
-        assert_eq!(recall.judge(at(1_100), &Transcript::final_(""), false), Late::All);
-        let late = recall.judge(at(1_200), &Transcript::final_("hello there"), false);
+        assert_eq!(recall.judge(at(1_100), &Transcript::final_(""), Voice::None), Late::All);
+        let late = recall.judge(at(1_200), &Transcript::final_("hello there"), Voice::None);
         assert_eq!(late, Late::All, "it is still owed");
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let more = timed(Transcript::final_("my name"), 1_400);
-        assert_eq!(recall.judge(at(1_500), &more, true), Late::No);
+        assert_eq!(recall.judge(at(1_500), &more, Voice::New), Late::No);
         let late = timed(Transcript::final_("hello there"), 400);
-        assert_eq!(recall.judge(at(1_800), &late, true), Late::All, "it came after later words");
+        assert_eq!(
+            recall.judge(at(1_800), &late, Voice::New),
+            Late::All,
+            "it came after later words"
+        );
     }
 
     #[test]
@@ -291,7 +329,11 @@ mod tests {
         let mut recall = owing(Transcript::interim("hello there"));
         let more = Transcript::interim("hello there my name is Bob");
         for second in 2..30 {
-            assert_eq!(recall.judge(at(second * 1_000), &more, true), Late::Words(2), "{second}");
+            assert_eq!(
+                recall.judge(at(second * 1_000), &more, Voice::New),
+                Late::Words(2),
+                "{second}"
+            );
         }
     }
 
@@ -299,22 +341,26 @@ mod tests {
     fn t6_a_late_final_of_two_turns_holds_what_neither_of_them_took() {
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let next = timed(Transcript::interim("Bob"), 1_300);
-        assert_eq!(recall.judge(at(1_500), &next, true), Late::No);
+        assert_eq!(recall.judge(at(1_500), &next, Voice::New), Late::No);
         recall.take(at(1_600), "Bob");
         let final_ = timed(Transcript::final_("hello there dear"), 400);
-        assert_eq!(recall.judge(at(1_800), &final_, true), Late::Words(2), "and not Bob, nor all");
+        assert_eq!(
+            recall.judge(at(1_800), &final_, Voice::New),
+            Late::Words(2),
+            "and not Bob, nor all"
+        );
         let next = timed(Transcript::final_("Bob"), 1_300);
-        assert_eq!(recall.judge(at(1_900), &next, true), Late::All);
+        assert_eq!(recall.judge(at(1_900), &next, Voice::New), Late::All);
     }
 
     #[test]
     fn t6_times_tell_where_the_new_words_begin() {
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let final_ = timed(Transcript::final_("hello their I am Bob"), 400);
-        assert_eq!(recall.judge(at(1_800), &final_, true), Late::Words(2));
+        assert_eq!(recall.judge(at(1_800), &final_, Voice::New), Late::Words(2));
         let mut recall = owing(timed(Transcript::interim("hello there"), 400));
         let other = timed(Transcript::final_("book it"), 400);
-        assert_eq!(recall.judge(at(1_800), &other, true), Late::No, "of another stream");
+        assert_eq!(recall.judge(at(1_800), &other, Voice::New), Late::No, "of another stream");
     }
 
     #[test]
@@ -323,8 +369,8 @@ mod tests {
         let finals = [("yes", 400), ("we can", 900)]
             .map(|(text, start)| timed(Transcript::final_(text), start));
         for final_ in &finals {
-            assert_eq!(recall.judge(at(2_000), final_, true), Late::No);
+            assert_eq!(recall.judge(at(2_000), final_, Voice::New), Late::No);
         }
-        assert_eq!(recall.judge(at(2_300), &finals[0], true), Late::All);
+        assert_eq!(recall.judge(at(2_300), &finals[0], Voice::New), Late::All);
     }
 }

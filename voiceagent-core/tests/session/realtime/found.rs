@@ -1,13 +1,16 @@
 //! What simulated calls have found with models that hear and speak by themselves.
 
 use voiceagent_core::{
-    ErrorKind, GenerationId,
+    CallTime, ErrorKind, GenerationId,
     session::{Command, Input, RealtimeConfig},
 };
 use voiceagent_testkit::scenario::Scenario;
 
-use super::{EIGHT, config};
-use crate::readings::{agent, cut, user};
+use super::{EIGHT, config, prompts};
+use crate::{
+    presets::tool,
+    readings::{agent, cut, user},
+};
 
 /// A user who spoke from 0 to 600 ms.
 fn spoken(duplex: bool) -> Scenario {
@@ -102,4 +105,34 @@ fn what_a_duplex_model_says_first_is_heard_before_what_it_was_asked_to_say() {
         "{}",
         call.trace()
     );
+}
+
+#[test]
+fn x7_a_model_is_asked_again_when_the_tool_that_waited_for_a_noise_is_done() {
+    let mut config = config();
+    let mut book = tool("book");
+    book.detached = true;
+    config.tools = [book].into();
+    let mut call = Scenario::realtime(config, false);
+    call.speaks().at(800).stops().at(1_000);
+    let one = GenerationId::new(1);
+    call.at(1_100).speaks().at(1_200).speech_calls(one, "a", "book").speech_of(one, "", 0);
+    call.at(15_000);
+    assert!(call.when(|it| matches!(it, Command::CallTool { .. })).is_some(), "{}", call.trace());
+    assert_eq!(prompts(&call).len(), 1, "{}", call.trace());
+    call.feed(Input::ToolFinished { generation: one, id: "a".into(), output: "1".into() });
+    assert_eq!(prompts(&call).len(), 2, "{}", call.trace());
+}
+
+#[test]
+fn a_duplex_model_that_goes_on_to_something_else_is_not_waited_on_for_the_rest() {
+    let one = GenerationId::new(1);
+    let since = CallTime::from_millis(100);
+    for stop in [Input::ModelInterrupted { generation: one }, Input::SpeechStarted { since }] {
+        let mut call = Scenario::realtime(config(), true);
+        call.feed(Input::Say { text: EIGHT.into(), interruptible: false });
+        call.partly(one, EIGHT, 500).at(100).feed(stop);
+        call.at(300).speech_of(Scenario::own(1), "Yes.", 500).at(2_000);
+        assert!(call.trace().contains("agent stopped: Yes."), "{}", call.trace());
+    }
 }

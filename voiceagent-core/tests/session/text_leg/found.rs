@@ -120,3 +120,59 @@ fn h1_words_on_the_side_are_dropped_with_the_words_before_them() {
     assert!(messages.contains(&cut("Let me")), "{messages:?}");
     assert!(!messages.contains(&agent("One moment.")), "{messages:?}");
 }
+
+#[test]
+fn h1_a_far_end_that_has_said_nothing_of_words_on_the_side_means_nothing_before_them() {
+    for is_over in [false, true] {
+        let mut call = far_end();
+        call.feed(say("Good day.")).at(1_000).says("Book it.").at(1_500);
+        call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_600);
+        if is_over {
+            call.feed(Input::Opened);
+        }
+        call.feed(stopped_after(""));
+        let messages = call.session().messages();
+        assert_eq!(messages.first(), Some(&agent("Good day.")), "{}", call.trace());
+    }
+}
+
+#[test]
+fn h1_words_on_the_side_do_not_count_into_what_was_heard_before_them() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    call.feed(Input::LlmText { generation, text: "Let me have a look at that. ".into() });
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+    // They are over.
+    call.feed(Input::Opened).feed(stopped_after("Let me"));
+    assert!(call.trace().contains("agent interrupted: Let me\n"), "{}", call.trace());
+}
+
+#[test]
+fn h1_a_far_end_that_was_stopped_in_words_on_the_side_has_said_what_came_before_and_no_more() {
+    let heard = |heard: &str, is_over: bool| {
+        let mut call = far_end();
+        call.at(0).says("Book it.").at(1_200);
+        let generation = call.generation();
+        call.feed(Input::LlmText { generation, text: "Let me see. ".into() });
+        call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(1_500);
+        if is_over {
+            let output = "1".into();
+            call.feed(Input::ToolFinished { generation, id: "a".into(), output });
+            call.feed(Input::LlmText { generation, text: "It is booked.".into() });
+            call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop });
+        }
+        call.feed(Input::Opened).feed(stopped_after(heard));
+        let messages = call.session().messages();
+        let said = messages.iter().filter_map(|message| match message {
+            Message::Assistant { text, .. } => Some(text.to_string()),
+            _ => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    for text in ["One ", ""] {
+        for is_over in [false, true] {
+            assert_eq!(heard(text, is_over), ["Let me see.", "One moment."], "{text} {is_over}");
+        }
+    }
+}

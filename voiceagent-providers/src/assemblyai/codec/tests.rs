@@ -119,7 +119,7 @@ fn silence_that_was_heard_is_not_played_again() {
 fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
     let documented: String = cassette!("force_endpoint").split_whitespace().collect();
     let mut codec = TurnCodec::new(false);
-    assert_eq!(codec.finalize(), Some(&*documented));
+    assert_eq!(codec.finalize().as_deref(), Some(&*documented));
     assert!(!codec.owes_final(), "without a turn there is nothing to end");
     decode(&mut codec, cassette!("turn_partial"));
     codec.finalize();
@@ -132,11 +132,8 @@ fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
 
 #[test]
 fn what_else_is_sent_is_what_the_vendor_documents() {
-    for (sent, documented) in
-        [(KEEP_ALIVE, cassette!("keepalive")), (TERMINATE, cassette!("terminate"))]
-    {
-        assert_eq!(sent, documented.split_whitespace().collect::<String>());
-    }
+    let documented: String = cassette!("terminate").split_whitespace().collect();
+    assert_eq!(TERMINATE, documented);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use voiceagent_core::{
     Result,
@@ -12,7 +12,7 @@ use super::{
     },
     fault, kind, parse, timings, warn,
 };
-use crate::wire::{json::seconds, secrets::Secrets, stt::SttCodec};
+use crate::wire::{json::seconds, secrets::Secrets, stt::SttCodec, ws::Frame};
 
 /// How much later than a word's end the vendor may round.
 const ROUNDING: Duration = Duration::from_millis(20);
@@ -41,8 +41,11 @@ struct Interim {
 
 impl SttCodec for ListenCodec {
     const PROVIDER: &'static str = PROVIDER;
-    const GOODBYE: &'static str = CLOSE_STREAM;
-    const KEEP_ALIVE: &'static str = KEEP_ALIVE;
+    const KEEP_ALIVE: Option<&'static str> = Some(KEEP_ALIVE);
+
+    fn goodbye(&self) -> Option<Frame> {
+        Some(CLOSE_STREAM.into())
+    }
 
     fn decode(
         &mut self,
@@ -69,12 +72,6 @@ impl SttCodec for ListenCodec {
         self.covered
     }
 
-    fn in_turn(&self) -> bool {
-        // The vendor ends its utterances itself only while audio flows; a pause is bridged by
-        // keep-alive messages, and whoever paused asks for a final.
-        false
-    }
-
     fn awaits_hello(&self) -> bool {
         false
     }
@@ -89,9 +86,9 @@ impl SttCodec for ListenCodec {
         self.zero = zero;
     }
 
-    fn finalize(&mut self) -> Option<&'static str> {
+    fn finalize(&mut self) -> Option<Cow<'static, str>> {
         self.owes_final = true;
-        Some(FINALIZE)
+        Some(FINALIZE.into())
     }
 
     fn owes_final(&self) -> bool {

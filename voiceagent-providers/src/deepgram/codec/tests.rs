@@ -271,7 +271,7 @@ fn a_turn_is_ended_by_force_only_where_that_was_asked_for() {
         play(codec, &[&turn_info("StartOfTurn", 0.0, 0.5, "I")]);
     }
     assert_eq!(gentle.finalize(), None);
-    assert_eq!(forceful.finalize(), Some(r#"{"type":"ForceEndTurn"}"#));
+    assert_eq!(forceful.finalize().as_deref(), Some(r#"{"type":"ForceEndTurn"}"#));
     assert!(forceful.owes_final());
 }
 

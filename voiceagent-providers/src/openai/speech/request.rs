@@ -1,20 +1,18 @@
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use reqwest::{
-    Client, Response, Url,
-    header::{CONTENT_TYPE, HeaderMap},
-};
+use reqwest::{Client, Response, Url, header::CONTENT_TYPE};
 use serde::Serialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::{FORMAT, OpenAiTtsConfig, body::Body};
-use crate::wire::{
-    http::{self, Refusal},
-    llm::body,
+use super::{
+    super::server::{content_type, within},
+    FORMAT, OpenAiTtsConfig,
+    body::Body,
 };
+use crate::wire::{http::Refusal, llm::body};
 
 /// The request, as the OpenAI API reference has it.
 #[derive(Serialize)]
@@ -51,7 +49,7 @@ impl Requests {
         });
         let response = async move {
             sleep(wait).await;
-            let response = within(stall, asked?).await?;
+            let response = within(stall, "audio", asked?).await?;
             accept(response).await
         };
         let pieces = stream::once(response).flat_map(move |response| match response {
@@ -79,7 +77,7 @@ fn pieces(response: Response, stall: Duration) -> BoxStream<'static, Result<Byte
     let reading = Some((response, Body::new(FORMAT)));
     let pieces = stream::unfold(reading, move |reading| async move {
         let (mut response, mut body) = reading?;
-        match within(stall, response.chunk()).await {
+        match within(stall, "audio", response.chunk()).await {
             Ok(Some(piece)) => match body.take(piece) {
                 Ok(samples) => Some((Ok(samples), Some((response, body)))),
                 Err(error) => Some((Err(error), None)),
@@ -89,18 +87,6 @@ fn pieces(response: Response, stall: Duration) -> BoxStream<'static, Result<Byte
         }
     });
     pieces.boxed()
-}
-
-async fn within<T>(
-    limit: Duration,
-    what: impl Future<Output = Result<T, reqwest::Error>>,
-) -> Result<T> {
-    let stalled = || {
-        let message = format!("no audio came for {} ms", limit.as_millis());
-        Error::new(ErrorKind::Stalled, "read", message)
-    };
-    let done = timeout(limit, what).await.map_err(|_| stalled())?;
-    done.map_err(|error| http::unanswered(error, "read"))
 }
 
 /// Refuses a response that is no PCM. Some servers report errors with status 200.
@@ -118,12 +104,6 @@ async fn accept(response: Response) -> Result<Response> {
         return Err(Error::new(ErrorKind::Unsupported, "speak", message));
     }
     Ok(response)
-}
-
-/// The type of a response's content, without its parameters.
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]

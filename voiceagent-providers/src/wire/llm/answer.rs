@@ -1,21 +1,10 @@
 use std::time::Duration;
 
-use reqwest::Response;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use voiceagent_core::{Error, ErrorKind, Result, llm::LlmEvent};
-
-use crate::wire::{http, sse::SseParser};
-
-/// The largest event that is taken. A chunk is a few hundred bytes; servers that send a tool call
-/// as a whole need more.
-pub(super) const MAX_EVENT: usize = 1 << 20;
 
 /// How long the vendor may take, once the answer is complete, to say what it cost.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// How long the end of a response may lag behind its last event. A response that is read to its
-/// end leaves its connection open for the next one.
-const DRAIN: Duration = Duration::from_millis(10);
 
 /// Makes our events of a vendor's: pure, so that every oddity can be tried.
 pub(crate) trait Codec: Send + 'static {
@@ -45,10 +34,25 @@ pub(crate) trait Codec: Send + 'static {
     fn end(&mut self) -> Result<()>;
 }
 
+/// What an answer comes from. Dropping it ends the request.
+pub(crate) trait Source: Send + 'static {
+    /// Takes in what comes next; false at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost, and [`ErrorKind::Protocol`] for an event that is too large.
+    fn read(&mut self) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The data of the next event that has come in.
+    fn poll(&mut self) -> Option<String>;
+
+    /// Leaves the connection to the next answer, because this one is complete.
+    fn release(&mut self) -> impl Future<Output = ()> + Send;
+}
+
 /// An answer while it comes in. Dropping it ends the request.
-pub(crate) struct Answer<C> {
-    response: Response,
-    parser: SseParser,
+pub(crate) struct Answer<S, C> {
+    source: S,
     codec: C,
     /// When the next progress must have been made.
     deadline: Instant,
@@ -58,11 +62,10 @@ pub(crate) struct Answer<C> {
     ended: Option<Result<()>>,
 }
 
-impl<C: Codec> Answer<C> {
+impl<S: Source, C: Codec> Answer<S, C> {
     /// An answer that must begin by `first` and may then pause for `idle`.
-    pub(crate) fn new(response: Response, codec: C, first: Instant, idle: Duration) -> Self {
-        let parser = SseParser::new(MAX_EVENT);
-        Self { response, parser, codec, deadline: first, idle, begun: false, ended: None }
+    pub(crate) fn new(source: S, codec: C, first: Instant, idle: Duration) -> Self {
+        Self { source, codec, deadline: first, idle, begun: false, ended: None }
     }
 
     /// The next event; `None` after the last one or after an error.
@@ -79,20 +82,20 @@ impl<C: Codec> Answer<C> {
         }
     }
 
-    /// Takes in the next bytes. Says how the response ended, if it did.
+    /// Takes in what comes next. Says how the response ended, if it did.
     async fn read(&mut self) -> Option<Result<()>> {
-        let lost = match timeout_at(self.deadline, self.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => match self.understand(&bytes) {
+        let lost = match timeout_at(self.deadline, self.source.read()).await {
+            Ok(Ok(true)) => match self.understand() {
                 Ok(()) if self.codec.is_done() => {
-                    // What the connection does from here on is of no concern to the answer.
-                    let _ = timeout(DRAIN, self.response.chunk()).await;
-                    return Some(self.codec.end());
+                    let ended = self.codec.end();
+                    self.source.release().await;
+                    return Some(ended);
                 }
                 Ok(()) => return None,
                 Err(error) => error,
             },
-            Ok(Ok(None)) => return Some(self.codec.end()),
-            Ok(Err(lost)) => http::unanswered(lost, "generate"),
+            Ok(Ok(false)) => return Some(self.codec.end()),
+            Ok(Err(lost)) => lost,
             Err(_) if self.begun => {
                 Error::new(ErrorKind::Stalled, "generate", "the answer does not go on")
             }
@@ -102,10 +105,9 @@ impl<C: Codec> Answer<C> {
         Some(if self.codec.is_finished() { self.codec.end() } else { Err(lost) })
     }
 
-    fn understand(&mut self, bytes: &[u8]) -> Result<()> {
+    fn understand(&mut self) -> Result<()> {
         let mut progress = false;
-        self.parser.feed(bytes)?;
-        while let Some(data) = self.parser.poll() {
+        while let Some(data) = self.source.poll() {
             progress |= self.codec.handle(&data)?;
         }
         if progress {

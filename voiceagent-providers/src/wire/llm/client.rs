@@ -8,7 +8,10 @@ use reqwest::{
 use tokio::time::{Instant, timeout, timeout_at};
 use voiceagent_core::{Error, ErrorKind, Result, Secret, llm::LlmEvent};
 
-use super::answer::{Answer, Codec, too_late};
+use super::{
+    answer::{Answer, Codec, Source, too_late},
+    events::Events,
+};
 use crate::wire::{
     connect,
     http::{self, Refusal},
@@ -98,11 +101,27 @@ impl ModelClient {
         asked: impl Future<Output = Result<Response>> + Send,
         codec: impl Codec,
     ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        self.answer_from(async { Ok((Events::of(asked.await?), codec)) }).await
+    }
+
+    /// The events of the answer that `asked` begins, from any source.
+    ///
+    /// # Errors
+    ///
+    /// As [`answer`](Self::answer).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the stream ends the request.
+    pub(crate) async fn answer_from<S: Source, C: Codec>(
+        &self,
+        asked: impl Future<Output = Result<(S, C)>> + Send,
+    ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         let deadline = Instant::now() + self.first_token;
         let (asked, opened) = connect::observed(timeout_at(deadline, asked)).await;
-        let response =
+        let (source, codec) =
             asked.unwrap_or_else(|_| Err(too_late())).map_err(|error| self.named(error))?;
-        let answer = Answer::new(response, codec, deadline, self.idle);
+        let answer = Answer::new(source, codec, deadline, self.idle);
         let name = self.name.to_string();
         let after = opened.unwrap_or_default();
         let connected = LlmEvent::Connected { after, reused: opened.is_none() };
@@ -114,7 +133,8 @@ impl ModelClient {
         Ok(stream::iter([Ok(connected)]).chain(items).boxed())
     }
 
-    fn named(&self, error: Error) -> Error {
+    /// An error of this provider.
+    pub(crate) fn named(&self, error: Error) -> Error {
         error.with_provider(self.name.to_string())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn turns<'a>(messages: &'a [Message], marker: Option<&str>) -> Vec<Tu
         let text = match message {
             Message::Assistant { text, interrupted } => said(text, marker.filter(|_| *interrupted)),
             Message::ToolCall(_) => None,
-            Message::User { text } => {
+            Message::Summary { text } | Message::User { text } => {
                 turns.push(Turn::User { text });
                 at += 1;
                 continue;
@@ -84,10 +84,12 @@ fn said<'a>(text: &'a str, marker: Option<&str>) -> Option<Cow<'a, str>> {
     (!said.is_empty()).then_some(said)
 }
 
-fn result_of<'a>(call: &ToolCallId, messages: &'a [Message]) -> Option<&'a str> {
+/// The result of a call, if it is among these messages.
+pub(crate) fn result_of<'a>(call: &ToolCallId, messages: &'a [Message]) -> Option<&'a str> {
     messages.iter().find_map(|message| match message {
         Message::ToolResult { id, output } if id == call => Some(&**output),
         Message::Assistant { .. }
+        | Message::Summary { .. }
         | Message::ToolCall(_)
         | Message::ToolResult { .. }
         | Message::User { .. }

@@ -5,7 +5,7 @@ use voiceagent_core::{
     llm::{FinishReason, LlmEvent, ToolCall},
 };
 
-use super::answer::{Codec, MAX_EVENT};
+use super::{answer::Codec, events::MAX_EVENT};
 use crate::wire::sse::SseParser;
 
 pub(crate) const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);

@@ -1,8 +1,9 @@
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use bytes::Bytes;
 use voiceagent_core::{Result, stt::SttEvent};
 
-use crate::wire::secrets::Secrets;
+use crate::wire::{secrets::Secrets, ws::Frame};
 
 /// What differs between vendors. Pure: no clock, no socket.
 ///
@@ -10,10 +11,24 @@ use crate::wire::secrets::Secrets;
 pub(crate) trait SttCodec: Send + 'static {
     /// The vendor's name in errors.
     const PROVIDER: &'static str;
-    /// How the vendor is told that the stream ends.
-    const GOODBYE: &'static str;
-    /// The message that keeps a connection alive while the audio pauses.
-    const KEEP_ALIVE: &'static str;
+    /// The message that keeps a connection alive while the audio pauses; `None` where only audio
+    /// does, so that silence is sent.
+    const KEEP_ALIVE: Option<&'static str> = None;
+
+    /// How the vendor is told that the stream ends; `None` where a close is enough.
+    fn goodbye(&self) -> Option<Frame> {
+        None
+    }
+
+    /// A piece of audio as a message.
+    fn pack(&self, audio: Bytes) -> Frame {
+        Frame::Binary(audio)
+    }
+
+    /// All audio before `position` was sent on this connection.
+    fn on_sent(&mut self, position: Duration) {
+        let _ = position;
+    }
 
     /// Takes a message of the vendor; whether it shows that recognition works. Its complaints are
     /// repeated without the `secrets`.
@@ -28,8 +43,10 @@ pub(crate) trait SttCodec: Send + 'static {
     /// Up to where audio will not be needed again.
     fn covered(&self) -> Duration;
 
-    /// Whether the vendor owes an end of turn.
-    fn in_turn(&self) -> bool;
+    /// Whether the vendor owes an end of turn, for which it needs audio.
+    fn in_turn(&self) -> bool {
+        false
+    }
 
     /// Whether the vendor must say hello before it takes audio.
     fn awaits_hello(&self) -> bool;
@@ -50,8 +67,8 @@ pub(crate) trait SttCodec: Send + 'static {
     /// A new connection begins at `zero`.
     fn connected(&mut self, zero: Duration);
 
-    /// The message that asks for a final now; `None` when the vendor has none.
-    fn finalize(&mut self) -> Option<&'static str>;
+    /// The message that asks for a final now; `None` when the vendor has none, or nothing to tell.
+    fn finalize(&mut self) -> Option<Cow<'static, str>>;
 
     /// Whether a final that was asked for is still owed.
     fn owes_final(&self) -> bool;

@@ -5,16 +5,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use voiceagent_core::{
-    Error, ErrorKind, LinkPeer, Result, Retry,
+    Error, ErrorKind, LinkPeer, Result, Secret,
     audio::AudioFormat,
     stt::{SttEvent, SttInput},
 };
 
-use super::{codec::SttCodec, level::is_loud, tape::Tape};
-use crate::wire::{
-    backoff::Backoff,
-    ws::{Dial, Received, Socket},
-};
+use super::{codec::SttCodec, level::is_loud, retries::Retries, tape::Tape};
+use crate::wire::ws::{Dial, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
 /// recognizer that takes nothing is told so.
@@ -26,11 +23,6 @@ const REPLAY: Duration = Duration::from_secs(15);
 
 /// Audio is replayed in messages of this length, as much as the vendor advises at once.
 const REPLAY_PIECE: Duration = Duration::from_millis(250);
-
-/// Five tries, within 6 s at most plus the time that connecting takes.
-const TRIES: u32 = 5;
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// A rejected parameter may get neither hello nor error.
 const HELLO_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,6 +50,8 @@ pub(crate) enum Pause {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) dial: Dial,
+    /// What each connection begins with, in the vendor's words.
+    pub(crate) greeting: Option<Secret>,
     pub(crate) format: AudioFormat,
     pub(crate) pause: Pause,
     /// How long a pause lasts before something is sent.
@@ -76,9 +70,11 @@ pub(crate) struct Stream<C> {
     codec: C,
     socket: Socket,
     tape: Tape,
+    /// Samples up to which audio was sent, over all connections.
+    sent: u64,
     /// Audio that is too short to be sent alone.
     pending: BytesMut,
-    backoff: Backoff,
+    retries: Retries,
     /// Reused for each message.
     events: Vec<SttEvent>,
     /// When something must be sent unless audio comes.
@@ -95,12 +91,13 @@ pub(crate) struct Stream<C> {
 impl<C: SttCodec> Stream<C> {
     /// Connects.
     pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
-        let socket = establish::<C>(&settings.dial, codec.awaits_hello()).await?;
+        let socket = establish::<C>(&settings, codec.awaits_hello()).await?;
         let now = Instant::now();
         Ok(Self {
             tape: Tape::new(settings.format, REPLAY),
+            sent: 0,
             pending: BytesMut::new(),
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed()),
+            retries: Retries::new(),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
             began: false,
@@ -134,7 +131,7 @@ impl<C: SttCodec> Stream<C> {
                 }
             }
         }
-        self.socket.close(Some(C::GOODBYE), GOODBYE).await;
+        self.socket.close(self.codec.goodbye(), GOODBYE).await;
         Ok(())
     }
 
@@ -189,14 +186,20 @@ impl<C: SttCodec> Stream<C> {
     /// Lines up audio, in pieces that are long enough.
     async fn feed(&mut self, payload: Bytes) -> Result<()> {
         if self.settings.shortest.is_zero() {
-            return self.socket.feed_binary(payload).await;
+            return self.send_audio(payload).await;
         }
         self.pending.extend_from_slice(&payload);
         if self.pending.len() < self.settings.format.bytes_in(self.settings.shortest) {
             return Ok(());
         }
         let piece = self.pending.split().freeze();
-        self.socket.feed_binary(piece).await
+        self.send_audio(piece).await
+    }
+
+    async fn send_audio(&mut self, piece: Bytes) -> Result<()> {
+        self.sent += self.settings.format.samples(piece.len());
+        self.codec.on_sent(self.settings.format.duration_of(self.sent));
+        self.socket.feed(self.codec.pack(piece)).await
     }
 
     async fn on_finalize(&mut self) -> Result<()> {
@@ -207,7 +210,7 @@ impl<C: SttCodec> Stream<C> {
         }
         if let Some(message) = self.codec.finalize() {
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
-            self.socket.send_text(message).await?;
+            self.socket.send_text(message.into_owned()).await?;
         }
         Ok(())
     }
@@ -218,7 +221,7 @@ impl<C: SttCodec> Stream<C> {
         match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
             Ok(works) => {
                 if works {
-                    self.backoff.reset();
+                    self.retries.reset();
                 }
             }
             Err(error) if error.kind() == ErrorKind::Protocol => {
@@ -260,11 +263,13 @@ impl<C: SttCodec> Stream<C> {
         }
         match self.settings.pause {
             // A stream that never had audio is not kept alive by messages alone.
-            Pause::KeepAlive if self.began => {
-                self.pause_at = now + self.settings.pause_after;
-                self.socket.send_text(C::KEEP_ALIVE).await
-            }
-            Pause::KeepAlive => self.send_silence().await,
+            Pause::KeepAlive => match C::KEEP_ALIVE {
+                Some(message) if self.began => {
+                    self.pause_at = now + self.settings.pause_after;
+                    self.socket.send_text(message).await
+                }
+                Some(_) | None => self.send_silence().await,
+            },
             Pause::Silence if self.codec.in_turn() => {
                 self.send_silence().await?;
                 self.pause_at = now + SILENCE_PIECE;
@@ -320,14 +325,7 @@ impl<C: SttCodec> Stream<C> {
         mut lost: Error,
     ) -> Result<bool> {
         loop {
-            let asked = match lost.retry() {
-                Retry::Never => return Err(lost),
-                Retry::After(wait) => wait,
-                Retry::Now => Duration::ZERO,
-            };
-            let Some(wait) = self.backoff.next_wait() else { return Err(lost) };
-            // Nobody waits longer for one voice than a caller does.
-            let wait = wait.max(asked.min(LONGEST_WAIT));
+            let wait = self.retries.after(lost)?;
             let Some(connected) = self.connect_after(wait, peer).await else { return Ok(false) };
             match connected {
                 Ok(socket) => {
@@ -348,10 +346,10 @@ impl<C: SttCodec> Stream<C> {
         wait: Duration,
         peer: &mut LinkPeer<SttInput, SttEvent>,
     ) -> Option<Result<Socket>> {
-        let (dial, hello) = (&self.settings.dial, self.codec.awaits_hello());
+        let (settings, hello) = (&self.settings, self.codec.awaits_hello());
         let mut connecting = std::pin::pin!(async {
             sleep(wait).await;
-            establish::<C>(dial, hello).await
+            establish::<C>(settings, hello).await
         });
         loop {
             tokio::select! {
@@ -371,6 +369,7 @@ impl<C: SttCodec> Stream<C> {
         self.codec.lost(self.tape.start(), &mut self.events);
         let (zero, pieces) = self.tape.replay(self.codec.covered(), REPLAY_PIECE);
         self.codec.connected(zero);
+        self.sent = self.settings.format.samples_in(zero);
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = !pieces.is_empty();
         self.unanswered = Duration::ZERO;
@@ -386,8 +385,11 @@ impl<C: SttCodec> Stream<C> {
 }
 
 /// Connects, and waits until the vendor is ready for audio.
-async fn establish<C: SttCodec>(dial: &Dial, hello: bool) -> Result<Socket> {
-    let mut socket = dial.connect().await?;
+async fn establish<C: SttCodec>(settings: &Settings, hello: bool) -> Result<Socket> {
+    let mut socket = settings.dial.connect().await?;
+    if let Some(greeting) = &settings.greeting {
+        socket.send_text(greeting.expose().to_owned()).await?;
+    }
     if !hello {
         return Ok(socket);
     }

@@ -38,21 +38,31 @@ impl Tape {
         self.drop_before(self.format.samples_in(position));
     }
 
+    /// Where the audio on the tape ends.
+    pub(crate) fn end(&self) -> Duration {
+        self.format.duration_of(self.end)
+    }
+
     /// The audio from `position` on, in pieces of `piece`, and where it really begins.
     pub(crate) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
-        let from = self.format.samples_in(position.max(self.start())).min(self.end);
-        let one = self.format.sample_bytes().unwrap_or(1) * usize::from(self.format.channels);
-        let mut all = BytesMut::new();
-        for (at, payload) in &self.frames {
-            let skip = usize::try_from(from.saturating_sub(*at)).unwrap_or(usize::MAX);
-            all.extend_from_slice(payload.get(skip.saturating_mul(one)..).unwrap_or_default());
-        }
-        let piece = self.format.bytes_in(piece).max(one);
+        let (from, mut all) = self.read(position);
+        let piece = self.format.bytes_in(piece).max(1);
         let mut pieces = Vec::with_capacity(all.len().div_ceil(piece));
         while !all.is_empty() {
             pieces.push(all.split_to(piece.min(all.len())).freeze());
         }
-        (self.format.duration_of(from), pieces)
+        (from, pieces)
+    }
+
+    /// The audio from `position` on, and where it really begins.
+    pub(crate) fn read(&self, position: Duration) -> (Duration, BytesMut) {
+        let from = self.format.samples_in(position.max(self.start())).min(self.end);
+        let mut all = BytesMut::new();
+        for (at, payload) in &self.frames {
+            let skip = self.format.bytes_of(from.saturating_sub(*at));
+            all.extend_from_slice(payload.get(skip..).unwrap_or_default());
+        }
+        (self.format.duration_of(from), all)
     }
 
     fn drop_before(&mut self, position: u64) {

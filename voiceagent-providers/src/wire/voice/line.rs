@@ -96,7 +96,7 @@ impl Line {
     /// Says goodbye in the vendor's words, if it has any.
     pub(crate) async fn close(self, goodbye: Option<&'static str>) {
         if let Some(socket) = self.socket {
-            socket.close(goodbye, GOODBYE).await;
+            socket.close(goodbye.map(Into::into), GOODBYE).await;
         }
     }
 }

@@ -9,7 +9,7 @@ use voiceagent_core::{
 use voiceagent_providers::deepgram::{
     DeepgramFlux, DeepgramFluxConfig, DeepgramStt, DeepgramSttConfig,
 };
-use voiceagent_testkit::vendor::{FluxScript, ListenScript, Refusal, ScriptedVendor, SpeechVendor};
+use voiceagent_testkit::vendor::{ListenScript, Refusal, ScriptedVendor, SpeechVendor, TurnScript};
 
 use crate::caller::{Caller, FORMAT, PAUSE, SPOKEN};
 
@@ -179,7 +179,7 @@ async fn rc8_a_vendor_that_stays_away_is_given_up_and_no_words_are_lost() {
 
 #[tokio::test]
 async fn a_turn_ends_although_its_audio_stops() {
-    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(TurnScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     assert_eq!(&*caller.until_final().await.text, "hello there");
@@ -190,7 +190,7 @@ async fn a_turn_ends_although_its_audio_stops() {
 
 #[tokio::test]
 async fn a_turn_that_is_lost_for_good_ends_with_its_last_text() {
-    let vendor = SpeechVendor::flux(FluxScript::utterances(["hello there"])).await;
+    let vendor = SpeechVendor::flux(TurnScript::utterances(["hello there"])).await;
     let mut caller = Caller::dial(&flux(&vendor)).await;
     caller.say();
     caller.until_interim().await;

@@ -109,6 +109,26 @@ fn a16_audio_keeps_its_place_when_the_carrier_leaves_out_silence() {
 }
 
 #[test]
+fn a16_a_lost_frame_is_made_up_where_numbers_and_clock_tell_of_it() {
+    let mut line = Line::new();
+    let loud = STANDARD.encode_to_string([[0x90; 4], [0x10; 4]].concat().repeat(20));
+    let mut hear = |number, time| match line.read(&media(number, time, &loud)) {
+        Reading::Deliver(Inbound::Audio(frame)) => (frame.at.0, frame.payload),
+        other => panic!("{other:?}"),
+    };
+    let places = [(1, 0), (2, 20)].map(|(number, time)| hear(number, time).0);
+    assert_eq!(places, [0, 160]);
+    let (at, made_up) = hear(4, 60);
+    assert_eq!((at, made_up.len()), (320, 320));
+    assert!(made_up[..160].iter().filter(|code| **code & 0x7F < 0x30).count() > 140, "it sounds");
+    assert_eq!((hear(5, 80).0, hear(6, 100).0), (640, 800));
+    let (at, silence_before) = hear(7, 160);
+    assert_eq!((at, silence_before.len()), (1_280, 160), "no number is missing");
+    let (at, too_late) = hear(20, 1_000);
+    assert_eq!((at, too_late.len()), (8_000, 160), "nothing is made up for so long");
+}
+
+#[test]
 fn cp22_a_clock_that_shows_the_time_of_day_tells_of_silence_too() {
     let mut line = Line::of(Carrier::Plivo, AudioFormat::MULAW_8K);
     let day = 1_705_312_200_000;

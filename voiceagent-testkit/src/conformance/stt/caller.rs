@@ -22,11 +22,13 @@ pub(super) struct Caller {
     format: AudioFormat,
     at: u64,
     heard: Vec<SttEvent>,
+    /// What went wrong while it spoke.
+    error: Option<Error>,
 }
 
 impl Caller {
     pub(super) const fn new(link: Link<SttInput, SttEvent>, format: AudioFormat) -> Self {
-        Self { link, format, at: 0, heard: Vec::new() }
+        Self { link, format, at: 0, heard: Vec::new(), error: None }
     }
 
     /// Speaks, faster than real time.
@@ -78,7 +80,14 @@ impl Caller {
 
     fn note_waiting(&mut self) -> Result<(), String> {
         while let Some(event) = self.link.try_recv() {
-            self.heard.push(event.map_err(|error| error.to_string())?);
+            match event {
+                Ok(event) => self.heard.push(event),
+                Err(error) => {
+                    let told = error.to_string();
+                    self.error = Some(error);
+                    return Err(told);
+                }
+            }
         }
         Ok(())
     }
@@ -116,7 +125,11 @@ impl Caller {
     pub(super) async fn until_error(&mut self) -> Result<Error, String> {
         let waiting = async {
             loop {
-                match self.link.recv().await {
+                let next = match self.error.take() {
+                    Some(error) => Some(Err(error)),
+                    None => self.link.recv().await,
+                };
+                match next {
                     Some(Ok(event)) => self.heard.push(event),
                     Some(Err(error)) if self.link.recv().await.is_none() => return Ok(error),
                     Some(Err(error)) => return Err(format!("something followed {error}")),

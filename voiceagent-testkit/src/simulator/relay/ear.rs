@@ -59,7 +59,9 @@ impl Ear {
             if self.quiet_for > self.notices {
                 self.loud_for = Duration::ZERO;
             }
-            if self.quiet_for >= self.silence && std::mem::take(&mut self.speaking) {
+            if self.quiet_for >= self.silence {
+                // A word that was too short to be noticed is not kept for the next voice.
+                self.speaking = false;
                 noticed.ended = Some(std::mem::take(&mut self.words)).filter(|it| !it.is_empty());
             }
             return noticed;
@@ -83,4 +85,32 @@ impl Ear {
 /// All of what was understood.
 pub(super) fn whole(words: &[String]) -> Transcript {
     Transcript::final_(words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_was_too_short_to_be_noticed_is_not_kept_for_the_next_voice() {
+        let mut ear = Ear {
+            notices: FRAME * 5,
+            silence: FRAME * 10,
+            interim: None,
+            words: Vec::new(),
+            speaking: false,
+            loud_for: Duration::ZERO,
+            quiet_for: Duration::ZERO,
+            since_word: Duration::ZERO,
+            since_interim: Duration::ZERO,
+        };
+        let mut told = Vec::new();
+        for (word, loud) in [("u1", 2), ("u2", 8)] {
+            let mut hears = |loudness, word| told.extend(ear.hear(loudness, word).ended);
+            hears(Loudness::Loud, Some(word));
+            (0..loud).for_each(|_| hears(Loudness::Loud, None));
+            (0..20).for_each(|_| hears(Loudness::Silent, None));
+        }
+        assert_eq!(told, [["u1".to_owned()], ["u2".to_owned()]]);
+    }
 }

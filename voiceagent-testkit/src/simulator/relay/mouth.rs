@@ -29,6 +29,8 @@ pub(super) struct Mouth {
     texts: BTreeMap<GenerationId, String>,
     /// The last word that was spoken.
     last: Option<Spoken>,
+    /// How much of each text was spoken.
+    spoken: BTreeMap<GenerationId, usize>,
 }
 
 /// A word, and where it ends in the text of its generation.
@@ -52,6 +54,7 @@ impl Mouth {
             spans: Vec::new(),
             texts: BTreeMap::new(),
             last: None,
+            spoken: BTreeMap::new(),
         }
     }
 
@@ -101,8 +104,8 @@ impl Mouth {
         let next = self.ahead.first().map(|(_, next)| *next);
         let speaking = next.or(self.last);
         let heard = speaking.map(|of| {
-            let same = self.last.filter(|last| last.generation == of.generation);
-            self.texts[&of.generation][..same.map_or(0, |last| last.end)].to_owned()
+            let end = self.spoken.get(&of.generation).copied().unwrap_or_default();
+            self.texts[&of.generation][..end].to_owned()
         });
         let unheard = self.ahead.drain(..).map(|(_, spoken)| spoken.word).collect();
         self.spans.clear();
@@ -128,6 +131,7 @@ impl Mouth {
             let at = self.log.time(at);
             account.words[spoken.word as usize].heard.get_or_insert(at);
             self.last = Some(spoken);
+            self.spoken.insert(spoken.generation, spoken.end);
         }
         for (from, to) in &self.spans {
             if *from < now {

@@ -11,6 +11,7 @@ use super::{
     ChatRequest, Reply, Shared,
     dialect::{Events, Page},
     reply::{Body, Fault, Watch},
+    responses, socket,
 };
 
 const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
@@ -18,9 +19,13 @@ const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\
 
 /// Answers the requests of a connection until the client closes it.
 pub(crate) async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
-    let mut connection = Connection { http: HttpConnection::new(stream)?, served: 0 };
+    let mut connection = Connection { http: HttpConnection::new(stream)? };
     while let Some(request) = connection.http.request().await? {
-        connection.served += 1;
+        let key = shared.dialect.key(&request).map(str::to_owned);
+        if shared.dialect.page(&request) == Page::Socket && key.is_some() {
+            connection.http.upgrade(&request).await?;
+            return socket::serve(connection.http.into_stream(), key, shared).await;
+        }
         connection.answer(request, shared).await?;
     }
     Ok(())
@@ -28,7 +33,6 @@ pub(crate) async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
 
 struct Connection {
     http: HttpConnection,
-    served: usize,
 }
 
 impl Connection {
@@ -37,12 +41,14 @@ impl Connection {
         let page = dialect.page(&request);
         let has_key = dialect.key(&request).is_some_and(|key| !key.trim().is_empty());
         match page {
-            Page::None => self.refuse(404, dialect.refusal(404, "unknown_url", None)).await,
-            Page::Answer | Page::Models if !has_key => {
+            Page::Answer | Page::Models | Page::Socket if !has_key => {
                 shared.note_refused();
                 self.refuse(401, dialect.refusal(401, "invalid_api_key", None)).await
             }
-            Page::Answer => match dialect.parse(&request) {
+            Page::None | Page::Socket => {
+                self.refuse(404, dialect.refusal(404, "unknown_url", None)).await
+            }
+            Page::Answer => match dialect.parse(&request, |id| shared.stored(id)) {
                 Ok(chat) => self.reply(chat, shared).await,
                 Err(wrong) => {
                     shared.note_refused();
@@ -59,7 +65,7 @@ impl Connection {
 
     async fn reply(&mut self, chat: ChatRequest, shared: &Shared) -> Result<()> {
         let asked = chat.clone();
-        let Reply { first_token, per_token, body, watch } = shared.reply(chat);
+        let (Reply { first_token, per_token, body, watch }, number) = shared.reply(chat);
         let done = match body {
             Body::Refusal { status, headers, body } => {
                 let length = body.len().to_string();
@@ -71,7 +77,11 @@ impl Connection {
             Body::Silence => self.stall().await,
             Body::Raw(pieces) => self.send_pieces(first_token, per_token, &pieces).await,
             Body::Stream(script) => {
-                let mut events = shared.dialect.events(&script, &asked, self.served);
+                let mut events = shared.dialect.events(&script, &asked, number);
+                if asked.body["store"] == true && script.fault.is_none() {
+                    let said = [&asked.messages[..], &[responses::answer(&script, number)]];
+                    shared.store(responses::id(number), said.concat());
+                }
                 let fault = script.fault.map(|(at, fault)| {
                     events.tokens.truncate(at);
                     events.last.clear();

@@ -1,7 +1,12 @@
 use serde_json::{Value, json};
 
 use super::super::http::HttpRequest;
-use super::{ChatRequest, anthropic, gemini, openai, reply::Script, request::Wrong};
+use super::{
+    ChatMessage, ChatRequest, anthropic, gemini, openai,
+    reply::Script,
+    request::{Wrong, wrong},
+    responses,
+};
 
 /// A vendor's protocol.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +18,8 @@ pub enum Dialect {
     Gemini,
     /// `POST /v1/chat/completions` of OpenAI.
     OpenAi,
+    /// `POST /v1/responses` of OpenAI, and the same over a WebSocket.
+    OpenAiResponses,
 }
 
 /// What a path leads to.
@@ -21,6 +28,8 @@ pub(crate) enum Page {
     Answer,
     Models,
     None,
+    /// Requests over a WebSocket.
+    Socket,
 }
 
 /// An answer as server-sent events.
@@ -38,7 +47,7 @@ impl Dialect {
     /// The path that all others begin with.
     pub(crate) fn root(self) -> &'static str {
         match self {
-            Self::Anthropic | Self::OpenAi => "/v1",
+            Self::Anthropic | Self::OpenAi | Self::OpenAiResponses => "/v1",
             Self::Gemini => "/v1beta",
         }
     }
@@ -49,8 +58,13 @@ impl Dialect {
             Self::Anthropic => path == "/messages",
             Self::Gemini => gemini::model(path).is_some(),
             Self::OpenAi => path == "/chat/completions",
+            Self::OpenAiResponses => path == "/responses",
         };
         match request.method.as_str() {
+            "GET" if is_answer && request.header("upgrade").is_some() => match self {
+                Self::OpenAiResponses => Page::Socket,
+                Self::Anthropic | Self::Gemini | Self::OpenAi => Page::None,
+            },
             "POST" if is_answer => Page::Answer,
             "GET" | "HEAD" if path == "/models" => Page::Models,
             _ => Page::None,
@@ -64,16 +78,21 @@ impl Dialect {
             // Its clients have used the one, and use the other.
             Self::Anthropic => request.header("x-api-key").or_else(bearer),
             Self::Gemini => request.header("x-goog-api-key"),
-            Self::OpenAi => bearer(),
+            Self::OpenAi | Self::OpenAiResponses => bearer(),
         }
     }
 
-    /// Reads a request as strictly as the real server.
+    /// Reads a request as strictly as the real server. `stored` knows the conversation that an
+    /// answer ends.
     ///
     /// # Errors
     ///
     /// The parameter that is wrong, and why.
-    pub(crate) fn parse(self, request: &HttpRequest) -> Result<ChatRequest, Wrong> {
+    pub(crate) fn parse(
+        self,
+        request: &HttpRequest,
+        stored: impl Fn(&str) -> Option<Vec<ChatMessage>>,
+    ) -> Result<ChatRequest, Wrong> {
         let key = self.key(request).map(str::to_owned);
         match self {
             Self::Anthropic => {
@@ -87,15 +106,24 @@ impl Dialect {
                 let key = request.header("authorization").map(str::to_owned);
                 openai::parse(key, &request.body)
             }
+            Self::OpenAiResponses => {
+                let key = request.header("authorization").map(str::to_owned);
+                let asked = responses::parse(key, &request.body)?;
+                if asked.body["stream"] != true {
+                    return Err(wrong("stream", "this server only streams"));
+                }
+                resumed(asked, stored)
+            }
         }
     }
 
-    /// What a script says, as answer number `number` of its connection.
+    /// What a script says, as answer number `number` of the server.
     pub(crate) fn events(self, script: &Script, asked: &ChatRequest, number: usize) -> Events {
         match self {
             Self::Anthropic => anthropic::events(script, asked, number),
             Self::Gemini => gemini::events(script, asked, number),
             Self::OpenAi => openai::events(script, asked, number),
+            Self::OpenAiResponses => responses::events(script, asked, number),
         }
     }
 
@@ -120,7 +148,7 @@ impl Dialect {
                 let message = format!("{}: {why}", param.unwrap_or_default());
                 json!({ "error": { "code": status, "message": message, "status": status_name } })
             }
-            Self::OpenAi => json!({ "error": {
+            Self::OpenAi | Self::OpenAiResponses => json!({ "error": {
                 "message": "Refused.", "type": "invalid_request_error", "code": why, "param": param,
             } }),
         };
@@ -134,12 +162,30 @@ impl Dialect {
                 { "id": "claude-haiku-5-5", "type": "model", "display_name": "Claude Haiku 5.5" },
             ], "has_more": false }),
             Self::Gemini => json!({ "models": [{ "name": "models/gemini-3.8-flash" }] }),
-            Self::OpenAi => json!({ "object": "list", "data": [
+            Self::OpenAi | Self::OpenAiResponses => json!({ "object": "list", "data": [
                 { "id": "gpt-6-luna", "object": "model", "shutdown_date": null },
             ] }),
         };
         list.to_string()
     }
+}
+
+/// A request with the conversation that it goes on from, of which every call must be answered.
+///
+/// # Errors
+///
+/// When that conversation is not remembered.
+pub(crate) fn resumed(
+    mut asked: ChatRequest,
+    remembers: impl Fn(&str) -> Option<Vec<ChatMessage>>,
+) -> Result<ChatRequest, Wrong> {
+    if let Some(id) = asked.body["previous_response_id"].as_str() {
+        let unknown = || wrong("previous_response_id", "previous_response_not_found");
+        let said = remembers(id).ok_or_else(unknown)?;
+        asked.messages.splice(0..0, said);
+    }
+    openai::check_calls(&asked.messages)?;
+    Ok(asked)
 }
 
 /// Refuses fields that are not among the known ones.

@@ -169,7 +169,7 @@ fn tool(value: &Value) -> Result<String, Wrong> {
 }
 
 /// Every call is answered by one tool message, right after the message that has it.
-fn check_calls(messages: &[ChatMessage]) -> Result<(), Wrong> {
+pub(super) fn check_calls(messages: &[ChatMessage]) -> Result<(), Wrong> {
     let mut open: Vec<&str> = Vec::new();
     for message in messages {
         match &message.tool_call_id {

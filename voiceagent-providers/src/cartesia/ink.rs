@@ -1,0 +1,132 @@
+mod codec;
+mod config;
+mod manual;
+mod messages;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use voiceagent_core::{
+    Link, Result,
+    audio::AudioFormat,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+
+use self::{codec::InkCodec, manual::ManualCodec};
+use super::{PROVIDER, VERSION, codec::encoding};
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    ws::Dial,
+};
+
+pub use config::CartesiaSttConfig;
+
+/// Recognition with Cartesia's Ink, by turns (`/stt/turns/websocket`) or when it is asked
+/// (`/stt/websocket`).
+///
+/// By turns, the vendor itself says when a turn begins, when it is probably over and when it is
+/// over; each interim transcript is the whole turn so far. With `manual` it says a final when it is
+/// asked for one. A lost or stalled connection is replaced, and the audio that no final covers is
+/// played again.
+///
+/// ```
+/// use voiceagent_core::{Secret, stt::SpeechToText};
+/// use voiceagent_providers::cartesia::{CartesiaStt, CartesiaSttConfig};
+///
+/// let config = CartesiaSttConfig::new(Secret::new("your-key"));
+/// assert!(CartesiaStt::new(config)?.capabilities().semantic_end_of_turn);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CartesiaStt {
+    config: CartesiaSttConfig,
+}
+
+impl CartesiaStt {
+    /// A recognizer with these settings. Nothing is connected before `open`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that Cartesia would refuse; the message names the field.
+    pub fn new(config: CartesiaSttConfig) -> Result<Self> {
+        config.validate().map_err(|wrong| wrong.with_provider(PROVIDER))?;
+        Ok(Self { config })
+    }
+
+    fn settings(&self, options: &SttOptions) -> Result<Settings> {
+        let config = &self.config;
+        let path = if config.manual { "/stt/websocket" } else { "/stt/turns/websocket" };
+        let mut address = Address::new(&config.base_url, path)?;
+        address.set("model", &config.model);
+        address.set("encoding", encoding(options.format)?);
+        address.set("sample_rate", &options.format.sample_rate.to_string());
+        let language = options.language.as_deref().or(config.language.as_deref());
+        if let Some(language) = language.filter(|_| config.manual) {
+            address.set("language", language.split('-').next().unwrap_or(language));
+        }
+        for (key, threshold) in config.thresholds() {
+            if let Some(threshold) = threshold {
+                address.set(key, &threshold.to_string());
+            }
+        }
+        if let Some(timeout) = config.turn_end_timeout {
+            address.set_millis("turn_end_timeout_ms", timeout);
+        }
+        address.set_all("keyterm", &config.keyterms);
+        address.set_pairs(&config.extra);
+        let key = ("x-api-key", config.api_key.clone());
+        let mut dial = Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout);
+        dial.headers = &VERSION;
+        Ok(Settings {
+            dial,
+            greeting: None,
+            format: options.format,
+            pause: if config.manual { Pause::KeepAlive } else { Pause::Silence },
+            pause_after: config.silence_after,
+            stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
+            finalize_timeout: config.finalize_timeout,
+        })
+    }
+}
+
+#[async_trait]
+impl SpeechToText for CartesiaStt {
+    fn name(&self) -> &str {
+        PROVIDER
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(vec![
+            AudioFormat::PCM_16K,
+            AudioFormat::PCM_24K,
+            AudioFormat::PCM_8K,
+            AudioFormat::MULAW_8K,
+            AudioFormat::ALAW_8K,
+        ]);
+        let by_turns = !self.config.manual;
+        capabilities.interim = true;
+        capabilities.finalize = !by_turns;
+        capabilities.end_of_turn = by_turns;
+        capabilities.semantic_end_of_turn = by_turns;
+        capabilities.eager_end_of_turn = by_turns;
+        capabilities.speech_started = by_turns;
+        capabilities.word_timings = !by_turns;
+        capabilities
+    }
+
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let settings = self.settings(&options)?;
+        if self.config.manual {
+            let stream = Stream::open(settings, InOrder::new(ManualCodec)).await?;
+            return Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)));
+        }
+        let stream = Stream::open(settings, InkCodec::default()).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

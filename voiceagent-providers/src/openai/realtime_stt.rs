@@ -1,0 +1,123 @@
+mod codec;
+mod config;
+mod messages;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use voiceagent_core::{
+    Error, ErrorKind, Link, Result, Secret,
+    audio::AudioFormat,
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+
+use self::{codec::ItemCodec, messages::session_update};
+use crate::wire::{
+    address::Address,
+    stt::{CAPACITY, Pause, Settings, Stream},
+    ws::Dial,
+};
+
+pub use config::OpenAiRealtimeSttConfig;
+
+/// The name in the registry and in errors.
+const PROVIDER: &str = "openai-realtime";
+
+/// Who is silent until it is asked has not stalled before.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// Recognition over OpenAI's `/v1/realtime?intent=transcription`.
+///
+/// Models that listen all the time (`gpt-live-transcribe`, `gpt-realtime-whisper`) tell words while
+/// they are spoken, and say a final when they are asked for it; the others tell nothing before an
+/// utterance is over, which the vendor itself can decide by silence. A lost or stalled connection
+/// is replaced, and the audio that no final covers is played again.
+///
+/// Wire facts: types of the Python SDK 3.52.0 (`types/realtime`).
+///
+/// ```
+/// use voiceagent_core::{Secret, stt::SpeechToText};
+/// use voiceagent_providers::openai::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
+///
+/// let config = OpenAiRealtimeSttConfig::new(Secret::new("sk-123"));
+/// assert!(OpenAiRealtimeStt::new(config)?.capabilities().interim);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OpenAiRealtimeStt {
+    config: OpenAiRealtimeSttConfig,
+}
+
+impl OpenAiRealtimeStt {
+    /// A recognizer with these settings. Nothing is connected before `open`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that OpenAI would refuse; the message names the field.
+    pub fn new(config: OpenAiRealtimeSttConfig) -> Result<Self> {
+        config.validate().map_err(|wrong| wrong.with_provider(PROVIDER))?;
+        Ok(Self { config })
+    }
+
+    fn settings(&self, options: &SttOptions) -> Result<Settings> {
+        let config = &self.config;
+        let mut address = Address::new(&config.base_url, "/realtime")?;
+        address.set("intent", "transcription");
+        let bearer = Secret::new(format!("Bearer {}", config.api_key.expose()));
+        let key = ("authorization", bearer);
+        let format = options.format;
+        let live = config.listens_all_the_time();
+        let stall = config.stall_timeout;
+        let greeting = session_update(config, format, options.language.as_deref())
+            .ok_or_else(|| unsupported(format))?;
+        Ok(Settings {
+            dial: Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout),
+            greeting: Some(Secret::new(greeting)),
+            format,
+            // The session stays open without audio, but hears no silence in a pause.
+            pause: Pause::Silence,
+            pause_after: Duration::from_secs(1),
+            // Other models say nothing about an utterance before its end, and some not even that
+            // it has begun.
+            stall_timeout: if live { stall } else { stall * 12 },
+            idle_stall_timeout: if live || config.silence.is_some() { stall } else { NEVER },
+            shortest: Duration::ZERO,
+            finalize_timeout: config.finalize_timeout,
+        })
+    }
+}
+
+fn unsupported(format: AudioFormat) -> Error {
+    Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
+        .with_provider(PROVIDER)
+}
+
+#[async_trait]
+impl SpeechToText for OpenAiRealtimeStt {
+    fn name(&self) -> &str {
+        PROVIDER
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(vec![
+            AudioFormat::PCM_24K,
+            AudioFormat::MULAW_8K,
+            AudioFormat::ALAW_8K,
+        ]);
+        capabilities.interim = self.config.listens_all_the_time();
+        capabilities.finalize = true;
+        capabilities.end_of_turn = self.config.silence.is_some();
+        capabilities.speech_started = self.config.silence.is_some();
+        capabilities
+    }
+
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let settings = self.settings(&options)?;
+        let codec = ItemCodec::new(self.config.silence.is_some());
+        let stream = Stream::open(settings, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

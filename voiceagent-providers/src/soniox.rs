@@ -1,0 +1,26 @@
+//! Soniox: recognition over a WebSocket (`/transcribe-websocket`).
+//!
+//! Wire facts come from the types of Soniox' Python SDK 2.10.0, and from its page on real-time
+//! transcription.
+
+mod codec;
+mod config;
+mod messages;
+mod stt;
+
+use std::sync::Arc;
+
+use voiceagent_core::{registry::Registry, stt::SpeechToText};
+
+pub use config::SonioxSttConfig;
+pub use stt::SonioxStt;
+
+/// The vendor's name in errors.
+const PROVIDER: &str = "soniox";
+
+/// Adds the recognizer `soniox`.
+pub fn register(registry: &mut Registry) {
+    registry.stt.register(PROVIDER, |config: SonioxSttConfig| {
+        Ok(Arc::new(SonioxStt::new(config)?) as Arc<dyn SpeechToText>)
+    });
+}

@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use voiceagent_core::{
+    Error, ErrorKind, Link, Result, Secret,
+    audio::{AudioFormat, Encoding},
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+};
+
+use super::{PROVIDER, codec::TokenCodec, config::SonioxSttConfig, messages::Begin};
+use crate::wire::{
+    address::Address,
+    json,
+    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    ws::Dial,
+};
+
+/// Recognition with Soniox (`/transcribe-websocket`).
+///
+/// Final tokens of an utterance are told together, when the vendor ends the turn or when it is
+/// asked; until then they are part of the interim transcript. A lost or stalled connection is
+/// replaced, and the audio that no final covers is played again.
+#[derive(Clone, Debug)]
+pub struct SonioxStt {
+    config: SonioxSttConfig,
+}
+
+impl SonioxStt {
+    /// A recognizer with these settings. Nothing is connected before `open`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that Soniox would refuse; the message names the field.
+    pub fn new(config: SonioxSttConfig) -> Result<Self> {
+        config.validate().map_err(|wrong| wrong.with_provider(PROVIDER))?;
+        Ok(Self { config })
+    }
+
+    fn settings(&self, options: &SttOptions) -> Result<Settings> {
+        let config = &self.config;
+        let url = Address::new(&config.base_url, "/transcribe-websocket")?.into_url();
+        let languages =
+            config.languages.iter().map(String::as_str).chain(options.language.as_deref());
+        let mut language_hints = Vec::new();
+        for language in languages.map(|it| it.split('-').next().unwrap_or(it)) {
+            if !language_hints.contains(&language) {
+                language_hints.push(language);
+            }
+        }
+        let begin = Begin {
+            api_key: config.api_key.expose(),
+            model: &config.model,
+            audio_format: audio_format(options.format)?,
+            sample_rate: options.format.sample_rate,
+            num_channels: 1,
+            language_hints,
+            enable_endpoint_detection: config.endpoint_detection,
+            max_endpoint_delay_ms: config.max_endpoint_delay.map(|it| it.as_millis()),
+            context: config.context.as_deref(),
+        };
+        Ok(Settings {
+            dial: Dial::keyless(PROVIDER, url, config.api_key.clone(), config.connect_timeout),
+            greeting: Some(Secret::new(json::write(&begin))),
+            format: options.format,
+            pause: Pause::KeepAlive,
+            pause_after: config.keep_alive,
+            stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout,
+            shortest: Duration::ZERO,
+            finalize_timeout: config.finalize_timeout,
+        })
+    }
+}
+
+/// Soniox' name of an encoding.
+fn audio_format(format: AudioFormat) -> Result<&'static str> {
+    let name = match format.encoding {
+        Encoding::Alaw => Some("alaw"),
+        Encoding::Mulaw => Some("mulaw"),
+        Encoding::PcmS16Le => Some("pcm_s16le"),
+        Encoding::Opus | _ => None,
+    };
+    name.filter(|_| format.channels == 1).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
+            .with_provider(PROVIDER)
+    })
+}
+
+#[async_trait]
+impl SpeechToText for SonioxStt {
+    fn name(&self) -> &str {
+        PROVIDER
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(vec![
+            AudioFormat::PCM_16K,
+            AudioFormat::PCM_24K,
+            AudioFormat::PCM_8K,
+            AudioFormat::MULAW_8K,
+            AudioFormat::ALAW_8K,
+        ]);
+        capabilities.interim = true;
+        capabilities.finalize = true;
+        capabilities.end_of_turn = self.config.endpoint_detection;
+        capabilities.word_timings = true;
+        capabilities
+    }
+
+    /// Opens a stream. The vendor refuses a key only afterwards, so that the link ends with that.
+    async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        let codec = InOrder::new(TokenCodec::default());
+        let stream = Stream::open(self.settings(&options)?, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_begins_with_what_the_vendor_documents() {
+        let documented = include_str!("../../tests/cassettes/soniox/config.json");
+        let stt = SonioxStt::new(SonioxSttConfig::new(Secret::new("SAMPLE"))).unwrap();
+        let mut options = SttOptions::new(AudioFormat::MULAW_8K);
+        options.language = Some("en-US".into());
+        let settings = stt.settings(&options).unwrap();
+        let sent = settings.greeting.as_ref().unwrap().expose();
+        assert_eq!(sent, documented.split_whitespace().collect::<String>());
+        assert_eq!(settings.dial.url, "wss://stt-rt.soniox.com/transcribe-websocket");
+        assert!(!format!("{settings:?} {stt:?}").contains("SAMPLE"));
+    }
+}
