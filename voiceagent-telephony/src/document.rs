@@ -3,23 +3,29 @@
 //! In XML, attributes come out in alphabetical order and text is escaped, so that TwiML equals the
 //! output of Twilio's own libraries.
 
+mod conference;
+mod conversation_relay;
 mod dial;
 mod element;
 mod gather;
 mod language;
 mod ncco;
 mod plivo;
+mod shelf;
 mod stream;
 mod verb;
 
 use std::fmt;
 
-use voiceagent_core::Result;
+use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::element::Element;
+pub use conference::Conference;
+pub use conversation_relay::ConversationRelay;
 pub use dial::{Dial, RecordDial};
 pub use gather::Gather;
 pub use language::Language;
+pub use shelf::Shelf;
 pub use stream::Stream;
 pub use verb::{Play, Record, RejectReason, Say, Verb};
 
@@ -70,6 +76,10 @@ impl Response {
         for verb in &self.verbs {
             response.push(match language {
                 Language::Plivo => plivo::element(verb)?,
+                Language::Cxml | Language::Texml if matches!(verb, Verb::ConversationRelay(_)) => {
+                    let message = "only TwiML has a word for a conversation in text";
+                    return Err(Error::new(ErrorKind::Unsupported, "write a document", message));
+                }
                 Language::Cxml | Language::Ncco | Language::Texml | Language::Twiml => {
                     verb.element(language)
                 }

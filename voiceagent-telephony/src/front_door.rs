@@ -2,14 +2,17 @@
 //! the webhook's answer leads to.
 
 mod address;
+mod answerer;
 mod answers;
 mod builder;
+mod callers;
 mod house;
 mod reading;
 mod status;
 mod webhook;
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -22,14 +25,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
-use voiceagent_core::{CallId, audio::AudioFormat};
+use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+use tracing::{debug, error, info, warn};
+use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction};
 
 use self::{
     address::{PublicAddress, target, websocket},
+    answerer::read_answerer,
     answers::Answers,
     builder::{Parameters, Paths},
+    callers::Callers,
     house::House,
     reading::Read,
     status::Statuses,
@@ -40,10 +45,16 @@ pub use self::{
     webhook::VoiceWebhook,
 };
 use crate::{
-    document::{self, Stream, Verb},
-    media_stream::{Grant, HeardCalls, MediaSocket, StreamTokens, TokenCheck, is_name},
+    document::{self, ConversationRelay, Stream, Verb},
+    media_stream::{
+        Grant, HeardCalls, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name,
+    },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
+
+/// For the application to say what a call is to know. With the rest, the answer takes less than
+/// 200 ms.
+const LOOK_UP: Duration = Duration::from_millis(150);
 
 /// What name and value of a parameter may have together, in characters.
 const LONGEST_PARAMETER: usize = 500;
@@ -110,8 +121,10 @@ struct Door {
     address: PublicAddress,
     paths: Paths,
     media: MediaSocket,
+    relay: Option<(ConversationRelay, RelaySocket)>,
     tokens: Arc<StreamTokens>,
     parameters: Parameters,
+    callers: Option<Callers>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
     when_unheard: Vec<Verb>,
@@ -167,9 +180,9 @@ impl Door {
         Err(StatusCode::FORBIDDEN)
     }
 
-    fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
-        if !self.media.has_room() {
-            warn!(call = webhook.call(), "call refused: the limit of calls is reached");
+    async fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
+        if let Some(why) = self.refusal(webhook) {
+            warn!(call = webhook.call(), "call refused: {why}");
             let mut answer = document::Response::new();
             answer.extend(self.when_full.iter().cloned());
             return self.write(&answer);
@@ -177,8 +190,10 @@ impl Door {
         let mut grant = Grant::for_call(webhook.call());
         grant.from = webhook.from();
         grant.to = webhook.to();
+        grant.account =
+            self.house.account.and_then(|field| webhook.field(field)).map(str::to_owned);
         grant.direction = Some(webhook.direction());
-        grant.parameters = (self.parameters)(webhook);
+        grant.parameters = self.look_up(webhook).await;
         grant.parameters.remove(TokenCheck::PARAMETER);
         let parameters = grant.parameters.clone();
         let token = self.tokens.issue(grant).map_err(|error| {
@@ -186,7 +201,15 @@ impl Door {
             StatusCode::INTERNAL_SERVER_ERROR
         })?;
         let base = self.address.base(parts);
-        let mut stream = Stream::new(websocket(&format!("{base}{}", self.paths.media)))
+        let socket = websocket(&format!("{base}{}", self.paths.media));
+        if let Some((relay, _)) = &self.relay {
+            // The rest of what the call is to know waits with the token.
+            let relay = relay.at(socket).with_parameter(TokenCheck::PARAMETER, token.expose());
+            let mut answer = document::Response::new().with(relay);
+            answer.extend(self.after.iter().cloned());
+            return self.write(&answer);
+        }
+        let mut stream = Stream::new(socket)
             .with_status_callback(format!("{base}{}", self.paths.status))
             .with_parameter(TokenCheck::PARAMETER, token.expose());
         if self.house.tells_call {
@@ -223,6 +246,35 @@ impl Door {
         self.write(&answer)
     }
 
+    /// Why a call is not let in, if it is not.
+    fn refusal(&self, webhook: &VoiceWebhook) -> Option<&'static str> {
+        let relay = self.relay.as_ref().map(|(_, socket)| socket.has_room());
+        if !relay.unwrap_or_else(|| self.media.has_room()) {
+            return Some("the limit of calls is reached");
+        }
+        let from = webhook.from().filter(|_| webhook.direction() == Direction::Inbound);
+        let often = |callers: &Callers| callers.refuse(from.as_ref().map(Private::expose));
+        self.callers.as_ref().is_some_and(often).then_some("the number calls too often")
+    }
+
+    /// Asks the application for parameters, and does not wait long.
+    async fn look_up(&self, webhook: &VoiceWebhook) -> BTreeMap<String, String> {
+        let (ask, asked) = (Arc::clone(&self.parameters), webhook.clone());
+        // On a thread of its own, since it may block.
+        let looking = spawn_blocking(move || ask(&asked));
+        match timeout(LOOK_UP, looking).await {
+            Ok(Ok(parameters)) => parameters,
+            Ok(Err(_panicked)) => {
+                error!(call = webhook.call(), "`parameters` panicked: the call has none");
+                BTreeMap::new()
+            }
+            Err(_late) => {
+                warn!(call = webhook.call(), "`parameters` took too long: the call has none");
+                BTreeMap::new()
+            }
+        }
+    }
+
     fn write(&self, answer: &document::Response) -> Result<String, StatusCode> {
         answer.write(self.house.language).map_err(|error| {
             warn!(%error, "call refused");
@@ -246,6 +298,9 @@ impl Door {
                 None => debug!(%call, event, "the carrier reports on a stream"),
             }
             return;
+        }
+        for news in read_answerer(field) {
+            self.media.tell(&call, news);
         }
         let Some(status) = field(self.house.status).and_then(CallStatus::parse) else { return };
         if !self.statuses.advance(&call, status) {
@@ -280,7 +335,7 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
         return door.document(answer);
     }
     info!(call = webhook.call(), "call offered");
-    match door.answer(&parts, &webhook) {
+    match door.answer(&parts, &webhook).await {
         Ok(answer) => {
             if let Some(attempt) = attempt {
                 door.answers.keep(attempt, &answer);
@@ -324,7 +379,10 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
         }
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => door.media.clone().upgrade(upgrade),
+        Ok(upgrade) => match &door.relay {
+            Some((_, relay)) => relay.clone().upgrade(upgrade),
+            None => door.media.clone().upgrade(upgrade),
+        },
         Err(rejection) => rejection.into_response(),
     }
 }

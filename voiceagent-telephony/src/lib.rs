@@ -1,14 +1,23 @@
 //! Carriers, media streams, signed front door and call control for voiceagent.
 
+pub mod audio_socket;
+pub mod compatible;
+pub mod control;
 pub mod document;
 mod dtmf;
 pub mod front_door;
 mod hex;
 pub mod media_stream;
+pub mod message;
 mod phone_number;
+pub mod plivo;
+mod random;
+mod rest;
 pub mod server;
 pub mod signature;
-pub mod twilio;
+pub mod vapi;
+pub mod verify;
+pub mod vonage;
 
 pub use dtmf::DtmfKey;
 pub use phone_number::PhoneNumber;

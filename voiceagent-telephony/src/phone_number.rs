@@ -31,6 +31,11 @@ impl PhoneNumber {
     }
 }
 
+/// A number as Plivo and Vonage write it, without its `+`. Other addresses stay as they are.
+pub(crate) fn bare(number: &str) -> &str {
+    number.trim_start_matches('+')
+}
+
 impl FromStr for PhoneNumber {
     type Err = Error;
 

@@ -7,6 +7,7 @@ mod request;
 mod signalwire;
 mod telnyx;
 mod twilio;
+mod vapi;
 mod vonage;
 
 use std::{fmt, time::Duration};
@@ -17,6 +18,7 @@ pub(crate) use request::{CheckSignature, SignedRequest};
 pub use signalwire::SignalWireSignature;
 pub use telnyx::TelnyxSignature;
 pub use twilio::TwilioSignature;
+pub use vapi::VapiSignature;
 pub use vonage::VonageSignature;
 
 /// How far the clock of a carrier that dates its requests may be from ours, either way. Older

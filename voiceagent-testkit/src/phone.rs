@@ -4,6 +4,7 @@
 //! there is nothing to say, plays what comes back in real time, answers marks when they are reached,
 //! and drops its queue when it is told to, with or without its marks, as the carrier does. What the caller heard, and when, is in the [`Recording`].
 
+mod audio_socket;
 mod call;
 mod carrier;
 mod dial;
@@ -11,9 +12,12 @@ mod line;
 mod messages;
 mod playout;
 mod recording;
+mod relay;
 
+pub use audio_socket::AudioSocketPhone;
 pub use call::{PhoneCall, Spoken};
 pub use carrier::Carrier;
 pub use dial::Dial;
 pub use playout::is_audible;
 pub use recording::{Cleared, Closed, MarkEcho, Recording, Stretch, Wire};
+pub use relay::{RelayAsked, RelayPhone};

@@ -4,6 +4,7 @@
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
 mod assemblyai;
+mod carrier_api;
 mod cartesia;
 mod cartesia_ink;
 pub mod chat;
@@ -42,6 +43,7 @@ use self::{
     server::{Control, Script, Server, State},
 };
 
+pub use carrier_api::{ApiRequest, CarrierApi};
 pub use deepgram_listen::ListenScript;
 pub use deepgram_speak::SpeakScript;
 pub use realtime::RealtimeScript;

@@ -1,6 +1,6 @@
 mod id;
 mod list;
-mod rust_tests;
+pub(crate) mod rust_tests;
 
 use std::{
     collections::BTreeMap,

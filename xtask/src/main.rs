@@ -4,6 +4,7 @@ mod behaviours;
 mod crates;
 mod features;
 mod mutants;
+mod pitfalls;
 mod rust_file;
 mod structure;
 mod tree;
@@ -23,7 +24,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -43,6 +44,11 @@ const TASKS: [Task; 6] = [
         name: "mutants",
         about: "breaks the session in one place after the other, and counts what its tests notice",
         run: mutants::check,
+    },
+    Task {
+        name: "pitfalls",
+        about: "checks that each pitfall of carriers in docs/carriers.md has its tests",
+        run: pitfalls::check,
     },
     Task {
         name: "structure",

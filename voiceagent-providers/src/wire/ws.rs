@@ -90,7 +90,7 @@ impl Dial {
     }
 
     /// A connection to `url` whose first message tells the key.
-    pub(crate) const fn keyless(
+    pub(crate) fn keyless(
         provider: &'static str,
         url: String,
         key: Secret,

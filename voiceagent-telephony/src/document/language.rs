@@ -30,7 +30,7 @@ impl Language {
     #[must_use]
     pub const fn of(carrier: Carrier) -> Option<Self> {
         match carrier {
-            Carrier::Exotel => None,
+            Carrier::Exotel | Carrier::Jambonz => None,
             Carrier::Plivo => Some(Self::Plivo),
             Carrier::SignalWire => Some(Self::Cxml),
             Carrier::Telnyx => Some(Self::Texml),

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat};
 
-use super::{Dial, Stream, Verb, dial::Callee};
+use super::{Conference, Dial, Stream, Verb, dial::Callee};
+use crate::phone_number::bare;
 
 /// Writes actions up to the first that ends the call: Vonage hangs up behind the last one.
 pub(super) fn write(verbs: &[Verb]) -> Result<String> {
@@ -19,6 +20,7 @@ fn action(verb: &Verb) -> Result<Value> {
         Err(Error::new(ErrorKind::Unsupported, "write a document", message))
     };
     Ok(match verb {
+        Verb::Conference(conference) => join(conference),
         Verb::Connect(stream) => connect(stream),
         Verb::Dial(dial) => return call(dial).map_or_else(unsupported, Ok),
         Verb::Pause(length) => {
@@ -38,7 +40,8 @@ fn action(verb: &Verb) -> Result<Value> {
             }
             talk.into()
         }
-        Verb::Gather(_)
+        Verb::ConversationRelay(_)
+        | Verb::Gather(_)
         | Verb::Hangup
         | Verb::Play(_)
         | Verb::Record(_)
@@ -47,6 +50,19 @@ fn action(verb: &Verb) -> Result<Value> {
         | Verb::StartStream(_)
         | Verb::StopStream(_) => return unsupported(),
     })
+}
+
+fn join(conference: &Conference) -> Value {
+    let mut join = json!({
+        "action": "conversation",
+        "name": conference.room,
+        "startOnEnter": !conference.waits,
+        "endOnExit": conference.ends,
+    });
+    if let Some(url) = &conference.music {
+        join["musicOnHoldUrl"] = json!([url]);
+    }
+    join
 }
 
 fn connect(stream: &Stream) -> Value {
@@ -73,21 +89,19 @@ fn connect(stream: &Stream) -> Value {
 
 /// Vonage connects one callee at a time; `None` for several.
 fn call(dial: &Dial) -> Option<Value> {
-    // Vonage writes numbers without their `+`.
-    let bare = |number: &crate::PhoneNumber| number.as_str().trim_start_matches('+').to_owned();
     let endpoint = match dial.callees.as_slice() {
         [Callee::Number { number, keys: None }] => {
-            json!({ "type": "phone", "number": bare(number) })
+            json!({ "type": "phone", "number": bare(number.as_str()) })
         }
         [Callee::Number { number, keys: Some(keys) }] => {
-            json!({ "type": "phone", "number": bare(number), "dtmfAnswer": keys })
+            json!({ "type": "phone", "number": bare(number.as_str()), "dtmfAnswer": keys })
         }
         [Callee::Sip(uri)] => json!({ "type": "sip", "uri": uri }),
         _ => return None,
     };
     let mut connect = json!({ "action": "connect", "endpoint": [endpoint] });
     if let Some(caller) = &dial.caller {
-        connect["from"] = bare(caller).into();
+        connect["from"] = bare(caller.as_str()).into();
     }
     if let Some(timeout) = dial.timeout {
         connect["timeout"] = timeout.as_secs().into();

@@ -10,6 +10,11 @@ const HEADERS: usize = 512;
 
 pub(super) fn element(verb: &Verb) -> Result<Element> {
     Ok(match verb {
+        Verb::Conference(conference) => Element::new("Conference")
+            .text(&conference.room)
+            .optional("endConferenceOnExit", conference.ends.then_some("true"))
+            .optional("startConferenceOnEnter", conference.waits.then_some("false"))
+            .optional("waitSound", conference.music.as_ref()),
         Verb::Connect(stream) => connect(stream),
         Verb::Dial(dial) => call(dial),
         Verb::Hangup => Element::new("Hangup"),
@@ -30,7 +35,11 @@ pub(super) fn element(verb: &Verb) -> Result<Element> {
             .text(&say.text)
             .optional("language", say.language.as_ref())
             .optional("voice", say.voice.as_ref()),
-        Verb::Gather(_) | Verb::Record(_) | Verb::StartStream(_) | Verb::StopStream(_) => {
+        Verb::ConversationRelay(_)
+        | Verb::Gather(_)
+        | Verb::Record(_)
+        | Verb::StartStream(_)
+        | Verb::StopStream(_) => {
             let message = "Plivo XML has another word for this; write it yourself";
             return Err(Error::new(ErrorKind::Unsupported, "write a document", message));
         }

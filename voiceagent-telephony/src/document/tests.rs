@@ -182,7 +182,7 @@ fn what_happens_around_a_stream_is_written_in_each_language() {
     );
     for language in [Language::Plivo, Language::Ncco] {
         let gather = Response::new().with(Gather::keys("/g")).write(language);
-        assert_eq!(gather.unwrap_err().kind(), voiceagent_core::ErrorKind::Unsupported);
+        assert_eq!(gather.unwrap_err().kind(), ErrorKind::Unsupported);
     }
 }
 

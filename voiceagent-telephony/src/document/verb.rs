@@ -1,13 +1,17 @@
 use std::time::Duration;
 
-use super::{Dial, Gather, Language, Stream, element::Element};
+use super::{Conference, ConversationRelay, Dial, Gather, Language, Stream, element::Element};
 
 /// One instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verb {
+    /// Joins a conference (`<Dial><Conference>`).
+    Conference(Conference),
     /// A two-way media stream (`<Connect><Stream>`).
     Connect(Stream),
+    /// A conversation in text, with Twilio only (`<Connect><ConversationRelay>`).
+    ConversationRelay(ConversationRelay),
     /// Connects the caller to somebody else.
     Dial(Dial),
     /// Collects keys or speech.
@@ -36,7 +40,9 @@ impl Verb {
     /// The element in TwiML and its dialects.
     pub(super) fn element(&self, language: Language) -> Element {
         match self {
+            Self::Conference(conference) => conference.element(),
             Self::Connect(stream) => stream.connect(language),
+            Self::ConversationRelay(relay) => relay.element(),
             Self::Dial(dial) => dial.element(),
             Self::Gather(gather) => gather.element(),
             Self::Hangup => Element::new("Hangup"),
@@ -57,6 +63,18 @@ impl Verb {
                 Element::new("Stop").child(Element::new("Stream").attribute("name", name))
             }
         }
+    }
+}
+
+impl From<Conference> for Verb {
+    fn from(conference: Conference) -> Self {
+        Self::Conference(conference)
+    }
+}
+
+impl From<ConversationRelay> for Verb {
+    fn from(relay: ConversationRelay) -> Self {
+        Self::ConversationRelay(relay)
     }
 }
 

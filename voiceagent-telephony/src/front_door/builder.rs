@@ -5,14 +5,15 @@ use tokio::sync::mpsc;
 use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, house::House,
-    status::Statuses,
+    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, callers::Callers,
+    house::House, status::Statuses,
 };
 use crate::{
-    document::{RejectReason, Response, Verb},
+    control::CallControl,
+    document::{ConversationRelay, RejectReason, Response, Verb},
     media_stream::{
-        CallControl, HeardCalls, MediaSocket, MediaSocketBuilder, MediaStream, StreamTokens,
-        TokenCheck,
+        HeardCalls, MediaSocket, MediaSocketBuilder, MediaStream, RelayCall, RelaySocket,
+        StreamTokens, TokenCheck,
     },
 };
 
@@ -28,8 +29,12 @@ pub struct FrontDoorBuilder {
     trusted_proxies: Vec<IpAddr>,
     paths: Paths,
     media: MediaSocketBuilder,
+    relay: Option<(ConversationRelay, RelaySocket)>,
+    control: Option<Arc<dyn CallControl>>,
+    calls: Option<usize>,
     tokens: Arc<StreamTokens>,
     parameters: Parameters,
+    callers: Option<(usize, Duration)>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
     when_unheard: Vec<Verb>,
@@ -62,8 +67,12 @@ impl FrontDoorBuilder {
                 after: format!("/{carrier}/after"),
             },
             media: MediaSocket::of(carrier, check),
+            relay: None,
+            control: None,
+            calls: None,
             tokens,
             parameters: Arc::new(|_| BTreeMap::new()),
+            callers: None,
             after: vec![Verb::Hangup],
             when_full: vec![Verb::Reject(RejectReason::Busy)],
             when_unheard: Vec::new(),
@@ -138,8 +147,25 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What a call is to know from its webhook. It runs before the answer, so it must not take
-    /// long, and it goes through the carrier: name and value of each take up to 500 characters.
+    /// What happens with each call in text, in place of [`on_call`](Self::on_call): Twilio
+    /// recognizes and speaks, as `relay` says, whose address is the door's.
+    pub fn on_relay<F>(
+        mut self,
+        relay: ConversationRelay,
+        on_call: impl Fn(RelayCall) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let check = TokenCheck::Required(Arc::clone(&self.tokens));
+        self.relay = Some((relay, RelaySocket::new(check, on_call)));
+        // No document leads a media stream here.
+        self.on_call(|_| async {})
+    }
+
+    /// What a call is to know from its webhook. It runs before the answer, on a thread on which it
+    /// may block; after 150 ms the call is answered without it. What it says goes through the
+    /// carrier: name and value of each take up to 500 characters.
     pub fn parameters(
         mut self,
         parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
@@ -148,10 +174,20 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// How to hang up and transfer, usually a [`TwilioRest`](crate::twilio::TwilioRest). Without
+    /// How to hang up and transfer, usually a
+    /// [`CompatibleRest`](crate::compatible::CompatibleRest). Without
     /// it, hanging up closes the socket, and the verbs of [`after`](Self::after) follow.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
-        self.media = self.media.control(control);
+        self.media = self.media.control(Arc::clone(&control));
+        self.control = Some(control);
+        self
+    }
+
+    /// Whether calls that we make are made with machine detection
+    /// ([`NewCall`](crate::control::NewCall)), so that the session may wait for the verdict, which
+    /// comes to the status callback; no if not set.
+    pub fn machine_detection(mut self, detects: bool) -> Self {
+        self.media = self.media.answerer(detects);
         self
     }
 
@@ -161,7 +197,15 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What a caller gets while the limit of calls is reached; the busy tone if not set.
+    /// How often a number may call within a time; without limit if not set. Numbers that are
+    /// hidden are not limited.
+    pub fn caller_limit(mut self, calls: usize, within: Duration) -> Self {
+        self.callers = Some((calls, within));
+        self
+    }
+
+    /// What a caller gets while the limit of calls is reached, or who calls too often: the busy
+    /// tone if not set, or words, or a redirect.
     pub fn when_full(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
         self.when_full = verbs.into_iter().collect();
         self
@@ -187,6 +231,7 @@ impl FrontDoorBuilder {
     /// Calls at the same time; 100 if not set.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.media = self.media.max_calls(calls);
+        self.calls = Some(calls);
         self
     }
 
@@ -206,12 +251,25 @@ impl FrontDoorBuilder {
         if let Some(format) = self.format {
             self.media = self.media.format(format);
         }
+        if self.callers.is_some_and(|(calls, within)| calls == 0 || within.is_zero()) {
+            return Err(Error::config("caller_limit: at least 1 call, within more than 0 s"));
+        }
         self.paths.check()?;
         let heard = Arc::new(HeardCalls::default());
         if !self.when_unheard.is_empty() {
             self.media = self.media.heard(Arc::clone(&heard));
         }
+        let relay = self.relay.map(|(document, mut socket)| {
+            if let Some(control) = self.control {
+                socket = socket.control(control);
+            }
+            if let Some(calls) = self.calls {
+                socket = socket.max_calls(calls);
+            }
+            (document, socket)
+        });
         let door = Door {
+            relay,
             house: self.house,
             signatures: (self.house.signatures)(self.auth_tokens)?,
             format: self.format,
@@ -220,6 +278,7 @@ impl FrontDoorBuilder {
             media: self.media.build()?,
             tokens: self.tokens,
             parameters: self.parameters,
+            callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
             when_full: self.when_full,
             when_unheard: self.when_unheard,
@@ -233,11 +292,13 @@ impl FrontDoorBuilder {
 
     /// Whether the carrier has words for what it is to do.
     fn check_documents(&self) -> Result<()> {
+        let relay: Vec<_> = self.relay.iter().map(|(relay, _)| relay.clone().into()).collect();
         let mut when_unheard = self.when_unheard.clone();
         if !when_unheard.is_empty() {
             when_unheard.insert(0, Verb::Redirect(String::new()));
         }
         for (verbs, wrong) in [
+            (&relay, "on_relay: the carrier's language has no word for a conversation in text"),
             (
                 &when_unheard,
                 "when_unheard: the carrier's language has no word for one of the verbs, or none \

@@ -24,6 +24,8 @@ pub(super) struct House {
     pub(super) tells_call: bool,
     /// The field with the name of the call.
     pub(super) call: &'static str,
+    /// The field with the account, where the stream names the same one.
+    pub(super) account: Option<&'static str>,
     /// The fields with the two parties.
     pub(super) from: &'static str,
     pub(super) to: &'static str,
@@ -43,6 +45,7 @@ pub(super) const TWILIO: House = House {
     signs_upgrade: true,
     tells_call: false,
     call: "CallSid",
+    account: Some("AccountSid"),
     from: "From",
     to: "To",
     direction: "Direction",
@@ -66,6 +69,7 @@ pub(super) const TELNYX: House = House {
     carrier: Carrier::Telnyx,
     language: Language::Texml,
     signatures: |keys| Ok(Arc::new(TelnyxSignature::new(keys)?)),
+    account: None,
     signs_upgrade: false,
     retry: None,
     ..TWILIO
@@ -78,6 +82,7 @@ pub(super) const PLIVO: House = House {
     signatures: |keys| Ok(Arc::new(PlivoSignature::new(keys)?)),
     signs_upgrade: false,
     call: "CallUUID",
+    account: None,
     duration: "Duration",
     retry: None,
     ..TWILIO
@@ -91,6 +96,7 @@ pub(super) const VONAGE: House = House {
     signs_upgrade: false,
     tells_call: true,
     call: "uuid",
+    account: None,
     from: "from",
     to: "to",
     direction: "direction",

@@ -41,7 +41,7 @@ impl CallStatus {
     }
 
     /// Reads the word of any carrier; no two mean different things by the same one.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "busy" | "rejected" => Self::Busy,
             "cancel" | "canceled" | "cancelled" => Self::Canceled,

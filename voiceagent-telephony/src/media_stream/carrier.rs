@@ -6,6 +6,8 @@ use std::fmt;
 pub enum Carrier {
     /// Exotel's AgentStream: PCM in JSON, in pieces of a tenth of a second.
     Exotel,
+    /// The `listen` verb of jambonz, with streaming both ways: PCM in binary messages.
+    Jambonz,
     /// Plivo's audio streams, both ways: mu-law or PCM in JSON.
     Plivo,
     /// SignalWire's cXML streams: mu-law or PCM in JSON.
@@ -20,14 +22,22 @@ pub enum Carrier {
 
 impl Carrier {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Exotel, Self::Plivo, Self::SignalWire, Self::Telnyx, Self::Twilio, Self::Vonage];
+    pub const ALL: &'static [Self] = &[
+        Self::Exotel,
+        Self::Jambonz,
+        Self::Plivo,
+        Self::SignalWire,
+        Self::Telnyx,
+        Self::Twilio,
+        Self::Vonage,
+    ];
 
     /// The name that stands in errors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exotel => "exotel",
+            Self::Jambonz => "jambonz",
             Self::Plivo => "plivo",
             Self::SignalWire => "signalwire",
             Self::Telnyx => "telnyx",

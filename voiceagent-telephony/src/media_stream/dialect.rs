@@ -59,6 +59,7 @@ impl Dialect {
     pub(super) const fn of(carrier: Carrier) -> &'static Self {
         match carrier {
             Carrier::Exotel => &EXOTEL,
+            Carrier::Jambonz => &JAMBONZ,
             Carrier::Plivo => &PLIVO,
             Carrier::SignalWire => &SIGNALWIRE,
             Carrier::Telnyx => &TELNYX,
@@ -141,6 +142,17 @@ const VONAGE: Dialect = Dialect {
     cleared: Cleared::IsTold,
     pieces: Pieces::Exactly(FRAME),
     in_order: true,
+};
+
+/// "The listen verb", with `bidirectionalAudio.streaming`. Marks exist in later versions, with
+/// words that are not documented.
+const JAMBONZ: Dialect = Dialect {
+    carrier: Carrier::Jambonz,
+    formats: &[AudioFormat::PCM_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K],
+    clear: r#"{"type":"killAudio"}"#,
+    cleared: Cleared::IsNotTold,
+    pieces: Pieces::Any,
+    ..VONAGE
 };
 
 /// "AgentStream: WebSocket protocol". What becomes of marks that are cleared is not documented.

@@ -9,7 +9,7 @@ use voiceagent_core::{
 use super::{
     Carrier,
     event::{Event, MediaChunk},
-    messages::{self, Connected, ExtraHeaders, Message, Text},
+    messages::{self, Connected, Dtmf, ExtraHeaders, Listen, Message, Text},
     start::{StreamStart, ToldFormat},
 };
 use crate::DtmfKey;
@@ -19,7 +19,9 @@ use crate::DtmfKey;
 /// No two carriers mean different things by the same word, so that nobody has to know beforehand
 /// who speaks.
 pub(super) fn read_message(text: &str) -> Option<Event<'_>> {
-    let message: Message<'_> = serde_json::from_str(text).ok()?;
+    let Ok(message) = serde_json::from_str::<Message<'_>>(text) else {
+        return read_listen(text);
+    };
     match &*message.event.0 {
         "media" => read_media(message.media?),
         "mark" | "playedStream" => {
@@ -28,7 +30,10 @@ pub(super) fn read_message(text: &str) -> Option<Event<'_>> {
             Some(name.0.parse().map_or(Event::Other, |number| Event::Mark(MarkId::new(number))))
         }
         "dtmf" | "websocket:dtmf" => {
-            let digit = message.dtmf.map(|dtmf| dtmf.digit).or(message.digit)?;
+            let inside = message.dtmf.map(|dtmf| match dtmf {
+                Dtmf::Bare(digit) | Dtmf::Inside { digit } => digit,
+            });
+            let digit = inside.or(message.digit)?;
             Some(Event::Dtmf(DtmfKey::parse(&digit.0)?))
         }
         "clearedAudio" | "websocket:cleared" => Some(Event::Cleared),
@@ -105,17 +110,8 @@ fn split_headers(headers: &str) -> impl Iterator<Item = (String, String)> + '_ {
 
 fn read_connected<'a>(text: &str) -> Option<Event<'a>> {
     let connected: Connected<'_> = serde_json::from_str(text).ok()?;
-    let told = |(name, value)| match value {
-        Value::String(value) if name != "event" => Some((name, value)),
-        Value::String(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_) => None,
-    };
-    let mut parameters: BTreeMap<_, _> =
-        connected.others.into_iter().chain(connected.headers).filter_map(told).collect();
+    let mut parameters = texts(connected.others.into_iter().chain(connected.headers));
+    parameters.remove("event");
     Some(Event::Start(Box::new(StreamStart {
         carrier: Carrier::Vonage,
         call: parameters.remove("call"),
@@ -124,6 +120,35 @@ fn read_connected<'a>(text: &str) -> Option<Event<'a>> {
         format: read_content_type(&connected.content_type),
         parameters,
     })))
+}
+
+fn read_listen<'a>(text: &str) -> Option<Event<'a>> {
+    let listen: Listen = serde_json::from_str(text).ok()?;
+    let mut parameters = texts(listen.others.into_iter());
+    // Who calls whom is no parameter.
+    for name in ["callerName", "from", "to"] {
+        parameters.remove(name);
+    }
+    let channels = if listen.mix_type.as_deref() == Some("stereo") { 2 } else { 1 };
+    Some(Event::Start(Box::new(StreamStart {
+        carrier: Carrier::Jambonz,
+        call: Some(listen.call_sid),
+        stream: None,
+        account: listen.account_sid,
+        format: told_format("l16", Some(listen.sample_rate.0), channels),
+        parameters,
+    })))
+}
+
+/// Those fields that are text.
+fn texts(fields: impl Iterator<Item = (String, Value)>) -> BTreeMap<String, String> {
+    let text = |(name, value)| match value {
+        Value::String(value) => Some((name, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
+    };
+    fields.filter_map(text).collect()
 }
 
 /// A type such as `audio/l16;rate=16000`.

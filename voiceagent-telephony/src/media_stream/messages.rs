@@ -88,10 +88,28 @@ pub(super) struct Mark<'a> {
     pub(super) name: Text<'a>,
 }
 
+/// A key, in an object or, with jambonz, bare.
 #[derive(Debug, Deserialize)]
-pub(super) struct Dtmf<'a> {
-    #[serde(borrow)]
-    pub(super) digit: Text<'a>,
+#[serde(untagged)]
+pub(super) enum Dtmf<'a> {
+    Bare(#[serde(borrow)] Text<'a>),
+    Inside {
+        #[serde(borrow)]
+        digit: Text<'a>,
+    },
+}
+
+/// How jambonz greets: without the name of an event, and with what the `listen` verb adds beside
+/// what is known about the call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listen {
+    pub(super) call_sid: String,
+    pub(super) account_sid: Option<String>,
+    pub(super) sample_rate: Number,
+    pub(super) mix_type: Option<String>,
+    #[serde(flatten)]
+    pub(super) others: BTreeMap<String, serde_json::Value>,
 }
 
 /// What Plivo adds to a start: `name=value` pairs between semicolons or commas.

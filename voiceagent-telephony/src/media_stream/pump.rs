@@ -3,6 +3,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use axum::extract::ws::Message;
 use bytes::Bytes;
 use tokio::{
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
@@ -14,7 +15,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl, HeardCalls,
+    HeardCalls,
     backlog::Backlog,
     dialect::Dialect,
     io::{Io, Socket, SocketEvent},
@@ -22,6 +23,7 @@ use super::{
     reader::{Reader, Reading},
     writer::Writer,
 };
+use crate::control::CallControl;
 
 /// How often the pump looks after its socket.
 const WATCH: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub(super) struct Leg {
     /// Where it is noted that the caller was sent sound; then the carrier goes on by itself with
     /// those who were sent none.
     pub(super) heard: Option<Arc<HeardCalls>>,
+    /// What the carrier reports beside the socket.
+    pub(super) news: mpsc::Receiver<Inbound>,
 }
 
 /// Moves messages between a socket and a link, in one task.
@@ -95,6 +99,7 @@ enum End {
 enum Happening {
     Asked(Option<Outbound>),
     Controlled(Result<()>),
+    News(Inbound),
     Socket(SocketEvent),
     Watch,
 }
@@ -172,6 +177,7 @@ impl<S: Socket> Pump<S> {
                 event = self.io.event() => Happening::Socket(event),
                 asked = peer.recv(), if !self.backlog.is_full() => Happening::Asked(asked),
                 outcome = controlled(self.task.as_mut()) => Happening::Controlled(outcome),
+                Some(news) = self.leg.news.recv() => Happening::News(news),
                 _ = watch.tick() => Happening::Watch,
             };
             let end = match happening {
@@ -182,6 +188,10 @@ impl<S: Socket> Pump<S> {
                 }
                 Happening::Asked(None) => Some(End::OwnerGone),
                 Happening::Controlled(outcome) => self.on_controlled(outcome, peer).await?,
+                Happening::News(news) => {
+                    peer.send(news).await?;
+                    None
+                }
                 Happening::Watch => {
                     self.answer_marks(peer).await?;
                     looks += 1;

@@ -13,22 +13,24 @@ use tokio::{
     time::Instant,
 };
 use tracing::{debug, warn};
-use voiceagent_core::{Error, Result, audio::AudioFormat};
+use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
-    CallControl, Carrier, HeardCalls, MediaStream, TokenCheck,
+    Carrier, HeardCalls, MediaStream, TokenCheck,
     dialect::Dialect,
     io::close,
+    news::CallNews,
     start::{Beginning, StreamStart, is_name, wait_for_start},
-    stream::{Formats, Identity, Unopened},
+    stream::{Beside, Formats, Identity, Unopened},
 };
+use crate::control::CallControl;
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
 
 /// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
 /// calls in progress do not notice.
-const PENDING: usize = 64;
+pub(super) const PENDING: usize = 64;
 
 /// A message is 400 bytes; the library's 128 KiB for each socket would be the largest part of a
 /// call's memory.
@@ -36,6 +38,9 @@ const READ_BUFFER: usize = 8 * 1024;
 
 /// Longer messages close the socket with code 1009; those above 64 KiB are skipped.
 const LONGEST_MESSAGE: usize = 256 * 1024;
+
+/// What jambonz wants to speak, of which it must be told one; nobody else asks.
+const SUBPROTOCOLS: [&str; 2] = ["audio.jambonz.org", "audio.drachtio.org"];
 
 const WRITE_BUFFER: usize = 4 * 1024;
 const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
@@ -68,6 +73,8 @@ struct Settings {
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     heard: Option<Arc<HeardCalls>>,
+    answerer: bool,
+    news: CallNews,
     on_call: OnCall,
     start: Duration,
     calls: Arc<Semaphore>,
@@ -113,6 +120,11 @@ impl MediaSocket {
         self.settings.calls.available_permits() > 0
     }
 
+    /// Tells a call what the carrier has reported about it, now or when its stream begins.
+    pub(crate) fn tell(&self, call: &CallId, news: Inbound) {
+        self.settings.news.tell(call, news);
+    }
+
     /// Answers an upgrade request.
     ///
     /// The token is checked on the socket; a signature must have been checked before.
@@ -122,6 +134,7 @@ impl MediaSocket {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
         upgrade
+            .protocols(SUBPROTOCOLS)
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(LARGEST_WRITE_BUFFER)
@@ -168,11 +181,11 @@ impl Settings {
     ) -> Result<impl FnOnce(Unopened) -> MediaStream, (u16, &'static str)> {
         let told = start.call.as_deref().unwrap_or("(unnamed)").to_owned();
         let mut parameters = std::mem::take(&mut start.parameters);
-        let grant =
-            self.tokens.check(start.call.as_deref(), &mut parameters).map_err(|refusal| {
-                warn!(call = told, "media socket closed: {refusal}");
-                (1008, "not authorized")
-            })?;
+        let names = (start.account.as_deref(), start.call.as_deref());
+        let grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
+            warn!(call = told, "media socket closed: {refusal}");
+            (1008, "not authorized")
+        })?;
         let call = start.call.or_else(|| grant.call.clone()).filter(|call| is_name(call));
         let call = call.ok_or_else(|| {
             warn!("media socket closed: neither the stream nor its token names the call");
@@ -192,10 +205,13 @@ impl Settings {
         debug!(call, stream, carrier = %dialect.carrier, "media stream began");
         let who = Identity { call, stream, account: start.account };
         let formats = Formats { inbound, outbound };
-        let (control, heard) = (self.control.clone(), self.heard.clone());
-        Ok(move |socket| {
-            MediaStream::new(socket, who, (dialect, formats), grant, control, permit).noted(heard)
-        })
+        let beside = Beside {
+            control: self.control.clone(),
+            answerer: self.answerer,
+            heard: self.heard.clone(),
+            news: self.news.listen(&CallId::new(who.call.as_str())),
+        };
+        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, permit))
     }
 }
 
@@ -217,6 +233,7 @@ pub struct MediaSocketBuilder {
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     heard: Option<Arc<HeardCalls>>,
+    answerer: bool,
     on_call: Option<OnCall>,
     start: Duration,
     calls: usize,
@@ -230,6 +247,7 @@ impl MediaSocketBuilder {
             tokens,
             control: None,
             heard: None,
+            answerer: false,
             on_call: None,
             start: START,
             calls: 100,
@@ -263,6 +281,12 @@ impl MediaSocketBuilder {
     /// hung up loses its socket only, so that the carrier can say something.
     pub(crate) fn heard(mut self, heard: Arc<HeardCalls>) -> Self {
         self.heard = Some(heard);
+        self
+    }
+
+    /// Whether a verdict will come on who takes a call that we make.
+    pub(crate) const fn answerer(mut self, comes: bool) -> Self {
+        self.answerer = comes;
         self
     }
 
@@ -307,6 +331,8 @@ impl MediaSocketBuilder {
                 tokens: self.tokens,
                 control: self.control,
                 heard: self.heard,
+                answerer: self.answerer,
+                news: CallNews::default(),
                 on_call,
                 start: self.start,
                 calls: Arc::new(Semaphore::new(self.calls)),

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use axum::extract::ws::WebSocket;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use voiceagent_core::{
     CallId, Link, Result,
     audio::AudioFormat,
@@ -10,10 +10,11 @@ use voiceagent_core::{
 };
 
 use super::{
-    CallControl, Carrier, Grant, HeardCalls,
+    Carrier, Grant, HeardCalls,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
+use crate::control::CallControl;
 
 /// Requests and events that may wait between a session and its socket, in each direction: 1.3 s
 /// of frames. More would only hide that one of them has stopped reading.
@@ -38,8 +39,7 @@ pub struct MediaStream {
     who: Identity,
     dialect: &'static Dialect,
     formats: Formats,
-    control: Option<Arc<dyn CallControl>>,
-    heard: Option<Arc<HeardCalls>>,
+    beside: Beside,
     permit: OwnedSemaphorePermit,
 }
 
@@ -49,6 +49,17 @@ pub(super) struct Identity {
     pub(super) call: String,
     pub(super) stream: String,
     pub(super) account: Option<String>,
+}
+
+/// What a call has beside its socket.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// Where it is noted that the caller was sent sound.
+    pub(super) heard: Option<Arc<HeardCalls>>,
+    pub(super) control: Option<Arc<dyn CallControl>>,
+    /// Whether a verdict will come on who takes a call that we make.
+    pub(super) answerer: bool,
+    pub(super) news: mpsc::Receiver<Inbound>,
 }
 
 /// What a stream carries.
@@ -64,7 +75,7 @@ impl MediaStream {
         who: Identity,
         (dialect, formats): (&'static Dialect, Formats),
         grant: Grant,
-        control: Option<Arc<dyn CallControl>>,
+        beside: Beside,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let Formats { inbound, outbound } = formats;
@@ -76,13 +87,7 @@ impl MediaStream {
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, who, dialect, formats, control, heard: None, permit }
-    }
-
-    /// Notes whether the caller was sent any sound.
-    pub(super) fn noted(mut self, heard: Option<Arc<HeardCalls>>) -> Self {
-        self.heard = heard;
-        self
+        Self { socket, info, who, dialect, formats, beside, permit }
     }
 
     /// Who carries the call.
@@ -115,7 +120,8 @@ impl Transport for MediaStream {
             .with_clear(true)
             .with_marks(self.dialect.mark.is_some())
             .with_dtmf(true)
-            .with_transfer(self.control.as_ref().is_some_and(|control| control.can_transfer()))
+            .with_transfer(self.beside.control.as_ref().is_some_and(|c| c.can_transfer()))
+            .with_answerer(self.beside.answerer)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
@@ -125,8 +131,9 @@ impl Transport for MediaStream {
             dialect: self.dialect,
             inbound: self.formats.inbound,
             outbound: self.formats.outbound,
-            control: self.control,
-            heard: self.heard,
+            control: self.beside.control,
+            heard: self.beside.heard,
+            news: self.beside.news,
         };
         let permit = self.permit;
         let socket = self.socket.open();

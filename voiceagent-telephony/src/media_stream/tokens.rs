@@ -7,9 +7,9 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use voiceagent_core::{Error, ErrorKind, Private, Result, Secret, transport::Direction};
+use voiceagent_core::{Private, Result, Secret, transport::Direction};
 
-use crate::hex::hex;
+use crate::random::random_name;
 
 /// How long a token may be used. Carriers open the socket within seconds of the answer that holds
 /// the token; the rest is for their retries.
@@ -64,12 +64,8 @@ impl StreamTokens {
     ///
     /// When the system has no randomness.
     pub fn issue(&self, grant: Grant) -> Result<Secret> {
-        let mut random = [0; 16];
-        rustls::crypto::ring::default_provider().secure_random.fill(&mut random).map_err(|_| {
-            Error::new(ErrorKind::Overloaded, "issue a token", "the system has no randomness")
-        })?;
         // Digits and letters, since one carrier passes nothing else on.
-        let token = hex(&random);
+        let token = random_name("issue a token")?;
         let key: [u8; 32] = Sha256::digest(&token).into();
         let now = Instant::now();
         let mut held = self.held();
@@ -144,6 +140,8 @@ impl fmt::Debug for StreamTokens {
 pub struct Grant {
     /// The one call that the token lets in; `None` when it was not known.
     pub call: Option<String>,
+    /// The one account whose streams the token lets in; `None` when it was not known.
+    pub account: Option<String>,
     /// Who calls.
     pub from: Option<Private>,
     /// Who is called.
@@ -169,6 +167,8 @@ pub enum TokenRefusal {
     Expired,
     /// The stream brought none.
     Missing,
+    /// It was given out for a call of another account.
+    OtherAccount,
     /// It was given out for another call.
     OtherCall,
     /// It was never given out, or long ago.
@@ -182,6 +182,7 @@ impl fmt::Display for TokenRefusal {
         f.write_str(match self {
             Self::Expired => "the token has expired",
             Self::Missing => "the start message holds no token",
+            Self::OtherAccount => "the token was given out for another account",
             Self::OtherCall => "the token was given out for another call",
             Self::Unknown => "the token was not given out by this process",
             Self::Used => "the token has been used",
@@ -203,9 +204,9 @@ impl TokenCheck {
     /// The name of the parameter that carries the token.
     pub const PARAMETER: &'static str = "token";
 
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
-        call: Option<&str>,
+        (account, call): (Option<&str>, Option<&str>),
         parameters: &mut BTreeMap<String, String>,
     ) -> Result<Grant, TokenRefusal> {
         let token = parameters.remove(Self::PARAMETER);
@@ -214,6 +215,11 @@ impl TokenCheck {
             Self::Required(tokens) => {
                 let token = token.ok_or(TokenRefusal::Missing)?;
                 let mut grant = tokens.redeem(&token, call)?;
+                if let (Some(granted), Some(told)) = (&grant.account, account)
+                    && granted != told
+                {
+                    return Err(TokenRefusal::OtherAccount);
+                }
                 let told: BTreeSet<_> = grant.parameters.keys().cloned().collect();
                 // What the webhook said wins; what else the carrier sent along is kept.
                 grant.parameters.extend(

@@ -136,6 +136,7 @@ mod tests {
                 Some(r#"{"event":"mark","stream_sid":"MZ1","mark":{"name":"12"}}"#),
                 r#"{"event":"clear","stream_sid":"MZ1"}"#,
             ),
+            (Carrier::Jambonz, "A\u{7F}\0B", None, r#"{"type":"killAudio"}"#),
             (
                 Carrier::Plivo,
                 r#"{"event":"playAudio","media":{"contentType":"audio/x-l16","sampleRate":8000,"payload":"QX8AQg=="}}"#,

@@ -30,13 +30,20 @@ struct Row {
 const START: &str = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"}}"#;
 const BAD: &str = r#"{"event":"media","media":{"track":"inbound","payload":"!!!!"}}"#;
 
-const TABLE: [Row; 6] = [
+const TABLE: [Row; 7] = [
     Row {
         line: Line::Exotel,
         carrier: Carrier::Exotel,
         start: r#"{"event":"start","start":{"call_sid":"CA1","stream_sid":"MZ1"}}"#,
         bad_audio: r#"{"event":"media","stream_sid":"MZ1","media":{"payload":"/38A"}}"#,
         marks: true,
+    },
+    Row {
+        line: Line::Jambonz,
+        carrier: Carrier::Jambonz,
+        start: r#"{"callSid":"CA1","sampleRate":16000}"#,
+        bad_audio: BAD,
+        marks: false,
     },
     Row {
         line: Line::Plivo,

@@ -1,14 +1,22 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
 
 use axum::Router;
 use reqwest::{Client, Response};
 use tokio::{sync::mpsc, time::timeout};
-use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
+use voiceagent_core::{
+    CallId, ErrorKind, Secret,
+    transport::{Answerer, Direction, Inbound, Transport},
+};
 use voiceagent_telephony::{
+    document::{Say, Verb},
     front_door::{CallStatus, FrontDoor, FrontDoorBuilder, StatusEvent, VoiceWebhook},
     signature::TwilioSignature,
 };
-use voiceagent_testkit::phone::{Dial, PhoneCall};
+use voiceagent_testkit::phone::{Closed, Dial, PhoneCall};
 
 use crate::{
     log::Log,
@@ -66,6 +74,11 @@ impl Twilio {
 
     /// Follows the answer of a webhook to the media socket.
     async fn dial(&self, twiml: &str) -> voiceagent_core::Result<PhoneCall> {
+        self.line(twiml).connect().await
+    }
+
+    /// The call that the answer of a webhook asks for.
+    fn line(&self, twiml: &str) -> Dial {
         let url = attribute(twiml, "<Stream ", "url");
         let signature = TwilioSignature::sign::<&str, &str>(&self.token, &url, &[]);
         let mut dial = Dial::to(url).call_id("CA1").header("x-twilio-signature", signature);
@@ -74,7 +87,7 @@ impl Twilio {
             let name = attribute(&parameter, "<Parameter ", "name");
             dial = dial.parameter(name, attribute(&parameter, "<Parameter ", "value"));
         }
-        dial.connect().await
+        dial
     }
 }
 
@@ -139,20 +152,6 @@ async fn forged_requests_get_403_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_token_of_one_call_does_not_open_the_door_for_another() {
-    let (twilio, mut calls) = Twilio::start(|door| door);
-    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
-    let mut other = CALL;
-    other[0].1 = "CA2";
-    let twiml_of_other = twilio.post("/twilio/voice", &other).await.text().await.unwrap();
-    let phone = twilio.dial(&twiml_of_other).await.unwrap();
-    phone.wait_until_closed(SOON).await.unwrap();
-    assert!(calls.none());
-    let _phone = twilio.dial(&twiml).await.unwrap();
-    calls.answer().await;
-}
-
-#[tokio::test]
 async fn a_retry_gets_the_answer_of_the_first_attempt() {
     let (twilio, _calls) = Twilio::start(|door| door);
     let signature =
@@ -164,6 +163,43 @@ async fn a_retry_gets_the_answer_of_the_first_attempt() {
     }
     assert_eq!(answers[0], answers[1]);
     assert_ne!(answers[0], answers[2]);
+}
+
+#[tokio::test]
+async fn cp35_a_callee_is_greeted_at_once_and_the_verdict_comes_beside_the_conversation() {
+    let (twilio, mut calls) = Twilio::start(|door| door.machine_detection(true));
+    let mut outbound = CALL;
+    outbound[3].1 = "outbound-api";
+    let twiml = twilio.post("/twilio/voice", &outbound).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let stream = calls.stream().await;
+    assert!(stream.capabilities().answerer);
+    assert_eq!(stream.call().direction, Direction::Outbound);
+    let mut link = Box::new(stream).open().await.unwrap();
+    let verdict = [("CallSid", "CA1"), ("AnsweredBy", "machine_end_beep")];
+    for _repeated in 0..2 {
+        assert_eq!(twilio.post("/twilio/status", &verdict).await.status(), 204);
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        match timeout(SOON, link.recv()).await.unwrap().unwrap().unwrap() {
+            Inbound::Audio(_) => {}
+            other => told.push(other),
+        }
+    }
+    assert_eq!(told, [Inbound::AnsweredBy(Answerer::Machine), Inbound::Beep]);
+}
+
+#[tokio::test]
+async fn a_verdict_that_comes_before_the_stream_waits_for_it() {
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let human = [("CallSid", "CA1"), ("AnsweredBy", "human")];
+    assert_eq!(twilio.post("/twilio/status", &human).await.status(), 204);
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let mut call = calls.answer().await;
+    let told = call.next().await.unwrap().unwrap();
+    assert_eq!(told, Inbound::AnsweredBy(Answerer::Human));
 }
 
 #[tokio::test]
@@ -192,6 +228,108 @@ async fn a_full_house_answers_busy() {
     let _call = calls.answer().await;
     let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
     assert!(twiml.contains(r#"<Response><Reject reason="busy" /></Response>"#), "{twiml}");
+}
+
+#[tokio::test]
+async fn a_refusal_may_be_spoken_or_redirected_and_a_number_may_call_only_so_often() {
+    let redirect = Verb::Redirect("https://elsewhere.example/".to_owned());
+    for (verb, word) in [(Say::new("Please call later").into(), "<Say>"), (redirect, "<Redirect")] {
+        let (twilio, _calls) = Twilio::start(|door| {
+            door.caller_limit(2, Duration::from_secs(3_600)).when_full([verb])
+        });
+        for refused in [false, false, true, true] {
+            let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+            assert_eq!(twiml.contains(word), refused, "{twiml}");
+            assert_eq!(twiml.contains("<Stream"), !refused, "{twiml}");
+        }
+        let mut other = CALL;
+        other[1].1 = "+14155550102";
+        let twiml = twilio.post("/twilio/voice", &other).await.text().await.unwrap();
+        assert!(twiml.contains("<Stream"), "{twiml}");
+    }
+}
+
+/// Holds up the application until the test is over, well or not.
+#[derive(Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+}
+
+#[tokio::test]
+async fn cp27_a_call_is_answered_whatever_the_application_does() {
+    let gate = Gate::default();
+    let held = Arc::clone(&gate.0);
+    let (twilio, mut calls) = Twilio::start(|door| {
+        door.parameters(move |webhook| {
+            assert!(webhook.call() != "CA2", "this panic is part of the test");
+            drop(held.1.wait_while(held.0.lock().unwrap(), |open| !*open).unwrap());
+            BTreeMap::from([("late".to_owned(), "yes".to_owned())])
+        })
+    });
+    for name in ["CA1", "CA2"] {
+        let mut webhook = CALL;
+        webhook[0].1 = name;
+        // The look-up is still blocked when the answer comes.
+        let twiml = twilio.post("/twilio/voice", &webhook).await.text().await.unwrap();
+        assert!(twiml.contains("<Stream") && !twiml.contains("late"), "{twiml}");
+        let _phone = twilio.line(&twiml).call_id(name).connect().await.unwrap();
+        assert!(calls.answer().await.info.parameters.is_empty());
+    }
+}
+
+/// Lets time pass, on sockets that are real.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a17_no_forged_stream_gets_in_and_no_vendor_hears_of_it() {
+    let (twilio, mut calls) = Twilio::start(|door| door);
+    let other_call = [("CallSid", "CA2"), CALL[1], CALL[2], CALL[3]];
+    let other_account = [CALL[0], CALL[1], CALL[2], CALL[3], ("AccountSid", "AC2")];
+    for forged in ["none", "guessed", "reused", "expired", "other call", "other account", "late"] {
+        let webhook: &[_] = match forged {
+            "other call" => &other_call,
+            "other account" => &other_account,
+            _ => &CALL,
+        };
+        let twiml = twilio.post("/twilio/voice", webhook).await.text().await.unwrap();
+        let line = twilio.line(&twiml);
+        let line = match forged {
+            "none" => twilio.line(twiml.split("<Parameter ").next().unwrap()),
+            "guessed" => line.parameter("token", "0123456789abcdef0123456789abcdef"),
+            "late" => line.without_start(),
+            "expired" => {
+                pass(Duration::from_secs(61)).await;
+                line
+            }
+            "reused" => {
+                let _phone = twilio.dial(&twiml).await.unwrap();
+                drop(calls.answer().await);
+                line
+            }
+            _ => line,
+        };
+        let phone = line.connect().await.unwrap();
+        if forged == "late" {
+            pass(Duration::from_secs(6)).await;
+        }
+        let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
+        assert_eq!(closed, Closed::ByServer(1008), "{forged}");
+        assert!(calls.none(), "{forged}");
+    }
+    let mut own = other_account;
+    own[4].1 = "AC00000000000000000000000000000001";
+    let twiml = twilio.post("/twilio/voice", &own).await.text().await.unwrap();
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    calls.answer().await;
 }
 
 #[tokio::test]
@@ -261,6 +399,8 @@ fn a_missing_or_wrong_setting_is_named() {
         ("on_call", FrontDoor::twilio().auth_token(Secret::new("12345"))),
         ("public_url", door().public_url("agent.example")),
         ("max_calls", door().max_calls(0)),
+        ("caller_limit", door().caller_limit(0, SOON)),
+        ("caller_limit", door().caller_limit(1, Duration::ZERO)),
         ("start_deadline", door().start_deadline(Duration::ZERO)),
         ("media_path", door().media_path("media")),
         ("media_path", door().media_path("/twilio/voice")),

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
+mod audio_socket;
+mod control;
 mod dialects;
 mod forgeries;
 mod front_door;
 mod front_doors;
 mod log;
 mod media_socket;
+mod messages;
+mod relay;
 mod rest;
 mod server;
+mod vapi;

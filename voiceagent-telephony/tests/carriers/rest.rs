@@ -13,8 +13,9 @@ use voiceagent_core::{
     transport::{Inbound, Outbound, Transport},
 };
 use voiceagent_telephony::{
-    media_stream::{CallControl, MediaSocket, TokenCheck},
-    twilio::{TwilioRest, TwilioRestConfig},
+    compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
+    control::{CallControl, Directory},
+    media_stream::{MediaSocket, TokenCheck},
 };
 use voiceagent_testkit::phone::Dial;
 
@@ -50,14 +51,15 @@ async fn answer(State(script): State<Script>, request: Request) -> (StatusCode, 
     (StatusCode::from_u16(status).unwrap(), body)
 }
 
-fn config(server: &Server) -> TwilioRestConfig {
-    TwilioRestConfig::new("AC1", Secret::new("s3cret"))
+fn config(server: &Server) -> CompatibleConfig {
+    let desk = "+14155550100".parse().unwrap();
+    CompatibleConfig::new(CompatibleApi::Twilio, "AC1", Secret::new("s3cret"))
         .with_base_url(server.url("http", ""))
-        .with_target("front desk", "+14155550100".parse().unwrap())
+        .with_directory(Directory::default().with_target("front desk", desk))
 }
 
-fn client(server: &Server) -> TwilioRest {
-    TwilioRest::new(config(server)).unwrap()
+fn client(server: &Server) -> CompatibleRest {
+    CompatibleRest::new(config(server)).unwrap()
 }
 
 fn call() -> CallId {
@@ -142,7 +144,7 @@ async fn a_transfer_that_may_have_happened_is_not_repeated() {
 #[tokio::test]
 async fn the_name_of_a_call_cannot_reach_another_resource() {
     let (server, script) = Script::start(&[]);
-    for name in ["", "../Messages", "CA1.json?x=", "CA1/Recordings", &"C".repeat(65)] {
+    for name in ["", "../Messages", "CA1.json?x=", "CA1/Recordings", &"C".repeat(129)] {
         let error = client(&server).hang_up(&CallId::new(name)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected, "{name}");
     }
@@ -151,21 +153,27 @@ async fn the_name_of_a_call_cannot_reach_another_resource() {
 
 #[test]
 fn wrong_settings_are_named() {
-    let good = || TwilioRestConfig::new("AC1", Secret::new("s"));
+    let with = |account, secret| {
+        CompatibleConfig::new(CompatibleApi::Twilio, account, Secret::new(secret))
+    };
+    let good = || with("AC1", "s");
+    let space = CompatibleConfig::new(CompatibleApi::SignalWire, "AC1", Secret::new("s"));
     for (field, config) in [
-        ("account", TwilioRestConfig::new("AC1/..", Secret::new("s"))),
-        ("secret", TwilioRestConfig::new("AC1", Secret::new(""))),
+        ("account", with("AC1/..", "s")),
+        ("secret", with("AC1", "")),
+        ("base_url", space),
         ("base_url", good().with_base_url("http://api.twilio.com")),
         ("base_url", good().with_base_url("http://127.0.0.1.evil.example:80")),
     ] {
-        let error = TwilioRest::new(config).unwrap_err();
+        let error = CompatibleRest::new(config).unwrap_err();
         assert!(error.message().contains(field), "{error}");
     }
-    assert!(!TwilioRest::new(good()).unwrap().can_transfer());
-    let unknown = r#"{"account":"AC1","secret":"s","tragets":{}}"#;
-    assert!(serde_json::from_str::<TwilioRestConfig>(unknown).is_err());
-    let target = r#"{"account":"AC1","secret":"s","targets":{"desk":"911"}}"#;
-    assert!(serde_json::from_str::<TwilioRestConfig>(target).is_err());
+    assert!(!CompatibleRest::new(good()).unwrap().can_transfer());
+    let unknown = r#"{"api":"twilio","account":"AC1","secret":"s","tragets":{}}"#;
+    assert!(serde_json::from_str::<CompatibleConfig>(unknown).is_err());
+    let target = r#"{"api":"twilio","account":"AC1","secret":"s",
+        "directory":{"targets":{"desk":"911"}}}"#;
+    assert!(serde_json::from_str::<CompatibleConfig>(target).is_err());
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use voiceagent_core::audio::AudioFormat;
 pub enum Carrier {
     /// Exotel's AgentStream, in 16-bit PCM at 8 kHz.
     Exotel,
+    /// The `listen` verb of jambonz, in 16-bit PCM at 16 kHz as binary messages; it has no marks.
+    Jambonz,
     /// Plivo, in mu-law; its clock shows the time of day, and a clear loses its checkpoints.
     Plivo,
     /// SignalWire's cXML streams, in 16-bit PCM at 24 kHz; names are UUIDs.
@@ -26,8 +28,15 @@ pub enum Carrier {
 
 impl Carrier {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Exotel, Self::Plivo, Self::SignalWire, Self::Telnyx, Self::Twilio, Self::Vonage];
+    pub const ALL: &'static [Self] = &[
+        Self::Exotel,
+        Self::Jambonz,
+        Self::Plivo,
+        Self::SignalWire,
+        Self::Telnyx,
+        Self::Twilio,
+        Self::Vonage,
+    ];
 
     /// What its phones send and play.
     #[must_use]
@@ -36,7 +45,7 @@ impl Carrier {
             Self::Exotel => AudioFormat::PCM_8K,
             Self::Plivo | Self::Telnyx | Self::Twilio => AudioFormat::MULAW_8K,
             Self::SignalWire => AudioFormat::PCM_24K,
-            Self::Vonage => AudioFormat::PCM_16K,
+            Self::Jambonz | Self::Vonage => AudioFormat::PCM_16K,
         }
     }
 
@@ -44,7 +53,7 @@ impl Carrier {
     pub(super) fn least(self) -> usize {
         match self {
             Self::Exotel | Self::Telnyx => self.format().bytes_in(Duration::from_millis(20)),
-            Self::Plivo | Self::SignalWire | Self::Twilio | Self::Vonage => 1,
+            Self::Jambonz | Self::Plivo | Self::SignalWire | Self::Twilio | Self::Vonage => 1,
         }
     }
 
@@ -53,7 +62,7 @@ impl Carrier {
         match self {
             Self::Exotel | Self::Twilio => format!("{twilio}{number:032x}"),
             Self::Telnyx if twilio == "CA" => format!("v3:{number:x}-{twilio}"),
-            Self::Plivo | Self::SignalWire | Self::Telnyx | Self::Vonage => {
+            Self::Jambonz | Self::Plivo | Self::SignalWire | Self::Telnyx | Self::Vonage => {
                 let kind = if twilio == "CA" { 0xCA } else { 0x32 };
                 format!("{kind:08x}-0000-4000-8000-{:012x}", number & 0xFFFF_FFFF_FFFF)
             }

@@ -65,7 +65,7 @@ impl Wording {
             Carrier::Twilio => {
                 Some(json!({ "event": "connected", "protocol": "Call", "version": "1.0.0" }))
             }
-            Carrier::Plivo | Carrier::Vonage => None,
+            Carrier::Jambonz | Carrier::Plivo | Carrier::Vonage => None,
         };
         let start = self.start(parameters);
         connected.into_iter().chain([start]).map(|message| message.to_string()).collect()
@@ -119,6 +119,17 @@ impl Wording {
                         { "encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16" },
                 },
             }),
+            Carrier::Jambonz => {
+                let mut message = json!({
+                    "callSid": call, "accountSid": account, "direction": "inbound",
+                    "from": "+15550100", "to": "+15550199", "callerName": "",
+                    "sampleRate": 16000, "mixType": "mono",
+                });
+                for (name, value) in parameters {
+                    message[name] = value.as_str().into();
+                }
+                message
+            }
             Carrier::Vonage => {
                 let mut message = Map::new();
                 message.insert("event".to_owned(), "websocket:connected".into());
@@ -141,7 +152,7 @@ impl Wording {
         let chunk = self.chunk;
         let payload = STANDARD.encode_to_string(audio);
         Message::text(match self.carrier {
-            Carrier::Vonage => return Message::Binary(audio.to_vec().into()),
+            Carrier::Jambonz | Carrier::Vonage => return Message::Binary(audio.to_vec().into()),
             Carrier::Twilio => format!(
                 r#"{{"event":"media","sequenceNumber":"{sequence}","media":{{"track":"inbound","chunk":"{chunk}","timestamp":"{timestamp}","payload":"{payload}"}},"streamSid":"{stream}"}}"#,
             ),
@@ -183,6 +194,7 @@ impl Wording {
                 "event": "dtmf", "stream_sid": stream, "sequence_number": sequence,
                 "dtmf": { "digit": digit, "duration": "100" },
             }),
+            Carrier::Jambonz => json!({ "event": "dtmf", "dtmf": digit, "duration": "260" }),
             Carrier::Vonage => {
                 json!({ "event": "websocket:dtmf", "digit": digit, "duration": 260 })
             }
@@ -195,7 +207,7 @@ impl Wording {
         let (sequence, stream) = (self.next(), &self.stream);
         let mark = json!({ "name": name });
         let message = match self.carrier {
-            Carrier::Twilio | Carrier::SignalWire | Carrier::Vonage => json!({
+            Carrier::Twilio | Carrier::SignalWire | Carrier::Jambonz | Carrier::Vonage => json!({
                 "event": "mark", "sequenceNumber": sequence, "streamSid": stream, "mark": mark,
             }),
             Carrier::Telnyx => json!({
@@ -217,7 +229,11 @@ impl Wording {
         let message = match self.carrier {
             Carrier::Plivo => json!({ "event": "clearedAudio", "streamId": self.stream }),
             Carrier::Vonage => json!({ "event": "websocket:cleared" }),
-            Carrier::Exotel | Carrier::SignalWire | Carrier::Telnyx | Carrier::Twilio => {
+            Carrier::Exotel
+            | Carrier::Jambonz
+            | Carrier::SignalWire
+            | Carrier::Telnyx
+            | Carrier::Twilio => {
                 return None;
             }
         };
@@ -241,7 +257,7 @@ impl Wording {
                 "event": "stop", "sequence_number": sequence, "stream_sid": stream,
                 "stop": { "call_sid": self.call, "reason": "callended" },
             }),
-            Carrier::Plivo | Carrier::Vonage => return None,
+            Carrier::Jambonz | Carrier::Plivo | Carrier::Vonage => return None,
         };
         Some(message.to_string())
     }
@@ -255,18 +271,27 @@ impl Wording {
             Carrier::Exotel => message.snake_stream_sid == self.stream,
             // Only a request to play needs no name.
             Carrier::Plivo => message.event == "playAudio" || message.stream_id == self.stream,
-            Carrier::Telnyx | Carrier::Vonage => true,
+            Carrier::Jambonz | Carrier::Telnyx | Carrier::Vonage => true,
         };
         let media = message.media.filter(|media| media.is_for(self.carrier));
         let name = message.mark.map(|mark| mark.name).or(message.name);
         let (play, mark, clear) = match self.carrier {
             Carrier::Plivo => ("playAudio", "checkpoint", "clearAudio"),
+            Carrier::Jambonz => ("", "", "killAudio"),
             Carrier::Vonage => ("", "", "clear"),
             Carrier::Exotel | Carrier::SignalWire | Carrier::Telnyx | Carrier::Twilio => {
                 ("media", "mark", "clear")
             }
         };
-        let event = if self.carrier == Carrier::Vonage { message.action } else { message.event };
+        let event = match self.carrier {
+            Carrier::Jambonz => message.kind,
+            Carrier::Vonage => message.action,
+            Carrier::Exotel
+            | Carrier::Plivo
+            | Carrier::SignalWire
+            | Carrier::Telnyx
+            | Carrier::Twilio => message.event,
+        };
         match (&*event, media, name) {
             _ if !named || event.is_empty() => unknown(),
             (event, Some(media), _) if event == play => {
@@ -282,7 +307,16 @@ impl Wording {
 
     /// Reads a binary message.
     pub(super) fn read_binary(&self, audio: Bytes, frame: usize) -> Said {
-        if self.carrier == Carrier::Vonage && audio.len() == frame {
+        let takes = match self.carrier {
+            Carrier::Jambonz => audio.len().is_multiple_of(2) && !audio.is_empty(),
+            Carrier::Vonage => audio.len() == frame,
+            Carrier::Exotel
+            | Carrier::Plivo
+            | Carrier::SignalWire
+            | Carrier::Telnyx
+            | Carrier::Twilio => false,
+        };
+        if takes {
             return Said::Audio(audio);
         }
         Said::Unknown(format!("{} bytes", audio.len()))
@@ -302,6 +336,8 @@ struct FromServer<'a> {
     event: Cow<'a, str>,
     #[serde(default, borrow)]
     action: Cow<'a, str>,
+    #[serde(rename = "type", default, borrow)]
+    kind: Cow<'a, str>,
     #[serde(rename = "streamSid", default, borrow)]
     stream_sid: Cow<'a, str>,
     #[serde(rename = "stream_sid", default, borrow)]

@@ -9,8 +9,8 @@ use voiceagent_core::{
     tts::TextToSpeech,
 };
 use voiceagent_telephony::{
-    media_stream::CallControl,
-    twilio::{TwilioRest, TwilioRestConfig},
+    compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
+    control::CallControl,
 };
 
 use crate::config::{Config, ProviderConfig, TwilioConfig};
@@ -112,11 +112,11 @@ fn account(twilio: Option<&TwilioConfig>) -> Result<Account> {
             "field `twilio.account_sid`: expected `AC` and 32 hexadecimal digits",
         ));
     }
-    let mut rest = TwilioRestConfig::new(account, auth_token.clone());
+    let mut rest = CompatibleConfig::new(CompatibleApi::Twilio, account, auth_token.clone());
     if let Some(url) = &twilio.api_url {
         rest = rest.with_base_url(url);
     }
-    let rest = TwilioRest::new(rest).map_err(|error| {
+    let rest = CompatibleRest::new(rest).map_err(|error| {
         // The account and the token are right by now.
         let why = error.message().replace("base_url", "field `twilio.api_url`");
         Error::config(why).with_source(error)

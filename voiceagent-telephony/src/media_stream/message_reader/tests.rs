@@ -91,6 +91,21 @@ fn vonage_greets_with_the_headers_of_the_ncco() {
 }
 
 #[test]
+fn jambonz_greets_without_an_event_and_names_keys_bare() {
+    let text = r#"{"callSid":"c-1","accountSid":"a","from":"+15550100","to":"+15550199","sampleRate":16000,"mixType":"mono","direction":"inbound","token":"t"}"#;
+    let start = started(text);
+    assert_eq!((start.carrier, start.call.as_deref()), (Carrier::Jambonz, Some("c-1")));
+    assert_eq!(start.format, ToldFormat::Format(AudioFormat::PCM_16K));
+    let told = [("direction", "inbound"), ("token", "t")];
+    let told = told.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(start.parameters, BTreeMap::from(told));
+    assert_eq!(started(&text.replace("mono", "stereo")).format, ToldFormat::Unknown);
+    let key = read_message(r#"{"event":"dtmf","dtmf":"5","duration":"250"}"#);
+    assert_eq!(key, DtmfKey::new('5').map(Event::Dtmf));
+    assert_eq!(read_message(r#"{"callSid":"c-1"}"#), None);
+}
+
+#[test]
 fn cp12_each_format_is_obeyed_or_refused() {
     let told = |encoding: &str, rate: &str| {
         let text = r#"{"event":"start","start":{"streamSid":"MZ1","callSid":"CA1","mediaFormat":{"encoding":"E","sampleRate":R,"channels":1}}}"#;

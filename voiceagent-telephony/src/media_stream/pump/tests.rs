@@ -14,7 +14,10 @@ use voiceagent_core::{
 };
 
 use super::*;
-use crate::media_stream::{Carrier, writer::OUTBOUND_BLOCK};
+use crate::{
+    control::{ControlCapabilities, Directory},
+    media_stream::{Carrier, writer::OUTBOUND_BLOCK},
+};
 
 /// A socket whose far end is the test.
 #[derive(Clone, Default)]
@@ -109,6 +112,7 @@ struct FakeControl {
     answer: Notify,
     refuses: bool,
     transfers: bool,
+    directory: Directory,
 }
 
 #[async_trait]
@@ -124,6 +128,14 @@ impl CallControl for FakeControl {
 
     fn can_transfer(&self) -> bool {
         true
+    }
+
+    fn capabilities(&self) -> ControlCapabilities {
+        ControlCapabilities::default()
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     async fn transfer(&self, call: &CallId, target: &str) -> Result<()> {
@@ -161,6 +173,7 @@ fn open_noted(
         outbound: AudioFormat::MULAW_8K,
         control,
         heard,
+        news: mpsc::channel(1).1,
     };
     let pump = Pump::new(socket.clone(), leg);
     (socket, Link::spawn(64, move |peer| pump.run(peer)))

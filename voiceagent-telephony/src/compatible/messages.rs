@@ -1,0 +1,42 @@
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::json;
+use tracing::info;
+use voiceagent_core::{ErrorKind, Result};
+
+use super::CompatibleRest;
+use crate::{
+    message::{Channel, Messenger, TextMessage},
+    rest::{Ask, Body},
+};
+
+const SEND: &str = "send a message";
+
+#[async_trait]
+impl Messenger for CompatibleRest {
+    fn has(&self, channel: Channel) -> bool {
+        channel == Channel::Sms || self.flavor.whatsapp
+    }
+
+    async fn send(&self, message: &TextMessage) -> Result<String> {
+        if !self.has(message.channel) {
+            let why = "this carrier has no such channel";
+            return Err(self.rest.fault(ErrorKind::Unsupported, SEND, why));
+        }
+        let scheme = if message.channel == Channel::WhatsApp { "whatsapp:" } else { "" };
+        let to = format!("{scheme}{}", self.directory.addressee(&message.to)?.as_str());
+        let from = format!("{scheme}{}", self.directory.sender()?.as_str());
+        let text = message.text.expose();
+        let (path, body) = if self.flavor.commands {
+            // "Send a message": no part of the shared API.
+            ("/v2/messages".to_owned(), Body::Json(json!({ "to": to, "from": from, "text": text })))
+        } else {
+            let fields = vec![("To", to), ("From", from), ("Body", text.to_owned())];
+            (format!("{}/Messages{}", self.account, self.flavor.suffix), Body::Form(fields))
+        };
+        let answer = self.rest.ask(&Ask::once(SEND, Method::POST, path).with(body)).await?;
+        let name = answer.name(&["/sid", "/data/id"])?;
+        info!(message = name, "message sent");
+        Ok(name)
+    }
+}

@@ -1,0 +1,225 @@
+mod leg;
+mod messages;
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{Message, WebSocket},
+    },
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tracing::{debug, warn};
+use voiceagent_core::{
+    CallId, Link, Result,
+    transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
+};
+
+use self::{
+    leg::Leg,
+    messages::{Said, Setup},
+};
+use super::{TokenCheck, io::close, socket::PENDING, start::is_name};
+use crate::control::CallControl;
+
+/// For the `setup` message. Twilio sends it right after the upgrade.
+const SETUP: Duration = Duration::from_secs(5);
+
+/// The longest message: what a caller says without a pause is well below.
+const LONGEST_MESSAGE: usize = 64 * 1024;
+
+/// Texts and events that may wait between a session and its socket, in each direction: an answer
+/// has some ten, and a caller says a word in a third of a second.
+const LINK: usize = 64;
+
+type OnCall = Arc<dyn Fn(RelayCall) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A route that turns the sockets of Twilio's ConversationRelay into [`RelayCall`]s.
+///
+/// Answer the voice webhook with a
+/// [`ConversationRelay`](crate::document::ConversationRelay) that brings a token of the same
+/// [`StreamTokens`](super::StreamTokens) in its parameter `token`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use voiceagent_core::transport::Transport;
+/// use voiceagent_telephony::media_stream::{RelaySocket, StreamTokens, TokenCheck};
+///
+/// let tokens = Arc::new(StreamTokens::new());
+/// let socket = RelaySocket::new(TokenCheck::Required(tokens), |call| async move {
+///     let _link = Box::new(call).open().await;
+/// });
+/// let app: axum::Router = socket.max_calls(50).route("/relay");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RelaySocket {
+    tokens: TokenCheck,
+    control: Option<Arc<dyn CallControl>>,
+    on_call: OnCall,
+    calls: Arc<Semaphore>,
+    pending: Arc<Semaphore>,
+}
+
+impl RelaySocket {
+    /// A socket that does this with each call; a call lasts as long as the link that is opened.
+    pub fn new<F>(
+        tokens: TokenCheck,
+        on_call: impl Fn(RelayCall) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let on_call: OnCall = Arc::new(move |call| on_call(call).boxed());
+        Self {
+            tokens,
+            control: None,
+            on_call,
+            calls: Arc::new(Semaphore::new(100)),
+            pending: Arc::new(Semaphore::new(PENDING)),
+        }
+    }
+
+    /// How to hang up and transfer. Without it, hanging up ends the conversation only.
+    pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// Calls at the same time; 100 if not set.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.calls = Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        self
+    }
+
+    /// Whether another call would be let in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.calls.available_permits() > 0
+    }
+
+    /// A router that serves the socket at `path`.
+    pub fn route(self, path: &str) -> Router {
+        let upgrade = |State(socket): State<Self>, upgrade: WebSocketUpgrade| async move {
+            socket.upgrade(upgrade)
+        };
+        Router::new().route(path, any(upgrade)).with_state(self)
+    }
+
+    /// Answers an upgrade request.
+    ///
+    /// The token is checked on the socket; a signature must have been checked before.
+    pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
+        let Ok(pending) = Arc::clone(&self.pending).try_acquire_owned() else {
+            warn!("relay socket refused: too many sockets have not said setup yet");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        };
+        upgrade
+            .max_message_size(LONGEST_MESSAGE)
+            .max_frame_size(LONGEST_MESSAGE)
+            .on_upgrade(move |socket| async move { self.serve(socket, pending).await })
+    }
+
+    async fn serve(self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
+        let Ok(Some(mut setup)) = timeout(SETUP, wait_for_setup(&mut socket)).await else {
+            warn!("relay socket closed: it did not begin a conversation in time");
+            return close(socket, 1008, "no setup message").await;
+        };
+        if !is_name(&setup.call_sid) {
+            warn!("relay socket closed: the name of its call cannot be one");
+            return close(socket, 1008, "not a name").await;
+        }
+        let names = (setup.account_sid.as_deref(), Some(setup.call_sid.as_str()));
+        let grant = match self.tokens.check(names, &mut setup.custom_parameters) {
+            Ok(grant) => grant,
+            Err(refusal) => {
+                warn!(call = setup.call_sid, "relay socket closed: {refusal}");
+                return close(socket, 1008, "not authorized").await;
+            }
+        };
+        let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() else {
+            warn!(call = setup.call_sid, "relay socket closed: the limit of calls is reached");
+            return close(socket, 1013, "no room").await;
+        };
+        drop(pending);
+        debug!(call = setup.call_sid, session = setup.session_id, "conversation began");
+        let mut info = CallInfo::new(CallId::new(setup.call_sid), Media::Text)
+            .with_parameters(grant.parameters);
+        (info.from, info.to) = (grant.from, grant.to);
+        info.direction = grant.direction.unwrap_or(info.direction);
+        (self.on_call)(RelayCall { socket, info, control: self.control, permit }).await;
+    }
+}
+
+impl fmt::Debug for RelaySocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelaySocket")
+            .field("tokens", &self.tokens)
+            .field("control", &self.control)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The message that begins a conversation; all others are passed over. `None` when the far end
+/// went first.
+async fn wait_for_setup(socket: &mut WebSocket) -> Option<Setup> {
+    while let Some(Ok(message)) = socket.recv().await {
+        if let Message::Text(text) = message
+            && let Said::Setup(setup) = Said::read(&text)
+        {
+            return Some(*setup);
+        }
+    }
+    None
+}
+
+/// A call whose far end recognizes and speaks by itself: Twilio's ConversationRelay.
+///
+/// As a [`Transport`] it carries text. Twilio decides when the caller interrupts, stops, and says
+/// how much of the text was heard; it answers no marks, and cannot be told to drop what it has.
+/// A call whose socket was lost or silent for 12 s ends with
+/// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
+pub struct RelayCall {
+    socket: WebSocket,
+    info: CallInfo,
+    control: Option<Arc<dyn CallControl>>,
+    permit: OwnedSemaphorePermit,
+}
+
+#[async_trait]
+impl Transport for RelayCall {
+    fn call(&self) -> &CallInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default()
+            .with_dtmf(true)
+            .with_transfer(self.control.as_ref().is_some_and(|control| control.can_transfer()))
+    }
+
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        let Self { socket, info, control, permit } = *self;
+        Ok(Link::spawn(LINK, move |peer| async move {
+            // A call counts against the limit for as long as its socket is open.
+            let _counted = permit;
+            Leg::new(socket, info.id, control).run(peer).await
+        }))
+    }
+}
+
+impl fmt::Debug for RelayCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayCall").field("call", &self.info.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! Text messages: SMS, and WhatsApp where the carrier has it.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use voiceagent_core::{Error, ErrorKind, Private, Result};
+
+use crate::control::Callee;
+
+/// The longest text, in characters: Twilio's limit, which is the lowest.
+const LONGEST_TEXT: usize = 1_600;
+
+/// Sends text messages.
+#[async_trait]
+pub trait Messenger: Debug + Send + Sync + 'static {
+    /// Whether messages go out by this channel.
+    fn has(&self, channel: Channel) -> bool;
+
+    /// Sends a message from our number, and gives the carrier's name for it. It is asked for once,
+    /// whatever comes back: after a [`Timeout`](ErrorKind::Timeout) or
+    /// [`Disconnected`](ErrorKind::Disconnected) it may have been sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](ErrorKind::Rejected) for somebody who is not in the directory,
+    /// [`Unsupported`](ErrorKind::Unsupported) for a channel that the carrier does not have.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up waiting. Whether the message was sent is then unknown.
+    async fn send(&self, message: &TextMessage) -> Result<String>;
+}
+
+/// A message to be sent.
+///
+/// ```
+/// use voiceagent_telephony::{control::Callee, message::TextMessage};
+///
+/// let driver = Callee::Target("driver".to_owned());
+/// let message = TextMessage::new(driver, "Your car is ready.")?;
+/// assert!(!format!("{message:?}").contains("car"));
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TextMessage {
+    /// Who gets it.
+    pub to: Callee,
+    /// How it goes; by SMS if not set.
+    pub channel: Channel,
+    /// What it says.
+    pub text: Private,
+}
+
+impl TextMessage {
+    /// An SMS.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`](ErrorKind::Rejected) when the text is empty or has more than 1,600 characters.
+    pub fn new(to: Callee, text: &str) -> Result<Self> {
+        if text.is_empty() || text.chars().count() > LONGEST_TEXT {
+            let message = "the text has 1 to 1,600 characters";
+            return Err(Error::new(ErrorKind::Rejected, "write a message", message));
+        }
+        Ok(Self { to, channel: Channel::Sms, text: Private::new(text) })
+    }
+
+    /// Says how it goes.
+    #[must_use]
+    pub const fn by(mut self, channel: Channel) -> Self {
+        self.channel = channel;
+        self
+    }
+}
+
+/// How a message goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Channel {
+    /// As an SMS.
+    Sms,
+    /// By WhatsApp, which takes free text for 24 h after the user's last message only.
+    WhatsApp,
+}

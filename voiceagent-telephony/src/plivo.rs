@@ -1,0 +1,6 @@
+//! Call control by Plivo's REST API ("Voice API: Calls").
+
+mod messages;
+mod rest;
+
+pub use rest::{PlivoConfig, PlivoRest};

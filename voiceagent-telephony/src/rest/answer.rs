@@ -1,0 +1,39 @@
+use serde_json::Value;
+use voiceagent_core::{ErrorKind, Result};
+
+use super::failure::fault;
+
+/// What a carrier said to a request that it took.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(super) provider: &'static str,
+    pub(super) operation: &'static str,
+    /// Null when it said nothing, or no JSON.
+    pub(super) value: Value,
+}
+
+impl Answer {
+    /// The text of the first of these fields that there is. The names are JSON pointers
+    /// (RFC 6901).
+    pub(crate) fn text(&self, pointers: &[&str]) -> Option<&str> {
+        pointers.iter().find_map(|pointer| self.value.pointer(pointer)?.as_str())
+    }
+
+    /// Whether this is true, if it is there.
+    pub(crate) fn flag(&self, pointer: &str) -> Option<bool> {
+        self.value.pointer(pointer)?.as_bool()
+    }
+
+    /// The name of what was made.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer does not hold it.
+    pub(crate) fn name(&self, pointers: &[&str]) -> Result<String> {
+        let name = self.text(pointers).filter(|name| super::is_name(name)).map(str::to_owned);
+        name.ok_or_else(|| {
+            let message = "the answer does not name what was made";
+            fault(self.provider, ErrorKind::Protocol, self.operation, message)
+        })
+    }
+}

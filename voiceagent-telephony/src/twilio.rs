@@ -1,5 +1,0 @@
-//! Twilio's call control.
-
-mod rest;
-
-pub use rest::{TransferTarget, TwilioRest, TwilioRestConfig};

@@ -1,0 +1,244 @@
+//! The HTTP APIs by which carriers are told what to do with calls.
+
+mod rules;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use self::rules::{Effect, Rule, rules};
+use super::{
+    http::{HttpConnection, HttpRequest},
+    query::Query,
+    server::Server,
+};
+use crate::phone::Carrier;
+
+/// Whether a header `Authorization` is the account's.
+type IsAuthorized = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// A carrier's API on loopback: it knows its calls, and refuses what the real one refuses, by a
+/// table of paths and fields that was written from the carrier's documentation and SDK.
+///
+/// ```
+/// use voiceagent_testkit::{phone::Carrier, vendor::CarrierApi};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let api = CarrierApi::start(Carrier::Twilio).await;
+/// api.add_call("CA1");
+/// assert_eq!(api.status("CA1").as_deref(), Some("in-progress"));
+/// # }
+/// ```
+pub struct CarrierApi {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+/// A request that the API got, refused or not.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ApiRequest {
+    /// `GET`, `POST` or another method.
+    pub method: String,
+    /// The path, still encoded.
+    pub path: String,
+    /// The fields of the form, or of the JSON object; what is no text stands as JSON.
+    pub fields: Vec<(String, String)>,
+}
+
+impl ApiRequest {
+    /// The first field with this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    calls: BTreeMap<String, String>,
+    requests: Vec<ApiRequest>,
+    faults: VecDeque<(u16, String)>,
+    made: usize,
+}
+
+impl CarrierApi {
+    /// The one account that it knows.
+    pub const ACCOUNT: &'static str = "AC1";
+
+    /// What the account proves itself with.
+    pub const SECRET: &'static str = "scripted-carrier-secret";
+
+    /// Starts the API of this carrier.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn start(carrier: Carrier) -> Self {
+        Self::serve(rules(carrier), move |header| rules::is_authorized(carrier, header)).await
+    }
+
+    /// Starts the API of Vapi, which makes calls by an assistant that it hosts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn vapi() -> Self {
+        let key = format!("Bearer {}", Self::SECRET);
+        Self::serve(&rules::VAPI, move |header| header == key).await
+    }
+
+    async fn serve(
+        rules: &'static [Rule],
+        is_authorized: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let is_authorized: IsAuthorized = Arc::new(is_authorized);
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let server = Server::serve(move |tcp, _| {
+            serve(tcp, rules, Arc::clone(&is_authorized), Arc::clone(&shared))
+        })
+        .await;
+        Self { server, state }
+    }
+
+    /// The base address to configure a client with.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Lets a call be in progress.
+    pub fn add_call(&self, call: impl Into<String>) {
+        lock(&self.state).calls.insert(call.into(), "in-progress".to_owned());
+    }
+
+    /// How far a call has come; `None` when there is none with this name.
+    #[must_use]
+    pub fn status(&self, call: &str) -> Option<String> {
+        lock(&self.state).calls.get(call).cloned()
+    }
+
+    /// Answers the next request that is not answered so yet with this status and text, whatever
+    /// it asks, and does nothing.
+    pub fn fail_next(&self, status: u16, body: impl Into<String>) {
+        lock(&self.state).faults.push_back((status, body.into()));
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ApiRequest> {
+        lock(&self.state).requests.clone()
+    }
+}
+
+impl fmt::Debug for CarrierApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CarrierApi").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(
+    tcp: TcpStream,
+    rules: &'static [Rule],
+    is_authorized: IsAuthorized,
+    state: Arc<Mutex<State>>,
+) {
+    let Ok(mut connection) = HttpConnection::new(tcp) else { return };
+    if let Ok(Some(request)) = connection.request().await {
+        let (status, body) = answer(&request, rules, &*is_authorized, &mut lock(&state));
+        let headers = [("connection", "close")];
+        // A client that has gone wants no answer.
+        let _ = connection.respond(status, &headers, &body).await;
+    }
+}
+
+fn answer(
+    request: &HttpRequest,
+    rules: &[Rule],
+    is_authorized: &dyn Fn(&str) -> bool,
+    state: &mut State,
+) -> (u16, String) {
+    let refuse = |status: u16, why: &str| (status, json!({ "message": why }).to_string());
+    let fields = read_fields(request);
+    let (method, path) = (request.method.clone(), request.path.clone());
+    state.requests.push(ApiRequest { method, path, fields: fields.clone() });
+    if let Some(fault) = state.faults.pop_front() {
+        return fault;
+    }
+    let key = request.header("authorization").unwrap_or_default();
+    if !is_authorized(key) {
+        return refuse(401, "authenticate");
+    }
+    let found = rules.iter().find_map(|rule| Some((rule, rule.find(request)?)));
+    let Some((rule, names)) = found else { return refuse(404, "no such resource") };
+    if let Err(why) = rule.check(&fields) {
+        return refuse(400, &why);
+    }
+    let call = names.first().cloned().unwrap_or_default();
+    if !matches!(rule.effect, Effect::Create(_) | Effect::Send(_))
+        && !state.calls.contains_key(&call)
+    {
+        return refuse(404, "no such call");
+    }
+    perform(rule, &call, &fields, state)
+}
+
+fn perform(
+    rule: &Rule,
+    call: &str,
+    fields: &[(String, String)],
+    state: &mut State,
+) -> (u16, String) {
+    let tell = |status: u16, body: Value| (status, body.to_string());
+    match rule.effect {
+        Effect::Create(name) => {
+            state.made += 1;
+            let made = format!("CA{:032x}", state.made);
+            state.calls.insert(made.clone(), "queued".to_owned());
+            tell(201, json!({ name: made, "status": "queued" }))
+        }
+        Effect::Update => {
+            let ends = |(name, value): &&(String, String)| {
+                (name == "Status" && value == "completed")
+                    || (name == "action" && value == "hangup")
+            };
+            if fields.iter().any(|field| ends(&field)) {
+                state.calls.insert(call.to_owned(), "completed".to_owned());
+            }
+            tell(200, json!({ "sid": call }))
+        }
+        Effect::End => {
+            state.calls.insert(call.to_owned(), "completed".to_owned());
+            (204, String::new())
+        }
+        Effect::Status(name) => tell(200, json!({ name: state.calls[call] })),
+        Effect::Note(body) => (200, body.to_owned()),
+        Effect::Send(body) => (202, body.to_owned()),
+    }
+}
+
+fn read_fields(request: &HttpRequest) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(&request.body);
+    let kind = request.header("content-type").unwrap_or_default();
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        return Query::parse(&text.replace('+', "%20")).0;
+    }
+    let object: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+    let plain = |value: Value| match value {
+        Value::String(text) => text,
+        Value::Array(_) | Value::Bool(_) | Value::Null | Value::Number(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    };
+    object.into_iter().map(|(name, value)| (name, plain(value))).collect()
+}
