@@ -104,7 +104,8 @@ impl<T: ?Sized + 'static> Catalog<T> {
         chain: impl Fn(Arc<T>, Vec<Arc<T>>, C) -> Arc<T> + Send + Sync + 'static,
     ) -> Self {
         let chain = move |first: Arc<T>, then: Vec<Arc<T>>, settings: Value| {
-            let settings = read(&settings).map_err(|wrong| wrong.with_provider("failover"))?;
+            let settings = read(&settings)
+                .map_err(|wrong| within("failover", &wrong).with_provider("failover"))?;
             Ok(chain(first, then, settings))
         };
         Self { builders: BTreeMap::new(), chain: Some(Box::new(chain)) }
@@ -134,8 +135,8 @@ impl<T: ?Sized + 'static> Catalog<T> {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unknown name, and for an unknown,
-    /// missing or wrong field; the message names the field and what is accepted. It does not hold
-    /// the value that was found, which may be a secret.
+    /// missing or wrong field; the message names the field, as `fallback[0].model`, and what is
+    /// accepted. It does not hold the value that was found, which may be a secret.
     pub fn build(&self, mut config: Value) -> Result<Arc<T>> {
         let Some(chain) = &self.chain else { return self.build_one(config) };
         let fields = config.as_object_mut();
@@ -151,7 +152,10 @@ impl<T: ?Sized + 'static> Catalog<T> {
             }
             None => return Ok(first),
         };
-        let then = then.into_iter().map(|config| self.build_one(config)).collect::<Result<_>>()?;
+        let then = then.into_iter().enumerate().map(|(at, config)| {
+            self.build_one(config).map_err(|wrong| within(&format!("fallback[{at}]"), &wrong))
+        });
+        let then = then.collect::<Result<_>>()?;
         chain(first, then, failover.unwrap_or_else(|| Value::Object(Map::new())))
     }
 
@@ -179,6 +183,19 @@ impl<T: ?Sized + 'static> Catalog<T> {
             return "none (no provider is compiled in)".to_owned();
         }
         self.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A complaint about what stands in a field of the whole.
+fn within(field: &str, wrong: &Error) -> Error {
+    let told = match wrong.message().strip_prefix("field `") {
+        Some(rest) => format!("field `{field}.{rest}"),
+        None => format!("field `{field}`: {}", wrong.message()),
+    };
+    let told = Error::config(told);
+    match wrong.provider() {
+        Some(provider) => told.with_provider(provider.to_owned()),
+        None => told,
     }
 }
 
@@ -315,10 +332,17 @@ mod tests {
         assert_eq!(built(chain).as_deref(), Ok("fallback"));
         for (wrong, told) in [
             (json!({ "fallback": "two" }), "field `fallback`: expected a list of providers"),
-            (json!({ "fallback": [{ "provider": "three" }] }), "unknown provider `three`"),
+            (
+                json!({ "fallback": [{ "provider": "two" }, { "provider": "three" }] }),
+                "field `fallback[1]`: unknown provider `three`",
+            ),
+            (json!({ "fallback": [{}] }), "field `fallback[0].provider` is missing"),
             (json!({ "failover": {} }), "field `failover` is of no use without `fallback`"),
-            (json!({ "fallback": then, "failover": { "stal": 1 } }), "unknown field `stal`"),
-            (json!({ "fallback": then, "failover": { "stall": "x" } }), "field `stall`: expected"),
+            (
+                json!({ "fallback": then, "failover": { "stal": 1 } }),
+                "field `failover`: unknown field `stal`",
+            ),
+            (json!({ "fallback": then, "failover": { "stall": "x" } }), "field `failover.stall`: "),
         ] {
             let mut config = wrong;
             config["provider"] = json!("one");

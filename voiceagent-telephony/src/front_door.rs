@@ -46,7 +46,9 @@ pub use self::{
 };
 use crate::{
     document::{self, ConversationRelay, Stream, Verb},
-    media_stream::{Grant, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name},
+    media_stream::{
+        Grant, HeardCalls, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name,
+    },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
 
@@ -125,6 +127,8 @@ struct Door {
     callers: Option<Callers>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
+    when_unheard: Vec<Verb>,
+    heard: Arc<HeardCalls>,
     events: Option<mpsc::Sender<StatusEvent>>,
     statuses: Statuses,
     answers: Answers,
@@ -136,6 +140,7 @@ impl Door {
             .route(&self.paths.voice, post(voice))
             .route(&self.paths.status, post(status))
             .route(&self.paths.media, any(media))
+            .route(&self.paths.after, post(after))
             .with_state(self)
     }
 
@@ -221,7 +226,23 @@ impl Door {
             }
         }
         let mut answer = document::Response::new().with(stream);
-        answer.extend(self.after.iter().cloned());
+        if self.when_unheard.is_empty() {
+            answer.extend(self.after.iter().cloned());
+        } else {
+            answer.extend([Verb::Redirect(format!("{base}{}", self.paths.after))]);
+        }
+        self.write(&answer)
+    }
+
+    /// How the carrier goes on with a call whose stream has ended.
+    fn go_on(&self, call: &CallId) -> Result<String, StatusCode> {
+        let is_heard = self.when_unheard.is_empty() || self.heard.has(call);
+        let verbs = if is_heard { &self.after } else { &self.when_unheard };
+        if !is_heard {
+            warn!(%call, "the caller has heard nothing; the carrier goes on with the call");
+        }
+        let mut answer = document::Response::new();
+        answer.extend(verbs.iter().cloned());
         self.write(&answer)
     }
 
@@ -331,6 +352,20 @@ async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
             door.note_status(&fields);
             StatusCode::NO_CONTENT.into_response()
         }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn after(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (_, fields) = match door.read(request).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match door.go_on(&CallId::new(webhook.call())) {
+        Ok(answer) => door.document(answer),
         Err(refusal) => refusal.into_response(),
     }
 }

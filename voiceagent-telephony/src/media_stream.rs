@@ -11,6 +11,7 @@ mod carrier;
 mod codec;
 mod dialect;
 mod event;
+mod heard_calls;
 mod io;
 mod message_reader;
 mod messages;
@@ -27,6 +28,7 @@ mod writer;
 
 pub use carrier::Carrier;
 pub use codec::MediaCodec;
+pub(crate) use heard_calls::HeardCalls;
 pub use relay::{RelayCall, RelaySocket};
 pub use socket::{MediaSocket, MediaSocketBuilder};
 pub(crate) use start::is_name;

@@ -24,7 +24,8 @@ use serde_json::Value;
 use voiceagent_core::{
     Result, ToolCallId,
     llm::{
-        FinishReason, LanguageModel, LlmCapabilities, LlmEvent, LlmRequest, ToolCall, ToolChoice,
+        FinishReason, LanguageModel, LlmCapabilities, LlmEvent, LlmRequest, Message, ToolCall,
+        ToolChoice,
     },
 };
 
@@ -87,6 +88,11 @@ impl RuleBrain {
         self
     }
 
+    /// What a [`FallbackLlm`](voiceagent_core::adapt::FallbackLlm) tells the brain to answer behind
+    /// the words of a model that broke off: the [`cue`](voiceagent_core::adapt::LlmFailover::cue).
+    /// It says that it begins again, and answers the caller anew.
+    pub const CUE: &str = "(Your last message broke off. Answer anew.)";
+
     /// The line of an agent's instructions that tells a model, this one included, who calls.
     ///
     /// `number` is E.164.
@@ -97,7 +103,7 @@ impl RuleBrain {
 
     fn step(&self, request: &LlmRequest) -> Step {
         let caller = caller(&request.instructions);
-        let dialogue = Dialogue::after(&request.messages, (self.today)(), caller);
+        let dialogue = Dialogue::after(heard(&request.messages), (self.today)(), caller);
         let may_call = request.tool_choice != ToolChoice::None;
         let has =
             |tool: &str| may_call && request.tools.iter().any(|offered| &*offered.name == tool);
@@ -132,6 +138,9 @@ impl LanguageModel for RuleBrain {
                     events.push(call("end_call", &serde_json::json!({ "reason": reason })));
                 }
             }
+            Step::Say(words) if breaks_off(&request.messages) => {
+                events.extend(sentences(&replies::joined(&[replies::ANEW, &words])));
+            }
             Step::Say(words) => events.extend(sentences(&words)),
             Step::Silence => {}
         }
@@ -144,6 +153,20 @@ impl fmt::Debug for RuleBrain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RuleBrain").field("facts", &self.facts).finish_non_exhaustive()
     }
+}
+
+/// Whether the answer follows words of another model that broke off.
+fn breaks_off(messages: &[Message]) -> bool {
+    matches!(
+        messages,
+        [.., Message::Assistant { interrupted: true, .. }, Message::User { text }]
+            if &**text == RuleBrain::CUE
+    )
+}
+
+/// The conversation without the words that broke off: what they were to become is not known.
+fn heard(messages: &[Message]) -> &[Message] {
+    if breaks_off(messages) { &messages[..messages.len() - 2] } else { messages }
 }
 
 const CALLER: &str = "The caller's phone number is";

@@ -147,19 +147,30 @@ impl ProviderConfig {
     /// is set wins.
     #[must_use]
     pub fn key_variables(&self) -> Vec<String> {
-        let name = self.provider.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        let mut variables = vec![format!("{name}_API_KEY")];
-        // The same account. A compatible server is somebody else, who must not see the vendor's key.
-        if self.provider == "deepgram-flux" {
-            variables.push("DEEPGRAM_API_KEY".to_owned());
-        }
-        variables
+        key_variables(&self.provider)
     }
 
     /// Whether a key is known.
     #[must_use]
     pub fn has_key(&self) -> bool {
         self.settings.get("api_key").and_then(Value::as_str).is_some_and(|key| !key.is_empty())
+    }
+
+    /// The providers that step in when this one fails, in order. What is no provider is left to the
+    /// registry, which complains about it.
+    pub(crate) fn fallback(&self) -> impl Iterator<Item = Self> {
+        let list = self.settings.get("fallback").and_then(Value::as_array);
+        list.into_iter().flatten().map(|one| Self {
+            provider: one["provider"].as_str().unwrap_or_default().to_owned(),
+            settings: one.as_object().cloned().unwrap_or_default(),
+        })
+    }
+
+    /// The provider of the chain that a complaint of the registry is about.
+    pub(crate) fn meant_by(&self, complaint: &str) -> Self {
+        let number = complaint.split("fallback[").nth(1).and_then(|rest| rest.split(']').next());
+        let number = number.and_then(|number| number.parse().ok());
+        number.and_then(|number| self.fallback().nth(number)).unwrap_or_else(|| self.clone())
     }
 
     /// The table that a [`Catalog`](voiceagent_core::registry::Catalog) builds from.
@@ -171,6 +182,16 @@ impl ProviderConfig {
         }
         Value::Object(table)
     }
+}
+
+fn key_variables(provider: &str) -> Vec<String> {
+    let name = provider.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let mut variables = vec![format!("{name}_API_KEY")];
+    // The same account. A compatible server is somebody else, who must not see the vendor's key.
+    if provider == "deepgram-flux" {
+        variables.push("DEEPGRAM_API_KEY".to_owned());
+    }
+    variables
 }
 
 impl fmt::Debug for ProviderConfig {

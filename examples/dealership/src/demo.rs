@@ -151,11 +151,10 @@ impl Page {
             server::bind(free)
         };
         match server::bind(listen).or_else(elsewhere).and_then(|listener| {
-            let address = listener.local_addr()?;
-            Ok((listener, address))
+            let url = url(listener.local_addr()?);
+            Ok((listener, url))
         }) {
-            Ok((listener, address)) => {
-                let url = format!("http://{address}/");
+            Ok((listener, url)) => {
                 print(&format!(
                     "Talk in a browser at {url}, or type here. Ctrl-D or \"goodbye\" ends the \
                      call.\n\n"
@@ -187,6 +186,14 @@ impl Page {
     }
 }
 
+/// Where a browser finds the page: under a name of this machine, also where all are listened on.
+fn url(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("http://localhost:{}/", address.port()),
+        false => format!("http://{address}/"),
+    }
+}
+
 async fn receive(
     mut visitors: mpsc::Receiver<Visitor>,
     reception: Arc<Reception>,
@@ -212,4 +219,21 @@ async fn receive(
 fn print(text: &str) {
     let mut screen = io::stdout().lock();
     let _ = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_named_as_it_answers() {
+        for (address, told) in [
+            ("0.0.0.0:8788", "http://localhost:8788/"),
+            ("[::]:8788", "http://localhost:8788/"),
+            ("127.0.0.1:8788", "http://127.0.0.1:8788/"),
+            ("[::1]:8788", "http://[::1]:8788/"),
+        ] {
+            assert_eq!(url(address.parse().unwrap()), told);
+        }
+    }
 }

@@ -247,13 +247,18 @@ fn provider(
             finding(what, State::Missing, &seen, &next)
         }
         (Some(config), None) => {
-            let key = if config.has_key() { "with a key" } else { "without a key" };
-            ok(what, &format!("{}, {key}", config.provider))
-        }
-        (Some(config), Some(error)) if config.has_key() || !error.message().contains("api_key") => {
-            finding(what, State::Wrong, error.message(), "")
+            let key = |config: &ProviderConfig| {
+                let key = if config.has_key() { "with a key" } else { "without a key" };
+                format!("{}, {key}", config.provider)
+            };
+            let chain = [config.clone()].into_iter().chain(config.fallback());
+            ok(what, &chain.map(|one| key(&one)).collect::<Vec<_>>().join("; then "))
         }
         (Some(config), Some(error)) => {
+            let config = config.meant_by(error.message());
+            if config.has_key() || !error.message().contains("api_key") {
+                return finding(what, State::Wrong, error.message(), "");
+            }
             let variables = config.key_variables().join(" or ");
             let next = format!("Put a key into {variables}{}.", maker(&config.provider));
             finding(what, State::Missing, error.message(), &next)

@@ -109,8 +109,8 @@ impl Reception {
     #[must_use]
     pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
         let mut settings = LlmFailover::default();
-        // Rules cannot go on with the words of a model: they answer anew what was not heard.
-        settings.cue = "".into();
+        // Rules cannot go on with the words of a model: they answer anew behind them.
+        settings.cue = RuleBrain::CUE.into();
         self.llm = Arc::new(FallbackLlm::with_settings(model, vec![self.llm], settings));
         self
     }

@@ -20,6 +20,7 @@ use tokio::{
 use tracing::{info, warn};
 use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
 use voiceagent_telephony::{
+    document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
     media_stream::MediaStream,
     server,
@@ -50,6 +51,10 @@ const STATUSES: usize = 256;
 /// Where calls begin; these are refused first when the program stops.
 const VOICE: &str = "/twilio/voice";
 const TALK: &str = "/talk";
+
+/// In the carrier's own voice, where ours cannot speak.
+const NOBODY_ANSWERS: &str = "We are sorry, nobody can answer your call at the moment. Please call \
+    again in a few minutes. Goodbye.";
 
 /// Everything that is needed to answer calls, checked and ready to run.
 #[derive(Debug)]
@@ -118,6 +123,7 @@ impl Server {
             .auth_token(auth_token)
             .public_url(public_url)
             .voice_path(VOICE)
+            .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
             .statuses(status_events)
             .on_call(move |stream| {
                 let (host, desk) = (host.clone(), Arc::clone(&desk));

@@ -10,7 +10,17 @@ use crate::store::Hours;
 /// A date without its year: `Monday, November 23rd`.
 #[must_use]
 pub fn date(date: Date) -> String {
-    format!("{}, {} {}", weekday(date.weekday()), month(date.month()), ordinal(date.day()))
+    format!("{}, {}", weekday(date.weekday()), month_and_day(date.month(), date.day()))
+}
+
+/// A day of a month, which need not have it: `March 4th`.
+///
+/// # Panics
+///
+/// When the month is not one of 1 to 12.
+#[must_use]
+pub fn month_and_day(month: i8, day: i8) -> String {
+    format!("{} {}", self::month(month), ordinal(day))
 }
 
 /// A time of day: `10 AM`, `2:30 PM`, `noon`.
@@ -116,7 +126,13 @@ fn twelve(hour: i8) -> i8 {
     }
 }
 
-fn month(month: i8) -> &'static str {
+/// A month of 1 to 12: `March`.
+///
+/// # Panics
+///
+/// When there is no such month.
+#[must_use]
+pub fn month(month: i8) -> &'static str {
     const NAMES: [&str; 12] = [
         "January",
         "February",
@@ -131,7 +147,7 @@ fn month(month: i8) -> &'static str {
         "November",
         "December",
     ];
-    let index = usize::try_from(month - 1).expect("a month of a date is 1 to 12");
+    let index = usize::try_from(month - 1).expect("a month is 1 to 12");
     NAMES[index]
 }
 
@@ -161,6 +177,13 @@ mod tests {
         assert_eq!(moment(&chicago("2026-11-23T16:00:00Z")), "Monday, November 23rd at 10 AM");
         assert_eq!(moment(&chicago("2026-12-01T20:30:00Z")), "Tuesday, December 1st at 2:30 PM");
         assert_eq!(moment(&chicago("2026-11-22T18:00:00Z")), "Sunday, November 22nd at noon");
+    }
+
+    #[test]
+    fn the_twelve_o_clocks_and_what_is_behind_them_are_told_apart() {
+        let clock = |hour, minute| time(jiff::civil::time(hour, minute, 0, 0));
+        let times = [clock(0, 0), clock(0, 5), clock(12, 0), clock(12, 30), clock(13, 0)];
+        assert_eq!(times, ["midnight", "12:05 AM", "noon", "12:30 PM", "1 PM"]);
     }
 
     #[test]

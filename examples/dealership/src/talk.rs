@@ -5,12 +5,13 @@ mod leg;
 mod screen;
 mod wire;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{State, WebSocketUpgrade},
+    extract::{ConnectInfo, Request, State, WebSocketUpgrade},
     http::{HeaderMap, HeaderName, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -53,11 +54,14 @@ impl Talk {
     /// A page that answers under these host names, with or without a port; under no others, so
     /// that a foreign site cannot reach it through a name of its own.
     ///
-    /// An empty list means this machine only: `localhost`, `127.0.0.1` and `[::1]`.
+    /// An empty list means browsers on this machine only: the names are `localhost`, `127.0.0.1`
+    /// and `[::1]`, the connection must come from this machine, and not through a proxy. That needs
+    /// the peer's address, which [`serve`](voiceagent_telephony::server::serve) provides.
     #[must_use]
     pub fn new(hosts: &[String]) -> Self {
         let local = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
-        let hosts = if hosts.is_empty() { local.to_vec() } else { hosts.to_vec() };
+        let is_local = hosts.is_empty();
+        let hosts = if is_local { local.to_vec() } else { hosts.to_vec() };
         let (accepted, visitors) = mpsc::channel(WAITING);
         let desk = Arc::new(Desk { accepted, hosts });
         let router = Router::new()
@@ -66,6 +70,10 @@ impl Talk {
             .route("/talk.js", get(script))
             .route("/talk", get(socket))
             .with_state(desk);
+        let router = match is_local {
+            true => router.route_layer(middleware::from_fn(refuse_strangers)),
+            false => router,
+        };
         Self { router, visitors }
     }
 }
@@ -95,6 +103,20 @@ impl Desk {
         });
         self.host(headers).is_some_and(|host| origin == Some(host))
     }
+}
+
+/// Lets in who comes from this machine. What its proxies pass on came from elsewhere.
+async fn refuse_strangers(request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let is_here = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+    let is_passed_on = request
+        .headers()
+        .keys()
+        .any(|name| *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
+    if is_here && !is_passed_on {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "This page is for browsers on its own machine.\n").into_response()
 }
 
 async fn page(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {

@@ -12,8 +12,8 @@ use crate::{
     control::CallControl,
     document::{ConversationRelay, RejectReason, Response, Verb},
     media_stream::{
-        MediaSocket, MediaSocketBuilder, MediaStream, RelayCall, RelaySocket, StreamTokens,
-        TokenCheck,
+        HeardCalls, MediaSocket, MediaSocketBuilder, MediaStream, RelayCall, RelaySocket,
+        StreamTokens, TokenCheck,
     },
 };
 
@@ -37,6 +37,7 @@ pub struct FrontDoorBuilder {
     callers: Option<(usize, Duration)>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
+    when_unheard: Vec<Verb>,
     statuses: Option<mpsc::Sender<StatusEvent>>,
 }
 
@@ -45,6 +46,7 @@ pub(super) struct Paths {
     pub(super) voice: String,
     pub(super) status: String,
     pub(super) media: String,
+    pub(super) after: String,
 }
 
 impl FrontDoorBuilder {
@@ -62,6 +64,7 @@ impl FrontDoorBuilder {
                 voice: format!("/{carrier}/voice"),
                 status: format!("/{carrier}/status"),
                 media: format!("/{carrier}/media"),
+                after: format!("/{carrier}/after"),
             },
             media: MediaSocket::of(carrier, check),
             relay: None,
@@ -72,6 +75,7 @@ impl FrontDoorBuilder {
             callers: None,
             after: vec![Verb::Hangup],
             when_full: vec![Verb::Reject(RejectReason::Busy)],
+            when_unheard: Vec::new(),
             statuses: None,
         }
     }
@@ -116,6 +120,14 @@ impl FrontDoorBuilder {
     /// set.
     pub fn media_path(mut self, path: impl Into<String>) -> Self {
         self.paths.media = path.into();
+        self
+    }
+
+    /// Where the carrier asks how to go on after a stream, with
+    /// [`when_unheard`](Self::when_unheard); `/twilio/after`, or the like for another carrier, if
+    /// not set.
+    pub fn after_path(mut self, path: impl Into<String>) -> Self {
+        self.paths.after = path.into();
         self
     }
 
@@ -199,6 +211,16 @@ impl FrontDoorBuilder {
         self
     }
 
+    /// What the carrier does in place of [`after`](Self::after) when the media stream ends, or
+    /// cannot be opened, before the caller was sent any sound: an apology in the carrier's own
+    /// voice, and a hang-up. Then the carrier asks at the end of each stream how to go on, and a
+    /// call that is hung up without a word loses its socket only, whatever
+    /// [`control`](Self::control) there is. If not set, nothing of this happens.
+    pub fn when_unheard(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
+        self.when_unheard = verbs.into_iter().collect();
+        self
+    }
+
     /// Where the progress of calls is reported. An event that finds the channel full is dropped,
     /// with a warning: the carrier must not wait for a slow reader.
     pub fn statuses(mut self, statuses: mpsc::Sender<StatusEvent>) -> Self {
@@ -232,14 +254,10 @@ impl FrontDoorBuilder {
         if self.callers.is_some_and(|(calls, within)| calls == 0 || within.is_zero()) {
             return Err(Error::config("caller_limit: at least 1 call, within more than 0 s"));
         }
-        let paths = [&self.paths.voice, &self.paths.status, &self.paths.media];
-        if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
-            return Err(Error::config(
-                "voice_path, status_path, media_path: each begins with / and is fixed",
-            ));
-        }
-        if paths[0] == paths[1] || paths[1] == paths[2] || paths[0] == paths[2] {
-            return Err(Error::config("voice_path, status_path, media_path: all different"));
+        self.paths.check()?;
+        let heard = Arc::new(HeardCalls::default());
+        if !self.when_unheard.is_empty() {
+            self.media = self.media.heard(Arc::clone(&heard));
         }
         let relay = self.relay.map(|(document, mut socket)| {
             if let Some(control) = self.control {
@@ -263,6 +281,8 @@ impl FrontDoorBuilder {
             callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
             when_full: self.when_full,
+            when_unheard: self.when_unheard,
+            heard,
             events: self.statuses,
             statuses: Statuses::default(),
             answers: Answers::default(),
@@ -273,14 +293,41 @@ impl FrontDoorBuilder {
     /// Whether the carrier has words for what it is to do.
     fn check_documents(&self) -> Result<()> {
         let relay: Vec<_> = self.relay.iter().map(|(relay, _)| relay.clone().into()).collect();
+        let mut when_unheard = self.when_unheard.clone();
+        if !when_unheard.is_empty() {
+            when_unheard.insert(0, Verb::Redirect(String::new()));
+        }
         for (verbs, wrong) in [
             (&relay, "on_relay: the carrier's language has no word for a conversation in text"),
+            (
+                &when_unheard,
+                "when_unheard: the carrier's language has no word for one of the verbs, or none \
+                 to ask how to go on",
+            ),
             (&self.after, "after: the carrier's language has no word for one of the verbs"),
             (&self.when_full, "when_full: the carrier's language has no word for one of the verbs"),
         ] {
             let mut document = Response::new();
             document.extend(verbs.iter().cloned());
             document.write(self.house.language).map_err(|_| Error::config(wrong))?;
+        }
+        Ok(())
+    }
+}
+
+impl Paths {
+    fn check(&self) -> Result<()> {
+        let mut paths = [&self.voice, &self.status, &self.media, &self.after];
+        if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
+            return Err(Error::config(
+                "voice_path, status_path, media_path, after_path: each begins with / and is fixed",
+            ));
+        }
+        paths.sort();
+        if paths.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::config(
+                "voice_path, status_path, media_path, after_path: all different",
+            ));
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use voiceagent_core::{
 };
 
 use super::{
+    HeardCalls,
     backlog::Backlog,
     dialect::Dialect,
     io::{Io, Socket, SocketEvent},
@@ -48,6 +49,9 @@ pub(super) struct Leg {
     pub(super) inbound: AudioFormat,
     pub(super) outbound: AudioFormat,
     pub(super) control: Option<Arc<dyn CallControl>>,
+    /// Where it is noted that the caller was sent sound; then the carrier goes on by itself with
+    /// those who were sent none.
+    pub(super) heard: Option<Arc<HeardCalls>>,
     /// What the carrier reports beside the socket.
     pub(super) news: mpsc::Receiver<Inbound>,
 }
@@ -64,6 +68,8 @@ pub(super) struct Pump<S> {
     task: Option<ControlTask>,
     ping_due: bool,
     hanging_up: bool,
+    /// Whether any sound was sent.
+    has_spoken: bool,
     last_heard: Instant,
 }
 
@@ -109,6 +115,7 @@ impl<S: Socket> Pump<S> {
             task: None,
             ping_due: false,
             hanging_up: false,
+            has_spoken: false,
             last_heard: Instant::now(),
             leg,
         }
@@ -222,6 +229,9 @@ impl<S: Socket> Pump<S> {
             }
             match (next, self.leg.control.clone()) {
                 (Outbound::HangUp, _) if self.hanging_up => {}
+                (Outbound::HangUp, _) if self.is_left_to_carrier() => {
+                    return Ok(Some(End::HungUp));
+                }
                 (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
                 (Outbound::HangUp, Some(control)) => self.hang_up(control),
                 (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
@@ -247,10 +257,16 @@ impl<S: Socket> Pump<S> {
         }
     }
 
-    /// Keeps the account of marks. Those that stand behind a clear have nothing before them that
+    /// Keeps the account of sound and marks. Those that stand behind a clear have nothing before them that
     /// will be played; where that is no reason for the carrier to answer them, they are not sent.
     fn note_sent(&mut self, outbound: &Outbound) {
-        if let Outbound::Mark(mark) = outbound {
+        if let Outbound::Audio(_) = outbound {
+            if !std::mem::replace(&mut self.has_spoken, true)
+                && let Some(heard) = &self.leg.heard
+            {
+                heard.note(&self.leg.call);
+            }
+        } else if let Outbound::Mark(mark) = outbound {
             self.marks.sent(*mark);
         } else if *outbound == Outbound::Clear {
             while self.marks.answers_cleared()
@@ -284,9 +300,15 @@ impl<S: Socket> Pump<S> {
     fn keep_promise(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
         let mut waiting = std::iter::from_fn(|| self.backlog.pop().or_else(|| peer.try_recv()));
         let asked = waiting.any(|next| next == Outbound::HangUp);
+        let asked = asked && !self.is_left_to_carrier();
         if let Some(control) = self.leg.control.clone().filter(|_| asked && !self.hanging_up) {
             self.hang_up(control);
         }
+    }
+
+    /// Whether the carrier is to go on with the call, since the caller has heard nothing.
+    fn is_left_to_carrier(&self) -> bool {
+        self.leg.heard.is_some() && !self.has_spoken
     }
 
     fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {

@@ -21,6 +21,16 @@ pub(super) const LONGEST_MESSAGE: usize = 64 * 1024;
 /// may leave out silence; a position further ahead is nonsense.
 const LONGEST_PAUSE: u64 = 60;
 
+/// How far ahead a number is believed: as many pieces of 20 ms as the longest pause has.
+const FARTHEST_AHEAD: u64 = LONGEST_PAUSE * 50;
+
+/// How far behind a number is a repetition: a second of pieces of 20 ms. What is further behind is
+/// numbered wrong, and is heard.
+const FARTHEST_BEHIND: u64 = 50;
+
+/// So many pieces in a row that do not follow make a new numbering, not a fault: 100 ms.
+const NEW_NUMBERING: u32 = 5;
+
 /// What is made up of lost audio at most. The sound of what is made up ends there.
 const CONCEALED: Duration = Duration::from_millis(60);
 
@@ -48,8 +58,10 @@ pub(super) struct Reader {
     position: u64,
     next_number: Option<u64>,
     last_timestamp: Option<u64>,
-    /// What the carrier's clock showed when the stream began.
-    epoch: Option<u64>,
+    /// Pieces in a row whose numbers did not follow.
+    strange: u32,
+    /// What the carrier's clock showed when it or the stream began, and our position then.
+    epoch: Option<(u64, u64)>,
     /// By number.
     early: Vec<Piece>,
     /// `None` for what cannot be made up.
@@ -92,6 +104,7 @@ impl Reader {
             position: 0,
             next_number: None,
             last_timestamp: None,
+            strange: 0,
             epoch: None,
             early: Vec::with_capacity(OVERTAKEN + 1),
             concealer: Concealer::new(format).ok(),
@@ -115,6 +128,7 @@ impl Reader {
             Some(Event::Stop) => Reading::Ended,
             Some(Event::Start(_)) => {
                 self.counters.second_starts += 1;
+                self.number_anew();
                 Reading::Nothing
             }
             Some(Event::Complaint) => {
@@ -170,7 +184,10 @@ impl Reader {
 
     fn read_media(&mut self, chunk: &MediaChunk<'_>) -> Reading {
         let early = !self.in_order
-            && chunk.number.zip(self.next_number).is_some_and(|(number, next)| number > next);
+            && chunk
+                .number
+                .zip(self.next_number)
+                .is_some_and(|(number, next)| number > next && number - next <= FARTHEST_AHEAD);
         if !early && !self.follow(chunk) {
             return Reading::Nothing;
         }
@@ -223,20 +240,49 @@ impl Reader {
     }
 
     /// Whether the audio is new. A step over some numbers is only counted. A repetition is dropped
-    /// when number and clock agree: some senders have no clock, and some number nothing.
+    /// when number and clock agree: some senders have no clock, and some number nothing. Numbers
+    /// that nobody can believe change nothing, unless they go on.
     fn follow(&mut self, chunk: &MediaChunk<'_>) -> bool {
-        let late = chunk.timestamp.is_some() && chunk.timestamp <= self.last_timestamp;
-        match (chunk.number, self.next_number) {
-            (Some(number), Some(next)) if number < next && late => {
-                self.counters.repeated += 1;
-                return false;
-            }
-            (Some(number), Some(next)) => self.note_gap(number > next),
-            (_, None) | (None, _) => {}
+        let steps = chunk.number.zip(self.next_number);
+        let clocks = chunk.timestamp.zip(self.last_timestamp);
+        let is_late = clocks.is_some_and(|(now, last)| now <= last);
+        let behind =
+            steps.filter(|_| is_late).map_or(0, |(number, next)| next.saturating_sub(number));
+        let is_far = behind > FARTHEST_BEHIND
+            || steps.is_some_and(|(number, next)| number.saturating_sub(next) > FARTHEST_AHEAD)
+            || clocks.is_some_and(|(now, last)| now.saturating_sub(last) > LONGEST_PAUSE * 1_000);
+        if !is_far && behind == 0 {
+            self.note_gap(steps.is_some_and(|(number, next)| number > next));
+            self.refer_to(chunk);
+            return true;
         }
+        self.strange += 1;
+        if self.strange == NEW_NUMBERING {
+            self.number_anew();
+            self.refer_to(chunk);
+            return true;
+        }
+        if chunk.number == self.next_number {
+            // It is the clock that is wrong.
+            self.next_number = chunk.number.map(|number| number.saturating_add(1));
+        }
+        self.counters.repeated += u64::from(!is_far);
+        is_far
+    }
+
+    fn refer_to(&mut self, chunk: &MediaChunk<'_>) {
         self.next_number = chunk.number.map(|number| number.saturating_add(1));
         self.last_timestamp = chunk.timestamp;
-        true
+        self.strange = 0;
+    }
+
+    /// Takes the next numbers and the next time as they come.
+    fn number_anew(&mut self) {
+        self.next_number = None;
+        self.last_timestamp = None;
+        self.strange = 0;
+        self.epoch = None;
+        self.early.clear();
     }
 
     /// Where the audio begins, in samples: after the audio before it, unless the carrier's clock
@@ -245,9 +291,13 @@ impl Reader {
         let rate = u64::from(self.format.sample_rate);
         let Some(timestamp) = timestamp else { return self.position };
         // Most clocks begin with the stream. Those that do not are set by their first audio.
-        let begins = if timestamp > LONGEST_PAUSE * 1_000 { timestamp } else { 0 };
-        let since = timestamp.saturating_sub(*self.epoch.get_or_insert(begins));
-        let Some(told) = since.checked_mul(rate / 1_000) else { return self.position };
+        let is_set = self.position > 0 || timestamp > LONGEST_PAUSE * 1_000;
+        let begins = if is_set { timestamp } else { 0 };
+        let (epoch, origin) = *self.epoch.get_or_insert((begins, self.position));
+        let since = timestamp.saturating_sub(epoch).checked_mul(rate / 1_000);
+        let Some(told) = since.and_then(|since| since.checked_add(origin)) else {
+            return self.position;
+        };
         let ahead = told.saturating_sub(self.position);
         if ahead >= rate / 50 && ahead <= rate * LONGEST_PAUSE { told } else { self.position }
     }

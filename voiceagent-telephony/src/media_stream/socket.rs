@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
-    Carrier, MediaStream, TokenCheck,
+    Carrier, HeardCalls, MediaStream, TokenCheck,
     dialect::Dialect,
     io::close,
     news::CallNews,
@@ -72,6 +72,7 @@ struct Settings {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
     answerer: bool,
     news: CallNews,
     on_call: OnCall,
@@ -207,6 +208,7 @@ impl Settings {
         let beside = Beside {
             control: self.control.clone(),
             answerer: self.answerer,
+            heard: self.heard.clone(),
             news: self.news.listen(&CallId::new(who.call.as_str())),
         };
         Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, permit))
@@ -230,6 +232,7 @@ pub struct MediaSocketBuilder {
     format: Option<AudioFormat>,
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
     answerer: bool,
     on_call: Option<OnCall>,
     start: Duration,
@@ -243,6 +246,7 @@ impl MediaSocketBuilder {
             format: None,
             tokens,
             control: None,
+            heard: None,
             answerer: false,
             on_call: None,
             start: START,
@@ -270,6 +274,13 @@ impl MediaSocketBuilder {
     /// How to hang up and transfer. Without it, hanging up only closes the socket.
     pub fn control(mut self, control: Arc<dyn CallControl>) -> Self {
         self.control = Some(control);
+        self
+    }
+
+    /// Where the calls are noted whose caller was sent any sound. A call that was sent none and is
+    /// hung up loses its socket only, so that the carrier can say something.
+    pub(crate) fn heard(mut self, heard: Arc<HeardCalls>) -> Self {
+        self.heard = Some(heard);
         self
     }
 
@@ -319,6 +330,7 @@ impl MediaSocketBuilder {
                 format: self.format,
                 tokens: self.tokens,
                 control: self.control,
+                heard: self.heard,
                 answerer: self.answerer,
                 news: CallNews::default(),
                 on_call,

@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    Carrier, Grant,
+    Carrier, Grant, HeardCalls,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
@@ -54,6 +54,8 @@ pub(super) struct Identity {
 /// What a call has beside its socket.
 #[derive(Debug)]
 pub(super) struct Beside {
+    /// Where it is noted that the caller was sent sound.
+    pub(super) heard: Option<Arc<HeardCalls>>,
     pub(super) control: Option<Arc<dyn CallControl>>,
     /// Whether a verdict will come on who takes a call that we make.
     pub(super) answerer: bool,
@@ -130,6 +132,7 @@ impl Transport for MediaStream {
             inbound: self.formats.inbound,
             outbound: self.formats.outbound,
             control: self.beside.control,
+            heard: self.beside.heard,
             news: self.beside.news,
         };
         let permit = self.permit;

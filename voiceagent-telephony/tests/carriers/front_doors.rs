@@ -5,9 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64_simd::STANDARD;
 use reqwest::{Client, Response};
 use rustls::{SignatureScheme, crypto::ring::sign::any_eddsa_type, pki_types::PrivatePkcs8KeyDer};
-use voiceagent_core::{ErrorKind, Secret, audio::AudioFormat, transport::Media};
+use voiceagent_core::{
+    ErrorKind, Secret,
+    audio::{AudioFormat, AudioFrame, MediaTime},
+    transport::{Media, Outbound},
+};
 use voiceagent_telephony::{
-    document::{Gather, Verb},
+    document::{Gather, Say, Verb},
     front_door::{CallStatus, FrontDoor, FrontDoorBuilder},
     signature::{PlivoSignature, SignalWireSignature, TwilioSignature, VonageSignature},
 };
@@ -341,6 +345,36 @@ async fn a_full_house_says_so_in_every_language() {
     }
 }
 
+#[tokio::test]
+async fn a_caller_who_has_heard_nothing_is_told_so_by_the_carrier() {
+    let sorry = [Verb::from(Say::new("Sorry.")), Verb::Hangup];
+    for row in TABLE.iter().filter(|row| row.carrier != Carrier::Vonage) {
+        let (house, mut calls) = House::start(row, |door| door.when_unheard(sorry.clone()));
+        let answer = house.post("voice", row.body).await.text().await.unwrap();
+        let redirect = format!(r#"<Redirect method="POST">{}</Redirect>"#, house.url("after"));
+        assert!(answer.ends_with(&format!("{redirect}</Response>")), "{answer}");
+        assert_eq!(house.send(&house.url("after"), row.body, &[]).await.status(), 403);
+
+        let phone = house.dial(&answer).await.unwrap();
+        drop(calls.stream().await);
+        let (_, closed) = phone.wait_until_closed(SOON).await.unwrap();
+        assert_eq!(closed, Closed::ByServer(1011), "{:?}", row.carrier);
+        let told = house.post("after", row.body).await.text().await.unwrap();
+        assert!(told.contains("Sorry.") && told.contains("<Hangup />"), "{told}");
+
+        let answer = house.post("voice", row.body).await.text().await.unwrap();
+        let phone = house.dial(&answer).await.unwrap();
+        let call = calls.answer().await;
+        let payload = vec![0; row.format.bytes_in(std::time::Duration::from_millis(20))];
+        let frame = AudioFrame::new(row.format, MediaTime(0), payload.into());
+        call.link.try_send(Outbound::Audio(frame)).unwrap();
+        call.link.try_send(Outbound::HangUp).unwrap();
+        phone.wait_until_closed(SOON).await.unwrap();
+        let told = house.post("after", row.body).await.text().await.unwrap();
+        assert!(told.ends_with("<Response><Hangup /></Response>"), "{told}");
+    }
+}
+
 #[test]
 fn a_setting_that_a_carrier_cannot_have_is_named() {
     let ready = |row: &Row| (row.door)().auth_token(Secret::new(row.key)).on_call(|_| async {});
@@ -351,6 +385,8 @@ fn a_setting_that_a_carrier_cannot_have_is_named() {
         let wrong = ready(row).format(AudioFormat::mono(row.format.encoding, 11_025)).build();
         assert!(wrong.unwrap_err().message().starts_with("format:"));
         let gather = || [Verb::from(Gather::keys("/g"))];
+        let unheard = ready(row).when_unheard([Verb::Hangup]).build();
+        assert_eq!(unheard.is_ok(), row.carrier != Carrier::Vonage, "{:?}", row.carrier);
         let speaks = !matches!(row.carrier, Carrier::Plivo | Carrier::Vonage);
         for (setting, built) in [
             ("after:", ready(row).after(gather()).build()),

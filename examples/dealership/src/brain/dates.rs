@@ -11,7 +11,8 @@ use jiff::{
     civil::{Date, Weekday},
 };
 
-use super::{intent::is_refused, numbers::with_suffix, words::Words};
+use super::{intent::is_refused, words::Words};
+use crate::spoken;
 
 /// How many days "any day" stands for.
 const SOON: i64 = 14;
@@ -78,22 +79,22 @@ impl Doubt {
     pub(crate) fn sentence(self, today: Date) -> String {
         match self {
             Self::Missing { month, number, year } => {
-                let day = month_and_number(month, number);
+                let day = spoken::month_and_day(month, number);
                 let year = year.map_or_else(String::new, |year| format!(" in {year}"));
                 format!("There is no {day}{year}.")
             }
             Self::Past(day) if day.year() == today.year() => {
-                format!("{} is in the past.", spoken(day))
+                format!("{} is in the past.", spoken::date(day))
             }
-            Self::Past(day) => format!("{}, {}, is in the past.", spoken(day), day.year()),
+            Self::Past(day) => format!("{}, {}, is in the past.", spoken::date(day), day.year()),
             Self::Two(one, other) => {
-                format!("{} and {} are two different days.", spoken(one), spoken(other))
+                format!("{} and {} are two different days.", spoken::date(one), spoken::date(other))
             }
             Self::Weekday(day, said) => format!(
                 "{} is a {}, not a {}.",
-                month_and_number(day.month(), day.day()),
-                name_of(day.weekday()),
-                name_of(said)
+                spoken::month_and_day(day.month(), day.day()),
+                spoken::weekday(day.weekday()),
+                spoken::weekday(said)
             ),
         }
     }
@@ -175,11 +176,6 @@ pub(crate) fn all(words: &mut Words, today: Date) -> Vec<(usize, Days)> {
     let mentions = mentions(words, today);
     let days = together(words, mentions).into_iter();
     days.filter_map(|(range, days)| Some((range.start, days.ok()?))).collect()
-}
-
-/// "Wednesday, March 4th".
-pub(crate) fn spoken(day: Date) -> String {
-    format!("{}, {}", name_of(day.weekday()), month_and_number(day.month(), day.day()))
 }
 
 /// Days that were named in one expression.
@@ -307,36 +303,13 @@ fn upcoming(today: Date, in_year: impl Fn(i16) -> Option<Date>) -> Option<Date> 
     in_year(today.year()).filter(|day| *day >= today).or_else(|| in_year(today.year() + 1))
 }
 
-fn name_of(weekday: Weekday) -> &'static str {
-    NAMES[usize::from(weekday.to_monday_zero_offset().unsigned_abs())]
-}
-
-fn month_and_number(month: i8, number: i8) -> String {
-    let month = MONTHS[usize::from(month.unsigned_abs()) - 1].0;
-    format!("{month} {}", with_suffix(u32::from(number.unsigned_abs())))
-}
-
-const NAMES: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-
-const MONTHS: [(&str, &str); 12] = [
-    ("January", "jan"),
-    ("February", "feb"),
-    ("March", "mar"),
-    ("April", "apr"),
-    ("May", "may"),
-    ("June", "jun"),
-    ("July", "jul"),
-    ("August", "aug"),
-    ("September", "sept"),
-    ("October", "oct"),
-    ("November", "nov"),
-    ("December", "dec"),
-];
-
 fn month(word: &str) -> Option<i8> {
-    let is = |(name, short): &(&str, &str)| name.eq_ignore_ascii_case(word) || *short == word;
-    i8::try_from(MONTHS.iter().position(is)? + 1).ok()
+    const SHORT: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sept", "oct", "nov", "dec"];
+    (1..=12).zip(SHORT).find_map(|(month, short)| {
+        let is = spoken::month(month).eq_ignore_ascii_case(word) || short == word;
+        is.then_some(month)
+    })
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> boo
     if dialogue.aside == Some(Aside::Goodbye) {
         return farewell(dialogue, "done");
     }
-    let step = match urgent(dialogue, facts, has) {
+    let step = match urgent(dialogue, facts) {
         Some(step) => step,
         None => task(dialogue, facts, has),
     };
@@ -106,23 +106,19 @@ fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
 }
 
 /// What goes before the task: a person is wanted, or nothing is understood.
-fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Option<Step> {
-    if dialogue.wants_call_back {
-        return Some(call_back(dialogue));
-    }
+fn urgent(dialogue: &Dialogue, facts: &Facts) -> Option<Step> {
     if dialogue.aside == Some(Aside::Human) {
-        return Some(human(facts, has));
+        return Some(human(facts));
     }
     if let Some(vin) = &dialogue.vin {
         return Some(Step::Call { tool: "decode_vin", arguments: json!({ "vin": vin }) });
     }
-    if dialogue.wants_vin && dialogue.misses == 0 {
-        return Some(ask(replies::ASK_VIN));
-    }
     match dialogue.misses {
-        0 | 1 => None,
-        2.. if has("schedule_callback") => Some(ask(replies::CALL_BACK)),
-        2 | 3 => None,
+        0..=2 if dialogue.wants_vin => {
+            let is_first = dialogue.misses == 0 && dialogue.calls == 0;
+            Some(ask(if is_first { replies::ASK_VIN } else { replies::ASK_VIN_AGAIN }))
+        }
+        0..=3 => None,
         _ => {
             let hours = format!("Please call again and ask for a person. {}", facts.hours);
             let words = replies::joined(&[replies::MISSED_AGAIN, &hours, replies::GOODBYE]);
@@ -131,34 +127,7 @@ fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Opt
     }
 }
 
-fn call_back(dialogue: &Dialogue) -> Step {
-    match &dialogue.phone {
-        Some(phone) => Step::Call {
-            tool: "schedule_callback",
-            arguments: json!({
-                "phone": phone,
-                "department": "service",
-                "when_local": null,
-                "reason": "The caller asked to be called back by a person.",
-            }),
-        },
-        None => ask(replies::ASK_PHONE),
-    }
-}
-
-fn human(facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
-    if has("transfer_to_human") {
-        let arguments = json!({
-            "reason": "caller_request",
-            "department": "front_desk",
-            "summary": "The caller asked for a person.",
-            "mode": "warm",
-        });
-        return Step::Call { tool: "transfer_to_human", arguments };
-    }
-    if has("schedule_callback") {
-        return ask(replies::CALL_BACK);
-    }
+fn human(facts: &Facts) -> Step {
     let words = "I can't put you through from this line, but people are here at these hours.";
     Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
 }
@@ -191,18 +160,13 @@ fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step 
     if dialogue.appointments.is_none() && has("get_upcoming_appointments") {
         return visits_of(id);
     }
-    if let (Some(other), Some(car)) = (dialogue.clash(), dialogue.car())
-        && service.kind() == "service"
-        && other.vehicle.as_ref() == Some(&car.label)
-    {
-        return Step::Say(replies::busy(other, &car.label));
+    if let Some((other, car)) = dialogue.occupation(chosen) {
+        return Step::Say(replies::busy(other, car, &dialogue.offers()));
     }
     if dialogue.agreed {
         let arguments = json!({
-            "kind": service.kind(),
             "slot_id": chosen.id,
             "customer_id": id,
-            "lead_id": null,
             "vehicle_id": dialogue.vehicle.as_ref().map(|vehicle| &vehicle.id),
             "service_type": service.code,
             "notes": null,
@@ -327,6 +291,9 @@ fn reschedule(dialogue: &Dialogue, facts: &Facts, appointment: &Appointment) -> 
         Ok(chosen) => chosen,
         Err(step) => return *step,
     };
+    if let Some((other, car)) = dialogue.occupation(chosen) {
+        return Step::Say(replies::busy(other, car, &dialogue.offers()));
+    }
     if dialogue.agreed {
         let arguments = json!({
             "appointment_id": appointment.id, "new_slot_id": chosen.id, "confirmed": true,

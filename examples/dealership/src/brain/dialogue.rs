@@ -6,7 +6,7 @@ mod when;
 
 use std::collections::BTreeMap;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use serde_json::Value;
 use voiceagent_core::llm::{Message, ToolCall};
 
@@ -67,6 +67,10 @@ pub(crate) struct Dialogue {
     pub(crate) today: Date,
     pub(crate) task: Option<Task>,
     pub(crate) service: Option<Service>,
+    /// What is to be booked after it.
+    also: Option<Service>,
+    /// When the visit begins that was booked last.
+    booked: Option<DateTime>,
     pub(crate) days: Option<Days>,
     pub(crate) time: TimeWish,
     /// The weekday on which no time is to be offered.
@@ -91,6 +95,8 @@ pub(crate) struct Dialogue {
     /// Whether other times were asked for than those.
     pub(crate) more: bool,
     pub(crate) chosen: Option<Slot>,
+    /// Times that a tool has refused.
+    lost: Vec<DateTime>,
     /// Whether the caller agreed to what was read back.
     pub(crate) agreed: bool,
     pub(crate) appointments: Option<Vec<Appointment>>,
@@ -99,7 +105,6 @@ pub(crate) struct Dialogue {
     /// A number to be decoded.
     pub(crate) vin: Option<String>,
     pub(crate) wants_vin: bool,
-    pub(crate) wants_call_back: bool,
     /// What the caller must be told, and has not heard.
     pub(crate) notices: Vec<String>,
     /// Whether a task came to its end and no other has begun.
@@ -147,11 +152,16 @@ impl Dialogue {
     pub(crate) fn offers(&self) -> Vec<Slot> {
         const AT_MOST: usize = 3;
         let slots = self.slots.as_deref().unwrap_or_default();
-        if !self.more && !self.offered.is_empty() {
-            return self.offered.clone();
+        let is_free =
+            |slot: &&Slot| !self.lost.contains(&slot.start) && self.occupation(slot).is_none();
+        let left: Vec<Slot> = self.offered.iter().filter(is_free).cloned().collect();
+        if !self.more && !left.is_empty() {
+            return left;
         }
         let fits = |slot: &&Slot| {
-            !self.mentioned.contains(&slot.id) && Some(slot.start.date().weekday()) != self.refused
+            is_free(slot)
+                && !self.mentioned.contains(&slot.id)
+                && Some(slot.start.date().weekday()) != self.refused
         };
         let mut rest: Vec<&Slot> = slots.iter().filter(fits).collect();
         if let Some(exact) = self.time.exact {
@@ -167,16 +177,30 @@ impl Dialogue {
         offers
     }
 
-    /// Another visit of the customer that begins at the chosen time.
+    /// Another visit of the customer at the chosen time.
     pub(crate) fn clash(&self) -> Option<&Appointment> {
-        let start = self.chosen.as_ref()?.start;
+        self.others_at(self.chosen.as_ref()?).next()
+    }
+
+    /// Another visit at this time of the car that would come, and the car.
+    pub(crate) fn occupation(&self, slot: &Slot) -> Option<(&Appointment, &str)> {
+        let car = match (&self.appointment, self.service) {
+            (Some(moved), _) => moved.vehicle.as_deref()?,
+            (None, Some(service)) if service.kind() == "service" => self.car()?.label.as_str(),
+            (None, _) => return None,
+        };
+        let other = self.others_at(slot).find(|other| other.vehicle.as_deref() == Some(car))?;
+        Some((other, car))
+    }
+
+    fn others_at(&self, slot: &Slot) -> impl Iterator<Item = &Appointment> {
         let moved = self.appointment.as_ref().map(|appointment| &appointment.id);
-        let mut others = self.appointments.iter().flatten();
-        others.find(|other| other.start == start && Some(&other.id) != moved)
+        let others = self.appointments.iter().flatten();
+        others.filter(move |other| slot.meets(other) && Some(&other.id) != moved)
     }
 
     /// The customer's car that the visit is for, when it is known which.
-    pub(crate) fn car(&self) -> Option<&Vehicle> {
+    fn car(&self) -> Option<&Vehicle> {
         match self.vehicles.as_slice() {
             [only] => Some(only),
             _ => self.vehicle.as_ref(),
@@ -193,6 +217,8 @@ impl Dialogue {
             today,
             task: None,
             service: None,
+            also: None,
+            booked: None,
             days: None,
             time: TimeWish::default(),
             refused: None,
@@ -211,13 +237,13 @@ impl Dialogue {
             offered: Vec::new(),
             more: false,
             chosen: None,
+            lost: Vec::new(),
             agreed: false,
             appointments: None,
             appointment: None,
             aside: None,
             vin: None,
             wants_vin: false,
-            wants_call_back: false,
             notices: Vec::new(),
             finished: false,
             ended: false,
@@ -246,6 +272,7 @@ impl Dialogue {
 
     fn finish(&mut self) {
         self.task = None;
+        self.also = None;
         self.forget_wish();
         self.finished = true;
     }
@@ -258,6 +285,7 @@ impl Dialogue {
         self.offered.clear();
         self.mentioned.clear();
         self.chosen = None;
+        self.lost.clear();
         self.agreed = false;
         self.stale = false;
         self.more = false;

@@ -233,6 +233,12 @@ pub(crate) fn asks_for_times(words: &Words) -> bool {
     ])
 }
 
+/// Whether something is wanted beside what was wanted before, not in its place.
+pub(crate) fn adds(words: &Words) -> bool {
+    words.any(&["also", "additionally"])
+        || words.says(&["as well", "in addition", "at the same time", "on top of that"])
+}
+
 /// Whether somebody asks for an earlier or a later time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shift {
@@ -290,16 +296,31 @@ pub(crate) fn is_indifferent(words: &Words) -> bool {
 
 /// Whether the earliest of those offered is taken, not asked for; blanks the words.
 pub(crate) fn takes_earliest(words: &mut Words) -> bool {
-    let asks =
-        words.says(&["you have", "you've got", "possible", "available", "what's", "is there"]);
     let at = words.position("earliest").or_else(|| words.position("soonest"));
     match at {
-        Some(at) if !asks => {
+        Some(at) if !asks_what_there_is(words) => {
             words.take(at..at + 1);
             true
         }
         Some(_) | None => false,
     }
+}
+
+/// Whether the last of all times is asked for, and none is taken.
+pub(crate) fn asks_for_last(words: &Words) -> bool {
+    words.any(&["last", "latest"]) && asks_what_there_is(words)
+}
+
+fn asks_what_there_is(words: &Words) -> bool {
+    words.says(&[
+        "you have",
+        "you've got",
+        "possible",
+        "available",
+        "what's",
+        "what is",
+        "is there",
+    ])
 }
 
 /// Whether what stands there is ruled out: "not Monday", "ten doesn't work", "any day but Friday".
@@ -335,7 +356,8 @@ pub(crate) fn is_refused(words: &Words, range: Range<usize>) -> bool {
 pub(crate) fn choice(words: &Words, count: usize) -> Option<usize> {
     const PLACES: [&[&str]; 3] =
         [&["first", "1st", "either"], &["second", "2nd", "middle"], &["third", "3rd"]];
-    let last = words.any(&["last", "latest", "latter"]).then(|| count.checked_sub(1)).flatten();
+    let takes_last = words.any(&["last", "latest", "latter"]) && !asks_for_last(words);
+    let last = takes_last.then(|| count.checked_sub(1)).flatten();
     let place = || PLACES.iter().position(|names| words.any(names));
     let number = || {
         let at = words.position("number").or_else(|| words.position("option"))?;
@@ -412,6 +434,7 @@ mod tests {
         assert_eq!(choose("either is fine"), Some(0));
         assert_eq!(choose("option three"), Some(2));
         assert_eq!(choose("nine thirty"), None);
+        assert_eq!(choose("what is the last time you have"), None);
         assert_eq!(shift(&Words::new("great, see you later")), None);
         assert_eq!(choice(&Words::new("the third"), 2), None, "there are only two");
         assert_eq!(shift(&Words::new("anything earlier?")), Some(Shift::Earlier));

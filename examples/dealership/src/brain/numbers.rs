@@ -49,18 +49,6 @@ pub(crate) fn tens(word: &str) -> Option<u32> {
     index(TENS, word).map(|index| (index + 2) * 10)
 }
 
-/// "1st", "2nd", "3rd", as text for dates.
-pub(crate) fn with_suffix(number: u32) -> String {
-    let suffix = match (number % 10, number % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{number}{suffix}")
-}
-
 fn ordinal_word(word: &str) -> Option<u32> {
     const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh \
         twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth \
@@ -107,11 +95,5 @@ mod tests {
         }
         assert_eq!(ordinal(&Words::new("north"), 0), None);
         assert_eq!(ordinal(&Words::new("45th"), 0), None);
-    }
-
-    #[test]
-    fn suffixes_follow_english() {
-        let spoken: Vec<_> = [1, 2, 3, 4, 11, 12, 13, 21, 22, 23].map(with_suffix).into();
-        assert_eq!(spoken.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 23rd");
     }
 }

@@ -1,6 +1,6 @@
 //! Results of tools, as this program's tools write them.
 
-use jiff::civil::DateTime;
+use jiff::{ToSpan, civil::DateTime};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -66,15 +66,23 @@ impl Outcome {
 pub(crate) struct Slot {
     pub(crate) id: String,
     pub(crate) start: DateTime,
+    pub(crate) end: DateTime,
     /// The tool's own wording; it tells the two readings of a repeated hour apart.
     pub(crate) spoken: Option<String>,
 }
 
 impl Slot {
+    /// Whether nobody can come to both.
+    pub(crate) fn meets(&self, visit: &Appointment) -> bool {
+        self.start < visit.end && visit.start < self.end
+    }
+
     fn read(value: &Value) -> Option<Self> {
+        let (start, end) = span(value)?;
         Some(Self {
             id: value.get("slot_id")?.as_str()?.to_owned(),
-            start: start(value)?,
+            start,
+            end,
             spoken: value.get("spoken").and_then(Value::as_str).map(str::to_owned),
         })
     }
@@ -86,6 +94,7 @@ pub(crate) struct Appointment {
     pub(crate) id: String,
     pub(crate) service: Option<Service>,
     pub(crate) start: DateTime,
+    pub(crate) end: DateTime,
     /// The label of the car that comes.
     pub(crate) vehicle: Option<String>,
 }
@@ -94,10 +103,12 @@ impl Appointment {
     fn read(value: &Value) -> Option<Self> {
         let cancelled = value.get("status").and_then(Value::as_str) == Some("cancelled");
         let code = value.get("service_type").and_then(Value::as_str).unwrap_or_default();
+        let (start, end) = span(value)?;
         let appointment = Self {
             id: value.get("appointment_id")?.as_str()?.to_owned(),
             service: Service::with_code(code),
-            start: start(value)?,
+            start,
+            end,
             vehicle: value.get("vehicle_label").and_then(Value::as_str).map(str::to_owned),
         };
         (!cancelled).then_some(appointment)
@@ -122,6 +133,14 @@ impl Vehicle {
         let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
         Some(Self { id: text("vehicle_id")?, label: text("label")? })
     }
+}
+
+/// When it begins and ends. What has no end has begun and is over a minute later.
+fn span(value: &Value) -> Option<(DateTime, DateTime)> {
+    let start = start(value)?;
+    let end = value.get("end_local").and_then(Value::as_str).and_then(moment);
+    let end = end.filter(|end| *end > start);
+    Some((start, end.unwrap_or_else(|| start.saturating_add(1.minute()))))
 }
 
 fn start(value: &Value) -> Option<DateTime> {

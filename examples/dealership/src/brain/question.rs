@@ -8,7 +8,6 @@
 pub(crate) enum Question {
     AnythingElse,
     BookInstead,
-    CallBack,
     CancelIt,
     Day,
     Help,
@@ -42,9 +41,8 @@ impl Question {
 }
 
 /// A question and the words that mark it: one of each group, the first match counts.
-const MARKS: [(Question, &[&str]); 18] = [
+const MARKS: [(Question, &[&str]); 17] = [
     (Question::AnythingElse, &["anything else|something else"]),
-    (Question::CallBack, &["call you|call back|callback"]),
     (Question::CancelIt, &["cancel", "shall|should|confirm|want me|sure|like me"]),
     (Question::BookInstead, &["book|make", "instead|new one|one now|a new"]),
     (Question::ReadBack, &["right|correct|confirm|sound good|shall i|should i|go ahead"]),
@@ -87,7 +85,6 @@ mod tests {
             ("Can you read me the VIN?", Question::Vin),
             ("You're booked. Is there anything else?", Question::AnythingElse),
             ("Would you like to book one instead?", Question::BookInstead),
-            ("Shall I have someone call you back?", Question::CallBack),
             ("You are all set.", Question::Open),
         ];
         for (text, question) in table {

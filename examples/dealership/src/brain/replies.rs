@@ -1,11 +1,12 @@
 //! What the agent says.
 
 use super::{
-    dates,
     outcome::{Appointment, Outcome, Slot, Vehicle},
-    phones, times,
+    phones,
 };
+use crate::spoken;
 
+pub(crate) const ANEW: &str = "Sorry, let me begin again.";
 pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
 pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
 pub(crate) const ASK_LAST_NAME: &str = "And your last name?";
@@ -14,11 +15,11 @@ pub(crate) const ASK_NEW_DAY: &str = "What day and time would you like instead?"
 pub(crate) const ASK_PHONE: &str = "What is the best phone number to reach you?";
 pub(crate) const ASK_PHONE_OF_VISIT: &str = "What phone number is the appointment under?";
 pub(crate) const ASK_SERVICE: &str = "What does your car need?";
-pub(crate) const ASK_VIN: &str = "Please read me the 17 characters of the VIN. What is the VIN?";
+pub(crate) const ASK_VIN: &str = "Could you read me the 17 characters of the VIN?";
+pub(crate) const ASK_VIN_AGAIN: &str = "Could you read me the VIN once more?";
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
-pub(crate) const CALL_BACK: &str = "Shall I have someone call you back?";
 pub(crate) const CANNOT: &str = "I'm sorry, I can't do that on this line right now.";
 pub(crate) const GOODBYE: &str = "Thank you for calling. Goodbye!";
 pub(crate) const HELP: &str =
@@ -35,16 +36,16 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
     let Some(first) = slots.first() else { return ASK_DAY.to_owned() };
     let missed = wished.filter(|wished| slots.iter().all(|slot| slot.start.time() != *wished));
     let sorry =
-        missed.map_or_else(String::new, |time| format!("{} is not free. ", times::spoken(time)));
+        missed.map_or_else(String::new, |time| format!("{} is not free. ", spoken::time(time)));
     let one_day = slots.iter().all(|slot| slot.start.date() == first.start.date());
     let repeated = slots.windows(2).any(|pair| pair[0].start == pair[1].start);
-    let day = dates::spoken(first.start.date());
+    let day = spoken::date(first.start.date());
     let named: Vec<String> = slots
         .iter()
         .map(|slot| match &slot.spoken {
             // An hour that the clock change repeats is told apart by the tool's words alone.
-            Some(spoken) if repeated => spoken.clone(),
-            _ if one_day => times::spoken(slot.start.time()),
+            Some(words) if repeated => words.clone(),
+            _ if one_day => spoken::time(slot.start.time()),
             _ => moment(slot.start),
         })
         .collect();
@@ -61,20 +62,24 @@ pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String
 
 /// Refuses a time at which nobody is there.
 pub(crate) fn closed(time: jiff::civil::Time, hours: &str) -> String {
-    let time = times::spoken(time);
+    let time = spoken::time(time);
     format!("We are not open at {time}. {hours} What time would you like to come in?")
 }
 
-/// Points out another visit at the very time that is about to be taken.
+/// Points out another visit at the time that is about to be taken.
 pub(crate) fn clash(other: &Appointment) -> String {
     let what = other.service.map_or("a visit", |service| service.spoken);
     format!("You already have {what} at that time.")
 }
 
-/// Refuses the very time at which the same car has another visit.
-pub(crate) fn busy(other: &Appointment, car: &str) -> String {
+/// Refuses a time at which the same car has another visit, and offers others.
+pub(crate) fn busy(other: &Appointment, car: &str, others: &[Slot]) -> String {
     let what = other.service.map_or("a visit", |service| service.spoken);
-    format!("Your {car} already has {what} at that time. What time would you like instead?")
+    let instead = match others {
+        [] => "What time would you like instead?".to_owned(),
+        others => offer(others, None),
+    };
+    format!("Your {car} already has {what} at that time. {instead}")
 }
 
 /// Reads back what is about to be done; `what` ends where the time follows.
@@ -147,7 +152,7 @@ pub(crate) fn joined(parts: &[&str]) -> String {
 }
 
 fn moment(start: jiff::civil::DateTime) -> String {
-    format!("{} at {}", dates::spoken(start.date()), times::spoken(start.time()))
+    format!("{} at {}", spoken::date(start.date()), spoken::time(start.time()))
 }
 
 fn visit(appointment: &Appointment) -> String {
@@ -189,6 +194,7 @@ mod tests {
         Slot {
             id: format!("{day}-{hour}"),
             start: date(2026, 3, day).at(hour, 30, 0, 0),
+            end: date(2026, 3, day).at(hour + 1, 0, 0, 0),
             spoken: None,
         }
     }
@@ -199,6 +205,7 @@ mod tests {
             id: "a".into(),
             service: Service::with_code("oil_change"),
             start: date(2026, 3, 4).at(9, 0, 0, 0),
+            end: date(2026, 3, 4).at(10, 0, 0, 0),
             vehicle: None,
         };
         let table = [
@@ -213,10 +220,11 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
-            (busy(&appointment, "2019 Honda CR-V"), Question::Day),
+            (ASK_VIN_AGAIN.to_owned(), Question::Vin),
+            (busy(&appointment, "2019 Honda CR-V", &[]), Question::Day),
+            (busy(&appointment, "2019 Honda CR-V", &[slot(4, 9)]), Question::Offer),
             (closed(jiff::civil::Time::midnight(), "Come by."), Question::Day),
             (BOOK_INSTEAD.to_owned(), Question::BookInstead),
-            (CALL_BACK.to_owned(), Question::CallBack),
             (HELP.to_owned(), Question::Help),
             (offer(&[slot(4, 9)], None), Question::Offer),
             (offer(&[slot(4, 9), slot(5, 9)], None), Question::Offer),

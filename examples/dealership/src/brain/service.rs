@@ -31,7 +31,7 @@ impl Service {
     /// The family of appointments it belongs to.
     pub(crate) fn kind(self) -> &'static str {
         match self.code {
-            "test_drive" | "sales_consult" | "broker_consult" => self.code,
+            "test_drive" | "sales_consult" => self.code,
             _ => "service",
         }
     }
@@ -55,7 +55,7 @@ pub(crate) fn take(words: &mut Words) -> Option<Service> {
 }
 
 /// In order of looking: what is more particular comes first.
-const SERVICES: [Service; 11] = [
+const SERVICES: [Service; 10] = [
     Service {
         code: "oil_change",
         others: &[],
@@ -137,13 +137,14 @@ const SERVICES: [Service; 11] = [
         code: "sales_consult",
         others: &[],
         spoken: "a sales consultation",
-        phrases: &["sales consultation", "buy a car", "new car", "trade in", "salesperson"],
-    },
-    Service {
-        code: "broker_consult",
-        others: &[],
-        spoken: "a finance consultation",
-        phrases: &["finance consultation", "financing", "broker", "loan"],
+        phrases: &[
+            "sales consultation",
+            "buy a car",
+            "new car",
+            "trade in",
+            "financing",
+            "salesperson",
+        ],
     },
 ];
 

@@ -3,7 +3,10 @@ mod talk;
 mod wishes;
 
 use serde_json::json;
-use voiceagent_core::llm::Message;
+use voiceagent_core::{
+    adapt::{FallbackLlm, LlmFailover},
+    llm::Message,
+};
 
 use self::talk::{Talk, free, refused};
 use super::*;
@@ -276,6 +279,43 @@ async fn it_takes_over_a_call_that_another_model_began() {
     assert_eq!(talk.called.len(), 1, "nothing is looked up again: {:?}", talk.called);
     assert_eq!(talk.last("book_appointment")["customer_id"], "cus_9");
     assert_eq!(talk.last("book_appointment")["slot_id"], "2026-03-04T09:30");
+}
+
+#[tokio::test]
+async fn it_begins_again_behind_words_of_another_model_that_broke_off() {
+    #[derive(Debug)]
+    struct Cut;
+    #[async_trait]
+    impl LanguageModel for Cut {
+        fn name(&self) -> &str {
+            "cut"
+        }
+        fn capabilities(&self) -> LlmCapabilities {
+            LlmCapabilities::default()
+        }
+        async fn generate(&self, _: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+            Ok(stream::iter([Ok(LlmEvent::Text("Sure, for your oil change I can ".into()))])
+                .boxed())
+        }
+    }
+    let mut settings = LlmFailover::default();
+    settings.cue = RuleBrain::CUE.into();
+    let brain = Arc::new(RuleBrain::new(|| jiff::civil::date(2026, 3, 3)));
+    let model = FallbackLlm::with_settings(Arc::new(Cut), vec![brain], settings);
+    let said = Message::User { text: "I need an oil change".into() };
+    let answer = model.generate(LlmRequest::new("", [said])).await.unwrap();
+    let words: Vec<String> = answer
+        .filter_map(async |event| match event.unwrap() {
+            LlmEvent::Text(text) => Some(text),
+            LlmEvent::Finished(_) | LlmEvent::Usage(_) | _ => None,
+        })
+        .collect()
+        .await;
+    assert_eq!(
+        words.concat(),
+        "Sure, for your oil change I can Sorry, let me begin again. What day would you like to \
+         come in?"
+    );
 }
 
 #[tokio::test]

@@ -80,22 +80,6 @@ pub(crate) fn all(words: &Words) -> Vec<(usize, Time)> {
     clocks.iter().map(|clock| (clock.at, clock.time)).collect()
 }
 
-/// "9:30 AM", "9 AM", "noon".
-pub(crate) fn spoken(time: Time) -> String {
-    let (hour, half) = match time.hour() {
-        0 => (12, "AM"),
-        hour @ 1..=11 => (hour, "AM"),
-        12 => (12, "PM"),
-        hour => (hour - 12, "PM"),
-    };
-    match (time.hour(), time.minute()) {
-        (0, 0) => "midnight".to_owned(),
-        (12, 0) => "noon".to_owned(),
-        (_, 0) => format!("{hour} {half}"),
-        (_, minute) => format!("{hour}:{minute:02} {half}"),
-    }
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Bound {
     After,

@@ -1,9 +1,10 @@
 use std::{io::ErrorKind, path::Path};
 
 use reqwest::Url;
+use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
-use super::{Config, ProviderConfig, ServerConfig};
+use super::{Config, ProviderConfig, ServerConfig, key_variables};
 
 const TABLES: [&str; 7] = ["dealership", "llm", "server", "stt", "tts", "turns", "twilio"];
 
@@ -148,9 +149,17 @@ impl ServerConfig {
 }
 
 impl ProviderConfig {
+    /// Puts in the keys of the whole chain that the environment has.
     fn take_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
-        if let Some(key) = self.key_variables().iter().find_map(|name| env(name)) {
+        let key = |provider: &str| key_variables(provider).iter().find_map(|name| env(name));
+        if let Some(key) = key(&self.provider) {
             self.settings.insert("api_key".to_owned(), key.into());
+        }
+        let fallback = self.settings.get_mut("fallback").and_then(Value::as_array_mut);
+        for settings in fallback.into_iter().flatten().filter_map(Value::as_object_mut) {
+            if let Some(key) = settings.get("provider").and_then(Value::as_str).and_then(key) {
+                settings.insert("api_key".to_owned(), key.into());
+            }
         }
     }
 }
@@ -169,6 +178,7 @@ fn located(text: &str, wrong: &toml::de::Error) -> Error {
         .lines()
         .rev()
         .find_map(|line| line.trim().strip_prefix('[')?.split(']').next())
+        .map(|table| table.trim_start_matches('['))
         .map(str::trim);
     let name = match (table, line.split_once('=').map(|(field, _)| field.trim())) {
         (Some(table), Some(field)) => format!("{table}.{field}"),

@@ -119,6 +119,8 @@ async fn doctor_and_server_agree_about_every_setting() {
         (whole.replace(&database, &format!("{:?}", house.folder.join("no/such.db"))), false),
         (whole.replace("[server]", &format!("[server]\njournals = {foreign:?}")), false),
         (whole.split("[llm]").next().unwrap().to_owned(), true),
+        (format!("{whole}[[llm.fallback]]\nprovider = \"anthropic\"\n"), false),
+        (format!("{whole}[[llm.fallback]]\nprovider = \"anthropic\"\napi_key = \"hush\"\n"), true),
     ];
     for (text, is_fine) in cases {
         let findings = diagnosis(&text).await;
@@ -152,6 +154,27 @@ async fn a_key_is_asked_for_by_the_name_of_its_variable() {
         assert_eq!(finding.state, State::Missing, "{finding:?}");
         assert!(finding.next.starts_with(&format!("Put a key into {variable};")), "{finding:?}");
     }
+}
+
+#[tokio::test]
+async fn keys_reach_every_provider_of_a_chain() {
+    let house = House::new("chain");
+    let chain = format!("{}[[llm.fallback]]\nprovider = \"anthropic\"\n", house.text);
+    let finding = |findings: Vec<Finding>| {
+        findings.into_iter().find(|finding| finding.what == "language model").unwrap()
+    };
+    let keyless = finding(diagnosis(&chain).await);
+    assert_eq!(keyless.state, State::Missing);
+    assert!(keyless.seen.starts_with("field `llm.fallback[0].api_key` is missing"), "{keyless:?}");
+    assert!(keyless.next.starts_with("Put a key into ANTHROPIC_API_KEY;"), "{keyless:?}");
+    let env = |asked: &str| (asked == "ANTHROPIC_API_KEY").then(|| "hush".to_owned());
+    let config = Config::parse(&chain, &env);
+    let whole = finding(examine(&config, &registry(), Clock::System).await);
+    assert_eq!(whole.seen, "openai, with a key; then anthropic, with a key");
+    let wrong = format!("{chain}modle = \"x\"\n");
+    let config = Config::parse(&wrong, &env);
+    let wrong = finding(examine(&config, &registry(), Clock::System).await);
+    assert!(wrong.seen.starts_with("field `llm.fallback[0]`: unknown field `modle`"), "{wrong:?}");
 }
 
 #[tokio::test]

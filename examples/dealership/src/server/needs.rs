@@ -146,7 +146,8 @@ fn provider<T: ?Sized + 'static>(
         };
         match config {
             Some(config) if why.contains("api_key` is missing") => {
-                Error::config(format!("{why}; put it into {}", config.key_variables().join(" or ")))
+                let variables = config.meant_by(&why).key_variables();
+                Error::config(format!("{why}; put it into {}", variables.join(" or ")))
             }
             Some(_) | None => Error::config(why),
         }

@@ -28,6 +28,8 @@ pub struct Appointment {
     pub service_name: String,
     /// The start, on the location's clocks.
     pub start: Zoned,
+    /// The end.
+    pub end: Zoned,
     /// The start before it was last moved.
     pub moved_from: Option<Zoned>,
     /// The name of the location, as it is spoken.
@@ -40,6 +42,8 @@ pub struct Appointment {
     pub cancelled_at: Option<Timestamp>,
     /// A short code to quote.
     pub confirmation_code: String,
+    /// The call in which it was booked.
+    pub call: Option<String>,
     change_key: Option<String>,
 }
 
@@ -298,6 +302,7 @@ impl Appointment {
             service: row.try_get("type_code")?,
             service_name: row.try_get("type_name")?,
             start: instant(row.try_get("starts_at")?)?.to_zoned(zone.clone()),
+            end: instant(row.try_get("ends_at")?)?.to_zoned(zone.clone()),
             moved_from: moved_from.map(instant).transpose()?.map(|from| from.to_zoned(zone)),
             location: row.try_get("location_name")?,
             vehicle: match vehicle {
@@ -309,6 +314,7 @@ impl Appointment {
             status,
             cancelled_at: cancelled_at.map(instant).transpose()?,
             confirmation_code: row.try_get("confirmation_code")?,
+            call: row.try_get("source_call")?,
             change_key: row.try_get("change_key")?,
         })
     }

@@ -6,7 +6,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::{Fault, Hours, Location, OpenInterval, Refusal, Service, Store};
+use super::{Appointment, Fault, Hours, Location, OpenInterval, Refusal, Service, Store};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Availability {
 pub struct Slot {
     /// The start, on the location's clocks.
     pub start: Zoned,
+    /// The end.
+    pub end: Zoned,
 }
 
 impl Store {
@@ -87,13 +89,13 @@ impl Store {
         };
         Ok(Availability {
             all_closed: closed.len() == dates().count(),
-            slots: spread(free, search.limit).into_iter().map(|start| Slot { start }).collect(),
-            next: next.map(|start| Slot { start }),
+            slots: spread(free, search.limit).into_iter().map(|start| plan.slot(start)).collect(),
+            next: next.map(|start| plan.slot(start)),
             closed,
         })
     }
 
-    /// The three free times nearest to one that cannot be had.
+    /// The three free times nearest to one that cannot be had, none of them during `visits`.
     ///
     /// # Errors
     ///
@@ -102,6 +104,7 @@ impl Store {
         &self,
         service: &str,
         wanted: Timestamp,
+        visits: &[Appointment],
         now: Timestamp,
     ) -> Result<Vec<Slot>, Fault> {
         /// Within a week there is a free time, or the caller wants a person.
@@ -109,16 +112,20 @@ impl Store {
         let location = self.location().await?;
         let plan = self.plan(&location, service, None, now).await?;
         let date = wanted.to_zoned(location.zone.clone()).date();
-        let mut free: Vec<Zoned> = days(date, date.saturating_add(DAYS_AHEAD.days()))
+        let meets =
+            |slot: &Slot, visit: &Appointment| slot.start < visit.end && visit.start < slot.end;
+        let mut free: Vec<Slot> = days(date, date.saturating_add(DAYS_AHEAD.days()))
             .flat_map(|date| plan.starts(date, None, None))
             .filter(|start| start.timestamp() != wanted)
+            .map(|start| plan.slot(start))
+            .filter(|slot| !visits.iter().any(|visit| meets(slot, visit)))
             .collect();
-        free.sort_by_key(|start| {
-            start.timestamp().as_millisecond().abs_diff(wanted.as_millisecond())
+        free.sort_by_key(|slot| {
+            slot.start.timestamp().as_millisecond().abs_diff(wanted.as_millisecond())
         });
         free.truncate(3);
-        free.sort();
-        Ok(free.into_iter().map(|start| Slot { start }).collect())
+        free.sort_by(|one, other| one.start.cmp(&other.start));
+        Ok(free)
     }
 
     async fn plan(
@@ -174,6 +181,11 @@ struct Window {
 }
 
 impl Plan {
+    fn slot(&self, start: Zoned) -> Slot {
+        let end = later(start.timestamp(), self.service.duration);
+        Slot { end: end.to_zoned(self.zone.clone()), start }
+    }
+
     fn starts(&self, date: Date, earliest: Option<Time>, latest: Option<Time>) -> Vec<Zoned> {
         self.hours
             .on(date)

@@ -279,7 +279,7 @@ async fn an_hour_that_the_clocks_repeat_is_offered_and_booked_twice() {
 #[tokio::test]
 async fn alternatives_are_the_nearest_free_times() {
     let store = seeded().await;
-    let slots = store.alternatives("oil_change", monday(10, 0), friday()).await.unwrap();
+    let slots = store.alternatives("oil_change", monday(10, 0), &[], friday()).await.unwrap();
     let times: Vec<Timestamp> = slots.iter().map(|slot| slot.start.timestamp()).collect();
     assert_eq!(times, [monday(9, 0), monday(9, 30), monday(10, 30)]);
 }

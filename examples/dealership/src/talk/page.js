@@ -9,12 +9,14 @@ const [callButton, voiceButton, microphoneButton] = ["call", "voice", "microphon
 const sendButton = find("say").querySelector("button");
 
 const voice = window.speechSynthesis;
+const HOPELESS = ["audio-capture", "language-not-supported", "network", "not-allowed", "service-not-allowed"];
 const Recognition = window.SpeechRecognition || window.webkitSpeechRecognition;
 
 let socket = null;
 let speaks = Boolean(voice);
 let listens = false;
 let recognizer = null;
+let failures = 0; // in a row, without a word between them
 
 // ---- the conversation on the page
 
@@ -150,6 +152,7 @@ function listen() {
   recognizer.continuous = true;
   recognizer.interimResults = true;
   recognizer.onresult = ({ resultIndex, results }) => {
+    failures = 0;
     for (let at = resultIndex; at < results.length; at += 1) {
       const text = results[at][0].transcript;
       if (isEcho(text)) continue;
@@ -163,8 +166,11 @@ function listen() {
     }
   };
   recognizer.onerror = ({ error }) => {
-    if (error === "not-allowed" || error === "service-not-allowed" || error === "network") {
-      line("note", "The browser does not let this page listen. Please type.");
+    // Silence is no failure.
+    if (error === "no-speech" || error === "aborted") return;
+    failures += 1;
+    if (failures > 1 || HOPELESS.includes(error)) {
+      line("note", `The browser does not let this page listen (${error}). Please type.`);
       setListening(false);
     }
   };
@@ -177,6 +183,7 @@ function setListening(on) {
   listens = on && Boolean(Recognition) && socket !== null;
   microphoneButton.setAttribute("aria-pressed", String(listens));
   if (listens) {
+    failures = 0;
     listen();
   } else if (recognizer) {
     recognizer.onend = null;

@@ -1,5 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
+use axum::Extension;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -28,10 +29,17 @@ struct Site {
 }
 
 async fn site() -> Site {
+    site_from(|router| router).await
+}
+
+/// A site whose requests pass through something first.
+async fn site_from(passed: impl FnOnce(Router) -> Router) -> Site {
     let Talk { router, visitors } = Talk::new(&[]);
+    let router = passed(router);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let server = voiceagent_telephony::server::serve(listener, router);
+    let server = tokio::spawn(async move { server.await.unwrap() });
     Site { address, visitors, _server: server }
 }
 
@@ -55,8 +63,13 @@ impl Site {
     }
 
     async fn get(&self, path: &str, host: &str) -> String {
+        self.get_with(path, host, "").await
+    }
+
+    async fn get_with(&self, path: &str, host: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         timeout(SOON, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -150,6 +163,32 @@ async fn foreign_pages_and_foreign_names_are_refused() {
     }
     let rebound = site.get("/", "evil.example").await;
     assert!(rebound.starts_with("HTTP/1.1 403"), "{rebound}");
+}
+
+#[tokio::test]
+async fn who_comes_through_a_proxy_is_refused() {
+    let site = site().await;
+    for header in ["X-Forwarded-For: 192.0.2.7", "Forwarded: for=192.0.2.7", "x-forwarded-host: a"]
+    {
+        let answer = site.get_with("/", "localhost", &format!("{header}\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{header}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_calls_from_another_machine_is_refused_whatever_name_they_say() {
+    for (peer, status) in [
+        ("192.168.1.7:4000", 403),
+        ("[::ffff:192.168.1.7]:4000", 403),
+        ("127.0.0.1:4000", 200),
+        ("[::ffff:127.0.0.1]:4000", 200),
+        ("[::1]:4000", 200),
+    ] {
+        let peer: SocketAddr = peer.parse().unwrap();
+        let site = site_from(|router| router.layer(Extension(ConnectInfo(peer)))).await;
+        let answer = site.get("/", "localhost").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{peer}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -89,6 +89,9 @@ async fn run(
         Err(Fault::Refused(Refusal::SlotTaken)) => {
             return Ok(desk.taken(&request.service, offer.start).await?);
         }
+        Err(Fault::Refused(Refusal::VehicleBusy)) => {
+            return Ok(desk.busy(customer, None, &request.service, offer.start).await?);
+        }
         Err(Fault::Refused(Refusal::InPast)) => return Err(Envelope::refused(Code::SlotExpired)),
         Err(fault) => return Err(fault.into()),
     };

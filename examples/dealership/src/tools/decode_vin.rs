@@ -65,7 +65,8 @@ fn misheard(fault: VinFault) -> Envelope {
         VinFault::IllegalChar(illegal) => Envelope::refused(Code::VinIllegalChar).say(format!(
             "I have {illegal} in it, but the letters I, O and Q do not occur in these numbers."
         )),
-        VinFault::CheckDigit => Envelope::refused(Code::VinCheckDigit)
-            .say("I must have one character wrong. Could you read the number once more?"),
+        VinFault::CheckDigit => {
+            Envelope::refused(Code::VinCheckDigit).say("I must have one character wrong.")
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     phone::Phone,
     spoken,
-    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Slot, Store},
+    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Refusal, Slot, Store},
     vin::Decoder,
 };
 
@@ -71,7 +71,26 @@ impl Desk {
         }
     }
 
-    /// The appointment, if the caller may change it. A foreign one is as good as none.
+    /// The appointments to come of the customer with this identifier that the caller may know of:
+    /// all of them, or for somebody who may not act for the customer those booked in this call.
+    pub(super) async fn upcoming(
+        &self,
+        customer: &str,
+        context: &ToolContext,
+    ) -> Result<Vec<Appointment>, Envelope> {
+        let refused = match self.customer(customer, context).await {
+            Ok(customer) => return Ok(self.store.upcoming(customer.id, self.now()).await?),
+            Err(refused) => refused,
+        };
+        let Some(customer) = self.named(customer).await? else { return Err(refused) };
+        let mut upcoming = self.store.upcoming(customer, self.now()).await?;
+        upcoming.retain(|appointment| is_of(appointment, context));
+        // Whether there are others is not told.
+        if upcoming.is_empty() { Err(refused) } else { Ok(upcoming) }
+    }
+
+    /// The appointment, if the caller may change it: their own, or one that was booked in this
+    /// call. A foreign one is as good as none.
     pub(super) async fn appointment(
         &self,
         id: &str,
@@ -80,6 +99,9 @@ impl Desk {
         let none = || Envelope::refused(Code::NotFound).say("I can't find that appointment.");
         let id = AppointmentId::parse(id).ok_or_else(none)?;
         let found = self.store.appointment(id).await.map_err(Envelope::from)?.ok_or_else(none)?;
+        if is_of(&found, context) {
+            return Ok(found);
+        }
         self.store
             .customer_of(found.customer, self.caller.as_ref(), context.call.as_str())
             .await
@@ -94,6 +116,7 @@ impl Desk {
         json!({
             "slot_id": self.offers.write(offer, service, self.now()),
             "start_local": local(&slot.start),
+            "end_local": local(&slot.end),
             "spoken": spoken::moment(&slot.start),
             "with": advisor.map(|(_, name)| name),
         })
@@ -101,19 +124,47 @@ impl Desk {
 
     /// Says that a time is gone, with the nearest free ones.
     pub(super) async fn taken(&self, service: &str, wanted: Timestamp) -> Result<Envelope, Fault> {
-        let slots = self.store.alternatives(service, wanted, self.now()).await?;
-        let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, service, None)).collect();
-        let say = match slots.as_slice() {
-            [] => "That time was just taken.".to_owned(),
-            slots => {
-                let times: Vec<String> =
-                    slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
-                format!("That time was just taken. I still have {}.", times.join(", or "))
-            }
-        };
-        let data = json!({ "alternatives": offers });
-        Ok(Envelope::refused(Code::SlotTaken).with_data(data).say(say))
+        self.instead(Refusal::SlotTaken, service, wanted, &[]).await
     }
+
+    /// Says that the customer's vehicle has another visit then, with the nearest free times that
+    /// do not meet any visit of theirs. `moved` is the one that is to be moved.
+    pub(super) async fn busy(
+        &self,
+        customer: CustomerId,
+        moved: Option<AppointmentId>,
+        service: &str,
+        wanted: Timestamp,
+    ) -> Result<Envelope, Fault> {
+        let mut visits = self.store.upcoming(customer, self.now()).await?;
+        visits.retain(|visit| Some(visit.id) != moved);
+        self.instead(Refusal::VehicleBusy, service, wanted, &visits).await
+    }
+
+    async fn instead(
+        &self,
+        refusal: Refusal,
+        service: &str,
+        wanted: Timestamp,
+        visits: &[Appointment],
+    ) -> Result<Envelope, Fault> {
+        let slots = self.store.alternatives(service, wanted, visits, self.now()).await?;
+        let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, service, None)).collect();
+        let refused = Envelope::from(refusal).with_data(json!({ "alternatives": offers }));
+        let times: Vec<String> = slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
+        match &refused.say {
+            Some(say) if !times.is_empty() => {
+                let say = format!("{say} I still have {}.", times.join(", or "));
+                Ok(refused.say(say))
+            }
+            Some(_) | None => Ok(refused),
+        }
+    }
+}
+
+/// Whether an appointment was booked in this call.
+fn is_of(appointment: &Appointment, context: &ToolContext) -> bool {
+    appointment.call.as_deref() == Some(context.call.as_str())
 }
 
 /// Wall-clock time as the model sees it, with the offset so that a repeated hour is unambiguous.

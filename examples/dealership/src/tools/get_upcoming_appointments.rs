@@ -35,8 +35,7 @@ async fn run(
     arguments: &Arguments,
     context: &ToolContext,
 ) -> Result<Envelope, Envelope> {
-    let customer = desk.customer(&arguments.customer_id, context).await?;
-    let upcoming = desk.store.upcoming(customer.id, desk.now()).await?;
+    let upcoming = desk.upcoming(&arguments.customer_id, context).await?;
     let say = match upcoming.as_slice() {
         [] => "You have no appointments coming up.".to_owned(),
         [only] => format!("You have {}.", sentence(only)),
@@ -60,9 +59,8 @@ fn sentence(appointment: &Appointment) -> String {
 }
 
 fn article(name: &str) -> String {
-    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     // "a diagnostics" is no English.
-    if name.ends_with('s') { name.to_owned() } else { format!("{article} {name}") }
+    if name.ends_with('s') { name.to_owned() } else { spoken::one(name) }
 }
 
 fn entry(appointment: &Appointment) -> Value {
@@ -71,6 +69,7 @@ fn entry(appointment: &Appointment) -> Value {
         "kind": appointment.kind,
         "service_type": appointment.service,
         "start_local": local(&appointment.start),
+        "end_local": local(&appointment.end),
         "spoken": spoken::moment(&appointment.start),
         "timezone": appointment.start.time_zone().iana_name(),
         "location": appointment.location,

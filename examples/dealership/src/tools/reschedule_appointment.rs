@@ -63,6 +63,9 @@ async fn run(
         Err(Fault::Refused(Refusal::SlotTaken)) => {
             return Ok(desk.taken(&old.service, offer.start).await?);
         }
+        Err(Fault::Refused(Refusal::VehicleBusy)) => {
+            return Ok(desk.busy(old.customer, Some(old.id), &old.service, offer.start).await?);
+        }
         Err(fault) => return Err(fault.into()),
     };
     let say = format!("Your {} is now on {}.", moved.service_name, spoken::moment(&moved.start));

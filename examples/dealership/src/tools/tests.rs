@@ -168,7 +168,7 @@ async fn a_withheld_number_may_book_but_read_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothing() {
+async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothing_else() {
     let store = seeded().await;
     let mut call = Call::from("anonymous", &store);
     let named = json!({ "first_name": "Ana", "last_name": "Morales", "phone": ANA });
@@ -181,6 +181,17 @@ async fn whoever_knows_name_and_number_may_book_for_a_customer_and_learns_nothin
     let booked = call.ask("book_appointment", booking).await;
     assert!(booked.ok, "{booked:?}");
     assert_eq!(booked.data["vehicle_label"], Value::Null);
+    let listed = call.ask("get_upcoming_appointments", json!({ "customer_id": ana })).await;
+    let appointments = listed.data["appointments"].as_array().unwrap();
+    assert_eq!(appointments.len(), 1, "hers are more, and were not booked in this call");
+    let id = &booked.data["appointment_id"];
+    assert_eq!(&appointments[0]["appointment_id"], id);
+    let new = call.slot("oil_change", "2026-11-25").await;
+    let mv = json!({ "appointment_id": id, "new_slot_id": new, "confirmed": true });
+    let moved = call.ask("reschedule_appointment", mv).await;
+    assert!(moved.ok, "{moved:?}");
+    let cancel = json!({ "appointment_id": id, "confirmed": true });
+    assert!(call.ask("cancel_appointment", cancel).await.ok);
     let asked = call.ask("get_upcoming_appointments", json!({ "customer_id": ana })).await;
     assert_eq!(code(&asked), Code::IdentityRequired);
 }
@@ -270,7 +281,7 @@ async fn a_customer_with_two_cars_says_which_and_a_car_is_in_one_place() {
     let who = greg.ask("lookup_customer", json!({})).await.data;
     // His truck has its oil changed on Monday at 8:30.
     let slot = greg.slot("full_service", "2026-11-23").await;
-    let mut booking = json!({ "slot_id": slot, "service_type": "full_service",
+    let mut booking = json!({ "slot_id": &slot, "service_type": "full_service",
         "customer_id": who["customer_id"], "confirmed": true });
     let which = greg.ask("book_appointment", booking.clone()).await;
     assert_eq!(code(&which), Code::VehicleRequired);
@@ -280,7 +291,16 @@ async fn a_customer_with_two_cars_says_which_and_a_car_is_in_one_place() {
         cars.iter().find(|car| car["label"] == label).unwrap()["vehicle_id"].clone()
     };
     booking["vehicle_id"] = car("2021 Ford F-150");
-    assert_eq!(code(&greg.ask("book_appointment", booking.clone()).await), Code::VehicleBusy);
+    let busy = greg.ask("book_appointment", booking.clone()).await;
+    assert_eq!(code(&busy), Code::VehicleBusy);
+    let say = busy.say.unwrap();
+    assert!(
+        say.starts_with("That vehicle already has a visit at that time. I still have"),
+        "{say}"
+    );
+    booking["slot_id"] = busy.data["alternatives"][0]["slot_id"].clone();
+    assert!(greg.ask("book_appointment", booking.clone()).await.ok, "what is offered can be had");
+    booking["slot_id"] = slot;
     booking["vehicle_id"] = car("2016 Toyota Camry");
     assert!(greg.ask("book_appointment", booking).await.ok);
 }

@@ -149,9 +149,19 @@ impl House {
     }
 
     pub(crate) async fn ring_signed(&self, call: &str, from: &str, token: &Secret) -> Response {
+        self.post("/twilio/voice", call, from, token).await
+    }
+
+    /// Asks how to go on after the media stream, as the carrier does.
+    pub(crate) async fn after(&self, call: &str, from: &str) -> String {
+        let answer = self.post("/twilio/after", call, from, &Secret::new(TOKEN)).await;
+        answer.text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, call: &str, from: &str, token: &Secret) -> Response {
         let fields =
             [("CallSid", call), ("From", from), ("To", "+16305550100"), ("Direction", "inbound")];
-        let url = self.url("/twilio/voice");
+        let url = self.url(path);
         let signature = TwilioSignature::sign(token, &url, &fields);
         let request = self.client.post(url).header("X-Twilio-Signature", signature);
         request.form(&fields).send().await.unwrap()

@@ -15,7 +15,7 @@ use voiceagent_testkit::{
     clips,
     phone::{PhoneCall, Recording, Wire},
     vendor::{
-        ScriptedVendor,
+        Refusal, ScriptedVendor,
         chat::{ChatRequest, Reply},
     },
 };
@@ -236,6 +236,21 @@ async fn who_is_not_the_carrier_gets_no_further() {
     assert_eq!(closed, voiceagent_testkit::phone::Closed::ByServer(1008));
     assert_eq!((house.listen.accepted(), house.speak.accepted()), dialled);
     assert_eq!(house.openai.accepted(), 0);
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_whom_no_voice_can_answer_hears_so_from_the_carrier() {
+    let mut house = House::open(&[], |_| Reply::silence()).await;
+    house.speak.refuse(Some(Refusal::status(503)));
+    let twiml = house.ring("CA8", PRIYA).await.text().await.unwrap();
+    assert!(twiml.contains("/twilio/after</Redirect>"), "{twiml}");
+    let phone = house.dial("CA8", &twiml).await.unwrap();
+    phone.wait_until_closed(SOON).await.unwrap();
+    assert_eq!(house.carrier.asked(), [] as [&str; 0], "the call is not cut off");
+    let told = house.after("CA8", PRIYA).await;
+    assert!(told.contains("<Say>We are sorry, nobody can answer"), "{told}");
     house.stop();
     house.has_stopped().await;
 }

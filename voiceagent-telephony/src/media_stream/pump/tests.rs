@@ -156,6 +156,14 @@ fn open_for(
     carrier: Carrier,
     control: Option<Arc<dyn CallControl>>,
 ) -> (FakeSocket, Link<Outbound, Inbound>) {
+    open_noted(carrier, control, None)
+}
+
+fn open_noted(
+    carrier: Carrier,
+    control: Option<Arc<dyn CallControl>>,
+    heard: Option<Arc<HeardCalls>>,
+) -> (FakeSocket, Link<Outbound, Inbound>) {
     let socket = FakeSocket::default();
     let leg = Leg {
         call: CallId::new("CA1"),
@@ -164,6 +172,7 @@ fn open_for(
         inbound: AudioFormat::MULAW_8K,
         outbound: AudioFormat::MULAW_8K,
         control,
+        heard,
         news: mpsc::channel(1).1,
     };
     let pump = Pump::new(socket.clone(), leg);
@@ -416,4 +425,22 @@ async fn outbound_messages_reuse_their_memory() {
     assert_eq!(places.len(), 1_000);
     let span = places.iter().max().unwrap() - places.iter().min().unwrap();
     assert!(span < OUTBOUND_BLOCK, "{span}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_has_heard_nothing_is_left_to_the_carrier() {
+    for (speaks, is_asked) in [(false, false), (true, true)] {
+        let control = Arc::new(FakeControl::default());
+        control.answer.notify_one();
+        let heard = Arc::new(HeardCalls::default());
+        let (_socket, link) =
+            open_noted(Carrier::Twilio, Some(control.clone()), Some(heard.clone()));
+        if speaks {
+            link.try_send(frame()).unwrap();
+        }
+        link.try_send(Outbound::HangUp).unwrap();
+        assert_eq!(end_of(link).await, None);
+        assert_eq!(!control.asked.lock().unwrap().is_empty(), is_asked);
+        assert_eq!(heard.has(&CallId::new("CA1")), speaks);
+    }
 }

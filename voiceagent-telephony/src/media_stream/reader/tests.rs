@@ -193,3 +193,51 @@ fn a_mark_and_a_second_start_are_told_apart() {
     assert_eq!(line.read(r#"{"event":"error","payload":{"code":100002}}"#), Reading::Nothing);
     assert_eq!(line.0.counters.complaints, 1);
 }
+
+#[test]
+fn one_message_with_wrong_numbers_makes_nobody_deaf() {
+    let in_order = (2..40).map(|number| (number, (number - 2) * 20));
+    for carrier in [Carrier::Twilio, Carrier::Telnyx] {
+        for wrong in [(100_000, 2_000_000), (u64::MAX, u64::MAX), (5, u64::MAX), (u64::MAX, 60)] {
+            for at in [0, 3] {
+                let mut line = Line::of(carrier, AudioFormat::MULAW_8K);
+                let mut told: Vec<_> = in_order.clone().collect();
+                told.insert(at, wrong);
+                let heard: Vec<u64> = told
+                    .iter()
+                    .flat_map(|(number, time)| line.hear_all(&media(*number, *time, &frame())))
+                    .collect();
+                // At the worst the first pieces seem to repeat it.
+                assert!(heard.len() >= 35, "{carrier:?} {wrong:?} {at}: {}", heard.len());
+                let spans = heard.windows(2).map(|pair| pair[1] - pair[0]);
+                assert!(spans.max() < Some(1_000), "{carrier:?} {wrong:?} {at}: {heard:?}");
+                let again = line.hear_all(&media(39, 37 * 20, &frame()));
+                assert_eq!(again, [] as [u64; 0], "{carrier:?} {wrong:?} {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_carrier_that_numbers_anew_is_heard() {
+    let start = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"}}"#;
+    for carrier in [Carrier::Twilio, Carrier::Telnyx] {
+        for (pieces, starts, lost) in
+            [(10, true, 0), (200, true, 0), (200, false, 0), (10, false, 4)]
+        {
+            let mut line = Line::of(carrier, AudioFormat::MULAW_8K);
+            for number in 0..pieces {
+                assert_eq!(line.hear_all(&media(number, number * 20, &frame())).len(), 1);
+            }
+            if starts {
+                assert_eq!(line.read(start), Reading::Nothing);
+            }
+            let heard: Vec<u64> = (0..30)
+                .flat_map(|number| line.hear_all(&media(number, number * 20, &frame())))
+                .collect();
+            assert_eq!(heard.len(), 30 - lost, "{carrier:?} {pieces} {starts}");
+            let next = line.hear_all(&media(30, 40 * 20, &frame()));
+            assert_eq!(next, [heard.last().unwrap() + 11 * 160], "silence is told of as before");
+        }
+    }
+}

@@ -5,10 +5,13 @@ use jiff::{
     civil::{Date, Weekday},
 };
 
-use super::{Doubt, NAMES, holiday, monday_of, month, on_or_after, plus, upcoming};
-use crate::brain::{
-    numbers::{cardinal, ordinal, tens},
-    words::Words,
+use super::{Doubt, holiday, monday_of, month, on_or_after, plus, upcoming};
+use crate::{
+    brain::{
+        numbers::{cardinal, ordinal, tens},
+        words::Words,
+    },
+    spoken,
 };
 
 /// The day that is named at `at`, and how many words it takes.
@@ -269,12 +272,12 @@ fn day_of_month(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> 
 pub(super) fn weekday_called(word: &str) -> Option<Weekday> {
     const SHORT: [&[&str]; 7] =
         [&["mon"], &["tue", "tues"], &["weds"], &["thu", "thur", "thurs"], &["fri"], &[], &[]];
-    let is = |(name, short): (&&str, &&[&str])| {
+    Weekday::Monday.cycle_forward().zip(SHORT).find_map(|(day, short)| {
+        let name = spoken::weekday(day);
         let plural = word.strip_suffix('s').unwrap_or(word);
-        name.eq_ignore_ascii_case(word)
+        let is = name.eq_ignore_ascii_case(word)
             || name.eq_ignore_ascii_case(plural)
-            || short.contains(&word)
-    };
-    let index = NAMES.iter().zip(&SHORT).position(is)?;
-    Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok()
+            || short.contains(&word);
+        is.then_some(day)
+    })
 }

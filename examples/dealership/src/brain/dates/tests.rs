@@ -178,12 +178,6 @@ fn a_leap_day_is_found_where_there_is_one() {
 }
 
 #[test]
-fn a_day_is_spoken_with_its_weekday() {
-    assert_eq!(spoken(TODAY), "Tuesday, March 3rd");
-    assert_eq!(spoken(date(2026, 11, 22)), "Sunday, November 22nd");
-}
-
-#[test]
 fn what_is_wrong_with_a_day_is_said() {
     let table = [
         ("2020-03-24", "Tuesday, March 24th, 2020, is in the past."),

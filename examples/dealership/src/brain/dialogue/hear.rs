@@ -30,6 +30,10 @@ pub(super) struct Heard {
     pub(super) choice: Option<usize>,
     pub(super) shift: Option<Shift>,
     pub(super) asks_for_times: bool,
+    pub(super) asks_for_last: bool,
+    /// Whether the service comes on top of the one that is talked about.
+    adds: bool,
+    at_same_time: bool,
     name: Option<Name>,
     phone: Option<Phone>,
     vin: Option<String>,
@@ -45,6 +49,8 @@ impl Heard {
         // "I don't care" refuses nothing.
         let answer = answer.filter(|_| !(indifferent && question == Question::Offer));
         let (shift, asks_for_times) = (intent::shift(&words), intent::asks_for_times(&words));
+        let (asks_for_last, adds) = (intent::asks_for_last(&words), intent::adds(&words));
+        let at_same_time = words.says(&["same time"]);
         let says_bye = words.any(&["bye", "goodbye"]);
         let vin = vin::take(&mut words, question == Question::Vin);
         let service = service::take(&mut words);
@@ -83,6 +89,9 @@ impl Heard {
             choice,
             shift,
             asks_for_times,
+            asks_for_last,
+            adds,
+            at_same_time,
             name,
             phone,
             vin,
@@ -113,12 +122,13 @@ impl Dialogue {
         self.aside = None;
         self.calls = 0;
         self.faults = 0;
-        self.wants_call_back = false;
         let mut understood = self.hear_task(&heard);
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
         understood |= self.hear_when(&heard);
         understood |= self.hear_vehicle(&heard, &words);
+        // Whoever talks about something else does not look for that number any more.
+        self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
         self.misses = if understood { 0 } else { self.misses + 1 };
     }
@@ -155,6 +165,10 @@ impl Dialogue {
             }
             (None, _) => false,
         };
+        self.join_booked(heard);
+        if heard.adds && heard.service.is_some_and(|service| self.keep_for_later(service)) {
+            return true;
+        }
         match heard.service {
             Some(service) if self.task == Some(Task::Book) => {
                 self.stale |= self.slots.is_some() && self.service != Some(service);
@@ -173,6 +187,27 @@ impl Dialogue {
             }
             None => understood,
         }
+    }
+
+    /// What comes on top of a visit that is booked is wished for its day, and perhaps its time.
+    fn join_booked(&mut self, heard: &Heard) {
+        let is_open = self.days.is_none() && heard.days.is_none() && self.task == Some(Task::Book);
+        if let Some(booked) = self.booked.filter(|_| heard.adds && is_open) {
+            self.days = Some(Days::one(booked.date()));
+            self.time.exact = heard.at_same_time.then(|| booked.time());
+        }
+    }
+
+    /// Keeps another service until the one that is talked about is booked.
+    fn keep_for_later(&mut self, service: Service) -> bool {
+        let first = self.service.filter(|_| self.task == Some(Task::Book));
+        let Some(first) = first.filter(|first| *first != service) else { return false };
+        self.also = Some(service);
+        self.notices.push(format!(
+            "I book one visit at a time: first {}, then {}.",
+            first.spoken, service.spoken
+        ));
+        true
     }
 
     fn hear_person(&mut self, heard: &Heard) -> bool {
@@ -263,12 +298,8 @@ impl Dialogue {
                 self.start(Task::Book);
                 true
             }
-            Question::BookInstead | Question::CallBack if !yes => {
+            Question::BookInstead if !yes => {
                 self.finish();
-                true
-            }
-            Question::CallBack => {
-                self.wants_call_back = true;
                 true
             }
             Question::Offer if yes && self.offered.len() == 1 && !heard.says_when() => {
@@ -279,6 +310,10 @@ impl Dialogue {
             Question::Offer if !yes && heard.phone.is_some() => true,
             Question::Offer if !yes && !heard.says_when() && !heard.asks_for_times => {
                 self.forget_wish();
+                true
+            }
+            Question::Vin if !yes => {
+                self.wants_vin = false;
                 true
             }
             Question::AnythingElse | Question::Help => {
@@ -313,7 +348,8 @@ impl Dialogue {
         };
         let day = heard.doubt.is_some() || heard.days.is_some_and(|days| !fits_day(days));
         let time = heard.shift.is_some() || heard.time.is_some_and(|time| !fits_time(time));
-        let service = heard.service.is_some_and(|service| self.service != Some(service));
+        let service = heard.service.filter(|service| self.also != Some(*service));
+        let service = service.is_some_and(|service| self.service != Some(service));
         // Another number makes it unknown who calls.
         let phone = heard.phone.is_some() && self.customer == Customer::Unknown;
         day || time || service || phone || heard.name.is_some()

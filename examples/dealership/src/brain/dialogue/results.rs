@@ -1,13 +1,16 @@
 use serde_json::Value;
 
 use super::{Customer, Dialogue, Task, task_of, text};
-use crate::brain::{
-    dates::{self, Days},
-    intent::Intent,
-    outcome::{Outcome, Slot},
-    replies,
-    service::Service,
-    times::{TimeWish, shifted},
+use crate::{
+    brain::{
+        dates::Days,
+        intent::Intent,
+        outcome::{Outcome, Slot},
+        replies,
+        service::Service,
+        times::{TimeWish, shifted},
+    },
+    spoken,
 };
 
 impl Dialogue {
@@ -21,7 +24,6 @@ impl Dialogue {
             "cancel_appointment" => self.committed(Task::Cancel, outcome),
             "get_upcoming_appointments" => self.listed(outcome),
             "decode_vin" => self.decoded(outcome),
-            "schedule_callback" | "transfer_to_human" => self.handed_over(outcome),
             "end_call" if outcome.ok => self.ended = true,
             _ if outcome.ok => {}
             _ => self.failed(outcome),
@@ -129,7 +131,7 @@ impl Dialogue {
     fn nothing_free(&mut self, outcome: &Outcome) {
         let (wished, timed) = (self.days, self.time != TimeWish::default());
         self.slots = None;
-        let on_day = wished.filter(|days| days.is_one()).map(|days| dates::spoken(days.from));
+        let on_day = wished.filter(|days| days.is_one()).map(|days| spoken::date(days.from));
         let again = timed && self.calls < 3;
         self.notices.push(match (outcome.say(), on_day) {
             (Some(say), _) if !again => say.to_owned(),
@@ -154,7 +156,15 @@ impl Dialogue {
         self.agreed = false;
         if outcome.ok {
             self.notices.push(replies::committed(outcome));
+            let also = self.also.take().filter(|_| task == Task::Book);
+            self.booked = self.chosen.as_ref().map(|slot| slot.start);
+            let day = self.booked.map(|start| Days::one(start.date()));
             self.finish();
+            if let Some(service) = also {
+                self.start(Task::Book);
+                self.notices.push(format!("Now for {}.", service.spoken));
+                (self.service, self.days) = (Some(service), day);
+            }
             return;
         }
         match outcome.code() {
@@ -202,6 +212,7 @@ impl Dialogue {
         }
         self.stale = true;
         if let Some(taken) = taken {
+            self.lost.push(taken.start);
             self.days = Some(Days::one(taken.start.date()));
             self.time.earliest = Some(shifted(taken.start.time(), -90));
             self.time.latest = Some(shifted(taken.start.time(), 90));
@@ -256,20 +267,6 @@ impl Dialogue {
         if self.task.is_none() && !self.wants_vin {
             self.finished = true;
         }
-    }
-
-    fn handed_over(&mut self, outcome: &Outcome) {
-        self.wants_call_back = false;
-        self.aside = None;
-        self.misses = 0;
-        if outcome.ok {
-            self.notices.push(outcome.say().unwrap_or("That is arranged.").to_owned());
-        } else {
-            self.notices.push(
-                outcome.say().unwrap_or("I'm sorry, nobody is free to talk right now.").to_owned(),
-            );
-        }
-        self.finish();
     }
 
     /// A failure that is nobody's fault here: tried once more in silence, then said.

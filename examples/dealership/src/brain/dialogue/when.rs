@@ -28,6 +28,14 @@ impl Dialogue {
         if heard.indifferent && heard.time.is_none() && !heard.asks_for_times {
             return self.hear_indifference(heard.days, heard.refused);
         }
+        if heard.asks_for_last
+            && self.question == Question::Offer
+            && heard.days.is_none()
+            && heard.time.is_none()
+            && self.tell_last()
+        {
+            return true;
+        }
         if let Some(choice) = heard.choice
             && self.question != Question::Vehicle
             && heard.days.is_none()
@@ -173,6 +181,23 @@ impl Dialogue {
         self.days = days.or(self.day_in_talk()).or(self.days);
         self.time = bounds;
         self.search_again();
+        true
+    }
+
+    /// Offers the last time of the day in talk; where later ones may be free, they are looked for.
+    fn tell_last(&mut self) -> bool {
+        let Some(days) = self.day_in_talk().or(self.days) else { return false };
+        let known = self.slots.iter().flatten().filter(|slot| days.contains(slot.start.date()));
+        let Some(last) = known.max_by_key(|slot| slot.start).cloned() else { return false };
+        if self.time == TimeWish::default() {
+            self.chosen = None;
+            self.offered = vec![last];
+            self.more = false;
+        } else {
+            self.days = Some(days);
+            self.time = TimeWish { earliest: Some(last.start.time()), ..TimeWish::default() };
+            self.search_again();
+        }
         true
     }
 

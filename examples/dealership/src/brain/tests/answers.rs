@@ -191,8 +191,8 @@ async fn a_car_is_not_booked_twice_at_one_time() {
     let busy = talk.say("an oil change tomorrow at 8 am").await;
     assert!(
         busy.ends_with(
-            "Your 2019 Honda CR-V already has a diagnostic at that time. What time would you like \
-             instead?"
+            "Your 2019 Honda CR-V already has a diagnostic at that time. I have 8:30 AM or 9 AM on \
+             Wednesday, March 4th. Which works best for you?"
         ),
         "{busy}"
     );
@@ -204,4 +204,52 @@ async fn a_car_is_not_booked_twice_at_one_time() {
         others.starts_with("That vehicle already has a visit at that time. I have"),
         "{others}"
     );
+}
+
+/// A customer with one car, and a diagnostic from 10 to 11 tomorrow, of that car or of none.
+fn a_diagnostic_at_ten(car: Option<&str>) -> Talk {
+    let vehicles = match car {
+        Some(label) => json!([{"vehicle_id": "veh_1", "label": label}]),
+        None => json!([]),
+    };
+    let ana = json!({"ok": true, "data": {"match": "one", "customer_id": "cus_ana",
+        "first_name": "Ana", "vehicles": vehicles}});
+    let visits = json!({"ok": true, "data": {"appointments": [{"appointment_id": "apt_1",
+        "service_type": "diagnostic", "start_local": "2026-03-04T10:00",
+        "end_local": "2026-03-04T11:00", "vehicle_label": car}]}});
+    let mut talk = Talk::new();
+    talk.scripted.extend([("lookup_customer", ana), ("get_upcoming_appointments", visits)]);
+    talk
+}
+
+#[tokio::test]
+async fn a_time_within_another_visit_of_the_car_is_not_offered_again() {
+    let mut talk = a_diagnostic_at_ten(Some("2019 Honda CR-V"));
+    let busy = "Your 2019 Honda CR-V already has a diagnostic at that time. I have 9:30 AM, 11 AM \
+                or 11:30 AM on Wednesday, March 4th. Which works best for you?";
+    let told = talk.say("an oil change tomorrow at 10:30").await;
+    assert_eq!(told, format!("Thank you, Ana. {busy}"));
+    assert_eq!(talk.say("10:30 please").await, busy, "whoever insists hears the same");
+    let read_back = talk.say("the second one").await;
+    assert!(read_back.ends_with("March 4th at 11 AM. Is that right?"), "{read_back}");
+    talk.say("yes").await;
+    assert_eq!(talk.last("book_appointment")["slot_id"], "2026-03-04T11:00");
+}
+
+#[tokio::test]
+async fn a_time_that_was_refused_is_not_offered_again() {
+    let mut talk = Talk::new();
+    talk.say("an oil change tomorrow at 10:30").await;
+    talk.scripted.push(("book_appointment", refused("VEHICLE_BUSY")));
+    let others = talk.say("yes").await;
+    assert!(others.contains("I have 9 AM, 10 AM or 11:30 AM on"), "{others}");
+}
+
+#[tokio::test]
+async fn a_visit_within_another_is_pointed_out_to_a_customer_without_a_car() {
+    let mut talk = a_diagnostic_at_ten(None);
+    let told = talk.say("an oil change tomorrow at 10:30").await;
+    assert!(told.contains("You already have a diagnostic at that time. To confirm:"), "{told}");
+    let other = talk.say("no, at eleven").await;
+    assert!(other.starts_with("To confirm:") && other.contains("at 11 AM"), "{other}");
 }

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::talk::Talk;
 
 #[tokio::test]
@@ -149,5 +151,88 @@ async fn a_line_of_any_length_is_answered() {
         let mut talk = Talk::new();
         let words = talk.say(&line.repeat(3000)).await;
         assert!(!words.is_empty(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_time_is_told_and_not_taken() {
+    for text in ["what is the last time you have", "what's the latest available"] {
+        let mut talk = Talk::new();
+        talk.say("an oil change on friday").await;
+        let last = talk.say(text).await;
+        assert_eq!(last, "I have 11:30 AM on Friday, March 6th. Does that work for you?", "{text}");
+        let read_back = talk.say("yes").await;
+        assert!(read_back.ends_with("at 11:30 AM. Is that right?"), "{text}: {read_back}");
+    }
+    let mut talk = Talk::new();
+    talk.say("an oil change on friday at ten").await;
+    talk.say("anything later").await;
+    let later = talk.say("what is the last time you have").await;
+    assert!(later.starts_with("I have") && later.contains("PM"), "{later}");
+    assert_eq!(talk.count("book_appointment"), 0);
+}
+
+#[tokio::test]
+async fn a_second_service_is_booked_after_the_first() {
+    for text in ["actually i also need a tire rotation at the same time", "yes, and tires as well"]
+    {
+        let mut talk = Talk::new();
+        talk.say("an oil change tomorrow at ten").await;
+        let told = talk.say(text).await;
+        let notice = "I book one visit at a time: first an oil change, then a tire rotation.";
+        let next = if text.starts_with("yes") {
+            told
+        } else {
+            assert!(told.starts_with(notice), "{told}");
+            assert!(told.contains("To confirm: an oil change on Wednesday"), "{told}");
+            talk.say("yes").await
+        };
+        assert_eq!(talk.last("book_appointment")["service_type"], "oil_change", "{text}");
+        assert!(
+            next.contains("You're booked") && next.contains("Now for a tire rotation."),
+            "{next}"
+        );
+        assert!(next.contains("Wednesday, March 4th. Which works best for you?"), "{next}");
+        talk.say("the second one").await;
+        talk.say("yes").await;
+        assert_eq!(talk.last("book_appointment")["service_type"], "tire_rotation", "{text}");
+        assert_eq!(talk.count("book_appointment"), 2, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_on_top_of_a_visit_that_is_booked_is_looked_for_on_its_day() {
+    for (text, told) in [
+        ("i also need a tire rotation at the same time", "Wednesday, March 4th at 10 AM. Is that"),
+        ("i also need a tire rotation", "8 AM, 9:30 AM or 11 AM on Wednesday, March 4th."),
+        ("i also need a tire rotation on friday", "11 AM on Friday, March 6th."),
+    ] {
+        let mut talk = Talk::new();
+        talk.say("an oil change tomorrow at ten").await;
+        talk.say("yes").await;
+        let words = talk.say(text).await;
+        assert!(words.contains(told), "{text}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_was_misheard_is_asked_for_once_more_and_not_forgotten() {
+    let mut talk = Talk::new();
+    talk.say("can you check a vin for me").await;
+    let again = talk.say("ABC").await;
+    assert_eq!(again, "I'm sorry, I didn't catch that. Could you read me the VIN once more?");
+    let wrong = json!({"ok": false, "code": "VIN_CHECK_DIGIT", "data": {}, "retryable": false,
+        "say": "I must have one character wrong."});
+    talk.scripted.push(("decode_vin", wrong));
+    let once = talk.say("1 h g c m 8 2 6 3 3 a 0 0 4 3 5 3").await;
+    assert_eq!(once, "I must have one character wrong. Could you read me the VIN once more?");
+    let decoded = talk.say("1 h g c m 8 2 6 3 3 a 0 0 4 3 5 2").await;
+    assert!(decoded.starts_with("That VIN belongs to a 2003 Honda Accord."), "{decoded}");
+
+    for other in ["no, never mind", "an oil change on friday"] {
+        let mut talk = Talk::new();
+        talk.say("can you check a vin for me").await;
+        let words = talk.say(other).await;
+        assert!(!words.contains("VIN"), "{other}: {words}");
     }
 }
