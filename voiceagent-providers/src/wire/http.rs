@@ -205,6 +205,12 @@ impl Fault {
         self.names().any(|code| CODES.contains(&code))
     }
 
+    /// Whether it goes by this code.
+    #[cfg(feature = "openai")]
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.names().any(|name| name == code)
+    }
+
     /// The kind that its codes stand for where no status does, in the middle of a stream.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         if self.is_about_the_account() {
