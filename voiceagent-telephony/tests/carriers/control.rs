@@ -370,6 +370,7 @@ async fn keys_are_pressed_once_although_they_are_asked_for_twice() {
 
 #[tokio::test]
 async fn a_document_is_given_to_who_knows_its_address() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = Server::listen();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let shelf = Shelf::new(&url, "/documents").unwrap();
