@@ -42,6 +42,19 @@ pub mod silero;
 pub mod smart_turn;
 #[cfg(feature = "soniox")]
 pub mod soniox;
+#[cfg_attr(
+    not(all(
+        feature = "anthropic",
+        feature = "assemblyai",
+        feature = "cartesia",
+        feature = "deepgram",
+        feature = "elevenlabs",
+        feature = "gemini",
+        feature = "openai",
+        feature = "soniox"
+    )),
+    allow(dead_code, unused_imports, reason = "each vendor takes a part of what they share")
+)]
 mod wire;
 
 use voiceagent_core::registry::Registry;

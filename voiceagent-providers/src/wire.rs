@@ -1,10 +1,6 @@
 //! What the vendors' protocols have in common.
 
 #[cfg(feature = "_socket")]
-#[cfg_attr(
-    not(any(feature = "cartesia", feature = "deepgram")),
-    expect(dead_code, reason = "only Cartesia and Deepgram use all of it")
-)]
 pub(crate) mod address;
 #[cfg(feature = "_socket")]
 pub(crate) mod backoff;
@@ -25,7 +21,6 @@ pub(crate) mod settings;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod sse;
 #[cfg(feature = "_socket")]
-#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod stt;
 #[cfg(any(
     feature = "cartesia",
@@ -36,5 +31,4 @@ pub(crate) mod stt;
 ))]
 pub(crate) mod voice;
 #[cfg(feature = "_socket")]
-#[cfg_attr(not(feature = "deepgram"), expect(dead_code, reason = "only Deepgram uses all of it"))]
 pub(crate) mod ws;

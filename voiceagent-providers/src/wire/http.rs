@@ -109,10 +109,6 @@ impl Refusal {
     }
 
     /// What a vendor says on a socket in the form of a refusal.
-    #[cfg_attr(
-        not(feature = "openai"),
-        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
-    )]
     pub(crate) fn reported(status: u16, headers: &HeaderMap, data: &str) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -123,10 +119,6 @@ impl Refusal {
     }
 
     /// Whether it refuses the request for its content, and names `word`.
-    #[cfg_attr(
-        not(feature = "openai"),
-        expect(dead_code, reason = "the servers of other protocols take every field")
-    )]
     pub(crate) fn blames(&self, word: &str) -> bool {
         matches!(self.status.as_u16(), 400 | 422) && self.body.contains(word)
     }
@@ -246,10 +238,6 @@ impl Fault {
     }
 
     /// Whether it says nothing that is understood.
-    #[cfg_attr(
-        not(feature = "openai"),
-        expect(dead_code, reason = "only OpenAI refuses requests on a socket")
-    )]
     pub(crate) fn is_none(&self) -> bool {
         self.names().next().is_none()
     }

@@ -2,12 +2,6 @@
 
 #[cfg(any(feature = "gemini", feature = "openai"))]
 use std::borrow::Cow;
-#[cfg(any(
-    feature = "assemblyai",
-    feature = "cartesia",
-    feature = "deepgram",
-    feature = "elevenlabs"
-))]
 use std::time::Duration;
 
 #[cfg(any(
@@ -79,12 +73,6 @@ pub(crate) fn read_base64(text: &str, provider: &'static str) -> Result<Bytes> {
 }
 
 /// Seconds on the vendor's clock; nonsense counts as zero.
-#[cfg(any(
-    feature = "assemblyai",
-    feature = "cartesia",
-    feature = "deepgram",
-    feature = "elevenlabs"
-))]
 pub(crate) fn seconds(seconds: f64) -> Duration {
     // No connection lives so long, and sums of such times cannot overflow.
     const LONGEST: f64 = 7.0 * 86_400.0;
@@ -96,7 +84,6 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
 }
 
 /// Milliseconds on the vendor's clock; nonsense counts as zero.
-#[cfg(any(feature = "assemblyai", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
 pub(crate) fn milliseconds(milliseconds: f64) -> Duration {
     seconds(milliseconds / 1_000.0)
 }

@@ -3,15 +3,6 @@ use std::{sync::Arc, time::Duration};
 use voiceagent_core::stt::WordTiming;
 
 /// Times of the words of a text, spelled as in the text where there are as many of them.
-#[cfg_attr(
-    not(any(
-        feature = "assemblyai",
-        feature = "cartesia",
-        feature = "elevenlabs",
-        feature = "openai"
-    )),
-    expect(dead_code, reason = "the other vendors spell words as in the text")
-)]
 pub(crate) fn timings<'a>(
     text: &str,
     words: impl ExactSizeIterator<Item = (&'a str, Duration, Duration)>,
@@ -27,10 +18,6 @@ pub(crate) fn timings<'a>(
 }
 
 /// Vendors that are sure of words only: a text is as sure as they are on average.
-#[cfg_attr(
-    not(any(feature = "assemblyai", feature = "deepgram", feature = "soniox")),
-    expect(dead_code, reason = "the other vendors are sure of texts, or do not say")
-)]
 pub(crate) fn confidence(words: impl ExactSizeIterator<Item = f32>) -> f32 {
     if words.len() == 0 {
         return 1.0;

@@ -55,9 +55,5 @@ pub(crate) enum Said {
     /// Nothing to react to.
     Other,
     /// Times of words, counted from the beginning of the context.
-    #[cfg_attr(
-        not(feature = "cartesia"),
-        expect(dead_code, reason = "other vendors send them with the audio")
-    )]
     Words(u64, Vec<WordTiming>),
 }
