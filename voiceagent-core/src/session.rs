@@ -373,6 +373,8 @@ impl Session {
                 // `settle` looks at the turn, the tools, the pause and the audio after each input.
                 Timer::EndOfTurn
                 | Timer::Filler
+                | Timer::HeldCalls
+                | Timer::LateResults
                 | Timer::Monologue
                 | Timer::Playout
                 | Timer::Resume => {}
@@ -439,15 +441,6 @@ impl Session {
         }
         self.begin_reply(turn, text, true);
         true
-    }
-
-    fn configure(&mut self, change: SettingsChange) {
-        if change.validate().is_err() {
-            return;
-        }
-        change.apply(&mut self.config);
-        self.endpointing.configure(&self.config);
-        self.barge_in.configure(self.config.barge_in);
     }
 
     fn say(&mut self, text: Arc<str>, interruptible: bool) {

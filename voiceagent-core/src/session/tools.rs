@@ -62,12 +62,6 @@ impl Session {
         (until > self.now).then_some(until)
     }
 
-    /// When that is to be looked at again, if something waits for it.
-    pub(super) fn look_again_at(&self) -> Option<CallTime> {
-        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
-        self.words_may_come_until().filter(|_| holds || self.has_late_results())
-    }
-
     /// Runs the calls that waited until the answer may be heard.
     pub(super) fn release_held_calls(&mut self) {
         let may_play = self.may_play();
@@ -150,10 +144,7 @@ impl Session {
 
     /// Sees to it that a tool which never answers is given up.
     pub(super) fn watch_tools(&mut self) {
-        match self.tools.deadline() {
-            Some(at) => self.timers.set(Timer::Tool, at),
-            None => self.timers.clear(Timer::Tool),
-        }
+        self.timers.set_or_clear(Timer::Tool, self.tools.deadline());
     }
 
     /// Goes on without the tools that have not answered in their time.
