@@ -314,6 +314,7 @@ impl Session {
             }
             Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
+            Input::HangUpByTool { generation, id } => self.on_hang_up_by_tool(generation, id),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),

@@ -238,7 +238,7 @@ impl Session {
     }
 
     /// The model says no more of the live generation.
-    fn finish_speech(&mut self) {
+    pub(super) fn finish_speech(&mut self) {
         let Some(live) = &mut self.live else { return };
         live.stage = Stage::Spoken;
         live.script.on_complete();

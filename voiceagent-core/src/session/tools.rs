@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Command, Event, Session, Timer, generation::Stage, history::Standing};
+use super::{
+    Command, Event, Session, Timer,
+    generation::{Leave, Stage},
+    history::Standing,
+};
 use crate::{CallTime, GenerationId, ToolCallId, llm::ToolCall};
 
 impl Session {
@@ -161,7 +165,15 @@ impl Session {
         self.advance_tools();
     }
 
-    /// Goes on with the model when all tools of the round have finished.
+    pub(super) fn on_hang_up_by_tool(&mut self, generation: GenerationId, id: ToolCallId) {
+        if let Some(live) = self.live_mut(generation) {
+            live.hung_up.push(id);
+        }
+        self.leave_after_speech(Leave::HangUp);
+    }
+
+    /// Goes on with the model when all tools of the round have finished, unless it has said goodbye
+    /// and hung up.
     pub(super) fn advance_tools(&mut self) {
         let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Tools) else {
             return;
@@ -169,7 +181,16 @@ impl Session {
         if !live.held_calls.is_empty() || live.open_calls().next().is_some() {
             return;
         }
-        let (generation, rounds) = (live.id, live.rounds);
+        let (generation, rounds, took_leave) = (live.id, live.rounds, live.took_leave());
+        if took_leave && self.leaving.is_some() {
+            self.drop_unspoken_filler();
+            if self.is_realtime() {
+                self.finish_speech();
+            } else {
+                self.finish_writing();
+            }
+            return;
+        }
         if rounds == self.config.tool_use.max_rounds {
             self.emit(Event::ToolLimit { generation });
         }
