@@ -115,6 +115,11 @@ fn the_world_holds_everything_that_it_is_made_for() {
 }
 
 #[test]
+fn a_model_that_gives_way_between_its_last_sound_and_its_words_has_told_none() {
+    assert_eq!(play(813_881, &Settings::default()).violations, []);
+}
+
+#[test]
 fn a_trace_tells_what_happened_and_when() {
     let mut settings = on(Legs::Cascade);
     settings.trace = true;

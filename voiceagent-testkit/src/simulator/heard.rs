@@ -238,3 +238,6 @@ impl<'a> Places<'a> {
 fn plain(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric())
 }
+
+#[cfg(test)]
+mod tests;

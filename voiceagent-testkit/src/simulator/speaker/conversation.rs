@@ -15,7 +15,7 @@ use super::{
     super::{
         dice::Dice,
         log::{Answering, Log},
-        profile,
+        profile::{self, Timing},
         sound::FORMAT,
     },
     ear::{Ear, Edge},
@@ -269,6 +269,10 @@ impl Conversation {
     async fn come_due(&mut self, of: GenerationId, later: Later, peer: &Peer) -> Result<()> {
         match later {
             Later::Lose => Err(lost("lost")),
+            Later::Text(event, words) => {
+                self.log.tell_words(&words, Timing::Words);
+                peer.send(event).await
+            }
             Later::Sound(event, words) => {
                 if let RealtimeEvent::Audio { payload, .. } = &event {
                     if of >= FIRST_OWN && !self.given.contains_key(&of) {

@@ -1,5 +1,6 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use super::{
     super::{
         dice::Dice,
         log::Log,
-        profile::{self, Text, Timing},
+        profile::{self, Text},
         sound::{FORMAT, SHORTEST_WORD, pause, spell},
     },
     mind::{Fault, Reply},
@@ -50,6 +51,8 @@ pub(super) struct Mouth {
 pub(super) enum Later {
     Lose,
     Say(RealtimeEvent),
+    /// A piece of text, with the words in it.
+    Text(RealtimeEvent, Range<u32>),
     /// A piece of audio, with the words that end in it and where.
     Sound(RealtimeEvent, Vec<(Duration, u32)>),
 }
@@ -148,15 +151,12 @@ impl Mouth {
         begin: Instant,
         share: f64,
     ) -> Instant {
-        let first = self.log.words();
         let pieces: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
         let phrases: Vec<&[&str]> = pieces.chunks(PHRASE).collect();
-        let told = |text: String| {
-            (generation, Later::Say(RealtimeEvent::AgentTranscript { generation, text }))
-        };
+        let mut texts = self.texts(generation, &phrases);
         let mut at = begin;
         if self.text == Text::Ahead {
-            phrases.iter().for_each(|phrase| self.later.add(at, told(phrase.concat())));
+            texts.drain(..).for_each(|text| self.later.add(at, (generation, text)));
         }
         let whole: usize = text.chars().count() * EVEN;
         let mut left = (whole as f64 * share) as usize;
@@ -172,7 +172,8 @@ impl Mouth {
                 continue;
             }
             if self.text == Text::Beside {
-                self.later.add(at, told(phrase.concat()));
+                let text = texts.pop_front();
+                text.into_iter().for_each(|text| self.later.add(at, (generation, text)));
             }
             let (mut audio, words) = self.spell(generation, phrase, given);
             audio.truncate(left);
@@ -191,11 +192,22 @@ impl Mouth {
             }
         }
         self.given.insert(generation, given);
-        self.log.tell_words(&(first..self.log.words()), Timing::Words);
         if self.text == Text::Behind && share >= 1.0 {
-            phrases.iter().for_each(|phrase| self.later.add(at, told(phrase.concat())));
+            texts.drain(..).for_each(|text| self.later.add(at, (generation, text)));
         }
         at
+    }
+
+    /// The text of each phrase, with the numbers that its words will have.
+    fn texts(&self, generation: GenerationId, phrases: &[&[&str]]) -> VecDeque<Later> {
+        let mut next = self.log.words();
+        let text = |phrase: &&[&str]| {
+            let text = phrase.concat();
+            let first = next;
+            next += u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
+            Later::Text(RealtimeEvent::AgentTranscript { generation, text }, first..next)
+        };
+        phrases.iter().map(text).collect()
     }
 
     /// Names come anew in each conversation; words are told apart.
