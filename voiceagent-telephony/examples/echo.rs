@@ -5,9 +5,7 @@ use std::io;
 
 use axum::{
     Router,
-    extract::{
-        ws::{Message, WebSocket},
-    },
+    extract::ws::{Message, WebSocket},
     routing::any,
 };
 use voiceagent_telephony::server;

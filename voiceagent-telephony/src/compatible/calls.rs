@@ -99,6 +99,12 @@ impl CompatibleRest {
         Ok(format!("{}{}", self.path(operation, call)?, self.flavor.suffix))
     }
 
+    /// The path of a call's recordings; `one` is empty, or a `/` and the name of one.
+    fn recordings(&self, operation: &'static str, call: &CallId, one: &str) -> Result<String> {
+        let call = self.path(operation, call)?;
+        Ok(format!("{call}/Recordings{one}{}", self.flavor.recordings_suffix))
+    }
+
     /// The path of one of the commands that are no part of the shared API.
     fn command(&self, operation: &'static str, call: &CallId, action: &str) -> Result<String> {
         if !self.flavor.commands {
@@ -165,6 +171,7 @@ impl CallControl for CompatibleRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(self.flavor.inline.is_some() || self.shelf.is_some())
+            .with_live(self.flavor.lists_live)
             .with_status(true)
             .with_recording(true)
             .with_keys(self.flavor.commands)
@@ -207,6 +214,18 @@ impl CallControl for CompatibleRest {
         })
     }
 
+    async fn live(&self) -> Result<Vec<CallId>> {
+        const ASK: &str = "list calls";
+        if !self.flavor.lists_live {
+            let message = "this carrier lists calls that have ended";
+            return Err(self.rest.fault(ErrorKind::Unsupported, ASK, message));
+        }
+        let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
+        let path = format!("{list}?Status=in-progress&PageSize=100");
+        let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
+        Ok(answer.names("/calls", "/sid")?.into_iter().map(CallId::new).collect())
+    }
+
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {
         let path = self.command("send keys", call, "send_dtmf")?;
         let digits: String = keys.iter().map(|key| key.as_char()).collect();
@@ -218,7 +237,7 @@ impl CallControl for CompatibleRest {
 
     async fn start_recording(&self, call: &CallId) -> Result<String> {
         const ASK: &str = "start a recording";
-        let path = format!("{}/Recordings.json", self.path(ASK, call)?);
+        let path = self.recordings(ASK, call, "")?;
         let body = (self.flavor.body)(vec![("RecordingChannels", "dual".to_owned())]);
         let answer = self.rest.ask(&Ask::once(ASK, Method::POST, path).with(body)).await?;
         answer.name(&["/sid"])
@@ -227,7 +246,7 @@ impl CallControl for CompatibleRest {
     async fn stop_recording(&self, call: &CallId, recording: &str) -> Result<()> {
         const ASK: &str = "stop a recording";
         let recording = self.rest.segment(ASK, recording)?;
-        let path = format!("{}/Recordings/{recording}.json", self.path(ASK, call)?);
+        let path = self.recordings(ASK, call, &format!("/{recording}"))?;
         let body = (self.flavor.body)(vec![("Status", "stopped".to_owned())]);
         self.rest.end(&Ask::again(ASK, Method::POST, path).with(body)).await
     }

@@ -155,6 +155,7 @@ impl CallControl for PlivoRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(self.shelf.is_some())
+            .with_live(true)
             .with_status(true)
             .with_keys(true)
             .with_recording(true)
@@ -193,6 +194,12 @@ impl CallControl for PlivoRest {
         answer.text(&["/call_status"]).and_then(CallStatus::parse).ok_or_else(|| {
             self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
         })
+    }
+
+    async fn live(&self) -> Result<Vec<CallId>> {
+        let path = format!("{}/Call/?status=live", self.account);
+        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+        Ok(answer.names("/calls", "")?.into_iter().map(CallId::new).collect())
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

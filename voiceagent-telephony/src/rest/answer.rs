@@ -19,6 +19,21 @@ impl Answer {
         pointers.iter().find_map(|pointer| self.value.pointer(pointer)?.as_str())
     }
 
+    /// The names in a list: of its entries this field, or the entries themselves where the field
+    /// is empty. What cannot be a name is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
+    pub(crate) fn names(&self, list: &str, field: &str) -> Result<Vec<String>> {
+        let entries = self.value.pointer(list).and_then(Value::as_array).ok_or_else(|| {
+            let message = "the answer holds no list";
+            fault(self.provider, ErrorKind::Protocol, self.operation, message)
+        })?;
+        let names = entries.iter().filter_map(|entry| entry.pointer(field)?.as_str());
+        Ok(names.filter(|name| super::is_name(name)).map(str::to_owned).collect())
+    }
+
     /// Whether this is true, if it is there.
     pub(crate) fn flag(&self, pointer: &str) -> Option<bool> {
         self.value.pointer(pointer)?.as_bool()

@@ -143,6 +143,7 @@ impl CallControl for VonageRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(true)
+            .with_live(true)
             .with_status(true)
             .with_keys(true)
             .with_hold(true)
@@ -181,6 +182,13 @@ impl CallControl for VonageRest {
         answer.text(&["/status"]).and_then(CallStatus::parse).ok_or_else(|| {
             self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
         })
+    }
+
+    async fn live(&self) -> Result<Vec<CallId>> {
+        let path = "/v1/calls?status=answered&page_size=100".to_owned();
+        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+        let names = answer.names("/_embedded/calls", "/uuid")?;
+        Ok(names.into_iter().map(CallId::new).collect())
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

@@ -190,6 +190,24 @@ async fn a_call_that_was_made_can_be_asked_about_and_ended_even_twice() {
 }
 
 #[tokio::test]
+async fn the_calls_that_go_on_are_listed() {
+    for carrier in ALL {
+        let bench = Bench::of(carrier).await;
+        let listed = bench.control.live().await;
+        assert_eq!(bench.control.capabilities().live, listed.is_ok(), "{carrier:?}");
+        match listed {
+            Ok(calls) => assert_eq!(calls, [bench.caller.clone()], "{carrier:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{carrier:?}"),
+        }
+        bench.control.hang_up(&bench.caller).await.unwrap();
+        assert!(
+            bench.control.live().await.is_ok_and(|calls| calls.is_empty())
+                || carrier == Carrier::Telnyx
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_target_of_a_transfer_is_the_one_in_the_directory() {
     for carrier in ALL {
         let bench = Bench::of(carrier).await;

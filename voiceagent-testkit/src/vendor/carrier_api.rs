@@ -1,6 +1,7 @@
 //! The HTTP APIs by which carriers are told what to do with calls.
 
 mod rules;
+mod tables;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use self::rules::{Effect, Rule, rules};
+use self::rules::{Effect, Rule};
 use super::{
     http::{HttpConnection, HttpRequest},
     query::Query,
@@ -80,7 +81,8 @@ impl CarrierApi {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn start(carrier: Carrier) -> Self {
-        Self::serve(rules(carrier), move |header| rules::is_authorized(carrier, header)).await
+        Self::serve(tables::rules(carrier), move |header| tables::is_authorized(carrier, header))
+            .await
     }
 
     /// Starts the API of Vapi, which makes calls by an assistant that it hosts.
@@ -90,7 +92,7 @@ impl CarrierApi {
     /// Dropping the future starts no server, or ends it.
     pub async fn vapi() -> Self {
         let key = format!("Bearer {}", Self::SECRET);
-        Self::serve(&rules::VAPI, move |header| header == key).await
+        Self::serve(&tables::VAPI, move |header| header == key).await
     }
 
     async fn serve(
@@ -185,7 +187,7 @@ fn answer(
         return refuse(400, &why);
     }
     let call = names.first().cloned().unwrap_or_default();
-    if !matches!(rule.effect, Effect::Create(_) | Effect::Send(_))
+    if !matches!(rule.effect, Effect::Create(_) | Effect::List(..) | Effect::Send(_))
         && !state.calls.contains_key(&call)
     {
         return refuse(404, "no such call");
@@ -220,6 +222,14 @@ fn perform(
         Effect::End => {
             state.calls.insert(call.to_owned(), "completed".to_owned());
             (204, String::new())
+        }
+        Effect::List(list, name) => {
+            let live = state.calls.iter().filter(|(_, status)| *status == "in-progress");
+            let named =
+                |(call, _)| if name.is_empty() { json!(call) } else { json!({ name: call }) };
+            let calls = Value::Array(live.map(named).collect());
+            let parts = list.split('/').skip(1).collect::<Vec<_>>();
+            tell(200, parts.iter().rev().fold(calls, |inner, part| json!({ *part: inner })))
         }
         Effect::Status(name) => tell(200, json!({ name: state.calls[call] })),
         Effect::Note(body) => (200, body.to_owned()),
