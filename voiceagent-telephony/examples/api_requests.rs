@@ -1,6 +1,8 @@
 //! Sends each request that a client knows to a mock of its carrier's API, and fails unless the mock
 //! takes them all. `.ci/specs` starts mocks from the carriers' own descriptions of their APIs.
 
+#![expect(clippy::print_stdout, reason = "what it prints is its answer")]
+
 use std::env;
 
 use voiceagent_core::{CallId, Error, Result, Secret};
@@ -13,6 +15,7 @@ use voiceagent_telephony::{
     verify::{CodeChannel, Verification, Verifier},
     vonage::{VonageConfig, VonageRest},
 };
+use voiceagent_testkit::vendor::CarrierApi;
 
 /// Names as the carriers write them.
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -64,10 +67,10 @@ async fn control(told: &mut Told, control: &dyn CallControl, call: &CallId) {
         let keys: Vec<_> = "12#".chars().filter_map(DtmfKey::new).collect();
         told.note("send keys", control.send_keys(call, &keys).await);
     }
-    if capabilities.recording {
-        if let Some(name) = told.note("start a recording", control.start_recording(call).await) {
-            told.note("stop a recording", control.stop_recording(call, &name).await);
-        }
+    if capabilities.recording
+        && let Some(name) = told.note("start a recording", control.start_recording(call).await)
+    {
+        told.note("stop a recording", control.stop_recording(call, &name).await);
     }
     if capabilities.hold {
         told.note("hold", control.hold(call, "https://agent.example.com/music.mp3").await);
@@ -122,8 +125,7 @@ async fn ask(carrier: &str, url: &str) -> Result<Told> {
             codes(&mut told, &compatible(CompatibleApi::SignalWire, UUID, url)?, UUID).await;
         }
         "vonage" => {
-            let key = env::var("VONAGE_KEY").map_err(|_| Error::config("VONAGE_KEY: a key"))?;
-            let config = VonageConfig::new(UUID, Secret::new(key.as_str()));
+            let config = VonageConfig::new(UUID, Secret::new(CarrierApi::application_key()));
             let config = config.with_directory(directory()?).with_base_url(url);
             control(&mut told, &VonageRest::new(config)?, &CallId::new(UUID)).await;
         }

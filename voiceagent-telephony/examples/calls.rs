@@ -2,6 +2,8 @@
 //!
 //! Whom calls may go to stands in the configuration, by name: no argument is a number.
 
+#![expect(clippy::print_stdout, reason = "what it prints is its answer")]
+
 use std::{env, fs, process::ExitCode, sync::Arc};
 
 use serde::Deserialize;

@@ -1,6 +1,8 @@
 //! Sends every message of a WebSocket back, with the server and the settings of the sockets of
 //! calls, at the address that it prints. `.ci/autobahn` holds it to the protocol.
 
+#![expect(clippy::print_stdout, reason = "what it prints is its answer")]
+
 use std::io;
 
 use axum::{

@@ -4,6 +4,8 @@
 //! a key in the midst of it, and fails unless the answer is dropped then and every message was one
 //! that the carrier takes. `peer answer` is an agent that behaves so, at the address that it prints.
 
+#![expect(clippy::print_stdout, reason = "what it prints is its answer")]
+
 use std::{env, time::Duration};
 
 use tokio::{net::TcpListener, time::timeout};

@@ -140,10 +140,7 @@ impl CompatibleRest {
         fields.extend(self.application.clone().map(|id| ("ApplicationSid", id)));
         fields.push(match &call.answer {
             Answer::Document(document) => self.instructions(document)?,
-            Answer::FrontDoor => {
-                let url = self.directory.voice_url.clone();
-                ("Url", url.ok_or_else(|| Error::config("voice_url: it must be set"))?)
-            }
+            Answer::FrontDoor => ("Url", self.directory.front_door()?.to_owned()),
         });
         if let Some(url) = &self.directory.status_url {
             fields.push(("StatusCallback", url.clone()));
@@ -154,8 +151,7 @@ impl CompatibleRest {
             }
         }
         if call.detects_machine {
-            let url = self.directory.status_url.clone();
-            let url = url.ok_or_else(|| Error::config("status_url: it must be set"))?;
+            let url = self.directory.reports()?.to_owned();
             // Beside the conversation: otherwise nobody is greeted before the verdict.
             fields.push(("AsyncAmd", "true".to_owned()));
             fields.push(("AsyncAmdStatusCallback", url));
@@ -209,9 +205,7 @@ impl CallControl for CompatibleRest {
         const ASK: &str = "ask for the status";
         let answer =
             self.rest.ask(&Ask::again(ASK, Method::GET, self.resource(ASK, call)?)).await?;
-        answer.text(&["/status"]).and_then(CallStatus::parse).ok_or_else(|| {
-            self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
-        })
+        answer.status("/status")
     }
 
     async fn live(&self) -> Result<Vec<CallId>> {
@@ -223,7 +217,7 @@ impl CallControl for CompatibleRest {
         let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
         let path = format!("{list}?Status=in-progress&PageSize=100");
         let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
-        Ok(answer.names("/calls", "/sid")?.into_iter().map(CallId::new).collect())
+        answer.calls("/calls", "/sid")
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The HTTP APIs by which carriers are told what to do with calls.
 
+mod key;
 mod rules;
 mod tables;
 
@@ -74,6 +75,13 @@ impl CarrierApi {
 
     /// What the account proves itself with.
     pub const SECRET: &'static str = "scripted-carrier-secret";
+
+    /// A private RSA key in PEM, for an application of Vonage: the one that RFC 7515 publishes in
+    /// its appendix A.2.
+    #[must_use]
+    pub fn application_key() -> String {
+        key::pem()
+    }
 
     /// Starts the API of this carrier.
     ///
