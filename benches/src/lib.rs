@@ -4,5 +4,6 @@
 pub mod e2e_latency;
 pub mod echo;
 pub mod frame_path;
+pub mod peers;
 pub mod turns;
 pub mod vad;
