@@ -5,5 +5,6 @@ pub mod audio;
 pub mod e2e_latency;
 pub mod echo;
 pub mod frame_path;
+pub mod peers;
 pub mod turns;
 pub mod vad;
