@@ -202,6 +202,8 @@ async fn ra2_a_half_open_conversation_is_noticed_within_twelve_seconds() {
     let (mut peer, _) = connect_async(server.url("ws", "/relay")).await.unwrap();
     peer.send(Message::text(SETUP)).await.unwrap();
     let mut link = Box::new(next(&mut calls).await).open().await.unwrap();
+    peer.send(Message::text(r#"{"type":"dtmf","digit":"1"}"#)).await.unwrap();
+    assert_eq!(told(&mut link).await, Inbound::Dtmf('1'));
     // Who does not read answers no pings.
     pass(Duration::from_secs(12)).await;
     let end = timeout(SOON, link.recv()).await.unwrap().unwrap();
