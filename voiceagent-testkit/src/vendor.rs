@@ -10,6 +10,7 @@ mod cartesia_ink;
 pub mod chat;
 mod contexts;
 mod deepgram_flux;
+mod deepgram_flux_speak;
 mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
@@ -187,6 +188,17 @@ impl SpeechVendor {
     pub async fn speak(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts Deepgram's `/v2/speak`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn flux_speak(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(deepgram_flux_speak::DeepgramFluxSpeak(script))).await;
         Self { server, idle_limit: None, voice, joins_words: false }
     }
 

@@ -85,8 +85,8 @@ impl ContextCodec for SonicCodec {
         vec![self.generate(context, "", false)]
     }
 
-    fn cancel(&mut self, context: u64) -> String {
-        json::write(&Cancel { context_id: &context.to_string(), cancel: true })
+    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
+        Some(json::write(&Cancel { context_id: &context.to_string(), cancel: true }))
     }
 
     fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {

@@ -64,11 +64,11 @@ impl ContextCodec for MultiCodec {
 
     fn end(&mut self, context: u64) -> Vec<String> {
         let context_id = &context.to_string();
-        vec![json::write(&Flush { context_id, flush: true }), self.cancel(context)]
+        vec![json::write(&Flush { context_id, flush: true }), close(context)]
     }
 
-    fn cancel(&mut self, context: u64) -> String {
-        json::write(&CloseContext { context_id: &context.to_string(), close_context: true })
+    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
+        Some(close(context))
     }
 
     fn keep_alive(&mut self, context: u64) -> Option<String> {
@@ -136,6 +136,10 @@ pub(super) fn output_format(format: AudioFormat) -> Result<&'static str> {
         Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
             .with_provider(PROVIDER)
     })
+}
+
+fn close(context: u64) -> String {
+    json::write(&CloseContext { context_id: &context.to_string(), close_context: true })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod elevenlabs;
 mod elevenlabs_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
