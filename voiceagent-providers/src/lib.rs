@@ -42,6 +42,8 @@ pub mod silero;
 pub mod smart_turn;
 #[cfg(feature = "soniox")]
 pub mod soniox;
+#[cfg(feature = "speechmatics")]
+pub mod speechmatics;
 #[cfg_attr(
     not(all(
         feature = "anthropic",
@@ -51,7 +53,8 @@ pub mod soniox;
         feature = "elevenlabs",
         feature = "gemini",
         feature = "openai",
-        feature = "soniox"
+        feature = "soniox",
+        feature = "speechmatics"
     )),
     allow(dead_code, unused_imports, reason = "each vendor takes a part of what they share")
 )]
@@ -72,7 +75,8 @@ use voiceagent_core::registry::Registry;
         feature = "rnnoise",
         feature = "silero",
         feature = "smart-turn",
-        feature = "soniox"
+        feature = "soniox",
+        feature = "speechmatics"
     )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
@@ -99,4 +103,6 @@ pub fn register(registry: &mut Registry) {
     smart_turn::register(registry);
     #[cfg(feature = "soniox")]
     soniox::register(registry);
+    #[cfg(feature = "speechmatics")]
+    speechmatics::register(registry);
 }

@@ -31,6 +31,7 @@ mod record;
 mod server;
 mod soniox;
 mod sound;
+mod speechmatics;
 mod turn_script;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -96,7 +97,8 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox.
+/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox,
+/// Speechmatics.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -284,6 +286,15 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn soniox(script: TurnScript) -> Self {
         Self::recognizer(soniox::Soniox(script)).await
+    }
+
+    /// Starts Speechmatics' `/v2`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn speechmatics(script: TurnScript) -> Self {
+        Self::recognizer(speechmatics::Speechmatics(script)).await
     }
 
     async fn recognizer(script: impl Script) -> Self {

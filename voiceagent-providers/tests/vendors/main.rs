@@ -10,7 +10,8 @@ mod assemblyai;
     feature = "deepgram",
     feature = "elevenlabs",
     feature = "openai",
-    feature = "soniox"
+    feature = "soniox",
+    feature = "speechmatics"
 ))]
 mod caller;
 #[cfg(feature = "cartesia")]
@@ -31,7 +32,13 @@ mod faults;
 mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
+#[cfg(any(
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "openai",
+    feature = "soniox",
+    feature = "speechmatics"
+))]
 mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
@@ -49,6 +56,8 @@ mod openai_stt;
 mod scripted;
 #[cfg(feature = "soniox")]
 mod soniox;
+#[cfg(feature = "speechmatics")]
+mod speechmatics;
 #[cfg(any(feature = "gemini", feature = "openai"))]
 mod talk;
 #[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]

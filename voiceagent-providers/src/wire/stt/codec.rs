@@ -40,6 +40,13 @@ pub(crate) trait SttCodec: Send + 'static {
     fn decode(&mut self, text: &str, secrets: &Secrets, events: &mut Vec<SttEvent>)
     -> Result<bool>;
 
+    /// Whether a message only says that audio has come, which a vendor may say that recognizes
+    /// nothing any more.
+    fn is_receipt(text: &str) -> bool {
+        let _ = text;
+        false
+    }
+
     /// Up to where audio will not be needed again.
     fn covered(&self) -> Duration;
 

@@ -217,7 +217,9 @@ impl<C: SttCodec> Stream<C> {
 
     fn on_received(&mut self, received: &Received) -> Result<()> {
         let Received::Text(text) = received else { return Ok(()) };
-        self.unanswered = Duration::ZERO;
+        if !C::is_receipt(text) {
+            self.unanswered = Duration::ZERO;
+        }
         match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
             Ok(works) => {
                 if works {

@@ -47,6 +47,12 @@ pub(crate) trait UtteranceCodec: Send + 'static {
         events: &mut Vec<SttEvent>,
     ) -> Result<bool>;
 
+    /// As in [`SttCodec`].
+    fn is_receipt(text: &str) -> bool {
+        let _ = text;
+        false
+    }
+
     /// Takes a message before the vendor's hello; whether it is that. Vendors that say none are
     /// not waited for.
     ///
@@ -173,6 +179,10 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         events: &mut Vec<SttEvent>,
     ) -> Result<bool> {
         self.codec.decode(text, secrets, &mut self.heard, events)
+    }
+
+    fn is_receipt(text: &str) -> bool {
+        C::is_receipt(text)
     }
 
     fn covered(&self) -> Duration {
