@@ -80,7 +80,7 @@ impl AssemblyAiStt {
             dial,
             greeting: None,
             format: options.format,
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: Some(config.keep_alive) },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,

@@ -82,7 +82,7 @@ impl CartesiaStt {
             dial,
             greeting: None,
             format: options.format,
-            pause: if config.manual { Pause::KeepAlive } else { Pause::Silence },
+            pause: if config.manual { Pause::KeepAlive } else { Pause::Silence { idle: None } },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,

@@ -60,7 +60,7 @@ impl DeepgramFlux {
             dial: dial(address, &config.api_key, config.connect_timeout),
             greeting: None,
             format: options.format,
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: None },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,

@@ -75,7 +75,7 @@ impl OpenAiRealtimeStt {
             greeting: Some(Secret::new(greeting)),
             format,
             // The session stays open without audio, but hears no silence in a pause.
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: None },
             pause_after: Duration::from_secs(1),
             // Other models say nothing about an utterance before its end, and some not even that
             // it has begun.
