@@ -24,6 +24,8 @@
 pub mod anthropic;
 #[cfg(feature = "assemblyai")]
 pub mod assemblyai;
+#[cfg(feature = "azure")]
+pub mod azure;
 #[cfg(feature = "cartesia")]
 pub mod cartesia;
 #[cfg(feature = "deepgram")]
@@ -48,6 +50,7 @@ pub mod speechmatics;
     not(all(
         feature = "anthropic",
         feature = "assemblyai",
+        feature = "azure",
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
@@ -67,6 +70,7 @@ use voiceagent_core::registry::Registry;
     not(any(
         feature = "anthropic",
         feature = "assemblyai",
+        feature = "azure",
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
@@ -85,6 +89,8 @@ pub fn register(registry: &mut Registry) {
     anthropic::register(registry);
     #[cfg(feature = "assemblyai")]
     assemblyai::register(registry);
+    #[cfg(feature = "azure")]
+    azure::register(registry);
     #[cfg(feature = "cartesia")]
     cartesia::register(registry);
     #[cfg(feature = "deepgram")]

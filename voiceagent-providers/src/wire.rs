@@ -23,6 +23,7 @@ pub(crate) mod sse;
 #[cfg(feature = "_socket")]
 pub(crate) mod stt;
 #[cfg(any(
+    feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",

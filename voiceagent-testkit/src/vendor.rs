@@ -4,6 +4,7 @@
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
 mod assemblyai;
+mod azure;
 mod carrier_api;
 mod cartesia;
 mod cartesia_ink;
@@ -97,7 +98,7 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox,
+/// A scripted service of speech: AssemblyAI, Azure, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox,
 /// Speechmatics.
 ///
 /// ```
@@ -128,6 +129,26 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn assemblyai(script: TurnScript) -> Self {
         Self::recognizer(assemblyai::AssemblyAi(script)).await
+    }
+
+    /// Starts Azure's `/speech/recognition/conversation`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn azure_listen(script: TurnScript) -> Self {
+        Self::recognizer(azure::AzureListen(script)).await
+    }
+
+    /// Starts Azure's `/cognitiveservices/websocket/v2`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn azure_speak(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(azure::AzureSpeak(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
     }
 
     /// Starts Cartesia's `/tts/websocket`.

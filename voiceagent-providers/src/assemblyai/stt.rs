@@ -78,7 +78,7 @@ impl AssemblyAiStt {
         dial.close_kind = close_kind;
         Ok(Settings {
             dial,
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
             pause: Pause::Silence { idle: Some(config.keep_alive) },
             pause_after: config.silence_after,

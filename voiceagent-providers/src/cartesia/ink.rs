@@ -80,7 +80,7 @@ impl CartesiaStt {
         dial.headers = &VERSION;
         Ok(Settings {
             dial,
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
             pause: if config.manual { Pause::KeepAlive } else { Pause::Silence { idle: None } },
             pause_after: config.silence_after,

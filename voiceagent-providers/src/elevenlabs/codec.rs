@@ -49,10 +49,11 @@ impl ContextCodec for MultiCodec {
     const GOODBYE: Option<&'static str> = Some(CLOSE_SOCKET);
     const PATIENCE: Option<Duration> = None;
 
-    fn begin(&mut self, context: u64) -> Option<String> {
+    fn begin(&mut self, context: u64) -> Vec<String> {
         self.spelling = (context, Spelling::new(self.format));
         let voice_settings = Some(self.settings);
-        Some(json::write(&Text { text: " ", voice_settings, context_id: &context.to_string() }))
+        let context_id = &context.to_string();
+        vec![json::write(&Text { text: " ", voice_settings, context_id })]
     }
 
     fn say(&mut self, context: u64, text: &str) -> String {

@@ -136,8 +136,8 @@ impl UtteranceCodec for SegmentCodec {
         }
     }
 
-    fn commit(&self) -> Cow<'static, str> {
-        FORCE_END_OF_UTTERANCE.into()
+    fn commit(&self) -> Option<Cow<'static, str>> {
+        Some(FORCE_END_OF_UTTERANCE.into())
     }
 }
 

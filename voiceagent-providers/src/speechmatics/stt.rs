@@ -71,7 +71,7 @@ impl SpeechmaticsStt {
         dial.close_kind = close_kind;
         Ok(Settings {
             dial,
-            greeting: Some(Secret::new(json::write(&begin))),
+            greeting: vec![Secret::new(json::write(&begin))],
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
@@ -147,7 +147,7 @@ mod tests {
         options.language = Some("en-US".into());
         let settings = stt.settings(&options).unwrap();
         let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(json(settings.greeting.as_ref().unwrap().expose()), json(documented));
+        assert_eq!(json(settings.greeting[0].expose()), json(documented));
         assert_eq!(settings.dial.url, "wss://eu2.rt.speechmatics.com/v2");
         assert!(!format!("{settings:?} {stt:?}").contains("SAMPLE"));
         let alaw = SttOptions::new(AudioFormat::ALAW_8K);

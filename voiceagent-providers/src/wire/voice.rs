@@ -1,17 +1,35 @@
 //! What voices have in common, whatever their vendor.
 
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod context_codec;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod contexts;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod line;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai"
+))]
 pub(crate) mod patience;
 pub(crate) mod samples;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai"
+))]
 pub(crate) mod speeches;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod spoken;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai"
+))]
 pub(crate) mod texts;

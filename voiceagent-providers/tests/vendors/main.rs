@@ -4,8 +4,11 @@
 mod anthropic;
 #[cfg(feature = "assemblyai")]
 mod assemblyai;
+#[cfg(feature = "azure")]
+mod azure;
 #[cfg(any(
     feature = "assemblyai",
+    feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
@@ -26,13 +29,14 @@ mod elevenlabs;
 mod elevenlabs_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
 #[cfg(any(
+    feature = "azure",
     feature = "cartesia",
     feature = "elevenlabs",
     feature = "openai",
@@ -60,5 +64,11 @@ mod soniox;
 mod speechmatics;
 #[cfg(any(feature = "gemini", feature = "openai"))]
 mod talk;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "openai"
+))]
 mod voice;

@@ -118,8 +118,8 @@ impl ContextCodec for FluxSpeakCodec {
         *self = Self::new(self.format);
     }
 
-    fn begin(&mut self, _context: u64) -> Option<String> {
-        None
+    fn begin(&mut self, _context: u64) -> Vec<String> {
+        Vec::new()
     }
 
     fn say(&mut self, context: u64, text: &str) -> String {

@@ -21,7 +21,7 @@ pub(crate) trait SttCodec: Send + 'static {
     }
 
     /// A piece of audio as a message.
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         Frame::Binary(audio)
     }
 

@@ -52,7 +52,7 @@ pub(crate) enum Pause {
 pub(crate) struct Settings {
     pub(crate) dial: Dial,
     /// What each connection begins with, in the vendor's words.
-    pub(crate) greeting: Option<Secret>,
+    pub(crate) greeting: Vec<Secret>,
     pub(crate) format: AudioFormat,
     pub(crate) pause: Pause,
     /// How long a pause lasts before something is sent.
@@ -400,7 +400,7 @@ impl<C: SttCodec> Stream<C> {
 /// Connects, and waits until the vendor is ready for audio.
 async fn establish<C: SttCodec>(settings: &Settings, hello: bool) -> Result<Socket> {
     let mut socket = settings.dial.connect().await?;
-    if let Some(greeting) = &settings.greeting {
+    for greeting in &settings.greeting {
         socket.send_text(greeting.expose().to_owned()).await?;
     }
     if !hello {

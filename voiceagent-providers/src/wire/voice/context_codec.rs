@@ -23,8 +23,8 @@ pub(crate) trait ContextCodec: Send + 'static {
     /// A connection begins, on which there is no context.
     fn connected(&mut self) {}
 
-    /// The message with which a context begins, if it needs one.
-    fn begin(&mut self, context: u64) -> Option<String>;
+    /// The messages with which a context begins.
+    fn begin(&mut self, context: u64) -> Vec<String>;
 
     /// The message that says a text.
     fn say(&mut self, context: u64, text: &str) -> String;

@@ -247,7 +247,7 @@ impl<C: ContextCodec> ContextVoice<C> {
 
     async fn name_context(&mut self) -> Result<u64> {
         self.named += 1;
-        if let Some(message) = self.codec.begin(self.named) {
+        for message in self.codec.begin(self.named) {
             self.line.send(message).await?;
         }
         Ok(self.named)
