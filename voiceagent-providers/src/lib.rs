@@ -32,6 +32,8 @@ pub mod cartesia;
 pub mod deepgram;
 #[cfg(feature = "elevenlabs")]
 pub mod elevenlabs;
+#[cfg(feature = "espeak-ng")]
+pub mod espeak_ng;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]
@@ -54,6 +56,7 @@ pub mod speechmatics;
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
+        feature = "espeak-ng",
         feature = "gemini",
         feature = "openai",
         feature = "soniox",
@@ -74,6 +77,7 @@ use voiceagent_core::registry::Registry;
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
+        feature = "espeak-ng",
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
@@ -97,6 +101,8 @@ pub fn register(registry: &mut Registry) {
     deepgram::register(registry);
     #[cfg(feature = "elevenlabs")]
     elevenlabs::register(registry);
+    #[cfg(feature = "espeak-ng")]
+    espeak_ng::register(registry);
     #[cfg(feature = "gemini")]
     gemini::register(registry);
     #[cfg(feature = "openai")]

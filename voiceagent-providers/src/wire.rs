@@ -27,6 +27,7 @@ pub(crate) mod stt;
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "gemini",
     feature = "openai"
 ))]

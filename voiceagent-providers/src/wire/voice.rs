@@ -1,5 +1,7 @@
 //! What voices have in common, whatever their vendor.
 
+#[cfg(any(feature = "espeak-ng", feature = "openai"))]
+pub(crate) mod body;
 #[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 pub(crate) mod context_codec;
 #[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
@@ -11,15 +13,19 @@ pub(crate) mod line;
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "openai"
 ))]
 pub(crate) mod patience;
+#[cfg(any(feature = "espeak-ng", feature = "openai"))]
+pub(crate) mod reader;
 pub(crate) mod samples;
 #[cfg(any(
     feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "openai"
 ))]
 pub(crate) mod speeches;
@@ -30,6 +36,7 @@ pub(crate) mod spoken;
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "openai"
 ))]
 pub(crate) mod texts;

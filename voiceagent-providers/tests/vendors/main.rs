@@ -27,6 +27,8 @@ mod deepgram;
 mod elevenlabs;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs_stt;
+#[cfg(feature = "espeak-ng")]
+mod espeak_ng;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 #[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
@@ -69,6 +71,7 @@ mod talk;
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "openai"
 ))]
 mod voice;
