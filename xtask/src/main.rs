@@ -1,6 +1,8 @@
 //! The checks of this repository that no ready-made tool does: `cargo xtask <task>`.
 
 mod behaviours;
+mod cargo;
+mod conformance;
 mod crates;
 mod features;
 mod mutants;
@@ -24,11 +26,16 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
         run: behaviours::check,
+    },
+    Task {
+        name: "conformance",
+        about: "prints how each provider did in each check of its suite, and finds gaps",
+        run: conformance::check,
     },
     Task {
         name: "crates",
@@ -77,7 +84,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| task.name == wanted) else {
         eprintln!("usage: cargo xtask <task>\n");
         for task in TASKS {
-            eprintln!("  {:<10} {}", task.name, task.about);
+            eprintln!("  {:<11} {}", task.name, task.about);
         }
         return ExitCode::FAILURE;
     };

@@ -36,6 +36,8 @@ mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_compatible;
+#[cfg(feature = "openai")]
 mod openai_realtime;
 #[cfg(feature = "openai")]
 mod openai_realtime_stt;
@@ -45,6 +47,7 @@ mod openai_responses;
 mod openai_speech;
 #[cfg(feature = "openai")]
 mod openai_stt;
+mod registered;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
 #[cfg(feature = "soniox")]
