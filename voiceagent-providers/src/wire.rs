@@ -8,7 +8,7 @@ pub(crate) mod backoff;
 pub(crate) mod connect;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "_socket", feature = "anthropic"))]
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;

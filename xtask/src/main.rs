@@ -8,6 +8,7 @@ mod features;
 mod mutants;
 mod pitfalls;
 mod rust_file;
+mod streaming;
 mod structure;
 mod tree;
 mod words;
@@ -26,7 +27,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -56,6 +57,11 @@ const TASKS: [Task; 8] = [
         name: "pitfalls",
         about: "checks that each pitfall of carriers in docs/carriers.md has its tests",
         run: pitfalls::check,
+    },
+    Task {
+        name: "streaming",
+        about: "checks that no message of a vendor becomes a tree of values",
+        run: streaming::check,
     },
     Task {
         name: "structure",
