@@ -6,6 +6,8 @@ pub(crate) mod address;
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+pub(crate) mod embedding;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
 #[cfg(any(feature = "_socket", feature = "anthropic"))]

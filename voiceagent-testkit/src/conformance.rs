@@ -2,6 +2,7 @@
 //! for those of third parties.
 
 mod claims;
+mod embedder;
 pub mod llm;
 mod opening;
 pub mod realtime;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use embedder::embedder;
 pub use stt::stt;
 pub use tool::tool;
 pub use tts::tts;

@@ -23,6 +23,7 @@ mod deepgram;
 mod elevenlabs;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs_stt;
+mod embeddings;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 #[cfg(any(feature = "cartesia", feature = "elevenlabs"))]

@@ -16,7 +16,8 @@ fn rows(contract: &str) -> impl Iterator<Item = &'static str> {
 fn every_provider_that_is_registered_has_passed_its_suite() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    let contracts: [(&str, Vec<&str>); 4] = [
+    let contracts: [(&str, Vec<&str>); 5] = [
+        ("embedder", registry.embedding.names().collect()),
         ("language model", registry.llm.names().collect()),
         ("recognizer", registry.stt.names().collect()),
         ("speech-to-speech model", registry.realtime.names().collect()),
