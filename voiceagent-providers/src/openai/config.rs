@@ -60,6 +60,9 @@ pub struct OpenAiLlmConfig {
     /// Asks for arguments that follow the schema exactly. Every schema must then forbid additional
     /// properties and require all of its own.
     pub strict_tools: bool,
+    /// Whether the server holds an answer to a form where one is asked for. Unless set, OpenAI
+    /// itself does, and other servers are told in words.
+    pub structured_outputs: Option<bool>,
     /// Whether the vendor may store answers, and for how long is up to it. With it, responses over
     /// HTTP go on from the answer before, and send only what is new. Responses only.
     pub store: bool,
@@ -115,6 +118,7 @@ impl Default for OpenAiLlmConfig {
             prompt_cache_key: None,
             parallel_tool_calls: None,
             strict_tools: false,
+            structured_outputs: None,
             store: false,
             interruption_marker: None,
             organization: None,
@@ -154,6 +158,11 @@ impl OpenAiLlmConfig {
 
     pub(crate) fn base_url(&self) -> &str {
         self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/')
+    }
+
+    /// Whether the server holds answers to a form.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.structured_outputs.unwrap_or_else(|| self.base_url() == BASE_URL)
     }
 
     pub(crate) fn model(&self) -> &str {

@@ -144,6 +144,7 @@ impl LanguageModel for OpenAiLlm {
         LlmCapabilities::default()
             .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
             .with_prompt_caching(self.config.base_url() == BASE_URL)
+            .with_structured_outputs(self.config.is_structured())
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
