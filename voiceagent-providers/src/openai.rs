@@ -24,6 +24,7 @@ mod calls;
 mod codec;
 mod config;
 mod embeddings;
+mod families;
 mod llm;
 mod messages;
 mod realtime;
