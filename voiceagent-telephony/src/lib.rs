@@ -13,6 +13,8 @@ mod phone_number;
 pub mod plivo;
 mod random;
 mod rest;
+#[cfg(feature = "sip")]
+mod rtp;
 pub mod server;
 pub mod signature;
 pub mod vapi;
