@@ -17,6 +17,8 @@ mod rest;
 mod rtp;
 pub mod server;
 pub mod signature;
+#[cfg(feature = "sip")]
+pub mod sip;
 pub mod vapi;
 pub mod verify;
 pub mod vonage;

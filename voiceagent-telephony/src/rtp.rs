@@ -20,8 +20,6 @@ mod unwrap;
 
 pub use codec::RtpCodec;
 pub(crate) use latch::MediaPeer;
-#[cfg(test)]
-pub(crate) use packet::RtpPacket;
 pub use quality::RtpQuality;
 pub(crate) use receiver::PayloadTypes;
 pub(crate) use sender::Begin;
