@@ -74,6 +74,45 @@ async fn a_call_that_is_given_up_while_it_rings_is_not_answered_any_more() {
 }
 
 #[tokio::test]
+async fn a_cancel_that_crosses_the_answer_leaves_both_sides_of_one_mind() {
+    let mut server = Server::start(Server::config()).await;
+    let (mut answered, mut given_up) = (0, 0);
+    for number in 0..40_u64 {
+        let mut phone = SipPhone::call(server.address, &format!("race{number}"), "").await;
+        let call = server.call().await;
+        phone.message("SIP/2.0 180").await;
+        let cancel = async {
+            tokio::time::sleep(Duration::from_micros(number * 50)).await;
+            phone.cancel().await;
+        };
+        let open = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Box::new(call).open().await
+        };
+        let (opened, ()) = tokio::join!(open, cancel);
+        let is_final = |message: &String| {
+            message.contains("CSeq: 1 INVITE\r\n") && !message.starts_with("SIP/2.0 1")
+        };
+        let seen = phone.sees(|seen| seen.messages.iter().any(is_final)).await;
+        let outcome = seen.messages.iter().find(|message| is_final(message)).unwrap();
+        if outcome.starts_with("SIP/2.0 200") {
+            answered += 1;
+            let mut link = opened.unwrap();
+            phone.hang_up().await;
+            assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
+        } else {
+            given_up += 1;
+            assert!(outcome.starts_with("SIP/2.0 487"), "{outcome}");
+            // An agent that was quicker than the news is told at once.
+            if let Ok(mut link) = opened {
+                assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
+            }
+        }
+    }
+    assert_eq!(answered + given_up, 40);
+}
+
+#[tokio::test]
 async fn a_call_that_nobody_takes_is_refused() {
     let mut server = Server::start(Server::config()).await;
     let mut phone = SipPhone::call(server.address, "drop1", "").await;
