@@ -86,6 +86,16 @@ pub(super) enum Standing {
     Unasked,
 }
 
+impl Entry {
+    /// The tool calls in it.
+    fn exchanges(&self) -> &[Exchange] {
+        match self {
+            Self::Tools(exchanges) => exchanges,
+            Self::Assistant { .. } | Self::Spoken { .. } | Self::User { .. } => &[],
+        }
+    }
+}
+
 impl Exchange {
     pub(super) fn new(generation: GenerationId, call: ToolCall) -> Self {
         Self { generation, call, output: None, standing: Standing::Running }
@@ -188,12 +198,12 @@ impl History {
 
     /// Cuts what the agent said once, given by how many of its entries are before and how many it
     /// is, as a part of `text`, after so many bytes of it. What nobody heard keeps its place and is
-    /// not shown.
+    /// not shown. The last entry takes what more of the text was heard.
     pub(super) fn cut(&mut self, (before, entries): (usize, usize), text: &str, heard: usize) {
         self.change();
         let mut from = 0;
         let said = self.entries.iter_mut().filter(|entry| is_said(entry));
-        for entry in said.skip(before).take(entries) {
+        for (nth, entry) in said.skip(before).take(entries).enumerate() {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
             let Some(at) = text[from..].find(&**words) else {
                 // Words on the side are no part of it, and were heard if those before them were.
@@ -205,15 +215,16 @@ impl History {
             };
             from += at;
             let whole = from + words.len();
-            let end = whole.min(heard).max(from);
+            let last = if nth + 1 == entries { text.len() } else { whole };
+            let end = last.min(heard).max(from);
             *interrupted |= end < whole;
             *words = text[from..end].trim().into();
             from = whole;
         }
     }
 
-    /// Writes down the result of a tool call whose generation has been folded in. Returns where it
-    /// stood, if there was no result yet.
+    /// Writes down the result of a tool call whose generation has been folded in: behind a summary
+    /// that knows nothing of it. Returns where it stood, if there was no result yet.
     pub(super) fn finish(
         &mut self,
         generation: GenerationId,
@@ -224,6 +235,9 @@ impl History {
         exchange.output = Some(output.clone());
         let standing = exchange.standing;
         self.change();
+        if self.is_handed_away(generation, id) {
+            self.bring_forward(&[(generation, id.clone())]);
+        }
         Some(standing)
     }
 
@@ -266,10 +280,7 @@ impl History {
 
     /// All tool calls so far.
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.entries.iter().flat_map(|entry| match entry {
-            Entry::Tools(exchanges) => exchanges.as_slice(),
-            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => &[],
-        })
+        self.entries.iter().flat_map(Entry::exchanges)
     }
 
     /// What was heard of the agent last.

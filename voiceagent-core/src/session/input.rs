@@ -69,6 +69,13 @@ pub enum Input {
     },
     /// End the call once what is being said has been heard.
     HangUp,
+    /// A tool asks for the same.
+    HangUpByTool {
+        /// The attempt to speak that called it.
+        generation: GenerationId,
+        /// Its call.
+        id: ToolCallId,
+    },
     /// The far end has gone.
     HungUp,
     /// Stop what is being said.
@@ -206,6 +213,13 @@ pub enum Input {
     SynthesisFinished {
         /// The attempt to speak.
         generation: GenerationId,
+    },
+    /// The voice tells which words were heard of a generation that was interrupted.
+    SynthesisHeard {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// The text up to there, in the voice's spelling.
+        text: Arc<str>,
     },
     /// The audio so far holds the next texts completely.
     SynthesisSpoken {

@@ -42,7 +42,6 @@ fn books(request: &ChatRequest) -> Reply {
         }
         0 if said.contains("eight") => book(&results),
         0 => look(),
-        1 if said.contains("goodbye") => Reply::text(""),
         1 => Reply::text(results.last().unwrap()["say"].as_str().unwrap()),
         _ => Reply::text(OFFER),
     }
