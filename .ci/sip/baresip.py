@@ -22,7 +22,7 @@ said = f"{work}/say.wav"
 subprocess.run(
     ["sox", "-D", "-R", "-n", "-r", str(rate), "-c", "1", "-b", "16", said, "synth", "4",
      "brownnoise", "synth", "4", "sine", "amod", "2", "gain", "-n", "-6", "lowpass", "3000",
-     "pad", "2.5", "4"],
+     "pad", "2.5", "7"],
     check=True,
 )
 config = f"""poll_method epoll
@@ -83,7 +83,7 @@ def read(path):
 try:
     line = control()
     command("dial", f"sip:agent@{agent}")
-    time.sleep(8)
+    time.sleep(11)
     command("hangup")
     time.sleep(1)
     command("quit")
