@@ -1,17 +1,23 @@
-"""Signatures of the carriers' own libraries, and 10,000 changes to each, told by our oracle."""
+"""Signatures of the carriers' own libraries, and 10,000 changes to each, told by our oracle.
+
+Those of a carrier hold for its library in each language: one makes them, or takes them.
+"""
 
 import base64
 import hashlib
+import hmac
 import json
 import random
 import subprocess
 import sys
+import time
 import urllib.parse
 import xml.etree.ElementTree as etree
 
 import jwt
 from nacl.signing import SigningKey
 from plivo.utils.signature_v3 import construct_post_url, get_signature_v3
+from signalwire.core.security.webhook_validator import validate_webhook_signature
 from telnyx import Telnyx
 from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
@@ -33,13 +39,30 @@ def url():
 
 
 def fields():
-    return sorted({f"Field{dice.randint(0, 99)}": word(0) for _ in range(8)}.items())
+    """Some names repeat."""
+    return sorted((f"Field{dice.randint(0, 19)}", word(0)) for _ in range(8))
+
+
+def lists(pairs):
+    """Values under their names, as the Python libraries take them."""
+    values = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+class Lists(dict):
+    """Values under their names, as a web framework hands them to twilio-python."""
+
+    def getlist(self, name):
+        return self[name]
 
 
 def twilio():
     request = {"carrier": "twilio", "key": "token", "url": url(), "fields": fields()}
     validator = RequestValidator(request["key"])
-    request["signature"] = validator.compute_signature(request["url"], dict(request["fields"]))
+    signed = Lists(lists(request["fields"]))
+    request["signature"] = validator.compute_signature(request["url"], signed)
     return request
 
 
@@ -53,37 +76,59 @@ def twilio_json():
             "signature": signature}
 
 
+def signalwire():
+    # Both of its libraries only check.
+    key, address, pairs = "PSK-signing-key", url(), fields()
+    signed = address + "".join(name + value for name, value in pairs)
+    mac = hmac.digest(key.encode(), signed.encode(), "sha1")
+    signature = base64.b64encode(mac).decode()
+    assert validate_webhook_signature(key, signature, address, urllib.parse.urlencode(pairs))
+    return {"carrier": "signalwire", "key": key, "url": address, "fields": pairs,
+            "signature": signature}
+
+
+def signalwire_json():
+    key, address, body = "PSK-signing-key", url(), json.dumps({word(): word()})
+    signature = hmac.digest(key.encode(), (address + body).encode(), "sha1").hex()
+    assert validate_webhook_signature(key, signature, address, body)
+    return {"carrier": "signalwire json", "key": key, "url": address, "body": body,
+            "signature": signature}
+
+
 def plivo():
     # Beyond ASCII, this library encodes twice what it signs; what Plivo does is not documented.
     plain = [(name, value.replace("é", "e")) for name, value in fields()]
     request = {"carrier": "plivo", "key": "token", "url": "https://agent.example/path",
                "fields": plain, "stamp": str(dice.randint(10**9, 10**15))}
-    base = construct_post_url(request["url"], dict(request["fields"]))
+    base = construct_post_url(request["url"], lists(request["fields"]))
     request["signature"] = get_signature_v3(request["key"], base, request["stamp"]).decode()
     return request
 
 
 SEED = SigningKey(bytes(range(32)))
 TELNYX_KEY = base64.b64encode(bytes(SEED.verify_key)).decode()
+# Telnyx's libraries look at the clock.
+NOW = int(time.time())
 
 
 def telnyx():
-    now = 1_700_000_000 + dice.randint(0, 10**6)
+    stamp = str(NOW - dice.randint(0, 60))
     body = json.dumps({"data": {word(): word()}})
-    signature = base64.b64encode(SEED.sign(f"{now}|{body}".encode()).signature).decode()
-    return {"carrier": "telnyx", "key": TELNYX_KEY, "body": body, "stamp": str(now), "now": now,
+    signature = base64.b64encode(SEED.sign(f"{stamp}|{body}".encode()).signature).decode()
+    headers = {"telnyx-signature-ed25519": signature, "telnyx-timestamp": stamp}
+    Telnyx(api_key="none", public_key=TELNYX_KEY).webhooks.unwrap(body, headers=headers)
+    return {"carrier": "telnyx", "key": TELNYX_KEY, "body": body, "stamp": stamp, "now": NOW,
             "signature": signature}
 
 
 def vonage():
-    now = 1_700_000_000 + dice.randint(0, 10**6)
     body = json.dumps({word(): word()})
-    claims = {"iat": now, "jti": word(), "iss": "Vonage", "application_id": "a", "api_key": "k",
+    claims = {"iat": NOW, "jti": word(), "iss": "Vonage", "application_id": "a", "api_key": "k",
               "payload_hash": hashlib.sha256(body.encode()).hexdigest()}
     key = "a signature secret of some length"
     token = jwt.encode(claims, key, algorithm="HS256")
     assert verify_signature(token, key)
-    return {"carrier": "vonage", "key": key, "body": body, "now": now, "signature": token}
+    return {"carrier": "vonage", "key": key, "body": body, "now": NOW, "signature": token}
 
 
 def changed(text):
@@ -120,16 +165,29 @@ def bytes_of(signature):
         return signature
 
 
-def ask(requests):
+def ask(requests, program=(ORACLE,)):
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    told = subprocess.run([ORACLE], input=lines, capture_output=True, text=True, check=True)
+    told = subprocess.run(program, input=lines, stdout=subprocess.PIPE, text=True, check=True)
     answers = told.stdout.split()
     assert len(answers) == len(requests), "an answer for each request"
     return answers
 
 
-def compare_signatures(make):
+def ask_javascript(library, requests):
+    """That the library of this name makes the same signatures, or takes them."""
+    asked = [{**request, "library": library} for request in requests]
+    for request in asked:
+        if library == "twilio" and "body" in request:
+            request["url"] = request["url"].partition("=")[0] + "="
+    answers = ask(asked, ("node", ".ci/oracles.cjs"))
+    for request, answer in zip(requests, answers):
+        assert answer in ("1", request["signature"]), f"{library}: {request}"
+
+
+def compare_signatures(make, library):
     originals = [make() for _ in range(500)]
+    if library:
+        ask_javascript(library, originals)
     assert set(ask(originals)) == {"1"}, f"{make.__name__}: a good signature is refused"
     forgeries = []
     while len(forgeries) < CHANGES:
@@ -165,7 +223,14 @@ def compare_twiml():
     print("TwiML equals that of twilio-python")
 
 
-assert Telnyx, "the official library is there"
-for carrier in (plivo, telnyx, twilio, twilio_json, vonage):
-    compare_signatures(carrier)
+for make, library in (
+    (plivo, "plivo"),
+    (signalwire, "signalwire"),
+    (signalwire_json, None),  # Its JavaScript library checks forms only.
+    (telnyx, "telnyx"),
+    (twilio, "twilio"),
+    (twilio_json, "twilio"),
+    (vonage, "vonage"),
+):
+    compare_signatures(make, library)
 compare_twiml()

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use voiceagent_core::{Error, Result, Secret};
 use voiceagent_telephony::{
     document::{Dial, Response, Say, Stream, Verb},
-    signature::{PlivoSignature, TelnyxSignature, TwilioSignature, VonageSignature},
+    signature::{
+        PlivoSignature, SignalWireSignature, TelnyxSignature, TwilioSignature, VonageSignature,
+    },
 };
 
 #[derive(Deserialize)]
@@ -38,6 +40,12 @@ impl Request {
         Ok(match &*self.carrier {
             "plivo" => {
                 PlivoSignature::new(key)?.form(url, fields, &self.stamp, &self.signature).is_ok()
+            }
+            "signalwire" => {
+                SignalWireSignature::new(key)?.form(url, fields, &self.signature).is_ok()
+            }
+            "signalwire json" => {
+                SignalWireSignature::new(key)?.body(url, body, &self.signature).is_ok()
             }
             "telnyx" => {
                 let check = TelnyxSignature::new(key)?;

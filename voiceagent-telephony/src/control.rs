@@ -89,6 +89,16 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         Err(unsupported("ask for the status"))
     }
 
+    /// The carrier's names for the calls that go on now; of more than a hundred, or of what the
+    /// carrier names at once, the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the carrier lists no live calls.
+    async fn live(&self) -> Result<Vec<CallId>> {
+        Err(unsupported("list calls"))
+    }
+
     /// Presses keys, while the media stream goes on.
     ///
     /// # Errors

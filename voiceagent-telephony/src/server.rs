@@ -5,7 +5,7 @@ mod limits;
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
-use axum::Router;
+use axum::{Router, extract::WebSocketUpgrade};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -26,6 +26,40 @@ const WAITING: u32 = 1_024;
 
 /// Before connections are accepted again, when the system had nothing left for one.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// A message of a media stream is 400 bytes; the library's 128 KiB for each socket would be the
+/// largest part of a call's memory.
+const READ_BUFFER: usize = 8 * 1024;
+
+const WRITE_BUFFER: usize = 4 * 1024;
+const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
+
+/// What is read of a message. The sockets of calls take less, and so can still say goodbye to
+/// whoever sends them more.
+const LONGEST_MESSAGE: usize = 256 * 1024;
+
+/// Gives a WebSocket the buffers of the sockets of calls, and ends it at messages of more than
+/// 256 KiB.
+///
+/// ```
+/// use axum::{Router, extract::WebSocketUpgrade, routing::any};
+/// use voiceagent_telephony::server;
+///
+/// let screen = |upgrade: WebSocketUpgrade| async move {
+///     server::websocket(upgrade).on_upgrade(|mut socket| async move {
+///         while let Some(Ok(_)) = socket.recv().await {}
+///     })
+/// };
+/// let app: Router = Router::new().route("/screen", any(screen));
+/// ```
+pub fn websocket(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(LARGEST_WRITE_BUFFER)
+        .max_message_size(LONGEST_MESSAGE)
+        .max_frame_size(LONGEST_MESSAGE)
+}
 
 /// Listens at an address, with a small send buffer for each connection.
 ///

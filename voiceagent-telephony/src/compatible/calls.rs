@@ -99,6 +99,12 @@ impl CompatibleRest {
         Ok(format!("{}{}", self.path(operation, call)?, self.flavor.suffix))
     }
 
+    /// The path of a call's recordings; `one` is empty, or a `/` and the name of one.
+    fn recordings(&self, operation: &'static str, call: &CallId, one: &str) -> Result<String> {
+        let call = self.path(operation, call)?;
+        Ok(format!("{call}/Recordings{one}{}", self.flavor.recordings_suffix))
+    }
+
     /// The path of one of the commands that are no part of the shared API.
     fn command(&self, operation: &'static str, call: &CallId, action: &str) -> Result<String> {
         if !self.flavor.commands {
@@ -134,10 +140,7 @@ impl CompatibleRest {
         fields.extend(self.application.clone().map(|id| ("ApplicationSid", id)));
         fields.push(match &call.answer {
             Answer::Document(document) => self.instructions(document)?,
-            Answer::FrontDoor => {
-                let url = self.directory.voice_url.clone();
-                ("Url", url.ok_or_else(|| Error::config("voice_url: it must be set"))?)
-            }
+            Answer::FrontDoor => ("Url", self.directory.front_door()?.to_owned()),
         });
         if let Some(url) = &self.directory.status_url {
             fields.push(("StatusCallback", url.clone()));
@@ -148,8 +151,7 @@ impl CompatibleRest {
             }
         }
         if call.detects_machine {
-            let url = self.directory.status_url.clone();
-            let url = url.ok_or_else(|| Error::config("status_url: it must be set"))?;
+            let url = self.directory.reports()?.to_owned();
             // Beside the conversation: otherwise nobody is greeted before the verdict.
             fields.push(("AsyncAmd", "true".to_owned()));
             fields.push(("AsyncAmdStatusCallback", url));
@@ -165,6 +167,7 @@ impl CallControl for CompatibleRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(self.flavor.inline.is_some() || self.shelf.is_some())
+            .with_live(self.flavor.lists_live)
             .with_status(true)
             .with_recording(true)
             .with_keys(self.flavor.commands)
@@ -202,9 +205,19 @@ impl CallControl for CompatibleRest {
         const ASK: &str = "ask for the status";
         let answer =
             self.rest.ask(&Ask::again(ASK, Method::GET, self.resource(ASK, call)?)).await?;
-        answer.text(&["/status"]).and_then(CallStatus::parse).ok_or_else(|| {
-            self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
-        })
+        answer.status("/status")
+    }
+
+    async fn live(&self) -> Result<Vec<CallId>> {
+        const ASK: &str = "list calls";
+        if !self.flavor.lists_live {
+            let message = "this carrier lists calls that have ended";
+            return Err(self.rest.fault(ErrorKind::Unsupported, ASK, message));
+        }
+        let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
+        let path = format!("{list}?Status=in-progress&PageSize=100");
+        let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
+        answer.calls("/calls", "/sid")
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {
@@ -218,7 +231,7 @@ impl CallControl for CompatibleRest {
 
     async fn start_recording(&self, call: &CallId) -> Result<String> {
         const ASK: &str = "start a recording";
-        let path = format!("{}/Recordings.json", self.path(ASK, call)?);
+        let path = self.recordings(ASK, call, "")?;
         let body = (self.flavor.body)(vec![("RecordingChannels", "dual".to_owned())]);
         let answer = self.rest.ask(&Ask::once(ASK, Method::POST, path).with(body)).await?;
         answer.name(&["/sid"])
@@ -227,7 +240,7 @@ impl CallControl for CompatibleRest {
     async fn stop_recording(&self, call: &CallId, recording: &str) -> Result<()> {
         const ASK: &str = "stop a recording";
         let recording = self.rest.segment(ASK, recording)?;
-        let path = format!("{}/Recordings/{recording}.json", self.path(ASK, call)?);
+        let path = self.recordings(ASK, call, &format!("/{recording}"))?;
         let body = (self.flavor.body)(vec![("Status", "stopped".to_owned())]);
         self.rest.end(&Ask::again(ASK, Method::POST, path).with(body)).await
     }

@@ -14,6 +14,10 @@ pub(super) struct Flavor {
     pub(super) prefix: &'static str,
     /// What stands behind the name of a call, and of the list of calls.
     pub(super) suffix: &'static str,
+    /// What stands behind the name of a recording, and of the list of recordings.
+    pub(super) recordings_suffix: &'static str,
+    /// Whether calls can be listed by being in progress.
+    pub(super) lists_live: bool,
     pub(super) language: Language,
     /// The field for a document in a request; `None` where it must be fetched.
     pub(super) inline: Option<&'static str>,
@@ -36,6 +40,8 @@ impl Flavor {
         verify_url: Some("https://verify.twilio.com"),
         prefix: "/2010-04-01",
         suffix: ".json",
+        recordings_suffix: ".json",
+        lists_live: true,
         language: Language::Twiml,
         inline: Some("Twiml"),
         body: Body::Form,
@@ -52,6 +58,9 @@ impl Flavor {
         base_url: None,
         verify_url: None,
         prefix: "/api/laml/2010-04-01",
+        suffix: "",
+        recordings_suffix: "",
+        lists_live: true,
         language: Language::Cxml,
         inline: None,
         whatsapp: false,
@@ -66,6 +75,8 @@ impl Flavor {
         verify_url: None,
         prefix: "/v2/texml",
         suffix: "",
+        recordings_suffix: ".json",
+        lists_live: false,
         language: Language::Texml,
         inline: Some("Texml"),
         body: Body::object,

@@ -8,6 +8,8 @@ pub struct ControlCapabilities {
     pub dial: bool,
     /// `redirect`, and with it `transfer` and `join_conference`; with `dial`, warm transfers.
     pub redirect: bool,
+    /// `live`.
+    pub live: bool,
     /// `status`.
     pub status: bool,
     /// `send_keys`.
@@ -30,6 +32,13 @@ impl ControlCapabilities {
     #[must_use]
     pub const fn with_redirect(mut self, redirect: bool) -> Self {
         self.redirect = redirect;
+        self
+    }
+
+    /// Says whether the calls that go on can be listed.
+    #[must_use]
+    pub const fn with_live(mut self, live: bool) -> Self {
+        self.live = live;
         self
     }
 

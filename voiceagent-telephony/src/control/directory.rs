@@ -123,6 +123,24 @@ impl Directory {
         }
     }
 
+    /// The voice webhook of the front door.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) when it is not set.
+    pub(crate) fn front_door(&self) -> Result<&str> {
+        self.voice_url.as_deref().ok_or_else(|| Error::config("voice_url: it must be set"))
+    }
+
+    /// Where the progress of calls is reported.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) when it is not set.
+    pub(crate) fn reports(&self) -> Result<&str> {
+        self.status_url.as_deref().ok_or_else(|| Error::config("status_url: it must be set"))
+    }
+
     /// Our number.
     ///
     /// # Errors

@@ -7,9 +7,46 @@ use std::{
 use axum::extract::ws::{CloseFrame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, timeout};
+use voiceagent_core::{Error, ErrorKind};
 
 /// For the far end's answer to our goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How often a pump looks after its socket.
+pub(super) const WATCH: Duration = Duration::from_secs(1);
+
+/// Between pings, in looks. Proxies cut connections that are idle for 30 s or more.
+pub(super) const PING_EVERY: u32 = 5;
+
+/// A far end that neither speaks nor answers two pings is gone.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+
+/// A far end that takes nothing for this long has left the caller without sound for longer.
+pub(super) const WRITE: Duration = Duration::from_secs(5);
+
+/// No carrier says this much at once. Longer messages close the socket with code 1009.
+const LONGEST_MESSAGE: usize = 64 * 1024;
+
+pub(super) const TOO_LONG: &str = "a message is longer than the socket allows";
+
+pub(super) fn is_too_long(message: &Message) -> bool {
+    match message {
+        Message::Text(text) => text.len() > LONGEST_MESSAGE,
+        Message::Binary(bytes) => bytes.len() > LONGEST_MESSAGE,
+        Message::Close(_) | Message::Ping(_) | Message::Pong(_) => false,
+    }
+}
+
+/// Whether a message was so long that it was not even read.
+pub(super) fn is_about_length(error: &axum::Error) -> bool {
+    // The library names the fault only in words; a test holds it to them.
+    error.to_string().contains("too long")
+}
+
+/// The end of a call by a message that is [too long](is_too_long).
+pub(super) fn too_long(provider: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol, "read", TOO_LONG).with_provider(provider)
+}
 
 /// A WebSocket, or what a test puts in its place.
 pub(super) trait Socket:

@@ -18,24 +18,15 @@ use super::{
     HeardCalls,
     backlog::Backlog,
     dialect::Dialect,
-    io::{Io, Socket, SocketEvent},
+    io::{
+        Io, PING_EVERY, SILENCE, Socket, SocketEvent, TOO_LONG, WATCH, WRITE, is_about_length,
+        is_too_long, too_long,
+    },
     owed_marks::OwedMarks,
     reader::{Reader, Reading},
     writer::Writer,
 };
 use crate::control::CallControl;
-
-/// How often the pump looks after its socket.
-const WATCH: Duration = Duration::from_secs(1);
-
-/// Between pings, in looks. Proxies cut connections that are idle for 30 s or more.
-const PING_EVERY: u32 = 5;
-
-/// A far end that neither speaks nor answers two pings is gone.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// A far end that takes nothing for this long has left the caller without sound for longer.
-const WRITE: Duration = Duration::from_secs(5);
 
 /// For the carrier to do what it was asked beside the socket, all attempts included.
 const CONTROL: Duration = Duration::from_secs(15);
@@ -145,9 +136,7 @@ impl<S: Socket> Pump<S> {
                 (1000, "the call has ended", Ok(()))
             }
             // What the socket is told depends on what it did: too much, or nothing at all.
-            End::Lost(error) if error.kind() == ErrorKind::Protocol => {
-                (1009, "the message is too long", Err(error))
-            }
+            End::Lost(error) if error.kind() == ErrorKind::Protocol => (1009, TOO_LONG, Err(error)),
             End::Lost(error) => return Err(error),
         };
         self.io.close(code, reason).await;
@@ -361,6 +350,9 @@ impl<S: Socket> Pump<S> {
             SocketEvent::Ended(Some(error)) => return Ok(Some(self.read_failed(&error))),
         };
         self.last_heard = Instant::now();
+        if is_too_long(&message) {
+            return Ok(Some(End::Lost(too_long(self.leg.dialect.carrier.name()))));
+        }
         let reading = match message {
             Message::Text(text) => self.reader.read(&text),
             Message::Binary(audio) => self.reader.read_binary(&audio),
@@ -399,13 +391,8 @@ impl<S: Socket> Pump<S> {
     }
 
     fn read_failed(&self, error: &axum::Error) -> End {
-        // The library names the fault only in words; a test holds it to them.
-        if error.to_string().contains("too long") {
-            let why = "a message is longer than the socket allows";
-            return End::Lost(
-                Error::new(ErrorKind::Protocol, "read", why)
-                    .with_provider(self.leg.dialect.carrier.name()),
-            );
+        if is_about_length(error) {
+            return End::Lost(too_long(self.leg.dialect.carrier.name()));
         }
         End::Lost(self.disconnected("the socket was lost"))
     }

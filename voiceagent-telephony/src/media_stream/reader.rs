@@ -14,9 +14,6 @@ use super::{
     message_reader::read_message,
 };
 
-/// The longest message that is read. A 20 ms frame takes 400 bytes; nothing legitimate comes near.
-pub(super) const LONGEST_MESSAGE: usize = 64 * 1024;
-
 /// The longest pause in the carrier's own clock that is believed, in seconds of audio. Carriers
 /// may leave out silence; a position further ahead is nonsense.
 const LONGEST_PAUSE: u64 = 60;
@@ -91,7 +88,6 @@ pub(super) struct Counters {
     /// Pieces of audio that had come before, or came too late.
     pub(super) repeated: u64,
     pub(super) second_starts: u64,
-    pub(super) too_long: u64,
 }
 
 impl Reader {
@@ -116,10 +112,6 @@ impl Reader {
     /// Reads a message. Nonsense is counted and is nothing. What had to wait for it is
     /// [`waiting`](Self::waiting) then.
     pub(super) fn read(&mut self, text: &str) -> Reading {
-        if text.len() > LONGEST_MESSAGE {
-            self.counters.too_long += 1;
-            return Reading::Nothing;
-        }
         match read_message(text) {
             Some(Event::Media(chunk)) => self.read_media(&chunk),
             Some(Event::Mark(mark)) => Reading::Deliver(Inbound::MarkPlayed(mark)),
@@ -147,10 +139,6 @@ impl Reader {
     pub(super) fn read_binary(&mut self, audio: &[u8]) -> Reading {
         if !self.binary {
             self.counters.binary += 1;
-            return Reading::Nothing;
-        }
-        if audio.len() > LONGEST_MESSAGE {
-            self.counters.too_long += 1;
             return Reading::Nothing;
         }
         // A copy into memory of our own, so that a few frames that are kept do not keep all that

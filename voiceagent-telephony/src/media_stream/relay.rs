@@ -29,14 +29,16 @@ use self::{
     leg::Leg,
     messages::{Said, Setup},
 };
-use super::{TokenCheck, io::close, socket::PENDING, start::is_name};
-use crate::control::CallControl;
+use super::{
+    TokenCheck,
+    io::{TOO_LONG, close, is_about_length, is_too_long},
+    socket::PENDING,
+    start::is_name,
+};
+use crate::{control::CallControl, server::websocket};
 
 /// For the `setup` message. Twilio sends it right after the upgrade.
 const SETUP: Duration = Duration::from_secs(5);
-
-/// The longest message: what a caller says without a pause is well below.
-const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// Texts and events that may wait between a session and its socket, in each direction: an answer
 /// has some ten, and a caller says a word in a third of a second.
@@ -124,16 +126,18 @@ impl RelaySocket {
             warn!("relay socket refused: too many sockets have not said setup yet");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
-        upgrade
-            .max_message_size(LONGEST_MESSAGE)
-            .max_frame_size(LONGEST_MESSAGE)
+        websocket(upgrade)
             .on_upgrade(move |socket| async move { self.serve(socket, pending).await })
     }
 
     async fn serve(self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
-        let Ok(Some(mut setup)) = timeout(SETUP, wait_for_setup(&mut socket)).await else {
-            warn!("relay socket closed: it did not begin a conversation in time");
-            return close(socket, 1008, "no setup message").await;
+        let setup = timeout(SETUP, wait_for_setup(&mut socket)).await;
+        let mut setup = match setup.unwrap_or(Err((1008, "no setup message in time"))) {
+            Ok(setup) => setup,
+            Err((code, reason)) => {
+                warn!("relay socket closed: {reason}");
+                return close(socket, code, reason).await;
+            }
         };
         if !is_name(&setup.call_sid) {
             warn!("relay socket closed: the name of its call cannot be one");
@@ -170,24 +174,28 @@ impl fmt::Debug for RelaySocket {
     }
 }
 
-/// The message that begins a conversation; all others are passed over. `None` when the far end
-/// went first.
-async fn wait_for_setup(socket: &mut WebSocket) -> Option<Setup> {
-    while let Some(Ok(message)) = socket.recv().await {
-        if let Message::Text(text) = message
-            && let Said::Setup(setup) = Said::read(&text)
-        {
-            return Some(*setup);
+/// The message that begins a conversation; all others are passed over.
+async fn wait_for_setup(socket: &mut WebSocket) -> Result<Setup, (u16, &'static str)> {
+    loop {
+        match socket.recv().await {
+            Some(Ok(message)) if is_too_long(&message) => return Err((1009, TOO_LONG)),
+            Some(Err(error)) if is_about_length(&error) => return Err((1009, TOO_LONG)),
+            Some(Ok(Message::Text(text))) => {
+                if let Said::Setup(setup) = Said::read(&text) {
+                    return Ok(*setup);
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Err((1008, "no setup message")),
         }
     }
-    None
 }
 
 /// A call whose far end recognizes and speaks by itself: Twilio's ConversationRelay.
 ///
 /// As a [`Transport`] it carries text. Twilio decides when the caller interrupts, stops, and says
 /// how much of the text was heard; it answers no marks, and cannot be told to drop what it has.
-/// A call whose socket was lost or silent for 12 s ends with
+/// A call whose socket was lost or silent for 10 s ends with
 /// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
 pub struct RelayCall {
     socket: WebSocket,

@@ -18,12 +18,12 @@ use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbo
 use super::{
     Carrier, HeardCalls, MediaStream, TokenCheck,
     dialect::Dialect,
-    io::close,
+    io::{TOO_LONG, close},
     news::CallNews,
     start::{Beginning, StreamStart, is_name, wait_for_start},
     stream::{Beside, Formats, Identity, Unopened},
 };
-use crate::control::CallControl;
+use crate::{control::CallControl, server::websocket};
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
@@ -32,18 +32,8 @@ const START: Duration = Duration::from_secs(5);
 /// calls in progress do not notice.
 pub(super) const PENDING: usize = 64;
 
-/// A message is 400 bytes; the library's 128 KiB for each socket would be the largest part of a
-/// call's memory.
-const READ_BUFFER: usize = 8 * 1024;
-
-/// Longer messages close the socket with code 1009; those above 64 KiB are skipped.
-const LONGEST_MESSAGE: usize = 256 * 1024;
-
 /// What jambonz wants to speak, of which it must be told one; nobody else asks.
 const SUBPROTOCOLS: [&str; 2] = ["audio.jambonz.org", "audio.drachtio.org"];
-
-const WRITE_BUFFER: usize = 4 * 1024;
-const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
 
 type OnCall = Arc<dyn Fn(MediaStream) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -133,13 +123,8 @@ impl MediaSocket {
             warn!("media socket refused: too many sockets have not said start yet");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         };
-        upgrade
+        websocket(upgrade)
             .protocols(SUBPROTOCOLS)
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_write_buffer_size(LARGEST_WRITE_BUFFER)
-            .max_message_size(LONGEST_MESSAGE)
-            .max_frame_size(LONGEST_MESSAGE)
             .on_upgrade(move |socket| async move { self.settings.serve(socket, pending).await })
     }
 }
@@ -156,6 +141,10 @@ impl Settings {
             Beginning::Late => {
                 warn!("media socket closed: it did not begin a stream in time");
                 return close(socket, 1008, "no start message").await;
+            }
+            Beginning::TooLong => {
+                warn!("media socket closed: {TOO_LONG}");
+                return close(socket, 1009, TOO_LONG).await;
             }
             Beginning::Unnamed => {
                 warn!("media socket closed: the name of its call or stream cannot be one");

@@ -4,7 +4,12 @@ use axum::extract::ws::{Message, WebSocket};
 use tokio::time::{Instant, timeout_at};
 use voiceagent_core::audio::AudioFormat;
 
-use super::{Carrier, event::Event, message_reader::read_message, reader::LONGEST_MESSAGE};
+use super::{
+    Carrier,
+    event::Event,
+    io::{is_about_length, is_too_long},
+    message_reader::read_message,
+};
 
 /// The longest name of a call or a stream. Carriers use 34 to some 100 characters.
 const LONGEST_NAME: usize = 256;
@@ -40,6 +45,7 @@ pub(super) enum Beginning {
     /// The deadline passed.
     Late,
     Started(StreamStart),
+    TooLong,
     /// The call or the stream has a name that cannot be one.
     Unnamed,
 }
@@ -49,7 +55,9 @@ pub(super) async fn wait_for_start(socket: &mut WebSocket, deadline: Instant) ->
     loop {
         let Ok(message) = timeout_at(deadline, socket.recv()).await else { return Beginning::Late };
         let text = match message {
-            Some(Ok(Message::Text(text))) if text.len() <= LONGEST_MESSAGE => text,
+            Some(Ok(message)) if is_too_long(&message) => return Beginning::TooLong,
+            Some(Ok(Message::Text(text))) => text,
+            Some(Err(error)) if is_about_length(&error) => return Beginning::TooLong,
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Beginning::Gone,
             Some(Ok(_)) => continue,
         };

@@ -111,10 +111,7 @@ impl PlivoRest {
     fn fields(&self, call: &NewCall) -> Result<Value> {
         let url = match &call.answer {
             Answer::Document(document) => self.address(document)?,
-            Answer::FrontDoor => {
-                let url = self.directory.voice_url.clone();
-                url.ok_or_else(|| Error::config("voice_url: it must be set"))?
-            }
+            Answer::FrontDoor => self.directory.front_door()?.to_owned(),
         };
         let mut fields = json!({
             "to": bare(self.directory.callee(&call.to)?.as_str()),
@@ -128,11 +125,9 @@ impl PlivoRest {
             fields["ring_url"] = url.as_str().into();
         }
         if call.detects_machine {
-            let url = self.directory.status_url.as_deref();
             // With an address, Plivo listens beside the conversation.
-            let url = url.ok_or_else(|| Error::config("status_url: it must be set"))?;
+            fields["machine_detection_url"] = self.directory.reports()?.into();
             fields["machine_detection"] = "true".into();
-            fields["machine_detection_url"] = url.into();
         }
         Ok(fields)
     }
@@ -155,6 +150,7 @@ impl CallControl for PlivoRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(self.shelf.is_some())
+            .with_live(true)
             .with_status(true)
             .with_keys(true)
             .with_recording(true)
@@ -190,9 +186,13 @@ impl CallControl for PlivoRest {
         const ASK: &str = "ask for the status";
         let path = self.path(ASK, call, "?status=live")?;
         let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
-        answer.text(&["/call_status"]).and_then(CallStatus::parse).ok_or_else(|| {
-            self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
-        })
+        answer.status("/call_status")
+    }
+
+    async fn live(&self) -> Result<Vec<CallId>> {
+        let path = format!("{}/Call/?status=live", self.account);
+        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+        answer.calls("/calls", "")
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

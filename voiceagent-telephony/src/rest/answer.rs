@@ -1,7 +1,8 @@
 use serde_json::Value;
-use voiceagent_core::{ErrorKind, Result};
+use voiceagent_core::{CallId, Error, ErrorKind, Result};
 
 use super::failure::fault;
+use crate::front_door::CallStatus;
 
 /// What a carrier said to a request that it took.
 #[derive(Debug)]
@@ -19,6 +20,29 @@ impl Answer {
         pointers.iter().find_map(|pointer| self.value.pointer(pointer)?.as_str())
     }
 
+    /// The calls in a list: of its entries this field, or the entries themselves where the field
+    /// is empty. What cannot be a name is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
+    pub(crate) fn calls(&self, list: &str, field: &str) -> Result<Vec<CallId>> {
+        let entries = self.value.pointer(list).and_then(Value::as_array);
+        let entries = entries.ok_or_else(|| self.fault("the answer holds no list"))?;
+        let names = entries.iter().filter_map(|entry| entry.pointer(field)?.as_str());
+        Ok(names.filter(|name| super::is_name(name)).map(CallId::new).collect())
+    }
+
+    /// How far a call has come.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the field is missing, or holds an unknown word.
+    pub(crate) fn status(&self, pointer: &str) -> Result<CallStatus> {
+        let status = self.text(&[pointer]).and_then(CallStatus::parse);
+        status.ok_or_else(|| self.fault("the answer tells no known status"))
+    }
+
     /// Whether this is true, if it is there.
     pub(crate) fn flag(&self, pointer: &str) -> Option<bool> {
         self.value.pointer(pointer)?.as_bool()
@@ -31,9 +55,10 @@ impl Answer {
     /// [`Protocol`](ErrorKind::Protocol) when the answer does not hold it.
     pub(crate) fn name(&self, pointers: &[&str]) -> Result<String> {
         let name = self.text(pointers).filter(|name| super::is_name(name)).map(str::to_owned);
-        name.ok_or_else(|| {
-            let message = "the answer does not name what was made";
-            fault(self.provider, ErrorKind::Protocol, self.operation, message)
-        })
+        name.ok_or_else(|| self.fault("the answer does not name what was made"))
+    }
+
+    fn fault(&self, message: &'static str) -> Error {
+        fault(self.provider, ErrorKind::Protocol, self.operation, message)
     }
 }

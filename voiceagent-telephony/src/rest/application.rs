@@ -73,17 +73,17 @@ impl fmt::Debug for Application {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use voiceagent_testkit::vendor::CarrierApi;
 
-    /// Made for this test.
-    const KEY: &str = include_str!("../../testdata/rsa-test-key.pem");
+    use super::*;
 
     /// What PyJWT 2.15 makes of the same key and claims.
     const TOKEN: &str = include_str!("../../testdata/rs256-token.txt");
 
     #[test]
     fn a_token_is_what_other_libraries_make() {
-        let application = Application::new("app-1".to_owned(), &Secret::new(KEY)).unwrap();
+        let key = Secret::new(CarrierApi::application_key());
+        let application = Application::new("app-1".to_owned(), &key).unwrap();
         let at = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         assert_eq!(application.sign(at, "nonce").unwrap(), TOKEN.trim());
         assert_ne!(application.token(at).unwrap(), application.token(at).unwrap());

@@ -3,7 +3,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
-use voiceagent_core::{CallId, Error, ErrorKind, Result, Secret};
+use voiceagent_core::{CallId, Error, Result, Secret};
 
 use crate::{
     DtmfKey,
@@ -109,9 +109,7 @@ impl VonageRest {
         match &call.answer {
             Answer::Document(document) => fields["ncco"] = Self::actions(document)?,
             Answer::FrontDoor => {
-                let url = self.directory.voice_url.as_deref();
-                let url = url.ok_or_else(|| Error::config("voice_url: it must be set"))?;
-                fields["answer_url"] = json!([url]);
+                fields["answer_url"] = json!([self.directory.front_door()?]);
                 fields["answer_method"] = "POST".into();
             }
         }
@@ -120,9 +118,7 @@ impl VonageRest {
             fields["event_method"] = "POST".into();
         }
         if call.detects_machine {
-            if self.directory.status_url.is_none() {
-                return Err(Error::config("status_url: it must be set"));
-            }
+            self.directory.reports()?;
             // Beside the conversation, which goes on whatever the verdict.
             let detection = json!({ "behavior": "continue", "mode": "detect_beep" });
             fields["advanced_machine_detection"] = detection;
@@ -143,6 +139,7 @@ impl CallControl for VonageRest {
         ControlCapabilities::default()
             .with_dial(self.directory.from.is_some())
             .with_redirect(true)
+            .with_live(true)
             .with_status(true)
             .with_keys(true)
             .with_hold(true)
@@ -178,9 +175,13 @@ impl CallControl for VonageRest {
         const ASK: &str = "ask for the status";
         let answer =
             self.rest.ask(&Ask::again(ASK, Method::GET, self.path(ASK, call, "")?)).await?;
-        answer.text(&["/status"]).and_then(CallStatus::parse).ok_or_else(|| {
-            self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no known status")
-        })
+        answer.status("/status")
+    }
+
+    async fn live(&self) -> Result<Vec<CallId>> {
+        let path = "/v1/calls?status=answered&page_size=100".to_owned();
+        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+        answer.calls("/_embedded/calls", "/uuid")
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

@@ -99,7 +99,7 @@ fn client(
             return (rest.clone(), rest);
         }
         Carrier::Vonage => {
-            let key = Secret::new(include_str!("../../testdata/rsa-test-key.pem"));
+            let key = Secret::new(CarrierApi::application_key());
             let config = VonageConfig::new(account, key).with_base_url(api.url());
             let rest = Arc::new(VonageRest::new(config.with_directory(directory)).unwrap());
             return (rest.clone(), rest);
@@ -186,6 +186,23 @@ async fn a_call_that_was_made_can_be_asked_about_and_ended_even_twice() {
         assert_eq!(error.kind(), ErrorKind::Unauthorized);
         let shown = format!("{error:?} {:?}", bench.control);
         assert!(!shown.contains("5550100") && !shown.contains(CarrierApi::SECRET), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_calls_that_go_on_are_listed() {
+    for carrier in ALL {
+        let bench = Bench::of(carrier).await;
+        let listed = bench.control.live().await;
+        assert_eq!(bench.control.capabilities().live, listed.is_ok(), "{carrier:?}");
+        match listed {
+            Ok(calls) => assert_eq!(calls, std::slice::from_ref(&bench.caller), "{carrier:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{carrier:?}"),
+        }
+        bench.control.hang_up(&bench.caller).await.unwrap();
+        if bench.control.capabilities().live {
+            assert_eq!(bench.control.live().await.unwrap(), [], "{carrier:?}");
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use voiceagent_testkit::phone::{Closed, Dial, PhoneCall};
 
 use crate::{
     log::Log,
-    server::{Calls, SOON, Server},
+    server::{Calls, SOON, Server, pass},
 };
 
 const CALL: [(&str, &str); 4] = [
@@ -280,13 +280,6 @@ async fn cp27_a_call_is_answered_whatever_the_application_does() {
         let _phone = twilio.line(&twiml).call_id(name).connect().await.unwrap();
         assert!(calls.answer().await.info.parameters.is_empty());
     }
-}
-
-/// Lets time pass, on sockets that are real.
-async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
 }
 
 #[tokio::test]

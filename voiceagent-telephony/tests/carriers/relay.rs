@@ -1,6 +1,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{sync::mpsc, time::timeout};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, protocol::CloseFrame},
+};
 use voiceagent_core::{
     ErrorKind, GenerationId, Link, Secret,
     transport::{Direction, Inbound, Media, Outbound, Transport},
@@ -15,7 +20,7 @@ use voiceagent_testkit::phone::{Carrier, RelayAsked, RelayPhone};
 
 use crate::{
     control::Bench,
-    server::{SOON, Server},
+    server::{SOON, Server, pass},
 };
 
 async fn next(calls: &mut mpsc::Receiver<RelayCall>) -> RelayCall {
@@ -187,4 +192,41 @@ async fn a_door_answers_with_a_conversation_in_text() {
         .on_relay(relay, |_| async {});
     let error = telnyx.build().unwrap_err();
     assert!(error.message().contains("on_relay"), "{error}");
+}
+
+const SETUP: &str = r#"{"type":"setup","sessionId":"VX1","callSid":"CA1"}"#;
+
+#[tokio::test]
+async fn ra2_a_half_open_conversation_is_noticed_within_twelve_seconds() {
+    let (server, mut calls) = serve(TokenCheck::Off);
+    let (mut peer, _) = connect_async(server.url("ws", "/relay")).await.unwrap();
+    peer.send(Message::text(SETUP)).await.unwrap();
+    let mut link = Box::new(next(&mut calls).await).open().await.unwrap();
+    peer.send(Message::text(r#"{"type":"dtmf","digit":"1"}"#)).await.unwrap();
+    assert_eq!(told(&mut link).await, Inbound::Dtmf('1'));
+    // Who does not read answers no pings.
+    pass(Duration::from_secs(12)).await;
+    let end = timeout(SOON, link.recv()).await.unwrap().unwrap();
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn a18_a_message_above_64_kb_gets_1009_from_a_conversation_too() {
+    let (server, mut calls) = serve(TokenCheck::Off);
+    for setup in [None, Some(SETUP)] {
+        let (mut peer, _) = connect_async(server.url("ws", "/relay")).await.unwrap();
+        let mut link = None;
+        if let Some(setup) = setup {
+            peer.send(Message::text(setup)).await.unwrap();
+            link = Some(Box::new(next(&mut calls).await).open().await.unwrap());
+        }
+        peer.send(Message::text("x".repeat(64 * 1024 + 1))).await.unwrap();
+        let closed = timeout(SOON, peer.next()).await.unwrap().unwrap().unwrap();
+        let Message::Close(Some(CloseFrame { code, .. })) = closed else { panic!("{closed:?}") };
+        assert_eq!(u16::from(code), 1009, "{setup:?}");
+        if let Some(mut link) = link {
+            let end = timeout(SOON, link.recv()).await.unwrap().unwrap();
+            assert_eq!(end.unwrap_err().kind(), ErrorKind::Protocol);
+        }
+    }
 }

@@ -103,6 +103,13 @@ impl Call {
     }
 }
 
+/// Lets time pass, on sockets that are real.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// Tries until it works; for what frees itself a moment later on the other side of a socket.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     mut attempt: impl FnMut() -> F,

@@ -60,7 +60,7 @@ impl FarEnd for PhoneCall {
 
     async fn send_nonsense(&mut self) {
         let deep = "[".repeat(50_000);
-        let long = format!(r#"{{"event":"media","media":{{"payload":"{}"}}}}"#, "A".repeat(70_000));
+        let long = format!(r#"{{"event":"media","media":{{"payload":"{}"}}}}"#, "A".repeat(60_000));
         for text in [
             "",
             "{",
@@ -140,7 +140,7 @@ where
     Fut: Future<Output = (Box<dyn Transport>, P)>,
     P: FarEnd,
 {
-    let mut report = Report::new(subject);
+    let mut report = Report::new("transport", subject);
     let (leg, far) = connect().await;
     let claims = leg.capabilities();
     report.note("audio arrives in order and unchanged", hears(leg, far).await);

@@ -1,6 +1,8 @@
 //! The HTTP APIs by which carriers are told what to do with calls.
 
+mod key;
 mod rules;
+mod tables;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use self::rules::{Effect, Rule, rules};
+use self::rules::{Effect, Rule};
 use super::{
     http::{HttpConnection, HttpRequest},
     query::Query,
@@ -74,13 +76,21 @@ impl CarrierApi {
     /// What the account proves itself with.
     pub const SECRET: &'static str = "scripted-carrier-secret";
 
+    /// A private RSA key in PEM, for an application of Vonage: the one that RFC 7515 publishes in
+    /// its appendix A.2.
+    #[must_use]
+    pub fn application_key() -> String {
+        key::pem()
+    }
+
     /// Starts the API of this carrier.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn start(carrier: Carrier) -> Self {
-        Self::serve(rules(carrier), move |header| rules::is_authorized(carrier, header)).await
+        Self::serve(tables::rules(carrier), move |header| tables::is_authorized(carrier, header))
+            .await
     }
 
     /// Starts the API of Vapi, which makes calls by an assistant that it hosts.
@@ -90,7 +100,7 @@ impl CarrierApi {
     /// Dropping the future starts no server, or ends it.
     pub async fn vapi() -> Self {
         let key = format!("Bearer {}", Self::SECRET);
-        Self::serve(&rules::VAPI, move |header| header == key).await
+        Self::serve(&tables::VAPI, move |header| header == key).await
     }
 
     async fn serve(
@@ -185,7 +195,7 @@ fn answer(
         return refuse(400, &why);
     }
     let call = names.first().cloned().unwrap_or_default();
-    if !matches!(rule.effect, Effect::Create(_) | Effect::Send(_))
+    if !matches!(rule.effect, Effect::Create(_) | Effect::List(..) | Effect::Send(_))
         && !state.calls.contains_key(&call)
     {
         return refuse(404, "no such call");
@@ -220,6 +230,14 @@ fn perform(
         Effect::End => {
             state.calls.insert(call.to_owned(), "completed".to_owned());
             (204, String::new())
+        }
+        Effect::List(list, name) => {
+            let live = state.calls.iter().filter(|(_, status)| *status == "in-progress");
+            let named =
+                |(call, _)| if name.is_empty() { json!(call) } else { json!({ name: call }) };
+            let calls = Value::Array(live.map(named).collect());
+            let parts = list.split('/').skip(1).collect::<Vec<_>>();
+            tell(200, parts.iter().rev().fold(calls, |inner, part| json!({ *part: inner })))
         }
         Effect::Status(name) => tell(200, json!({ name: state.calls[call] })),
         Effect::Note(body) => (200, body.to_owned()),

@@ -413,6 +413,19 @@ async fn a_dropped_link_says_goodbye_on_the_socket() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_far_end_that_answers_no_goodbye_holds_up_the_end_for_two_seconds_only() {
+    for stuck in [false, true] {
+        let (socket, mut link) = open(None);
+        socket.say(Some(Ok(Message::Text(r#"{"event":"stop"}"#.into()))));
+        socket.stick(stuck);
+        assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::HungUp);
+        let began = Instant::now();
+        assert!(link.recv().await.is_none());
+        assert_eq!(began.elapsed(), Duration::from_secs(2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn outbound_messages_reuse_their_memory() {
     let (socket, link) = open(None);
     let mut places = Vec::new();

@@ -165,21 +165,13 @@ fn binary_messages_are_audio_for_those_who_speak_so() {
         let Reading::Deliver(heard) = line.0.read_binary(&[7; 640]) else { panic!("no audio") };
         assert_eq!(place(heard), (frames * 320, 640));
     }
-    for wrong in [&[][..], &[7; 641], &[7; 70_000]] {
+    for wrong in [&[][..], &[7; 641]] {
         assert_eq!(line.0.read_binary(wrong), Reading::Nothing);
     }
-    assert_eq!((line.0.counters.malformed, line.0.counters.too_long), (2, 1));
+    assert_eq!(line.0.counters.malformed, 2);
     let mut line = Line::new();
     assert_eq!(line.0.read_binary(&[7; 640]), Reading::Nothing);
     assert_eq!(line.0.counters.binary, 1);
-}
-
-#[test]
-fn a_message_of_70_kb_is_skipped() {
-    let mut line = Line::new();
-    assert_eq!(line.read(&media(2, 0, &"A".repeat(70_000))), Reading::Nothing);
-    assert_eq!(line.0.counters.too_long, 1);
-    assert_eq!(line.hear(&media(3, 0, &frame())), Some((0, 160)));
 }
 
 #[test]

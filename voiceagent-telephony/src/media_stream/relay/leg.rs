@@ -12,17 +12,16 @@ use voiceagent_core::{
 use super::messages::{Said, end, write};
 use crate::{
     control::CallControl,
-    media_stream::io::{Io, SocketEvent},
+    media_stream::io::{
+        Io, PING_EVERY, SILENCE, SocketEvent, TOO_LONG, WATCH, WRITE, is_about_length, is_too_long,
+        too_long,
+    },
 };
-
-/// Between pings. Proxies cut connections that are idle for 30 s or more.
-const PING_EVERY: Duration = Duration::from_secs(5);
-
-/// A far end that neither speaks nor answers two pings is gone.
-const SILENCE: Duration = Duration::from_secs(12);
 
 /// For the carrier to do what it was asked beside the socket, all attempts included.
 const CONTROL: Duration = Duration::from_secs(15);
+
+const PROVIDER: &str = "twilio";
 
 /// Moves messages between a conversation and a link, in one task.
 pub(super) struct Leg {
@@ -45,13 +44,18 @@ impl Leg {
 
     pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
         let ended = self.talk(&mut peer).await;
-        self.io.close(1000, "the call has ended").await;
+        let (code, reason) = match &ended {
+            Err(error) if error.kind() == ErrorKind::Protocol => (1009, TOO_LONG),
+            _ => (1000, "the call has ended"),
+        };
+        self.io.close(code, reason).await;
         ended
     }
 
     async fn talk(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) -> Result<()> {
-        let mut watch = interval(PING_EVERY);
+        let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = 0_u32;
         loop {
             if self.ping_due && self.io.is_idle() {
                 self.ping_due = false;
@@ -63,6 +67,9 @@ impl Leg {
                 event = self.io.event() => match event {
                     SocketEvent::Message(Message::Close(_)) | SocketEvent::Ended(None) => {
                         return peer.send(Inbound::HungUp).await;
+                    }
+                    SocketEvent::Ended(Some(error)) if is_about_length(&error) => {
+                        return Err(too_long(PROVIDER));
                     }
                     SocketEvent::Ended(Some(_)) => return Err(lost("the socket was lost")),
                     SocketEvent::Message(message) => self.on_message(&message, peer).await?,
@@ -84,11 +91,12 @@ impl Leg {
                 },
                 _ = watch.tick() => {
                     let now = Instant::now();
-                    let stuck = self.io.writing_since().is_some_and(|since| now - since >= SILENCE);
+                    let stuck = self.io.writing_since().is_some_and(|since| now - since >= WRITE);
                     if stuck || self.io.is_deaf() || now - self.last_heard >= SILENCE {
                         return Err(lost("the far end has gone silent"));
                     }
-                    self.ping_due = true;
+                    looks += 1;
+                    self.ping_due |= looks.is_multiple_of(PING_EVERY);
                 }
             }
         }
@@ -100,6 +108,9 @@ impl Leg {
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<()> {
         self.last_heard = Instant::now();
+        if is_too_long(message) {
+            return Err(too_long(PROVIDER));
+        }
         let Message::Text(text) = message else { return Ok(()) };
         let said = Said::read(text);
         if matches!(said, Said::Error) {
@@ -124,7 +135,11 @@ impl Leg {
             }
         });
         self.io.start(Message::text(end()));
-        while !matches!(self.io.event().await, SocketEvent::Written | SocketEvent::Ended(_)) {}
+        let written = async {
+            while !matches!(self.io.event().await, SocketEvent::Written | SocketEvent::Ended(_)) {}
+        };
+        // A far end that does not read is told by its API.
+        let _ = timeout(WRITE, written).await;
         if let Ok(Err(error)) = asked.await {
             peer.report(error).await?;
         }
@@ -160,5 +175,5 @@ async fn transfer(
 }
 
 fn lost(why: &'static str) -> Error {
-    Error::new(ErrorKind::Disconnected, "talk", why).with_provider("twilio")
+    Error::new(ErrorKind::Disconnected, "talk", why).with_provider(PROVIDER)
 }
