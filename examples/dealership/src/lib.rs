@@ -5,9 +5,11 @@ pub mod brain;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod departments;
 pub mod doctor;
 mod health;
 pub mod lobby;
+pub mod messages;
 pub mod phone;
 pub mod reception;
 pub mod server;
@@ -17,6 +19,7 @@ pub mod talk;
 pub mod terminal;
 pub mod tools;
 pub mod vin;
+pub mod weather;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
