@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod departments;
 pub mod doctor;
+pub mod guard;
 mod health;
 pub mod lobby;
 pub mod messages;

@@ -22,12 +22,15 @@ use crate::{
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
+    departments::Departments,
+    guard::Guard,
     phone::Phone,
     spoken,
     store::Store,
     talk::Visitor,
-    tools::{self, Desk},
+    tools::{self, Desk, Identity},
     vin::Decoder,
+    weather::WeatherService,
 };
 
 use self::instructions::Instructions;
@@ -60,6 +63,9 @@ pub struct Reception {
     hours: String,
     address: Option<String>,
     decoder: Decoder,
+    weather: Option<WeatherService>,
+    departments: Departments,
+    identity: Identity,
     endpointing: Endpointing,
     llm: Arc<dyn LanguageModel>,
     stt: Option<Arc<dyn SpeechToText>>,
@@ -73,10 +79,14 @@ impl Reception {
     ///
     /// # Errors
     ///
-    /// When the store cannot be used, or the time zone is unknown.
+    /// When the store cannot be used, the time zone is unknown, or a department has no number.
     pub async fn open(store: Store, clock: Clock, config: &DealershipConfig) -> Result<Self> {
         let zone = TimeZone::get(&config.timezone).map_err(|cause| {
             Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
+        })?;
+        let departments = Departments::read(&config.departments).map_err(|department| {
+            let name = tools::word(&department);
+            Error::config(format!("field `dealership.departments.{name}` is no phone number"))
         })?;
         store.establish(&config.name, &config.timezone, clock.now()).await?;
         let hours = match &config.hours {
@@ -91,6 +101,9 @@ impl Reception {
         }
         Ok(Self {
             decoder: Decoder::new(store.clone(), None),
+            weather: None,
+            departments,
+            identity: config.identity,
             endpointing: Endpointing::default(),
             store,
             clock,
@@ -136,6 +149,13 @@ impl Reception {
         self
     }
 
+    /// Tells the weather.
+    #[must_use]
+    pub fn with_weather(mut self, weather: WeatherService) -> Self {
+        self.weather = Some(weather);
+        self
+    }
+
     /// Leaves a journal of each call in this folder.
     #[must_use]
     pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -175,9 +195,10 @@ impl Reception {
         let mut agent = Agent::builder()
             .instructions(instructions.to_string())
             .greeting(format!("Thank you for calling {}. How can I help you?", self.name))
-            .llm(Arc::clone(&self.llm))
-            .tools(self.tools(caller)?)
+            .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
+            .tools(self.tools(caller, call.media)?)
             .tune(|config| {
+                config.transfer_targets = Some(self.departments.targets().into());
                 config.endpointing = self.endpointing.settings();
                 settle(config, call.media);
             })
@@ -194,9 +215,19 @@ impl Reception {
         agent.build()
     }
 
-    fn tools(&self, caller: Option<Phone>) -> Result<Vec<Arc<dyn Tool>>> {
-        let desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?);
-        Ok(tools::all(desk.with_decoder(self.decoder.clone())))
+    fn tools(&self, caller: Option<Phone>, media: Media) -> Result<Vec<Arc<dyn Tool>>> {
+        let mut desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?)
+            .with_decoder(self.decoder.clone())
+            .with_identity(self.identity)
+            .with_departments(self.departments.clone());
+        if let Some(weather) = &self.weather {
+            desk = desk.with_weather(weather.clone());
+        }
+        if media == Media::Text {
+            // Who types has keys.
+            desk = desk.with_keypad();
+        }
+        Ok(tools::all(desk))
     }
 }
 
