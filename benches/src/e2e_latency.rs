@@ -4,17 +4,17 @@
 //! The agent is the example `media_stream_agent` in a process of its own; phones and vendors live
 //! in this one. `docs/latency.md` defines each figure.
 
-mod agent;
+pub(crate) mod agent;
 mod call;
 mod floor;
 mod journal;
 pub(crate) mod log;
-mod measure;
-mod pass;
+pub(crate) mod measure;
+pub(crate) mod pass;
 mod plot;
-mod report;
+pub(crate) mod report;
 pub(crate) mod script;
-mod statistics;
+pub(crate) mod statistics;
 pub(crate) mod tag;
 pub(crate) mod vendors;
 
@@ -23,7 +23,7 @@ use std::{error::Error, fs, path::PathBuf};
 use clap::Parser;
 
 use self::{
-    agent::Agent,
+    agent::{Agent, Program},
     pass::{Pass, Plan},
 };
 
@@ -59,10 +59,10 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         return Ok(floor::only_read_and_write(address)?);
     }
     fs::create_dir_all(&args.out)?;
-    let binary = match &args.agent {
+    let program = Program::from(match &args.agent {
         Some(binary) => binary.clone(),
         None => Agent::build().await?,
-    };
+    });
     let one = Plan { at_once: 1, repeat: args.repeat, speculation: false, journals: false };
     let mut plans = vec![
         ("one call, no drafts", one),
@@ -76,7 +76,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
     let mut passes = Vec::new();
     for (name, plan) in plans {
         eprintln!("{name}: {} at once, {} times", plan.at_once, plan.repeat);
-        passes.push(Pass::run(name, plan, &binary, &args.out).await?);
+        passes.push(Pass::run(name, plan, &program, &args.out).await?);
     }
     eprintln!("a process that only reads and writes");
     let report = report::Report::of(&passes, floor::measure().await?);

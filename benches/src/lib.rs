@@ -1,8 +1,10 @@
-//! Benches of whole calls, of single frames and of detectors of speech, of echo and of ends of turns.
-//! The binaries only start what is here.
+//! Benches of whole calls, of single frames, of codecs and stages of audio, and of detectors of
+//! speech, of echo and of ends of turns. The binaries only start what is here.
 
+pub mod audio;
 pub mod e2e_latency;
 pub mod echo;
 pub mod frame_path;
+pub mod peers;
 pub mod turns;
 pub mod vad;

@@ -7,6 +7,7 @@ mod condition;
 mod cost;
 mod delay;
 mod dice;
+mod gates;
 mod listen;
 mod plot;
 mod report;
@@ -29,18 +30,18 @@ use voiceagent_core::{
 use voiceagent_providers::{rnnoise::RnNoise, silero::Silero};
 
 use self::{
-    condition::Condition,
     cost::Cost,
-    delay::Delays,
-    listen::{Edge, Heard, edges_when_shifted, edges_with_rest, listen},
+    listen::{Edge, Heard, edges_when_shifted, edges_with_rest},
     report::{ConditionReport, DetectorReport, Outcome, Report, Rest, SetReport},
     score::{Moments, f1_of_edges},
-    sound::{stream, twice},
 };
 
 pub(crate) use {
+    condition::Condition,
     cost::thread_time,
-    sound::{LEVEL, MILLI, RATE, Sound, recordings},
+    delay::Delays,
+    listen::listen,
+    sound::{LEVEL, MILLI, RATE, Sound, recordings, stream, twice},
 };
 
 /// Lags that are tried for each detector, in milliseconds.
@@ -56,6 +57,9 @@ struct Args {
     /// licence does not allow to pass it on.
     #[arg(long)]
     ten_vad: Option<PathBuf>,
+    /// Tells instead what other settings of the gate make of Telephone and Earshot.
+    #[arg(long)]
+    gates: bool,
     /// Where the report goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -81,6 +85,12 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     match &args.ten_vad {
         Some(folder) => sets.push(("TEN VAD testset", "vad-roc-ten", sound::ten_vad(folder)?)),
         None => eprintln!("SKIPPED: the testset of TEN VAD (no --ten-vad)"),
+    }
+    if args.gates {
+        for (name, _, recordings) in sets {
+            println!("{name}\n\n{}", gates::table(&detectors[..2], &recordings, &own)?);
+        }
+        return Ok(());
     }
     let mut report = Report { detectors: costs(&detectors, &own)?, sets: Vec::new() };
     for (name, plot, recordings) in sets {

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, ErrorKind, Result, session::SettingsChange, turn::Expected};
+use crate::{
+    Error, ErrorKind, GenerationId, Result, ToolCallId, session::SettingsChange, turn::Expected,
+};
 
 /// Lets tools and the owner of a call steer it. A clone steers the same call.
 #[derive(Clone)]
@@ -12,6 +14,8 @@ pub struct Line {
     requests: Option<mpsc::Sender<LineRequest>>,
     /// Where the call may be transferred to, if that is settled here.
     targets: Option<Arc<[Arc<str>]>>,
+    /// The tool call that steers by it, if one does.
+    tool: Option<(GenerationId, ToolCallId)>,
 }
 
 impl Line {
@@ -19,13 +23,18 @@ impl Line {
         requests: mpsc::Sender<LineRequest>,
         targets: Option<Arc<[Arc<str>]>>,
     ) -> Self {
-        Self { requests: Some(requests), targets }
+        Self { requests: Some(requests), targets, tool: None }
+    }
+
+    /// The same line in the hands of a tool.
+    pub(crate) fn for_tool(&self, generation: GenerationId, id: ToolCallId) -> Self {
+        Self { tool: Some((generation, id)), ..self.clone() }
     }
 
     /// A line to no call; each request is refused as [`ErrorKind::Closed`].
     #[must_use]
     pub const fn detached() -> Self {
-        Self { requests: None, targets: None }
+        Self { requests: None, targets: None, tool: None }
     }
 
     /// Says `text` as soon as the agent is free: between its answers, and while tools run. A user
@@ -114,13 +123,15 @@ impl Line {
         self.request(LineRequest::Interrupt)
     }
 
-    /// Ends the call once the caller has heard what the agent is saying.
+    /// Ends the call once the caller has heard what the agent is saying. If a tool asks for it, the
+    /// model may have its last words after that; one that has said goodbye with its call of nothing
+    /// but such tools is not asked again.
     ///
     /// # Errors
     ///
     /// As [`say`](Self::say).
     pub fn hang_up(&self) -> Result<()> {
-        self.request(LineRequest::HangUp)
+        self.request(LineRequest::HangUp { tool: self.tool.clone() })
     }
 
     /// Hands the call to a configured target once the caller has heard what the agent is saying.
@@ -167,7 +178,7 @@ pub(crate) enum LineRequest {
     CommitTurn,
     Configure(Box<SettingsChange>),
     Expect(Option<Expected>),
-    HangUp,
+    HangUp { tool: Option<(GenerationId, ToolCallId)> },
     Interrupt,
     Say { text: Arc<str>, interruptible: bool },
     SayUntilHeard { text: Arc<str>, heard: oneshot::Sender<bool> },

@@ -314,6 +314,7 @@ impl Session {
             }
             Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
+            Input::HangUpByTool { generation, id } => self.on_hang_up_by_tool(generation, id),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
@@ -373,6 +374,8 @@ impl Session {
                 // `settle` looks at the turn, the tools, the pause and the audio after each input.
                 Timer::EndOfTurn
                 | Timer::Filler
+                | Timer::HeldCalls
+                | Timer::LateResults
                 | Timer::Monologue
                 | Timer::Playout
                 | Timer::Resume => {}
@@ -439,15 +442,6 @@ impl Session {
         }
         self.begin_reply(turn, text, true);
         true
-    }
-
-    fn configure(&mut self, change: SettingsChange) {
-        if change.validate().is_err() {
-            return;
-        }
-        change.apply(&mut self.config);
-        self.endpointing.configure(&self.config);
-        self.barge_in.configure(self.config.barge_in);
     }
 
     fn say(&mut self, text: Arc<str>, interruptible: bool) {

@@ -1,5 +1,6 @@
-//! The voice activity detector of [RNNoise](https://jmvalin.ca/demo/rnnoise), by
-//! [nnnoiseless](https://docs.rs/nnnoiseless): the model is compiled in.
+//! The noise suppression and the voice activity detector of
+//! [RNNoise](https://jmvalin.ca/demo/rnnoise), by [nnnoiseless](https://docs.rs/nnnoiseless): the
+//! model is compiled in.
 //!
 //! ```
 //! use voiceagent_core::vad::VadFactory;
@@ -7,6 +8,8 @@
 //!
 //! assert_eq!(RnNoise::default().detector().sample_rate(), 48_000);
 //! ```
+
+mod suppressor;
 
 use std::{fmt, sync::Arc};
 
@@ -16,6 +19,8 @@ use voiceagent_core::{
     registry::Registry,
     vad::{VadFactory, VoiceActivityDetector},
 };
+
+pub use suppressor::NoiseSuppressor;
 
 /// Registers the detector `rnnoise`, which has no settings.
 pub fn register(registry: &mut Registry) {

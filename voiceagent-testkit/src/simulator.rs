@@ -27,6 +27,7 @@ mod detector;
 mod dice;
 mod endpointing;
 mod floor;
+mod goodbyes;
 mod graph;
 mod heard;
 mod journals;

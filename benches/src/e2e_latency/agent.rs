@@ -22,7 +22,8 @@ const AGENT: &str = "media_stream_agent";
 /// How the agent announces its address.
 const ANNOUNCEMENT: &str = "media stream at ";
 
-const START: Duration = Duration::from_secs(10);
+/// An interpreter that imports a whole framework takes its time on a busy machine.
+const START: Duration = Duration::from_secs(60);
 
 /// Ticks of a second in `/proc/<pid>/stat`: Linux fixes them for user space (`USER_HZ`, proc(5)).
 const USER_HZ: f64 = 100.0;
@@ -34,6 +35,19 @@ pub(crate) struct Agent {
     url: String,
     /// Passes on what the agent complains about.
     _complaints: JoinHandle<()>,
+}
+
+/// How an agent is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) binary: PathBuf,
+    pub(crate) arguments: Vec<String>,
+}
+
+impl From<PathBuf> for Program {
+    fn from(binary: PathBuf) -> Self {
+        Self { binary, arguments: Vec::new() }
+    }
 }
 
 /// What a process has used so far.
@@ -60,13 +74,14 @@ impl Agent {
 
     /// Starts it against the vendors.
     pub(crate) async fn start(
-        binary: &Path,
+        program: &Program,
         vendors: &Vendors,
         speculation: bool,
         journals: Option<&Path>,
     ) -> io::Result<Self> {
-        let mut command = Command::new(binary);
+        let mut command = Command::new(&program.binary);
         command
+            .args(&program.arguments)
             .env("PORT", "0")
             .env("DEEPGRAM_BASE_URL", vendors.speech_url())
             .env("OPENAI_BASE_URL", vendors.model_url())

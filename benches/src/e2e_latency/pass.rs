@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    agent::{Agent, Usage},
+    agent::{Agent, Program, Usage},
     call::{self, CallRecord},
     journal,
     log::Log,
@@ -64,7 +64,7 @@ impl Pass {
     pub(crate) async fn run(
         name: &'static str,
         plan: Plan,
-        binary: &Path,
+        program: &Program,
         out: &Path,
     ) -> io::Result<Self> {
         let folder = out.join("journals");
@@ -79,7 +79,7 @@ impl Pass {
         let log = Arc::new(Log::default());
         let vendors = Vendors::start(Arc::clone(&log)).await?;
         let journals = plan.journals.then_some(&*folder);
-        let agent = Agent::start(binary, &vendors, plan.speculation, journals).await?;
+        let agent = Agent::start(program, &vendors, plan.speculation, journals).await?;
         let idle = agent.usage()?;
         let mut records = Vec::new();
         let mut failed = 0;

@@ -177,7 +177,7 @@ pub(crate) fn responses(pass: &Pass) -> Vec<f64> {
     turns(pass, |turn| (!turn.tool).then_some(turn.response))
 }
 
-fn turns(pass: &Pass, read: impl Fn(&Turn) -> Option<f64>) -> Vec<f64> {
+pub(crate) fn turns(pass: &Pass, read: impl Fn(&Turn) -> Option<f64>) -> Vec<f64> {
     pass.calls.iter().flat_map(|call| &call.turns).filter_map(read).collect()
 }
 
@@ -190,6 +190,6 @@ pub(crate) fn overheads(
     turns(pass, |turn| turn.overhead.as_ref().filter(|_| turn.tool == tool).and_then(&read))
 }
 
-fn barge_ins(pass: &Pass, read: impl Fn(&BargeIn) -> Option<f64>) -> Vec<f64> {
+pub(crate) fn barge_ins(pass: &Pass, read: impl Fn(&BargeIn) -> Option<f64>) -> Vec<f64> {
     pass.calls.iter().flat_map(|call| &call.barge_ins).filter_map(read).collect()
 }

@@ -1,8 +1,8 @@
 //! Names written into silence.
 //!
-//! Mu-law has two zeros, 0xFF and 0x7F, which sound the same: not at all. A frame of them carries
-//! 160 bits past everything that treats audio as audio, so that a vendor knows whose line it hears,
-//! and what comes next on it.
+//! The two lowest samples of mu-law, 0xFF and 0xFE, are 0 and 8 of 32 768: neither can be heard. A
+//! frame of them carries 160 bits past everything that treats audio as audio, be it decoded on the
+//! way or not, so that a vendor knows whose line it hears, and what comes next on it.
 
 /// Bytes of a 20 ms frame.
 pub(crate) const FRAME: usize = 160;
@@ -25,7 +25,7 @@ impl Tag {
         let mut frame = [0xFF; FRAME];
         for (bit, byte) in frame.iter_mut().take(32 * words.len()).enumerate() {
             if words[bit / 32] >> (bit % 32) & 1 == 1 {
-                *byte = 0x7F;
+                *byte = 0xFE;
             }
         }
         frame
@@ -33,12 +33,12 @@ impl Tag {
 
     /// `None` for audio without a tag.
     pub(crate) fn read(frame: &[u8]) -> Option<Self> {
-        if frame.len() != FRAME || frame.iter().any(|byte| byte & 0x7F != 0x7F) {
+        if frame.len() != FRAME || frame.iter().any(|byte| byte & 0xFE != 0xFE) {
             return None;
         }
         let word = |number: usize| {
             let bits = frame[32 * number..32 * (number + 1)].iter().rev();
-            bits.fold(0_u64, |word, byte| word << 1 | u64::from(*byte == 0x7F))
+            bits.fold(0_u64, |word, byte| word << 1 | u64::from(*byte == 0xFE))
         };
         let call = u32::try_from(word(1)).ok()?;
         let utterance = usize::try_from(word(2)).ok()?;

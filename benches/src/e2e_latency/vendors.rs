@@ -3,6 +3,7 @@
 //! The model is the testkit's. Ears and voice are of this bench: they know whose line they serve,
 //! hear with the agent's own detector, and share a port as the real ones do.
 
+mod encoding;
 mod listen;
 mod speak;
 
@@ -17,6 +18,8 @@ use tokio_tungstenite::{
     tungstenite::handshake::server::{ErrorResponse, Request, Response},
 };
 use voiceagent_testkit::vendor::chat::{ChatVendor, Dialect};
+
+use encoding::Encoding;
 
 use super::{
     log::{Log, What},
@@ -84,15 +87,21 @@ async fn accept(listener: TcpListener, log: Arc<Log>) {
 async fn connection(stream: TcpStream, log: Arc<Log>) {
     let _ = stream.set_nodelay(true);
     let mut path = String::new();
+    let mut encoding = None;
     #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
     let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         request.uri().path().clone_into(&mut path);
+        encoding = Encoding::asked_for(request.uri().query().unwrap_or_default());
         Ok(response)
     };
     let Ok(socket) = accept_hdr_async(stream, look).await else { return };
+    let Some(encoding) = encoding else {
+        eprintln!("{path}: a client asked for an encoding that the bench does not speak");
+        return;
+    };
     match path.as_str() {
-        "/v1/listen" => listen::serve(socket, log).await,
-        "/v1/speak" => speak::serve(socket, log).await,
+        "/v1/listen" => listen::serve(socket, encoding, log).await,
+        "/v1/speak" => speak::serve(socket, encoding, log).await,
         _ => {}
     }
 }

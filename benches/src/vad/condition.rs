@@ -12,7 +12,7 @@ use super::{
 
 /// What is heard beside the caller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Noise {
+pub(crate) enum Noise {
     /// The same power in every octave: wind, ventilation, a crowd far away.
     Pink,
     /// Low: an engine and a road.
@@ -23,15 +23,15 @@ pub(super) enum Noise {
 
 /// A way to the detector.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Condition {
-    pub(super) noise: Option<(Noise, i32)>,
+pub(crate) struct Condition {
+    pub(crate) noise: Option<(Noise, i32)>,
     /// Whether the way is a telephone line: 300 to 3,400 Hz, 8 kHz, mu-law.
-    pub(super) phone: bool,
+    pub(crate) phone: bool,
 }
 
 impl Condition {
     /// All of them, the telephone last.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         let noises = [Noise::Pink, Noise::Car, Noise::Babble]
             .into_iter()
             .flat_map(|noise| [Some((noise, 10)), Some((noise, 5))]);
@@ -41,7 +41,7 @@ impl Condition {
         })
     }
 
-    pub(super) fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let way = if self.phone { "phone" } else { "16 kHz" };
         match self.noise {
             None if self.phone => format!("{way}, quiet"),
@@ -58,7 +58,7 @@ impl Condition {
     }
 
     /// The stream on this way, near and far, in frames of 20 ms.
-    pub(super) fn frames(self, near: &Sound, babble: &[Sound]) -> Vec<AudioFrame> {
+    pub(crate) fn frames(self, near: &Sound, babble: &[Sound]) -> Vec<AudioFrame> {
         let mut near = near.clone();
         if let Some((noise, ratio)) = self.noise {
             let length = near.samples.len();

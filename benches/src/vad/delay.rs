@@ -13,20 +13,20 @@ const EARLY: usize = 100;
 
 /// Delays in milliseconds: of the moment when the call knows, after the label.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Delays {
-    pub(super) onset: Spread,
-    pub(super) offset: Spread,
+pub(crate) struct Delays {
+    pub(crate) onset: Spread,
+    pub(crate) offset: Spread,
     /// Utterances of which nothing was noticed.
-    pub(super) missed: usize,
-    pub(super) utterances: usize,
-    pub(super) false_starts_per_minute: f64,
+    pub(crate) missed: usize,
+    pub(crate) utterances: usize,
+    pub(crate) false_starts_per_minute: f64,
 }
 
 /// Median, and what nine in ten do not exceed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-pub(super) struct Spread {
-    pub(super) p50: i64,
-    pub(super) p90: i64,
+pub(crate) struct Spread {
+    pub(crate) p50: i64,
+    pub(crate) p90: i64,
 }
 
 impl Spread {
@@ -41,7 +41,7 @@ impl Spread {
 }
 
 impl Delays {
-    pub(super) fn of(edges: &[Edge], speech: &[Stretch], duration: usize) -> Self {
+    pub(crate) fn of(edges: &[Edge], speech: &[Stretch], duration: usize) -> Self {
         let utterances = utterances(speech);
         let (mut onsets, mut offsets, mut missed) = (Vec::new(), Vec::new(), 0);
         for (number, utterance) in utterances.iter().enumerate() {

@@ -15,26 +15,26 @@ use voiceagent_core::{
 
 /// An edge, and when it was known, in milliseconds of the stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Edge {
-    pub(super) starts: bool,
+pub(crate) struct Edge {
+    pub(crate) starts: bool,
     /// Where speech started or stopped.
-    pub(super) since: usize,
+    pub(crate) since: usize,
     /// The end of the frame that told.
-    pub(super) known: usize,
+    pub(crate) known: usize,
 }
 
 /// What came of a stream.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// How likely each window was speech.
-    pub(super) scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
     /// How long a window lasts, in milliseconds.
-    pub(super) window: f64,
-    pub(super) edges: Vec<Edge>,
+    pub(crate) window: f64,
+    pub(crate) edges: Vec<Edge>,
 }
 
 /// Leads the stream through a detector that hears every window, and through the gate.
-pub(super) fn listen(
+pub(crate) fn listen(
     vad: &Arc<dyn VadFactory>,
     frames: &[AudioFrame],
 ) -> Result<Heard, Box<dyn Error>> {
@@ -93,7 +93,10 @@ fn edges(mut ears: SpeechDetector, frames: &[AudioFrame]) -> Vec<Edge> {
     edges_of(&mut ears, frames.iter().cloned())
 }
 
-fn edges_of(ears: &mut SpeechDetector, frames: impl Iterator<Item = AudioFrame>) -> Vec<Edge> {
+pub(super) fn edges_of(
+    ears: &mut SpeechDetector,
+    frames: impl Iterator<Item = AudioFrame>,
+) -> Vec<Edge> {
     let mut edges = Vec::new();
     for frame in frames {
         let rate = frame.format.sample_rate as usize;

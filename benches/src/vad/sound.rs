@@ -26,7 +26,7 @@ pub(crate) struct Sound {
 
 impl Sound {
     /// How long it lasts, in milliseconds.
-    pub(super) fn duration(&self) -> usize {
+    pub(crate) fn duration(&self) -> usize {
         self.samples.len() / MILLI
     }
 
@@ -113,7 +113,7 @@ pub(super) fn ten_vad(folder: &Path) -> Result<Vec<Sound>, Box<dyn Error>> {
 
 /// A stream of all recordings with pauses of 0.4 to 2 s between, at the usual level, and once more
 /// as heard from afar.
-pub(super) fn stream(recordings: &[Sound]) -> Sound {
+pub(crate) fn stream(recordings: &[Sound]) -> Sound {
     let mut dice = Dice(1);
     let mut near = Sound { samples: Vec::new(), speech: Vec::new() };
     for recording in recordings {
@@ -128,7 +128,7 @@ pub(super) fn stream(recordings: &[Sound]) -> Sound {
 }
 
 /// The stream, and the same once more as heard from afar.
-pub(super) fn twice(near: &Sound) -> Sound {
+pub(crate) fn twice(near: &Sound) -> Sound {
     let mut both = near.clone();
     let mut far = near.clone();
     far.scale(FARTHER);

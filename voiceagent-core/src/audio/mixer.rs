@@ -68,8 +68,19 @@ impl Background {
 
 /// Adds a background to what the agent says, sample by sample: how the audio is cut into pieces
 /// makes no difference.
+///
+/// A call with [`AgentBuilder::background`](crate::AgentBuilder::background) has one of its own.
+///
+/// ```
+/// use voiceagent_core::audio::{AudioFormat, Background, Clip, Mixer};
+///
+/// let office = Background::new(Clip::new(AudioFormat::MULAW_8K, &[0x80; 8_000])?);
+/// let mut mixer = Mixer::new(&office, AudioFormat::MULAW_8K)?;
+/// assert_eq!(mixer.mix(&[0xFF; 160]).len(), 160);
+/// # Ok::<(), voiceagent_core::Error>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Mixer {
+pub struct Mixer {
     decoder: Decoder,
     encoder: Encoder,
     background: Box<[i16]>,
@@ -87,12 +98,14 @@ pub(crate) struct Mixer {
 }
 
 impl Mixer {
-    /// A mixer for audio of this format.
+    /// Makes a mixer for audio of this format.
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a background that makes no sense,
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and more than one channel.
-    pub(crate) fn new(background: &Background, format: AudioFormat) -> Result<Self> {
+    pub fn new(background: &Background, format: AudioFormat) -> Result<Self> {
+        background.validate()?;
         let (decoder, encoder) = (Decoder::new(format)?, Encoder::new(format)?);
         let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
         let samples: Box<[i16]> = pcm(&background.clip.encode(plain)?).collect();
@@ -118,22 +131,22 @@ impl Mixer {
         })
     }
 
-    /// Adds the background to speech.
-    pub(crate) fn mix(&mut self, speech: &[u8]) -> Bytes {
+    /// Adds the background to speech, under which it is softer.
+    pub fn mix(&mut self, speech: &[u8]) -> Bytes {
         self.samples.clear();
         self.decoder.decode_i16(speech, &mut self.samples);
         self.run(true)
     }
 
-    /// The background alone.
-    pub(crate) fn alone(&mut self, samples: usize) -> Bytes {
+    /// Gives the next samples of the background alone.
+    pub fn alone(&mut self, samples: usize) -> Bytes {
         self.samples.clear();
         self.samples.resize(samples, 0);
         self.run(false)
     }
 
-    /// Goes back to what was not heard.
-    pub(crate) fn rewind(&mut self, samples: u64) {
+    /// Goes back by so many samples, which were not heard.
+    pub fn rewind(&mut self, samples: u64) {
         let length = self.background.len();
         let back = (samples % length as u64) as usize;
         self.at = (self.at + length - back) % length;

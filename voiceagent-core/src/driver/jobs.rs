@@ -157,7 +157,7 @@ impl Jobs {
             generation,
             idempotency_key: format!("{call_id}:{generation}:{}", call.id).into(),
             tool_call: call.id.clone(),
-            line: line.clone(),
+            line: line.for_tool(generation, call.id.clone()),
         };
         let (tool, name, limit) = (tool.clone(), spec.name.clone(), spec.timeout);
         let work = async move {

@@ -135,7 +135,10 @@ impl Driver {
                 LineRequest::CommitTurn => Input::CommitTurn,
                 LineRequest::Configure(change) => Input::Configure { change },
                 LineRequest::Expect(what) => Input::Expect { what },
-                LineRequest::HangUp => Input::HangUp,
+                LineRequest::HangUp { tool: None } => Input::HangUp,
+                LineRequest::HangUp { tool: Some((generation, id)) } => {
+                    Input::HangUpByTool { generation, id }
+                }
                 LineRequest::Interrupt => Input::Interrupt,
                 LineRequest::Say { text, interruptible } => Input::Say { text, interruptible },
                 LineRequest::SayUntilHeard { text, heard } => {

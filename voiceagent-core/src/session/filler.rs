@@ -88,10 +88,12 @@ impl Session {
         if self.filler_due().is_some_and(|at| at <= self.now) {
             self.begin_filler();
         }
-        match self.filler_due().into_iter().chain(self.look_again_at()).min() {
-            Some(at) => self.timers.set(Timer::Filler, at),
-            None => self.timers.clear(Timer::Filler),
-        }
+        let silence = self.words_may_come_until();
+        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
+        self.timers.set_or_clear(Timer::Filler, self.filler_due());
+        self.timers.set_or_clear(Timer::HeldCalls, silence.filter(|_| holds));
+        let waits = self.has_late_results();
+        self.timers.set_or_clear(Timer::LateResults, silence.filter(|_| waits));
     }
 
     /// When the user has waited in silence for so long that a filler is said.

@@ -1,19 +1,18 @@
+mod rounds;
+
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use super::{
     filler::Aside,
-    history::{Entry, Exchange, Standing, open_exchange},
+    history::{Entry, Exchange},
     onset::Onset,
     script::Script,
     segmenter::Segmenter,
     speakable::Speakable,
 };
 use crate::{
-    CallTime, GenerationId, ToolCallId, TurnId,
-    flow::Plan,
-    llm::ToolCall,
-    realtime::Prompt,
-    tool::{Effect, ToolSpec},
+    CallTime, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolCall, realtime::Prompt,
+    tool::ToolSpec,
 };
 
 /// One attempt of the agent to speak: a draft until its turn is over, then committed.
@@ -69,6 +68,8 @@ pub(super) struct Generation {
     pub(super) onset: Onset,
     /// What the model has called in this round, in its own words.
     round_calls: Vec<ToolCall>,
+    /// The calls that have ended the conversation.
+    pub(super) hung_up: Vec<ToolCallId>,
     /// Tool calls that wait for the turn to be over.
     pub(super) held_calls: Vec<ToolCall>,
     pub(super) asked_at: CallTime,
@@ -92,8 +93,9 @@ pub(super) struct Generation {
     pub(super) heard_since: Option<CallTime>,
     /// How much of the text was told to be heard.
     pub(super) told: usize,
-    /// Items that belong to the rounds before this one.
+    /// Items that belong to the rounds before this one, and bytes of the answer that do.
     earlier_rounds: usize,
+    earlier_answer: usize,
     items: Vec<Item>,
 }
 
@@ -199,6 +201,7 @@ impl Generation {
             sentence_told: false,
             onset: Onset::default(),
             round_calls: Vec::new(),
+            hung_up: Vec::new(),
             held_calls: Vec::new(),
             asked_at: CallTime::ZERO,
             first_text_at: None,
@@ -213,6 +216,7 @@ impl Generation {
             heard_since: None,
             told: 0,
             earlier_rounds: 0,
+            earlier_answer: 0,
             items: Vec::new(),
         }
     }
@@ -268,68 +272,6 @@ impl Generation {
         &self.script.text()[start..]
     }
 
-    /// Notes a tool call that is being run.
-    pub(super) fn push_call(&mut self, call: ToolCall) {
-        let mut exchange = Exchange::new(self.id, call);
-        if self.spec(&exchange.call.name).is_some_and(|spec| spec.detached) {
-            exchange.standing = Standing::Detached;
-        }
-        let group = self.items[self.earlier_rounds..].last_mut();
-        if let Some(Item::Tools(exchanges)) = group {
-            exchanges.push(exchange);
-        } else {
-            self.items.push(Item::Tools(vec![exchange]));
-        }
-    }
-
-    /// Notes what the model calls. Returns whether that is new: some vendors report a call twice.
-    pub(super) fn note_call(&mut self, call: &ToolCall) -> bool {
-        let is_new = !self.round_calls.contains(call);
-        if is_new {
-            self.round_calls.push(call.clone());
-        }
-        is_new
-    }
-
-    /// Whether a call has this name.
-    pub(super) fn has_call(&self, id: &ToolCallId) -> bool {
-        let held = self.held_calls.iter();
-        exchanges(&self.items).map(|one| &one.call).chain(held).any(|call| call.id == *id)
-    }
-
-    /// Notes a tool's result. Returns where the call stood, if there was no result yet.
-    pub(super) fn finish_call(&mut self, id: &ToolCallId, output: &Arc<str>) -> Option<Standing> {
-        let generation = self.id;
-        let open = self.items.iter_mut().rev().find_map(|item| match item {
-            Item::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Item::Aside { .. } | Item::Text(_) => None,
-        });
-        open.map(|exchange| {
-            exchange.output = Some(output.clone());
-            exchange.standing
-        })
-    }
-
-    /// Changes where a tool call stands that has no result yet. Returns where it stood.
-    pub(super) fn set_standing(&mut self, id: &ToolCallId, standing: Standing) -> Option<Standing> {
-        let generation = self.id;
-        let open = self.items.iter_mut().rev().find_map(|item| match item {
-            Item::Tools(exchanges) => open_exchange(exchanges, generation, id),
-            Item::Aside { .. } | Item::Text(_) => None,
-        });
-        open.map(|exchange| std::mem::replace(&mut exchange.standing, standing))
-    }
-
-    /// Waits for the result of a tool, though nobody need.
-    pub(super) fn wait_for(&mut self, id: &ToolCallId) {
-        self.set_standing(id, Standing::Running);
-    }
-
-    /// All tool calls so far.
-    pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        exchanges(&self.items)
-    }
-
     /// Whether nothing was written that could be spoken.
     pub(super) fn is_speechless(&self) -> bool {
         !self.has_answered() && self.segmenter.is_empty()
@@ -337,7 +279,12 @@ impl Generation {
 
     /// Whether words of an answer were handed to the voice.
     pub(super) fn has_answered(&self) -> bool {
-        self.script.text().len() > self.holding
+        self.answer() > 0
+    }
+
+    /// How many bytes of an answer were handed to the voice.
+    fn answer(&self) -> usize {
+        self.script.text().len() - self.holding
     }
 
     /// Whether it is nothing but words of which none has left.
@@ -425,36 +372,6 @@ impl Generation {
             self.items.insert(aside.item, Item::Aside { heard, interrupted });
             self.earlier_rounds += usize::from(aside.item < self.earlier_rounds);
         }
-    }
-
-    /// Tool calls without a result.
-    pub(super) fn open_calls(&self) -> impl Iterator<Item = &ToolCall> {
-        exchanges(&self.items).filter(|one| one.is_open()).map(|one| &one.call)
-    }
-
-    /// Begins a round of the model.
-    pub(super) fn begin_round(&mut self, now: CallTime) {
-        self.stage = Stage::Writing;
-        self.round_begun = false;
-        self.reasoned = None;
-        self.round_calls.clear();
-        self.asked_at = now;
-        self.earlier_rounds = self.items.len();
-    }
-
-    /// Whether the model called a tool in this round.
-    pub(super) fn called_in_round(&self) -> bool {
-        !self.round_calls.is_empty()
-    }
-
-    /// Whether a call may run before the turn is over.
-    pub(super) fn may_run_early(&self, call: &ToolCall) -> bool {
-        let is_free = |spec: &ToolSpec| spec.effect == Effect::Pure && !spec.detached;
-        self.spec(&call.name).is_none_or(is_free)
-    }
-
-    pub(super) fn spec(&self, name: &str) -> Option<&ToolSpec> {
-        self.tools.iter().find(|spec| *spec.name == *name)
     }
 
     /// What the model is shown of this generation in its next round: everything, since it is on

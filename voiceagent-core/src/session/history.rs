@@ -86,6 +86,16 @@ pub(super) enum Standing {
     Unasked,
 }
 
+impl Entry {
+    /// The tool calls in it.
+    fn exchanges(&self) -> &[Exchange] {
+        match self {
+            Self::Tools(exchanges) => exchanges,
+            Self::Assistant { .. } | Self::Spoken { .. } | Self::User { .. } => &[],
+        }
+    }
+}
+
 impl Exchange {
     pub(super) fn new(generation: GenerationId, call: ToolCall) -> Self {
         Self { generation, call, output: None, standing: Standing::Running }
@@ -212,8 +222,8 @@ impl History {
         }
     }
 
-    /// Writes down the result of a tool call whose generation has been folded in. Returns where it
-    /// stood, if there was no result yet.
+    /// Writes down the result of a tool call whose generation has been folded in: behind a summary
+    /// that knows nothing of it. Returns where it stood, if there was no result yet.
     pub(super) fn finish(
         &mut self,
         generation: GenerationId,
@@ -224,6 +234,9 @@ impl History {
         exchange.output = Some(output.clone());
         let standing = exchange.standing;
         self.change();
+        if self.is_handed_away(generation, id) {
+            self.bring_forward(&[(generation, id.clone())]);
+        }
         Some(standing)
     }
 
@@ -266,10 +279,7 @@ impl History {
 
     /// All tool calls so far.
     pub(super) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.entries.iter().flat_map(|entry| match entry {
-            Entry::Tools(exchanges) => exchanges.as_slice(),
-            Entry::Assistant { .. } | Entry::Spoken { .. } | Entry::User { .. } => &[],
-        })
+        self.entries.iter().flat_map(Entry::exchanges)
     }
 
     /// What was heard of the agent last.

@@ -69,6 +69,13 @@ pub enum Input {
     },
     /// End the call once what is being said has been heard.
     HangUp,
+    /// A tool asks for the same.
+    HangUpByTool {
+        /// The attempt to speak that called it.
+        generation: GenerationId,
+        /// Its call.
+        id: ToolCallId,
+    },
     /// The far end has gone.
     HungUp,
     /// Stop what is being said.

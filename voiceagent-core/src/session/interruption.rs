@@ -182,11 +182,14 @@ impl Session {
         self.emit(Event::Interrupted { generation: live.id, reason, after });
         if live.started {
             let generation = live.id;
+            let pii_heard = pii_heard.clone();
             self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
         }
         self.settle_overlap(reason);
-        if let Some(leave) = live.after {
+        if let Some(leave) = live.after.clone() {
             self.leave_after_speech(leave);
+        } else if reason == InterruptionReason::BargeIn {
+            self.keep_unheard(live, &pii_heard);
         }
     }
 

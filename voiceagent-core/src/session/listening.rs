@@ -187,7 +187,10 @@ impl Session {
         self.drafts = 0;
         match end {
             TurnEnd::Noise => (self.user.discard(self.now), Arc::from("")),
-            TurnEnd::Dropped | TurnEnd::Taken { .. } => self.user.take(self.now),
+            TurnEnd::Dropped | TurnEnd::Taken { .. } => {
+                self.pausing.forget_unheard();
+                self.user.take(self.now)
+            }
         }
     }
 
@@ -199,6 +202,7 @@ impl Session {
         if is_known {
             self.emit(Event::TurnDropped { turn });
         }
+        self.answer_again();
     }
 
     /// Begins an answer before the turn is over, unless the one that was begun still fits.

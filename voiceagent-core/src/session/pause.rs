@@ -4,10 +4,14 @@
 //! make an interruption of it, at the place where the agent fell silent. Without words the agent
 //! goes on from there.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::{BargeInConfig, Event, InterruptionReason, Session, Timer, endpointing::Outcome};
-use crate::{CallTime, GenerationId, transport::Outbound};
+use super::{
+    BargeInConfig, Event, InterruptionReason, Session, Timer,
+    endpointing::Outcome,
+    generation::{Generation, ReplyTo},
+};
+use crate::{CallTime, GenerationId, flow::Plan, tool::ToolSpec, transport::Outbound};
 
 /// For how long a pause that came to nothing counts.
 const MEMORY: Duration = Duration::from_secs(10);
@@ -22,6 +26,16 @@ pub(super) struct Pausing {
     /// When pauses ended that came to nothing; those within `MEMORY` of the last.
     in_vain: VecDeque<CallTime>,
     cut: Option<Cut>,
+    unheard: Option<Unheard>,
+}
+
+/// An answer that a voice has cut before anything of it was heard.
+#[derive(Debug)]
+struct Unheard {
+    reply: ReplyTo,
+    instructions: Arc<str>,
+    tools: Arc<[ToolSpec]>,
+    plan: Option<Plan>,
 }
 
 /// The agent is silent, and may go on.
@@ -57,6 +71,11 @@ impl Pausing {
         back_off > 0 && recent.count() >= back_off as usize
     }
 
+    /// Forgets an answer that was cut: the user has said something else.
+    pub(super) fn forget_unheard(&mut self) {
+        self.unheard = None;
+    }
+
     fn note_vain(&mut self, now: CallTime) {
         self.in_vain.retain(|at| *at + MEMORY > now);
         self.in_vain.push_back(now);
@@ -90,6 +109,42 @@ impl Session {
             self.pausing.cut = None;
             self.pausing.note_vain(self.now);
             self.emit(Event::AgentResumed { generation, after: self.now - pause.at });
+        }
+    }
+
+    /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet:
+    /// the voice may come to nothing. Results of tools that still run are told in any case.
+    pub(super) fn keep_unheard(&mut self, cut: Generation, heard: &str) {
+        let is_heard = heard.len() > cut.holding;
+        let is_told = is_heard || cut.open_calls().next().is_some();
+        if is_told || !self.user.is_empty() || self.is_realtime() {
+            return;
+        }
+        let Generation { reply_to, instructions, tools, plan, .. } = cut;
+        self.pausing.unheard = reply_to.map(|reply| Unheard { reply, instructions, tools, plan });
+    }
+
+    /// What the user was taken to say is nothing: an answer that it has cut is given once more.
+    pub(super) fn answer_again(&mut self) {
+        let Some(Unheard { reply, instructions, tools, plan }) = self.pausing.unheard.take() else {
+            return;
+        };
+        if self.live.is_some() || self.owed.is_some() || self.is_closing() {
+            return;
+        }
+        if self.config.flow && plan.is_none() {
+            return self.begin_reply(reply.turn, reply.text, true);
+        }
+        let mut again = self.new_generation(Some(reply));
+        again.committed = true;
+        again.instructions = instructions;
+        again.tools = tools;
+        self.live = Some(again);
+        if let Some(Plan::Say(text)) = plan {
+            self.write(&text);
+            self.finish_writing();
+        } else {
+            self.ask_model();
         }
     }
 

@@ -21,6 +21,8 @@ use crate::{ErrorKind, GenerationId, ToolCallId, llm::ToolCall, realtime::Prompt
 use duplex::Waiting;
 use spoken_turns::SpokenTurns;
 
+/// No model is asked, and done, so soon: what ends then is the round before, told once more.
+const SOONEST_END: Duration = Duration::from_millis(10);
 /// Rounds in which a model that calls tools beyond its limit is told so, until it is given up.
 const WARNINGS: u32 = 2;
 
@@ -148,9 +150,13 @@ impl Session {
         // Whoever speaks when it likes may also have nothing to say.
         let may_be_silent = self.leaving.is_some() || self.waiting_knows(voice);
         let is_duplex = self.is_duplex();
+        let now = self.now;
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
+        if live.rounds > 0 && !live.round_begun && now < live.asked_at + SOONEST_END {
+            return;
+        }
         let called = live.called_in_round();
         self.timers.clear(Timer::Model);
         let Some(live) = &mut self.live else { return };
@@ -238,7 +244,7 @@ impl Session {
     }
 
     /// The model says no more of the live generation.
-    fn finish_speech(&mut self) {
+    pub(super) fn finish_speech(&mut self) {
         let Some(live) = &mut self.live else { return };
         live.stage = Stage::Spoken;
         live.script.on_complete();

@@ -35,6 +35,8 @@ pub(crate) struct Script {
     anchors: Vec<(usize, u64)>,
     /// The same, from word timings.
     words: Vec<(usize, u64)>,
+    /// The voice tells the times of its words.
+    is_timed: bool,
     word_cursor: usize,
     samples: u64,
     /// Where the audio of the voice that speaks now begins: it counts from there.
@@ -56,6 +58,7 @@ impl Script {
             spoken: 0,
             anchors: vec![(0, 0)],
             words: Vec::new(),
+            is_timed: false,
             word_cursor: 0,
             samples: 0,
             voice_base: 0,
@@ -180,6 +183,7 @@ impl Script {
             let end = micros.saturating_mul(self.sample_rate) / 1_000_000;
             let end = end.saturating_add(self.voice_base);
             self.words.push((self.word_cursor, end));
+            self.is_timed = true;
         }
     }
 
@@ -197,7 +201,7 @@ impl Script {
         {
             return &self.text;
         }
-        if !self.words.is_empty() {
+        if self.is_timed {
             let heard = self.words.iter().take_while(|(_, end)| *end <= sample).last();
             return self.with_punctuation(heard.map_or(0, |(end, _)| *end));
         }
@@ -335,6 +339,17 @@ mod tests {
         script.on_break_off();
         script.push_audio(10);
         assert_eq!(script.heard(1_600), "one");
+    }
+
+    #[test]
+    fn h2_where_a_voice_broke_off_in_its_first_word_nothing_was_heard() {
+        let mut script = Script::new(8_000);
+        script.push_text("one two");
+        let (start, end) = (Duration::ZERO, Duration::from_millis(500));
+        script.on_words(&[WordTiming { word: "one".into(), start, end }]);
+        script.push_audio(3_400);
+        script.on_break_off();
+        assert_eq!(script.heard(3_400), "");
     }
 
     #[test]

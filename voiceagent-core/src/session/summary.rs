@@ -48,8 +48,9 @@ impl Session {
         if let Some(usage) = usage {
             self.emit(Event::UsageReported { generation, usage });
         }
-        if let Some(text) = text.filter(|text| !text.trim().is_empty() && text.len() < length) {
-            self.history.sum_up(&text);
+        match text.filter(|text| !text.trim().is_empty() && text.len() < length) {
+            Some(text) => self.history.sum_up(&text),
+            None => self.history.keep_whole(),
         }
     }
 }

@@ -17,11 +17,14 @@ pub enum Timer {
     EndOfTurn,
     /// The user's last words have been waited for long enough.
     Farewell,
-    /// Tools have kept the user waiting in silence for too long, what was said meanwhile is over, or
-    /// what waits for the user's silence may go on.
+    /// Tools have kept the user waiting in silence for too long.
     Filler,
+    /// Tools that wait for the user's silence may run.
+    HeldCalls,
     /// Nobody has said anything for too long.
     Idle,
+    /// Results that came late, and wait for the user's silence, may be told.
+    LateResults,
     /// The language model has not said anything for too long.
     Model,
     /// The user has spoken for as long as one turn may last.
@@ -42,14 +45,16 @@ pub enum Timer {
     VoiceRetry,
 }
 
-const KINDS: [Timer; 16] = [
+const KINDS: [Timer; 18] = [
     Timer::Backchannel,
     Timer::BargeIn,
     Timer::CallLimit,
     Timer::EndOfTurn,
     Timer::Farewell,
     Timer::Filler,
+    Timer::HeldCalls,
     Timer::Idle,
+    Timer::LateResults,
     Timer::Model,
     Timer::Monologue,
     Timer::Owed,
@@ -80,6 +85,14 @@ impl TimerTable {
     pub(super) fn set(&mut self, timer: Timer, at: CallTime) {
         let later = CallTime::from_micros(self.now.as_micros() + 1);
         self.deadlines[timer as usize] = Some(at.max(later));
+    }
+
+    /// Sets a deadline, or clears it where there is none.
+    pub(super) fn set_or_clear(&mut self, timer: Timer, at: Option<CallTime>) {
+        match at {
+            Some(at) => self.set(timer, at),
+            None => self.clear(timer),
+        }
     }
 
     pub(super) fn clear(&mut self, timer: Timer) {

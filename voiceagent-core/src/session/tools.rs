@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Command, Event, Session, Timer, generation::Stage, history::Standing};
+use super::{
+    Command, Event, Session, Timer,
+    generation::{Leave, Stage},
+    history::Standing,
+};
 use crate::{CallTime, GenerationId, ToolCallId, llm::ToolCall};
 
 impl Session {
@@ -60,12 +64,6 @@ impl Session {
         let last = self.user.last_speech.filter(|_| self.user.begun)?;
         let until = last + self.config.endpointing.transcript_timeout;
         (until > self.now).then_some(until)
-    }
-
-    /// When that is to be looked at again, if something waits for it.
-    pub(super) fn look_again_at(&self) -> Option<CallTime> {
-        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
-        self.words_may_come_until().filter(|_| holds || self.has_late_results())
     }
 
     /// Runs the calls that waited until the answer may be heard.
@@ -150,10 +148,7 @@ impl Session {
 
     /// Sees to it that a tool which never answers is given up.
     pub(super) fn watch_tools(&mut self) {
-        match self.tools.deadline() {
-            Some(at) => self.timers.set(Timer::Tool, at),
-            None => self.timers.clear(Timer::Tool),
-        }
+        self.timers.set_or_clear(Timer::Tool, self.tools.deadline());
     }
 
     /// Goes on without the tools that have not answered in their time.
@@ -170,7 +165,15 @@ impl Session {
         self.advance_tools();
     }
 
-    /// Goes on with the model when all tools of the round have finished.
+    pub(super) fn on_hang_up_by_tool(&mut self, generation: GenerationId, id: ToolCallId) {
+        if let Some(live) = self.live_mut(generation) {
+            live.hung_up.push(id);
+        }
+        self.leave_after_speech(Leave::HangUp);
+    }
+
+    /// Goes on with the model when all tools of the round have finished, unless it has said goodbye
+    /// and hung up.
     pub(super) fn advance_tools(&mut self) {
         let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Tools) else {
             return;
@@ -178,7 +181,16 @@ impl Session {
         if !live.held_calls.is_empty() || live.open_calls().next().is_some() {
             return;
         }
-        let (generation, rounds) = (live.id, live.rounds);
+        let (generation, rounds, took_leave) = (live.id, live.rounds, live.took_leave());
+        if took_leave && self.leaving.is_some() {
+            self.drop_unspoken_filler();
+            if self.is_realtime() {
+                self.finish_speech();
+            } else {
+                self.finish_writing();
+            }
+            return;
+        }
         if rounds == self.config.tool_use.max_rounds {
             self.emit(Event::ToolLimit { generation });
         }

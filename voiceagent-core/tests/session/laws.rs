@@ -5,6 +5,7 @@ pub(crate) mod life;
 mod messages;
 mod settings;
 mod stale;
+mod summed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,7 @@ use crate::presets::{pure_tool, tool};
 use edits::Edits;
 use life::{Watch, live, rest};
 use messages::{every_call_has_one_result, only_spoken_texts};
+use summed::HandedAway;
 
 const WORDS: [&str; 10] = [
     "yes",
@@ -159,6 +161,12 @@ fn answered() -> impl Strategy<Value = Input> {
     ]
 }
 
+fn hangs_up() -> impl Strategy<Value = Input> {
+    let by_tool = (generation(), tool_id())
+        .prop_map(|(generation, id)| Input::HangUpByTool { generation, id });
+    prop_oneof![Just(Input::HangUp), by_tool]
+}
+
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         2 => Just(Input::EagerEndOfTurn),
@@ -228,7 +236,7 @@ fn input() -> impl Strategy<Value = Input> {
             let text = works.then(|| "They want a car.".into());
             Input::Summarized { generation, text, usage: None }
         }),
-        1 => Just(Input::HangUp),
+        1 => hangs_up(),
         1 => prop_oneof![
             Just(Input::Transfer { to: "desk".into() }),
             Just(Input::Transferred),
@@ -257,6 +265,7 @@ struct Attempts {
     unanswered: Option<TurnId>,
     said_by_user: Vec<(TurnId, String)>,
     edits: Edits,
+    handed_away: HandedAway,
     live: BTreeSet<GenerationId>,
     called: BTreeSet<(GenerationId, ToolCallId)>,
     finished: BTreeSet<(GenerationId, ToolCallId)>,
@@ -274,6 +283,9 @@ struct Attempts {
 impl Watch for Attempts {
     fn note(&mut self, input: &Input) {
         self.edits.note(input);
+        if !self.ended {
+            self.handed_away.note(input);
+        }
         match input {
             Input::ToolFinished { generation, id, .. } => {
                 let key = (*generation, id.clone());
@@ -286,7 +298,10 @@ impl Watch for Attempts {
                 self.speaking = false;
             }
             // The owner has ended the turn; who speaks now begins the next one.
-            Input::CommitTurn | Input::HangUp | Input::Transfer { .. } => self.limited = true,
+            Input::CommitTurn
+            | Input::HangUp
+            | Input::HangUpByTool { .. }
+            | Input::Transfer { .. } => self.limited = true,
             Input::Configure { change } => {
                 self.limited |= change.endpointing.is_some_and(|it| it.max_turn.is_some());
             }
@@ -298,6 +313,7 @@ impl Watch for Attempts {
         while let Some(command) = session.poll() {
             self.journal.push(serde_json::to_string(&command).expect("plain data"));
             self.edits.follow(&command);
+            self.handed_away.follow(&command);
             self.follow_turns(&command)?;
             match &command {
                 Command::Synthesize { generation, text }
@@ -376,6 +392,7 @@ impl Watch for Attempts {
 
     fn read(&self, messages: &[Message]) -> Result<(), TestCaseError> {
         every_call_has_one_result(messages)?;
+        self.handed_away.is_shown(messages)?;
         only_spoken_texts(&self.synthesized, self.texts.values(), messages)
     }
 
@@ -439,23 +456,13 @@ proptest! {
             prop_assert_eq!(watch.unanswered, None, "never silence");
         }
         let messages = session.messages();
-        let users = messages.iter().filter_map(|message| match message {
-            Message::User { text } => Some(&**text),
-            _ => None,
-        });
+        let users = watch.handed_away.users(&messages);
         let draft = watch.draft.map(|(generation, _)| generation);
-        // What was summed up is not shown word for word.
-        let is_whole = !matches!(messages.first(), Some(Message::Summary { .. }));
-        if is_whole {
-            let users = users.collect::<Vec<_>>().join(" ");
-            watch.edits.are_written(users, &watch.said_by_user, draft)?;
-        }
+        watch.edits.are_written(users, &watch.said_by_user, draft)?;
 
         // Law 7: what finished is written down.
-        if watch.ended && is_whole {
-            let results = session.messages().iter().filter(|message| {
-                matches!(message, Message::ToolResult { output, .. } if &**output == "\"done\"")
-            }).count();
+        if watch.ended {
+            let results = watch.handed_away.results(&session.messages(), "\"done\"");
             prop_assert!(results >= watch.finished.len(), "law 7: {} of {}", results, watch.finished.len());
         }
     }

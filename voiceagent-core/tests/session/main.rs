@@ -8,6 +8,7 @@ mod failures;
 mod figures;
 mod fillers;
 mod flow;
+mod goodbyes;
 mod heard;
 mod history;
 mod idle;

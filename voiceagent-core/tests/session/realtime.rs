@@ -367,6 +367,17 @@ fn a_model_that_waits_for_a_detached_tool_is_told_its_result_once() {
 }
 
 #[test]
+fn law_4_an_end_that_is_told_twice_does_not_end_the_next_round() {
+    let mut call = asked();
+    let one = GenerationId::new(1);
+    call.partly(one, "One moment.", 500).speech_calls(one, "a", "book");
+    let end = Input::LlmFinished { generation: one, reason: FinishReason::ToolCalls };
+    call.feed(end.clone()).tool("a", "1").feed(end);
+    call.at(1_800).speech(" Booked.", 500).at(5_000);
+    assert!(call.trace().contains("agent stopped: One moment. Booked."), "{}", call.trace());
+}
+
+#[test]
 fn a_model_that_breaks_off_is_not_asked_to_begin_anew() {
     let mut call = asked();
     let one = GenerationId::new(1);

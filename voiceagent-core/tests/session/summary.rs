@@ -140,6 +140,35 @@ fn a_call_of_a_tool_that_waits_for_its_result_is_not_summed_up() {
 }
 
 #[test]
+fn law_7_a_result_that_comes_behind_a_summary_of_its_call_is_shown_behind_it() {
+    let mut stopped = tool("book");
+    stopped.cancellable = true;
+    let mut config = config(80, 50);
+    config.tools = [stopped].into();
+    for is_written in [false, true] {
+        let mut call = Scenario::new(config.clone());
+        call.at(1_000).says(ASKS[0]).at(2_500).model_calls(&[("a", "book")]);
+        let first = call.generation();
+        call.feed(Input::Interrupt).at(4_500);
+        (1..3).for_each(|number| turn(&mut call, number));
+        let [(generation, transcript)] = &asked(&call)[..] else { panic!("{}", call.trace()) };
+        assert!(transcript.contains("cancelled"), "{transcript}");
+        let summary = summed_up(*generation, "A red car.");
+        let output = "booked".into();
+        let result = Input::ToolFinished { generation: first, id: "a".into(), output };
+        let inputs = if is_written { [summary, result] } else { [result, summary] };
+        inputs.into_iter().for_each(|input| _ = call.feed(input));
+        let messages = call.session().messages();
+        let [Message::Summary { .. }, .., Message::ToolCall(_), Message::ToolResult { output, .. }] =
+            &messages[..]
+        else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(&**output, "booked");
+    }
+}
+
+#[test]
 fn a_summary_that_fails_changes_nothing_and_is_tried_again_after_the_next_turn() {
     let (mut call, generation) = long_call();
     let before = call.session().messages();

@@ -255,3 +255,26 @@ fn h1_words_that_were_not_shown_when_those_over_a_tool_were_stopped_are_not_writ
     let said = |it: &Message| matches!(it, Message::Assistant { .. });
     assert!(!call.session().messages().iter().any(said), "{:?}", call.session().messages());
 }
+
+#[test]
+fn f5_an_answer_that_a_noise_has_cut_before_it_was_heard_is_given_once_more() {
+    let mut call = Scenario::text(config());
+    turn(&mut call, 0, "Tell me.");
+    call.model("The first thing is this.").feed(Input::SttSpeechStarted);
+    assert!(call.trace().contains("interrupted"), "{}", call.trace());
+    call.at(10_000);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    call.model("The first thing is this.").at(14_000);
+    let told = [user("Tell me."), agent("The first thing is this.")];
+    assert_eq!(*call.session().messages(), told, "{}", call.trace());
+}
+
+#[test]
+fn f5_an_answer_that_words_have_cut_is_not_given_once_more() {
+    let mut call = Scenario::text(config());
+    turn(&mut call, 0, "Tell me.");
+    call.model("The first thing is this.").feed(Input::SttSpeechStarted);
+    call.at(1_500).hears("No, wait.").feed(Input::EndOfTurn).at(2_000).model("Yes?").at(4_000);
+    call.feed(Input::SttSpeechStarted).at(14_000);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+}

@@ -139,16 +139,6 @@ fn x9_after_five_rounds_the_model_must_answer_in_words() {
 }
 
 #[test]
-fn x17_an_end_call_tool_lets_the_model_say_goodbye() {
-    let mut call = Scenario::new(config());
-    call.at(1_000).says("Bye").at(2_000).model_calls(&[("a", "book")]).feed(Input::HangUp);
-    call.at(2_100).tool("a", "ok").model("Goodbye, have a nice day!").at(2_200);
-    call.voice("Goodbye, have a nice day!", 1_000).at(4_000);
-    assert!(call.trace().contains("agent stopped: Goodbye, have a nice day!"));
-    assert!(call.trace().contains("ended: AgentHungUp"));
-}
-
-#[test]
 fn law_7_a_result_after_the_call_is_recorded() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Book it").at(2_000).model_calls(&[("a", "book")]);

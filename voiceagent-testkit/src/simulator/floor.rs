@@ -53,22 +53,31 @@ impl<'a> Limits<'a> {
         Self { account, profile }
     }
 
-    /// How long after the caller's last sound a turn that was understood is over.
-    pub(super) fn decision(&self) -> Duration {
+    /// How long after the caller's last sound a turn is over in which this was understood.
+    pub(super) fn decision(&self, text: &str) -> Duration {
         let EndpointingConfig {
             min_delay, max_delay, entity_max_delay, transcript_timeout, ..
         } = EndpointingConfig::default();
         let Profile { flow, turn_detector, manner, recognizer, .. } = self.profile;
         let vendor_decides = recognizer.end_of_turn && recognizer.semantic;
-        // Somebody may be dictating: then a prediction moves the delay up to the longest.
-        let delay = if flow.is_some() || *turn_detector || manner.by_words {
+        let is_predicted = *turn_detector || manner.by_words;
+        let delay = if flow.is_some() || is_predicted && self.is_dictated(text) {
             entity_max_delay
-        } else if vendor_decides || manner.learns {
+        } else if is_predicted || vendor_decides || manner.learns {
             max_delay
         } else {
             min_delay
         };
         delay.max(transcript_timeout)
+    }
+
+    /// Whether a caller who says this may be reading something out: nobody has asked for it, and
+    /// the last word looks like a part of a code, as "u10" does and "u9" does not. What is typed is
+    /// complete when it is sent.
+    fn is_dictated(&self, text: &str) -> bool {
+        let last = text.split_whitespace().next_back().unwrap_or_default();
+        let is_code = last.len() > 2 && last.ends_with(|c: char| c.is_ascii_digit());
+        is_code && self.profile.kind != Kind::Text
     }
 
     /// How long after a sound the agent knows of it, or of its end.
@@ -139,13 +148,10 @@ impl<'a> Limits<'a> {
             });
             let end = end.map_or(Duration::MAX, |(end, _)| *end);
             let turns = open_turns(self.account);
-            let mut turns = turns.values().filter(|turn| turn.from <= end && *at <= turn.to);
+            let turns = turns.values().filter(|turn| turn.from <= end && *at <= turn.to);
             let last = turns.clone().map(|turn| turn.last.min(end)).max().unwrap_or(*at);
-            let quiet = if turns.any(|turn| turn.has_words) {
-                resume_after.max(self.decision())
-            } else {
-                resume_after
-            };
+            let decided = turns.filter_map(|turn| Some(self.decision(turn.text?)));
+            let quiet = resume_after.max(decided.max().unwrap_or_default());
             self.expect(PAUSES, (*at, last.max(*at), end), quiet, &mut found);
         }
         found
@@ -159,12 +165,13 @@ impl<'a> Limits<'a> {
         let mut found = Vec::new();
         // Who takes their leave decides nothing any more.
         let leaves = unstoppable_since(self.account).unwrap_or(Duration::MAX);
-        for (turn, Open { from, last, to, has_words }) in open_turns(self.account) {
+        for (turn, Open { from, last, to, text }) in open_turns(self.account) {
             let to = to.min(leaves);
-            let quiet = match (has_words || kind.is_realtime(), has_edges) {
-                (true, _) => self.decision(),
-                (false, true) => transcript_timeout,
-                (false, false) => self.belief(),
+            let quiet = match (text, has_edges) {
+                (Some(text), _) => self.decision(text),
+                (None, _) if kind.is_realtime() => self.decision(""),
+                (None, true) => transcript_timeout,
+                (None, false) => self.belief(),
             };
             let mut late = Vec::new();
             self.expect(TURNS, (from, last, to), quiet, &mut late);
@@ -195,28 +202,29 @@ impl<'a> Limits<'a> {
 }
 
 /// A turn of the user, from its first sign to what became of it.
-struct Open {
+struct Open<'a> {
     from: Duration,
     /// When its words last changed, or the caller was heard anew.
     last: Duration,
     to: Duration,
-    has_words: bool,
+    /// What was understood of it last.
+    text: Option<&'a str>,
 }
 
-fn open_turns(account: &Account) -> BTreeMap<TurnId, Open> {
-    let mut turns: BTreeMap<TurnId, Open> = BTreeMap::new();
+fn open_turns(account: &Account) -> BTreeMap<TurnId, Open<'_>> {
+    let mut turns: BTreeMap<TurnId, Open<'_>> = BTreeMap::new();
     let mut over = None;
     let mut end = Duration::MAX;
     // A detector that was reset, and hears the same again.
     let mut doubted = None;
     for (at, event) in &account.events {
-        let (turn, has_words) = match event {
+        let (turn, text) = match event {
             Event::UserStopped { since, .. } => {
                 doubted = (since.elapsed() + MOMENT >= *at).then_some(*at);
                 continue;
             }
-            Event::UserStarted { turn, .. } => (*turn, false),
-            Event::UserPartial { turn, .. } => (*turn, true),
+            Event::UserStarted { turn, .. } => (*turn, None),
+            Event::UserPartial { turn, pii_text } => (*turn, Some(&**pii_text)),
             Event::UserTurn { turn, .. }
             | Event::TurnDropped { turn }
             | Event::Backchannel { turn, .. } => {
@@ -231,12 +239,12 @@ fn open_turns(account: &Account) -> BTreeMap<TurnId, Open> {
             _ => continue,
         };
         if over < Some(turn) {
-            let new = Open { from: *at, last: *at, to: Duration::MAX, has_words };
+            let new = Open { from: *at, last: *at, to: Duration::MAX, text };
             let open = turns.entry(turn).or_insert(new);
-            if has_words || doubted.take().is_none_or(|doubted| doubted + NOTICED < *at) {
+            if text.is_some() || doubted.take().is_none_or(|doubted| doubted + NOTICED < *at) {
                 open.last = *at;
             }
-            open.has_words |= has_words;
+            open.text = text.or(open.text);
         }
     }
     turns.values_mut().for_each(|open| open.to = open.to.min(end));

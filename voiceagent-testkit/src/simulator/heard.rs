@@ -215,7 +215,8 @@ impl<'a> Places<'a> {
             let before = mark.checked_sub(1).map(|before| &self.account.marks[before]);
             let begun = self.begins.iter().rev().find(|begun| **begun <= left + MOMENT);
             before.is_some_and(|mark| {
-                mark.answered.is_some() && begun.is_some_and(|begun| mark.came > *begun)
+                let left = (mark.came + MOMENT).saturating_sub(self.on_its_way);
+                mark.answered.is_some() && begun.is_some_and(|begun| left >= *begun)
             })
         })
     }

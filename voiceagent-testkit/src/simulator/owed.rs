@@ -111,7 +111,7 @@ impl<'a> Replies<'a> {
             _ => recognizer.silence + recognizer.delay * 4,
         };
         let limits = Limits::of(self.account, self.profile);
-        over.min(limits.latest(last, limits.decision() + words))
+        over.min(limits.latest(last, limits.decision(text) + words))
     }
 
     /// When a reply that is owed must be heard. A caller who goes on makes it wait, but a noise not
@@ -125,10 +125,16 @@ impl<'a> Replies<'a> {
             let before = until;
             for Span { from, to } in &self.account.caller {
                 if *from <= until && *to > since {
-                    let has_words = self.account.said_at.iter().any(|at| from <= at && at <= to);
+                    let mut words = self.words_within(*from, *to).peekable();
                     // Where words come behind the voice, a noise may be the next turn.
                     let begun = if limits.tells_early() { *from } else { since.max(*from) };
-                    let end = if has_words { *to } else { (*to).min(begun + limits.belief()) };
+                    let end = if words.peek().is_none() {
+                        (*to).min(begun + limits.belief())
+                    } else if self.is_told_of(words) {
+                        *to
+                    } else {
+                        (*to).max(self.believed(*to))
+                    };
                     until = until.max(end + within);
                 }
             }
@@ -141,6 +147,41 @@ impl<'a> Replies<'a> {
                 return until;
             }
         }
+    }
+
+    /// What the caller has said between two moments.
+    fn words_within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &str> {
+        let Account { said, said_at, .. } = self.account;
+        let said = said.iter().zip(said_at).filter(move |(_, at)| from <= **at && **at <= to);
+        said.map(|(word, _)| word.as_str())
+    }
+
+    /// Whether the agent was told of some of these words.
+    fn is_told_of<'w>(&self, mut words: impl Iterator<Item = &'w str>) -> bool {
+        words.any(|word| {
+            self.account.events.iter().any(|(_, event)| match event {
+                Event::UserPartial { pii_text, .. } => {
+                    pii_text.split_whitespace().any(|told| told == word)
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// How long a voice is believed that sounds at this moment and of which nothing is understood,
+    /// where the agent is told when it begins and never when it ends.
+    fn believed(&self, at: Duration) -> Duration {
+        let Profile { kind, relay, carrier, .. } = self.profile;
+        if *kind != Kind::Text || !relay.starts {
+            return at;
+        }
+        let known = at + relay.notices + carrier.inbound;
+        let mut starts = self.account.events.iter().rev().filter_map(|(at, event)| match event {
+            Event::UserStarted { .. } => Some(*at),
+            _ => None,
+        });
+        let start = starts.find(|start| *start <= known);
+        start.map_or(at, |start| start + Limits::of(self.account, self.profile).belief())
     }
 
     /// Whether something of the answer was heard in time, or something that is said in its place.

@@ -4,6 +4,14 @@ use super::dice::Dice;
 
 const STEMS: [&str; 8] = ["red", "green", "amber", "violet", "a", "indigo", "grey", "ultramarine"];
 
+/// Whether a model has written something of a text.
+pub(super) fn is_written(text: &str) -> bool {
+    text.split_whitespace().any(|word| {
+        let mut stems = STEMS.iter().filter_map(|stem| word.strip_prefix(stem));
+        stems.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
 /// What a model says and calls; it never says the same word twice.
 #[derive(Debug)]
 pub(super) struct Prose {

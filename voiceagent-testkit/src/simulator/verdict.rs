@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use voiceagent_core::{Event, ToolCallId, llm::Message, session::EndReason, tool::Effect};
 
 use super::{
-    Settings, Violation, floor,
+    Settings, Violation, floor, goodbyes,
     heard::Expected,
     legs::Kind,
     log::{Account, Span, ToolRun},
@@ -50,6 +50,7 @@ pub(super) fn judge(aftermath: &Aftermath, profile: &Profile, settings: &Setting
     judge.found.extend(floor::check(account, profile));
     judge.found.extend(memory::check(account, profile));
     judge.found.extend(plans::check(account, profile));
+    judge.found.extend(goodbyes::check(account));
     match &account.remembered {
         Some(messages) => {
             let expected = Expected::of(account, profile);

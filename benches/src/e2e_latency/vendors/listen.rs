@@ -1,6 +1,6 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -14,27 +14,47 @@ use voiceagent_core::{
     vad::Telephone,
 };
 
-use super::super::{
-    log::{Log, What},
-    script::{ENDPOINTING, INTERIM_EVERY, TRANSCRIPT, UTTERANCES},
-    tag::Tag,
+use super::{
+    super::{
+        log::{Log, What},
+        script::{ENDPOINTING, INTERIM_EVERY, TRANSCRIPT, UTTERANCES},
+        tag::{FRAME, Tag},
+    },
+    Encoding,
 };
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 
+/// The vendor names each connection; the clients of some frameworks insist.
+const REQUEST: &str = "7c4a1f5e-0b7d-4e0e-9a53-1f6f3b1f0c11";
+
 /// Serves one connection of `/v1/listen`.
-pub(super) async fn serve(socket: WebSocketStream<TcpStream>, log: Arc<Log>) {
+pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding, log: Arc<Log>) {
     let detector = SpeechDetector::new(&Telephone::default(), FORMAT, SpeechGateConfig::default())
         .expect("the agent's own detector hears mu-law");
-    Ears { socket, log, detector, call: None, position: 0, reported: 0, speech: None }.run().await;
+    let mut ears = Ears {
+        socket,
+        encoding,
+        log,
+        detector,
+        call: None,
+        waiting: BytesMut::new(),
+        position: 0,
+        reported: 0,
+        speech: None,
+    };
+    ears.run().await;
 }
 
 /// What the recognizer understands of one line.
 struct Ears {
     socket: WebSocketStream<TcpStream>,
+    encoding: Encoding,
     log: Arc<Log>,
     detector: SpeechDetector,
     call: Option<u32>,
+    /// Less than a frame. Clients cut the line where they like.
+    waiting: BytesMut,
     /// Samples heard.
     position: u64,
     /// Samples that a final covers.
@@ -54,7 +74,7 @@ struct Speech {
 }
 
 impl Ears {
-    async fn run(mut self) {
+    async fn run(&mut self) {
         while self.step().await.is_some() {}
     }
 
@@ -73,6 +93,15 @@ impl Ears {
     }
 
     async fn on_audio(&mut self, audio: Bytes) -> Option<()> {
+        self.waiting.extend_from_slice(&self.encoding.decode(audio));
+        while self.waiting.len() >= FRAME {
+            let frame = self.waiting.split_to(FRAME).freeze();
+            self.on_frame(frame).await?;
+        }
+        Some(())
+    }
+
+    async fn on_frame(&mut self, audio: Bytes) -> Option<()> {
         if let Some(tag) = Tag::read(&audio) {
             self.on_tag(tag, audio.len());
         }
@@ -162,7 +191,14 @@ impl Ears {
             .filter(|word| !word.is_empty())
             .map(|word| json!({ "word": word, "confidence": 0.98, "start": start, "end": start }))
             .collect();
+        for flag in ["is_final", "speech_final", "from_finalize"] {
+            if message.get(flag).is_none() {
+                message[flag] = false.into();
+            }
+        }
         message["type"] = "Results".into();
+        message["channel_index"] = json!([0, 1]);
+        message["metadata"] = json!({ "request_id": REQUEST });
         message["start"] = start.into();
         message["duration"] = (seconds(self.position) - start).into();
         message["channel"] = json!({ "alternatives": [

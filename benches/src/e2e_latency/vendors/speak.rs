@@ -11,9 +11,12 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use voiceagent_core::audio::AudioFormat;
 use voiceagent_testkit::tone;
 
-use super::super::{
-    log::{Log, What},
-    script::{FIRST_AUDIO, PER_CHARACTER},
+use super::{
+    super::{
+        log::{Log, What},
+        script::{FIRST_AUDIO, PER_CHARACTER},
+    },
+    Encoding,
 };
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
@@ -23,9 +26,10 @@ const PIECE: usize = 800;
 const PIECE_EVERY: Duration = Duration::from_millis(10);
 
 /// Serves one connection of `/v1/speak`.
-pub(super) async fn serve(socket: WebSocketStream<TcpStream>, log: Arc<Log>) {
+pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding, log: Arc<Log>) {
     let mut voice = Voice {
         socket,
+        encoding,
         log,
         call: None,
         text: String::new(),
@@ -39,6 +43,7 @@ pub(super) async fn serve(socket: WebSocketStream<TcpStream>, log: Arc<Log>) {
 /// it has played.
 struct Voice {
     socket: WebSocketStream<TcpStream>,
+    encoding: Encoding,
     log: Arc<Log>,
     call: Option<u32>,
     text: String,
@@ -122,6 +127,7 @@ impl Voice {
                 if first {
                     self.note(What::AudioSent);
                 }
+                let payload = self.encoding.encode(payload);
                 self.socket.send(Message::Binary(payload)).await.ok()
             }
             Item::Flushed => self.say(&json!({ "type": "Flushed", "sequence_id": 0 })).await,

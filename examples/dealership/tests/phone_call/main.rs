@@ -43,7 +43,6 @@ fn books(request: &ChatRequest) -> Reply {
         // It asks for a booking before anybody has agreed to one, which the guard takes for a question.
         0 if said.contains("eight") || said == "yes" => book(&results),
         0 => look(),
-        1 if said.contains("goodbye") => Reply::text(""),
         1 => Reply::text(results.last().unwrap()["say"].as_str().unwrap()),
         _ => Reply::text(OFFER),
     }

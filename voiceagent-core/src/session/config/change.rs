@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BargeInConfig, EndpointingConfig, IdleConfig, SessionConfig};
-use crate::Result;
+use crate::{Result, session::Session};
 
 /// Settings that change while a call runs. What is `None` stays as it is.
 ///
@@ -72,5 +72,17 @@ impl SettingsChange {
         if let Some(idle) = self.idle {
             config.idle = idle;
         }
+    }
+}
+
+impl Session {
+    /// Goes by other settings from now on. Those that do not pass the check change nothing.
+    pub(in crate::session) fn configure(&mut self, change: SettingsChange) {
+        if change.validate().is_err() {
+            return;
+        }
+        change.apply(&mut self.config);
+        self.endpointing.configure(&self.config);
+        self.barge_in.configure(self.config.barge_in);
     }
 }

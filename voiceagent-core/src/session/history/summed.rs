@@ -1,7 +1,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use super::{Entry, History, render};
-use crate::llm::Message;
+use crate::{GenerationId, ToolCallId, llm::Message};
 
 /// What a summary is introduced with, for the model.
 const BEFORE: &str = "What was said before, in short: ";
@@ -56,6 +56,18 @@ impl History {
         let end = turns.iter().copied().rfind(|&at| at <= last)?;
         self.summed.asked = end;
         Some(transcript(&self.summed.render(&entries[..end])))
+    }
+
+    /// Shows everything that was to be summed up: there is no summary of it.
+    pub(in crate::session) fn keep_whole(&mut self) {
+        self.summed.asked = self.summed.covered;
+    }
+
+    /// Whether a summary is, or is being, written of a part in which this was called.
+    pub(super) fn is_handed_away(&self, generation: GenerationId, id: &ToolCallId) -> bool {
+        let handed_away = self.entries[..self.summed.asked].iter();
+        let mut exchanges = handed_away.flat_map(Entry::exchanges);
+        exchanges.any(|one| one.generation == generation && one.call.id == *id)
     }
 
     /// Shows a summary in place of what it was written of. Answers that are under way are still

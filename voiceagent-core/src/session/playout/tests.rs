@@ -230,6 +230,21 @@ fn f7_a_second_pause_counts_from_the_first() {
 }
 
 #[test]
+fn f7_what_is_said_again_in_g722_begins_with_a_whole_byte() {
+    let mut playout = Playout::new(PlayoutConfig::default(), AudioFormat::G722, false);
+    playout.begin();
+    assert_eq!(playout.push(audio(1_000)), 16_000);
+    playout.hold(false);
+    assert_eq!(drain(&mut playout, ms(0)).0, 2_400, "300 ms of lead");
+    // Half a byte is heard of the next one.
+    let paused = ms(153) + Duration::from_micros(100);
+    assert_eq!(playout.heard(paused), 2_449);
+    let again = playout.rewind(paused);
+    assert_eq!(playout.sent - again, 2_448);
+    assert_eq!(playout.format.samples(playout.queued), 16_000 - 2_448);
+}
+
+#[test]
 fn f1_only_what_may_be_unheard_is_kept() {
     let mut playout = playout(true);
     playout.begin();

@@ -108,6 +108,22 @@ fn a_turn_that_stays_open_breaks_a_law() {
 }
 
 #[test]
+fn only_who_may_be_dictating_is_waited_for_longest_and_only_where_predictions_count() {
+    let EndpointingConfig { max_delay, entity_max_delay, transcript_timeout, .. } =
+        EndpointingConfig::default();
+    let account = Account::default();
+    let mut profile = calm();
+    let decision = |profile: &Profile, text| Limits::of(&account, profile).decision(text);
+    assert_eq!(decision(&profile, "u9 u10"), transcript_timeout);
+    profile.manner.by_words = true;
+    assert_eq!(decision(&profile, "u9 u10"), entity_max_delay);
+    assert_eq!(decision(&profile, "u8 u9"), max_delay);
+    assert_eq!(decision(&profile, "u10 um"), max_delay);
+    profile.kind = Kind::Text;
+    assert_eq!(decision(&profile, "u9 u10"), max_delay);
+}
+
+#[test]
 fn an_older_answer_that_goes_on_breaks_a_law() {
     let interrupted = vec![
         (1_000, over(1)),
