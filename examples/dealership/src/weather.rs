@@ -136,3 +136,52 @@ fn summary(code: u8) -> &'static str {
         _ => "changeable",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, extract::Query, http::StatusCode, routing::get};
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Search {
+        name: String,
+    }
+
+    async fn places(Query(search): Query<Search>) -> Json<Value> {
+        Json(match search.name.as_str() {
+            "Tampa" => json!({ "results": [{ "latitude": 27.9, "longitude": -82.4 }] }),
+            "Erewhon" => json!({ "results": [{ "latitude": 0.0, "longitude": 0.0 }] }),
+            _ => json!({ "generationtime_ms": 0.5 }),
+        })
+    }
+
+    #[derive(Deserialize)]
+    struct Asked {
+        latitude: f64,
+        temperature_unit: String,
+    }
+
+    async fn forecast(Query(asked): Query<Asked>) -> Result<Json<Value>, StatusCode> {
+        if asked.latitude == 0.0 || asked.temperature_unit != "fahrenheit" {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        Ok(Json(json!({ "current": { "temperature_2m": 71.6, "weather_code": 61 } })))
+    }
+
+    #[tokio::test]
+    async fn the_weather_of_a_place_is_told_and_a_service_that_is_down_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let routes =
+            Router::new().route("/v1/search", get(places)).route("/v1/forecast", get(forecast));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let service = WeatherService::new(&url, &url).unwrap();
+        let rainy = Weather { summary: "rainy", temp_f: 72 };
+        assert_eq!(service.now("Tampa").await.unwrap(), Some(rainy));
+        assert_eq!(service.now("Nowhere").await.unwrap(), None);
+        assert!(service.now("Erewhon").await.is_err());
+    }
+}

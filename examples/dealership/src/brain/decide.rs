@@ -107,6 +107,9 @@ fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
 
 /// What goes before the task: a person is wanted, or nothing is understood.
 fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Option<Step> {
+    if dialogue.wants_out && has("record_opt_out") {
+        return Some(opt_out(dialogue));
+    }
     if dialogue.aside == Some(Aside::Human) {
         return Some(human(dialogue, facts, has));
     }
@@ -153,6 +156,16 @@ fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step
             Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
         }
     }
+}
+
+/// Whoever wants no more calls is asked for nothing, and let go.
+fn opt_out(dialogue: &Dialogue) -> Step {
+    if dialogue.opted_out {
+        return farewell(dialogue, "opted_out");
+    }
+    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+    let arguments = json!({ "phone": phone, "channels": ["all"], "reason": null });
+    Step::Call { tool: "record_opt_out", arguments }
 }
 
 fn call_back(dialogue: &Dialogue) -> Step {

@@ -126,6 +126,9 @@ pub(crate) struct Dialogue {
     /// Whether the caller was put through to a person, if that was tried in this turn.
     pub(crate) put_through: Option<bool>,
     pub(crate) wants_callback: bool,
+    /// Whether the caller wants never to be contacted, and whether that is noted.
+    pub(crate) wants_out: bool,
+    pub(crate) opted_out: bool,
     pending: BTreeMap<String, ToolCall>,
 }
 
@@ -263,6 +266,8 @@ impl Dialogue {
             zip: None,
             put_through: None,
             wants_callback: false,
+            wants_out: false,
+            opted_out: false,
             pending: BTreeMap::new(),
         }
     }
@@ -373,6 +378,7 @@ fn task_of(intent: Intent) -> Option<Task> {
         | Intent::Hours
         | Intent::Human
         | Intent::Location
+        | Intent::OptOut
         | Intent::Repeat
         | Intent::Robot
         | Intent::Vin => None,

@@ -386,6 +386,10 @@ impl Dialogue {
             {
                 Aside::Goodbye
             }
+            Some(Intent::OptOut) => {
+                self.wants_out = true;
+                return true;
+            }
             Some(Intent::Repeat) => return true,
             Some(
                 Intent::Book

@@ -29,6 +29,14 @@ impl Dialogue {
                 self.put_through = Some(outcome.ok);
                 self.notices.extend(outcome.say().map(str::to_owned));
             }
+            "record_opt_out" if outcome.ok => {
+                self.opted_out = true;
+                self.notices.extend(outcome.say().map(str::to_owned));
+            }
+            "record_opt_out" => {
+                self.wants_out = false;
+                self.failed(outcome);
+            }
             "schedule_callback" => {
                 let say = outcome.say().unwrap_or("I'm sorry, I can't note that right now.");
                 self.notices.push(say.to_owned());

@@ -305,3 +305,22 @@ async fn who_wants_a_person_is_put_through_or_called_back() {
     assert!(promised.starts_with("Somebody will call you back"), "{promised}");
     assert_eq!(talk.last("schedule_callback")["phone"], "+16305550111");
 }
+
+#[tokio::test]
+async fn who_wants_no_more_calls_is_asked_nothing_and_let_go() {
+    let mut talk = Talk::new();
+    talk.tools.push("record_opt_out");
+    let off = json!({ "ok": true, "say": "I have taken you off our list." });
+    talk.scripted.push(("record_opt_out", off));
+    let bye = talk.say("stop calling me").await;
+    assert_eq!(bye, "I have taken you off our list. Thank you for calling. Goodbye!");
+    assert_eq!(talk.last("record_opt_out")["phone"], "+16305550111");
+    assert_eq!(talk.last("end_call")["reason"], "opted_out");
+
+    let mut talk = Talk::with_stranger();
+    talk.tools.push("record_opt_out");
+    let asked = talk.say("take me off your list").await;
+    assert!(asked.contains("phone number"), "{asked}");
+    talk.say("six three zero, five five five, zero one four one").await;
+    assert_eq!(talk.last("record_opt_out")["phone"], "+16305550141");
+}
