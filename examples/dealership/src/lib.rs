@@ -17,6 +17,7 @@ pub mod server;
 pub mod spoken;
 pub mod store;
 pub mod talk;
+pub mod templates;
 pub mod terminal;
 pub mod tools;
 pub mod vin;

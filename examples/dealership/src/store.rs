@@ -24,6 +24,7 @@ mod schema;
 mod seed;
 mod services;
 mod slots;
+mod templates;
 mod vehicles;
 mod vins;
 mod workshop;
@@ -57,6 +58,7 @@ pub use location::{Advisor, Location};
 pub use records::{Escalation, Interaction};
 pub use services::{Need, Service};
 pub use slots::{Availability, Slot, SlotSearch};
+pub use templates::{Arm, StoredTemplate};
 pub use vehicles::{NewVehicle, Vehicle};
 pub use workshop::{DueWork, Ticket};
 
