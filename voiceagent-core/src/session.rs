@@ -41,6 +41,7 @@ mod backchannel;
 mod barge_in;
 mod command;
 mod config;
+mod cut;
 mod doubt;
 mod endpointing;
 mod event;
@@ -84,6 +85,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use backchannel::BackchannelScore;
 use barge_in::BargeIn;
+use cut::Cut;
 use endpointing::Endpointing;
 use farewell::Farewell;
 use generation::{Generation, Leave, Ticket};
@@ -157,6 +159,8 @@ pub struct Session {
     says: VecDeque<Saying>,
     /// What was said on a text leg that may still tell how much of it was heard.
     said: VecDeque<Said>,
+    /// What was cut last, until its voice tells how much of it was heard.
+    cut: Option<Cut>,
     leaving: Option<Leave>,
     farewell: Farewell,
     idle: Idle,
@@ -216,6 +220,7 @@ impl Session {
             owed: None,
             says: VecDeque::new(),
             said: VecDeque::new(),
+            cut: None,
             leaving: None,
             farewell: Farewell::default(),
             idle: Idle::default(),
@@ -343,11 +348,8 @@ impl Session {
             Input::Synthesized { generation, payload } => self.on_audio(generation, payload),
             Input::SynthesisFailed { kind } => self.on_synthesis_failed(kind),
             Input::SynthesisFinished { generation } => self.on_synthesis_finished(generation),
-            Input::SynthesisSpoken { generation, texts } => {
-                if let Some(script) = self.script_of(generation) {
-                    script.on_spoken(texts);
-                }
-            }
+            Input::SynthesisHeard { generation, text } => self.on_voice_heard(generation, &text),
+            Input::SynthesisSpoken { generation, texts } => self.on_spoken(generation, texts),
             Input::Timeout => self.on_timeout(),
             Input::ToolFinished { generation, id, output } => {
                 self.on_tool_finished(generation, &id, &output);
@@ -358,11 +360,7 @@ impl Session {
             Input::Transferred => self.on_transferred(),
             Input::TurnResumed => self.drop_draft(),
             Input::Wait { period } => self.idle.wait_for(period),
-            Input::Words { generation, words } => {
-                if let Some(script) = self.script_of(generation) {
-                    script.on_words(&words);
-                }
-            }
+            Input::Words { generation, words } => self.on_words(generation, &words),
         }
     }
 

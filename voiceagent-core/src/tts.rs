@@ -1,6 +1,6 @@
 //! The contract of speech synthesis.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -57,6 +57,9 @@ pub struct TtsCapabilities {
     pub word_timings: bool,
     /// [`TtsEvent::Spoken`] arrive.
     pub segments: bool,
+    /// [`TtsEvent::Heard`] answers [`TtsInput::Interrupt`].
+    #[serde(default)]
+    pub tells_heard: bool,
 }
 
 impl TtsCapabilities {
@@ -99,6 +102,14 @@ pub enum TtsInput {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// Stop this generation, of which so much audio was heard. It comes in place of the first
+    /// [`TtsInput::Cancel`], to voices that claim [`TtsCapabilities::tells_heard`].
+    Interrupt {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How much of its audio was heard, from its beginning; never zero.
+        heard: Duration,
+    },
     /// Say this after what was given before. A clause or a sentence, never half a word.
     Text {
         /// The attempt to speak.
@@ -123,6 +134,14 @@ pub enum TtsEvent {
     Finished {
         /// The attempt to speak.
         generation: GenerationId,
+    },
+    /// What was heard of a generation that was interrupted, as its vendor knows it.
+    Heard {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// The text up to there, from the beginning of the generation; in the vendor's spelling,
+        /// as long as its letters and digits are those of the text.
+        text: Arc<str>,
     },
     /// The audio of the next `texts` texts is complete: it ends with what was sent last.
     ///

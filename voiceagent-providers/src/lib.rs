@@ -24,12 +24,16 @@
 pub mod anthropic;
 #[cfg(feature = "assemblyai")]
 pub mod assemblyai;
+#[cfg(feature = "azure")]
+pub mod azure;
 #[cfg(feature = "cartesia")]
 pub mod cartesia;
 #[cfg(feature = "deepgram")]
 pub mod deepgram;
 #[cfg(feature = "elevenlabs")]
 pub mod elevenlabs;
+#[cfg(feature = "espeak-ng")]
+pub mod espeak_ng;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]
@@ -42,16 +46,21 @@ pub mod silero;
 pub mod smart_turn;
 #[cfg(feature = "soniox")]
 pub mod soniox;
+#[cfg(feature = "speechmatics")]
+pub mod speechmatics;
 #[cfg_attr(
     not(all(
         feature = "anthropic",
         feature = "assemblyai",
+        feature = "azure",
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
+        feature = "espeak-ng",
         feature = "gemini",
         feature = "openai",
-        feature = "soniox"
+        feature = "soniox",
+        feature = "speechmatics"
     )),
     allow(dead_code, unused_imports, reason = "each vendor takes a part of what they share")
 )]
@@ -64,15 +73,18 @@ use voiceagent_core::registry::Registry;
     not(any(
         feature = "anthropic",
         feature = "assemblyai",
+        feature = "azure",
         feature = "cartesia",
         feature = "deepgram",
         feature = "elevenlabs",
+        feature = "espeak-ng",
         feature = "gemini",
         feature = "openai",
         feature = "rnnoise",
         feature = "silero",
         feature = "smart-turn",
-        feature = "soniox"
+        feature = "soniox",
+        feature = "speechmatics"
     )),
     expect(unused_variables, reason = "without a vendor there is nothing to add")
 )]
@@ -81,12 +93,16 @@ pub fn register(registry: &mut Registry) {
     anthropic::register(registry);
     #[cfg(feature = "assemblyai")]
     assemblyai::register(registry);
+    #[cfg(feature = "azure")]
+    azure::register(registry);
     #[cfg(feature = "cartesia")]
     cartesia::register(registry);
     #[cfg(feature = "deepgram")]
     deepgram::register(registry);
     #[cfg(feature = "elevenlabs")]
     elevenlabs::register(registry);
+    #[cfg(feature = "espeak-ng")]
+    espeak_ng::register(registry);
     #[cfg(feature = "gemini")]
     gemini::register(registry);
     #[cfg(feature = "openai")]
@@ -99,4 +115,6 @@ pub fn register(registry: &mut Registry) {
     smart_turn::register(registry);
     #[cfg(feature = "soniox")]
     soniox::register(registry);
+    #[cfg(feature = "speechmatics")]
+    speechmatics::register(registry);
 }

@@ -23,9 +23,11 @@ pub(crate) mod sse;
 #[cfg(feature = "_socket")]
 pub(crate) mod stt;
 #[cfg(any(
+    feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
+    feature = "espeak-ng",
     feature = "gemini",
     feature = "openai"
 ))]

@@ -307,6 +307,9 @@ fn in_words(command: &Command) -> Option<String> {
         Command::Generate { generation, messages, .. } => {
             format!("generate {generation} from {} messages", messages.len())
         }
+        Command::InterruptVoice { generation, heard } => {
+            format!("interrupt voice {generation} at {} ms", heard.as_millis())
+        }
         Command::Plan { generation, text, .. } => format!("plan {generation}: {text}"),
         Command::Said { ticket, heard: true } => format!("said {ticket}"),
         Command::Said { ticket, heard: false } => format!("not said {ticket}"),

@@ -4,12 +4,14 @@
 //! and keeps a record. Dropping its handle ends it and all its connections.
 
 mod assemblyai;
+mod azure;
 mod carrier_api;
 mod cartesia;
 mod cartesia_ink;
 pub mod chat;
 mod contexts;
 mod deepgram_flux;
+mod deepgram_flux_speak;
 mod deepgram_listen;
 mod deepgram_speak;
 mod ears;
@@ -30,6 +32,7 @@ mod record;
 mod server;
 mod soniox;
 mod sound;
+mod speechmatics;
 mod turn_script;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -95,7 +98,8 @@ pub trait ScriptedVendor: Send + Sync {
     }
 }
 
-/// A scripted service of speech: AssemblyAI, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox.
+/// A scripted service of speech: AssemblyAI, Azure, Cartesia, Deepgram, ElevenLabs, Gemini, OpenAI, Soniox,
+/// Speechmatics.
 ///
 /// ```
 /// use voiceagent_testkit::vendor::{ListenScript, ScriptedVendor, SpeechVendor};
@@ -125,6 +129,26 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn assemblyai(script: TurnScript) -> Self {
         Self::recognizer(assemblyai::AssemblyAi(script)).await
+    }
+
+    /// Starts Azure's `/speech/recognition/conversation`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn azure_listen(script: TurnScript) -> Self {
+        Self::recognizer(azure::AzureListen(script)).await
+    }
+
+    /// Starts Azure's `/cognitiveservices/websocket/v2`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn azure_speak(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(azure::AzureSpeak(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
     }
 
     /// Starts Cartesia's `/tts/websocket`.
@@ -187,6 +211,17 @@ impl SpeechVendor {
     pub async fn speak(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(script)).await;
+        Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts Deepgram's `/v2/speak`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn flux_speak(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(deepgram_flux_speak::DeepgramFluxSpeak(script))).await;
         Self { server, idle_limit: None, voice, joins_words: false }
     }
 
@@ -272,6 +307,15 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn soniox(script: TurnScript) -> Self {
         Self::recognizer(soniox::Soniox(script)).await
+    }
+
+    /// Starts Speechmatics' `/v2`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn speechmatics(script: TurnScript) -> Self {
+        Self::recognizer(speechmatics::Speechmatics(script)).await
     }
 
     async fn recognizer(script: impl Script) -> Self {

@@ -122,6 +122,8 @@ impl TextToSpeech for FallbackTts {
             cancel: all(|can| can.cancel),
             word_timings: all(|can| can.word_timings),
             segments: all(|can| can.segments),
+            // Whose text it is depends on who spoke.
+            tells_heard: false,
         }
     }
 

@@ -135,6 +135,7 @@ async fn spoken(link: &mut Link<TtsInput, TtsEvent>, wanted: GenerationId) -> Re
             TtsEvent::Finished { generation } if generation == wanted => return Ok(audio),
             TtsEvent::Audio { .. }
             | TtsEvent::Finished { .. }
+            | TtsEvent::Heard { .. }
             | TtsEvent::Spoken { .. }
             | TtsEvent::Words { .. } => {}
         }
@@ -149,7 +150,8 @@ impl TextToSpeech for PromptCache {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        self.voice.capabilities()
+        // The voice does not know what was said without it.
+        TtsCapabilities { tells_heard: false, ..self.voice.capabilities() }
     }
 
     /// Opens the voice. One that cannot be opened is tried again when it is needed, if there is
@@ -250,7 +252,7 @@ impl Speaker {
                 }
                 peer.send(TtsEvent::Finished { generation }).await
             }
-            TtsInput::Cancel { generation } => {
+            TtsInput::Cancel { generation } | TtsInput::Interrupt { generation, .. } => {
                 if self.answer.generation == generation {
                     self.answer.pending.clear();
                 }
@@ -258,7 +260,7 @@ impl Speaker {
                     TtsInput::Text { generation: of, .. } | TtsInput::Finish { generation: of } => {
                         *of != generation
                     }
-                    TtsInput::Cancel { .. } => true,
+                    TtsInput::Cancel { .. } | TtsInput::Interrupt { .. } => true,
                 });
                 if self.link.is_some() {
                     self.waiting.push_back(TtsInput::Cancel { generation });

@@ -68,12 +68,15 @@ impl Recipe {
                 config.stt_interim = stt.interim && config.realtime.is_none();
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;
+                let tts = self.tts.as_ref().filter(|_| config.realtime.is_none());
+                config.voice_tells_heard = tts.is_some_and(|tts| tts.capabilities().tells_heard);
             }
             Media::Text => {
                 config.format = None;
                 config.vad = false;
                 config.stt_finalize = false;
                 config.stt_end_of_turn = false;
+                config.voice_tells_heard = false;
             }
         }
         config

@@ -134,13 +134,15 @@ impl Voice {
     /// [`ErrorKind::Stalled`] when too much waits already.
     pub(super) fn send(&mut self, input: TtsInput) -> Result<()> {
         let mut limit = WAITING;
-        if let TtsInput::Cancel { generation: given_up } = &input {
+        if let TtsInput::Cancel { generation: given_up }
+        | TtsInput::Interrupt { generation: given_up, .. } = &input
+        {
             limit += CANCELS;
             self.waiting.retain(|waiting| match waiting {
                 TtsInput::Text { generation, .. } | TtsInput::Finish { generation } => {
                     generation != given_up
                 }
-                TtsInput::Cancel { .. } => true,
+                TtsInput::Cancel { .. } | TtsInput::Interrupt { .. } => true,
             });
         }
         if self.waiting.len() >= limit {

@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -68,6 +69,7 @@ impl Driver {
                     ears.flush();
                 }
             }
+            Command::InterruptVoice { generation, heard } => self.interrupt(generation, heard),
             Command::Generate { generation, instructions, messages, tools, tool_choice } => {
                 let request =
                     LlmRequest::new(instructions, messages).with_tools(tools, tool_choice);
@@ -130,6 +132,10 @@ impl Driver {
     fn silence(&mut self, generation: GenerationId) {
         self.speak(TtsInput::Cancel { generation });
         self.tell_model(RealtimeInput::Cancel { generation });
+    }
+
+    fn interrupt(&mut self, generation: GenerationId, heard: Duration) {
+        self.speak(TtsInput::Interrupt { generation, heard });
     }
 
     fn speak(&mut self, input: TtsInput) {

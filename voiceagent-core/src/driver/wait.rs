@@ -292,6 +292,9 @@ impl Driver {
             Report::Event(TtsEvent::Finished { generation }) => {
                 Some(Input::SynthesisFinished { generation })
             }
+            Report::Event(TtsEvent::Heard { generation, text }) => {
+                Some(Input::SynthesisHeard { generation, text })
+            }
             Report::Event(TtsEvent::Spoken { generation, texts }) => {
                 Some(Input::SynthesisSpoken { generation, texts })
             }

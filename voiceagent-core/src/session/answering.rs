@@ -374,6 +374,7 @@ impl Session {
         self.timers.clear(Timer::Retry);
         self.timers.clear(Timer::Synthesis);
         self.timers.clear(Timer::VoiceRetry);
+        self.interrupt_voice(generation);
         self.commands.push_back(Command::Cancel { generation: generation.id });
         if generation.voice != generation.id {
             self.commands.push_back(Command::CancelVoice { generation: generation.voice });
@@ -383,6 +384,7 @@ impl Session {
         if generation.committed {
             let entries = generation.fold(heard, true);
             self.keep_said(generation, &entries, heard, true);
+            self.keep_cut(generation, &entries, heard);
             self.history.extend(entries);
         }
         let stopped: Vec<ToolCallId> = generation

@@ -44,6 +44,13 @@ pub enum Command {
         /// The turn.
         turn: TurnId,
     },
+    /// Stop the voice, which knows which words were heard; a [`Command::Cancel`] follows.
+    InterruptVoice {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// How much of its audio was heard; never zero.
+        heard: Duration,
+    },
     /// Tell the flow that a turn happened.
     CommitPlan {
         /// The turn.

@@ -63,6 +63,9 @@ pub struct SessionConfig {
     pub stt_finalize: bool,
     /// Whether the recognizer decides when a turn is over.
     pub stt_end_of_turn: bool,
+    /// Whether the voice tells which words were heard of what was interrupted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub voice_tells_heard: bool,
     /// Whether speech edges come from a local detector, or from a speech-to-speech model.
     pub vad: bool,
     /// A model that hears and speaks by itself, in place of recognizer, language model and voice.
@@ -119,6 +122,7 @@ impl Default for SessionConfig {
             stt_interim: true,
             stt_finalize: false,
             stt_end_of_turn: false,
+            voice_tells_heard: false,
             vad: false,
             realtime: None,
             endpointing: EndpointingConfig::default(),

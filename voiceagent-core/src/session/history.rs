@@ -198,12 +198,12 @@ impl History {
 
     /// Cuts what the agent said once, given by how many of its entries are before and how many it
     /// is, as a part of `text`, after so many bytes of it. What nobody heard keeps its place and is
-    /// not shown.
+    /// not shown. The last entry takes what more of the text was heard.
     pub(super) fn cut(&mut self, (before, entries): (usize, usize), text: &str, heard: usize) {
         self.change();
         let mut from = 0;
         let said = self.entries.iter_mut().filter(|entry| is_said(entry));
-        for entry in said.skip(before).take(entries) {
+        for (nth, entry) in said.skip(before).take(entries).enumerate() {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
             let Some(at) = text[from..].find(&**words) else {
                 // Words on the side are no part of it, and were heard if those before them were.
@@ -215,7 +215,8 @@ impl History {
             };
             from += at;
             let whole = from + words.len();
-            let end = whole.min(heard).max(from);
+            let last = if nth + 1 == entries { text.len() } else { whole };
+            let end = last.min(heard).max(from);
             *interrupted |= end < whole;
             *words = text[from..end].trim().into();
             from = whole;

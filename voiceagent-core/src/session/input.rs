@@ -214,6 +214,13 @@ pub enum Input {
         /// The attempt to speak.
         generation: GenerationId,
     },
+    /// The voice tells which words were heard of a generation that was interrupted.
+    SynthesisHeard {
+        /// The attempt to speak.
+        generation: GenerationId,
+        /// The text up to there, in the voice's spelling.
+        text: Arc<str>,
+    },
     /// The audio so far holds the next texts completely.
     SynthesisSpoken {
         /// The attempt to speak.

@@ -8,7 +8,7 @@ use super::{
     retry::VOICE_BREATHER,
     script::Script,
 };
-use crate::{CallTime, ErrorKind, GenerationId, MarkId, transport::Outbound};
+use crate::{CallTime, ErrorKind, GenerationId, MarkId, stt::WordTiming, transport::Outbound};
 
 impl Session {
     /// Takes words of the live generation, and hands complete pieces to the voice.
@@ -191,8 +191,22 @@ impl Session {
         self.feed_voice();
     }
 
+    /// The audio so far holds the next texts completely.
+    pub(super) fn on_spoken(&mut self, voice: GenerationId, texts: u32) {
+        if let Some(script) = self.script_of(voice) {
+            script.on_spoken(texts);
+        }
+    }
+
+    /// When the next words are spoken.
+    pub(super) fn on_words(&mut self, voice: GenerationId, words: &[WordTiming]) {
+        if let Some(script) = self.script_of(voice) {
+            script.on_words(words);
+        }
+    }
+
     /// What the voice is speaking under this name, unless it was given up.
-    pub(super) fn script_of(&mut self, voice: GenerationId) -> Option<&mut Script> {
+    fn script_of(&mut self, voice: GenerationId) -> Option<&mut Script> {
         if self.spoken_aside(voice).is_some() {
             return self.spoken_aside(voice);
         }

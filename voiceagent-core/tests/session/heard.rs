@@ -189,3 +189,46 @@ fn x10_whoever_waits_for_words_without_an_answer_is_told_too() {
     call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected }).at(30_000);
     assert!(call.trace().contains("not said 7"), "only half of it was heard: {}", call.trace());
 }
+
+/// A call whose answer is cut after 1,160 ms, on a voice that tells which words were heard.
+fn told_by_the_voice(words: &str) -> (Scenario, Vec<Message>) {
+    let mut settings = phone();
+    settings.voice_tells_heard = true;
+    let mut call = Scenario::new(settings);
+    answers(&mut call, REPLY);
+    let generation = call.generation();
+    call.at(3_160).feed(Input::Interrupt);
+    call.feed(Input::SynthesisHeard { generation, text: words.into() });
+    let messages = call.session().messages().to_vec();
+    (call, messages)
+}
+
+#[test]
+fn h6_a_voice_that_knows_which_words_were_heard_is_asked_and_believed() {
+    for told in ["Yes, we", "Yes, we have one. It is"] {
+        let (call, messages) = told_by_the_voice(told);
+        let (trace, expected) = (call.trace(), told.trim());
+        assert!(trace.contains("interrupt voice 1 at "), "{trace}");
+        assert_eq!(messages.last(), Some(&cut(expected)), "{trace}");
+        assert!(trace.contains(&format!("agent interrupted: {expected}")), "{trace}");
+    }
+}
+
+#[test]
+fn h6_a_voice_that_tells_of_other_words_is_not_believed() {
+    let (_, messages) = told_by_the_voice("No, we have none.");
+    assert_eq!(messages.last(), Some(&cut("Yes, we have one.")));
+}
+
+#[test]
+fn h6_words_that_were_heard_although_none_were_counted_are_written_down() {
+    let mut settings = phone();
+    settings.voice_tells_heard = true;
+    let mut call = Scenario::new(settings);
+    answers(&mut call, REPLY);
+    let generation = call.generation();
+    call.at(2_160).feed(Input::Interrupt);
+    assert!(matches!(call.session().messages().last(), Some(Message::User { .. })));
+    call.feed(Input::SynthesisHeard { generation, text: "Yes".into() });
+    assert_eq!(call.session().messages().last(), Some(&cut("Yes,")));
+}

@@ -6,7 +6,9 @@ use voiceagent_core::{Error, ErrorKind, Result, stt::SttEvent};
 
 use super::{
     PROVIDER,
-    messages::{FORCE_ENDPOINT, Head, Heartbeat, Notice, SpeechStarted, TERMINATE, TurnMessage},
+    messages::{
+        FORCE_ENDPOINT, Head, Heartbeat, KEEP_ALIVE, Notice, SpeechStarted, TERMINATE, TurnMessage,
+    },
 };
 use crate::wire::{
     json,
@@ -114,6 +116,7 @@ impl TurnCodec {
 
 impl SttCodec for TurnCodec {
     const PROVIDER: &'static str = PROVIDER;
+    const KEEP_ALIVE: Option<&'static str> = Some(KEEP_ALIVE);
 
     fn goodbye(&self) -> Option<Frame> {
         Some(TERMINATE.into())

@@ -55,6 +55,11 @@ pub struct AssemblyAiSttConfig {
     /// the vendor never ends a turn.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub silence_after: Duration,
+    /// How often a line without audio and without a turn is kept alive by a message. The vendor
+    /// ends sessions that are quiet for longer than its `inactivity_timeout`, which is 5 s at
+    /// least.
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
+    pub keep_alive: Duration,
     /// How long connecting may take.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
@@ -82,6 +87,7 @@ impl Default for AssemblyAiSttConfig {
             keyterms: Vec::new(),
             extra: Vec::new(),
             silence_after: Duration::from_millis(500),
+            keep_alive: Duration::from_secs(4),
             connect_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(3),
             finalize_timeout: Duration::from_secs(1),
@@ -118,6 +124,7 @@ impl AssemblyAiSttConfig {
             "`min_turn_silence` must not be longer than `max_turn_silence`",
         )?;
         check(!self.silence_after.is_zero(), "`silence_after` must be longer than 0")?;
+        check(!self.keep_alive.is_zero(), "`keep_alive` must be longer than 0")?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
         check_timeout("finalize_timeout", self.finalize_timeout)?;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 pub(super) const FORCE_ENDPOINT: &str = r#"{"type":"ForceEndpoint"}"#;
+pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 pub(super) const TERMINATE: &str = r#"{"type":"Terminate"}"#;
 
 /// The one field that all messages have.

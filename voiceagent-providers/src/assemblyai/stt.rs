@@ -78,9 +78,9 @@ impl AssemblyAiStt {
         dial.close_kind = close_kind;
         Ok(Settings {
             dial,
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: Some(config.keep_alive) },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,

@@ -73,8 +73,8 @@ impl ContextCodec for SonicCodec {
     // "Contexts" says one second from the last audio.
     const PATIENCE: Option<Duration> = Some(Duration::from_millis(700));
 
-    fn begin(&mut self, _context: u64) -> Option<String> {
-        None
+    fn begin(&mut self, _context: u64) -> Vec<String> {
+        Vec::new()
     }
 
     fn say(&mut self, context: u64, text: &str) -> String {
@@ -85,8 +85,8 @@ impl ContextCodec for SonicCodec {
         vec![self.generate(context, "", false)]
     }
 
-    fn cancel(&mut self, context: u64) -> String {
-        json::write(&Cancel { context_id: &context.to_string(), cancel: true })
+    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
+        Some(json::write(&Cancel { context_id: &context.to_string(), cancel: true }))
     }
 
     fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {

@@ -80,9 +80,9 @@ impl CartesiaStt {
         dial.headers = &VERSION;
         Ok(Settings {
             dial,
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
-            pause: if config.manual { Pause::KeepAlive } else { Pause::Silence },
+            pause: if config.manual { Pause::KeepAlive } else { Pause::Silence { idle: None } },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,

@@ -1,6 +1,7 @@
 //! Deepgram's messages as events. Pure: no clock, no socket.
 
 mod flux;
+mod flux_speak;
 mod listen;
 mod speak;
 
@@ -15,6 +16,7 @@ use crate::wire::{
 };
 
 pub(super) use flux::FluxCodec;
+pub(super) use flux_speak::FluxSpeakCodec;
 pub(super) use listen::ListenCodec;
 pub(super) use speak::{SpeakMessage, speak_message};
 

@@ -249,6 +249,69 @@ impl DeepgramTtsConfig {
     }
 }
 
+/// Settings of [`DeepgramFluxTts`](super::DeepgramFluxTts): voices with `/v2/speak`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DeepgramFluxTtsConfig {
+    /// The key of the Deepgram project.
+    pub api_key: Secret,
+    /// Where the service is: `ws`, `wss`, `http` or `https`, with an optional path before `/v2`.
+    pub base_url: String,
+    /// The voice, such as `flux-alexis-en`.
+    pub model: String,
+    /// Pace, from 0.5 to 1.5.
+    pub speed: Option<f32>,
+    /// How lively it speaks, from -2 to 2.
+    pub expressivity: Option<f32>,
+    /// Further query parameters, as documented for `/v2/speak`.
+    pub extra: Vec<(String, String)>,
+    /// How long connecting may take.
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
+    pub connect_timeout: Duration,
+    /// How long the vendor may send nothing while it owes audio or an answer.
+    #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
+    pub stall_timeout: Duration,
+}
+
+impl Default for DeepgramFluxTtsConfig {
+    fn default() -> Self {
+        Self {
+            api_key: Secret::default(),
+            base_url: BASE_URL.to_owned(),
+            model: "flux-alexis-en".to_owned(),
+            speed: None,
+            expressivity: None,
+            extra: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            // Half a second before that it was told that no more text comes.
+            stall_timeout: Duration::from_millis(2_500),
+        }
+    }
+}
+
+impl DeepgramFluxTtsConfig {
+    /// The defaults, with this key.
+    pub fn new(api_key: Secret) -> Self {
+        Self { api_key, ..Self::default() }
+    }
+
+    pub(super) fn validate(&self) -> Result<()> {
+        check_common(&self.api_key, &self.base_url, &self.model)?;
+        check(
+            self.speed.is_none_or(|it| (0.5..=1.5).contains(&it)),
+            "`speed` must be from 0.5 to 1.5",
+        )?;
+        check(
+            self.expressivity.is_none_or(|it| (-2.0..=2.0).contains(&it)),
+            "`expressivity` must be from -2 to 2",
+        )?;
+        check_timeout("connect_timeout", self.connect_timeout)?;
+        check_timeout("stall_timeout", self.stall_timeout)?;
+        check_extra(&self.extra, &OWN)
+    }
+}
+
 fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
     check_key(api_key)?;
     check(!model.trim().is_empty(), "`model` must name a model")?;

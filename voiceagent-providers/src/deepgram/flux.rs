@@ -58,9 +58,9 @@ impl DeepgramFlux {
         address.set_pairs(&config.extra);
         Ok(Settings {
             dial: dial(address, &config.api_key, config.connect_timeout),
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: None },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::json::Text;
+
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 pub(super) const FINALIZE: &str = r#"{"type":"Finalize"}"#;
 pub(super) const CLOSE_STREAM: &str = r#"{"type":"CloseStream"}"#;
@@ -94,9 +96,36 @@ pub(super) struct Notice<'a> {
     pub(super) description: Cow<'a, str>,
 }
 
-/// The `Speak` message of `/v1/speak`.
+/// The `Speak` message of `/v1/speak` and `/v2/speak`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "Speak")]
 pub(super) struct Speak<'a> {
     pub(super) text: &'a str,
+}
+
+/// The `Interrupt` message of `/v2/speak`.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "Interrupt")]
+pub(super) struct Interrupt {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) playback_offset: Option<PlaybackOffset>,
+}
+
+/// How much audio of the connection was heard.
+#[derive(Serialize)]
+pub(super) struct PlaybackOffset {
+    #[serde(rename = "type")]
+    pub(super) unit: &'static str,
+    pub(super) value: u128,
+}
+
+/// `SpeechInterrupted` of `/v2/speak`.
+#[derive(Deserialize)]
+pub(super) struct SpeechInterrupted<'a> {
+    /// From the beginning of the connection; from here on its audio is counted.
+    #[serde(default)]
+    pub(super) audio_played_ms: f64,
+    /// What was heard of the turn; only if the interruption said where it was.
+    #[serde(borrow, default)]
+    pub(super) text_spoken: Option<Text<'a>>,
 }

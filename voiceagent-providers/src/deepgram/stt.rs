@@ -73,7 +73,7 @@ impl DeepgramStt {
         address.set_pairs(&config.extra);
         Ok(Settings {
             dial: dial(address, &config.api_key, config.connect_timeout),
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,

@@ -49,10 +49,11 @@ impl ContextCodec for MultiCodec {
     const GOODBYE: Option<&'static str> = Some(CLOSE_SOCKET);
     const PATIENCE: Option<Duration> = None;
 
-    fn begin(&mut self, context: u64) -> Option<String> {
+    fn begin(&mut self, context: u64) -> Vec<String> {
         self.spelling = (context, Spelling::new(self.format));
         let voice_settings = Some(self.settings);
-        Some(json::write(&Text { text: " ", voice_settings, context_id: &context.to_string() }))
+        let context_id = &context.to_string();
+        vec![json::write(&Text { text: " ", voice_settings, context_id })]
     }
 
     fn say(&mut self, context: u64, text: &str) -> String {
@@ -64,11 +65,11 @@ impl ContextCodec for MultiCodec {
 
     fn end(&mut self, context: u64) -> Vec<String> {
         let context_id = &context.to_string();
-        vec![json::write(&Flush { context_id, flush: true }), self.cancel(context)]
+        vec![json::write(&Flush { context_id, flush: true }), close(context)]
     }
 
-    fn cancel(&mut self, context: u64) -> String {
-        json::write(&CloseContext { context_id: &context.to_string(), close_context: true })
+    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
+        Some(close(context))
     }
 
     fn keep_alive(&mut self, context: u64) -> Option<String> {
@@ -136,6 +137,10 @@ pub(super) fn output_format(format: AudioFormat) -> Result<&'static str> {
         Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
             .with_provider(PROVIDER)
     })
+}
+
+fn close(context: u64) -> String {
+    json::write(&CloseContext { context_id: &context.to_string(), close_context: true })
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl ElevenLabsStt {
         let key = ("xi-api-key", config.api_key.clone());
         Ok(Settings {
             dial: Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout),
-            greeting: None,
+            greeting: Vec::new(),
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.silence_after,

@@ -72,10 +72,10 @@ impl OpenAiRealtimeStt {
             .ok_or_else(|| unsupported(format))?;
         Ok(Settings {
             dial: Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout),
-            greeting: Some(Secret::new(greeting)),
+            greeting: vec![Secret::new(greeting)],
             format,
             // The session stays open without audio, but hears no silence in a pause.
-            pause: Pause::Silence,
+            pause: Pause::Silence { idle: None },
             pause_after: Duration::from_secs(1),
             // Other models say nothing about an utterance before its end, and some not even that
             // it has begun.

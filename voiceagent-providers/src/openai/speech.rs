@@ -1,6 +1,4 @@
-mod body;
 mod config;
-mod pump;
 mod request;
 
 use std::{fmt, sync::Arc};
@@ -12,8 +10,9 @@ use voiceagent_core::{
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
-use self::{pump::Pump, request::Requests};
+use self::request::Requests;
 use super::server::Server;
+use crate::wire::voice::reader::Reader;
 
 pub use config::OpenAiTtsConfig;
 
@@ -79,8 +78,8 @@ impl TextToSpeech for OpenAiTts {
         let client = self.server.connect(self.config.connect_timeout).await.map_err(named)?;
         let speech = self.server.page(&["audio", "speech"]);
         let requests = Requests::new(client, speech, self.config.clone());
-        let pump = Pump::new(requests, Arc::clone(&self.name));
-        Ok(Link::spawn(CAPACITY, |peer| pump.run(peer)))
+        let reader = Reader::new(requests, Arc::clone(&self.name), FORMAT);
+        Ok(Link::spawn(CAPACITY, |peer| reader.run(peer)))
     }
 }
 

@@ -116,8 +116,8 @@ impl UtteranceCodec for TokenCodec {
         Ok(true)
     }
 
-    fn commit(&self) -> Cow<'static, str> {
-        FINALIZE.into()
+    fn commit(&self) -> Option<Cow<'static, str>> {
+        Some(FINALIZE.into())
     }
 }
 

@@ -60,7 +60,7 @@ impl SonioxStt {
         };
         Ok(Settings {
             dial: Dial::keyless(PROVIDER, url, config.api_key.clone(), config.connect_timeout),
-            greeting: Some(Secret::new(json::write(&begin))),
+            greeting: vec![Secret::new(json::write(&begin))],
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
@@ -126,7 +126,7 @@ mod tests {
         let mut options = SttOptions::new(AudioFormat::MULAW_8K);
         options.language = Some("en-US".into());
         let settings = stt.settings(&options).unwrap();
-        let sent = settings.greeting.as_ref().unwrap().expose();
+        let sent = settings.greeting[0].expose();
         assert_eq!(sent, documented.split_whitespace().collect::<String>());
         assert_eq!(settings.dial.url, "wss://stt-rt.soniox.com/transcribe-websocket");
         assert!(!format!("{settings:?} {stt:?}").contains("SAMPLE"));

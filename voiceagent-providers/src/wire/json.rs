@@ -1,6 +1,6 @@
 //! What is read from vendors' JSON, and written into it.
 
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ pub(crate) fn write(message: &impl Serialize) -> String {
 
 /// A text of the vendor, borrowed where it has no escapes. Unlike a bare `Cow`, also within an
 /// `Option`.
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 impl std::ops::Deref for Text<'_> {
     type Target = str;
 

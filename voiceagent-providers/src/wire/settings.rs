@@ -32,6 +32,7 @@ pub(crate) fn check_timeout(field: &str, timeout: Duration) -> Result<()> {
 /// Refuses further query parameters of a name that the adapter sets itself.
 #[cfg(any(
     feature = "assemblyai",
+    feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs"

@@ -54,6 +54,18 @@ async fn assemblyai_with_formatted_turns_passes_the_suite() {
 }
 
 #[tokio::test]
+async fn a_quiet_line_is_kept_alive_between_turns() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.keep_alive = Duration::from_millis(20);
+    let mut caller = Caller::dial(&AssemblyAiStt::new(config).unwrap()).await;
+    vendor.until(|records| records.first().is_some_and(|it| it.count("KeepAlive") >= 3)).await;
+    assert_eq!(vendor.records()[0].audio_bytes, 0, "it needs no audio");
+    caller.say();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+}
+
+#[tokio::test]
 async fn a_turn_is_told_once_and_ends_although_its_audio_stops() {
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;

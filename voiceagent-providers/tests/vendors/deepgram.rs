@@ -1,5 +1,6 @@
-//! Deepgram's three endpoints against the suites and a scripted vendor.
+//! Deepgram's endpoints against the suites and a scripted vendor.
 
+mod flux_tts;
 mod stt;
 mod tts;
 

@@ -101,6 +101,9 @@ pub(crate) async fn speaks_twice(vendor: &SpeechVendor, tts: &dyn TextToSpeech) 
     for number in [ONE, TWO] {
         let said = voice.until_finished(number).await;
         assert!(said.audio == vendor.audio(FORMAT, "Nine thirty, or ten?"));
+        if !tts.capabilities().word_timings {
+            continue;
+        }
         let words: Vec<_> = said.words.iter().map(|it| &*it.word).collect();
         assert_eq!(words, ["Nine", "thirty,", "or", "ten?"]);
         let ms = |word: usize| said.words[word].start.as_millis();
@@ -119,8 +122,12 @@ pub(crate) async fn speaks_in_turns(vendor: &SpeechVendor, tts: &dyn TextToSpeec
     voice.finish(ONE);
     let said = voice.until_all_finished([ONE, TWO]).await;
     assert!(said[0].audio == vendor.audio(FORMAT, "One moment. "));
-    let word = said[1].words.iter().find(|it| &*it.word == "Yes.").expect("it is said");
-    assert_eq!(word.start, vendor_duration(vendor, "Let me see. "));
+    if tts.capabilities().word_timings {
+        let word = said[1].words.iter().find(|it| &*it.word == "Yes.").expect("it is said");
+        assert_eq!(word.start, vendor_duration(vendor, "Let me see. "));
+    } else {
+        assert!(said[1].audio == vendor.audio(FORMAT, "Let me see. Yes."));
+    }
     assert_eq!(vendor.accepted(), 1);
 }
 

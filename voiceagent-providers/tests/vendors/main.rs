@@ -4,13 +4,17 @@
 mod anthropic;
 #[cfg(feature = "assemblyai")]
 mod assemblyai;
+#[cfg(feature = "azure")]
+mod azure;
 #[cfg(any(
     feature = "assemblyai",
+    feature = "azure",
     feature = "cartesia",
     feature = "deepgram",
     feature = "elevenlabs",
     feature = "openai",
-    feature = "soniox"
+    feature = "soniox",
+    feature = "speechmatics"
 ))]
 mod caller;
 #[cfg(feature = "cartesia")]
@@ -23,15 +27,24 @@ mod deepgram;
 mod elevenlabs;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs_stt;
+#[cfg(feature = "espeak-ng")]
+mod espeak_ng;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs"))]
+#[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 mod faults;
 #[cfg(feature = "gemini")]
 mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "openai", feature = "soniox"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "openai",
+    feature = "soniox",
+    feature = "speechmatics"
+))]
 mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
@@ -49,7 +62,16 @@ mod openai_stt;
 mod scripted;
 #[cfg(feature = "soniox")]
 mod soniox;
+#[cfg(feature = "speechmatics")]
+mod speechmatics;
 #[cfg(any(feature = "gemini", feature = "openai"))]
 mod talk;
-#[cfg(any(feature = "cartesia", feature = "deepgram", feature = "elevenlabs", feature = "openai"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "deepgram",
+    feature = "elevenlabs",
+    feature = "espeak-ng",
+    feature = "openai"
+))]
 mod voice;

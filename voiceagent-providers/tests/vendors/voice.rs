@@ -53,16 +53,36 @@ impl Voice {
         self.send(TtsInput::Cancel { generation });
     }
 
+    pub(crate) fn interrupt(&self, generation: GenerationId, heard: Duration) {
+        self.send(TtsInput::Interrupt { generation, heard });
+    }
+
     pub(crate) async fn next(&mut self) -> Result<TtsEvent, Error> {
         timeout(PATIENCE, self.0.recv()).await.expect("something comes").expect("the link goes on")
     }
 
-    pub(crate) async fn until_audio(&mut self) {
-        while !matches!(self.next().await.expect("nothing fails"), TtsEvent::Audio { .. }) {}
+    /// Waits for audio; how many bytes come.
+    pub(crate) async fn until_audio(&mut self) -> usize {
+        loop {
+            if let TtsEvent::Audio { payload, .. } = self.next().await.expect("nothing fails") {
+                return payload.len();
+            }
+        }
     }
 
     pub(crate) async fn until_spoken(&mut self) {
         while !matches!(self.next().await.expect("nothing fails"), TtsEvent::Spoken { .. }) {}
+    }
+
+    /// What the vendor says was heard of `number`, whatever comes before that.
+    pub(crate) async fn until_heard(&mut self, number: GenerationId) -> String {
+        loop {
+            if let TtsEvent::Heard { generation, text } = self.next().await.expect("nothing fails")
+            {
+                assert_eq!(generation, number);
+                return text.to_string();
+            }
+        }
     }
 
     /// The first fault, whatever comes before it.
@@ -131,6 +151,7 @@ fn of(event: &TtsEvent) -> Option<GenerationId> {
     match event {
         TtsEvent::Audio { generation, .. }
         | TtsEvent::Finished { generation }
+        | TtsEvent::Heard { generation, .. }
         | TtsEvent::Spoken { generation, .. }
         | TtsEvent::Words { generation, .. } => Some(*generation),
         _ => None,

@@ -63,6 +63,11 @@ pub async fn tts<V: ScriptedVendor>(
     } else {
         report.not_claimed("nothing is left of a cancelled generation");
     }
+    if claims.tells_heard {
+        report.note("which words were heard is told", suite.tells_heard().await);
+    } else {
+        report.not_claimed("which words were heard is told");
+    }
     report.note("a loss between generations goes unnoticed", suite.loss_between().await);
     report.note("a loss within a generation is reported once", suite.loss_within().await);
     report.note("garbage does not end the link", suite.garbage().await);
@@ -166,6 +171,28 @@ impl<V: ScriptedVendor> Suite<'_, V> {
             "stale audio is mixed into the next generation".to_owned()
         })?;
         Ok(left_over)
+    }
+
+    /// Interrupts a generation of which a second was heard.
+    async fn tells_heard(&self) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        voice.say(1, &[LONG, LONG])?;
+        let (generation, heard) = (GenerationId::new(1), Duration::from_secs(1));
+        let mut audio = 0;
+        while audio < self.format.bytes_in(heard) {
+            if let TtsEvent::Audio { payload, .. } = voice.next().await? {
+                audio += payload.len();
+            }
+        }
+        voice.send(TtsInput::Interrupt { generation, heard })?;
+        let told = loop {
+            if let TtsEvent::Heard { text, .. } = voice.next().await? {
+                break text;
+            }
+        };
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let is_beginning = !told.is_empty() && letters(LONG).starts_with(&letters(&told));
+        ensure(is_beginning, || format!("{told:?} is no beginning of what was said"))
     }
 
     async fn loss_between(&self) -> Result<(), String> {
@@ -279,6 +306,7 @@ fn of(event: &TtsEvent) -> Option<GenerationId> {
     match event {
         TtsEvent::Audio { generation, .. }
         | TtsEvent::Finished { generation }
+        | TtsEvent::Heard { generation, .. }
         | TtsEvent::Spoken { generation, .. }
         | TtsEvent::Words { generation, .. } => Some(*generation),
         _ => None,

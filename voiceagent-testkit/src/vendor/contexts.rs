@@ -117,6 +117,16 @@ impl Context {
 
     /// Sends a message when it is due, and behind what came before.
     pub(super) fn send(&mut self, due: Instant, message: &Value) {
-        self.outbox.push(due, Output::Text(message.to_string()));
+        self.push(due, Output::Text(message.to_string()));
+    }
+
+    /// Sends anything when it is due, and behind what came before.
+    pub(super) fn push(&mut self, due: Instant, output: Output) {
+        self.outbox.push(due, output);
+    }
+
+    /// When the last of it is sent.
+    pub(super) fn last_due(&self) -> Option<Instant> {
+        self.outbox.last_due()
     }
 }

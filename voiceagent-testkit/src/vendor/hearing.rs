@@ -139,7 +139,12 @@ impl Hearing {
 
     /// Sends a message.
     pub(super) fn say(&mut self, now: Instant, message: &Value) {
-        self.outbox.push(now + self.script.delay, Output::Text(message.to_string()));
+        self.say_text(now, message.to_string());
+    }
+
+    /// Sends a message that is more than JSON.
+    pub(super) fn say_text(&mut self, now: Instant, message: String) {
+        self.outbox.push(now + self.script.delay, Output::Text(message));
     }
 
     /// Sends the last message about an utterance.

@@ -129,7 +129,7 @@ impl Speaker {
                     speech.finish();
                 }
             }
-            TtsInput::Cancel { generation } => {
+            TtsInput::Cancel { generation } | TtsInput::Interrupt { generation, .. } => {
                 let known = |it: &Speech| it.generation == generation && it.is_known();
                 if self.speeches.iter().any(known) {
                     self.cancels.push_back(generation);
@@ -184,7 +184,10 @@ impl Speaker {
                 TtsInput::Text { generation, .. } if first == Some(*generation) => {
                     self.progress.get_or_insert_with(now);
                 }
-                TtsInput::Cancel { .. } | TtsInput::Finish { .. } | TtsInput::Text { .. } => {}
+                TtsInput::Cancel { .. }
+                | TtsInput::Finish { .. }
+                | TtsInput::Interrupt { .. }
+                | TtsInput::Text { .. } => {}
             }
             // That a link has ended is noticed where it is read.
             let _ = voice.link.try_send(input);
@@ -223,6 +226,7 @@ impl Speaker {
         let generation = match &event {
             TtsEvent::Audio { generation, .. }
             | TtsEvent::Finished { generation }
+            | TtsEvent::Heard { generation, .. }
             | TtsEvent::Spoken { generation, .. }
             | TtsEvent::Words { generation, .. } => *generation,
         };
@@ -259,6 +263,7 @@ impl Speaker {
                 }
             }
             TtsEvent::Finished { .. } => self.on_finished(generation, peer).await,
+            TtsEvent::Heard { .. } => Ok(()),
         }
     }
 

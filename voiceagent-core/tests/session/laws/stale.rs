@@ -68,6 +68,7 @@ fn stale(generation: GenerationId) -> Vec<Input> {
         Input::LlmFailed { generation, kind: ErrorKind::Overloaded },
         Input::Planned { generation, plan: None },
         Input::Synthesized { generation, payload: Bytes::from_static(&[0; 1_600]) },
+        Input::SynthesisHeard { generation, text: "No".into() },
         Input::SynthesisSpoken { generation, texts: 1 },
         Input::SynthesisFinished { generation },
         Input::ToolFinished { generation, id: "x".into(), output: "1".into() },

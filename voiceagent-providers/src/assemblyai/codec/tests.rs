@@ -132,8 +132,11 @@ fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
 
 #[test]
 fn what_else_is_sent_is_what_the_vendor_documents() {
-    let documented: String = cassette!("terminate").split_whitespace().collect();
-    assert_eq!(TERMINATE, documented);
+    for (sent, documented) in
+        [(KEEP_ALIVE, cassette!("keepalive")), (TERMINATE, cassette!("terminate"))]
+    {
+        assert_eq!(sent, documented.split_whitespace().collect::<String>());
+    }
 }
 
 #[test]

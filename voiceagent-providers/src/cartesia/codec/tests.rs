@@ -49,7 +49,7 @@ fn the_end_of_a_context_differs_from_its_texts_as_far_as_the_vendor_allows() {
 #[test]
 fn i9_a_context_is_cancelled_by_its_name() {
     let documented = cassette!("cancel").replace("\"c1\"", "\"7\"");
-    assert_eq!(json(&codec(|_| {}).cancel(7)), json(&documented));
+    assert_eq!(json(&codec(|_| {}).cancel(7, None).unwrap()), json(&documented));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl UtteranceCodec for ManualCodec {
         Ok(true)
     }
 
-    fn commit(&self) -> Cow<'static, str> {
-        FINALIZE.into()
+    fn commit(&self) -> Option<Cow<'static, str>> {
+        Some(FINALIZE.into())
     }
 }

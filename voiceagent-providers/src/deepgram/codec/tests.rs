@@ -1,7 +1,14 @@
-use voiceagent_core::stt::{SttEvent, Transcript};
+use bytes::Bytes;
+use voiceagent_core::{
+    audio::AudioFormat,
+    stt::{SttEvent, Transcript},
+};
 
 use super::*;
-use crate::wire::stt::SttCodec;
+use crate::wire::{
+    stt::SttCodec,
+    voice::context_codec::{ContextCodec, Said},
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -346,6 +353,72 @@ fn the_speak_cassette_is_told_apart() {
     assert_eq!(read(cassette!("speak/warning")), "Other");
     assert_eq!(read(r#"{"type":"Novelty"}"#), "Other");
     assert!(speak_message("nonsense", &secrets()).is_err());
+}
+
+fn speaks(codec: &mut FluxSpeakCodec, text: &str) -> String {
+    match codec.decode(text, &secrets()).unwrap() {
+        Said::Done(context, _) => format!("{context} is done"),
+        Said::Failed(_, error) => format!("{:?}", error.kind()),
+        Said::Heard(context, text) => format!("{context} until {text}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn open_turn() -> FluxSpeakCodec {
+    let mut codec = FluxSpeakCodec::new(AudioFormat::MULAW_8K);
+    assert_eq!(codec.say(7, "Hi."), r#"{"type":"Speak","text":"Hi."}"#);
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/connected")), "Other");
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/speech_started")), "Other");
+    let audio = codec.decode_audio(Bytes::from_static(&[0xFF; 19_200]));
+    assert!(matches!(audio, Said::Audio(7, ..)));
+    codec
+}
+
+#[test]
+fn h6_an_interruption_says_how_much_of_the_connection_was_heard() {
+    let mut codec = open_turn();
+    let sent = codec.cancel(7, Some(Duration::from_millis(1_840))).unwrap();
+    let documented = cassette!("flux_speak/interrupt").split_whitespace().collect::<String>();
+    assert_eq!(sent, documented);
+    assert!(codec.is_stopping());
+    let late = codec.decode_audio(Bytes::from_static(&[0xFF; 160]));
+    assert!(matches!(late, Said::Other), "nobody wants to hear it");
+    let told = speaks(&mut codec, cassette!("flux_speak/speech_interrupted"));
+    assert_eq!(told, "7 until We have nine");
+    assert!(!codec.is_stopping());
+    codec.say(8, "Yes.");
+    codec.decode_audio(Bytes::from_static(&[0xFF; 800]));
+    let unheard = codec.cancel(8, Some(Duration::ZERO)).unwrap();
+    assert_eq!(unheard, r#"{"type":"Interrupt"}"#, "the place must be behind the last");
+}
+
+#[test]
+fn a_turn_that_ends_while_it_is_interrupted_is_over() {
+    let mut codec = open_turn();
+    assert_eq!(codec.end(7), [r#"{"type":"Flush"}"#]);
+    codec.cancel(7, None).unwrap();
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/flushed")), "Other");
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/speech_metadata")), "Other");
+    assert!(codec.is_stopping(), "the interruption is answered, too");
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/warning")), "Other");
+    assert!(!codec.is_stopping());
+    let mut ignored = open_turn();
+    ignored.cancel(7, None).unwrap();
+    let warning = r#"{"type":"Warning","code":"INVALID_INTERRUPT_OFFSET","description":"x"}"#;
+    assert_eq!(speaks(&mut ignored, warning), "Disconnected");
+}
+
+#[test]
+fn a_turn_without_any_audio_is_brought_to_its_end_in_place_of_an_interruption() {
+    let mut codec = FluxSpeakCodec::new(AudioFormat::MULAW_8K);
+    codec.say(7, "Hi.");
+    assert_eq!(codec.cancel(7, None).as_deref(), Some(r#"{"type":"Flush"}"#));
+    assert!(matches!(codec.decode_audio(Bytes::from_static(&[0xFF; 160])), Said::Other));
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/speech_metadata")), "7 is done");
+    assert!(!codec.is_stopping());
+    assert_eq!(speaks(&mut codec, cassette!("flux_speak/error")), "Disconnected");
+    assert!(codec.decode("nonsense", &secrets()).is_err());
+    assert_eq!(speaks(&mut codec, r#"{"type":"Novelty","x":[1]}"#), "Other");
 }
 
 #[test]

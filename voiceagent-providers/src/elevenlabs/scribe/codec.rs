@@ -69,7 +69,7 @@ impl UtteranceCodec for ScribeCodec {
     const PROVIDER: &'static str = PROVIDER;
     const SAYS_HELLO: bool = true;
 
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         Frame::Text(self.chunk(&STANDARD.encode_to_string(&audio), false).into())
     }
 
@@ -105,8 +105,8 @@ impl UtteranceCodec for ScribeCodec {
         Ok(message.kind == "session_started")
     }
 
-    fn commit(&self) -> Cow<'static, str> {
-        self.chunk("", true).into()
+    fn commit(&self) -> Option<Cow<'static, str>> {
+        Some(self.chunk("", true).into())
     }
 }
 

@@ -174,7 +174,7 @@ impl ItemCodec {
 impl SttCodec for ItemCodec {
     const PROVIDER: &'static str = PROVIDER;
 
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         let audio = STANDARD.encode_to_string(&audio);
         let kind = "input_audio_buffer.append";
         Frame::Text(json::write(&Append { kind, audio: &audio }).into())

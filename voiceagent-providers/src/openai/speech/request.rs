@@ -10,9 +10,12 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::{
     super::server::{content_type, within},
     FORMAT, OpenAiTtsConfig,
-    body::Body,
 };
-use crate::wire::{http::Refusal, llm::body};
+use crate::wire::{
+    http::Refusal,
+    llm::body,
+    voice::{body::Body, reader::Reads},
+};
 
 /// The request, as the OpenAI API reference has it.
 #[derive(Serialize)]
@@ -39,9 +42,13 @@ impl Requests {
     pub(super) const fn new(client: Client, url: Url, config: OpenAiTtsConfig) -> Self {
         Self { client, url, config }
     }
+}
 
-    /// The audio of a text, as it is made, asked for after `wait`. Dropping it ends the request.
-    pub(super) fn speak(&self, input: &str, wait: Duration) -> BoxStream<'static, Result<Bytes>> {
+impl Reads for Requests {
+    // "Create speech" takes so much in one request.
+    const LONGEST: usize = 4_096;
+
+    fn read(&self, input: &str, wait: Duration) -> BoxStream<'static, Result<Bytes>> {
         let stall = self.config.stall_timeout;
         let asked = encode(&self.config, input).map(|body| {
             let request = self.client.post(self.url.clone());

@@ -21,7 +21,7 @@ pub(crate) trait SttCodec: Send + 'static {
     }
 
     /// A piece of audio as a message.
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         Frame::Binary(audio)
     }
 
@@ -39,6 +39,13 @@ pub(crate) trait SttCodec: Send + 'static {
     /// the vendor said that it cannot go on.
     fn decode(&mut self, text: &str, secrets: &Secrets, events: &mut Vec<SttEvent>)
     -> Result<bool>;
+
+    /// Whether a message only says that audio has come, which a vendor may say that recognizes
+    /// nothing any more.
+    fn is_receipt(text: &str) -> bool {
+        let _ = text;
+        false
+    }
 
     /// Up to where audio will not be needed again.
     fn covered(&self) -> Duration;

@@ -42,8 +42,9 @@ const SILENCE_PIECE: Duration = Duration::from_millis(100);
 pub(crate) enum Pause {
     /// A message that keeps the connection alive.
     KeepAlive,
-    /// Silence, while a turn is open.
-    Silence,
+    /// Silence, while a turn is open; and else, so often, a message that keeps the connection
+    /// alive, if its vendor has one.
+    Silence { idle: Option<Duration> },
 }
 
 /// How a stream behaves.
@@ -51,7 +52,7 @@ pub(crate) enum Pause {
 pub(crate) struct Settings {
     pub(crate) dial: Dial,
     /// What each connection begins with, in the vendor's words.
-    pub(crate) greeting: Option<Secret>,
+    pub(crate) greeting: Vec<Secret>,
     pub(crate) format: AudioFormat,
     pub(crate) pause: Pause,
     /// How long a pause lasts before something is sent.
@@ -217,7 +218,9 @@ impl<C: SttCodec> Stream<C> {
 
     fn on_received(&mut self, received: &Received) -> Result<()> {
         let Received::Text(text) = received else { return Ok(()) };
-        self.unanswered = Duration::ZERO;
+        if !C::is_receipt(text) {
+            self.unanswered = Duration::ZERO;
+        }
         match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
             Ok(works) => {
                 if works {
@@ -234,16 +237,20 @@ impl<C: SttCodec> Stream<C> {
     }
 
     fn wake_at(&self) -> Instant {
-        let pause = match self.settings.pause {
-            Pause::Silence if !self.codec.in_turn() => None,
-            Pause::KeepAlive | Pause::Silence => Some(self.pause_at),
-        };
         let stall = (!self.unanswered.is_zero())
             .then(|| self.silent_since + self.stall_limit())
             // Too little audio to judge by; the next frame checks again.
             .filter(|_| self.unanswered >= self.stall_limit() / 2);
         let far = self.silent_since + Duration::from_secs(86_400);
-        [pause, stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
+        [self.pause_due(), stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// When something must be sent unless audio comes.
+    fn pause_due(&self) -> Option<Instant> {
+        match self.settings.pause {
+            Pause::Silence { idle } if !self.codec.in_turn() => idle.map(|it| self.pause_at + it),
+            Pause::KeepAlive | Pause::Silence { .. } => Some(self.pause_at),
+        }
     }
 
     async fn on_wake(&mut self) -> Result<()> {
@@ -258,7 +265,7 @@ impl<C: SttCodec> Stream<C> {
             }
         }
         self.check_stall()?;
-        if self.pause_at > now {
+        if self.pause_due().is_none_or(|due| due > now) {
             return Ok(());
         }
         match self.settings.pause {
@@ -270,12 +277,18 @@ impl<C: SttCodec> Stream<C> {
                 }
                 Some(_) | None => self.send_silence().await,
             },
-            Pause::Silence if self.codec.in_turn() => {
+            Pause::Silence { .. } if self.codec.in_turn() => {
                 self.send_silence().await?;
                 self.pause_at = now + SILENCE_PIECE;
                 Ok(())
             }
-            Pause::Silence => Ok(()),
+            Pause::Silence { .. } => {
+                self.pause_at = now;
+                match C::KEEP_ALIVE {
+                    Some(message) => self.socket.send_text(message).await,
+                    None => Ok(()),
+                }
+            }
         }
     }
 
@@ -387,7 +400,7 @@ impl<C: SttCodec> Stream<C> {
 /// Connects, and waits until the vendor is ready for audio.
 async fn establish<C: SttCodec>(settings: &Settings, hello: bool) -> Result<Socket> {
     let mut socket = settings.dial.connect().await?;
-    if let Some(greeting) = &settings.greeting {
+    for greeting in &settings.greeting {
         socket.send_text(greeting.expose().to_owned()).await?;
     }
     if !hello {

@@ -26,7 +26,7 @@ pub(crate) trait UtteranceCodec: Send + 'static {
     }
 
     /// As in [`SttCodec`].
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         Frame::Binary(audio)
     }
 
@@ -47,6 +47,12 @@ pub(crate) trait UtteranceCodec: Send + 'static {
         events: &mut Vec<SttEvent>,
     ) -> Result<bool>;
 
+    /// As in [`SttCodec`].
+    fn is_receipt(text: &str) -> bool {
+        let _ = text;
+        false
+    }
+
     /// Takes a message before the vendor's hello; whether it is that. Vendors that say none are
     /// not waited for.
     ///
@@ -58,8 +64,10 @@ pub(crate) trait UtteranceCodec: Send + 'static {
     /// Whether the vendor must say hello before it takes audio.
     const SAYS_HELLO: bool;
 
-    /// The message that asks for a final now.
-    fn commit(&self) -> Cow<'static, str>;
+    /// The message that asks for a final now, if the vendor has one.
+    fn commit(&self) -> Option<Cow<'static, str>> {
+        None
+    }
 }
 
 /// What was heard of the utterance that is spoken, and which audio will not be needed again.
@@ -158,7 +166,7 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         self.codec.goodbye()
     }
 
-    fn pack(&self, audio: Bytes) -> Frame {
+    fn pack(&mut self, audio: Bytes) -> Frame {
         self.codec.pack(audio)
     }
 
@@ -173,6 +181,10 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         events: &mut Vec<SttEvent>,
     ) -> Result<bool> {
         self.codec.decode(text, secrets, &mut self.heard, events)
+    }
+
+    fn is_receipt(text: &str) -> bool {
+        C::is_receipt(text)
     }
 
     fn covered(&self) -> Duration {
@@ -210,11 +222,12 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
     }
 
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
+        let message = self.codec.commit()?;
         let heard = &mut self.heard;
         heard.owed = false;
         heard.told &= !heard.asked.is_empty();
         heard.asked.push_back(heard.sent);
-        Some(self.codec.commit())
+        Some(message)
     }
 
     fn owes_final(&self) -> bool {

@@ -17,6 +17,7 @@ use super::{
     line::Line,
     samples::Samples,
     speeches::Speeches,
+    spoken::{Spoken, Stopped},
     texts::{is_speakable, pieces},
 };
 use crate::wire::ws::{Dial, Received};
@@ -56,8 +57,10 @@ pub(crate) struct ContextVoice<C> {
     spare: Option<u64>,
     /// How many contexts there were.
     named: u64,
-    /// How many samples were spoken of the generations that are not over.
-    spoken: Vec<(GenerationId, u64)>,
+    /// What was spoken of the generations that are not over.
+    spoken: Spoken,
+    /// The context that was stopped last.
+    stopped: Option<Stopped>,
     /// When the vendor last made progress, or was last asked for something.
     active: Instant,
     /// When the connection was last kept alive.
@@ -70,6 +73,8 @@ struct Context {
     name: u64,
     /// How much of the generation was spoken before it.
     begins_at: Duration,
+    /// How long the text of the generation was before it.
+    text_from: usize,
     /// A text was sent, and no audio came since.
     owed: bool,
     /// The vendor was told that no more text comes.
@@ -96,7 +101,8 @@ impl<C: ContextCodec> ContextVoice<C> {
             context: None,
             spare: None,
             named: 0,
-            spoken: Vec::new(),
+            spoken: Spoken::default(),
+            stopped: None,
             active: now,
             kept_alive: now,
         })
@@ -137,7 +143,10 @@ impl<C: ContextCodec> ContextVoice<C> {
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
         match input {
-            TtsInput::Cancel { generation } => self.on_cancel(generation).await,
+            TtsInput::Cancel { generation } => self.on_cancel(generation, None).await,
+            TtsInput::Interrupt { generation, heard } => {
+                self.on_cancel(generation, Some(heard)).await
+            }
             TtsInput::Finish { generation } if self.speeches.finish(generation) => {
                 peer.send(TtsEvent::Finished { generation }).await
             }
@@ -149,24 +158,32 @@ impl<C: ContextCodec> ContextVoice<C> {
         }
     }
 
-    async fn on_cancel(&mut self, generation: GenerationId) -> Result<()> {
-        let speaks = self.speeches.front_mut().is_some_and(|it| it.generation <= generation);
-        self.speeches.cancel(generation);
-        self.spoken.retain(|(spoken, _)| *spoken > generation);
-        if !speaks {
+    async fn on_cancel(&mut self, over: GenerationId, heard: Option<Duration>) -> Result<()> {
+        let speaks = self.speeches.front_mut().map(|speech| speech.generation);
+        self.speeches.cancel(over);
+        let Some(generation) = speaks.filter(|speaks| *speaks <= over) else {
+            self.spoken.forget_up_to(over);
             return Ok(());
-        }
+        };
+        let mut before = std::mem::take(&mut self.spoken.of(generation).text);
+        self.spoken.forget_up_to(over);
         self.heard = false;
         self.samples.restart();
         let Some(context) = self.context.take() else { return Ok(()) };
-        let message = self.codec.cancel(context.name);
+        let heard = heard.filter(|_| generation == over);
+        let heard = heard.map(|heard| heard.saturating_sub(context.begins_at));
+        let Some(message) = self.codec.cancel(context.name, heard) else { return Ok(()) };
+        before.truncate(context.text_from);
+        self.stopped = Some(Stopped { name: context.name, generation, before });
+        self.active = Instant::now();
         self.line.send(message).await
     }
 
     /// Says what can be said now, and completes what has been.
     async fn advance(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         while let Some(speech) = self.speeches.front_mut() {
-            if self.context.as_ref().is_some_and(|context| context.ended) {
+            let ends = self.context.as_ref().is_some_and(|context| context.ended);
+            if ends || self.codec.is_stopping() {
                 return Ok(());
             }
             if let Some(text) = speech.texts.get(speech.sent) {
@@ -189,6 +206,7 @@ impl<C: ContextCodec> ContextVoice<C> {
     async fn say(&mut self, text: &str) -> Result<()> {
         if !self.line.is_open() {
             self.line.connect().await?;
+            self.codec.connected();
             self.spare = None;
         }
         let name = match &mut self.context {
@@ -198,6 +216,9 @@ impl<C: ContextCodec> ContextVoice<C> {
             }
             None => self.begin_context().await?,
         };
+        if let Some(generation) = self.speeches.front_mut().map(|speech| speech.generation) {
+            self.spoken.of(generation).text.push_str(text);
+        }
         for piece in pieces(text, C::LONGEST) {
             self.line.send(self.codec.say(name, piece)).await?;
         }
@@ -210,27 +231,23 @@ impl<C: ContextCodec> ContextVoice<C> {
             Some(spare) => spare,
             None => self.name_context().await?,
         };
-        let begins_at = match self.speeches.front_mut().map(|speech| speech.generation) {
-            Some(generation) => self.format.duration_of(*self.spoken_of(generation)),
-            None => Duration::ZERO,
+        let (samples, text_from) = match self.speeches.front_mut().map(|it| it.generation) {
+            Some(generation) => {
+                let spoken = self.spoken.of(generation);
+                (spoken.samples, spoken.text.len())
+            }
+            None => (0, 0),
         };
+        let begins_at = self.format.duration_of(samples);
         self.samples.restart();
-        self.context = Some(Context { name, begins_at, owed: true, ended: false, lapsed: false });
+        self.context =
+            Some(Context { name, begins_at, text_from, owed: true, ended: false, lapsed: false });
         Ok(name)
-    }
-
-    fn spoken_of(&mut self, generation: GenerationId) -> &mut u64 {
-        let at = self.spoken.iter().position(|(spoken, _)| *spoken == generation);
-        let at = at.unwrap_or_else(|| {
-            self.spoken.push((generation, 0));
-            self.spoken.len() - 1
-        });
-        &mut self.spoken[at].1
     }
 
     async fn name_context(&mut self) -> Result<u64> {
         self.named += 1;
-        if let Some(message) = self.codec.begin(self.named) {
+        for message in self.codec.begin(self.named) {
             self.line.send(message).await?;
         }
         Ok(self.named)
@@ -252,7 +269,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         let Some(speech) = self.speeches.pop() else { return Ok(()) };
         self.heard = false;
         if speech.finishes {
-            self.spoken.retain(|(spoken, _)| *spoken != speech.generation);
+            self.spoken.forget(speech.generation);
             peer.send(TtsEvent::Finished { generation: speech.generation }).await?;
         }
         Ok(())
@@ -263,8 +280,11 @@ impl<C: ContextCodec> ContextVoice<C> {
         received: Received,
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
-        let Received::Text(text) = received else { return Ok(()) };
-        let said = match self.codec.decode(&text, self.line.secrets()) {
+        let decoded = match received {
+            Received::Binary(payload) => Ok(self.codec.decode_audio(payload)),
+            Received::Text(text) => self.codec.decode(&text, self.line.secrets()),
+        };
+        let said = match decoded {
             Ok(said) => said,
             Err(error) => {
                 tracing::warn!(%error, "a message of the synthesizer was skipped");
@@ -300,6 +320,13 @@ impl<C: ContextCodec> ContextVoice<C> {
                 tracing::debug!(%error, "a vendor complains of what is over");
                 Ok(())
             }
+            Said::Heard(name, text) => {
+                let Some(stopped) = self.stopped.take_if(|it| it.name == name) else {
+                    return Ok(());
+                };
+                let (generation, text) = (stopped.generation, stopped.before + &*text);
+                peer.send(TtsEvent::Heard { generation, text: text.into() }).await
+            }
             Said::Audio(..) | Said::Done(..) | Said::Other | Said::Words(..) => Ok(()),
         }
     }
@@ -320,7 +347,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         context.owed = false;
         self.heard = true;
         let generation = speech.generation;
-        *self.spoken_of(generation) += self.format.samples(payload.len());
+        self.spoken.of(generation).samples += self.format.samples(payload.len());
         self.line.works();
         peer.send(TtsEvent::Audio { generation, payload }).await
     }
@@ -354,12 +381,14 @@ impl<C: ContextCodec> ContextVoice<C> {
 
     /// Whether the vendor has something to say or to end.
     fn owes(&self) -> bool {
-        self.context.as_ref().is_some_and(|context| context.owed || context.ended)
+        let speaks = self.context.as_ref().is_some_and(|context| context.owed || context.ended);
+        speaks || self.codec.is_stopping()
     }
 
     /// When the vendor forgets the context, unless more text comes.
     fn forgotten_at(&self) -> Option<Instant> {
-        C::PATIENCE.filter(|_| self.context.is_some() && !self.owes()).map(|it| self.active + it)
+        let context = self.context.as_ref().filter(|context| !context.ended)?;
+        C::PATIENCE.filter(|_| C::HOLDS_BACK || !context.owed).map(|it| self.active + it)
     }
 
     /// Whether the vendor forgets the context by itself.
@@ -384,7 +413,7 @@ impl<C: ContextCodec> ContextVoice<C> {
             return Err(Error::new(ErrorKind::Stalled, "read", message).with_provider(C::PROVIDER));
         }
         if self.forgotten_at().is_some_and(|at| at <= now) {
-            self.end_context(true).await?;
+            self.end_context(!C::HOLDS_BACK).await?;
         }
         if self.keep_alive_at().is_some_and(|at| at <= now) {
             self.keep_alive(now).await?;
@@ -413,7 +442,7 @@ impl<C: ContextCodec> ContextVoice<C> {
     ) -> Result<()> {
         tracing::debug!(error = %lost, "a voice lost its connection");
         self.line.hang_up();
-        (self.context, self.spare) = (None, None);
+        self.forget_contexts();
         // A key that is refused stays refused.
         if lost.kind() == ErrorKind::Unauthorized {
             return Err(lost);
@@ -432,9 +461,16 @@ impl<C: ContextCodec> ContextVoice<C> {
                 Err(refused) if refused.retry() == Retry::Never => return Err(refused),
                 Err(failed) => return self.give_up(failed, peer).await,
             }
-            (self.context, self.spare) = (None, None);
+            self.forget_contexts();
         }
         Ok(())
+    }
+
+    /// None of them is on the next connection.
+    fn forget_contexts(&mut self) {
+        self.codec.connected();
+        (self.context, self.spare) = (None, None);
+        self.spoken.forget_texts();
     }
 
     /// Nothing more will come of what is under way.

@@ -1,26 +1,34 @@
+//! The pump of voices that read one text after another, each as a whole.
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use voiceagent_core::{
     Error, ErrorKind, GenerationId, LinkPeer, Result, Retry,
+    audio::AudioFormat,
     tts::{TtsEvent, TtsInput},
 };
 
-use super::{FORMAT, request::Requests};
-use crate::wire::voice::{
+use super::{
     patience::Patience,
     samples::Samples,
     speeches::Speeches,
     texts::{is_speakable, pieces},
 };
 
-/// The longest input of a request, in characters.
-const LONGEST: usize = 4_096;
+/// Reads texts aloud.
+pub(crate) trait Reads: Send + 'static {
+    /// The longest text, in characters.
+    const LONGEST: usize;
 
-/// One voice for one call: a request at a time.
-pub(super) struct Pump {
-    requests: Requests,
+    /// The audio of a text, as it is made, begun after `wait`. Dropping it ends the reading.
+    fn read(&self, text: &str, wait: Duration) -> BoxStream<'static, Result<Bytes>>;
+}
+
+/// One voice for one call: a reading at a time.
+pub(crate) struct Reader<R> {
+    voice: R,
     provider: Arc<str>,
     /// What is not spoken so far.
     speeches: Speeches,
@@ -30,31 +38,31 @@ pub(super) struct Pump {
     patience: Patience,
 }
 
-/// Texts that are spoken now, in as many requests as it takes.
+/// Texts that are spoken now, in as many parts as it takes.
 struct Reading {
     generation: GenerationId,
     texts: u32,
-    /// What the request says, and those that follow it.
+    /// What is read now, and what follows it.
     inputs: VecDeque<String>,
     audio: BoxStream<'static, Result<Bytes>>,
-    /// Some audio of the request was handed over.
+    /// Some audio of the part was handed over.
     heard: bool,
 }
 
-impl Pump {
-    pub(super) fn new(requests: Requests, provider: Arc<str>) -> Self {
+impl<R: Reads> Reader<R> {
+    pub(crate) fn new(voice: R, provider: Arc<str>, format: AudioFormat) -> Self {
         Self {
-            requests,
+            voice,
             provider,
             speeches: Speeches::default(),
             reading: None,
-            samples: Samples::new(FORMAT),
+            samples: Samples::new(format),
             patience: Patience::new(),
         }
     }
 
-    /// Runs until the owner of the link has gone, or the server refuses for good.
-    pub(super) async fn run(mut self, mut peer: LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+    /// Runs until the owner of the link has gone, or the voice refuses for good.
+    pub(crate) async fn run(mut self, mut peer: LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         loop {
             tokio::select! {
                 piece = next_piece(&mut self.reading) => match piece {
@@ -98,7 +106,7 @@ impl Pump {
             if speech.sent < speech.texts.len() {
                 let texts = speech.texts[speech.sent..].to_vec();
                 speech.sent = speech.texts.len();
-                self.read(generation, &texts);
+                self.begin(generation, &texts);
                 if self.reading.is_none() {
                     let texts = count(&texts);
                     peer.send(TtsEvent::Spoken { generation, texts }).await?;
@@ -117,13 +125,13 @@ impl Pump {
     }
 
     /// Begins to speak texts, if there is anything to say in them.
-    fn read(&mut self, generation: GenerationId, texts: &[Arc<str>]) {
+    fn begin(&mut self, generation: GenerationId, texts: &[Arc<str>]) {
         let text = texts.concat();
-        let inputs = pieces(&text, LONGEST).filter(|piece| is_speakable(piece));
+        let inputs = pieces(&text, R::LONGEST).filter(|piece| is_speakable(piece));
         let inputs: VecDeque<_> = inputs.map(str::to_owned).collect();
         let Some(first) = inputs.front() else { return };
         self.samples.restart();
-        let audio = self.requests.speak(first, Duration::ZERO);
+        let audio = self.voice.read(first, Duration::ZERO);
         let texts = count(texts);
         self.reading = Some(Reading { generation, texts, inputs, audio, heard: false });
     }
@@ -138,7 +146,7 @@ impl Pump {
         peer.send(TtsEvent::Audio { generation: reading.generation, payload }).await
     }
 
-    /// The request has been answered completely.
+    /// The part has been read completely.
     async fn on_end(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         let Some(mut reading) = self.reading.take() else { return Ok(()) };
         reading.inputs.pop_front();
@@ -147,16 +155,16 @@ impl Pump {
             return peer.send(TtsEvent::Spoken { generation, texts }).await;
         };
         self.samples.restart();
-        reading.audio = self.requests.speak(next, Duration::ZERO);
+        reading.audio = self.voice.read(next, Duration::ZERO);
         reading.heard = false;
         self.reading = Some(reading);
         Ok(())
     }
 
-    /// The request has failed. Says so if that can be heard, and asks again if not.
+    /// The reading has failed. Says so if that can be heard, and begins again if not.
     async fn on_lost(&mut self, lost: Error, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         let lost = lost.with_provider(self.provider.to_string());
-        tracing::debug!(error = %lost, "a voice lost its request");
+        tracing::debug!(error = %lost, "a voice lost its text");
         // A key that is refused stays refused.
         if lost.kind() == ErrorKind::Unauthorized {
             return Err(lost);
@@ -167,7 +175,7 @@ impl Pump {
             && let Some(wait) = self.patience.next_wait(&lost)
         {
             self.samples.restart();
-            reading.audio = self.requests.speak(input, wait);
+            reading.audio = self.voice.read(input, wait);
             return Ok(());
         }
         self.speeches.give_up(self.reading.take().map(|reading| reading.generation));

@@ -7,7 +7,7 @@ const LONGEST_HEAD: usize = 4_096;
 /// Finds the samples in a response. Some servers send a WAV file although they were asked for PCM.
 /// Pure: no socket.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(crate) struct Body {
     format: AudioFormat,
     /// What came before the samples; `None` once they have begun.
     head: Option<BytesMut>,
@@ -15,7 +15,7 @@ pub(super) struct Body {
 
 impl Body {
     /// A response that should be samples of this format.
-    pub(super) fn new(format: AudioFormat) -> Self {
+    pub(crate) fn new(format: AudioFormat) -> Self {
         Self { format, head: Some(BytesMut::new()) }
     }
 
@@ -24,7 +24,7 @@ impl Body {
     /// # Errors
     ///
     /// `Unsupported` for a WAV file of another format.
-    pub(super) fn take(&mut self, piece: Bytes) -> Result<Bytes> {
+    pub(crate) fn take(&mut self, piece: Bytes) -> Result<Bytes> {
         let Some(head) = &mut self.head else { return Ok(piece) };
         head.extend_from_slice(&piece);
         let begin = if head.starts_with(&b"RIFF"[..head.len().min(4)]) {
@@ -37,7 +37,7 @@ impl Body {
     }
 
     /// What is left when the response ends before it was clear what it is.
-    pub(super) fn finish(&mut self) -> Bytes {
+    pub(crate) fn finish(&mut self) -> Bytes {
         let is_short = self.head.as_ref().is_some_and(|head| head.len() < 4);
         if is_short { self.begin(0) } else { Bytes::new() }
     }
