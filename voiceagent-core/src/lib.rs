@@ -122,6 +122,7 @@ mod call_file;
 mod driver;
 pub mod duration;
 pub mod echo;
+pub mod embedding;
 mod error;
 pub mod flow;
 mod ids;

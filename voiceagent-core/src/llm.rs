@@ -1,5 +1,8 @@
 //! The contract of language models.
 
+mod extract;
+mod format;
+
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -7,6 +10,9 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, ToolCallId, tool::ToolSpec};
+
+pub use extract::extract;
+pub use format::AnswerFormat;
 
 /// Writes the agent's side of the conversation.
 ///
@@ -74,6 +80,9 @@ pub struct LlmCapabilities {
     pub parallel_tools: bool,
     /// The vendor keeps the beginning of a conversation at hand.
     pub prompt_caching: bool,
+    /// Answers can be held to a form ([`LlmRequest::format`]).
+    #[serde(default)]
+    pub structured: bool,
 }
 
 impl LlmCapabilities {
@@ -82,6 +91,13 @@ impl LlmCapabilities {
     pub const fn with_tools(mut self, tools: bool, parallel: bool) -> Self {
         self.tools = tools;
         self.parallel_tools = parallel;
+        self
+    }
+
+    /// Says whether the vendor holds answers to a form.
+    #[must_use]
+    pub const fn with_structured_outputs(mut self, structured: bool) -> Self {
+        self.structured = structured;
         self
     }
 
@@ -105,6 +121,9 @@ pub struct LlmRequest {
     pub tools: Arc<[ToolSpec]>,
     /// Whether it may call them.
     pub tool_choice: ToolChoice,
+    /// The form that the answer must have, for models that claim
+    /// [`structured`](LlmCapabilities::structured); words unless set.
+    pub format: Option<AnswerFormat>,
 }
 
 impl LlmRequest {
@@ -115,7 +134,15 @@ impl LlmRequest {
             messages: messages.into(),
             tools: Arc::from([]),
             tool_choice: ToolChoice::Auto,
+            format: None,
         }
+    }
+
+    /// Asks for data of this form in place of words.
+    #[must_use]
+    pub fn with_format(mut self, format: AnswerFormat) -> Self {
+        self.format = Some(format);
+        self
     }
 
     /// Offers tools.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result,
     adapt::{FallbackLlm, FallbackStt, FallbackTts, LlmFailover, SttFailover, TtsFailover},
+    embedding::{Embedder, HashingConfig, HashingEmbedder},
     llm::LanguageModel,
     realtime::RealtimeModel,
     stt::SpeechToText,
@@ -53,6 +54,8 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Registry {
+    /// Embedders.
+    pub embedding: Catalog<dyn Embedder>,
     /// Language models.
     pub llm: Catalog<dyn LanguageModel>,
     /// Speech-to-speech models.
@@ -68,9 +71,15 @@ pub struct Registry {
 }
 
 impl Default for Registry {
-    /// Nothing but the decorators: a recognizer, a model and a voice may have a `fallback`.
+    /// What needs no vendor: the embedder `hashing`, and the decorators; a recognizer, a model and a
+    /// voice may have a `fallback`.
     fn default() -> Self {
+        let mut embedding: Catalog<dyn Embedder> = Catalog::default();
+        embedding.register("hashing", |config: HashingConfig| {
+            Ok(Arc::new(HashingEmbedder::new(config.dimensions)) as Arc<dyn Embedder>)
+        });
         Self {
+            embedding,
             llm: Catalog::chained(|first, then, settings: LlmFailover| {
                 Arc::new(FallbackLlm::with_settings(first, then, settings))
             }),

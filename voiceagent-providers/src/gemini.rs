@@ -18,18 +18,26 @@ mod llm;
 mod messages;
 mod request;
 mod schema;
+mod vertex;
 
 use std::sync::Arc;
 
-use voiceagent_core::{llm::LanguageModel, realtime::RealtimeModel, registry::Registry};
+use voiceagent_core::{
+    embedding::Embedder, llm::LanguageModel, realtime::RealtimeModel, registry::Registry,
+};
 
 pub use config::GeminiLlmConfig;
 pub use live::{ActivityDetection, GeminiLive, GeminiLiveConfig, Sensitivity, TurnDetection};
 pub use llm::GeminiLlm;
+pub use vertex::{VertexEmbedder, VertexEmbedderConfig};
 
-/// Registers the language model `gemini`, which takes the fields of [`GeminiLlmConfig`], and the
-/// speech-to-speech model `gemini`, which takes those of [`GeminiLiveConfig`].
+/// Registers the language model `gemini`, which takes the fields of [`GeminiLlmConfig`], the
+/// speech-to-speech model `gemini`, which takes those of [`GeminiLiveConfig`], and the embedder
+/// `vertex`, which takes those of [`VertexEmbedderConfig`].
 pub fn register(registry: &mut Registry) {
+    registry.embedding.register(vertex::PROVIDER, |config: VertexEmbedderConfig| {
+        Ok(Arc::new(VertexEmbedder::new(config)?) as Arc<dyn Embedder>)
+    });
     registry.llm.register("gemini", |config: GeminiLlmConfig| {
         Ok(Arc::new(GeminiLlm::new(config)?) as Arc<dyn LanguageModel>)
     });

@@ -23,6 +23,8 @@
 mod calls;
 mod codec;
 mod config;
+mod embeddings;
+mod families;
 mod llm;
 mod messages;
 mod realtime;
@@ -37,11 +39,12 @@ mod transcriptions;
 use std::sync::Arc;
 
 use voiceagent_core::{
-    Error, Result, llm::LanguageModel, realtime::RealtimeModel, registry::Registry,
-    stt::SpeechToText, tts::TextToSpeech,
+    Error, Result, embedding::Embedder, llm::LanguageModel, realtime::RealtimeModel,
+    registry::Registry, stt::SpeechToText, tts::TextToSpeech,
 };
 
 pub use config::{OpenAiApi, OpenAiLlmConfig};
+pub use embeddings::{OpenAiEmbedder, OpenAiEmbedderConfig};
 pub use llm::OpenAiLlm;
 pub use realtime::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
 pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
@@ -51,13 +54,21 @@ pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
 /// The name under which other servers are registered.
 const COMPATIBLE: &str = "openai-compatible";
 
-/// Registers the recognizers, language models and voices `openai` and `openai-compatible`, and the
-/// speech-to-speech model `openai`.
+/// Registers the recognizers, language models, voices and embedders `openai` and
+/// `openai-compatible`, and the speech-to-speech model `openai`.
 ///
-/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`], [`OpenAiTtsConfig`] and
-/// [`OpenAiRealtimeConfig`].
+/// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`], [`OpenAiTtsConfig`],
+/// [`OpenAiEmbedderConfig`] and [`OpenAiRealtimeConfig`].
 /// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
+    registry.embedding.register("openai", |config: OpenAiEmbedderConfig| {
+        Ok(Arc::new(OpenAiEmbedder::new(config)?) as Arc<dyn Embedder>)
+    });
+    registry.embedding.register(COMPATIBLE, |mut config: OpenAiEmbedderConfig| {
+        require("base_url", config.base_url.as_ref())?;
+        config.name.get_or_insert_with(|| COMPATIBLE.into());
+        Ok(Arc::new(OpenAiEmbedder::new(config)?) as Arc<dyn Embedder>)
+    });
     registry.llm.register("openai", |config: OpenAiLlmConfig| {
         Ok(Arc::new(OpenAiLlm::new(config)?) as Arc<dyn LanguageModel>)
     });

@@ -6,9 +6,11 @@ pub(crate) mod address;
 pub(crate) mod backoff;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod connect;
+#[cfg(any(feature = "gemini", feature = "openai"))]
+pub(crate) mod embedding;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod http;
-#[cfg(feature = "_socket")]
+#[cfg(any(feature = "_socket", feature = "anthropic"))]
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;

@@ -13,8 +13,12 @@ mod phone_number;
 pub mod plivo;
 mod random;
 mod rest;
+#[cfg(feature = "sip")]
+mod rtp;
 pub mod server;
 pub mod signature;
+#[cfg(feature = "sip")]
+pub mod sip;
 pub mod vapi;
 pub mod verify;
 pub mod vonage;

@@ -1,6 +1,8 @@
 //! Checks that every implementation of a contract must pass, for this project's own providers and
 //! for those of third parties.
 
+mod claims;
+mod embedder;
 pub mod llm;
 mod opening;
 pub mod realtime;
@@ -13,6 +15,9 @@ mod vad;
 
 use std::fmt;
 
+use serde::Serialize;
+
+pub use embedder::embedder;
 pub use stt::stt;
 pub use tool::tool;
 pub use tts::tts;
@@ -22,7 +27,9 @@ pub use vad::vad;
 /// What a suite found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
+    contract: &'static str,
     subject: String,
+    claims: Vec<(String, String)>,
     checks: Vec<(String, Outcome)>,
 }
 
@@ -39,9 +46,15 @@ pub enum Outcome {
 }
 
 impl Report {
-    /// A report about `subject` without checks.
-    pub fn new(subject: impl Into<String>) -> Self {
-        Self { subject: subject.into(), checks: Vec::new() }
+    /// A report without checks about `subject`, an implementation of `contract`. A subject begins
+    /// with the name under which it is registered.
+    pub fn new(contract: &'static str, subject: impl Into<String>) -> Self {
+        Self { contract, subject: subject.into(), claims: Vec::new(), checks: Vec::new() }
+    }
+
+    /// Notes what the implementation claims of itself: each field of its capabilities.
+    pub fn claim(&mut self, capabilities: &impl Serialize) {
+        self.claims = claims::of(capabilities);
     }
 
     /// Notes how a check went.
@@ -61,20 +74,27 @@ impl Report {
         &self.checks
     }
 
-    /// Ends the test if a check failed, or if none ran.
+    /// Prints the whole report, which tests show when they fail or are asked to, and ends the test
+    /// if a check failed, or if none ran.
     ///
     /// # Panics
     ///
-    /// With the whole report.
+    /// If a check failed, or if none ran.
+    #[expect(clippy::print_stdout, reason = "the matrix of all implementations is read from it")]
     pub fn assert(&self) {
+        println!("\n{self}");
         let failed = self.checks.iter().any(|(_, how)| matches!(how, Outcome::Failed(_)));
-        assert!(!failed && self.checks.iter().any(|(_, how)| *how == Outcome::Passed), "\n{self}");
+        let passed = self.checks.iter().any(|(_, how)| *how == Outcome::Passed);
+        assert!(passed && !failed, "{} {} does not conform", self.contract, self.subject);
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.subject)?;
+        writeln!(f, "{}: {}", self.contract, self.subject)?;
+        for (what, how) in &self.claims {
+            writeln!(f, "  claims       {what}: {how}")?;
+        }
         for (check, outcome) in &self.checks {
             match outcome {
                 Outcome::Failed(why) => writeln!(f, "  FAILED       {check}: {why}")?,

@@ -13,6 +13,10 @@ pub mod vendor;
 /// The guides hold what they show.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../docs/embeddings.md")]
+    struct Embeddings;
+    #[doc = include_str!("../../docs/structured-output.md")]
+    struct StructuredOutput;
     #[doc = include_str!("../../docs/testing.md")]
     struct Testing;
     #[doc = include_str!("../../docs/writing-a-provider.md")]

@@ -13,6 +13,7 @@ mod messages;
 mod playout;
 mod recording;
 mod relay;
+mod sip;
 
 pub use audio_socket::AudioSocketPhone;
 pub use call::{PhoneCall, Spoken};
@@ -21,3 +22,4 @@ pub use dial::Dial;
 pub use playout::is_audible;
 pub use recording::{Cleared, Closed, MarkEcho, Recording, Stretch, Wire};
 pub use relay::{RelayAsked, RelayPhone};
+pub use sip::{SipPhone, SipSeen};

@@ -17,6 +17,7 @@ mod deepgram_speak;
 mod ears;
 mod elevenlabs;
 mod elevenlabs_scribe;
+mod embeddings;
 mod gemini_live;
 mod hearing;
 mod http;
@@ -171,6 +172,30 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
         Self { server, idle_limit: None, voice, joins_words: true }
+    }
+
+    /// Starts OpenAI's `/v1/embeddings`, below the address with the path `/v1`. Its points are those
+    /// of a [`HashingEmbedder`](voiceagent_core::embedding::HashingEmbedder).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_embeddings() -> Self {
+        let serve = |tcp, state| openai_http::serve(tcp, |_| embeddings::OpenAi, state);
+        let server = Server::serve(serve).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
+    /// Starts Vertex AI's `text-embedding-005` of the project `scripted` in `europe-west4`. Its points
+    /// are those of a [`HashingEmbedder`](voiceagent_core::embedding::HashingEmbedder).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn vertex_embeddings() -> Self {
+        let serve = |tcp, state| openai_http::serve(tcp, |_| embeddings::Vertex, state);
+        let server = Server::serve(serve).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts Gemini's `BidiGenerateContent`.

@@ -1,18 +1,13 @@
-use std::{
-    collections::BTreeSet,
-    env,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeSet, path::Path, process::Stdio};
 
-use crate::Failure;
+use crate::{Failure, cargo::cargo};
 
 /// So many crates are too many for the core.
 const TOO_MANY: usize = 40;
 
 /// Checks how many crates a user of `voiceagent-core` has to compile, the core not counted.
 pub(crate) fn check(root: &Path) -> Result<(), Failure> {
-    let tree = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
+    let tree = cargo(root)
         .args([
             "tree",
             "--locked",
@@ -23,7 +18,6 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
             "--prefix",
             "none",
         ])
-        .current_dir(root)
         .stderr(Stdio::inherit())
         .output()?;
     if !tree.status.success() {

@@ -1,12 +1,8 @@
-use std::{
-    env,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Stdio};
 
 use serde_json::Value;
 
-use crate::Failure;
+use crate::{Failure, cargo::cargo};
 
 const PACKAGE: &str = "voiceagent-providers";
 
@@ -42,12 +38,6 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(Failure(failed)) }
-}
-
-fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    command.current_dir(root);
-    command
 }
 
 fn features<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {

@@ -1,11 +1,14 @@
 //! The checks of this repository that no ready-made tool does: `cargo xtask <task>`.
 
 mod behaviours;
+mod cargo;
+mod conformance;
 mod crates;
 mod features;
 mod mutants;
 mod pitfalls;
 mod rust_file;
+mod streaming;
 mod structure;
 mod tree;
 mod words;
@@ -24,11 +27,16 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
         run: behaviours::check,
+    },
+    Task {
+        name: "conformance",
+        about: "prints how each provider did in each check of its suite, and finds gaps",
+        run: conformance::check,
     },
     Task {
         name: "crates",
@@ -49,6 +57,11 @@ const TASKS: [Task; 7] = [
         name: "pitfalls",
         about: "checks that each pitfall of carriers in docs/carriers.md has its tests",
         run: pitfalls::check,
+    },
+    Task {
+        name: "streaming",
+        about: "checks that no message of a vendor becomes a tree of values",
+        run: streaming::check,
     },
     Task {
         name: "structure",
@@ -77,7 +90,7 @@ fn main() -> ExitCode {
     let Some(task) = TASKS.iter().find(|task| task.name == wanted) else {
         eprintln!("usage: cargo xtask <task>\n");
         for task in TASKS {
-            eprintln!("  {:<10} {}", task.name, task.about);
+            eprintln!("  {:<11} {}", task.name, task.about);
         }
         return ExitCode::FAILURE;
     };

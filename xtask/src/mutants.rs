@@ -34,9 +34,9 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
 }
 
 fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    let mut command = crate::cargo::cargo(root);
     // Each job builds a copy of the tree; in a common folder they would wait for each other.
-    command.current_dir(root).env_remove("CARGO_TARGET_DIR");
+    command.env_remove("CARGO_TARGET_DIR");
     command
 }
 

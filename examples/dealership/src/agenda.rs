@@ -30,6 +30,7 @@ fn row(entry: &AgendaEntry) -> [String; 5] {
     let appointment = &entry.appointment;
     let status = match (appointment.status, &appointment.moved_from) {
         (AppointmentStatus::Cancelled, _) => "cancelled",
+        (AppointmentStatus::Confirmed, _) => "confirmed",
         (AppointmentStatus::Booked, Some(_)) => "moved",
         (AppointmentStatus::Booked, None) => "booked",
     };

@@ -3,7 +3,7 @@
 mod dates;
 mod decide;
 mod dialogue;
-mod intent;
+pub(crate) mod intent;
 mod names;
 mod numbers;
 mod outcome;
@@ -11,9 +11,9 @@ mod phones;
 mod question;
 mod replies;
 mod service;
-mod times;
+pub(crate) mod times;
 mod vin;
-mod words;
+pub(crate) mod words;
 
 use std::{fmt, sync::Arc};
 

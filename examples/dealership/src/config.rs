@@ -4,11 +4,13 @@ mod read;
 
 mod turns;
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voiceagent_core::Secret;
+
+use crate::{departments::Department, tools::Identity};
 
 pub use self::turns::{Endpointing, TurnsConfig};
 
@@ -103,6 +105,10 @@ pub struct DealershipConfig {
     pub hours: Option<String>,
     /// Where it is, as a whole sentence.
     pub address: Option<String>,
+    /// By what callers show that a customer's visits are theirs.
+    pub identity: Identity,
+    /// The phone numbers of those to whom callers can be handed.
+    pub departments: BTreeMap<Department, String>,
 }
 
 impl Default for DealershipConfig {
@@ -113,6 +119,8 @@ impl Default for DealershipConfig {
             database: PathBuf::from("dealership.db"),
             hours: None,
             address: None,
+            identity: Identity::default(),
+            departments: BTreeMap::new(),
         }
     }
 }

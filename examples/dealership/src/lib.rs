@@ -5,18 +5,23 @@ pub mod brain;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod departments;
 pub mod doctor;
+pub mod guard;
 mod health;
 pub mod lobby;
+pub mod messages;
 pub mod phone;
 pub mod reception;
 pub mod server;
 pub mod spoken;
 pub mod store;
 pub mod talk;
+pub mod templates;
 pub mod terminal;
 pub mod tools;
 pub mod vin;
+pub mod weather;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -19,6 +19,7 @@ use dealership::{
     phone::Phone,
     server::{self, Server},
     store::Store,
+    templates::TemplateCommand,
 };
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +50,11 @@ enum Command {
     Doctor,
     /// Answers phone calls.
     Serve,
+    /// Shows and changes how the agent behaves, while it answers.
+    Template {
+        #[command(subcommand)]
+        command: TemplateCommand,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -87,6 +93,9 @@ fn main() -> ExitCode {
             run(demo.run(asked_to_stop()), "error").map(success)
         }),
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
+        Command::Template { command } => config.and_then(|config| {
+            run(template(command, config.dealership.database), "error").map(success)
+        }),
     };
     match done {
         Ok(code) => code,
@@ -159,6 +168,16 @@ async fn appointments(name: &str, database: PathBuf) -> Result<()> {
     show(&agenda::table(&store.agenda(Clock::System.now()).await?));
     store.close().await;
     Ok(())
+}
+
+async fn template(command: TemplateCommand, database: PathBuf) -> Result<()> {
+    let store = Store::open(database).await.map_err(|error| {
+        Error::config(format!("field `dealership.database`: {}", error.message()))
+            .with_source(error)
+    })?;
+    let done = command.run(&store, Clock::System.now()).await;
+    store.close().await;
+    done.map(|text| show(&text))
 }
 
 async fn serve(config: Config) -> Result<()> {

@@ -22,12 +22,16 @@ use crate::{
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
+    departments::Departments,
+    guard::Guard,
     phone::Phone,
     spoken,
     store::Store,
     talk::Visitor,
-    tools::{self, Desk},
+    templates::{self, INBOUND, Template},
+    tools::{self, Desk, Identity},
     vin::Decoder,
+    weather::WeatherService,
 };
 
 use self::instructions::Instructions;
@@ -36,6 +40,8 @@ use self::instructions::Instructions;
 const SILENCE: Duration = Duration::from_secs(10);
 /// Longer than any booking.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// The first words, where no template has others.
+const GREETING: &str = "Thank you for calling {name}. How can I help you?";
 const CLOSING: &str = "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
 
 /// Answers calls. Without a model the rule brain does; with one, it stands in when the model fails.
@@ -60,6 +66,9 @@ pub struct Reception {
     hours: String,
     address: Option<String>,
     decoder: Decoder,
+    weather: Option<WeatherService>,
+    departments: Departments,
+    identity: Identity,
     endpointing: Endpointing,
     llm: Arc<dyn LanguageModel>,
     stt: Option<Arc<dyn SpeechToText>>,
@@ -73,10 +82,14 @@ impl Reception {
     ///
     /// # Errors
     ///
-    /// When the store cannot be used, or the time zone is unknown.
+    /// When the store cannot be used, the time zone is unknown, or a department has no number.
     pub async fn open(store: Store, clock: Clock, config: &DealershipConfig) -> Result<Self> {
         let zone = TimeZone::get(&config.timezone).map_err(|cause| {
             Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
+        })?;
+        let departments = Departments::read(&config.departments).map_err(|department| {
+            let name = tools::word(&department);
+            Error::config(format!("field `dealership.departments.{name}` is no phone number"))
         })?;
         store.establish(&config.name, &config.timezone, clock.now()).await?;
         let hours = match &config.hours {
@@ -91,6 +104,9 @@ impl Reception {
         }
         Ok(Self {
             decoder: Decoder::new(store.clone(), None),
+            weather: None,
+            departments,
+            identity: config.identity,
             endpointing: Endpointing::default(),
             store,
             clock,
@@ -136,6 +152,13 @@ impl Reception {
         self
     }
 
+    /// Tells the weather.
+    #[must_use]
+    pub fn with_weather(mut self, weather: WeatherService) -> Self {
+        self.weather = Some(weather);
+        self
+    }
+
     /// Leaves a journal of each call in this folder.
     #[must_use]
     pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -149,7 +172,8 @@ impl Reception {
     ///
     /// When a part of the call cannot be opened.
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
-        self.agent(leg.call())?.start(leg).await
+        let template = self.template(leg.call()).await;
+        self.agent(leg.call(), &template)?.start(leg).await
     }
 
     /// Talks with a visitor of the talk page to the end, or until `closing` ends, and shows on the
@@ -162,8 +186,25 @@ impl Reception {
         }
     }
 
+    /// What the database says of how the agent behaves. Where it says nothing, or cannot, the
+    /// configuration counts.
+    async fn template(&self, call: &CallInfo) -> Template {
+        let caller = call.from.as_ref().map_or(call.id.as_str(), |from| from.expose());
+        match templates::choose(&self.store, INBOUND, caller).await {
+            Ok(None) => Template::default(),
+            Ok(Some((version, template))) => {
+                debug!(version, "a template answers");
+                template
+            }
+            Err(error) => {
+                warn!(%error, "a call is answered without its template");
+                Template::default()
+            }
+        }
+    }
+
     /// The agent for one call. Its tools act for this caller only.
-    fn agent(&self, call: &CallInfo) -> Result<Agent> {
+    fn agent(&self, call: &CallInfo, template: &Template) -> Result<Agent> {
         let caller = call.from.as_ref().and_then(|from| Phone::parse(from.expose()));
         let instructions = Instructions {
             name: &self.name,
@@ -172,13 +213,16 @@ impl Reception {
             address: self.address.as_deref(),
             caller: caller.as_ref().map(Phone::as_str),
         };
+        let guidance = template.guidance.as_deref().unwrap_or_default();
+        let greeting = template.greeting.as_deref().unwrap_or(GREETING);
         let mut agent = Agent::builder()
-            .instructions(instructions.to_string())
-            .greeting(format!("Thank you for calling {}. How can I help you?", self.name))
-            .llm(Arc::clone(&self.llm))
-            .tools(self.tools(caller)?)
+            .instructions(format!("{instructions}{guidance}"))
+            .greeting(greeting.replace("{name}", &self.name))
+            .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
+            .tools(self.tools(caller, call.media, template)?)
             .tune(|config| {
-                config.endpointing = self.endpointing.settings();
+                config.transfer_targets = Some(self.departments.targets().into());
+                config.endpointing = template.endpointing.unwrap_or(self.endpointing).settings();
                 settle(config, call.media);
             })
             .observer(|call| SpanObserver::new(&call.id));
@@ -194,9 +238,24 @@ impl Reception {
         agent.build()
     }
 
-    fn tools(&self, caller: Option<Phone>) -> Result<Vec<Arc<dyn Tool>>> {
-        let desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?);
-        Ok(tools::all(desk.with_decoder(self.decoder.clone())))
+    fn tools(
+        &self,
+        caller: Option<Phone>,
+        media: Media,
+        template: &Template,
+    ) -> Result<Vec<Arc<dyn Tool>>> {
+        let mut desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?)
+            .with_decoder(self.decoder.clone())
+            .with_identity(template.identity.unwrap_or(self.identity))
+            .with_departments(self.departments.clone());
+        if let Some(weather) = &self.weather {
+            desk = desk.with_weather(weather.clone());
+        }
+        if media == Media::Text {
+            // Who types has keys.
+            desk = desk.with_keypad();
+        }
+        Ok(tools::all(desk))
     }
 }
 
@@ -255,4 +314,46 @@ fn call_secret() -> Result<Secret> {
         .fill(&mut random)
         .map_err(|_| Error::new(ErrorKind::Overloaded, "answer", "the system has no randomness"))?;
     Ok(Secret::new(base64_simd::URL_SAFE_NO_PAD.encode_to_string(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+    use crate::{store::Arm, terminal::Terminal};
+
+    /// What somebody reads who says nothing but goodbye.
+    async fn read(reception: &Reception, call: &'static str) -> String {
+        // More than the agent says.
+        let (output, mut screen) = duplex(4_096);
+        let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output);
+        reception.answer(Box::new(leg)).await.unwrap().finished().await;
+        let mut text = String::new();
+        screen.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn the_next_call_is_greeted_as_the_active_template_says() {
+        let store = Store::in_memory().await.unwrap();
+        let config = DealershipConfig::default();
+        let now = Clock::System.now();
+        let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+        let usual = "Agent: Thank you for calling Bart's Automotive. How can I help you?";
+        let first = read(&reception, "1").await;
+        assert!(first.starts_with(usual), "{first}");
+        let text = r#"{ "greeting": "{name}, good day." }"#;
+        let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+        let arms = [Arm { version, weight: 1 }];
+        store.activate_template(INBOUND, &arms, now).await.unwrap();
+        let next = read(&reception, "2").await;
+        assert!(next.starts_with("Agent: Bart's Automotive, good day."), "{next}");
+        // What no program of this version can have written.
+        let version = store.push_template(INBOUND, ("{}}", ""), now).await.unwrap();
+        let arms = [Arm { version, weight: 1 }];
+        store.activate_template(INBOUND, &arms, now).await.unwrap();
+        let plain = read(&reception, "3").await;
+        assert!(plain.starts_with(usual), "{plain}");
+    }
 }

@@ -35,6 +35,7 @@ use crate::{
     store::Store,
     talk::{Talk, Visitor},
     vin::{Decoder, Vpic},
+    weather::WeatherService,
 };
 
 pub(crate) use self::needs::{Account, Needs, Warning};
@@ -108,7 +109,11 @@ impl Server {
             .await?
             .with_endpointing(config.turns.endpointing)
             .with_voice(stt, tts)
-            .with_decoder(decoder);
+            .with_decoder(decoder)
+            .with_weather(WeatherService::new(
+                WeatherService::PLACES_URL,
+                WeatherService::FORECAST_URL,
+            )?);
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }

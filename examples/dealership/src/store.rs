@@ -6,18 +6,28 @@
 
 mod agenda;
 mod appointments;
+mod brokers;
 mod claims;
+mod codes;
+mod contact;
 mod customers;
 mod fault;
 mod hours;
+mod identity;
 mod ids;
+mod knowledge;
+mod leads;
 mod location;
+mod messages;
+mod records;
 mod schema;
 mod seed;
 mod services;
 mod slots;
+mod templates;
 mod vehicles;
 mod vins;
+mod workshop;
 
 #[cfg(test)]
 mod tests;
@@ -34,14 +44,23 @@ use voiceagent_core::{Error, ErrorKind, Result};
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
+pub use brokers::{Assignment, Broker, CONSULTATION, ConsultRequest};
+pub use codes::{CodeVerdict, SentCode};
+pub use contact::{Objection, Permission, Window};
 pub use customers::{Customer, NewCustomer};
 pub use fault::{Fault, Refusal};
 pub use hours::{Closure, Hours, OpenInterval};
-pub use ids::{AppointmentId, CustomerId, LocationId, VehicleId};
+pub use identity::{Fact, Verdict};
+pub use ids::{AppointmentId, BrokerId, CodeId, CustomerId, LeadId, LocationId, VehicleId};
+pub use knowledge::Passage;
+pub use leads::Lead;
 pub use location::{Advisor, Location};
+pub use records::{Escalation, Interaction};
 pub use services::{Need, Service};
 pub use slots::{Availability, Slot, SlotSearch};
-pub use vehicles::Vehicle;
+pub use templates::{Arm, StoredTemplate};
+pub use vehicles::{NewVehicle, Vehicle};
+pub use workshop::{DueWork, Ticket};
 
 /// The longest that an operation waits for a connection, and a connection for a lock.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -245,4 +264,10 @@ fn minutes(table: &str, minutes: i64) -> Result<Span> {
     Span::new()
         .try_minutes(minutes)
         .map_err(|cause| fault::strange(table, "more minutes than there are").with_source(cause))
+}
+
+/// Reads a column that holds a list of words, as JSON.
+fn list(table: &str, stored: &str) -> Result<Vec<String>> {
+    serde_json::from_str(stored)
+        .map_err(|cause| fault::strange(table, "a list that is no JSON").with_source(cause))
 }

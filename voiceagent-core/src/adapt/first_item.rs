@@ -34,6 +34,7 @@ pub(super) fn common(models: impl Iterator<Item = LlmCapabilities>) -> LlmCapabi
         LlmCapabilities::default()
             .with_tools(one.tools && other.tools, one.parallel_tools && other.parallel_tools)
             .with_prompt_caching(one.prompt_caching && other.prompt_caching)
+            .with_structured_outputs(one.structured && other.structured)
     };
     models.reduce(both).unwrap_or_default()
 }

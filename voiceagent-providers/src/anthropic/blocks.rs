@@ -1,8 +1,10 @@
-use serde_json::{Map, Value};
 use voiceagent_core::Result;
 
 use super::messages::{BlockStart, Delta, Thought};
-use crate::wire::llm::call_ids::{MOST_CALLS, too_many_calls};
+use crate::wire::{
+    json::is_object,
+    llm::call_ids::{MOST_CALLS, too_many_calls},
+};
 
 /// The blocks of an answer that are put together from their fragments: calls, and the thoughts
 /// before them.
@@ -120,15 +122,10 @@ impl Blocks {
             calls.retain(|call| {
                 let is_open = open.iter().any(|open| matches!(open, Open::Call(of) if *of == at));
                 at += 1;
-                !is_open && is_object(&call.arguments)
+                !is_open && (call.arguments.trim().is_empty() || is_object(&call.arguments))
             });
         }
         self.open.retain(|(_, open)| !matches!(open, Open::Call(_)));
         calls
     }
-}
-
-/// Whether these are arguments. No text at all stands for none.
-fn is_object(arguments: &str) -> bool {
-    arguments.trim().is_empty() || serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
 }

@@ -130,10 +130,28 @@ impl AnthropicLlmConfig {
             self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
             "`top_p` must be above 0 and at most 1",
         )?;
+        let samples = !self.is_the_vendors() || self.takes_sampling();
+        check(
+            samples || self.temperature.is_none_or(|it| it == 1.0),
+            "`temperature` is not taken by the model",
+        )?;
+        check(samples || self.top_p.is_none(), "`top_p` is not taken by the model")?;
+        check(samples || self.top_k.is_none(), "`top_k` is not taken by the model")?;
         check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
         check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
         let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
         check(!self.is_the_vendors() || !is_keyless, "`api_key` is missing")
+    }
+
+    /// Whether the model takes `temperature`, `top_p` and `top_k`: those before Claude 4.7 do, by the
+    /// protocols before 2026-10-21 (Anthropic API documentation, "Versions").
+    fn takes_sampling(&self) -> bool {
+        let mut version = self.model.split('-').filter_map(|part| part.parse::<u32>().ok());
+        let (major, minor) = (version.next(), version.next().unwrap_or(0));
+        // What stands in the place of a minor version may be a day.
+        let minor = if minor < 1_000 { minor } else { 0 };
+        let early = major.is_none_or(|major| (major, minor) < (4, 7));
+        early && *self.version < *"2026-10-21"
     }
 
     /// Whether it is the vendor's own service.
@@ -147,6 +165,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn later_models_and_protocols_take_no_sampling() {
+        for (model, version, takes) in [
+            ("claude-haiku-5-5", "2023-06-01", false),
+            ("claude-sonnet-4-6", "2023-06-01", true),
+            ("claude-sonnet-4-6", "2026-10-21", false),
+            ("claude-opus-4-7", "2023-06-01", false),
+            ("claude-3-5-haiku-20241022", "2023-06-01", true),
+            ("claude-sonnet-4-20250514", "2023-06-01", true),
+        ] {
+            let settings = json!({ "api_key": "k", "model": model, "version": version });
+            let mut config: AnthropicLlmConfig = serde_json::from_value(settings).unwrap();
+            config.validate().unwrap();
+            config.top_k = Some(1);
+            assert_eq!(config.validate().is_ok(), takes, "{model} by {version}");
+        }
+    }
 
     #[test]
     fn a_value_out_of_its_range_is_refused_by_the_name_of_its_field() {
@@ -165,7 +201,7 @@ mod tests {
             ("temperature", json!(1.5), json!(1)),
         ] {
             let read = |value: &Value| {
-                let mut settings = json!({ "api_key": "k" });
+                let mut settings = json!({ "api_key": "k", "model": "claude-haiku-4-5" });
                 settings[field] = value.clone();
                 serde_json::from_value::<AnthropicLlmConfig>(settings).unwrap().validate()
             };

@@ -96,6 +96,7 @@ impl LanguageModel for AnthropicLlm {
         LlmCapabilities::default()
             .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
             .with_prompt_caching(self.config.prompt_caching)
+            .with_structured_outputs(self.config.is_the_vendors())
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {

@@ -35,7 +35,17 @@ pub(crate) struct Request<'a> {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct OutputConfig<'a> {
-    pub effort: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<OutputFormat<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct OutputFormat<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub schema: &'a Value,
 }
 
 #[derive(Debug, Serialize)]

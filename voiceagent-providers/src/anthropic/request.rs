@@ -7,7 +7,10 @@ use voiceagent_core::{
 
 use super::{
     AnthropicLlmConfig,
-    messages::{self, Block, CacheControl, Message, OurBlock, OutputConfig, Request, Role, Tool},
+    messages::{
+        self, Block, CacheControl, Message, OurBlock, OutputConfig, OutputFormat, Request, Role,
+        Tool,
+    },
 };
 use crate::wire::llm::{
     body,
@@ -57,7 +60,15 @@ fn standard<'a>(
         system: system.into_iter().collect(),
         messages: conversation(config, request, keepsakes, cache),
         thinking: config.thinking.as_ref(),
-        output_config: config.effort.as_deref().map(|effort| OutputConfig { effort }),
+        output_config: (config.effort.is_some() || request.format.is_some()).then(|| {
+            OutputConfig {
+                effort: config.effort.as_deref(),
+                format: request
+                    .format
+                    .as_ref()
+                    .map(|format| OutputFormat { kind: "json_schema", schema: &format.schema }),
+            }
+        }),
         temperature: config.temperature,
         top_p: config.top_p,
         top_k: config.top_k,

@@ -100,6 +100,7 @@ impl LanguageModel for GeminiLlm {
         LlmCapabilities::default()
             .with_tools(true, true)
             .with_prompt_caching(self.config.is_the_vendors())
+            .with_structured_outputs(self.config.is_the_vendors())
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {

@@ -116,6 +116,10 @@ pub(crate) struct GenerationConfig<'a> {
     pub seed: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_config: Option<ThinkingConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_mime_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_json_schema: Option<&'a Value>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]

@@ -54,6 +54,8 @@ fn standard<'a>(
         max_output_tokens: config.max_output_tokens,
         seed: config.seed,
         thinking_config: (level.is_some() || budget.is_some()).then_some(thinking),
+        response_mime_type: request.format.as_ref().map(|_| "application/json"),
+        response_json_schema: request.format.as_ref().map(|format| &*format.schema),
     };
     let function_declarations = functions(&request.tools);
     let mode = match request.tool_choice {

@@ -1,8 +1,11 @@
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 use voiceagent_core::{Error, ErrorKind, Result, llm::ToolCall};
 
 use super::messages::CallDelta;
-use crate::wire::llm::call_ids::{CallIds, MOST_CALLS, too_many_calls};
+use crate::wire::{
+    json::is_object,
+    llm::call_ids::{CallIds, MOST_CALLS, too_many_calls},
+};
 
 /// Puts tool calls together from their fragments.
 ///
@@ -113,9 +116,7 @@ impl Calls {
 
 impl Part {
     fn is_complete(&self) -> bool {
-        self.half.is_empty()
-            && self.arguments.ends_with('}')
-            && serde_json::from_str::<Map<String, Value>>(&self.arguments).is_ok()
+        self.half.is_empty() && self.arguments.ends_with('}') && is_object(&self.arguments)
     }
 
     /// Adds what `json` adds to the arguments: a JSON text's content, or any other JSON as it

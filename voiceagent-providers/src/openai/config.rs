@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
+use super::families::{least_effort, takes_sampling};
 use crate::wire::settings::check;
 
 /// Where OpenAI itself is found.
@@ -60,6 +61,9 @@ pub struct OpenAiLlmConfig {
     /// Asks for arguments that follow the schema exactly. Every schema must then forbid additional
     /// properties and require all of its own.
     pub strict_tools: bool,
+    /// Whether the server holds an answer to a form where one is asked for. Unless set, OpenAI
+    /// itself does, and other servers are told in words.
+    pub structured_outputs: Option<bool>,
     /// Whether the vendor may store answers, and for how long is up to it. With it, responses over
     /// HTTP go on from the answer before, and send only what is new. Responses only.
     pub store: bool,
@@ -115,6 +119,7 @@ impl Default for OpenAiLlmConfig {
             prompt_cache_key: None,
             parallel_tool_calls: None,
             strict_tools: false,
+            structured_outputs: None,
             store: false,
             interruption_marker: None,
             organization: None,
@@ -142,6 +147,13 @@ impl OpenAiLlmConfig {
             self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
             "`top_p` must be above 0 and at most 1",
         )?;
+        let samples = !self.is_the_vendors()
+            || takes_sampling(self.model(), self.reasoning_effort.as_deref());
+        check(
+            samples || self.temperature.is_none(),
+            "`temperature` is not taken by a model that reasons",
+        )?;
+        check(samples || self.top_p.is_none(), "`top_p` is not taken by a model that reasons")?;
         check(self.max_completion_tokens != Some(0), "`max_completion_tokens` must be at least 1")?;
         let chat = self.api == OpenAiApi::ChatCompletions;
         check(chat || self.seed.is_none(), "`seed` is not taken by responses")?;
@@ -156,6 +168,16 @@ impl OpenAiLlmConfig {
         self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/')
     }
 
+    /// Whether it is OpenAI's own service.
+    pub(crate) fn is_the_vendors(&self) -> bool {
+        self.base_url() == BASE_URL
+    }
+
+    /// Whether the server holds answers to a form.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.structured_outputs.unwrap_or_else(|| self.is_the_vendors())
+    }
+
     pub(crate) fn model(&self) -> &str {
         self.model.as_deref().unwrap_or(MODEL)
     }
@@ -165,25 +187,9 @@ impl OpenAiLlmConfig {
     pub(crate) fn effort(&self, with_tools: bool) -> Option<&str> {
         let with_tools = with_tools && self.api == OpenAiApi::ChatCompletions;
         self.reasoning_effort.as_deref().or_else(|| {
-            let ours = self.base_url() == BASE_URL;
+            let ours = self.is_the_vendors();
             ours.then(|| least_effort(self.model(), with_tools)).flatten()
         })
-    }
-}
-
-/// The least effort that a model of OpenAI takes.
-///
-/// GPT-6 calls tools over chat completions only at `none`; GPT-5.2 and 5.4 take no effort together with tools (and do
-/// not think unless asked); the first GPT-5 knows no `none`.
-fn least_effort(model: &str, with_tools: bool) -> Option<&'static str> {
-    let version = model.strip_prefix("gpt-")?.split('-').next()?;
-    let chat = model.contains("-chat");
-    match version {
-        _ if chat => None,
-        "5.2" | "5.4" if with_tools => None,
-        "5" => Some("minimal"),
-        _ if version.starts_with("5.") || version.starts_with('6') => Some("none"),
-        _ => None,
     }
 }
 

@@ -20,6 +20,7 @@ use voiceagent_core::{
 use super::{
     codec::Chunks,
     config::{BASE_URL, OpenAiApi, OpenAiLlmConfig},
+    families::warn_of_end,
     request,
     responses::Responses,
 };
@@ -86,6 +87,7 @@ impl OpenAiLlm {
 
     fn with_name(config: OpenAiLlmConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
+        warn_of_end(config.base_url(), config.model());
         let base = base_url(config.base_url(), BASE_URL)?;
         let (first_token, idle) = (config.first_token_timeout, config.idle_timeout);
         let headers = headers(&config)?;
@@ -143,7 +145,8 @@ impl LanguageModel for OpenAiLlm {
     fn capabilities(&self) -> LlmCapabilities {
         LlmCapabilities::default()
             .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
-            .with_prompt_caching(self.config.base_url() == BASE_URL)
+            .with_prompt_caching(self.config.is_the_vendors())
+            .with_structured_outputs(self.config.is_structured())
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {

@@ -21,6 +21,8 @@ pub(crate) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_options: Option<StreamOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f32>,
@@ -34,6 +36,20 @@ pub(crate) struct Request<'a> {
     pub service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_cache_key: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ResponseFormat<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub json_schema: NamedSchema<'a>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct NamedSchema<'a> {
+    pub name: &'a str,
+    pub schema: &'a Value,
+    pub strict: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -16,6 +16,7 @@ use voiceagent_core::{
 };
 
 use self::codec::RealtimeApi;
+use super::families::warn_of_end;
 use crate::wire::{
     address::Address,
     realtime::{CAPACITY, Conversation, Settings},
@@ -48,6 +49,7 @@ impl OpenAiRealtime {
     /// `Config` for a value that OpenAI would refuse; the message names the field.
     pub fn new(config: OpenAiRealtimeConfig) -> Result<Self> {
         config.validate().map_err(|wrong| wrong.with_provider(PROVIDER))?;
+        warn_of_end(&config.base_url, &config.model);
         Ok(Self { config })
     }
 

@@ -12,6 +12,7 @@ use voiceagent_core::{
 };
 
 use self::{codec::ItemCodec, messages::session_update};
+use super::families::warn_of_end;
 use crate::wire::{
     address::Address,
     stt::{CAPACITY, Pause, Settings, Stream},
@@ -56,6 +57,7 @@ impl OpenAiRealtimeStt {
     /// `Config` for a value that OpenAI would refuse; the message names the field.
     pub fn new(config: OpenAiRealtimeSttConfig) -> Result<Self> {
         config.validate().map_err(|wrong| wrong.with_provider(PROVIDER))?;
+        warn_of_end(&config.base_url, &config.model);
         Ok(Self { config })
     }
 

@@ -1,12 +1,15 @@
 use voiceagent_core::{
     Result,
-    llm::{LlmRequest, ToolChoice},
+    llm::{AnswerFormat, LlmRequest, ToolChoice},
     tool::ToolSpec,
 };
 
 use super::{
     OpenAiLlmConfig,
-    messages::{self, Call, CalledFunction, Function, Request, StreamOptions, Tool},
+    messages::{
+        self, Call, CalledFunction, Function, NamedSchema, Request, ResponseFormat, StreamOptions,
+        Tool,
+    },
 };
 use crate::wire::llm::{
     body,
@@ -51,6 +54,10 @@ fn standard<'a>(
         parallel_tool_calls: config.parallel_tool_calls.filter(|_| with_tools),
         stream: true,
         stream_options: include_usage.then_some(StreamOptions { include_usage }),
+        response_format: request.format.as_ref().map(|AnswerFormat { name, schema, .. }| {
+            let json_schema = NamedSchema { name, schema, strict: true };
+            ResponseFormat { kind: "json_schema", json_schema }
+        }),
         reasoning_effort: config.effort(with_tools),
         temperature: config.temperature,
         top_p: config.top_p,

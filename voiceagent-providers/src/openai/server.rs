@@ -41,6 +41,16 @@ impl Server {
         below(&self.base, path)
     }
 
+    /// A client whose requests carry what the server asks for.
+    ///
+    /// # Errors
+    ///
+    /// `Config` when TLS cannot be set up.
+    pub(super) fn client(&self) -> Result<Client> {
+        let unfit = |error| Error::config("TLS cannot be set up").with_source(error);
+        http::client()?.default_headers(self.headers.clone()).build().map_err(unfit)
+    }
+
     /// A client of its own for each call, so that the call's connection ends with it. The
     /// connection is opened ahead, by asking for the head of a page. Not every server has the page;
     /// the connection is open all the same.
@@ -49,9 +59,7 @@ impl Server {
     ///
     /// When the server cannot be reached in time, refuses the key, or has no room.
     pub(super) async fn connect(&self, limit: Duration) -> Result<Client> {
-        let unfit = |error| Error::config("TLS cannot be set up").with_source(error);
-        let client =
-            http::client()?.default_headers(self.headers.clone()).build().map_err(unfit)?;
+        let client = self.client()?;
         let asked = client.head(self.page(&["models"])).send();
         let late = || Error::new(ErrorKind::Timeout, "open", "the vendor did not answer in time");
         let response = timeout(limit, asked)

@@ -11,7 +11,7 @@ use voiceagent_core::{
 };
 
 use self::request::Requests;
-use super::server::Server;
+use super::{families::warn_of_end, server::Server};
 use crate::wire::voice::reader::Reader;
 
 pub use config::OpenAiTtsConfig;
@@ -50,6 +50,7 @@ impl OpenAiTts {
 
     fn with_name(config: OpenAiTtsConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
+        warn_of_end(config.base_url(), &config.model);
         let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
         Ok(Self { config, name, server })
     }

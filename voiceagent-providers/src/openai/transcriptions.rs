@@ -15,7 +15,7 @@ use voiceagent_core::{
 };
 
 use self::{pump::Pump, request::Requests};
-use super::server::Server;
+use super::{families::warn_of_end, server::Server};
 use crate::wire::stt::{CAPACITY, Cutting, Segmenter};
 
 pub use config::OpenAiSttConfig;
@@ -70,6 +70,7 @@ impl OpenAiStt {
 
     fn with_name(config: OpenAiSttConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
+        warn_of_end(config.base_url(), &config.model);
         let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
         Ok(Self { config: Arc::new(config), name, server, vad: Arc::new(Earshot::default()) })
     }

@@ -18,6 +18,8 @@ use base64_simd::STANDARD;
     feature = "openai"
 ))]
 use bytes::Bytes;
+#[cfg(any(feature = "anthropic", feature = "openai"))]
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use voiceagent_core::{Error, ErrorKind, Result};
 
@@ -31,6 +33,12 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str, provider: &'static str
         let place = format!("unreadable message at column {}", wrong.column());
         Error::new(ErrorKind::Protocol, "decode", place).with_provider(provider)
     })
+}
+
+/// Whether a text is an object, and nothing but one.
+#[cfg(any(feature = "anthropic", feature = "openai"))]
+pub(crate) fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Writes a message, which is a struct of texts and numbers.

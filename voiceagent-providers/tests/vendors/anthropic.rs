@@ -54,7 +54,7 @@ async fn items(model: &AnthropicLlm, request: LlmRequest) -> Vec<Result<LlmEvent
 async fn anthropic_conforms() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    let suite = LlmSuite { registry: &registry, config };
+    let suite = LlmSuite { subject: "anthropic", registry: &registry, config };
     suite.run(|| Scripted::start(Dialect::Anthropic)).await.assert();
 }
 

@@ -157,7 +157,7 @@ async fn a_chain_of_models_passes_the_suite() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     registry.llm.register("absent", |_: Nothing| Ok(Arc::new(Absent(())) as _));
-    LlmSuite { registry: &registry, config }
+    LlmSuite { subject: "fallback", registry: &registry, config }
         .run(|| Scripted::start(Dialect::OpenAi))
         .await
         .assert();

@@ -59,7 +59,7 @@ async fn items(model: &GeminiLlm, request: LlmRequest) -> Vec<Result<LlmEvent>> 
 async fn gemini_conforms() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    let suite = LlmSuite { registry: &registry, config };
+    let suite = LlmSuite { subject: "gemini", registry: &registry, config };
     suite.run(|| Scripted::start(Dialect::Gemini)).await.assert();
 }
 

@@ -101,7 +101,7 @@ async fn gemini_live_is_opened_and_lost_as_the_suite_says() {
     let house = House::new(|_| {}).await;
     let make =
         |url: &str| Arc::new(GeminiLive::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
-    realtime_socket("gemini live", &house.vendor, make).await.assert();
+    realtime_socket("gemini", &house.vendor, make).await.assert();
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod deepgram;
 mod elevenlabs;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs_stt;
+mod embeddings;
 #[cfg(feature = "espeak-ng")]
 mod espeak_ng;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
@@ -49,6 +50,8 @@ mod hearing;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
+mod openai_compatible;
+#[cfg(feature = "openai")]
 mod openai_realtime;
 #[cfg(feature = "openai")]
 mod openai_realtime_stt;
@@ -58,6 +61,7 @@ mod openai_responses;
 mod openai_speech;
 #[cfg(feature = "openai")]
 mod openai_stt;
+mod registered;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod scripted;
 #[cfg(feature = "soniox")]

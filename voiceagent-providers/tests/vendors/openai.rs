@@ -56,7 +56,7 @@ async fn events(model: &OpenAiLlm) -> Vec<LlmEvent> {
 async fn openai_conforms() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
-    LlmSuite { registry: &registry, config }
+    LlmSuite { subject: "openai", registry: &registry, config }
         .run(|| Scripted::start(Dialect::OpenAi))
         .await
         .assert();
@@ -140,8 +140,9 @@ async fn failed_with(flaw: Flaw) -> Vec<String> {
         let flawed = Flawed { sound: OpenAiLlm::new(config)?, flaw };
         Ok(Arc::new(flawed) as Arc<dyn LanguageModel>)
     });
-    let report =
-        LlmSuite { registry: &registry, config }.run(|| Scripted::start(Dialect::OpenAi)).await;
+    let report = LlmSuite { subject: "flawed", registry: &registry, config }
+        .run(|| Scripted::start(Dialect::OpenAi))
+        .await;
     let failed = report.checks().iter().filter(|(_, how)| matches!(how, Outcome::Failed(_)));
     failed.map(|(check, _)| check.clone()).collect()
 }

@@ -106,7 +106,7 @@ async fn openai_realtime_is_opened_and_lost_as_the_suite_says() {
     let house = House::new(|_| {}).await;
     let make =
         |url: &str| Arc::new(OpenAiRealtime::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
-    realtime_socket("openai realtime", &house.vendor, make).await.assert();
+    realtime_socket("openai", &house.vendor, make).await.assert();
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn openai_responses_conform_over_http() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let config = |vendor: &Scripted, deadline| config(vendor, deadline, "responses");
-    let suite = LlmSuite { registry: &registry, config };
+    let suite = LlmSuite { subject: "openai Responses", registry: &registry, config };
     suite.run(|| Scripted::start(Dialect::OpenAiResponses)).await.assert();
 }
 
@@ -85,7 +85,8 @@ async fn openai_responses_conform_over_a_websocket() {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let config = |vendor: &Scripted, deadline| config(vendor, deadline, "responses_websocket");
-    let suite = LlmSuite { registry: &registry, config };
+    let suite =
+        LlmSuite { subject: "openai Responses over a WebSocket", registry: &registry, config };
     suite.run(|| Scripted::start(Dialect::OpenAiResponses)).await.assert();
 }
 

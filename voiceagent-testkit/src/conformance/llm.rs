@@ -31,12 +31,16 @@ const NEVER: Duration = Duration::from_secs(600);
 /// A deadline for checks that wait for it.
 const SOON: Duration = Duration::from_secs(1);
 
+const CONTRACT: &str = "language model";
+
 type Outcome = std::result::Result<(), String>;
 
 /// A language model under test, with all that the suite needs to know of it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a suite is called with all of its parts")]
 pub struct LlmSuite<'a, V> {
+    /// The name under which the model is registered, and what is special about the configuration.
+    pub subject: &'a str,
     /// Where the model is registered.
     pub registry: &'a Registry,
     /// The configuration that reaches a vendor: with [`KEY`] as the key, and with the given time
@@ -52,15 +56,15 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
     /// Dropping the future ends the checks; there is no report then.
     pub async fn run<F: Future<Output = V> + Send>(&self, start: impl Fn() -> F + Sync) -> Report {
         let first = start().await;
-        let subject = self.build(&first, NEVER);
-        let mut report = Report::new(match &subject {
-            Ok(model) => format!("language model `{}`", model.name()),
-            Err(error) => format!("language model that cannot be built: {error}"),
-        });
-        let Ok(capabilities) = subject.map(|model| model.capabilities()) else {
-            report.note("is built from its configuration", Err("see above".to_owned()));
-            return report;
+        let mut report = Report::new(CONTRACT, self.subject);
+        let capabilities = match self.build(&first, NEVER) {
+            Ok(model) => model.capabilities(),
+            Err(error) => {
+                report.note("is built from its configuration", Err(error.to_string()));
+                return report;
+            }
         };
+        report.claim(&capabilities);
         report.note("unknown fields of the configuration are refused", self.unknown_fields(&first));
         macro_rules! check {
             ($name:literal, $check:path) => {
@@ -102,6 +106,7 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
             check!("no tool is called when the answer is cut off", faults::cut_tool_call);
         } else {
             report.not_claimed("tool calls are complete");
+            report.not_claimed("no tool is called when the answer is cut off");
         }
         if capabilities.tools && capabilities.parallel_tools {
             check!("several tools are called at once", checks::parallel_tool_calls);

@@ -60,7 +60,9 @@ type Outcome = Result<(), String>;
 pub async fn realtime<V: RealtimeVendor>(vendor: &V) -> Report {
     let model = vendor.model();
     let capabilities = model.capabilities();
-    let mut report = Report::new(format!("speech-to-speech model `{}`", model.name()));
+    let turns = if capabilities.duplex { " with the vendor's turns" } else { "" };
+    let mut report = Report::new("speech-to-speech model", format!("{}{turns}", model.name()));
+    report.claim(&capabilities);
     report.note("opens in every format that it claims", opens(vendor).await);
     let (managed, duplex) = (!capabilities.duplex, capabilities.duplex);
     macro_rules! check {

@@ -36,9 +36,10 @@ pub async fn stt<V: ScriptedVendor>(
     utterances: &[&str],
     make: impl Fn(&str) -> Arc<dyn SpeechToText> + Send,
 ) -> Report {
-    let mut report = Report::new(subject);
+    let mut report = Report::new("recognizer", subject);
     let stt = make(&vendor.url());
     let claims = stt.capabilities();
+    report.claim(&claims);
     let Some(format) = claims.formats.first().copied() else {
         report.note("takes a format", Err("no format is claimed".to_owned()));
         return report;
@@ -47,10 +48,7 @@ pub async fn stt<V: ScriptedVendor>(
     let open = || stt.open(SttOptions::new(format));
     opening(&mut report, vendor, &debug, open).await;
     let suite = Suite { vendor, stt: &*stt, claims: &claims, format, utterances };
-    for format in &claims.formats {
-        let check = format!("understands {format:?}");
-        report.note(check, Suite { format: *format, ..suite }.understands().await);
-    }
+    report.note("understands every format that it claims", suite.understands_all().await);
     report.note("events are as claimed", suite.events_are_as_claimed().await);
     if claims.finalize {
         report.note("a request to finalize yields a final", suite.finalizes().await);
@@ -114,6 +112,14 @@ impl<V: ScriptedVendor> Suite<'_, V> {
 
     fn expect(&self, caller: &Caller, count: usize) -> Result<(), String> {
         same(caller.finals().join(" "), self.utterances[..count].join(" "))
+    }
+
+    async fn understands_all(&self) -> Result<(), String> {
+        for format in &self.claims.formats {
+            let understood = Suite { format: *format, ..*self }.understands().await;
+            understood.map_err(|why| format!("{format:?}: {why}"))?;
+        }
+        Ok(())
     }
 
     async fn understands(self) -> Result<(), String> {

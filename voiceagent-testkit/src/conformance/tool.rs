@@ -55,7 +55,7 @@ const REFUSED: [&str; 8] = [
 /// Dropping the future ends the checks; there is no report then.
 pub async fn tool(tool: &dyn Tool, valid_arguments: Value) -> Report {
     let spec = tool.spec();
-    let mut report = Report::new(format!("tool `{}`", spec.name));
+    let mut report = Report::new("tool", &*spec.name);
     report.note("its name is legal everywhere", name(&spec.name));
     let described = !spec.description.trim().is_empty();
     report.note("it has a description", described.then_some(()).ok_or_else(|| "none".to_owned()));

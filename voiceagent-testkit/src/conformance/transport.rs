@@ -140,7 +140,7 @@ where
     Fut: Future<Output = (Box<dyn Transport>, P)>,
     P: FarEnd,
 {
-    let mut report = Report::new(subject);
+    let mut report = Report::new("transport", subject);
     let (leg, far) = connect().await;
     let claims = leg.capabilities();
     report.note("audio arrives in order and unchanged", hears(leg, far).await);

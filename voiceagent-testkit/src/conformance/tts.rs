@@ -38,9 +38,10 @@ pub async fn tts<V: ScriptedVendor>(
     vendor: &V,
     make: impl Fn(&str) -> Arc<dyn TextToSpeech> + Send,
 ) -> Report {
-    let mut report = Report::new(subject);
+    let mut report = Report::new("voice", subject);
     let tts = make(&vendor.url());
     let claims = tts.capabilities();
+    report.claim(&claims);
     let Some(format) = claims.formats.first().copied() else {
         report.note("makes a format", Err("no format is claimed".to_owned()));
         return report;
@@ -48,10 +49,10 @@ pub async fn tts<V: ScriptedVendor>(
     let debug = format!("{tts:?}");
     opening(&mut report, vendor, &debug, || tts.open(TtsOptions::new(format))).await;
     let suite = Suite { vendor, tts: &*tts, claims: &claims, format };
-    for format in &claims.formats {
-        let check = format!("speaks {format:?} in order, empty texts included");
-        report.note(check, Suite { format: *format, ..suite }.speaks().await);
-    }
+    report.note(
+        "speaks every format that it claims in order, empty texts included",
+        suite.speaks_all().await,
+    );
     if claims.streaming_text {
         report.note("audio begins before the text is complete", suite.streams().await);
     } else {
@@ -97,6 +98,14 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         })?;
         let spoken = u32::try_from(texts.len()).unwrap_or(u32::MAX);
         same(said.spoken, if self.claims.segments { spoken } else { 0 })
+    }
+
+    async fn speaks_all(&self) -> Result<(), String> {
+        for format in &self.claims.formats {
+            let spoken = Suite { format: *format, ..*self }.speaks().await;
+            spoken.map_err(|why| format!("{format:?}: {why}"))?;
+        }
+        Ok(())
     }
 
     async fn speaks(self) -> Result<(), String> {

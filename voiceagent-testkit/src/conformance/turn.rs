@@ -20,17 +20,16 @@ use crate::tone;
 ///
 /// Dropping the future ends the checks; there is no report then.
 pub async fn turn(subject: &str, detector: &dyn TurnDetector, deadline: Duration) -> Report {
-    let mut report = Report::new(format!("turn detection: {subject}"));
+    let mut report = Report::new("end-of-turn predictor", subject);
     for (what, snapshot) in snapshots() {
-        let check = format!("it scores {what} from 0 to 1 within {deadline:?}");
+        let check = format!("it scores {what} from 0 to 1 in time");
         report.note(check, score(detector, snapshot, deadline).await.map(|_| ()));
     }
-    let check = format!("it scores eight turns at once within {deadline:?}");
     let turns = (0..8).map(|number| {
         score(detector, TurnSnapshot::new(TurnId::new(number), "I would like a car."), deadline)
     });
     let at_once = join_all(turns).await.into_iter().collect::<Result<Vec<_>, _>>();
-    report.note(check, at_once.map(|_| ()));
+    report.note("it scores eight turns at once in time", at_once.map(|_| ()));
     let check = "an unfinished sentence does not score higher than a finished one";
     report.note(check, order(detector, deadline).await);
     report

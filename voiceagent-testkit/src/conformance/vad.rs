@@ -30,7 +30,7 @@ const NEAR: Duration = Duration::from_millis(250);
 /// ```
 #[must_use]
 pub fn vad(subject: &str, factory: &dyn VadFactory) -> Report {
-    let mut report = Report::new(format!("voice activity detection: {subject}"));
+    let mut report = Report::new("voice activity detector", subject);
     report.note("its windows last from 5 to 100 ms at 8 to 48 kHz", windows(factory));
     report.note("every score is from 0 to 1", range(factory));
     report.note("silence scores low", silence(factory));

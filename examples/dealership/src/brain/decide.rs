@@ -58,7 +58,7 @@ pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> boo
     if dialogue.aside == Some(Aside::Goodbye) {
         return farewell(dialogue, "done");
     }
-    let step = match urgent(dialogue, facts) {
+    let step = match urgent(dialogue, facts, has) {
         Some(step) => step,
         None => task(dialogue, facts, has),
     };
@@ -106,9 +106,15 @@ fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
 }
 
 /// What goes before the task: a person is wanted, or nothing is understood.
-fn urgent(dialogue: &Dialogue, facts: &Facts) -> Option<Step> {
+fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Option<Step> {
+    if dialogue.wants_out && has("record_opt_out") {
+        return Some(opt_out(dialogue));
+    }
     if dialogue.aside == Some(Aside::Human) {
-        return Some(human(facts));
+        return Some(human(dialogue, facts, has));
+    }
+    if dialogue.wants_callback && has("schedule_callback") {
+        return Some(call_back(dialogue));
     }
     if let Some(vin) = &dialogue.vin {
         return Some(Step::Call { tool: "decode_vin", arguments: json!({ "vin": vin }) });
@@ -127,16 +133,57 @@ fn urgent(dialogue: &Dialogue, facts: &Facts) -> Option<Step> {
     }
 }
 
-fn human(facts: &Facts) -> Step {
-    let words = "I can't put you through from this line, but people are here at these hours.";
-    Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
+/// Puts the caller through where that is possible; else says when people are here.
+fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
+    match dialogue.put_through {
+        None if has("transfer_to_human") => {
+            let arguments = json!({
+                "reason": "caller_request",
+                "department": "front_desk",
+                "summary": "The caller asked for a person.",
+                "mode": "warm",
+            });
+            Step::Call { tool: "transfer_to_human", arguments }
+        }
+        Some(true) => Step::Say(String::new()),
+        // The tool has said why, and offered to have somebody call back.
+        Some(false) if has("schedule_callback") && !dialogue.notices.is_empty() => {
+            Step::Say(String::new())
+        }
+        Some(false) | None => {
+            let words =
+                "I can't put you through from this line, but people are here at these hours.";
+            Step::Say(replies::joined(&[words, &facts.hours, replies::ANYTHING_ELSE]))
+        }
+    }
+}
+
+/// Whoever wants no more calls is asked for nothing, and let go.
+fn opt_out(dialogue: &Dialogue) -> Step {
+    if dialogue.opted_out {
+        return farewell(dialogue, "opted_out");
+    }
+    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+    let arguments = json!({ "phone": phone, "channels": ["all"], "reason": null });
+    Step::Call { tool: "record_opt_out", arguments }
+}
+
+fn call_back(dialogue: &Dialogue) -> Step {
+    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+    let arguments = json!({
+        "phone": phone,
+        "department": "front_desk",
+        "when_local": null,
+        "reason": "The caller asked for a person.",
+    });
+    Step::Call { tool: "schedule_callback", arguments }
 }
 
 fn task(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
     match dialogue.task {
         Some(Task::Book) => book(dialogue, facts, has),
         Some(task @ (Task::Cancel | Task::Check | Task::Reschedule)) => {
-            manage(dialogue, facts, task)
+            manage(dialogue, facts, task, has)
         }
         None if dialogue.finished => ask(replies::ANYTHING_ELSE),
         None => ask(replies::HELP),
@@ -246,7 +293,7 @@ fn introduce(dialogue: &Dialogue) -> Step {
 }
 
 /// Steps towards an appointment that exists, and what is done with it.
-fn manage(dialogue: &Dialogue, facts: &Facts, task: Task) -> Step {
+fn manage(dialogue: &Dialogue, facts: &Facts, task: Task, has: &dyn Fn(&str) -> bool) -> Step {
     let customer = match &dialogue.customer {
         Customer::Known { id, .. } => id,
         Customer::Unknown => return look_up(dialogue, false),
@@ -261,6 +308,9 @@ fn manage(dialogue: &Dialogue, facts: &Facts, task: Task) -> Step {
         }
         Customer::Stranger | Customer::Ambiguous => return look_up(dialogue, true),
     };
+    if dialogue.wants_identity {
+        return identify(dialogue, customer, has);
+    }
     let Some(appointments) = &dialogue.appointments else { return visits_of(customer) };
     if appointments.is_empty() {
         return ask(replies::BOOK_INSTEAD);
@@ -282,6 +332,20 @@ fn manage(dialogue: &Dialogue, facts: &Facts, task: Task) -> Step {
         "appointment_id": appointment.id, "reason": null, "confirmed": true,
     });
     Step::Call { tool: "cancel_appointment", arguments }
+}
+
+/// Steps towards knowing who calls. The ZIP code is asked for, and the name counts if it was said.
+fn identify(dialogue: &Dialogue, customer: &str, has: &dyn Fn(&str) -> bool) -> Step {
+    if !has("verify_identity") {
+        return Step::Say(replies::joined(&[replies::UNVERIFIED, replies::ANYTHING_ELSE]));
+    }
+    let Some(zip) = &dialogue.zip else { return ask(replies::ASK_ZIP) };
+    let zip = json!({ "kind": "postal_code", "value": zip });
+    let name =
+        dialogue.name.last.as_ref().map(|last| json!({ "kind": "last_name", "value": last }));
+    let factors: Vec<Value> = [Some(zip), name].into_iter().flatten().collect();
+    let arguments = json!({ "customer_id": customer, "factors": factors });
+    Step::Call { tool: "verify_identity", arguments }
 }
 
 fn reschedule(dialogue: &Dialogue, facts: &Facts, appointment: &Appointment) -> Step {

@@ -120,6 +120,15 @@ pub(crate) struct Dialogue {
     said: Words,
     mentioned: Vec<String>,
     pub(crate) part_of_phone: Option<String>,
+    /// Whether the caller has to show who they are before more is told.
+    pub(crate) wants_identity: bool,
+    pub(crate) zip: Option<String>,
+    /// Whether the caller was put through to a person, if that was tried in this turn.
+    pub(crate) put_through: Option<bool>,
+    pub(crate) wants_callback: bool,
+    /// Whether the caller wants never to be contacted, and whether that is noted.
+    pub(crate) wants_out: bool,
+    pub(crate) opted_out: bool,
     pending: BTreeMap<String, ToolCall>,
 }
 
@@ -253,6 +262,12 @@ impl Dialogue {
             faults: 0,
             mentioned: Vec::new(),
             part_of_phone: None,
+            wants_identity: false,
+            zip: None,
+            put_through: None,
+            wants_callback: false,
+            wants_out: false,
+            opted_out: false,
             pending: BTreeMap::new(),
         }
     }
@@ -266,6 +281,7 @@ impl Dialogue {
         self.task = Some(task);
         self.appointment = None;
         self.appointments = None;
+        self.wants_identity = false;
         self.finished = false;
         self.misses = 0;
     }
@@ -273,6 +289,8 @@ impl Dialogue {
     fn finish(&mut self) {
         self.task = None;
         self.also = None;
+        self.wants_identity = false;
+        self.wants_callback = false;
         self.forget_wish();
         self.finished = true;
     }
@@ -360,6 +378,7 @@ fn task_of(intent: Intent) -> Option<Task> {
         | Intent::Hours
         | Intent::Human
         | Intent::Location
+        | Intent::OptOut
         | Intent::Repeat
         | Intent::Robot
         | Intent::Vin => None,

@@ -15,6 +15,8 @@ pub(crate) enum Intent {
     Hours,
     Human,
     Location,
+    /// Never to be contacted again.
+    OptOut,
     Repeat,
     Reschedule,
     Robot,
@@ -24,7 +26,10 @@ pub(crate) enum Intent {
 /// Finds the plainest intent; `None` when the words are about something else.
 pub(crate) fn find(words: &Words) -> Option<Intent> {
     let visit = words.any(&["appointment", "appointments", "booking", "visit", "reservation"]);
-    if words.says(&HUMAN) || (words.any(&["human", "person", "representative", "operator"])) {
+    if words.says(&OPT_OUT) {
+        Some(Intent::OptOut)
+    } else if words.says(&HUMAN) || (words.any(&["human", "person", "representative", "operator"]))
+    {
         Some(Intent::Human)
     } else if words.says(&["cancel", "call off", "calling off"]) {
         Some(Intent::Cancel)
@@ -53,6 +58,18 @@ pub(crate) fn find(words: &Words) -> Option<Intent> {
     }
 }
 
+const OPT_OUT: [&str; 10] = [
+    "stop calling",
+    "stop texting",
+    "stop contacting",
+    "don't call me",
+    "dont call me",
+    "do not call me",
+    "never call me",
+    "take me off",
+    "remove me from",
+    "unsubscribe",
+];
 const HUMAN: [&str; 9] = [
     "talk to someone",
     "speak to someone",
@@ -389,6 +406,8 @@ mod tests {
             ("where are you located", Intent::Location),
             ("can you check a vin", Intent::Vin),
             ("let me talk to a real person", Intent::Human),
+            ("please stop calling me", Intent::OptOut),
+            ("take me off your list", Intent::OptOut),
             ("i want to speak to a manager", Intent::Human),
             ("that's all, bye", Intent::Goodbye),
             ("that is all", Intent::Goodbye),

@@ -32,6 +32,16 @@ pub(crate) fn take(words: &mut Words, asked: bool) -> Option<Phone> {
     Some(phone)
 }
 
+/// Finds a ZIP code, and blanks its words.
+pub(crate) fn take_zip(words: &mut Words) -> Option<String> {
+    let (digits, range) = longest_run(words)?;
+    if digits.len() != 5 {
+        return None;
+    }
+    words.take(range);
+    Some(digits)
+}
+
 /// Puts a part that was said before and one that was said now together.
 ///
 /// "five five five, one two three four" - "and the area code?" - "six three zero".
@@ -201,6 +211,15 @@ mod tests {
             assert_eq!(found(text, false), None, "{text}");
         }
         assert_eq!(found("055 555 0141", false), None, "no area code begins with zero");
+    }
+
+    #[test]
+    fn zip_codes_have_five_digits() {
+        let zip = |text: &str| take_zip(&mut Words::new(text));
+        for text in ["Six oh five six three.", "it's 60563", "six zero five sixty three"] {
+            assert_eq!(zip(text).as_deref(), Some("60563"), "{text}");
+        }
+        assert_eq!(zip("six oh five six"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub(crate) enum Question {
     AnythingElse,
     BookInstead,
+    Callback,
     CancelIt,
     Day,
     Help,
@@ -23,6 +24,7 @@ pub(crate) enum Question {
     Vehicle,
     Vin,
     Which,
+    Zip,
 }
 
 impl Question {
@@ -41,7 +43,9 @@ impl Question {
 }
 
 /// A question and the words that mark it: one of each group, the first match counts.
-const MARKS: [(Question, &[&str]); 17] = [
+const MARKS: [(Question, &[&str]); 19] = [
+    (Question::Callback, &["call you", "back"]),
+    (Question::Zip, &["zip|postal code"]),
     (Question::AnythingElse, &["anything else|something else"]),
     (Question::CancelIt, &["cancel", "shall|should|confirm|want me|sure|like me"]),
     (Question::BookInstead, &["book|make", "instead|new one|one now|a new"]),
@@ -85,6 +89,8 @@ mod tests {
             ("Can you read me the VIN?", Question::Vin),
             ("You're booked. Is there anything else?", Question::AnythingElse),
             ("Would you like to book one instead?", Question::BookInstead),
+            ("Nobody is here. Shall I have somebody call you back?", Question::Callback),
+            ("For your security, what is your ZIP code?", Question::Zip),
             ("You are all set.", Question::Open),
         ];
         for (text, question) in table {

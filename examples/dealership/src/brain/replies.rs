@@ -17,6 +17,7 @@ pub(crate) const ASK_PHONE_OF_VISIT: &str = "What phone number is the appointmen
 pub(crate) const ASK_SERVICE: &str = "What does your car need?";
 pub(crate) const ASK_VIN: &str = "Could you read me the 17 characters of the VIN?";
 pub(crate) const ASK_VIN_AGAIN: &str = "Could you read me the VIN once more?";
+pub(crate) const ASK_ZIP: &str = "For your security, what is your ZIP code?";
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
@@ -29,6 +30,8 @@ pub(crate) const MISSED_AGAIN: &str = "I'm sorry, I'm having trouble understandi
 pub(crate) const NOT_FOUND: &str =
     "I can't find that appointment from this line. Would you like to book a new one?";
 pub(crate) const ROBOT: &str = "I'm an automated assistant.";
+pub(crate) const UNVERIFIED: &str =
+    "I'm sorry, I can't discuss that on this line without checking who you are.";
 pub(crate) const WHOLE_PHONE: &str = "What is the whole phone number, with its area code?";
 
 /// Offers times.
@@ -220,6 +223,7 @@ mod tests {
             (AREA_CODE.to_owned(), Question::Phone),
             (ASK_SERVICE.to_owned(), Question::Service),
             (ASK_VIN.to_owned(), Question::Vin),
+            (ASK_ZIP.to_owned(), Question::Zip),
             (ASK_VIN_AGAIN.to_owned(), Question::Vin),
             (busy(&appointment, "2019 Honda CR-V", &[]), Question::Day),
             (busy(&appointment, "2019 Honda CR-V", &[slot(4, 9)]), Question::Offer),

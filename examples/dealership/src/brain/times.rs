@@ -74,6 +74,11 @@ pub(crate) fn take(words: &mut Words, bare: Bare) -> Option<TimeWish> {
     Some(wish)
 }
 
+/// Whether two times look alike on a clock face: nobody says "AM" to a time that is plain.
+pub(crate) fn is_like(one: Time, other: Time) -> bool {
+    (one.hour() % 12, one.minute()) == (other.hour() % 12, other.minute())
+}
+
 /// Every time that a text names and where, in its order. For reading what the agent offered.
 pub(crate) fn all(words: &Words) -> Vec<(usize, Time)> {
     let clocks = clocks(words, part_of_day(words), Bare::Never);

@@ -9,10 +9,16 @@ use super::{Config, ProviderConfig, ServerConfig, key_variables};
 const TABLES: [&str; 7] = ["dealership", "llm", "server", "stt", "tts", "turns", "twilio"];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 17] = [
+const FIELDS: [(&str, &str); 19] = [
     ("dealership.address", "a sentence in quotes"),
     ("dealership.database", "the name of a file in quotes, such as `\"dealership.db\"`"),
+    (
+        "dealership.departments",
+        "a table of phone numbers by department: `broker`, `front_desk`, `manager`, `sales`, \
+         `service`",
+    ),
     ("dealership.hours", "a sentence in quotes"),
+    ("dealership.identity", "`\"number\"` or `\"facts\"`"),
     ("dealership.name", "a name in quotes, such as `\"Bart's Automotive\"`"),
     ("dealership.timezone", "an IANA time zone in quotes, such as `\"America/Chicago\"`"),
     ("llm.provider", "a name in quotes, such as `\"openai\"`"),

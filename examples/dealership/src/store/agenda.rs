@@ -9,7 +9,7 @@ use super::{Appointment, Fault, Store};
 pub struct AgendaEntry {
     /// The appointment.
     pub appointment: Appointment,
-    /// First and last name of the customer.
+    /// First and last name of the customer or lead.
     pub customer: String,
 }
 
@@ -21,9 +21,12 @@ impl Store {
     /// When the store cannot be read.
     pub async fn agenda(&self, now: Timestamp) -> Result<Vec<AgendaEntry>, Fault> {
         sqlx::query(
-            "SELECT appointment_detail.*, first_name, last_name
-             FROM appointment_detail JOIN customer ON customer.id = customer_id
-             WHERE status = 'booked' AND starts_at > ?1 ORDER BY starts_at, confirmation_code",
+            "SELECT appointment_detail.*,
+                    coalesce(customer.first_name, lead.first_name) AS first_name,
+                    coalesce(customer.last_name, lead.last_name) AS last_name
+             FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
+             LEFT JOIN lead ON lead.id = lead_id
+             WHERE appointment_detail.status <> 'cancelled' AND starts_at > ?1 ORDER BY starts_at, confirmation_code",
         )
         .bind(now.as_millisecond())
         .fetch_all(&self.reader)
@@ -40,8 +43,11 @@ impl Store {
     /// When the store cannot be read.
     pub async fn changed_after(&self, since: Timestamp) -> Result<Vec<AgendaEntry>, Fault> {
         sqlx::query(
-            "SELECT appointment_detail.*, first_name, last_name
-             FROM appointment_detail JOIN customer ON customer.id = customer_id
+            "SELECT appointment_detail.*,
+                    coalesce(customer.first_name, lead.first_name) AS first_name,
+                    coalesce(customer.last_name, lead.last_name) AS last_name
+             FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
+             LEFT JOIN lead ON lead.id = lead_id
              WHERE appointment_detail.updated_at > ?1 ORDER BY appointment_detail.updated_at",
         )
         .bind(since.as_millisecond())
@@ -55,8 +61,9 @@ impl Store {
 
 impl AgendaEntry {
     fn read(row: &SqliteRow) -> Result<Self, Fault> {
-        let first: &str = row.try_get("first_name")?;
-        let last: &str = row.try_get("last_name")?;
-        Ok(Self { appointment: Appointment::read(row)?, customer: format!("{first} {last}") })
+        let first: Option<&str> = row.try_get("first_name")?;
+        let last: Option<&str> = row.try_get("last_name")?;
+        let customer = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Ok(Self { appointment: Appointment::read(row)?, customer })
     }
 }

@@ -4,8 +4,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
-    AppointmentId, CustomerId, Fault, Refusal, Store, VehicleId,
-    claims::{Booked, claim_all, claim_vehicle, move_vehicle, release},
+    AppointmentId, CustomerId, Fault, LeadId, Refusal, Store, VehicleId,
+    claims::{Booked, claim_all, claim_vehicle, move_along, release},
     ids::version_7,
     instant, services,
     slots::later,
@@ -18,9 +18,13 @@ use super::{
 pub struct Appointment {
     /// The identifier.
     pub id: AppointmentId,
-    /// Who comes.
-    pub customer: CustomerId,
-    /// `service`, `test_drive` or `sales_consult`.
+    /// Who comes; a lead need not be a customer.
+    pub customer: Option<CustomerId>,
+    /// The lead that it is for.
+    pub lead: Option<LeadId>,
+    /// The broker with whom it is, as the name is spoken.
+    pub broker: Option<String>,
+    /// `service`, `test_drive`, `sales_consult` or `broker_consult`.
     pub kind: String,
     /// The code of the service.
     pub service: String,
@@ -56,6 +60,8 @@ pub enum AppointmentStatus {
     Booked,
     /// It was cancelled.
     Cancelled,
+    /// It stands, and was confirmed with a code.
+    Confirmed,
 }
 
 /// What is to be booked.
@@ -170,16 +176,18 @@ impl Store {
             return Err(Refusal::InPast.into());
         }
         let service = services::find(&mut writes, &old.service).await?;
+        // A broker's times are on the broker's clocks.
+        let zone = old.start.time_zone().clone();
         release(&mut writes, change.appointment).await?;
         let span = Booked {
             id: change.appointment,
             location: location.id,
-            zone: location.zone,
+            zone,
             start,
             end: later(start, service.duration),
         };
         claim_all(&mut writes, &span, &service, advisor).await?;
-        move_vehicle(&mut writes, &span).await?;
+        move_along(&mut writes, &span).await?;
         sqlx::query(
             "UPDATE appointment SET moved_from = starts_at, starts_at = ?2, ends_at = ?3,
                     local_start = ?4, change_key = ?5, updated_at = ?6
@@ -236,6 +244,17 @@ impl Store {
         .bind(&change.key)
         .execute(&mut *writes)
         .await?;
+        sqlx::query(
+            "INSERT INTO billing_event (id, appointment_id, broker_id, kind, amount_cents,
+                                        created_at)
+             SELECT ?1, appointment_id, broker_id, 'reversal', -amount_cents, ?3
+             FROM billing_event WHERE appointment_id = ?2 AND kind = 'appointment'",
+        )
+        .bind(version_7(now).to_string())
+        .bind(change.appointment.to_string())
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
         let cancelled = find(&mut writes, change.appointment).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(cancelled)
@@ -263,7 +282,7 @@ impl Store {
     ) -> Result<Vec<Appointment>, Fault> {
         sqlx::query(
             "SELECT * FROM appointment_detail
-             WHERE customer_id = ?1 AND status = 'booked' AND starts_at > ?2 ORDER BY starts_at",
+             WHERE customer_id = ?1 AND status <> 'cancelled' AND starts_at > ?2 ORDER BY starts_at",
         )
         .bind(customer.to_string())
         .bind(now.as_millisecond())
@@ -276,9 +295,9 @@ impl Store {
 }
 
 impl Appointment {
-    fn standing(self) -> Result<Self, Fault> {
+    pub(super) fn standing(self) -> Result<Self, Fault> {
         match self.status {
-            AppointmentStatus::Booked => Ok(self),
+            AppointmentStatus::Booked | AppointmentStatus::Confirmed => Ok(self),
             AppointmentStatus::Cancelled => Err(Refusal::AlreadyCancelled.into()),
         }
     }
@@ -290,14 +309,19 @@ impl Appointment {
         })?;
         let status = match row.try_get("status")? {
             "cancelled" => AppointmentStatus::Cancelled,
+            "confirmed" => AppointmentStatus::Confirmed,
             _ => AppointmentStatus::Booked,
         };
+        let customer: Option<&str> = row.try_get("customer_id")?;
+        let lead: Option<&str> = row.try_get("lead_id")?;
         let vehicle: Option<&str> = row.try_get("vehicle_id")?;
         let moved_from: Option<i64> = row.try_get("moved_from")?;
         let cancelled_at: Option<i64> = row.try_get("cancelled_at")?;
         Ok(Self {
             id: AppointmentId::stored(row.try_get("id")?)?,
-            customer: CustomerId::stored(row.try_get("customer_id")?)?,
+            customer: customer.map(CustomerId::stored).transpose()?,
+            lead: lead.map(LeadId::stored).transpose()?,
+            broker: row.try_get("broker_name")?,
             kind: row.try_get("kind")?,
             service: row.try_get("type_code")?,
             service_name: row.try_get("type_name")?,
@@ -320,7 +344,7 @@ impl Appointment {
     }
 }
 
-async fn find(
+pub(super) async fn find(
     connection: &mut SqliteConnection,
     id: AppointmentId,
 ) -> Result<Option<Appointment>, Fault> {
@@ -331,7 +355,7 @@ async fn find(
     row.as_ref().map(Appointment::read).transpose()
 }
 
-async fn by_key(
+pub(super) async fn by_key(
     connection: &mut SqliteConnection,
     key: &str,
 ) -> Result<Option<Appointment>, Fault> {
@@ -350,7 +374,7 @@ async fn same_promise(
     let row = sqlx::query(
         "SELECT * FROM appointment_detail
          WHERE customer_id = ?1 AND type_code = ?2 AND starts_at = ?3 AND vehicle_id IS ?4
-           AND status = 'booked'",
+           AND status <> 'cancelled'",
     )
     .bind(request.customer.to_string())
     .bind(&request.service)
@@ -393,7 +417,7 @@ async fn insert(
 }
 
 /// Six characters that are not mistaken for one another on the phone or on paper.
-fn confirmation_code(now: Timestamp) -> String {
+pub(super) fn confirmation_code(now: Timestamp) -> String {
     const LETTERS: &[u8] = b"ACEFHJKLMNPQRTWXY34679";
     let random = version_7(now);
     let tail = &random.as_bytes()[10..];

@@ -75,7 +75,7 @@ pub(super) async fn claim_vehicle(
     .fetch_optional(&mut *connection)
     .await?;
     let no = no.ok_or(Refusal::NotFound)?;
-    claim_whole(connection, span, no).await
+    if claim_whole(connection, span, no).await? { Ok(()) } else { Err(Refusal::VehicleBusy.into()) }
 }
 
 /// Claims a number, unless somebody has it. The trigger decides; a statement that it aborts
@@ -115,32 +115,34 @@ pub(super) async fn release(
     Ok(())
 }
 
-/// Claims the vehicle of an appointment that is being moved, if there is one.
-pub(super) async fn move_vehicle(
+/// Claims the vehicle and the broker of an appointment that is being moved, if there are any.
+pub(super) async fn move_along(
     connection: &mut SqliteConnection,
     span: &Booked,
 ) -> Result<(), Fault> {
-    let no: Option<i64> = sqlx::query_scalar(
-        "SELECT no FROM vehicle JOIN appointment ON appointment.vehicle_id = vehicle.id
+    let (vehicle, broker): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT vehicle.no, broker.no FROM appointment
+         LEFT JOIN vehicle ON vehicle.id = vehicle_id LEFT JOIN broker ON broker.id = broker_id
          WHERE appointment.id = ?1",
     )
     .bind(span.id.to_string())
-    .fetch_optional(&mut *connection)
+    .fetch_one(&mut *connection)
     .await?;
-    match no {
-        Some(no) => claim_whole(connection, span, no).await,
-        None => Ok(()),
+    for (no, refusal) in [(vehicle, Refusal::VehicleBusy), (broker, Refusal::SlotTaken)] {
+        if let Some(no) = no
+            && !claim_whole(connection, span, no).await?
+        {
+            return Err(refusal.into());
+        }
     }
+    Ok(())
 }
 
-async fn claim_whole(
+/// Claims a number from the beginning to the end, unless somebody has it.
+pub(super) async fn claim_whole(
     connection: &mut SqliteConnection,
     span: &Booked,
     no: i64,
-) -> Result<(), Fault> {
-    if claim(connection, span, no, span.end).await? {
-        Ok(())
-    } else {
-        Err(Refusal::VehicleBusy.into())
-    }
+) -> Result<bool, Fault> {
+    claim(connection, span, no, span.end).await
 }

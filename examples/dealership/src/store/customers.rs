@@ -80,6 +80,21 @@ impl Store {
         row.map(Customer::read).transpose()
     }
 
+    /// The customer with this identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, Fault> {
+        let row: Option<(String, String, String, String)> = sqlx::query_as(
+            "SELECT id, first_name, last_name, language FROM customer WHERE id = ?1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        row.map(Customer::read).transpose()
+    }
+
     /// Whether there is such a customer.
     ///
     /// # Errors

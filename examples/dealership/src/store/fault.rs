@@ -24,12 +24,16 @@ pub enum Refusal {
     DuplicateAmbiguous,
     /// The appointment's time has passed.
     InPast,
+    /// There are no more of what was asked for.
+    NoneLeft,
     /// There is no such row, or it belongs to somebody else.
     NotFound,
     /// The date is further ahead than bookings are taken.
     OutsideHorizon,
     /// Nothing that the appointment needs is free at that time.
     SlotTaken,
+    /// It was done too often, or a moment ago.
+    TooSoon,
     /// There is no such service.
     UnknownService,
     /// The vehicle is in the shop at that time.

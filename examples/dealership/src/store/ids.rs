@@ -8,7 +8,7 @@ use voiceagent_core::Result;
 use super::fault::strange;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $table:literal) => {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(transparent)]
@@ -27,11 +27,6 @@ macro_rules! id {
             pub fn parse(text: &str) -> Option<Self> {
                 Uuid::try_parse(text.trim()).ok().map(Self)
             }
-
-            /// Reads one of a row, which the owner may have changed.
-            pub(super) fn stored(text: &str) -> Result<Self> {
-                Self::parse(text).ok_or_else(|| strange($table, "an `id` that is no UUID"))
-            }
         }
 
         impl fmt::Display for $name {
@@ -44,19 +39,51 @@ macro_rules! id {
 
 id! {
     /// An appointment.
-    AppointmentId, "appointment"
+    AppointmentId
+}
+id! {
+    /// A broker.
+    BrokerId
+}
+id! {
+    /// A code that was texted.
+    CodeId
 }
 id! {
     /// A customer.
-    CustomerId, "customer"
+    CustomerId
+}
+id! {
+    /// A lead.
+    LeadId
 }
 id! {
     /// A place of business.
-    LocationId, "location"
+    LocationId
 }
 id! {
     /// A vehicle of a customer.
-    VehicleId, "vehicle"
+    VehicleId
+}
+
+macro_rules! of_row {
+    ($($name:ident $table:literal)*) => {$(
+        impl $name {
+            /// Reads one of a row, which the owner may have changed.
+            pub(super) fn stored(text: &str) -> Result<Self> {
+                Self::parse(text).ok_or_else(|| strange($table, "an `id` that is no UUID"))
+            }
+        }
+    )*};
+}
+
+of_row! {
+    AppointmentId "appointment"
+    BrokerId "broker"
+    CustomerId "customer"
+    LeadId "lead"
+    LocationId "location"
+    VehicleId "vehicle"
 }
 
 pub(super) fn version_7(now: Timestamp) -> Uuid {

@@ -12,8 +12,14 @@ use super::{fault, unusable};
 
 /// Where sqlx notes which migrations were made.
 const TABLE: &str = "_sqlx_migrations";
+/// All that was ever changed, in order; the first is version 1. None of them is ever edited.
+const MIGRATIONS: [(&str, &str); 3] = [
+    ("scheduling", include_str!("../../migrations/0001_scheduling.sql")),
+    ("business", include_str!("../../migrations/0002_business.sql")),
+    ("templates", include_str!("../../migrations/0003_templates.sql")),
+];
 /// The newest migration.
-const VERSION: i64 = 1;
+const VERSION: i64 = MIGRATIONS.len() as i64;
 
 const FOREIGN: &str = "it is the database of another program; name another file";
 const NEWER: &str = "the schema is newer than this program; run the program that made it, or name \
@@ -38,29 +44,35 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<()> {
     if is_foreign {
         return Err(unusable(FOREIGN));
     }
-    migrate(&mut turn).await?;
+    migrate(&mut turn, MIGRATIONS.len()).await?;
     turn.commit().await.map_err(unopened)
 }
 
-/// Makes what is not made yet. sqlx's own migrator does the same, and does not take part in a
+/// Makes what is not made yet of the first `count` migrations. sqlx's own migrator does the same, and does not take part in a
 /// transaction that begins before it looks.
-async fn migrate(writer: &mut SqliteConnection) -> Result<()> {
+pub(super) async fn migrate(writer: &mut SqliteConnection, count: usize) -> Result<()> {
     let unfit = |cause| unusable(unfit(&cause)).with_source(cause);
-    let scheduling = Migration::new(
-        VERSION,
-        Cow::Borrowed("scheduling"),
-        MigrationType::Simple,
-        sqlx::SqlStr::from_static(include_str!("../../migrations/0001_scheduling.sql")),
-        false,
-    );
     writer.ensure_migrations_table(TABLE).await.map_err(unfit)?;
     let applied = writer.list_applied_migrations(TABLE).await.map_err(unfit)?;
-    match applied.as_slice() {
-        [] => writer.apply(TABLE, &scheduling).await.map(drop).map_err(unfit),
-        [one] if one.version == VERSION && one.checksum == scheduling.checksum => Ok(()),
-        [.., last] if last.version > VERSION => Err(unusable(NEWER)),
-        [..] => Err(unusable(STRANGE)),
+    if applied.last().is_some_and(|last| last.version > VERSION) {
+        return Err(unusable(NEWER));
     }
+    for (index, migration) in migrations().take(count).enumerate() {
+        match applied.get(index) {
+            Some(made) if made.version != migration.version => return Err(unusable(STRANGE)),
+            Some(made) if made.checksum != migration.checksum => return Err(unusable(STRANGE)),
+            Some(_) => {}
+            None => drop(writer.apply(TABLE, &migration).await.map_err(unfit)?),
+        }
+    }
+    Ok(())
+}
+
+fn migrations() -> impl Iterator<Item = Migration> {
+    (1..).zip(MIGRATIONS).map(|(version, (name, sql))| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    })
 }
 
 /// Checks that the tables are as this program reads them, and changes nothing.

@@ -1,3 +1,5 @@
+mod business;
+
 use jiff::{
     Timestamp, ToSpan,
     civil::{Date, Time, time},
@@ -8,19 +10,24 @@ use sqlx::SqliteConnection;
 use crate::phone::Phone;
 
 use super::{
-    BookingRequest, CustomerId, Fault, LocationId, NewCustomer, Refusal, Store, VehicleId,
-    ids::version_7,
+    BookingRequest, CustomerId, Fault, LocationId, NewCustomer, NewVehicle, Refusal, Store,
+    VehicleId, ids::version_7,
 };
 
 /// Code, kind, name, minutes in total, minutes of an advisor; a service also needs a bay.
-const SERVICES: [(&str, &str, &str, i64, i64); 7] = [
+const SERVICES: [(&str, &str, &str, i64, i64); 11] = [
     ("oil_change", "service", "oil change", 30, 15),
     ("tire_rotation", "service", "tire rotation", 30, 15),
     ("brake_inspection", "service", "brake inspection", 60, 15),
-    ("diagnostics", "service", "diagnostics", 60, 15),
-    ("full_service", "service", "full service", 120, 15),
+    ("diagnostic", "service", "diagnostic", 60, 15),
+    ("battery", "service", "battery check", 30, 15),
+    ("state_inspection", "service", "state inspection", 30, 15),
+    ("recall", "service", "recall repair", 120, 15),
+    ("major_service", "service", "major service", 120, 15),
     ("test_drive", "test_drive", "test drive", 30, 30),
     ("sales_consult", "sales_consult", "sales consultation", 30, 30),
+    // The broker is claimed, and nobody of the house.
+    ("broker_consult", "broker_consult", "phone consultation", 30, 0),
 ];
 
 const RESOURCES: [(&str, &str); 5] = [
@@ -54,7 +61,7 @@ const VEHICLES: [(usize, &str, i64, &str, &str); 5] = [
 const APPOINTMENTS: [(usize, &str, i32, Time); 3] = [
     (0, "brake_inspection", 2, time(10, 0, 0, 0)),
     (1, "oil_change", 3, time(8, 30, 0, 0)),
-    (3, "full_service", 4, time(13, 0, 0, 0)),
+    (3, "major_service", 4, time(13, 0, 0, 0)),
 ];
 
 impl Store {
@@ -127,7 +134,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Adds a few customers, invented, and a few appointments in the days after `now`.
+    /// Adds a few customers, invented, and a few appointments in the days after `now`, and what
+    /// [`furnish`](Self::furnish) adds.
     ///
     /// # Errors
     ///
@@ -149,13 +157,19 @@ impl Store {
         let mut vehicles: Vec<(CustomerId, VehicleId)> = Vec::new();
         for (owner, vin, year, make, model) in VEHICLES {
             let owner = customers[owner];
-            vehicles
-                .push((owner, self.add_vehicle(owner, Some(vin), (year, make, model), now).await?));
+            let new = NewVehicle {
+                vin: Some((vin.to_owned(), true)),
+                year: Some(year),
+                make: Some(make.to_owned()),
+                model: Some(model.to_owned()),
+                ..NewVehicle::default()
+            };
+            vehicles.push((owner, self.add_vehicle(owner, &new, now).await?.id));
         }
         for (vehicle, service, days, start) in APPOINTMENTS {
             self.seed_appointment(vehicles[vehicle], service, (days, start), now).await?;
         }
-        Ok(())
+        self.furnish(now).await
     }
 
     /// Books on the first day, at least so many days ahead, that is open at that time.
@@ -207,7 +221,8 @@ async fn services(writes: &mut SqliteConnection) -> Result<(), Fault> {
             .execute(&mut *writes)
             .await?;
         let bay = (kind == "service").then_some(("bay", minutes));
-        for (resource, minutes) in bay.into_iter().chain([("advisor", advisor_minutes)]) {
+        let advisor = (advisor_minutes > 0).then_some(("advisor", advisor_minutes));
+        for (resource, minutes) in bay.into_iter().chain(advisor) {
             sqlx::query("INSERT INTO appointment_need VALUES (?1, ?2, ?3)")
                 .bind(code)
                 .bind(resource)

@@ -1,3 +1,4 @@
+mod migration;
 mod opening;
 mod race;
 

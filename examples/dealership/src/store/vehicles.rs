@@ -13,6 +13,24 @@ pub struct Vehicle {
     pub label: String,
 }
 
+/// What is noted of a new vehicle.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "callers state every field")]
+pub struct NewVehicle {
+    /// The identification number, and whether somebody decoded it.
+    pub vin: Option<(String, bool)>,
+    /// The model year.
+    pub year: Option<i64>,
+    /// The make.
+    pub make: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// What the odometer shows, in miles.
+    pub mileage: Option<i64>,
+    /// The licence plate.
+    pub plate: Option<String>,
+}
+
 impl Store {
     /// The vehicles of a customer.
     ///
@@ -36,7 +54,8 @@ impl Store {
             .collect()
     }
 
-    /// Adds a vehicle to a customer.
+    /// Adds a vehicle to a customer, or finds the one that they have with that number, or without
+    /// a number of that year, make and model.
     ///
     /// # Errors
     ///
@@ -44,30 +63,56 @@ impl Store {
     pub async fn add_vehicle(
         &self,
         customer: CustomerId,
-        vin: Option<&str>,
-        (year, make, model): (i64, &str, &str),
+        new: &NewVehicle,
         now: Timestamp,
-    ) -> Result<VehicleId, Fault> {
-        let id = VehicleId::new(now);
+    ) -> Result<Vehicle, Fault> {
+        let label = label(new.year, new.make.as_deref(), new.model.as_deref());
+        let vin = new.vin.as_ref().map(|(vin, _)| vin);
         let mut writes = self.begin().await?;
+        let known: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM vehicle WHERE customer_id = ?1 AND active = 1 AND (vin = ?2 OR
+                 (?2 IS NULL AND year IS ?3 AND lower(make) IS lower(?4)
+                             AND lower(model) IS lower(?5)))
+             ORDER BY no LIMIT 1",
+        )
+        .bind(customer.to_string())
+        .bind(vin)
+        .bind(new.year)
+        .bind(&new.make)
+        .bind(&new.model)
+        .fetch_optional(&mut *writes)
+        .await?;
+        if let Some(known) = known {
+            return Ok(Vehicle { id: VehicleId::stored(&known)?, label });
+        }
+        let id = VehicleId::new(now);
         let no: i64 = sqlx::query_scalar("INSERT INTO claimable DEFAULT VALUES RETURNING no")
             .fetch_one(&mut *writes)
             .await?;
+        let status = match &new.vin {
+            None => "none",
+            Some((_, true)) => "decoded",
+            Some((_, false)) => "unverified",
+        };
         sqlx::query(
-            "INSERT INTO vehicle (id, no, customer_id, vin, year, make, model)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO vehicle (id, no, customer_id, vin, year, make, model, mileage, plate,
+                                  vin_status)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .bind(id.to_string())
         .bind(no)
         .bind(customer.to_string())
         .bind(vin)
-        .bind(year)
-        .bind(make)
-        .bind(model)
+        .bind(new.year)
+        .bind(&new.make)
+        .bind(&new.model)
+        .bind(new.mileage)
+        .bind(&new.plate)
+        .bind(status)
         .execute(&mut *writes)
         .await?;
         writes.commit().await?;
-        Ok(id)
+        Ok(Vehicle { id, label })
     }
 }
 

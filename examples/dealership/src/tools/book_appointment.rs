@@ -1,27 +1,38 @@
 use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use crate::{
     spoken,
-    store::{BookingRequest, CustomerId, Fault, Refusal, VehicleId},
+    store::{
+        Appointment, BookingRequest, CONSULTATION, ConsultRequest, CustomerId, Fault, Refusal,
+        VehicleId,
+    },
 };
 
-use super::{Code, Desk, Envelope, desk::local};
+use super::{
+    Code, Desk, Envelope, Offer, at_desk,
+    desk::{local, word},
+};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    /// The time's slot_id as get_available_slots returned it.
+    /// The family of the service. Null for the service's own.
+    kind: Option<Kind>,
+    /// The time's slot_id as get_available_slots or check_broker_availability returned it.
     slot_id: String,
     /// The service that the time was offered for.
+    #[schemars(extend("enum" = super::get_available_slots::SERVICES))]
     service_type: String,
-    /// The customer's id as another tool returned it. Null if not known yet.
+    /// The customer's id as another tool returned it. Null if not known yet, or for a lead.
     customer_id: Option<String>,
+    /// The lead's id as another tool returned it, for a consultation with a broker. Else null.
+    lead_id: Option<String>,
     /// The vehicle's id as lookup_customer returned it. Null if the customer has only one, or none.
     vehicle_id: Option<String>,
     /// The caller's own words about the concern. Null if none.
@@ -30,18 +41,22 @@ pub(super) struct Arguments {
     confirmed: bool,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "book_appointment",
-        "Books a time that the caller has heard read back and accepted. Only a result with \
-         ok=true means that it is booked.",
-        move |arguments: Arguments, context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, arguments, &context).await.unwrap_or_else(|refused| refused)) }
-        },
-    )
-    .effect(Effect::Idempotent)
-    .timeout(Duration::from_secs(4))
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    BrokerConsult,
+    SalesConsult,
+    Service,
+    TestDrive,
+}
+
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Books a time that the caller has heard read back and accepted. Only \
+                         a result with ok=true means that it is booked.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, context: ToolContext| async move {
+        run(&desk, arguments, &context).await
+    };
+    at_desk::writes(desk, ("book_appointment", ABOUT), Duration::from_secs(4), run)
 }
 
 async fn run(
@@ -55,6 +70,12 @@ async fn run(
         .offers
         .read(&arguments.slot_id, &service.code, now)
         .ok_or_else(|| Envelope::refused(Code::SlotExpired))?;
+    if arguments.kind.as_ref().is_some_and(|kind| word(kind) != service.kind) {
+        return Err(Envelope::refused(Code::PolicyBlocked));
+    }
+    if service.code == CONSULTATION {
+        return consult(desk, arguments, offer, context).await;
+    }
     let customer = arguments.customer_id.as_deref().ok_or_else(|| {
         Envelope::refused(Code::CustomerRequired).say("May I have your first and last name?")
     })?;
@@ -75,7 +96,7 @@ async fn run(
             .say(format!("That is {} on {moment}. Shall I book it?", spoken::one(&service.name))));
     }
     let request = BookingRequest {
-        key: key(context, &arguments.slot_id, customer, &service.code),
+        key: key(context, &arguments.slot_id, &customer.to_string(), &service.code),
         service: service.code,
         start: offer.start,
         advisor: offer.advisor,
@@ -90,13 +111,51 @@ async fn run(
             return Ok(desk.taken(&request.service, offer.start).await?);
         }
         Err(Fault::Refused(Refusal::VehicleBusy)) => {
-            return Ok(desk.busy(customer, None, &request.service, offer.start).await?);
+            return Ok(desk.busy(Some(customer), None, &request.service, offer.start).await?);
         }
         Err(Fault::Refused(Refusal::InPast)) => return Err(Envelope::refused(Code::SlotExpired)),
         Err(fault) => return Err(fault.into()),
     };
+    Ok(done(&booked))
+}
+
+/// Books a lead's time with a broker.
+async fn consult(
+    desk: &Desk,
+    arguments: Arguments,
+    offer: Offer,
+    context: &ToolContext,
+) -> Result<Envelope, Envelope> {
+    let lead =
+        arguments.lead_id.as_deref().ok_or_else(|| Envelope::refused(Code::CustomerRequired))?;
+    let lead = desk.lead(Some(lead), None).await?.id;
+    let expired = || Envelope::refused(Code::SlotExpired);
+    let broker = desk.store.broker_numbered(offer.advisor.ok_or_else(expired)?).await?;
+    if !arguments.confirmed {
+        let moment = spoken::moment(&offer.start.to_zoned(broker.zone));
+        return Err(Envelope::refused(Code::NotConfirmed)
+            .say(format!("That is a call with {} on {moment}. Shall I book it?", broker.name)));
+    }
+    let request = ConsultRequest {
+        broker: broker.id,
+        lead,
+        start: offer.start,
+        notes: arguments.notes,
+        call: context.call.to_string(),
+        key: key(context, &arguments.slot_id, &lead.to_string(), CONSULTATION),
+    };
+    match desk.store.book_broker(&request, desk.now()).await {
+        Ok(booked) => Ok(done(&booked)),
+        Err(Fault::Refused(Refusal::InPast)) => Err(expired()),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// What is said and told of a booking, from the row that was written.
+fn done(booked: &Appointment) -> Envelope {
+    let with = booked.broker.as_ref().map(|name| format!(" with {name}")).unwrap_or_default();
     let say = format!(
-        "You're booked for {} on {}. Your confirmation code is {}.",
+        "You're booked for {}{with} on {}. Your confirmation code is {}.",
         spoken::one(&booked.service_name),
         spoken::moment(&booked.start),
         spelled(&booked.confirmation_code)
@@ -108,8 +167,11 @@ async fn run(
         "start_local": local(&booked.start),
         "timezone": booked.start.time_zone().iana_name(),
         "vehicle_label": booked.vehicle,
+        // No calendar but this one.
+        "calendar": null,
+        "billing": if booked.broker.is_some() { "recorded" } else { "none" },
     });
-    Ok(Envelope::done(data).say(say))
+    Envelope::done(data).say(say)
 }
 
 /// The vehicle that comes: the one that was named, or the only one. A customer without any may
@@ -143,10 +205,9 @@ async fn vehicle(
 }
 
 /// One key for every repeat of one booking, whatever the framework's own key looks like.
-fn key(context: &ToolContext, slot_id: &str, customer: CustomerId, service: &str) -> String {
+fn key(context: &ToolContext, slot_id: &str, whom: &str, service: &str) -> String {
     let mut hash = Sha256::new();
-    let customer = customer.to_string();
-    for part in [context.call.as_str(), &context.idempotency_key, slot_id, &customer, service] {
+    for part in [context.call.as_str(), &context.idempotency_key, slot_id, whom, service] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

@@ -3,11 +3,11 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use crate::{spoken, store::Change};
 
-use super::{Code, Desk, Envelope};
+use super::{Code, Desk, Envelope, at_desk};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,17 +20,13 @@ pub(super) struct Arguments {
     confirmed: bool,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "cancel_appointment",
-        "Cancels an appointment. Only a result with ok=true means that it is cancelled.",
-        move |arguments: Arguments, context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, &arguments, &context).await.unwrap_or_else(|refused| refused)) }
-        },
-    )
-    .effect(Effect::Idempotent)
-    .timeout(Duration::from_secs(2))
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Cancels an appointment. Only a result with ok=true means that it is \
+                         cancelled.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, context: ToolContext| async move {
+        run(&desk, &arguments, &context).await
+    };
+    at_desk::writes(desk, ("cancel_appointment", ABOUT), Duration::from_secs(2), run)
 }
 
 async fn run(

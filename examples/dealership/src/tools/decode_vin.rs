@@ -3,11 +3,11 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::tool::{Effect, FunctionTool};
+use voiceagent_core::tool::FunctionTool;
 
 use crate::vin::{DecodeFault, Vin, VinFault};
 
-use super::{Code, Desk, Envelope};
+use super::{Code, Desk, Envelope, at_desk};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -19,18 +19,13 @@ pub(super) struct Arguments {
 /// The service has 3 s of its own; the rest is for the memory before and after it.
 const TIMEOUT: Duration = Duration::from_millis(3_500);
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "decode_vin",
-        "Checks a vehicle identification number and tells year, make and model.",
-        move |arguments: Arguments, _context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, &arguments.vin).await) }
-        },
-    )
-    .effect(Effect::Pure)
-    .timeout(TIMEOUT)
-    .cancellable(true)
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Checks a vehicle identification number and tells year, make and \
+                         model.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, _context| async move {
+        Ok(run(&desk, &arguments.vin).await)
+    };
+    at_desk::reads(desk, ("decode_vin", ABOUT), TIMEOUT, run)
 }
 
 async fn run(desk: &Desk, heard: &str) -> Envelope {
@@ -58,7 +53,7 @@ async fn run(desk: &Desk, heard: &str) -> Envelope {
     }
 }
 
-fn misheard(fault: VinFault) -> Envelope {
+pub(super) fn misheard(fault: VinFault) -> Envelope {
     match fault {
         VinFault::Length(heard) => Envelope::refused(Code::VinLength)
             .say(format!("The number has 17 characters, and I have {heard}.")),

@@ -1,16 +1,32 @@
+use std::sync::Arc;
+
+use base64_simd::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::{Timestamp, Zoned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use voiceagent_core::{Secret, tool::ToolContext};
 
 use crate::{
     clock::Clock,
+    departments::Departments,
+    messages::Messenger,
     phone::Phone,
     spoken,
-    store::{Appointment, AppointmentId, Customer, CustomerId, Fault, Refusal, Slot, Store},
+    store::{
+        Appointment, AppointmentId, CodeId, Customer, CustomerId, Fault, Lead, LeadId, Objection,
+        Refusal, Slot, Store,
+    },
     vin::Decoder,
+    weather::WeatherService,
 };
 
-use super::{Code, Envelope, Offer, OfferKey};
+use super::{Code, Envelope, Ledger, Offer, OfferKey};
+
+/// What is said to somebody who may not know.
+pub(super) const NOT_YOURS: &str =
+    "I can only do that for the person this phone number belongs to.";
 
 /// What the tools of one call work with.
 #[derive(Clone, Debug)]
@@ -20,6 +36,28 @@ pub struct Desk {
     pub(super) decoder: Decoder,
     pub(super) caller: Option<Phone>,
     pub(super) offers: OfferKey,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) identity: Identity,
+    pub(super) departments: Departments,
+    pub(super) messenger: Option<Arc<dyn Messenger>>,
+    pub(super) weather: Option<WeatherService>,
+    /// Where people pay.
+    pub(super) payments: Option<Arc<str>>,
+    /// Whether keys that the caller presses come as a turn.
+    pub(super) keypad: bool,
+    secret: Secret,
+}
+
+/// By what somebody shows that a customer's visits are theirs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "the number alone, or more")]
+pub enum Identity {
+    /// By facts that they say: one, if they call from a number of the customer, else two.
+    Facts,
+    /// By calling from a number of the customer.
+    #[default]
+    Number,
 }
 
 impl Desk {
@@ -27,8 +65,21 @@ impl Desk {
     /// and this call's alone.
     #[must_use]
     pub fn new(store: Store, clock: Clock, caller: Option<Phone>, call_secret: Secret) -> Self {
-        let decoder = Decoder::new(store.clone(), None);
-        Self { store, clock, decoder, caller, offers: OfferKey::new(call_secret) }
+        Self {
+            decoder: Decoder::new(store.clone(), None),
+            store,
+            clock,
+            caller,
+            offers: OfferKey::new(call_secret.clone()),
+            ledger: Arc::default(),
+            identity: Identity::default(),
+            departments: Departments::default(),
+            messenger: None,
+            weather: None,
+            payments: None,
+            keypad: false,
+            secret: call_secret,
+        }
     }
 
     /// Decodes VINs with this decoder rather than offline.
@@ -36,6 +87,54 @@ impl Desk {
     pub fn with_decoder(mut self, decoder: Decoder) -> Self {
         self.decoder = decoder;
         self
+    }
+
+    /// Asks for this before a customer's visits are told or changed.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Hands callers to these departments, and to nobody else.
+    #[must_use]
+    pub fn with_departments(mut self, departments: Departments) -> Self {
+        self.departments = departments;
+        self
+    }
+
+    /// Sends text messages with this; without, none are sent.
+    #[must_use]
+    pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
+        self.messenger = Some(messenger);
+        self
+    }
+
+    /// Tells the weather.
+    #[must_use]
+    pub fn with_weather(mut self, weather: WeatherService) -> Self {
+        self.weather = Some(weather);
+        self
+    }
+
+    /// Takes payments at this address, behind which the identifier of the payment is put.
+    #[must_use]
+    pub fn with_payments(mut self, address: impl Into<Arc<str>>) -> Self {
+        self.payments = Some(address.into());
+        self
+    }
+
+    /// Says that keys which the caller presses come as a turn.
+    #[must_use]
+    pub fn with_keypad(mut self) -> Self {
+        self.keypad = true;
+        self
+    }
+
+    /// What this call was told and has shown, for those who hand out more.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.ledger)
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -56,10 +155,125 @@ impl Desk {
                 .map_err(Envelope::from)?,
             None => None,
         };
+        known.ok_or_else(|| Envelope::refused(Code::IdentityRequired).say(NOT_YOURS))
+    }
+
+    /// The customer, if the caller has shown to be them, so that their visits may be told.
+    pub(super) async fn verified(
+        &self,
+        id: &str,
+        context: &ToolContext,
+    ) -> Result<Customer, Envelope> {
+        let shown = self.ledger.level(id.trim()) >= 1;
+        if let (true, Some(id)) = (shown, CustomerId::parse(id))
+            && let Some(customer) = self.store.customer(id).await?
+        {
+            return Ok(customer);
+        }
+        let caller = match self.identity {
+            Identity::Facts => None,
+            Identity::Number => self.caller.as_ref(),
+        };
+        let known = match CustomerId::parse(id) {
+            Some(id) => self.store.customer_of(id, caller, context.call.as_str()).await?,
+            None => None,
+        };
         known.ok_or_else(|| {
-            Envelope::refused(Code::IdentityRequired)
-                .say("I can only do that for the person this phone number belongs to.")
+            Envelope::refused(Code::IdentityRequired).say(match self.identity {
+                Identity::Facts => "I need to check who you are first. What is your ZIP code?",
+                Identity::Number => NOT_YOURS,
+            })
         })
+    }
+
+    /// A lead: the one with the identifier, else the one with the number, else the one who calls.
+    pub(super) async fn lead(
+        &self,
+        id: Option<&str>,
+        phone: Option<&str>,
+    ) -> Result<Lead, Envelope> {
+        let none = || Envelope::refused(Code::LeadNotFound);
+        let found = match id {
+            Some(id) => self.store.lead(LeadId::parse(id).ok_or_else(none)?).await,
+            None => self.store.lead_by_phone(&self.phone(phone)?).await,
+        };
+        match found {
+            Err(Fault::Refused(Refusal::NotFound)) => Err(none()),
+            found => Ok(found?),
+        }
+    }
+
+    /// A number that somebody said, or the caller's.
+    pub(super) fn phone(&self, said: Option<&str>) -> Result<Phone, Envelope> {
+        let phone = match said {
+            Some(said) => Phone::parse(said),
+            None => self.caller.clone(),
+        };
+        phone.ok_or_else(|| Envelope::refused(Code::InvalidPhone))
+    }
+
+    /// Whether people are there now.
+    pub(super) async fn is_open(&self) -> Result<bool, Envelope> {
+        let location = self.store.location().await?;
+        let now = self.now();
+        let hours = self.store.hours(&location).await?;
+        let today = hours.on(now.to_zoned(location.zone).date());
+        Ok(today.iter().any(|open| open.opens <= now && now < open.closes))
+    }
+
+    /// The number to which texts about an appointment go, if its owner lets us.
+    pub(super) async fn texts_to(&self, id: AppointmentId) -> Result<Phone, Envelope> {
+        let no_number = || Envelope::refused(Code::Landline);
+        let to = self.store.number_of(id).await?.ok_or_else(no_number)?;
+        let asked = ("sms", "transactional");
+        let reasons = self.store.permission(&to, asked, self.now()).await?.reasons;
+        // What somebody asks for on the phone comes while they are on the phone.
+        if reasons.iter().any(|reason| *reason != Objection::OutsideHours) {
+            return Err(Envelope::refused(Code::NoConsent));
+        }
+        Ok(to)
+    }
+
+    /// Sends a text, and notes that it was sent or was not.
+    pub(super) async fn text(
+        &self,
+        to: &Phone,
+        template: &str,
+        text: &str,
+    ) -> Result<(), Envelope> {
+        let failed =
+            || Envelope::refused(Code::SmsFailed).say("The text message did not go through.");
+        let messenger = self.messenger.as_ref().ok_or_else(failed)?;
+        let sent = messenger.send(to, text).await;
+        self.store.note_message(to, (template, sent.is_ok()), self.now()).await?;
+        sent.map_err(|error| {
+            tracing::warn!(%error, "a text message was not sent");
+            failed()
+        })
+    }
+
+    /// The six digits that are texted under an identifier. Nobody can tell them who does not know
+    /// the secret of the call.
+    pub(super) fn code(&self, id: CodeId) -> String {
+        let tag = self.mac(&[b"code", id.to_string().as_bytes()]);
+        let number = tag.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        format!("{:06}", number % 1_000_000)
+    }
+
+    /// What the store keeps of a code.
+    pub(super) fn code_hash(&self, id: CodeId, code: &str) -> String {
+        let tag = self.mac(&[b"hash", id.to_string().as_bytes(), code.as_bytes()]);
+        URL_SAFE_NO_PAD.encode_to_string(tag)
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
+            .expect("HMAC takes keys of any length");
+        for part in parts {
+            mac.update(part);
+            mac.update(&[0]);
+        }
+        mac.finalize().into_bytes().into()
     }
 
     /// The customer with this identifier, whoever calls. Callers who are not identified have it
@@ -78,7 +292,7 @@ impl Desk {
         customer: &str,
         context: &ToolContext,
     ) -> Result<Vec<Appointment>, Envelope> {
-        let refused = match self.customer(customer, context).await {
+        let refused = match self.verified(customer, context).await {
             Ok(customer) => return Ok(self.store.upcoming(customer.id, self.now()).await?),
             Err(refused) => refused,
         };
@@ -102,12 +316,18 @@ impl Desk {
         if is_of(&found, context) {
             return Ok(found);
         }
-        self.store
-            .customer_of(found.customer, self.caller.as_ref(), context.call.as_str())
-            .await
-            .map_err(Envelope::from)?
-            .map(|_| found)
-            .ok_or_else(none)
+        if let Some(lead) = found.lead {
+            // A lead has shown no more than a number, and nothing of theirs is older than that.
+            let is_own = self.caller.as_ref() == Some(&self.store.lead(lead).await?.phone);
+            return if is_own { Ok(found) } else { Err(none()) };
+        }
+        let Some(customer) = found.customer else { return Err(none()) };
+        match self.verified(&customer.to_string(), context).await {
+            Ok(_) => Ok(found),
+            // Of their own visits somebody may know that they are there.
+            Err(refused) if self.identity == Identity::Facts => Err(refused),
+            Err(_) => Err(none()),
+        }
     }
 
     /// A free time as the model sees it.
@@ -131,12 +351,15 @@ impl Desk {
     /// do not meet any visit of theirs. `moved` is the one that is to be moved.
     pub(super) async fn busy(
         &self,
-        customer: CustomerId,
+        customer: Option<CustomerId>,
         moved: Option<AppointmentId>,
         service: &str,
         wanted: Timestamp,
     ) -> Result<Envelope, Fault> {
-        let mut visits = self.store.upcoming(customer, self.now()).await?;
+        let mut visits = match customer {
+            Some(customer) => self.store.upcoming(customer, self.now()).await?,
+            None => Vec::new(),
+        };
         visits.retain(|visit| Some(visit.id) != moved);
         self.instead(Refusal::VehicleBusy, service, wanted, &visits).await
     }
@@ -170,4 +393,12 @@ fn is_of(appointment: &Appointment, context: &ToolContext) -> bool {
 /// Wall-clock time as the model sees it, with the offset so that a repeated hour is unambiguous.
 pub(super) fn local(moment: &Zoned) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// How a value of a few is written: `voice_ai`.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        Ok(_) | Err(_) => unreachable!("it is an enum without fields"),
+    }
 }

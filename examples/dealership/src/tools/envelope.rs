@@ -61,6 +61,7 @@ impl From<Refusal> for Envelope {
             Refusal::InPast => {
                 Self::refused(Code::InPast).say("The time of that appointment has passed.")
             }
+            Refusal::NoneLeft => Self::refused(Code::NoneAvailable),
             Refusal::NotFound => {
                 Self::refused(Code::NotFound).say("I can't find that appointment.")
             }
@@ -68,6 +69,7 @@ impl From<Refusal> for Envelope {
                 Self::refused(Code::OutsideHorizon).say("That is further ahead than I can book.")
             }
             Refusal::SlotTaken => Self::refused(Code::SlotTaken).say("That time was just taken."),
+            Refusal::TooSoon => Self::refused(Code::RateLimited),
             Refusal::UnknownService => Self::refused(Code::UnknownService),
             Refusal::VehicleBusy => Self::refused(Code::VehicleBusy)
                 .say("That vehicle already has a visit at that time."),

@@ -11,16 +11,34 @@ use voiceagent_core::{
 
 use crate::{
     spoken,
-    store::{Advisor, Availability, Fault, Location, Refusal, SlotSearch},
+    store::{Advisor, Availability, CONSULTATION, Fault, Location, Refusal, SlotSearch},
 };
 
 use super::{Code, Desk, Envelope};
 
+/// What a model may ask for. Which of these a house has stands in its database.
+pub(super) const SERVICES: [&str; 12] = [
+    "oil_change",
+    "tire_rotation",
+    "brake_inspection",
+    "diagnostic",
+    "battery",
+    "major_service",
+    "recall",
+    "state_inspection",
+    "test_drive",
+    "sales_consult",
+    "broker_consult",
+    "other",
+];
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    /// oil_change, tire_rotation, brake_inspection, diagnostics, full_service, test_drive or
-    /// sales_consult.
+    /// The place's id as this tool returned it. Null for the one that was called.
+    location_id: Option<String>,
+    /// What the visit is for.
+    #[schemars(extend("enum" = SERVICES))]
     service_type: String,
     /// The first local date, YYYY-MM-DD.
     date_from: String,
@@ -41,7 +59,7 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum PartOfDay {
+pub(super) enum PartOfDay {
     Afternoon,
     Evening,
     Midday,
@@ -50,7 +68,7 @@ enum PartOfDay {
 
 impl PartOfDay {
     /// The first and the last start.
-    fn bounds(self) -> (Time, Time) {
+    pub(super) fn bounds(self) -> (Time, Time) {
         match self {
             Self::Morning => (time(0, 0, 0, 0), time(11, 59, 0, 0)),
             Self::Midday => (time(11, 0, 0, 0), time(13, 59, 0, 0)),
@@ -60,7 +78,8 @@ impl PartOfDay {
     }
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    let desk = Arc::clone(desk);
     FunctionTool::new(
         "get_available_slots",
         "Lists free times. Only these may be offered; read out `spoken`, book with `slot_id`.",
@@ -107,6 +126,12 @@ impl Filter {
 
 async fn run(desk: &Desk, arguments: Arguments, filter: Filter) -> Result<Envelope, Envelope> {
     let location = desk.store.location().await?;
+    let is_elsewhere =
+        arguments.location_id.as_ref().is_some_and(|id| *id != location.id.to_string());
+    if is_elsewhere || arguments.service_type == CONSULTATION {
+        // A broker's times are the broker's.
+        return Err(Envelope::refused(Code::NoneAvailable));
+    }
     let advisors = desk.store.advisors(location.id).await?;
     let advisor = match &arguments.advisor_id {
         Some(id) => {
@@ -133,6 +158,7 @@ async fn run(desk: &Desk, arguments: Arguments, filter: Filter) -> Result<Envelo
     let with = advisor.map(|advisor| (advisor.no, advisor.name.as_str()));
     let offer = |slot| desk.offer(slot, &search.service, with);
     let data = json!({
+        "location_id": location.id,
         "timezone": location.zone.iana_name(),
         "slots": found.slots.iter().map(offer).collect::<Vec<_>>(),
         "next_available": found.next.as_ref().map(offer),

@@ -3,11 +3,11 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use crate::{spoken, store::Appointment};
 
-use super::{Desk, Envelope, desk::local};
+use super::{Desk, Envelope, at_desk, desk::local};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -16,18 +16,12 @@ pub(super) struct Arguments {
     customer_id: String,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "get_upcoming_appointments",
-        "Lists the customer's appointments that are still to come.",
-        move |arguments: Arguments, context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, &arguments, &context).await.unwrap_or_else(|refused| refused)) }
-        },
-    )
-    .effect(Effect::Pure)
-    .timeout(Duration::from_secs(1))
-    .cancellable(true)
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Lists the customer's appointments that are still to come.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, context: ToolContext| async move {
+        run(&desk, &arguments, &context).await
+    };
+    at_desk::reads(desk, ("get_upcoming_appointments", ABOUT), Duration::from_secs(1), run)
 }
 
 async fn run(

@@ -3,14 +3,14 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use voiceagent_core::tool::{Effect, FunctionTool};
+use voiceagent_core::tool::FunctionTool;
 
 use crate::{
     phone::Phone,
     store::{Customer, Fault},
 };
 
-use super::{Code, Desk, Envelope};
+use super::{Code, Desk, Envelope, at_desk};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,19 +21,14 @@ pub(super) struct Arguments {
     name: Option<String>,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "lookup_customer",
-        "Finds out who is calling, by phone number. Call it first. Returns customer_id, first \
-         name and vehicles when exactly one customer has the number.",
-        move |arguments: Arguments, _context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, arguments).await.unwrap_or_else(Envelope::from)) }
-        },
-    )
-    .effect(Effect::Pure)
-    .timeout(Duration::from_millis(500))
-    .cancellable(true)
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Finds out who is calling, by phone number. Call it first. Returns \
+                         customer_id, first name and vehicles when exactly one customer has \
+                         the number.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, _context| async move {
+        run(&desk, arguments).await.map_err(Envelope::from)
+    };
+    at_desk::reads(desk, ("lookup_customer", ABOUT), Duration::from_millis(500), run)
 }
 
 async fn run(desk: &Desk, arguments: Arguments) -> Result<Envelope, Fault> {

@@ -123,7 +123,7 @@ mod tests {
     fn another_call_service_or_hour_makes_an_offer_void() {
         let id = key("a").write(offer(), "oil_change", at(NOW));
         assert_eq!(key("b").read(&id, "oil_change", at(NOW)), None);
-        assert_eq!(key("a").read(&id, "full_service", at(NOW)), None);
+        assert_eq!(key("a").read(&id, "major_service", at(NOW)), None);
         assert_eq!(key("a").read(&id, "oil_change", at("2026-11-20T18:31:00Z")), None);
     }
 

@@ -3,14 +3,14 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use crate::{
     spoken,
     store::{AppointmentStatus, Change, Fault, Refusal},
 };
 
-use super::{Code, Desk, Envelope, desk::local};
+use super::{Code, Desk, Envelope, at_desk, desk::local};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,18 +23,13 @@ pub(super) struct Arguments {
     confirmed: bool,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "reschedule_appointment",
-        "Moves an appointment to a new time. If it fails, the old time stands. Only a result with \
-         ok=true means that it was moved.",
-        move |arguments: Arguments, context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, &arguments, &context).await.unwrap_or_else(|refused| refused)) }
-        },
-    )
-    .effect(Effect::Idempotent)
-    .timeout(Duration::from_secs(4))
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Moves an appointment to a new time. If it fails, the old time \
+                         stands. Only a result with ok=true means that it was moved.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, context: ToolContext| async move {
+        run(&desk, &arguments, &context).await
+    };
+    at_desk::writes(desk, ("reschedule_appointment", ABOUT), Duration::from_secs(4), run)
 }
 
 async fn run(
@@ -51,6 +46,13 @@ async fn run(
         .offers
         .read(&arguments.new_slot_id, &old.service, now)
         .ok_or_else(|| Envelope::refused(Code::SlotExpired))?;
+    if let Some(broker) = &old.broker {
+        // A time of one broker is none of another.
+        let no = offer.advisor.unwrap_or_default();
+        if desk.store.broker_numbered(no).await?.name != *broker {
+            return Err(Envelope::refused(Code::SlotExpired));
+        }
+    }
     let wanted = offer.start.to_zoned(old.start.time_zone().clone());
     if !arguments.confirmed {
         let (from, to) = (spoken::moment(&old.start), spoken::moment(&wanted));

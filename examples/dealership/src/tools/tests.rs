@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use voiceagent_core::{
-    Secret,
-    tool::{Effect, ToolContext},
-};
+use voiceagent_core::{Secret, tool::ToolContext};
+
+mod business;
+mod catalogue;
+mod identity;
 
 use super::*;
 use crate::{clock::Clock, phone::Phone, store::Store};
@@ -32,9 +33,16 @@ struct Call {
 
 impl Call {
     fn from(caller: &str, store: &Store) -> Self {
-        let secret = Secret::new(format!("secret of {caller}"));
-        let desk = Desk::new(store.clone(), Clock::Fixed(friday()), Phone::parse(caller), secret);
+        Self::at(Self::desk(caller, store))
+    }
+
+    fn at(desk: Desk) -> Self {
         Self { tools: all(desk), calls: 0 }
+    }
+
+    fn desk(caller: &str, store: &Store) -> Desk {
+        let secret = Secret::new(format!("secret of {caller}"));
+        Desk::new(store.clone(), Clock::Fixed(friday()), Phone::parse(caller), secret)
     }
 
     async fn ask(&mut self, tool: &str, arguments: Value) -> Envelope {
@@ -280,8 +288,8 @@ async fn a_customer_with_two_cars_says_which_and_a_car_is_in_one_place() {
     let mut greg = Call::from(GREG, &store);
     let who = greg.ask("lookup_customer", json!({})).await.data;
     // His truck has its oil changed on Monday at 8:30.
-    let slot = greg.slot("full_service", "2026-11-23").await;
-    let mut booking = json!({ "slot_id": &slot, "service_type": "full_service",
+    let slot = greg.slot("major_service", "2026-11-23").await;
+    let mut booking = json!({ "slot_id": &slot, "service_type": "major_service",
         "customer_id": who["customer_id"], "confirmed": true });
     let which = greg.ask("book_appointment", booking.clone()).await;
     assert_eq!(code(&which), Code::VehicleRequired);
@@ -324,7 +332,7 @@ async fn dates_that_do_not_do_are_explained() {
     let unknown = call.ask("get_available_slots", ask("haircut", "2026-11-23")).await;
     assert_eq!(code(&unknown), Code::UnknownService);
     assert!(unknown.data["service_types"].as_array().unwrap().contains(&json!("oil_change")));
-    let mut evening = ask("full_service", "2026-11-23");
+    let mut evening = ask("major_service", "2026-11-23");
     evening["part_of_day"] = json!("evening");
     assert_eq!(code(&call.ask("get_available_slots", evening).await), Code::NoneAvailable);
 }
@@ -391,44 +399,5 @@ async fn unusable_arguments_are_told_to_the_model() {
         let ask = json!({ "service_type": "oil_change", "date_from": dates.0, "date_to": dates.1 });
         let error = slots.call(ask, ToolContext::detached("1")).await.unwrap_err();
         assert_eq!(error.kind(), voiceagent_core::ErrorKind::Rejected, "{dates:?}");
-    }
-}
-
-#[tokio::test]
-async fn every_schema_is_an_object_that_describes_each_argument() {
-    for tool in Call::from(ANA, &seeded().await).tools {
-        let spec = tool.spec();
-        let schema = &spec.parameters;
-        assert_eq!(schema["type"], "object", "{}", spec.name);
-        assert_eq!(schema["additionalProperties"], false, "{}", spec.name);
-        let properties = schema["properties"].as_object().unwrap();
-        for (name, property) in properties {
-            assert!(property["description"].is_string(), "{}.{name}: {property}", spec.name);
-            let required =
-                schema["required"].as_array().is_some_and(|all| all.contains(&json!(name)));
-            assert_eq!(required, !takes_null(property), "{}.{name}: {property}", spec.name);
-        }
-        for name in schema["required"].as_array().into_iter().flatten() {
-            assert!(properties.contains_key(name.as_str().unwrap()), "{}.{name}", spec.name);
-        }
-        assert!(!schema.to_string().contains("$ref"), "{}", spec.name);
-    }
-}
-
-fn takes_null(property: &Value) -> bool {
-    let null = json!("null");
-    property["type"].as_array().is_some_and(|types| types.contains(&null))
-        || property["anyOf"].as_array().is_some_and(|any| any.iter().any(|one| one["type"] == null))
-}
-
-#[tokio::test]
-async fn only_reads_may_run_for_a_draft() {
-    let reads =
-        ["lookup_customer", "decode_vin", "get_available_slots", "get_upcoming_appointments"];
-    for tool in Call::from(ANA, &seeded().await).tools {
-        let spec = tool.spec();
-        let pure = spec.effect == Effect::Pure;
-        assert_eq!(pure, reads.contains(&&*spec.name), "{}", spec.name);
-        assert_eq!(spec.cancellable, pure, "{}", spec.name);
     }
 }

@@ -3,14 +3,14 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::tool::{Effect, FunctionTool, ToolContext};
+use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use crate::{
     phone::Phone,
     store::{Fault, NewCustomer},
 };
 
-use super::{Code, Desk, Envelope};
+use super::{Code, Desk, Envelope, at_desk};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,18 +29,14 @@ pub(super) struct Arguments {
     language: Option<String>,
 }
 
-pub(super) fn tool(desk: Arc<Desk>) -> FunctionTool<Arguments> {
-    FunctionTool::new(
-        "upsert_customer",
-        "Notes a new customer, or finds the one with that phone number and name. Call it when \
-         lookup_customer found nobody and the caller wants to book.",
-        move |arguments: Arguments, context| {
-            let desk = Arc::clone(&desk);
-            async move { Ok(run(&desk, arguments, context).await.unwrap_or_else(Envelope::from)) }
-        },
-    )
-    .effect(Effect::Idempotent)
-    .timeout(Duration::from_secs(2))
+pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
+    const ABOUT: &str = "Notes a new customer, or finds the one with that phone number and \
+                         name. Call it when lookup_customer found nobody and the caller wants \
+                         to book.";
+    let run = |desk: Arc<Desk>, arguments: Arguments, context: ToolContext| async move {
+        run(&desk, arguments, context).await.map_err(Envelope::from)
+    };
+    at_desk::writes(desk, ("upsert_customer", ABOUT), Duration::from_secs(2), run)
 }
 
 async fn run(desk: &Desk, arguments: Arguments, context: ToolContext) -> Result<Envelope, Fault> {

@@ -40,7 +40,8 @@ fn books(request: &ChatRequest) -> Reply {
         0 if said.contains("goodbye") => {
             Reply::text(GOODBYE).and_tool_call("end_call", &json!({ "reason": "done" }))
         }
-        0 if said.contains("eight") => book(&results),
+        // It asks for a booking before anybody has agreed to one, which the guard takes for a question.
+        0 if said.contains("eight") || said == "yes" => book(&results),
         0 => look(),
         1 => Reply::text(results.last().unwrap()["say"].as_str().unwrap()),
         _ => Reply::text(OFFER),
@@ -100,7 +101,7 @@ fn words_within(text: &str, bytes: usize) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_books_interrupts_and_says_goodbye() {
-    let said = ["I need an oil change", "on Monday", "wait eight is fine", "goodbye"];
+    let said = ["I need an oil change", "on Monday", "wait eight is fine", "yes", "goodbye"];
     let mut house = House::open(&said, books).await;
     let phone = house.call("CA1", PRIYA).await;
     listens(&phone).await;
@@ -120,6 +121,9 @@ async fn a_caller_books_interrupts_and_says_goodbye() {
     timeout(SOON, house.openai.until(next)).await.expect("the model to be asked in time");
     listens(&phone).await;
     check_what_was_heard(&house, &phone.heard().await.unwrap(), greeted, said[2]);
+    assert!(house.changes().await.is_empty(), "nothing is booked before the yes to a read-back");
+    phone.speak(clips::YES).await.unwrap();
+    listens(&phone).await;
 
     let changes = house.changes().await;
     let [booked] = changes.as_slice() else { panic!("one booking, not {changes:?}") };

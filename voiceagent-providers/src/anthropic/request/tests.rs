@@ -166,3 +166,15 @@ fn an_interruption_is_marked_only_on_demand() {
     let marked = sent(&config, &LlmRequest::new("", messages), &Keepsakes::default());
     assert_eq!(marked["messages"][1]["content"], json!([text("It is [interrupted]")]));
 }
+
+#[test]
+fn a_form_is_sent_beside_the_effort() {
+    let schema = json!({ "type": "object", "properties": {} });
+    let format = voiceagent_core::llm::AnswerFormat::new("Outcome", schema.clone());
+    let request = LlmRequest::new("", vec![user("Hi")]).with_format(format);
+    let form = json!({ "type": "json_schema", "schema": schema });
+    let output = |config| sent(&config, &request, &Keepsakes::default())["output_config"].take();
+    assert_eq!(output(plain()), json!({ "format": form }));
+    let with_effort = AnthropicLlmConfig { effort: Some("low".into()), ..plain() };
+    assert_eq!(output(with_effort), json!({ "effort": "low", "format": form }));
+}

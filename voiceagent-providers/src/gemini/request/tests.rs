@@ -148,3 +148,14 @@ fn rd16_results_follow_their_calls_in_order_and_with_the_signature() {
     let unsigned = contents_of(&early, messages, &keepsakes);
     assert_eq!(unsigned[3]["parts"], json!([called("c", json!({}), None)]));
 }
+
+#[test]
+fn a_form_is_sent_as_it_is() {
+    let schema = json!({ "type": "object", "properties": {}, "additionalProperties": false });
+    let format = voiceagent_core::llm::AnswerFormat::new("Outcome", schema.clone());
+    let request = LlmRequest::new("", vec![user("Hi")]).with_format(format);
+    let config = GeminiLlmConfig { model: "gemini-2.0-flash".into(), ..Default::default() };
+    let sent = sent(&config, &request, &Keepsakes::default());
+    let expected = json!({ "responseMimeType": "application/json", "responseJsonSchema": schema });
+    assert_eq!(sent["generationConfig"], expected);
+}

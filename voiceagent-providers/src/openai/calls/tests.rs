@@ -1,4 +1,4 @@
-use serde_json::{from_str, json};
+use serde_json::{Value, from_str, json};
 
 use voiceagent_core::llm::Message;
 

@@ -130,3 +130,15 @@ fn an_interruption_is_marked_only_on_demand() {
     let marked = sent(&config, &LlmRequest::new("", messages));
     assert_eq!(marked["messages"][0]["content"], "It is [interrupted]");
 }
+
+#[test]
+fn a_form_is_sent_with_its_name() {
+    let schema = json!({ "type": "object", "properties": {} });
+    let format = AnswerFormat::new("Outcome", schema.clone());
+    let request = LlmRequest::new("", vec![user("Hi")]).with_format(format);
+    let expected = json!({
+        "type": "json_schema",
+        "json_schema": { "name": "Outcome", "schema": schema, "strict": true },
+    });
+    assert_eq!(sent(&OpenAiLlmConfig::default(), &request)["response_format"], expected);
+}

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::value::RawValue;
 use voiceagent_core::{
     Error, Result,
     llm::{FinishReason, LlmEvent, ToolCall, Usage},
@@ -216,9 +216,10 @@ pub(crate) fn failure(data: &str) -> Error {
     }
 }
 
-fn headers_of(fields: Map<String, Value>) -> HeaderMap {
-    let field = |(name, value): (String, Value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+fn headers_of(fields: BTreeMap<String, &RawValue>) -> HeaderMap {
+    let field = |(name, value): (String, &RawValue)| {
+        let text = serde_json::from_str(value.get());
+        let value: String = text.unwrap_or_else(|_| value.get().to_owned());
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     };
     fields.into_iter().filter_map(field).collect()

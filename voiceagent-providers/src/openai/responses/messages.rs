@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use crate::openai::messages::NamedSchema;
+
 /// The body of `POST /responses`, and the message `response.create` of the socket.
 #[derive(Debug, Serialize)]
 pub(crate) struct Request<'a> {
@@ -28,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub store: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextConfig<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub include: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +44,19 @@ pub(crate) struct Request<'a> {
     pub service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_cache_key: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TextConfig<'a> {
+    pub format: TextFormat<'a>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TextFormat<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    #[serde(flatten)]
+    pub schema: NamedSchema<'a>,
 }
 
 #[derive(Debug, Serialize)]

@@ -3,13 +3,13 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use voiceagent_core::{
     Result,
-    llm::{LlmRequest, ToolCall},
+    llm::{AnswerFormat, LlmRequest, ToolCall},
     tool::ToolSpec,
 };
 
 use super::{
-    super::{OpenAiLlmConfig, request::tool_choice},
-    messages::{Item, Reasoning, Request, Tool},
+    super::{OpenAiLlmConfig, messages::NamedSchema, request::tool_choice},
+    messages::{Item, Reasoning, Request, TextConfig, TextFormat, Tool},
 };
 use crate::wire::llm::{
     body,
@@ -61,6 +61,10 @@ pub(crate) fn encode<'a>(
         stream: (!way.socket).then_some(true),
         store: config.store,
         reasoning: effort.map(|effort| Reasoning { effort }),
+        text: request.format.as_ref().map(|AnswerFormat { name, schema, .. }| {
+            let schema = NamedSchema { name, schema, strict: true };
+            TextConfig { format: TextFormat { kind: "json_schema", schema } }
+        }),
         // Without being stored, thoughts can only be given back by us.
         include: if thinks(config.model(), effort) && !config.store {
             &["reasoning.encrypted_content"]
@@ -263,5 +267,16 @@ mod tests {
         assert_eq!(body["reasoning"].take(), json!({ "effort": "none" }));
         body.as_object_mut().unwrap().remove("reasoning");
         assert_eq!(body, sample);
+    }
+
+    #[test]
+    fn a_form_is_sent_with_its_name() {
+        let schema = json!({ "type": "object", "properties": {} });
+        let format = AnswerFormat::new("Outcome", schema.clone());
+        let request = LlmRequest::new("", vec![user("Hi")]).with_format(format);
+        let form = json!({
+            "type": "json_schema", "name": "Outcome", "schema": schema, "strict": true,
+        });
+        assert_eq!(sent(&config(json!({})), &request, None)["text"], json!({ "format": form }));
     }
 }

@@ -21,7 +21,7 @@ pub async fn realtime_socket<V: ScriptedVendor>(
     make: impl Fn(&str) -> Arc<dyn RealtimeModel> + Send + Sync,
 ) -> Report {
     let model = make(&vendor.url());
-    let mut report = Report::new(name);
+    let mut report = Report::new("connection of a speech-to-speech model", name);
     let open = || open(&*model);
     opening(&mut report, vendor, &format!("{model:?}"), open).await;
     let suite = Suite { vendor, model: &*model };

@@ -37,6 +37,7 @@ pub(super) struct Heard {
     name: Option<Name>,
     phone: Option<Phone>,
     vin: Option<String>,
+    zip: Option<String>,
     says_bye: bool,
 }
 
@@ -54,6 +55,7 @@ impl Heard {
         let says_bye = words.any(&["bye", "goodbye"]);
         let vin = vin::take(&mut words, question == Question::Vin);
         let service = service::take(&mut words);
+        let zip = (question == Question::Zip).then(|| phones::take_zip(&mut words)).flatten();
         let phone = phones::take(&mut words, question == Question::Phone);
         let earliest = question == Question::Offer && intent::takes_earliest(&mut words);
         let anchor = dialogue.day_in_talk().or(dialogue.days).map(|days| days.from);
@@ -95,6 +97,7 @@ impl Heard {
             name,
             phone,
             vin,
+            zip,
             says_bye,
         }
     }
@@ -122,11 +125,16 @@ impl Dialogue {
         self.aside = None;
         self.calls = 0;
         self.faults = 0;
+        self.put_through = None;
         let mut understood = self.hear_task(&heard);
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
         understood |= self.hear_when(&heard);
         understood |= self.hear_vehicle(&heard, &words);
+        if let Some(zip) = &heard.zip {
+            self.zip = Some(zip.clone());
+            understood = true;
+        }
         // Whoever talks about something else does not look for that number any more.
         self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
@@ -312,6 +320,14 @@ impl Dialogue {
                 self.forget_wish();
                 true
             }
+            Question::Callback if yes => {
+                self.wants_callback = true;
+                true
+            }
+            Question::Callback | Question::Zip if !yes => {
+                self.finish();
+                true
+            }
             Question::Vin if !yes => {
                 self.wants_vin = false;
                 true
@@ -322,6 +338,7 @@ impl Dialogue {
                 yes
             }
             Question::BookInstead
+            | Question::Callback
             | Question::Day
             | Question::LastName
             | Question::Name
@@ -331,7 +348,8 @@ impl Dialogue {
             | Question::Service
             | Question::Vehicle
             | Question::Vin
-            | Question::Which => false,
+            | Question::Which
+            | Question::Zip => false,
         }
     }
 
@@ -367,6 +385,10 @@ impl Dialogue {
                 if !self.agreed && (heard.says_bye || (!busy && self.at_rest())) =>
             {
                 Aside::Goodbye
+            }
+            Some(Intent::OptOut) => {
+                self.wants_out = true;
+                return true;
             }
             Some(Intent::Repeat) => return true,
             Some(

@@ -24,6 +24,24 @@ impl Dialogue {
             "cancel_appointment" => self.committed(Task::Cancel, outcome),
             "get_upcoming_appointments" => self.listed(outcome),
             "decode_vin" => self.decoded(outcome),
+            "verify_identity" => self.verified(outcome),
+            "transfer_to_human" => {
+                self.put_through = Some(outcome.ok);
+                self.notices.extend(outcome.say().map(str::to_owned));
+            }
+            "record_opt_out" if outcome.ok => {
+                self.opted_out = true;
+                self.notices.extend(outcome.say().map(str::to_owned));
+            }
+            "record_opt_out" => {
+                self.wants_out = false;
+                self.failed(outcome);
+            }
+            "schedule_callback" => {
+                let say = outcome.say().unwrap_or("I'm sorry, I can't note that right now.");
+                self.notices.push(say.to_owned());
+                self.finish();
+            }
             "end_call" if outcome.ok => self.ended = true,
             _ if outcome.ok => {}
             _ => self.failed(outcome),
@@ -183,6 +201,7 @@ impl Dialogue {
                 self.vehicles = outcome.vehicles();
                 self.vehicle = None;
             }
+            "IDENTITY_REQUIRED" if task != Task::Book => self.wants_identity = true,
             "CUSTOMER_REQUIRED" => self.customer = Customer::Stranger,
             "NOT_FOUND" | "NOT_OWNER" | "ALREADY_CANCELLED" | "IN_PAST" => {
                 self.notices.push(outcome.say().unwrap_or("I can't find that appointment.").into());
@@ -227,6 +246,10 @@ impl Dialogue {
             self.agreed &= self.clash().is_none();
             return;
         }
+        if outcome.code() == "IDENTITY_REQUIRED" {
+            self.wants_identity = true;
+            return;
+        }
         if !outcome.ok {
             return self.failed(outcome);
         }
@@ -256,6 +279,21 @@ impl Dialogue {
         self.appointments = Some(appointments);
     }
 
+    /// Somebody who has shown who they are hears what they asked for; somebody who has not may try
+    /// again as long as the tool lets them.
+    fn verified(&mut self, outcome: &Outcome) {
+        self.zip = None;
+        self.wants_identity = !outcome.ok && outcome.code() == "IDENTITY_MISMATCH";
+        if outcome.ok {
+            return;
+        }
+        if !self.wants_identity {
+            return self.failed(outcome);
+        }
+        let sorry = outcome.say().unwrap_or("I'm sorry, I couldn't verify that.");
+        self.notices.push(sorry.to_owned());
+    }
+
     fn decoded(&mut self, outcome: &Outcome) {
         self.vin = None;
         self.wants_vin = !outcome.ok && outcome.code().starts_with("VIN_");
@@ -278,11 +316,7 @@ impl Dialogue {
         let nothing_done = "I'm sorry, our system is not responding right now. Nothing has been \
                             changed.";
         let identity = outcome.code().starts_with("IDENTITY");
-        let reason = if identity {
-            "I'm sorry, I can't discuss that on this line without checking who you are."
-        } else {
-            nothing_done
-        };
+        let reason = if identity { replies::UNVERIFIED } else { nothing_done };
         self.notices.push(outcome.say().unwrap_or(reason).to_owned());
         self.finish();
     }

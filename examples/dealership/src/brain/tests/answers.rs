@@ -253,3 +253,74 @@ async fn a_visit_within_another_is_pointed_out_to_a_customer_without_a_car() {
     let other = talk.say("no, at eleven").await;
     assert!(other.starts_with("To confirm:") && other.contains("at 11 AM"), "{other}");
 }
+
+#[tokio::test]
+async fn a_caller_who_has_to_shows_who_they_are_and_hears_what_they_asked_for() {
+    let mut talk = Talk::new();
+    talk.tools.push("verify_identity");
+    talk.scripted.push(("get_upcoming_appointments", refused("IDENTITY_REQUIRED")));
+    talk.scripted.push(("verify_identity", refused("IDENTITY_MISMATCH")));
+    let asked = talk.say("when is my appointment").await;
+    assert!(asked.ends_with("For your security, what is your ZIP code?"), "{asked}");
+    let again = talk.say("six oh five four oh").await;
+    assert!(again.starts_with("I'm sorry, I couldn't verify that."), "{again}");
+    let told = talk.say("six oh five six three").await;
+    let factors = &talk.last("verify_identity")["factors"];
+    assert_eq!(*factors, json!([{ "kind": "postal_code", "value": "60563" }]));
+    assert!(told.contains("Wednesday, March 4th at 8 AM"), "{told}");
+    assert_eq!(talk.count("get_upcoming_appointments"), 2);
+}
+
+#[tokio::test]
+async fn a_caller_who_fails_is_told_nothing() {
+    let mut talk = Talk::new();
+    talk.tools.push("verify_identity");
+    talk.scripted.push(("get_upcoming_appointments", refused("IDENTITY_REQUIRED")));
+    talk.scripted.push(("verify_identity", refused("IDENTITY_LOCKED")));
+    talk.say("cancel my appointment").await;
+    let locked = talk.say("60540").await;
+    assert!(locked.contains("can't discuss that"), "{locked}");
+    assert_eq!((talk.count("get_upcoming_appointments"), talk.count("cancel_appointment")), (1, 0));
+}
+
+#[tokio::test]
+async fn who_wants_a_person_is_put_through_or_called_back() {
+    let mut talk = Talk::new();
+    talk.tools.extend(["transfer_to_human", "schedule_callback"]);
+    let through = json!({ "ok": true, "say": "I'm connecting you with the front desk now." });
+    talk.scripted.push(("transfer_to_human", through));
+    let words = talk.say("let me talk to a real person").await;
+    assert_eq!(words, "I'm connecting you with the front desk now.");
+
+    let mut talk = Talk::new();
+    talk.tools.extend(["transfer_to_human", "schedule_callback"]);
+    let nobody = json!({ "ok": false, "code": "NO_AGENT",
+        "say": "Nobody can take your call right now. Shall I have somebody call you back?" });
+    talk.scripted.push(("transfer_to_human", nobody));
+    let noted = json!({ "ok": true, "say": "Somebody will call you back as soon as possible." });
+    talk.scripted.push(("schedule_callback", noted));
+    let offered = talk.say("i want to speak to a manager").await;
+    assert!(offered.ends_with("Shall I have somebody call you back?"), "{offered}");
+    let promised = talk.say("yes please").await;
+    assert!(promised.starts_with("Somebody will call you back"), "{promised}");
+    assert_eq!(talk.last("schedule_callback")["phone"], "+16305550111");
+}
+
+#[tokio::test]
+async fn who_wants_no_more_calls_is_asked_nothing_and_let_go() {
+    let mut talk = Talk::new();
+    talk.tools.push("record_opt_out");
+    let off = json!({ "ok": true, "say": "I have taken you off our list." });
+    talk.scripted.push(("record_opt_out", off));
+    let bye = talk.say("stop calling me").await;
+    assert_eq!(bye, "I have taken you off our list. Thank you for calling. Goodbye!");
+    assert_eq!(talk.last("record_opt_out")["phone"], "+16305550111");
+    assert_eq!(talk.last("end_call")["reason"], "opted_out");
+
+    let mut talk = Talk::with_stranger();
+    talk.tools.push("record_opt_out");
+    let asked = talk.say("take me off your list").await;
+    assert!(asked.contains("phone number"), "{asked}");
+    talk.say("six three zero, five five five, zero one four one").await;
+    assert_eq!(talk.last("record_opt_out")["phone"], "+16305550141");
+}

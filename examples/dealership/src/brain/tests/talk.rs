@@ -29,6 +29,8 @@ pub(super) struct Talk {
     pub(super) called: Vec<(String, Value)>,
     /// Answers in place of the shop's, by tool, each used once.
     pub(super) scripted: Vec<(&'static str, Value)>,
+    /// The tools that the brain is offered.
+    pub(super) tools: Vec<&'static str>,
     pub(super) stranger: bool,
     /// Whether the call does not tell from which number it comes.
     pub(super) withheld: bool,
@@ -47,6 +49,7 @@ impl Talk {
             choice: ToolChoice::Auto,
             called: Vec::new(),
             scripted: Vec::new(),
+            tools: TOOLS.to_vec(),
             stranger: false,
             withheld: false,
         }
@@ -82,7 +85,7 @@ impl Talk {
 
     pub(super) async fn generate(&self) -> (String, Vec<ToolCall>) {
         let spec = |name: &&str| ToolSpec::new(*name, "", json!({ "type": "object" }));
-        let tools: Vec<ToolSpec> = TOOLS.iter().map(spec).collect();
+        let tools: Vec<ToolSpec> = self.tools.iter().map(spec).collect();
         let request = LlmRequest::new(self.instructions.as_str(), self.messages.clone())
             .with_tools(tools, self.choice);
         let mut answer = self.brain.generate(request).await.unwrap();

@@ -1,0 +1,268 @@
+use jiff::{Timestamp, Zoned, civil::Time, tz::TimeZone};
+use voiceagent_core::{Error, ErrorKind};
+
+use crate::phone::Phone;
+
+use super::{Fault, Store, ids::version_7};
+
+/// Whether somebody may be contacted, and why not.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Permission {
+    /// What stands against it; nothing does if it is empty.
+    pub reasons: Vec<Objection>,
+    /// The latest consent of the person for this channel and purpose: whether it was given, and
+    /// when.
+    pub consent: Option<(bool, Timestamp)>,
+    /// When people with this number may be called today, for every zone in which they may be.
+    pub windows: Vec<Window>,
+}
+
+/// What stands against a contact.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Objection {
+    /// They asked not to be contacted.
+    DoNotCall,
+    /// They never agreed, or took it back.
+    NoConsent,
+    /// It is not the time of day, or the day, where they may be.
+    OutsideHours,
+}
+
+/// The hours of one day in which people may be called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Window {
+    /// Where.
+    pub zone: TimeZone,
+    /// From.
+    pub opens: Time,
+    /// Until, and not then.
+    pub closes: Time,
+}
+
+/// Where a number may be, if its first digits tell nothing: anywhere in the country.
+const ANYWHERE: [(&str, &str); 4] = [
+    ("America/New_York", ""),
+    ("America/Chicago", ""),
+    ("America/Denver", ""),
+    ("America/Los_Angeles", ""),
+];
+
+/// The rules that hold everywhere.
+const FEDERAL: &str = "US";
+
+impl Store {
+    /// Whether a person may be contacted now, on this channel (`voice_ai`, `sms`, `whatsapp`,
+    /// `email`) for this purpose (`transactional`, `marketing`). A consent to marketing covers
+    /// transactional messages; nobody writes e-mails at a wrong time of day.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn permission(
+        &self,
+        phone: &Phone,
+        (channel, purpose): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Permission, Fault> {
+        let mut reasons = Vec::new();
+        if self.is_blocked(phone, channel).await? {
+            reasons.push(Objection::DoNotCall);
+        }
+        let consent: Option<(String, i64)> = sqlx::query_as(
+            "SELECT status, captured_at FROM consent
+             WHERE phone_e164 = ?1 AND channel = ?2 AND purpose IN (?3, 'marketing')
+             ORDER BY captured_at DESC, id DESC LIMIT 1",
+        )
+        .bind(phone.as_str())
+        .bind(channel)
+        .bind(purpose)
+        .fetch_optional(&self.reader)
+        .await?;
+        let consent = match consent {
+            Some((status, at)) => Some((status == "granted", super::instant(at)?)),
+            None => None,
+        };
+        if !consent.is_some_and(|(granted, _)| granted) {
+            reasons.push(Objection::NoConsent);
+        }
+        let windows = self.windows(phone, now).await?;
+        let is_open = |window: &Window| {
+            let time = now.to_zoned(window.zone.clone()).time();
+            window.opens <= time && time < window.closes
+        };
+        if channel != "email" && !windows.iter().all(is_open) {
+            reasons.push(Objection::OutsideHours);
+        }
+        Ok(Permission { reasons, consent, windows })
+    }
+
+    /// Whether a person has asked not to be contacted on this channel.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn is_blocked(&self, phone: &Phone, channel: &str) -> Result<bool, Fault> {
+        let blocked = sqlx::query_scalar(
+            "SELECT count(*) > 0 FROM dnc_entry
+             WHERE phone_e164 = ?1 AND channel IN (?2, 'all')",
+        )
+        .bind(phone.as_str())
+        .bind(channel)
+        .fetch_one(&self.reader)
+        .await?;
+        Ok(blocked)
+    }
+
+    /// Notes that a person agreed to a contact, or took that back.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn note_consent(
+        &self,
+        phone: &Phone,
+        (channel, purpose): (&str, &str),
+        (granted, evidence): (bool, &str),
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .bind(phone.as_str())
+        .bind(channel)
+        .bind(purpose)
+        .bind(if granted { "granted" } else { "revoked" })
+        .bind(evidence)
+        .bind(now.as_millisecond())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Stops all contact with a person on these channels (`all` for every one): takes back what
+    /// they agreed to, and cancels what is planned. Returns an identifier, and how many contacts
+    /// were cancelled.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops all of it, or nothing.
+    pub async fn opt_out(
+        &self,
+        phone: &Phone,
+        channels: &[&str],
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(String, u64), Fault> {
+        let mut writes = self.begin().await?;
+        let (mut cancelled, mut first) = (0, None);
+        for channel in channels {
+            let id = version_7(now).to_string();
+            sqlx::query(
+                "INSERT INTO dnc_entry (id, phone_e164, channel, source, reason, added_at)
+                 VALUES (?1, ?2, ?3, 'call', ?4, ?5)",
+            )
+            .bind(&id)
+            .bind(phone.as_str())
+            .bind(channel)
+            .bind(reason)
+            .bind(now.as_millisecond())
+            .execute(&mut *writes)
+            .await?;
+            first.get_or_insert(id);
+            sqlx::query(
+                "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
+                 SELECT DISTINCT phone_e164, channel, purpose, 'revoked', 'opt-out', ?3
+                 FROM consent WHERE phone_e164 = ?1 AND (channel = ?2 OR ?2 = 'all')",
+            )
+            .bind(phone.as_str())
+            .bind(channel)
+            .bind(now.as_millisecond())
+            .execute(&mut *writes)
+            .await?;
+            cancelled += sqlx::query(
+                "UPDATE contact_attempt SET state = 'cancelled', reason = 'opt_out',
+                        updated_at = ?3
+                 WHERE phone_e164 = ?1 AND state = 'planned' AND (channel = ?2 OR ?2 = 'all')",
+            )
+            .bind(phone.as_str())
+            .bind(channel)
+            .bind(now.as_millisecond())
+            .execute(&mut *writes)
+            .await?
+            .rows_affected();
+        }
+        sqlx::query("UPDATE lead SET status = 'dnc', updated_at = ?2 WHERE phone_e164 = ?1")
+            .bind(phone.as_str())
+            .bind(now.as_millisecond())
+            .execute(&mut *writes)
+            .await?;
+        writes.commit().await?;
+        Ok((first.unwrap_or_default(), cancelled))
+    }
+
+    /// The hours of today of each zone in which a number may be: there, those of all rules.
+    async fn windows(&self, phone: &Phone, now: Timestamp) -> Result<Vec<Window>, Fault> {
+        let mut places: Vec<(String, String)> = sqlx::query_as(
+            "SELECT tz, state FROM area_zone
+             WHERE substr(?1, 1, length(prefix)) = prefix AND length(prefix) = (
+                 SELECT max(length(prefix)) FROM area_zone
+                 WHERE substr(?1, 1, length(prefix)) = prefix)",
+        )
+        .bind(phone.as_str())
+        .fetch_all(&self.reader)
+        .await?;
+        if places.is_empty() {
+            places = ANYWHERE.map(|(zone, state)| (zone.to_owned(), state.to_owned())).into();
+        }
+        let mut windows = Vec::new();
+        for (zone, state) in places {
+            let zone = TimeZone::get(&zone).map_err(|cause| unreadable("no time zone", cause))?;
+            let today = now.to_zoned(zone.clone());
+            windows.push(self.window(zone, &state, &today).await?);
+        }
+        Ok(windows)
+    }
+
+    async fn window(&self, zone: TimeZone, state: &str, today: &Zoned) -> Result<Window, Fault> {
+        let rules: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT jurisdiction, weekdays, opens, closes FROM calling_rule
+             WHERE jurisdiction IN (?1, ?2)",
+        )
+        .bind(FEDERAL)
+        .bind(state)
+        .fetch_all(&self.reader)
+        .await?;
+        let weekday = today.weekday().to_monday_one_offset().to_string();
+        let time = |text: &str| {
+            text.parse::<Time>().map_err(|cause| unreadable("an hour that is none", cause))
+        };
+        let (mut opens, mut closes) = (Time::midnight(), Time::MAX);
+        for place in [FEDERAL, state] {
+            let of_place = rules.iter().filter(|(jurisdiction, ..)| jurisdiction == place);
+            let today = of_place.clone().find(|(_, weekdays, ..)| weekdays.contains(&weekday));
+            match today {
+                Some((_, _, from, until)) => {
+                    (opens, closes) = (opens.max(time(from)?), closes.min(time(until)?));
+                }
+                // Where there are rules, but none for today, nobody is called today.
+                None if of_place.count() > 0 => closes = Time::midnight(),
+                None => {}
+            }
+        }
+        Ok(Window { zone, opens, closes })
+    }
+}
+
+fn unreadable(what: &str, cause: jiff::Error) -> Fault {
+    let message = format!("the calling rules hold {what}");
+    Error::new(ErrorKind::Config, "store", message).with_source(cause).into()
+}

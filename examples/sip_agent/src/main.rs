@@ -1,0 +1,101 @@
+//! Answers phone calls over SIP, without any key and without a cloud: it plays two seconds of a
+//! tone and then says everything again that it hears, which is what one wants of a new trunk.
+//!
+//! ```text
+//! PEERS=192.0.2.0/24 LISTEN=0.0.0.0:5060 cargo run -p sip_agent
+//! ```
+//!
+//! With an [`Agent`](voiceagent_core::Agent) in its place, `echo` is `agent.answer(Box::new(call))`.
+
+use std::{env, process::ExitCode, time::Duration};
+
+use voiceagent_core::{
+    Error, Link, Result,
+    audio::{AudioFormat, AudioFrame, DtmfDetector, Encoder, MediaTime},
+    transport::{Inbound, Media, Outbound, Transport},
+};
+use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer};
+
+/// A tone that no speech resembles.
+const TONE: char = 'D';
+const TONE_LENGTH: Duration = Duration::from_secs(2);
+
+#[expect(clippy::print_stderr, reason = "the program says where it listens, and why it does not")]
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_env_filter(filter()).init();
+    let served = async {
+        let server = SipServer::bind(config()?).await?;
+        eprintln!("sip_agent: listening at {}", server.local_addr());
+        server.serve(answer).await;
+        Ok::<(), Error>(())
+    };
+    match served.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sip_agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn filter() -> String {
+    env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
+}
+
+fn config() -> Result<SipConfig> {
+    let wrong = |name| move |_| Error::config(format!("{name} cannot be understood"));
+    let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:5060".to_owned());
+    let peers = env::var("PEERS").unwrap_or_else(|_| "127.0.0.0/8".to_owned());
+    let peers = peers.split(',').map(str::parse).collect::<Result<_>>()?;
+    let mut config = SipConfig::new(listen.parse().map_err(wrong("LISTEN"))?, peers);
+    if let Ok(ip) = env::var("PUBLIC_IP") {
+        config.public_ip = Some(ip.parse().map_err(wrong("PUBLIC_IP"))?);
+    }
+    Ok(config)
+}
+
+async fn answer(call: SipCall) {
+    // Lets the phone ring for a while.
+    let rings = env::var("RING_MS").ok().and_then(|millis| millis.parse().ok()).unwrap_or(0);
+    tokio::time::sleep(Duration::from_millis(rings)).await;
+    let Media::Audio { outbound, .. } = call.call().media else { return };
+    if let Ok(link) = Box::new(call).open().await {
+        // What went wrong stands in the log, and the call is over either way.
+        let _ = echo(link, outbound).await;
+    }
+}
+
+/// Until the caller hangs up.
+async fn echo(mut link: Link<Outbound, Inbound>, format: AudioFormat) -> Result<()> {
+    let mut at = MediaTime(0);
+    for piece in tone(format)?.chunks(format.bytes_in(Duration::from_millis(100))) {
+        link.writable().await;
+        link.try_send(frame(format, &mut at, piece))?;
+    }
+    while let Some(heard) = link.recv().await {
+        match heard? {
+            Inbound::Audio(audio) if link.is_writable() => {
+                link.try_send(frame(format, &mut at, &audio.payload))?;
+            }
+            // A key drops what is still to be said.
+            Inbound::Dtmf(_) => link.try_send(Outbound::Clear)?,
+            Inbound::HungUp => break,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn frame(format: AudioFormat, at: &mut MediaTime, piece: &[u8]) -> Outbound {
+    let frame = AudioFrame::new(format, *at, bytes::Bytes::copy_from_slice(piece));
+    at.0 += frame.samples();
+    Outbound::Audio(frame)
+}
+
+fn tone(format: AudioFormat) -> Result<Vec<u8>> {
+    let samples = DtmfDetector::tone(TONE, format.sample_rate, TONE_LENGTH).unwrap_or_default();
+    let mut bytes = bytes::BytesMut::new();
+    Encoder::new(format)?.encode(&samples, &mut bytes);
+    Ok(bytes.to_vec())
+}

@@ -1,0 +1,126 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream};
+use serde::Deserialize;
+
+use super::*;
+use crate::llm::LlmCapabilities;
+
+#[derive(Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+struct Outcome {
+    booked: bool,
+    day: Option<String>,
+}
+
+/// A model with a list of answers, which keeps what it was asked.
+#[derive(Debug)]
+struct Model {
+    structured: bool,
+    answers: Mutex<Vec<&'static str>>,
+    ends: FinishReason,
+    asked: Mutex<Vec<LlmRequest>>,
+}
+
+impl Model {
+    fn new(structured: bool, answers: &[&'static str]) -> Self {
+        let answers = Mutex::new(answers.iter().copied().rev().collect());
+        Self { structured, answers, ends: FinishReason::Stop, asked: Mutex::default() }
+    }
+
+    async fn outcome(&self) -> Result<Outcome> {
+        let question = vec![Message::User { text: "Book me for Friday.".into() }];
+        extract(self, LlmRequest::new("What came of it?", question), Duration::from_secs(30)).await
+    }
+
+    fn asked(&self) -> Vec<LlmRequest> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl LanguageModel for Model {
+    fn name(&self) -> &str {
+        "model"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_structured_outputs(self.structured)
+    }
+
+    async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        self.asked.lock().unwrap().push(request);
+        let Some(answer) = self.answers.lock().unwrap().pop() else {
+            return Ok(stream::pending().boxed());
+        };
+        let pieces = answer.chars().map(|letter| LlmEvent::Text(letter.to_string()));
+        let events: Vec<_> = pieces.chain([LlmEvent::Finished(self.ends)]).map(Ok).collect();
+        Ok(stream::iter(events).boxed())
+    }
+}
+
+const GOOD: &str = r#"{"booked":true,"day":"Friday"}"#;
+
+fn good() -> Outcome {
+    Outcome { booked: true, day: Some("Friday".to_owned()) }
+}
+
+#[tokio::test]
+async fn a_vendor_that_can_be_held_to_a_form_is() {
+    let model = Model::new(true, &[GOOD]);
+    assert_eq!(model.outcome().await.unwrap(), good());
+    let asked = model.asked().remove(0);
+    assert_eq!(asked.format.as_ref().map(|format| &*format.name), Some("Outcome"));
+    assert_eq!(&*asked.instructions, "What came of it?");
+}
+
+#[tokio::test]
+async fn another_is_told_and_may_wrap_its_answer() {
+    let model = Model::new(false, &["Sure:\n```json\n{\"booked\":false,\"day\":null}\n```"]);
+    assert_eq!(model.outcome().await.unwrap(), Outcome { booked: false, day: None });
+    let asked = model.asked().remove(0);
+    assert_eq!(asked.format, None);
+    assert!(asked.instructions.contains("\"booked\""), "{}", asked.instructions);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_is_asked_for_once_more_with_what_is_wrong() {
+    for (bad, told) in [
+        (r#"{"booked":"yes","day":null}"#, "$.booked"),
+        (r#"{"booked":true}"#, "day"),
+        ("I do not know.", "no JSON"),
+    ] {
+        let model = Model::new(true, &[bad, GOOD]);
+        assert_eq!(model.outcome().await.unwrap(), good());
+        let messages = model.asked().pop().unwrap().messages;
+        let [_, Message::Assistant { text, .. }, Message::User { text: complaint }] = &*messages
+        else {
+            panic!("{messages:?}")
+        };
+        assert_eq!(&**text, bad);
+        assert!(complaint.contains(told), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn two_answers_that_do_not_fit_are_an_error_that_repeats_neither() {
+    let bad = r#"{"booked":"a secret","day":null}"#;
+    let model = Model::new(true, &[bad, bad, GOOD]);
+    let error = model.outcome().await.unwrap_err();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Protocol, Some("model")));
+    assert!(error.message().contains("$.booked"), "{error}");
+    assert!(!error.message().contains("secret"), "{error}");
+    assert_eq!(model.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_no_answer() {
+    let model = Model { ends: FinishReason::Length, ..Model::new(true, &[GOOD]) };
+    assert_eq!(model.outcome().await.unwrap_err().kind(), ErrorKind::Protocol);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_says_nothing_is_given_up() {
+    let error = Model::new(true, &[]).outcome().await.unwrap_err();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Timeout, Some("model")));
+}

@@ -1,0 +1,156 @@
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use voiceagent_core::{
+    Result,
+    audio::{AudioFormat, Transcoder},
+};
+
+/// A codec of a call over RTP (RFC 3551, section 6).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum RtpCodec {
+    /// G.722, wideband, whose clock is said to be 8 kHz (RFC 3551, section 4.5.2).
+    #[serde(rename = "g722")]
+    G722,
+    /// 16-bit PCM at 8 kHz.
+    #[serde(rename = "l16-8000")]
+    L16At8k,
+    /// 16-bit PCM at 16 kHz.
+    #[serde(rename = "l16-16000")]
+    L16At16k,
+    /// G.711 A-law.
+    #[serde(rename = "pcma")]
+    Pcma,
+    /// G.711 mu-law.
+    #[serde(rename = "pcmu")]
+    Pcmu,
+}
+
+impl RtpCodec {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::G722, Self::L16At8k, Self::L16At16k, Self::Pcma, Self::Pcmu];
+
+    /// What session descriptions call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::G722 => "G722",
+            Self::L16At8k | Self::L16At16k => "L16",
+            Self::Pcma => "PCMA",
+            Self::Pcmu => "PCMU",
+        }
+    }
+
+    /// Units of the timestamp a second.
+    #[must_use]
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Self::G722 | Self::L16At8k | Self::Pcma | Self::Pcmu => 8_000,
+            Self::L16At16k => 16_000,
+        }
+    }
+
+    /// The payload type that needs no further word, if there is one.
+    #[must_use]
+    pub const fn static_payload_type(self) -> Option<u8> {
+        match self {
+            Self::G722 => Some(9),
+            Self::Pcma => Some(8),
+            Self::Pcmu => Some(0),
+            Self::L16At8k | Self::L16At16k => None,
+        }
+    }
+
+    /// What a leg carries for it. G.722 is decoded, since what was lost of it cannot be made up
+    /// otherwise.
+    #[must_use]
+    pub const fn leg_format(self) -> AudioFormat {
+        match self {
+            Self::G722 | Self::L16At16k => AudioFormat::PCM_16K,
+            Self::L16At8k => AudioFormat::PCM_8K,
+            Self::Pcma => AudioFormat::ALAW_8K,
+            Self::Pcmu => AudioFormat::MULAW_8K,
+        }
+    }
+
+    /// What packets carry, but for the order of bytes.
+    const fn wire_format(self) -> AudioFormat {
+        if let Self::G722 = self { AudioFormat::G722 } else { self.leg_format() }
+    }
+
+    /// Whether packets carry the high byte of a sample first (RFC 3551, section 4.5.11).
+    const fn is_swapped(self) -> bool {
+        matches!(self, Self::L16At8k | Self::L16At16k)
+    }
+}
+
+/// Turns the payloads of packets into what a leg carries.
+#[derive(Debug)]
+pub(super) struct Inward {
+    codec: RtpCodec,
+    transcoder: Transcoder,
+}
+
+impl Inward {
+    pub(super) fn new(codec: RtpCodec, leg: AudioFormat) -> Result<Self> {
+        Ok(Self { codec, transcoder: Transcoder::new(codec.wire_format(), leg)? })
+    }
+
+    pub(super) fn decode(&mut self, payload: Bytes) -> Bytes {
+        let payload = if self.codec.is_swapped() { swap(&payload) } else { payload };
+        self.transcoder.transcode(payload)
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.transcoder.reset();
+    }
+}
+
+/// Turns what a leg is to play into the payloads of packets.
+#[derive(Debug)]
+pub(super) struct Outward {
+    codec: RtpCodec,
+    transcoder: Transcoder,
+}
+
+impl Outward {
+    pub(super) fn new(codec: RtpCodec, leg: AudioFormat) -> Result<Self> {
+        Ok(Self { codec, transcoder: Transcoder::new(leg, codec.wire_format())? })
+    }
+
+    pub(super) fn encode(&mut self, audio: Bytes) -> Bytes {
+        let audio = self.transcoder.transcode(audio);
+        if self.codec.is_swapped() { swap(&audio) } else { audio }
+    }
+}
+
+/// Whole samples with their bytes in the other order.
+fn swap(samples: &[u8]) -> Bytes {
+    samples.as_chunks::<2>().0.iter().flat_map(|&[one, other]| [other, one]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_each_codec_is_a_second_of_its_leg() {
+        for codec in RtpCodec::ALL {
+            let leg = codec.leg_format();
+            let bytes = leg.bytes_of(u64::from(leg.sample_rate));
+            let mut outward = Outward::new(codec, leg).unwrap();
+            let mut inward = Inward::new(codec, leg).unwrap();
+            let wire = outward.encode(vec![0; bytes].into());
+            let on_wire = u64::from(codec.clock_rate()) * u64::from(leg.sample_rate);
+            let units = codec.wire_format().samples(wire.len()) * u64::from(codec.clock_rate());
+            assert_eq!(units, on_wire, "{codec:?}");
+            assert_eq!(inward.decode(wire).len(), bytes, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn linear_samples_travel_with_the_high_byte_first() {
+        let mut outward = Outward::new(RtpCodec::L16At16k, AudioFormat::PCM_16K).unwrap();
+        assert_eq!(outward.encode(Bytes::from_static(&[1, 2, 3, 4]))[..], [2, 1, 4, 3]);
+    }
+}

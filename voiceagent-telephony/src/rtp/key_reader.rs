@@ -1,0 +1,98 @@
+use super::{packet::RtpPacket, telephone_event::TelephoneEvent};
+use crate::DtmfKey;
+
+/// The longest that a packet can say a key is held.
+const SEGMENT: u32 = 0xFFFF;
+
+/// Tells keys that are pressed from packets that say so again.
+///
+/// All packets of a key have one timestamp, and that is what counts: marks are often left out, and
+/// ends get lost (RFC 4733, section 2.5).
+#[derive(Debug, Default)]
+pub(super) struct KeyReader {
+    last: Option<Last>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    ssrc: u32,
+    timestamp: u32,
+    event: TelephoneEvent,
+}
+
+impl KeyReader {
+    /// The key that is pressed, if the packet is the first to say so.
+    pub(super) fn read(&mut self, packet: &RtpPacket) -> Option<DtmfKey> {
+        let event = TelephoneEvent::parse(&packet.payload)?;
+        let now = Last { ssrc: packet.ssrc, timestamp: packet.timestamp, event };
+        let Some(last) = self.last.filter(|last| last.ssrc == now.ssrc) else {
+            self.last = Some(now);
+            return Some(event.key);
+        };
+        // Half of all timestamps are later; the others are of a key of before.
+        let later = now.timestamp.wrapping_sub(last.timestamp);
+        if later >= u32::MAX / 2 {
+            return None;
+        }
+        self.last = Some(now);
+        let is_same = later == 0;
+        // A key that is held for very long is said in pieces, of which none ends but the last.
+        let goes_on = later == SEGMENT && !last.event.is_end && last.event.key == event.key;
+        (!is_same && !goes_on).then_some(event.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(timestamp: u32, name: char, is_end: bool, duration: u16) -> RtpPacket {
+        let event = TelephoneEvent { key: DtmfKey::new(name).unwrap(), is_end, duration };
+        RtpPacket {
+            payload_type: 101,
+            is_marked: false,
+            sequence: 0,
+            timestamp,
+            ssrc: 1,
+            payload: event.write().to_vec().into(),
+        }
+    }
+
+    fn read(packets: &[RtpPacket]) -> String {
+        let mut reader = KeyReader::default();
+        packets.iter().filter_map(|packet| reader.read(packet)).map(DtmfKey::as_char).collect()
+    }
+
+    #[test]
+    fn a_key_counts_once_without_its_mark_and_without_its_end() {
+        let one = [packet(100, '1', false, 160), packet(100, '1', false, 320)];
+        let again = [packet(900, '1', false, 160), packet(900, '1', true, 320)];
+        let only_the_end = [packet(2_000, '5', true, 800), packet(2_000, '5', true, 800)];
+        assert_eq!(read(&[&one[..], &again, &only_the_end].concat()), "115");
+    }
+
+    #[test]
+    fn an_end_that_was_overtaken_by_the_next_key_is_no_key() {
+        let packets = [
+            packet(100, '1', false, 160),
+            packet(900, '2', false, 160),
+            packet(100, '1', true, 480),
+            packet(900, '2', true, 480),
+        ];
+        assert_eq!(read(&packets), "12");
+    }
+
+    #[test]
+    fn a_key_that_is_held_for_ten_seconds_counts_once() {
+        let begin = u32::MAX - 100;
+        let next = begin.wrapping_add(SEGMENT);
+        let packets = [
+            packet(begin, '9', false, 160),
+            packet(begin, '9', false, 0xFFFF),
+            packet(next, '9', false, 160),
+            packet(next, '9', true, 14_465),
+            packet(next.wrapping_add(20_000), '9', true, 800),
+        ];
+        assert_eq!(read(&packets), "99");
+    }
+}

@@ -1,0 +1,269 @@
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use voiceagent_core::{
+    CallTime, Result,
+    audio::{AudioFormat, AudioFrame, ComfortNoise, Concealer, Encoder, MediaTime, NoiseGenerator},
+    transport::Inbound,
+};
+
+use super::{
+    codec::{Inward, RtpCodec},
+    jitter_buffer::{Counters, Fit, JitterBuffer, Ordered},
+    key_reader::KeyReader,
+    packet::RtpPacket,
+    reception::Reception,
+    unwrap::Unwrapped,
+};
+
+/// What is made up of lost audio at most. The sound of what is made up ends there.
+const CONCEALED: Duration = Duration::from_millis(60);
+
+/// Shorter steps of the other side's clock are its rounding, and no pause.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Steps of the other side's clock that are another clock: ahead, and back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(50);
+const LONGEST_OVERLAP: Duration = Duration::from_secs(2);
+
+/// How long a packet waits for one that it overtook: so many times the jitter, within these limits.
+const PATIENCE: u32 = 3;
+const LEAST_PATIENCE: Duration = Duration::from_millis(40);
+const MOST_PATIENCE: Duration = Duration::from_millis(120);
+
+/// A line that brings nothing for this long is silent, and its silence is filled by the clock:
+/// who listens for the end of a turn hears time go by. Shorter is a line that is slow.
+const SLOW: Duration = Duration::from_millis(200);
+
+/// What the silence is cut into.
+const FRAME: Duration = Duration::from_millis(20);
+
+/// What the numbers of payload types stand for in a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PayloadTypes {
+    pub(crate) audio: (u8, RtpCodec),
+    pub(crate) keys: Option<u8>,
+    pub(crate) noise: Option<u8>,
+}
+
+/// Turns packets into what a call hears.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    format: AudioFormat,
+    types: PayloadTypes,
+    inward: Inward,
+    buffer: JitterBuffer,
+    pub(super) reception: Reception,
+    keys: KeyReader,
+    clock: Option<Clock>,
+    position: u64,
+    /// Whether the numbers have told that the audio before the next is lost.
+    is_lost: bool,
+    concealer: Concealer,
+    pause: Pause,
+    heard: VecDeque<Inbound>,
+}
+
+/// Ties the other side's clock to our samples.
+#[derive(Debug)]
+struct Clock {
+    timestamps: Unwrapped<32>,
+    epoch: i64,
+    origin: u64,
+    /// When the last audio came out, and where it ended by the other side's clock.
+    last: (CallTime, u64),
+}
+
+/// What a silence sounds like.
+#[derive(Debug)]
+struct Pause {
+    generator: NoiseGenerator,
+    encoder: Encoder,
+    samples: Vec<f32>,
+    block: BytesMut,
+    /// Whether the other side has said that it pauses.
+    is_announced: bool,
+}
+
+impl Receiver {
+    pub(super) fn new(format: AudioFormat, types: PayloadTypes) -> Result<Self> {
+        Ok(Self {
+            format,
+            types,
+            inward: Inward::new(types.audio.1, format)?,
+            buffer: JitterBuffer::new(LEAST_PATIENCE),
+            reception: Reception::new(types.audio.1.clock_rate()),
+            keys: KeyReader::default(),
+            clock: None,
+            position: 0,
+            is_lost: false,
+            concealer: Concealer::new(format)?,
+            pause: Pause {
+                generator: NoiseGenerator::new(format),
+                encoder: Encoder::new(format)?,
+                samples: Vec::new(),
+                block: BytesMut::new(),
+                is_announced: false,
+            },
+            heard: VecDeque::new(),
+        })
+    }
+
+    /// What the numbers stand for from now on. The leg's format stays.
+    pub(super) fn set_types(&mut self, types: PayloadTypes) -> Result<()> {
+        if types.audio != self.types.audio {
+            self.inward = Inward::new(types.audio.1, self.format)?;
+            self.reception.restart(types.audio.1.clock_rate());
+            self.clock = None;
+        }
+        self.types = types;
+        Ok(())
+    }
+
+    pub(super) const fn counters(&self) -> Counters {
+        self.buffer.counters
+    }
+
+    pub(super) fn receive(&mut self, now: CallTime, packet: RtpPacket) {
+        let number = Some(packet.payload_type);
+        let is_audio = number == Some(self.types.audio.0) || number == self.types.noise;
+        if number == self.types.keys
+            && let Some(key) = self.keys.read(&packet)
+        {
+            self.heard.push_back(Inbound::Dtmf(key.as_char()));
+        }
+        // Keys, and what nobody has asked for, have numbers among those of the audio, or a source
+        // of their own, which is nobody's voice.
+        if !is_audio && !self.buffer.is_of(packet.ssrc) {
+            return;
+        }
+        let counted = packet.clone();
+        match self.buffer.insert(now, packet) {
+            Fit::Strange => return,
+            Fit::Restarts => self.reception.restart(self.types.audio.1.clock_rate()),
+            Fit::Follows => {}
+        }
+        self.reception.note(now, &counted, is_audio);
+        let patience = self.reception.jitter() * PATIENCE;
+        self.buffer.set_patience(patience.clamp(LEAST_PATIENCE, MOST_PATIENCE));
+    }
+
+    /// The next thing that is heard by now.
+    pub(super) fn poll(&mut self, now: CallTime) -> Option<Inbound> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Some(heard);
+            }
+            match self.buffer.poll(now) {
+                Some(Ordered::Lost(_)) => self.is_lost = true,
+                Some(Ordered::Packet(packet)) => self.take(now, &packet),
+                Some(Ordered::Restarted) => {
+                    self.clock = None;
+                    self.is_lost = false;
+                    self.inward.reset();
+                }
+                None => return self.fill(now),
+            }
+        }
+    }
+
+    /// When there may be something to hear without a packet.
+    pub(super) fn poll_timeout(&self) -> Option<CallTime> {
+        self.buffer.poll_timeout().into_iter().chain(self.next_fill()).min()
+    }
+
+    fn take(&mut self, now: CallTime, packet: &RtpPacket) {
+        if packet.payload_type == self.types.audio.0 {
+            let payload = self.inward.decode(packet.payload.clone());
+            let sample = self.format.sample_bytes().unwrap_or(1);
+            if !payload.is_empty() && payload.len().is_multiple_of(sample) {
+                self.pause.is_announced = false;
+                self.hear(now, packet.timestamp, payload);
+            }
+        } else if Some(packet.payload_type) == self.types.noise
+            && let Some(noise) = ComfortNoise::parse(&packet.payload)
+        {
+            let told = self.told(now, packet.timestamp);
+            if let Some(clock) = &mut self.clock {
+                clock.last = (now, told);
+            }
+            self.pause.generator.describe(noise);
+            self.pause.is_announced = true;
+        }
+    }
+
+    fn hear(&mut self, now: CallTime, timestamp: u32, payload: Bytes) {
+        let told = self.told(now, timestamp);
+        let missing = told.saturating_sub(self.position);
+        if missing >= self.format.samples_in(PAUSE) {
+            if std::mem::take(&mut self.is_lost) {
+                let limit = self.format.samples_in(CONCEALED);
+                let made_up = self.concealer.conceal(missing.min(limit));
+                self.push(made_up);
+            }
+            self.position = told;
+        }
+        self.is_lost = false;
+        let payload = self.concealer.receive(payload);
+        let samples = self.format.samples(payload.len());
+        self.push(payload);
+        if let Some(clock) = &mut self.clock {
+            clock.last = (now, told + samples);
+        }
+    }
+
+    fn push(&mut self, payload: Bytes) {
+        let frame = AudioFrame::new(self.format, MediaTime(self.position), payload);
+        self.position += frame.samples();
+        self.heard.push_back(Inbound::Audio(frame));
+    }
+
+    /// Where a timestamp is among our samples. One that nobody can believe begins a new clock.
+    fn told(&mut self, now: CallTime, timestamp: u32) -> u64 {
+        let (rate, ticks) = (self.format.sample_rate, self.types.audio.1.clock_rate());
+        if let Some(clock) = &mut self.clock {
+            let place = clock.timestamps.place(timestamp);
+            let since = (place - clock.epoch) * i64::from(rate) / i64::from(ticks);
+            let told = clock.origin.checked_add_signed(since);
+            let earliest = self.position.saturating_sub(self.format.samples_in(LONGEST_OVERLAP));
+            let latest = self.position + self.format.samples_in(LONGEST_PAUSE);
+            if let Some(told) = told.filter(|told| (earliest..=latest).contains(told)) {
+                clock.timestamps.move_to(place);
+                return told;
+            }
+        }
+        let timestamps = Unwrapped::new(timestamp);
+        self.clock = Some(Clock {
+            epoch: timestamps.latest(),
+            timestamps,
+            origin: self.position,
+            last: (now, self.position),
+        });
+        self.position
+    }
+
+    /// When the next piece of silence is due.
+    fn next_fill(&self) -> Option<CallTime> {
+        let (since, told) = self.clock.as_ref()?.last;
+        let slow = if self.pause.is_announced { Duration::ZERO } else { SLOW };
+        let end = self.position + self.format.samples_in(FRAME);
+        Some(since + slow + self.format.duration_of(end.saturating_sub(told)))
+    }
+
+    fn fill(&mut self, now: CallTime) -> Option<Inbound> {
+        if self.next_fill()? > now {
+            return None;
+        }
+        let pause = &mut self.pause;
+        pause.samples.clear();
+        pause.samples.resize(usize::try_from(self.format.samples_in(FRAME)).unwrap_or(0), 0.0);
+        pause.generator.fill(&mut pause.samples);
+        pause.encoder.encode(&pause.samples, &mut pause.block);
+        let silence = pause.block.split().freeze();
+        self.push(silence);
+        self.heard.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests;

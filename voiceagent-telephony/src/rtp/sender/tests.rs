@@ -1,0 +1,137 @@
+use voiceagent_core::audio::MediaTime;
+
+use super::*;
+use crate::rtp::codec::RtpCodec;
+
+const TYPES: PayloadTypes =
+    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: None };
+
+fn sender() -> Sender {
+    let begin = Begin { ssrc: 7, sequence: 65_530, timestamp: u32::MAX - 300 };
+    Sender::new(CallTime::ZERO, begin, AudioFormat::MULAW_8K, TYPES).unwrap()
+}
+
+fn frame(byte: u8, length: usize) -> AudioFrame {
+    AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), vec![byte; length].into())
+}
+
+/// What is done by then.
+fn run(sender: &mut Sender, millis: u64) -> Vec<Outgoing> {
+    std::iter::from_fn(|| sender.poll(CallTime::from_millis(millis))).collect()
+}
+
+fn packets(done: &[Outgoing]) -> Vec<&RtpPacket> {
+    done.iter()
+        .filter_map(|done| if let Outgoing::Packet(packet) = done { Some(packet) } else { None })
+        .collect()
+}
+
+#[test]
+fn ten_minutes_of_late_wake_ups_do_not_move_the_clock() {
+    let mut sender = sender();
+    let mut sent = Vec::new();
+    for tick in 0..30_000_u64 {
+        // Always late, by up to 19 ms.
+        sent.extend(run(&mut sender, tick * 20 + tick * 7 % 20));
+    }
+    let packets = packets(&sent);
+    assert_eq!(packets.len(), 30_000);
+    for (number, packet) in packets.iter().enumerate() {
+        let number = u32::try_from(number).unwrap();
+        assert_eq!(u32::from(packet.sequence), (65_530 + number) % 65_536);
+        assert_eq!(packet.timestamp, (u32::MAX - 300).wrapping_add(number * 160));
+        assert_eq!(packet.is_marked, number == 0);
+        assert_eq!(packet.payload, vec![0xFF; 160]);
+    }
+}
+
+#[test]
+fn pieces_of_any_length_are_one_sound() {
+    let mut sender = sender();
+    for byte in 0..100 {
+        sender.play(frame(byte, 7));
+    }
+    let done = run(&mut sender, 0);
+    let mut sound: Vec<u8> = packets(&done)[0].payload.to_vec();
+    for tick in 1..5 {
+        let done = run(&mut sender, tick * 20);
+        sound.extend_from_slice(&packets(&done)[0].payload);
+    }
+    let expected: Vec<u8> = (0..100).flat_map(|byte| [byte; 7]).chain([0xFF; 100]).collect();
+    assert_eq!(sound, expected);
+}
+
+#[test]
+fn a_mark_returns_when_its_audio_has_been_played_and_later_on_an_uneven_line() {
+    for (jitter, expected) in [(0, 60), (35, 95)] {
+        let mut sender = sender();
+        sender.set_peer_jitter(Duration::from_millis(jitter));
+        sender.play(frame(1, 400));
+        sender.mark(MarkId::new(4));
+        let played = (0..200)
+            .find(|millis| run(&mut sender, *millis).contains(&Outgoing::Played(MarkId::new(4))));
+        assert_eq!(played, Some(expected));
+    }
+}
+
+#[test]
+fn a_clear_drops_all_that_has_not_been_sent_and_returns_the_marks() {
+    let mut sender = sender();
+    sender.play(frame(1, 1_600));
+    sender.mark(MarkId::new(1));
+    assert_eq!(packets(&run(&mut sender, 0))[0].payload, vec![1; 160]);
+    assert!(!sender.is_idle(CallTime::ZERO));
+    sender.clear();
+    sender.play(frame(2, 160));
+    let done = run(&mut sender, 20);
+    assert_eq!(packets(&done)[0].payload, vec![2; 160]);
+    assert!(done.contains(&Outgoing::Played(MarkId::new(1))));
+    assert!(sender.is_idle(CallTime::from_millis(40)));
+}
+
+#[test]
+fn a_machine_that_slept_leaves_a_pause_and_no_burst() {
+    let mut sender = sender();
+    let first = run(&mut sender, 0);
+    let after = run(&mut sender, 1_000);
+    let after = packets(&after);
+    assert!(after.len() <= 2, "{}", after.len());
+    assert!(after[0].is_marked);
+    let since = after[0].timestamp.wrapping_sub(packets(&first)[0].timestamp);
+    assert!((7_840..=8_000).contains(&since), "{since}");
+    assert_eq!(after[0].sequence, 65_531);
+}
+
+#[test]
+fn keys_take_the_place_of_audio_which_waits_for_them() {
+    let mut sender = sender();
+    for key in ['1', '2'] {
+        assert!(sender.press(DtmfKey::new(key).unwrap()));
+    }
+    sender.play(frame(3, 160));
+    let sent: Vec<_> = (0..30).flat_map(|tick| run(&mut sender, tick * 20)).collect();
+    let packets = packets(&sent);
+    let keys: Vec<_> = packets.iter().filter(|packet| packet.payload_type == 101).collect();
+    // Seven updates and three ends, for each of two.
+    assert_eq!(keys.len(), 20);
+    assert!(keys[..10].iter().all(|packet| packet.timestamp == keys[0].timestamp));
+    assert_ne!(keys[9].timestamp, keys[10].timestamp);
+    assert_eq!(packets[10].payload, vec![3; 160]);
+    let numbers = packets.windows(2).all(|two| two[0].sequence.wrapping_add(1) == two[1].sequence);
+    assert!(numbers);
+}
+
+#[test]
+fn on_hold_nothing_is_sent_and_nothing_is_lost() {
+    let mut sender = sender();
+    sender.hold(true);
+    sender.play(frame(5, 160));
+    sender.mark(MarkId::new(1));
+    assert_eq!(run(&mut sender, 0), []);
+    assert_eq!(run(&mut sender, 1_000), []);
+    sender.hold(false);
+    let done = run(&mut sender, 1_020);
+    let packets = packets(&done);
+    assert!(packets[0].is_marked);
+    assert_eq!(packets[0].payload, vec![5; 160]);
+}

@@ -1,0 +1,174 @@
+use voiceagent_core::audio::MediaTime;
+
+use super::*;
+use crate::rtp::codec::RtpCodec;
+
+const TYPES: PayloadTypes =
+    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
+
+fn address(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+fn session(number: u32, peer: u16) -> RtpSession {
+    let begin = Begin { ssrc: number, sequence: 65_000, timestamp: 4_294_000_000 };
+    let peer = MediaPeer::new(address(peer), address(0).ip());
+    let format = AudioFormat::MULAW_8K;
+    RtpSession::new(CallTime::ZERO, begin, format!("side{number}"), peer, format, TYPES).unwrap()
+}
+
+/// Two sides and the network between them, which loses and delays.
+struct Line {
+    sides: [RtpSession; 2],
+    on_the_way: Vec<(u64, usize, SocketAddr, Bytes)>,
+    dice: u64,
+    loss_percent: u64,
+    jitter_millis: u64,
+}
+
+impl Line {
+    const PORTS: [u16; 2] = [4_000, 5_000];
+
+    fn new(loss_percent: u64, jitter_millis: u64) -> Self {
+        let sides = [session(1, Self::PORTS[1]), session(2, Self::PORTS[0])];
+        Self { sides, on_the_way: Vec::new(), dice: 1, loss_percent, jitter_millis }
+    }
+
+    fn roll(&mut self, below: u64) -> u64 {
+        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.dice >> 33) % below
+    }
+
+    /// A millisecond of it; what each side is told.
+    fn pass(&mut self, millis: u64) -> [Vec<Inbound>; 2] {
+        let now = CallTime::from_millis(millis);
+        let (here, later): (Vec<_>, _) =
+            self.on_the_way.drain(..).partition(|(at, ..)| *at <= millis);
+        self.on_the_way = later;
+        for (_, side, from, datagram) in here {
+            self.sides[side].receive(now, from, &datagram);
+        }
+        let mut told = [vec![], vec![]];
+        for (side, told) in told.iter_mut().enumerate() {
+            while let Some(action) = self.sides[side].poll(now) {
+                let (is_report, datagram) = match action {
+                    RtpAction::Tell(inbound) => {
+                        told.push(inbound);
+                        continue;
+                    }
+                    RtpAction::Send(_, datagram) => (false, datagram),
+                    RtpAction::Report(_, datagram) => (true, datagram),
+                };
+                let from = address(Self::PORTS[side] + u16::from(is_report));
+                let delay = 20 + self.roll(self.jitter_millis + 1);
+                if is_report || self.roll(100) >= self.loss_percent {
+                    self.on_the_way.push((millis + delay, 1 - side, from, datagram.into()));
+                }
+            }
+        }
+        told
+    }
+}
+
+#[test]
+fn ten_minutes_of_losses_and_jitter_do_not_drift() {
+    let mut line = Line::new(5, 60);
+    let (mut end, mut silent, mut samples) = (0, 0, 0);
+    for millis in 0..600_000 {
+        if millis % 20 == 0 {
+            let payload = vec![0x31; 160].into();
+            line.sides[0].play(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), payload));
+        }
+        for told in line.pass(millis).into_iter().nth(1).unwrap() {
+            let Inbound::Audio(frame) = told else { continue };
+            assert!(frame.at.0 >= end, "{frame:?} overlaps");
+            // Behind the sender by the way, its jitter and the patience with it, and never ahead.
+            silent += frame.at.0 - end;
+            end = frame.at.0 + frame.samples();
+            samples += frame.samples();
+            let behind = i64::try_from(millis * 8).unwrap() - i64::try_from(end).unwrap();
+            assert!((-160..=8 * 260).contains(&behind), "{behind} samples behind at {millis} ms");
+        }
+    }
+    let all = 600_000 * 8;
+    assert!(samples * 1_000 > all * 999, "{samples} of {all} samples, {silent} skipped");
+    let quality = line.sides[1].quality();
+    let loss = quality.lost as f64 / (quality.lost + quality.received) as f64;
+    assert!((0.045..0.06).contains(&loss), "{quality:?}");
+    assert!(quality.late * 100 < quality.received, "{quality:?}");
+    assert!((15..30).contains(&quality.jitter.as_millis()), "{quality:?}");
+    assert!((3.3..4.0).contains(&quality.estimated_mos), "{quality:?}");
+    let seen = line.sides[0].quality();
+    assert!((0.01..0.12).contains(&seen.peer_loss), "{seen:?}");
+    assert!((15..30).contains(&seen.peer_jitter.as_millis()), "{seen:?}");
+    assert!((40..=160).contains(&seen.round_trip.unwrap().as_millis()), "{seen:?}");
+}
+
+#[test]
+fn a_clean_line_is_heard_byte_for_byte_and_rated_well() {
+    let mut line = Line::new(0, 0);
+    let said: Vec<u8> = (0..16_000_u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
+    for piece in said.chunks(700) {
+        let payload = Bytes::copy_from_slice(piece);
+        line.sides[0].play(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), payload));
+    }
+    let mut heard = Vec::new();
+    for millis in 0..10_000 {
+        for told in line.pass(millis).into_iter().nth(1).unwrap() {
+            if let Inbound::Audio(frame) = told {
+                heard.extend_from_slice(&frame.payload);
+            }
+        }
+    }
+    assert_eq!(heard[..said.len()], said);
+    let quality = line.sides[1].quality();
+    assert_eq!((quality.lost, quality.late, quality.foreign), (0, 0, 0));
+    assert!(quality.estimated_mos > 4.3, "{quality:?}");
+    assert!((39..=40).contains(&quality.round_trip.unwrap().as_millis()), "{quality:?}");
+}
+
+#[test]
+fn injected_packets_change_nothing_that_is_heard() {
+    let run = |is_attacked: bool| {
+        let mut line = Line::new(0, 0);
+        let mut heard = Vec::new();
+        for millis in 0..2_000 {
+            for told in line.pass(millis).into_iter().nth(1).unwrap() {
+                heard.push(told);
+            }
+            if is_attacked {
+                let packet = RtpPacket {
+                    payload_type: 0,
+                    is_marked: false,
+                    sequence: u16::try_from(millis).unwrap(),
+                    timestamp: 7,
+                    ssrc: 1,
+                    payload: Bytes::from_static(&[0x05; 160]),
+                };
+                let datagram = packet.write().into();
+                let now = CallTime::from_millis(millis);
+                line.sides[1].receive(now, ([10, 9, 8, 7], 4_000).into(), &datagram);
+                // On the host of the other side itself, once that has been heard.
+                if millis > 20 {
+                    line.sides[1].receive(now, address(6_666), &datagram);
+                }
+            }
+        }
+        heard
+    };
+    assert!(run(true) == run(false), "what is heard has changed");
+}
+
+#[test]
+fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
+    let mut line = Line::new(0, 0);
+    for millis in 0..1_000 {
+        line.pass(millis);
+    }
+    let later = CallTime::from_millis(31_000);
+    assert!(line.sides[1].silent_for(later) >= Duration::from_secs(29));
+    let RtpAction::Report(to, datagram) = line.sides[0].goodbye() else { panic!("no report") };
+    assert_eq!(to, address(5_001));
+    line.sides[1].receive(later, address(4_001), &datagram.into());
+    assert_eq!(line.sides[1].silent_for(later), Duration::ZERO);
+}

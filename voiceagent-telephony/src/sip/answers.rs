@@ -1,0 +1,122 @@
+use rsipstack::{
+    sip::{HasHeaders as _, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
+    transaction::Transaction,
+};
+
+use super::session_timer::{SHORTEST, SessionExpires};
+
+/// What we take within a call and outside of one.
+pub(super) const METHODS: [Method; 9] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Info,
+    Method::Update,
+    Method::Refer,
+    Method::Notify,
+];
+
+/// For how long a caller who finds no room should stay away, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// Why a call is not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Refusal {
+    /// As many calls as may be are there; whether we say so by being busy.
+    Full { is_busy: bool },
+    /// Nothing is left for it on this machine, or nobody takes calls any more.
+    Unavailable,
+    /// An extension is asked for that we do not have.
+    Extension,
+    /// It asks to be confirmed more often than is good.
+    TooShort,
+    /// There is no description of media, or none that we can do.
+    Media,
+}
+
+impl Refusal {
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Full { .. } => "the limit of calls is reached",
+            Self::Unavailable => "there is no room for it",
+            Self::Extension => "it requires an extension that is not there",
+            Self::TooShort => "it wants to be confirmed too often",
+            Self::Media => "it offers no media that is taken",
+        }
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Full { is_busy: true } => StatusCode::BusyHere,
+            Self::Full { is_busy: false } | Self::Unavailable => StatusCode::ServiceUnavailable,
+            Self::Extension => StatusCode::BadExtension,
+            Self::TooShort => StatusCode::SessionIntervalTooSmall,
+            Self::Media => StatusCode::NotAcceptableHere,
+        }
+    }
+
+    pub(super) fn headers(self, request: &Request) -> Vec<Header> {
+        match self {
+            Self::Full { .. } | Self::Unavailable => {
+                vec![Header::RetryAfter(RETRY_AFTER.to_string().into())]
+            }
+            Self::Extension => vec![Header::Unsupported(unknown(request).join(", ").into())],
+            Self::TooShort => vec![Header::MinSE(SHORTEST.as_secs().to_string().into())],
+            Self::Media => vec![],
+        }
+    }
+}
+
+/// Whether what a request insists on is there.
+pub(super) fn check(request: &Request) -> Result<Option<SessionExpires>, Refusal> {
+    if !unknown(request).is_empty() {
+        return Err(Refusal::Extension);
+    }
+    match session_expires(request) {
+        Some(asked) if asked.interval < SHORTEST => Err(Refusal::TooShort),
+        asked => Ok(asked),
+    }
+}
+
+/// What a request says of how often it is to be confirmed.
+pub(super) fn session_expires(request: &Request) -> Option<SessionExpires> {
+    let value = request.header_value("session-expires").or_else(|| request.header_value("x"))?;
+    SessionExpires::parse(&value)
+}
+
+/// Extensions that are required and that we do not have.
+fn unknown(request: &Request) -> Vec<String> {
+    let required = request.headers().iter().filter(|header| matches!(header, Header::Require(_)));
+    let options = required.flat_map(|header| header.value().split(','));
+    options
+        .map(|option| option.trim().to_owned())
+        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case("timer"))
+        .collect()
+}
+
+/// The body of a request, if it is a description of media.
+pub(super) fn description(request: &Request) -> Option<&str> {
+    let kind = request.header_value("content-type")?;
+    let kind = kind.split(';').next()?.trim();
+    let is_sdp = kind.eq_ignore_ascii_case("application/sdp");
+    is_sdp.then(|| str::from_utf8(&request.body).ok()).flatten()
+}
+
+/// The headers of what says that we are there, and what we can do.
+pub(super) fn abilities() -> Vec<Header> {
+    let methods: Vec<_> = METHODS.iter().map(ToString::to_string).collect();
+    vec![
+        Header::Allow(methods.join(", ").into()),
+        Header::Accept("application/sdp".into()),
+        Header::Supported("timer".into()),
+    ]
+}
+
+/// Answers a request and sees it through: its answer may have to be repeated.
+pub(super) async fn reply(mut request: Transaction, status: StatusCode, headers: Vec<Header>) {
+    if request.reply_with(status, headers, None).await.is_ok() {
+        while request.receive().await.is_some() {}
+    }
+}

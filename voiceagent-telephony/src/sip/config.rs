@@ -1,0 +1,155 @@
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use serde::Deserialize;
+use voiceagent_core::{Error, Result, duration};
+
+use super::Network;
+use crate::{control::Directory, rtp::RtpCodec};
+
+/// How calls over SIP are taken.
+///
+/// ```
+/// use voiceagent_telephony::sip::SipConfig;
+///
+/// let config: SipConfig = serde_json::from_str(
+///     r#"{ "listen": "0.0.0.0:5060", "public_ip": "203.0.113.5", "peers": ["192.0.2.0/24"] }"#,
+/// )?;
+/// assert_eq!(config.peers.len(), 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SipConfig {
+    /// Where signalling is listened for, over UDP.
+    pub listen: SocketAddr,
+    /// The address that others reach this host by, if it is behind a translator of addresses. If
+    /// not set, it is the one of `listen`, or the one that the way to each peer begins with.
+    #[serde(default)]
+    pub public_ip: Option<IpAddr>,
+    /// Who may call: the hosts and networks of the trunk or the PBX. What comes from elsewhere is
+    /// not answered at all. Nobody if not set.
+    #[serde(default)]
+    pub peers: Vec<Network>,
+    /// The codecs that are taken, the best liked first; G.722, A-law, mu-law if not set.
+    #[serde(default = "codecs")]
+    pub codecs: Vec<RtpCodec>,
+    /// The first and the last port for media, of which a call takes two; 10000 to 20000 if not set.
+    #[serde(default = "media_ports")]
+    pub media_ports: (u16, u16),
+    /// Calls at the same time; 100 if not set. The next is told to try again in some seconds.
+    #[serde(default = "max_calls")]
+    pub max_calls: usize,
+    /// New calls a second, 50 if not set. Requests beyond are not read: their sender repeats them.
+    #[serde(default = "calls_per_second")]
+    pub calls_per_second: u32,
+    /// What a caller hears when there is no room: that we are busy, or else that the service is not
+    /// available for now, upon which many trunks try their next host.
+    #[serde(default)]
+    pub is_busy_when_full: bool,
+    /// A call from which nothing comes for this long is over, unless it is on hold; 30 s if not set.
+    #[serde(default = "media_timeout", with = "duration")]
+    pub media_timeout: Duration,
+    /// Whom calls may be handed to.
+    #[serde(default)]
+    pub directory: Directory,
+}
+
+fn codecs() -> Vec<RtpCodec> {
+    vec![RtpCodec::G722, RtpCodec::Pcma, RtpCodec::Pcmu]
+}
+
+const fn media_ports() -> (u16, u16) {
+    (10_000, 20_000)
+}
+
+const fn max_calls() -> usize {
+    100
+}
+
+const fn calls_per_second() -> u32 {
+    50
+}
+
+const fn media_timeout() -> Duration {
+    Duration::from_secs(30)
+}
+
+impl SipConfig {
+    /// The defaults, with these callers.
+    #[must_use]
+    pub fn new(listen: SocketAddr, peers: Vec<Network>) -> Self {
+        Self {
+            listen,
+            public_ip: None,
+            peers,
+            codecs: codecs(),
+            media_ports: media_ports(),
+            max_calls: max_calls(),
+            calls_per_second: calls_per_second(),
+            is_busy_when_full: false,
+            media_timeout: media_timeout(),
+            directory: Directory::default(),
+        }
+    }
+
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config), with the field.
+    pub(super) fn check(&self) -> Result<()> {
+        let wrong = |message| Err(Error::config(message));
+        if self.codecs.is_empty() {
+            return wrong("codecs: at least one is needed");
+        }
+        if self.ports().count() == 0 {
+            return wrong("media_ports: the first must be below the last, and above 1023");
+        }
+        if self.calls_per_second == 0 {
+            return wrong("calls_per_second: at least one is needed");
+        }
+        Ok(())
+    }
+
+    /// The even ports of which the next is free for reports, too (RFC 3550, section 11).
+    pub(super) fn ports(&self) -> impl DoubleEndedIterator<Item = u16> + Clone + use<> {
+        let (first, last) = self.media_ports;
+        let ports: RangeInclusive<u16> = first.max(1_024)..=last.saturating_sub(1);
+        ports.filter(|port| port.is_multiple_of(2))
+    }
+
+    pub(super) fn may_call(&self, host: IpAddr) -> bool {
+        self.peers.iter().any(|network| network.contains(host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_may_call_unless_it_is_said() {
+        let config: SipConfig = serde_json::from_str(r#"{"listen":"127.0.0.1:0"}"#).unwrap();
+        assert!(!config.may_call([127, 0, 0, 1].into()));
+        config.check().unwrap();
+        assert!(config.ports().all(|port| port % 2 == 0));
+        assert_eq!(config.ports().next_back(), Some(19_998));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_told_by_their_name() {
+        for (text, field) in [
+            (r#"{"listen":"127.0.0.1:0","codecs":[]}"#, "codecs"),
+            (r#"{"listen":"127.0.0.1:0","media_ports":[5000,5000]}"#, "media_ports"),
+            (r#"{"listen":"127.0.0.1:0","calls_per_second":0}"#, "calls_per_second"),
+        ] {
+            let config: SipConfig = serde_json::from_str(text).unwrap();
+            assert!(config.check().unwrap_err().message().starts_with(field));
+        }
+    }
+}

@@ -1,0 +1,404 @@
+use std::time::Duration;
+
+use rsipstack::{
+    dialog::dialog::{DialogState, TransactionHandle},
+    sip::{HasHeaders as _, Header, Request, StatusCode, prelude::HeadersExt as _},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tracing::{debug, info};
+use voiceagent_core::{
+    CallTime, Error, ErrorKind, LinkPeer, Result,
+    transport::{Inbound, Outbound},
+};
+
+use super::{
+    RtpQuality, answers,
+    info::key_of,
+    line::Line,
+    negotiation::{Negotiation, Terms, is_reachable},
+    quiet::quiet,
+    session_timer::{Due, SessionTimer},
+    sockets::Sockets,
+    transfer::{self, Transfers},
+};
+use crate::{
+    DtmfKey,
+    rtp::{RtpAction, RtpSession},
+};
+
+/// Pieces and marks that may wait: as many as the link holds. The session sends 100 ms ahead.
+const QUEUE: usize = 64;
+
+/// How long we wait for the other side to say that it has heard our answer, before we speak all the
+/// same: what is said before is often cut off.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two looks at how well the call goes.
+const LOOKS: Duration = Duration::from_secs(5);
+
+/// Moves audio between sockets and a link, and does what signalling asks for, in one task.
+pub(super) struct Leg {
+    line: Line,
+    sockets: Sockets,
+    media: RtpSession,
+    negotiation: Negotiation,
+    terms: Terms,
+    timer: Option<SessionTimer>,
+    transfers: Transfers,
+    /// Requests of ours that wait for their answers.
+    asking: JoinSet<Answered>,
+    media_timeout: Duration,
+    quality: watch::Sender<RtpQuality>,
+    /// Keys that the application presses.
+    keys: mpsc::Receiver<DtmfKey>,
+    next_look: CallTime,
+    /// Whether the other side has heard our answer.
+    is_begun: bool,
+    /// Whether the call ends when everything has been said.
+    is_ending: bool,
+    begin: Instant,
+}
+
+/// The answer to a request of ours, as its status.
+enum Answered {
+    Refer(Option<u16>),
+    Refresh(Option<u16>),
+}
+
+/// Whether a call goes on.
+#[derive(PartialEq)]
+enum Next {
+    GoOn,
+    HungUp,
+}
+
+impl Leg {
+    pub(super) fn new(
+        line: Line,
+        sockets: Sockets,
+        media: RtpSession,
+        (negotiation, terms): (Negotiation, Terms),
+        timer: Option<SessionTimer>,
+        transfers: Transfers,
+    ) -> Self {
+        Self {
+            line,
+            sockets,
+            media,
+            negotiation,
+            terms,
+            timer,
+            transfers,
+            asking: JoinSet::new(),
+            media_timeout: Duration::MAX,
+            quality: watch::Sender::new(RtpQuality::default()),
+            keys: mpsc::channel(1).1,
+            next_look: CallTime::ZERO + LOOKS,
+            is_begun: false,
+            is_ending: false,
+            begin: Instant::now(),
+        }
+    }
+
+    pub(super) fn with_limits(
+        mut self,
+        media_timeout: Duration,
+        quality: watch::Sender<RtpQuality>,
+    ) -> Self {
+        self.media_timeout = media_timeout;
+        self.quality = quality;
+        self
+    }
+
+    pub(super) fn with_keys(mut self, keys: mpsc::Receiver<DtmfKey>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
+        self.hold()?;
+        let ended = self.talk(&mut peer).await;
+        if let RtpAction::Report(to, datagram) = self.media.goodbye() {
+            self.sockets.send_report(to, &datagram);
+        }
+        let quality = self.media.quality();
+        self.quality.send_replace(quality);
+        info!(
+            received = quality.received,
+            lost = quality.lost,
+            jitter_ms = quality.jitter.as_millis(),
+            mos = quality.estimated_mos,
+            "media over"
+        );
+        match ended {
+            Ok(()) => peer.send(Inbound::HungUp).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Until somebody hangs up.
+    async fn talk(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) -> Result<()> {
+        let mut owner_gone = false;
+        loop {
+            let now = self.now();
+            self.work(now, peer).await?;
+            if self.is_ending && (self.terms.is_held || self.media.is_idle(now)) {
+                return Ok(());
+            }
+            let wake = self.begin + self.poll_timeout().elapsed();
+            // What is asked comes before the media, so that a clear finds what it drops.
+            tokio::select! {
+                biased;
+                asked = peer.recv(), if self.media.queued() < QUEUE && !owner_gone => match asked {
+                    Some(asked) => self.take(asked, peer).await?,
+                    None => {
+                        owner_gone = true;
+                        self.is_ending = true;
+                    }
+                },
+                Some(state) = self.line.states.recv() => {
+                    if self.follow(state, peer).await? == Next::HungUp {
+                        return Ok(());
+                    }
+                }
+                Some(key) = self.keys.recv() => {
+                    if !self.media.press(key) {
+                        debug!("the other side takes no keys");
+                    }
+                }
+                Some(Ok(answered)) = self.asking.join_next() => self.answered(answered, peer).await?,
+                received = self.sockets.receive() => {
+                    // A port of the other side that is not open yet is told here, and is no fault.
+                    if let Ok((from, datagram)) = received {
+                        self.media.receive(self.now(), from, &datagram);
+                        self.begin_to_speak()?;
+                    }
+                }
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn now(&self) -> CallTime {
+        CallTime::ZERO + self.begin.elapsed()
+    }
+
+    fn poll_timeout(&self) -> CallTime {
+        let others = [
+            self.timer.as_ref().map(SessionTimer::poll_timeout),
+            self.transfers.poll_timeout(),
+            (!self.is_begun).then_some(CallTime::ZERO + PATIENCE),
+        ];
+        let media = self.media.poll_timeout().min(self.next_look);
+        others.into_iter().flatten().fold(media, CallTime::min)
+    }
+
+    /// Does what is due.
+    async fn work(&mut self, now: CallTime, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        if !self.is_begun && now >= CallTime::ZERO + PATIENCE {
+            self.begin_to_speak()?;
+        }
+        while let Some(action) = self.media.poll(now) {
+            match action {
+                RtpAction::Tell(inbound) => peer.send(inbound).await?,
+                RtpAction::Send(to, datagram) => self.sockets.send(to, &datagram),
+                RtpAction::Report(to, datagram) => self.sockets.send_report(to, &datagram),
+            }
+        }
+        if let Some(outcome) = self.transfers.poll(now) {
+            tell(peer, outcome).await?;
+        }
+        match self.timer.as_mut().and_then(|timer| timer.poll(now)) {
+            Some(Due::End) => return Err(lost("nobody has confirmed the call")),
+            Some(Due::Refresh) => self.refresh(),
+            None => {}
+        }
+        if now >= self.next_look {
+            self.next_look = now + LOOKS;
+            self.quality.send_replace(self.media.quality());
+            let is_watched = !self.terms.is_held;
+            if is_watched && self.media.silent_for(now) >= self.media_timeout {
+                return Err(lost("the other side has gone silent"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, asked: Outbound, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        match asked {
+            Outbound::Audio(frame) => self.media.play(frame),
+            Outbound::Clear => self.media.clear(),
+            Outbound::Mark(mark) => self.media.mark(mark),
+            Outbound::HangUp => self.is_ending = true,
+            Outbound::Transfer(target) => match self.transfers.begin(&target) {
+                Ok(to) => {
+                    let asking = transfer::ask(self.line.dialog.clone(), to);
+                    self.asking.spawn(async move { Answered::Refer(asking.await) });
+                }
+                Err(kind) => peer.send(Inbound::NotTransferred(kind)).await?,
+            },
+            // A leg with audio is not asked for more.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn answered(
+        &mut self,
+        answered: Answered,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<()> {
+        match answered {
+            Answered::Refer(status) => {
+                if let Some(outcome) = self.transfers.answered(self.now(), status) {
+                    tell(peer, outcome).await?;
+                }
+            }
+            Answered::Refresh(Some(200..=299)) => {
+                let now = self.now();
+                if let Some(timer) = &mut self.timer {
+                    timer.confirm(now);
+                }
+            }
+            Answered::Refresh(_) => debug!("the call was not confirmed"),
+        }
+        Ok(())
+    }
+
+    /// Goes along with signalling.
+    async fn follow(
+        &mut self,
+        state: DialogState,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<Next> {
+        match state {
+            DialogState::Confirmed(..) => self.begin_to_speak()?,
+            DialogState::Updated(_, request, handle) => self.update(&request, handle).await?,
+            DialogState::Info(_, request, handle) => {
+                let kind = request.header_value("content-type").unwrap_or_default();
+                reply(&handle, StatusCode::OK).await;
+                if let Some(key) = key_of(&kind, &request.body) {
+                    peer.send(Inbound::Dtmf(key.as_char())).await?;
+                }
+            }
+            DialogState::Notify(_, request, handle) => {
+                reply(&handle, StatusCode::OK).await;
+                if let Some(outcome) = self.transfers.notified(&request) {
+                    tell(peer, outcome).await?;
+                }
+            }
+            DialogState::Options(_, _, handle) => {
+                let _ = handle.respond(StatusCode::OK, Some(answers::abilities()), None).await;
+            }
+            DialogState::Refer(_, _, handle) => reply(&handle, StatusCode::Decline).await,
+            DialogState::Message(_, _, handle) => {
+                reply(&handle, StatusCode::MethodNotAllowed).await
+            }
+            DialogState::Terminated(..) => {
+                if self.transfers.hung_up() {
+                    tell(peer, Ok(())).await?;
+                }
+                return Ok(Next::HungUp);
+            }
+            _ => {}
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Answers a request that describes the media anew, or confirms the call.
+    async fn update(&mut self, request: &Request, handle: TransactionHandle) -> Result<()> {
+        let now = self.now();
+        let mut headers = answers::abilities();
+        if let Some(asked) = answers::session_expires(request) {
+            let timer = SessionTimer::new(now, asked);
+            headers.push(Header::SessionExpires(timer.header().into()));
+            headers.push(Header::Require("timer".into()));
+            self.timer = Some(timer);
+        } else if let Some(timer) = &mut self.timer {
+            timer.confirm(now);
+        }
+        let body = match answers::description(request) {
+            Some(offer) => match self.negotiation.answer(offer) {
+                Some(terms) if terms.is_held || is_reachable(terms.said.ip()) => {
+                    self.terms = terms;
+                    self.hold()?;
+                    Some(self.terms.answer.clone())
+                }
+                _ => {
+                    reply(&handle, StatusCode::NotAcceptableHere).await;
+                    return Ok(());
+                }
+            },
+            // A call that asks for our description gets the one that holds.
+            None if request.method == rsipstack::sip::Method::Invite => {
+                self.negotiation.repeat().map(str::to_owned)
+            }
+            None => None,
+        };
+        if body.is_some() {
+            headers.push(Header::ContentType("application/sdp".into()));
+        }
+        let body = body.map(String::into_bytes);
+        let _ = handle.respond(StatusCode::OK, Some(headers), body).await;
+        Ok(())
+    }
+
+    /// Goes by the terms: whom packets go to, and whether they do.
+    fn hold(&mut self) -> Result<()> {
+        let is_held = self.terms.is_held || !self.is_begun;
+        self.media.renegotiate(self.terms.types, self.terms.said, is_held)
+    }
+
+    fn begin_to_speak(&mut self) -> Result<()> {
+        if self.is_begun {
+            return Ok(());
+        }
+        self.is_begun = true;
+        self.hold()
+    }
+
+    /// Confirms the call.
+    fn refresh(&mut self) {
+        let Some(timer) = &self.timer else { return };
+        let dialog = self.line.dialog.clone();
+        let headers = vec![
+            Header::SessionExpires(timer.header_of_refresh().into()),
+            Header::Supported("timer".into()),
+        ];
+        let allowed = dialog.initial_request();
+        let can_update = allowed
+            .headers()
+            .iter()
+            .any(|header| matches!(header, Header::Allow(_)) && header.value().contains("UPDATE"));
+        let body = self.negotiation.repeat().map(|text| text.as_bytes().to_vec());
+        self.asking.spawn(quiet(async move {
+            let answer = if can_update {
+                dialog.update(Some(headers), None).await
+            } else {
+                let kind = Header::ContentType("application/sdp".into());
+                dialog.reinvite(Some([headers, vec![kind]].concat()), body).await
+            };
+            Answered::Refresh(answer.ok().flatten().map(|answer| u16::from(answer.status_code)))
+        }));
+    }
+}
+
+async fn reply(handle: &TransactionHandle, status: StatusCode) {
+    // Whoever asked may have gone.
+    let _ = handle.reply(status).await;
+}
+
+async fn tell(peer: &LinkPeer<Outbound, Inbound>, outcome: Result<(), ErrorKind>) -> Result<()> {
+    match outcome {
+        Ok(()) => peer.send(Inbound::Transferred).await,
+        Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
+    }
+}
+
+fn lost(why: &'static str) -> Error {
+    Error::new(ErrorKind::Disconnected, "talk", why).with_provider("sip")
+}

@@ -1,0 +1,244 @@
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+};
+
+use crate::rtp::RtpCodec;
+
+/// What is read of a description. A sane one has some twenty lines and two media.
+const MOST_LINES: usize = 500;
+const MOST_MEDIA: usize = 16;
+
+/// What one side says of the media of a call (RFC 8866), as far as a call needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Description {
+    pub(super) media: Vec<Media>,
+}
+
+/// One `m=` line and what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Media {
+    pub(super) kind: String,
+    pub(super) port: u16,
+    pub(super) protocol: String,
+    /// As they are written: an answer repeats them.
+    pub(super) formats: Vec<String>,
+    pub(super) address: Option<IpAddr>,
+    /// Payload types: number, name, clock rate, channels.
+    maps: Vec<(u8, String, u32, u8)>,
+    pub(super) direction: Direction,
+}
+
+/// Which side sends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Direction {
+    Inactive,
+    ReceiveOnly,
+    SendOnly,
+    #[default]
+    Both,
+}
+
+impl Direction {
+    fn parse(attribute: &str) -> Option<Self> {
+        match attribute {
+            "inactive" => Some(Self::Inactive),
+            "recvonly" => Some(Self::ReceiveOnly),
+            "sendonly" => Some(Self::SendOnly),
+            "sendrecv" => Some(Self::Both),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::ReceiveOnly => "recvonly",
+            Self::SendOnly => "sendonly",
+            Self::Both => "sendrecv",
+        }
+    }
+
+    /// What the other side of it does.
+    pub(super) const fn reversed(self) -> Self {
+        match self {
+            Self::ReceiveOnly => Self::SendOnly,
+            Self::SendOnly => Self::ReceiveOnly,
+            Self::Both | Self::Inactive => self,
+        }
+    }
+
+    /// Whether a side with it sends.
+    pub(super) const fn sends(self) -> bool {
+        matches!(self, Self::SendOnly | Self::Both)
+    }
+}
+
+impl Description {
+    /// Reads a description; `None` for what is none. What it does not know it skips.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (mut address, mut direction) = (None, Direction::Both);
+        let mut media: Vec<Media> = Vec::new();
+        let mut lines = text.lines().map(str::trim_end).take(MOST_LINES);
+        if lines.next()? != "v=0" {
+            return None;
+        }
+        for line in lines {
+            let Some((kind, value)) = line.split_once('=') else { continue };
+            if kind == "m" {
+                if media.len() == MOST_MEDIA {
+                    return None;
+                }
+                media.push(Media::parse(value, address, direction)?);
+                continue;
+            }
+            match (kind, media.last_mut()) {
+                ("c", Some(media)) => media.address = parse_connection(value).or(media.address),
+                ("c", None) => address = parse_connection(value),
+                ("a", Some(media)) => media.read_attribute(value),
+                ("a", None) => direction = Direction::parse(value).unwrap_or(direction),
+                _ => {}
+            }
+        }
+        (!media.is_empty()).then_some(Self { media })
+    }
+}
+
+/// `IN IP4 192.0.2.1`, perhaps with the lifetime of a group behind it. Names are not looked up.
+fn parse_connection(value: &str) -> Option<IpAddr> {
+    let mut words = value.split_whitespace();
+    let (Some("IN"), Some("IP4" | "IP6"), Some(address)) =
+        (words.next(), words.next(), words.next())
+    else {
+        return None;
+    };
+    address.split('/').next()?.parse().ok()
+}
+
+impl Media {
+    fn parse(value: &str, address: Option<IpAddr>, direction: Direction) -> Option<Self> {
+        let mut words = value.split_whitespace();
+        let kind = words.next()?.to_owned();
+        let port = words.next()?.split('/').next()?.parse().ok()?;
+        let protocol = words.next()?.to_owned();
+        let formats = words.map(str::to_owned).collect();
+        Some(Self { kind, port, protocol, formats, address, maps: Vec::new(), direction })
+    }
+
+    fn read_attribute(&mut self, value: &str) {
+        if let Some(direction) = Direction::parse(value) {
+            self.direction = direction;
+        } else if let Some(map) = value.strip_prefix("rtpmap:")
+            && let Some(map) = parse_map(map)
+        {
+            self.maps.push(map);
+        }
+    }
+
+    /// The codecs that are offered and that we know, with their numbers, the best liked first.
+    pub(super) fn codecs(&self) -> Vec<(u8, RtpCodec)> {
+        self.numbers().filter_map(|number| Some((number, self.codec(number)?))).collect()
+    }
+
+    /// The number of the payload type with this name and clock rate.
+    pub(super) fn number_of(&self, name: &str, rate: u32) -> Option<u8> {
+        self.numbers().find(|number| {
+            self.maps.iter().any(|(mapped, its_name, its_rate, _)| {
+                mapped == number && its_name.eq_ignore_ascii_case(name) && *its_rate == rate
+            })
+        })
+    }
+
+    /// Whether the payload type with this number is offered.
+    pub(super) fn has(&self, number: u8) -> bool {
+        self.numbers().any(|offered| offered == number)
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u8> {
+        self.formats.iter().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+    }
+
+    fn codec(&self, number: u8) -> Option<RtpCodec> {
+        let map = self.maps.iter().find(|(mapped, ..)| *mapped == number);
+        RtpCodec::ALL.into_iter().find(|codec| match map {
+            Some((_, name, rate, channels)) => {
+                name.eq_ignore_ascii_case(codec.name())
+                    && *rate == codec.clock_rate()
+                    && *channels == 1
+            }
+            None => codec.static_payload_type() == Some(number),
+        })
+    }
+}
+
+/// `101 telephone-event/8000`, perhaps with the channels behind it.
+fn parse_map(text: &str) -> Option<(u8, String, u32, u8)> {
+    let (number, encoding) = text.split_once(' ')?;
+    let mut parts = encoding.trim().split('/');
+    let name = parts.next()?.to_owned();
+    let rate = parts.next()?.parse().ok()?;
+    let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok())?;
+    Some((number.parse().ok()?, name, rate, channels))
+}
+
+/// What we say of our side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ours {
+    pub(super) number: u8,
+    pub(super) codec: RtpCodec,
+    pub(super) keys: Option<u8>,
+    pub(super) noise: Option<u8>,
+    pub(super) direction: Direction,
+}
+
+impl Ours {
+    /// Writes our answer to what was offered: the medium with this index is taken, and the others
+    /// are refused (RFC 3264, section 6).
+    pub(super) fn answer(
+        self,
+        offer: &Description,
+        taken: usize,
+        at: SocketAddr,
+        version: u32,
+    ) -> String {
+        let family = if at.is_ipv4() { "IP4" } else { "IP6" };
+        let ip = at.ip();
+        let mut text = format!(
+            "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
+        );
+        for (index, media) in offer.media.iter().enumerate() {
+            if index == taken {
+                self.write_audio(&mut text, at.port(), &media.protocol);
+            } else {
+                let formats = media.formats.join(" ");
+                append(&mut text, format_args!("m={} 0 {} {formats}", media.kind, media.protocol));
+            }
+        }
+        text
+    }
+
+    fn write_audio(self, text: &mut String, port: u16, protocol: &str) {
+        let Self { number, codec, keys, noise, direction } = self;
+        let others: String =
+            [keys, noise].into_iter().flatten().map(|number| format!(" {number}")).collect();
+        append(text, format_args!("m=audio {port} {protocol} {number}{others}"));
+        let rate = codec.clock_rate();
+        append(text, format_args!("a=rtpmap:{number} {}/{rate}", codec.name()));
+        if let Some(keys) = keys {
+            append(text, format_args!("a=rtpmap:{keys} telephone-event/{rate}"));
+            append(text, format_args!("a=fmtp:{keys} 0-15"));
+        }
+        if let Some(noise) = noise {
+            append(text, format_args!("a=rtpmap:{noise} CN/{rate}"));
+        }
+        append(text, format_args!("a=ptime:20"));
+        append(text, format_args!("a={}", direction.name()));
+    }
+}
+
+fn append(text: &mut String, line: std::fmt::Arguments<'_>) {
+    write!(text, "{line}\r\n").expect("a String takes any text");
+}
+
+#[cfg(test)]
+mod tests;

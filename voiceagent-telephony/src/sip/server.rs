@@ -1,0 +1,89 @@
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+use voiceagent_core::{Result, transport::Transport as _};
+
+use super::{
+    SipCall, SipConfig,
+    incoming::{Arrival, Stack},
+};
+
+/// Takes calls over SIP.
+///
+/// Only the [peers](SipConfig::peers) are answered. Signalling is UDP and media is plain RTP: keep
+/// both inside a network of your own, or between hosts that a trunk has agreed on with you.
+///
+/// ```no_run
+/// # async fn serve() -> voiceagent_core::Result<()> {
+/// use voiceagent_core::transport::Transport;
+/// use voiceagent_telephony::sip::{SipConfig, SipServer};
+///
+/// let config = SipConfig::new(([0, 0, 0, 0], 5060).into(), vec!["192.0.2.0/24".parse()?]);
+/// let server = SipServer::bind(config).await?;
+/// server.serve(|call| async move {
+///     let _link = Box::new(call).open().await;
+/// }).await;
+/// # Ok(()) }
+/// ```
+pub struct SipServer {
+    stack: Arc<Stack>,
+    address: SocketAddr,
+    arrived: mpsc::Receiver<Arrival>,
+}
+
+impl SipServer {
+    /// Begins to listen. Calls ring from here on, and wait for [`serve`](Self::serve).
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) when a setting is wrong, or the address taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the listening.
+    pub async fn bind(config: SipConfig) -> Result<Self> {
+        config.check()?;
+        if config.peers.is_empty() {
+            warn!("nobody may call: no peers are set");
+        }
+        let (stack, address, arrived) = Stack::start(config).await?;
+        Ok(Self { stack, address, arrived })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Does this with each call, until the future is dropped; a call lasts as long as the link that
+    /// is opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future refuses further calls. Those that have been handed over go on.
+    pub async fn serve<F>(mut self, on_call: impl Fn(SipCall) -> F + Send + Sync)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        while let Some(arrival) = self.arrived.recv().await {
+            match arrival {
+                Arrival::Call(call) => {
+                    info!(call = %call.call().id, "call rings");
+                    tokio::spawn(on_call(*call));
+                }
+                Arrival::Refused(refusal) => debug!("call refused: {}", refusal.why()),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SipServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SipServer")
+            .field("address", &self.address)
+            .field("stack", &self.stack)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{net::UdpSocket, time::sleep};
+use voiceagent_core::{Error, ErrorKind, Result};
+
+use super::SipConfig;
+use crate::random::random_number;
+
+/// How long ports stay taken after their call, so that its last packets do not reach the next one.
+const REST: Duration = Duration::from_secs(30);
+
+/// How many pairs of ports are tried.
+const ATTEMPTS: usize = 64;
+
+/// The longest datagram that is read; the media of 20 ms takes at most 652 bytes.
+const LONGEST: usize = 2_048;
+
+/// The sockets of a call's media and of its reports.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pair: Option<(UdpSocket, UdpSocket)>,
+}
+
+impl Sockets {
+    /// Takes two ports that follow each other, from a random place on.
+    ///
+    /// # Errors
+    ///
+    /// [`Overloaded`](ErrorKind::Overloaded) when none are free.
+    pub(super) fn bind(config: &SipConfig, ip: IpAddr) -> Result<Self> {
+        let ports = config.ports();
+        let count = ports.clone().count();
+        let from = usize::try_from(random_number("take a port")?).unwrap_or(0) % count.max(1);
+        for port in ports.clone().skip(from).chain(ports.take(from)).take(ATTEMPTS) {
+            let bind = |port| bind(SocketAddr::new(ip, port));
+            if let (Ok(media), Ok(reports)) = (bind(port), bind(port + 1)) {
+                return Ok(Self { pair: Some((media, reports)) });
+            }
+        }
+        Err(Error::new(ErrorKind::Overloaded, "take a port", "no ports for media are free"))
+    }
+
+    /// The port of the media.
+    pub(super) fn port(&self) -> u16 {
+        self.media().local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Drops what came before anybody listened.
+    pub(super) fn flush(&self) {
+        let mut buffer = [0; LONGEST];
+        while self.media().try_recv(&mut buffer).is_ok() {}
+        while self.reports().try_recv(&mut buffer).is_ok() {}
+    }
+
+    /// The next datagram of either socket.
+    pub(super) async fn receive(&self) -> io::Result<(SocketAddr, Bytes)> {
+        let (mut media, mut reports) = ([0; LONGEST], [0; LONGEST]);
+        let (received, buffer) = tokio::select! {
+            received = self.media().recv_from(&mut media) => (received, &media),
+            received = self.reports().recv_from(&mut reports) => (received, &reports),
+        };
+        let (length, from) = received?;
+        Ok((from, Bytes::copy_from_slice(&buffer[..length])))
+    }
+
+    /// Sends without waiting: a socket that takes nothing has lost the packet's time anyway.
+    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
+        let _ = self.media().try_send_to(datagram, to);
+    }
+
+    pub(super) fn send_report(&self, to: SocketAddr, datagram: &[u8]) {
+        let _ = self.reports().try_send_to(datagram, to);
+    }
+
+    fn media(&self) -> &UdpSocket {
+        &self.pair.as_ref().expect("taken by the drop only").0
+    }
+
+    fn reports(&self) -> &UdpSocket {
+        &self.pair.as_ref().expect("taken by the drop only").1
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(pair) = self.pair.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                sleep(REST).await;
+                drop(pair);
+            });
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
+}

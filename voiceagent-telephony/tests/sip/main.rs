@@ -1,0 +1,7 @@
+//! Calls over SIP and RTP, on real sockets of this host.
+
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
+mod calls;
+mod conversation;
+mod server;
