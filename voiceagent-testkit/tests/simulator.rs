@@ -120,6 +120,11 @@ fn a_model_that_gives_way_between_its_last_sound_and_its_words_has_told_none() {
 }
 
 #[test]
+fn a_call_of_a_dropped_draft_is_no_goodbye_though_a_later_one_has_its_id() {
+    assert_eq!(play(908_818, &Settings::default()).violations, []);
+}
+
+#[test]
 fn a_trace_tells_what_happened_and_when() {
     let mut settings = on(Legs::Cascade);
     settings.trace = true;

@@ -14,7 +14,9 @@ fn has_left(messages: &[Message], account: &Account) -> bool {
     let hung_up = |message: &&Message| match message {
         Message::ToolCall(call) => {
             let mut runs = account.tools.iter();
-            runs.any(|run| run.id == call.id && &*run.name == "hang_up" && run.ended.is_some())
+            // Another draft may have called something else under the same id.
+            &*call.name == "hang_up"
+                && runs.any(|run| run.id == call.id && run.name == call.name && run.ended.is_some())
         }
         _ => false,
     };
