@@ -294,3 +294,24 @@ proptest! {
         prop_assert_eq!(record(&mut cuts.into_iter()), record(&mut std::iter::empty()));
     }
 }
+
+#[test]
+fn a15_frames_longer_than_what_is_held_break_nothing() {
+    for seed in 0..40 {
+        let mut world = World::new();
+        world.seed = seed * 7_919 + 1;
+        let lead = Duration::from_millis(300);
+        let mut stereo = Stereo::new(AudioFormat::MULAW_8K, AudioFormat::MULAW_8K, lead).unwrap();
+        let mut tape = Edges::default();
+        for frame in 1..2_000_u64 {
+            let now = CallTime::from_millis(frame * 20);
+            stereo.write(now, &mut tape);
+            let length = if world.dice(40) == 0 { 100_000 } else { 160 };
+            let payload = vec![3; length].into();
+            let at = MediaTime(frame * 160);
+            stereo.heard(now, &AudioFrame::new(AudioFormat::MULAW_8K, at, payload));
+        }
+        stereo.finish(CallTime::from_millis(40_000), &mut tape);
+        assert_eq!(tape.moments, 320_000, "seed {seed}");
+    }
+}

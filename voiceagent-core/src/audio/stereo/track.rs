@@ -186,7 +186,8 @@ impl Track {
         self.drop_front(missed as usize);
         let begin = at + missed;
         let space = out.len() as i64 - (begin - from);
-        let count = (there - missed).min(space).min((until - begin).max(0)).max(0) as usize;
+        let count =
+            (there - missed).min(space).min(until.saturating_sub(begin).max(0)).max(0) as usize;
         let offset = if count == 0 { 0 } else { (begin - from) as usize };
         let out = &mut out[offset..][..count];
         let (first, second) = self.samples.as_slices();
