@@ -112,6 +112,6 @@ mod tests {
         let read = format!(
             "{sent}#[derive(Deserialize)]\nstruct B(u8);\n#[derive(Deserialize)]\nstruct C {{\n    b: Value,\n}}"
         );
-        assert_eq!(found(&read, true), [7]);
+        assert_eq!(found(&read, true), [8]);
     }
 }
