@@ -73,7 +73,7 @@ impl VonageRest {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) when a setting is missing or wrong.
+    /// [`Config`](voiceagent_core::ErrorKind::Config) when a setting is missing or wrong.
     pub fn new(config: VonageConfig) -> Result<Self> {
         if !is_name(&config.application) {
             return Err(Error::config("application: letters, digits and hyphens"));
