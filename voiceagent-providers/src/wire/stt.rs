@@ -10,7 +10,13 @@ mod stream;
 mod tape;
 #[cfg(any(feature = "assemblyai", feature = "cartesia", feature = "deepgram"))]
 mod turns;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "soniox"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "soniox",
+    feature = "speechmatics"
+))]
 mod utterances;
 pub(crate) mod words;
 
@@ -22,5 +28,11 @@ pub(crate) use segmenter::{Cutting, Found, Segmenter, Utterance};
 pub(crate) use stream::{CAPACITY, Pause, Settings, Stream};
 #[cfg(any(feature = "assemblyai", feature = "cartesia", feature = "deepgram"))]
 pub(crate) use turns::Turns;
-#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "soniox"))]
+#[cfg(any(
+    feature = "azure",
+    feature = "cartesia",
+    feature = "elevenlabs",
+    feature = "soniox",
+    feature = "speechmatics"
+))]
 pub(crate) use utterances::{InOrder, UtteranceCodec, Utterances};
