@@ -34,8 +34,8 @@ const READ_BUFFER: usize = 8 * 1024;
 const WRITE_BUFFER: usize = 4 * 1024;
 const LARGEST_WRITE_BUFFER: usize = 256 * 1024;
 
-/// What is read of a message. The sockets of calls take less, and so can still say goodbye to
-/// whoever sends them more.
+/// What is read of a message. The sockets of calls take less, and so can pass over what is longer
+/// or still say goodbye.
 const LONGEST_MESSAGE: usize = 256 * 1024;
 
 /// Gives a WebSocket the buffers of the sockets of calls, and ends it at messages of more than

@@ -24,7 +24,8 @@ pub(super) const SILENCE: Duration = Duration::from_secs(10);
 /// A far end that takes nothing for this long has left the caller without sound for longer.
 pub(super) const WRITE: Duration = Duration::from_secs(5);
 
-/// No carrier says this much at once. Longer messages close the socket with code 1009.
+/// No carrier says this much at once. A longer message closes a socket that has no call yet, with
+/// code 1009; in a call it is passed over, up to what the server reads at all.
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
 pub(super) const TOO_LONG: &str = "a message is longer than the socket allows";
@@ -43,7 +44,7 @@ pub(super) fn is_about_length(error: &axum::Error) -> bool {
     error.to_string().contains("too long")
 }
 
-/// The end of a call by a message that is [too long](is_too_long).
+/// The end of a call by a message that is too long to be read.
 pub(super) fn too_long(provider: &'static str) -> Error {
     Error::new(ErrorKind::Protocol, "read", TOO_LONG).with_provider(provider)
 }

@@ -351,7 +351,8 @@ impl<S: Socket> Pump<S> {
         };
         self.last_heard = Instant::now();
         if is_too_long(&message) {
-            return Ok(Some(End::Lost(too_long(self.leg.dialect.carrier.name()))));
+            self.reader.counters.too_long += 1;
+            return Ok(None);
         }
         let reading = match message {
             Message::Text(text) => self.reader.read(&text),

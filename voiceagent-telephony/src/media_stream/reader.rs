@@ -88,6 +88,7 @@ pub(super) struct Counters {
     /// Pieces of audio that had come before, or came too late.
     pub(super) repeated: u64,
     pub(super) second_starts: u64,
+    pub(super) too_long: u64,
 }
 
 impl Reader {

@@ -184,7 +184,7 @@ async fn cp18_malformed_messages_do_not_end_the_call() {
         let phone = dial(&server, row).connect().await.unwrap();
         let mut call = calls.answer().await;
         let deep = "[".repeat(50_000);
-        let long = row.bad_audio.replace("!!!!", &"A".repeat(60_000));
+        let long = row.bad_audio.replace("!!!!", &"A".repeat(70_000));
         let nonsense = [
             "",
             "{",
@@ -199,7 +199,7 @@ async fn cp18_malformed_messages_do_not_end_the_call() {
         for text in nonsense {
             phone.send_raw(text).await.unwrap();
         }
-        for bytes in [0, 3, 60_001] {
+        for bytes in [0, 3, 70_001] {
             phone.send_binary(vec![1; bytes]).await.unwrap();
         }
         phone.press('7').await.unwrap();

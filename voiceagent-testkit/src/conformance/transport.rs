@@ -60,7 +60,7 @@ impl FarEnd for PhoneCall {
 
     async fn send_nonsense(&mut self) {
         let deep = "[".repeat(50_000);
-        let long = format!(r#"{{"event":"media","media":{{"payload":"{}"}}}}"#, "A".repeat(60_000));
+        let long = format!(r#"{{"event":"media","media":{{"payload":"{}"}}}}"#, "A".repeat(70_000));
         for text in [
             "",
             "{",

@@ -109,7 +109,8 @@ impl Leg {
     ) -> Result<()> {
         self.last_heard = Instant::now();
         if is_too_long(message) {
-            return Err(too_long(PROVIDER));
+            warn!(call = %self.call, "a message is too long");
+            return Ok(());
         }
         let Message::Text(text) = message else { return Ok(()) };
         let said = Said::read(text);
