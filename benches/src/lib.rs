@@ -3,6 +3,7 @@
 
 pub mod audio;
 mod callgrind;
+pub mod density;
 pub mod e2e_latency;
 pub mod echo;
 pub mod frame_path;
