@@ -32,6 +32,8 @@ pub(super) struct Generation {
     pub(super) plan: Option<Plan>,
     /// What a speech-to-speech model is asked for.
     pub(super) prompt: Prompt,
+    /// Its words are those of the prompt: the model has told none.
+    pub(super) recites: bool,
     pub(super) after: Option<Leave>,
     /// Keeps what is not meant for ears out of the model's words.
     pub(super) speakable: Speakable,
@@ -180,6 +182,7 @@ impl Generation {
             tools: Arc::from([]),
             plan: None,
             prompt: Prompt::default(),
+            recites: false,
             after: None,
             speakable: Speakable::default(),
             segmenter: Segmenter::default(),
