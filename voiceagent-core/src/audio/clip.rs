@@ -2,7 +2,11 @@ use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{AudioFormat, Encoding, Transcoder, decoder::pcm, wav};
+use super::{
+    AudioFormat, Encoding, Transcoder,
+    decoder::{pcm, refuse},
+    wav,
+};
 use crate::{Error, Result};
 
 /// A sound that is known in advance: a prompt, or the noise of an office. A clone shares it.
@@ -27,13 +31,19 @@ impl Clip {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and for sample rates
-    /// below 4 kHz or above 192 kHz.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), naming the field, for Opus, for
+    /// sample rates below 4 kHz or above 192 kHz, for no channel, and for G.722 at other rates than
+    /// 16 kHz or of several channels.
     pub fn new(format: AudioFormat, payload: &[u8]) -> Result<Self> {
         let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
         let one = AudioFormat { channels: 1, ..format };
+        // A byte of G.722 holds two samples of one channel.
+        let is_split = format.channels == 1 || format.encoding != Encoding::G722;
+        if format.channels == 0 || !is_split || !one.can_be_converted() {
+            return Err(refuse("read", format));
+        }
         let samples = Transcoder::new(one, plain)?.transcode(Bytes::copy_from_slice(payload));
-        let channels = usize::from(format.channels.max(1));
+        let channels = usize::from(format.channels);
         let samples = if channels == 1 {
             Arc::from(&*samples)
         } else {
@@ -119,12 +129,34 @@ impl fmt::Debug for Clip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn several_channels_become_one() {
         let format = AudioFormat { channels: 2, ..AudioFormat::PCM_8K };
         let clip = Clip::new(format, &[0, 0x40, 0, 0xC0, 0, 0x10, 0, 0x20]).unwrap();
         assert_eq!(clip.encode(AudioFormat::PCM_8K).unwrap(), &[0, 0, 0, 0x18][..]);
+    }
+
+    #[test]
+    fn what_is_no_sound_is_refused_by_the_field_that_is_wrong() {
+        let pcm = |rate| AudioFormat::mono(Encoding::PcmS16Le, rate);
+        for (field, format) in [
+            ("sample_rate", pcm(0)),
+            ("sample_rate", pcm(3_999)),
+            ("sample_rate", pcm(192_001)),
+            ("sample_rate", AudioFormat { channels: 2, ..pcm(0) }),
+            ("sample_rate", AudioFormat::mono(Encoding::G722, 8_000)),
+            ("channels", AudioFormat { channels: 2, ..AudioFormat::G722 }),
+            ("channels", AudioFormat { channels: 0, ..AudioFormat::PCM_8K }),
+            ("encoding", AudioFormat::mono(Encoding::Opus, 48_000)),
+        ] {
+            let error = Clip::new(format, &[1; 400]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{format:?}");
+            assert!(error.message().contains(&format!("`{field}`")), "{error}");
+        }
+        assert!(Clip::new(pcm(4_000), &[1; 400]).is_ok());
+        assert!(Clip::new(pcm(192_000), &[1; 400]).is_ok());
     }
 
     #[test]
