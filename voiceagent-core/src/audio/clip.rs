@@ -3,8 +3,9 @@ use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    AudioFormat, Encoding, Transcoder,
+    AudioFormat, Encoding, Resampler, Transcoder,
     decoder::{pcm, refuse},
+    g711::{to_f32, to_i16},
     wav,
 };
 use crate::{Error, Result};
@@ -117,6 +118,32 @@ impl Clip {
     pub fn encode(&self, format: AudioFormat) -> Result<Bytes> {
         let samples = Bytes::copy_from_slice(&self.samples);
         Ok(Transcoder::new(self.format, format)?.transcode(samples))
+    }
+}
+
+impl Clip {
+    /// The samples at another rate, so that the first follows the last as any other does: a turn is
+    /// as much longer or shorter as a part of a sample. `None` for an empty clip.
+    pub(super) fn looped(&self, sample_rate: u32) -> Option<Box<[i16]>> {
+        if sample_rate == self.format.sample_rate {
+            return (!self.samples.is_empty()).then(|| pcm(&self.samples).collect());
+        }
+        let before = self.format.samples(self.samples.len());
+        let rates = (u64::from(self.format.sample_rate), u64::from(sample_rate));
+        let after = (before * rates.1 + rates.0 / 2) / rates.0;
+        let (before, after) = (u32::try_from(before).ok()?, u32::try_from(after.max(1)).ok()?);
+        if before == 0 {
+            return None;
+        }
+        // As many samples in as out, so that the next turn begins where this one did.
+        let mut resampler = Resampler::new(before, after);
+        let samples: Vec<f32> = pcm(&self.samples).map(to_f32).collect();
+        resampler.prime(samples.iter().copied().rev().cycle());
+        let mut looped = Vec::with_capacity(after as usize);
+        resampler.process(&samples, &mut looped);
+        let late = resampler.lead() % looped.len();
+        looped.rotate_left(late);
+        Some(looped.into_iter().map(to_i16).collect())
     }
 }
 
