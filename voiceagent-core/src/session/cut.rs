@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Command, Event, Session, generation::Generation, history::Entry};
+use super::{Command, Event, Session, generation::Generation, history::Entry, text_leg::Place};
 use crate::GenerationId;
 
 /// What was cut last, and where it stands in the history.
@@ -61,7 +61,8 @@ impl Session {
         };
         let pii_heard: Arc<str> = cut.text[..heard].trim().into();
         if cut.entries > 0 {
-            self.history.cut((cut.before, cut.entries), &cut.text, heard, None);
+            let place = Place { heard, aside: None };
+            self.history.cut((cut.before, cut.entries), &cut.text, Some(&place));
         } else if cut.before == self.history.said() && !pii_heard.is_empty() {
             let text = Arc::clone(&pii_heard);
             self.history.extend([Entry::Assistant { text, interrupted: true }]);
