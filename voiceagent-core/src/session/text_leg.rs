@@ -36,7 +36,7 @@ impl Session {
         heard: usize,
         interrupted: bool,
     ) {
-        let is_sent = generation.started || !generation.gaps.is_empty();
+        let is_sent = generation.playback.started || !generation.playback.gaps.is_empty();
         if !self.output.is_text() || self.config.marks || !is_sent {
             return;
         }
@@ -46,8 +46,8 @@ impl Session {
         let by_agent = |entry: &&Entry| matches!(entry, Entry::Assistant { .. });
         self.said.push_back(Said {
             generation: generation.id,
-            text: generation.script.text()[..heard].to_owned(),
-            gaps: generation.gaps.clone(),
+            text: generation.content.script.text()[..heard].to_owned(),
+            gaps: generation.playback.gaps.clone(),
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
             interrupted,
@@ -59,15 +59,16 @@ impl Session {
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
         let begun = self.live.as_ref().filter(|live| live.has_floor());
         let Some(heard) = heard else { return self.stop_at_peer() };
-        let is_aside =
-            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps.is_empty();
+        let is_aside = |live: &Generation| {
+            live.is_on_the_side() || !live.playback.started && !live.playback.gaps.is_empty()
+        };
         if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
             return self.stop_at_peer();
         }
         let in_live = begun
-            .filter(|live| live.started)
-            .and_then(|live| Place::of(heard, live.script.text(), &live.gaps));
+            .filter(|live| live.playback.started)
+            .and_then(|live| Place::of(heard, live.content.script.text(), &live.playback.gaps));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
             let heard = Place::of(heard, &said.text, &said.gaps)?;
@@ -79,11 +80,11 @@ impl Session {
             self.give_up_aside();
             let Some(live) = &mut self.live else { return };
             if let Some(aside) = &heard.aside {
-                live.cut_aside(aside);
+                live.content.cut_aside(aside);
             }
-            self.output.on_heard(live.place(heard.heard as u64));
+            self.output.on_heard(live.playback.place(heard.heard as u64));
         } else if let Some((meant, heard)) = meant {
-            let begin = begun.map_or(0, |live| live.place(0));
+            let begin = begun.map_or(0, |live| live.playback.place(0));
             if begun.is_none() {
                 // What is on its way it would go on with.
                 self.send(Outbound::Clear);
