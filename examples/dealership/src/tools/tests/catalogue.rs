@@ -104,12 +104,16 @@ async fn every_schema_is_an_object_that_describes_each_argument() {
     for spec in specs().await {
         let schema = &spec.parameters;
         assert_eq!(schema["type"], "object", "{}", spec.name);
+        assert_eq!(schema["additionalProperties"], false, "{}", spec.name);
         let properties = schema["properties"].as_object().unwrap();
         for (name, property) in properties {
             assert!(property["description"].is_string(), "{}.{name}: {property}", spec.name);
             let required =
                 schema["required"].as_array().is_some_and(|all| all.contains(&json!(name)));
             assert_eq!(required, !types(property).contains("null"), "{}.{name}", spec.name);
+        }
+        for name in schema["required"].as_array().into_iter().flatten() {
+            assert!(properties.contains_key(name.as_str().unwrap()), "{}.{name}", spec.name);
         }
         assert!(!schema.to_string().contains("$ref"), "{}", spec.name);
     }
