@@ -1,6 +1,7 @@
 //! A car dealership that answers its phone: the data, the tools and the conversation.
 
 pub mod agenda;
+pub mod agent;
 pub mod brain;
 pub mod clock;
 pub mod config;
