@@ -84,11 +84,9 @@ fn refused(verdict: Verdict) -> Envelope {
         Verdict::Mismatch { left } => {
             (Code::IdentityMismatch, left, "I'm sorry, I couldn't verify that.")
         }
-        Verdict::Locked | Verdict::Verified { .. } => (
-            Code::IdentityLocked,
-            0,
-            "I'm sorry, I can't discuss that account on this call.",
-        ),
+        Verdict::Locked | Verdict::Verified { .. } => {
+            (Code::IdentityLocked, 0, "I'm sorry, I can't discuss that account on this call.")
+        }
     };
     let data = json!({ "verified": false, "level": 0, "attempts_left": left });
     Envelope::refused(code).with_data(data).say(say)
