@@ -23,8 +23,6 @@ pub(super) struct Endpointing {
     config: EndpointingConfig,
     /// A model of the recognizer's vendor decides; our own delay is the fallback.
     vendor_decides: bool,
-    /// A detector tells when the user speaks.
-    has_edges: bool,
     /// The owner of the call ends turns.
     is_manual: bool,
     score: Option<Score>,
@@ -57,7 +55,6 @@ impl Endpointing {
         Self {
             config: settings(config),
             vendor_decides: config.stt_end_of_turn,
-            has_edges: config.vad,
             is_manual: is_manual(config),
             score: None,
             wording: None,
@@ -69,7 +66,6 @@ impl Endpointing {
     /// Goes by other settings from now on.
     pub(super) fn configure(&mut self, config: &SessionConfig) {
         self.config = settings(config);
-        self.has_edges = config.vad;
         self.is_manual = is_manual(config);
         self.wording = self.wording.filter(|_| self.config.by_words);
     }
@@ -148,8 +144,9 @@ impl Endpointing {
         }
         match (turn.speaking_since, turn.last_speech) {
             (Some(since), _) => Some(since.max(turn.begun_at) + self.config.watchdog),
-            (None, Some(end)) if self.has_edges => Some(end + self.config.transcript_timeout),
-            (None, _) => Some(turn.begun_at + self.config.watchdog),
+            // A detector tells the end of the voice; or the words did that a final has taken back.
+            (None, Some(end)) => Some(end + self.config.transcript_timeout),
+            (None, None) => Some(turn.begun_at + self.config.watchdog),
         }
     }
 

@@ -4,14 +4,14 @@
 //! make an interruption of it, at the place where the agent fell silent. Without words the agent
 //! goes on from there.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     BargeInConfig, Event, InterruptionReason, Session, Timer,
     endpointing::Outcome,
     generation::{Generation, ReplyTo, Request},
 };
-use crate::{CallTime, GenerationId, flow::Plan, tool::ToolSpec, transport::Outbound};
+use crate::{CallTime, GenerationId, flow::Plan, transport::Outbound};
 
 /// For how long a pause that came to nothing counts.
 const MEMORY: Duration = Duration::from_secs(10);
@@ -33,9 +33,7 @@ pub(super) struct Pausing {
 #[derive(Debug)]
 struct Unheard {
     reply: ReplyTo,
-    instructions: Arc<str>,
-    tools: Arc<[ToolSpec]>,
-    plan: Option<Plan>,
+    request: Request,
 }
 
 /// The agent is silent, and may go on.
@@ -121,27 +119,27 @@ impl Session {
             return;
         }
         let Generation { reply_to, request, .. } = cut;
-        let Request { instructions, tools, plan, .. } = request;
-        self.pausing.unheard = reply_to.map(|reply| Unheard { reply, instructions, tools, plan });
+        self.pausing.unheard = reply_to.map(|reply| Unheard { reply, request });
     }
 
     /// What the user was taken to say is nothing: an answer that it has cut is given once more.
     pub(super) fn answer_again(&mut self) {
-        let Some(Unheard { reply, instructions, tools, plan }) = self.pausing.unheard.take() else {
-            return;
-        };
+        let Some(Unheard { reply, request }) = self.pausing.unheard.take() else { return };
         if self.live.is_some() || self.owed.is_some() || self.is_closing() {
             return;
         }
-        if self.config.flow && plan.is_none() {
+        if self.config.flow && request.plan.is_none() {
             return self.begin_reply(reply.turn, reply.text, true);
         }
         let mut again = self.new_generation(Some(reply));
         again.committed = true;
-        again.request.instructions = instructions;
-        again.request.tools = tools;
+        let said = match &request.plan {
+            Some(Plan::Say(text)) => Some(text.clone()),
+            Some(_) | None => None,
+        };
+        again.request = request;
         self.live = Some(again);
-        if let Some(Plan::Say(text)) = plan {
+        if let Some(text) = said {
             self.write(&text);
             self.finish_writing();
         } else {

@@ -42,3 +42,21 @@ fn x6_a_tool_that_is_not_offered_is_answered_as_one_that_is_not_there() {
     };
     assert!(output.contains("no tool named `book`"), "{output}");
 }
+
+#[test]
+fn f5_an_answer_that_noises_cut_again_and_again_is_planned_once() {
+    let mut config = phone();
+    config.flow = true;
+    let mut call = Scenario::text(config);
+    call.at(0).says("Book it.").at(1_200);
+    let generation = call.generation();
+    let plan = Some(Plan::from(Generate::new("Look it up.", vec![])));
+    call.feed(Input::Planned { generation, plan });
+    for cut in 0..2 {
+        call.at(1_200 + cut * 6_000).model("Here it is.").feed(Input::SttSpeechStarted);
+    }
+    call.at(13_000);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+    let plans = call.commands().iter().filter(|(_, it)| matches!(it, Command::Plan { .. }));
+    assert_eq!(plans.count(), 1, "{}", call.trace());
+}

@@ -373,3 +373,15 @@ fn t6_nobody_says_so_many_words_in_so_short_a_time() {
     call.at(8_000);
     assert_eq!(turns(&call).len(), 1, "{}", call.trace());
 }
+
+#[test]
+fn t4_a_turn_whose_words_a_final_takes_back_is_waited_on_no_longer_than_for_words() {
+    let mut call = Scenario::new(without_edges());
+    call.at(1_000).feed(Input::SttSpeechStarted).at(1_500).interim("book").at(2_000).hears("");
+    call.at(10_000);
+    let dropped = call.when(|command| match command {
+        Command::Emit { event } => matches!(event, Event::TurnDropped { .. }),
+        _ => false,
+    });
+    assert_eq!(dropped, Some(2_500), "{}", call.trace());
+}

@@ -2,6 +2,7 @@
 
 use voiceagent_core::{
     CallTime, ErrorKind, GenerationId,
+    llm::FinishReason,
     session::{Command, Input, RealtimeConfig},
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -174,4 +175,29 @@ fn words_that_a_model_tells_when_it_has_said_them_stand_in_the_history_once() {
     call.speech_of(one, "", 2_000);
     call.feed(Input::LlmText { generation: one, text: EIGHT.into() }).at(8_000);
     assert_eq!(*call.session().messages(), [agent(EIGHT)], "{}", call.trace());
+}
+
+#[test]
+fn a_model_that_ends_its_first_round_at_once_and_says_nothing_is_asked_again_right_away() {
+    let mut call = Scenario::realtime(config(), false);
+    call.speaks().at(800).stops().at(900);
+    assert_eq!(prompts(&call).len(), 1, "{}", call.trace());
+    let (generation, reason) = (GenerationId::new(1), FinishReason::Stop);
+    call.feed(Input::LlmFinished { generation, reason });
+    assert_eq!(prompts(&call).len(), 2, "{}", call.trace());
+}
+
+#[test]
+fn a19_a_model_that_never_says_what_it_is_asked_for_ends_the_call() {
+    let mut config = config();
+    config.model.retries = 0;
+    let failures = u64::from(config.model.max_failures);
+    let mut call = Scenario::realtime(config, false);
+    for nth in 1..=failures {
+        assert!(!call.session().is_ended(), "{}", call.trace());
+        call.at(nth * 1_000).feed(Input::Say { text: EIGHT.into(), interruptible: true });
+        let generation = call.generation();
+        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+    }
+    assert!(call.at(60_000).session().is_ended(), "{}", call.trace());
 }

@@ -210,3 +210,12 @@ fn h1_words_on_the_side_of_an_answer_that_was_never_begun_are_cut_where_the_far_
     call.feed(stopped_after("One "));
     assert_eq!(said(&mut call), ["One"], "{}", call.trace());
 }
+
+#[test]
+fn h4_what_a_far_end_has_answered_with_marks_it_cannot_take_back() {
+    let mut config = SessionConfig::default();
+    config.marks = true;
+    let mut call = Scenario::text(config);
+    call.feed(say("The first thing.")).at(5_000).feed(stopped_after("The first"));
+    assert_eq!(*call.session().messages(), [agent("The first thing.")], "{}", call.trace());
+}
