@@ -54,6 +54,8 @@ mod openai;
 #[cfg(feature = "openai")]
 mod openai_compatible;
 #[cfg(feature = "openai")]
+mod openai_live;
+#[cfg(feature = "openai")]
 mod openai_realtime;
 #[cfg(feature = "openai")]
 mod openai_realtime_stt;
