@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod departments;
 pub mod doctor;
+pub mod eval;
 pub mod guard;
 mod health;
 pub mod lobby;
