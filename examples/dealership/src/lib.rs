@@ -1,12 +1,14 @@
 //! A car dealership that answers its phone: the data, the tools and the conversation.
 
 pub mod agenda;
+pub mod agent;
 pub mod brain;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod departments;
 pub mod doctor;
+pub mod eval;
 pub mod guard;
 mod health;
 pub mod lobby;

@@ -1,48 +1,32 @@
-//! Who answers: an agent for each call, made of what all calls share.
+//! Who answers: opens what all calls share, and gives each call an agent of its own.
 
-mod instructions;
-
-use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, path::PathBuf, pin::pin, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tracing::{debug, warn};
 use voiceagent_core::{
-    Agent, Call, CallTime, Error, ErrorKind, Event, Line, Result, Secret, SessionConfig,
+    Call, CallTime, Error, Event, Line, Result,
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
-    observer::SpanObserver,
-    session::IdlePrompt,
     stt::SpeechToText,
-    tool::Tool,
-    transport::{CallInfo, Media, Transport},
+    transport::{CallInfo, Transport},
     tts::TextToSpeech,
 };
 
 use crate::{
+    agent::{CLOSING, Makings, Witness},
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
-    guard::Guard,
-    phone::Phone,
     spoken,
     store::Store,
     talk::Visitor,
     templates::{self, INBOUND, Template},
-    tools::{self, Desk, Identity},
+    tools,
     vin::Decoder,
     weather::WeatherService,
 };
-
-use self::instructions::Instructions;
-
-/// After this much silence a caller is asked whether they are there.
-const SILENCE: Duration = Duration::from_secs(10);
-/// Longer than any booking.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// The first words, where no template has others.
-const GREETING: &str = "Thank you for calling {name}. How can I help you?";
-const CLOSING: &str = "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
 
 /// Answers calls. Without a model the rule brain does; with one, it stands in when the model fails.
 ///
@@ -58,23 +42,7 @@ const CLOSING: &str = "I am sorry, I have to end this call now. Please call agai
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Reception {
-    store: Store,
-    clock: Clock,
-    zone: TimeZone,
-    name: String,
-    hours: String,
-    address: Option<String>,
-    decoder: Decoder,
-    weather: Option<WeatherService>,
-    departments: Departments,
-    identity: Identity,
-    endpointing: Endpointing,
-    llm: Arc<dyn LanguageModel>,
-    stt: Option<Arc<dyn SpeechToText>>,
-    tts: Option<Arc<dyn TextToSpeech>>,
-    journals: Option<PathBuf>,
-}
+pub struct Reception(Makings);
 
 impl Reception {
     /// A reception for calls in text. The store gets the name and the time zone of the
@@ -102,7 +70,7 @@ impl Reception {
         if let Some(address) = &config.address {
             brain = brain.with_address(address.as_str());
         }
-        Ok(Self {
+        Ok(Self(Makings {
             decoder: Decoder::new(store.clone(), None),
             weather: None,
             departments,
@@ -118,7 +86,8 @@ impl Reception {
             stt: None,
             tts: None,
             journals: None,
-        })
+            witness: None,
+        }))
     }
 
     /// Lets this model answer, and the rule brain only when the model fails.
@@ -127,42 +96,49 @@ impl Reception {
         let mut settings = LlmFailover::default();
         // Rules cannot go on with the words of a model: they answer anew behind them.
         settings.cue = RuleBrain::CUE.into();
-        self.llm = Arc::new(FallbackLlm::with_settings(model, vec![self.llm], settings));
+        self.0.llm = Arc::new(FallbackLlm::with_settings(model, vec![self.0.llm], settings));
         self
     }
 
     /// Takes calls with sound too.
     #[must_use]
     pub fn with_voice(mut self, stt: Arc<dyn SpeechToText>, tts: Arc<dyn TextToSpeech>) -> Self {
-        (self.stt, self.tts) = (Some(stt), Some(tts));
+        (self.0.stt, self.0.tts) = (Some(stt), Some(tts));
         self
     }
 
     /// Tells the end of a spoken turn by this, rather than by [`Endpointing::Adaptive`].
     #[must_use]
     pub fn with_endpointing(mut self, endpointing: Endpointing) -> Self {
-        self.endpointing = endpointing;
+        self.0.endpointing = endpointing;
         self
     }
 
     /// Decodes VINs with this decoder rather than offline.
     #[must_use]
     pub fn with_decoder(mut self, decoder: Decoder) -> Self {
-        self.decoder = decoder;
+        self.0.decoder = decoder;
         self
     }
 
     /// Tells the weather.
     #[must_use]
     pub fn with_weather(mut self, weather: WeatherService) -> Self {
-        self.weather = Some(weather);
+        self.0.weather = Some(weather);
         self
     }
 
     /// Leaves a journal of each call in this folder.
     #[must_use]
     pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.journals = Some(folder.into());
+        self.0.journals = Some(folder.into());
+        self
+    }
+
+    /// Has the tools of every call watched.
+    #[must_use]
+    pub fn with_witness(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.0.witness = Some(witness);
         self
     }
 
@@ -173,7 +149,7 @@ impl Reception {
     /// When a part of the call cannot be opened.
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
         let template = self.template(leg.call()).await;
-        self.agent(leg.call(), &template)?.start(leg).await
+        self.0.agent(leg.call(), &template)?.start(leg).await
     }
 
     /// Talks with a visitor of the talk page to the end, or until `closing` ends, and shows on the
@@ -190,7 +166,7 @@ impl Reception {
     /// configuration counts.
     async fn template(&self, call: &CallInfo) -> Template {
         let caller = call.from.as_ref().map_or(call.id.as_str(), |from| from.expose());
-        match templates::choose(&self.store, INBOUND, caller).await {
+        match templates::choose(&self.0.store, INBOUND, caller).await {
             Ok(None) => Template::default(),
             Ok(Some((version, template))) => {
                 debug!(version, "a template answers");
@@ -201,61 +177,6 @@ impl Reception {
                 Template::default()
             }
         }
-    }
-
-    /// The agent for one call. Its tools act for this caller only.
-    fn agent(&self, call: &CallInfo, template: &Template) -> Result<Agent> {
-        let caller = call.from.as_ref().and_then(|from| Phone::parse(from.expose()));
-        let instructions = Instructions {
-            name: &self.name,
-            now: self.clock.now().to_zoned(self.zone.clone()),
-            hours: &self.hours,
-            address: self.address.as_deref(),
-            caller: caller.as_ref().map(Phone::as_str),
-        };
-        let guidance = template.guidance.as_deref().unwrap_or_default();
-        let greeting = template.greeting.as_deref().unwrap_or(GREETING);
-        let mut agent = Agent::builder()
-            .instructions(format!("{instructions}{guidance}"))
-            .greeting(greeting.replace("{name}", &self.name))
-            .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
-            .tools(self.tools(caller, call.media, template)?)
-            .tune(|config| {
-                config.transfer_targets = Some(self.departments.targets().into());
-                config.endpointing = template.endpointing.unwrap_or(self.endpointing).settings();
-                settle(config, call.media);
-            })
-            .observer(|call| SpanObserver::new(&call.id));
-        if let Some(stt) = &self.stt {
-            agent = agent.stt(Arc::clone(stt));
-        }
-        if let Some(tts) = &self.tts {
-            agent = agent.tts(Arc::clone(tts));
-        }
-        if let Some(journals) = &self.journals {
-            agent = agent.journals(journals);
-        }
-        agent.build()
-    }
-
-    fn tools(
-        &self,
-        caller: Option<Phone>,
-        media: Media,
-        template: &Template,
-    ) -> Result<Vec<Arc<dyn Tool>>> {
-        let mut desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?)
-            .with_decoder(self.decoder.clone())
-            .with_identity(template.identity.unwrap_or(self.identity))
-            .with_departments(self.departments.clone());
-        if let Some(weather) = &self.weather {
-            desk = desk.with_weather(weather.clone());
-        }
-        if media == Media::Text {
-            // Who types has keys.
-            desk = desk.with_keypad();
-        }
-        Ok(tools::all(desk))
     }
 }
 
@@ -289,31 +210,6 @@ fn take_leave(line: &Line) -> Result<()> {
     line.interrupt()?;
     line.announce(CLOSING)?;
     line.hang_up()
-}
-
-/// Nobody holds a line for ever. Who types is given the time that it takes.
-fn settle(config: &mut SessionConfig, media: Media) {
-    config.max_call = Some(LONGEST);
-    config.farewell.limit = Some(CLOSING.into());
-    if media != Media::Text {
-        config.idle.prompts = [
-            IdlePrompt::new(SILENCE, "Are you still there?"),
-            IdlePrompt::new(SILENCE, "I cannot hear you. Is there anything else that I can do?"),
-        ]
-        .into();
-        config.idle.hang_up_after = Some(SILENCE);
-        config.idle.farewell = Some("I will hang up now. Please call again. Goodbye!".into());
-    }
-}
-
-/// 128 random bits, so that no call can use what was offered in another.
-fn call_secret() -> Result<Secret> {
-    let mut random = [0; 16];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut random)
-        .map_err(|_| Error::new(ErrorKind::Overloaded, "answer", "the system has no randomness"))?;
-    Ok(Secret::new(base64_simd::URL_SAFE_NO_PAD.encode_to_string(random)))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod leads;
 mod location;
 mod messages;
 mod records;
+mod rows;
 mod schema;
 mod seed;
 mod services;

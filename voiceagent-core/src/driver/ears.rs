@@ -131,7 +131,9 @@ impl Ears {
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
-            echo: recipe.echo.then(|| EchoDetector::new(format, outbound).ok()).flatten(),
+            echo: recipe.echo.then(|| EchoDetector::new(format, outbound).ok()).flatten().map(
+                |echo| echo.with_lead(recipe.config.playout.lead + recipe.config.playout.piece),
+            ),
             // A start, a stop and a loss.
             edges: VecDeque::with_capacity(4),
             transcoder,

@@ -61,7 +61,7 @@ impl Session {
         };
         let pii_heard: Arc<str> = cut.text[..heard].trim().into();
         if cut.entries > 0 {
-            self.history.cut((cut.before, cut.entries), &cut.text, heard);
+            self.history.cut((cut.before, cut.entries), &cut.text, heard, None);
         } else if cut.before == self.history.said() && !pii_heard.is_empty() {
             let text = Arc::clone(&pii_heard);
             self.history.extend([Entry::Assistant { text, interrupted: true }]);

@@ -248,6 +248,7 @@ impl Session {
     pub(super) fn end(&mut self, reason: EndReason) {
         self.drop_draft();
         self.give_up_aside();
+        self.supply_words();
         if let Some(live) = self.live.take() {
             let pii_heard = self.heard_text(&live);
             let interrupted =

@@ -9,6 +9,7 @@ use super::{
     script::Script,
     segmenter::Segmenter,
     speakable::Speakable,
+    text_leg::CutAside,
 };
 use crate::{
     CallTime, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolCall, realtime::Prompt,
@@ -32,6 +33,8 @@ pub(super) struct Generation {
     pub(super) plan: Option<Plan>,
     /// What a speech-to-speech model is asked for.
     pub(super) prompt: Prompt,
+    /// Its words are those of the prompt: the model has told none.
+    pub(super) recites: bool,
     pub(super) after: Option<Leave>,
     /// Keeps what is not meant for ears out of the model's words.
     pub(super) speakable: Speakable,
@@ -180,6 +183,7 @@ impl Generation {
             tools: Arc::from([]),
             plan: None,
             prompt: Prompt::default(),
+            recites: false,
             after: None,
             speakable: Speakable::default(),
             segmenter: Segmenter::default(),
@@ -372,6 +376,20 @@ impl Generation {
             self.items.insert(aside.item, Item::Aside { heard, interrupted });
             self.earlier_rounds += usize::from(aside.item < self.earlier_rounds);
         }
+    }
+
+    /// Notes how much was heard of words on the side that are over, and that nothing was of what
+    /// came behind them.
+    pub(super) fn cut_aside(&mut self, cut: &CutAside) {
+        let is_meant = |item: &Item| matches!(item, Item::Aside { heard, .. } if cut.is(heard));
+        let Some(at) = self.items.iter().rposition(is_meant) else { return };
+        for item in &mut self.items[at..] {
+            if let Item::Aside { heard, interrupted } = item {
+                *interrupted = true;
+                *heard = "".into();
+            }
+        }
+        self.items[at] = Item::Aside { heard: cut.words(), interrupted: true };
     }
 
     /// What the model is shown of this generation in its next round: everything, since it is on

@@ -165,6 +165,7 @@ impl Session {
         }
         let cuts_aside = self.live.as_ref().is_some_and(Generation::is_on_the_side);
         self.give_up_aside();
+        self.supply_words();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;

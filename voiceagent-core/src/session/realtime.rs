@@ -116,7 +116,8 @@ impl Session {
     }
 
     fn on_speech_text(&mut self, voice: GenerationId, text: &str) {
-        let Some(live) = self.spoken_mut(voice).filter(|_| !text.is_empty()) else { return };
+        let live = self.spoken_mut(voice).filter(|live| !text.is_empty() && !live.recites);
+        let Some(live) = live else { return };
         let id = live.id;
         live.push_text(text);
         self.note_progress(id);
@@ -243,8 +244,23 @@ impl Session {
         self.on_speech_failed(generation, kind);
     }
 
+    /// Takes the words that the model was asked for as those that it says, if it has told none by
+    /// the end: they may come behind the audio, and whoever gives way tells them no more.
+    pub(super) fn supply_words(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let Prompt::Say(text) = &live.prompt else { return };
+        let is_mute = live.script.samples() == 0;
+        let is_first = live.rounds == 0 && live.script.text().is_empty();
+        if self.config.realtime.is_some() && !is_mute && is_first {
+            let text = text.clone();
+            live.push_text(&text);
+            live.recites = true;
+        }
+    }
+
     /// The model says no more of the live generation.
     pub(super) fn finish_speech(&mut self) {
+        self.supply_words();
         let Some(live) = &mut self.live else { return };
         live.stage = Stage::Spoken;
         live.script.on_complete();
@@ -253,8 +269,10 @@ impl Session {
         self.output.complete(generation);
     }
 
-    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much is heard as there is audio for.
+    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much
+    /// is heard as there is audio for.
     fn break_off_speech(&mut self) {
+        self.supply_words();
         let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
             return;
         };

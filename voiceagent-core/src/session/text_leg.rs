@@ -66,18 +66,21 @@ impl Session {
         }
         let in_live = begun
             .filter(|live| live.started)
-            .and_then(|live| place_of(heard, live.script.text(), &live.gaps));
+            .and_then(|live| Place::of(heard, live.script.text(), &live.gaps));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
-            let heard = place_of(heard, &said.text, &said.gaps)?;
+            let heard = Place::of(heard, &said.text, &said.gaps)?;
             Some((nth, heard))
         });
         if let Some(heard) = in_live {
             self.said.clear();
             // What is said on the side comes after what was stopped, or was heard before it.
             self.give_up_aside();
-            let place = self.live.as_ref().map_or(0, |live| live.place(heard as u64));
-            self.output.on_heard(place);
+            let Some(live) = &mut self.live else { return };
+            if let Some(aside) = &heard.aside {
+                live.cut_aside(aside);
+            }
+            self.output.on_heard(live.place(heard.heard as u64));
         } else if let Some((meant, mut heard)) = meant {
             let begin = begun.map_or(0, |live| live.place(0));
             if begun.is_none() {
@@ -99,12 +102,13 @@ impl Session {
         }
     }
 
-    fn cut_said(&mut self, said: Said, heard: usize) {
+    fn cut_said(&mut self, said: Said, heard: Place) {
         let Said { generation, text, before, entries, interrupted, .. } = said;
-        if heard >= text.len() {
+        let Place { heard, aside } = heard;
+        if heard >= text.len() && aside.is_none() {
             return;
         }
-        self.history.cut((before, entries), &text, heard);
+        self.history.cut((before, entries), &text, heard, aside.as_ref());
         if !interrupted {
             let reason = InterruptionReason::BargeIn;
             self.emit(Event::Interrupted { generation, reason, after: Default::default() });
@@ -114,13 +118,45 @@ impl Session {
     }
 }
 
-/// How much of a text was heard, if the far end means it, or something that was said on its side:
-/// what came before that was heard.
-fn place_of(heard: &str, text: &str, gaps: &[Gap]) -> Option<usize> {
-    let is_last = gaps.is_empty() || !heard.is_empty();
-    if is_last && text.starts_with(heard) {
-        return Some(heard.len());
+/// How much was heard of something that the agent said: the beginning by default.
+#[derive(Debug, Default)]
+struct Place {
+    /// In bytes of its text.
+    heard: usize,
+    /// What was stopped is said on its side.
+    aside: Option<CutAside>,
+}
+
+/// Words on the side, of which no more was heard than so many bytes.
+#[derive(Debug)]
+pub(super) struct CutAside {
+    pub(super) text: Arc<str>,
+    pub(super) heard: usize,
+}
+
+impl CutAside {
+    /// Whether these words were heard whole before it was known that they were not.
+    pub(super) fn is(&self, words: &str) -> bool {
+        self.text.trim() == words
     }
-    let meant = gaps.iter().rev().find(|gap| gap.text.starts_with(heard))?;
-    usize::try_from(meant.at).ok()
+
+    pub(super) fn words(&self) -> Arc<str> {
+        self.text[..self.heard].trim().into()
+    }
+}
+
+impl Place {
+    /// The place in a text, if the far end means it, or something that was said on its side: what
+    /// came before that was heard.
+    fn of(heard: &str, text: &str, gaps: &[Gap]) -> Option<Self> {
+        let is_last = gaps.is_empty() || !heard.is_empty();
+        if is_last && text.starts_with(heard) {
+            return Some(Self { heard: heard.len(), aside: None });
+        }
+        let meant = gaps.iter().rev().find(|gap| gap.text.starts_with(heard))?;
+        // Nobody can tell of which words it is that nothing was heard.
+        let is_cut = !heard.is_empty() && heard.len() < meant.text.len();
+        let cut = CutAside { text: meant.text.clone(), heard: heard.len() };
+        Some(Self { heard: usize::try_from(meant.at).ok()?, aside: is_cut.then_some(cut) })
+    }
 }

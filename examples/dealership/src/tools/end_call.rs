@@ -1,11 +1,11 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use voiceagent_core::tool::{Effect, FunctionTool};
 
-use super::Envelope;
+use super::{Desk, Envelope};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +26,7 @@ enum Reason {
     WrongNumber,
 }
 
-pub(super) fn tool() -> FunctionTool<Arguments> {
+pub(super) fn tool(_desk: &Arc<Desk>) -> FunctionTool<Arguments> {
     FunctionTool::new(
         "end_call",
         "Hangs up after the last words have been heard. Say goodbye first.",

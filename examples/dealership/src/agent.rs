@@ -1,0 +1,173 @@
+//! How the agent of a call is put together. Read this file first.
+//!
+//! A caller speaks; a recognizer, [`Makings::stt`], hears. A language model, [`Makings::llm`],
+//! answers: a vendor's, or the rules of [`brain`](crate::brain), which need none. It acts through
+//! [`tools`] alone, and these through the [`store`](crate::store), where the truth is. What it
+//! says passes the [`guard`](crate::guard), which lets nothing be claimed that no tool has done,
+//! and then a voice, [`Makings::tts`]. A [`Template`] in the database sets how it behaves, and
+//! [`reception`](crate::reception) starts it for each call.
+//!
+//! To give the agent another tool, write `src/tools/<name>.rs` with a function `tool`, and add its
+//! name to the list in `src/tools.rs`.
+
+mod instructions;
+
+use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::tz::TimeZone;
+use voiceagent_core::{
+    Agent, Error, ErrorKind, Result, Secret, SessionConfig,
+    llm::LanguageModel,
+    observer::SpanObserver,
+    session::IdlePrompt,
+    stt::SpeechToText,
+    tool::Tool,
+    transport::{CallInfo, Media},
+    tts::TextToSpeech,
+};
+
+use crate::{
+    clock::Clock,
+    config::Endpointing,
+    departments::Departments,
+    guard::Guard,
+    phone::Phone,
+    store::Store,
+    templates::Template,
+    tools::{self, Desk, Identity},
+    vin::Decoder,
+    weather::WeatherService,
+};
+
+use self::instructions::Instructions;
+
+/// The first words, where no template has others.
+const GREETING: &str = "Thank you for calling {name}. How can I help you?";
+/// The last words to a caller for whom there is no more time.
+pub(crate) const CLOSING: &str =
+    "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
+/// After this much silence a caller is asked whether they are there.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Longer than any booking.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+/// What the agents of all calls are made of.
+#[derive(Debug)]
+pub(crate) struct Makings {
+    pub(crate) llm: Arc<dyn LanguageModel>,
+    /// Without it, and without a voice, calls are in text.
+    pub(crate) stt: Option<Arc<dyn SpeechToText>>,
+    pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) zone: TimeZone,
+    pub(crate) name: String,
+    pub(crate) hours: String,
+    pub(crate) address: Option<String>,
+    pub(crate) departments: Departments,
+    pub(crate) identity: Identity,
+    pub(crate) decoder: Decoder,
+    pub(crate) weather: Option<WeatherService>,
+    pub(crate) endpointing: Endpointing,
+    pub(crate) journals: Option<PathBuf>,
+    pub(crate) witness: Option<Arc<dyn Witness>>,
+}
+
+/// Watches what an agent does.
+pub trait Witness: Debug + Send + Sync {
+    /// Takes the place of a tool, to see its calls and their results.
+    fn watch(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
+}
+
+impl Makings {
+    /// The agent for one call. Its tools act for this caller only.
+    pub(crate) fn agent(&self, call: &CallInfo, template: &Template) -> Result<Agent> {
+        let caller = call.from.as_ref().and_then(|from| Phone::parse(from.expose()));
+        let greeting = template.greeting.as_deref().unwrap_or(GREETING);
+        let mut agent = Agent::builder()
+            .greeting(greeting.replace("{name}", &self.name))
+            .instructions(self.instructions(caller.as_ref(), template))
+            .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
+            .tools(self.tools(caller, call.media, template)?)
+            .tune(|config| self.settle(config, call.media, template))
+            .observer(|call| SpanObserver::new(&call.id));
+        if let Some(stt) = &self.stt {
+            agent = agent.stt(Arc::clone(stt));
+        }
+        if let Some(tts) = &self.tts {
+            agent = agent.tts(Arc::clone(tts));
+        }
+        if let Some(journals) = &self.journals {
+            agent = agent.journals(journals);
+        }
+        agent.build()
+    }
+
+    /// What the model is told. The rules need no more of it than who calls.
+    fn instructions(&self, caller: Option<&Phone>, template: &Template) -> String {
+        let usual = Instructions {
+            name: &self.name,
+            now: self.clock.now().to_zoned(self.zone.clone()),
+            hours: &self.hours,
+            address: self.address.as_deref(),
+            caller: caller.map(Phone::as_str),
+        };
+        format!("{usual}{}", template.guidance.as_deref().unwrap_or_default())
+    }
+
+    /// All tools, at a desk of this call's own.
+    fn tools(
+        &self,
+        caller: Option<Phone>,
+        media: Media,
+        template: &Template,
+    ) -> Result<Vec<Arc<dyn Tool>>> {
+        let mut desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?)
+            .with_decoder(self.decoder.clone())
+            .with_identity(template.identity.unwrap_or(self.identity))
+            .with_departments(self.departments.clone());
+        if let Some(weather) = &self.weather {
+            desk = desk.with_weather(weather.clone());
+        }
+        if media == Media::Text {
+            // Who types has keys.
+            desk = desk.with_keypad();
+        }
+        let tools = tools::all(desk);
+        Ok(match &self.witness {
+            Some(witness) => tools.into_iter().map(|tool| witness.watch(tool)).collect(),
+            None => tools,
+        })
+    }
+
+    /// When a turn ends, where a call may go, and how it ends: nobody holds a line for ever. Who
+    /// types is given the time that it takes.
+    fn settle(&self, config: &mut SessionConfig, media: Media, template: &Template) {
+        config.endpointing = template.endpointing.unwrap_or(self.endpointing).settings();
+        config.transfer_targets = Some(self.departments.targets().into());
+        config.max_call = Some(LONGEST);
+        config.farewell.limit = Some(CLOSING.into());
+        if media != Media::Text {
+            config.idle.prompts = [
+                IdlePrompt::new(SILENCE, "Are you still there?"),
+                IdlePrompt::new(
+                    SILENCE,
+                    "I cannot hear you. Is there anything else that I can do?",
+                ),
+            ]
+            .into();
+            config.idle.hang_up_after = Some(SILENCE);
+            config.idle.farewell = Some("I will hang up now. Please call again. Goodbye!".into());
+        }
+    }
+}
+
+/// 128 random bits, so that no call can use what was offered in another.
+fn call_secret() -> Result<Secret> {
+    let mut random = [0; 16];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| Error::new(ErrorKind::Overloaded, "answer", "the system has no randomness"))?;
+    Ok(Secret::new(base64_simd::URL_SAFE_NO_PAD.encode_to_string(random)))
+}

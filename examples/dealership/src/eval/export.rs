@@ -1,0 +1,130 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use voiceagent_core::{Result, session::EndReason};
+
+use super::{fixture::Names, tables::Tables};
+use crate::store::Store;
+
+/// The tables of scenarios, by the query that makes a row an object.
+const QUERIES: [(&str, &str); 12] = [
+    (
+        "appointment",
+        "SELECT json_object(
+             'id', id, 'location_id', location_id, 'customer_id', customer_id, 'lead_id', lead_id,
+             'vehicle_id', vehicle_id, 'service_type', type_code, 'kind',
+             (SELECT kind FROM appointment_type WHERE code = type_code), 'tz', tz,
+             'status', status, 'resource_id', coalesce(broker_id, (
+                 SELECT resource.id FROM claim JOIN resource ON resource.no = claim.claimable_no
+                 WHERE claim.appointment_id = appointment.id AND claim.active = 1
+                   AND resource.kind <> 'advisor' LIMIT 1)),
+             'starts_at', strftime('%Y-%m-%dT%H:%M:%SZ', starts_at / 1000, 'unixepoch'),
+             'ends_at', strftime('%Y-%m-%dT%H:%M:%SZ', ends_at / 1000, 'unixepoch'))
+         FROM appointment ORDER BY created_at, id",
+    ),
+    (
+        "audit",
+        "SELECT json_object('kind', 'identity_failed', 'customer_id', customer_id)
+         FROM identity_failure ORDER BY id",
+    ),
+    (
+        "billing_event",
+        "SELECT json_object('appointment_id', appointment_id, 'broker_id', broker_id, 'kind', kind)
+         FROM billing_event ORDER BY id",
+    ),
+    (
+        "callback",
+        "SELECT json_object('id', id, 'phone', phone_e164, 'department', department,
+                            'reason', reason, 'state', state)
+         FROM callback ORDER BY id",
+    ),
+    (
+        "customer",
+        "SELECT json_object(
+             'id', id, 'first_name', first_name, 'last_name', last_name, 'email', email,
+             'postal_code', postal_code, 'dob', dob, 'language', language, 'phone', phone_e164)
+         FROM customer JOIN customer_phone ON customer_id = id ORDER BY created_at, id",
+    ),
+    (
+        "dnc_entry",
+        "SELECT json_object('id', id, 'phone', phone_e164, 'channels', json_array(channel))
+         FROM dnc_entry ORDER BY id",
+    ),
+    (
+        "escalation",
+        "SELECT json_object('id', id, 'reason', reason, 'department', department, 'state', state,
+                            'summary', summary)
+         FROM escalation ORDER BY id",
+    ),
+    (
+        "lead",
+        "SELECT json_object(
+             'id', id, 'phone', phone_e164, 'first_name', first_name, 'last_name', last_name,
+             'status', status, 'qualified', json(iif(qualified IS NULL, 'null',
+                 iif(qualified, 'true', 'false'))),
+             'broker_id', broker_id, 'budget_monthly_usd', budget_monthly_usd)
+         FROM lead ORDER BY created_at, id",
+    ),
+    (
+        "message",
+        "SELECT json_object('channel', channel, 'to', to_addr, 'template', template,
+                            'status', status)
+         FROM message WHERE status = 'sent' ORDER BY id",
+    ),
+    (
+        "mfa_session",
+        "SELECT json_object('id', id, 'appointment_id', appointment_id, 'state', state)
+         FROM verification_code ORDER BY id",
+    ),
+    (
+        "tracking_number",
+        "SELECT json_object('number', phone_e164, 'state', state, 'lead_id', lead_id,
+                            'broker_id', broker_id)
+         FROM tracking_number ORDER BY phone_e164",
+    ),
+    (
+        "vehicle",
+        "SELECT json_object('id', id, 'customer_id', customer_id, 'year', year, 'make', make,
+                            'model', model, 'vin', vin, 'mileage', mileage)
+         FROM vehicle ORDER BY id",
+    ),
+];
+
+/// How a call was noted, and what became of it where nothing was.
+const NOTED: &str = "SELECT json_object('call', call, 'disposition', disposition) FROM interaction
+     UNION ALL
+     SELECT json_object('call', call, 'disposition', 'transferred') FROM escalation
+     WHERE state = 'transferring' AND call NOT IN (SELECT call FROM interaction)";
+
+/// What the database holds, in the words of scenarios. `calls` are those that were made, in order.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub(super) async fn tables(
+    store: &Store,
+    names: &Names,
+    calls: &[(&str, Option<EndReason>)],
+) -> Result<Tables> {
+    let mut tables = BTreeMap::new();
+    for (table, query) in QUERIES {
+        let mut rows = store.export(query).await?;
+        for row in &mut rows {
+            names.translate(row);
+            let is_new = row["id"].as_str().is_none_or(|id| !names.has(id));
+            row["new"] = is_new.into();
+        }
+        tables.insert(table.to_owned(), rows);
+    }
+    let noted = store.export(NOTED).await?;
+    let row = |(nth, (call, ended)): (usize, &(&str, Option<EndReason>))| {
+        let noted = noted.iter().find(|one| one["call"] == **call);
+        json!({
+            "seq": nth + 1,
+            "status": if *ended == Some(EndReason::Failed) { "failed" } else { "completed" },
+            "disposition": noted.map_or(&Value::from("abandoned"), |one| &one["disposition"]),
+        })
+    };
+    tables.insert("call".to_owned(), calls.iter().enumerate().map(row).collect());
+    Ok(Tables(tables))
+}
