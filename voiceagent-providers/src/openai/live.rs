@@ -6,7 +6,7 @@ mod start;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Link, Result, Secret,
+    Link, Result,
     audio::AudioFormat,
     realtime::{
         RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions,
@@ -17,7 +17,7 @@ use self::codec::LiveApi;
 use super::families::warn_of_end;
 use crate::wire::{
     address::Address,
-    realtime::{CAPACITY, Conversation, Settings},
+    realtime::{Conversation, Settings},
     ws::Dial,
 };
 
@@ -54,9 +54,8 @@ impl OpenAiLive {
     fn dial(&self) -> Result<Dial> {
         let config = &self.config;
         let address = Address::new(&config.base_url, "/live/sessions")?;
-        let bearer = Secret::new(format!("Bearer {}", config.api_key.expose()));
-        let key = ("authorization", bearer);
-        Ok(Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout))
+        let (url, deadline) = (address.into_url(), config.connect_timeout);
+        Ok(Dial::bearer(PROVIDER, url, &config.api_key, deadline))
     }
 }
 
@@ -84,8 +83,7 @@ impl RealtimeModel for OpenAiLive {
             stall_timeout: self.config.stall_timeout,
             renew_after: self.config.renew_after,
         };
-        let conversation = Conversation::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+        Conversation::link(settings, codec).await
     }
 }
 

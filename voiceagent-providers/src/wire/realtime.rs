@@ -6,7 +6,7 @@ mod lost_calls;
 mod own_names;
 
 pub(crate) use codec::{Out, RealtimeCodec};
-pub(crate) use conversation::{CAPACITY, Conversation, Settings};
+pub(crate) use conversation::{Conversation, Settings};
 pub(crate) use lost_calls::{LostCalls, result};
 pub(crate) use own_names::OwnNames;
 

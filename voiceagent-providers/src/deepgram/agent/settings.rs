@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use voiceagent_core::{Result, llm::Message, realtime::RealtimeOptions};
 
 use super::{
-    super::address::encoding,
+    super::{PROVIDER, address::ENCODINGS},
     config::{DeepgramAgentConfig, ThinkEndpoint},
     messages::{
         Agent, Audio, Context, Endpoint, Format, Function, History, Listen, Past, PastCall,
@@ -14,7 +14,8 @@ use crate::wire::{json, realtime::result};
 
 /// The message that says how a conversation is to be.
 pub(super) fn settings(config: &DeepgramAgentConfig, options: &RealtimeOptions) -> Result<String> {
-    let (encoding, sample_rate) = (encoding(options.format)?, options.format.sample_rate);
+    let encoding = ENCODINGS.name(options.format, PROVIDER)?;
+    let sample_rate = options.format.sample_rate;
     let input = Format { encoding, sample_rate, container: None };
     let output = Format { container: Some("none"), ..input };
     let functions = options.tools.iter().map(|tool| Function {

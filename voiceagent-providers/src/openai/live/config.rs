@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_timeout},
 };
 
 /// Settings of an [`OpenAiLive`](super::OpenAiLive). What is not set is not sent.
@@ -84,9 +84,9 @@ impl OpenAiLiveConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
-        check(!self.voice.trim().is_empty(), "`voice` must name a voice")?;
-        check(!self.backend_model.trim().is_empty(), "`backend_model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
+        check_named("voice", &self.voice, "name a voice")?;
+        check_named("backend_model", &self.backend_model, "name a model")?;
         check(
             self.max_output_tokens.is_none_or(|it| it >= 16),
             "`max_output_tokens` must be at least 16",

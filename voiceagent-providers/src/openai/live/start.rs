@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use voiceagent_core::{
-    Error, ErrorKind, Result,
+    Result,
     audio::AudioFormat,
     llm::{Message, ToolCall},
     realtime::RealtimeOptions,
@@ -13,7 +13,7 @@ use super::{
     config::OpenAiLiveConfig,
     messages::{Audio, Backend, Content, Delegation, Format, Output, Past, Say, Session},
 };
-use crate::wire::json;
+use crate::wire::{format::unsupported, json};
 
 /// What the vendor takes of what was said before: so many messages, and 8,192 tokens, of which few
 /// have less than three bytes.
@@ -57,10 +57,7 @@ fn wire_format(format: AudioFormat) -> Result<Format> {
         AudioFormat::ALAW_8K => "audio/pcma",
         AudioFormat::MULAW_8K => "audio/pcmu",
         AudioFormat::PCM_16K | AudioFormat::PCM_24K => "audio/pcm",
-        _ => {
-            let message = format!("no {format:?}");
-            return Err(Error::new(ErrorKind::Unsupported, "open", message).with_provider(PROVIDER));
-        }
+        _ => return Err(unsupported(format, PROVIDER)),
     };
     Ok(Format { kind, rate: format.sample_rate })
 }

@@ -4,7 +4,7 @@ use std::{future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use voiceagent_core::{
-    Error, ErrorKind, LinkPeer, Result,
+    Error, ErrorKind, Link, LinkPeer, Result,
     realtime::{RealtimeEvent, RealtimeInput},
 };
 
@@ -13,7 +13,7 @@ use crate::wire::ws::{Dial, Frame, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, and twice the audio that is
 /// said again to a model that is opened anew.
-pub(crate) const CAPACITY: usize = 128;
+const CAPACITY: usize = 128;
 
 /// The vendor need not say anything; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
@@ -44,8 +44,16 @@ pub(crate) struct Conversation<C> {
 }
 
 impl<C: RealtimeCodec> Conversation<C> {
-    /// Connects, and waits until the vendor is ready.
-    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+    /// Connects, waits until the vendor is ready, and serves the link from then on.
+    pub(crate) async fn link(
+        settings: Settings,
+        codec: C,
+    ) -> Result<Link<RealtimeInput, RealtimeEvent>> {
+        let conversation = Self::open(settings, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+    }
+
+    async fn open(settings: Settings, codec: C) -> Result<Self> {
         let socket = settings.dial.connect().await?;
         let active = Instant::now();
         let (out, renew_at) = (Out::default(), active + settings.renew_after);
@@ -72,10 +80,7 @@ impl<C: RealtimeCodec> Conversation<C> {
 
     /// Runs until the owner of the link has gone, the vendor is lost, or it is time for another
     /// conversation.
-    pub(crate) async fn run(
-        mut self,
-        mut peer: LinkPeer<RealtimeInput, RealtimeEvent>,
-    ) -> Result<()> {
+    async fn run(mut self, mut peer: LinkPeer<RealtimeInput, RealtimeEvent>) -> Result<()> {
         match self.serve(&mut peer).await {
             Err(error) if error.kind() != ErrorKind::Closed => Err(error),
             Ok(()) | Err(_) => {
