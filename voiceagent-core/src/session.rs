@@ -478,7 +478,7 @@ impl Session {
 
     /// The live generation, if the voice knows it by this name.
     fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
-        self.live.as_mut().filter(|live| live.voice == voice)
+        self.live.as_mut().filter(|live| live.synthesis.voice == voice)
     }
 
     fn emit(&mut self, event: Event) {

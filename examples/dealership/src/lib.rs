@@ -3,6 +3,7 @@
 pub mod agenda;
 pub mod agent;
 pub mod brain;
+pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod demo;

@@ -7,7 +7,7 @@ use crate::{
     llm::{Message, ToolCall},
 };
 
-use super::text_leg::CutAside;
+use super::text_leg::Place;
 use summed::Summed;
 
 /// What the model is told about a tool call that has not finished.
@@ -198,19 +198,20 @@ impl History {
     }
 
     /// Cuts what the agent said once, given by how many of its entries are before and how many it
-    /// is, as a part of `text`, after so many bytes of it, or in words on its side there. What
-    /// nobody heard keeps its place and is not shown. The last entry takes what more of the text
-    /// was heard.
+    /// is, as a part of `text`, where no more of it was heard than to a place, or nothing at all.
+    /// What nobody heard keeps its place and is not shown. The last entry takes what more of the
+    /// text was heard.
     pub(super) fn cut(
         &mut self,
         (before, entries): (usize, usize),
         text: &str,
-        heard: usize,
-        mut aside: Option<&CutAside>,
+        place: Option<&Place>,
     ) {
         self.change();
         let mut from = 0;
-        let mut is_over = false;
+        let heard = place.map_or(0, |place| place.heard);
+        let mut aside = place.and_then(|place| place.aside.as_ref());
+        let mut is_over = place.is_none();
         let said = self.entries.iter_mut().filter(|entry| is_said(entry));
         for (nth, entry) in said.skip(before).take(entries).enumerate() {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
@@ -465,7 +466,7 @@ mod tests {
         let cut = |heard: usize| {
             let mut history = History::default();
             history.extend(["Hello.", "One moment.", "Here it is."].map(said));
-            history.cut((1, 2), "One moment. Here it is.", heard);
+            history.cut((1, 2), "One moment. Here it is.", Some(&Place { heard, aside: None }));
             history.messages().to_vec()
         };
         let hello = told("Hello.", false);

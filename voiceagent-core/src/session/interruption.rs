@@ -13,7 +13,7 @@ impl Session {
     pub(super) fn note_overlap(&mut self, since: CallTime, words: usize) {
         let Some(live) = self.live.as_ref().filter(|live| live.has_floor()) else { return };
         self.barge_in.note_voice(live.id, since, words);
-        let open_from = live.started_at + self.config.barge_in.warm_up;
+        let open_from = live.playback.started_at + self.config.barge_in.warm_up;
         if self.may_be_stopped() && self.barge_in.is_enabled() && self.has_voice() {
             self.suspect(since.max(open_from));
         }
@@ -127,7 +127,8 @@ impl Session {
     /// Whether the user's voice may stop what the agent is saying.
     pub(super) fn can_be_stopped(&self) -> bool {
         let warm_up = self.config.barge_in.warm_up;
-        let is_warm = self.live.as_ref().is_none_or(|live| self.now >= live.started_at + warm_up);
+        let is_warm =
+            self.live.as_ref().is_none_or(|live| self.now >= live.playback.started_at + warm_up);
         self.barge_in.is_enabled() && is_warm && self.may_be_stopped()
     }
 
@@ -170,18 +171,22 @@ impl Session {
             self.drop_draft();
             return;
         };
-        if (live.started || cuts_aside) && pause.is_none() {
+        if (live.playback.started || cuts_aside) && pause.is_none() {
             self.send(Outbound::Clear);
         }
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
-        self.note_cut(live.id, since.filter(|_| live.started || cuts_aside), pause.is_some());
+        self.note_cut(
+            live.id,
+            since.filter(|_| live.playback.started || cuts_aside),
+            pause.is_some(),
+        );
         if reason == InterruptionReason::Requested {
             self.leave_unasked(&live);
         }
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
-        if live.started {
+        if live.playback.started {
             let generation = live.id;
             let pii_heard = pii_heard.clone();
             self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
@@ -211,10 +216,10 @@ impl Session {
     }
 
     pub(super) fn heard_text(&self, generation: &Generation) -> Arc<str> {
-        if !generation.started {
+        if !generation.playback.started {
             return Arc::from("");
         }
         let heard = self.output.heard(self.now, generation);
-        generation.script.text().get(..heard).unwrap_or_default().trim().into()
+        generation.content.script.text().get(..heard).unwrap_or_default().trim().into()
     }
 }

@@ -36,7 +36,8 @@ impl Session {
         heard: usize,
         interrupted: bool,
     ) {
-        if !self.output.is_text() || self.config.marks || !generation.started {
+        let is_sent = generation.playback.started || !generation.playback.gaps.is_empty();
+        if !self.output.is_text() || self.config.marks || !is_sent {
             return;
         }
         if self.said.len() == MOST_SAID {
@@ -45,8 +46,8 @@ impl Session {
         let by_agent = |entry: &&Entry| matches!(entry, Entry::Assistant { .. });
         self.said.push_back(Said {
             generation: generation.id,
-            text: generation.script.text()[..heard].to_owned(),
-            gaps: generation.gaps.clone(),
+            text: generation.content.script.text()[..heard].to_owned(),
+            gaps: generation.playback.gaps.clone(),
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
             interrupted,
@@ -58,15 +59,16 @@ impl Session {
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
         let begun = self.live.as_ref().filter(|live| live.has_floor());
         let Some(heard) = heard else { return self.stop_at_peer() };
-        let is_aside =
-            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps.is_empty();
+        let is_aside = |live: &Generation| {
+            live.is_on_the_side() || !live.playback.started && !live.playback.gaps.is_empty()
+        };
         if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
             return self.stop_at_peer();
         }
         let in_live = begun
-            .filter(|live| live.started)
-            .and_then(|live| Place::of(heard, live.script.text(), &live.gaps));
+            .filter(|live| live.playback.started)
+            .and_then(|live| Place::of(heard, live.content.script.text(), &live.playback.gaps));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
             let heard = Place::of(heard, &said.text, &said.gaps)?;
@@ -78,18 +80,19 @@ impl Session {
             self.give_up_aside();
             let Some(live) = &mut self.live else { return };
             if let Some(aside) = &heard.aside {
-                live.cut_aside(aside);
+                live.content.cut_aside(aside);
             }
-            self.output.on_heard(live.place(heard.heard as u64));
-        } else if let Some((meant, mut heard)) = meant {
-            let begin = begun.map_or(0, |live| live.place(0));
+            self.output.on_heard(live.playback.place(heard.heard as u64));
+        } else if let Some((meant, heard)) = meant {
+            let begin = begun.map_or(0, |live| live.playback.place(0));
             if begun.is_none() {
                 // What is on its way it would go on with.
                 self.send(Outbound::Clear);
             }
             self.output.on_heard(begin);
+            let mut heard = Some(heard);
             for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
-                self.cut_said(said, std::mem::take(&mut heard));
+                self.cut_said(said, heard.take());
             }
         }
         self.stop_at_peer();
@@ -102,13 +105,18 @@ impl Session {
         }
     }
 
-    fn cut_said(&mut self, said: Said, heard: Place) {
+    /// Writes down that something was heard up to a place only, or not at all.
+    fn cut_said(&mut self, said: Said, place: Option<Place>) {
         let Said { generation, text, before, entries, interrupted, .. } = said;
-        let Place { heard, aside } = heard;
-        if heard >= text.len() && aside.is_none() {
+        let heard = place.as_ref().map_or(0, |place| place.heard);
+        let is_whole = place.as_ref().is_some_and(|place| place.aside.is_none());
+        if is_whole && heard >= text.len() {
             return;
         }
-        self.history.cut((before, entries), &text, heard, aside.as_ref());
+        self.history.cut((before, entries), &text, place.as_ref());
+        if heard >= text.len() {
+            return;
+        }
         if !interrupted {
             let reason = InterruptionReason::BargeIn;
             self.emit(Event::Interrupted { generation, reason, after: Default::default() });
@@ -118,13 +126,13 @@ impl Session {
     }
 }
 
-/// How much was heard of something that the agent said: the beginning by default.
-#[derive(Debug, Default)]
-struct Place {
+/// How much was heard of something that the agent said.
+#[derive(Debug)]
+pub(super) struct Place {
     /// In bytes of its text.
-    heard: usize,
+    pub(super) heard: usize,
     /// What was stopped is said on its side.
-    aside: Option<CutAside>,
+    pub(super) aside: Option<CutAside>,
 }
 
 /// Words on the side, of which no more was heard than so many bytes.

@@ -199,3 +199,14 @@ fn h1_a_far_end_that_was_stopped_in_words_on_the_side_has_not_said_those_behind_
         assert_eq!(heard("One ", is_over), ["One"], "{is_over}");
     }
 }
+
+#[test]
+fn h1_words_on_the_side_of_an_answer_that_was_never_begun_are_cut_where_the_far_end_says() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).feed(say("Two moments."));
+    call.at(1_400).feed(Input::Interrupt).at(1_500);
+    assert_eq!(said(&mut call), ["One moment.", "Two moments."], "{}", call.trace());
+    call.feed(stopped_after("One "));
+    assert_eq!(said(&mut call), ["One"], "{}", call.trace());
+}
