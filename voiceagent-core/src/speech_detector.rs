@@ -49,6 +49,8 @@ pub struct SpeechDetector {
     decoded: Vec<f32>,
     /// For how long the line has been without any sound; `None` if it does not matter.
     still: Option<Stillness>,
+    /// Samples of a step that was rested in part.
+    rested: u64,
     /// Samples at the detector's rate that do not fill a window yet.
     waiting: Vec<f32>,
     /// What the gate's position is short of, in `1 / detector rate` samples of the stream.
@@ -93,6 +95,7 @@ impl SpeechDetector {
             detector,
             decoded: Vec::new(),
             still: Some(Stillness::new(format)),
+            rested: 0,
             waiting: Vec::new(),
             fraction: 0,
             latency,
@@ -166,7 +169,7 @@ impl SpeechDetector {
     fn heard_to(&self) -> u64 {
         let rate = u64::from(self.format.sample_rate);
         let waiting = self.waiting.len() as u64 * rate / u64::from(self.detector.sample_rate());
-        self.gate.position().0.saturating_add(waiting)
+        self.gate.position().0.saturating_add(waiting + self.rested)
     }
 
     fn hear(&mut self, payload: &[u8]) {
@@ -174,18 +177,19 @@ impl SpeechDetector {
         decoded.clear();
         self.decoder.decode(payload, &mut decoded);
         let mut left = &decoded[..];
-        while !left.is_empty() {
+        loop {
             let rested = self.still.as_mut().map_or(0, |still| still.rest(left));
-            if rested > 0 {
-                self.rest(rested as u64);
-                left = &left[rested..];
-                continue;
+            self.rest(rested as u64);
+            left = &left[rested..];
+            if left.is_empty() {
+                break;
             }
-            let (length, is_asked) =
+            self.wake();
+            let (length, may_rest) =
                 self.still.as_mut().map_or((left.len(), false), |still| still.follow(left));
             self.listen(&left[..length]);
             left = &left[length..];
-            if is_asked && !self.is_speaking() {
+            if may_rest && !self.is_speaking() {
                 self.still.as_mut().map(Stillness::begin_rest);
             }
         }
@@ -214,12 +218,31 @@ impl SpeechDetector {
         self.waiting.drain(..heard);
     }
 
-    /// Takes so many samples for silence, unheard.
+    /// Takes so many samples for silence, unheard, once they are a whole step.
     fn rest(&mut self, samples: u64) {
-        let silence = self.heard_to() - self.gate.position().0 + samples;
+        self.rested += samples;
+        let Some(step) = self.still.as_ref().map(Stillness::step) else { return };
+        if self.rested < step {
+            return;
+        }
+        let begun = self.rested % step;
+        let silence = self.heard_to() - begun - self.gate.position().0;
         self.forget_waiting();
+        self.rested = begun;
         let edge = self.gate.push(0.0, silence);
         self.note(edge);
+    }
+
+    /// Hears the step that has begun without a sound after all, so that windows lie where they
+    /// would without the rest.
+    fn wake(&mut self) {
+        const SILENCE: [f32; 160] = [0.0; 160];
+        let mut left = std::mem::take(&mut self.rested) as usize;
+        while left > 0 {
+            let length = left.min(SILENCE.len());
+            self.listen(&SILENCE[..length]);
+            left -= length;
+        }
     }
 
     fn note(&mut self, edge: Option<SpeechEdge>) {
@@ -233,6 +256,8 @@ impl SpeechDetector {
     /// Forgets audio that will not be continued.
     fn drop_unfinished(&mut self) {
         self.decoder.reset();
+        self.rested = 0;
+        self.still.as_mut().map(Stillness::begin_anew);
         self.forget_waiting();
     }
 

@@ -10,7 +10,7 @@ use voiceagent_core::{
 use voiceagent_telephony::media_stream::{Carrier, MediaCodec};
 use voiceagent_testkit::phone;
 
-use super::{Count, now, rig};
+use super::{Count, now, rig, way::Way};
 
 const WARM_UP: u32 = 1_000;
 
@@ -27,7 +27,8 @@ pub(super) fn reading(carrier: Carrier, frames: u32) -> Count {
         for message in messages {
             let inbound = match message {
                 Message::Text(text) => codec.read(text),
-                message => codec.read_binary(&message.clone().into_data()),
+                Message::Binary(audio) => codec.read_binary(audio),
+                _ => None,
             };
             if let Some(Inbound::Audio(frame)) = inbound {
                 samples += frame.samples();
@@ -38,7 +39,8 @@ pub(super) fn reading(carrier: Carrier, frames: u32) -> Count {
     read(warm_up);
     let before = now();
     read(&counted[..frames as usize]);
-    let count = Count::between(format!("{carrier}: message -> frame"), frames, before, now());
+    let after = now();
+    let count = Count::between(Way::Read(carrier), frames, before, after);
     let wanted = far.format().samples(frame.len()) * u64::from(WARM_UP + frames);
     assert_eq!(samples, wanted, "all frames of {carrier} were read");
     count
@@ -63,7 +65,8 @@ pub(super) fn writing(carrier: Carrier, frames: u32) -> Count {
     write(0..WARM_UP);
     let before = now();
     write(WARM_UP..WARM_UP + frames);
-    let count = Count::between(format!("{carrier}: frame -> message"), frames, before, now());
+    let after = now();
+    let count = Count::between(Way::Write(carrier), frames, before, after);
     assert!(bytes >= audio.len() * frames as usize, "all frames of {carrier} were written");
     count
 }

@@ -73,7 +73,7 @@ pub(super) struct Conversation {
     /// When all that was sent is played, and the marks on the way there.
     played: CallTime,
     marks: VecDeque<(CallTime, MarkId)>,
-    silence: Bytes,
+    sound: Bytes,
     seen: Seen,
 }
 
@@ -90,7 +90,7 @@ impl Conversation {
             is_complete: false,
             played: CallTime::ZERO,
             marks: VecDeque::new(),
-            silence: Bytes::from(vec![0xFF; FORMAT.bytes_in(PIECE)]),
+            sound: Bytes::from(vec![0x90; FORMAT.bytes_in(PIECE)]),
             seen: Seen::default(),
         };
         conversation.feed(Input::Opened);
@@ -148,7 +148,7 @@ impl Conversation {
         let pieces = length.as_millis().div_ceil(PIECE.as_millis());
         for _ in 0..pieces {
             self.pass(self.now + PER_PIECE);
-            let payload = self.silence.clone();
+            let payload = self.sound.clone();
             self.feed(Input::Synthesized { generation, payload });
         }
         self.feed(Input::SynthesisSpoken { generation, texts });

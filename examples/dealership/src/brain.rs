@@ -1,5 +1,8 @@
 //! A language model without a model: it talks about appointments by rules, in English.
 
+mod birthday;
+mod car;
+mod clocks;
 mod dates;
 mod decide;
 mod dialogue;
@@ -11,6 +14,7 @@ mod phones;
 mod question;
 mod replies;
 mod service;
+mod temper;
 pub(crate) mod times;
 mod vin;
 pub(crate) mod words;

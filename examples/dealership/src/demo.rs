@@ -60,11 +60,13 @@ impl Demo {
         });
         let reception = Arc::new(Reception::open(store.clone(), clock, &dealership).await?);
         let leg = self.leg(clock).await?;
+        let id = leg.call().id.clone();
         let page = Page::open(self.listen, &reception, self.from.as_ref());
         let began = clock.now();
         tokio::pin!(stop);
         let call = reception.answer(leg).await?;
         let stopped = talk(call, &mut stop).await;
+        reception.conclude(&id).await;
         print("\nAppointments of this conversation:\n");
         let before = print_changes(&store, began).await?;
         let stays = self.script.is_none() && io::stdin().is_terminal() && !stopped;

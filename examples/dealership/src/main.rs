@@ -17,6 +17,7 @@ use dealership::{
     config::Config,
     demo::Demo,
     doctor::{examine, is_ready, render},
+    eval,
     phone::Phone,
     server::{self, Server},
     store::Store,
@@ -61,6 +62,14 @@ enum Command {
     Demo(DemoArguments),
     /// Says what is missing before phone calls can be answered, and how to get it.
     Doctor,
+    /// Plays made-up calls with the agent, without a network, and says which went as they should.
+    Eval {
+        /// A folder of scenarios in YAML.
+        folder: PathBuf,
+        /// Shows what was said and done.
+        #[arg(long, short)]
+        verbose: bool,
+    },
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
@@ -116,6 +125,7 @@ fn main() -> ExitCode {
             let demo = Demo { dealership, listen, database, script, from };
             run(demo.run(asked_to_stop()), "error").map(success)
         }),
+        Command::Eval { folder, verbose } => run(evaluate(folder, verbose), "error"),
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template { command } => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)
@@ -192,6 +202,21 @@ async fn appointments(name: &str, database: PathBuf) -> Result<()> {
     show(&agenda::table(&store.agenda(Clock::System.now()).await?));
     store.close().await;
     Ok(())
+}
+
+/// Fails unless all pass.
+async fn evaluate(folder: PathBuf, verbose: bool) -> Result<ExitCode> {
+    let scenarios = eval::scenarios(&folder)?;
+    if scenarios.is_empty() {
+        return Err(Error::config(format!("{}: there is no *.yaml in it", folder.display())));
+    }
+    let mut verdicts = Vec::new();
+    for scenario in &scenarios {
+        verdicts.push(eval::judge(scenario).await);
+    }
+    show(&eval::render(&verdicts, verbose));
+    let passed = verdicts.iter().all(|verdict| verdict.failures.is_empty());
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn template(command: TemplateCommand, database: PathBuf) -> Result<()> {

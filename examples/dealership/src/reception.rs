@@ -5,7 +5,7 @@ use std::{future::Future, path::PathBuf, pin::pin, sync::Arc};
 use jiff::tz::TimeZone;
 use tracing::{debug, warn};
 use voiceagent_core::{
-    Call, CallTime, Error, Event, Line, Result,
+    Call, CallId, CallTime, Error, Event, Line, Result,
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
     stt::SpeechToText,
@@ -23,7 +23,6 @@ use crate::{
     store::Store,
     talk::Visitor,
     templates::{self, INBOUND, Template},
-    tools,
     vin::Decoder,
     weather::WeatherService,
 };
@@ -153,9 +152,18 @@ impl Reception {
     /// page what happens.
     pub async fn receive(&self, visitor: Visitor, closing: impl Future<Output = ()>) {
         let Visitor { leg, screen } = visitor;
+        let id = leg.call().id.clone();
         match self.answer(Box::new(leg)).await {
             Ok(call) => converse(call, closing, |at, event| screen.show(at, event)).await,
             Err(error) => warn!(%error, "a visitor could not be answered"),
+        }
+        self.conclude(&id).await;
+    }
+
+    /// Notes how a call went that is over, if nobody has: a caller may hang up, and a line may break.
+    pub async fn conclude(&self, call: &CallId) {
+        if let Err(fault) = self.0.store.conclude(call.as_str(), self.0.clock.now()).await {
+            warn!(error = %Error::from(fault), "a call that is over is not noted");
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
+use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport as _};
 use voiceagent_telephony::{
     document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
@@ -241,10 +241,12 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 }
 
 async fn answer(reception: &Reception, stream: MediaStream, lobby: &Lobby) {
+    let id = stream.call().id.clone();
     match reception.answer(Box::new(stream)).await {
         Ok(call) => converse(call, lobby.dismissed(), |_, _| {}).await,
         Err(error) => warn!(%error, "a call could not be answered"),
     }
+    reception.conclude(&id).await;
 }
 
 /// Talks with visitors of the talk page, each on a task of its own.

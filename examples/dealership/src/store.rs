@@ -15,6 +15,7 @@ mod fault;
 mod hours;
 mod identity;
 mod ids;
+mod jobs;
 mod knowledge;
 mod leads;
 mod location;

@@ -42,6 +42,8 @@ impl Session {
                 Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
                 // A voice that has stopped decides nothing any more; its words may.
                 Some(_) if self.user.speaking_since.is_none() => {}
+                // Somebody else in the room is no reason, whatever they want.
+                Some(_) | None if words == 0 && self.is_softer_voice() => {}
                 // Who is silent already can wait for words.
                 Some(_) | None if words == 0 && self.can_wait_for_words() => {}
                 // What it was heard over is over, and what comes next has not begun.
@@ -52,6 +54,13 @@ impl Session {
             return self.confirm(InterruptionReason::BargeIn);
         }
         self.pause_if_due();
+    }
+
+    /// Whether the voice over the agent is so much softer than the caller's that it may be another.
+    /// Words tell, where they come while it is heard.
+    pub(super) fn is_softer_voice(&self) -> bool {
+        let softer = self.config.barge_in.softer.filter(|_| self.config.stt_interim);
+        softer.is_some_and(|by| self.loudness.is_softer(by))
     }
 
     /// Whether the words of a voice that has stopped again, which come later, tell that the user

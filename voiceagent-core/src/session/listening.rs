@@ -28,6 +28,7 @@ impl Session {
         self.endpointing.pace.on_speech(since, last_speech);
         self.user.begin(since);
         let known = self.user.hears(since);
+        self.loudness.begin(!self.holds_floor());
         self.emit(Event::UserStarted { turn: self.user.id, since });
         if !known {
             self.note_overlap(since, self.user.words());

@@ -182,7 +182,8 @@ impl Session {
         }
         let BargeInConfig { pause, back_off, .. } = self.config.barge_in;
         let is_due = self.now >= since + pause.unwrap_or_default();
-        let doubtful = self.user.words() == 0 && self.pausing.is_noisy(self.now, back_off);
+        let is_doubtful = self.pausing.is_noisy(self.now, back_off) || self.is_softer_voice();
+        let doubtful = self.user.words() == 0 && is_doubtful;
         if !is_due || doubtful || !self.output.can_rewind(self.now) {
             return;
         }

@@ -278,3 +278,14 @@ fn f5_an_answer_that_words_have_cut_is_not_given_once_more() {
     call.feed(Input::SttSpeechStarted).at(14_000);
     assert_eq!(call.times_asked(), 2, "{}", call.trace());
 }
+
+#[test]
+fn who_sends_the_same_line_again_is_answered_again() {
+    let mut call = Scenario::text(config());
+    call.at(0).hears("Yes.").at(500);
+    answers(&mut call, "All right.");
+    call.at(9_000).hears("Yes.").at(9_500);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    call.model("Fine.").at(9_600).hears("Yes.").at(10_500);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+}

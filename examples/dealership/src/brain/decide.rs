@@ -1,5 +1,7 @@
 //! What the agent does next.
 
+mod note;
+
 use jiff::civil::Time;
 use serde_json::{Map, Value, json};
 
@@ -55,13 +57,16 @@ pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> boo
     if dialogue.ended {
         return Step::Silence;
     }
-    if dialogue.aside == Some(Aside::Goodbye) {
-        return farewell(dialogue, "done");
-    }
     let step = match urgent(dialogue, facts, has) {
+        _ if dialogue.aside == Some(Aside::Goodbye) => farewell(dialogue, "done"),
         Some(step) => step,
         None => task(dialogue, facts, has),
     };
+    if let (Step::Farewell { reason, .. }, false, true) =
+        (&step, dialogue.is_noted, has("save_interaction"))
+    {
+        return note::step(dialogue, reason);
+    }
     let (step, missing) = match step {
         Step::Call { tool, .. } if !has(tool) || dialogue.calls >= MOST_CALLS => {
             let sorry = replies::joined(&[replies::CANNOT, replies::ANYTHING_ELSE]);
@@ -97,6 +102,7 @@ fn missed(dialogue: &Dialogue) -> &'static str {
 
 fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
     match dialogue.aside {
+        Some(Aside::Clocks) => replies::by_the_clocks(dialogue.chosen.as_ref()),
         Some(Aside::Hours) => facts.hours.clone(),
         Some(Aside::Location) => facts.address.clone(),
         Some(Aside::Robot) => replies::ROBOT.to_owned(),
@@ -108,13 +114,13 @@ fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
 /// What goes before the task: a person is wanted, or nothing is understood.
 fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Option<Step> {
     if dialogue.wants_out && has("record_opt_out") {
-        return Some(opt_out(dialogue));
+        return Some(opt_out(dialogue, has));
     }
     if dialogue.aside == Some(Aside::Human) {
         return Some(human(dialogue, facts, has));
     }
     if dialogue.wants_callback && has("schedule_callback") {
-        return Some(call_back(dialogue));
+        return Some(call_back(dialogue, has));
     }
     if let Some(vin) = &dialogue.vin {
         return Some(Step::Call { tool: "decode_vin", arguments: json!({ "vin": vin }) });
@@ -137,10 +143,15 @@ fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Opt
 fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
     match dialogue.put_through {
         None if has("transfer_to_human") => {
+            let said = dialogue.plea.as_deref().unwrap_or("a person, please");
             let arguments = json!({
-                "reason": "caller_request",
-                "department": "front_desk",
-                "summary": "The caller asked for a person.",
+                "reason": match (dialogue.is_upset, dialogue.locked) {
+                    (true, _) => "angry",
+                    (false, true) => "identity_locked",
+                    (false, false) => "caller_request",
+                },
+                "department": if dialogue.wants_manager { "manager" } else { "front_desk" },
+                "summary": format!("The caller asked for a person, with the words: {said}"),
                 "mode": "warm",
             });
             Step::Call { tool: "transfer_to_human", arguments }
@@ -159,17 +170,17 @@ fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step
 }
 
 /// Whoever wants no more calls is asked for nothing, and let go.
-fn opt_out(dialogue: &Dialogue) -> Step {
+fn opt_out(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     if dialogue.opted_out {
         return farewell(dialogue, "opted_out");
     }
-    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE, has) };
     let arguments = json!({ "phone": phone, "channels": ["all"], "reason": null });
     Step::Call { tool: "record_opt_out", arguments }
 }
 
-fn call_back(dialogue: &Dialogue) -> Step {
-    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE) };
+fn call_back(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
+    let Some(phone) = &dialogue.phone else { return ask_phone(dialogue, replies::ASK_PHONE, has) };
     let arguments = json!({
         "phone": phone,
         "department": "front_desk",
@@ -199,10 +210,13 @@ fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step 
         Ok(chosen) => chosen,
         Err(step) => return *step,
     };
-    let Customer::Known { id, .. } = &dialogue.customer else { return introduce(dialogue) };
+    let Customer::Known { id, .. } = &dialogue.customer else { return introduce(dialogue, has) };
+    if let Some(step) = come_by_car(dialogue, service.kind(), id, has) {
+        return step;
+    }
     let several = dialogue.vehicles.len() > 1 && service.kind() == "service";
     if several && dialogue.vehicle.is_none() {
-        return Step::Say(replies::which_car(&dialogue.vehicles));
+        return Step::Say(replies::which_car(&dialogue.vehicles, dialogue.may_know));
     }
     if dialogue.appointments.is_none() && has("get_upcoming_appointments") {
         return visits_of(id);
@@ -212,6 +226,7 @@ fn book(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step 
     }
     if dialogue.agreed {
         let arguments = json!({
+            "kind": service.kind(),
             "slot_id": chosen.id,
             "customer_id": id,
             "vehicle_id": dialogue.vehicle.as_ref().map(|vehicle| &vehicle.id),
@@ -272,10 +287,10 @@ fn search(dialogue: &Dialogue, days: Days, service: &str) -> Step {
 }
 
 /// Steps towards a customer to book for.
-fn introduce(dialogue: &Dialogue) -> Step {
+fn introduce(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
     let Some((first, last)) = dialogue.full_name() else { return ask_name(dialogue) };
     if dialogue.phone.is_none() && dialogue.needs_phone {
-        return ask_phone(dialogue, replies::ASK_PHONE);
+        return ask_phone(dialogue, replies::ASK_PHONE, has);
     }
     if dialogue.customer == Customer::Ambiguous && !dialogue.looked_up_name {
         return look_up(dialogue, true);
@@ -292,13 +307,44 @@ fn introduce(dialogue: &Dialogue) -> Step {
     Step::Call { tool: "upsert_customer", arguments }
 }
 
+/// Steps towards the car that comes, of a customer of whom none is known. Whoever does not tell it
+/// when asked twice books without.
+fn come_by_car(
+    dialogue: &Dialogue,
+    kind: &str,
+    customer: &str,
+    has: &dyn Fn(&str) -> bool,
+) -> Option<Step> {
+    const AT_MOST: u32 = 2;
+    let wanted = kind == "service" && dialogue.is_own && dialogue.vehicles.is_empty();
+    if !wanted || !has("add_vehicle") || dialogue.car_asked == u32::MAX {
+        return None;
+    }
+    let car = &dialogue.car;
+    if car.is_complete() {
+        let arguments = json!({
+            "customer_id": customer, "year": car.year, "make": car.make, "model": car.model,
+        });
+        return Some(Step::Call { tool: "add_vehicle", arguments });
+    }
+    (dialogue.car_asked < AT_MOST).then(|| ask(replies::ASK_CAR))
+}
+
 /// Steps towards an appointment that exists, and what is done with it.
 fn manage(dialogue: &Dialogue, facts: &Facts, task: Task, has: &dyn Fn(&str) -> bool) -> Step {
+    if dialogue.locked {
+        let words = if dialogue.calls == 0 { replies::LOCKED } else { "" };
+        return Step::Say(replies::joined(&[words, replies::ASK_PERSON]));
+    }
+    let by_facts = dialogue.full_name().is_some() && has("verify_identity");
     let customer = match &dialogue.customer {
         Customer::Known { id, .. } => id,
+        Customer::Stranger if by_facts && !dialogue.looked_up_name => {
+            return look_up(dialogue, true);
+        }
         Customer::Unknown => return look_up(dialogue, false),
         Customer::Stranger if !dialogue.phone_was_said => {
-            return ask_phone(dialogue, replies::ASK_PHONE_OF_VISIT);
+            return ask_phone(dialogue, replies::ASK_PHONE_OF_VISIT, has);
         }
         Customer::Stranger | Customer::Ambiguous if dialogue.looked_up_name => {
             return ask(replies::NOT_FOUND);
@@ -334,16 +380,24 @@ fn manage(dialogue: &Dialogue, facts: &Facts, task: Task, has: &dyn Fn(&str) -> 
     Step::Call { tool: "cancel_appointment", arguments }
 }
 
-/// Steps towards knowing who calls. The ZIP code is asked for, and the name counts if it was said.
+/// Steps towards knowing who calls. From a number of the customer the ZIP code is asked for, and the
+/// name counts if it was said; from any other, the date of birth too.
 fn identify(dialogue: &Dialogue, customer: &str, has: &dyn Fn(&str) -> bool) -> Step {
     if !has("verify_identity") {
         return Step::Say(replies::joined(&[replies::UNVERIFIED, replies::ANYTHING_ELSE]));
     }
-    let Some(zip) = &dialogue.zip else { return ask(replies::ASK_ZIP) };
+    if !dialogue.is_own && dialogue.birthday.is_none() {
+        return ask(replies::ASK_BIRTHDAY);
+    }
+    let Some(zip) = &dialogue.zip else {
+        return ask(if dialogue.is_own { replies::ASK_ZIP } else { replies::ASK_SECOND_ZIP });
+    };
+    let born = dialogue.birthday.map(|born| json!({ "kind": "dob", "value": born.to_string() }));
     let zip = json!({ "kind": "postal_code", "value": zip });
-    let name =
-        dialogue.name.last.as_ref().map(|last| json!({ "kind": "last_name", "value": last }));
-    let factors: Vec<Value> = [Some(zip), name].into_iter().flatten().collect();
+    // A name that somebody is looked up by shows nothing more.
+    let name = dialogue.name.last.as_ref().filter(|_| dialogue.is_own);
+    let name = name.map(|last| json!({ "kind": "last_name", "value": last }));
+    let factors: Vec<Value> = [born, Some(zip), name].into_iter().flatten().collect();
     let arguments = json!({ "customer_id": customer, "factors": factors });
     Step::Call { tool: "verify_identity", arguments }
 }
@@ -390,7 +444,16 @@ fn ask_name(dialogue: &Dialogue) -> Step {
     ask(if dialogue.name.first.is_some() { replies::ASK_LAST_NAME } else { replies::ASK_NAME })
 }
 
-fn ask_phone(dialogue: &Dialogue, question: &str) -> Step {
+/// Asks for a phone number; when it was not understood twice, by its keys.
+fn ask_phone(dialogue: &Dialogue, question: &str, has: &dyn Fn(&str) -> bool) -> Step {
+    const BY_VOICE: u32 = 2;
+    if dialogue.wants_keys {
+        return Step::Say(String::new());
+    }
+    if dialogue.phone_asked == BY_VOICE && dialogue.calls == 0 && has("request_keypad_input") {
+        let arguments = json!({ "purpose": "phone", "max_digits": 11, "terminator": "#" });
+        return Step::Call { tool: "request_keypad_input", arguments };
+    }
     ask(match dialogue.part_of_phone.as_deref().map(str::len) {
         Some(7) => replies::AREA_CODE,
         Some(_) => replies::WHOLE_PHONE,

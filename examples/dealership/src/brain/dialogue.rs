@@ -11,6 +11,7 @@ use serde_json::Value;
 use voiceagent_core::llm::{Message, ToolCall};
 
 use super::{
+    car::Car,
     dates::{self, Days},
     intent::Intent,
     names::Name,
@@ -50,6 +51,7 @@ pub(crate) enum Customer {
 /// What is asked of the agent beside the task, in this turn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Aside {
+    Clocks,
     Goodbye,
     Greeting,
     Hours,
@@ -123,6 +125,26 @@ pub(crate) struct Dialogue {
     /// Whether the caller has to show who they are before more is told.
     pub(crate) wants_identity: bool,
     pub(crate) zip: Option<String>,
+    pub(crate) birthday: Option<Date>,
+    /// Whether the call comes from a number of the customer.
+    pub(crate) is_own: bool,
+    /// Whether the caller may hear what is known of the customer.
+    pub(crate) may_know: bool,
+    /// Whether nobody may try again to show who they are.
+    pub(crate) locked: bool,
+    /// The car that a customer of whom none is known comes with, and how often it was asked for.
+    pub(crate) car: Car,
+    pub(crate) car_asked: u32,
+    /// How often the agent asked for a phone number in a row, and whether it wants keys.
+    pub(crate) phone_asked: u32,
+    pub(crate) wants_keys: bool,
+    pub(crate) is_upset: bool,
+    pub(crate) wants_manager: bool,
+    /// The words with which the caller asked for a person.
+    pub(crate) plea: Option<String>,
+    /// What came of the call so far, as `save_interaction` names it, and whether it was noted.
+    pub(crate) disposition: &'static str,
+    pub(crate) is_noted: bool,
     /// Whether the caller was put through to a person, if that was tried in this turn.
     pub(crate) put_through: Option<bool>,
     pub(crate) wants_callback: bool,
@@ -264,6 +286,19 @@ impl Dialogue {
             part_of_phone: None,
             wants_identity: false,
             zip: None,
+            birthday: None,
+            is_own: false,
+            may_know: false,
+            locked: false,
+            car: Car::default(),
+            car_asked: 0,
+            phone_asked: 0,
+            wants_keys: false,
+            is_upset: false,
+            wants_manager: false,
+            plea: None,
+            disposition: "info_given",
+            is_noted: false,
             put_through: None,
             wants_callback: false,
             wants_out: false,
@@ -314,6 +349,10 @@ impl Dialogue {
         self.notices.clear();
         self.question = Question::of(text);
         self.aside = None;
+        self.wants_keys = false;
+        let asks_for_car = self.question == Question::Vehicle && self.vehicles.is_empty();
+        self.car_asked += u32::from(asks_for_car);
+        self.phone_asked += u32::from(self.question == Question::Phone);
         self.agreed = false;
         let words = Words::new(text);
         let named = self.named_slots(&words);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{numbers::cardinal, words::Words};
+use super::{numbers::cardinal, temper, words::Words};
 
 /// What a caller wants of the agent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +28,9 @@ pub(crate) fn find(words: &Words) -> Option<Intent> {
     let visit = words.any(&["appointment", "appointments", "booking", "visit", "reservation"]);
     if words.says(&OPT_OUT) {
         Some(Intent::OptOut)
-    } else if words.says(&HUMAN) || (words.any(&["human", "person", "representative", "operator"]))
+    } else if words.says(&HUMAN)
+        || words.any(&["human", "person", "representative", "operator"])
+        || temper::wants_manager(words)
     {
         Some(Intent::Human)
     } else if words.says(&["cancel", "call off", "calling off"]) {
@@ -81,6 +83,7 @@ const HUMAN: [&str; 9] = [
     "speak to the manager",
     "real agent",
 ];
+
 const HOURS: [&str; 10] = [
     "hours",
     "are you open",
@@ -200,6 +203,7 @@ pub(crate) fn answer(words: &Words) -> Option<Answer> {
         "can't",
         "cannot",
     ]);
+    let refused = refused || words.says(&["forget it", "forget about it", "never mind"]);
     let unfit = words.says(&["doesn't work", "does not work", "doesn't suit", "isn't right"]);
     if (refused || unfit) && !agreed {
         return Some(Answer::No);

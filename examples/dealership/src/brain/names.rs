@@ -208,7 +208,7 @@ fn can_be_name(words: &Words, at: usize, sure: bool) -> bool {
     let letters = word.chars().all(|c| (is_letter(c) && !c.is_numeric()) || c == '\'');
     word.chars().count() > 1
         && letters
-        && !COMMON.split(' ').any(|common| common == word)
+        && !COMMON.split(' ').any(|common| common == word.strip_suffix("'s").unwrap_or(word))
         && !is_title(word)
         && (sure || words.is_capitalized(at))
 }

@@ -7,6 +7,7 @@
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Question {
     AnythingElse,
+    Birthday,
     BookInstead,
     Callback,
     CancelIt,
@@ -18,6 +19,8 @@ pub(crate) enum Question {
     /// Nothing that is known here.
     #[default]
     Open,
+    /// Whether somebody shall be put through to a person.
+    Person,
     Phone,
     ReadBack,
     Service,
@@ -43,7 +46,9 @@ impl Question {
 }
 
 /// A question and the words that mark it: one of each group, the first match counts.
-const MARKS: [(Question, &[&str]); 19] = [
+const MARKS: [(Question, &[&str]); 21] = [
+    (Question::Birthday, &["date of birth|birthday|birth date"]),
+    (Question::Person, &["connect you|transfer you|put you through"]),
     (Question::Callback, &["call you", "back"]),
     (Question::Zip, &["zip|postal code"]),
     (Question::AnythingElse, &["anything else|something else"]),
@@ -91,6 +96,8 @@ mod tests {
             ("Would you like to book one instead?", Question::BookInstead),
             ("Nobody is here. Shall I have somebody call you back?", Question::Callback),
             ("For your security, what is your ZIP code?", Question::Zip),
+            ("To verify your identity, what is your date of birth?", Question::Birthday),
+            ("Shall I connect you with a person?", Question::Person),
             ("You are all set.", Question::Open),
         ];
         for (text, question) in table {

@@ -8,6 +8,8 @@ use crate::spoken;
 
 pub(crate) const ANEW: &str = "Sorry, let me begin again.";
 pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
+pub(crate) const ASK_BIRTHDAY: &str = "To verify your identity, what is your date of birth?";
+pub(crate) const ASK_CAR: &str = "Which car is it for? I need its year, make and model.";
 pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
 pub(crate) const ASK_LAST_NAME: &str = "And your last name?";
 pub(crate) const ASK_NAME: &str = "May I have your first and last name?";
@@ -17,6 +19,8 @@ pub(crate) const ASK_PHONE_OF_VISIT: &str = "What phone number is the appointmen
 pub(crate) const ASK_SERVICE: &str = "What does your car need?";
 pub(crate) const ASK_VIN: &str = "Could you read me the 17 characters of the VIN?";
 pub(crate) const ASK_VIN_AGAIN: &str = "Could you read me the VIN once more?";
+pub(crate) const ASK_PERSON: &str = "Shall I connect you with a person?";
+pub(crate) const ASK_SECOND_ZIP: &str = "And your ZIP code?";
 pub(crate) const ASK_ZIP: &str = "For your security, what is your ZIP code?";
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
@@ -27,12 +31,28 @@ pub(crate) const HELP: &str =
     "I can book, move or cancel a visit, or tell you about one you have. How can I help you?";
 pub(crate) const MISSED: &str = "I'm sorry, I didn't catch that.";
 pub(crate) const MISSED_AGAIN: &str = "I'm sorry, I'm having trouble understanding you.";
+pub(crate) const LOCKED: &str = "I can't do that without knowing who you are.";
 pub(crate) const NOT_FOUND: &str =
     "I can't find that appointment from this line. Would you like to book a new one?";
 pub(crate) const ROBOT: &str = "I'm an automated assistant.";
+pub(crate) const SORRY: &str = "I'm sorry about the trouble that you have had.";
 pub(crate) const UNVERIFIED: &str =
     "I'm sorry, I can't discuss that on this line without checking who you are.";
+pub(crate) const WHICH_CAR: &str = "You have more than one car with us. Which car is it for?";
 pub(crate) const WHOLE_PHONE: &str = "What is the whole phone number, with its area code?";
+
+/// Says by which clocks a time is meant, on a day around which they change.
+pub(crate) fn by_the_clocks(slot: Option<&Slot>) -> String {
+    match slot {
+        Some(slot) => format!(
+            "{} is local time on {}, whatever the clocks do before.",
+            spoken::time(slot.start.time()),
+            spoken::weekday(slot.start.date().weekday())
+        ),
+        None => "All times are local time on the day of the visit, whatever the clocks do before."
+            .to_owned(),
+    }
+}
 
 /// Offers times.
 pub(crate) fn offer(slots: &[Slot], wished: Option<jiff::civil::Time>) -> String {
@@ -108,8 +128,12 @@ pub(crate) fn which(appointments: &[Appointment]) -> String {
     format!("You have {}. Which appointment do you mean?", visits(appointments))
 }
 
-/// Asks which of several cars it is about.
-pub(crate) fn which_car(vehicles: &[Vehicle]) -> String {
+/// Asks which of several cars it is about. Their names are told to nobody who has not shown who they
+/// are.
+pub(crate) fn which_car(vehicles: &[Vehicle], may_know: bool) -> String {
+    if !may_know {
+        return WHICH_CAR.to_owned();
+    }
     let labels: Vec<String> =
         vehicles.iter().map(|vehicle| format!("the {}", vehicle.label)).collect();
     format!("Which car is it for, {}?", any_of(&labels))
@@ -213,7 +237,11 @@ mod tests {
         };
         let table = [
             (ANYTHING_ELSE.to_owned(), Question::AnythingElse),
+            (ASK_BIRTHDAY.to_owned(), Question::Birthday),
+            (ASK_CAR.to_owned(), Question::Vehicle),
             (ASK_DAY.to_owned(), Question::Day),
+            (ASK_PERSON.to_owned(), Question::Person),
+            (ASK_SECOND_ZIP.to_owned(), Question::Zip),
             (ASK_NEW_DAY.to_owned(), Question::Day),
             (ASK_NAME.to_owned(), Question::Name),
             (ASK_LAST_NAME.to_owned(), Question::LastName),
@@ -238,9 +266,10 @@ mod tests {
             ),
             (cancel_it(&appointment), Question::CancelIt),
             (
-                which_car(&[Vehicle { id: "v".into(), label: "2019 Honda CR-V".into() }]),
+                which_car(&[Vehicle { id: "v".into(), label: "2019 Honda CR-V".into() }], true),
                 Question::Vehicle,
             ),
+            (WHICH_CAR.to_owned(), Question::Vehicle),
             (NOT_FOUND.to_owned(), Question::BookInstead),
             (which(&[appointment.clone(), appointment]), Question::Which),
         ];

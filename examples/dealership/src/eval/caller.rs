@@ -44,7 +44,7 @@ impl Player {
         let (_, said) = trace.said().next_back()?;
         // Half of it, up to a word.
         let half = said.text.len() / 2;
-        let end = said.text.char_indices().filter(|(at, c)| *at <= half && *c == ' ').last();
+        let end = said.text.char_indices().rfind(|(at, c)| *at <= half && *c == ' ');
         let heard = said.text[..end.map_or(0, |(at, _)| at)].to_owned();
         let words = beat.say?;
         self.done.insert(beat.id.clone());

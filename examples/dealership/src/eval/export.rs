@@ -7,7 +7,7 @@ use super::{fixture::Names, tables::Tables};
 use crate::store::Store;
 
 /// The tables of scenarios, by the query that makes a row an object.
-const QUERIES: [(&str, &str); 12] = [
+const QUERIES: [(&str, &str); 13] = [
     (
         "appointment",
         "SELECT json_object(
@@ -57,6 +57,12 @@ const QUERIES: [(&str, &str); 12] = [
          FROM escalation ORDER BY id",
     ),
     (
+        "job",
+        "SELECT json_object('kind', kind, 'ref_id', ref_id, 'state', state, 'run_at',
+                            strftime('%Y-%m-%dT%H:%M:%SZ', run_at / 1000, 'unixepoch'))
+         FROM job ORDER BY id",
+    ),
+    (
         "lead",
         "SELECT json_object(
              'id', id, 'phone', phone_e164, 'first_name', first_name, 'last_name', last_name,
@@ -90,11 +96,8 @@ const QUERIES: [(&str, &str); 12] = [
     ),
 ];
 
-/// How a call was noted, and what became of it where nothing was.
-const NOTED: &str = "SELECT json_object('call', call, 'disposition', disposition) FROM interaction
-     UNION ALL
-     SELECT json_object('call', call, 'disposition', 'transferred') FROM escalation
-     WHERE state = 'transferring' AND call NOT IN (SELECT call FROM interaction)";
+/// How calls were noted.
+const NOTED: &str = "SELECT json_object('call', call, 'disposition', disposition) FROM interaction";
 
 /// What the database holds, in the words of scenarios. `calls` are those that were made, in order.
 ///
@@ -122,7 +125,7 @@ pub(super) async fn tables(
         json!({
             "seq": nth + 1,
             "status": if *ended == Some(EndReason::Failed) { "failed" } else { "completed" },
-            "disposition": noted.map_or(&Value::from("abandoned"), |one| &one["disposition"]),
+            "disposition": noted.map_or(Value::Null, |one| one["disposition"].clone()),
         })
     };
     tables.insert("call".to_owned(), calls.iter().enumerate().map(row).collect());

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 use voiceagent_core::{
     Link, LinkPeer, Result,
     stt::Transcript,
@@ -12,6 +12,10 @@ use super::{caller::Move, scene::Scene};
 
 /// How many items may wait in each direction. An answer of a few sentences is a few dozen.
 const QUEUE: usize = 64;
+
+/// How long the caller takes to say the same again. What comes sooner is taken for a repetition by the
+/// recognizer.
+const SPEECH: Duration = Duration::from_millis(350);
 
 /// The text leg of a caller who plays a scenario.
 ///
@@ -39,12 +43,22 @@ impl Transport for ScriptedLine {
     }
 }
 
+async fn say(peer: &LinkPeer<Outbound, Inbound>, words: &str, before: &mut String) -> Result<()> {
+    peer.send(Inbound::SpeechStarted).await?;
+    if words == *before {
+        sleep(SPEECH).await;
+    }
+    words.clone_into(before);
+    peer.send(Inbound::Transcript(Transcript::final_(words))).await
+}
+
 async fn pump(
     mut peer: LinkPeer<Outbound, Inbound>,
     scene: Arc<Scene>,
     mut moves: mpsc::Receiver<Move>,
 ) -> Result<()> {
     let mut marks = Vec::new();
+    let mut before = String::new();
     let mut is_speaking = false;
     loop {
         tokio::select! {
@@ -62,7 +76,7 @@ async fn pump(
                     if let Some((heard, words)) = scene.interruption() {
                         marks.clear();
                         peer.send(Inbound::Interrupted { heard: Some(heard.into()) }).await?;
-                        peer.send(Inbound::Transcript(Transcript::final_(&*words))).await?;
+                        say(&peer, &words, &mut before).await?;
                         continue;
                     }
                     scene.fall_silent();
@@ -83,7 +97,7 @@ async fn pump(
             next = moves.recv() => match next {
                 // Who types has keys: they come as a turn.
                 Some(Move::Say(words) | Move::Press(words)) => {
-                    peer.send(Inbound::Transcript(Transcript::final_(&*words))).await?;
+                    say(&peer, &words, &mut before).await?;
                 }
                 Some(Move::HangUp) | None => return peer.send(Inbound::HungUp).await,
                 Some(Move::Lose) => {

@@ -69,6 +69,7 @@ pub(super) async fn play(scenario: &Scenario) -> Result<Played> {
     let id = CallId::new(format!("{}-1", scenario.id));
     let mut notes = Vec::new();
     let ended = converse(&reception, &scene, scenario, id.clone(), &mut notes).await?;
+    reception.conclude(&id).await;
     let tables = export::tables(&store, scene.names(), &[(id.as_str(), ended)]).await?;
     store.close().await;
     Ok(Played { trace: scene.trace(), tables, notes })
@@ -116,7 +117,6 @@ async fn converse(
     }
     let line = ScriptedLine { call, scene: Arc::clone(scene), moves: received };
     let mut call = reception.answer(Box::new(line)).await?;
-    let mut answered = scene.trace().happenings.len();
     loop {
         let Ok(event) = timeout(PATIENCE, call.next_event()).await else {
             notes.push("the agent says nothing more".to_owned());
@@ -126,18 +126,21 @@ async fn converse(
             None => return Ok(None),
             Some((_, Event::Ended { reason })) => return Ok(Some(reason)),
             Some((_, Event::AgentState { state: AgentState::Listening })) => {
-                let happened = scene.trace().happenings.len();
-                if happened == answered {
-                    // It has not begun.
+                let trace = scene.trace();
+                if !trace.is_answered() {
+                    // It has not begun, or was interrupted.
                     continue;
                 }
-                let next = scene.next_move().unwrap_or_else(|| {
-                    let trace = scene.trace();
+                let next = scene.next_move();
+                if next.is_none() && trace.done(&["transfer_to_human", "end_call"]).is_some() {
+                    // Whoever is put through waits.
+                    continue;
+                }
+                let next = next.unwrap_or_else(|| {
                     let last = trace.said().next_back().map_or("", |(_, said)| said.text.as_str());
                     notes.push(format!("the caller has no answer to {last:?}"));
                     Move::HangUp
                 });
-                answered = scene.trace().happenings.len();
                 // A line that is gone needs no answer.
                 drop(moves.send(next).await);
             }

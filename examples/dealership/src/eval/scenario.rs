@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 use voiceagent_core::{Error, Result};
 
+use super::acts::Acts;
+
 /// A call as it should go: who calls what about, and what must be so at its end.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +16,8 @@ pub struct Scenario {
     pub id: String,
     /// What it tries.
     pub title: String,
-    pub(super) tags: Vec<String>,
+    #[serde(rename = "tags")]
+    pub(super) _tags: Vec<String>,
     #[serde(deserialize_with = "moment")]
     pub(super) now: Timestamp,
     /// General rules that do not hold here.
@@ -37,10 +40,14 @@ pub(super) struct CallPlan {
     pub(super) to: String,
     pub(super) location: String,
     pub(super) locale: String,
-    pub(super) template: String,
-    pub(super) purpose: Option<String>,
-    pub(super) appointment_id: Option<String>,
-    pub(super) lead_id: Option<String>,
+    #[serde(rename = "template")]
+    pub(super) _template: String,
+    #[serde(default, rename = "purpose")]
+    pub(super) _purpose: Option<String>,
+    #[serde(default, rename = "appointment_id")]
+    pub(super) _appointment_id: Option<String>,
+    #[serde(default, rename = "lead_id")]
+    pub(super) _lead_id: Option<String>,
     pub(super) answered_by: Option<Answerer>,
 }
 
@@ -155,7 +162,8 @@ pub(super) struct Beat {
     #[serde(default, rename = "gap_ms")]
     pub(super) _gap_ms: Option<u64>,
     pub(super) barge_in: Option<Value>,
-    pub(super) silence_ms: Option<u64>,
+    #[serde(default, rename = "silence_ms")]
+    pub(super) _silence_ms: Option<u64>,
     #[serde(default, rename = "noise")]
     pub(super) _noise: Option<String>,
     #[serde(default, rename = "tone")]
@@ -180,9 +188,10 @@ pub(super) struct When {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecondCall {
-    #[serde(deserialize_with = "moment")]
-    pub(super) at: Timestamp,
-    pub(super) from: String,
+    #[serde(deserialize_with = "moment", rename = "at")]
+    pub(super) _at: Timestamp,
+    #[serde(rename = "from")]
+    pub(super) _from: String,
     pub(super) script: Vec<Beat>,
 }
 
@@ -316,10 +325,42 @@ impl Scenario {
     /// [`Config`](voiceagent_core::ErrorKind::Config); the message says what is wrong with which
     /// field.
     pub fn parse(text: &str) -> Result<Self> {
-        serde_saphyr::from_str(text).map_err(|error| {
+        let scenario: Self = serde_saphyr::from_str(text).map_err(|error| {
             let told = error.to_string();
             Error::config(told.lines().next().unwrap_or("it is no scenario").to_owned())
-        })
+        })?;
+        match scenario.unknown_act(&Acts::load()) {
+            Some(act) => Err(Error::config(format!("there is no act `{act}`"))),
+            None => Ok(scenario),
+        }
+    }
+
+    /// The same call in other words, as far as the script has any: one for each place at which
+    /// something else may be said.
+    #[must_use]
+    pub fn in_other_words(&self) -> Vec<Self> {
+        let most = self.caller.script.iter().map(|beat| beat.alt.len()).max().unwrap_or_default();
+        let nth = |nth: usize| {
+            let mut other = self.clone();
+            for beat in &mut other.caller.script {
+                if let Some(words) = beat.alt.get(nth) {
+                    beat.say = Some(words.clone());
+                }
+            }
+            other
+        };
+        (0..most).map(nth).collect()
+    }
+
+    /// The first act that the scenario names and nobody knows.
+    fn unknown_act(&self, acts: &Acts) -> Option<&str> {
+        let second = self.second_call.iter().flat_map(|call| &call.script);
+        let whens = self.caller.script.iter().chain(second).map(|beat| &beat.when);
+        let triggers = whens.flat_map(|when| when.act.iter().chain(&when.any_act));
+        let says = self.expect.says.iter().flat_map(|want| want.act.iter().chain(&want.any_act));
+        let forbidden = self.forbid.iter().filter_map(|forbid| forbid.act.as_ref());
+        let named = triggers.chain(says).chain(forbidden).chain(self.caller.answers.keys());
+        named.map(String::as_str).find(|act| !acts.knows(act))
     }
 
     /// The number of the other side.

@@ -134,6 +134,12 @@ impl Trace {
         })
     }
 
+    /// Whether the agent has said something since the caller did.
+    pub(super) fn is_answered(&self) -> bool {
+        let said = self.said().next_back().map(|(at, _)| at);
+        said > self.heard().next_back().map(|(at, ..)| at)
+    }
+
     /// Where one of these tools first succeeded.
     pub(super) fn done(&self, tools: &[&str]) -> Option<usize> {
         let done = |run: &ToolRun| run.is_ok() && tools.contains(&run.name.as_str());

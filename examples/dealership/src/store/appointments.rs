@@ -7,7 +7,7 @@ use super::{
     AppointmentId, CustomerId, Fault, LeadId, Refusal, Store, VehicleId,
     claims::{Booked, claim_all, claim_vehicle, move_along, release},
     ids::version_7,
-    instant, services,
+    instant, jobs, services,
     slots::later,
     vehicles::label,
 };
@@ -142,6 +142,7 @@ impl Store {
         if let Some(vehicle) = request.vehicle {
             claim_vehicle(&mut writes, &span, vehicle, request.customer).await?;
         }
+        jobs::remind(&mut writes, &span, now).await?;
         let booked = find(&mut writes, id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(booked)
@@ -201,6 +202,7 @@ impl Store {
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
+        jobs::remind(&mut writes, &span, now).await?;
         let moved = find(&mut writes, change.appointment).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(moved)
@@ -233,6 +235,7 @@ impl Store {
             return Err(Refusal::InPast.into());
         }
         release(&mut writes, change.appointment).await?;
+        jobs::forget(&mut writes, change.appointment).await?;
         sqlx::query(
             "UPDATE appointment SET status = 'cancelled', cancelled_at = ?2, cancel_reason = ?3,
                     change_key = ?4, updated_at = ?2

@@ -55,6 +55,26 @@ impl Store {
         rows.into_iter().map(Customer::read).collect()
     }
 
+    /// The customers of whose name each part is a part of `name`'s, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn customers_named(&self, name: &str) -> Result<Vec<Customer>, Fault> {
+        let mut parts = name.split_whitespace();
+        let first = parts.next().unwrap_or_default();
+        let last = parts.next_back().unwrap_or(first);
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT id, first_name, last_name, language FROM customer
+             WHERE first_name = ?1 COLLATE NOCASE AND last_name = ?2 COLLATE NOCASE ORDER BY id",
+        )
+        .bind(first)
+        .bind(last)
+        .fetch_all(&self.reader)
+        .await?;
+        rows.into_iter().map(Customer::read).collect()
+    }
+
     /// The customer, if `caller` may act for them: the number is theirs, or they were first met in
     /// this very call.
     ///

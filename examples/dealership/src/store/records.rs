@@ -76,6 +76,35 @@ impl Store {
         Ok(id)
     }
 
+    /// Notes how a call went of which nobody has noted it, by what it left behind. Returns whether it
+    /// did: a call is noted once.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn conclude(&self, call: &str, now: Timestamp) -> Result<bool, Fault> {
+        let noted = sqlx::query(
+            "INSERT INTO interaction (id, call, disposition, summary, topics, commitments, created_at)
+             SELECT ?1, ?2, CASE
+                 WHEN EXISTS (SELECT 1 FROM appointment
+                              WHERE source_call = ?2 AND status <> 'cancelled') THEN 'booked'
+                 WHEN EXISTS (SELECT 1 FROM escalation
+                              WHERE call = ?2 AND state = 'transferring') THEN 'transferred'
+                 WHEN EXISTS (SELECT 1 FROM callback WHERE call = ?2) THEN 'callback_scheduled'
+                 WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = ?2) THEN 'identity_failed'
+                 ELSE 'abandoned' END,
+                 'The call ended before it was noted.', '[]', '[]', ?3
+             WHERE true
+             ON CONFLICT (call) DO NOTHING",
+        )
+        .bind(version_7(now).to_string())
+        .bind(call)
+        .bind(now.as_millisecond())
+        .execute(&self.writer)
+        .await?;
+        Ok(noted.rows_affected() > 0)
+    }
+
     /// Notes that a caller wanted a person.
     ///
     /// # Errors

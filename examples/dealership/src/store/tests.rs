@@ -1,3 +1,4 @@
+mod jobs;
 mod migration;
 mod opening;
 mod race;

@@ -266,6 +266,12 @@ impl Desk {
         URL_SAFE_NO_PAD.encode_to_string(tag)
     }
 
+    /// What somebody is called in this call who says to have a name.
+    pub(super) fn handle(&self, name: &str) -> String {
+        let tag = self.mac(&[b"claim", name.to_lowercase().as_bytes()]);
+        URL_SAFE_NO_PAD.encode_to_string(tag)
+    }
+
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
             .expect("HMAC takes keys of any length");

@@ -13,6 +13,7 @@ use voiceagent_core::{
 };
 
 use super::{Code, Envelope};
+use crate::store::CustomerId;
 
 /// The identifiers that tools handed out in a call, and how sure it is who calls.
 ///
@@ -27,6 +28,10 @@ struct Entries {
     handed_out: BTreeSet<String>,
     /// By customer.
     levels: BTreeMap<String, u8>,
+    /// Who somebody says to be that the line does not belong to: a customer, or nobody.
+    claimed: BTreeMap<String, Option<CustomerId>>,
+    /// How often somebody failed to show that they are nobody.
+    missed: i64,
 }
 
 impl Ledger {
@@ -47,6 +52,24 @@ impl Ledger {
         let mut entries = self.entries();
         let known = entries.levels.entry(customer.into()).or_default();
         *known = level.max(*known);
+    }
+
+    /// Notes who the person is that is called `handle` from now on. A handle is good for showing that
+    /// one is that person and for nothing else, and looks the same if there is no such person.
+    pub(super) fn claim(&self, handle: String, person: Option<CustomerId>) {
+        self.entries().claimed.insert(handle, person);
+    }
+
+    /// Who a handle stands for; `None` if it is none.
+    pub(super) fn claimed(&self, handle: &str) -> Option<Option<CustomerId>> {
+        self.entries().claimed.get(handle).copied()
+    }
+
+    /// Counts an attempt to be a person that there is not.
+    pub(super) fn miss(&self) -> i64 {
+        let mut entries = self.entries();
+        entries.missed += 1;
+        entries.missed
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {

@@ -10,7 +10,7 @@ use crate::{
     store::{Customer, Fault},
 };
 
-use super::{Code, Desk, Envelope, at_desk};
+use super::{Code, Desk, Envelope, Identity, at_desk};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,14 +38,23 @@ async fn run(desk: &Desk, arguments: Arguments) -> Result<Envelope, Fault> {
         Some(None) => return Ok(Envelope::refused(Code::InvalidPhone)),
     };
     let Some(phone) = phone else {
+        if let (Identity::Facts, Some(name)) = (desk.identity, &arguments.name) {
+            return claimed(desk, name, None).await;
+        }
         return Ok(Envelope::done(json!({ "match": "none", "identity_level": 0 })));
     };
     let own = desk.caller.as_ref() == Some(&phone);
     let mut customers = desk.store.customers_by_phone(&phone).await?;
+    if let (Identity::Facts, Some(name)) = (desk.identity, &arguments.name)
+        && (!own || customers.is_empty())
+    {
+        return claimed(desk, name, (!own).then_some(customers)).await;
+    }
     if let Some(name) = &arguments.name {
         customers.retain(|customer| is_called(customer, name));
     }
-    let level = u8::from(own && customers.len() == 1);
+    let by_number = desk.identity == Identity::Number;
+    let level = u8::from(own && customers.len() == 1 && by_number);
     Ok(Envelope::done(match customers.as_slice() {
         [] => json!({ "match": "none", "identity_level": level }),
         [customer] if own => one(desk, customer).await?,
@@ -59,6 +68,28 @@ async fn run(desk: &Desk, arguments: Arguments) -> Result<Envelope, Fault> {
         }),
         _ => json!({ "match": "many", "identity_level": level }),
     }))
+}
+
+/// Somebody who calls from elsewhere, and may show who they are. Whether there is such a customer is
+/// not told.
+async fn claimed(
+    desk: &Desk,
+    name: &str,
+    of_phone: Option<Vec<Customer>>,
+) -> Result<Envelope, Fault> {
+    let mut customers = match of_phone {
+        Some(customers) => customers,
+        None => desk.store.customers_named(name).await?,
+    };
+    customers.retain(|customer| is_called(customer, name));
+    let person = match customers.as_slice() {
+        [one] => Some(one.id),
+        _ => None,
+    };
+    let handle = desk.handle(name);
+    desk.ledger.claim(handle.clone(), person);
+    let data = json!({ "match": "one", "customer_id": handle, "identity_level": 0 });
+    Ok(Envelope::done(data))
 }
 
 async fn one(desk: &Desk, customer: &Customer) -> Result<Value, Fault> {
@@ -76,7 +107,10 @@ async fn one(desk: &Desk, customer: &Customer) -> Result<Value, Fault> {
         "returning": true,
         "vehicles": vehicles,
         "upcoming_count": upcoming.len(),
-        "identity_level": 1,
+        "identity_level": match desk.identity {
+            Identity::Facts => desk.ledger.level(&customer.id.to_string()),
+            Identity::Number => 1,
+        },
     }))
 }
 

@@ -51,25 +51,45 @@ async fn run(
     context: ToolContext,
 ) -> Result<Envelope, Envelope> {
     let unknown = || Envelope::refused(Code::UnknownCustomer);
-    let customer = CustomerId::parse(&arguments.customer_id).ok_or_else(unknown)?;
+    let customer = match desk.ledger.claimed(arguments.customer_id.trim()) {
+        Some(Some(customer)) => customer,
+        // Who says to be nobody hears what others hear.
+        Some(None) => {
+            return Ok(refused(match 2 - desk.ledger.miss() {
+                left @ 0.. => Verdict::Mismatch { left },
+                _ => Verdict::Locked,
+            }));
+        }
+        None => CustomerId::parse(&arguments.customer_id).ok_or_else(unknown)?,
+    };
     let facts: Vec<_> =
         arguments.factors.into_iter().map(|factor| (factor.kind.fact(), factor.value)).collect();
     let caller = (desk.caller.as_ref(), context.call.as_str());
     match desk.store.verify(customer, &facts, caller, desk.now()).await {
         Ok(Verdict::Verified { level }) => {
             desk.ledger.raise(customer.to_string(), level);
-            let data = json!({ "verified": true, "level": level, "attempts_left": null });
+            let data = json!({
+                "customer_id": customer, "verified": true, "level": level, "attempts_left": null,
+            });
             Ok(Envelope::done(data).say("Thank you."))
         }
-        Ok(Verdict::Mismatch { left }) => Ok(Envelope::refused(Code::IdentityMismatch)
-            .with_data(json!({ "verified": false, "level": 0, "attempts_left": left }))
-            .say("I'm sorry, I couldn't verify that.")),
-        Ok(Verdict::Locked) => Ok(Envelope::refused(Code::IdentityLocked)
-            .with_data(json!({ "verified": false, "level": 0, "attempts_left": 0 }))
-            .say("I'm sorry, I can't discuss that account on this call.")),
+        Ok(verdict) => Ok(refused(verdict)),
         Err(Fault::Refused(Refusal::NotFound)) => Err(unknown()),
         Err(fault) => Err(fault.into()),
     }
+}
+
+fn refused(verdict: Verdict) -> Envelope {
+    let (code, left, say) = match verdict {
+        Verdict::Mismatch { left } => {
+            (Code::IdentityMismatch, left, "I'm sorry, I couldn't verify that.")
+        }
+        Verdict::Locked | Verdict::Verified { .. } => {
+            (Code::IdentityLocked, 0, "I'm sorry, I can't discuss that account on this call.")
+        }
+    };
+    let data = json!({ "verified": false, "level": 0, "attempts_left": left });
+    Envelope::refused(code).with_data(data).say(say)
 }
 
 impl Kind {

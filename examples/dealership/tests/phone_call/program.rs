@@ -29,8 +29,7 @@ fn dealership(arguments: &[&str], input: &[u8]) -> Output {
 
 #[test]
 fn the_demo_books_what_is_typed_and_shows_it() {
-    let lines =
-        "I need an oil change\ntomorrow\nthe first one\nJane Smith\n630 555 0123\nyes\nno thanks\n";
+    let lines = "I need an oil change\ntomorrow\nthe first one\nJane Smith\n630 555 0123\na 2018 Subaru Forester\nyes\nno thanks\n";
     let output = dealership(&["demo", "--listen", "127.0.0.1:0"], lines.as_bytes());
     let shown = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{shown}");

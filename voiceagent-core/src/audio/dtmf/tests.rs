@@ -109,6 +109,13 @@ fn tones_of_40_ms_are_told_within_what_lines_do_to_them() {
         telephone(both.map(|(late, now)| now + 0.316 * late))
     };
     assert_eq!(told(echoed), (EACH, 0));
+    // White noise 10 dB below both tones.
+    let noisy = |key| {
+        let tones = plain(key);
+        let soft = noise(tones.len(), 0.109);
+        telephone(tones.into_iter().zip(soft).map(|(one, other)| one + other))
+    };
+    assert_eq!(told(noisy), (EACH, 0));
 }
 
 #[test]
@@ -145,24 +152,18 @@ fn speech_presses_no_key_at_any_pitch_and_level() {
     for clip in &all {
         let plain = clip.encode(AudioFormat::PCM_16K).unwrap();
         let plain: Vec<f32> = crate::audio::decoder::pcm(&plain).map(f32::from).collect();
-        for (rate, gain) in [
-            (16_000, 1.0),
-            (16_000, 0.3),
-            (16_000, 3.0),
-            (13_000, 1.0),
-            (18_000, 1.0),
-            (21_000, 1.0),
-        ] {
+        // Voices of other pitches, and lines that are softer, or too loud.
+        for (rate, gains) in [(13_000, &[1.0][..]), (16_000, &[1.0, 0.3, 3.0]), (19_000, &[1.0])] {
             let mut heard = Vec::new();
             Resampler::new(rate, RATE).process(&plain, &mut heard);
-            let heard = self::telephone(heard.iter().map(|it| it * gain / 32_768.0));
-            for offset in [0, 53] {
-                assert_eq!(keys(&heard[offset..], RATE, 160), "", "{rate} Hz, {gain}: {clip:?}");
+            for gain in gains {
+                let heard = self::telephone(heard.iter().map(|it| it * gain / 32_768.0));
+                assert_eq!(keys(&heard, RATE, 160), "", "{rate} Hz, {gain}: {clip:?}");
+                seconds += heard.len() / RATE as usize;
             }
-            seconds += heard.len() / RATE as usize;
         }
     }
-    assert!(seconds > 300, "{seconds} s of speech");
+    assert!(seconds > 250, "{seconds} s of speech");
 }
 
 #[test]

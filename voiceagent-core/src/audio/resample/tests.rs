@@ -187,7 +187,7 @@ fn no_pair_of_rates_takes_a_large_filter() {
     let rates = [4_000, 7_919, 11_025, 12_345, 44_100, 48_000, 96_000, 191_999, 192_000];
     for from in rates {
         for to in rates {
-            // Making them takes the time: a millisecond for some ten thousand.
+            // Making them takes the time: a millisecond for twenty thousand.
             let taps = Resampler::new(from, to).filter.len();
             assert!(taps <= LARGEST, "{from} to {to}: {taps}");
         }

@@ -1,13 +1,17 @@
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 
 use super::{Aside, Customer, Dialogue, Task, task_of};
 use crate::brain::{
+    birthday,
+    car::{self, Car},
+    clocks,
     dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
     names::{self, Asked, Name},
     phones::{self, Phone},
     question::Question,
     service::{self, Service},
+    temper,
     times::{self, Bare, TimeWish},
     vin,
     words::Words,
@@ -38,6 +42,9 @@ pub(super) struct Heard {
     phone: Option<Phone>,
     vin: Option<String>,
     zip: Option<String>,
+    birthday: Option<Date>,
+    car: Option<Car>,
+    clocks: bool,
     says_bye: bool,
 }
 
@@ -54,6 +61,16 @@ impl Heard {
         let at_same_time = words.says(&["same time"]);
         let says_bye = words.any(&["bye", "goodbye"]);
         let vin = vin::take(&mut words, question == Question::Vin);
+        let clocks = clocks::take(&mut words);
+        let birthday = (question == Question::Birthday)
+            .then(|| birthday::take(&mut words, dialogue.today))
+            .flatten();
+        let asks_for_car = question == Question::Vehicle && dialogue.vehicles.is_empty();
+        let car = dialogue
+            .vehicles
+            .is_empty()
+            .then(|| car::take(&mut words, asks_for_car, dialogue.today))
+            .flatten();
         let service = service::take(&mut words);
         let zip = (question == Question::Zip).then(|| phones::take_zip(&mut words)).flatten();
         let phone = phones::take(&mut words, question == Question::Phone);
@@ -98,6 +115,9 @@ impl Heard {
             phone,
             vin,
             zip,
+            birthday,
+            car,
+            clocks,
             says_bye,
         }
     }
@@ -126,19 +146,31 @@ impl Dialogue {
         self.calls = 0;
         self.faults = 0;
         self.put_through = None;
+        self.is_upset |= temper::is_upset(&words);
         let mut understood = self.hear_task(&heard);
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
         understood |= self.hear_when(&heard);
         understood |= self.hear_vehicle(&heard, &words);
-        if let Some(zip) = &heard.zip {
-            self.zip = Some(zip.clone());
-            understood = true;
-        }
+        understood |= self.hear_proof(&heard);
         // Whoever talks about something else does not look for that number any more.
         self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
+        if self.aside == Some(Aside::Human) {
+            self.plea = Some(text.trim().to_owned());
+            self.wants_manager = temper::wants_manager(&words);
+        }
         self.misses = if understood { 0 } else { self.misses + 1 };
+    }
+
+    /// Takes in what the caller says to show who they are, and of the car that comes.
+    fn hear_proof(&mut self, heard: &Heard) -> bool {
+        self.zip = heard.zip.clone().or(self.zip.take());
+        self.birthday = heard.birthday.or(self.birthday);
+        if let Some(car) = heard.car.clone() {
+            self.car.join(car);
+        }
+        heard.zip.is_some() || heard.birthday.is_some() || heard.car.is_some()
     }
 
     fn hear_task(&mut self, heard: &Heard) -> bool {
@@ -239,6 +271,7 @@ impl Dialogue {
                     }
                     self.phone = Some(number);
                     self.phone_was_said = true;
+                    self.phone_asked = 0;
                 }
                 Phone::Part(part) => self.part_of_phone = Some(part),
             }
@@ -320,11 +353,8 @@ impl Dialogue {
                 self.forget_wish();
                 true
             }
-            Question::Callback if yes => {
-                self.wants_callback = true;
-                true
-            }
-            Question::Callback | Question::Zip if !yes => {
+            Question::Callback | Question::Person => self.hear_whether_to_help(yes),
+            Question::Birthday | Question::Zip if !yes => {
                 self.finish();
                 true
             }
@@ -337,8 +367,8 @@ impl Dialogue {
                 self.finished &= !yes;
                 yes
             }
-            Question::BookInstead
-            | Question::Callback
+            Question::Birthday
+            | Question::BookInstead
             | Question::Day
             | Question::LastName
             | Question::Name
@@ -351,6 +381,16 @@ impl Dialogue {
             | Question::Which
             | Question::Zip => false,
         }
+    }
+
+    /// Takes in whether somebody is to be had who can help.
+    fn hear_whether_to_help(&mut self, yes: bool) -> bool {
+        match self.question {
+            _ if !yes => self.finish(),
+            Question::Person => self.aside = Some(Aside::Human),
+            _ => self.wants_callback = true,
+        }
+        true
     }
 
     /// Whether something else is named than what was read back ("yes, ten is right" is not).
@@ -374,7 +414,14 @@ impl Dialogue {
     }
 
     fn hear_aside(&mut self, heard: &Heard) -> bool {
+        if self.aside == Some(Aside::Human) {
+            return true;
+        }
         let busy = matches!(self.question, Question::ReadBack | Question::CancelIt);
+        if heard.clocks {
+            self.aside = Some(Aside::Clocks);
+            return true;
+        }
         let aside = match heard.intent {
             Some(Intent::Hours) => Aside::Hours,
             Some(Intent::Human) => Aside::Human,

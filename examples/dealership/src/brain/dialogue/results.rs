@@ -5,7 +5,7 @@ use crate::{
     brain::{
         dates::Days,
         intent::Intent,
-        outcome::{Outcome, Slot},
+        outcome::{Outcome, Slot, Vehicle},
         replies,
         service::Service,
         times::{TimeWish, shifted},
@@ -25,12 +25,24 @@ impl Dialogue {
             "get_upcoming_appointments" => self.listed(outcome),
             "decode_vin" => self.decoded(outcome),
             "verify_identity" => self.verified(outcome),
+            "add_vehicle" => self.added(outcome),
+            // Where keys do not come, the number is asked for as before.
+            "request_keypad_input" => {
+                self.wants_keys = outcome.ok;
+                self.notices.extend(outcome.say().filter(|_| outcome.ok).map(str::to_owned));
+            }
+            // A call that cannot be noted is no worse for the caller.
+            "save_interaction" => self.is_noted = true,
             "transfer_to_human" => {
                 self.put_through = Some(outcome.ok);
+                if self.is_upset {
+                    self.notices.push(replies::SORRY.to_owned());
+                }
                 self.notices.extend(outcome.say().map(str::to_owned));
             }
             "record_opt_out" if outcome.ok => {
                 self.opted_out = true;
+                self.disposition = "opted_out";
                 self.notices.extend(outcome.say().map(str::to_owned));
             }
             "record_opt_out" => {
@@ -38,6 +50,9 @@ impl Dialogue {
                 self.failed(outcome);
             }
             "schedule_callback" => {
+                if outcome.ok {
+                    self.disposition = "callback_scheduled";
+                }
                 let say = outcome.say().unwrap_or("I'm sorry, I can't note that right now.");
                 self.notices.push(say.to_owned());
                 self.finish();
@@ -61,6 +76,9 @@ impl Dialogue {
         self.customer = match outcome.text("match") {
             Some("one") => {
                 let customer = known(outcome);
+                let level = outcome.data.get("identity_level").and_then(Value::as_u64);
+                self.is_own = outcome.text("first_name").is_some();
+                self.may_know = level.is_none_or(|level| level > 0);
                 self.vehicles = outcome.vehicles();
                 let said = std::mem::take(&mut self.said);
                 self.pick_vehicle(&said);
@@ -80,6 +98,7 @@ impl Dialogue {
     fn noted(&mut self, outcome: &Outcome) {
         if outcome.ok {
             self.customer = known(outcome);
+            self.is_own = true;
             self.noted = true;
             if outcome.data.get("created") == Some(&Value::Bool(true)) {
                 self.appointments = Some(Vec::new());
@@ -173,6 +192,13 @@ impl Dialogue {
     fn committed(&mut self, task: Task, outcome: &Outcome) {
         self.agreed = false;
         if outcome.ok {
+            self.disposition = match task {
+                Task::Book => "booked",
+                Task::Cancel => "cancelled",
+                Task::Check => self.disposition,
+                Task::Reschedule => "rescheduled",
+            };
+            self.is_noted = false;
             self.notices.push(replies::committed(outcome));
             let also = self.also.take().filter(|_| task == Task::Book);
             self.booked = self.chosen.as_ref().map(|slot| slot.start);
@@ -282,16 +308,41 @@ impl Dialogue {
     /// Somebody who has shown who they are hears what they asked for; somebody who has not may try
     /// again as long as the tool lets them.
     fn verified(&mut self, outcome: &Outcome) {
-        self.zip = None;
-        self.wants_identity = !outcome.ok && outcome.code() == "IDENTITY_MISMATCH";
+        (self.zip, self.birthday) = (None, None);
         if outcome.ok {
+            self.wants_identity = false;
+            self.may_know = true;
+            if let known @ Customer::Known { .. } = known(outcome) {
+                self.customer = known;
+            }
             return;
         }
-        if !self.wants_identity {
+        let left = outcome.data.get("attempts_left").and_then(Value::as_u64);
+        self.locked = outcome.code() == "IDENTITY_LOCKED" || left == Some(0);
+        self.wants_identity = outcome.code() == "IDENTITY_MISMATCH";
+        if self.locked {
+            self.disposition = "identity_failed";
+        } else if !self.wants_identity {
             return self.failed(outcome);
         }
-        let sorry = outcome.say().unwrap_or("I'm sorry, I couldn't verify that.");
+        let sorry = outcome.say().unwrap_or(if outcome.code() == "IDENTITY_LOCKED" {
+            replies::UNVERIFIED
+        } else {
+            "I'm sorry, I couldn't verify that."
+        });
         self.notices.push(sorry.to_owned());
+    }
+
+    /// A car that cannot be noted now is noted on arrival.
+    fn added(&mut self, outcome: &Outcome) {
+        self.car_asked = u32::MAX;
+        if let (true, Some(id), Some(label)) =
+            (outcome.ok, outcome.text("vehicle_id"), outcome.text("label"))
+        {
+            let added = Vehicle { id: id.to_owned(), label: label.to_owned() };
+            self.vehicles.push(added.clone());
+            self.vehicle = Some(added);
+        }
     }
 
     fn decoded(&mut self, outcome: &Outcome) {

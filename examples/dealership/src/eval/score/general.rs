@@ -32,13 +32,12 @@ pub(super) fn broken(scenario: &Scenario, trace: &Trace, tables: &Tables) -> Vec
 
 /// Whether what a tool commits was read back, heard to its end, and then answered.
 pub(super) fn was_agreed(trace: &Trace, at: usize) -> bool {
-    let read_back =
-        trace.said().filter(|(place, said)| *place < at && said.does("reads_back")).next_back();
+    let read_back = trace.said().rfind(|(place, said)| *place < at && said.does("reads_back"));
     // A refusal voids what was read back before it.
-    let refused = trace.runs().filter(|(place, run)| {
+    let refused = trace.runs().rfind(|(place, run)| {
         *place < at && matches!(run.result["code"].as_str(), Some("SLOT_TAKEN" | "SLOT_EXPIRED"))
     });
-    let refused = refused.last().map(|(place, _)| place);
+    let refused = refused.map(|(place, _)| place);
     read_back.is_some_and(|(place, said)| {
         said.heard
             && refused.is_none_or(|refused| refused < place)

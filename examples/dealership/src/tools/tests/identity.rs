@@ -60,6 +60,37 @@ async fn from_another_number_two_facts_are_needed() {
 }
 
 #[tokio::test]
+async fn who_says_a_name_from_elsewhere_may_show_it_and_learns_not_whether_it_is_known() {
+    let store = seeded().await;
+    let mut call = Call::strict(STRANGER, &store);
+    let named = |name: &str| json!({ "phone": null, "name": name });
+    let ana = call.ask("lookup_customer", named("Ana Morales")).await;
+    let nobody = call.ask("lookup_customer", named("Vera Lindqvist")).await;
+    let fields = |answer: &Envelope| -> Vec<String> {
+        answer.data.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(fields(&ana), fields(&nobody));
+    let (ana, nobody) = (&ana.data["customer_id"], &nobody.data["customer_id"]);
+    assert_eq!(code(&call.visits(ana).await), Code::IdentityRequired);
+    let slot = call.slot("oil_change", "2026-11-24").await;
+    let booking = json!({ "slot_id": slot, "service_type": "oil_change", "customer_id": ana,
+        "confirmed": true });
+    let refused = code(&call.ask("book_appointment", booking).await);
+    assert_eq!(refused, Code::IdentityRequired, "a name alone is nobody to book for");
+    let wrong = [("dob", "1980-01-01"), ("postal_code", "60563")];
+    for left in [1, 0] {
+        let answer = call.verify(nobody, &wrong).await;
+        assert_eq!(code(&answer), Code::IdentityMismatch);
+        assert_eq!(answer.data["attempts_left"], left);
+    }
+    assert_eq!(code(&call.verify(nobody, &wrong).await), Code::IdentityLocked);
+    let right = [("vin_last4", "0001"), ("postal_code", "60563")];
+    let shown = call.verify(ana, &right).await;
+    assert_eq!((shown.ok, &shown.data["level"]), (true, &json!(2)));
+    assert!(call.visits(&shown.data["customer_id"]).await.ok);
+}
+
+#[tokio::test]
 async fn two_wrong_answers_lock_the_record_for_every_call_and_the_number_for_every_record() {
     let store = seeded().await;
     let mut call = Call::strict(ANA, &store);

@@ -1,0 +1,31 @@
+use serde_json::json;
+
+use super::Step;
+use crate::brain::{dialogue::Dialogue, service::Service};
+
+/// Notes how the call went, before the goodbye.
+pub(super) fn step(dialogue: &Dialogue, reason: &str) -> Step {
+    let disposition = match reason {
+        "no_input" => "no_input",
+        _ => dialogue.disposition,
+    };
+    let summary = match disposition {
+        "booked" => "The caller booked a visit.",
+        "rescheduled" => "The caller moved a visit.",
+        "cancelled" => "The caller cancelled a visit.",
+        "opted_out" => "The caller wants no more calls or messages.",
+        "callback_scheduled" => "The caller is to be called back.",
+        "identity_failed" => "The caller could not show who they are.",
+        "no_input" => "The caller could not be understood.",
+        _ => "The caller got an answer and changed nothing.",
+    };
+    let arguments = json!({
+        "disposition": disposition,
+        "summary": summary,
+        "topics": dialogue.service.map(Service::noun).into_iter().collect::<Vec<_>>(),
+        "commitments": [],
+        "sentiment": dialogue.is_upset.then_some("angry"),
+        "follow_up": null,
+    });
+    Step::Call { tool: "save_interaction", arguments }
+}

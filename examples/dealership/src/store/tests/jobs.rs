@@ -1,0 +1,53 @@
+//! What is to be done later, and what is noted when a call is over.
+
+use super::*;
+
+async fn ready(store: &Store) -> Vec<String> {
+    let query = "SELECT json_object('at', strftime('%Y-%m-%dT%H:%MZ', run_at / 1000, 'unixepoch'))
+                 FROM job WHERE state = 'ready' AND ref_id IN
+                     (SELECT id FROM appointment WHERE idempotency_key = 'k') ORDER BY run_at";
+    let jobs = store.export(query).await.unwrap();
+    jobs.iter().map(|job| job["at"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_reminder_moves_and_ends_with_its_visit() {
+    let store = Store::in_memory().await.unwrap();
+    let now = "2026-03-05T18:00:00Z".parse().unwrap();
+    store.seed(now).await.unwrap();
+    let phone = Phone::parse("+16305550111").unwrap();
+    let ana = store.customers_by_phone(&phone).await.unwrap()[0].id;
+    let request = BookingRequest {
+        service: "state_inspection".to_owned(),
+        // A Monday behind the night in which the clocks change.
+        start: "2026-03-09T15:00:00Z".parse().unwrap(),
+        advisor: None,
+        customer: ana,
+        vehicle: None,
+        notes: None,
+        call: Some("c1".to_owned()),
+        key: "k".to_owned(),
+    };
+    let booked = store.book(&request, now).await.unwrap();
+    store.book(&request, now).await.unwrap();
+    assert_eq!(ready(&store).await, ["2026-03-08T23:00Z"], "6 PM by the new clocks, once");
+    let change = |key: &str| Change { appointment: booked.id, key: key.to_owned() };
+    let later = "2026-03-11T15:00:00Z".parse().unwrap();
+    store.reschedule(&change("m"), later, None, now).await.unwrap();
+    assert_eq!(ready(&store).await, ["2026-03-10T23:00Z"]);
+    store.cancel(&change("c"), None, now).await.unwrap();
+    assert!(ready(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_noted_is_noted_once_by_what_it_left_behind() {
+    let store = Store::in_memory().await.unwrap();
+    let now = "2026-03-05T18:00:00Z".parse().unwrap();
+    let called = ("c1", &Phone::parse("+16305550111").unwrap());
+    store.note_callback(called, ("service", "brakes"), None, now).await.unwrap();
+    assert!(store.conclude("c1", now).await.unwrap());
+    assert!(!store.conclude("c1", now).await.unwrap(), "once");
+    assert!(store.conclude("c2", now).await.unwrap());
+    let query = "SELECT json_quote(disposition) FROM interaction ORDER BY call";
+    assert_eq!(store.export(query).await.unwrap(), ["callback_scheduled", "abandoned"]);
+}
