@@ -1,6 +1,7 @@
 //! Decorators: implementations of a contract over other implementations of it.
 
 mod chain;
+mod failover;
 mod fallback_llm;
 mod fallback_stt;
 mod fallback_tts;
@@ -12,6 +13,7 @@ mod in_band_keys;
 mod prompt_cache;
 mod words;
 
+pub use failover::Failover;
 pub use fallback_llm::{FallbackLlm, LlmFailover};
 pub use fallback_stt::{FallbackStt, SttFailover};
 pub use fallback_tts::{FallbackTts, TtsFailover};

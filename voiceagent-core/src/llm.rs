@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, ToolCallId, tool::ToolSpec};
+use crate::{Result, ToolCallId, adapt::Failover, tool::ToolSpec};
 
 pub use extract::extract;
 pub use format::AnswerFormat;
@@ -234,6 +234,8 @@ pub enum LlmEvent {
         /// Whether the connection was open already.
         reused: bool,
     },
+    /// Another model has taken over. Only chains of them say so, before its first words.
+    FailedOver(Failover),
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
     /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Link, Result,
+    adapt::Failover,
     audio::{AudioFormat, AudioFrame},
 };
 
@@ -113,6 +114,8 @@ pub enum SttEvent {
     EagerEndOfTurn,
     /// The user has finished. All finals of the turn have been sent.
     EndOfTurn,
+    /// Another recognizer has taken over. Only chains of them say so.
+    FailedOver(Failover),
     /// The user began to speak.
     SpeechStarted,
     /// Text.

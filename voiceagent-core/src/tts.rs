@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{GenerationId, Link, Result, audio::AudioFormat, stt::WordTiming};
+use crate::{GenerationId, Link, Result, adapt::Failover, audio::AudioFormat, stt::WordTiming};
 
 /// Turns text into audio.
 ///
@@ -130,6 +130,8 @@ pub enum TtsEvent {
         /// Whole samples in the format that was asked for.
         payload: Bytes,
     },
+    /// Another voice has taken over. Only chains of them say so.
+    FailedOver(Failover),
     /// All audio of a finished generation has been sent.
     Finished {
         /// The attempt to speak.

@@ -16,7 +16,7 @@ use voiceagent_core::{
 };
 
 use self::program::Program;
-use crate::wire::voice::reader::Reader;
+use crate::wire::{voice::CAPACITY, voice::reader::Reader};
 
 pub use config::EspeakNgConfig;
 
@@ -25,10 +25,6 @@ const PROVIDER: &str = "espeak-ng";
 
 /// What its own voices make.
 const FORMAT: AudioFormat = AudioFormat::mono(Encoding::PcmS16Le, 22_050);
-
-/// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
-/// audio.
-const CAPACITY: usize = 128;
 
 /// Adds the synthesizer `espeak-ng`.
 pub fn register(registry: &mut Registry) {

@@ -18,6 +18,25 @@
 //! # }
 //! ```
 //!
+//! | Feature | What it adds |
+//! |---|---|
+//! | `anthropic` | a language model |
+//! | `assemblyai` | a recognizer |
+//! | `azure` | a recognizer, a voice |
+//! | `cartesia` | a recognizer, a voice |
+//! | `deepgram` | recognizers, voices, a speech-to-speech model |
+//! | `elevenlabs` | a recognizer, a voice |
+//! | `espeak-ng` | a voice, where the program of that name is installed |
+//! | `gemini` | a language model, a speech-to-speech model, an embedder |
+//! | `openai` | recognizers, language models, voices, speech-to-speech models, embedders; also of compatible servers |
+//! | `rnnoise` | a voice activity detector and a noise suppressor |
+//! | `silero` | a voice activity detector, from a model file |
+//! | `smart-turn` | a turn detector, from a model file |
+//! | `soniox` | a recognizer |
+//! | `speechmatics` | a recognizer |
+//!
+//! All are on by default but the detectors: `rnnoise`, `silero` and `smart-turn`.
+//!
 //! Times are written as `"250ms"`, `"1.5s"`, or as a number of seconds.
 
 #[cfg(feature = "anthropic")]
@@ -49,19 +68,7 @@ pub mod soniox;
 #[cfg(feature = "speechmatics")]
 pub mod speechmatics;
 #[cfg_attr(
-    not(all(
-        feature = "anthropic",
-        feature = "assemblyai",
-        feature = "azure",
-        feature = "cartesia",
-        feature = "deepgram",
-        feature = "elevenlabs",
-        feature = "espeak-ng",
-        feature = "gemini",
-        feature = "openai",
-        feature = "soniox",
-        feature = "speechmatics"
-    )),
+    not(feature = "default"),
     allow(dead_code, unused_imports, reason = "each vendor takes a part of what they share")
 )]
 mod wire;

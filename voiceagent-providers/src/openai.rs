@@ -25,6 +25,7 @@ mod codec;
 mod config;
 mod embeddings;
 mod families;
+mod live;
 mod llm;
 mod messages;
 mod realtime;
@@ -45,6 +46,7 @@ use voiceagent_core::{
 
 pub use config::{OpenAiApi, OpenAiLlmConfig};
 pub use embeddings::{OpenAiEmbedder, OpenAiEmbedderConfig};
+pub use live::{OpenAiLive, OpenAiLiveConfig};
 pub use llm::OpenAiLlm;
 pub use realtime::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
 pub use realtime_stt::{OpenAiRealtimeStt, OpenAiRealtimeSttConfig};
@@ -55,10 +57,10 @@ pub use transcriptions::{OpenAiStt, OpenAiSttConfig};
 const COMPATIBLE: &str = "openai-compatible";
 
 /// Registers the recognizers, language models, voices and embedders `openai` and
-/// `openai-compatible`, and the speech-to-speech model `openai`.
+/// `openai-compatible`, and the speech-to-speech models `openai` and `openai-live`.
 ///
 /// They take the fields of [`OpenAiSttConfig`], [`OpenAiLlmConfig`], [`OpenAiTtsConfig`],
-/// [`OpenAiEmbedderConfig`] and [`OpenAiRealtimeConfig`].
+/// [`OpenAiEmbedderConfig`], [`OpenAiRealtimeConfig`] and [`OpenAiLiveConfig`].
 /// `openai-compatible` needs a `base_url`, and a `model` if it is a language model.
 pub fn register(registry: &mut Registry) {
     registry.embedding.register("openai", |config: OpenAiEmbedderConfig| {
@@ -91,6 +93,9 @@ pub fn register(registry: &mut Registry) {
     });
     registry.realtime.register("openai", |config: OpenAiRealtimeConfig| {
         Ok(Arc::new(OpenAiRealtime::new(config)?) as Arc<dyn RealtimeModel>)
+    });
+    registry.realtime.register("openai-live", |config: OpenAiLiveConfig| {
+        Ok(Arc::new(OpenAiLive::new(config)?) as Arc<dyn RealtimeModel>)
     });
     registry.tts.register("openai", |config: OpenAiTtsConfig| {
         Ok(Arc::new(OpenAiTts::new(config)?) as Arc<dyn TextToSpeech>)

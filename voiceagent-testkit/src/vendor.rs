@@ -24,6 +24,7 @@ mod hearing;
 mod http;
 mod openai_http;
 mod openai_listen;
+mod openai_live;
 mod openai_realtime;
 mod openai_speech;
 mod openai_transcriptions;
@@ -259,6 +260,17 @@ impl SpeechVendor {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(deepgram_flux_speak::DeepgramFluxSpeak(script))).await;
         Self { server, idle_limit: None, voice, joins_words: false }
+    }
+
+    /// Starts OpenAI's `/v1/live/sessions`, below the address with the path `/v1`. Its audio flows all
+    /// the time, as many times faster than it plays as the script says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn openai_live(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(openai_live::OpenAiLive(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 
     /// Starts OpenAI's `/v1/realtime`, below the address with the path `/v1`.

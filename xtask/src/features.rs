@@ -1,4 +1,4 @@
-use std::{path::Path, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 
 use serde_json::Value;
 
@@ -6,7 +6,11 @@ use crate::{Failure, cargo::cargo};
 
 const PACKAGE: &str = "voiceagent-providers";
 
-/// Compiles the providers without any vendor and with each one alone, warnings being errors.
+/// Whose documentation lists them.
+const LIB: &str = "voiceagent-providers/src/lib.rs";
+
+/// Compiles the providers without any vendor and with each one alone, warnings being errors, and
+/// checks that the documentation lists each feature.
 pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     let metadata = cargo(root)
         .args(["metadata", "--no-deps", "--format-version", "1"])
@@ -17,7 +21,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     if features.is_empty() {
         return Err(format!("{PACKAGE} has no features").into());
     }
-    let mut failed = Vec::new();
+    let mut failed = unlisted(&fs::read_to_string(root.join(LIB))?, &features);
     for feature in std::iter::once("").chain(features) {
         let shown = if feature.is_empty() { "no feature" } else { feature };
         eprintln!("{PACKAGE} with {shown}");
@@ -40,13 +44,19 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     if failed.is_empty() { Ok(()) } else { Err(Failure(failed)) }
 }
 
+/// Features that are missing in a table, each with its name in the first column.
+fn unlisted(documentation: &str, features: &[&str]) -> Vec<String> {
+    let is_listed = |feature: &&str| documentation.contains(&format!("//! | `{feature}` | "));
+    let missing = features.iter().filter(|feature| !is_listed(feature));
+    missing.map(|feature| format!("{LIB} does not list {feature}")).collect()
+}
+
 fn features<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
     let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     let wanted = packages.iter().find(|found| found["name"] == package);
     let features = wanted.and_then(|package| package["features"].as_object());
     let names = features.into_iter().flatten().map(|(name, _)| name.as_str());
-    // What begins with `_` is shared by vendors and of no use alone.
-    names.filter(|name| *name != "default" && !name.starts_with('_')).collect()
+    names.filter(|name| *name != "default").collect()
 }
 
 #[cfg(test)]
@@ -59,9 +69,16 @@ mod tests {
     fn each_feature_but_the_default_is_checked() {
         let metadata = json!({ "packages": [
             { "name": "a", "features": { "x": [] } },
-            { "name": "b", "features": { "_x": [], "default": ["y"], "y": ["_x"], "z": ["y"] } },
+            { "name": "b", "features": { "default": ["y"], "y": [], "z": ["y"] } },
         ] });
         assert_eq!(features(&metadata, "b"), ["y", "z"]);
         assert!(features(&metadata, "c").is_empty());
+    }
+
+    #[test]
+    fn a_feature_that_is_not_listed_is_found() {
+        let documentation = "//! | Feature | What |\n//! |---|---|\n//! | `y` | a voice |\n";
+        assert!(unlisted(documentation, &["y"]).is_empty());
+        assert_eq!(unlisted(documentation, &["y", "z"]), [format!("{LIB} does not list z")]);
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use self::stream::Stream;
 use super::{
     chain::{Chain, REST},
+    failover::Losses,
     formats,
 };
 use crate::{
@@ -152,16 +153,19 @@ impl SpeechToText for FallbackStt {
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let claims = self.capabilities();
         let mut last = Error::config("there is no recognizer to open");
+        let mut losses = Losses::default();
         for index in self.chain.order() {
             match open(&self.chain, index, &options, self.settings.opening).await {
                 Ok(opened) => {
                     let chain = self.chain.clone();
-                    let stream = Stream::new(chain, self.settings, options, claims, opened)?;
+                    let stream =
+                        Stream::new(chain, self.settings, options, claims, opened, losses)?;
                     return Ok(Link::spawn(LINK, |peer| stream.run(peer)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a recognizer cannot be opened; the next one is tried");
                     self.chain.failed(index, &error);
+                    losses.note(index, &error);
                     last = error;
                 }
             }

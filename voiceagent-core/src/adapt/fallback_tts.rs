@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use self::speaker::Speaker;
 use super::{
     chain::{Chain, REST, now},
+    failover::Losses,
     formats,
 };
 use crate::{
@@ -135,16 +136,19 @@ impl TextToSpeech for FallbackTts {
     async fn open(&self, options: TtsOptions) -> Result<Link<TtsInput, TtsEvent>> {
         let claims = self.capabilities();
         let mut last = Error::config("there is no voice to open");
+        let mut losses = Losses::default();
         for index in self.chain.order() {
             match open(&self.chain, index, &options, self.settings.opening).await {
                 Ok(voice) => {
                     let chain = self.chain.clone();
-                    let speaker = Speaker::new(chain, self.settings, options, claims, voice);
+                    let speaker =
+                        Speaker::new(chain, self.settings, options, claims, voice, losses);
                     return Ok(Link::spawn(LINK, |peer| speaker.run(peer)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a voice cannot be opened; the next one is tried");
                     self.chain.failed(index, &error);
+                    losses.note(index, &error);
                     last = error;
                 }
             }

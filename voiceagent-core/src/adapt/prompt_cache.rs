@@ -135,6 +135,7 @@ async fn spoken(link: &mut Link<TtsInput, TtsEvent>, wanted: GenerationId) -> Re
             TtsEvent::Finished { generation } if generation == wanted => return Ok(audio),
             TtsEvent::Audio { .. }
             | TtsEvent::Finished { .. }
+            | TtsEvent::FailedOver(_)
             | TtsEvent::Heard { .. }
             | TtsEvent::Spoken { .. }
             | TtsEvent::Words { .. } => {}

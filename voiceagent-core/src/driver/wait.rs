@@ -9,6 +9,7 @@ use tracing::warn;
 use super::{Driver, background::BackgroundLine, provider::Report};
 use crate::{
     CallTime, ErrorKind, Event, GenerationId,
+    adapt::Failover,
     line::LineRequest,
     llm::LlmEvent,
     realtime::RealtimeEvent,
@@ -221,6 +222,11 @@ impl Driver {
         None
     }
 
+    fn on_failover(&mut self, leg: Leg, failover: Failover) -> Option<Input> {
+        self.emit(Event::FailedOver { leg, failover });
+        None
+    }
+
     fn on_model(
         &mut self,
         generation: GenerationId,
@@ -235,6 +241,7 @@ impl Driver {
                 self.emit(Event::Connected { leg: Leg::Llm, after, reused });
                 None
             }
+            Some(Ok(LlmEvent::FailedOver(failover))) => self.on_failover(Leg::Llm, failover),
             Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
                 Some(Input::LlmText { generation, text: text.into() })
@@ -262,6 +269,7 @@ impl Driver {
             }
             Report::Event(SttEvent::EagerEndOfTurn) => Some(Input::EagerEndOfTurn),
             Report::Event(SttEvent::EndOfTurn) => Some(Input::EndOfTurn),
+            Report::Event(SttEvent::FailedOver(failover)) => self.on_failover(Leg::Stt, failover),
             Report::Event(SttEvent::SpeechStarted) => Some(Input::SttSpeechStarted),
             Report::Event(SttEvent::Transcript(transcript)) => {
                 Some(Input::Transcript { transcript: recognized(transcript) })
@@ -289,6 +297,7 @@ impl Driver {
                 let payload = voice.transcode(generation, payload);
                 Some(Input::Synthesized { generation, payload })
             }
+            Report::Event(TtsEvent::FailedOver(failover)) => self.on_failover(Leg::Tts, failover),
             Report::Event(TtsEvent::Finished { generation }) => {
                 Some(Input::SynthesisFinished { generation })
             }

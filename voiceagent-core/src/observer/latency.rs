@@ -305,6 +305,7 @@ impl Observer for LatencyObserver {
             | Event::AgentStopped { .. }
             | Event::Backchannel { .. }
             | Event::Connected { .. }
+            | Event::FailedOver { .. }
             | Event::Dtmf { .. }
             | Event::Ended { .. }
             | Event::Failed { .. }

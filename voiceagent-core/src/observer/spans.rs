@@ -3,7 +3,7 @@ use std::time::Duration;
 use tracing::{Span, debug, info, info_span, trace, warn};
 
 use super::Observer;
-use crate::{CallId, CallTime, GenerationId, session::Event};
+use crate::{CallId, CallTime, GenerationId, adapt::Failover, session::Event};
 
 /// Writes what happens in a call to [`tracing`], inside a span named `call`.
 ///
@@ -69,6 +69,9 @@ impl Observer for SpanObserver {
             }
             Event::Connected { leg, after, reused } => {
                 debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
+            }
+            Event::FailedOver { leg, failover: Failover { from, to, cause } } => {
+                warn!(at_ms, ?leg, %from, %to, %cause, "failed over");
             }
             Event::FirstAudible { generation, silence } => {
                 debug!(at_ms, %generation, silence_ms = silence.as_millis(), "first audible");

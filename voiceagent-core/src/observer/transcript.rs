@@ -165,6 +165,7 @@ impl Observer for TranscriptObserver {
             | Event::AgentState { .. }
             | Event::Backchannel { .. }
             | Event::Connected { .. }
+            | Event::FailedOver { .. }
             | Event::DraftStarted { .. }
             | Event::DraftDropped { .. }
             | Event::Dtmf { .. }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, llm::Usage};
+use crate::{CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, adapt::Failover, llm::Usage};
 
 /// What happened in a call, for its owner and its observers.
 ///
@@ -110,6 +110,13 @@ pub enum Event {
         leg: Leg,
         /// Why.
         kind: ErrorKind,
+    },
+    /// A part of the call has another vendor: the one of its chain that served before has failed.
+    FailedOver {
+        /// Which part.
+        leg: Leg,
+        /// From whom, to whom, and why.
+        failover: Failover,
     },
     /// The first sound in the voice's audio of an attempt to speak: before it, there is silence.
     FirstAudible {

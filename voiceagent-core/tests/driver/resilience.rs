@@ -6,9 +6,10 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use tokio::time::Instant;
 use voiceagent_core::{
-    Agent, ErrorKind,
-    adapt::{FallbackLlm, FallbackStt, FallbackTts, Hedged},
+    Agent, ErrorKind, Event,
+    adapt::{Failover, FallbackLlm, FallbackStt, FallbackTts, Hedged},
     llm::{LanguageModel, Message},
+    session::Leg,
     stt::SpeechToText,
     tts::TextToSpeech,
 };
@@ -16,7 +17,7 @@ use voiceagent_testkit::fakes::{
     Answer, Caller, FakeLlm, FakeStt, FakeTool, FakeTts, FakeVad, Recording, SttFault, TtsFault,
 };
 
-use crate::rig::{ms, phone_line};
+use crate::rig::{events, ms, phone_line};
 
 /// The longest that a caller may wait for an answer.
 const PROMISED: Duration = Duration::from_secs(4);
@@ -70,8 +71,8 @@ fn failing(answer: Answer) -> Arc<FakeLlm> {
 }
 
 /// Plays a call of two turns. The first is answered in time; then the history holds what was said
-/// and what was heard.
-async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) {
+/// and what was heard. Returns who took over from whom.
+async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) -> Vec<(Leg, Failover)> {
     let (line, caller) = phone_line();
     let legs = legs(&caller);
     let spy = Arc::new(Spy { model: legs.llm, requests: Recording::default() });
@@ -84,7 +85,8 @@ async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) {
         .tune(|config| config.owed_reply = None)
         .build()
         .expect("nothing is missing");
-    let _call = agent.start(Box::new(line)).await.expect("a leg is left");
+    let call = agent.start(Box::new(line)).await.expect("a leg is left");
+    let told = tokio::spawn(events(call));
     caller.silence(ms(500)).await;
     caller.speak(ASKED, ms(1_800)).await;
     let asked = Instant::now();
@@ -104,6 +106,13 @@ async fn survives(fault: &str, legs: impl FnOnce(&Caller) -> Legs) {
     let answer = Message::Assistant { text: REPLY.into(), interrupted: false };
     assert_eq!(messages[1], answer, "{fault}: the history is what was heard");
     assert_eq!(messages[2..], [said(THANKS)], "{fault}");
+    caller.hang_up().await;
+    let told = told.await.expect("the call does not panic");
+    let failovers = told.into_iter().filter_map(|event| match event {
+        Event::FailedOver { leg, failover } => Some((leg, failover)),
+        _ => None,
+    });
+    failovers.collect()
 }
 
 /// Without spaces, and without the letters of a word that is said again, whole, by the next voice.
@@ -259,8 +268,8 @@ async fn rc4_a_slow_model_is_hedged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_leg_may_fail_in_one_call() {
-    survives("all", |caller| {
+async fn every_leg_may_fail_in_one_call_and_each_failover_is_told_once() {
+    let failovers = survives("all", |caller| {
         let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(1_500))]);
         let tts = FakeTts::new().with_segments().with_faults([TtsFault::Drop(Duration::ZERO)]);
         let broken = Answer::text("Yes, we are ").then_break(ErrorKind::Disconnected);
@@ -272,6 +281,30 @@ async fn every_leg_may_fail_in_one_call() {
         }
     })
     .await;
+    for leg in [Leg::Stt, Leg::Llm, Leg::Tts] {
+        let of: Vec<_> = failovers.iter().filter(|(it, _)| *it == leg).collect();
+        let [(_, failover)] = &of[..] else { panic!("{leg:?}: {of:?}") };
+        assert_eq!(failover.cause, ErrorKind::Disconnected, "{leg:?}");
+        assert_eq!((&*failover.from, &*failover.to), ("fake", "fake"), "{leg:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn legs_that_do_not_fail_tell_of_no_failover() {
+    assert_eq!(survives("nothing", sound).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_cannot_be_opened_at_the_beginning_is_a_failover_too() {
+    let failovers = survives("refused", |caller| {
+        let stt =
+            FakeStt::new(caller.words()).with_faults([SttFault::Refuse(ErrorKind::Overloaded)]);
+        let Legs { stt: other_stt, llm, tts } = sound(caller);
+        Legs { stt: Arc::new(FallbackStt::new(Arc::new(stt), vec![other_stt])), llm, tts }
+    })
+    .await;
+    let [(Leg::Stt, failover)] = &failovers[..] else { panic!("{failovers:?}") };
+    assert_eq!(failover.cause, ErrorKind::Overloaded);
 }
 
 /// Plays a turn in which a tool is called, and returns how often it ran and with what.

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
-use crate::wire::settings::check;
+use crate::wire::settings::{
+    check, check_named, check_temperature, check_timeout, check_top_p, check_vendors_key,
+};
 
 /// Where Anthropic itself is found.
 pub(crate) const BASE_URL: &str = "https://api.anthropic.com/v1";
@@ -114,22 +116,16 @@ impl Default for AnthropicLlmConfig {
 impl AnthropicLlmConfig {
     /// Ranges are those of the Anthropic API reference, "Messages".
     pub(crate) fn validate(&self) -> Result<()> {
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
-        check(!self.name.trim().is_empty(), "`name` must not be empty")?;
-        check(!self.silence.trim().is_empty(), "`silence` must not be empty")?;
+        check_named("model", &self.model, "name a model")?;
+        check_named("name", &self.name, "not be empty")?;
+        check_named("silence", &self.silence, "not be empty")?;
         check(self.max_tokens > 0, "`max_tokens` must be at least 1")?;
         check(
             self.cache_ttl.as_deref().is_none_or(|ttl| ["5m", "1h"].contains(&ttl)),
             "`cache_ttl` must be `5m` or `1h`",
         )?;
-        check(
-            self.temperature.is_none_or(|it| (0.0..=1.0).contains(&it)),
-            "`temperature` must be from 0 to 1",
-        )?;
-        check(
-            self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
-            "`top_p` must be above 0 and at most 1",
-        )?;
+        check_temperature(self.temperature, 1)?;
+        check_top_p(self.top_p)?;
         let samples = !self.is_the_vendors() || self.takes_sampling();
         check(
             samples || self.temperature.is_none_or(|it| it == 1.0),
@@ -137,10 +133,9 @@ impl AnthropicLlmConfig {
         )?;
         check(samples || self.top_p.is_none(), "`top_p` is not taken by the model")?;
         check(samples || self.top_k.is_none(), "`top_k` is not taken by the model")?;
-        check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
-        check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
-        let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
-        check(!self.is_the_vendors() || !is_keyless, "`api_key` is missing")
+        check_timeout("first_token_timeout", self.first_token_timeout)?;
+        check_timeout("idle_timeout", self.idle_timeout)?;
+        check_vendors_key(self.is_the_vendors(), self.api_key.as_ref())
     }
 
     /// Whether the model takes `temperature`, `top_p` and `top_k`: those before Claude 4.7 do, by the
@@ -165,6 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::wire::settings::tests::hold_to;
 
     #[test]
     fn later_models_and_protocols_take_no_sampling() {
@@ -186,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_value_out_of_its_range_is_refused_by_the_name_of_its_field() {
-        for (field, wrong, right) in [
+        let ranges = [
             ("api_key", json!(""), json!("k")),
             ("first_token_timeout", json!("0s"), json!("1s")),
             ("idle_timeout", json!("0s"), json!("1s")),
@@ -199,15 +195,11 @@ mod tests {
             ("max_tokens", json!(0), json!(1)),
             ("temperature", json!(-1), json!(0)),
             ("temperature", json!(1.5), json!(1)),
-        ] {
-            let read = |value: &Value| {
-                let mut settings = json!({ "api_key": "k", "model": "claude-haiku-4-5" });
-                settings[field] = value.clone();
-                serde_json::from_value::<AnthropicLlmConfig>(settings).unwrap().validate()
-            };
-            let error = read(&wrong).unwrap_err();
-            assert!(error.message().starts_with(&format!("field `{field}` ")), "{error}");
-            read(&right).unwrap();
-        }
+        ];
+        hold_to(
+            &json!({ "api_key": "k", "model": "claude-haiku-4-5" }),
+            AnthropicLlmConfig::validate,
+            &ranges,
+        );
     }
 }

@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_extra, check_key, check_timeout},
+    settings::{check, check_extra, check_key, check_named, check_timeout},
 };
 
 /// Settings of [`AssemblyAiStt`](super::AssemblyAiStt).
@@ -108,7 +108,7 @@ impl AssemblyAiSttConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         check(self.languages.len() <= 10, "`languages` must be at most ten")?;
         check(
             self.mode.as_deref().is_none_or(|it| MODES.contains(&it)),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result,
+    Link, Result,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, Pause, Settings, Stream},
+    format::unsupported,
+    stt::{Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -97,10 +98,7 @@ fn encoding(format: AudioFormat) -> Result<&'static str> {
         AudioFormat::PCM_8K | AudioFormat::PCM_16K => Some("pcm_s16le"),
         _ => None,
     };
-    name.ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
+    name.ok_or_else(|| unsupported(format, PROVIDER))
 }
 
 #[async_trait]
@@ -128,14 +126,13 @@ impl SpeechToText for AssemblyAiStt {
 
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = TurnCodec::new(self.config.format_turns);
-        let stream = Stream::open(self.settings(&options)?, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, codec).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use voiceagent_core::Secret;
+    use voiceagent_core::{ErrorKind, Secret};
 
     use super::*;
 

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    Error, ErrorKind, Result, Secret,
+    ErrorKind, Result, Secret,
     audio::{AudioFormat, Encoding},
 };
 
 use super::PROVIDER;
-use crate::wire::{backoff::Backoff, ws::Dial};
+use crate::wire::{backoff::Backoff, format::unsupported, ws::Dial};
 
 /// A name for a connection or a request.
 pub(super) fn random_name() -> u128 {
@@ -35,10 +35,10 @@ pub(super) fn wav_head(format: AudioFormat) -> Result<[u8; 44]> {
         Encoding::PcmS16Le => (1, 2),
         Encoding::Alaw => (6, 1),
         Encoding::Mulaw => (7, 1),
-        Encoding::Opus | _ => return Err(unsupported(format)),
+        Encoding::Opus | _ => return Err(unsupported(format, PROVIDER)),
     };
     if format.channels != 1 {
-        return Err(unsupported(format));
+        return Err(unsupported(format, PROVIDER));
     }
     let rate = format.sample_rate;
     let mut head = *b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\0\0\x01\0____****__\0\0data\0\0\0\0";
@@ -58,13 +58,8 @@ pub(super) fn output_format(format: AudioFormat) -> Result<&'static str> {
         (Encoding::PcmS16Le, 8_000, 1) => Ok("raw-8khz-16bit-mono-pcm"),
         (Encoding::PcmS16Le, 16_000, 1) => Ok("raw-16khz-16bit-mono-pcm"),
         (Encoding::PcmS16Le, 24_000, 1) => Ok("raw-24khz-16bit-mono-pcm"),
-        _ => Err(unsupported(format)),
+        _ => Err(unsupported(format, PROVIDER)),
     }
-}
-
-fn unsupported(format: AudioFormat) -> Error {
-    Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-        .with_provider(PROVIDER)
 }
 
 #[cfg(test)]

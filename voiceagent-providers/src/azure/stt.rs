@@ -21,7 +21,7 @@ use super::{
 use crate::wire::{
     address::Address,
     json,
-    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    stt::{InOrder, Pause, Settings, Stream},
 };
 
 /// Recognition with Azure Speech (`/speech/recognition/conversation`).
@@ -117,8 +117,7 @@ impl SpeechToText for AzureStt {
         let (frames, request) = (Frames::new(SystemTime::now()), random_name());
         let settings = self.settings(&options, &frames, request)?;
         let codec = InOrder::new(PhraseCodec::new(frames, request, head));
-        let stream = Stream::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(settings, codec).await
     }
 }
 

@@ -3,7 +3,6 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
-    audio::AudioFormat,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -16,7 +15,8 @@ use super::{
 };
 use crate::wire::{
     address::Address,
-    voice::contexts::{CAPACITY, ContextVoice, Settings},
+    format::SPOKEN,
+    voice::contexts::{ContextVoice, Settings},
 };
 
 /// Azure's neural voices (`/cognitiveservices/websocket/v2`).
@@ -72,13 +72,7 @@ impl TextToSpeech for AzureTts {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        let mut capabilities = TtsCapabilities::new(vec![
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = TtsCapabilities::new(SPOKEN.to_vec());
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.word_timings = true;
@@ -95,8 +89,7 @@ impl TextToSpeech for AzureTts {
             stall_timeout: config.stall_timeout,
             keep_alive: None,
         };
-        let voice = ContextVoice::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| voice.run(peer)))
+        ContextVoice::link(settings, codec).await
     }
 }
 

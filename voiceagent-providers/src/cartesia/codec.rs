@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use voiceagent_core::{
-    Error, ErrorKind, Result,
-    audio::{AudioFormat, Encoding},
-    stt::WordTiming,
-};
+use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat, stt::WordTiming};
 
 use super::{
     PROVIDER,
@@ -14,6 +10,7 @@ use super::{
     messages::{Cancel, Generate, GenerationConfig, Message, OutputFormat, Voice, WordTimestamps},
 };
 use crate::wire::{
+    format::Encodings,
     json,
     secrets::Secrets,
     voice::context_codec::{ContextCodec, Said},
@@ -38,7 +35,7 @@ impl SonicCodec {
         language: Option<Arc<str>>,
         format: AudioFormat,
     ) -> Result<Self> {
-        let encoding = encoding(format)?;
+        let encoding = ENCODINGS.name(format, PROVIDER)?;
         let output_format =
             OutputFormat { container: "raw", encoding, sample_rate: format.sample_rate };
         Ok(Self { language: language.or_else(|| config.language.clone()), config, output_format })
@@ -126,18 +123,8 @@ fn fault(message: &Message<'_>, secrets: &Secrets) -> Error {
 }
 
 /// Cartesia's name of an encoding.
-pub(super) fn encoding(format: AudioFormat) -> Result<&'static str> {
-    let name = match format.encoding {
-        Encoding::Alaw => Some("pcm_alaw"),
-        Encoding::Mulaw => Some("pcm_mulaw"),
-        Encoding::PcmS16Le => Some("pcm_s16le"),
-        Encoding::Opus | _ => None,
-    };
-    name.filter(|_| format.channels == 1).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
-}
+pub(super) const ENCODINGS: Encodings =
+    Encodings { alaw: Some("pcm_alaw"), mulaw: "pcm_mulaw", pcm: "pcm_s16le" };
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_timeout},
 };
 
 /// Settings of [`CartesiaTts`](super::CartesiaTts).
@@ -83,7 +83,7 @@ impl CartesiaTtsConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         check(!self.voice.trim().is_empty(), "`voice` must be the id of a voice")?;
         check(
             self.speed.is_none_or(|it| (0.6..=1.5).contains(&it)),

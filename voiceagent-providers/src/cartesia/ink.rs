@@ -8,15 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
-    audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
 
 use self::{codec::InkCodec, manual::ManualCodec};
-use super::{PROVIDER, VERSION, codec::encoding};
+use super::{PROVIDER, VERSION, codec::ENCODINGS};
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    format::HEARD,
+    stt::{InOrder, Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -59,7 +59,7 @@ impl CartesiaStt {
         let path = if config.manual { "/stt/websocket" } else { "/stt/turns/websocket" };
         let mut address = Address::new(&config.base_url, path)?;
         address.set("model", &config.model);
-        address.set("encoding", encoding(options.format)?);
+        address.set("encoding", ENCODINGS.name(options.format, PROVIDER)?);
         address.set("sample_rate", &options.format.sample_rate.to_string());
         let language = options.language.as_deref().or(config.language.as_deref());
         if let Some(language) = language.filter(|_| config.manual) {
@@ -99,13 +99,7 @@ impl SpeechToText for CartesiaStt {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::new(vec![
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         let by_turns = !self.config.manual;
         capabilities.interim = true;
         capabilities.finalize = !by_turns;
@@ -120,11 +114,9 @@ impl SpeechToText for CartesiaStt {
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let settings = self.settings(&options)?;
         if self.config.manual {
-            let stream = Stream::open(settings, InOrder::new(ManualCodec)).await?;
-            return Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)));
+            return Stream::link(settings, InOrder::new(ManualCodec)).await;
         }
-        let stream = Stream::open(settings, InkCodec::default()).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(settings, InkCodec::default()).await
     }
 }
 

@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
-    audio::AudioFormat,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
 use super::{PROVIDER, VERSION, codec::SonicCodec, config::CartesiaTtsConfig};
 use crate::wire::{
     address::Address,
-    voice::contexts::{CAPACITY, ContextVoice, Settings},
+    format::SPOKEN,
+    voice::contexts::{ContextVoice, Settings},
     ws::Dial,
 };
 
@@ -53,13 +53,7 @@ impl TextToSpeech for CartesiaTts {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        let mut capabilities = TtsCapabilities::new(vec![
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = TtsCapabilities::new(SPOKEN.to_vec());
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.word_timings = true;
@@ -74,7 +68,6 @@ impl TextToSpeech for CartesiaTts {
             stall_timeout: self.config.stall_timeout,
             keep_alive: None,
         };
-        let voice = ContextVoice::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| voice.run(peer)))
+        ContextVoice::link(settings, codec).await
     }
 }

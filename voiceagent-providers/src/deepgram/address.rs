@@ -1,15 +1,16 @@
 use std::time::Duration;
 
-use voiceagent_core::{
-    Error, ErrorKind, Result, Secret,
-    audio::{AudioFormat, Encoding},
-};
+use voiceagent_core::{Result, Secret, audio::AudioFormat};
 
-use crate::wire::{address::Address, ws::Dial};
+use crate::wire::{address::Address, format::Encodings, ws::Dial};
+
+/// Deepgram's names of encodings.
+pub(super) const ENCODINGS: Encodings =
+    Encodings { alaw: Some("alaw"), mulaw: "mulaw", pcm: "linear16" };
 
 /// Appends the parameters that describe raw audio.
 pub(super) fn set_format(address: &mut Address, format: AudioFormat) -> Result<()> {
-    address.set("encoding", encoding(format)?);
+    address.set("encoding", ENCODINGS.name(format, super::PROVIDER)?);
     address.set("sample_rate", &format.sample_rate.to_string());
     Ok(())
 }
@@ -20,32 +21,4 @@ pub(super) fn dial(address: Address, api_key: &Secret, deadline: Duration) -> Di
         Dial::new(super::PROVIDER, address.into_url(), ("authorization", authorization), deadline);
     dial.reason_header = Some("dg-error");
     dial
-}
-
-/// Deepgram's name of an encoding.
-pub(super) fn encoding(format: AudioFormat) -> Result<&'static str> {
-    let name = match format.encoding {
-        Encoding::Alaw => Some("alaw"),
-        Encoding::Mulaw => Some("mulaw"),
-        Encoding::PcmS16Le => Some("linear16"),
-        Encoding::Opus | _ => None,
-    };
-    name.filter(|_| format.channels == 1).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(super::PROVIDER)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_that_cannot_be_streamed_are_unsupported() {
-        let stereo = AudioFormat { channels: 2, ..AudioFormat::PCM_16K };
-        let opus = AudioFormat::mono(Encoding::Opus, 48_000);
-        for format in [stereo, opus] {
-            assert_eq!(encoding(format).unwrap_err().kind(), ErrorKind::Unsupported);
-        }
-    }
 }

@@ -13,10 +13,11 @@ use voiceagent_core::{
 };
 
 use self::codec::AgentCodec;
-use super::{PROVIDER, address::dial, stt::formats};
+use super::{PROVIDER, address::dial};
 use crate::wire::{
     address::Address,
-    realtime::{CAPACITY, Conversation, Settings},
+    format::HEARD,
+    realtime::{Conversation, Settings},
     ws::Dial,
 };
 
@@ -62,7 +63,7 @@ impl RealtimeModel for DeepgramAgent {
     }
 
     fn capabilities(&self) -> RealtimeCapabilities {
-        let mut capabilities = RealtimeCapabilities::new(formats());
+        let mut capabilities = RealtimeCapabilities::new(HEARD.to_vec());
         capabilities.duplex = true;
         capabilities
     }
@@ -74,8 +75,7 @@ impl RealtimeModel for DeepgramAgent {
             stall_timeout: self.config.stall_timeout,
             renew_after: self.config.renew_after,
         };
-        let conversation = Conversation::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+        Conversation::link(settings, codec).await
     }
 }
 

@@ -10,11 +10,11 @@ use super::{
     address::{dial, set_format},
     codec::FluxCodec,
     config::DeepgramFluxConfig,
-    stt::formats,
 };
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, Pause, Settings, Stream},
+    format::HEARD,
+    stt::{Pause, Settings, Stream},
 };
 
 /// Recognition of whole turns with Deepgram Flux (`/v2/listen`).
@@ -78,7 +78,7 @@ impl SpeechToText for DeepgramFlux {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::new(formats());
+        let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = true;
         capabilities.finalize = self.config.finalize;
         capabilities.end_of_turn = true;
@@ -90,8 +90,7 @@ impl SpeechToText for DeepgramFlux {
 
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = FluxCodec::new(self.config.finalize);
-        let stream = Stream::open(self.settings(&options)?, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, codec).await
     }
 }
 

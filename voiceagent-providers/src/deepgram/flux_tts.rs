@@ -12,7 +12,8 @@ use super::{
 };
 use crate::wire::{
     address::Address,
-    voice::contexts::{CAPACITY, ContextVoice, Settings},
+    format::SPOKEN,
+    voice::contexts::{ContextVoice, Settings},
     ws::Dial,
 };
 
@@ -61,13 +62,7 @@ impl TextToSpeech for DeepgramFluxTts {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        let mut capabilities = TtsCapabilities::new(vec![
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = TtsCapabilities::new(SPOKEN.to_vec());
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.tells_heard = true;
@@ -82,8 +77,7 @@ impl TextToSpeech for DeepgramFluxTts {
             keep_alive: None,
         };
         let codec = FluxSpeakCodec::new(options.format);
-        let voice = ContextVoice::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| voice.run(peer)))
+        ContextVoice::link(settings, codec).await
     }
 }
 

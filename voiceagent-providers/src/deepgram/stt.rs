@@ -3,7 +3,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
-    audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
 
@@ -14,7 +13,8 @@ use super::{
 };
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, Pause, Settings, Stream},
+    format::HEARD,
+    stt::{Pause, Settings, Stream},
 };
 
 /// Recognition with Deepgram's `/v1/listen`: Nova-3 and the models before it.
@@ -89,17 +89,6 @@ fn flag(on: bool) -> &'static str {
     if on { "true" } else { "false" }
 }
 
-/// Formats in which a recognizer hears best come first.
-pub(super) fn formats() -> Vec<AudioFormat> {
-    vec![
-        AudioFormat::PCM_16K,
-        AudioFormat::PCM_24K,
-        AudioFormat::PCM_8K,
-        AudioFormat::MULAW_8K,
-        AudioFormat::ALAW_8K,
-    ]
-}
-
 #[async_trait]
 impl SpeechToText for DeepgramStt {
     fn name(&self) -> &str {
@@ -107,7 +96,7 @@ impl SpeechToText for DeepgramStt {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::new(formats());
+        let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = self.config.interim_results;
         capabilities.finalize = true;
         capabilities.end_of_turn = true;
@@ -117,14 +106,13 @@ impl SpeechToText for DeepgramStt {
     }
 
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
-        let stream = Stream::open(self.settings(&options)?, ListenCodec::default()).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, ListenCodec::default()).await
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use voiceagent_core::{ErrorKind, Secret};
+    use voiceagent_core::{ErrorKind, Secret, audio::AudioFormat};
 
     use super::*;
 

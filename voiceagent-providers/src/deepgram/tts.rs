@@ -14,11 +14,7 @@ use super::{
     address::{dial, set_format},
     config::DeepgramTtsConfig,
 };
-use crate::wire::{address::Address, ws::Dial};
-
-/// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
-/// audio, because a vendor sends it in pieces of 20 ms and more.
-const CAPACITY: usize = 128;
+use crate::wire::{address::Address, format::SPOKEN, voice::CAPACITY, ws::Dial};
 
 /// Deepgram's Aura voices (`/v1/speak`).
 ///
@@ -64,13 +60,7 @@ impl TextToSpeech for DeepgramTts {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        let mut capabilities = TtsCapabilities::new(vec![
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = TtsCapabilities::new(SPOKEN.to_vec());
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.segments = true;

@@ -11,6 +11,7 @@ use super::{
     spelling::Spelling,
 };
 use crate::wire::{
+    format::unsupported,
     json,
     secrets::Secrets,
     voice::context_codec::{ContextCodec, Said},
@@ -133,10 +134,7 @@ pub(super) fn output_format(format: AudioFormat) -> Result<&'static str> {
     ]
     .into_iter()
     .find_map(|(known, name)| (known == format).then_some(name))
-    .ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
+    .ok_or_else(|| unsupported(format, PROVIDER))
 }
 
 fn close(context: u64) -> String {

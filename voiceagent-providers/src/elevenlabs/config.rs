@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_extra, check_key, check_timeout},
+    settings::{check, check_extra, check_key, check_named, check_timeout},
 };
 
 /// The longest time that the vendor keeps an idle connection.
@@ -100,7 +100,7 @@ impl ElevenLabsTtsConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
         check(is_id(&self.voice.replace(['-', '_'], "")), "`voice` must be the id of a voice")?;
         for (field, value) in [

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result,
+    Link, Result,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
@@ -15,7 +15,8 @@ use self::codec::ScribeCodec;
 use super::PROVIDER;
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    format::unsupported,
+    stt::{InOrder, Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -92,10 +93,7 @@ fn audio_format(format: AudioFormat) -> Result<&'static str> {
         AudioFormat::PCM_24K => Some("pcm_24000"),
         _ => None,
     };
-    name.ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
+    name.ok_or_else(|| unsupported(format, PROVIDER))
 }
 
 #[async_trait]
@@ -120,8 +118,7 @@ impl SpeechToText for ElevenLabsStt {
 
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = ScribeCodec::new(options.format.sample_rate, self.config.silence.is_some());
-        let stream = Stream::open(self.settings(&options)?, InOrder::new(codec)).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, InOrder::new(codec)).await
     }
 }
 

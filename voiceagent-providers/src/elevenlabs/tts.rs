@@ -12,7 +12,8 @@ use super::{
 };
 use crate::wire::{
     address::Address,
-    voice::contexts::{CAPACITY, ContextVoice, Settings},
+    format::SPOKEN,
+    voice::contexts::{ContextVoice, Settings},
     ws::Dial,
 };
 
@@ -66,13 +67,7 @@ impl TextToSpeech for ElevenLabsTts {
     }
 
     fn capabilities(&self) -> TtsCapabilities {
-        let mut capabilities = TtsCapabilities::new(vec![
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = TtsCapabilities::new(SPOKEN.to_vec());
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.word_timings = true;
@@ -87,8 +82,7 @@ impl TextToSpeech for ElevenLabsTts {
             keep_alive: Some(self.config.keep_alive),
         };
         let codec = MultiCodec::new(&self.config, options.format);
-        let voice = ContextVoice::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| voice.run(peer)))
+        ContextVoice::link(settings, codec).await
     }
 }
 

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
-use crate::wire::settings::check;
+use crate::wire::settings::{
+    check, check_named, check_temperature, check_timeout, check_top_p, check_vendors_key,
+};
 
 /// Where Google's service is found.
 pub(crate) const BASE_URL: &str = "https://generativelanguage.googleapis.com/v1beta";
@@ -95,26 +97,19 @@ impl Default for GeminiLlmConfig {
 impl GeminiLlmConfig {
     /// Ranges are those of the Gemini API reference, "GenerationConfig".
     pub(crate) fn validate(&self) -> Result<()> {
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
-        check(!self.name.trim().is_empty(), "`name` must not be empty")?;
-        check(!self.silence.trim().is_empty(), "`silence` must not be empty")?;
+        check_named("model", &self.model, "name a model")?;
+        check_named("name", &self.name, "not be empty")?;
+        check_named("silence", &self.silence, "not be empty")?;
         check(self.max_output_tokens != Some(0), "`max_output_tokens` must be at least 1")?;
         check(
             self.thinking_level.is_none() || self.thinking_budget.is_none(),
             "`thinking_budget` excludes `thinking_level`",
         )?;
-        check(
-            self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
-            "`temperature` must be from 0 to 2",
-        )?;
-        check(
-            self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
-            "`top_p` must be above 0 and at most 1",
-        )?;
-        check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
-        check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
-        let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
-        check(!self.is_the_vendors() || !is_keyless, "`api_key` is missing")
+        check_temperature(self.temperature, 2)?;
+        check_top_p(self.top_p)?;
+        check_timeout("first_token_timeout", self.first_token_timeout)?;
+        check_timeout("idle_timeout", self.idle_timeout)?;
+        check_vendors_key(self.is_the_vendors(), self.api_key.as_ref())
     }
 
     /// Whether it is the vendor's own service.
@@ -164,10 +159,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::wire::settings::tests::hold_to;
 
     #[test]
     fn a_value_out_of_its_range_is_refused_by_the_name_of_its_field() {
-        for (field, wrong, right) in [
+        let ranges = [
             ("api_key", json!(""), json!("k")),
             ("first_token_timeout", json!("0s"), json!("1s")),
             ("idle_timeout", json!("0s"), json!("1s")),
@@ -179,16 +175,8 @@ mod tests {
             ("max_output_tokens", json!(0), json!(1)),
             ("temperature", json!(-1), json!(0)),
             ("temperature", json!(2.5), json!(2)),
-        ] {
-            let read = |value: &Value| {
-                let mut settings = json!({ "api_key": "k" });
-                settings[field] = value.clone();
-                serde_json::from_value::<GeminiLlmConfig>(settings).unwrap().validate()
-            };
-            let error = read(&wrong).unwrap_err();
-            assert!(error.message().starts_with(&format!("field `{field}` ")), "{error}");
-            read(&right).unwrap();
-        }
+        ];
+        hold_to(&json!({ "api_key": "k" }), GeminiLlmConfig::validate, &ranges);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result,
+    ErrorKind, Link, Result,
     audio::AudioFormat,
     realtime::{
         RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions,
@@ -19,7 +19,8 @@ use voiceagent_core::{
 use self::codec::LiveApi;
 use crate::wire::{
     address::websocket_base,
-    realtime::{CAPACITY, Conversation, Settings},
+    format::unsupported,
+    realtime::{Conversation, Settings},
     ws::Dial,
 };
 
@@ -85,8 +86,7 @@ impl RealtimeModel for GeminiLive {
 
     async fn open(&self, options: RealtimeOptions) -> Result<Link<RealtimeInput, RealtimeEvent>> {
         if options.format != FORMAT {
-            let message = format!("no {:?}", options.format);
-            return Err(Error::new(ErrorKind::Unsupported, "open", message).with_provider(PROVIDER));
+            return Err(unsupported(options.format, PROVIDER));
         }
         let settings = Settings {
             dial: self.dial()?,
@@ -94,8 +94,7 @@ impl RealtimeModel for GeminiLive {
             renew_after: UNTIL_DISMISSED,
         };
         let codec = LiveApi::new(self.config.clone(), options)?;
-        let conversation = Conversation::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+        Conversation::link(settings, codec).await
     }
 }
 

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
 use super::families::{least_effort, takes_sampling};
-use crate::wire::settings::check;
+use crate::wire::settings::{
+    check, check_temperature, check_timeout, check_top_p, check_vendors_key,
+};
 
 /// Where OpenAI itself is found.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
@@ -139,14 +141,8 @@ impl OpenAiLlmConfig {
             |name: &Option<Arc<str>>| name.as_ref().is_none_or(|it| !it.trim().is_empty());
         check(is_named(&self.model), "`model` must name a model")?;
         check(is_named(&self.name), "`name` must not be empty")?;
-        check(
-            self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
-            "`temperature` must be from 0 to 2",
-        )?;
-        check(
-            self.top_p.is_none_or(|it| it > 0.0 && it <= 1.0),
-            "`top_p` must be above 0 and at most 1",
-        )?;
+        check_temperature(self.temperature, 2)?;
+        check_top_p(self.top_p)?;
         let samples = !self.is_the_vendors()
             || takes_sampling(self.model(), self.reasoning_effort.as_deref());
         check(
@@ -158,10 +154,9 @@ impl OpenAiLlmConfig {
         let chat = self.api == OpenAiApi::ChatCompletions;
         check(chat || self.seed.is_none(), "`seed` is not taken by responses")?;
         check(!chat || !self.store, "`store` is of no use for chat completions")?;
-        check(!self.first_token_timeout.is_zero(), "`first_token_timeout` must be longer than 0")?;
-        check(!self.idle_timeout.is_zero(), "`idle_timeout` must be longer than 0")?;
-        let is_keyless = self.api_key.as_ref().is_none_or(Secret::is_empty);
-        check(self.base_url() != BASE_URL || !is_keyless, "`api_key` is missing")
+        check_timeout("first_token_timeout", self.first_token_timeout)?;
+        check_timeout("idle_timeout", self.idle_timeout)?;
+        check_vendors_key(self.is_the_vendors(), self.api_key.as_ref())
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -198,10 +193,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::wire::settings::tests::hold_to;
 
     #[test]
     fn a_value_out_of_its_range_is_refused_by_the_name_of_its_field() {
-        for (field, wrong, right) in [
+        let ranges = [
             ("api_key", json!(""), json!("k")),
             (
                 "first_token_timeout",
@@ -216,16 +212,8 @@ mod tests {
             ("temperature", json!(2.5), json!(2)),
             ("top_p", json!(0), json!(0.1)),
             ("top_p", json!(1.1), json!(1)),
-        ] {
-            let read = |value: &Value| {
-                let mut settings = json!({ "api_key": "k" });
-                settings[field] = value.clone();
-                serde_json::from_value::<OpenAiLlmConfig>(settings).unwrap().validate()
-            };
-            let error = read(&wrong).unwrap_err();
-            assert!(error.message().starts_with(&format!("field `{field}` ")), "{error}");
-            read(&right).unwrap();
-        }
+        ];
+        hold_to(&json!({ "api_key": "k" }), OpenAiLlmConfig::validate, &ranges);
     }
 
     #[test]

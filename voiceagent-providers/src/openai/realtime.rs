@@ -8,7 +8,7 @@ mod turns;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Link, Result, Secret,
+    Link, Result,
     audio::AudioFormat,
     realtime::{
         RealtimeCapabilities, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions,
@@ -19,7 +19,7 @@ use self::codec::RealtimeApi;
 use super::families::warn_of_end;
 use crate::wire::{
     address::Address,
-    realtime::{CAPACITY, Conversation, Settings},
+    realtime::{Conversation, Settings},
     ws::Dial,
 };
 
@@ -57,9 +57,8 @@ impl OpenAiRealtime {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/realtime")?;
         address.set("model", &config.model);
-        let bearer = Secret::new(format!("Bearer {}", config.api_key.expose()));
-        let key = ("authorization", bearer);
-        Ok(Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout))
+        let (url, deadline) = (address.into_url(), config.connect_timeout);
+        Ok(Dial::bearer(PROVIDER, url, &config.api_key, deadline))
     }
 }
 
@@ -88,8 +87,7 @@ impl RealtimeModel for OpenAiRealtime {
             stall_timeout: self.config.stall_timeout,
             renew_after: self.config.renew_after,
         };
-        let conversation = Conversation::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+        Conversation::link(settings, codec).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result, Secret,
+    Link, Result, Secret,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
@@ -15,7 +15,8 @@ use self::{codec::ItemCodec, messages::session_update};
 use super::families::warn_of_end;
 use crate::wire::{
     address::Address,
-    stt::{CAPACITY, Pause, Settings, Stream},
+    format::unsupported,
+    stt::{Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -65,15 +66,14 @@ impl OpenAiRealtimeStt {
         let config = &self.config;
         let mut address = Address::new(&config.base_url, "/realtime")?;
         address.set("intent", "transcription");
-        let bearer = Secret::new(format!("Bearer {}", config.api_key.expose()));
-        let key = ("authorization", bearer);
+        let (url, deadline) = (address.into_url(), config.connect_timeout);
         let format = options.format;
         let live = config.listens_all_the_time();
         let stall = config.stall_timeout;
         let greeting = session_update(config, format, options.language.as_deref())
-            .ok_or_else(|| unsupported(format))?;
+            .ok_or_else(|| unsupported(format, PROVIDER))?;
         Ok(Settings {
-            dial: Dial::new(PROVIDER, address.into_url(), key, config.connect_timeout),
+            dial: Dial::bearer(PROVIDER, url, &config.api_key, deadline),
             greeting: vec![Secret::new(greeting)],
             format,
             // The session stays open without audio, but hears no silence in a pause.
@@ -87,11 +87,6 @@ impl OpenAiRealtimeStt {
             finalize_timeout: config.finalize_timeout,
         })
     }
-}
-
-fn unsupported(format: AudioFormat) -> Error {
-    Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-        .with_provider(PROVIDER)
 }
 
 #[async_trait]
@@ -116,8 +111,7 @@ impl SpeechToText for OpenAiRealtimeStt {
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let settings = self.settings(&options)?;
         let codec = ItemCodec::new(self.config.silence.is_some());
-        let stream = Stream::open(settings, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(settings, codec).await
     }
 }
 

@@ -1,7 +1,7 @@
 mod chain;
 mod codec;
 mod lanes;
-mod messages;
+pub(super) mod messages;
 mod request;
 
 use std::hash::RandomState;

@@ -12,13 +12,9 @@ use voiceagent_core::{
 
 use self::request::Requests;
 use super::{families::warn_of_end, server::Server};
-use crate::wire::voice::reader::Reader;
+use crate::wire::voice::{CAPACITY, reader::Reader};
 
 pub use config::OpenAiTtsConfig;
-
-/// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
-/// audio, because servers send it in pieces of some kB.
-const CAPACITY: usize = 128;
 
 /// The format that is called `pcm`.
 const FORMAT: AudioFormat = AudioFormat::PCM_24K;

@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_timeout},
 };
 
 /// Settings of [`SonioxStt`](super::SonioxStt). What is not set is not sent.
@@ -81,7 +81,7 @@ impl SonioxSttConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         let range = Duration::from_millis(500)..=Duration::from_secs(3);
         check(
             self.max_endpoint_delay.is_none_or(|it| range.contains(&it)),

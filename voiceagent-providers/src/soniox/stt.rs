@@ -2,16 +2,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result, Secret,
-    audio::{AudioFormat, Encoding},
+    Link, Result, Secret,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
 
 use super::{PROVIDER, codec::TokenCodec, config::SonioxSttConfig, messages::Begin};
 use crate::wire::{
     address::Address,
+    format::Encodings,
+    format::HEARD,
     json,
-    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    stt::{InOrder, Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -50,7 +51,7 @@ impl SonioxStt {
         let begin = Begin {
             api_key: config.api_key.expose(),
             model: &config.model,
-            audio_format: audio_format(options.format)?,
+            audio_format: ENCODINGS.name(options.format, PROVIDER)?,
             sample_rate: options.format.sample_rate,
             num_channels: 1,
             language_hints,
@@ -73,18 +74,7 @@ impl SonioxStt {
 }
 
 /// Soniox' name of an encoding.
-fn audio_format(format: AudioFormat) -> Result<&'static str> {
-    let name = match format.encoding {
-        Encoding::Alaw => Some("alaw"),
-        Encoding::Mulaw => Some("mulaw"),
-        Encoding::PcmS16Le => Some("pcm_s16le"),
-        Encoding::Opus | _ => None,
-    };
-    name.filter(|_| format.channels == 1).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
-}
+const ENCODINGS: Encodings = Encodings { alaw: Some("alaw"), mulaw: "mulaw", pcm: "pcm_s16le" };
 
 #[async_trait]
 impl SpeechToText for SonioxStt {
@@ -93,13 +83,7 @@ impl SpeechToText for SonioxStt {
     }
 
     fn capabilities(&self) -> SttCapabilities {
-        let mut capabilities = SttCapabilities::new(vec![
-            AudioFormat::PCM_16K,
-            AudioFormat::PCM_24K,
-            AudioFormat::PCM_8K,
-            AudioFormat::MULAW_8K,
-            AudioFormat::ALAW_8K,
-        ]);
+        let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = true;
         capabilities.finalize = true;
         capabilities.end_of_turn = self.config.endpoint_detection;
@@ -110,13 +94,14 @@ impl SpeechToText for SonioxStt {
     /// Opens a stream. The vendor refuses a key only afterwards, so that the link ends with that.
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = InOrder::new(TokenCodec::default());
-        let stream = Stream::open(self.settings(&options)?, codec).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, codec).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use voiceagent_core::audio::AudioFormat;
+
     use super::*;
 
     #[test]

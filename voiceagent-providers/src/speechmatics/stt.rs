@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result, Secret,
-    audio::{AudioFormat, Encoding},
+    ErrorKind, Link, Result, Secret,
+    audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
 };
 
@@ -15,8 +15,9 @@ use super::{
 };
 use crate::wire::{
     address::Address,
+    format::Encodings,
     json,
-    stt::{CAPACITY, InOrder, Pause, Settings, Stream},
+    stt::{InOrder, Pause, Settings, Stream},
     ws::Dial,
 };
 
@@ -44,12 +45,11 @@ impl SpeechmaticsStt {
     fn settings(&self, options: &SttOptions) -> Result<Settings> {
         let config = &self.config;
         let url = Address::new(&config.base_url, "/v2")?.into_url();
-        let key = Secret::new(format!("Bearer {}", config.api_key.expose()));
         let language = options.language.as_deref().or(config.language.as_deref()).unwrap_or("en");
         let begin = StartRecognition {
             audio_format: RawAudio {
                 kind: "raw",
-                encoding: encoding(options.format)?,
+                encoding: ENCODINGS.name(options.format, PROVIDER)?,
                 sample_rate: options.format.sample_rate,
             },
             transcription_config: TranscriptionConfig {
@@ -67,7 +67,7 @@ impl SpeechmaticsStt {
                     .collect(),
             },
         };
-        let mut dial = Dial::new(PROVIDER, url, ("authorization", key), config.connect_timeout);
+        let mut dial = Dial::bearer(PROVIDER, url, &config.api_key, config.connect_timeout);
         dial.close_kind = close_kind;
         Ok(Settings {
             dial,
@@ -94,17 +94,7 @@ const fn close_kind(code: u16) -> Option<ErrorKind> {
 }
 
 /// Speechmatics' name of an encoding.
-fn encoding(format: AudioFormat) -> Result<&'static str> {
-    let name = match format.encoding {
-        Encoding::Mulaw => Some("mulaw"),
-        Encoding::PcmS16Le => Some("pcm_s16le"),
-        Encoding::Alaw | Encoding::Opus | _ => None,
-    };
-    name.filter(|_| format.channels == 1).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "open", format!("no streaming of {format:?}"))
-            .with_provider(PROVIDER)
-    })
-}
+const ENCODINGS: Encodings = Encodings { alaw: None, mulaw: "mulaw", pcm: "pcm_s16le" };
 
 #[async_trait]
 impl SpeechToText for SpeechmaticsStt {
@@ -128,8 +118,7 @@ impl SpeechToText for SpeechmaticsStt {
 
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = SegmentCodec::new(self.config.end_of_utterance.is_some());
-        let stream = Stream::open(self.settings(&options)?, InOrder::new(codec)).await?;
-        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+        Stream::link(self.settings(&options)?, InOrder::new(codec)).await
     }
 }
 

@@ -198,7 +198,6 @@ impl Fault {
     }
 
     /// Whether it goes by this code.
-    #[cfg(feature = "openai")]
     pub(crate) fn is(&self, code: &str) -> bool {
         self.names().any(|name| name == code)
     }

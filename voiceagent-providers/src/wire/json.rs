@@ -1,24 +1,10 @@
 //! What is read from vendors' JSON, and written into it.
 
-#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 use std::borrow::Cow;
 use std::time::Duration;
 
-#[cfg(any(
-    feature = "cartesia",
-    feature = "elevenlabs",
-    feature = "gemini",
-    feature = "openai"
-))]
 use base64_simd::STANDARD;
-#[cfg(any(
-    feature = "cartesia",
-    feature = "elevenlabs",
-    feature = "gemini",
-    feature = "openai"
-))]
 use bytes::Bytes;
-#[cfg(any(feature = "anthropic", feature = "openai"))]
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use voiceagent_core::{Error, ErrorKind, Result};
@@ -36,7 +22,6 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str, provider: &'static str
 }
 
 /// Whether a text is an object, and nothing but one.
-#[cfg(any(feature = "anthropic", feature = "openai"))]
 pub(crate) fn is_object(text: &str) -> bool {
     text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
@@ -48,12 +33,10 @@ pub(crate) fn write(message: &impl Serialize) -> String {
 
 /// A text of the vendor, borrowed where it has no escapes. Unlike a bare `Cow`, also within an
 /// `Option`.
-#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 impl std::ops::Deref for Text<'_> {
     type Target = str;
 
@@ -63,7 +46,6 @@ impl std::ops::Deref for Text<'_> {
 }
 
 /// Appends audio in base64, which needs no escapes, to a message.
-#[cfg(any(feature = "gemini", feature = "openai"))]
 pub(crate) fn append_base64(message: &mut String, audio: &[u8]) {
     STANDARD.encode_append(audio, message);
 }
@@ -73,7 +55,6 @@ pub(crate) fn append_base64(message: &mut String, audio: &[u8]) {
 /// # Errors
 ///
 /// `Protocol` for what is none.
-#[cfg(any(feature = "cartesia", feature = "elevenlabs", feature = "gemini", feature = "openai"))]
 pub(crate) fn read_base64(text: &str, provider: &'static str) -> Result<Bytes> {
     STANDARD.decode_to_vec(text).map(Bytes::from).map_err(|_| {
         Error::new(ErrorKind::Protocol, "decode", "unreadable audio").with_provider(provider)

@@ -2,8 +2,13 @@
 
 mod codec;
 mod conversation;
+mod lost_calls;
 mod own_names;
 
 pub(crate) use codec::{Out, RealtimeCodec};
-pub(crate) use conversation::{CAPACITY, Conversation, Settings};
+pub(crate) use conversation::{Conversation, Settings};
+pub(crate) use lost_calls::{LostCalls, result};
 pub(crate) use own_names::OwnNames;
+
+/// What stands before a text that a model is to say as it is.
+pub(crate) const WORD_FOR_WORD: &str = "Now say exactly this, word for word, and nothing else:";

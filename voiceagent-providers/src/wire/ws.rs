@@ -89,6 +89,17 @@ impl Dial {
         dial
     }
 
+    /// A connection to `url` with the key as a bearer (RFC 6750, section 2.1).
+    pub(crate) fn bearer(
+        provider: &'static str,
+        url: String,
+        key: &Secret,
+        deadline: Duration,
+    ) -> Self {
+        let bearer = Secret::new(format!("Bearer {}", key.expose()));
+        Self::new(provider, url, ("authorization", bearer), deadline)
+    }
+
     /// A connection to `url` whose first message tells the key.
     pub(crate) fn keyless(
         provider: &'static str,

@@ -5,69 +5,37 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use voiceagent_core::{
     ErrorKind, Secret, TurnId,
-    audio::{AudioFormat, AudioFrame},
+    audio::AudioFormat,
     llm::Message,
     realtime::{FIRST_OWN, RealtimeEvent, RealtimeModel, RealtimeOptions},
     registry::Registry,
 };
 use voiceagent_providers::deepgram::{DeepgramAgent, DeepgramAgentConfig};
 use voiceagent_testkit::{
-    conformance::realtime::{RealtimeScene, RealtimeVendor, realtime, realtime_socket},
+    conformance::realtime::{realtime, realtime_socket},
     fakes::Reply,
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
-use crate::talk::{LONG, ONE, TWO, Talk, play, turn};
+use crate::talk::{House, LONG, ONE, TWO, Talk};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 const DONE: &str = r#"{"type":"AgentAudioDone"}"#;
 
-/// A vendor, and a model that talks to it.
-#[derive(Debug)]
-struct House {
-    vendor: SpeechVendor,
+async fn new_house(change: impl FnOnce(&mut DeepgramAgentConfig)) -> House<DeepgramAgent> {
+    new_house_with(RealtimeScript::new(), change).await
+}
+
+async fn new_house_with(
     script: RealtimeScript,
-    config: DeepgramAgentConfig,
-}
-
-impl House {
-    async fn new(change: impl FnOnce(&mut DeepgramAgentConfig)) -> Self {
-        Self::with(RealtimeScript::new(), change).await
-    }
-
-    async fn with(script: RealtimeScript, change: impl FnOnce(&mut DeepgramAgentConfig)) -> Self {
-        let vendor = SpeechVendor::deepgram_agent(script.clone()).await;
-        let mut config = config(&vendor.url());
-        change(&mut config);
-        Self { vendor, script, config }
-    }
-
-    fn model(&self) -> DeepgramAgent {
-        DeepgramAgent::new(self.config.clone()).expect("the settings are right")
-    }
-
-    async fn talk(&self) -> Talk {
-        Talk::open(&self.model(), FORMAT).await
-    }
-
-    fn assert_no_complaints(&self) {
-        assert!(self.script.complaints().is_empty(), "{:?}", self.script.complaints());
-    }
-}
-
-impl RealtimeVendor for House {
-    fn model(&self) -> Arc<dyn RealtimeModel> {
-        Arc::new(self.model())
-    }
-
-    fn play(&self, scenes: Vec<RealtimeScene>) {
-        play(&self.script, scenes);
-    }
-
-    fn user(&self, format: AudioFormat) -> Vec<AudioFrame> {
-        turn(format)
-    }
+    change: impl FnOnce(&mut DeepgramAgentConfig),
+) -> House<DeepgramAgent> {
+    let vendor = SpeechVendor::deepgram_agent(script.clone()).await;
+    let mut config = config(&vendor.url());
+    change(&mut config);
+    let model = DeepgramAgent::new(config).expect("the settings are right");
+    House { vendor, script, model }
 }
 
 fn config(url: &str) -> DeepgramAgentConfig {
@@ -80,14 +48,14 @@ fn config(url: &str) -> DeepgramAgentConfig {
 
 #[tokio::test]
 async fn the_deepgram_agent_passes_the_suite() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn the_deepgram_agent_passes_the_suite_of_connections() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(DeepgramAgent::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
     realtime_socket("deepgram", &house.vendor, make).await.assert();
@@ -95,10 +63,10 @@ async fn the_deepgram_agent_passes_the_suite_of_connections() {
 
 #[tokio::test]
 async fn a_turn_is_heard_told_and_answered_without_a_conversion() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.hear(["are you open today"]);
     house.script.play([Reply::text(LONG)]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     assert_eq!(talk.until_words().await, (None::<TurnId>, "are you open today".to_owned()));
     assert_eq!(talk.until_finished(FIRST_OWN).await, LONG, "each byte is the vendor's");
@@ -107,9 +75,9 @@ async fn a_turn_is_heard_told_and_answered_without_a_conversion() {
 
 #[tokio::test]
 async fn i8_the_vendor_says_that_it_was_interrupted_and_answers_anew() {
-    let house = House::with(RealtimeScript::new().speed(1), |_| {}).await;
+    let house = new_house_with(RealtimeScript::new().speed(1), |_| {}).await;
     house.script.play([Reply::text(LONG), Reply::text("Go on.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     assert_eq!(talk.until_audio().await, FIRST_OWN);
     talk.speak();
@@ -122,8 +90,8 @@ async fn i8_the_vendor_says_that_it_was_interrupted_and_answers_anew() {
 
 #[tokio::test]
 async fn what_the_agent_says_on_its_own_account_is_said_word_for_word_and_in_order() {
-    let house = House::new(|_| {}).await;
-    let mut talk = house.talk().await;
+    let house = new_house(|_| {}).await;
+    let mut talk = house.talk(FORMAT).await;
     talk.say(ONE, LONG);
     talk.say(TWO, "Good bye.");
     assert_eq!(talk.until_finished(ONE).await, LONG);
@@ -133,9 +101,9 @@ async fn what_the_agent_says_on_its_own_account_is_said_word_for_word_and_in_ord
 
 #[tokio::test]
 async fn calls_that_the_vendor_cancels_are_not_answered() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.play([Reply::call("look_up", json!({}))]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     let call = talk.until_call().await;
     let over = json!({ "type": "FunctionCallCancelled", "functions": [{ "id": call.as_str(),
@@ -157,14 +125,14 @@ async fn calls_that_the_vendor_cancels_are_not_answered() {
 
 #[tokio::test]
 async fn a_conversation_that_was_lost_is_gone_on_with() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.play([Reply::text("Good bye.")]);
     let history = [
         Message::User { text: "Are you open?".into() },
         Message::Assistant { text: "We are.".into(), interrupted: false },
     ];
     let options = RealtimeOptions::new("Be brief.", FORMAT).with_history(history);
-    let mut talk = Talk::open_with(&house.model(), options).await;
+    let mut talk = Talk::open_with(&house.model, options).await;
     talk.speak();
     assert_eq!(talk.until_finished(FIRST_OWN).await, "Good bye.");
     let settings = house.vendor.records()[0].texts[0].clone();
@@ -174,35 +142,35 @@ async fn a_conversation_that_was_lost_is_gone_on_with() {
 
 #[tokio::test]
 async fn a_conversation_is_left_before_the_vendor_ends_it() {
-    let house = House::new(|config| config.renew_after = Duration::from_millis(50)).await;
-    let mut talk = house.talk().await;
+    let house = new_house(|config| config.renew_after = Duration::from_millis(50)).await;
+    let mut talk = house.talk(FORMAT).await;
     talk.until_end().await;
 }
 
 #[tokio::test]
 async fn a_caller_without_audio_is_kept_on_the_line() {
-    let house = House::new(|config| config.keep_alive = Duration::from_millis(20)).await;
-    let _talk = house.talk().await;
+    let house = new_house(|config| config.keep_alive = Duration::from_millis(20)).await;
+    let _talk = house.talk(FORMAT).await;
     house.vendor.until(|all| all[0].count("KeepAlive") >= 2).await;
     house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn a_vendor_that_fails_ends_the_conversation_and_a_refused_setting_does_at_once() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.fail("FAILED_TO_THINK");
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     assert_eq!(talk.until_error().await.kind(), ErrorKind::Overloaded);
     let stereo = AudioFormat { channels: 2, ..AudioFormat::PCM_16K };
-    let error = house.model().open(RealtimeOptions::new("", stereo)).await.unwrap_err();
+    let error = house.model.open(RealtimeOptions::new("", stereo)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
 #[tokio::test]
 async fn a_vendor_that_leaves_a_turn_without_an_answer_has_stalled() {
-    let house = House::new(|_| {}).await;
-    let mut talk = house.talk().await;
+    let house = new_house(|_| {}).await;
+    let mut talk = house.talk(FORMAT).await;
     house.vendor.push(r#"{"type":"ConversationText","role":"user","content":"Hello?"}"#);
     talk.until_words().await;
     assert_eq!(talk.until_error().await.kind(), ErrorKind::Stalled);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use voiceagent_core::{
     ErrorKind, Secret, TurnId,
-    audio::{AudioFormat, AudioFrame},
+    audio::AudioFormat,
     realtime::{FIRST_OWN, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
     registry::Registry,
 };
@@ -13,61 +13,29 @@ use voiceagent_providers::gemini::{
     ActivityDetection, GeminiLive, GeminiLiveConfig, TurnDetection,
 };
 use voiceagent_testkit::{
-    conformance::realtime::{RealtimeScene, RealtimeVendor, realtime, realtime_socket},
+    conformance::realtime::{realtime, realtime_socket},
     fakes::Reply,
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
-use crate::talk::{LONG, ONE, TWO, Talk, play, turn};
+use crate::talk::{House, LONG, ONE, TWO};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FORMAT: AudioFormat = AudioFormat::PCM_24K;
 
-/// A vendor, and a model that talks to it.
-#[derive(Debug)]
-struct House {
-    vendor: SpeechVendor,
+async fn new_house(change: impl FnOnce(&mut GeminiLiveConfig)) -> House<GeminiLive> {
+    new_house_with(RealtimeScript::new(), change).await
+}
+
+async fn new_house_with(
     script: RealtimeScript,
-    config: GeminiLiveConfig,
-}
-
-impl House {
-    async fn new(change: impl FnOnce(&mut GeminiLiveConfig)) -> Self {
-        Self::with(RealtimeScript::new(), change).await
-    }
-
-    async fn with(script: RealtimeScript, change: impl FnOnce(&mut GeminiLiveConfig)) -> Self {
-        let vendor = SpeechVendor::gemini_live(script.clone()).await;
-        let mut config = config(&vendor.url());
-        change(&mut config);
-        Self { vendor, script, config }
-    }
-
-    fn model(&self) -> GeminiLive {
-        GeminiLive::new(self.config.clone()).expect("the settings are right")
-    }
-
-    async fn talk(&self) -> Talk {
-        Talk::open(&self.model(), FORMAT).await
-    }
-
-    fn assert_no_complaints(&self) {
-        assert!(self.script.complaints().is_empty(), "{:?}", self.script.complaints());
-    }
-}
-
-impl RealtimeVendor for House {
-    fn model(&self) -> Arc<dyn RealtimeModel> {
-        Arc::new(self.model())
-    }
-
-    fn play(&self, scenes: Vec<RealtimeScene>) {
-        play(&self.script, scenes);
-    }
-
-    fn user(&self, format: AudioFormat) -> Vec<AudioFrame> {
-        turn(format)
-    }
+    change: impl FnOnce(&mut GeminiLiveConfig),
+) -> House<GeminiLive> {
+    let vendor = SpeechVendor::gemini_live(script.clone()).await;
+    let mut config = config(&vendor.url());
+    change(&mut config);
+    let model = GeminiLive::new(config).expect("the settings are right");
+    House { vendor, script, model }
 }
 
 fn config(url: &str) -> GeminiLiveConfig {
@@ -84,21 +52,21 @@ fn vendors_turns(config: &mut GeminiLiveConfig) {
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite_with_the_vendors_turns() {
-    let house = House::new(vendors_turns).await;
+    let house = new_house(vendors_turns).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite_of_connections() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(GeminiLive::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
     realtime_socket("gemini", &house.vendor, make).await.assert();
@@ -106,10 +74,10 @@ async fn gemini_live_passes_the_suite_of_connections() {
 
 #[tokio::test]
 async fn a_turn_is_heard_told_and_answered() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.hear(["are you open today"]);
     house.script.play([Reply::text(LONG), Reply::text("Bye.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     for (turn, answer, said) in [(7, ONE, LONG), (8, TWO, "Bye.")] {
         talk.speak();
         talk.commit(turn);
@@ -122,9 +90,9 @@ async fn a_turn_is_heard_told_and_answered() {
 
 #[tokio::test]
 async fn i8_a_barge_in_stops_the_vendor_and_the_next_turn_is_answered() {
-    let house = House::with(RealtimeScript::new().speed(1), |_| {}).await;
+    let house = new_house_with(RealtimeScript::new().speed(1), |_| {}).await;
     house.script.play([Reply::text(LONG), Reply::text("Go on.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     talk.until_audio().await;
     talk.speak();
@@ -139,9 +107,9 @@ async fn i8_a_barge_in_stops_the_vendor_and_the_next_turn_is_answered() {
 
 #[tokio::test]
 async fn i8_with_the_vendors_turns_it_says_that_it_was_interrupted() {
-    let house = House::with(RealtimeScript::new().speed(1), vendors_turns).await;
+    let house = new_house_with(RealtimeScript::new().speed(1), vendors_turns).await;
     house.script.play([Reply::text(LONG), Reply::text("Go on.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     assert_eq!(talk.until_audio().await, FIRST_OWN);
     talk.speak();
@@ -154,9 +122,9 @@ async fn i8_with_the_vendors_turns_it_says_that_it_was_interrupted() {
 
 #[tokio::test]
 async fn a_call_outlives_a_connection_that_the_vendor_closes() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.play([Reply::text(LONG), Reply::text("Still here.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     talk.until_audio().await;
     house.vendor.push(r#"{"goAway":{"timeLeft":"10s"}}"#);
@@ -174,9 +142,9 @@ async fn a_call_outlives_a_connection_that_the_vendor_closes() {
 
 #[tokio::test]
 async fn calls_that_an_interruption_cancels_are_not_answered() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.play([Reply::call("look_up", json!({})), Reply::text("Very well.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     let call = talk.until_call().await;
     talk.until_finished(ONE).await;
@@ -194,15 +162,15 @@ async fn calls_that_an_interruption_cancels_are_not_answered() {
 
 #[tokio::test]
 async fn a_vendor_that_fails_ends_the_conversation_and_a_refused_setting_does_at_once() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.fail("quota");
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     assert_eq!(talk.until_error().await.kind(), ErrorKind::Disconnected);
-    let refused = House::new(|config| config.model = "gemma".to_owned()).await;
-    let error = refused.model().open(RealtimeOptions::new("", FORMAT)).await.unwrap_err();
+    let refused = new_house(|config| config.model = "gemma".to_owned()).await;
+    let error = refused.model.open(RealtimeOptions::new("", FORMAT)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
-    let error = house.model().open(RealtimeOptions::new("", AudioFormat::PCM_16K)).await;
+    let error = house.model.open(RealtimeOptions::new("", AudioFormat::PCM_16K)).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unsupported);
 }
 

@@ -5,74 +5,36 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use voiceagent_core::{
     ErrorKind, Secret, TurnId,
-    audio::{AudioFormat, AudioFrame},
+    audio::AudioFormat,
     llm::{Message, ToolCall},
     realtime::{FIRST_OWN, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
     registry::Registry,
 };
 use voiceagent_providers::openai::{OpenAiRealtime, OpenAiRealtimeConfig, TurnDetection};
 use voiceagent_testkit::{
-    conformance::realtime::{RealtimeScene, RealtimeVendor, realtime, realtime_socket},
+    conformance::realtime::{realtime, realtime_socket},
     fakes::Reply,
-    vendor::{RealtimeScript, Record, ScriptedVendor, SpeechVendor},
+    vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
-use crate::talk::{LONG, ONE, TWO, Talk, play, turn};
+use crate::talk::{House, LONG, ONE, TWO, Talk};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 
-/// A vendor, and a model that talks to it.
-#[derive(Debug)]
-struct House {
-    vendor: SpeechVendor,
+async fn new_house(change: impl FnOnce(&mut OpenAiRealtimeConfig)) -> House<OpenAiRealtime> {
+    new_house_with(RealtimeScript::new(), change).await
+}
+
+async fn new_house_with(
     script: RealtimeScript,
-    config: OpenAiRealtimeConfig,
-}
-
-impl House {
-    async fn new(change: impl FnOnce(&mut OpenAiRealtimeConfig)) -> Self {
-        Self::with(RealtimeScript::new(), change).await
-    }
-
-    async fn with(script: RealtimeScript, change: impl FnOnce(&mut OpenAiRealtimeConfig)) -> Self {
-        let vendor = SpeechVendor::openai_realtime(script.clone()).await;
-        let mut config = config(&vendor.url());
-        change(&mut config);
-        Self { vendor, script, config }
-    }
-
-    fn model(&self) -> OpenAiRealtime {
-        OpenAiRealtime::new(self.config.clone()).expect("the settings are right")
-    }
-
-    async fn talk(&self) -> Talk {
-        Talk::open(&self.model(), FORMAT).await
-    }
-
-    /// Waits until the last connection has sent something.
-    async fn until_sent(&self, wanted: impl Fn(&Value) -> bool + Send + Sync) -> Value {
-        let find = |all: &[Record]| {
-            let sent = all.last()?.texts.iter().filter_map(|it| serde_json::from_str(it).ok());
-            sent.into_iter().find(|it| wanted(it))
-        };
-        self.vendor.until(|all| find(all).is_some()).await;
-        find(&self.vendor.records()).expect("it was sent")
-    }
-}
-
-impl RealtimeVendor for House {
-    fn model(&self) -> Arc<dyn RealtimeModel> {
-        Arc::new(self.model())
-    }
-
-    fn play(&self, scenes: Vec<RealtimeScene>) {
-        play(&self.script, scenes);
-    }
-
-    fn user(&self, format: AudioFormat) -> Vec<AudioFrame> {
-        turn(format)
-    }
+    change: impl FnOnce(&mut OpenAiRealtimeConfig),
+) -> House<OpenAiRealtime> {
+    let vendor = SpeechVendor::openai_realtime(script.clone()).await;
+    let mut config = config(&vendor.url());
+    change(&mut config);
+    let model = OpenAiRealtime::new(config).expect("the settings are right");
+    House { vendor, script, model }
 }
 
 fn config(url: &str) -> OpenAiRealtimeConfig {
@@ -93,17 +55,17 @@ fn is(kind: &str) -> impl Fn(&Value) -> bool + Send + Sync {
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite() {
-    realtime(&House::new(|_| {}).await).await.assert();
+    realtime(&new_house(|_| {}).await).await.assert();
 }
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite_with_the_vendors_turns() {
-    realtime(&House::new(vendors_turns).await).await.assert();
+    realtime(&new_house(vendors_turns).await).await.assert();
 }
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite_of_connections() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(OpenAiRealtime::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
     realtime_socket("openai", &house.vendor, make).await.assert();
@@ -111,24 +73,24 @@ async fn openai_realtime_passes_the_suite_of_connections() {
 
 #[tokio::test]
 async fn a_turn_is_heard_told_and_answered_without_a_conversion() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.hear(["are you open today"]);
     house.script.play([Reply::text(LONG)]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     talk.commit(7);
     talk.ask(ONE);
     let words = talk.until_words().await;
     assert_eq!(words, (Some(TurnId::new(7)), "are you open today".to_owned()));
     assert_eq!(talk.until_finished(ONE).await, LONG, "each byte is the vendor's");
-    assert!(house.script.complaints().is_empty(), "{:?}", house.script.complaints());
+    house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn h13_a_barge_in_takes_out_what_was_not_heard_and_the_next_answer_comes() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.play([Reply::text(LONG), Reply::text("Very well.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     talk.until_audio().await;
     talk.until_audio().await;
@@ -141,14 +103,14 @@ async fn h13_a_barge_in_takes_out_what_was_not_heard_and_the_next_answer_comes()
     talk.until_finished(TWO).await;
     let cut = house.until_sent(is("conversation.item.truncate")).await;
     assert_eq!(cut["audio_end_ms"], 157);
-    assert!(house.script.complaints().is_empty(), "{:?}", house.script.complaints());
+    house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn i8_with_the_vendors_turns_speech_is_told_and_the_session_stops_the_answer() {
-    let house = House::with(RealtimeScript::new().speed(1), vendors_turns).await;
+    let house = new_house_with(RealtimeScript::new().speed(1), vendors_turns).await;
     house.script.play([Reply::text(LONG), Reply::text("Go on.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.speak();
     assert_eq!(talk.until_audio().await, FIRST_OWN);
     talk.speak();
@@ -164,12 +126,12 @@ async fn i8_with_the_vendors_turns_speech_is_told_and_the_session_stops_the_answ
     talk.speak();
     assert_eq!(talk.until_audio().await, FIRST_OWN.next());
     talk.until_finished(FIRST_OWN.next()).await;
-    assert!(house.script.complaints().is_empty(), "{:?}", house.script.complaints());
+    house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn a_conversation_that_was_lost_is_gone_on_with() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     let call = ToolCall { id: "call_9".into(), name: "look_up".into(), arguments: "{}".into() };
     let history = [
         Message::User { text: "Are you open?".into() },
@@ -177,23 +139,23 @@ async fn a_conversation_that_was_lost_is_gone_on_with() {
         Message::Assistant { text: "One moment.".into(), interrupted: true },
     ];
     let options = RealtimeOptions::new("Be brief.", FORMAT).with_history(history);
-    let mut talk = Talk::open_with(&house.model(), options).await;
+    let mut talk = Talk::open_with(&house.model, options).await;
     house.script.play([Reply::text("Yes.")]);
     // The result of a call that was made in the conversation before.
     talk.result(&"call_9".into());
     talk.ask(ONE);
     assert_eq!(talk.until_finished(ONE).await, "Yes.");
     assert_eq!(house.vendor.records()[0].count("conversation.item.create"), 4);
-    assert!(house.script.complaints().is_empty(), "{:?}", house.script.complaints());
+    house.assert_no_complaints();
 }
 
 #[tokio::test]
 async fn a_conversation_is_renewed_between_two_answers_only() {
     let script = RealtimeScript::new().speed(2);
-    let house = House::with(script, |it| it.renew_after = Duration::from_millis(500)).await;
+    let house = new_house_with(script, |it| it.renew_after = Duration::from_millis(500)).await;
     // Each takes more than a second and a half.
     house.script.play([Reply::text(LONG).then_call("look_up", json!({})), Reply::text(LONG)]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     let call = talk.until_call().await;
     assert_eq!(talk.until_finished(ONE).await, LONG);
@@ -207,24 +169,24 @@ async fn a_conversation_is_renewed_between_two_answers_only() {
 
 #[tokio::test]
 async fn an_expired_session_and_a_closed_one_are_lost_connections() {
-    let house = House::new(|_| {}).await;
-    let mut talk = house.talk().await;
+    let house = new_house(|_| {}).await;
+    let mut talk = house.talk(FORMAT).await;
     house.vendor.push(
         r#"{"type":"error","error":{"type":"invalid_request_error","code":"session_expired"}}"#,
     );
     assert_eq!(talk.until_error().await.kind(), ErrorKind::Disconnected);
     house.vendor.until_connections(0).await;
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     house.vendor.close_connections(1001, "going away");
     assert_eq!(talk.until_error().await.kind(), ErrorKind::Disconnected);
 }
 
 #[tokio::test]
 async fn rd1_a_limit_of_the_account_fails_the_answer_and_not_the_conversation() {
-    let house = House::new(|_| {}).await;
+    let house = new_house(|_| {}).await;
     house.script.fail("inference_rate_limit_exceeded");
     house.script.play([Reply::text("Yes.")]);
-    let mut talk = house.talk().await;
+    let mut talk = house.talk(FORMAT).await;
     talk.ask(ONE);
     let failed = RealtimeEvent::Failed { generation: ONE, kind: ErrorKind::RateLimited };
     talk.until(|event| *event == failed).await;
@@ -236,12 +198,12 @@ async fn rd1_a_limit_of_the_account_fails_the_answer_and_not_the_conversation() 
 
 #[tokio::test]
 async fn settings_that_the_vendor_refuses_fail_at_once() {
-    let house = House::new(|config| config.model = "gpt-realtime-2.1".to_owned()).await;
+    let house = new_house(|config| config.model = "gpt-realtime-2.1".to_owned()).await;
     let unsupported = RealtimeOptions::new("", AudioFormat::PCM_16K);
-    let error = house.model().open(unsupported).await.unwrap_err();
+    let error = house.model.open(unsupported).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    let other = House::new(|config| config.model = "tts-1".to_owned()).await;
-    let error = other.model().open(RealtimeOptions::new("", FORMAT)).await.unwrap_err();
+    let other = new_house(|config| config.model = "tts-1".to_owned()).await;
+    let error = other.model.open(RealtimeOptions::new("", FORMAT)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
 }
 

@@ -1,8 +1,9 @@
-//! A conversation with a speech-to-speech model.
+//! A conversation with a speech-to-speech model, and the house in which it lives.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::time::timeout;
 use voiceagent_core::{
     Error, GenerationId, Link, ToolCallId, TurnId,
@@ -10,10 +11,10 @@ use voiceagent_core::{
     realtime::{Prompt, RealtimeEvent, RealtimeInput, RealtimeModel, RealtimeOptions},
 };
 use voiceagent_testkit::{
-    conformance::realtime::RealtimeScene,
+    conformance::realtime::{RealtimeScene, RealtimeVendor},
     fakes::Reply,
     tone,
-    vendor::{RealtimeScript, silence, speech},
+    vendor::{RealtimeScript, Record, SpeechVendor, silence, speech},
 };
 
 pub(crate) const ONE: GenerationId = GenerationId::new(1);
@@ -22,6 +23,49 @@ pub(crate) const LONG: &str = "We are open from eight to six, and on Saturdays u
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const FRAME: Duration = Duration::from_millis(20);
+
+/// A vendor, and a model that talks to it.
+#[derive(Debug)]
+pub(crate) struct House<M> {
+    pub(crate) vendor: SpeechVendor,
+    pub(crate) script: RealtimeScript,
+    pub(crate) model: M,
+}
+
+impl<M: RealtimeModel + Clone> House<M> {
+    pub(crate) async fn talk(&self, format: AudioFormat) -> Talk {
+        Talk::open(&self.model, format).await
+    }
+
+    /// Waits until the last connection has sent a message that is wanted.
+    pub(crate) async fn until_sent(&self, wanted: impl Fn(&Value) -> bool + Send + Sync) -> Value {
+        let find = |all: &[Record]| {
+            let sent = all.last()?.texts.iter().filter_map(|it| serde_json::from_str(it).ok());
+            sent.into_iter().find(|it| wanted(it))
+        };
+        self.vendor.until(|all| find(all).is_some()).await;
+        find(&self.vendor.records()).expect("it was sent")
+    }
+
+    /// The vendor has refused nothing.
+    pub(crate) fn assert_no_complaints(&self) {
+        assert!(self.script.complaints().is_empty(), "{:?}", self.script.complaints());
+    }
+}
+
+impl<M: RealtimeModel + Clone> RealtimeVendor for House<M> {
+    fn model(&self) -> Arc<dyn RealtimeModel> {
+        Arc::new(self.model.clone())
+    }
+
+    fn play(&self, scenes: Vec<RealtimeScene>) {
+        play(&self.script, scenes);
+    }
+
+    fn user(&self, format: AudioFormat) -> Vec<AudioFrame> {
+        turn(format)
+    }
+}
 
 /// A conversation, and what was said in it.
 #[derive(Debug)]
@@ -157,7 +201,7 @@ pub(crate) fn turn(format: AudioFormat) -> Vec<AudioFrame> {
 }
 
 /// Lets a vendor play the scenes of the suite.
-pub(crate) fn play(script: &RealtimeScript, scenes: Vec<RealtimeScene>) {
+fn play(script: &RealtimeScript, scenes: Vec<RealtimeScene>) {
     let look_up = |reply: Reply, arguments| reply.then_call("look_up", arguments);
     script.play(scenes.into_iter().map(|scene| match scene {
         RealtimeScene::Call(arguments) => look_up(Reply::default(), arguments),

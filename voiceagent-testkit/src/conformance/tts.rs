@@ -269,9 +269,16 @@ impl Voice {
         self.send(TtsInput::Finish { generation: GenerationId::new(number) })
     }
 
+    /// The next item about what is said. Who says it is no matter.
     async fn receive(&mut self) -> Result<voiceagent_core::Result<TtsEvent>, String> {
-        let received = timeout(PATIENCE, self.link.recv()).await;
-        received.map_err(|_| "nothing comes".to_owned())?.ok_or_else(|| "it ended".to_owned())
+        loop {
+            let received = timeout(PATIENCE, self.link.recv()).await;
+            let received = received.map_err(|_| "nothing comes".to_owned())?;
+            let received = received.ok_or_else(|| "it ended".to_owned())?;
+            if !matches!(received, Ok(TtsEvent::FailedOver(_))) {
+                return Ok(received);
+            }
+        }
     }
 
     async fn next(&mut self) -> Result<TtsEvent, String> {

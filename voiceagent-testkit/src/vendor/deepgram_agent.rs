@@ -9,6 +9,7 @@ use super::{
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
+    realtime::has_only,
     server::{DEEPGRAM, Script, Session},
 };
 use crate::{fakes::Reply, tone};
@@ -289,9 +290,5 @@ fn set_up(settings: &Value) -> Result<AudioFormat, &'static str> {
 }
 
 fn known(object: &Value, fields: &[&str]) -> Result<(), &'static str> {
-    let mut names = object.as_object().ok_or("an object is missing")?.keys();
-    if names.any(|name| !fields.contains(&name.as_str())) {
-        return Err("unknown field in the settings");
-    }
-    Ok(())
+    has_only(object, fields).then_some(()).ok_or("unknown field in the settings")
 }

@@ -14,6 +14,7 @@ use super::{
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
+    realtime::has_only,
     server::{Script, Session},
 };
 
@@ -291,9 +292,5 @@ fn format(format: &Value) -> Option<AudioFormat> {
 }
 
 fn known(object: &Value, fields: &[&str]) -> Result<(), &'static str> {
-    let mut names = object.as_object().ok_or("invalid_type")?.keys();
-    if names.any(|name| !fields.contains(&name.as_str())) {
-        return Err("unknown_parameter");
-    }
-    Ok(())
+    has_only(object, fields).then_some(()).ok_or("unknown_parameter")
 }

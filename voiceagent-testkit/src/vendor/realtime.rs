@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use crate::fakes::Reply;
 
 /// How a speech-to-speech vendor answers, whatever its protocol.
@@ -89,6 +91,12 @@ impl RealtimeScript {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a message has no other fields than these, as vendors want it.
+pub(super) fn has_only(object: &Value, fields: &[&str]) -> bool {
+    let is_known = |name: &String| fields.contains(&name.as_str());
+    object.as_object().is_some_and(|object| object.keys().all(is_known))
 }
 
 impl Default for RealtimeScript {

@@ -8,6 +8,7 @@ use crate::{
     Error, ErrorKind, Result,
     adapt::{
         chain::Chain,
+        failover::Losses,
         first_item::{failure, first_item},
     },
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
@@ -20,6 +21,7 @@ pub(super) struct Answer {
     request: LlmRequest,
     /// Who is still to be asked.
     round: VecDeque<usize>,
+    losses: Losses,
     writing: Option<Writing>,
     /// What is to be passed on.
     ready: VecDeque<LlmEvent>,
@@ -50,6 +52,7 @@ impl Answer {
             chain,
             settings,
             request,
+            losses: Losses::default(),
             writing: None,
             ready: VecDeque::new(),
             said: String::new(),
@@ -68,6 +71,9 @@ impl Answer {
             let late = |_| failure(&*model, ErrorKind::Timeout, "no first item in time");
             match begun.map_err(late).and_then(|begun| begun) {
                 Ok(stream) => {
+                    let name = |index| self.chain.provider(index).name();
+                    let failover = self.losses.end(index, name);
+                    self.ready.extend(failover.map(LlmEvent::FailedOver));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
                     self.writing = Some(Writing { index, stream, seam });
                     return Ok(());
@@ -81,8 +87,9 @@ impl Answer {
         Err(last)
     }
 
-    fn note(&self, index: usize, error: &Error) {
+    fn note(&mut self, index: usize, error: &Error) {
         tracing::warn!(%error, "a language model failed; the next one is asked");
+        self.losses.note(index, error);
         self.chain.failed(index, error);
     }
 
@@ -167,7 +174,10 @@ impl Answer {
                 self.say(words);
                 self.ready.push_back(event);
             }
-            LlmEvent::Connected { .. } | LlmEvent::Progress | LlmEvent::Usage(_) => {
+            LlmEvent::Connected { .. }
+            | LlmEvent::FailedOver(_)
+            | LlmEvent::Progress
+            | LlmEvent::Usage(_) => {
                 self.ready.push_back(event);
             }
         }

@@ -124,10 +124,22 @@ async fn ask(fallback: &FallbackLlm) -> Vec<Result<LlmEvent>> {
 }
 
 async fn speaker(fallback: &FallbackLlm) -> String {
-    match ask(fallback).await.swap_remove(0) {
-        Ok(LlmEvent::Text(name)) => name,
+    let answer = ask(fallback).await;
+    let mut said = answer.iter().filter(|item| !matches!(item, Ok(LlmEvent::FailedOver(_))));
+    match said.next() {
+        Some(Ok(LlmEvent::Text(name))) => name.clone(),
         other => panic!("nobody spoke: {other:?}"),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failover_is_told_with_the_cause_before_the_words() {
+    let refused = Act::Refuse(ErrorKind::RateLimited);
+    let fallback = FallbackLlm::new(scripted("a", &[refused]), vec![scripted("b", &[Act::Answer])]);
+    let answer = ask(&fallback).await;
+    let Ok(LlmEvent::FailedOver(failover)) = &answer[0] else { panic!("{answer:?}") };
+    assert_eq!((&*failover.from, &*failover.to), ("a", "b"));
+    assert_eq!(failover.cause, ErrorKind::RateLimited);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use crate::{
     Error, ErrorKind, LinkPeer, Result, Retry,
     adapt::{
         chain::{Chain, now},
+        failover::Losses,
         health::RetryBudget,
     },
     audio::AudioFrame,
@@ -59,6 +60,7 @@ pub(super) struct Stream {
     budget: RetryBudget,
     /// Who has been silent about the audio since the last event, in this order.
     silent: Vec<usize>,
+    losses: Losses,
     overruns: u64,
 }
 
@@ -82,6 +84,7 @@ impl Stream {
         options: SttOptions,
         claims: SttCapabilities,
         opened: Opened,
+        losses: Losses,
     ) -> Result<Self> {
         let theirs = chain.provider(opened.index).capabilities();
         let service = Service::new(opened, &theirs, options.format, settings, 0)?;
@@ -102,12 +105,14 @@ impl Stream {
             is_hopeful: true,
             budget: RetryBudget::new(OUTAGE),
             silent: Vec::new(),
+            losses,
             overruns: 0,
         })
     }
 
     /// Runs until the owner of the link has gone, or no recognizer is left.
     pub(super) async fn run(mut self, mut peer: Peer) -> Result<()> {
+        self.tell_failover(&peer).await?;
         loop {
             let (wake, room) = self.prepare();
             let step = tokio::select! {
@@ -121,7 +126,10 @@ impl Stream {
                 Step::Input(None) => return Ok(()),
                 Step::Input(Some(SttInput::Audio(frame))) => self.on_audio(frame),
                 Step::Input(Some(SttInput::Finalize)) => self.on_finalize(),
-                Step::Opened(index, Ok(opened)) => self.on_opened(index, opened)?,
+                Step::Opened(index, Ok(opened)) => {
+                    self.on_opened(index, opened)?;
+                    self.tell_failover(&peer).await?;
+                }
                 Step::Opened(index, Err(error)) => self.on_refused(index, error)?,
                 Step::Heard(Some(Ok(event))) => self.on_event(event, &peer).await?,
                 Step::Heard(Some(Err(fault))) => self.note_fault(fault),
@@ -199,8 +207,19 @@ impl Stream {
         Ok(())
     }
 
+    /// Tells who serves now, if it is another one.
+    async fn tell_failover(&mut self, peer: &Peer) -> Result<()> {
+        let Stage::Serving(service) = &self.stage else { return Ok(()) };
+        let name = |index| self.chain.provider(index).name();
+        match self.losses.end(service.index, name) {
+            Some(failover) => peer.send(SttEvent::FailedOver(failover)).await,
+            None => Ok(()),
+        }
+    }
+
     fn on_refused(&mut self, index: usize, error: Error) -> Result<()> {
         tracing::warn!(%error, "a recognizer cannot be opened; the next one is tried");
+        self.losses.note(index, &error);
         self.chain.failed(index, &error);
         self.is_hopeful |= error.retry() != Retry::Never;
         self.open_next(error)
@@ -241,6 +260,7 @@ impl Stream {
         let ended = || Error::new(ErrorKind::Disconnected, "read", "it ended").with_provider(name);
         let error = service.fault.take().unwrap_or_else(ended);
         tracing::warn!(%error, "a recognizer is lost; the next one is tried");
+        self.losses.note(service.index, &error);
         self.chain.failed(service.index, &error);
         let has_worked = service.works || service.opened.elapsed() >= SOUND;
         if has_worked {
@@ -284,6 +304,7 @@ impl Stream {
         }
         let error = stalled(self.chain.provider(index).name());
         tracing::warn!(%error, "a recognizer has stalled; the next one is tried");
+        self.losses.note(index, &error);
         self.round = round.into();
         self.is_hopeful = true;
         self.take_back(peer).await?;
@@ -299,6 +320,10 @@ impl Stream {
     }
 
     async fn on_event(&mut self, event: SttEvent, peer: &Peer) -> Result<()> {
+        if let SttEvent::FailedOver(_) = event {
+            // It is a chain itself, and this says nothing about the user.
+            return peer.send(event).await;
+        }
         let is_final = matches!(&event, SttEvent::Transcript(it) if it.is_final)
             || event == SttEvent::EndOfTurn;
         let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
@@ -330,6 +355,7 @@ impl Stream {
                 let was_told = std::mem::take(&mut self.eager_told);
                 tell(was_told, event, peer).await
             }
+            SttEvent::FailedOver(_) => Ok(()),
         }
     }
 

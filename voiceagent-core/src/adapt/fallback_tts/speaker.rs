@@ -11,7 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::{TtsFailover, Voice, open, speech::Speech};
 use crate::{
     Error, ErrorKind, GenerationId, LinkPeer, Result,
-    adapt::chain::{Chain, now},
+    adapt::{
+        chain::{Chain, now},
+        failover::Losses,
+    },
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -41,6 +44,7 @@ pub(super) struct Speaker {
     /// Who is still to be tried for what is being said, and why the first of them failed.
     round: VecDeque<usize>,
     failure: Option<Error>,
+    losses: Losses,
     /// When the voice last did something for what is being said.
     progress: Option<Instant>,
     /// How fast each voice was: text and samples.
@@ -73,6 +77,7 @@ impl Speaker {
         options: TtsOptions,
         claims: TtsCapabilities,
         voice: Voice,
+        losses: Losses,
     ) -> Self {
         let paces = chain.providers().map(|_| None).collect();
         Self {
@@ -86,6 +91,7 @@ impl Speaker {
             given_up: Vec::new(),
             round: VecDeque::new(),
             failure: None,
+            losses,
             progress: None,
             paces,
             transcoded: None,
@@ -94,6 +100,7 @@ impl Speaker {
 
     /// Runs until the owner of the link has gone.
     pub(super) async fn run(mut self, mut peer: Peer) -> Result<()> {
+        self.tell_failover(&peer).await?;
         loop {
             self.hand_over();
             let (wake, room) = (or_never(self.deadline().map(sleep_until)), or_never(self.room()));
@@ -107,7 +114,10 @@ impl Speaker {
             match step {
                 Step::Input(None) => return Ok(()),
                 Step::Input(Some(input)) => self.take(input, &peer).await?,
-                Step::Opened(_, Ok(voice)) => self.on_opened(voice),
+                Step::Opened(_, Ok(voice)) => {
+                    self.on_opened(voice);
+                    self.tell_failover(&peer).await?;
+                }
                 Step::Opened(index, Err(error)) => self.on_refused(index, error, &peer).await?,
                 Step::Said(Some(Ok(event))) => self.on_event(event, &peer).await?,
                 Step::Said(Some(Err(fault))) => self.on_fault(fault, &peer).await?,
@@ -224,6 +234,8 @@ impl Speaker {
 
     async fn on_event(&mut self, event: TtsEvent, peer: &Peer) -> Result<()> {
         let generation = match &event {
+            // It is a chain itself.
+            TtsEvent::FailedOver(_) => return peer.send(event).await,
             TtsEvent::Audio { generation, .. }
             | TtsEvent::Finished { generation }
             | TtsEvent::Heard { generation, .. }
@@ -263,7 +275,7 @@ impl Speaker {
                 }
             }
             TtsEvent::Finished { .. } => self.on_finished(generation, peer).await,
-            TtsEvent::Heard { .. } => Ok(()),
+            TtsEvent::FailedOver(_) | TtsEvent::Heard { .. } => Ok(()),
         }
     }
 
@@ -327,6 +339,7 @@ impl Speaker {
             None => error.with_provider(self.chain.provider(index).name().to_owned()),
         };
         tracing::warn!(%error, "a voice failed; the next one is tried");
+        self.losses.note(index, &error);
         self.chain.failed(index, &error);
         self.stage = Stage::Closed;
         self.cancels.clear();
@@ -357,6 +370,7 @@ impl Speaker {
 
     async fn on_refused(&mut self, index: usize, error: Error, peer: &Peer) -> Result<()> {
         tracing::warn!(%error, "a voice cannot be opened; the next one is tried");
+        self.losses.note(index, &error);
         self.chain.failed(index, &error);
         self.open_next(Some(error), peer).await
     }
@@ -374,6 +388,16 @@ impl Speaker {
         let opening = async move { open(&chain, index, &options, limit).await };
         self.stage = Stage::Opening { index, opening: opening.boxed() };
         Ok(())
+    }
+
+    /// Tells who speaks now, if it is another one.
+    async fn tell_failover(&mut self, peer: &Peer) -> Result<()> {
+        let Stage::Speaking(voice) = &self.stage else { return Ok(()) };
+        let name = |index| self.chain.provider(index).name();
+        match self.losses.end(voice.index, name) {
+            Some(failover) => peer.send(TtsEvent::FailedOver(failover)).await,
+            None => Ok(()),
+        }
     }
 
     fn on_opened(&mut self, voice: Voice) {

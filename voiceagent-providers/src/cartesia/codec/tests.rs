@@ -1,5 +1,5 @@
 use serde_json::Value;
-use voiceagent_core::Secret;
+use voiceagent_core::{Secret, audio::Encoding};
 
 use super::*;
 

@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_extra, check_key, check_timeout},
+    settings::{check, check_extra, check_key, check_named, check_timeout},
 };
 
 /// Settings of [`CartesiaStt`](super::CartesiaStt). What is not set is not sent.
@@ -97,7 +97,7 @@ impl CartesiaSttConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         for (field, threshold) in self.thresholds() {
             check(
                 threshold.is_none_or(|it| (0.0..=1.0).contains(&it)),

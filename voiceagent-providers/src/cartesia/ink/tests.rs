@@ -1,4 +1,4 @@
-use voiceagent_core::{ErrorKind, Secret};
+use voiceagent_core::{ErrorKind, Secret, audio::AudioFormat};
 
 use super::{messages::CLOSE, *};
 use crate::wire::{

@@ -15,11 +15,11 @@ use super::{
     config::DeepgramAgentConfig,
     floor::Floor,
     messages::{Call, Event, KEEP_ALIVE, Say},
-    settings::{open_calls, settings},
+    settings::settings,
 };
 use crate::wire::{
     json,
-    realtime::{Out, RealtimeCodec},
+    realtime::{LostCalls, Out, RealtimeCodec},
     secrets::Secrets,
     voice::samples::Samples,
 };
@@ -35,53 +35,42 @@ pub(super) struct AgentCodec {
     samples: Samples,
     /// Calls without a result.
     calls: Vec<Pending>,
+    lost: LostCalls,
 }
 
 #[derive(Debug)]
 struct Pending {
     id: ToolCallId,
     name: Arc<str>,
-    /// The conversation that made it was lost: this one does not know of it.
-    is_lost: bool,
 }
 
 impl AgentCodec {
     pub(super) fn new(config: &DeepgramAgentConfig, options: &RealtimeOptions) -> Result<Self> {
-        let lost = open_calls(&options.history).map(|call| Pending {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            is_lost: true,
-        });
         Ok(Self {
             settings: Some(settings(config, options)?),
             keep_alive: config.keep_alive,
             ready: false,
             floor: Floor::default(),
             samples: Samples::new(options.format),
-            calls: lost.collect(),
+            calls: Vec::new(),
+            lost: LostCalls::of(&options.history),
         })
     }
 
     fn on_result(&mut self, id: &ToolCallId, output: &str, out: &mut Out) {
-        let Some(at) = self.calls.iter().position(|call| call.id == *id) else { return };
-        let Pending { name, is_lost, .. } = self.calls.remove(at);
-        if is_lost {
-            self.floor.tell(format!("(The function {name} has returned: {output})"));
-            return;
+        if let Some(told) = self.lost.tell(id, output) {
+            self.floor.tell(told);
+        } else if let Some(at) = self.calls.iter().position(|call| call.id == *id) {
+            let Pending { name, .. } = self.calls.remove(at);
+            self.respond(id.as_str(), &name, output, out);
         }
-        self.respond(id.as_str(), &name, output, out);
     }
 
     fn respond(&mut self, id: &str, name: &str, content: &str, out: &mut Out) {
         out.messages.push(json::write(&Say::FunctionCallResponse { id, name, content }));
-        if !self.is_waiting() {
+        if self.calls.is_empty() {
             self.floor.expect();
         }
-    }
-
-    /// Whether the vendor waits for results.
-    fn is_waiting(&self) -> bool {
-        self.calls.iter().any(|call| !call.is_lost)
     }
 
     fn on_text(&mut self, event: &Event<'_>, out: &mut Out) {
@@ -120,7 +109,7 @@ impl AgentCodec {
                 arguments: arguments.unwrap_or("{}").into(),
             };
             let (id, name) = (call.id.clone(), call.name.clone());
-            self.calls.push(Pending { id, name, is_lost: false });
+            self.calls.push(Pending { id, name });
             out.events.push(RealtimeEvent::ToolCall { generation, call });
         }
         self.floor.end_calls(out);
@@ -222,10 +211,10 @@ impl RealtimeCodec for AgentCodec {
     }
 
     fn owes(&self) -> bool {
-        !self.is_waiting() && self.floor.is_owed()
+        self.calls.is_empty() && self.floor.is_owed()
     }
 
     fn is_idle(&self) -> bool {
-        self.calls.is_empty() && !self.floor.is_owed()
+        self.calls.is_empty() && self.lost.are_none() && !self.floor.is_owed()
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use voiceagent_core::{Result, Secret};
 
 use super::super::config::{check_common, check_ends_of_turns};
-use crate::wire::settings::{check, check_timeout};
+use crate::wire::settings::{check, check_named, check_temperature, check_timeout};
 
 /// Settings of a [`DeepgramAgent`](super::DeepgramAgent). What is not set is not sent.
 ///
@@ -148,18 +148,15 @@ impl DeepgramAgentConfig {
             nova || self.language.is_none(),
             "`language` needs a Nova model; see `language_hints`",
         )?;
-        check(!self.think_provider.trim().is_empty(), "`think_provider` must name a provider")?;
-        check(!self.think_model.trim().is_empty(), "`think_model` must name a model")?;
-        check(
-            self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
-            "`temperature` must be from 0 to 2",
-        )?;
+        check_named("think_provider", &self.think_provider, "name a provider")?;
+        check_named("think_model", &self.think_model, "name a model")?;
+        check_temperature(self.temperature, 2)?;
         let is_https = |endpoint: &ThinkEndpoint| endpoint.url.starts_with("https://");
         check(
             self.think_endpoint.as_ref().is_none_or(is_https),
             "`think_endpoint` must be https://, because the vendor calls it",
         )?;
-        check(!self.voice.trim().is_empty(), "`voice` must name a voice")?;
+        check_named("voice", &self.voice, "name a voice")?;
         check(
             self.speed.is_none_or(|it| (0.7..=1.5).contains(&it)),
             "`speed` must be from 0.7 to 1.5",

@@ -1,24 +1,21 @@
 use std::collections::BTreeMap;
 
-use voiceagent_core::{
-    Result, ToolCallId,
-    llm::{Message, ToolCall},
-    realtime::RealtimeOptions,
-};
+use voiceagent_core::{Result, llm::Message, realtime::RealtimeOptions};
 
 use super::{
-    super::address::encoding,
+    super::{PROVIDER, address::ENCODINGS},
     config::{DeepgramAgentConfig, ThinkEndpoint},
     messages::{
         Agent, Audio, Context, Endpoint, Format, Function, History, Listen, Past, PastCall,
         Provided, Settings, Speak, Think, Thinker,
     },
 };
-use crate::wire::json;
+use crate::wire::{json, realtime::result};
 
 /// The message that says how a conversation is to be.
 pub(super) fn settings(config: &DeepgramAgentConfig, options: &RealtimeOptions) -> Result<String> {
-    let (encoding, sample_rate) = (encoding(options.format)?, options.format.sample_rate);
+    let encoding = ENCODINGS.name(options.format, PROVIDER)?;
+    let sample_rate = options.format.sample_rate;
     let input = Format { encoding, sample_rate, container: None };
     let output = Format { container: Some("none"), ..input };
     let functions = options.tools.iter().map(|tool| Function {
@@ -94,19 +91,4 @@ fn history(messages: &[Message]) -> Vec<History<'_>> {
 
 fn words<'a>(role: &'static str, content: &'a str) -> Option<Past<'a>> {
     (!content.trim().is_empty()).then_some(Past::Words { role, content })
-}
-
-/// Calls of a lost conversation whose results are not there yet.
-pub(super) fn open_calls(messages: &[Message]) -> impl Iterator<Item = &ToolCall> {
-    messages.iter().filter_map(|message| match message {
-        Message::ToolCall(call) if result(messages, &call.id).is_none() => Some(call),
-        _ => None,
-    })
-}
-
-fn result<'a>(messages: &'a [Message], call: &ToolCallId) -> Option<&'a str> {
-    messages.iter().find_map(|message| match message {
-        Message::ToolResult { id, output } if id == call => Some(&**output),
-        _ => None,
-    })
 }

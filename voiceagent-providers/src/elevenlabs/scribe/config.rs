@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_extra, check_key, check_timeout},
+    settings::{check, check_extra, check_key, check_named, check_timeout},
 };
 
 /// Settings of an [`ElevenLabsStt`](super::ElevenLabsStt). What is not set is not sent.
@@ -81,7 +81,7 @@ impl ElevenLabsSttConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         let range = Duration::from_millis(300)..=Duration::from_secs(3);
         check(
             self.silence.is_none_or(|it| range.contains(&it)),

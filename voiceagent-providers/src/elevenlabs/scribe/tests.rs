@@ -1,4 +1,4 @@
-use voiceagent_core::Secret;
+use voiceagent_core::{ErrorKind, Secret};
 
 use super::*;
 use crate::wire::{

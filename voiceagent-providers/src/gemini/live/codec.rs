@@ -19,7 +19,7 @@ use super::{
 };
 use crate::wire::{
     json,
-    realtime::{Out, RealtimeCodec},
+    realtime::{Out, RealtimeCodec, WORD_FOR_WORD},
     secrets::Secrets,
     voice::samples::Samples,
 };
@@ -110,7 +110,7 @@ impl LiveApi {
         let text = match prompt {
             Prompt::Follow(instructions) => instructions.to_string(),
             Prompt::Say(text) => {
-                format!("(Now say exactly this, word for word, and nothing else:)\n{text}")
+                format!("({WORD_FOR_WORD})\n{text}")
             }
             Prompt::Answer | _ => {
                 let has_results = self.respond(out);

@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_temperature, check_timeout},
 };
 
 /// Settings of a [`GeminiLive`](super::GeminiLive). What is not set is not sent.
@@ -136,11 +136,8 @@ impl GeminiLiveConfig {
         websocket_base(&self.base_url)?;
         let is_named = |name: &str| !name.trim().is_empty() && !name.contains('/');
         check(is_named(&self.model), "`model` must name a model, without `models/`")?;
-        check(!self.voice.trim().is_empty(), "`voice` must name a voice")?;
-        check(
-            self.temperature.is_none_or(|it| (0.0..=2.0).contains(&it)),
-            "`temperature` must be from 0 to 2",
-        )?;
+        check_named("voice", &self.voice, "name a voice")?;
+        check_temperature(self.temperature, 2)?;
         let levels = ["minimal", "low", "medium", "high"];
         check(
             self.thinking_level.as_deref().is_none_or(|level| levels.contains(&level)),

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::Deserialize;
 use voiceagent_core::{Result, Secret};
 
-use crate::wire::settings::check;
+use crate::wire::settings::{check, check_named};
 
 /// Where machines on Google Cloud are told who they are.
 const METADATA: &str = "http://metadata.google.internal";
@@ -75,7 +75,7 @@ impl VertexEmbedderConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check(!self.project.trim().is_empty(), "`project` must name a project")?;
         check(!self.location.trim().is_empty(), "`location` must name a region")?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         check(self.dimensions != Some(0), "`dimensions` must be at least 1")?;
         check(!self.timeout.is_zero(), "`timeout` must be longer than 0")
     }

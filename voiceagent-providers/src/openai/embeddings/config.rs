@@ -4,7 +4,7 @@ use serde::Deserialize;
 use voiceagent_core::{Result, Secret};
 
 use super::super::config::BASE_URL;
-use crate::wire::settings::{check, check_timeout};
+use crate::wire::settings::{check, check_named, check_timeout};
 
 /// Settings of an [`OpenAiEmbedder`](super::OpenAiEmbedder).
 #[derive(Clone, Debug, Deserialize)]
@@ -45,7 +45,7 @@ impl Default for OpenAiEmbedderConfig {
 
 impl OpenAiEmbedderConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         let is_named = self.name.as_ref().is_none_or(|name| !name.trim().is_empty());
         check(is_named, "`name` must not be empty")?;
         check(self.dimensions != Some(0), "`dimensions` must be at least 1")?;

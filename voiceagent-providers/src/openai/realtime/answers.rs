@@ -3,7 +3,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use voiceagent_core::{GenerationId, realtime::Prompt};
 
 use super::messages::{Metadata, NewResponse, Say};
-use crate::wire::{json, realtime::OwnNames};
+use crate::wire::{
+    json,
+    realtime::{OwnNames, WORD_FOR_WORD},
+};
 
 /// The event with which a model that answers by itself is asked to go on.
 const GO_ON: &str = "go-on";
@@ -200,11 +203,7 @@ impl Answers {
         let told = |more: String| Some(format!("{}\n\n{more}", self.instructions));
         let (instructions, tool_choice) = match prompt {
             Prompt::Follow(instructions) => (told(instructions.to_string()), None),
-            Prompt::Say(text) => {
-                let more =
-                    format!("Now say exactly this, word for word, and nothing else:\n{text}");
-                (told(more), Some("none"))
-            }
+            Prompt::Say(text) => (told(format!("{WORD_FOR_WORD}\n{text}")), Some("none")),
             Prompt::Answer | _ => (None, None),
         };
         let metadata = Metadata { generation: generation.number().to_string().into() };

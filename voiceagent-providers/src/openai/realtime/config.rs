@@ -5,7 +5,7 @@ use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_timeout},
 };
 
 /// Settings of an [`OpenAiRealtime`](super::OpenAiRealtime). What is not set is not sent.
@@ -129,8 +129,8 @@ impl OpenAiRealtimeConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
-        check(!self.voice.trim().is_empty(), "`voice` must name a voice")?;
+        check_named("model", &self.model, "name a model")?;
+        check_named("voice", &self.voice, "name a voice")?;
         check(
             self.speed.is_none_or(|it| (0.25..=1.5).contains(&it)),
             "`speed` must be from 0.25 to 1.5",

@@ -1,4 +1,4 @@
-use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat, realtime::RealtimeOptions};
+use voiceagent_core::{Result, audio::AudioFormat, realtime::RealtimeOptions};
 
 use super::{
     PROVIDER,
@@ -8,7 +8,7 @@ use super::{
         SessionUpdate, Tool, Transcription,
     },
 };
-use crate::wire::json;
+use crate::wire::{format::unsupported, json};
 
 /// The message that says how a conversation is to be.
 pub(super) fn session_update(
@@ -78,7 +78,6 @@ fn wire_format(format: AudioFormat) -> Result<Format> {
         AudioFormat::ALAW_8K => Ok(Format { kind: "audio/pcma", rate: None }),
         AudioFormat::MULAW_8K => Ok(Format { kind: "audio/pcmu", rate: None }),
         AudioFormat::PCM_24K => Ok(Format { kind: "audio/pcm", rate: Some(24_000) }),
-        _ => Err(Error::new(ErrorKind::Unsupported, "open", format!("no {format:?}"))
-            .with_provider(PROVIDER)),
+        _ => Err(unsupported(format, PROVIDER)),
     }
 }

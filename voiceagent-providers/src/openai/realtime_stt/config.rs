@@ -6,7 +6,7 @@ use voiceagent_core::{Result, Secret};
 use super::super::config::BASE_URL;
 use crate::wire::{
     address::websocket_base,
-    settings::{check, check_key, check_timeout},
+    settings::{check, check_key, check_named, check_timeout},
 };
 
 /// Settings of an [`OpenAiRealtimeStt`](super::OpenAiRealtimeStt). What is not set is not sent.
@@ -81,7 +81,7 @@ impl OpenAiRealtimeSttConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
+        check_named("model", &self.model, "name a model")?;
         check(
             self.delay.as_deref().is_none_or(|it| DELAYS.contains(&it)),
             "`delay` must be `minimal`, `low`, `medium`, `high` or `xhigh`",

@@ -1,3 +1,5 @@
+use voiceagent_core::{Error, ErrorKind};
+
 use super::*;
 use crate::wire::{secrets::Secrets, stt::SttCodec, ws::Frame};
 

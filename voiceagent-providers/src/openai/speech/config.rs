@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use voiceagent_core::{Result, Secret};
 
 use super::super::config::BASE_URL;
-use crate::wire::settings::{check, check_timeout};
+use crate::wire::settings::{check, check_named, check_timeout};
 
 /// Settings of an [`OpenAiTts`](super::OpenAiTts).
 ///
@@ -70,8 +70,8 @@ impl Default for OpenAiTtsConfig {
 impl OpenAiTtsConfig {
     /// Ranges are those of the OpenAI API reference, "Create speech".
     pub(super) fn validate(&self) -> Result<()> {
-        check(!self.model.trim().is_empty(), "`model` must name a model")?;
-        check(!self.voice.trim().is_empty(), "`voice` must name a voice")?;
+        check_named("model", &self.model, "name a model")?;
+        check_named("voice", &self.voice, "name a voice")?;
         let is_named = self.name.as_ref().is_none_or(|name| !name.trim().is_empty());
         check(is_named, "`name` must not be empty")?;
         check(

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 
-#[cfg(any(feature = "anthropic", feature = "gemini"))]
 use serde_json::value::RawValue;
 use voiceagent_core::{
     ToolCallId,
@@ -67,7 +66,6 @@ pub(crate) fn as_call(message: &Message) -> Option<&ToolCall> {
 }
 
 /// A call's arguments as they stand, for vendors that take nothing but objects. Models err.
-#[cfg(any(feature = "anthropic", feature = "gemini"))]
 pub(crate) fn object(arguments: &str) -> &RawValue {
     let arguments = Some(arguments.trim()).filter(|arguments| arguments.starts_with('{'));
     arguments

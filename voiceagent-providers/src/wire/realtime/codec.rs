@@ -12,6 +12,8 @@ use crate::wire::secrets::Secrets;
 pub(crate) trait RealtimeCodec: Send + 'static {
     /// The vendor's name in errors.
     const PROVIDER: &'static str;
+    /// What the vendor is told before its connection is closed.
+    const GOODBYE: Option<&'static str> = None;
 
     /// Says what a connection begins with.
     fn begin(&mut self, out: &mut Out);

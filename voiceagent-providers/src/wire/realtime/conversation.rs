@@ -4,7 +4,7 @@ use std::{future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use voiceagent_core::{
-    Error, ErrorKind, LinkPeer, Result,
+    Error, ErrorKind, Link, LinkPeer, Result,
     realtime::{RealtimeEvent, RealtimeInput},
 };
 
@@ -13,7 +13,7 @@ use crate::wire::ws::{Dial, Frame, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, and twice the audio that is
 /// said again to a model that is opened anew.
-pub(crate) const CAPACITY: usize = 128;
+const CAPACITY: usize = 128;
 
 /// The vendor need not say anything; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
@@ -44,8 +44,16 @@ pub(crate) struct Conversation<C> {
 }
 
 impl<C: RealtimeCodec> Conversation<C> {
-    /// Connects, and waits until the vendor is ready.
-    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+    /// Connects, waits until the vendor is ready, and serves the link from then on.
+    pub(crate) async fn link(
+        settings: Settings,
+        codec: C,
+    ) -> Result<Link<RealtimeInput, RealtimeEvent>> {
+        let conversation = Self::open(settings, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| conversation.run(peer)))
+    }
+
+    async fn open(settings: Settings, codec: C) -> Result<Self> {
         let socket = settings.dial.connect().await?;
         let active = Instant::now();
         let (out, renew_at) = (Out::default(), active + settings.renew_after);
@@ -72,14 +80,11 @@ impl<C: RealtimeCodec> Conversation<C> {
 
     /// Runs until the owner of the link has gone, the vendor is lost, or it is time for another
     /// conversation.
-    pub(crate) async fn run(
-        mut self,
-        mut peer: LinkPeer<RealtimeInput, RealtimeEvent>,
-    ) -> Result<()> {
+    async fn run(mut self, mut peer: LinkPeer<RealtimeInput, RealtimeEvent>) -> Result<()> {
         match self.serve(&mut peer).await {
             Err(error) if error.kind() != ErrorKind::Closed => Err(error),
             Ok(()) | Err(_) => {
-                self.socket.close(None, GOODBYE).await;
+                self.socket.close(C::GOODBYE.map(Frame::from), GOODBYE).await;
                 Ok(())
             }
         }
@@ -88,17 +93,19 @@ impl<C: RealtimeCodec> Conversation<C> {
     async fn serve(&mut self, peer: &mut LinkPeer<RealtimeInput, RealtimeEvent>) -> Result<()> {
         loop {
             self.tell(peer).await?;
-            let owed = self.codec.owes();
-            if !owed && self.renew_at <= Instant::now() && self.codec.is_idle() {
+            let (owed, is_idle) = (self.codec.owes(), self.codec.is_idle());
+            if is_idle && self.renew_at <= Instant::now() {
                 if !self.codec.is_resumable() {
                     return Ok(());
                 }
                 self.resume().await?;
                 continue;
             }
-            let stalls_at = self.active + self.settings.stall_timeout;
-            let wake = if owed { stalls_at } else { self.renew_at };
+            let stalls_at = owed.then(|| self.active + self.settings.stall_timeout);
+            // Past the time to leave, what is under way is waited for.
+            let wake = stalls_at.into_iter().chain(is_idle.then_some(self.renew_at)).min();
             let keep_alive = self.codec.keep_alive();
+            let alive_until = keep_alive.map(|(pause, _)| self.sent + pause);
             tokio::select! {
                 received = self.socket.recv() => self.on_received(received?)?,
                 input = peer.recv() => {
@@ -109,9 +116,8 @@ impl<C: RealtimeCodec> Conversation<C> {
                         self.codec.take(input, &mut self.out);
                     }
                 }
-                // Past the time to leave, what is under way is waited for.
-                () = sleep_until(wake), if owed || self.codec.is_idle() => self.on_wake(owed)?,
-                () = idle(self.sent, keep_alive) => self.keep_alive(keep_alive),
+                () = until(wake) => self.on_wake(stalls_at)?,
+                () = until(alive_until) => self.keep_alive(keep_alive),
             }
             if !owed {
                 self.active = Instant::now();
@@ -147,8 +153,8 @@ impl<C: RealtimeCodec> Conversation<C> {
         Ok(())
     }
 
-    fn on_wake(&self, owed: bool) -> Result<()> {
-        if !owed {
+    fn on_wake(&self, stalls_at: Option<Instant>) -> Result<()> {
+        if stalls_at.is_none_or(|at| Instant::now() < at) {
             return Ok(());
         }
         let waited = self.settings.stall_timeout.as_millis();
@@ -191,10 +197,9 @@ impl<C: RealtimeCodec> Conversation<C> {
     }
 }
 
-/// Waits until nothing was sent for so long.
-async fn idle(sent: Instant, keep_alive: Option<(Duration, &'static str)>) {
-    match keep_alive {
-        Some((pause, _)) => sleep_until(sent + pause).await,
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
         None => pending().await,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use voiceagent_core::{
-    Error, ErrorKind, LinkPeer, Result, Secret,
+    Error, ErrorKind, Link, LinkPeer, Result, Secret,
     audio::AudioFormat,
     stt::{SttEvent, SttInput},
 };
@@ -90,8 +90,13 @@ pub(crate) struct Stream<C> {
 }
 
 impl<C: SttCodec> Stream<C> {
-    /// Connects.
-    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+    /// Connects, and serves the link from then on.
+    pub(crate) async fn link(settings: Settings, codec: C) -> Result<Link<SttInput, SttEvent>> {
+        let stream = Self::open(settings, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| stream.run(peer)))
+    }
+
+    async fn open(settings: Settings, codec: C) -> Result<Self> {
         let socket = establish::<C>(&settings, codec.awaits_hello()).await?;
         let now = Instant::now();
         Ok(Self {
@@ -112,7 +117,7 @@ impl<C: SttCodec> Stream<C> {
     }
 
     /// Runs until the owner of the link has gone, or the vendor is lost for good.
-    pub(crate) async fn run(mut self, mut peer: LinkPeer<SttInput, SttEvent>) -> Result<()> {
+    async fn run(mut self, mut peer: LinkPeer<SttInput, SttEvent>) -> Result<()> {
         loop {
             let lost = match self.serve(&mut peer).await {
                 Ok(()) => break,

@@ -6,13 +6,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 use voiceagent_core::{
-    Error, ErrorKind, GenerationId, LinkPeer, Result, Retry,
+    Error, ErrorKind, GenerationId, Link, LinkPeer, Result, Retry,
     audio::AudioFormat,
     stt::WordTiming,
     tts::{TtsEvent, TtsInput},
 };
 
 use super::{
+    CAPACITY,
     context_codec::{ContextCodec, Said},
     line::Line,
     samples::Samples,
@@ -21,10 +22,6 @@ use super::{
     texts::{is_speakable, pieces},
 };
 use crate::wire::ws::{Dial, Received};
-
-/// Items that wait in each direction of a link: more texts than a reply has, and some seconds of
-/// audio, because vendors send it in pieces of 20 ms and more.
-pub(crate) const CAPACITY: usize = 128;
 
 /// How a voice behaves.
 #[derive(Debug)]
@@ -84,8 +81,13 @@ struct Context {
 }
 
 impl<C: ContextCodec> ContextVoice<C> {
-    /// Connects.
-    pub(crate) async fn open(settings: Settings, codec: C) -> Result<Self> {
+    /// Connects, and serves the link from then on.
+    pub(crate) async fn link(settings: Settings, codec: C) -> Result<Link<TtsInput, TtsEvent>> {
+        let voice = Self::open(settings, codec).await?;
+        Ok(Link::spawn(CAPACITY, |peer| voice.run(peer)))
+    }
+
+    async fn open(settings: Settings, codec: C) -> Result<Self> {
         let Settings { dial, format, stall_timeout, keep_alive } = settings;
         let line = Line::open(dial).await?;
         let now = Instant::now();
@@ -109,7 +111,7 @@ impl<C: ContextCodec> ContextVoice<C> {
     }
 
     /// Runs until the owner of the link has gone, or the vendor refuses for good.
-    pub(crate) async fn run(mut self, mut peer: LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+    async fn run(mut self, mut peer: LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         loop {
             match self.serve(&mut peer).await {
                 Ok(()) => break,

@@ -57,7 +57,10 @@ pub(super) async fn dropped_stream(vendor: &dyn LlmVendor, model: &Model) -> Out
     vendor.play(LlmScene::SayThenStall(vec!["Well,".to_owned()]));
     let mut stream = model.generate(question("Hi.")).await.map_err(|error| error.to_string())?;
     let is_no_word = |item: &Result<LlmEvent, _>| {
-        matches!(item, Ok(LlmEvent::Connected { .. } | LlmEvent::Progress))
+        matches!(
+            item,
+            Ok(LlmEvent::Connected { .. } | LlmEvent::FailedOver(_) | LlmEvent::Progress)
+        )
     };
     let mut first = stream.next().await;
     while first.as_ref().is_some_and(is_no_word) {
