@@ -14,6 +14,12 @@ const descriptions = {
   signalwire: ["compatibility/openapi.yaml", "/api/laml/2010-04-01", /\/(Calls|Messages)($|\/\{(Call)?Sid\}($|\/Recordings))/],
   "signalwire-rest": ["signalwire-rest/openapi.yaml", "", /\/mfa\//],
   vonage: ["voice.yml", "/v1/calls", /./],
+  telnyx: [
+    "spec3.yml",
+    "/v2",
+    /^\/(texml\/Accounts\/\{account_sid\}\/Calls|calls\/\{call_control_id\}\/actions\/(send_dtmf|playback_st)|messages$|verifications\/)/,
+  ],
+  vapi: ["vapi.json", "", /^\/call(\/\{id\})?$/],
 };
 
 /** The description with these paths, and with the parts that they refer to. */

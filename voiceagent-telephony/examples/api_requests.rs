@@ -12,6 +12,7 @@ use voiceagent_telephony::{
     control::{Answer, CallControl, Callee, Directory, NewCall},
     document::{Response, Say, Shelf},
     message::{Channel, Messenger, TextMessage},
+    vapi::{VapiConfig, VapiRest},
     verify::{CodeChannel, Verification, Verifier},
     vonage::{VonageConfig, VonageRest},
 };
@@ -99,7 +100,9 @@ fn compatible(api: CompatibleApi, account: &str, url: &str) -> Result<Compatible
         .with_directory(directory()?)
         .with_base_url(url);
     config.verify_url = Some(url.to_owned());
-    config.verify_service = Some(SERVICE.to_owned());
+    let is_telnyx = api == CompatibleApi::Telnyx;
+    config.verify_service = Some(if is_telnyx { UUID } else { SERVICE }.to_owned());
+    config.application = is_telnyx.then(|| "1494404757140276705".to_owned());
     Ok(CompatibleRest::new(config)?
         .with_shelf(Shelf::new("https://agent.example.com", "/documents")?))
 }
@@ -128,6 +131,19 @@ async fn ask(carrier: &str, url: &str) -> Result<Told> {
             let config = VonageConfig::new(UUID, Secret::new(CarrierApi::application_key()));
             let config = config.with_directory(directory()?).with_base_url(url);
             control(&mut told, &VonageRest::new(config)?, &CallId::new(UUID)).await;
+        }
+        "telnyx" => {
+            let client = compatible(CompatibleApi::Telnyx, UUID, url)?;
+            control(&mut told, &client, &CallId::new("v3:call-1")).await;
+            messages(&mut told, &client).await?;
+            codes(&mut told, &client, UUID).await;
+        }
+        "vapi" => {
+            let config = VapiConfig::new(Secret::new("secret"), UUID, UUID);
+            let client = VapiRest::new(config.with_directory(directory()?).with_base_url(url))?;
+            let variables = [("name".to_owned(), "Jane".to_owned())].into();
+            told.note("dial", client.call(&desk(), &variables).await);
+            told.note("status", client.status(&CallId::new(UUID)).await);
         }
         _ => return Err(Error::config("CARRIER: one that has a description")),
     }
