@@ -54,6 +54,7 @@ mod input;
 mod interruption;
 mod late_results;
 mod listening;
+mod loudness;
 mod monologue;
 mod onset;
 mod output;
@@ -92,6 +93,7 @@ use generation::{Generation, Leave, Ticket};
 use history::History;
 use idle::Idle;
 use late_results::LateResults;
+use loudness::Loudness;
 use monologue::Monologue;
 use output::Output;
 use owed::Silence;
@@ -137,6 +139,7 @@ pub struct Session {
     passed_at: Option<CallTime>,
     /// The recognizer hears silence.
     deaf: bool,
+    loudness: Loudness,
     pausing: Pausing,
     history: History,
     output: Output,
@@ -204,6 +207,7 @@ impl Session {
             backchannel_score: None,
             passed_at: None,
             deaf: false,
+            loudness: Loudness::default(),
             pausing: Pausing::default(),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
@@ -339,6 +343,7 @@ impl Session {
             Input::SayUntilHeard { text, interruptible, ticket } => {
                 self.say_until_heard(text, interruptible, Ticket(ticket));
             }
+            Input::SpeechLevel { level } => self.loudness.hear(level),
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
@@ -478,7 +483,7 @@ impl Session {
 
     /// The live generation, if the voice knows it by this name.
     fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
-        self.live.as_mut().filter(|live| live.voice == voice)
+        self.live.as_mut().filter(|live| live.synthesis.voice == voice)
     }
 
     fn emit(&mut self, event: Event) {

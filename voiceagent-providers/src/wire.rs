@@ -14,7 +14,7 @@ pub(crate) mod http;
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 pub(crate) mod realtime;
 #[cfg(feature = "_socket")]
 pub(crate) mod secrets;
