@@ -30,8 +30,7 @@ pub struct SipAccount {
     /// The name with which we prove who we are, if it is another.
     #[serde(default)]
     pub login: Option<String>,
-    /// What it is proven with. It is never sent: answers to challenges are (digest with MD5,
-    /// SHA-256 or SHA-512).
+    /// What it is proven with. It is never sent: answers to challenges are (digest with MD5).
     pub password: Secret,
     /// For how long we ask to be known, 5 minutes if not set. It is renewed when three quarters of
     /// what was granted are over.
