@@ -19,7 +19,6 @@ const descriptions = {
     "/v2",
     /^\/(texml\/Accounts\/\{account_sid\}\/Calls|calls\/\{call_control_id\}\/actions\/(send_dtmf|playback_st)|messages$|verifications\/)/,
   ],
-  vapi: ["vapi.json", "", /^\/call(\/\{id\})?$/],
 };
 
 /** The description with these paths, and with the parts that they refer to. */
@@ -41,6 +40,10 @@ function cut(description, prefix, paths) {
       waiting.push(components[kind][name]);
     }
   }
+  // Telnyx's file leaves out the name of a call that was made.
+  const made = kept.components.schemas?.InitiateCallResult;
+  if (made) Object.assign(made.properties, { call_sid: { type: "string", example: "v3:call-1" } });
+  if (made) delete made.example;
   nameLists(kept);
   // Vonage's endpoints ask for so little that a phone is a SIP endpoint, too.
   return JSON.stringify(kept).replaceAll('"oneOf"', '"anyOf"');

@@ -12,7 +12,6 @@ use voiceagent_telephony::{
     control::{Answer, CallControl, Callee, Directory, NewCall},
     document::{Response, Say, Shelf},
     message::{Channel, Messenger, TextMessage},
-    vapi::{VapiConfig, VapiRest},
     verify::{CodeChannel, Verification, Verifier},
     vonage::{VonageConfig, VonageRest},
 };
@@ -137,13 +136,6 @@ async fn ask(carrier: &str, url: &str) -> Result<Told> {
             control(&mut told, &client, &CallId::new("v3:call-1")).await;
             messages(&mut told, &client).await?;
             codes(&mut told, &client, UUID).await;
-        }
-        "vapi" => {
-            let config = VapiConfig::new(Secret::new("secret"), UUID, UUID);
-            let client = VapiRest::new(config.with_directory(directory()?).with_base_url(url))?;
-            let variables = [("name".to_owned(), "Jane".to_owned())].into();
-            told.note("dial", client.call(&desk(), &variables).await);
-            told.note("status", client.status(&CallId::new(UUID)).await);
         }
         _ => return Err(Error::config("CARRIER: one that has a description")),
     }
