@@ -14,6 +14,11 @@ const descriptions = {
   signalwire: ["compatibility/openapi.yaml", "/api/laml/2010-04-01", /\/(Calls|Messages)($|\/\{(Call)?Sid\}($|\/Recordings))/],
   "signalwire-rest": ["signalwire-rest/openapi.yaml", "", /\/mfa\//],
   vonage: ["voice.yml", "/v1/calls", /./],
+  telnyx: [
+    "spec3.yml",
+    "/v2",
+    /^\/(texml\/Accounts\/\{account_sid\}\/Calls|calls\/\{call_control_id\}\/actions\/(send_dtmf|playback_st)|messages$|verifications\/)/,
+  ],
 };
 
 /** The description with these paths, and with the parts that they refer to. */
@@ -35,6 +40,10 @@ function cut(description, prefix, paths) {
       waiting.push(components[kind][name]);
     }
   }
+  // Telnyx's file leaves out the name of a call that was made.
+  const made = kept.components.schemas?.InitiateCallResult;
+  if (made) Object.assign(made.properties, { call_sid: { type: "string", example: "v3:call-1" } });
+  if (made) delete made.example;
   nameLists(kept);
   // Vonage's endpoints ask for so little that a phone is a SIP endpoint, too.
   return JSON.stringify(kept).replaceAll('"oneOf"', '"anyOf"');

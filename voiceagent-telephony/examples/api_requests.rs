@@ -99,7 +99,9 @@ fn compatible(api: CompatibleApi, account: &str, url: &str) -> Result<Compatible
         .with_directory(directory()?)
         .with_base_url(url);
     config.verify_url = Some(url.to_owned());
-    config.verify_service = Some(SERVICE.to_owned());
+    let is_telnyx = api == CompatibleApi::Telnyx;
+    config.verify_service = Some(if is_telnyx { UUID } else { SERVICE }.to_owned());
+    config.application = is_telnyx.then(|| "1494404757140276705".to_owned());
     Ok(CompatibleRest::new(config)?
         .with_shelf(Shelf::new("https://agent.example.com", "/documents")?))
 }
@@ -128,6 +130,12 @@ async fn ask(carrier: &str, url: &str) -> Result<Told> {
             let config = VonageConfig::new(UUID, Secret::new(CarrierApi::application_key()));
             let config = config.with_directory(directory()?).with_base_url(url);
             control(&mut told, &VonageRest::new(config)?, &CallId::new(UUID)).await;
+        }
+        "telnyx" => {
+            let client = compatible(CompatibleApi::Telnyx, UUID, url)?;
+            control(&mut told, &client, &CallId::new("v3:call-1")).await;
+            messages(&mut told, &client).await?;
+            codes(&mut told, &client, UUID).await;
         }
         _ => return Err(Error::config("CARRIER: one that has a description")),
     }

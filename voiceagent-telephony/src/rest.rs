@@ -10,7 +10,7 @@ use std::{
 };
 
 use reqwest::{Client, Method, RequestBuilder, header::AUTHORIZATION, redirect};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::sleep;
 use tracing::debug;
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
@@ -86,15 +86,6 @@ impl Ask {
     pub(crate) fn with(mut self, body: Body) -> Self {
         self.body = body;
         self
-    }
-}
-
-impl Body {
-    /// Fields that are sent as an object.
-    pub(crate) fn object(fields: Vec<(&'static str, String)>) -> Self {
-        let object: Map<_, _> =
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        Self::Json(object.into())
     }
 }
 

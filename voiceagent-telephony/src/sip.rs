@@ -3,6 +3,7 @@
 //! A [`SipServer`] listens for signalling over UDP and hands each call to the application, as a
 //! [`SipCall`] that rings until it is opened. Media is plain RTP.
 
+mod account;
 mod answers;
 mod call;
 mod config;
@@ -14,6 +15,7 @@ mod negotiation;
 mod network;
 mod parameters;
 mod quiet;
+mod registration;
 mod sdp;
 mod server;
 mod session_timer;
@@ -21,6 +23,7 @@ mod sockets;
 mod transfer;
 
 pub use self::{
+    account::SipAccount,
     call::{Keypad, SipCall},
     config::SipConfig,
     network::Network,

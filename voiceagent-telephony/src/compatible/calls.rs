@@ -180,12 +180,12 @@ impl CallControl for CompatibleRest {
 
     async fn hang_up(&self, call: &CallId) -> Result<()> {
         let path = self.resource("hang up", call)?;
-        let body = (self.flavor.body)(vec![("Status", "completed".to_owned())]);
+        let body = Body::Form(vec![("Status", "completed".to_owned())]);
         self.rest.end(&Ask::again("hang up", Method::POST, path).with(body)).await
     }
 
     async fn dial(&self, call: &NewCall) -> Result<CallId> {
-        let body = (self.flavor.body)(self.fields(call)?);
+        let body = (self.flavor.dial)(self.fields(call)?);
         let path = format!("{}/Calls{}", self.account, self.flavor.suffix);
         let answer = self.rest.ask(&Ask::once("dial", Method::POST, path).with(body)).await?;
         let id = CallId::new(answer.name(&["/sid", "/call_sid", "/data/call_sid"])?);
@@ -195,7 +195,7 @@ impl CallControl for CompatibleRest {
 
     async fn redirect(&self, call: &CallId, document: &Response) -> Result<()> {
         let path = self.resource("redirect", call)?;
-        let body = (self.flavor.body)(vec![self.instructions(document)?]);
+        let body = Body::Form(vec![self.instructions(document)?]);
         self.rest.ask(&Ask::once("redirect", Method::POST, path).with(body)).await?;
         info!(%call, "call redirected");
         Ok(())
@@ -232,7 +232,7 @@ impl CallControl for CompatibleRest {
     async fn start_recording(&self, call: &CallId) -> Result<String> {
         const ASK: &str = "start a recording";
         let path = self.recordings(ASK, call, "")?;
-        let body = (self.flavor.body)(vec![("RecordingChannels", "dual".to_owned())]);
+        let body = Body::Form(vec![("RecordingChannels", "dual".to_owned())]);
         let answer = self.rest.ask(&Ask::once(ASK, Method::POST, path).with(body)).await?;
         answer.name(&["/sid"])
     }
@@ -241,7 +241,7 @@ impl CallControl for CompatibleRest {
         const ASK: &str = "stop a recording";
         let recording = self.rest.segment(ASK, recording)?;
         let path = self.recordings(ASK, call, &format!("/{recording}"))?;
-        let body = (self.flavor.body)(vec![("Status", "stopped".to_owned())]);
+        let body = Body::Form(vec![("Status", "stopped".to_owned())]);
         self.rest.end(&Ask::again(ASK, Method::POST, path).with(body)).await
     }
 

@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::CompatibleApi;
 use crate::{document::Language, rest::Body};
 
@@ -21,7 +23,8 @@ pub(super) struct Flavor {
     pub(super) language: Language,
     /// The field for a document in a request; `None` where it must be fetched.
     pub(super) inline: Option<&'static str>,
-    pub(super) body: fn(Vec<(&'static str, String)>) -> Body,
+    /// How the fields of a call that is to be made are written.
+    pub(super) dial: fn(Vec<(&'static str, String)>) -> Body,
     /// Whether the key goes alone, without the account.
     pub(super) bearer: bool,
     /// Whether the events to be reported stand in one field.
@@ -44,7 +47,7 @@ impl Flavor {
         lists_live: true,
         language: Language::Twiml,
         inline: Some("Twiml"),
-        body: Body::Form,
+        dial: Body::Form,
         bearer: false,
         joins_events: false,
         whatsapp: true,
@@ -67,7 +70,7 @@ impl Flavor {
         ..Self::TWILIO
     };
 
-    /// "TeXML REST commands", as the official SDK sends them.
+    /// "TeXML REST commands", as the OpenAPI file has them.
     pub(super) const TELNYX: Self = Self {
         api: CompatibleApi::Telnyx,
         provider: "telnyx",
@@ -79,10 +82,20 @@ impl Flavor {
         lists_live: false,
         language: Language::Texml,
         inline: Some("Texml"),
-        body: Body::object,
+        dial: typed,
         bearer: true,
         joins_events: true,
         whatsapp: false,
         commands: true,
     };
+}
+
+/// The fields as an object whose numbers and truths are no text.
+fn typed(fields: Vec<(&'static str, String)>) -> Body {
+    let value = |name: &str, text: String| match name {
+        "AsyncAmd" | "Timeout" => text.parse().unwrap_or_else(|_| Value::from(text)),
+        _ => Value::from(text),
+    };
+    let field = |(name, text): (&str, String)| (name.to_owned(), value(name, text));
+    Body::Json(Value::Object(fields.into_iter().map(field).collect()))
 }

@@ -213,7 +213,11 @@ impl Offered {
 }
 
 /// How the other side reaches us.
-fn local_address(config: &SipConfig, address: SocketAddr, peer: SocketAddr) -> Result<SocketAddr> {
+pub(super) fn local_address(
+    config: &SipConfig,
+    address: SocketAddr,
+    peer: SocketAddr,
+) -> Result<SocketAddr> {
     let ip = match config.public_ip {
         Some(ip) => ip,
         None if address.ip().is_unspecified() => way_to(peer)?,

@@ -7,7 +7,7 @@ use std::{
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
-use super::Network;
+use super::{Network, SipAccount};
 use crate::{control::Directory, rtp::RtpCodec};
 
 /// How calls over SIP are taken.
@@ -35,6 +35,10 @@ pub struct SipConfig {
     /// not answered at all. Nobody if not set.
     #[serde(default)]
     pub peers: Vec<Network>,
+    /// Where it is told that we can be called here. Without any, the peers know it (a trunk, a
+    /// dispatcher).
+    #[serde(default)]
+    pub accounts: Vec<SipAccount>,
     /// The codecs that are taken, the best liked first; G.722, A-law, mu-law if not set.
     #[serde(default = "codecs")]
     pub codecs: Vec<RtpCodec>,
@@ -87,6 +91,7 @@ impl SipConfig {
             listen,
             public_ip: None,
             peers,
+            accounts: Vec::new(),
             codecs: codecs(),
             media_ports: media_ports(),
             max_calls: max_calls(),
@@ -110,6 +115,9 @@ impl SipConfig {
         if self.ports().count() == 0 {
             return wrong("media_ports: the first must be below the last, and above 1023");
         }
+        for account in &self.accounts {
+            account.check()?;
+        }
         if self.calls_per_second == 0 {
             return wrong("calls_per_second: at least one is needed");
         }
@@ -124,7 +132,9 @@ impl SipConfig {
     }
 
     pub(super) fn may_call(&self, host: IpAddr) -> bool {
+        let is_registrar = |account: &SipAccount| account.registrar.ip() == host;
         self.peers.iter().any(|network| network.contains(host))
+            || self.accounts.iter().any(is_registrar)
     }
 }
 

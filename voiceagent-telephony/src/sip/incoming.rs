@@ -18,9 +18,10 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::{
     SipCall, SipConfig,
     answers::{self, METHODS, Refusal},
-    call::Offered,
+    call::{Offered, local_address},
     line::invite_of,
     quiet::quiet,
+    registration,
 };
 
 /// Calls that may wait for the application to look at them.
@@ -74,8 +75,14 @@ impl Stack {
             .with_transport_layer(layer)
             .with_allows(METHODS.to_vec())
             .build();
+        let mut tasks = JoinSet::new();
+        for account in &config.accounts {
+            let contact = local_address(&config, address, account.registrar)?;
+            registration::domain(account)?;
+            tasks.spawn(registration::keep(account.clone(), contact, Arc::clone(&endpoint.inner)));
+        }
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        let stack = Arc::new_cyclic(|stack| {
+        let stack = Arc::new_cyclic(move |stack| {
             let dialogs = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
             let desk = Desk {
                 calls: Arc::new(Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS))),
@@ -85,7 +92,7 @@ impl Stack {
                 dialogs,
                 arrivals,
                 stack: stack.clone(),
-                tasks: JoinSet::new(),
+                tasks,
             };
             Self { task: tokio::spawn(quiet(run(endpoint, udp, desk))) }
         });

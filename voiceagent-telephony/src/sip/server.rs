@@ -44,8 +44,8 @@ impl SipServer {
     /// Dropping the future ends the listening.
     pub async fn bind(config: SipConfig) -> Result<Self> {
         config.check()?;
-        if config.peers.is_empty() {
-            warn!("nobody may call: no peers are set");
+        if config.peers.is_empty() && config.accounts.is_empty() {
+            warn!("nobody may call: neither peers nor accounts are set");
         }
         let (stack, address, arrived) = Stack::start(config).await?;
         Ok(Self { stack, address, arrived })

@@ -4,4 +4,5 @@
 
 mod calls;
 mod conversation;
+mod registration;
 mod server;

@@ -1,0 +1,125 @@
+use std::net::SocketAddr;
+
+use tokio::{net::UdpSocket, time::timeout};
+use voiceagent_core::Secret;
+use voiceagent_telephony::sip::{SipAccount, SipConfig};
+
+use crate::server::{SOON, Server};
+
+/// A registrar whose answers are the test's.
+struct Registrar(UdpSocket);
+
+/// What it was asked, and by whom.
+struct Asked {
+    text: String,
+    from: SocketAddr,
+}
+
+impl Registrar {
+    async fn start() -> (Self, Server) {
+        let registrar = Self(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let address = registrar.0.local_addr().unwrap();
+        let account =
+            SipAccount::new(address, "agent", Secret::new("secret")).with_domain("pbx.example");
+        let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+        config.accounts.push(account);
+        (registrar, Server::start(config).await)
+    }
+
+    /// The next request; repetitions of the one before are passed over.
+    async fn next(&self, before: Option<&Asked>) -> Asked {
+        let mut buffer = [0; 4_096];
+        loop {
+            let (length, from) =
+                timeout(SOON, self.0.recv_from(&mut buffer)).await.unwrap().unwrap();
+            let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            assert!(text.starts_with("REGISTER sip:pbx.example SIP/2.0\r\n"), "{text}");
+            let asked = Asked { text, from };
+            if before.is_none_or(|before| before.header("CSeq") != asked.header("CSeq")) {
+                return asked;
+            }
+        }
+    }
+
+    async fn answer(&self, asked: &Asked, status: &str, headers: &str) {
+        let copied = ["Via", "From", "Call-ID", "CSeq"]
+            .map(|name| format!("{name}: {}\r\n", asked.header(name)));
+        let to = asked.header("To");
+        let answer = format!(
+            "SIP/2.0 {status}\r\n{}To: {to};tag=r1\r\n{headers}Content-Length: 0\r\n\r\n",
+            copied.concat()
+        );
+        self.0.send_to(answer.as_bytes(), asked.from).await.unwrap();
+    }
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> &str {
+        let line = self.text.lines().find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then_some(value.trim())
+        });
+        line.unwrap_or_else(|| panic!("no {name} in {}", self.text))
+    }
+
+    /// A part of the proof.
+    fn proof(&self, name: &str) -> &str {
+        let parts = self.header("Authorization").trim_start_matches("Digest ").split(',');
+        let mut parts = parts.filter_map(|part| part.trim().split_once('='));
+        parts.find(|(known, _)| *known == name).unwrap().1.trim_matches('"')
+    }
+
+    fn number(&self) -> u32 {
+        self.header("CSeq").split(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_account_proves_itself_by_md5_without_a_quality_and_is_called() {
+    let (registrar, server) = Registrar::start().await;
+    let first = registrar.next(None).await;
+    assert!(!first.text.contains("Authorization"));
+    assert_eq!(first.header("Expires"), "300");
+    assert!(first.header("To").contains("<sip:agent@pbx.example>"), "{}", first.text);
+    let contact = format!("sip:agent@{}", server.address);
+    assert!(first.header("Contact").contains(&contact), "{}", first.text);
+
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\"\r\n";
+    registrar.answer(&first, "401 Unauthorized", challenge).await;
+    let second = registrar.next(Some(&first)).await;
+    assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
+    assert_eq!(second.number(), first.number() + 1);
+    assert_eq!((second.proof("username"), second.proof("nonce")), ("agent", "n1"));
+    // By RFC 2069, with Python's hashlib.
+    assert_eq!(second.proof("response"), "bf88c0a1cb36d303509d5e21ce6229d4");
+    assert!(!second.text.contains("secret"));
+    registrar.answer(&second, "200 OK", &format!("Contact: <{contact}>;expires=60\r\n")).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_time_that_is_too_short_is_made_longer_and_what_was_granted_is_renewed() {
+    let (registrar, _server) = Registrar::start().await;
+    let first = registrar.next(None).await;
+    registrar.answer(&first, "423 Interval Too Brief", "Min-Expires: 600\r\n").await;
+    let second = registrar.next(Some(&first)).await;
+    assert_eq!(second.header("Expires"), "600");
+    let contact = second.header("Contact").to_owned();
+    registrar.answer(&second, "200 OK", &format!("Contact: {contact};expires=1\r\n")).await;
+    let renewed = registrar.next(Some(&second)).await;
+    assert_eq!(renewed.header("Call-ID"), first.header("Call-ID"));
+}
+
+#[tokio::test]
+async fn a_registrar_that_refuses_is_asked_again_later_and_a_wrong_password_is_not_tried_in_a_loop()
+{
+    let (registrar, _server) = Registrar::start().await;
+    let challenge = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\", algorithm=MD5\r\n";
+    let first = registrar.next(None).await;
+    registrar.answer(&first, "401 Unauthorized", challenge).await;
+    let second = registrar.next(Some(&first)).await;
+    // The same challenge again says that the proof is wrong.
+    registrar.answer(&second, "401 Unauthorized", challenge).await;
+    let later = registrar.next(Some(&second)).await;
+    assert!(!later.text.contains("Authorization"), "a new attempt: {}", later.text);
+}
