@@ -80,6 +80,7 @@ mod tool_rounds;
 mod tools;
 mod user_turn;
 mod voice;
+pub(crate) mod wording;
 
 use std::{collections::VecDeque, sync::Arc};
 

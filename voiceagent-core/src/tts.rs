@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{GenerationId, Link, Result, audio::AudioFormat, stt::WordTiming};
+use crate::{GenerationId, Link, Result, audio::AudioFormat, spoken::Phonemes, stt::WordTiming};
 
 /// Turns text into audio.
 ///
@@ -60,6 +60,9 @@ pub struct TtsCapabilities {
     /// [`TtsEvent::Heard`] answers [`TtsInput::Interrupt`].
     #[serde(default)]
     pub tells_heard: bool,
+    /// How sounds may be written in a text, so that they are spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phonemes: Option<Phonemes>,
 }
 
 impl TtsCapabilities {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     CallTime, GenerationId, ToolCallId, TurnId, flow::Plan, llm::ToolCall, realtime::Prompt,
-    tool::ToolSpec,
+    spoken::SpokenForm, tool::ToolSpec,
 };
 
 /// One attempt of the agent to speak: a draft until its turn is over, then committed.
@@ -255,14 +255,14 @@ impl Generation {
     }
 
     /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool, or
-    /// words on the side, is set apart from what came before.
-    pub(super) fn push_text(&mut self, piece: &str) -> &str {
+    /// words on the side, is set apart from what came before. The voice is given its spoken form.
+    pub(super) fn push_text(&mut self, piece: &str, form: Option<&SpokenForm>) -> &str {
         let start = self.script.text().len();
         let goes_on = self.goes_on();
         if goes_on {
-            self.script.push_text(piece);
+            self.script.push_text_as(piece, form);
         } else {
-            self.script.push_text(&self.apart(piece));
+            self.script.push_text_as(&self.apart(piece), form);
         }
         let end = self.script.text().len();
         match self.items.last_mut() {

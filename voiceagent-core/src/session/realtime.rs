@@ -118,7 +118,7 @@ impl Session {
     fn on_speech_text(&mut self, voice: GenerationId, text: &str) {
         let Some(live) = self.spoken_mut(voice).filter(|_| !text.is_empty()) else { return };
         let id = live.id;
-        live.push_text(text);
+        live.push_text(text, None);
         self.note_progress(id);
     }
 
