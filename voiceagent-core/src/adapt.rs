@@ -10,6 +10,7 @@ mod health;
 mod hedged;
 mod in_band_keys;
 mod prompt_cache;
+mod warm;
 mod words;
 
 pub use fallback_llm::{FallbackLlm, LlmFailover};
@@ -19,3 +20,4 @@ pub use health::{CircuitBreaker, Health};
 pub use hedged::Hedged;
 pub use in_band_keys::InBandKeys;
 pub use prompt_cache::PromptCache;
+pub use warm::{WarmLlm, WarmStt, WarmTts, Warmth};

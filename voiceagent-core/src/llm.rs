@@ -68,6 +68,20 @@ pub trait LanguageModel: Debug + Send + Sync + 'static {
     ///
     /// Dropping the future or the stream ends the request.
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>>;
+
+    /// Opens a connection ahead, so that the next answer need not wait for one. One that has none
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor cannot be reached in time, or refuses the key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the connection up if it is not open yet.
+    async fn warm(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a model can do.

@@ -74,7 +74,7 @@ impl TtsCapabilities {
 }
 
 /// Arguments of one [`TextToSpeech::open`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TtsOptions {
     /// The format of the audio that is wanted.

@@ -79,3 +79,5 @@ mod talk;
     feature = "openai"
 ))]
 mod voice;
+#[cfg(all(feature = "cartesia", feature = "deepgram", feature = "openai"))]
+mod warm;
