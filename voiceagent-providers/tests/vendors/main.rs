@@ -31,6 +31,8 @@ mod embeddings;
 #[cfg(feature = "espeak-ng")]
 mod espeak_ng;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
+mod failover;
+#[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 #[cfg(any(feature = "azure", feature = "cartesia", feature = "deepgram", feature = "elevenlabs"))]
 mod faults;
