@@ -2,6 +2,7 @@
 
 mod extract;
 mod format;
+mod limits;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use crate::{Result, ToolCallId, tool::ToolSpec};
 
 pub use extract::extract;
 pub use format::AnswerFormat;
+pub use limits::{Quota, RateLimits};
 
 /// Writes the agent's side of the conversation.
 ///
@@ -250,6 +252,8 @@ pub enum LlmEvent {
     },
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
+    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells.
+    Limits(RateLimits),
     /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
     /// it that the vendor gives, so that the model is not taken for stalled.
     Progress,

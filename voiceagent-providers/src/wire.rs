@@ -13,6 +13,8 @@ pub(crate) mod http;
 #[cfg(any(feature = "_socket", feature = "anthropic"))]
 pub(crate) mod json;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
+pub(crate) mod limits;
+#[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
 #[cfg(any(feature = "gemini", feature = "openai"))]
 pub(crate) mod realtime;

@@ -60,7 +60,10 @@ async fn ask(
             LlmEvent::Text(more) if text.len() + more.len() > LONGEST => return Err(cut_off()),
             LlmEvent::Text(more) => text.push_str(&more),
             LlmEvent::Usage(counted) => *usage = Some(counted),
-            LlmEvent::Connected { .. } | LlmEvent::Progress | LlmEvent::ToolCall(_) => {}
+            LlmEvent::Connected { .. }
+            | LlmEvent::Limits(_)
+            | LlmEvent::Progress
+            | LlmEvent::ToolCall(_) => {}
         }
     }
     if is_complete { Ok(text) } else { Err(cut_off()) }

@@ -235,6 +235,12 @@ impl Driver {
                 self.emit(Event::Connected { leg: Leg::Llm, after, reused });
                 None
             }
+            Some(Ok(LlmEvent::Limits(limits))) => {
+                if let Some(wait) = limits.wait() {
+                    warn!(?wait, "the model would refuse the next request");
+                }
+                None
+            }
             Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
                 Some(Input::LlmText { generation, text: text.into() })
@@ -244,12 +250,20 @@ impl Driver {
             Some(Err(error)) => {
                 self.model = None;
                 warn!(%error, "the model failed");
-                Some(Input::LlmFailed { generation, kind: error.kind() })
+                Some(Input::LlmFailed {
+                    generation,
+                    kind: error.kind(),
+                    retry_after: error.retry_after(),
+                })
             }
             None => {
                 self.model = None;
                 warn!("the model stopped without finishing");
-                Some(Input::LlmFailed { generation, kind: ErrorKind::Disconnected })
+                Some(Input::LlmFailed {
+                    generation,
+                    kind: ErrorKind::Disconnected,
+                    retry_after: None,
+                })
             }
         }
     }

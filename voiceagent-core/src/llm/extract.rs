@@ -128,6 +128,7 @@ async fn answer(llm: &dyn LanguageModel, request: LlmRequest) -> Result<String> 
             LlmEvent::Text(more) if text.len() + more.len() > LONGEST => return Err(cut_off()),
             LlmEvent::Text(more) => text.push_str(&more),
             LlmEvent::Connected { .. }
+            | LlmEvent::Limits(_)
             | LlmEvent::Progress
             | LlmEvent::ToolCall(_)
             | LlmEvent::Usage(_) => {}

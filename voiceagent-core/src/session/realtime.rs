@@ -57,7 +57,7 @@ impl Session {
         match input {
             Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
             Input::CommitTurn => {}
-            Input::LlmFailed { generation, kind } => self.on_speech_failed(generation, kind),
+            Input::LlmFailed { generation, kind, .. } => self.on_speech_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_speech_finished(generation),
             Input::LlmText { generation, text } => self.on_speech_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_speech_call(generation, call),
