@@ -63,7 +63,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         Some(binary) => binary.clone(),
         None => Agent::build().await?,
     });
-    let one = Plan { at_once: 1, repeat: args.repeat, speculation: false, journals: false };
+    let one = Plan { repeat: args.repeat, ..Plan::default() };
     let mut plans = vec![
         ("one call, no drafts", one),
         ("one call, drafts", Plan { speculation: true, ..one }),

@@ -59,7 +59,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    let one = Plan { at_once: 1, repeat: args.repeat, speculation: true, journals: false };
+    let one = Plan { repeat: args.repeat, speculation: true, ..Plan::default() };
     let mut plans = vec![one];
     if args.calls > 1 {
         plans.push(Plan { at_once: args.calls, repeat: 1, ..one });

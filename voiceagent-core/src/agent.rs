@@ -181,7 +181,7 @@ impl Drop for Attempt<'_> {
 #[must_use]
 pub struct AgentBuilder {
     config: SessionConfig,
-    speech_gate: SpeechGateConfig,
+    speech_gate: Option<SpeechGateConfig>,
     llm: Option<Arc<dyn LanguageModel>>,
     realtime: Option<Arc<dyn RealtimeModel>>,
     model_greeting: Option<Arc<str>>,
@@ -284,9 +284,10 @@ impl AgentBuilder {
         self
     }
 
-    /// How scores become speech that starts and stops.
+    /// How scores become speech that starts and stops; unless told, as
+    /// [suits the detector](VadFactory::gate).
     pub fn speech_gate(mut self, config: SpeechGateConfig) -> Self {
-        self.speech_gate = config;
+        self.speech_gate = Some(config);
         self
     }
 
@@ -384,7 +385,9 @@ impl AgentBuilder {
     pub fn build(mut self) -> Result<Agent> {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
-        self.speech_gate.validate()?;
+        if let Some(gate) = self.speech_gate {
+            gate.validate()?;
+        }
         if let Some(background) = &self.background {
             background.validate()?;
         }
@@ -412,7 +415,10 @@ impl AgentBuilder {
         };
         let recipe = Recipe {
             config: self.config,
-            speech_gate: self.speech_gate,
+            speech_gate: self
+                .speech_gate
+                .or_else(|| Some(vad.as_ref()?.gate()))
+                .unwrap_or_default(),
             llm: self.llm,
             realtime: self.realtime,
             stt: self.stt,

@@ -5,6 +5,7 @@ mod ears;
 mod health;
 mod jobs;
 mod legs;
+mod levels;
 mod listeners;
 mod meter;
 mod perform;

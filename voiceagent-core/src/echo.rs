@@ -4,6 +4,8 @@ mod bands;
 mod path;
 mod reference;
 
+use std::time::Duration;
+
 use crate::{
     CallTime, Result,
     audio::{AudioFormat, AudioFrame, Decoder, Resampler},
@@ -127,13 +129,21 @@ impl EchoDetector {
         Ok(Self {
             played: Input::new(outbound)?,
             heard: Input::new(inbound)?,
-            reference: Reference::new(DECAY),
+            reference: Reference::new(DECAY, Duration::ZERO),
             likeness: Likeness::default(),
             line: Line::Unknown { sound: 0, silence: 0 },
             noise: [-60.0; BANDS],
             recent: [[NOTHING; BANDS]; RECENT],
             verdict: Heard::Caller,
         })
+    }
+
+    /// Says how far ahead of its sound audio is noted as played, where that is more than the 3 s that
+    /// are kept in any case.
+    #[must_use]
+    pub fn with_lead(mut self, lead: Duration) -> Self {
+        self.reference = Reference::new(DECAY, lead);
+        self
     }
 
     /// Takes what is played to the caller from a moment on, or right after what is played before.
@@ -175,9 +185,9 @@ impl EchoDetector {
 
     /// How late the echo is that was found on the line, to 10 ms; `None` if none was.
     #[must_use]
-    pub fn delay(&self) -> Option<std::time::Duration> {
+    pub fn delay(&self) -> Option<Duration> {
         match &self.line {
-            Line::Echoes { path, .. } => Some(std::time::Duration::from_millis(path.lag * 10)),
+            Line::Echoes { path, .. } => Some(Duration::from_millis(path.lag * 10)),
             Line::Unknown { .. } | Line::Clear => None,
         }
     }

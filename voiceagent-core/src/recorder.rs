@@ -294,6 +294,41 @@ mod tests {
         assert_eq!(bytes, wav::HEADER as u64 + 3_600 * 32_000);
     }
 
+    /// Counts the moments that are written.
+    struct Counted(u64);
+
+    impl Tape for Counted {
+        fn sound(&mut self, samples: &[u8]) {
+            self.0 += samples.len() as u64 / 4;
+        }
+
+        fn silence(&mut self, moments: u64) {
+            self.0 += moments;
+        }
+    }
+
+    #[test]
+    fn a15_an_hour_at_24_khz_takes_less_than_a_mebibyte_too() {
+        let (format, lead) = (AudioFormat::PCM_24K, Duration::from_millis(300));
+        let mut stereo = Stereo::new(format, format, lead).unwrap();
+        let (mut tape, mut most) = (Counted(0), 0);
+        let payload = Bytes::from(vec![0x90; format.bytes_in(Duration::from_millis(100))]);
+        for number in 0..36_000 {
+            let now = CallTime::from_millis(number * 100);
+            stereo.write(now, &mut tape);
+            let frame = AudioFrame::new(format, MediaTime(number * 2_400), payload.clone());
+            stereo.heard(now + Duration::from_millis(100), &frame);
+            let pieces = if number == 0 { 3 } else { 1 };
+            for _ in 0..pieces {
+                stereo.sent(now, &Outbound::Audio(frame.clone()));
+            }
+            most = most.max(stereo.memory());
+        }
+        stereo.finish(CallTime::from_millis(3_600_000), &mut tape);
+        assert_eq!(tape.0, 24_000 * 3_600);
+        assert!(most + BLOCKS * BLOCK < 1 << 20, "{most}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a15_what_a_killed_process_leaves_behind_can_be_played() {
         let (mut recorder, path) = recorder("voiceagent-test-killed");

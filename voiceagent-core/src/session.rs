@@ -54,6 +54,7 @@ mod input;
 mod interruption;
 mod late_results;
 mod listening;
+mod loudness;
 mod monologue;
 mod onset;
 mod output;
@@ -93,6 +94,7 @@ use generation::{Generation, Leave, Ticket};
 use history::History;
 use idle::Idle;
 use late_results::LateResults;
+use loudness::Loudness;
 use monologue::Monologue;
 use output::Output;
 use owed::Silence;
@@ -138,6 +140,7 @@ pub struct Session {
     passed_at: Option<CallTime>,
     /// The recognizer hears silence.
     deaf: bool,
+    loudness: Loudness,
     pausing: Pausing,
     history: History,
     output: Output,
@@ -205,6 +208,7 @@ impl Session {
             backchannel_score: None,
             passed_at: None,
             deaf: false,
+            loudness: Loudness::default(),
             pausing: Pausing::default(),
             history: History::default(),
             output: Output::new(config.playout, config.format, config.marks),
@@ -342,6 +346,7 @@ impl Session {
             Input::SayUntilHeard { text, interruptible, ticket } => {
                 self.say_until_heard(text, interruptible, Ticket(ticket));
             }
+            Input::SpeechLevel { level } => self.loudness.hear(level),
             Input::SpeechStarted { since } => self.on_speech_started(since),
             Input::SpeechStopped { since } => self.on_speech_stopped(since),
             Input::SttSpeechStarted => self.on_stt_speech_started(),
@@ -481,7 +486,7 @@ impl Session {
 
     /// The live generation, if the voice knows it by this name.
     fn spoken_mut(&mut self, voice: GenerationId) -> Option<&mut Generation> {
-        self.live.as_mut().filter(|live| live.voice == voice)
+        self.live.as_mut().filter(|live| live.synthesis.voice == voice)
     }
 
     fn emit(&mut self, event: Event) {

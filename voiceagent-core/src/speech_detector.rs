@@ -1,6 +1,10 @@
 //! From frames of audio to edges of speech.
 
-use std::{collections::VecDeque, time::Duration};
+mod stillness;
+
+use std::collections::VecDeque;
+
+use stillness::Stillness;
 
 use crate::{
     Error, Result, SpeechEdge, SpeechGate, SpeechGateConfig,
@@ -8,16 +12,12 @@ use crate::{
     vad::{VadFactory, VoiceActivityDetector},
 };
 
-/// The loudest sample of a line without any sound: the smallest four steps of G.711.
-const STILL: f32 = 0.001;
-/// After how much stillness a detector has come to rest. The memory of those in use is far shorter.
-const SETTLED: Duration = Duration::from_millis(500);
-
 /// Hears in a stream of frames where speech starts and stops.
 ///
 /// It decodes each frame, brings it to the sample rate of the detector if that is another one,
 /// cuts windows, and leads the scores through a [`SpeechGate`]. Edges are positions in the stream
-/// of the frames. Nothing is allocated once the first frames have been heard.
+/// of the frames, the same however it is cut into them. Nothing is allocated once the first frames
+/// have been heard.
 ///
 /// A line that has been without any sound, below -60 dBFS at its peaks, for half a second has
 /// nothing new for the detector, which then rests until something sounds: most of what a quiet
@@ -47,8 +47,10 @@ pub struct SpeechDetector {
     detector: Box<dyn VoiceActivityDetector>,
     gate: SpeechGate,
     decoded: Vec<f32>,
-    /// For how many samples the line has been without any sound; `None` if it does not matter.
-    still: Option<u64>,
+    /// For how long the line has been without any sound; `None` if it does not matter.
+    still: Option<Stillness>,
+    /// Samples of a step that was rested in part.
+    rested: u64,
     /// Samples at the detector's rate that do not fill a window yet.
     waiting: Vec<f32>,
     /// What the gate's position is short of, in `1 / detector rate` samples of the stream.
@@ -92,7 +94,8 @@ impl SpeechDetector {
             resampler,
             detector,
             decoded: Vec::new(),
-            still: Some(0),
+            still: Some(Stillness::new(format)),
+            rested: 0,
             waiting: Vec::new(),
             fraction: 0,
             latency,
@@ -166,20 +169,38 @@ impl SpeechDetector {
     fn heard_to(&self) -> u64 {
         let rate = u64::from(self.format.sample_rate);
         let waiting = self.waiting.len() as u64 * rate / u64::from(self.detector.sample_rate());
-        self.gate.position().0.saturating_add(waiting)
+        self.gate.position().0.saturating_add(waiting + self.rested)
     }
 
     fn hear(&mut self, payload: &[u8]) {
-        self.decoded.clear();
-        self.decoder.decode(payload, &mut self.decoded);
-        if self.is_settled() {
-            self.rest();
-            return;
+        let mut decoded = std::mem::take(&mut self.decoded);
+        decoded.clear();
+        self.decoder.decode(payload, &mut decoded);
+        let mut left = &decoded[..];
+        loop {
+            let rested = self.still.as_mut().map_or(0, |still| still.rest(left));
+            self.rest(rested as u64);
+            left = &left[rested..];
+            if left.is_empty() {
+                break;
+            }
+            self.wake();
+            let (length, may_rest) =
+                self.still.as_mut().map_or((left.len(), false), |still| still.follow(left));
+            self.listen(&left[..length]);
+            left = &left[length..];
+            if may_rest && !self.is_speaking() {
+                self.still.as_mut().map(Stillness::begin_rest);
+            }
         }
+        self.decoded = decoded;
+    }
+
+    fn listen(&mut self, samples: &[f32]) {
         let begin = self.waiting.len();
         match &mut self.resampler {
-            None => self.waiting.extend_from_slice(&self.decoded),
-            Some(resampler) => resampler.process(&self.decoded, &mut self.waiting),
+            None => self.waiting.extend_from_slice(samples),
+            Some(resampler) => resampler.process(samples, &mut self.waiting),
         }
         self.hiss.add(&mut self.waiting[begin..]);
         let window = self.detector.window();
@@ -197,20 +218,31 @@ impl SpeechDetector {
         self.waiting.drain(..heard);
     }
 
-    /// Whether the line has been still for so long that the detector would say the same again.
-    fn is_settled(&mut self) -> bool {
-        let Some(still) = &mut self.still else { return false };
-        let is_still = self.decoded.iter().all(|sample| sample.abs() <= STILL);
-        *still = if is_still { *still + self.decoded.len() as u64 } else { 0 };
-        *still >= self.format.samples_in(SETTLED) && !self.gate.is_speaking()
-    }
-
-    /// Takes what was decoded for silence, unheard.
-    fn rest(&mut self) {
-        let silence = self.heard_to() - self.gate.position().0 + self.decoded.len() as u64;
+    /// Takes so many samples for silence, unheard, once they are a whole step.
+    fn rest(&mut self, samples: u64) {
+        self.rested += samples;
+        let Some(step) = self.still.as_ref().map(Stillness::step) else { return };
+        if self.rested < step {
+            return;
+        }
+        let begun = self.rested % step;
+        let silence = self.heard_to() - begun - self.gate.position().0;
         self.forget_waiting();
+        self.rested = begun;
         let edge = self.gate.push(0.0, silence);
         self.note(edge);
+    }
+
+    /// Hears the step that has begun without a sound after all, so that windows lie where they
+    /// would without the rest.
+    fn wake(&mut self) {
+        const SILENCE: [f32; 160] = [0.0; 160];
+        let mut left = std::mem::take(&mut self.rested) as usize;
+        while left > 0 {
+            let length = left.min(SILENCE.len());
+            self.listen(&SILENCE[..length]);
+            left -= length;
+        }
     }
 
     fn note(&mut self, edge: Option<SpeechEdge>) {
@@ -224,6 +256,8 @@ impl SpeechDetector {
     /// Forgets audio that will not be continued.
     fn drop_unfinished(&mut self) {
         self.decoder.reset();
+        self.rested = 0;
+        self.still.as_mut().map(Stillness::begin_anew);
         self.forget_waiting();
     }
 

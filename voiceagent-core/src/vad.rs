@@ -8,6 +8,8 @@ use std::fmt::{self, Debug};
 pub use energy::Energy;
 pub use telephone::Telephone;
 
+use crate::SpeechGateConfig;
+
 /// Scores short windows of audio: speech or not.
 ///
 /// A detector has no memory of edges; [`SpeechGate`](crate::SpeechGate) turns its scores into
@@ -33,6 +35,11 @@ pub trait VoiceActivityDetector: Debug + Send + 'static {
 pub trait VadFactory: Debug + Send + Sync + 'static {
     /// A detector in its initial state.
     fn detector(&self) -> Box<dyn VoiceActivityDetector>;
+
+    /// The settings of the gate that suit its scores, for calls that have no others.
+    fn gate(&self) -> SpeechGateConfig {
+        SpeechGateConfig::default()
+    }
 }
 
 /// Another embedded neural detector: [earshot](https://docs.rs/earshot), 16 kHz, windows of 16 ms,

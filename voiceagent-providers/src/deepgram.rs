@@ -1,10 +1,12 @@
-//! Deepgram: recognition with Nova (`/v1/listen`) and Flux (`/v2/listen`), and voices of
-//! Aura (`/v1/speak`) and Flux (`/v2/speak`).
+//! Deepgram: recognition with Nova (`/v1/listen`) and Flux (`/v2/listen`), voices of Aura
+//! (`/v1/speak`) and Flux (`/v2/speak`), and both with a language model between them as the Voice
+//! Agent (`/v1/agent/converse`).
 //!
 //! Wire facts come from Deepgram's SDK types, its AsyncAPI description and its pages on keep-alive,
 //! endpointing and flushing.
 
 mod address;
+mod agent;
 mod codec;
 mod config;
 mod flux;
@@ -15,8 +17,11 @@ mod tts;
 
 use std::sync::Arc;
 
-use voiceagent_core::{registry::Registry, stt::SpeechToText, tts::TextToSpeech};
+use voiceagent_core::{
+    realtime::RealtimeModel, registry::Registry, stt::SpeechToText, tts::TextToSpeech,
+};
 
+pub use agent::{DeepgramAgent, DeepgramAgentConfig, ThinkEndpoint};
 pub use config::{DeepgramFluxConfig, DeepgramFluxTtsConfig, DeepgramSttConfig, DeepgramTtsConfig};
 pub use flux::DeepgramFlux;
 pub use flux_tts::DeepgramFluxTts;
@@ -26,8 +31,12 @@ pub use tts::DeepgramTts;
 /// The vendor's name in errors.
 const PROVIDER: &str = "deepgram";
 
-/// Adds the recognizers and the synthesizers `deepgram` and `deepgram-flux`.
+/// Adds the recognizers and the synthesizers `deepgram` and `deepgram-flux`, and the speech-to-speech
+/// model `deepgram`.
 pub fn register(registry: &mut Registry) {
+    registry.realtime.register("deepgram", |config: DeepgramAgentConfig| {
+        Ok(Arc::new(DeepgramAgent::new(config)?) as Arc<dyn RealtimeModel>)
+    });
     registry.stt.register("deepgram", |config: DeepgramSttConfig| {
         Ok(Arc::new(DeepgramStt::new(config)?) as Arc<dyn SpeechToText>)
     });

@@ -16,7 +16,7 @@ pub(crate) mod json;
 pub(crate) mod limits;
 #[cfg(any(feature = "anthropic", feature = "gemini", feature = "openai"))]
 pub(crate) mod llm;
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 pub(crate) mod realtime;
 #[cfg(feature = "_socket")]
 pub(crate) mod secrets;

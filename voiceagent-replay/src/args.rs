@@ -23,7 +23,7 @@ pub struct Args {
     /// A decision cut the caller off who goes on within this time.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = clock::parse)]
     pub cut_window: Duration,
-    /// Where --sweep puts `sweep.svg` and `sweep.json`.
+    /// The folder into which --sweep writes the picture, `sweep.svg`.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub out: PathBuf,
     /// Prints JSON in place of text.

@@ -60,7 +60,7 @@ pub(crate) struct Point {
     responses: Vec<f64>,
 }
 
-/// Sweeps a folder, prints the table and writes the picture and the numbers.
+/// Sweeps a folder, prints the table or the numbers, and writes the picture.
 pub(crate) fn run(
     args: &Args,
     sweep: &str,
@@ -100,15 +100,13 @@ pub(crate) fn run(
         writeln!(progress, "{note}").map_err(unwritable)?;
     }
     curve.points.iter_mut().for_each(Point::complete);
-    let json = serde_json::to_string_pretty(&curve).expect("a curve is plain data");
-    save(&args.out, "sweep.json", &json)?;
-    save(&args.out, "sweep.svg", &plot::draw(&curve))?;
+    let picture = save(&args.out, "sweep.svg", &plot::draw(&curve))?;
     if args.json {
+        let json = serde_json::to_string_pretty(&curve).expect("a curve is plain data");
         return writeln!(out, "{json}").map_err(unwritable);
     }
     out.write_all(curve.table().as_bytes()).map_err(unwritable)?;
-    let folder = args.out.display();
-    writeln!(out, "written: sweep.svg and sweep.json, in {folder}").map_err(unwritable)
+    writeln!(out, "written: {}", picture.display()).map_err(unwritable)
 }
 
 /// The journals of a folder, in the order of their names.
@@ -126,12 +124,15 @@ fn journals(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn save(folder: &Path, name: &str, text: &str) -> Result<()> {
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(name), text));
-    written.map_err(|error| {
-        let path = folder.join(name);
-        Error::config(format!("{}: cannot be written: {}", path.display(), error.kind()))
-    })
+fn save(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    match fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)) {
+        Ok(()) => Ok(path),
+        Err(error) => {
+            let why = error.kind();
+            Err(Error::config(format!("{}: cannot be written: {why}", path.display())))
+        }
+    }
 }
 
 impl Curve {

@@ -2,23 +2,24 @@
 
 mod guests;
 mod limits;
+mod line;
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{Router, extract::WebSocketUpgrade};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket},
     time::sleep,
 };
 use tracing::debug;
 
-use self::guests::Guests;
 pub use self::limits::ServerLimits;
+use self::{guests::Guests, line::Line};
 
-/// What the kernel may hold for a peer that does not read. Linux doubles it and counts its own
-/// bookkeeping, which leaves about a second of 20 ms messages; its default grows to minutes, in
-/// which nobody notices that the caller hears nothing.
+/// What the kernel may hold of messages that the peer has not acknowledged. Linux doubles it and
+/// counts its own bookkeeping, which leaves some twenty messages: enough for a peer 300 ms away. Its
+/// default grows to minutes, in which nobody notices that the caller hears nothing.
 const SEND_BUFFER: u32 = 16 * 1024;
 
 /// Connections that may wait to be accepted.
@@ -95,7 +96,8 @@ pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
 /// Serves until the future is dropped, over HTTP/1.1 and the WebSockets that it is upgraded to.
 ///
 /// Sets `TCP_NODELAY`, without which a frame of audio may wait for the acknowledgement of the one
-/// before, and tells the routes who their peer is. Where the limit of connections is reached, or
+/// before, lets the kernel of Linux hold little for a peer that does not read, and tells the routes
+/// who their peer is. Where the limit of connections is reached, or
 /// the system has no file left for another, the one that has waited longest makes room: whoever
 /// opens connections and says nothing keeps no caller out. The log says so every 10 s.
 ///
@@ -125,14 +127,11 @@ trait Arrivals {
 }
 
 impl Arrivals for TcpListener {
-    type Io = TcpStream;
+    type Io = Line;
 
-    async fn next(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+    async fn next(&mut self) -> io::Result<(Line, SocketAddr)> {
         let (connection, peer) = self.accept().await?;
-        if let Err(error) = connection.set_nodelay(true) {
-            debug!(%error, "TCP_NODELAY cannot be set");
-        }
-        Ok((connection, peer))
+        Ok((Line::new(connection), peer))
     }
 }
 

@@ -19,6 +19,7 @@ pub use audio_socket::AudioSocketPhone;
 pub use call::{PhoneCall, Spoken};
 pub use carrier::Carrier;
 pub use dial::Dial;
+pub use messages::frame_messages;
 pub use playout::is_audible;
 pub use recording::{Cleared, Closed, MarkEcho, Recording, Stretch, Wire};
 pub use relay::{RelayAsked, RelayPhone};

@@ -10,6 +10,7 @@ mod cartesia;
 mod cartesia_ink;
 pub mod chat;
 mod contexts;
+mod deepgram_agent;
 mod deepgram_flux;
 mod deepgram_flux_speak;
 mod deepgram_listen;
@@ -205,6 +206,16 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn gemini_live(script: RealtimeScript) -> Self {
         let server = Server::start(Arc::new(gemini_live::GeminiLive(script))).await;
+        Self { server, idle_limit: None, voice: None, joins_words: false }
+    }
+
+    /// Starts Deepgram's `/v1/agent/converse`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn deepgram_agent(script: RealtimeScript) -> Self {
+        let server = Server::start(Arc::new(deepgram_agent::DeepgramAgent(script))).await;
         Self { server, idle_limit: None, voice: None, joins_words: false }
     }
 

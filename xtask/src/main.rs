@@ -4,9 +4,11 @@ mod behaviours;
 mod cargo;
 mod conformance;
 mod crates;
+mod faults;
 mod features;
 mod mutants;
 mod pitfalls;
+mod proofs;
 mod rust_file;
 mod streaming;
 mod structure;
@@ -27,7 +29,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -42,6 +44,11 @@ const TASKS: [Task; 9] = [
         name: "crates",
         about: "counts the crates that voiceagent-core pulls in",
         run: crates::check,
+    },
+    Task {
+        name: "faults",
+        about: "checks that the tests of each fault in docs/reliability.md are there",
+        run: faults::check,
     },
     Task {
         name: "features",

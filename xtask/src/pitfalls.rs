@@ -1,6 +1,9 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::{Failure, behaviours::rust_tests, tree};
+use crate::{
+    Failure,
+    proofs::{self, is_test, names},
+};
 
 /// Where the table of pitfalls stands.
 const TABLE: &str = "docs/carriers.md";
@@ -11,13 +14,7 @@ const COUNT: usize = 40;
 /// Checks that each pitfall of carriers has its row, that the tests it names are there, and that
 /// no test claims a pitfall whose row does not name it.
 pub(crate) fn check(root: &Path) -> Result<(), Failure> {
-    let mut tests = BTreeSet::new();
-    for path in tree::files(root)? {
-        if path.extension().is_some_and(|end| end == "rs") {
-            let found = rust_tests::find(&fs::read_to_string(root.join(&path))?);
-            tests.extend(found.into_iter().map(|(_, name)| name));
-        }
-    }
+    let tests = proofs::tests(root)?;
     let gaps = gaps(&fs::read_to_string(root.join(TABLE))?, &tests);
     eprintln!("{COUNT} pitfalls, {} without proof", gaps.len());
     if gaps.is_empty() { Ok(()) } else { Err(Failure(gaps)) }
@@ -52,21 +49,6 @@ fn row(line: &str) -> Option<(usize, &str)> {
     let mut cells = line.strip_prefix('|')?.split('|');
     let number = cells.next()?.trim().parse().ok()?;
     Some((number, cells.nth(1)?.trim()))
-}
-
-/// The words in a cell that are names of tests, or their beginnings.
-fn names(here: &str) -> impl Iterator<Item = &str> {
-    let quoted = here.split('`').skip(1).step_by(2);
-    quoted.filter(|name| {
-        name.contains('_') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    })
-}
-
-fn is_test(name: &str, tests: &BTreeSet<String>) -> bool {
-    if name.ends_with('_') {
-        return tests.iter().any(|test| test.starts_with(name));
-    }
-    tests.contains(name)
 }
 
 /// The pitfall whose number a test carries.

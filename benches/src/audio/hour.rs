@@ -44,6 +44,8 @@ pub(super) fn stages() -> Result<Vec<Stage>, Box<dyn Error>> {
     stages.extend(listeners()?);
     stages.push(background()?);
     stages.extend([MULAW, AudioFormat::PCM_16K].map(suppressor));
+    #[cfg(feature = "opus")]
+    stages.extend(opus()?);
     Ok(stages)
 }
 
@@ -134,6 +136,38 @@ fn suppressor(format: AudioFormat) -> Stage {
         suppressor.apply(AudioFrame::new(format, at, payload)).samples()
     };
     Stage::new(format!("noise suppression, {}", name(format)), format, work).to(format)
+}
+
+/// Packets of 20 ms at 24 kbit/s, as a recording has them, and what comes out of them.
+#[cfg(feature = "opus")]
+fn opus() -> Result<[Stage; 2], Box<dyn Error>> {
+    use voiceagent_core::audio::opus::{Decoder, Encoder};
+
+    let format = AudioFormat::PCM_16K;
+    let encoder = || Encoder::new(format.sample_rate)?.with_bitrate(24_000);
+    let samples = |payload: &Bytes, samples: &mut Vec<i16>| {
+        samples.clear();
+        samples.extend(payload.chunks_exact(2).map(|it| i16::from_le_bytes([it[0], it[1]])));
+    };
+    let (mut one, mut heard) = (encoder()?, Vec::new());
+    let encode = move |_, payload: Bytes| {
+        samples(&payload, &mut heard);
+        one.encode(&heard, |_| Ok(())).expect("libopus takes any samples");
+        0
+    };
+    let (mut other, mut decoder) = (encoder()?, Decoder::new(format.sample_rate)?);
+    let (mut heard, mut told) = (Vec::new(), Vec::new());
+    let both = move |_, payload: Bytes| {
+        samples(&payload, &mut heard);
+        told.clear();
+        let decoded = other.encode(&heard, |packet| decoder.decode(packet, &mut told));
+        decoded.expect("libopus takes its own packets");
+        told.len() as u64
+    };
+    Ok([
+        Stage::new("PCM 16 kHz to Opus", format, encode),
+        Stage::new("PCM 16 kHz to Opus and back", format, both).to(format),
+    ])
 }
 
 impl Stage {

@@ -1,11 +1,6 @@
 //! The agent under test: the example binary, as a process of its own.
 
-use std::{
-    env, fs, io,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::{env, fs, io, path::PathBuf, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -14,7 +9,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{script::ENDPOINTING, vendors::Vendors};
+use super::{
+    pass::{Folders, Plan},
+    script::ENDPOINTING,
+    vendors::Vendors,
+};
 
 /// The package of the agent, and its binary.
 const AGENT: &str = "media_stream_agent";
@@ -76,8 +75,8 @@ impl Agent {
     pub(crate) async fn start(
         program: &Program,
         vendors: &Vendors,
-        speculation: bool,
-        journals: Option<&Path>,
+        plan: &Plan,
+        folders: &Folders,
     ) -> io::Result<Self> {
         let mut command = Command::new(&program.binary);
         command
@@ -86,12 +85,17 @@ impl Agent {
             .env("DEEPGRAM_BASE_URL", vendors.speech_url())
             .env("OPENAI_BASE_URL", vendors.model_url())
             .env("ENDPOINTING_MS", ENDPOINTING.as_millis().to_string())
-            .env("SPECULATION", if speculation { "on" } else { "off" })
+            .env("SPECULATION", if plan.speculation { "on" } else { "off" })
+            .env("DETECTOR", if plan.detector { "on" } else { "off" })
             .env_remove("JOURNALS")
+            .env_remove("RECORDINGS")
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        if let Some(folder) = journals {
-            command.env("JOURNALS", folder);
+        if plan.journals {
+            command.env("JOURNALS", &folders.journals);
+        }
+        if plan.recordings {
+            command.env("RECORDINGS", &folders.recordings);
         }
         let mut process = command.spawn()?;
         let output = process.stderr.take().ok_or_else(|| io::Error::other("no output"))?;
@@ -126,6 +130,14 @@ impl Agent {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         read_usage(&stat, &status).ok_or_else(|| io::Error::other("/proc cannot be understood"))
     }
+}
+
+/// What this process has used so far.
+pub(crate) fn own_cpu_seconds() -> io::Result<f64> {
+    let (stat, status) =
+        (fs::read_to_string("/proc/self/stat")?, fs::read_to_string("/proc/self/status")?);
+    let usage = read_usage(&stat, &status);
+    Ok(usage.ok_or_else(|| io::Error::other("/proc cannot be understood"))?.cpu_seconds)
 }
 
 /// User and system time are the fields 14 and 15 of `stat`; the name before them, in brackets, may

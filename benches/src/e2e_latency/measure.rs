@@ -21,7 +21,15 @@ pub(crate) struct Figures {
     pub(crate) turns: Vec<Turn>,
     pub(crate) barge_ins: Vec<BargeIn>,
     pub(crate) length: Duration,
+    /// How far each piece of an answer came from its time: that of the piece before, and as much
+    /// later as that piece lasts.
+    pub(crate) unevenness: Vec<f64>,
+    /// How often an answer fell silent and went on.
+    pub(crate) gaps: usize,
 }
+
+/// Sound after a longer pause is another answer.
+const ANOTHER: Duration = Duration::from_millis(600);
 
 /// One answer.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +101,8 @@ pub(crate) fn figures(record: &CallRecord, notes: &[Note], drafts: bool) -> Figu
     let mut figures = Figures {
         setup: heard.map(|note| millis(record.dialled, note.at)),
         length: record.ended - record.began,
+        unevenness: unevenness(&record.recording),
+        gaps: gaps(&record.recording),
         ..Figures::default()
     };
     let mut last_answer = record.began;
@@ -190,6 +200,36 @@ fn played(recording: &Recording, from: Duration, to: Duration) -> (String, Durat
         end = stretch.began + format.duration_of(format.samples(stretch.audio.len()));
     }
     (tone::read(AudioFormat::MULAW_8K, &audio), end)
+}
+
+/// The first pieces of an answer come at once, to fill the lead: they have no time.
+fn unevenness(recording: &Recording) -> Vec<f64> {
+    let format = AudioFormat::MULAW_8K;
+    let pieces: Vec<(Duration, Duration)> = recording
+        .wire
+        .iter()
+        .filter_map(|(at, wire)| match wire {
+            Wire::Audio(bytes) => Some((*at, format.duration_of(format.samples(*bytes)))),
+            _ => None,
+        })
+        .collect();
+    let pairs = pieces.windows(2).filter_map(|pair| {
+        let ((before, lasts), (at, _)) = (pair[0], pair[1]);
+        let after = at.saturating_sub(before);
+        (after >= lasts / 2 && after < ANOTHER).then(|| after.abs_diff(lasts).as_secs_f64() * 1e3)
+    });
+    pairs.collect()
+}
+
+fn gaps(recording: &Recording) -> usize {
+    let format = AudioFormat::MULAW_8K;
+    let pairs = recording.heard.windows(2).filter(|pair| {
+        let end = pair[0].began + format.duration_of(format.samples(pair[0].audio.len()));
+        let is_cut =
+            recording.clears.iter().any(|clear| clear.at >= pair[0].began && clear.at <= end);
+        !is_cut && pair[1].began.saturating_sub(end) < ANOTHER
+    });
+    pairs.count()
 }
 
 fn first_audio(record: &CallRecord, after: Instant) -> Option<Instant> {

@@ -1,6 +1,6 @@
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,8 +19,9 @@ use super::{
     vendors::Vendors,
 };
 
-/// Between the beginnings of two calls that go on at once.
+/// Between the beginnings of two calls that go on at once, and between the first and the last.
 const STAGGER: Duration = Duration::from_millis(130);
+const RAMP: Duration = Duration::from_secs(15);
 
 /// After the last call, for the agent to let go of it.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -32,6 +33,23 @@ pub(crate) struct Plan {
     pub(crate) repeat: u32,
     pub(crate) speculation: bool,
     pub(crate) journals: bool,
+    pub(crate) recordings: bool,
+    /// Whether the agent has ears of its own beside the recognizer's.
+    pub(crate) detector: bool,
+}
+
+impl Default for Plan {
+    /// One call.
+    fn default() -> Self {
+        Self {
+            at_once: 1,
+            repeat: 1,
+            speculation: false,
+            journals: false,
+            recordings: false,
+            detector: true,
+        }
+    }
 }
 
 /// Calls to one agent, and what came out.
@@ -42,6 +60,13 @@ pub(crate) struct Pass {
     pub(crate) calls: Vec<Figures>,
     pub(crate) failed: usize,
     pub(crate) cost: Cost,
+}
+
+/// Where an agent writes what it is asked to keep.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    pub(crate) journals: PathBuf,
+    pub(crate) recordings: PathBuf,
 }
 
 /// What the agent's process used.
@@ -67,19 +92,18 @@ impl Pass {
         program: &Program,
         out: &Path,
     ) -> io::Result<Self> {
-        let folder = out.join("journals");
-        if plan.journals {
-            // Those of an earlier run have the same names, and are not replaced.
-            match fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
+        let folders =
+            Folders { journals: out.join("journals"), recordings: out.join("recordings") };
+        for (folder, is_used) in
+            [(&folders.journals, plan.journals), (&folders.recordings, plan.recordings)]
+        {
+            if is_used {
+                empty(folder)?;
             }
-            fs::create_dir_all(&folder)?;
         }
         let log = Arc::new(Log::default());
         let vendors = Vendors::start(Arc::clone(&log)).await?;
-        let journals = plan.journals.then_some(&*folder);
-        let agent = Agent::start(program, &vendors, plan.speculation, journals).await?;
+        let agent = Agent::start(program, &vendors, &plan, &folders).await?;
         let idle = agent.usage()?;
         let mut records = Vec::new();
         let mut failed = 0;
@@ -99,7 +123,7 @@ impl Pass {
             let notes = log.of(record.call);
             let mut figures = measure::figures(record, &notes, plan.speculation);
             if plan.journals {
-                journal::complete(&mut figures, &folder, record, &notes)?;
+                journal::complete(&mut figures, &folders.journals, record, &notes)?;
             }
             calls.push(figures);
         }
@@ -114,16 +138,26 @@ impl Pass {
     }
 }
 
+/// Makes a folder anew: files of an earlier run have the same names, and are not replaced.
+fn empty(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    fs::create_dir_all(folder)
+}
+
 /// Plays calls at once; how many were lost, and the most memory that the agent took.
 async fn play(
     agent: &Agent,
     numbers: std::ops::Range<u32>,
 ) -> io::Result<(Vec<CallRecord>, usize, Usage)> {
     let mut calls = JoinSet::new();
+    let stagger = STAGGER.min(RAMP / u32::try_from(numbers.len()).unwrap_or(u32::MAX).max(1));
     for (place, number) in (0..).zip(numbers) {
         let url = agent.url().to_owned();
         calls.spawn(async move {
-            sleep(STAGGER * place).await;
+            sleep(stagger * place).await;
             call::run(&url, number).await
         });
     }

@@ -9,6 +9,7 @@ pub(crate) struct Summary {
     pub(crate) min: f64,
     pub(crate) p50: f64,
     pub(crate) p95: f64,
+    pub(crate) p99: f64,
     pub(crate) max: f64,
 }
 
@@ -27,6 +28,7 @@ impl Summary {
             min: *sorted.first()?,
             p50: at(0.5)?,
             p95: at(0.95)?,
+            p99: at(0.99)?,
             max: *sorted.last()?,
         })
     }
@@ -39,7 +41,8 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let summary = Summary::of((1..=100).rev().map(f64::from)).unwrap();
-        assert_eq!((summary.p50, summary.p95, summary.max), (50.0, 95.0, 100.0));
+        let high = (summary.p95, summary.p99, summary.max);
+        assert_eq!((summary.p50, high), (50.0, (95.0, 99.0, 100.0)));
         let few = Summary::of([3.0, 1.0]).unwrap();
         assert_eq!((few.count, few.min, few.p50, few.p95), (2, 1.0, 1.0, 3.0));
         assert!(Summary::of([]).is_none());

@@ -1,60 +1,85 @@
-//! The codec alone: a carrier's text to a frame, and a frame to the carrier's text.
+//! The codec alone: a carrier's message to a frame, and a frame to the carrier's message.
 
 use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Message;
 use voiceagent_core::{
     MarkId,
-    audio::{AudioFormat, AudioFrame, MediaTime},
-    transport::Outbound,
+    audio::{AudioFrame, MediaTime},
+    transport::{Inbound, Outbound},
 };
-use voiceagent_telephony::media_stream::MediaCodec;
+use voiceagent_telephony::media_stream::{Carrier, MediaCodec};
+use voiceagent_testkit::phone;
 
-use super::{Count, now, rig::messages};
+use super::{Count, now, rig, way::Way};
 
-const WARM_UP: usize = 1_000;
-const FRAMES: usize = 10_000;
+const WARM_UP: u32 = 1_000;
 
-pub(super) fn count() -> Vec<Count> {
-    vec![reading(), writing()]
-}
+/// The most frames of a count. As many messages are made for a smaller one.
+pub(super) const FRAMES: u32 = 10_000;
 
-fn reading() -> Count {
-    let texts = messages(WARM_UP + FRAMES);
-    let mut codec = MediaCodec::twilio("MZ1");
+pub(super) fn reading(carrier: Carrier, frames: u32) -> Count {
+    let far = far_end(carrier);
+    let frame = rig::silence(far.format());
+    let messages = phone::frame_messages(far, "MZ1", &frame, (WARM_UP + FRAMES) as usize);
+    let mut codec = MediaCodec::with_format(carrier, "MZ1", far.format());
     let mut samples = 0;
-    let mut read = |texts: &[String]| {
-        for text in texts {
-            if let Some(voiceagent_core::transport::Inbound::Audio(frame)) = codec.read(text) {
+    let mut read = |messages: &[Message]| {
+        for message in messages {
+            let inbound = match message {
+                Message::Text(text) => codec.read(text),
+                Message::Binary(audio) => codec.read_binary(audio),
+                _ => None,
+            };
+            if let Some(Inbound::Audio(frame)) = inbound {
                 samples += frame.samples();
             }
         }
     };
-    read(&texts[..WARM_UP]);
+    let (warm_up, counted) = messages.split_at(WARM_UP as usize);
+    read(warm_up);
     let before = now();
-    read(&texts[WARM_UP..]);
-    let count = Count::between("JSON text -> AudioFrame", FRAMES as u64, before, now());
-    assert_eq!(samples, 160 * (WARM_UP + FRAMES) as u64, "all frames were read");
+    read(&counted[..frames as usize]);
+    let after = now();
+    let count = Count::between(Way::Read(carrier), frames, before, after);
+    let wanted = far.format().samples(frame.len()) * u64::from(WARM_UP + frames);
+    assert_eq!(samples, wanted, "all frames of {carrier} were read");
     count
 }
 
-fn writing() -> Count {
-    let mut codec = MediaCodec::twilio("MZ1");
-    let audio = Bytes::from_static(&[0xD5; 160]);
+pub(super) fn writing(carrier: Carrier, frames: u32) -> Count {
+    let format = far_end(carrier).format();
+    let mut codec = MediaCodec::with_format(carrier, "MZ1", format);
+    let audio = Bytes::from(rig::silence(format));
+    let samples = format.samples(audio.len());
     let mut bytes = 0;
-    let mut write = |frames: std::ops::Range<usize>| {
-        for number in frames.start as u64..frames.end as u64 {
-            let at = MediaTime(number * 160);
-            let frame = AudioFrame::new(AudioFormat::MULAW_8K, at, audio.clone());
-            bytes += codec.write(&Outbound::Audio(frame)).map_or(0, |text| text.len());
+    let mut write = |frames: std::ops::Range<u32>| {
+        for number in frames.map(u64::from) {
+            let frame = AudioFrame::new(format, MediaTime(number * samples), audio.clone());
+            bytes += codec.write(&Outbound::Audio(frame)).map_or(0, |it| it.into_data().len());
             if number % 5 == 0 {
                 let mark = Outbound::Mark(MarkId::new(number));
-                bytes += codec.write(&mark).map_or(0, |text| text.len());
+                bytes += codec.write(&mark).map_or(0, |it| it.into_data().len());
             }
         }
     };
     write(0..WARM_UP);
     let before = now();
-    write(WARM_UP..WARM_UP + FRAMES);
-    let count = Count::between("AudioFrame -> JSON text", FRAMES as u64, before, now());
-    assert!(bytes > 214 * FRAMES, "all frames were written");
+    write(WARM_UP..WARM_UP + frames);
+    let after = now();
+    let count = Count::between(Way::Write(carrier), frames, before, after);
+    assert!(bytes >= audio.len() * frames as usize, "all frames of {carrier} were written");
     count
+}
+
+/// The same carrier at the other end.
+fn far_end(carrier: Carrier) -> phone::Carrier {
+    match carrier {
+        Carrier::Exotel => phone::Carrier::Exotel,
+        Carrier::Jambonz => phone::Carrier::Jambonz,
+        Carrier::Plivo => phone::Carrier::Plivo,
+        Carrier::SignalWire => phone::Carrier::SignalWire,
+        Carrier::Telnyx => phone::Carrier::Telnyx,
+        Carrier::Vonage => phone::Carrier::Vonage,
+        _ => phone::Carrier::Twilio,
+    }
 }

@@ -29,7 +29,7 @@ const WARM_UP: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_secs(10);
 const SPEAKING: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(10);
-const FRAMES_PER_SECOND: u64 = 50;
+const FRAMES_PER_SECOND: u32 = 50;
 
 /// The child: answers calls, and says what it has allocated for each line that it is sent.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
@@ -89,7 +89,7 @@ pub(super) async fn count() -> Result<Vec<Count>, Box<dyn Error>> {
     let before = child.stats().await?;
     sleep(SILENT).await;
     let after = child.stats().await?;
-    let frames = SILENT.as_secs() * FRAMES_PER_SECOND;
+    let frames = SILENT.as_secs() as u32 * FRAMES_PER_SECOND;
     let silent = Count::between("whole process, caller silent", frames, before, after);
 
     phone.speak(UTTERANCES[0].audio(Tag { call: 1, utterance: 0 })).await?;
@@ -97,7 +97,7 @@ pub(super) async fn count() -> Result<Vec<Count>, Box<dyn Error>> {
     let before = child.stats().await?;
     sleep(SPEAKING).await;
     let after = child.stats().await?;
-    let frames = SPEAKING.as_secs() * FRAMES_PER_SECOND;
+    let frames = SPEAKING.as_secs() as u32 * FRAMES_PER_SECOND;
     let speaking = Count::between("whole process, agent speaks", frames, before, after);
 
     phone.hang_up().await?;

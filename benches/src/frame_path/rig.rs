@@ -11,10 +11,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use base64_simd::STANDARD;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use voiceagent_core::{
     Agent, AgentBuilder, Call, Error, Link, LinkPeer, MarkId, Result,
     audio::{AudioFormat, Background, Clip},
@@ -23,96 +23,99 @@ use voiceagent_core::{
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
-use voiceagent_telephony::media_stream::MediaCodec;
+use voiceagent_telephony::media_stream::{self, MediaCodec};
+use voiceagent_testkit::phone::{Carrier, frame_messages};
 
-use super::{Count, now};
+use super::{Count, now, way::Way};
 
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
 const FRAME: Duration = Duration::from_millis(20);
 /// Some three minutes, in which every queue comes to its size. The slowest is that of the call's
 /// events, of which a quiet call tells some two in ten seconds.
 const WARM_UP: u32 = 10_000;
-const FRAMES: u32 = 5_000;
+/// The most frames of a count. As many messages are made for a smaller one.
+pub(super) const FRAMES: u32 = 5_000;
 /// What the agent says. A voice that went on for longer than its words take would be given up.
 const LONG: &str = "This takes a while, and then it goes on for a little longer. ";
 /// What waits in a link, as on a real line.
 const LINK: usize = 64;
 
+/// A frame in which nothing is to be heard.
+pub(super) fn silence(format: AudioFormat) -> Vec<u8> {
+    let byte = if format == AudioFormat::MULAW_8K { 0xFF } else { 0 };
+    vec![byte; format.bytes_in(FRAME)]
+}
+
 /// The messages of a carrier while its caller is silent.
-pub(super) fn messages(count: usize) -> Vec<String> {
-    let payload = STANDARD.encode_to_string([0xFF; 160]);
-    let message = |number: usize| {
-        format!(
-            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{payload}"}},"streamSid":"MZ1"}}"#,
-            number + 2,
-            number + 1,
-            number * 20
-        )
-    };
-    (0..count).map(message).collect()
+fn messages() -> Vec<Message> {
+    let count = WARM_UP + FRAMES + 100;
+    frame_messages(Carrier::Twilio, "MZ1", &silence(FORMAT), count as usize)
 }
 
 /// A caller's text all the way to the bytes for the recognizer.
-pub(super) async fn inbound() -> Result<Count> {
+pub(super) async fn inbound(frames: u32) -> Result<Count> {
     let heard = Arc::new(AtomicU64::new(0));
-    let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
+    let line = Line::new(messages(), Arc::default());
     let agent = builder(Arc::clone(&heard)).build()?;
     let mut call = agent.start(Box::new(line)).await?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), heard.load(Ordering::Relaxed));
-    pass(&mut call, FRAMES).await;
+    pass(&mut call, frames).await;
     let (after, last) = (now(), heard.load(Ordering::Relaxed));
     drop(call);
-    let frames = (last - first) / 160;
-    Ok(Count::between("JSON text -> codec, driver, ears -> recognizer", frames, before, after))
+    let frames = frames_of(last - first);
+    Ok(Count::between(Way::Inbound, frames, before, after))
 }
 
 /// A voice's audio all the way to the text for the carrier.
-pub(super) async fn outbound() -> Result<Count> {
-    let way = "voice -> driver, playout, codec -> JSON text";
-    speak(way, builder(Arc::default()).build()?).await
+pub(super) async fn outbound(frames: u32) -> Result<Count> {
+    speak(Way::Outbound, frames, builder(Arc::default()).build()?).await
 }
 
 /// The same with a background behind it.
-pub(super) async fn outbound_with_background() -> Result<Count> {
+pub(super) async fn outbound_with_background(frames: u32) -> Result<Count> {
     let clip = Clip::new(FORMAT, &[0x90; 4_000])?;
     let agent = builder(Arc::default()).background(Background::new(clip)).build()?;
-    speak("voice -> driver, playout, mixer, codec -> JSON text", agent).await
+    speak(Way::Background, frames, agent).await
 }
 
 /// Both directions at once, recorded. What the disk's own task allocates counts as well.
-pub(super) async fn recorded() -> Result<Count> {
+pub(super) async fn recorded(frames: u32) -> Result<Count> {
     let folder = env::temp_dir().join(format!("voiceagent-frame-path-{}", process::id()));
     let unusable = |error| Error::config("no folder for a recording").with_source(error);
     fs::create_dir_all(&folder).map_err(unusable)?;
     let heard = Arc::new(AtomicU64::new(0));
-    let line = Line::new(messages((WARM_UP + FRAMES + 100) as usize), Arc::default());
+    let line = Line::new(messages(), Arc::default());
     let agent = builder(Arc::clone(&heard)).record(&folder).build()?;
     let mut call = agent.start(Box::new(line)).await?;
     call.line().say(LONG.repeat(20))?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), heard.load(Ordering::Relaxed));
-    pass(&mut call, FRAMES).await;
+    pass(&mut call, frames).await;
     let (after, last) = (now(), heard.load(Ordering::Relaxed));
     drop(call);
     fs::remove_dir_all(&folder).map_err(unusable)?;
-    let frames = (last - first) / 160;
-    let count = Count::between("both ways at once, recorded to disk", frames, before, after);
+    let frames = frames_of(last - first);
+    let count = Count::between(Way::Recorded, frames, before, after);
     Ok(Count { promised: false, ..count })
 }
 
-async fn speak(way: &'static str, agent: Agent) -> Result<Count> {
+async fn speak(way: Way, frames: u32, agent: Agent) -> Result<Count> {
     let spoken = Arc::new(AtomicU64::new(0));
     let line = Line::new(Vec::new(), Arc::clone(&spoken));
     let mut call = agent.start(Box::new(line)).await?;
     call.line().say(LONG.repeat(20))?;
     pass(&mut call, WARM_UP).await;
     let (before, first) = (now(), spoken.load(Ordering::Relaxed));
-    pass(&mut call, FRAMES).await;
+    pass(&mut call, frames).await;
     let (after, last) = (now(), spoken.load(Ordering::Relaxed));
     drop(call);
-    let frames = (last - first) / 160;
+    let frames = frames_of(last - first);
     Ok(Count::between(way, frames, before, after))
+}
+
+fn frames_of(samples: u64) -> u32 {
+    u32::try_from(samples / 160).unwrap_or(u32::MAX)
 }
 
 /// Lets time pass, and reads what the call tells, as its owner does.
@@ -129,18 +132,18 @@ fn builder(heard: Arc<AtomicU64>) -> AgentBuilder {
 #[derive(Debug)]
 struct Line {
     info: CallInfo,
-    messages: Vec<String>,
+    messages: Vec<Message>,
     spoken: Arc<AtomicU64>,
 }
 
 impl Line {
-    fn new(messages: Vec<String>, spoken: Arc<AtomicU64>) -> Self {
+    fn new(messages: Vec<Message>, spoken: Arc<AtomicU64>) -> Self {
         Self { info: CallInfo::new("CA1", Media::audio(FORMAT)), messages, spoken }
     }
 
     async fn run(self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
-        let mut codec = MediaCodec::twilio("MZ1");
-        let mut texts = self.messages.iter();
+        let mut codec = MediaCodec::new(media_stream::Carrier::Twilio, "MZ1");
+        let mut messages = self.messages.iter();
         let mut clock = interval(FRAME);
         let mut marks: VecDeque<(Instant, MarkId)> = VecDeque::with_capacity(LINK);
         let mut played_at = Instant::now();
@@ -159,7 +162,8 @@ impl Line {
                     std::hint::black_box(codec.write(&outbound));
                 }
                 _ = clock.tick() => {
-                    if let Some(inbound) = texts.next().and_then(|text| codec.read(text)) {
+                    let text = messages.next().and_then(|message| message.to_text().ok());
+                    if let Some(inbound) = text.and_then(|text| codec.read(text)) {
                         peer.send(inbound).await?;
                     }
                     while marks.front().is_some_and(|(at, _)| *at <= Instant::now())

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use voiceagent_core::{Error, Result};
+use voiceagent_telephony::control::Directory;
 
-use crate::phone::Phone;
+use crate::{phone::Phone, tools::word};
 
 /// A part of the house where people answer the phone.
 #[derive(
@@ -45,16 +47,20 @@ impl Department {
 pub struct Departments(BTreeMap<Department, Phone>);
 
 impl Departments {
-    /// The departments with these numbers; the first that is none is returned.
+    /// The departments with these numbers.
     ///
     /// # Errors
     ///
-    /// The department whose number cannot be read.
-    pub fn read(numbers: &BTreeMap<Department, String>) -> Result<Self, Department> {
+    /// `Config` for the first department whose number cannot be read; the message names the field.
+    pub fn read(numbers: &BTreeMap<Department, String>) -> Result<Self> {
         let read = |(department, number): (&Department, &String)| {
-            Ok((*department, Phone::parse(number).ok_or(*department)?))
+            let phone = Phone::parse(number).ok_or_else(|| {
+                let name = word(department);
+                Error::config(format!("field `dealership.departments.{name}` is no phone number"))
+            });
+            Ok((*department, phone?))
         };
-        numbers.iter().map(read).collect::<Result<_, _>>().map(Self)
+        numbers.iter().map(read).collect::<Result<_>>().map(Self)
     }
 
     /// The number of a department, E.164. Who asks for one that has none gets the front desk.
@@ -62,6 +68,20 @@ impl Departments {
     pub fn target(&self, department: Department) -> Option<Arc<str>> {
         let number = self.0.get(&department).or_else(|| self.0.get(&Department::FrontDesk));
         number.map(|number| number.as_str().into())
+    }
+
+    /// Whom the carrier may hand calls to: the departments by their names, for people, and by their
+    /// numbers, which are the [targets](Self::target) of callers.
+    ///
+    /// # Errors
+    ///
+    /// None at present: a number that was read is one that carriers take.
+    pub fn directory(&self) -> Result<Directory> {
+        self.0.iter().try_fold(Directory::default(), |directory, (department, number)| {
+            let target = number.as_str().parse()?;
+            let directory = directory.with_target(word(department), Clone::clone(&target));
+            Ok(directory.with_target(number.as_str(), target))
+        })
     }
 
     /// All numbers, E.164.
@@ -85,7 +105,14 @@ mod tests {
         assert_eq!(departments.target(Department::Sales).as_deref(), Some("+16305550102"));
         assert_eq!(departments.target(Department::Manager).as_deref(), Some("+16305550101"));
         assert_eq!(Departments::default().target(Department::Sales), None);
+        // The carrier knows them by what callers are put through to, and by what people type.
+        let directory = departments.directory().unwrap();
+        for known in ["+16305550102", "sales"] {
+            assert_eq!(directory.target(known).unwrap().as_str(), "+16305550102");
+        }
+        assert!(directory.target("manager").is_err());
         let wrong = BTreeMap::from([(Department::Sales, "the back door".to_owned())]);
-        assert_eq!(Departments::read(&wrong).unwrap_err(), Department::Sales);
+        let error = Departments::read(&wrong).unwrap_err();
+        assert!(error.message().contains("dealership.departments.sales"), "{error}");
     }
 }

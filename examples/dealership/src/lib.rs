@@ -2,6 +2,7 @@
 
 pub mod agenda;
 pub mod brain;
+pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod demo;

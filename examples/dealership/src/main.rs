@@ -12,6 +12,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use dealership::{
     agenda,
+    calls::{self, CallsRequest},
     clock::Clock,
     config::Config,
     demo::Demo,
@@ -23,7 +24,7 @@ use dealership::{
 };
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry};
+use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry};
 
 /// A car dealership that answers its phone.
 #[derive(Debug, Parser)]
@@ -43,6 +44,18 @@ enum Command {
         /// The database; without it, the one of the configuration. It is only read.
         #[arg(long)]
         db: Option<PathBuf>,
+    },
+    /// Shows the calls that go on at the carrier, or ends one, or hands one on.
+    Calls {
+        /// The call to end.
+        #[arg(long, value_name = "CALL", conflicts_with = "transfer")]
+        hang_up: Option<String>,
+        /// The call to hand on.
+        #[arg(long, value_name = "CALL", requires = "to")]
+        transfer: Option<String>,
+        /// Whom it is handed to: a name of `dealership.departments`.
+        #[arg(long, value_name = "DEPARTMENT", requires = "transfer")]
+        to: Option<String>,
     },
     /// Talks with you here and in a browser, without keys and without a network.
     Demo(DemoArguments),
@@ -85,6 +98,17 @@ fn main() -> ExitCode {
                 None => ("field `dealership.database`", config.dealership.database),
             };
             run(appointments(name, database), "error").map(success)
+        }),
+        Command::Calls { hang_up, transfer, to } => config.and_then(|config| {
+            let request = match (hang_up, transfer.zip(to)) {
+                (Some(call), _) => CallsRequest::HangUp(CallId::new(call)),
+                (None, Some((call, department))) => {
+                    CallsRequest::Transfer { call: CallId::new(call), department }
+                }
+                (None, None) => CallsRequest::Show,
+            };
+            let asked = async { calls::handle(&config, request).await.map(|told| show(&told)) };
+            run(asked, "error").map(success)
         }),
         Command::Demo(arguments) => config.and_then(|config| {
             let DemoArguments { listen, db: database, script, from } = arguments;

@@ -87,10 +87,7 @@ impl Reception {
         let zone = TimeZone::get(&config.timezone).map_err(|cause| {
             Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
         })?;
-        let departments = Departments::read(&config.departments).map_err(|department| {
-            let name = tools::word(&department);
-            Error::config(format!("field `dealership.departments.{name}` is no phone number"))
-        })?;
+        let departments = Departments::read(&config.departments)?;
         store.establish(&config.name, &config.timezone, clock.now()).await?;
         let hours = match &config.hours {
             Some(hours) => hours.clone(),

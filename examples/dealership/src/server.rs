@@ -38,7 +38,7 @@ use crate::{
     weather::WeatherService,
 };
 
-pub(crate) use self::needs::{Account, Needs, Warning};
+pub(crate) use self::needs::{Account, Needs, Warning, account};
 
 /// For the goodbye of calls that have not ended in time.
 const FAREWELL: Duration = Duration::from_secs(12);

@@ -3,7 +3,8 @@
 //!
 //! Environment: `PORT`; `DEEPGRAM_API_KEY`, `DEEPGRAM_WS_URL` or `DEEPGRAM_BASE_URL`;
 //! `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_MODEL`; `ENDPOINTING_MS`, 1 to 30000;
-//! `SPECULATION`, `on` or `off`; `JOURNALS`, a folder for all journals. Empty counts as unset.
+//! `SPECULATION` and `DETECTOR` (of speech), `on` or `off`; `JOURNALS` and `RECORDINGS`, folders for
+//! those of all calls. Empty counts as unset.
 
 use std::{env, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
@@ -62,11 +63,7 @@ fn agent() -> Result<Agent, Box<dyn std::error::Error>> {
     let delay = setting("ENDPOINTING_MS").map_or(Some(300), |ms| ms.parse().ok());
     let delay = delay.filter(|ms| (1..=30_000).contains(ms)).map(Duration::from_millis);
     let endpointing = delay.ok_or("ENDPOINTING_MS is a number from 1 to 30000")?;
-    let speculation = match &*setting("SPECULATION").unwrap_or_default().to_ascii_lowercase() {
-        "" | "on" => true,
-        "off" => false,
-        _ => return Err("SPECULATION is `on` or `off`".into()),
-    };
+    let speculation = is_on("SPECULATION")?;
     let key = |name| Secret::new(setting(name).as_deref().unwrap_or("unset"));
     let urls = ["DEEPGRAM_WS_URL", "DEEPGRAM_BASE_URL"];
     let url = urls.into_iter().find(|name| setting(name).is_some()).unwrap_or(urls[0]);
@@ -88,10 +85,10 @@ fn agent() -> Result<Agent, Box<dyn std::error::Error>> {
             Ok(json!({ "booked": true, "date": booking.date, "time": booking.time }))
         },
     );
-    let mut agent = Agent::builder();
-    if let Some(folder) = setting("JOURNALS") {
-        agent = agent.journals(folder);
-    }
+    let agent = Agent::builder();
+    let agent = if let Some(folder) = setting("JOURNALS") { agent.journals(folder) } else { agent };
+    let agent = if let Some(folder) = setting("RECORDINGS") { agent.record(folder) } else { agent };
+    let agent = if is_on("DETECTOR")? { agent } else { agent.without_vad() };
     Ok(agent
         .instructions(INSTRUCTIONS)
         .stt(Arc::new(DeepgramStt::new(ears).map_err(in_field(url))?))
@@ -104,6 +101,14 @@ fn agent() -> Result<Agent, Box<dyn std::error::Error>> {
             config.speculation.enabled = speculation;
         })
         .build()?)
+}
+
+fn is_on(name: &str) -> Result<bool, String> {
+    match &*setting(name).unwrap_or_default().to_ascii_lowercase() {
+        "" | "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{name} is `on` or `off`")),
+    }
 }
 
 fn setting(name: &str) -> Option<String> {

@@ -24,6 +24,7 @@ fn a_wrong_setting_is_named_with_what_it_accepts() {
         ("ENDPOINTING_MS", "0", endpointing),
         ("ENDPOINTING_MS", "soon", endpointing),
         ("SPECULATION", "no", speculation),
+        ("DETECTOR", "maybe", "DETECTOR is `on` or `off`"),
         ("PORT", "99999", "PORT is a number up to 65535"),
     ] {
         let (said, code) = refusal(&[(name, value)]);
@@ -46,7 +47,13 @@ fn a_wrong_address_is_told_by_the_name_of_its_variable() {
 fn an_empty_variable_counts_as_unset() {
     let names = ["DEEPGRAM_API_KEY", "DEEPGRAM_WS_URL", "ENDPOINTING_MS", "JOURNALS"];
     let others = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "RUST_LOG", "SPECULATION"];
-    let empty: Vec<(&str, &str)> = names.into_iter().chain(others).map(|name| (name, "")).collect();
+    let folders_and_switches = ["DETECTOR", "RECORDINGS"];
+    let empty: Vec<(&str, &str)> = names
+        .into_iter()
+        .chain(others)
+        .chain(folders_and_switches)
+        .map(|name| (name, ""))
+        .collect();
     // Without a complaint about a setting, it gets as far as to listen.
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -2,7 +2,12 @@ use std::{fmt, fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{AudioFormat, Encoding, Transcoder, decoder::pcm, wav};
+use super::{
+    AudioFormat, Encoding, Resampler, Transcoder,
+    decoder::{pcm, refuse},
+    g711::{to_f32, to_i16},
+    wav,
+};
 use crate::{Error, Result};
 
 /// A sound that is known in advance: a prompt, or the noise of an office. A clone shares it.
@@ -27,13 +32,19 @@ impl Clip {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and for sample rates
-    /// below 4 kHz or above 192 kHz.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), naming the field, for Opus, for
+    /// sample rates below 4 kHz or above 192 kHz, for no channel, and for G.722 at other rates than
+    /// 16 kHz or of several channels.
     pub fn new(format: AudioFormat, payload: &[u8]) -> Result<Self> {
         let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
         let one = AudioFormat { channels: 1, ..format };
+        // A byte of G.722 holds two samples of one channel.
+        let is_split = format.channels == 1 || format.encoding != Encoding::G722;
+        if format.channels == 0 || !is_split || !one.can_be_converted() {
+            return Err(refuse("read", format));
+        }
         let samples = Transcoder::new(one, plain)?.transcode(Bytes::copy_from_slice(payload));
-        let channels = usize::from(format.channels.max(1));
+        let channels = usize::from(format.channels);
         let samples = if channels == 1 {
             Arc::from(&*samples)
         } else {
@@ -110,6 +121,32 @@ impl Clip {
     }
 }
 
+impl Clip {
+    /// The samples at another rate, so that the first follows the last as any other does: a turn is
+    /// as much longer or shorter as a part of a sample. `None` for an empty clip.
+    pub(super) fn looped(&self, sample_rate: u32) -> Option<Box<[i16]>> {
+        if sample_rate == self.format.sample_rate {
+            return (!self.samples.is_empty()).then(|| pcm(&self.samples).collect());
+        }
+        let before = self.format.samples(self.samples.len());
+        let rates = (u64::from(self.format.sample_rate), u64::from(sample_rate));
+        let after = (before * rates.1 + rates.0 / 2) / rates.0;
+        let (before, after) = (u32::try_from(before).ok()?, u32::try_from(after.max(1)).ok()?);
+        if before == 0 {
+            return None;
+        }
+        // As many samples in as out, so that the next turn begins where this one did.
+        let mut resampler = Resampler::new(before, after);
+        let samples: Vec<f32> = pcm(&self.samples).map(to_f32).collect();
+        resampler.prime(samples.iter().copied().rev().cycle());
+        let mut looped = Vec::with_capacity(after as usize);
+        resampler.process(&samples, &mut looped);
+        let late = resampler.lead() % looped.len();
+        looped.rotate_left(late);
+        Some(looped.into_iter().map(to_i16).collect())
+    }
+}
+
 impl fmt::Debug for Clip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clip({:?})", self.duration())
@@ -119,12 +156,34 @@ impl fmt::Debug for Clip {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn several_channels_become_one() {
         let format = AudioFormat { channels: 2, ..AudioFormat::PCM_8K };
         let clip = Clip::new(format, &[0, 0x40, 0, 0xC0, 0, 0x10, 0, 0x20]).unwrap();
         assert_eq!(clip.encode(AudioFormat::PCM_8K).unwrap(), &[0, 0, 0, 0x18][..]);
+    }
+
+    #[test]
+    fn what_is_no_sound_is_refused_by_the_field_that_is_wrong() {
+        let pcm = |rate| AudioFormat::mono(Encoding::PcmS16Le, rate);
+        for (field, format) in [
+            ("sample_rate", pcm(0)),
+            ("sample_rate", pcm(3_999)),
+            ("sample_rate", pcm(192_001)),
+            ("sample_rate", AudioFormat { channels: 2, ..pcm(0) }),
+            ("sample_rate", AudioFormat::mono(Encoding::G722, 8_000)),
+            ("channels", AudioFormat { channels: 2, ..AudioFormat::G722 }),
+            ("channels", AudioFormat { channels: 0, ..AudioFormat::PCM_8K }),
+            ("encoding", AudioFormat::mono(Encoding::Opus, 48_000)),
+        ] {
+            let error = Clip::new(format, &[1; 400]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{format:?}");
+            assert!(error.message().contains(&format!("`{field}`")), "{error}");
+        }
+        assert!(Clip::new(pcm(4_000), &[1; 400]).is_ok());
+        assert!(Clip::new(pcm(192_000), &[1; 400]).is_ok());
     }
 
     #[test]

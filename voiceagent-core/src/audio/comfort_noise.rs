@@ -27,9 +27,10 @@ pub struct ComfortNoise {
 }
 
 impl ComfortNoise {
-    /// White noise of a level.
+    /// White noise of a level, at most that of full scale; what is no number is silence.
     #[must_use]
-    pub const fn white(level: Decibels) -> Self {
+    pub const fn white(Decibels(level): Decibels) -> Self {
+        let level = if level.is_nan() { Decibels::SILENCE } else { Decibels(level.min(0.0)) };
         Self { level, reflections: [0.0; ORDER] }
     }
 
@@ -48,6 +49,7 @@ impl ComfortNoise {
     }
 
     /// Describes sound from -1 to 1, best some 20 ms of it: its level, and the shape of its spectrum.
+    /// Samples that are no numbers describe silence.
     #[must_use]
     pub fn of(samples: &[f32]) -> Self {
         let mut likeness = [0.0_f32; ORDER + 1];
@@ -55,9 +57,12 @@ impl ComfortNoise {
             let later = samples.get(lag..).unwrap_or_default();
             *sum = samples.iter().zip(later).map(|(one, other)| one * other).sum();
         }
+        if !likeness[0].is_finite() {
+            return Self::white(Decibels::SILENCE);
+        }
         // A little white noise below, so that a pure tone has a finite filter.
         likeness[0] *= 1.000_1;
-        Self { level: Decibels::of(samples), reflections: reflections(&likeness) }
+        Self { reflections: reflections(&likeness), ..Self::white(Decibels::of(samples)) }
     }
 
     /// How loud it is.
@@ -131,7 +136,7 @@ impl NoiseGenerator {
         }
     }
 
-    /// Makes the next samples, from -1 to 1.
+    /// Makes the next samples, from -1 to 1; what noise of nearly full scale exceeds is cut off.
     pub fn fill(&mut self, samples: &mut [f32]) {
         let amplitude = self.wanted.amplitude();
         for sample in samples {
@@ -140,7 +145,7 @@ impl NoiseGenerator {
             for (reflection, wanted) in pairs {
                 *reflection += (wanted - *reflection) * self.follow;
             }
-            *sample = self.amplitude * self.next();
+            *sample = (self.amplitude * self.next()).clamp(-1.0, 1.0);
         }
     }
 

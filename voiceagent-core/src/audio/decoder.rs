@@ -106,9 +106,9 @@ impl Kind {
 }
 
 pub(super) fn refuse(operation: &'static str, format: AudioFormat) -> Error {
-    let what = format!(
-        "cannot {operation} {format:?}: G.711 or 16-bit PCM of 4 to 192 kHz, or G.722 of 16 kHz, mono"
-    );
+    // Packets of Opus have sample rates and channels of any kind.
+    let (field, accepted) = format.fault().unwrap_or(("encoding", "G.711, G.722 or 16-bit PCM"));
+    let what = format!("cannot {operation} {format:?}: `{field}` must be {accepted}");
     Error::new(ErrorKind::Unsupported, operation, what)
 }
 
@@ -169,16 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_refused() {
-        for format in [
-            AudioFormat::mono(Encoding::Opus, 48_000),
-            AudioFormat { channels: 2, ..AudioFormat::PCM_16K },
-            AudioFormat::mono(Encoding::Mulaw, 0),
-            AudioFormat::mono(Encoding::G722, 8_000),
-            AudioFormat::mono(Encoding::PcmS16Le, u32::MAX),
+    fn what_cannot_be_decoded_is_refused_by_the_field_that_is_wrong() {
+        for (field, format) in [
+            ("encoding", AudioFormat::mono(Encoding::Opus, 48_000)),
+            ("channels", AudioFormat { channels: 2, ..AudioFormat::PCM_16K }),
+            ("sample_rate", AudioFormat::mono(Encoding::Mulaw, 0)),
+            ("sample_rate", AudioFormat::mono(Encoding::G722, 8_000)),
+            ("sample_rate", AudioFormat::mono(Encoding::PcmS16Le, u32::MAX)),
         ] {
-            assert_eq!(Decoder::new(format).unwrap_err().kind(), ErrorKind::Unsupported);
-            assert_eq!(Encoder::new(format).unwrap_err().kind(), ErrorKind::Unsupported);
+            for error in [Decoder::new(format).unwrap_err(), Encoder::new(format).unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert!(error.message().contains(&format!("`{field}`")), "{error}");
+            }
         }
     }
 }

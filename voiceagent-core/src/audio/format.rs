@@ -120,13 +120,19 @@ impl AudioFormat {
 
     /// Whether its channels and its sample rate are ones that are converted to others.
     pub(crate) fn can_be_converted(self) -> bool {
-        let has_rate = match self.encoding {
-            Encoding::G722 => self.sample_rate == Self::G722.sample_rate,
-            Encoding::Alaw | Encoding::Mulaw | Encoding::Opus | Encoding::PcmS16Le => {
-                RATES.contains(&self.sample_rate)
-            }
-        };
-        self.channels == 1 && has_rate
+        self.fault().is_none()
+    }
+
+    /// Which of its fields keeps it from being converted to others, and what is accepted there.
+    pub(super) fn fault(self) -> Option<(&'static str, &'static str)> {
+        let is_g722 = self.encoding == Encoding::G722;
+        if is_g722 && self.sample_rate != Self::G722.sample_rate {
+            return Some(("sample_rate", "16 kHz for G.722"));
+        }
+        if !RATES.contains(&self.sample_rate) {
+            return Some(("sample_rate", "4 to 192 kHz"));
+        }
+        (self.channels != 1).then_some(("channels", "1"))
     }
 
     /// The byte that stands for silence; `None` for packets. G.722 falls silent within some

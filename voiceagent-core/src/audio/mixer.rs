@@ -1,6 +1,6 @@
 use bytes::{Bytes, BytesMut};
 
-use super::{AudioFormat, Clip, Decibels, Decoder, Encoder, Encoding, decoder::pcm};
+use super::{AudioFormat, Clip, Decibels, Decoder, Encoder};
 use crate::{Error, Result};
 
 /// How fast the background gives way to speech, in full gains a second: within 60 ms.
@@ -107,11 +107,9 @@ impl Mixer {
     pub fn new(background: &Background, format: AudioFormat) -> Result<Self> {
         background.validate()?;
         let (decoder, encoder) = (Decoder::new(format)?, Encoder::new(format)?);
-        let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
-        let samples: Box<[i16]> = pcm(&background.clip.encode(plain)?).collect();
-        if samples.is_empty() {
-            return Err(Error::config("the clip of a background is too short"));
-        }
+        let samples = background.clip.looped(format.sample_rate);
+        let samples = samples
+            .ok_or_else(|| Error::config("the clip of a background is empty or too long"))?;
         let amplitude = |Decibels(gain)| 10.0_f32.powf(gain / 20.0);
         let gain = amplitude(background.gain);
         let ducked = amplitude(Decibels(background.gain.0 + background.duck.0));
@@ -175,6 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::audio::{Encoding, decoder::pcm};
 
     fn mixer(format: AudioFormat) -> Mixer {
         let clip: Vec<u8> = (0..777_i16).flat_map(|sample| (sample * 20).to_le_bytes()).collect();
@@ -203,6 +202,43 @@ mod tests {
         let first = mixer.alone(2_000);
         mixer.rewind(900);
         assert_eq!(mixer.alone(900), first.slice(2_200..));
+    }
+
+    #[test]
+    fn i17_a_tone_goes_on_over_the_joint_of_a_clip_at_every_rate() {
+        for (from, to, length) in
+            [(16_000, 8_000, 16_000), (44_100, 8_000, 44_101), (8_000, 24_000, 403)]
+        {
+            let clip = AudioFormat::mono(Encoding::PcmS16Le, from);
+            let turns = length / 32;
+            let turn = f64::from(turns) / f64::from(length) * std::f64::consts::TAU;
+            let wave = (0..length).map(|at| (10_000.0 * (turn * f64::from(at)).sin()) as i16);
+            let clip = Clip::new(clip, &wave.flat_map(i16::to_le_bytes).collect::<Vec<_>>());
+            let background = Background::new(clip.unwrap()).with_gain(Decibels(0.0));
+            let line = AudioFormat::mono(Encoding::PcmS16Le, to);
+            let mut mixer = Mixer::new(&background, line).unwrap();
+            let period = mixer.background.len();
+            let heard = mixer.alone(period * 3);
+            let heard: Vec<f64> = pcm(&heard).map(f64::from).collect();
+            let turn = f64::from(turns) / period as f64 * std::f64::consts::TAU;
+            // The next sample of a sine follows from the two before, wherever it is.
+            let surprise = heard.windows(3).map(|it| it[0] + it[2] - 2.0 * turn.cos() * it[1]);
+            let most = surprise.fold(0.0, |most: f64, it| most.max(it.abs()));
+            assert!(most < 4.0, "{from} to {to} Hz: a step of {most}");
+            let loudest = heard.iter().fold(0.0, |most: f64, it| most.max(it.abs()));
+            assert!((loudest - 10_000.0).abs() < 200.0, "{from} to {to} Hz: {loudest}");
+        }
+    }
+
+    #[test]
+    fn i17_a_clip_begins_with_its_beginning_at_every_rate() {
+        let click = |at| if at == 160 { 20_000 } else { 0_i16 };
+        let click: Vec<u8> = (0..1_600).flat_map(|at| click(at).to_le_bytes()).collect();
+        let background = Background::new(Clip::new(AudioFormat::PCM_16K, &click).unwrap());
+        let mut mixer = Mixer::new(&background, AudioFormat::PCM_24K).unwrap();
+        let heard: Vec<i16> = pcm(&mixer.alone(2_400)).collect();
+        let loudest = (0..heard.len()).max_by_key(|at| heard[*at]).unwrap();
+        assert!(loudest.abs_diff(240) <= 1, "{loudest}");
     }
 
     #[test]

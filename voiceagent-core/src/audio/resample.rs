@@ -11,6 +11,14 @@ const ATTENUATION: f64 = 82.0;
 /// Where the response is half, as a share of the lower rate's band: the middle of the transition.
 const CUTOFF: f64 = 0.945;
 
+/// The most taps of all phases: more than 44.1 kHz needs on its way to or from any multiple of 8 kHz
+/// up to 192 kHz.
+const LARGEST: usize = 32_768;
+
+/// Phases for each sample of the lower rate, where there would be more taps than that: what lies
+/// between two phases is a mean of both, and 100 dB right.
+const PHASES: u64 = 512;
+
 /// Outputs that are computed side by side: four registers of four samples on every x86-64.
 const LANES: usize = 16;
 
@@ -19,8 +27,9 @@ const LANES: usize = 16;
 /// A polyphase low-pass filter of linear phase (windowed sinc, Kaiser window): one dot product
 /// for each output sample, whatever the pieces are. Images and aliases are at least 80 dB down
 /// from 1.06 times the band of the lower rate; the band is flat within 0.2 dB up to 0.85 of it.
-/// The filter has 48 taps for each sample of the lower rate in each of its phases, so the odd
-/// rates (44.1 kHz) take more memory than the multiples of 8 kHz.
+/// The filter has 48 taps for each sample of the lower rate in each of its phases, so odd rates
+/// (44.1 kHz) take more memory than multiples of 8 kHz, up to 128 KiB. Rates that have next to
+/// nothing in common take no more: their phases are interpolated, for twice the work.
 ///
 /// ```
 /// use voiceagent_core::audio::Resampler;
@@ -37,6 +46,9 @@ pub struct Resampler {
     down: usize,
     /// The taps of each phase, oldest sample first, one phase after the other.
     filter: Box<[f32]>,
+    /// Into how many phases the filter is cut, and the first of the next sample behind them; `None`
+    /// where it has exactly those that come up.
+    phases: Option<usize>,
     /// Taps of a phase.
     taps: usize,
     /// The last `taps - 1` samples, and behind them the piece at hand.
@@ -59,8 +71,20 @@ impl Resampler {
         let span = TAPS * u64::from(from.max(to)) / u64::from(to);
         // Eight at a time is how the dot product runs.
         let taps = if from == to { 1 } else { (span as usize).next_multiple_of(8) };
-        let filter = if from == to { Box::from([1.0]) } else { design(up, down, taps) };
-        Self { from, up, down, filter, taps, samples: vec![0.0; taps - 1], phase: 0 }
+        let phases = (taps.saturating_mul(up) > LARGEST)
+            .then(|| (PHASES * u64::from(to)).div_ceil(u64::from(from.max(to))) as usize);
+        let filter = match phases {
+            _ if from == to => Box::from([1.0]),
+            None => design(up, down, taps, up, up),
+            Some(phases) => design(up, down, taps, phases, phases + 1),
+        };
+        Self { from, up, down, filter, phases, taps, samples: vec![0.0; taps - 1], phase: 0 }
+    }
+
+    /// Begins as if these had been the samples before, the latest first.
+    pub(super) fn prime(&mut self, before: impl Iterator<Item = f32>) {
+        self.reset();
+        self.samples.iter_mut().rev().zip(before).for_each(|(sample, before)| *sample = before);
     }
 
     /// Appends the output that `input` completes.
@@ -70,14 +94,23 @@ impl Resampler {
     /// once `output` has room and the largest piece has been seen.
     pub fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
         self.samples.extend_from_slice(input);
-        if self.down == 1 {
+        if self.down == 1 && self.phases.is_none() {
             return self.raise(output);
         }
         let mut start = self.phase / self.up;
         let mut phase = self.phase % self.up;
         while let Some(window) = self.samples.get(start..start + self.taps) {
-            let filter = &self.filter[phase * self.taps..][..self.taps];
-            output.push(dot(window, filter));
+            output.push(match self.phases {
+                None => dot(window, self.filter_of(phase)),
+                Some(phases) => {
+                    let place = phase as u64 * phases as u64;
+                    let (before, rest) = (place / self.up as u64, place % self.up as u64);
+                    let before = before as usize;
+                    let behind = rest as f32 / self.up as f32;
+                    let low = dot(window, self.filter_of(before));
+                    low + behind * (dot(window, self.filter_of(before + 1)) - low)
+                }
+            });
             phase += self.down;
             start += phase / self.up;
             phase %= self.up;
@@ -85,6 +118,10 @@ impl Resampler {
         let consumed = self.samples.len() + 1 - self.taps;
         self.phase = (start - consumed) * self.up + phase;
         self.samples.drain(..consumed);
+    }
+
+    fn filter_of(&self, phase: usize) -> &[f32] {
+        &self.filter[phase * self.taps..][..self.taps]
     }
 
     /// Raises the rate by a whole factor. Phase by phase, neighbouring outputs of one phase are
@@ -122,8 +159,17 @@ impl Resampler {
     /// How much later the output comes than the input.
     #[must_use]
     pub fn latency(&self) -> Duration {
-        let delay = (self.taps * self.up - 1) as f64 / 2.0;
-        Duration::from_secs_f64(delay / (self.up as f64 * f64::from(self.from)))
+        Duration::from_secs_f64(self.delay() / f64::from(self.from))
+    }
+
+    /// How many samples of the output come before that of the first input.
+    pub(super) fn lead(&self) -> usize {
+        (self.delay() * self.up as f64 / self.down as f64).round() as usize
+    }
+
+    /// How much later the output comes, in samples of the input.
+    fn delay(&self) -> f64 {
+        (self.taps as f64 - 1.0 / self.up as f64) / 2.0
     }
 
     /// Forgets everything heard so far.
@@ -159,20 +205,21 @@ fn dot(samples: &[f32], filter: &[f32]) -> f32 {
     rest + sums.iter().sum::<f32>()
 }
 
-/// The low-pass filter at `up` times the input rate, sorted by phase.
-fn design(up: usize, down: usize, taps: usize) -> Box<[f32]> {
-    let length = taps * up;
-    let cutoff = CUTOFF / up.max(down) as f64;
+/// The first `count` phases of the low-pass filter, of which `phases` make up a sample of the input.
+fn design(up: usize, down: usize, taps: usize, phases: usize, count: usize) -> Box<[f32]> {
+    // All in samples of the input.
+    let cutoff = CUTOFF * (up as f64 / up.max(down) as f64);
     let beta = 0.1102 * (ATTENUATION - 8.7);
-    let middle = (length - 1) as f64 / 2.0;
-    let prototype = |index: usize| {
-        let offset = index as f64 - middle;
-        let ratio = offset / (middle + 0.5);
-        sinc(cutoff * offset) * bessel_i0(beta * (1.0 - ratio * ratio).sqrt())
+    let middle = (taps as f64 - 1.0 / up as f64) / 2.0;
+    let prototype = |place: f64| {
+        let offset = place - middle;
+        let ratio = 2.0 * offset / taps as f64;
+        sinc(cutoff * offset) * bessel_i0(beta * (1.0 - ratio * ratio).max(0.0).sqrt())
     };
-    let mut filter = Vec::with_capacity(length);
-    for phase in 0..up {
-        let mut one: Vec<f64> = (0..taps).rev().map(|tap| prototype(tap * up + phase)).collect();
+    let mut filter = Vec::with_capacity(taps * count);
+    for phase in 0..count {
+        let phase = phase as f64 / phases as f64;
+        let mut one: Vec<f64> = (0..taps).rev().map(|tap| prototype(tap as f64 + phase)).collect();
         // Each phase passes a constant unchanged, so that a constant has no image.
         let gain: f64 = one.iter().sum();
         one.iter_mut().for_each(|tap| *tap /= gain);

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{
     legs::choose,
+    levels::Levels,
     pre_roll::PreRoll,
     provider::{Provider, Report},
 };
@@ -51,6 +52,7 @@ pub(super) struct Ears {
     format: AudioFormat,
     filters: Vec<Box<dyn AudioFilter>>,
     detector: Option<SpeechDetector>,
+    levels: Levels,
     /// `None` where it is not looked for, and on lines of coded packets.
     echo: Option<EchoDetector>,
     /// What the session has not been told: while it is not known whose voice it is, it waits.
@@ -131,8 +133,11 @@ impl Ears {
             format,
             filters: recipe.filters.iter().map(|make| make()).collect(),
             detector,
-            echo: recipe.echo.then(|| EchoDetector::new(format, outbound).ok()).flatten(),
-            // A start, a stop and a loss.
+            echo: recipe.echo.then(|| EchoDetector::new(format, outbound).ok()).flatten().map(
+                |echo| echo.with_lead(recipe.config.playout.lead + recipe.config.playout.piece),
+            ),
+            levels: Levels::new(),
+            // A level, a start, a stop and a loss.
             edges: VecDeque::with_capacity(4),
             transcoder,
             heard,
@@ -163,6 +168,7 @@ impl Ears {
         }
         let end = MediaTime(frame.at.0 + frame.samples());
         self.last_frame = (now, end);
+        self.levels.push(&frame);
         let edge = self.detect(|detector| detector.push(&frame));
         if let Some(tail) = &mut self.tail {
             tail.push_back(frame.clone());
@@ -172,8 +178,11 @@ impl Ears {
         }
         match edge {
             Ok(edge) => {
-                let input = edge.map(|edge| self.input(now, end, edge));
-                self.edges.extend(input);
+                if let Some(edge) = edge {
+                    self.edges.extend(self.level_of(edge));
+                    let input = self.input(now, end, edge);
+                    self.edges.push_back(input);
+                }
             }
             Err(lost) => self.edges.push_back(lost),
         }
@@ -364,6 +373,12 @@ impl Ears {
         }
     }
 
+    /// How loud the voice is that begins.
+    fn level_of(&self, edge: SpeechEdge) -> Option<Input> {
+        let SpeechEdge::Started { since } = edge else { return None };
+        self.levels.loudest_since(since).map(|level| Input::SpeechLevel { level })
+    }
+
     fn input(&mut self, now: CallTime, end: MediaTime, edge: SpeechEdge) -> Input {
         let ago =
             |at: MediaTime| now.saturating_sub(self.format.duration_of(end.0.saturating_sub(at.0)));
@@ -382,7 +397,10 @@ impl Ears {
 }
 
 fn is_edge(input: &Input) -> bool {
-    matches!(input, Input::SpeechStarted { .. } | Input::SpeechStopped { .. })
+    matches!(
+        input,
+        Input::SpeechLevel { .. } | Input::SpeechStarted { .. } | Input::SpeechStopped { .. }
+    )
 }
 
 /// Takes the sound out of a frame, unless it is a packet.

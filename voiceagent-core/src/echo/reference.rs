@@ -1,7 +1,14 @@
-use super::bands::{BANDS, NOTHING};
+use std::time::Duration;
 
-/// Hops that are remembered: 5 s, of which up to 3 s may lie ahead.
-const KEPT: usize = 512;
+use super::{
+    RATE,
+    bands::{BANDS, HOP, NOTHING},
+};
+
+/// Hops that are remembered of what has sounded: 2 s, for echoes and for frames that come late.
+const PAST: u64 = 212;
+/// Hops that may lie ahead in any case: 3 s.
+const AHEAD: u64 = 300;
 /// What is quieter is no speech, in dBFS.
 const AUDIBLE: f32 = -62.0;
 /// How far changes are followed, in hops.
@@ -30,27 +37,34 @@ pub(super) fn change(
 /// What the caller is made to hear, hop by hop.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
-    levels: Box<[[f32; BANDS]; KEPT]>,
-    changes: Box<[[f32; BANDS]; KEPT]>,
-    /// The decaying sum of squared changes.
-    energies: Box<[f32; KEPT]>,
+    /// The hops that are remembered, each at its number modulo their count, a power of two.
+    hops: Box<[Hop]>,
     decay: f32,
     /// The hop after the last.
     end: u64,
-    /// The last hop with a sound before each, itself included.
-    sounded: Box<[Option<u64>; KEPT]>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Hop {
+    levels: [f32; BANDS],
+    change: [f32; BANDS],
+    /// The decaying sum of squared changes.
+    energy: f32,
+    /// The last hop with a sound up to this one.
+    sounded: Option<u64>,
+}
+
+/// A hop without any sound.
+const EMPTY: Hop =
+    Hop { levels: [NOTHING; BANDS], change: [0.0; BANDS], energy: 0.0, sounded: None };
+
 impl Reference {
-    pub(super) fn new(decay: f32) -> Self {
-        Self {
-            levels: Box::new([[NOTHING; BANDS]; KEPT]),
-            changes: Box::new([[0.0; BANDS]; KEPT]),
-            energies: Box::new([0.0; KEPT]),
-            decay,
-            end: 0,
-            sounded: Box::new([None; KEPT]),
-        }
+    /// Remembers what is told of up to `lead` ahead of its sound.
+    pub(super) fn new(decay: f32, lead: Duration) -> Self {
+        let ahead = lead.as_micros() as u64 * u64::from(RATE) / 1_000_000 / HOP as u64;
+        // A power of two, so that a place is quickly found.
+        let kept = (PAST + AHEAD.max(ahead.saturating_add(1))).next_power_of_two();
+        Self { hops: vec![EMPTY; kept as usize].into(), decay, end: 0 }
     }
 
     /// Takes the levels of a hop; between it and the last one there was nothing.
@@ -61,8 +75,10 @@ impl Reference {
 
     /// Notes that nothing sounds up to a hop unless it is known.
     pub(super) fn fill(&mut self, hop: u64) {
-        if hop.saturating_sub(self.end) > KEPT as u64 {
-            *self = Self { end: hop - KEPT as u64, ..Self::new(self.decay) };
+        let kept = self.hops.len() as u64;
+        if hop.saturating_sub(self.end) > kept {
+            self.hops.fill(EMPTY);
+            self.end = hop - kept;
         }
         while self.end < hop {
             self.add([NOTHING; BANDS]);
@@ -76,35 +92,38 @@ impl Reference {
 
     /// Whether something sounds in the `before` hops up to this one.
     pub(super) fn sounds(&self, hop: u64, before: u64) -> bool {
-        self.sounded[at(hop)].is_some_and(|sounded| sounded + before > hop)
+        self.hop(hop).sounded.is_some_and(|sounded| sounded + before > hop)
     }
 
     pub(super) fn levels(&self, hop: u64) -> &[f32; BANDS] {
-        &self.levels[at(hop)]
+        &self.hop(hop).levels
     }
 
     pub(super) fn change(&self, hop: u64) -> &[f32; BANDS] {
-        &self.changes[at(hop)]
+        &self.hop(hop).change
     }
 
     pub(super) fn energy(&self, hop: u64) -> f32 {
-        self.energies[at(hop)]
+        self.hop(hop).energy
     }
 
     fn add(&mut self, levels: [f32; BANDS]) {
-        let before = self.levels[at(self.end.wrapping_sub(SPAN))];
-        let change = change(&levels, &before, &[AUDIBLE; BANDS]);
-        let energy = self.energies[at(self.end.wrapping_sub(1))] * self.decay;
+        let before = self.levels(self.end.wrapping_sub(SPAN));
+        let change = change(&levels, before, &[AUDIBLE; BANDS]);
+        let last = self.hop(self.end.wrapping_sub(1));
+        let energy = last.energy * self.decay + change.iter().map(|it| it * it).sum::<f32>();
         let is_audible = levels.iter().any(|level| *level > AUDIBLE);
-        let sounded = self.sounded[at(self.end.wrapping_sub(1))];
-        self.sounded[at(self.end)] = if is_audible { Some(self.end) } else { sounded };
-        self.levels[at(self.end)] = levels;
-        self.changes[at(self.end)] = change;
-        self.energies[at(self.end)] = energy + change.iter().map(|it| it * it).sum::<f32>();
+        let sounded = if is_audible { Some(self.end) } else { last.sounded };
+        let place = self.place(self.end);
+        self.hops[place] = Hop { levels, change, energy, sounded };
         self.end += 1;
     }
-}
 
-fn at(hop: u64) -> usize {
-    hop as usize % KEPT
+    fn hop(&self, hop: u64) -> &Hop {
+        &self.hops[self.place(hop)]
+    }
+
+    fn place(&self, hop: u64) -> usize {
+        hop as usize & (self.hops.len() - 1)
+    }
 }

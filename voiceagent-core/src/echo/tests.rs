@@ -40,7 +40,17 @@ fn echo(played: &[f32], delay: usize, attenuation: f32, noise: f32) -> Vec<f32> 
 /// Whose voice each frame of a line is, and what was learned of it. What is played is sent 200 ms
 /// ahead; frames come in pieces of so many samples.
 fn listen(played: &[f32], heard: &[f32], piece: usize) -> (Vec<Heard>, Option<Duration>) {
-    let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap();
+    listen_with(Duration::from_millis(200), played, heard, piece)
+}
+
+fn listen_with(
+    lead: Duration,
+    played: &[f32],
+    heard: &[f32],
+    piece: usize,
+) -> (Vec<Heard>, Option<Duration>) {
+    let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap().with_lead(lead);
+    let lead = FORMAT.samples_in(lead) as usize;
     let at = |sample: usize| CallTime::ZERO + FORMAT.duration_of(sample as u64);
     let frame = |n: usize, samples: &[f32]| {
         AudioFrame::new(FORMAT, MediaTime(n as u64), codes(samples).into())
@@ -48,7 +58,7 @@ fn listen(played: &[f32], heard: &[f32], piece: usize) -> (Vec<Heard>, Option<Du
     let (mut verdicts, mut sent) = (Vec::new(), 0);
     for (number, samples) in heard.chunks(piece).enumerate() {
         let now = number * piece;
-        while sent < played.len().min(now + 1_600) {
+        while sent < played.len().min(now + lead) {
             let end = played.len().min(sent + FRAME);
             echo.played(at(now), &frame(sent, &played[sent..end]));
             sent = end;
@@ -108,6 +118,20 @@ proptest! {
         let played = samples(clips::APPOINTMENT.audio);
         let heard = echo(&played, 1_000, 10.0, 1e-4);
         prop_assert_eq!(listen(&played, &heard, FRAME), listen(&played, &heard, piece));
+    }
+}
+
+#[test]
+fn i16_an_echo_is_told_however_far_ahead_audio_is_sent() {
+    // Half a minute, so that the longest lead there is counts.
+    let played = agent().repeat(4);
+    let heard = echo(&played, 1_600, 12.0, 1e-4);
+    let expected = listen(&played, &heard, FRAME);
+    assert!(expected.0.contains(&Heard::Echo));
+    assert!(played.len() > 8_000 * 30, "{}", played.len());
+    for seconds in [1, 3, 5, 10, 30] {
+        let lead = Duration::from_secs(seconds);
+        assert!(listen_with(lead, &played, &heard, FRAME) == expected, "{lead:?} of lead");
     }
 }
 

@@ -24,15 +24,15 @@ impl Session {
         }
         let mut generation = self.new_generation(Some(ReplyTo { turn, text: text.clone() }));
         generation.committed = committed;
-        generation.instructions = self.config.instructions.clone();
-        generation.tools = self.config.tools.clone();
+        generation.request.instructions = self.config.instructions.clone();
+        generation.request.tools = self.config.tools.clone();
         let id = generation.id;
         if !committed {
             self.emit(Event::DraftStarted { generation: id, turn });
         }
         if self.config.flow {
             generation.stage = Stage::Planning;
-            generation.asked_at = self.now;
+            generation.rounds.asked_at = self.now;
             let history = self.history.messages();
             self.commands.push_back(Command::Plan { generation: id, turn, text, history });
             self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
@@ -49,7 +49,7 @@ impl Session {
         generation.committed = true;
         generation.interruptible &= say.interruptible;
         generation.ticket = say.ticket;
-        generation.prompt = Prompt::Say(say.text.clone());
+        generation.request.prompt = Prompt::Say(say.text.clone());
         self.live = Some(generation);
         if self.is_realtime() {
             self.ask_to_speak();
@@ -63,14 +63,14 @@ impl Session {
         let id = self.next_id();
         let sample_rate = self.config.format.map_or(0, |format| format.sample_rate);
         let mut generation = Generation::new(id, reply_to, sample_rate);
-        generation.base = self.output.begin();
+        generation.playback.base = self.output.begin();
         if self.is_realtime() {
             // It may call tools in whatever it says.
-            generation.tools = self.config.tools.clone();
-            generation.script.flow_evenly(true);
+            generation.request.tools = self.config.tools.clone();
+            generation.content.script.flow_evenly(true);
         }
         generation.interruptible = self.leaving.is_none();
-        generation.context = self.history.version();
+        generation.request.context = self.history.version();
         generation
     }
 
@@ -85,20 +85,24 @@ impl Session {
     pub(super) fn is_draft_for(&self, draft: &Generation, text: &str) -> bool {
         let same_words = draft.reply_to.as_ref().is_some_and(|reply| {
             // Who edits words has seen the draft's, and must see these.
-            if draft.edit().is_some() { *reply.text == *text } else { is_same(&reply.text, text) }
+            if draft.request.edit().is_some() {
+                *reply.text == *text
+            } else {
+                is_same(&reply.text, text)
+            }
         });
-        same_words && draft.context == self.history.version() && !self.has_late_results()
+        same_words && draft.request.context == self.history.version() && !self.has_late_results()
     }
 
     /// The turn that the draft answers is over, with these words.
     pub(super) fn commit_draft(&mut self, text: Arc<str>) {
         let Some(live) = &mut self.live else { return };
         live.committed = true;
-        live.waiting_since = self.now;
+        live.rounds.waiting_since = self.now;
         if let Some(reply) = &mut live.reply_to {
             reply.text = text;
         }
-        let (plan, edit) = (live.plan.clone(), live.edit().cloned());
+        let (plan, edit) = (live.request.plan.clone(), live.request.edit().cloned());
         if let Some(edit) = edit {
             self.history.edit_user(&edit);
         }
@@ -124,12 +128,13 @@ impl Session {
             return;
         };
         live.stage = Stage::Writing;
-        live.plan.clone_from(&plan);
+        live.request.plan.clone_from(&plan);
         if let Some(Plan::Generate(answer)) = &plan {
-            live.instructions = answer.instructions.clone();
-            live.tools = answer.tools.clone();
+            live.request.instructions = answer.instructions.clone();
+            live.request.tools = answer.tools.clone();
         }
-        let (committed, edit, after) = (live.committed, live.edit().cloned(), now - live.asked_at);
+        let (committed, edit, after) =
+            (live.committed, live.request.edit().cloned(), now - live.rounds.asked_at);
         self.timers.clear(Timer::Model);
         if plan.is_some() {
             self.emit(Event::Planned { generation, after });
@@ -198,7 +203,7 @@ impl Session {
         }
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
-        let tool_choice = if live.rounds >= self.config.tool_use.max_rounds {
+        let tool_choice = if live.rounds.count >= self.config.tool_use.max_rounds {
             ToolChoice::None
         } else {
             ToolChoice::Auto
@@ -206,9 +211,9 @@ impl Session {
         let draft_text = live.draft_text().cloned();
         let command = Command::Generate {
             generation: live.id,
-            instructions: live.instructions.clone(),
-            messages: self.history.messages_with(draft_text.as_ref(), &live.entries()),
-            tools: live.tools.clone(),
+            instructions: live.request.instructions.clone(),
+            messages: self.history.messages_with(draft_text.as_ref(), &live.content.entries()),
+            tools: live.request.tools.clone(),
             tool_choice,
         };
         self.commands.push_back(command);
@@ -219,13 +224,13 @@ impl Session {
         if !self.note_progress(generation) {
             return;
         }
-        let words = self.live.as_mut().map(|live| live.speakable.push(text));
+        let words = self.live.as_mut().map(|live| live.content.speakable.push(text));
         self.write(&words.unwrap_or_default());
     }
 
     /// The model says no more for now: what might have become a tool call in its words is none.
     pub(super) fn release_words(&mut self) {
-        let rest = self.live.as_mut().map(|live| live.speakable.flush());
+        let rest = self.live.as_mut().map(|live| live.content.speakable.flush());
         self.write(&rest.unwrap_or_default());
     }
 
@@ -236,13 +241,13 @@ impl Session {
         }
         self.release_words();
         let Some(live) = &mut self.live else { return };
-        let called = live.called_in_round();
-        let speechless = live.is_speechless();
+        let called = live.rounds.has_called();
+        let speechless = live.content.is_speechless();
         if called {
             live.stage = Stage::Tools;
-            live.rounds += 1;
-            live.waiting_since = now;
-            live.fillers = 0;
+            live.rounds.count += 1;
+            live.rounds.waiting_since = now;
+            live.rounds.fillers = 0;
         }
         self.timers.clear(Timer::Model);
         if called {
@@ -269,16 +274,16 @@ impl Session {
         else {
             return;
         };
-        if live.called_in_round() {
+        if live.rounds.has_called() {
             // What it called runs already; the next round can still answer.
             self.emit(Event::Failed { leg: Leg::Llm, kind });
             self.on_llm_finished(generation);
             return;
         }
-        let is_unsaid = live.round_begun && live.committed && live.is_unsaid();
-        let may_retry = (!live.round_begun || is_unsaid) && live.retries < retries;
-        let has_spoken = live.has_answered();
-        live.retries += u32::from(may_retry);
+        let is_unsaid = live.rounds.begun && live.committed && live.is_unsaid();
+        let may_retry = (!live.rounds.begun || is_unsaid) && live.rounds.retries < retries;
+        let has_spoken = live.content.has_answered();
+        live.rounds.retries += u32::from(may_retry);
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Llm, kind });
@@ -314,7 +319,7 @@ impl Session {
             self.on_planned(generation, None);
             return;
         }
-        let begun = live.round_begun;
+        let begun = live.rounds.begun;
         self.commands.push_back(Command::CancelModel { generation });
         let kind = if begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
         self.on_llm_failed(generation, kind, None);
@@ -329,7 +334,7 @@ impl Session {
         self.note_failure();
         self.flush_text();
         let Some(live) = &self.live else { return };
-        let apology = live.apart(&self.config.apology);
+        let apology = live.content.apart(&self.config.apology);
         self.write(&apology);
         self.finish_writing();
     }
@@ -352,9 +357,9 @@ impl Session {
         else {
             return false;
         };
-        if !live.round_begun {
-            live.round_begun = true;
-            let (after, reasoned) = (now - live.asked_at, live.reasoned);
+        if !live.rounds.begun {
+            live.rounds.begun = true;
+            let (after, reasoned) = (now - live.rounds.asked_at, live.rounds.reasoned);
             self.emit(Event::FirstToken { generation, after, reasoned });
         }
         self.timers.set(Timer::Model, now + self.config.model.stall_timeout);
@@ -369,9 +374,9 @@ impl Session {
             return;
         };
         let mut until = now + deadlines.stall_timeout;
-        if !live.round_begun {
-            live.reasoned.get_or_insert(now - live.asked_at);
-            until = until.min(live.asked_at + deadlines.reasoning_timeout);
+        if !live.rounds.begun {
+            live.rounds.reasoned.get_or_insert(now - live.rounds.asked_at);
+            until = until.min(live.rounds.asked_at + deadlines.reasoning_timeout);
         }
         self.timers.set(Timer::Model, until);
     }
@@ -385,20 +390,22 @@ impl Session {
         self.timers.clear(Timer::VoiceRetry);
         self.interrupt_voice(generation);
         self.commands.push_back(Command::Cancel { generation: generation.id });
-        if generation.voice != generation.id {
-            self.commands.push_back(Command::CancelVoice { generation: generation.voice });
+        if generation.synthesis.voice != generation.id {
+            self.commands
+                .push_back(Command::CancelVoice { generation: generation.synthesis.voice });
         }
         self.let_model_forget(generation);
-        let heard = if generation.started { self.output.heard(self.now, generation) } else { 0 };
+        let heard =
+            if generation.playback.started { self.output.heard(self.now, generation) } else { 0 };
         if generation.committed {
-            let entries = generation.fold(heard, true);
+            let entries = generation.content.fold(heard, true);
             self.keep_said(generation, &entries, heard, true);
             self.keep_cut(generation, &entries, heard);
             self.history.extend(entries);
         }
         let stopped: Vec<ToolCallId> = generation
             .open_calls()
-            .filter(|call| generation.spec(&call.name).is_some_and(|spec| spec.cancellable))
+            .filter(|call| generation.request.spec(&call.name).is_some_and(|spec| spec.cancellable))
             .map(|call| call.id.clone())
             .collect();
         for id in stopped {

@@ -41,7 +41,7 @@ impl Session {
     /// Whether what the caller hears now is a question, and nothing comes behind it.
     fn is_asking(&self) -> bool {
         let Some(live) = &self.live else { return false };
-        let text = live.script.text().trim_end();
+        let text = live.content.script.text().trim_end();
         let unheard = text.get(self.output.heard(self.now, live)..).unwrap_or_default();
         text.ends_with('?') && !unheard.trim_end_matches('?').contains(['.', '!', '?'])
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Command, Event, Session, generation::Generation, history::Entry, wording::Wording};
+use super::{
+    Command, Event, Session, generation::Generation, history::Entry, text_leg::Place,
+    wording::Wording,
+};
 use crate::GenerationId;
 
 /// What was cut last, and where it stands in the history.
@@ -26,8 +29,10 @@ impl Session {
         };
         let heard = format.duration_of(self.output.heard_samples(self.now, generation));
         if !heard.is_zero() {
-            self.commands
-                .push_back(Command::InterruptVoice { generation: generation.voice, heard });
+            self.commands.push_back(Command::InterruptVoice {
+                generation: generation.synthesis.voice,
+                heard,
+            });
         }
     }
 
@@ -39,9 +44,9 @@ impl Session {
         }
         let by_agent = |entry: &&Entry| matches!(entry, Entry::Assistant { .. });
         self.cut = Some(Cut {
-            voice: generation.voice,
+            voice: generation.synthesis.voice,
             generation: generation.id,
-            wording: generation.script.wording().clone(),
+            wording: generation.content.script.wording().clone(),
             heard,
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
@@ -50,7 +55,9 @@ impl Session {
 
     /// Of what was said under two names nobody knows the whole.
     fn may_tell_heard(&self, generation: &Generation) -> bool {
-        self.config.voice_tells_heard && generation.started && generation.voice == generation.id
+        self.config.voice_tells_heard
+            && generation.playback.started
+            && generation.synthesis.voice == generation.id
     }
 
     /// The voice tells which words were heard of what was cut.
@@ -61,7 +68,8 @@ impl Session {
         let text = cut.wording.written();
         let pii_heard: Arc<str> = text[..heard].trim().into();
         if cut.entries > 0 {
-            self.history.cut((cut.before, cut.entries), text, heard);
+            let place = Place { heard, aside: None };
+            self.history.cut((cut.before, cut.entries), text, Some(&place));
         } else if cut.before == self.history.said() && !pii_heard.is_empty() {
             let text = Arc::clone(&pii_heard);
             self.history.extend([Entry::Assistant { text, interrupted: true }]);

@@ -248,12 +248,13 @@ impl Session {
     pub(super) fn end(&mut self, reason: EndReason) {
         self.drop_draft();
         self.give_up_aside();
+        self.supply_words();
         if let Some(live) = self.live.take() {
             let pii_heard = self.heard_text(&live);
             let interrupted =
-                live.stage != Stage::Spoken || *pii_heard != *live.script.text().trim();
+                live.stage != Stage::Spoken || *pii_heard != *live.content.script.text().trim();
             self.abandon(&live);
-            if live.started {
+            if live.playback.started {
                 self.emit(Event::AgentStopped { generation: live.id, pii_heard, interrupted });
             }
         }

@@ -89,7 +89,7 @@ impl Session {
             self.begin_filler();
         }
         let silence = self.words_may_come_until();
-        let holds = self.live.as_ref().is_some_and(|live| !live.held_calls.is_empty());
+        let holds = self.live.as_ref().is_some_and(|live| !live.rounds.held_calls.is_empty());
         self.timers.set_or_clear(Timer::Filler, self.filler_due());
         self.timers.set_or_clear(Timer::HeldCalls, silence.filter(|_| holds));
         let waits = self.has_late_results();
@@ -100,18 +100,19 @@ impl Session {
     fn filler_due(&self) -> Option<CallTime> {
         let live =
             self.live.as_ref().filter(|live| live.committed && live.stage == Stage::Tools)?;
-        let voice_is_late = live.voice_state == VoiceState::Open && live.script.samples() == 0;
+        let voice_is_late =
+            live.synthesis.state == VoiceState::Open && live.content.script.samples() == 0;
         if live.aside.is_some()
             || self.is_realtime()
             || self.pausing.is_paused()
             || voice_is_late
-            || live.fillers >= self.fillers().len()
+            || live.rounds.fillers >= self.fillers().len()
             || self.user.speaking_since.is_some()
             || self.user_holds_floor_until().is_some()
         {
             return None;
         }
-        let silent = live.waiting_since.max(self.output.silent_from(self.now));
+        let silent = live.rounds.waiting_since.max(self.output.silent_from(self.now));
         let silent = silent.max(self.user.last_speech.unwrap_or_default());
         Some(silent + self.config.tool_use.filler_after)
     }
@@ -119,7 +120,7 @@ impl Session {
     /// What may be said while the tools of the live generation run.
     fn fillers(&self) -> Arc<[Arc<str>]> {
         let Some(live) = &self.live else { return Arc::from([]) };
-        let mut own = live.open_calls().filter_map(|call| live.spec(&call.name));
+        let mut own = live.open_calls().filter_map(|call| live.request.spec(&call.name));
         let own = own.find(|spec| !spec.fillers.is_empty()).map(|spec| spec.fillers.clone());
         own.unwrap_or_else(|| self.config.tool_use.fillers.clone())
     }
@@ -128,7 +129,7 @@ impl Session {
         let fillers = self.fillers();
         let next = self.fillers_said.checked_rem(fillers.len());
         let (Some(next), Some(live)) = (next, &mut self.live) else { return };
-        live.fillers += 1;
+        live.rounds.fillers += 1;
         self.fillers_said += 1;
         let text = fillers[next].clone();
         self.begin_aside(Saying { text, interruptible: true, ticket: None }, true);
@@ -159,10 +160,11 @@ impl Session {
     /// Hands the words on the side to the voice, once it has spoken what came before.
     pub(super) fn speak_aside(&mut self) {
         let Some(live) = &mut self.live else { return };
-        let (voice, position) = (live.voice, live.script.samples());
-        let text_position = live.script.text().len() as u64;
-        let owes_texts = live.handed < live.script.texts();
-        let place = live.place(if self.output.is_text() { text_position } else { position });
+        let (voice, position) = (live.synthesis.voice, live.content.script.samples());
+        let text_position = live.content.script.text().len() as u64;
+        let owes_texts = live.synthesis.handed < live.content.script.texts();
+        let place =
+            live.playback.place(if self.output.is_text() { text_position } else { position });
         let Some(aside) = live.aside.as_mut().filter(|aside| aside.at.is_none()) else { return };
         let (generation, text) = (aside.id, aside.text.clone());
         aside.start = place;
@@ -173,9 +175,9 @@ impl Session {
             self.output.push_message(generation, &text);
             return;
         }
-        match live.voice_state {
+        match live.synthesis.state {
             VoiceState::Open => {
-                live.voice_state = VoiceState::Closing;
+                live.synthesis.state = VoiceState::Closing;
                 self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
                 self.commands.push_back(Command::FinishSynthesis { generation: voice });
             }
@@ -280,7 +282,7 @@ impl Session {
         if live.aside.as_ref().is_some_and(|aside| aside.at.is_some()) {
             self.timers.clear(Timer::Synthesis);
         }
-        live.waiting_since = self.now;
+        live.rounds.waiting_since = self.now;
         live.close_aside(0, Arc::from(""), false);
         self.feed_voice();
     }
@@ -319,7 +321,7 @@ impl Session {
         let sent = self.output.sent().saturating_sub(aside.start).min(aside.length);
         let (generation, started, ticket) = (aside.id, aside.started, aside.ticket);
         live.close_aside(sent, heard.clone(), interrupted);
-        live.waiting_since = now;
+        live.rounds.waiting_since = now;
         if started {
             self.emit(Event::AgentStopped { generation, pii_heard: heard, interrupted });
         }
@@ -347,12 +349,12 @@ impl Session {
     ) -> Option<GenerationId> {
         let by_user = matches!(reason, InterruptionReason::BargeIn | InterruptionReason::Dtmf);
         let live = self.live.as_ref().filter(|live| live.committed && by_user)?;
-        let answers = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        let answers = matches!(live.synthesis.state, VoiceState::Open | VoiceState::Closing);
         let aside = live.aside.as_ref().filter(|aside| aside.started && !answers)?;
         let generation = aside.id;
-        let written = live.script.text().len() as u64;
-        let is_alone =
-            aside.at == Some(written) && self.output.playhead(self.now) >= live.place(written);
+        let written = live.content.script.text().len() as u64;
+        let is_alone = aside.at == Some(written)
+            && self.output.playhead(self.now) >= live.playback.place(written);
         // A far end drops all that it has not played, or shown.
         let is_behind = self.output.playhead(self.now) < aside.start;
         if is_behind || self.output.is_text() && !is_alone {

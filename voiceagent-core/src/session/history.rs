@@ -7,6 +7,7 @@ use crate::{
     llm::{Message, ToolCall},
 };
 
+use super::text_leg::Place;
 use summed::Summed;
 
 /// What the model is told about a tool call that has not finished.
@@ -197,19 +198,32 @@ impl History {
     }
 
     /// Cuts what the agent said once, given by how many of its entries are before and how many it
-    /// is, as a part of `text`, after so many bytes of it. What nobody heard keeps its place and is
-    /// not shown. The last entry takes what more of the text was heard.
-    pub(super) fn cut(&mut self, (before, entries): (usize, usize), text: &str, heard: usize) {
+    /// is, as a part of `text`, where no more of it was heard than to a place, or nothing at all.
+    /// What nobody heard keeps its place and is not shown. The last entry takes what more of the
+    /// text was heard.
+    pub(super) fn cut(
+        &mut self,
+        (before, entries): (usize, usize),
+        text: &str,
+        place: Option<&Place>,
+    ) {
         self.change();
         let mut from = 0;
+        let heard = place.map_or(0, |place| place.heard);
+        let mut aside = place.and_then(|place| place.aside.as_ref());
+        let mut is_over = place.is_none();
         let said = self.entries.iter_mut().filter(|entry| is_said(entry));
         for (nth, entry) in said.skip(before).take(entries).enumerate() {
             let Entry::Assistant { text: words, interrupted } = entry else { continue };
             let Some(at) = text[from..].find(&**words) else {
                 // Words on the side are no part of it, and were heard if those before them were.
-                if from > heard {
+                if from > heard || is_over {
                     *interrupted = true;
                     *words = "".into();
+                } else if let Some(cut) = aside.take_if(|cut| cut.is(words)) {
+                    *interrupted = true;
+                    *words = cut.words();
+                    is_over = true;
                 }
                 continue;
             };
@@ -452,7 +466,7 @@ mod tests {
         let cut = |heard: usize| {
             let mut history = History::default();
             history.extend(["Hello.", "One moment.", "Here it is."].map(said));
-            history.cut((1, 2), "One moment. Here it is.", heard);
+            history.cut((1, 2), "One moment. Here it is.", Some(&Place { heard, aside: None }));
             history.messages().to_vec()
         };
         let hello = told("Hello.", false);

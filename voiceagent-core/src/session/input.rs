@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{EndReason, Leg, SettingsChange};
 use crate::{
     CallTime, ErrorKind, GenerationId, MarkId, ToolCallId, TurnId,
+    audio::Decibels,
     flow::Plan,
     llm::{FinishReason, ToolCall, Usage},
     stt::{Transcript, WordTiming},
@@ -174,6 +175,11 @@ pub enum Input {
         interruptible: bool,
         /// Who waits for it. A number of the driver's choice that it uses once.
         ticket: u64,
+    },
+    /// How loud the voice is that is about to be told of by [`SpeechStarted`](Self::SpeechStarted).
+    SpeechLevel {
+        /// Of its loudest frame so far.
+        level: Decibels,
     },
     /// The user began to speak.
     SpeechStarted {

@@ -13,7 +13,7 @@ impl Session {
     pub(super) fn note_overlap(&mut self, since: CallTime, words: usize) {
         let Some(live) = self.live.as_ref().filter(|live| live.has_floor()) else { return };
         self.barge_in.note_voice(live.id, since, words);
-        let open_from = live.started_at + self.config.barge_in.warm_up;
+        let open_from = live.playback.started_at + self.config.barge_in.warm_up;
         if self.may_be_stopped() && self.barge_in.is_enabled() && self.has_voice() {
             self.suspect(since.max(open_from));
         }
@@ -42,6 +42,8 @@ impl Session {
                 Some(until) if until > self.now => self.timers.set(Timer::Backchannel, until),
                 // A voice that has stopped decides nothing any more; its words may.
                 Some(_) if self.user.speaking_since.is_none() => {}
+                // Somebody else in the room is no reason, whatever they want.
+                Some(_) | None if words == 0 && self.is_softer_voice() => {}
                 // Who is silent already can wait for words.
                 Some(_) | None if words == 0 && self.can_wait_for_words() => {}
                 // What it was heard over is over, and what comes next has not begun.
@@ -52,6 +54,13 @@ impl Session {
             return self.confirm(InterruptionReason::BargeIn);
         }
         self.pause_if_due();
+    }
+
+    /// Whether the voice over the agent is so much softer than the caller's that it may be another.
+    /// Words tell, where they come while it is heard.
+    pub(super) fn is_softer_voice(&self) -> bool {
+        let softer = self.config.barge_in.softer.filter(|_| self.config.stt_interim);
+        softer.is_some_and(|by| self.loudness.is_softer(by))
     }
 
     /// Whether the words of a voice that has stopped again, which come later, tell that the user
@@ -127,7 +136,8 @@ impl Session {
     /// Whether the user's voice may stop what the agent is saying.
     pub(super) fn can_be_stopped(&self) -> bool {
         let warm_up = self.config.barge_in.warm_up;
-        let is_warm = self.live.as_ref().is_none_or(|live| self.now >= live.started_at + warm_up);
+        let is_warm =
+            self.live.as_ref().is_none_or(|live| self.now >= live.playback.started_at + warm_up);
         self.barge_in.is_enabled() && is_warm && self.may_be_stopped()
     }
 
@@ -165,22 +175,27 @@ impl Session {
         }
         let cuts_aside = self.live.as_ref().is_some_and(Generation::is_on_the_side);
         self.give_up_aside();
+        self.supply_words();
         let Some(live) = self.live.take_if(|live| live.committed) else {
             self.drop_draft();
             return;
         };
-        if (live.started || cuts_aside) && pause.is_none() {
+        if (live.playback.started || cuts_aside) && pause.is_none() {
             self.send(Outbound::Clear);
         }
         let pii_heard = self.heard_text(&live);
         self.abandon(&live);
-        self.note_cut(live.id, since.filter(|_| live.started || cuts_aside), pause.is_some());
+        self.note_cut(
+            live.id,
+            since.filter(|_| live.playback.started || cuts_aside),
+            pause.is_some(),
+        );
         if reason == InterruptionReason::Requested {
             self.leave_unasked(&live);
         }
         let after = since.map_or_else(Default::default, |since| self.now - since);
         self.emit(Event::Interrupted { generation: live.id, reason, after });
-        if live.started {
+        if live.playback.started {
             let generation = live.id;
             let pii_heard = pii_heard.clone();
             self.emit(Event::AgentStopped { generation, pii_heard, interrupted: true });
@@ -210,10 +225,10 @@ impl Session {
     }
 
     pub(super) fn heard_text(&self, generation: &Generation) -> Arc<str> {
-        if !generation.started {
+        if !generation.playback.started {
             return Arc::from("");
         }
         let heard = self.output.heard(self.now, generation);
-        generation.script.text().get(..heard).unwrap_or_default().trim().into()
+        generation.content.script.text().get(..heard).unwrap_or_default().trim().into()
     }
 }

@@ -85,8 +85,8 @@ impl Session {
         let mut generation = self.new_generation(None);
         generation.committed = true;
         generation.tells_late = true;
-        generation.instructions = self.late.instructions.clone();
-        generation.tools = self.late.tools.clone();
+        generation.request.instructions = self.late.instructions.clone();
+        generation.request.tools = self.late.tools.clone();
         self.live = Some(generation);
         self.ask_model();
         true

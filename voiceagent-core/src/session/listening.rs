@@ -28,6 +28,7 @@ impl Session {
         self.endpointing.pace.on_speech(since, last_speech);
         self.user.begin(since);
         let known = self.user.hears(since);
+        self.loudness.begin(!self.holds_floor());
         self.emit(Event::UserStarted { turn: self.user.id, since });
         if !known {
             self.note_overlap(since, self.user.words());
@@ -276,7 +277,7 @@ impl Session {
     pub(super) fn settle_waiting_turn(&mut self) {
         let Some((turn, text)) = &self.owed else { return };
         let is_older = self.live.as_ref().is_some_and(|live| {
-            let in_gap = !live.started || live.stage == Stage::Tools;
+            let in_gap = !live.playback.started || live.stage == Stage::Tools;
             in_gap && live.reply_to.as_ref().is_some_and(|reply| reply.turn < *turn)
         });
         if is_older && !self.is_realtime() && !self.keeps_turns() && self.can_be_stopped() {
@@ -294,7 +295,7 @@ impl Session {
             if !self.is_draft_for(live, text) {
                 self.drop_draft();
             }
-        } else if live.started || live.stage == Stage::Tools {
+        } else if live.playback.started || live.stage == Stage::Tools {
             if self.can_be_stopped() {
                 self.interrupt(InterruptionReason::Superseded, None);
             }

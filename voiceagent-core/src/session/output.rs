@@ -157,7 +157,7 @@ impl Output {
     /// When a generation began to be heard, judged by what is known to be heard now.
     pub(super) fn heard_since(&self, now: CallTime, generation: &Generation) -> CallTime {
         match self {
-            Self::Audio(playout) => playout.heard_since(generation.base),
+            Self::Audio(playout) => playout.heard_since(generation.playback.base),
             Self::Text(_) => now,
         }
     }
@@ -189,7 +189,7 @@ impl Output {
         match self {
             // The last frame is filled up with silence, in which nothing is said.
             Self::Audio(_) => {
-                generation.position(self.playhead(now)).min(generation.script.samples())
+                generation.position(self.playhead(now)).min(generation.content.script.samples())
             }
             Self::Text(_) => 0,
         }
@@ -201,8 +201,8 @@ impl Output {
         match self {
             Self::Audio(_) => {
                 // The last frame is filled up with silence, in which nothing is said.
-                let spoken = position.min(generation.script.samples());
-                generation.script.heard(spoken).len()
+                let spoken = position.min(generation.content.script.samples());
+                generation.content.script.heard(spoken).len()
             }
             Self::Text(_) => usize::try_from(position).unwrap_or(usize::MAX),
         }

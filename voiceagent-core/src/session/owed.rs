@@ -56,7 +56,7 @@ impl Session {
     fn owes(&self) -> bool {
         self.live.as_ref().filter(|live| live.committed).is_some_and(|live| match live.stage {
             Stage::Planning | Stage::Writing | Stage::Tools => true,
-            Stage::Written => live.script.samples() == 0,
+            Stage::Written => live.content.script.samples() == 0,
             Stage::Spoken => false,
         })
     }
@@ -69,13 +69,13 @@ impl Session {
             return;
         }
         let Some(live) = &mut self.live else { return };
-        let said = live.script.text();
-        let voice_is_late = live.script.samples() == 0 && !said.is_empty();
+        let said = live.content.script.text();
+        let voice_is_late = live.content.script.samples() == 0 && !said.is_empty();
         if voice_is_late && !self.output.is_text() {
             return;
         }
-        let words = live.apart(&format!("{} ", text.trim()));
-        live.holding += words.len();
+        let words = live.content.apart(&format!("{} ", text.trim()));
+        live.content.holding += words.len();
         self.silence.held = true;
         self.speak(&words);
     }

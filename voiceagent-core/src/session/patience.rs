@@ -82,7 +82,7 @@ impl Session {
     /// What the agent says, or has said last.
     fn said_before(&self) -> Option<&str> {
         match &self.live {
-            Some(live) if live.started => Some(live.script.text()),
+            Some(live) if live.playback.started => Some(live.content.script.text()),
             Some(_) | None => self.history.last_said().map(|text| &**text),
         }
     }

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use super::{
     BargeInConfig, Event, InterruptionReason, Session, Timer,
     endpointing::Outcome,
-    generation::{Generation, ReplyTo},
+    generation::{Generation, ReplyTo, Request},
 };
 use crate::{CallTime, GenerationId, flow::Plan, tool::ToolSpec, transport::Outbound};
 
@@ -115,12 +115,13 @@ impl Session {
     /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet:
     /// the voice may come to nothing. Results of tools that still run are told in any case.
     pub(super) fn keep_unheard(&mut self, cut: Generation, heard: &str) {
-        let is_heard = heard.len() > cut.holding;
+        let is_heard = heard.len() > cut.content.holding;
         let is_told = is_heard || cut.open_calls().next().is_some();
         if is_told || !self.user.is_empty() || self.is_realtime() {
             return;
         }
-        let Generation { reply_to, instructions, tools, plan, .. } = cut;
+        let Generation { reply_to, request, .. } = cut;
+        let Request { instructions, tools, plan, .. } = request;
         self.pausing.unheard = reply_to.map(|reply| Unheard { reply, instructions, tools, plan });
     }
 
@@ -137,8 +138,8 @@ impl Session {
         }
         let mut again = self.new_generation(Some(reply));
         again.committed = true;
-        again.instructions = instructions;
-        again.tools = tools;
+        again.request.instructions = instructions;
+        again.request.tools = tools;
         self.live = Some(again);
         if let Some(Plan::Say(text)) = plan {
             self.write(&text);
@@ -181,7 +182,8 @@ impl Session {
         }
         let BargeInConfig { pause, back_off, .. } = self.config.barge_in;
         let is_due = self.now >= since + pause.unwrap_or_default();
-        let doubtful = self.user.words() == 0 && self.pausing.is_noisy(self.now, back_off);
+        let is_doubtful = self.pausing.is_noisy(self.now, back_off) || self.is_softer_voice();
+        let doubtful = self.user.words() == 0 && is_doubtful;
         if !is_due || doubtful || !self.output.can_rewind(self.now) {
             return;
         }
@@ -214,7 +216,7 @@ impl Session {
     /// When a voice over a paused agent is taken for speech where words come only behind it. One
     /// that was there before the agent began is a noise.
     fn insists_at(&self) -> Option<CallTime> {
-        let began = self.live.as_ref().filter(|live| live.started)?.started_at;
+        let began = self.live.as_ref().filter(|live| live.playback.started)?.playback.started_at;
         let is_late = self.user.speaking_since.is_some_and(|since| since >= began);
         let can_tell = self.config.stt_interim || !self.pausing.is_paused() || !is_late;
         self.barge_in.since().filter(|_| !can_tell).map(|since| since + LONG_VOICE)

@@ -98,7 +98,7 @@ impl Session {
         let mut generation = self.new_generation(None);
         generation.committed = true;
         generation.interruptible &= self.config.greeting_interruptible;
-        generation.prompt = Prompt::Follow(instructions);
+        generation.request.prompt = Prompt::Follow(instructions);
         self.live = Some(generation);
         self.ask_to_speak();
     }
@@ -108,15 +108,17 @@ impl Session {
         self.tell_results();
         let Some(live) = &mut self.live else { return };
         live.begin_round(self.now);
-        live.first_text_at.get_or_insert(self.now);
+        live.synthesis.first_text_at.get_or_insert(self.now);
         // What follows the results of its tools is an answer to them.
-        let prompt = if live.rounds == 0 { live.prompt.clone() } else { Prompt::Answer };
-        self.commands.push_back(Command::Speak { generation: live.voice, prompt });
+        let prompt =
+            if live.rounds.count == 0 { live.request.prompt.clone() } else { Prompt::Answer };
+        self.commands.push_back(Command::Speak { generation: live.synthesis.voice, prompt });
         self.timers.set(Timer::Model, self.now + self.config.model.first_token_timeout);
     }
 
     fn on_speech_text(&mut self, voice: GenerationId, text: &str) {
-        let Some(live) = self.spoken_mut(voice).filter(|_| !text.is_empty()) else { return };
+        let live = self.spoken_mut(voice).filter(|live| !text.is_empty() && !live.content.recites);
+        let Some(live) = live else { return };
         let id = live.id;
         live.push_text(text, None);
         self.note_progress(id);
@@ -127,21 +129,21 @@ impl Session {
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
-        let (id, is_refused) = (live.id, live.rounds >= max_rounds);
+        let (id, is_refused) = (live.id, live.rounds.count >= max_rounds);
         if live.has_call(&call.id) || self.history.has_call(&call.id) {
             return;
         }
         self.note_progress(id);
         let (is_duplex, may_play) = (self.is_duplex(), self.may_play());
         let Some(live) = &mut self.live else { return };
-        live.note_call(&call);
+        live.rounds.note_call(&call);
         if is_refused {
             let why = json!({ "error": "no more calls in this answer; answer in words" });
             self.tell_result(&call.id, &why.to_string().into());
         } else if is_duplex || may_play {
             self.run_tool(call);
         } else {
-            live.held_calls.push(call);
+            live.rounds.held_calls.push(call);
         }
     }
 
@@ -154,18 +156,18 @@ impl Session {
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
-        if live.rounds > 0 && !live.round_begun && now < live.asked_at + SOONEST_END {
+        if live.rounds.count > 0 && !live.rounds.begun && now < live.rounds.asked_at + SOONEST_END {
             return;
         }
-        let called = live.called_in_round();
+        let called = live.rounds.has_called();
         self.timers.clear(Timer::Model);
         let Some(live) = &mut self.live else { return };
-        if called && !is_duplex && live.rounds < limit {
+        if called && !is_duplex && live.rounds.count < limit {
             live.stage = Stage::Tools;
-            live.rounds += 1;
-            live.script.on_round_end();
+            live.rounds.count += 1;
+            live.content.script.on_round_end();
             self.advance_tools();
-        } else if !called && live.script.samples() == 0 && !may_be_silent {
+        } else if !called && live.content.script.samples() == 0 && !may_be_silent {
             self.on_speech_failed(voice, ErrorKind::Protocol);
         } else {
             self.finish_speech();
@@ -178,8 +180,8 @@ impl Session {
         let Some(live) = self.spoken_mut(voice).filter(|live| live.stage == Stage::Writing) else {
             return;
         };
-        let (called, has_spoken) = (live.called_in_round(), live.script.samples() > 0);
-        let may_retry = live.retries < retries && !is_hopeless(kind) && !is_own;
+        let (called, has_spoken) = (live.rounds.has_called(), live.content.script.samples() > 0);
+        let may_retry = live.rounds.retries < retries && !is_hopeless(kind) && !is_own;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Realtime, kind });
         if called {
@@ -200,8 +202,8 @@ impl Session {
     fn speak_again(&mut self, after_a_breather: bool) {
         let renamed = self.next_id();
         let Some(live) = &mut self.live else { return };
-        live.retries += 1;
-        let generation = std::mem::replace(&mut live.voice, renamed);
+        live.rounds.retries += 1;
+        let generation = std::mem::replace(&mut live.synthesis.voice, renamed);
         self.commands.push_back(Command::CancelVoice { generation });
         // What it still says under the old name nobody hears.
         self.forget_all(generation);
@@ -226,9 +228,9 @@ impl Session {
         }
         self.note_failure();
         let Some(live) = &mut self.live else { return };
-        live.prompt = Prompt::Say(apology);
-        live.rounds = 0;
-        live.retries = retries;
+        live.request.prompt = Prompt::Say(apology);
+        live.rounds.count = 0;
+        live.rounds.retries = retries;
         self.speak_again(false);
     }
 
@@ -237,32 +239,49 @@ impl Session {
         let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Writing) else {
             return;
         };
-        let kind = if live.round_begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
-        let generation = live.voice;
+        let kind = if live.rounds.begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
+        let generation = live.synthesis.voice;
         self.commands.push_back(Command::CancelVoice { generation });
         self.on_speech_failed(generation, kind);
     }
 
+    /// Takes the words that the model was asked for as those that it says, if it has told none by
+    /// the end: they may come behind the audio, and whoever gives way tells them no more.
+    pub(super) fn supply_words(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        let Prompt::Say(text) = &live.request.prompt else { return };
+        let is_mute = live.content.script.samples() == 0;
+        let is_first = live.rounds.count == 0 && live.content.script.text().is_empty();
+        if self.config.realtime.is_some() && !is_mute && is_first {
+            let text = text.clone();
+            live.push_text(&text, None);
+            live.content.recites = true;
+        }
+    }
+
     /// The model says no more of the live generation.
     pub(super) fn finish_speech(&mut self) {
+        self.supply_words();
         let Some(live) = &mut self.live else { return };
         live.stage = Stage::Spoken;
-        live.script.on_complete();
+        live.content.script.on_complete();
         let generation = live.id;
         self.timers.clear(Timer::Model);
         self.output.complete(generation);
     }
 
-    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much is heard as there is audio for.
+    /// The model says no more: what it has said is heard to its end. Of text that ran ahead as much
+    /// is heard as there is audio for.
     fn break_off_speech(&mut self) {
+        self.supply_words();
         let Some(live) = self.live.as_mut().filter(|live| live.stage == Stage::Writing) else {
             return;
         };
-        if live.script.may_be_whole() {
+        if live.content.script.may_be_whole() {
             return self.finish_speech();
         }
         live.stage = Stage::Spoken;
-        live.voice_lost = true;
+        live.synthesis.lost = true;
         let generation = live.id;
         self.timers.clear(Timer::Model);
         self.output.complete(generation);
@@ -309,7 +328,7 @@ impl Session {
     pub(super) fn let_model_forget(&mut self, generation: &Generation) {
         let Some(model) = &self.config.realtime else { return };
         let forgets = model.truncate;
-        for call in &generation.held_calls {
+        for call in &generation.rounds.held_calls {
             let why = json!({ "error": "cancelled: the user interrupted before it was made" });
             self.tell_result(&call.id, &why.to_string().into());
         }
@@ -317,11 +336,15 @@ impl Session {
         if !forgets {
             return;
         }
-        let samples =
-            if generation.started { self.output.heard_samples(self.now, generation) } else { 0 };
+        let samples = if generation.playback.started {
+            self.output.heard_samples(self.now, generation)
+        } else {
+            0
+        };
         let heard = self.config.format.map_or(Duration::ZERO, |format| format.duration_of(samples));
-        let all = generation.stage == Stage::Spoken && samples == generation.script.samples();
-        let voice = generation.voice;
+        let all =
+            generation.stage == Stage::Spoken && samples == generation.content.script.samples();
+        let voice = generation.synthesis.voice;
         if heard.is_zero() {
             self.commands.push_back(Command::Forget { generation: voice });
         } else if !all {

@@ -28,7 +28,7 @@ impl Session {
     pub(super) fn refuse_repeat(&mut self, call: &ToolCall) -> Option<&'static str> {
         let live = self.live.as_ref()?;
         let generation = live.id;
-        let repeat = live.spec(&call.name)?.repeat;
+        let repeat = live.request.spec(&call.name)?.repeat;
         if repeat == Repeat::Allow {
             return None;
         }

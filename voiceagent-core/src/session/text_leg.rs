@@ -36,7 +36,8 @@ impl Session {
         heard: usize,
         interrupted: bool,
     ) {
-        if !self.output.is_text() || self.config.marks || !generation.started {
+        let is_sent = generation.playback.started || !generation.playback.gaps.is_empty();
+        if !self.output.is_text() || self.config.marks || !is_sent {
             return;
         }
         if self.said.len() == MOST_SAID {
@@ -45,8 +46,8 @@ impl Session {
         let by_agent = |entry: &&Entry| matches!(entry, Entry::Assistant { .. });
         self.said.push_back(Said {
             generation: generation.id,
-            text: generation.script.text()[..heard].to_owned(),
-            gaps: generation.gaps.clone(),
+            text: generation.content.script.text()[..heard].to_owned(),
+            gaps: generation.playback.gaps.clone(),
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
             interrupted,
@@ -58,35 +59,40 @@ impl Session {
     pub(super) fn on_peer_interrupted(&mut self, heard: Option<&str>) {
         let begun = self.live.as_ref().filter(|live| live.has_floor());
         let Some(heard) = heard else { return self.stop_at_peer() };
-        let is_aside =
-            |live: &Generation| live.is_on_the_side() || !live.started && !live.gaps.is_empty();
+        let is_aside = |live: &Generation| {
+            live.is_on_the_side() || !live.playback.started && !live.playback.gaps.is_empty()
+        };
         if heard.is_empty() && self.live.as_ref().is_some_and(is_aside) {
             // What was just begun is meant: words on the side.
             return self.stop_at_peer();
         }
         let in_live = begun
-            .filter(|live| live.started)
-            .and_then(|live| place_of(heard, live.script.text(), &live.gaps));
+            .filter(|live| live.playback.started)
+            .and_then(|live| Place::of(heard, live.content.script.text(), &live.playback.gaps));
         let mut said = self.said.iter().enumerate().rev();
         let meant = said.find_map(|(nth, said)| {
-            let heard = place_of(heard, &said.text, &said.gaps)?;
+            let heard = Place::of(heard, &said.text, &said.gaps)?;
             Some((nth, heard))
         });
         if let Some(heard) = in_live {
             self.said.clear();
             // What is said on the side comes after what was stopped, or was heard before it.
             self.give_up_aside();
-            let place = self.live.as_ref().map_or(0, |live| live.place(heard as u64));
-            self.output.on_heard(place);
-        } else if let Some((meant, mut heard)) = meant {
-            let begin = begun.map_or(0, |live| live.place(0));
+            let Some(live) = &mut self.live else { return };
+            if let Some(aside) = &heard.aside {
+                live.content.cut_aside(aside);
+            }
+            self.output.on_heard(live.playback.place(heard.heard as u64));
+        } else if let Some((meant, heard)) = meant {
+            let begin = begun.map_or(0, |live| live.playback.place(0));
             if begun.is_none() {
                 // What is on its way it would go on with.
                 self.send(Outbound::Clear);
             }
             self.output.on_heard(begin);
+            let mut heard = Some(heard);
             for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
-                self.cut_said(said, std::mem::take(&mut heard));
+                self.cut_said(said, heard.take());
             }
         }
         self.stop_at_peer();
@@ -99,12 +105,18 @@ impl Session {
         }
     }
 
-    fn cut_said(&mut self, said: Said, heard: usize) {
+    /// Writes down that something was heard up to a place only, or not at all.
+    fn cut_said(&mut self, said: Said, place: Option<Place>) {
         let Said { generation, text, before, entries, interrupted, .. } = said;
+        let heard = place.as_ref().map_or(0, |place| place.heard);
+        let is_whole = place.as_ref().is_some_and(|place| place.aside.is_none());
+        if is_whole && heard >= text.len() {
+            return;
+        }
+        self.history.cut((before, entries), &text, place.as_ref());
         if heard >= text.len() {
             return;
         }
-        self.history.cut((before, entries), &text, heard);
         if !interrupted {
             let reason = InterruptionReason::BargeIn;
             self.emit(Event::Interrupted { generation, reason, after: Default::default() });
@@ -114,13 +126,45 @@ impl Session {
     }
 }
 
-/// How much of a text was heard, if the far end means it, or something that was said on its side:
-/// what came before that was heard.
-fn place_of(heard: &str, text: &str, gaps: &[Gap]) -> Option<usize> {
-    let is_last = gaps.is_empty() || !heard.is_empty();
-    if is_last && text.starts_with(heard) {
-        return Some(heard.len());
+/// How much was heard of something that the agent said.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// In bytes of its text.
+    pub(super) heard: usize,
+    /// What was stopped is said on its side.
+    pub(super) aside: Option<CutAside>,
+}
+
+/// Words on the side, of which no more was heard than so many bytes.
+#[derive(Debug)]
+pub(super) struct CutAside {
+    pub(super) text: Arc<str>,
+    pub(super) heard: usize,
+}
+
+impl CutAside {
+    /// Whether these words were heard whole before it was known that they were not.
+    pub(super) fn is(&self, words: &str) -> bool {
+        self.text.trim() == words
     }
-    let meant = gaps.iter().rev().find(|gap| gap.text.starts_with(heard))?;
-    usize::try_from(meant.at).ok()
+
+    pub(super) fn words(&self) -> Arc<str> {
+        self.text[..self.heard].trim().into()
+    }
+}
+
+impl Place {
+    /// The place in a text, if the far end means it, or something that was said on its side: what
+    /// came before that was heard.
+    fn of(heard: &str, text: &str, gaps: &[Gap]) -> Option<Self> {
+        let is_last = gaps.is_empty() || !heard.is_empty();
+        if is_last && text.starts_with(heard) {
+            return Some(Self { heard: heard.len(), aside: None });
+        }
+        let meant = gaps.iter().rev().find(|gap| gap.text.starts_with(heard))?;
+        // Nobody can tell of which words it is that nothing was heard.
+        let is_cut = !heard.is_empty() && heard.len() < meant.text.len();
+        let cut = CutAside { text: meant.text.clone(), heard: heard.len() };
+        Some(Self { heard: usize::try_from(meant.at).ok()?, aside: is_cut.then_some(cut) })
+    }
 }

@@ -20,20 +20,20 @@ impl Session {
         self.flush_text();
         let max_rounds = self.config.tool_use.max_rounds;
         let Some(live) = &mut self.live else { return };
-        if live.rounds >= max_rounds {
+        if live.rounds.count >= max_rounds {
             // The model was told that it may not. What it says in words still counts.
             return;
         }
-        if !live.note_call(&call) {
+        if !live.rounds.note_call(&call) {
             return;
         }
         let call = self.with_unique_id(call);
         let may_play = self.may_play();
         let Some(live) = &mut self.live else { return };
-        if may_play || live.may_run_early(&call) {
+        if may_play || live.request.may_run_early(&call) {
             self.run_tool(call);
         } else {
-            live.held_calls.push(call);
+            live.rounds.held_calls.push(call);
         }
     }
 
@@ -69,11 +69,12 @@ impl Session {
     /// Runs the calls that waited until the answer may be heard.
     pub(super) fn release_held_calls(&mut self) {
         let may_play = self.may_play();
-        let Some(live) = self.live.as_mut().filter(|live| may_play && !live.held_calls.is_empty())
+        let Some(live) =
+            self.live.as_mut().filter(|live| may_play && !live.rounds.held_calls.is_empty())
         else {
             return;
         };
-        for call in std::mem::take(&mut live.held_calls) {
+        for call in std::mem::take(&mut live.rounds.held_calls) {
             self.run_tool(call);
         }
         self.advance_tools();
@@ -82,7 +83,7 @@ impl Session {
     /// What the model is told in place of a result if its answer does not offer such a tool: it may
     /// remember one from another turn.
     fn refuse_unknown(&self, name: &str) -> Option<Arc<str>> {
-        let is_offered = self.live.as_ref().is_some_and(|live| live.spec(name).is_some());
+        let is_offered = self.live.as_ref().is_some_and(|live| live.request.spec(name).is_some());
         let why = || json!({ "error": format!("there is no tool named `{name}`") });
         (!is_offered).then(|| why().to_string().into())
     }
@@ -102,8 +103,8 @@ impl Session {
             live.finish_call(&call.id, &why);
             return;
         }
-        self.late.instruct(&live.instructions, &live.tools);
-        let timeout = live.spec(&call.name).map(|spec| spec.timeout).unwrap_or_default();
+        self.late.instruct(&live.request.instructions, &live.request.tools);
+        let timeout = live.request.spec(&call.name).map(|spec| spec.timeout).unwrap_or_default();
         let (id, name) = (call.id.clone(), call.name.clone());
         self.tools.start(generation, id.clone(), name.clone(), self.now, timeout);
         self.emit(Event::ToolStarted { id, name });
@@ -167,7 +168,7 @@ impl Session {
 
     pub(super) fn on_hang_up_by_tool(&mut self, generation: GenerationId, id: ToolCallId) {
         if let Some(live) = self.live_mut(generation) {
-            live.hung_up.push(id);
+            live.rounds.hung_up.push(id);
         }
         self.leave_after_speech(Leave::HangUp);
     }
@@ -178,10 +179,10 @@ impl Session {
         let Some(live) = self.live.as_ref().filter(|live| live.stage == Stage::Tools) else {
             return;
         };
-        if !live.held_calls.is_empty() || live.open_calls().next().is_some() {
+        if !live.rounds.held_calls.is_empty() || live.open_calls().next().is_some() {
             return;
         }
-        let (generation, rounds, took_leave) = (live.id, live.rounds, live.took_leave());
+        let (generation, rounds, took_leave) = (live.id, live.rounds.count, live.took_leave());
         if took_leave && self.leaving.is_some() {
             self.drop_unspoken_filler();
             if self.is_realtime() {

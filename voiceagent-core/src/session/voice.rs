@@ -15,18 +15,18 @@ impl Session {
     pub(super) fn write(&mut self, words: &str) {
         let Some(live) = &mut self.live else { return };
         let whole_numbers = self.config.spoken_form.is_some();
-        let mut piece = live.segmenter.push(words, whole_numbers);
+        let mut piece = live.content.segmenter.push(words, whole_numbers);
         while let Some(text) = piece {
             self.note_first_sentence();
             self.speak(&text);
             let Some(live) = &mut self.live else { return };
-            piece = live.segmenter.push("", whole_numbers);
+            piece = live.content.segmenter.push("", whole_numbers);
         }
     }
 
     pub(super) fn flush_text(&mut self) {
         let Some(live) = &mut self.live else { return };
-        if let Some(rest) = live.segmenter.flush() {
+        if let Some(rest) = live.content.segmenter.flush() {
             self.note_first_sentence();
             self.speak(&rest);
         }
@@ -55,22 +55,22 @@ impl Session {
         let renamed = self.last_generation.next();
         let Some(live) = self.live.as_mut().filter(|live| {
             let may_speak = live.committed || self.config.speculation.synthesis;
-            let takes_more = live.voice_state != VoiceState::Closing;
-            may_speak && takes_more && !live.voice_rests && live.hears_no_aside()
+            let takes_more = live.synthesis.state != VoiceState::Closing;
+            may_speak && takes_more && !live.synthesis.rests && live.hears_no_aside()
         }) else {
             return;
         };
-        let texts = live.script.texts_after(live.handed);
-        live.handed += texts.len();
-        if !texts.is_empty() && live.voice_state == VoiceState::Closed {
+        let texts = live.content.script.texts_after(live.synthesis.handed);
+        live.synthesis.handed += texts.len();
+        if !texts.is_empty() && live.synthesis.state == VoiceState::Closed {
             self.last_generation = renamed;
-            live.voice = renamed;
-            live.voice_state = VoiceState::Fresh;
+            live.synthesis.voice = renamed;
+            live.synthesis.state = VoiceState::Fresh;
         }
-        let generation = live.voice;
-        if !texts.is_empty() && live.voice_state == VoiceState::Fresh {
-            live.first_text_at.get_or_insert(self.now);
-            live.voice_state = VoiceState::Open;
+        let generation = live.synthesis.voice;
+        if !texts.is_empty() && live.synthesis.state == VoiceState::Fresh {
+            live.synthesis.first_text_at.get_or_insert(self.now);
+            live.synthesis.state = VoiceState::Open;
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.first_audio_timeout);
         }
         let is_written = live.stage == Stage::Written;
@@ -88,15 +88,15 @@ impl Session {
     fn finish_voice(&mut self) {
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
-        if live.voice_state == VoiceState::Open {
-            live.voice_state = VoiceState::Closing;
-            let voice = live.voice;
+        if live.synthesis.state == VoiceState::Open {
+            live.synthesis.state = VoiceState::Closing;
+            let voice = live.synthesis.voice;
             self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
             self.commands.push_back(Command::FinishSynthesis { generation: voice });
         } else {
             // There is nothing to say, or all of it has been said.
             live.stage = Stage::Spoken;
-            live.script.on_complete();
+            live.content.script.on_complete();
             self.output.complete(generation);
         }
     }
@@ -104,10 +104,10 @@ impl Session {
     /// Tells of the first text that the model wrote. An apology is not its own.
     fn note_first_sentence(&mut self) {
         let Some(live) = &mut self.live else { return };
-        let by_model = live.stage == Stage::Writing && live.round_begun && !live.failed;
-        if by_model && !live.sentence_told {
-            live.sentence_told = true;
-            let (generation, after) = (live.id, self.now - live.asked_at);
+        let by_model = live.stage == Stage::Writing && live.rounds.begun && !live.failed;
+        if by_model && !live.content.sentence_told {
+            live.content.sentence_told = true;
+            let (generation, after) = (live.id, self.now - live.rounds.asked_at);
             self.emit(Event::FirstSentence { generation, after });
         }
     }
@@ -131,25 +131,26 @@ impl Session {
             return;
         }
         let now = self.now;
-        let live = self.live.as_mut().filter(|live| live.voice == voice);
+        let live = self.live.as_mut().filter(|live| live.synthesis.voice == voice);
         let by_itself = self.config.realtime.is_some();
         // Of a voice that was given up, has finished or was not asked, no audio is wanted.
         let is_wanted = |live: &&mut Generation| {
-            let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+            let owes = matches!(live.synthesis.state, VoiceState::Open | VoiceState::Closing);
             live.stage != Stage::Spoken && (by_itself || owes)
         };
         let Some(live) = live.filter(is_wanted) else { return };
-        if live.script.is_endless() {
+        if live.content.script.is_endless() {
             self.on_endless_voice(voice);
             return;
         }
         let generation = live.id;
-        let silence = self.config.format.and_then(|format| live.onset.push(format, &payload));
+        let silence =
+            self.config.format.and_then(|format| live.synthesis.onset.push(format, &payload));
         let samples = self.output.push_audio(payload);
-        live.script.push_audio(samples);
-        if !live.voice_begun && samples > 0 {
-            live.voice_begun = true;
-            let after = now - live.first_text_at.unwrap_or(now);
+        live.content.script.push_audio(samples);
+        if !live.synthesis.begun && samples > 0 {
+            live.synthesis.begun = true;
+            let after = now - live.synthesis.first_text_at.unwrap_or(now);
             self.emit(Event::FirstAudio { generation, after });
         }
         if let Some(silence) = silence {
@@ -169,7 +170,7 @@ impl Session {
 
     /// The voice owes more only once it has been given the end of the text.
     fn watch_voice(&mut self) {
-        match self.live.as_ref().map(|live| live.voice_state) {
+        match self.live.as_ref().map(|live| live.synthesis.state) {
             Some(VoiceState::Closing) => {
                 self.timers.set(Timer::Synthesis, self.now + self.config.synthesis.stall_timeout);
             }
@@ -181,15 +182,15 @@ impl Session {
         if self.on_aside_spoken(voice) {
             return;
         }
-        let is_closing = |live: &&mut Generation| live.voice_state == VoiceState::Closing;
+        let is_closing = |live: &&mut Generation| live.synthesis.state == VoiceState::Closing;
         let Some(live) = self.spoken_mut(voice).filter(is_closing) else { return };
-        if live.script.is_mute() {
+        if live.content.script.is_mute() {
             // A voice that claims to have spoken and made no sound has failed.
             self.on_synthesis_failed(ErrorKind::Protocol);
             return;
         }
-        live.voice_state = VoiceState::Closed;
-        live.script.on_voice_end(live.handed);
+        live.synthesis.state = VoiceState::Closed;
+        live.content.script.on_voice_end(live.synthesis.handed);
         self.timers.clear(Timer::Synthesis);
         self.feed_voice();
     }
@@ -213,8 +214,8 @@ impl Session {
         if self.spoken_aside(voice).is_some() {
             return self.spoken_aside(voice);
         }
-        let live = self.spoken_mut(voice).filter(|live| !live.voice_lost)?;
-        Some(&mut live.script)
+        let live = self.spoken_mut(voice).filter(|live| !live.synthesis.lost)?;
+        Some(&mut live.content.script)
     }
 
     /// The voice failed: if nothing was spoken the text is handed over again, at once and after a
@@ -226,13 +227,13 @@ impl Session {
         self.emit(Event::Failed { leg: Leg::Tts, kind });
         self.timers.clear(Timer::Synthesis);
         let Some(live) = &mut self.live else { return };
-        let owes = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        let owes = matches!(live.synthesis.state, VoiceState::Open | VoiceState::Closing);
         if !owes || live.stage == Stage::Spoken {
             return;
         }
-        let is_silent = live.script.samples() == 0;
-        live.voice_failures += 1;
-        match live.voice_failures {
+        let is_silent = live.content.script.samples() == 0;
+        live.synthesis.failures += 1;
+        match live.synthesis.failures {
             1 if is_silent => self.speak_anew(),
             // Whoever was waited for in vain is not waited for again.
             2 if is_silent && live.committed && kind != ErrorKind::Timeout => self.rest_voice(),
@@ -245,10 +246,10 @@ impl Session {
     fn speak_anew(&mut self) {
         let renamed = self.next_id();
         let Some(live) = &mut self.live else { return };
-        let generation = std::mem::replace(&mut live.voice, renamed);
-        live.script.restart();
-        live.handed = 0;
-        live.voice_state = VoiceState::Fresh;
+        let generation = std::mem::replace(&mut live.synthesis.voice, renamed);
+        live.content.script.restart();
+        live.synthesis.handed = 0;
+        live.synthesis.state = VoiceState::Fresh;
         self.timers.clear(Timer::Synthesis);
         self.commands.push_back(Command::CancelVoice { generation });
         self.feed_voice();
@@ -258,10 +259,10 @@ impl Session {
     pub(super) fn unwrite(&mut self) {
         let renamed = self.next_id();
         let Some(live) = &mut self.live else { return };
-        let generation = live.voice;
-        let was_asked = matches!(live.voice_state, VoiceState::Open | VoiceState::Closing);
+        let generation = live.synthesis.voice;
+        let was_asked = matches!(live.synthesis.state, VoiceState::Open | VoiceState::Closing);
         live.unwrite(renamed);
-        live.base = self.output.begin();
+        live.playback.base = self.output.begin();
         self.timers.clear(Timer::Synthesis);
         self.timers.clear(Timer::VoiceRetry);
         if was_asked {
@@ -272,14 +273,14 @@ impl Session {
     /// Hands all of the text to the voice once more when it has rested.
     fn rest_voice(&mut self) {
         let Some(live) = &mut self.live else { return };
-        live.voice_rests = true;
+        live.synthesis.rests = true;
         self.timers.set(Timer::VoiceRetry, self.now + VOICE_BREATHER);
         self.speak_anew();
     }
 
     pub(super) fn on_voice_rested(&mut self) {
         if let Some(live) = &mut self.live {
-            live.voice_rests = false;
+            live.synthesis.rests = false;
             self.feed_voice();
         }
     }
@@ -288,13 +289,13 @@ impl Session {
     fn give_up_voice(&mut self) {
         let Some(live) = &mut self.live else { return };
         live.failed = true;
-        let (generation, voice) = (live.id, live.voice);
-        let is_silent = live.script.samples() == 0;
+        let (generation, voice) = (live.id, live.synthesis.voice);
+        let is_silent = live.content.script.samples() == 0;
         if !is_silent {
             live.stage = Stage::Spoken;
-            live.voice_state = VoiceState::Closed;
-            live.voice_lost = true;
-            live.script.on_break_off();
+            live.synthesis.state = VoiceState::Closed;
+            live.synthesis.lost = true;
+            live.content.script.on_break_off();
         }
         self.failures += 1;
         if self.failures >= self.config.model.max_failures {
@@ -318,7 +319,7 @@ impl Session {
     /// can be.
     fn say_without_voice(&mut self) {
         let Some(text) = self.config.voice_apology.clone() else { return };
-        let is_it = |live: &Generation| live.script.text().trim() == text.trim();
+        let is_it = |live: &Generation| live.content.script.text().trim() == text.trim();
         if !self.live.as_ref().is_some_and(is_it) {
             self.says.push_front(Saying { text, interruptible: true, ticket: None });
         }
@@ -398,10 +399,10 @@ impl Session {
     fn note_started(&mut self) {
         self.note_aside_started();
         let sent = self.output.sent();
-        let begins = |live: &&mut Generation| !live.started && live.position(sent) > 0;
+        let begins = |live: &&mut Generation| !live.playback.started && live.position(sent) > 0;
         let Some(live) = self.live.as_mut().filter(begins) else { return };
-        live.started = true;
-        live.started_at = self.now;
+        live.playback.started = true;
+        live.playback.started_at = self.now;
         self.monologue.on_agent(self.now);
         self.endpointing.pace.on_agent();
         let generation = live.id;
@@ -420,19 +421,19 @@ impl Session {
 
     /// Tells what is newly known to be heard of the live generation.
     fn note_heard(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| live.started) else { return };
-        let is_first = live.heard_since.is_none();
-        let by_mark = || self.output.heard_since(self.now, live).max(live.started_at);
-        let known = live
-            .heard_since
-            .unwrap_or_else(|| if self.config.marks { by_mark() } else { live.started_at });
-        live.heard_since = Some(known);
+        let Some(live) = self.live.as_mut().filter(|live| live.playback.started) else { return };
+        let is_first = live.playback.heard_since.is_none();
+        let by_mark = || self.output.heard_since(self.now, live).max(live.playback.started_at);
+        let known = live.playback.heard_since.unwrap_or_else(|| {
+            if self.config.marks { by_mark() } else { live.playback.started_at }
+        });
+        live.playback.heard_since = Some(known);
         let heard = self.output.heard(self.now, live);
-        if heard <= live.told && !is_first {
+        if heard <= live.playback.told && !is_first {
             return;
         }
-        live.told = heard.max(live.told);
-        let pii_text = live.script.text()[..live.told].trim().into();
+        live.playback.told = heard.max(live.playback.told);
+        let pii_text = live.content.script.text()[..live.playback.told].trim().into();
         let generation = live.id;
         self.emit(Event::AgentHeard { generation, since: known, pii_text });
     }
@@ -442,23 +443,23 @@ impl Session {
         self.close_aside(false);
         let Some(live) = self.live.take() else { return };
         self.drop_suspicion();
-        let heard = if live.voice_lost {
+        let heard = if live.synthesis.lost {
             self.output.heard(self.now, &live)
         } else {
-            live.script.text().len()
+            live.content.script.text().len()
         };
-        let entries = live.fold(heard, live.voice_lost);
-        self.keep_said(&live, &entries, heard, live.voice_lost);
+        let entries = live.content.fold(heard, live.synthesis.lost);
+        self.keep_said(&live, &entries, heard, live.synthesis.lost);
         self.history.extend(entries);
-        if live.started {
-            let pii_heard = live.script.text()[..heard].trim().into();
-            let interrupted = live.voice_lost;
+        if live.playback.started {
+            let pii_heard = live.content.script.text()[..heard].trim().into();
+            let interrupted = live.synthesis.lost;
             self.emit(Event::AgentStopped { generation: live.id, pii_heard, interrupted });
         }
-        if live.reply_to.is_some() && live.started && !live.failed {
+        if live.reply_to.is_some() && live.playback.started && !live.failed {
             self.failures = 0;
         }
-        if let Some(ticket) = live.ticket.filter(|_| !live.voice_lost) {
+        if let Some(ticket) = live.ticket.filter(|_| !live.synthesis.lost) {
             self.redeem(ticket);
         }
         if let Some(leave) = live.after {

@@ -1,9 +1,13 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -332,5 +336,73 @@ fn t16_speech_after_a_rest_is_noticed_where_it_is_without() {
     for silence in [26, 50, 53, 500] {
         // A window of the detector is 128 samples of the line.
         assert!(begin(silence).abs_diff(unrested) <= 128, "{silence}");
+    }
+}
+
+/// All edges of a stream that is cut into frames of these many samples, again and again.
+fn edges_of(
+    factory: &dyn VadFactory,
+    format: AudioFormat,
+    payload: &Bytes,
+    lengths: &[usize],
+) -> Vec<SpeechEdge> {
+    let mut detector = detector(factory, format);
+    let (mut at, mut heard) = (0, Vec::new());
+    let mut lengths = lengths.iter().cycle();
+    let mut rest = payload.clone();
+    while !rest.is_empty() {
+        let bytes = format.bytes_of(*lengths.next().unwrap() as u64);
+        let frame =
+            AudioFrame::new(format, MediaTime(at), rest.split_to(bytes.min(rest.len()).max(1)));
+        at += frame.samples();
+        heard.extend(detector.push(&frame));
+        heard.extend(std::iter::from_fn(|| detector.poll()));
+    }
+    heard
+}
+
+/// Speech with still pauses before and in it, none of them a whole number of frames.
+fn speech_with_still_pauses() -> Bytes {
+    let (first, second) = SPEECH.split_at(SPEECH.len() / 2);
+    let still = |samples: usize| vec![0xFF; samples];
+    [&still(7_777)[..], first, &still(9_001), &second[..9_000], &still(12_345), &second[9_000..]]
+        .concat()
+        .into()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a3_edges_of_a_line_that_falls_still_do_not_depend_on_the_frames(
+        lengths in prop::collection::vec(1_usize..700, 1..40),
+    ) {
+        let speech = speech_with_still_pauses();
+        for factory in [&Telephone::default() as &dyn VadFactory, &Loudness { rate: 16_000, window: 300 }] {
+            let format = AudioFormat::MULAW_8K;
+            let expected = edges_of(factory, format, &speech, &[160]);
+            prop_assert!(!expected.is_empty());
+            prop_assert_eq!(edges_of(factory, format, &speech, &lengths), expected);
+        }
+    }
+}
+
+#[test]
+fn a3_frames_of_10_20_and_30_ms_have_the_same_edges_in_every_format() {
+    let speech = speech_with_still_pauses();
+    for format in
+        [AudioFormat::MULAW_8K, AudioFormat::ALAW_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K]
+    {
+        let mut transcoder = Transcoder::new(AudioFormat::MULAW_8K, format).unwrap();
+        let payload = transcoder.transcode(speech.clone());
+        let heard = |millis| {
+            let length = format.samples_in(Duration::from_millis(millis)) as usize;
+            edges_of(&Telephone::default(), format, &payload, &[length])
+        };
+        let expected = heard(20);
+        assert!(expected.len() >= 3, "{format:?}: {expected:?}");
+        for millis in [10, 30, 7, 1_000] {
+            assert_eq!(heard(millis), expected, "{format:?} in frames of {millis} ms");
+        }
     }
 }

@@ -1,9 +1,16 @@
 //! Interruption through the real driver, in virtual time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use voiceagent_core::{
     AgentBuilder,
+    audio::{AudioFilter, AudioFrame, Decibels, g711::Law},
     llm::{LlmRequest, Message},
     session::Uninterruptible,
     stt::SttInput,
@@ -145,4 +152,44 @@ async fn i13_what_is_said_over_the_announcement_is_not_recognized_and_i15_what_g
     });
     let ends: Vec<_> = ends.collect();
     assert!(ends.windows(2).all(|pair| pair[0].0 + pair[0].1 == pair[1].0), "each moment once");
+}
+
+/// Makes the line quieter by 6 dB while it is told to.
+#[derive(Debug)]
+struct Quieter(Arc<AtomicBool>);
+
+impl AudioFilter for Quieter {
+    fn apply(&mut self, frame: AudioFrame) -> AudioFrame {
+        if !self.0.load(Ordering::Relaxed) {
+            return frame;
+        }
+        let half = |code: &u8| Law::Mulaw.encode(Law::Mulaw.decode(*code) / 2);
+        AudioFrame { payload: frame.payload.iter().map(half).collect(), ..frame }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_somebody_else_in_the_room_does_not_stop_the_agent() {
+    for (softer, stops) in [(Some(Decibels(5.0)), false), (Some(Decibels(7.0)), true), (None, true)]
+    {
+        let (line, caller) = phone_line();
+        let llm = FakeLlm::answers([Answer::text(LONG.repeat(3))]);
+        let is_quieter = Arc::new(AtomicBool::new(false));
+        let quieter = is_quieter.clone();
+        let agent = builder(llm, FakeTts::new(), &caller)
+            .filter(move || Quieter(quieter.clone()))
+            .tune(move |config| config.barge_in.softer = softer)
+            .build()
+            .unwrap();
+        let _call = agent.start(Box::new(line)).await.unwrap();
+        for _ in 0..2 {
+            caller.speak("", ms(300)).await;
+            caller.silence(ms(300)).await;
+        }
+        caller.speak("tell me everything", ms(1_000)).await;
+        caller.hears_something(ms(5_000)).await;
+        is_quieter.store(true, Ordering::Relaxed);
+        caller.speak("", ms(900)).await;
+        assert_eq!(cleared(&caller).is_some(), stops, "{softer:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallTime, Event,
+    Agent, AgentBuilder, Call, CallTime, Event, SpeechGateConfig,
     llm::LanguageModel,
     session::Leg,
     stt::SttInput,
@@ -266,4 +266,38 @@ async fn t21_trailing_silence_makes_a_recognizer_tell_what_it_understood() {
     let ((), text) = tokio::join!(caller.speak("I need new tires", ms(3_000)), released);
     assert_eq!(text, "I need new");
     caller.hears("Good.", ms(3_000)).await;
+}
+
+/// A detector whose scores are to be doubted for 400 ms.
+#[derive(Debug)]
+struct Doubtful;
+
+impl VadFactory for Doubtful {
+    fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+        FakeVad::default().detector()
+    }
+
+    fn gate(&self) -> SpeechGateConfig {
+        let mut gate = SpeechGateConfig::default();
+        gate.min_speech = ms(400);
+        gate
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_goes_by_the_gate_that_suits_its_detector_unless_it_is_told_another() {
+    for (gate, is_noticed) in [(None, false), (Some(SpeechGateConfig::default()), true)] {
+        let (line, caller) = phone_line();
+        let mut builder = builder(&caller).0.vad(Arc::new(Doubtful));
+        if let Some(gate) = gate {
+            builder = builder.speech_gate(gate);
+        }
+        let call = builder.build().unwrap().start(Box::new(line)).await.unwrap();
+        caller.speak("", ms(300)).await;
+        caller.silence(ms(1_000)).await;
+        caller.hang_up().await;
+        let events = crate::rig::events(call).await;
+        let noticed = events.iter().any(|event| matches!(event, Event::UserStarted { .. }));
+        assert_eq!(noticed, is_noticed, "{gate:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use voiceagent_core::{
     SessionConfig, TurnId,
+    audio::Decibels,
     session::{Command, Input},
     stt::Transcript,
 };
@@ -294,4 +295,55 @@ fn i1_without_edges_a_voice_alone_does_not_stop_who_asks_for_words() {
     call.at(4_000).feed(Input::SttSpeechStarted).at(9_000);
     let trace = call.trace();
     assert!(trace.contains("agent started") && !trace.contains("interrupted"), "{trace}");
+}
+
+/// A caller who has been heard twice at -20 dBFS is answered, and a voice of another level is heard
+/// over that from 3,100 ms on.
+fn overheard(config: SessionConfig, level: f32) -> Scenario {
+    let mut call = Scenario::new(config);
+    let level_of = |level| Input::SpeechLevel { level: Decibels(level) };
+    for at in [100, 500] {
+        call.at(at).feed(level_of(-20.0)).speaks().at(at + 250).stops();
+    }
+    answers(&mut call, REPLY);
+    call.at(3_160).feed(level_of(level)).speaks();
+    call
+}
+
+#[test]
+fn i1_a_voice_far_softer_than_the_callers_does_not_stop_the_agent_by_itself() {
+    for config in [config(), phone()] {
+        let mut call = overheard(config.clone(), -36.0);
+        call.at(4_500).stops().at(9_000);
+        let trace = call.trace();
+        assert!(!trace.contains("interrupted") && !trace.contains("paused"), "{trace}");
+        assert_eq!(last_message(&mut call), agent(REPLY));
+
+        let mut any = config.clone();
+        any.barge_in.softer = None;
+        for (config, level) in [(config, -34.0), (any, -60.0)] {
+            let mut call = overheard(config, level);
+            call.at(4_500).stops().at(9_000);
+            let trace = call.trace();
+            assert!(trace.contains("interrupted") || trace.contains("paused"), "{trace}");
+        }
+    }
+}
+
+#[test]
+fn i1_words_in_a_soft_voice_stop_the_agent() {
+    for config in [config(), phone()] {
+        let mut call = overheard(config, -40.0);
+        call.at(3_700).interim("wait a moment").at(3_900);
+        assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
+    }
+}
+
+#[test]
+fn i1_without_interim_words_a_soft_voice_counts_as_any() {
+    let mut config = config();
+    config.stt_interim = false;
+    let mut call = overheard(config, -40.0);
+    call.at(4_500);
+    assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
 }

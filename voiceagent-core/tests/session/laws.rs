@@ -16,7 +16,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use voiceagent_core::{
     CallTime, ErrorKind, Event, GenerationId, MarkId, SessionConfig, ToolCallId, TurnId,
-    audio::AudioFormat,
+    audio::{AudioFormat, Decibels},
     flow::{Generate, Plan},
     llm::{FinishReason, Message, ToolCall},
     session::{
@@ -179,6 +179,7 @@ fn input() -> impl Strategy<Value = Input> {
             transcript: if is_final { Transcript::final_(text) } else { Transcript::interim(text) }
         }),
         1 => Just(Input::Interrupt),
+        2 => (-70.0_f32..1.0).prop_map(|level| Input::SpeechLevel { level: Decibels(level) }),
         1 => Just(Input::CommitTurn),
         1 => Just(Input::Dtmf { digit: '1' }),
         1 => Just(Input::SttReopened),

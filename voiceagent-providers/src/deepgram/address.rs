@@ -23,7 +23,7 @@ pub(super) fn dial(address: Address, api_key: &Secret, deadline: Duration) -> Di
 }
 
 /// Deepgram's name of an encoding.
-fn encoding(format: AudioFormat) -> Result<&'static str> {
+pub(super) fn encoding(format: AudioFormat) -> Result<&'static str> {
     let name = match format.encoding {
         Encoding::Alaw => Some("alaw"),
         Encoding::Mulaw => Some("mulaw"),

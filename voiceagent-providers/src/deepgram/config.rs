@@ -172,21 +172,7 @@ impl DeepgramFluxConfig {
 
     pub(super) fn validate(&self) -> Result<()> {
         check_common(&self.api_key, &self.base_url, &self.model)?;
-        check(
-            self.eot_threshold.is_none_or(|it| (0.5..=1.0).contains(&it)),
-            "`eot_threshold` must be from 0.5 to 1",
-        )?;
-        let highest = self.eot_threshold.unwrap_or(0.7).min(0.9);
-        check(
-            self.eager_eot_threshold.is_none_or(|it| (0.3..=highest).contains(&it)),
-            "`eager_eot_threshold` must be from 0.3 to 0.9 and not above `eot_threshold` \
-             (0.7 unless set)",
-        )?;
-        let timeouts = Duration::from_millis(500)..=Duration::from_secs(60);
-        check(
-            self.eot_timeout.is_none_or(|it| timeouts.contains(&it)),
-            "`eot_timeout` must be from 0.5 s to 60 s",
-        )?;
+        check_ends_of_turns(self.eot_threshold, self.eager_eot_threshold, self.eot_timeout)?;
         check(!self.silence_after.is_zero(), "`silence_after` must be longer than 0")?;
         check_timeout("connect_timeout", self.connect_timeout)?;
         check_timeout("stall_timeout", self.stall_timeout)?;
@@ -312,10 +298,33 @@ impl DeepgramFluxTtsConfig {
     }
 }
 
-fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
+pub(super) fn check_common(api_key: &Secret, base_url: &str, model: &str) -> Result<()> {
     check_key(api_key)?;
     check(!model.trim().is_empty(), "`model` must name a model")?;
     websocket_base(base_url).map(drop)
+}
+
+/// Checks when Flux takes a turn for over.
+pub(super) fn check_ends_of_turns(
+    eot_threshold: Option<f32>,
+    eager_eot_threshold: Option<f32>,
+    eot_timeout: Option<Duration>,
+) -> Result<()> {
+    check(
+        eot_threshold.is_none_or(|it| (0.5..=1.0).contains(&it)),
+        "`eot_threshold` must be from 0.5 to 1",
+    )?;
+    let highest = eot_threshold.unwrap_or(0.7).min(0.9);
+    check(
+        eager_eot_threshold.is_none_or(|it| (0.3..=highest).contains(&it)),
+        "`eager_eot_threshold` must be from 0.3 to 0.9 and not above `eot_threshold` \
+         (0.7 unless set)",
+    )?;
+    let timeouts = Duration::from_millis(500)..=Duration::from_secs(60);
+    check(
+        eot_timeout.is_none_or(|it| timeouts.contains(&it)),
+        "`eot_timeout` must be from 0.5 s to 60 s",
+    )
 }
 
 /// What the adapter sets itself from the format of the call or from other fields.

@@ -2,6 +2,8 @@
 
 mod codec;
 mod conversation;
+mod own_names;
 
 pub(crate) use codec::{Out, RealtimeCodec};
 pub(crate) use conversation::{CAPACITY, Conversation, Settings};
+pub(crate) use own_names::OwnNames;

@@ -97,7 +97,7 @@ async fn gemini_live_passes_the_suite_with_the_vendors_turns() {
 }
 
 #[tokio::test]
-async fn gemini_live_is_opened_and_lost_as_the_suite_says() {
+async fn gemini_live_passes_the_suite_of_connections() {
     let house = House::new(|_| {}).await;
     let make =
         |url: &str| Arc::new(GeminiLive::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;

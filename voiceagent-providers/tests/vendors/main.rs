@@ -23,6 +23,8 @@ mod cartesia;
 mod cartesia_stt;
 #[cfg(feature = "deepgram")]
 mod deepgram;
+#[cfg(feature = "deepgram")]
+mod deepgram_agent;
 #[cfg(feature = "elevenlabs")]
 mod elevenlabs;
 #[cfg(feature = "elevenlabs")]
@@ -70,7 +72,7 @@ mod scripted;
 mod soniox;
 #[cfg(feature = "speechmatics")]
 mod speechmatics;
-#[cfg(any(feature = "gemini", feature = "openai"))]
+#[cfg(any(feature = "deepgram", feature = "gemini", feature = "openai"))]
 mod talk;
 #[cfg(any(
     feature = "azure",

@@ -102,7 +102,7 @@ async fn openai_realtime_passes_the_suite_with_the_vendors_turns() {
 }
 
 #[tokio::test]
-async fn openai_realtime_is_opened_and_lost_as_the_suite_says() {
+async fn openai_realtime_passes_the_suite_of_connections() {
     let house = House::new(|_| {}).await;
     let make =
         |url: &str| Arc::new(OpenAiRealtime::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;

@@ -13,7 +13,7 @@ fn a_sweep_finds_what_each_value_finds_alone() {
     folder.put("notes.txt", "no journal");
     let (path, out) = (folder.0.display().to_string(), folder.0.join("out"));
     let sweep = "endpointing.min_delay=300ms..600ms/300ms";
-    let args = [&path, "--sweep", sweep, "--out", &out.display().to_string()];
+    let args = [path.as_str(), "--sweep", sweep, "--out", &out.display().to_string()];
     let (_, table, progress) = tool(&args).unwrap();
     assert!(progress.contains("left out: ") && progress.contains("c.journal"), "{progress}");
     assert!(table.contains("endpointing.min_delay over 2 journals: 8 turns, 0 more"), "{table}");
@@ -23,7 +23,11 @@ fn a_sweep_finds_what_each_value_finds_alone() {
     assert_eq!(cells("300 ms"), "300 ms 600 ms 300 ms 25.0 % 2 2 0 as recorded");
     assert_eq!(cells("600 ms"), "600 ms 900 ms 600 ms 0.0 % 0 2 0");
 
-    let json: Value = serde_json::from_slice(&fs::read(out.join("sweep.json")).unwrap()).unwrap();
+    let written: Vec<_> =
+        fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(written, ["sweep.svg"], "nothing else is written");
+    let (_, json, _) = tool(&[&args[..], &["--json"]].concat()).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["journals"], 2);
     assert_eq!(json["unreadable"], 1);
     let point = &json["points"][0];

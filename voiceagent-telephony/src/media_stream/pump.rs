@@ -121,6 +121,7 @@ impl<S: Socket> Pump<S> {
             call = %self.leg.call,
             ?end,
             overtaken = self.backlog.overtaken,
+            late = self.backlog.late,
             refused = self.backlog.refused,
             counters = ?self.reader.counters,
             "media stream ended"
@@ -172,7 +173,8 @@ impl<S: Socket> Pump<S> {
             let end = match happening {
                 Happening::Socket(event) => self.on_socket(event, peer).await?,
                 Happening::Asked(Some(outbound)) => {
-                    self.backlog.push(outbound);
+                    self.backlog.push(outbound, Instant::now());
+                    self.leave_out_late();
                     None
                 }
                 Happening::Asked(None) => Some(End::OwnerGone),
@@ -182,6 +184,7 @@ impl<S: Socket> Pump<S> {
                     None
                 }
                 Happening::Watch => {
+                    self.leave_out_late();
                     self.answer_marks(peer).await?;
                     looks += 1;
                     self.ping_due |= looks.is_multiple_of(PING_EVERY);
@@ -197,8 +200,15 @@ impl<S: Socket> Pump<S> {
     /// Looks at all that has been asked for, so that a clear finds what it overtakes.
     fn take_waiting(&mut self, peer: &mut LinkPeer<Outbound, Inbound>) {
         for _ in 0..self.backlog.room() {
-            let Some(outbound) = peer.try_recv() else { return };
-            self.backlog.push(outbound);
+            let Some(outbound) = peer.try_recv() else { break };
+            self.backlog.push(outbound, Instant::now());
+        }
+        self.leave_out_late();
+    }
+
+    fn leave_out_late(&mut self) {
+        if self.backlog.leave_out_late(Instant::now()) {
+            warn!(call = %self.leg.call, "the far end is slow: audio that is late is left out");
         }
     }
 

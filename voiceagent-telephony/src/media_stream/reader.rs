@@ -283,8 +283,9 @@ impl Reader {
         let is_set = self.position > 0 || timestamp > LONGEST_PAUSE * 1_000;
         let begins = if is_set { timestamp } else { 0 };
         let (epoch, origin) = *self.epoch.get_or_insert((begins, self.position));
-        let since = timestamp.saturating_sub(epoch).checked_mul(rate / 1_000);
-        let Some(told) = since.and_then(|since| since.checked_add(origin)) else {
+        // A millisecond has no whole number of samples at rates such as 11.025 kHz.
+        let since = timestamp.saturating_sub(epoch).checked_mul(rate);
+        let Some(told) = since.and_then(|since| (since / 1_000).checked_add(origin)) else {
             return self.position;
         };
         let ahead = told.saturating_sub(self.position);

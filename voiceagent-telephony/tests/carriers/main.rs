@@ -14,4 +14,6 @@ mod messages;
 mod relay;
 mod rest;
 mod server;
+#[cfg(target_os = "linux")]
+mod slow_reader;
 mod vapi;

@@ -11,6 +11,14 @@ use super::{Carrier, Wire};
 /// When Plivo's clock begins, in milliseconds since 1970.
 const DAY: u64 = 1_705_312_200_000;
 
+/// The messages with which a carrier sends this frame of 20 ms again and again, for benches and
+/// for tests of codecs.
+#[must_use]
+pub fn frame_messages(carrier: Carrier, stream: &str, frame: &[u8], count: usize) -> Vec<Message> {
+    let mut wording = Wording::new(carrier, String::new(), stream.to_owned());
+    (0..count).map(|_| wording.media(frame)).collect()
+}
+
 /// Writes and reads a carrier's messages, and numbers them.
 #[derive(Debug)]
 pub(super) struct Wording {

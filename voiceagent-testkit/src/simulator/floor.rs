@@ -100,7 +100,11 @@ impl<'a> Limits<'a> {
 
     /// Whether words are told while they are spoken.
     pub(super) fn tells_early(&self) -> bool {
-        self.profile.recognizer.interims && !self.profile.kind.is_realtime()
+        match self.profile.kind {
+            Kind::Cascade => self.profile.recognizer.interims,
+            Kind::Duplex | Kind::Realtime => false,
+            Kind::Text => true,
+        }
     }
 
     /// When something is over at the latest that has last changed at `last`: it may last so long in

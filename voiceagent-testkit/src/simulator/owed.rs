@@ -125,15 +125,13 @@ impl<'a> Replies<'a> {
             let before = until;
             for Span { from, to } in &self.account.caller {
                 if *from <= until && *to > since {
-                    let mut words = self.words_within(*from, *to).peekable();
+                    let has_words = self.account.said_at.iter().any(|at| from <= at && at <= to);
                     // Where words come behind the voice, a noise may be the next turn.
                     let begun = if limits.tells_early() { *from } else { since.max(*from) };
-                    let end = if words.peek().is_none() {
-                        (*to).min(begun + limits.belief())
-                    } else if self.is_told_of(words) {
-                        *to
+                    let end = if has_words {
+                        self.believed(*to).map_or(*to, |believed| believed.max(*to))
                     } else {
-                        (*to).max(self.believed(*to))
+                        (*to).min(begun + limits.belief())
                     };
                     until = until.max(end + within);
                 }
@@ -149,39 +147,25 @@ impl<'a> Replies<'a> {
         }
     }
 
-    /// What the caller has said between two moments.
-    fn words_within(&self, from: Duration, to: Duration) -> impl Iterator<Item = &str> {
-        let Account { said, said_at, .. } = self.account;
-        let said = said.iter().zip(said_at).filter(move |(_, at)| from <= **at && **at <= to);
-        said.map(|(word, _)| word.as_str())
-    }
-
-    /// Whether the agent was told of some of these words.
-    fn is_told_of<'w>(&self, mut words: impl Iterator<Item = &'w str>) -> bool {
-        words.any(|word| {
-            self.account.events.iter().any(|(_, event)| match event {
-                Event::UserPartial { pii_text, .. } => {
-                    pii_text.split_whitespace().any(|told| told == word)
-                }
-                _ => false,
-            })
-        })
-    }
-
-    /// How long a voice is believed that sounds at this moment and of which nothing is understood,
-    /// where the agent is told when it begins and never when it ends.
-    fn believed(&self, at: Duration) -> Duration {
+    /// Until when a voice that sounds at this moment is believed though its words are lost, where
+    /// the far end tells when a voice begins and never when it ends. Nothing tells the agent then
+    /// that it is over but the watchdog, which counts from its beginning (T7, T14): an answer that
+    /// came sooner would be spoken into what most callers still say. That holds of a turn that came
+    /// to nothing, and of no other: whatever is understood of a turn tells more.
+    fn believed(&self, at: Duration) -> Option<Duration> {
         let Profile { kind, relay, carrier, .. } = self.profile;
         if *kind != Kind::Text || !relay.starts {
-            return at;
+            return None;
         }
         let known = at + relay.notices + carrier.inbound;
-        let mut starts = self.account.events.iter().rev().filter_map(|(at, event)| match event {
-            Event::UserStarted { .. } => Some(*at),
+        let events = || self.account.events.iter();
+        let (begun, turn) = events().rev().find_map(|(begun, event)| match event {
+            Event::UserStarted { turn, .. } if *begun <= known => Some((*begun, *turn)),
             _ => None,
-        });
-        let start = starts.find(|start| *start <= known);
-        start.map_or(at, |start| start + Limits::of(self.account, self.profile).belief())
+        })?;
+        let mut later = events().filter(|(later, _)| at <= *later);
+        let is_nothing = later.any(|(_, event)| *event == Event::TurnDropped { turn });
+        is_nothing.then(|| begun + Limits::of(self.account, self.profile).belief())
     }
 
     /// Whether something of the answer was heard in time, or something that is said in its place.

@@ -13,7 +13,10 @@ use voiceagent_telephony::{
     control::CallControl,
 };
 
-use crate::config::{Config, ProviderConfig, TwilioConfig};
+use crate::{
+    config::{Config, ProviderConfig},
+    departments::Departments,
+};
 
 /// What phone calls need of the configuration: each part is made, or says why it cannot be.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Needs {
                      `https://agent.example.com`",
                 )
             }),
-            account: account(config.twilio.as_ref()),
+            account: account(config),
             stt: provider("stt", config.stt.as_ref(), &registry.stt),
             tts: provider("tts", config.tts.as_ref(), &registry.tts),
             llm: match &config.llm {
@@ -95,13 +98,15 @@ impl Needs {
     }
 }
 
-fn account(twilio: Option<&TwilioConfig>) -> Result<Account> {
-    let twilio = twilio.filter(|twilio| !twilio.auth_token.is_empty()).ok_or_else(|| {
-        missing(
-            "twilio.auth_token",
-            "the token of console.twilio.com, or put it into TWILIO_AUTH_TOKEN",
-        )
-    })?;
+/// Makes what the carrier's account can be asked with.
+pub(crate) fn account(config: &Config) -> Result<Account> {
+    let twilio =
+        config.twilio.as_ref().filter(|twilio| !twilio.auth_token.is_empty()).ok_or_else(|| {
+            missing(
+                "twilio.auth_token",
+                "the token of console.twilio.com, or put it into TWILIO_AUTH_TOKEN",
+            )
+        })?;
     let auth_token = twilio.auth_token.clone();
     let account = twilio.account_sid.as_str();
     if account.is_empty() {
@@ -116,7 +121,8 @@ fn account(twilio: Option<&TwilioConfig>) -> Result<Account> {
     if let Some(url) = &twilio.api_url {
         rest = rest.with_base_url(url);
     }
-    let rest = CompatibleRest::new(rest).map_err(|error| {
+    let directory = Departments::read(&config.dealership.departments)?.directory()?;
+    let rest = CompatibleRest::new(rest.with_directory(directory)).map_err(|error| {
         // The account and the token are right by now.
         let why = error.message().replace("base_url", "field `twilio.api_url`");
         Error::config(why).with_source(error)

@@ -171,3 +171,67 @@ fn a_reset_converter_is_as_good_as_new() {
     resampler.process(&input, &mut output);
     assert_eq!(output, resample(8_000, 44_100, &input));
 }
+
+/// Rates that have next to nothing in common.
+const ODD: [(u32, u32); 6] = [
+    (47_999, 8_000),
+    (8_000, 47_999),
+    (11_127, 8_000),
+    (8_000, 7_919),
+    (191_999, 8_000),
+    (96_000, 11_025),
+];
+
+#[test]
+fn no_pair_of_rates_takes_a_large_filter() {
+    let rates = [4_000, 7_919, 11_025, 12_345, 44_100, 48_000, 96_000, 191_999, 192_000];
+    for from in rates {
+        for to in rates {
+            // Making them takes the time: a millisecond for some ten thousand.
+            let taps = Resampler::new(from, to).filter.len();
+            assert!(taps <= LARGEST, "{from} to {to}: {taps}");
+        }
+    }
+}
+
+#[test]
+fn rates_with_next_to_nothing_in_common_sound_as_well_as_others() {
+    for (from, to) in ODD {
+        let band = f64::from(from.min(to)) / 2.0;
+        assert!(Resampler::new(from, to).phases.is_some(), "{from} to {to}");
+        for share in [0.05, 0.3, 0.6, 0.85] {
+            let gain = gain(from, to, share * band, share * band);
+            assert!(gain.abs() < 0.2, "{from} to {to}, {share}: {gain:.3} dB");
+            let output = resample(from, to, &tone(share * band, from, from as usize / 2));
+            let settled = &output[output.len() / 2..];
+            // Whole turns, so that the least squares are those of a tone.
+            let turns = (share * band * settled.len() as f64 / f64::from(to)).floor();
+            let length = (turns * f64::from(to) / (share * band)).round() as usize;
+            let snr = snr(&settled[..length], share * band, to);
+            assert!(snr > 60.0, "{from} to {to}, {share}: {snr:.1} dB");
+        }
+        if from > to {
+            for share in [1.07, 1.2, 1.5] {
+                let heard = (2.0 - share) * band;
+                let alias = gain(from, to, share * band, heard);
+                assert!(alias < -80.0, "{from} to {to}, {share}: {alias:.1} dB");
+            }
+        }
+    }
+}
+
+#[test]
+fn a3_phases_that_are_interpolated_do_not_depend_on_the_pieces() {
+    let input = tone(700.0, 8_000, 1_610);
+    for (from, to) in ODD {
+        let whole = resample(from, to, &input);
+        let expected = (1_610 * u64::from(to)).div_ceil(u64::from(from));
+        assert_eq!(whole.len() as u64, expected);
+        let mut resampler = Resampler::new(from, to);
+        let mut output = Vec::new();
+        for piece in input.chunks(37) {
+            resampler.process(piece, &mut output);
+        }
+        assert_eq!(output, whole, "{from} to {to}");
+    }
+}

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{at_most_a_day, at_most_longest, refuse, sensible_limit};
-use crate::Result;
+use crate::{Result, audio::Decibels};
 
 /// When a turn is over. All times count from the user's last speech.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -131,6 +131,13 @@ pub struct BargeInConfig {
     pub resume_after: Duration,
     /// After so many pauses that came to nothing, within 10 s, only words pause; 0 does not count.
     pub back_off: u32,
+    /// By how much a voice over the agent must be softer than the caller's own, as it was while the
+    /// agent listened, to be taken for somebody else in the room: only words pause or interrupt then.
+    /// From 3 to 60 dB, 15 dB unless told otherwise; `None` goes by every voice.
+    ///
+    /// It takes two voices to know the caller's, audio of which a frame tells how loud it is, and a
+    /// recognizer with interim transcripts.
+    pub softer: Option<Decibels>,
 }
 
 impl Default for BargeInConfig {
@@ -146,6 +153,7 @@ impl Default for BargeInConfig {
             pause: Some(Duration::from_millis(160)),
             resume_after: Duration::from_millis(1_500),
             back_off: 3,
+            softer: Some(Decibels(15.0)),
         }
     }
 }
@@ -156,6 +164,9 @@ impl BargeInConfig {
         at_most_longest("barge_in.warm_up", self.warm_up)?;
         at_most_longest("barge_in.resume_after", self.resume_after)?;
         at_most_longest("barge_in.backchannel", self.backchannel.unwrap_or_default())?;
+        if let Some(Decibels(softer)) = self.softer.filter(|by| !(3.0..=60.0).contains(&by.0)) {
+            return refuse("barge_in.softer", &softer, "from 3 to 60 dB");
+        }
         at_most_longest("barge_in.pause", self.pause.unwrap_or_default())
     }
 }

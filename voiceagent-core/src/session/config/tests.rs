@@ -1,5 +1,5 @@
 use super::*;
-use crate::audio::Encoding;
+use crate::audio::{Decibels, Encoding};
 
 const TOO_LONG: Duration = Duration::from_secs(24 * 60 * 60 + 1);
 
@@ -37,6 +37,8 @@ fn a_setting_that_makes_no_sense_is_named() {
         ("barge_in.warm_up", refused(|it| it.barge_in.warm_up = ms(31_000))),
         ("barge_in.backchannel", refused(|it| it.barge_in.backchannel = Some(ms(31_000)))),
         ("barge_in.pause", refused(|it| it.barge_in.pause = Some(ms(31_000)))),
+        ("barge_in.softer", refused(|it| it.barge_in.softer = Some(Decibels(2.9)))),
+        ("barge_in.softer", refused(|it| it.barge_in.softer = Some(Decibels(f32::NAN)))),
         ("barge_in.resume_after", refused(|it| it.barge_in.resume_after = ms(31_000))),
         ("speculation.max_turn", refused(|it| it.speculation.max_turn = Some(Duration::ZERO))),
         ("speculation.max_turn", refused(|it| it.speculation.max_turn = Some(TOO_LONG))),

@@ -77,19 +77,19 @@ impl Session {
     /// first: it has one voice.
     fn put_back_say(&mut self) {
         let is_unbegun = |live: &mut Generation| {
-            let is_say = matches!(live.prompt, Prompt::Say(_)) && live.reply_to.is_none();
-            is_say && live.stage == Stage::Writing && !live.round_begun && live.rounds == 0
+            let is_say = matches!(live.request.prompt, Prompt::Say(_)) && live.reply_to.is_none();
+            is_say && live.stage == Stage::Writing && !live.rounds.begun && live.rounds.count == 0
         };
         if self.is_closing() {
             return;
         }
         let Some(live) = self.live.take_if(is_unbegun) else { return };
-        let Prompt::Say(text) = live.prompt.clone() else { return };
+        let Prompt::Say(text) = live.request.prompt.clone() else { return };
         let (interruptible, ticket) = (live.interruptible, live.ticket);
         self.timers.clear(Timer::Model);
         self.timers.clear(Timer::Retry);
-        self.commands.push_back(Command::CancelVoice { generation: live.voice });
-        self.forget_all(live.voice);
+        self.commands.push_back(Command::CancelVoice { generation: live.synthesis.voice });
+        self.forget_all(live.synthesis.voice);
         self.says.push_front(Saying { text, interruptible, ticket });
     }
 
@@ -123,9 +123,9 @@ impl Session {
         let reply = turn.map(|(turn, text)| ReplyTo { turn, text });
         let mut generation = self.new_generation(reply);
         generation.committed = true;
-        generation.voice = name;
+        generation.synthesis.voice = name;
         generation.begin_round(asked_at);
-        generation.first_text_at = Some(asked_at);
+        generation.synthesis.first_text_at = Some(asked_at);
         self.live = Some(generation);
         self.timers.set(Timer::Model, self.now + self.config.model.stall_timeout);
     }
@@ -139,7 +139,7 @@ impl Session {
         let tells = self.config.realtime.as_ref().is_some_and(|model| model.server_vad);
         if tells && self.can_be_stopped() {
             self.interrupt(InterruptionReason::BargeIn, Some(since));
-        } else if tells && self.live.as_ref().is_some_and(|live| live.round_begun) {
+        } else if tells && self.live.as_ref().is_some_and(|live| live.rounds.begun) {
             self.break_off_speech();
         }
     }

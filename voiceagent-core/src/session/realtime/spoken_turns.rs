@@ -178,7 +178,7 @@ impl Session {
             return;
         }
         let spoken = self.realtime.turns.spoken;
-        let overlaps = self.live.as_ref().is_some_and(|live| live.started);
+        let overlaps = self.live.as_ref().is_some_and(|live| live.playback.started);
         let brief = spoken < self.config.barge_in.min_duration;
         if overlaps && brief && self.can_be_stopped() && self.user.is_empty() {
             self.drop_spoken_turn();
@@ -187,7 +187,7 @@ impl Session {
         let Some((turn, text)) = self.close_spoken_turn() else { return };
         self.commands.push_back(Command::CommitAudio { turn });
         let (started, stoppable) = match &self.live {
-            Some(live) => (live.started || live.stage == Stage::Tools, live.interruptible),
+            Some(live) => (live.playback.started || live.stage == Stage::Tools, live.interruptible),
             None => (false, false),
         };
         if started && self.can_be_stopped() {

@@ -145,3 +145,42 @@ fn a_duplex_model_that_goes_on_to_something_else_is_not_waited_on_for_the_rest()
         assert!(call.trace().contains("agent stopped: Yes."), "{}", call.trace());
     }
 }
+
+/// A model that speaks what it was asked to say, and tells its words behind them, says 2 s of it.
+fn recites(duplex: bool, interruptible: bool) -> Scenario {
+    let mut call = Scenario::realtime(config(), duplex);
+    call.feed(Input::Say { text: EIGHT.into(), interruptible });
+    call.partly(GenerationId::new(1), "", 2_000).at(1_500);
+    call
+}
+
+#[test]
+fn h11_words_that_a_model_was_asked_for_are_known_though_it_gives_way_before_it_tells_them() {
+    let one = GenerationId::new(1);
+    let since = CallTime::from_millis(1_500);
+    for stop in [Input::ModelInterrupted { generation: one }, Input::SpeechStarted { since }] {
+        let mut call = recites(true, true);
+        call.feed(stop).at(4_000);
+        let heard = cut("one two three four five six");
+        assert_eq!(*call.session().messages(), [heard], "{}", call.trace());
+    }
+    let mut call = recites(false, true);
+    call.feed(Input::HungUp);
+    assert_eq!(*call.session().messages(), [cut("one two three four five six")]);
+}
+
+#[test]
+fn h11_a_model_that_gives_way_in_words_that_must_be_heard_has_said_what_there_is_audio_for() {
+    let mut call = recites(true, false);
+    call.feed(Input::ModelInterrupted { generation: GenerationId::new(1) }).at(4_000);
+    assert_eq!(*call.session().messages(), [agent(EIGHT)], "{}", call.trace());
+}
+
+#[test]
+fn words_that_a_model_tells_when_it_has_said_them_stand_in_the_history_once() {
+    let one = GenerationId::new(1);
+    let mut call = recites(true, true);
+    call.speech_of(one, "", 2_000);
+    call.feed(Input::LlmText { generation: one, text: EIGHT.into() }).at(8_000);
+    assert_eq!(*call.session().messages(), [agent(EIGHT)], "{}", call.trace());
+}

@@ -25,6 +25,16 @@ fn say(text: &str) -> Input {
     Input::Say { text: text.into(), interruptible: true }
 }
 
+/// What the agent has said, as the history has it.
+fn said(call: &mut Scenario) -> Vec<String> {
+    let messages = call.session().messages();
+    let said = messages.iter().filter_map(|message| match message {
+        Message::Assistant { text, .. } if !text.is_empty() => Some(text.to_string()),
+        _ => None,
+    });
+    said.collect()
+}
+
 fn stopped_after(heard: &str) -> Input {
     Input::PeerInterrupted { heard: Some(heard.into()) }
 }
@@ -162,17 +172,41 @@ fn h1_a_far_end_that_was_stopped_in_words_on_the_side_has_said_what_came_before_
             call.feed(Input::LlmText { generation, text: "It is booked.".into() });
             call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop });
         }
-        call.feed(Input::Opened).feed(stopped_after(heard));
-        let messages = call.session().messages();
-        let said = messages.iter().filter_map(|message| match message {
-            Message::Assistant { text, .. } => Some(text.to_string()),
-            _ => None,
-        });
-        said.collect::<Vec<_>>()
+        said(call.feed(Input::Opened).feed(stopped_after(heard)))
     };
-    for text in ["One ", ""] {
-        for is_over in [false, true] {
-            assert_eq!(heard(text, is_over), ["Let me see.", "One moment."], "{text} {is_over}");
-        }
+    for is_over in [false, true] {
+        assert_eq!(heard("One ", is_over), ["Let me see.", "One"], "{is_over}");
+        assert_eq!(heard("", is_over), ["Let me see.", "One moment."], "{is_over}");
     }
+}
+
+#[test]
+fn h1_a_far_end_that_was_stopped_in_words_on_the_side_has_not_said_those_behind_them() {
+    let heard = |heard: &str, is_over: bool| {
+        let mut call = far_end();
+        call.at(0).says("Book it.").at(1_200);
+        let generation = call.generation();
+        call.model_calls(&[("a", "book")]).feed(say("One moment.")).feed(say("Two moments."));
+        call.at(1_500).feed(Input::ToolFinished { generation, id: "a".into(), output: "1".into() });
+        call.feed(Input::LlmText { generation, text: "It is booked. ".into() });
+        if is_over {
+            call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop });
+        }
+        said(call.feed(stopped_after(heard)))
+    };
+    for is_over in [false, true] {
+        assert_eq!(heard("Two ", is_over), ["One moment.", "Two"], "{is_over}");
+        assert_eq!(heard("One ", is_over), ["One"], "{is_over}");
+    }
+}
+
+#[test]
+fn h1_words_on_the_side_of_an_answer_that_was_never_begun_are_cut_where_the_far_end_says() {
+    let mut call = far_end();
+    call.at(0).says("Book it.").at(1_200);
+    call.model_calls(&[("a", "book")]).feed(say("One moment.")).feed(say("Two moments."));
+    call.at(1_400).feed(Input::Interrupt).at(1_500);
+    assert_eq!(said(&mut call), ["One moment.", "Two moments."], "{}", call.trace());
+    call.feed(stopped_after("One "));
+    assert_eq!(said(&mut call), ["One"], "{}", call.trace());
 }

@@ -1,15 +1,13 @@
 use std::collections::VecDeque;
 
-use voiceagent_core::{
-    GenerationId,
-    realtime::{FIRST_OWN, Prompt},
-};
+use voiceagent_core::{GenerationId, realtime::Prompt};
+
+use crate::wire::realtime::OwnNames;
 
 /// What the vendor says, and what it is to say next.
 #[derive(Debug, Default)]
 pub(super) struct Mouth {
-    /// How many answers it has begun by itself.
-    begun: u64,
+    names: OwnNames,
     waiting: VecDeque<(GenerationId, Prompt)>,
     current: Option<Answer>,
     /// The end of the answer before may still come.
@@ -56,8 +54,7 @@ impl Mouth {
     pub(super) fn begin(&mut self, own: bool) -> Option<&mut Answer> {
         let goes_on = self.current.is_some_and(|answer| !answer.complete);
         if !goes_on && own {
-            self.current = Some(Answer::new(GenerationId::new(FIRST_OWN.number() + self.begun)));
-            self.begun += 1;
+            self.current = Some(Answer::new(self.names.give()));
         }
         let answer = self.current.as_mut().filter(|answer| !answer.complete)?;
         answer.begun = true;

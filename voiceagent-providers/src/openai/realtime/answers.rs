@@ -1,12 +1,9 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use voiceagent_core::{
-    GenerationId,
-    realtime::{FIRST_OWN, Prompt},
-};
+use voiceagent_core::{GenerationId, realtime::Prompt};
 
 use super::messages::{Metadata, NewResponse, Say};
-use crate::wire::json;
+use crate::wire::{json, realtime::OwnNames};
 
 /// The event with which a model that answers by itself is asked to go on.
 const GO_ON: &str = "go-on";
@@ -18,8 +15,7 @@ pub(super) struct Answers {
     instructions: Arc<str>,
     /// The vendor begins answers by itself.
     own: bool,
-    /// How many it has begun.
-    begun: u64,
+    names: OwnNames,
     waiting: VecDeque<Ask>,
     active: Option<Active>,
     /// The vendor makes one that it has not told of.
@@ -77,9 +73,9 @@ impl Active {
 }
 
 impl Answers {
-    pub(super) const fn new(instructions: Arc<str>, own: bool) -> Self {
-        let waiting = VecDeque::new();
-        Self { instructions, own, begun: 0, waiting, active: None, blocked: false }
+    pub(super) fn new(instructions: Arc<str>, own: bool) -> Self {
+        let (names, waiting) = (OwnNames::default(), VecDeque::new());
+        Self { instructions, own, names, waiting, active: None, blocked: false }
     }
 
     /// Whether the vendor begins answers by itself.
@@ -120,14 +116,14 @@ impl Answers {
             {
                 (generation, fate)
             }
-            Some(Active::Asked(Ask::GoOn, fate)) => (self.name_own(), fate),
+            Some(Active::Asked(Ask::GoOn, fate)) => (self.names.give(), fate),
             overtaken => {
                 if let Some(Active::Asked(ask, fate)) = overtaken
                     && !fate.cancelled
                 {
                     self.waiting.push_front(ask);
                 }
-                (self.name_own(), Fate::default())
+                (self.names.give(), Fate::default())
             }
         };
         if fate.cancelled {
@@ -193,11 +189,6 @@ impl Answers {
 
     fn active_of(&mut self, generation: GenerationId) -> Option<&mut Active> {
         self.active.as_mut().filter(|active| active.generation() == Some(generation))
-    }
-
-    fn name_own(&mut self) -> GenerationId {
-        self.begun += 1;
-        GenerationId::new(FIRST_OWN.number() + self.begun - 1)
     }
 
     fn request(&self, ask: &Ask) -> String {

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use bytes::Bytes;
 use voiceagent_core::{
     Result,
     realtime::{RealtimeEvent, RealtimeInput},
@@ -28,6 +31,21 @@ pub(crate) trait RealtimeCodec: Send + 'static {
     /// the vendor said that it cannot go on.
     fn decode(&mut self, text: &str, secrets: &Secrets, out: &mut Out) -> Result<bool>;
 
+    /// Takes a binary message of the vendor; whether it shows that the vendor works at what it owes.
+    /// It is JSON, as some vendors send it, unless the vendor sends its audio so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Self::decode).
+    fn decode_binary(&mut self, payload: Bytes, secrets: &Secrets, out: &mut Out) -> Result<bool> {
+        self.decode(str::from_utf8(&payload).unwrap_or_default(), secrets, out)
+    }
+
+    /// What is sent when nothing else was for so long, so that the vendor stays.
+    fn keep_alive(&self) -> Option<(Duration, &'static str)> {
+        None
+    }
+
     /// Whether the vendor was asked for something that is not complete.
     fn owes(&self) -> bool;
 
@@ -49,6 +67,8 @@ pub(crate) trait RealtimeCodec: Send + 'static {
 /// What a codec wants sent, and told.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
+    /// To the vendor, as it is; it leaves before the messages.
+    pub(crate) audio: Vec<Bytes>,
     /// To the vendor, as JSON.
     pub(crate) messages: Vec<String>,
     /// To the session.

@@ -1,6 +1,6 @@
 //! The pump: one socket at a time.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use voiceagent_core::{
@@ -9,7 +9,7 @@ use voiceagent_core::{
 };
 
 use super::codec::{Out, RealtimeCodec};
-use crate::wire::ws::{Dial, Received, Socket};
+use crate::wire::ws::{Dial, Frame, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, and twice the audio that is
 /// said again to a model that is opened anew.
@@ -39,6 +39,8 @@ pub(crate) struct Conversation<C> {
     renew_at: Instant,
     /// When the vendor last made progress, or began to owe something.
     active: Instant,
+    /// When it was last sent anything.
+    sent: Instant,
 }
 
 impl<C: RealtimeCodec> Conversation<C> {
@@ -47,7 +49,7 @@ impl<C: RealtimeCodec> Conversation<C> {
         let socket = settings.dial.connect().await?;
         let active = Instant::now();
         let (out, renew_at) = (Out::default(), active + settings.renew_after);
-        let mut opened = Self { settings, codec, socket, out, renew_at, active };
+        let mut opened = Self { settings, codec, socket, out, renew_at, active, sent: active };
         opened.get_ready().await?;
         Ok(opened)
     }
@@ -62,7 +64,7 @@ impl<C: RealtimeCodec> Conversation<C> {
         self.send().await?;
         while !self.codec.is_ready() {
             let received = self.socket.recv().await?;
-            self.on_received(&received)?;
+            self.on_received(received)?;
             self.send().await?;
         }
         Ok(())
@@ -96,8 +98,9 @@ impl<C: RealtimeCodec> Conversation<C> {
             }
             let stalls_at = self.active + self.settings.stall_timeout;
             let wake = if owed { stalls_at } else { self.renew_at };
+            let keep_alive = self.codec.keep_alive();
             tokio::select! {
-                received = self.socket.recv() => self.on_received(&received?)?,
+                received = self.socket.recv() => self.on_received(received?)?,
                 input = peer.recv() => {
                     let Some(input) = input else { return Ok(()) };
                     self.codec.take(input, &mut self.out);
@@ -108,6 +111,7 @@ impl<C: RealtimeCodec> Conversation<C> {
                 }
                 // Past the time to leave, what is under way is waited for.
                 () = sleep_until(wake), if owed || self.codec.is_idle() => self.on_wake(owed)?,
+                () = idle(self.sent, keep_alive) => self.keep_alive(keep_alive),
             }
             if !owed {
                 self.active = Instant::now();
@@ -123,13 +127,13 @@ impl<C: RealtimeCodec> Conversation<C> {
         self.get_ready().await
     }
 
-    fn on_received(&mut self, received: &Received) -> Result<()> {
-        // Some vendors send their JSON in binary messages.
-        let text = match received {
-            Received::Text(text) => text.as_str(),
-            Received::Binary(payload) => str::from_utf8(payload).unwrap_or_default(),
+    fn on_received(&mut self, received: Received) -> Result<()> {
+        let (secrets, out) = (self.socket.secrets(), &mut self.out);
+        let decoded = match received {
+            Received::Text(text) => self.codec.decode(&text, secrets, out),
+            Received::Binary(payload) => self.codec.decode_binary(payload, secrets, out),
         };
-        match self.codec.decode(text, self.socket.secrets(), &mut self.out) {
+        match decoded {
             Ok(true) => self.active = Instant::now(),
             Ok(false) => {}
             Err(error) if error.kind() == ErrorKind::Protocol => {
@@ -152,9 +156,17 @@ impl<C: RealtimeCodec> Conversation<C> {
         Err(self.error(ErrorKind::Stalled, "read", message))
     }
 
+    fn keep_alive(&mut self, message: Option<(Duration, &'static str)>) {
+        self.out.messages.extend(message.map(|(_, message)| message.to_owned()));
+    }
+
     async fn send(&mut self) -> Result<()> {
-        if self.out.messages.is_empty() {
+        if self.out.audio.is_empty() && self.out.messages.is_empty() {
             return Ok(());
+        }
+        self.sent = Instant::now();
+        for payload in self.out.audio.drain(..) {
+            self.socket.feed(Frame::Binary(payload)).await?;
         }
         for message in self.out.messages.drain(..) {
             self.socket.feed_text(message).await?;
@@ -176,5 +188,13 @@ impl<C: RealtimeCodec> Conversation<C> {
         message: impl Into<std::borrow::Cow<'static, str>>,
     ) -> Error {
         Error::new(kind, operation, message).with_provider(C::PROVIDER)
+    }
+}
+
+/// Waits until nothing was sent for so long.
+async fn idle(sent: Instant, keep_alive: Option<(Duration, &'static str)>) {
+    match keep_alive {
+        Some((pause, _)) => sleep_until(sent + pause).await,
+        None => pending().await,
     }
 }

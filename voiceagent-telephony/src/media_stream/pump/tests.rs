@@ -251,7 +251,7 @@ async fn cp4_a_mark_that_a_clear_overtakes_is_answered_by_us_where_the_carrier_d
 async fn i6_clear_overtakes_audio_although_the_backlog_is_full() {
     let (socket, link) = open(None);
     socket.stick(true);
-    for _ in 0..100 {
+    for _ in 0..180 {
         link.try_send(frame()).unwrap();
         settle().await;
     }
@@ -260,6 +260,23 @@ async fn i6_clear_overtakes_audio_although_the_backlog_is_full() {
     socket.stick(false);
     settle().await;
     assert_eq!(socket.events(), ["media", "clear"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_reads_again_hears_no_audio_that_is_late() {
+    let (socket, link) = open(None);
+    socket.stick(true);
+    for number in 0..40 {
+        link.try_send(frame()).unwrap();
+        link.try_send(Outbound::Mark(MarkId::new(number))).unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    socket.stick(false);
+    settle().await;
+    let events = socket.events();
+    let count = |event| events.iter().filter(|seen| *seen == event).count();
+    // One was being written; four had waited for less than 400 ms.
+    assert_eq!((count("media"), count("mark")), (1 + 3, 40), "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,8 +289,8 @@ async fn a_far_end_that_does_not_read_is_noticed_and_costs_little() {
         taken += 1;
         settle().await;
     }
-    // The frame that is being written, a second in the pump, and the link's own queue.
-    assert_eq!(taken, 1 + 50 + 64);
+    // The frame that is being written, what waits in the pump, and the link's own queue.
+    assert_eq!(taken, 1 + 128 + 64);
     // Its own messages still come, so silence is not what gives it away.
     let talking = tokio::spawn(async move {
         loop {

@@ -140,6 +140,18 @@ fn cp22_a_clock_that_shows_the_time_of_day_tells_of_silence_too() {
 }
 
 #[test]
+fn a16_silence_is_placed_to_the_sample_at_rates_without_whole_milliseconds() {
+    for rate in [11_025, 22_050, 44_100] {
+        let format = AudioFormat::mono(voiceagent_core::audio::Encoding::Mulaw, rate);
+        let mut line = Line::of(Carrier::Twilio, format);
+        let heard = [(1, 0), (2, 1_020), (3, 21_020)]
+            .map(|(number, time)| line.hear(&media(number, time, &frame())).unwrap().0);
+        let told = |millis: u64| millis * u64::from(rate) / 1_000;
+        assert_eq!(heard, [0, told(1_020), told(21_020)], "{rate} Hz");
+    }
+}
+
+#[test]
 fn bad_base64_is_counted_and_unpadded_base64_is_read() {
     let mut line = Line::new();
     assert_eq!(line.hear(&media(2, 0, "/38AgA")), Some((0, 4)));

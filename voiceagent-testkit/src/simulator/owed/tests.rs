@@ -56,11 +56,19 @@ impl Account {
     }
 }
 
-/// How many replies were judged, and how many were missing.
-fn judge(account: &Account) -> (u64, usize) {
+fn calm() -> Profile {
     let mut profile = floor::tests::calm();
     (profile.manner.holds_the_line, profile.greeting) = (true, true);
-    let judged = Replies::of(account, &profile, &Settings::default()).judge();
+    profile
+}
+
+/// How many replies were judged, and how many were missing.
+fn judge(account: &Account) -> (u64, usize) {
+    judge_in(&calm(), account)
+}
+
+fn judge_in(profile: &Profile, account: &Account) -> (u64, usize) {
+    let judged = Replies::of(account, profile, &Settings::default()).judge();
     (judged.judged, judged.found.len())
 }
 
@@ -126,4 +134,31 @@ fn a_fault_excuses_only_what_it_touches() {
     let mut gone = asked();
     gone.hung_up = Some(ms(3_000));
     assert_eq!(judge(&gone), (0, 0), "nobody waits any more");
+}
+
+#[test]
+fn a_voice_whose_end_nobody_tells_may_keep_an_answer_waiting_for_as_long_as_a_watchdog() {
+    let mut starts = calm();
+    (starts.kind, starts.relay.starts) = (Kind::Text, true);
+    let mut silent = starts.clone();
+    silent.relay.starts = false;
+    // The caller has said something more, of which nothing is understood, from 2.2 to 2.6 s.
+    let lost = |answered: u64, is_dropped: bool| {
+        let mut account = asked();
+        account.caller.push(Span { from: ms(2_200), to: ms(2_600) });
+        account.said.push("u2".to_owned());
+        account.said_at.push(ms(2_300));
+        let turn = TurnId::new(2);
+        let since = voiceagent_core::CallTime::from_millis(2_400);
+        account.events.push((ms(2_400), Event::UserStarted { turn, since }));
+        if is_dropped {
+            account.events.push((ms(7_400), Event::TurnDropped { turn }));
+        }
+        account.speech(1, Some(1), answered, answered + 500)
+    };
+    assert_eq!(judge_in(&starts, &lost(11_300, true)), (1, 0));
+    assert_eq!(judge_in(&starts, &lost(11_500, true)), (1, 1), "5 s and 4 s after it began");
+    assert_eq!(judge_in(&starts, &lost(8_000, false)), (1, 1), "words have ended the turn");
+    assert_eq!(judge_in(&silent, &lost(8_000, true)), (1, 1), "what nobody tells excuses nothing");
+    assert_eq!(judge(&lost(8_000, true)), (1, 1), "nor where a detector tells the end");
 }
