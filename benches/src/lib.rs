@@ -6,6 +6,7 @@ mod callgrind;
 pub mod density;
 pub mod e2e_latency;
 pub mod echo;
+pub mod first_byte;
 pub mod frame_path;
 pub mod peers;
 pub mod session_turn;

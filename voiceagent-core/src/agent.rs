@@ -26,6 +26,7 @@ use crate::{
     recorder::Format,
     session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
+    spoken::SpokenForm,
     store::ConversationStore,
     stt::SpeechToText,
     tool::{EquippedTool, Tool},
@@ -253,6 +254,13 @@ impl AgentBuilder {
     /// Who speaks. Needed for calls with audio.
     pub fn tts(mut self, tts: Arc<dyn TextToSpeech>) -> Self {
         self.tts = Some(tts);
+        self
+    }
+
+    /// How texts are put into words for the voice: numbers, dates, addresses, words of a dictionary.
+    /// The history keeps what was written. Without it the voice is given what was written.
+    pub fn spoken_form(mut self, form: SpokenForm) -> Self {
+        self.config.spoken_form = Some(form);
         self
     }
 

@@ -96,6 +96,12 @@ impl Error {
         &self.message
     }
 
+    /// How long the other side asked us to wait, if it did.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// Whether the same thing may be tried again, and when.
     #[must_use]
     pub fn retry(&self) -> Retry {

@@ -138,6 +138,7 @@ pub mod registry;
 pub mod session;
 mod speech_detector;
 mod speech_gate;
+pub mod spoken;
 pub mod store;
 pub mod stt;
 mod time;

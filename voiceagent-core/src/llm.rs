@@ -2,6 +2,7 @@
 
 mod extract;
 mod format;
+mod limits;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use crate::{Result, ToolCallId, adapt::Failover, tool::ToolSpec};
 
 pub use extract::extract;
 pub use format::AnswerFormat;
+pub use limits::{Quota, RateLimits};
 
 /// Writes the agent's side of the conversation.
 ///
@@ -68,6 +70,20 @@ pub trait LanguageModel: Debug + Send + Sync + 'static {
     ///
     /// Dropping the future or the stream ends the request.
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>>;
+
+    /// Opens a connection ahead, so that the next answer need not wait for one. One that has none
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the vendor cannot be reached in time, or refuses the key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the connection up if it is not open yet.
+    async fn warm(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a model can do.
@@ -238,6 +254,8 @@ pub enum LlmEvent {
     FailedOver(Failover),
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
+    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells.
+    Limits(RateLimits),
     /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
     /// it that the vendor gives, so that the model is not taken for stalled.
     Progress,

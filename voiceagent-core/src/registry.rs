@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result,
-    adapt::{FallbackLlm, FallbackStt, FallbackTts, LlmFailover, SttFailover, TtsFailover},
+    adapt::{
+        FallbackLlm, FallbackStt, FallbackTts, LlmFailover, SttFailover, TtsFailover, WarmLlm,
+        WarmStt, WarmTts, Warmth,
+    },
     embedding::{Embedder, HashingConfig, HashingEmbedder},
     llm::LanguageModel,
     realtime::RealtimeModel,
@@ -72,7 +75,7 @@ pub struct Registry {
 
 impl Default for Registry {
     /// What needs no vendor: the embedder `hashing`, and the decorators; a recognizer, a model and a
-    /// voice may have a `fallback`.
+    /// voice may have a `fallback`, and be kept `warm`.
     fn default() -> Self {
         let mut embedding: Catalog<dyn Embedder> = Catalog::default();
         embedding.register("hashing", |config: HashingConfig| {
@@ -82,14 +85,17 @@ impl Default for Registry {
             embedding,
             llm: Catalog::chained(|first, then, settings: LlmFailover| {
                 Arc::new(FallbackLlm::with_settings(first, then, settings))
-            }),
+            })
+            .warmed(|llm, warmth| Arc::new(WarmLlm::new(llm, warmth))),
             realtime: Catalog::default(),
             stt: Catalog::chained(|first, then, settings: SttFailover| {
                 Arc::new(FallbackStt::with_settings(first, then, settings))
-            }),
+            })
+            .warmed(|stt, warmth| Arc::new(WarmStt::new(stt, warmth))),
             tts: Catalog::chained(|first, then, settings: TtsFailover| {
                 Arc::new(FallbackTts::with_settings(first, then, settings))
-            }),
+            })
+            .warmed(|tts, warmth| Arc::new(WarmTts::new(tts, warmth))),
             turn: Catalog::default(),
             vad: Catalog::default(),
         }
@@ -101,10 +107,14 @@ type Build<T> = Box<dyn Fn(Value) -> Result<Arc<T>> + Send + Sync>;
 /// Makes one provider of several: the first, those behind it, and the settings.
 type Chaining<T> = Box<dyn Fn(Arc<T>, Vec<Arc<T>>, Value) -> Result<Arc<T>> + Send + Sync>;
 
+/// Makes a provider one that is kept warm.
+type Warming<T> = fn(Arc<T>, Warmth) -> Arc<T>;
+
 /// The providers of one contract.
 pub struct Catalog<T: ?Sized> {
     builders: BTreeMap<String, Build<T>>,
     chain: Option<Chaining<T>>,
+    warm: Option<Warming<T>>,
 }
 
 impl<T: ?Sized + 'static> Catalog<T> {
@@ -117,7 +127,12 @@ impl<T: ?Sized + 'static> Catalog<T> {
                 .map_err(|wrong| within("failover", &wrong).with_provider("failover"))?;
             Ok(chain(first, then, settings))
         };
-        Self { builders: BTreeMap::new(), chain: Some(Box::new(chain)) }
+        Self { builders: BTreeMap::new(), chain: Some(Box::new(chain)), warm: None }
+    }
+
+    fn warmed(mut self, warm: Warming<T>) -> Self {
+        self.warm = Some(warm);
+        self
     }
 
     /// Adds a provider; a later one of the same name takes the place of the earlier.
@@ -139,7 +154,8 @@ impl<T: ?Sized + 'static> Catalog<T> {
     ///
     /// A recognizer, a language model and a voice may have others behind them, which step in when
     /// it fails: the list `fallback` of further such configurations, and `failover` with the fields
-    /// of [`SttFailover`], [`LlmFailover`] or [`TtsFailover`].
+    /// of [`SttFailover`], [`LlmFailover`] or [`TtsFailover`]. Each of them may be kept `warm`, with
+    /// the fields of [`Warmth`].
     ///
     /// # Errors
     ///
@@ -179,7 +195,15 @@ impl<T: ?Sized + 'static> Catalog<T> {
         let build = self.builders.get(&name).ok_or_else(|| {
             Error::config(format!("unknown provider `{name}`; one of {}", self.known()))
         })?;
-        build(config)
+        let Some(warm) = self.warm else { return build(config) };
+        let warmth = config.as_object_mut().and_then(|fields| fields.remove("warm"));
+        let warmth = warmth.map(|warmth| read::<Warmth>(&warmth)).transpose();
+        let warmth = warmth.map_err(|wrong| within("warm", &wrong).with_provider(name.clone()))?;
+        let provider = build(config)?;
+        Ok(match warmth {
+            Some(warmth) => warm(provider, warmth),
+            None => provider,
+        })
     }
 
     /// The names of all providers, in order.
@@ -243,7 +267,7 @@ fn culprit<'a, C: DeserializeOwned>(config: &'a Value, complaint: &str) -> Optio
 
 impl<T: ?Sized> Default for Catalog<T> {
     fn default() -> Self {
-        Self { builders: BTreeMap::new(), chain: None }
+        Self { builders: BTreeMap::new(), chain: None, warm: None }
     }
 }
 
@@ -327,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_may_have_others_behind_it() {
+    fn a_provider_may_have_others_behind_it_and_be_kept_warm() {
         let mut registry = Registry::default();
         registry.tts.register("one", |_: Map<String, Value>| Ok(Arc::new(Voice("one")) as _));
         registry.tts.register("two", |_: Map<String, Value>| Ok(Arc::new(Voice("two")) as _));
@@ -339,6 +363,8 @@ mod tests {
         assert_eq!(built(json!({ "provider": "one" })).as_deref(), Ok("one"));
         let chain = json!({ "provider": "one", "fallback": then, "failover": { "stall": "1s" } });
         assert_eq!(built(chain).as_deref(), Ok("fallback"));
+        let warm = json!({ "provider": "one", "warm": { "spare": 2, "max_age": "30s" } });
+        assert_eq!(built(warm).as_deref(), Ok("one"));
         for (wrong, told) in [
             (json!({ "fallback": "two" }), "field `fallback`: expected a list of providers"),
             (
@@ -352,6 +378,7 @@ mod tests {
                 "field `failover`: unknown field `stal`",
             ),
             (json!({ "fallback": then, "failover": { "stall": "x" } }), "field `failover.stall`: "),
+            (json!({ "warm": { "spare": -1 } }), "field `warm.spare`: expected usize"),
         ] {
             let mut config = wrong;
             config["provider"] = json!("one");

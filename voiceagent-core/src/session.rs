@@ -81,6 +81,7 @@ mod tool_rounds;
 mod tools;
 mod user_turn;
 mod voice;
+pub(crate) mod wording;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -327,7 +328,9 @@ impl Session {
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),
-            Input::LlmFailed { generation, kind } => self.on_llm_failed(generation, kind),
+            Input::LlmFailed { generation, kind, retry_after } => {
+                self.on_llm_failed(generation, kind, retry_after);
+            }
             Input::LlmFinished { generation, .. } => self.on_llm_finished(generation),
             Input::LlmProgress { generation } => self.on_llm_progress(generation),
             Input::LlmText { generation, text } => self.on_llm_text(generation, &text),

@@ -78,7 +78,7 @@ impl SttCapabilities {
 }
 
 /// Arguments of one [`SpeechToText::open`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SttOptions {
     /// The format of the audio that will be sent.

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{GenerationId, Link, Result, adapt::Failover, audio::AudioFormat, stt::WordTiming};
+use crate::{
+    GenerationId, Link, Result, adapt::Failover, audio::AudioFormat, spoken::Phonemes,
+    stt::WordTiming,
+};
 
 /// Turns text into audio.
 ///
@@ -60,6 +63,9 @@ pub struct TtsCapabilities {
     /// [`TtsEvent::Heard`] answers [`TtsInput::Interrupt`].
     #[serde(default)]
     pub tells_heard: bool,
+    /// How sounds may be written in a text, so that they are spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phonemes: Option<Phonemes>,
 }
 
 impl TtsCapabilities {
@@ -71,7 +77,7 @@ impl TtsCapabilities {
 }
 
 /// Arguments of one [`TextToSpeech::open`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TtsOptions {
     /// The format of the audio that is wanted.

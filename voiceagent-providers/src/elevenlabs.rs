@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use voiceagent_core::{registry::Registry, stt::SpeechToText, tts::TextToSpeech};
 
-pub use config::ElevenLabsTtsConfig;
+pub use config::{ElevenLabsDictionary, ElevenLabsTtsConfig};
 pub use scribe::{ElevenLabsStt, ElevenLabsSttConfig};
 pub use tts::ElevenLabsTts;
 

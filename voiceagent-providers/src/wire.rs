@@ -7,6 +7,7 @@ pub(crate) mod embedding;
 pub(crate) mod format;
 pub(crate) mod http;
 pub(crate) mod json;
+pub(crate) mod limits;
 pub(crate) mod llm;
 pub(crate) mod realtime;
 pub(crate) mod secrets;

@@ -77,6 +77,11 @@ impl<T: ?Sized> Chain<T> {
         self.breaker(index).failed(now(), error);
     }
 
+    /// One says that it would refuse the next request.
+    pub(super) fn limited(&self, index: usize, wait: Duration) {
+        self.breaker(index).limited(now(), wait);
+    }
+
     fn breaker(&self, index: usize) -> MutexGuard<'_, CircuitBreaker> {
         let breaker = &self.candidates[index].breaker;
         breaker.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,7 +4,10 @@ mod seam;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::{
+    future::join_all,
+    stream::{self, BoxStream, StreamExt},
+};
 use serde::Deserialize;
 
 use self::answer::Answer;
@@ -123,6 +126,16 @@ impl LanguageModel for FallbackLlm {
     /// What all of the models can do.
     fn capabilities(&self) -> LlmCapabilities {
         common(self.chain.providers().map(|model| model.capabilities()))
+    }
+
+    /// Opens the connections of all.
+    ///
+    /// # Errors
+    ///
+    /// One of those that failed.
+    async fn warm(&self) -> Result<()> {
+        let all = self.chain.providers().map(|model| model.warm());
+        join_all(all).await.into_iter().collect()
     }
 
     /// Begins an answer, and returns once its first item is there.

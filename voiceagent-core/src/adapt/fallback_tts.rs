@@ -125,6 +125,10 @@ impl TextToSpeech for FallbackTts {
             segments: all(|can| can.segments),
             // Whose text it is depends on who spoke.
             tells_heard: false,
+            phonemes: {
+                let first = self.chain.provider(0).capabilities().phonemes;
+                first.filter(|_| self.chain.all(|it| it.capabilities().phonemes == first))
+            },
         }
     }
 

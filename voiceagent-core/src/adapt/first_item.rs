@@ -5,7 +5,8 @@ use crate::{
     llm::{LanguageModel, LlmCapabilities, LlmEvent, LlmRequest},
 };
 
-/// The answer of a model, once its first item is there. A connection is no item yet, nor is who answers.
+/// The answer of a model, once its first item is there. A connection is no item yet, nor is who
+/// answers or what is left of a rate.
 pub(super) async fn first_item(
     model: &dyn LanguageModel,
     request: LlmRequest,
@@ -15,7 +16,10 @@ pub(super) async fn first_item(
     loop {
         let empty = || failure(model, ErrorKind::Disconnected, "the answer has no items");
         let item = answer.next().await.unwrap_or_else(|| Err(empty()))?;
-        let waits = matches!(item, LlmEvent::Connected { .. } | LlmEvent::FailedOver(_));
+        let waits = matches!(
+            item,
+            LlmEvent::Connected { .. } | LlmEvent::FailedOver(_) | LlmEvent::Limits(_)
+        );
         begun.push(Ok(item));
         if !waits {
             return Ok(stream::iter(begun).chain(answer).boxed());

@@ -12,7 +12,8 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 /// One failure is enough to let it rest, since a circuit breaker stands where somebody else can be
 /// asked. Each further failure in a row doubles the rest, up to five minutes. It lasts at least as
 /// long as the other side [asked for](Retry::After), and five minutes where the same request would
-/// fail again ([`Retry::Never`]). After the rest one request is let through, the probe, and the
+/// fail again ([`Retry::Never`]). One that said with an answer that nothing is left of its rates
+/// rests, too, and is well when that time is over. After the rest of a failure one request is let through, the probe, and the
 /// others wait for how it fares.
 ///
 /// ```
@@ -35,6 +36,8 @@ pub struct CircuitBreaker {
     rest: Duration,
     failures: u32,
     resting_until: Option<Instant>,
+    /// Until when there is nothing left of its rates.
+    limited_until: Option<Instant>,
 }
 
 /// How somebody fares.
@@ -56,13 +59,14 @@ impl CircuitBreaker {
     /// A breaker that lets nobody rest yet. A first failure costs so much rest.
     #[must_use]
     pub const fn new(rest: Duration) -> Self {
-        Self { rest, failures: 0, resting_until: None }
+        Self { rest, failures: 0, resting_until: None, limited_until: None }
     }
 
     /// How the one behind it fares.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
-        match self.resting_until {
+        let limited = self.limited_until.filter(|until| *until > now);
+        match self.resting_until.max(limited) {
             None => Health::Well,
             Some(until) if until <= now => Health::OnTrial,
             Some(until) => Health::Resting { until },
@@ -81,6 +85,11 @@ impl CircuitBreaker {
     pub const fn succeeded(&mut self) {
         self.failures = 0;
         self.resting_until = None;
+    }
+
+    /// Notes that it answered, and would refuse the next request until so much time has passed.
+    pub fn limited(&mut self, now: Instant, wait: Duration) {
+        self.limited_until = Some(now + wait.min(LONGEST_REST));
     }
 
     /// Notes that it failed. A rest that has begun does not become shorter.
@@ -177,6 +186,20 @@ mod tests {
         assert_eq!(breaker.health(later), Health::Resting { until: later + 10 * SECOND });
         breaker.failed(later, &error(ErrorKind::Disconnected));
         assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+    }
+
+    #[test]
+    fn one_whose_rate_is_spent_rests_until_it_is_granted_again() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        breaker.limited(now, 3 * SECOND);
+        breaker.succeeded();
+        let until = now + 3 * SECOND;
+        assert_eq!(breaker.health(now), Health::Resting { until }, "the answer itself was good");
+        assert_eq!(breaker.health(until), Health::Well, "and there is nothing to prove");
+        breaker.failed(now, &error(ErrorKind::Disconnected));
+        assert_eq!(breaker.health(now), Health::Resting { until: now + 10 * SECOND });
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::{
-    future::{Either, select},
+    future::{Either, join_all, select},
     stream::BoxStream,
 };
 use tokio::time::timeout;
@@ -86,6 +86,16 @@ impl LanguageModel for Hedged {
 
     fn capabilities(&self) -> LlmCapabilities {
         common(self.models.providers().map(|model| model.capabilities()))
+    }
+
+    /// Opens the connections of all.
+    ///
+    /// # Errors
+    ///
+    /// One of those that failed.
+    async fn warm(&self) -> Result<()> {
+        let all = self.models.providers().map(|model| model.warm());
+        join_all(all).await.into_iter().collect()
     }
 
     /// Begins an answer, and returns once its first item is there.

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::{
     Error, ErrorKind, GenerationId, Link, LinkPeer, Result,
     audio::Clip,
+    spoken::SpokenForm,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -53,6 +54,7 @@ const RENDERING: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct PromptCache {
     voice: Arc<dyn TextToSpeech>,
+    form: Option<SpokenForm>,
     prompts: Vec<Prompt>,
 }
 
@@ -66,13 +68,27 @@ impl PromptCache {
     /// A voice that knows nothing by heart yet.
     #[must_use]
     pub const fn new(voice: Arc<dyn TextToSpeech>) -> Self {
-        Self { voice, prompts: Vec::new() }
+        Self { voice, form: None, prompts: Vec::new() }
+    }
+
+    /// Knows texts as the agent has them put into words, by
+    /// [`SessionConfig::spoken_form`](crate::SessionConfig::spoken_form). To be said before the
+    /// texts are.
+    #[must_use]
+    pub fn with_spoken_form(mut self, mut form: SpokenForm) -> Self {
+        form.phonemes = self.voice.capabilities().phonemes;
+        self.form = Some(form);
+        self
     }
 
     /// Plays `clip` for `text`.
     #[must_use]
-    pub fn with_clip(mut self, text: &str, clip: Clip) -> Self {
-        let text = plain(text);
+    pub fn with_clip(self, text: &str, clip: Clip) -> Self {
+        let text = self.known_as(text);
+        self.with_prompt(text, clip)
+    }
+
+    fn with_prompt(mut self, text: String, clip: Clip) -> Self {
         self.prompts.retain(|prompt| prompt.text != text);
         self.prompts.push(Prompt { text, clip });
         self
@@ -96,7 +112,7 @@ impl PromptCache {
             Error::new(ErrorKind::Unsupported, "render", "the voice names no audio format")
         })?;
         let known: BTreeSet<String> = self.prompts.iter().map(|it| it.text.clone()).collect();
-        let texts = texts.into_iter().map(|text| plain(text.as_ref()));
+        let texts = texts.into_iter().map(|text| self.known_as(text.as_ref()));
         let missing: BTreeSet<String> = texts.filter(|text| !known.contains(text)).collect();
         if missing.is_empty() {
             return Ok(self);
@@ -111,7 +127,7 @@ impl PromptCache {
             if audio.is_empty() {
                 return Err(Error::new(ErrorKind::Protocol, "render", "the voice was silent"));
             }
-            self = self.with_clip(&text, Clip::new(format, &audio)?);
+            self = self.with_prompt(text, Clip::new(format, &audio)?);
         }
         Ok(self)
     }
@@ -119,8 +135,12 @@ impl PromptCache {
     /// The clip of a text, to [save](Clip::save) it.
     #[must_use]
     pub fn clip(&self, text: &str) -> Option<&Clip> {
-        let text = plain(text);
+        let text = self.known_as(text);
         self.prompts.iter().find(|prompt| prompt.text == text).map(|prompt| &prompt.clip)
+    }
+
+    fn known_as(&self, text: &str) -> String {
+        self.form.as_ref().map_or_else(|| plain(text), |form| plain(&form.speak(text)))
     }
 }
 

@@ -69,7 +69,11 @@ impl Recipe {
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;
                 let tts = self.tts.as_ref().filter(|_| config.realtime.is_none());
-                config.voice_tells_heard = tts.is_some_and(|tts| tts.capabilities().tells_heard);
+                let tts = tts.map(|tts| tts.capabilities()).unwrap_or_default();
+                config.voice_tells_heard = tts.tells_heard;
+                if let Some(form) = &mut config.spoken_form {
+                    form.phonemes = tts.phonemes;
+                }
             }
             Media::Text => {
                 config.format = None;

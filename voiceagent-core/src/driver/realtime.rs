@@ -301,7 +301,7 @@ impl Driver {
                 warn!(%error, "the model does not take what it is told");
                 if let Some(generation) = asked {
                     let kind = ErrorKind::Stalled;
-                    self.caused.push_back(Input::LlmFailed { generation, kind });
+                    self.caused.push_back(Input::LlmFailed { generation, kind, retry_after: None });
                 }
             }
             // A link that has ended is noticed where it is read, and reopened.
@@ -327,7 +327,11 @@ impl Driver {
                 let model = self.legs.model.as_mut()?;
                 model.say_again();
                 let generation = model.owed.take()?;
-                Some(Input::LlmFailed { generation, kind: ErrorKind::Disconnected })
+                Some(Input::LlmFailed {
+                    generation,
+                    kind: ErrorKind::Disconnected,
+                    retry_after: None,
+                })
             }
             Report::Lost(error) => {
                 warn!(%error, "the model is lost");
@@ -359,7 +363,7 @@ impl Driver {
             RealtimeEvent::Failed { generation, kind } => {
                 warn!(%generation, %kind, "the model could not speak");
                 model.owed.take_if(|owed| *owed == generation);
-                Some(Input::LlmFailed { generation, kind })
+                Some(Input::LlmFailed { generation, kind, retry_after: None })
             }
             RealtimeEvent::Finished { generation } => {
                 model.owed.take_if(|owed| *owed == generation);

@@ -62,6 +62,7 @@ async fn ask(
             LlmEvent::Usage(counted) => *usage = Some(counted),
             LlmEvent::Connected { .. }
             | LlmEvent::FailedOver(_)
+            | LlmEvent::Limits(_)
             | LlmEvent::Progress
             | LlmEvent::ToolCall(_) => {}
         }

@@ -242,6 +242,12 @@ impl Driver {
                 None
             }
             Some(Ok(LlmEvent::FailedOver(failover))) => self.on_failover(Leg::Llm, failover),
+            Some(Ok(LlmEvent::Limits(limits))) => {
+                if let Some(wait) = limits.wait() {
+                    warn!(?wait, "the model would refuse the next request");
+                }
+                None
+            }
             Some(Ok(LlmEvent::Progress)) => Some(Input::LlmProgress { generation }),
             Some(Ok(LlmEvent::Text(text))) => {
                 Some(Input::LlmText { generation, text: text.into() })
@@ -251,12 +257,20 @@ impl Driver {
             Some(Err(error)) => {
                 self.model = None;
                 warn!(%error, "the model failed");
-                Some(Input::LlmFailed { generation, kind: error.kind() })
+                Some(Input::LlmFailed {
+                    generation,
+                    kind: error.kind(),
+                    retry_after: error.retry_after(),
+                })
             }
             None => {
                 self.model = None;
                 warn!("the model stopped without finishing");
-                Some(Input::LlmFailed { generation, kind: ErrorKind::Disconnected })
+                Some(Input::LlmFailed {
+                    generation,
+                    kind: ErrorKind::Disconnected,
+                    retry_after: None,
+                })
             }
         }
     }

@@ -129,6 +129,7 @@ async fn answer(llm: &dyn LanguageModel, request: LlmRequest) -> Result<String> 
             LlmEvent::Text(more) => text.push_str(&more),
             LlmEvent::Connected { .. }
             | LlmEvent::FailedOver(_)
+            | LlmEvent::Limits(_)
             | LlmEvent::Progress
             | LlmEvent::ToolCall(_)
             | LlmEvent::Usage(_) => {}

@@ -1,6 +1,6 @@
 //! The answer: the flow's plan, the model's words.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Command, Event, Leg, Saying, Session, Timer,
@@ -254,13 +254,21 @@ impl Session {
             self.advance_tools();
         } else if speechless && self.leaving.is_none() {
             // Cut off by a limit or a filter, or simply empty: the caller waits for words.
-            self.on_llm_failed(generation, ErrorKind::Protocol);
+            self.on_llm_failed(generation, ErrorKind::Protocol, None);
         } else {
             self.finish_writing();
         }
     }
 
-    pub(super) fn on_llm_failed(&mut self, generation: GenerationId, kind: ErrorKind) {
+    pub(super) fn on_llm_failed(
+        &mut self,
+        generation: GenerationId,
+        kind: ErrorKind,
+        retry_after: Option<Duration>,
+    ) {
+        // Nobody is kept waiting for longer than for an answer.
+        let patience = self.config.model.first_token_timeout;
+        let is_hopeless = is_hopeless(kind) || retry_after.is_some_and(|wait| wait > patience);
         let retries = self.config.model.retries;
         let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
         else {
@@ -279,12 +287,13 @@ impl Session {
         let committed = live.committed;
         self.timers.clear(Timer::Model);
         self.emit(Event::Failed { leg: Leg::Llm, kind });
-        if may_retry && !is_hopeless(kind) {
+        if may_retry && !is_hopeless {
             if is_unsaid {
                 self.unwrite();
             }
             if is_overload(kind) {
-                self.timers.set(Timer::Retry, self.now + MODEL_BREATHER);
+                let wait = retry_after.unwrap_or_default().max(MODEL_BREATHER);
+                self.timers.set(Timer::Retry, self.now + wait);
             } else {
                 self.ask_model();
             }
@@ -313,7 +322,7 @@ impl Session {
         let begun = live.rounds.begun;
         self.commands.push_back(Command::CancelModel { generation });
         let kind = if begun { ErrorKind::Stalled } else { ErrorKind::Timeout };
-        self.on_llm_failed(generation, kind);
+        self.on_llm_failed(generation, kind, None);
     }
 
     /// Says that the agent cannot answer. A draft is dropped instead: its turn may fare better.

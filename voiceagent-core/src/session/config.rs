@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, audio::AudioFormat, tool::ToolSpec};
+use crate::{Error, Result, audio::AudioFormat, spoken::SpokenForm, tool::ToolSpec};
 
 pub use change::SettingsChange;
 pub use hearing::{BargeInConfig, EndpointingConfig, SpeculationConfig, Uninterruptible};
@@ -82,6 +82,10 @@ pub struct SessionConfig {
     pub tool_use: ToolConfig,
     /// Deadlines of the voice.
     pub synthesis: SynthesisConfig,
+    /// How texts are put into words for the voice; `None` gives it what was written. The history
+    /// keeps what was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoken_form: Option<SpokenForm>,
     /// How audio goes out.
     pub playout: PlayoutConfig,
     /// Where the call may be transferred to; `None` leaves that to the transport, which has a list
@@ -131,6 +135,7 @@ impl Default for SessionConfig {
             model: ModelConfig::default(),
             tool_use: ToolConfig::default(),
             synthesis: SynthesisConfig::default(),
+            spoken_form: None,
             playout: PlayoutConfig::default(),
             transfer_targets: None,
             idle: IdleConfig::default(),
@@ -163,6 +168,9 @@ impl SessionConfig {
         }
         if let Some(summary) = &self.summary {
             summary.validate()?;
+        }
+        if let Some(form) = &self.spoken_form {
+            form.validate()?;
         }
         if let Some(text) = &self.voice_apology {
             says_something("voice_apology", text)?;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Command, Event, Session, generation::Generation, history::Entry, text_leg::Place};
+use super::{
+    Command, Event, Session, generation::Generation, history::Entry, text_leg::Place,
+    wording::Wording,
+};
 use crate::GenerationId;
 
 /// What was cut last, and where it stands in the history.
@@ -10,7 +13,7 @@ use crate::GenerationId;
 pub(super) struct Cut {
     voice: GenerationId,
     generation: GenerationId,
-    text: String,
+    wording: Wording,
     /// How much of the text is taken for heard, in bytes.
     heard: usize,
     /// Among the entries of the agent: how many are before it, and how many it is.
@@ -43,7 +46,7 @@ impl Session {
         self.cut = Some(Cut {
             voice: generation.synthesis.voice,
             generation: generation.id,
-            text: generation.content.script.text().to_owned(),
+            wording: generation.content.script.wording().clone(),
             heard,
             before: self.history.said(),
             entries: entries.iter().filter(by_agent).count(),
@@ -60,13 +63,13 @@ impl Session {
     /// The voice tells which words were heard of what was cut.
     pub(super) fn on_voice_heard(&mut self, voice: GenerationId, told: &str) {
         let Some(cut) = self.cut.take_if(|cut| cut.voice == voice) else { return };
-        let Some(heard) = place_of(told, &cut.text).filter(|heard| *heard != cut.heard) else {
-            return;
-        };
-        let pii_heard: Arc<str> = cut.text[..heard].trim().into();
+        let heard = place_of(told, cut.wording.spoken()).map(|at| cut.wording.written_at(at));
+        let Some(heard) = heard.filter(|heard| *heard != cut.heard) else { return };
+        let text = cut.wording.written();
+        let pii_heard: Arc<str> = text[..heard].trim().into();
         if cut.entries > 0 {
             let place = Place { heard, aside: None };
-            self.history.cut((cut.before, cut.entries), &cut.text, Some(&place));
+            self.history.cut((cut.before, cut.entries), text, Some(&place));
         } else if cut.before == self.history.said() && !pii_heard.is_empty() {
             let text = Arc::clone(&pii_heard);
             self.history.extend([Entry::Assistant { text, interrupted: true }]);

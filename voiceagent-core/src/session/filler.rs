@@ -185,7 +185,8 @@ impl Session {
             VoiceState::Fresh if owes_texts => {}
             VoiceState::Closed | VoiceState::Fresh => {
                 aside.at = Some(position);
-                aside.script.push_text(&text);
+                aside.script.push_text_as(&text, self.config.spoken_form.as_ref());
+                let text = aside.script.texts_after(0).concat().into();
                 let patience = self.config.synthesis.first_audio_timeout;
                 self.timers.set(Timer::Synthesis, self.now + patience);
                 self.commands.push_back(Command::Synthesize { generation, text });

@@ -8,7 +8,7 @@ mod synthesis;
 use std::sync::Arc;
 
 use super::filler::Aside;
-use crate::{CallTime, GenerationId, TurnId};
+use crate::{CallTime, GenerationId, TurnId, spoken::SpokenForm};
 
 pub(super) use content::Content;
 pub(super) use playback::{Gap, Playback};
@@ -115,10 +115,10 @@ impl Generation {
     }
 
     /// Notes a piece of text that is handed to the voice, and returns it: what follows a tool, or
-    /// words on the side, is set apart from what came before.
-    pub(super) fn push_text(&mut self, piece: &str) -> &str {
+    /// words on the side, is set apart from what came before. The voice is given its spoken form.
+    pub(super) fn push_text(&mut self, piece: &str, form: Option<&SpokenForm>) -> &str {
         let aside = self.aside.as_ref().map(|aside| aside.item);
-        self.content.push_text(piece, aside)
+        self.content.push_text(piece, aside, form)
     }
 
     /// Whether it is nothing but words of which none has left.

@@ -94,6 +94,9 @@ pub enum Input {
         generation: GenerationId,
         /// Why.
         kind: ErrorKind,
+        /// How long the vendor asks to wait, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<Duration>,
     },
     /// The language model finished a round.
     LlmFinished {

@@ -57,7 +57,7 @@ impl Session {
         match input {
             Input::CommitTurn if !self.is_duplex() => self.commit_by_hand(),
             Input::CommitTurn => {}
-            Input::LlmFailed { generation, kind } => self.on_speech_failed(generation, kind),
+            Input::LlmFailed { generation, kind, .. } => self.on_speech_failed(generation, kind),
             Input::LlmFinished { generation, .. } => self.on_speech_finished(generation),
             Input::LlmText { generation, text } => self.on_speech_text(generation, &text),
             Input::LlmToolCall { generation, call } => self.on_speech_call(generation, call),
@@ -120,7 +120,7 @@ impl Session {
         let live = self.spoken_mut(voice).filter(|live| !text.is_empty() && !live.content.recites);
         let Some(live) = live else { return };
         let id = live.id;
-        live.push_text(text);
+        live.push_text(text, None);
         self.note_progress(id);
     }
 
@@ -254,7 +254,7 @@ impl Session {
         let is_first = live.rounds.count == 0 && live.content.script.text().is_empty();
         if self.config.realtime.is_some() && !is_mute && is_first {
             let text = text.clone();
-            live.push_text(&text);
+            live.push_text(&text, None);
             live.content.recites = true;
         }
     }

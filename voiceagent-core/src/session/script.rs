@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::stt::WordTiming;
+use super::wording::Wording;
+use crate::{spoken::SpokenForm, stt::WordTiming};
 
 /// How fast a voice speaks when nothing is known about it, in characters a second.
 const TYPICAL_PACE: u64 = 15;
@@ -27,10 +28,11 @@ pub(crate) struct Script {
     sample_rate: u64,
     /// How much text the voice is expected to speak in so many samples, while nothing is known.
     pace: (u64, u64),
-    text: String,
+    /// Places in it are those of what is spoken; what was heard is told as it is written.
+    wording: Wording,
     /// Ends of the texts that were handed to the voice.
     ends: Vec<usize>,
-    spoken: usize,
+    spoken_texts: usize,
     /// Places where text and audio meet: byte of the text, sample of the audio.
     anchors: Vec<(usize, u64)>,
     /// The same, from word timings.
@@ -53,9 +55,9 @@ impl Script {
         Self {
             sample_rate,
             pace: (TYPICAL_PACE, sample_rate),
-            text: String::new(),
+            wording: Wording::default(),
             ends: Vec::new(),
-            spoken: 0,
+            spoken_texts: 0,
             anchors: vec![(0, 0)],
             words: Vec::new(),
             is_timed: false,
@@ -77,9 +79,14 @@ impl Script {
         self.even = even;
     }
 
-    /// All text that was handed to the voice.
+    /// All text that was handed to the voice, as it is written.
     pub(crate) fn text(&self) -> &str {
-        &self.text
+        self.wording.written()
+    }
+
+    /// The same with its spoken form.
+    pub(super) fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// Samples that the voice has spoken.
@@ -88,8 +95,18 @@ impl Script {
     }
 
     pub(crate) fn push_text(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
+        self.push_text_as(text, None);
+    }
+
+    /// Adds a text in its spoken form, if there is one.
+    pub(super) fn push_text_as(&mut self, text: &str, form: Option<&SpokenForm>) {
+        self.wording.push(text, form);
+        self.ends.push(self.spoken().len());
+    }
+
+    /// All text as the voice is given it.
+    fn spoken(&self) -> &str {
+        self.wording.spoken()
     }
 
     pub(crate) fn push_audio(&mut self, samples: u64) {
@@ -98,16 +115,16 @@ impl Script {
 
     /// Whether there is more audio than the words can need: the voice does not stop.
     pub(super) fn is_endless(&self) -> bool {
-        let for_text = self.text.len() as u64 / SLOWEST_PACE + LONGEST_PAUSE;
+        let for_text = self.spoken().len() as u64 / SLOWEST_PACE + LONGEST_PAUSE;
         let seconds = if self.even { LONGEST_SPEECH } else { for_text };
         self.samples > seconds * self.sample_rate
     }
 
     /// All of the text is handed to the voice again, as one; it has not said anything yet.
     pub(super) fn restart(&mut self) {
-        let mut anew = self.blank();
-        anew.push_text(&self.text);
-        *self = anew;
+        let anew = self.blank();
+        let wording = std::mem::take(&mut self.wording);
+        *self = Self { ends: vec![wording.spoken().len()], wording, ..anew };
     }
 
     /// One without a text.
@@ -126,26 +143,26 @@ impl Script {
         starts
             .zip(&self.ends)
             .skip(count)
-            .map(|(start, end)| self.text[*start..*end].into())
+            .map(|(start, end)| self.spoken()[*start..*end].into())
             .collect()
     }
 
     /// Whether the voice that speaks now has made no sound, though there are words.
     pub(crate) fn is_mute(&self) -> bool {
-        self.samples == self.voice_base && self.text.contains(char::is_alphanumeric)
+        self.samples == self.voice_base && self.spoken().contains(char::is_alphanumeric)
     }
 
     /// The audio so far holds the first `texts` texts completely, and another voice speaks the rest.
     pub(super) fn on_voice_end(&mut self, texts: usize) {
-        self.on_spoken(u32::try_from(texts.saturating_sub(self.spoken)).unwrap_or(u32::MAX));
+        self.on_spoken(u32::try_from(texts.saturating_sub(self.spoken_texts)).unwrap_or(u32::MAX));
         self.word_cursor = self.word_cursor.max(self.anchors.last().map_or(0, |(end, _)| *end));
         self.voice_base = self.samples;
     }
 
     /// The audio so far holds the next `texts` texts completely.
     pub(crate) fn on_spoken(&mut self, texts: u32) {
-        self.spoken = (self.spoken + texts as usize).min(self.ends.len());
-        if let Some(end) = self.spoken.checked_sub(1).and_then(|last| self.ends.get(last)) {
+        self.spoken_texts = (self.spoken_texts + texts as usize).min(self.ends.len());
+        if let Some(end) = self.spoken_texts.checked_sub(1).and_then(|last| self.ends.get(last)) {
             self.anchor(*end);
         }
     }
@@ -154,7 +171,7 @@ impl Script {
     pub(super) fn on_complete(&mut self) {
         self.complete = true;
         if !self.even {
-            self.anchor(self.text.len());
+            self.anchor(self.spoken().len());
         }
     }
 
@@ -165,18 +182,18 @@ impl Script {
 
     /// Whether the audio so far can hold all of the text.
     pub(super) fn may_be_whole(&self) -> bool {
-        self.text_at(self.samples) == self.text.len()
+        self.text_at(self.samples) == self.spoken().len()
     }
 
     /// The text so far belongs to the audio so far, and what follows to what follows.
     pub(super) fn on_round_end(&mut self) {
-        self.anchor(self.text.len());
+        self.anchor(self.spoken().len());
     }
 
     /// Times of the next words.
     pub(crate) fn on_words(&mut self, words: &[WordTiming]) {
         for word in words {
-            let rest = &self.text[self.word_cursor..];
+            let rest = &self.spoken()[self.word_cursor..];
             let Some(found) = find_word(rest, &word.word) else { continue };
             self.word_cursor += found + word.word.len();
             let micros = u64::try_from(word.end.as_micros()).unwrap_or(u64::MAX / 1_000_000);
@@ -189,17 +206,21 @@ impl Script {
 
     /// The words of which everything lies before `sample`.
     pub(crate) fn heard(&self, sample: u64) -> &str {
+        &self.text()[..self.wording.written_at(self.heard_spoken(sample).len())]
+    }
+
+    fn heard_spoken(&self, sample: u64) -> &str {
         if self.complete && sample >= self.samples {
-            return &self.text;
+            return self.spoken();
         }
         if sample == 0 {
             return "";
         }
         if let Some(&(end, at)) = self.anchors.last()
-            && end == self.text.len()
+            && end == self.spoken().len()
             && (1..=sample).contains(&at)
         {
-            return &self.text;
+            return self.spoken();
         }
         if self.is_timed {
             let heard = self.words.iter().take_while(|(_, end)| *end <= sample).last();
@@ -209,7 +230,7 @@ impl Script {
         let heard = self.whole_words(self.text_at(sample), self.is_guess(sample));
         let (end, at) = self.anchor_before(sample);
         // Where there was no sound nothing is known.
-        let known = if at == 0 { "" } else { self.text[..end].trim_end() };
+        let known = if at == 0 { "" } else { self.spoken()[..end].trim_end() };
         if known.len() > heard.len() { known } else { heard }
     }
 
@@ -234,14 +255,14 @@ impl Script {
             Some((next_text, next_at)) => (next_text - text) as u64 * into / (next_at - at).max(1),
             None => self.at_pace(into),
         };
-        self.text.len().min(text + usize::try_from(further).unwrap_or(usize::MAX))
+        self.spoken().len().min(text + usize::try_from(further).unwrap_or(usize::MAX))
     }
 
     /// How much text the voice speaks in so many samples, as far as is known.
     fn at_pace(&self, samples: u64) -> u64 {
         let (text, at) = self.anchors.last().copied().unwrap_or_default();
         if self.even {
-            let rest = (self.text.len() - text) as u64;
+            let rest = (self.spoken().len() - text) as u64;
             let share = samples * rest / self.samples.saturating_sub(at).max(1);
             // Text that runs ahead of its audio must not pass for heard.
             let fastest = samples * FASTEST_PACE / self.sample_rate;
@@ -260,24 +281,24 @@ impl Script {
 
     /// Rounds down to the end of a word.
     fn whole_words(&self, mut end: usize, is_guess: bool) -> &str {
-        while !self.text.is_char_boundary(end) {
+        while !self.spoken().is_char_boundary(end) {
             end -= 1;
         }
-        if self.text[end..].starts_with(char::is_alphanumeric) {
-            end = self.text[..end].rfind(char::is_whitespace).unwrap_or(0);
-        } else if is_guess && !self.text[end..].contains(char::is_alphanumeric) {
+        if self.spoken()[end..].starts_with(char::is_alphanumeric) {
+            end = self.spoken()[..end].rfind(char::is_whitespace).unwrap_or(0);
+        } else if is_guess && !self.spoken()[end..].contains(char::is_alphanumeric) {
             // The guess ran past the last word, which may still be on its way.
-            end = self.text.trim_end().rfind(char::is_whitespace).unwrap_or(0);
+            end = self.spoken().trim_end().rfind(char::is_whitespace).unwrap_or(0);
         }
-        self.text[..end].trim_end()
+        self.spoken()[..end].trim_end()
     }
 
     /// The text up to `end` and the punctuation that belongs to its last word.
     fn with_punctuation(&self, end: usize) -> &str {
-        let rest = &self.text[end..];
+        let rest = &self.spoken()[end..];
         let more =
             rest.find(|c: char| c.is_whitespace() || c.is_alphanumeric()).unwrap_or(rest.len());
-        if end == 0 { "" } else { &self.text[..end + more] }
+        if end == 0 { "" } else { &self.spoken()[..end + more] }
     }
 }
 

@@ -12,6 +12,12 @@ const ENDLESS: usize = 240;
 const TITLES: [&str; 12] =
     ["mr", "mrs", "ms", "dr", "prof", "st", "no", "vs", "e.g", "i.e", "sr", "jr"];
 
+/// Abbreviations that a number may follow.
+const LEADING: [&str; 15] = [
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "ext",
+    "approx", "tel",
+];
+
 /// Cuts a stream of words into pieces that a voice can speak: the first clause early, so that the
 /// voice starts soon, then whole sentences, so that it sounds right.
 ///
@@ -24,10 +30,11 @@ pub(super) struct Segmenter {
 
 impl Segmenter {
     /// Adds words, and returns the piece that they complete, if any. Call again with `""` until
-    /// nothing comes.
-    pub(super) fn push(&mut self, words: &str) -> Option<Arc<str>> {
+    /// nothing comes. A piece that ends with a number may wait for a letter more, to see whether
+    /// the number goes on, if it is to stay whole.
+    pub(super) fn push(&mut self, words: &str, whole_numbers: bool) -> Option<Arc<str>> {
         self.text.push_str(words);
-        let end = self.boundary()?;
+        let end = self.boundary(whole_numbers)?;
         let rest = self.text.split_off(end);
         let piece = std::mem::replace(&mut self.text, rest);
         self.cut_before = true;
@@ -47,7 +54,7 @@ impl Segmenter {
     }
 
     /// Where the next piece ends: after the white space that follows it.
-    fn boundary(&self) -> Option<usize> {
+    fn boundary(&self, whole_numbers: bool) -> Option<usize> {
         let text = &self.text;
         let mut spaces = text.char_indices().filter(|(_, c)| c.is_whitespace());
         spaces.find_map(|(at, space)| {
@@ -65,9 +72,23 @@ impl Segmenter {
                 _ => at >= ENDLESS,
             };
             let has_words = text[..at].contains(char::is_alphanumeric);
-            (long_enough && has_words).then_some(after)
+            let whole = !whole_numbers || is_whole(before, &text[after..]);
+            (long_enough && has_words && whole).then_some(after)
         })
     }
+}
+
+/// Whether no number, date or the like is cut between the one and the other.
+fn is_whole(before: &str, after: &str) -> bool {
+    let stem = before.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let last = stem.rsplit(char::is_whitespace).next().unwrap_or(stem);
+    let leads = before.ends_with('.') && LEADING.iter().any(|it| last.eq_ignore_ascii_case(it));
+    let goes_on = |c: char| c.is_ascii_digit() || matches!(c, '(' | '+' | '$' | '€' | '£');
+    // A sentence with a number at its end is followed by a word; the number may be by its unit.
+    let is_bare = before.ends_with(|c: char| c.is_ascii_digit());
+    !is_bare
+        && (!leads && !stem.ends_with(|c: char| c.is_ascii_digit())
+            || after.chars().next().is_some_and(|c| !goes_on(c)))
 }
 
 fn is_abbreviation(before: &str) -> bool {
@@ -82,12 +103,16 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str, chunk: usize) -> Vec<String> {
+        pieces_of(text, chunk, false)
+    }
+
+    fn pieces_of(text: &str, chunk: usize, whole_numbers: bool) -> Vec<String> {
         let mut segmenter = Segmenter::default();
         let mut pieces = Vec::new();
         let letters: Vec<char> = text.chars().collect();
         for words in letters.chunks(chunk) {
             let mut words: String = words.iter().collect();
-            while let Some(piece) = segmenter.push(&words) {
+            while let Some(piece) = segmenter.push(&words, whole_numbers) {
                 pieces.push(piece.to_string());
                 words.clear();
             }
@@ -110,6 +135,26 @@ mod tests {
             pieces("Dr. Lee is free at 10.30 a.m. on Monday with Mr. J. Doe. Good?", 1),
             ["Dr. Lee is free at 10.30 a.m. on Monday with Mr. J. Doe. ", "Good?"]
         );
+    }
+
+    #[test]
+    fn nothing_is_cut_within_a_number_that_is_to_stay_whole() {
+        for chunk in 1..20 {
+            assert_eq!(
+                pieces_of(
+                    "It is on November 22, 2026, and costs $5. Call (555) 123, 4567 or come on \
+                     Nov. 23. Then we are open from 9, and closed.",
+                    chunk,
+                    true
+                ),
+                [
+                    "It is on November 22, 2026, ",
+                    "and costs $5. Call (555) 123, 4567 or come on Nov. 23. ",
+                    "Then we are open from 9, and closed."
+                ],
+                "in pieces of {chunk}"
+            );
+        }
     }
 
     #[test]

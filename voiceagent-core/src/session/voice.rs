@@ -14,12 +14,13 @@ impl Session {
     /// Takes words of the live generation, and hands complete pieces to the voice.
     pub(super) fn write(&mut self, words: &str) {
         let Some(live) = &mut self.live else { return };
-        let mut piece = live.content.segmenter.push(words);
+        let whole_numbers = self.config.spoken_form.is_some();
+        let mut piece = live.content.segmenter.push(words, whole_numbers);
         while let Some(text) = piece {
             self.note_first_sentence();
             self.speak(&text);
             let Some(live) = &mut self.live else { return };
-            piece = live.content.segmenter.push("");
+            piece = live.content.segmenter.push("", whole_numbers);
         }
     }
 
@@ -34,7 +35,9 @@ impl Session {
     pub(super) fn speak(&mut self, text: &str) {
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
-        let said = live.push_text(text);
+        // The far end of a text leg has a voice of its own, and says what was heard in its words.
+        let form = self.config.spoken_form.as_ref().filter(|_| !self.output.is_text());
+        let said = live.push_text(text, form);
         if self.output.is_text() {
             self.output.push_text(generation, &said.into());
         } else {

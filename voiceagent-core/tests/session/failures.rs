@@ -1,5 +1,7 @@
 //! What a session makes of parts that fail: nobody is left in silence, and nothing is made up.
 
+use std::time::Duration;
+
 use voiceagent_core::{
     ErrorKind, SessionConfig,
     flow::Plan,
@@ -130,7 +132,7 @@ fn h1_the_silence_that_fills_up_a_frame_says_no_word() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are.");
     let generation = call.generation();
-    let end = |millis| std::time::Duration::from_millis(millis);
+    let end = |millis| Duration::from_millis(millis);
     let words = [("Yes,", 20), ("we", 30), ("are.", 60)].map(|(word, at)| WordTiming {
         word: word.into(),
         start: end(0),
@@ -163,7 +165,7 @@ fn a19_answers_that_break_in_mid_sentence_are_failures_too() {
         let generation = call.generation();
         call.writes("Good day to you. And");
         call.voice("Good day to you. And", 800).at(at + 1_500);
-        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Stalled });
+        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Stalled, retry_after: None });
         call.voice("Good day to you. And", 0).at(at + 4_000);
     }
     assert!(call.trace().contains("ended: Failed"), "{}", call.trace());
@@ -215,7 +217,7 @@ fn a_call_that_must_end_now_ends_now() {
 #[test]
 fn rd5_a_model_that_stalls_in_mid_sentence_is_given_up_after_its_own_deadline() {
     let mut config = config();
-    config.model.stall_timeout = std::time::Duration::from_secs(2);
+    config.model.stall_timeout = Duration::from_secs(2);
     let mut call = Scenario::new(config);
     call.at(1_000).says("Hello?").at(2_000);
     call.writes("Good day to you. And").at(3_999);
@@ -244,9 +246,41 @@ fn h9_an_apology_and_the_words_before_it_do_not_run_together() {
     call.at(1_000).says("Hello?").at(2_000);
     let generation = call.generation();
     call.writes("Good day?");
-    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected }).at(2_100);
+    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected, retry_after: None })
+        .at(2_100);
     let said = synthesized(&call);
     assert_eq!(said.trim(), "Good day? Sorry, that failed.");
+}
+
+/// A call whose model is rate limited at 2 s, for so long.
+fn limited_for(wait: Duration) -> Scenario {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Are you open?").at(2_000);
+    let (generation, kind) = (call.generation(), ErrorKind::RateLimited);
+    call.feed(Input::LlmFailed { generation, kind, retry_after: Some(wait) });
+    call
+}
+
+#[test]
+fn rd1_a_model_is_asked_again_when_it_said_and_not_before() {
+    let mut call = limited_for(Duration::from_millis(1_500));
+    call.at(3_499);
+    assert_eq!(call.times_asked(), 1);
+    call.at(3_500);
+    assert_eq!(call.times_asked(), 2);
+    let mut call = limited_for(Duration::ZERO);
+    call.at(2_299);
+    assert_eq!(call.times_asked(), 1, "it is left to breathe");
+    call.at(2_300);
+    assert_eq!(call.times_asked(), 2);
+}
+
+#[test]
+fn rd1_nobody_waits_for_a_model_that_wants_longer_than_an_answer_may_take() {
+    let mut call = limited_for(Duration::from_secs(20));
+    call.at(2_001);
+    assert_eq!(call.times_asked(), 1);
+    assert!(!synthesized(&call).is_empty(), "the apology comes at once: {}", call.trace());
 }
 
 #[test]
@@ -259,7 +293,7 @@ fn an_answer_of_whole_sentences_is_an_answer() {
     let generation = call.generation();
     call.writes("Until six today. ");
     call.voice("Until six today.", 600).at(6_200);
-    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+    call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected, retry_after: None });
     call.voice("Until six today.", 0).at(9_000);
     let trace = call.trace();
     assert!(trace.contains("agent stopped: Until six today.\n"), "no apology: {trace}");
@@ -272,7 +306,11 @@ fn answered(fail: &[bool]) -> Scenario {
         call.at(at).says("Are you open?").at(at + 1_200);
         let generation = call.generation();
         if *fails {
-            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Rejected });
+            call.feed(Input::LlmFailed {
+                generation,
+                kind: ErrorKind::Rejected,
+                retry_after: None,
+            });
             call.voice("Sorry, say that again.", 500);
         } else {
             call.model("Yes, we are.").voice("Yes, we are.", 500);

@@ -215,7 +215,7 @@ fn input() -> impl Strategy<Value = Input> {
             generation, reason: FinishReason::Stop
         }),
         1 => generation().prop_map(|generation| Input::LlmFailed {
-            generation, kind: ErrorKind::Overloaded
+            generation, kind: ErrorKind::Overloaded, retry_after: None
         }),
         3 => (generation(), tool_id()).prop_map(|(generation, id)| Input::ToolFinished {
             generation, id, output: "\"done\"".into()

@@ -20,6 +20,7 @@ mod realtime;
 mod resume;
 mod rewritten;
 mod speculation;
+mod spoken_form;
 mod summary;
 mod text_leg;
 mod tools;

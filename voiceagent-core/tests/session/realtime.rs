@@ -319,7 +319,11 @@ fn a_model_that_fails_again_and_again_ends_the_call() {
         }
         for _ in 0..3 {
             let generation = call.generation();
-            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Protocol });
+            call.feed(Input::LlmFailed {
+                generation,
+                kind: ErrorKind::Protocol,
+                retry_after: None,
+            });
         }
         call.at(begun + 15_000);
     }
@@ -382,7 +386,12 @@ fn a_model_that_breaks_off_is_not_asked_to_begin_anew() {
     let mut call = asked();
     let one = GenerationId::new(1);
     call.partly(one, "We are open", 500);
-    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected }).at(3_000);
+    call.feed(Input::LlmFailed {
+        generation: one,
+        kind: ErrorKind::Disconnected,
+        retry_after: None,
+    })
+    .at(3_000);
     assert_eq!(prompts(&call).len(), 1, "{}", call.trace());
     assert!(call.trace().contains("agent stopped: We are open"), "{}", call.trace());
 }

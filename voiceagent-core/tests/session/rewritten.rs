@@ -25,7 +25,7 @@ fn begun() -> Scenario {
 fn breaks_off(call: &mut Scenario, at: u64) {
     let generation = call.generation();
     let kind = ErrorKind::Disconnected;
-    call.at(at).feed(Input::LlmFailed { generation, kind });
+    call.at(at).feed(Input::LlmFailed { generation, kind, retry_after: None });
 }
 
 #[test]
@@ -54,7 +54,11 @@ fn a_model_that_breaks_off_again_is_apologised_for() {
     let generation = call.generation();
     for at in [2_000, 2_100] {
         call.at(at).feed(Input::LlmText { generation, text: "Let me".into() });
-        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+        call.feed(Input::LlmFailed {
+            generation,
+            kind: ErrorKind::Disconnected,
+            retry_after: None,
+        });
     }
     assert!(call.trace().contains("Sorry, say that again."), "{}", call.trace());
 }

@@ -151,7 +151,7 @@ fn a19_three_failures_in_a_row_end_the_call_with_an_apology() {
         call.at(at).says("Hello?").at(at + 1_100);
         for _ in 0..2 {
             let generation = call.generation();
-            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Timeout });
+            call.feed(Input::LlmFailed { generation, kind: ErrorKind::Timeout, retry_after: None });
         }
         call.voice("Sorry, call later.", 800).at(at + 3_000);
     }

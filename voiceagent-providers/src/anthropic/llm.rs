@@ -99,6 +99,10 @@ impl LanguageModel for AnthropicLlm {
             .with_structured_outputs(self.config.is_the_vendors())
     }
 
+    async fn warm(&self) -> Result<()> {
+        Self::warm(self).await
+    }
+
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         let events = Events::new(CallIds::of(&request.messages), self.keepsakes.clone());
         self.client.answer(self.ask(&request), events).await

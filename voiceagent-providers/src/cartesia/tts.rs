@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
+    spoken::Phonemes,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -57,6 +58,8 @@ impl TextToSpeech for CartesiaTts {
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.word_timings = true;
+        let takes_sounds = self.config.model.starts_with("sonic");
+        capabilities.phonemes = takes_sounds.then_some(Phonemes::Brackets);
         capabilities
     }
 

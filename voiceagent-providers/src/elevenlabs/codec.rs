@@ -6,7 +6,7 @@ use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat};
 
 use super::{
     PROVIDER,
-    config::ElevenLabsTtsConfig,
+    config::{ElevenLabsDictionary, ElevenLabsTtsConfig},
     messages::{CLOSE_SOCKET, CloseContext, Flush, Message, Text, VoiceSettings},
     spelling::Spelling,
 };
@@ -21,13 +21,14 @@ use crate::wire::{
 #[derive(Debug)]
 pub(super) struct MultiCodec {
     settings: VoiceSettings,
+    dictionaries: Vec<ElevenLabsDictionary>,
     format: AudioFormat,
     /// The words of the context that began last; others are over.
     spelling: (u64, Spelling),
 }
 
 impl MultiCodec {
-    pub(super) const fn new(config: &ElevenLabsTtsConfig, format: AudioFormat) -> Self {
+    pub(super) fn new(config: &ElevenLabsTtsConfig, format: AudioFormat) -> Self {
         let settings = VoiceSettings {
             stability: config.stability,
             similarity_boost: config.similarity_boost,
@@ -35,7 +36,8 @@ impl MultiCodec {
             use_speaker_boost: config.use_speaker_boost,
             speed: config.speed,
         };
-        Self { settings, format, spelling: (0, Spelling::new(format)) }
+        let dictionaries = config.pronunciation_dictionaries.clone();
+        Self { settings, dictionaries, format, spelling: (0, Spelling::new(format)) }
     }
 
     fn spelling(&mut self, context: u64) -> Option<&mut Spelling> {
@@ -52,16 +54,18 @@ impl ContextCodec for MultiCodec {
 
     fn begin(&mut self, context: u64) -> Vec<String> {
         self.spelling = (context, Spelling::new(self.format));
-        let voice_settings = Some(self.settings);
-        let context_id = &context.to_string();
-        vec![json::write(&Text { text: " ", voice_settings, context_id })]
+        vec![json::write(&Text {
+            text: " ",
+            voice_settings: Some(self.settings),
+            pronunciation_dictionary_locators: &self.dictionaries,
+            context_id: &context.to_string(),
+        })]
     }
 
     fn say(&mut self, context: u64, text: &str) -> String {
         // Texts are put together as they are, and the vendor wants a space behind each.
         let text = format!("{} ", text.trim());
-        let context_id = context.to_string();
-        json::write(&Text { text: &text, voice_settings: None, context_id: &context_id })
+        json::write(&more(&text, &context.to_string()))
     }
 
     fn end(&mut self, context: u64) -> Vec<String> {
@@ -74,8 +78,7 @@ impl ContextCodec for MultiCodec {
     }
 
     fn keep_alive(&mut self, context: u64) -> Option<String> {
-        let context_id = &context.to_string();
-        Some(json::write(&Text { text: "", voice_settings: None, context_id }))
+        Some(json::write(&more("", &context.to_string())))
     }
 
     fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {
@@ -99,6 +102,11 @@ impl ContextCodec for MultiCodec {
             Said::Other
         })
     }
+}
+
+/// A text for a context that has begun.
+const fn more<'a>(text: &'a str, context_id: &'a str) -> Text<'a> {
+    Text { text, voice_settings: None, pronunciation_dictionary_locators: &[], context_id }
 }
 
 /// What an error of this name means. The names are not listed anywhere, so that their words count.

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use voiceagent_core::{Result, Secret};
 
 use crate::wire::{
@@ -47,7 +47,11 @@ pub struct ElevenLabsTtsConfig {
     pub use_speaker_boost: Option<bool>,
     /// Pace, from 0.7 to 1.2.
     pub speed: Option<f32>,
-    /// Further query parameters, as documented for `multi-stream-input`.
+    /// Dictionaries of the account that say how words are pronounced; three at most.
+    pub pronunciation_dictionaries: Vec<ElevenLabsDictionary>,
+    /// Further query parameters, as documented for `multi-stream-input`. With
+    /// `enable_ssml_parsing` the models that know sounds are given those of
+    /// [`Pronunciation`](voiceagent_core::spoken::Pronunciation)s.
     pub extra: Vec<(String, String)>,
     /// How often an idle connection is kept alive; below 180 s, after which the vendor closes.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
@@ -73,6 +77,7 @@ impl Default for ElevenLabsTtsConfig {
             style: None,
             use_speaker_boost: None,
             speed: None,
+            pronunciation_dictionaries: Vec::new(),
             extra: Vec::new(),
             keep_alive: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
@@ -80,6 +85,30 @@ impl Default for ElevenLabsTtsConfig {
         }
     }
 }
+
+/// A pronunciation dictionary of the account (ElevenLabs API reference, "Pronunciation
+/// dictionaries").
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ElevenLabsDictionary {
+    /// Its id.
+    #[serde(rename(serialize = "pronunciation_dictionary_id"))]
+    pub id: Arc<str>,
+    /// The id of the version; the newest unless set.
+    #[serde(default, rename(serialize = "version_id"), skip_serializing_if = "Option::is_none")]
+    pub version: Option<Arc<str>>,
+}
+
+impl ElevenLabsDictionary {
+    /// The newest version of a dictionary.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self { id: id.into(), version: None }
+    }
+}
+
+/// Models that are documented to know the sounds of the International Phonetic Alphabet.
+const KNOW_SOUNDS: [&str; 3] = ["eleven_flash_v2", "eleven_turbo_v2", "eleven_monolingual_v1"];
 
 /// What the adapter sets itself, because it relies on it.
 const OWN: [&str; 6] = [
@@ -97,9 +126,20 @@ impl ElevenLabsTtsConfig {
         Self { api_key, voice: voice.into(), ..Self::default() }
     }
 
+    /// Whether elements of SSML for the sounds of a word are understood.
+    pub(super) fn takes_elements(&self) -> bool {
+        let parses =
+            |(name, value): &(String, String)| name == "enable_ssml_parsing" && value == "true";
+        KNOW_SOUNDS.contains(&&*self.model) && self.extra.iter().any(parses)
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         check_key(&self.api_key)?;
         websocket_base(&self.base_url)?;
+        check(
+            self.pronunciation_dictionaries.len() <= 3,
+            "`pronunciation_dictionaries` may be three at most",
+        )?;
         check_named("model", &self.model, "name a model")?;
         let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
         check(is_id(&self.voice.replace(['-', '_'], "")), "`voice` must be the id of a voice")?;

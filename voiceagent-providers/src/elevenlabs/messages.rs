@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::config::ElevenLabsDictionary;
+
 pub(super) const CLOSE_SOCKET: &str = r#"{"close_socket":true}"#;
 
 /// A text for a context. One of a space begins it, an empty one keeps it alive.
@@ -12,6 +14,8 @@ pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) voice_settings: Option<VoiceSettings>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) pronunciation_dictionary_locators: &'a [ElevenLabsDictionary],
     pub(super) context_id: &'a str,
 }
 

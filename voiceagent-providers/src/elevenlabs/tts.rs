@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use voiceagent_core::{
     Link, Result,
     audio::AudioFormat,
+    spoken::Phonemes,
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 
@@ -71,6 +72,7 @@ impl TextToSpeech for ElevenLabsTts {
         capabilities.streaming_text = true;
         capabilities.cancel = true;
         capabilities.word_timings = true;
+        capabilities.phonemes = self.config.takes_elements().then_some(Phonemes::Elements);
         capabilities
     }
 

@@ -103,6 +103,10 @@ impl LanguageModel for GeminiLlm {
             .with_structured_outputs(self.config.is_the_vendors())
     }
 
+    async fn warm(&self) -> Result<()> {
+        Self::warm(self).await
+    }
+
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         let chunks = Chunks::new(CallIds::of(&request.messages), self.keepsakes.clone());
         self.client.answer(self.ask(&request), chunks).await

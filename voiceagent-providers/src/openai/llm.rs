@@ -149,6 +149,10 @@ impl LanguageModel for OpenAiLlm {
             .with_structured_outputs(self.config.is_structured())
     }
 
+    async fn warm(&self) -> Result<()> {
+        Self::warm(self).await
+    }
+
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         match &self.endpoint {
             Endpoint::Completions { url, reports_usage } => {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::connect::Timed;
+use super::{connect::Timed, limits::rate_limits};
 
 /// How long a connection may take to open, TLS included.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
@@ -92,7 +92,10 @@ impl Refusal {
     /// Reads what the vendor says, as far as it is of use.
     pub(crate) async fn read(mut response: Response) -> Self {
         let status = response.status();
-        let retry_after = retry_after(response.headers());
+        let headers = response.headers();
+        // Who says when there is something left again need not say when to come back.
+        let spent = || rate_limits(headers)?.wait().filter(|wait| !wait.is_zero());
+        let retry_after = retry_after(headers).or_else(spent);
         let mut body = Vec::new();
         let read = async {
             while let Ok(Some(piece)) = response.chunk().await {

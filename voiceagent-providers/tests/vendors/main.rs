@@ -28,6 +28,8 @@ mod embeddings;
 #[cfg(feature = "espeak-ng")]
 mod espeak_ng;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
+mod failover;
+#[cfg(all(feature = "deepgram", feature = "openai"))]
 mod fallback;
 mod faults;
 #[cfg(feature = "gemini")]
@@ -59,3 +61,5 @@ mod soniox;
 mod speechmatics;
 mod talk;
 mod voice;
+#[cfg(all(feature = "cartesia", feature = "deepgram", feature = "openai"))]
+mod warm;

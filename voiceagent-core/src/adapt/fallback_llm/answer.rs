@@ -161,6 +161,11 @@ impl Answer {
                 self.say(words);
             }
             // Told of the first model only: the others come in the middle of the answer.
+            LlmEvent::Limits(limits) => {
+                if let Some(wait) = limits.wait() {
+                    self.chain.limited(*index, wait);
+                }
+            }
             LlmEvent::Connected { .. } if seam.is_some() => {}
             LlmEvent::ToolCall(_) | LlmEvent::Finished(_) => {
                 let last_words = seam.as_mut().map(Seam::finish).unwrap_or_default();

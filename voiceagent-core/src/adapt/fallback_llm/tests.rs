@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     Error, ErrorKind,
-    llm::{FinishReason, Message, ToolCall},
+    llm::{FinishReason, Message, Quota, RateLimits, ToolCall},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,7 @@ enum Act {
     Empty,
     FailFirstItem,
     Hang,
+    LastFor(Duration),
     LimitFor(Duration),
     Refuse(ErrorKind),
     Stall,
@@ -99,6 +100,10 @@ impl LanguageModel for Scripted {
             Act::FailFirstItem => stream::iter([Err(error(ErrorKind::Overloaded))]).boxed(),
             Act::Hang => std::future::pending().await,
             Act::LimitFor(wait) => return Err(error(ErrorKind::RateLimited).with_retry_after(wait)),
+            Act::LastFor(wait) => {
+                let limits = RateLimits::new(Some(Quota::new(0, wait)), None);
+                stream::iter([Ok(LlmEvent::Limits(limits)), said(), finished]).boxed()
+            }
             Act::Refuse(kind) => return Err(error(kind)),
             Act::Stall => stream::pending().boxed(),
         })
@@ -287,6 +292,16 @@ async fn rd1_a_rate_limited_model_is_left_alone_for_as_long_as_it_asked() {
     tokio::time::sleep(Duration::from_secs(59)).await;
     assert_eq!((speaker(&fallback).await, first.asked()), ("b".to_owned(), 1));
     tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(speaker(&fallback).await, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd1_a_model_whose_rate_is_spent_answers_and_is_left_alone_until_it_is_granted_again() {
+    let first = scripted("a", &[Act::LastFor(Duration::from_secs(4)), Act::Answer]);
+    let fallback = FallbackLlm::new(first.clone(), vec![scripted("b", &[Act::Answer])]);
+    assert_eq!(speaker(&fallback).await, "a");
+    assert_eq!((speaker(&fallback).await, first.asked()), ("b".to_owned(), 1));
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(speaker(&fallback).await, "a");
 }
 

@@ -9,6 +9,7 @@ use crate::{
         speakable::Speakable,
         text_leg::CutAside,
     },
+    spoken::SpokenForm,
 };
 
 /// What a generation consists of: its text, its tool calls, and what was said on its side, in
@@ -72,14 +73,19 @@ impl Content {
 
     /// Adds a piece of text, and returns it; words on the side may belong before the item of this
     /// number.
-    pub(super) fn push_text(&mut self, piece: &str, aside: Option<usize>) -> &str {
+    pub(super) fn push_text(
+        &mut self,
+        piece: &str,
+        aside: Option<usize>,
+        form: Option<&SpokenForm>,
+    ) -> &str {
         let start = self.script.text().len();
         let is_last = aside.is_none_or(|item| item < self.items.len());
         let goes_on = is_last && matches!(self.items.last(), Some(Item::Text(_)));
         if goes_on {
-            self.script.push_text(piece);
+            self.script.push_text_as(piece, form);
         } else {
-            self.script.push_text(&self.apart(piece));
+            self.script.push_text_as(&self.apart(piece), form);
         }
         let end = self.script.text().len();
         match self.items.last_mut() {

@@ -65,7 +65,7 @@ fn stale(generation: GenerationId) -> Vec<Input> {
         Input::LlmText { generation, text: "No, wait.".into() },
         Input::LlmToolCall { generation, call: book },
         Input::LlmFinished { generation, reason: FinishReason::Stop },
-        Input::LlmFailed { generation, kind: ErrorKind::Overloaded },
+        Input::LlmFailed { generation, kind: ErrorKind::Overloaded, retry_after: None },
         Input::Planned { generation, plan: None },
         Input::Synthesized { generation, payload: Bytes::from_static(&[0; 1_600]) },
         Input::SynthesisHeard { generation, text: "No".into() },

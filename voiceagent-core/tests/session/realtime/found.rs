@@ -38,7 +38,12 @@ fn h1_of_text_that_runs_ahead_and_breaks_off_as_much_is_heard_as_there_is_audio(
     let mut call = spoken(false);
     let one = GenerationId::new(1);
     call.partly(one, EIGHT, 500);
-    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected }).at(3_000);
+    call.feed(Input::LlmFailed {
+        generation: one,
+        kind: ErrorKind::Disconnected,
+        retry_after: None,
+    })
+    .at(3_000);
     let messages = call.session().messages();
     assert_eq!(*messages, [cut("one two")], "{}", call.trace());
 }
@@ -67,7 +72,11 @@ fn x7_what_a_duplex_model_calls_by_itself_has_the_time_of_its_tool() {
 fn h13_what_was_asked_for_once_more_is_forgotten_under_its_first_name() {
     let mut call = spoken(false);
     let one = GenerationId::new(1);
-    call.feed(Input::LlmFailed { generation: one, kind: ErrorKind::Disconnected });
+    call.feed(Input::LlmFailed {
+        generation: one,
+        kind: ErrorKind::Disconnected,
+        retry_after: None,
+    });
     let forgets = |command: &Command| *command == Command::Forget { generation: one };
     assert!(call.when(forgets).is_some(), "{}", call.trace());
 }
@@ -197,7 +206,11 @@ fn a19_a_model_that_never_says_what_it_is_asked_for_ends_the_call() {
         assert!(!call.session().is_ended(), "{}", call.trace());
         call.at(nth * 1_000).feed(Input::Say { text: EIGHT.into(), interruptible: true });
         let generation = call.generation();
-        call.feed(Input::LlmFailed { generation, kind: ErrorKind::Disconnected });
+        call.feed(Input::LlmFailed {
+            generation,
+            kind: ErrorKind::Disconnected,
+            retry_after: None,
+        });
     }
     assert!(call.at(60_000).session().is_ended(), "{}", call.trace());
 }

@@ -79,7 +79,7 @@ fn input() -> impl Strategy<Value = Input> {
             generation, reason: FinishReason::Stop
         }),
         2 => generation().prop_map(|generation| Input::LlmFailed {
-            generation, kind: ErrorKind::Overloaded
+            generation, kind: ErrorKind::Overloaded, retry_after: None
         }),
         2 => generation().prop_map(|generation| Input::ModelInterrupted { generation }),
         3 => (generation(), tool_id()).prop_map(|(generation, id)| Input::ToolFinished {

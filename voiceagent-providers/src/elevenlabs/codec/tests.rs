@@ -39,6 +39,19 @@ fn what_is_sent_is_what_the_vendor_documents() {
 }
 
 #[test]
+fn dictionaries_are_named_when_a_context_begins() {
+    let mut config = ElevenLabsTtsConfig::new(Secret::new("sk-12345"), "VOICE");
+    let mut other = ElevenLabsDictionary::new("d2");
+    other.version = Some("v1".into());
+    config.pronunciation_dictionaries = vec![ElevenLabsDictionary::new("d1"), other];
+    let mut codec = MultiCodec::new(&config, AudioFormat::MULAW_8K);
+    let begins = codec.begin(7).concat();
+    let named = r#""pronunciation_dictionary_locators":[{"pronunciation_dictionary_id":"d1"},{"pronunciation_dictionary_id":"d2","version_id":"v1"}]"#;
+    assert!(begins.contains(named), "{begins}");
+    assert!(!codec.say(7, "Hi.").contains("locators"));
+}
+
+#[test]
 fn audio_brings_the_words_that_end_with_it() {
     let said = decode(&mut codec(), cassette!("audio")).unwrap();
     let Said::Audio(7, payload, words) = said else { panic!("{said:?}") };

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use voiceagent_core::{Error, ErrorKind, Result, llm::LlmEvent};
+use voiceagent_core::{
+    Error, ErrorKind, Result,
+    llm::{LlmEvent, RateLimits},
+};
 
 /// How long the vendor may take, once the answer is complete, to say what it cost.
 const GRACE: Duration = Duration::from_millis(500);
@@ -48,6 +51,11 @@ pub(crate) trait Source: Send + 'static {
 
     /// Leaves the connection to the next answer, because this one is complete.
     fn release(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// What the vendor said before the answer of the rates that it grants.
+    fn limits(&self) -> Option<RateLimits> {
+        None
+    }
 }
 
 /// An answer while it comes in. Dropping it ends the request.

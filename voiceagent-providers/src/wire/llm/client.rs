@@ -121,6 +121,7 @@ impl ModelClient {
         let (asked, opened) = connect::observed(timeout_at(deadline, asked)).await;
         let (source, codec) =
             asked.unwrap_or_else(|_| Err(too_late())).map_err(|error| self.named(error))?;
+        let limits = source.limits().map(LlmEvent::Limits);
         let answer = Answer::new(source, codec, deadline, self.idle);
         let name = self.name.to_string();
         let after = opened.unwrap_or_default();
@@ -130,7 +131,8 @@ impl ModelClient {
             Some((item, answer))
         });
         let items = items.map(move |item| item.map_err(|error| error.with_provider(name.clone())));
-        Ok(stream::iter([Ok(connected)]).chain(items).boxed())
+        let begun = std::iter::once(connected).chain(limits).map(Ok);
+        Ok(stream::iter(begun).chain(items).boxed())
     }
 
     /// An error of this provider.

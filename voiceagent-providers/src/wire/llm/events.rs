@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::timeout;
-use voiceagent_core::Result;
+use voiceagent_core::{Result, llm::RateLimits};
 
 use super::answer::Source;
-use crate::wire::{http, sse::SseParser};
+use crate::wire::{http, limits::rate_limits, sse::SseParser};
 
 /// The largest event that is taken. A chunk is a few hundred bytes; servers that send a tool call
 /// as a whole, or repeat the request, need more.
@@ -19,11 +19,13 @@ const DRAIN: Duration = Duration::from_millis(10);
 pub(crate) struct Events {
     response: Response,
     parser: SseParser,
+    limits: Option<RateLimits>,
 }
 
 impl Events {
     pub(crate) fn of(response: Response) -> Self {
-        Self { response, parser: SseParser::new(MAX_EVENT) }
+        let limits = rate_limits(response.headers());
+        Self { response, parser: SseParser::new(MAX_EVENT), limits }
     }
 }
 
@@ -38,6 +40,10 @@ impl Source for Events {
 
     fn poll(&mut self) -> Option<String> {
         self.parser.poll()
+    }
+
+    fn limits(&self) -> Option<RateLimits> {
+        self.limits
     }
 
     async fn release(&mut self) {
