@@ -109,6 +109,9 @@ impl Voice {
         let mut unfinished = N;
         while unfinished > 0 {
             let event = self.next().await.expect("nothing fails");
+            if matches!(event, TtsEvent::FailedOver(_)) {
+                continue;
+            }
             let at = numbers.iter().position(|number| of(&event) == Some(*number));
             let said = &mut all[at.unwrap_or_else(|| panic!("{event:?} is of another"))];
             match event {
