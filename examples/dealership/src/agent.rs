@@ -1,10 +1,10 @@
 //! How the agent of a call is put together. Read this file first.
 //!
-//! A caller speaks; a recognizer, [`Makings::stt`], hears. A language model, [`Makings::llm`],
+//! A caller speaks; a recognizer, `Makings::stt`, hears. A language model, `Makings::llm`,
 //! answers: a vendor's, or the rules of [`brain`](crate::brain), which need none. It acts through
 //! [`tools`] alone, and these through the [`store`](crate::store), where the truth is. What it
 //! says passes the [`guard`](crate::guard), which lets nothing be claimed that no tool has done,
-//! and then a voice, [`Makings::tts`]. A [`Template`] in the database sets how it behaves, and
+//! and then a voice, `Makings::tts`. A [`Template`] in the database sets how it behaves, and
 //! [`reception`](crate::reception) starts it for each call.
 //!
 //! To give the agent another tool, write `src/tools/<name>.rs` with a function `tool`, and add its
