@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use self::row::Row;
 use crate::e2e_latency::{
-    agent::{Agent, Program, own_cpu_seconds},
+    agent::{Program, own_cpu_seconds},
     pass::{Pass, Plan},
 };
 
@@ -43,11 +43,7 @@ struct Args {
 pub async fn run() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     fs::create_dir_all(&args.out)?;
-    let binary = match &args.agent {
-        Some(binary) => binary.clone(),
-        None => Agent::build().await?,
-    };
-    let program = pinned(binary, args.core).await;
+    let program = pinned(Program::agent(args.agent.clone()).await?, args.core).await;
     let mut rows = Vec::new();
     for plan in plans(&args.calls) {
         let variant = variant(&plan);
@@ -87,7 +83,7 @@ fn variant(plan: &Plan) -> &'static str {
 }
 
 /// The agent on a core of its own, and this process on the others, where `taskset` can do so.
-async fn pinned(binary: PathBuf, core: usize) -> Program {
+async fn pinned(program: Program, core: usize) -> Program {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let others: Vec<String> =
         (0..cores).filter(|other| *other != core).map(|core| core.to_string()).collect();
@@ -98,10 +94,10 @@ async fn pinned(binary: PathBuf, core: usize) -> Program {
         .status()
         .await;
     if moved.is_ok_and(|status| status.success()) {
-        let arguments =
-            vec!["--cpu-list".to_owned(), core.to_string(), binary.to_string_lossy().into_owned()];
+        let agent = program.binary.to_string_lossy().into_owned();
+        let arguments = vec!["--cpu-list".to_owned(), core.to_string(), agent];
         return Program { binary: "taskset".into(), arguments };
     }
     eprintln!("!! the agent shares its core with phones and vendors: `taskset` cannot pin it");
-    binary.into()
+    program
 }

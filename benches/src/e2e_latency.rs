@@ -23,7 +23,7 @@ use std::{error::Error, fs, path::PathBuf};
 use clap::Parser;
 
 use self::{
-    agent::{Agent, Program},
+    agent::Program,
     pass::{Pass, Plan},
 };
 
@@ -59,10 +59,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         return Ok(floor::only_read_and_write(address)?);
     }
     fs::create_dir_all(&args.out)?;
-    let program = Program::from(match &args.agent {
-        Some(binary) => binary.clone(),
-        None => Agent::build().await?,
-    });
+    let program = Program::agent(args.agent.clone()).await?;
     let one = Plan { repeat: args.repeat, ..Plan::default() };
     let mut plans = vec![
         ("one call, no drafts", one),

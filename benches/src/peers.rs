@@ -13,7 +13,7 @@ use clap::Parser;
 
 use self::{comparison::Comparison, peer::PEERS};
 use crate::e2e_latency::{
-    agent::{Agent, Program},
+    agent::Program,
     pass::{Pass, Plan},
 };
 
@@ -43,11 +43,7 @@ struct Args {
 pub async fn run() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     fs::create_dir_all(&args.out)?;
-    let ours = match &args.agent {
-        Some(binary) => binary.clone(),
-        None => Agent::build().await?,
-    };
-    let mut programs = vec![("voiceagent", Program::from(ours))];
+    let mut programs = vec![("voiceagent", Program::agent(args.agent.clone()).await?)];
     let mut skipped = Vec::new();
     for peer in &PEERS {
         eprintln!("{}: installing its packages", peer.name);

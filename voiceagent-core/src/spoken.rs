@@ -14,6 +14,7 @@ use std::{ops::Range, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
+pub(crate) use english::{ONES, TENS};
 pub use pronunciation::{Phonemes, Pronunciation};
 
 use stripped::Stripped;

@@ -43,10 +43,28 @@ pub(crate) struct Program {
     pub(crate) arguments: Vec<String>,
 }
 
-impl From<PathBuf> for Program {
-    fn from(binary: PathBuf) -> Self {
-        Self { binary, arguments: Vec::new() }
+impl Program {
+    /// The agent at `binary`; without one, it is built in the profile of this bench.
+    pub(crate) async fn agent(binary: Option<PathBuf>) -> io::Result<Self> {
+        let binary = match binary {
+            Some(binary) => binary,
+            None => build().await?,
+        };
+        Ok(Self { binary, arguments: Vec::new() })
     }
+}
+
+async fn build() -> io::Result<PathBuf> {
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", AGENT]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    if !command.status().await?.success() {
+        return Err(io::Error::other("the agent cannot be built"));
+    }
+    Ok(env::current_exe()?.with_file_name(AGENT))
 }
 
 /// What a process has used so far.
@@ -57,20 +75,6 @@ pub(crate) struct Usage {
 }
 
 impl Agent {
-    /// Builds the agent in the profile of this bench and returns where it lies.
-    pub(crate) async fn build() -> io::Result<PathBuf> {
-        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let mut command = Command::new(cargo);
-        command.args(["build", "--quiet", "--package", AGENT]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        if !command.status().await?.success() {
-            return Err(io::Error::other("the agent cannot be built"));
-        }
-        Ok(env::current_exe()?.with_file_name(AGENT))
-    }
-
     /// Starts it against the vendors.
     pub(crate) async fn start(
         program: &Program,

@@ -1,31 +1,7 @@
 //! Numbers in words, and whether two texts are the same however their numbers are spelled.
 
 use super::user_turn::normalised;
-
-const ONES: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] =
-    ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+use crate::spoken::{ONES, TENS};
 
 /// Whether two texts differ in nothing but case, punctuation and the spelling of numbers: a
 /// recognizer writes "twenty five" in an interim and "25" in a final. English words only; in other

@@ -9,6 +9,7 @@ mod shortened;
 use std::ops::Range;
 
 use super::Change;
+pub(crate) use numbers::{ONES, TENS};
 
 /// The rules, of which the first that knows a place counts: a date is no telephone number, and a
 /// time is no amount.

@@ -16,6 +16,7 @@ use voiceagent_core::{
 };
 
 use self::codec::RealtimeApi;
+pub(super) use self::messages::append;
 use super::families::warn_of_end;
 use crate::wire::{
     address::Address,

@@ -45,9 +45,14 @@ impl std::ops::Deref for Text<'_> {
     }
 }
 
-/// Appends audio in base64, which needs no escapes, to a message.
-pub(crate) fn append_base64(message: &mut String, audio: &[u8]) {
-    STANDARD.encode_append(audio, message);
+/// A message around audio in base64, which needs no escapes.
+pub(crate) fn around_base64(head: &str, audio: &[u8], tail: &str) -> String {
+    let length = head.len() + audio.len().div_ceil(3) * 4 + tail.len();
+    let mut message = String::with_capacity(length);
+    message.push_str(head);
+    STANDARD.encode_append(audio, &mut message);
+    message.push_str(tail);
+    message
 }
 
 /// Reads audio in base64.

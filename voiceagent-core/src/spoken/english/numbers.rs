@@ -1,6 +1,7 @@
 //! Numbers in English words.
 
-const ONES: [&str; 20] = [
+/// From zero on.
+pub(crate) const ONES: [&str; 20] = [
     "zero",
     "one",
     "two",
@@ -22,7 +23,8 @@ const ONES: [&str; 20] = [
     "eighteen",
     "nineteen",
 ];
-const TENS: [&str; 8] =
+/// From twenty on.
+pub(crate) const TENS: [&str; 8] =
     ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const POWERS: [(u64, &str); 4] = [
     (1_000_000_000_000, "trillion"),

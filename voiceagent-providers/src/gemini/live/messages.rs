@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::messages::{FunctionResponse, Tool};
-use crate::wire::json::{Text, append_base64};
+use crate::wire::json::{Text, around_base64};
 
 pub(super) const ACTIVITY_END: &str = r#"{"realtimeInput":{"activityEnd":{}}}"#;
 pub(super) const ACTIVITY_START: &str = r#"{"realtimeInput":{"activityStart":{}}}"#;
@@ -136,14 +136,8 @@ pub(super) struct Responses<'a> {
 
 /// Audio of the user, at 16 kHz.
 pub(super) fn audio(samples: &[u8]) -> String {
-    const HEAD: &str = r#"{"realtimeInput":{"audio":{"data":""#;
-    const TAIL: &str = r#"","mimeType":"audio/pcm;rate=16000"}}}"#;
-    let length = HEAD.len() + samples.len().div_ceil(3) * 4 + TAIL.len();
-    let mut message = String::with_capacity(length);
-    message.push_str(HEAD);
-    append_base64(&mut message, samples);
-    message.push_str(TAIL);
-    message
+    let head = r#"{"realtimeInput":{"audio":{"data":""#;
+    around_base64(head, samples, r#"","mimeType":"audio/pcm;rate=16000"}}}"#)
 }
 
 /// Any message of the vendor.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::responses::messages::{Item, Reasoning, Tool};
-use crate::wire::json::{Text, append_base64};
+use crate::wire::json::{Text, around_base64};
 
 pub(super) const CLOSE: &str = r#"{"type":"session.close"}"#;
 
@@ -95,12 +95,7 @@ pub(super) struct Backend<'a> {
 
 /// `session.input_audio.append`.
 pub(super) fn append(audio: &[u8]) -> String {
-    const HEAD: &str = r#"{"type":"session.input_audio.append","audio":""#;
-    let mut message = String::with_capacity(HEAD.len() + audio.len().div_ceil(3) * 4 + 2);
-    message.push_str(HEAD);
-    append_base64(&mut message, audio);
-    message.push_str("\"}");
-    message
+    around_base64(r#"{"type":"session.input_audio.append","audio":""#, audio, "\"}")
 }
 
 /// Any message of the vendor: the fields of all that are acted upon.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::wire::json::{Text, append_base64};
+use crate::wire::json::{Text, around_base64};
 
 /// `session.update`.
 #[derive(Serialize)]
@@ -169,13 +169,8 @@ pub(super) struct Metadata<'a> {
 }
 
 /// `input_audio_buffer.append`.
-pub(super) fn append(audio: &[u8]) -> String {
-    const HEAD: &str = r#"{"type":"input_audio_buffer.append","audio":""#;
-    let mut message = String::with_capacity(HEAD.len() + audio.len().div_ceil(3) * 4 + 2);
-    message.push_str(HEAD);
-    append_base64(&mut message, audio);
-    message.push_str("\"}");
-    message
+pub(in crate::openai) fn append(audio: &[u8]) -> String {
+    around_base64(r#"{"type":"input_audio_buffer.append","audio":""#, audio, "\"}")
 }
 
 /// Any message of the vendor: the fields of all that are acted upon.

@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, collections::VecDeque, time::Duration};
 
-use base64_simd::STANDARD;
 use bytes::Bytes;
 use voiceagent_core::{
     Error, ErrorKind, Result,
@@ -10,8 +9,9 @@ use voiceagent_core::{
 };
 
 use super::{
+    super::realtime::append,
     PROVIDER,
-    messages::{Append, COMMIT, Message},
+    messages::{COMMIT, Message},
 };
 use crate::wire::{
     http::Fault,
@@ -175,9 +175,7 @@ impl SttCodec for ItemCodec {
     const PROVIDER: &'static str = PROVIDER;
 
     fn pack(&mut self, audio: Bytes) -> Frame {
-        let audio = STANDARD.encode_to_string(&audio);
-        let kind = "input_audio_buffer.append";
-        Frame::Text(json::write(&Append { kind, audio: &audio }).into())
+        Frame::Text(append(&audio).into())
     }
 
     fn on_sent(&mut self, position: Duration) {

@@ -11,14 +11,6 @@ use crate::wire::json;
 
 pub(super) const COMMIT: &str = r#"{"type":"input_audio_buffer.commit"}"#;
 
-/// `input_audio_buffer.append`.
-#[derive(Serialize)]
-pub(super) struct Append<'a> {
-    #[serde(rename = "type")]
-    pub(super) kind: &'static str,
-    pub(super) audio: &'a str,
-}
-
 /// Every message of the vendor's, as far as it matters.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {

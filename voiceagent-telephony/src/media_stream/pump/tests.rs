@@ -275,7 +275,7 @@ async fn a_far_end_that_reads_again_hears_no_audio_that_is_late() {
     settle().await;
     let events = socket.events();
     let count = |event| events.iter().filter(|seen| *seen == event).count();
-    // One was being written; four had waited for less than 400 ms.
+    // One was being written; three had waited for less than 400 ms.
     assert_eq!((count("media"), count("mark")), (1 + 3, 40), "{events:?}");
 }
 
