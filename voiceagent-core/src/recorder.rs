@@ -139,7 +139,11 @@ impl Recorder {
     /// As [`heard`](Self::heard).
     pub(crate) fn sent(&mut self, now: CallTime, outbound: &Outbound) -> Result<()> {
         self.stereo.write(now, &mut self.reel);
-        self.stereo.sent(now, outbound);
+        let before = self.stereo.lost();
+        self.stereo.sent(now, outbound, &mut self.reel);
+        if before.is_zero() && !self.stereo.lost().is_zero() {
+            warn!("the far end is too far behind: the recording lacks some of the agent's voice");
+        }
         self.reel.check()
     }
 
@@ -151,6 +155,10 @@ impl Recorder {
     /// Waits until everything is on the disk, as long as the disk may take.
     pub(crate) async fn close(mut self, now: CallTime) -> Result<()> {
         self.stereo.finish(now, &mut self.reel);
+        let lost = self.stereo.lost();
+        if !lost.is_zero() {
+            warn!(?lost, "the recording lacks so much of the agent's voice");
+        }
         self.reel.flush();
         self.reel.send(Piece::End);
         self.reel.check()?;
@@ -320,7 +328,7 @@ mod tests {
             stereo.heard(now + Duration::from_millis(100), &frame);
             let pieces = if number == 0 { 3 } else { 1 };
             for _ in 0..pieces {
-                stereo.sent(now, &Outbound::Audio(frame.clone()));
+                stereo.sent(now, &Outbound::Audio(frame.clone()), &mut tape);
             }
             most = most.max(stereo.memory());
         }

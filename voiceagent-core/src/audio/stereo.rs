@@ -12,15 +12,27 @@ use track::Track;
 
 /// For how long samples are held back, so that reports can still move them.
 const HOLD: Duration = Duration::from_secs(3);
+/// For how long they are, at least, where the agent's wait so long to sound that room runs out: the
+/// caller's voice comes later than it was spoken, and is to find its place.
+const SHORTEST_HOLD: Duration = Duration::from_millis(500);
 /// How far the caller's audio may come in a burst after it was delayed.
 const BURST: Duration = Duration::from_secs(2);
 /// Timestamps that leap further have begun anew.
 const LEAP: i64 = 60;
-/// What is sampled more often is recorded with so many samples a second. So no recording holds
-/// more than some 700 KiB.
+/// How far behind the far end usually is, at most. Room for more is made when it is needed.
+const USUAL_DELAY: Duration = Duration::from_secs(1);
+/// How far behind it may be at any rate.
+const DELAY: Duration = Duration::from_secs(2);
+/// What is sampled more often is recorded with so many samples a second.
 const HIGHEST_RATE: u32 = 24_000;
-/// Marks that may wait to be answered. A line that answers so few has lost them.
-const MARKS: usize = 256;
+/// Rates for calls whose audio is sent so far ahead that it would not be held at a higher one.
+const LOWER_RATES: [u32; 2] = [16_000, 8_000];
+/// Bytes of samples that both sides hold at most. With the blocks for the disk that is less than
+/// a mebibyte.
+const MOST_HELD: usize = 720 * 1024;
+/// Marks that may wait to be answered: one each 100 ms, with all the delay there is room for. A line
+/// that answers so few has lost them.
+const MARKS: usize = 512;
 
 /// Takes what is written: 16-bit samples, little-endian, of the caller and the agent in turn.
 pub(crate) trait Tape {
@@ -37,6 +49,9 @@ pub(crate) trait Tape {
 /// mark fits. A frame and an answer can be late and never early, so the least late ones of the
 /// last seconds set the clock. A clear ends what sounds when its marks come back.
 ///
+/// What the agent said waits until it has sounded, however late the far end is, as far as there is
+/// room; where there is not, what is oldest is written sooner. Nothing is dropped before that.
+///
 /// An answer to a mark takes the same way as the caller's voice. So what the caller says to a sound
 /// lies as far behind it as it was.
 #[derive(Debug)]
@@ -52,6 +67,8 @@ pub(crate) struct Stereo {
     anew: bool,
     /// Moments that were written.
     written: i64,
+    /// Samples of the agent for which there was no room.
+    lost: u64,
     /// A tenth of a second of each side, and of both.
     left: Vec<i16>,
     right: Vec<i16>,
@@ -83,22 +100,25 @@ impl Stereo {
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for audio that cannot be decoded.
     pub(crate) fn new(inbound: AudioFormat, outbound: AudioFormat, lead: Duration) -> Result<Self> {
         let rate = inbound.sample_rate.max(outbound.sample_rate).min(HIGHEST_RATE);
+        let rate = rate_for(rate, lead);
         let format = AudioFormat::mono(Encoding::PcmS16Le, rate);
         let most = |beyond: Duration| format.samples_in(HOLD + beyond) as usize;
-        let side = |from: AudioFormat, beyond| -> Result<Side> {
-            let transcoder = Transcoder::new(from, format)?;
-            Ok(Side { from, transcoder, track: Track::new(rate, most(beyond)) })
+        let side = |from: AudioFormat, track| -> Result<Side> {
+            Ok(Side { from, transcoder: Transcoder::new(from, format)?, track })
         };
         let chunk = rate as usize / 10;
+        let usual = most(lead + USUAL_DELAY);
+        let agents = agents_samples(rate).max(usual);
         Ok(Self {
             format: AudioFormat { channels: 2, ..format },
-            caller: side(inbound, BURST)?,
-            agent: side(outbound, lead + Duration::from_secs(1))?,
+            caller: side(inbound, Track::new(rate, most(BURST), most(BURST)))?,
+            agent: side(outbound, Track::new(rate, usual, agents))?,
             expected: None,
-            marks: VecDeque::with_capacity(MARKS),
+            marks: VecDeque::new(),
             cut: None,
             anew: true,
             written: 0,
+            lost: 0,
             left: vec![0; chunk],
             right: vec![0; chunk],
             both: vec![0; chunk * 4],
@@ -128,35 +148,28 @@ impl Stereo {
             Some(_) | None => track.begin(begin),
         }
         self.expected = Some(frame.at.0.wrapping_add(frame.samples()));
+        // Of more than a burst, the end still finds its place.
+        track.give_up_oldest(payload.len() / 2);
         track.push(&payload);
         track.note(now, track.end());
     }
 
-    /// Takes what was sent to the caller.
-    pub(crate) fn sent(&mut self, now: CallTime, outbound: &Outbound) {
-        let now = self.position(now);
-        let track = &mut self.agent.track;
+    /// Takes what was sent to the caller. What there is no room for is written before its time.
+    pub(crate) fn sent(&mut self, now: CallTime, outbound: &Outbound, tape: &mut impl Tape) {
         match outbound {
             Outbound::Audio(frame) => {
                 let payload = self.agent.transcoder.transcode(frame.payload.clone());
-                let delay = track.delay();
-                let sounds = now + delay.unwrap_or(0);
-                if self.anew || track.next_at().is_none_or(|next| next < sounds) {
-                    track.begin(sounds);
-                    if delay.is_some() {
-                        track.trust(now);
-                    }
-                }
-                self.anew = false;
-                track.push(&payload);
+                self.make_room(now, payload.len() / 2, tape);
+                self.add(self.position(now), &payload);
             }
             Outbound::Mark(mark) => {
                 if self.marks.len() == MARKS {
                     self.marks.pop_front();
                 }
-                self.marks.push_back((*mark, track.end()));
+                self.marks.push_back((*mark, self.agent.track.end()));
             }
             Outbound::Clear => {
+                let now = self.position(now);
                 self.give_up_cut();
                 let before = self.agent.track.end();
                 match self.marks.back() {
@@ -171,6 +184,21 @@ impl Stereo {
             | Outbound::TextEnd { .. }
             | Outbound::Transfer(_) => {}
         }
+    }
+
+    /// Adds what is sent to the caller at `now`.
+    fn add(&mut self, now: i64, payload: &[u8]) {
+        let track = &mut self.agent.track;
+        let delay = track.delay();
+        let sounds = now + delay.unwrap_or(0);
+        if self.anew || track.next_at().is_none_or(|next| next < sounds) {
+            track.begin(sounds);
+            if delay.is_some() {
+                track.trust(now);
+            }
+        }
+        self.anew = false;
+        self.lost += track.push(payload) as u64;
     }
 
     /// The far end has played what was sent before a mark, or dropped it.
@@ -190,10 +218,29 @@ impl Stereo {
     /// Writes what is old enough that nothing moves it any more.
     pub(crate) fn write(&mut self, now: CallTime, tape: &mut impl Tape) {
         let until = self.position(now.saturating_sub(HOLD));
+        self.write_held(until, self.left.len() as i64, tape);
+    }
+
+    /// Writes before their time as many moments as it takes to hold so many samples of the agent
+    /// more. They lie where reports so far say, which may be wrong; but they are there.
+    fn make_room(&mut self, now: CallTime, samples: usize, tape: &mut impl Tape) {
+        let latest = self.position(now.saturating_sub(SHORTEST_HOLD));
+        while self.agent.track.room() < samples && self.written < latest {
+            let until = latest.min(self.written + self.left.len() as i64);
+            self.write_held(until, 1, tape);
+        }
+    }
+
+    fn write_held(&mut self, until: i64, least: i64, tape: &mut impl Tape) {
         if self.cut.is_some_and(|cut| cut.at < until + i64::from(self.format.sample_rate)) {
             self.give_up_cut();
         }
-        self.write_until(until, self.left.len() as i64, tape);
+        self.write_until(until, least, tape);
+    }
+
+    /// How much of the agent's voice there was no room for: the far end was too far behind.
+    pub(crate) fn lost(&self) -> Duration {
+        self.format.duration_of(self.lost)
     }
 
     /// Writes the rest: the call is over.
@@ -251,8 +298,26 @@ impl Stereo {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         let sides = self.caller.track.memory() + self.agent.track.memory();
-        sides + (self.left.len() + self.right.len()) * 2 + self.both.capacity()
+        let marks = self.marks.capacity() * size_of::<(MarkId, u64)>();
+        sides + marks + (self.left.len() + self.right.len()) * 2 + self.both.capacity()
     }
+}
+
+/// How many samples of the agent are held at most, at this rate.
+fn agents_samples(rate: u32) -> usize {
+    let callers = AudioFormat::mono(Encoding::PcmS16Le, rate).samples_in(HOLD + BURST) as usize;
+    MOST_HELD / size_of::<i16>() - callers
+}
+
+/// The highest rate at which what is sent so far ahead can be held, of this one and lower ones.
+fn rate_for(rate: u32, lead: Duration) -> u32 {
+    let is_held = |rate: &u32| {
+        let format = AudioFormat::mono(Encoding::PcmS16Le, *rate);
+        format.samples_in(HOLD + lead + DELAY) as usize <= agents_samples(*rate)
+    };
+    let lower = LOWER_RATES.into_iter().filter(|lower| *lower < rate);
+    // The lowest holds the longest lead that settings allow.
+    std::iter::once(rate).chain(lower).find(is_held).unwrap_or(rate)
 }
 
 #[cfg(test)]

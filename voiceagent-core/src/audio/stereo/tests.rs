@@ -47,7 +47,12 @@ impl Tape for Edges {
     }
 
     fn silence(&mut self, moments: u64) {
-        assert!(!self.sounds.contains(&true), "silence begins after sound has ended");
+        for (sounds, edges) in self.sounds.iter_mut().zip(&mut self.edges) {
+            if std::mem::take(sounds) {
+                edges.push(self.moments);
+            }
+        }
+        self.same.clear();
         self.moments += moments.cast_signed();
     }
 }
@@ -70,6 +75,13 @@ fn audio(at: u64, millis: u64, value: i16) -> AudioFrame {
 
 fn millis(samples: i64) -> i64 {
     samples * 1_000 / RATE
+}
+
+/// For how many milliseconds the agent sounds.
+fn sounding(tape: &Edges) -> i64 {
+    let (edges, rest) = tape.edges[1].as_chunks::<2>();
+    assert!(rest.is_empty(), "what begins ends");
+    edges.iter().map(|[from, to]| millis(to - from)).sum()
 }
 
 enum Happening {
@@ -130,6 +142,21 @@ impl World {
         silent
     }
 
+    /// As [`speak`](Self::speak), to a far end that is behind: by how much, with each piece, in
+    /// milliseconds.
+    fn speak_to_one_behind(&mut self, at: u64, lasts: u64, behind: impl Fn(u64) -> u64) {
+        for piece in (0..lasts).step_by(100) {
+            let sent = at + piece.saturating_sub(300);
+            self.add(sent, Happening::Sent(Outbound::Audio(audio(piece, 100, AGENT))));
+            self.add(sent, Happening::Sent(Outbound::Mark(self.mark)));
+            let answered = at + WAY + piece + 100 + behind(piece) + WAY;
+            self.add(answered, Happening::Played(self.mark));
+            self.mark = self.mark.next();
+        }
+        let edges = [behind(0), lasts + behind(lasts)].map(|behind| at + 2 * WAY + behind);
+        self.truth[1].extend(edges.map(u64::cast_signed));
+    }
+
     fn record(&mut self, lasts: u64) -> (Edges, usize) {
         let mut stereo = Stereo::new(FORMAT, FORMAT, Duration::from_millis(300)).unwrap();
         let (mut tape, mut memory) = (Edges::default(), 0);
@@ -139,7 +166,7 @@ impl World {
             match happening {
                 Happening::Heard(frame) => stereo.heard(now, &frame),
                 Happening::Played(mark) => stereo.played(now, mark),
-                Happening::Sent(outbound) => stereo.sent(now, &outbound),
+                Happening::Sent(outbound) => stereo.sent(now, &outbound, &mut tape),
             }
             memory = memory.max(stereo.memory());
         }
@@ -222,6 +249,94 @@ fn a15_paused_and_resumed_speech_lies_where_it_sounded() {
 }
 
 #[test]
+fn a15_a_far_end_that_is_seconds_behind_loses_nothing_of_the_agent() {
+    for behind in [900, 1_000, 1_500, 2_500, 5_000, 20_000] {
+        let mut world = World::new();
+        world.speak_to_one_behind(1_000, 20_000, |_| behind);
+        let (tape, _) = world.record(60_000);
+        assert_eq!(sounding(&tape), 20_000, "{behind} ms behind");
+        let ends = tape.edges[1].last().map(|at| millis(*at));
+        assert_eq!(ends, Some(21_080 + behind.cast_signed()));
+        if behind <= 2_500 {
+            world.check(&tape, 1, 2);
+        }
+    }
+}
+
+#[test]
+fn a15_a_far_end_that_stalls_within_an_answer_loses_nothing_of_the_agent() {
+    for stall in [900, 2_000, 4_000] {
+        let mut world = World::new();
+        world.speak_to_one_behind(1_000, 30_000, |piece| if piece < 5_000 { 0 } else { stall });
+        let (tape, _) = world.record(60_000);
+        assert_eq!(sounding(&tape), 30_000, "a stall of {stall} ms");
+        // It is off by the stall for a while, and then it is not.
+        let ends = tape.edges[1].last().map(|at| millis(*at));
+        assert_eq!(ends, world.truth[1].last().copied(), "a stall of {stall} ms");
+    }
+}
+
+/// An answer of 40 s at 24 kHz, to a far end that is so far behind: what was recorded, the memory
+/// that took, and what was lost.
+fn far_behind(behind: u64) -> (Edges, usize, Duration) {
+    let format = AudioFormat::PCM_24K;
+    let mut stereo = Stereo::new(format, format, Duration::from_millis(300)).unwrap();
+    let (mut tape, mut memory) = (Edges::default(), 0);
+    let payload = Bytes::from(AGENT.to_le_bytes().repeat(2_400));
+    for number in 0..400 + behind / 100 {
+        let now = CallTime::from_millis(number * 100);
+        stereo.write(now, &mut tape);
+        if let Some(answered) = number.checked_sub(behind / 100) {
+            stereo.played(now, MarkId::new(answered));
+        }
+        if number < 400 {
+            let frame = AudioFrame::new(format, MediaTime(number * 2_400), payload.clone());
+            stereo.sent(now, &Outbound::Audio(frame), &mut tape);
+            stereo.sent(now, &Outbound::Mark(MarkId::new(number)), &mut tape);
+        }
+        memory = memory.max(stereo.memory());
+    }
+    stereo.finish(CallTime::from_millis(60_000), &mut tape);
+    (tape, memory, stereo.lost())
+}
+
+#[test]
+fn a15_where_room_runs_out_samples_wait_less_long_before_any_is_lost() {
+    let (tape, memory, lost) = far_behind(9_000);
+    assert_eq!((sounding(&tape), lost), (40_000 * 3, Duration::ZERO));
+    assert!(memory < 768 << 10, "{memory}");
+}
+
+#[test]
+fn a15_what_there_is_no_room_for_is_counted_and_the_rest_is_there() {
+    let (tape, memory, lost) = far_behind(14_000);
+    // There is room for 10 s of each 14.5 s.
+    assert!(lost > Duration::ZERO && lost < Duration::from_secs(9), "{lost:?}");
+    assert_eq!(sounding(&tape) + 3 * lost.as_millis() as i64, 40_000 * 3);
+    assert!(memory < 768 << 10, "{memory}");
+}
+
+#[test]
+fn a15_the_longest_lead_at_24_khz_takes_no_more_memory_and_loses_nothing() {
+    let (format, lead) = (AudioFormat::PCM_24K, Duration::from_secs(30));
+    let mut stereo = Stereo::new(format, format, lead).unwrap();
+    assert_eq!(stereo.format().sample_rate, 8_000);
+    let (mut tape, mut memory) = (Edges::default(), 0);
+    let payload = Bytes::from(AGENT.to_le_bytes().repeat(2_400));
+    for number in 0..400_u64 {
+        let now = CallTime::from_millis(number.saturating_sub(300) * 100);
+        stereo.write(now, &mut tape);
+        let frame = AudioFrame::new(format, MediaTime(number * 2_400), payload.clone());
+        stereo.sent(now, &Outbound::Audio(frame), &mut tape);
+        memory = memory.max(stereo.memory());
+    }
+    stereo.finish(CallTime::from_millis(50_000), &mut tape);
+    assert_eq!(stereo.lost(), Duration::ZERO);
+    assert!((sounding(&tape) - 40_000).abs() <= 5, "{}", sounding(&tape));
+    assert!(memory < 768 << 10, "{memory}");
+}
+
+#[test]
 fn a15_timestamps_that_leap_without_a_gap_in_time_move_nothing() {
     let mut world = World::new();
     for number in 0..1_000_u64 {
@@ -261,7 +376,7 @@ fn a15_rates_that_differ_are_recorded_at_the_higher_one() {
         stereo.heard(now, &frame);
         let sent = Bytes::from([0, 0x40].repeat(320));
         let frame = AudioFrame::new(AudioFormat::PCM_16K, MediaTime(number * 320), sent);
-        stereo.sent(now, &Outbound::Audio(frame));
+        stereo.sent(now, &Outbound::Audio(frame), &mut tape);
     }
     stereo.finish(CallTime::from_millis(1_000), &mut tape);
     assert_eq!(tape.len(), 16_000 * 4);
@@ -277,7 +392,7 @@ proptest! {
         let record = |cuts: &mut dyn Iterator<Item = usize>| {
             let mut stereo = Stereo::new(FORMAT, FORMAT, Duration::from_secs(1)).unwrap();
             let mut left = Bytes::from(sound.clone());
-            let mut number = 0;
+            let (mut number, mut tape) = (0, Vec::new());
             while !left.is_empty() {
                 let bytes = (cuts.next().unwrap_or(80) * 2).min(left.len());
                 let frame = AudioFrame::new(FORMAT, MediaTime(number), left.split_to(bytes));
@@ -285,9 +400,8 @@ proptest! {
                 // All of it has been there for as long as it lasts.
                 let now = CallTime::from_micros(number * 125);
                 stereo.heard(now, &frame);
-                stereo.sent(CallTime::ZERO, &Outbound::Audio(frame));
+                stereo.sent(CallTime::ZERO, &Outbound::Audio(frame), &mut tape);
             }
-            let mut tape = Vec::new();
             stereo.finish(CallTime::from_millis(1_500), &mut tape);
             tape
         };

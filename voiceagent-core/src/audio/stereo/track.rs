@@ -14,6 +14,8 @@ pub(super) struct Track {
     tolerance: i64,
     /// How long reports are remembered.
     period: i64,
+    /// Where room for more samples is made, there is some for so many more.
+    second: usize,
     /// More samples than this do not wait.
     most: usize,
     /// How much later than they were sent the last samples were found to sound.
@@ -23,6 +25,8 @@ pub(super) struct Track {
 /// Samples that sound without a gap.
 #[derive(Clone, Copy, Debug)]
 struct Part {
+    /// Its first sample.
+    begun: u64,
     /// The first sample that was not written.
     from: u64,
     /// Where that lies.
@@ -35,14 +39,16 @@ struct Part {
 }
 
 impl Track {
-    pub(super) fn new(rate: u32, most: usize) -> Self {
+    /// A track that usually holds so many samples, and so many at most.
+    pub(super) fn new(rate: u32, usual: usize, most: usize) -> Self {
         let rate = i64::from(rate);
         Self {
-            samples: VecDeque::with_capacity(most),
+            samples: VecDeque::with_capacity(usual),
             first: 0,
             parts: VecDeque::with_capacity(16),
             tolerance: rate / 100,
             period: 5 * rate,
+            second: rate as usize,
             most,
             delay: 0,
         }
@@ -79,6 +85,7 @@ impl Track {
     /// Begins a part whose place is not known for sure; reports move it.
     pub(super) fn begin(&mut self, at: i64) {
         self.add(Part {
+            begun: self.end(),
             from: self.end(),
             at,
             until: i64::MAX,
@@ -99,7 +106,7 @@ impl Track {
         let from = self.end();
         let Some(before) = self.parts.back().copied() else { return };
         let at = before.at + (from - before.from).cast_signed() + by;
-        self.add(Part { from, at, ..before });
+        self.add(Part { begun: from, from, at, ..before });
     }
 
     fn add(&mut self, part: Part) {
@@ -109,22 +116,41 @@ impl Track {
         self.parts.push_back(part);
     }
 
-    /// Takes what comes next, as 16-bit samples in little-endian order.
-    pub(super) fn push(&mut self, payload: &[u8]) {
-        let count = payload.len() / 2;
-        let excess = (self.samples.len() + count).saturating_sub(self.most);
-        // Nobody takes the samples as fast as they come: the oldest are given up.
+    /// How many more samples can be held.
+    pub(super) fn room(&self) -> usize {
+        self.most - self.samples.len()
+    }
+
+    /// Drops as many of the oldest samples as it takes to hold so many more.
+    pub(super) fn give_up_oldest(&mut self, count: usize) {
+        let excess = count.saturating_sub(self.room());
         self.drop_front(excess.min(self.samples.len()));
-        let room = self.most - self.samples.len();
-        self.samples.extend(pcm(payload).take(room));
+    }
+
+    /// Takes what comes next, as 16-bit samples in little-endian order. Returns how many of them
+    /// there was no room for: what follows lies where it would lie with them.
+    pub(super) fn push(&mut self, payload: &[u8]) -> usize {
+        let count = payload.len() / 2;
+        let room = self.room();
+        let taken = count.min(room);
+        if self.samples.len() + taken > self.samples.capacity() {
+            self.samples.reserve_exact(taken.max(self.second).min(room));
+        }
+        self.samples.extend(pcm(payload).take(taken));
+        if taken < count {
+            self.skip((count - taken) as i64);
+        }
+        count - taken
     }
 
     /// Everything before sample `number` had come, or sounded, at `now`.
     pub(super) fn note(&mut self, now: i64, number: u64) {
-        let part = self.parts.iter_mut().rev().find(|part| part.from < number);
-        // What has been written stays where it is.
+        let part = self.parts.iter_mut().rev().find(|part| part.begun < number);
+        // A part that has been written stays where it is. The rest of one moves, though a report
+        // that is later than samples are held is about what has been written.
         let Some(part) = part else { return };
-        let late = now - (part.at + (number - part.from).cast_signed());
+        let from = number.cast_signed() - part.from.cast_signed();
+        let late = now - (part.at + from);
         part.lateness.note(now, late, self.period);
     }
 
