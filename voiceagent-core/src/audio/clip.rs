@@ -150,7 +150,7 @@ impl Clip {
 
     /// The samples at another rate, so that the first follows the last as any other does: a turn is
     /// as much longer or shorter as a part of a sample. `None` for an empty clip.
-    pub(super) fn looped(&self, sample_rate: u32) -> Option<Box<[i16]>> {
+    pub(super) fn looped(&self, sample_rate: u32) -> Option<Arc<[i16]>> {
         if sample_rate == self.format.sample_rate {
             return (!self.samples.is_empty()).then(|| pcm(&self.samples).collect());
         }

@@ -1,3 +1,9 @@
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use bytes::{Bytes, BytesMut};
 
 use super::{AudioFormat, Clip, Decibels, Decoder, Encoder};
@@ -8,8 +14,14 @@ const DUCK_RATE: f32 = 1.0 / 0.06;
 /// How fast it comes back: within half a second.
 const RETURN_RATE: f32 = 1.0 / 0.5;
 
+/// At so many rates a background is kept for the calls to come. Lines have two or three.
+const RATES: usize = 8;
+
 /// A sound that is heard behind the agent throughout a call, and more softly while the agent
 /// speaks.
+///
+/// All calls with it, and with clones of it, share its samples, which are brought to the rate of a
+/// line when the first call on such a line begins.
 ///
 /// ```
 /// use voiceagent_core::audio::{AudioFormat, Background, Clip, Decibels};
@@ -18,18 +30,20 @@ const RETURN_RATE: f32 = 1.0 / 0.5;
 /// let background = Background::new(office).with_gain(Decibels(-24.0)).with_duck(Decibels(-9.0));
 /// # Ok::<(), voiceagent_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct Background {
     clip: Clip,
     gain: Decibels,
     duck: Decibels,
+    /// The clip at the rates of lines.
+    looped: Arc<Mutex<BTreeMap<u32, Arc<[i16]>>>>,
 }
 
 impl Background {
     /// A clip that is played again and again, at -18 dB, and 9 dB below that under speech.
     #[must_use]
-    pub const fn new(clip: Clip) -> Self {
-        Self { clip, gain: Decibels(-18.0), duck: Decibels(-9.0) }
+    pub fn new(clip: Clip) -> Self {
+        Self { clip, gain: Decibels(-18.0), duck: Decibels(-9.0), looped: Arc::default() }
     }
 
     /// Says how loud it is, against the clip.
@@ -44,6 +58,21 @@ impl Background {
     pub const fn with_duck(mut self, duck: Decibels) -> Self {
         self.duck = duck;
         self
+    }
+
+    /// The clip at this rate, so that it can be played again and again; `None` if that has no
+    /// sample, or more than can be counted.
+    fn looped(&self, sample_rate: u32) -> Option<Arc<[i16]>> {
+        // Calls that begin meanwhile wait for the samples in place of making their own.
+        let mut kept = self.looped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looped) = kept.get(&sample_rate) {
+            return Some(Arc::clone(looped));
+        }
+        let looped = self.clip.looped(sample_rate)?;
+        if kept.len() < RATES {
+            kept.insert(sample_rate, Arc::clone(&looped));
+        }
+        Some(looped)
     }
 
     /// Checks the settings.
@@ -66,6 +95,20 @@ impl Background {
     }
 }
 
+impl PartialEq for Background {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.clip, self.gain, self.duck) == (&other.clip, other.gain, other.duck)
+    }
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clip, gain, duck, looped: _ } = self;
+        let mut it = f.debug_struct("Background");
+        it.field("clip", clip).field("gain", gain).field("duck", duck).finish()
+    }
+}
+
 /// Adds a background to what the agent says, sample by sample: how the audio is cut into pieces
 /// makes no difference.
 ///
@@ -83,7 +126,7 @@ impl Background {
 pub struct Mixer {
     decoder: Decoder,
     encoder: Encoder,
-    background: Box<[i16]>,
+    background: Arc<[i16]>,
     /// The sample of it that is next.
     at: usize,
     gain: f32,
@@ -107,7 +150,7 @@ impl Mixer {
     pub fn new(background: &Background, format: AudioFormat) -> Result<Self> {
         background.validate()?;
         let (decoder, encoder) = (Decoder::new(format)?, Encoder::new(format)?);
-        let samples = background.clip.looped(format.sample_rate);
+        let samples = background.looped(format.sample_rate);
         let samples = samples
             .ok_or_else(|| Error::config("the clip of a background is empty or too long"))?;
         let amplitude = |Decibels(gain)| 10.0_f32.powf(gain / 20.0);
@@ -228,6 +271,23 @@ mod tests {
             let loudest = heard.iter().fold(0.0, |most: f64, it| most.max(it.abs()));
             assert!((loudest - 10_000.0).abs() < 200.0, "{from} to {to} Hz: {loudest}");
         }
+    }
+
+    #[test]
+    fn i17_calls_share_the_samples_of_a_background_at_each_rate() {
+        let clip = Clip::new(AudioFormat::PCM_16K, &[0, 1].repeat(16_000)).unwrap();
+        let background = Background::new(clip);
+        let one = Mixer::new(&background, AudioFormat::MULAW_8K).unwrap();
+        let other = Mixer::new(&background.clone().with_gain(Decibels(-30.0)), AudioFormat::PCM_8K);
+        assert!(Arc::ptr_eq(&one.background, &other.unwrap().background));
+        let at = |rate| AudioFormat::mono(Encoding::PcmS16Le, rate);
+        let wide = Mixer::new(&background, at(24_000)).unwrap();
+        assert_eq!((one.background.len(), wide.background.len()), (8_000, 24_000));
+        // What far ends can ask for does not pile up.
+        for rate in 4_000..4_020 {
+            assert_eq!(Mixer::new(&background, at(rate)).unwrap().background.len(), rate as usize);
+        }
+        assert_eq!(background.looped.lock().unwrap().len(), RATES);
     }
 
     #[test]
