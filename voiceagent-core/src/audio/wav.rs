@@ -49,7 +49,9 @@ pub(crate) fn header(format: AudioFormat, bytes: u64) -> [u8; HEADER] {
 
 /// Finds the samples of a WAV file: 16-bit PCM or G.711, of any number of channels.
 ///
-/// The samples of a file that was cut off, or whose sizes were never written, reach to its end.
+/// The samples of a file that was cut off, or whose sizes were never written, reach to its end. Sizes
+/// were not written where there are none, or all bits of them are set, or where the file goes on
+/// behind samples that are said to be none and to be its end.
 ///
 /// # Errors
 ///
@@ -61,7 +63,10 @@ pub(crate) fn samples(file: &[u8]) -> Result<(AudioFormat, Range<usize>)> {
     if !is_wave {
         return Err(refuse("it does not begin as one"));
     }
+    let told = number(&file[4..]).unwrap_or(0);
     let mut format = None;
+    // How many bytes of samples a file of RF64 has.
+    let mut large = None;
     let mut at = 12;
     while let Some((name, size)) = chunk(file, at) {
         let begin = at + 8;
@@ -73,9 +78,16 @@ pub(crate) fn samples(file: &[u8]) -> Result<(AudioFormat, Range<usize>)> {
                         .ok_or_else(|| refuse("it holds neither 16-bit PCM nor G.711"))?,
                 )
             }
+            b"ds64" => large = long(&file[begin..end], 8),
             b"data" => {
                 let format = format.ok_or_else(|| refuse("its format is missing"))?;
-                return Ok((format, begin..end));
+                let was_left_open = told == u32::MAX || told as usize + 8 <= begin;
+                let size = match size as u32 {
+                    0 if was_left_open => file.len(),
+                    u32::MAX => large.map_or(size, |large| usize::try_from(large).unwrap_or(size)),
+                    _ => size,
+                };
+                return Ok((format, begin..begin.saturating_add(size).min(file.len())));
             }
             _ => {}
         }
@@ -110,6 +122,10 @@ fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?))
 }
 
+fn long(chunk: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(chunk.get(at..at + 8)?.try_into().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -140,6 +156,36 @@ mod tests {
         assert_eq!(large[36..44], (6_u64 << 28).to_le_bytes());
         assert_eq!(large[76..], [0xFF; 4]);
         assert_eq!(samples(&large).unwrap(), (STEREO, HEADER..HEADER));
+    }
+
+    #[test]
+    fn a_file_whose_sizes_were_never_written_reaches_to_its_end() {
+        // As a recorder begins one, as encoders write into a pipe, and with no size at all.
+        for (riff, data) in [(HEADER as u32 - 8, 0), (u32::MAX, u32::MAX), (u32::MAX, 0), (0, 0)] {
+            let mut file = header(STEREO, 0).to_vec();
+            file[4..8].copy_from_slice(&riff.to_le_bytes());
+            file[HEADER - 4..].copy_from_slice(&data.to_le_bytes());
+            file.extend([7; 8]);
+            assert_eq!(samples(&file).unwrap().1, HEADER..HEADER + 8, "{riff}, {data}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_no_samples_before_its_other_chunks_has_none() {
+        let mut file = header(STEREO, 0).to_vec();
+        file.extend(b"LIST\x04\0\0\0abcd");
+        let riff = file.len() as u32 - 8;
+        file[4..8].copy_from_slice(&riff.to_le_bytes());
+        assert_eq!(samples(&file).unwrap().1, HEADER..HEADER);
+    }
+
+    #[test]
+    fn what_follows_the_samples_of_rf64_is_no_sound() {
+        let mut file = header(STEREO, 6 << 30).to_vec();
+        file[28..36].copy_from_slice(&8_u64.to_le_bytes());
+        file.extend([7; 8]);
+        file.extend(b"LIST\x04\0\0\0abcd");
+        assert_eq!(samples(&file).unwrap().1, HEADER..HEADER + 8);
     }
 
     #[test]
