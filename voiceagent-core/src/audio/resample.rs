@@ -19,6 +19,10 @@ const LARGEST: usize = 32_768;
 /// between two phases is a mean of both, and 100 dB right.
 const PHASES: u64 = 512;
 
+/// By how many times a rate may fall. A thousand times needs 48,000 taps, and no sound is sampled as
+/// seldom.
+const STEEPEST: u32 = 1_000;
+
 /// Outputs that are computed side by side: four registers of four samples on every x86-64.
 const LANES: usize = 16;
 
@@ -62,10 +66,13 @@ impl Resampler {
     ///
     /// # Panics
     ///
-    /// If a rate is 0.
+    /// If a rate is 0, or `from` is more than a thousand times `to`. Rates that come from elsewhere
+    /// are best left to a [`Transcoder`](super::Transcoder), which refuses what is below 4 kHz or
+    /// above 192 kHz.
     #[must_use]
     pub fn new(from: u32, to: u32) -> Self {
         assert!(from > 0 && to > 0, "a sample rate is at least 1 Hz");
+        assert!(from / STEEPEST <= to, "a sample rate falls by a thousand times at most");
         let common = greatest_common_divisor(from, to);
         let (up, down) = ((to / common) as usize, (from / common) as usize);
         let span = TAPS * u64::from(from.max(to)) / u64::from(to);

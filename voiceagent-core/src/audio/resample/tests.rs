@@ -235,3 +235,17 @@ fn a3_phases_that_are_interpolated_do_not_depend_on_the_pieces() {
         assert_eq!(output, whole, "{from} to {to}");
     }
 }
+
+#[test]
+#[should_panic(expected = "a thousand times")]
+fn a_rate_that_falls_out_of_all_bounds_is_refused_before_its_filter_is_made() {
+    let _ = Resampler::new(4_000_000_000, 1);
+}
+
+#[test]
+fn a_rate_that_falls_by_a_thousand_times_is_converted() {
+    let mut output = Vec::new();
+    Resampler::new(1_000_000, 1_000).process(&[0.5; 200_000], &mut output);
+    assert_eq!(output.len(), 200);
+    assert!((output[150] - 0.5).abs() < 1e-3, "{}", output[150]);
+}
