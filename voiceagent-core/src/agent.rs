@@ -277,8 +277,8 @@ impl AgentBuilder {
     }
 
     /// Tells the [echo](crate::echo::EchoDetector) of the agent's voice from the caller's, for
-    /// callers on speakerphones. It costs a millisecond of a core for each second of the agent's
-    /// speech, and a caller over the agent's very first sounds may be noticed a moment later.
+    /// callers on speakerphones. It costs two thirds of a millisecond of a core for each second of
+    /// the agent's speech, and a caller over the agent's very first sounds may be noticed a moment later.
     pub fn echo_detection(mut self) -> Self {
         self.echo = true;
         self
