@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -270,6 +270,44 @@ fn a_stream_at_its_limits_stays_within_the_range_of_the_detector() {
     assert_eq!(edges(&mut detector(&Range, AudioFormat::MULAW_8K), &frames), []);
 }
 
+/// Writes down how loud its windows are.
+#[derive(Clone, Debug, Default)]
+struct Meter(Arc<Mutex<Vec<Decibels>>>);
+
+impl VadFactory for Meter {
+    fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+        Box::new(self.clone())
+    }
+}
+
+impl VoiceActivityDetector for Meter {
+    fn sample_rate(&self) -> u32 {
+        16_000
+    }
+
+    fn window(&self) -> usize {
+        512
+    }
+
+    fn speech_probability(&mut self, window: &[f32]) -> f32 {
+        self.0.lock().unwrap().push(Decibels::of(window));
+        0.0
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn a_detector_hears_no_silence_but_a_noise_that_nobody_hears() {
+    let meter = Meter::default();
+    let silence = frames(AudioFormat::MULAW_8K, stretches(&[(false, 20)]), 0);
+    edges(&mut detector(&meter, AudioFormat::MULAW_8K), &silence);
+    let levels = meter.0.lock().unwrap();
+    assert_eq!(levels.len(), 12);
+    let is_right = |level: &Decibels| (-73.5..=-72.0).contains(&level.0);
+    assert!(levels.iter().all(is_right), "{levels:?}");
+}
+
 /// A loudness detector that counts its windows.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<AtomicUsize>);
@@ -311,6 +349,21 @@ fn a_line_without_any_sound_lets_the_detector_rest() {
     // Of 1 040 frames: the two loud stretches, and half a second of each silence.
     let frames_heard = windows.0.load(Ordering::Relaxed) * 256 / FRAME;
     assert!((80..=92).contains(&frames_heard), "{frames_heard} frames");
+}
+
+#[test]
+fn a_line_that_goes_on_after_a_break_comes_to_rest_as_one_that_begins() {
+    let format = AudioFormat::MULAW_8K;
+    let windows_of = |before: usize| {
+        let windows = Counting::default();
+        let mut detector = detector(&windows, format);
+        let sound = AudioFrame::new(format, MediaTime(0), vec![0x80; before].into());
+        detector.push(&sound);
+        edges(&mut detector, &frames(format, stretches(&[(false, 100)]), 80_000));
+        windows.0.load(Ordering::Relaxed)
+    };
+    assert_eq!(windows_of(1), windows_of(0));
+    assert_eq!(windows_of(1), 4_000 / 256);
 }
 
 #[test]

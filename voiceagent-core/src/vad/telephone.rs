@@ -108,6 +108,7 @@ impl fmt::Debug for TelephoneDetector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{SpeechEdge, SpeechGate};
 
     /// A quarter of a second of noise, as much of a hum of many harmonics in it that comes and
     /// goes as a voice would, and noise again.
@@ -142,6 +143,19 @@ mod tests {
         for (heard, expected) in heard.iter().zip(expected) {
             assert!((heard - expected).abs() < 1e-3, "{heard} is not {expected}");
         }
+    }
+
+    #[test]
+    fn its_gate_opens_to_three_windows_of_nearly_certain_speech_and_to_nothing_less() {
+        let mut gate = SpeechGate::new(Telephone.gate(), 8_000).unwrap();
+        let mut start = |probability: f32, windows: usize| {
+            let edges = (0..windows).map(|_| gate.push(probability, WINDOW as u64));
+            edges.collect::<Vec<_>>()
+        };
+        assert_eq!(start(0.79, 100), vec![None; 100]);
+        assert_eq!(start(0.81, 2), vec![None; 2]);
+        let since = crate::audio::MediaTime(100 * WINDOW as u64);
+        assert_eq!(start(0.81, 1), [Some(SpeechEdge::Started { since })]);
     }
 
     #[test]
