@@ -159,9 +159,7 @@ impl Ears {
         mut frame: AudioFrame,
     ) -> impl Iterator<Item = Input> {
         let whose = self.echo.as_mut().map_or(Heard::Caller, |echo| echo.heard(now, &frame));
-        for filter in &mut self.filters {
-            frame = filter.apply(frame);
-        }
+        self.filter(&mut frame);
         if whose == Heard::Echo {
             self.take_back();
             silence(&mut frame);
@@ -169,22 +167,12 @@ impl Ears {
         let end = MediaTime(frame.at.0 + frame.samples());
         self.last_frame = (now, end);
         self.levels.push(&frame);
-        let edge = self.detect(|detector| detector.push(&frame));
+        self.detect_in(now, end, &frame);
         if let Some(tail) = &mut self.tail {
             tail.push_back(frame.clone());
             while tail.front().is_some_and(|first| first.at.0 + self.tail_limit < end.0) {
                 tail.pop_front();
             }
-        }
-        match edge {
-            Ok(edge) => {
-                if let Some(edge) = edge {
-                    self.edges.extend(self.level_of(edge));
-                    let input = self.input(now, end, edge);
-                    self.edges.push_back(input);
-                }
-            }
-            Err(lost) => self.edges.push_back(lost),
         }
         if self.speaking {
             self.quiet_from = MediaTime(end.0 + self.format.samples_in(QUIET));
@@ -195,6 +183,37 @@ impl Ears {
             self.hand_over();
         }
         self.edges.drain(..if is_known { self.edges.len() } else { 0 })
+    }
+
+    /// Leads a frame through the filters. One that breaks down is let go.
+    fn filter(&mut self, frame: &mut AudioFrame) {
+        self.filters.retain_mut(|filter| {
+            let before = frame.clone();
+            let filtered = catch_unwind(AssertUnwindSafe(|| filter.apply(before)));
+            let Ok(filtered) = filtered else {
+                tracing::error!("a filter of the caller's audio broke down, and is left out");
+                return false;
+            };
+            *frame = filtered;
+            true
+        });
+    }
+
+    /// Notes all edges that a frame has: a gap before it may end speech that begins anew in it.
+    fn detect_in(&mut self, now: CallTime, end: MediaTime, frame: &AudioFrame) {
+        let mut edge = self.detect(|detector| detector.push(frame));
+        loop {
+            match edge {
+                Ok(None) => return,
+                Ok(Some(edge)) => {
+                    self.edges.extend(self.level_of(edge));
+                    let input = self.input(now, end, edge);
+                    self.edges.push_back(input);
+                }
+                Err(lost) => return self.edges.push_back(lost),
+            }
+            edge = self.detect(SpeechDetector::poll);
+        }
     }
 
     /// Notes what goes out on the line.

@@ -1,12 +1,22 @@
 //! The way of the caller's audio to the recognizer, in virtual time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep_until};
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallTime, Event, SpeechGateConfig,
+    Agent, AgentBuilder, Call, CallId, CallTime, Event, Link, Result, SpeechGateConfig,
+    audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime},
     llm::LanguageModel,
     session::Leg,
     stt::SttInput,
+    transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
     turn::{Lexical, TurnScore},
     vad::{VadFactory, VoiceActivityDetector},
 };
@@ -242,6 +252,99 @@ async fn t20_a_call_goes_on_without_the_detector_that_broke_down() {
     let before = frames(&inputs);
     caller.silence(ms(20)).await;
     assert_eq!(frames(&inputs), before + 1, "nothing is held back for a detector that is gone");
+}
+
+/// Breaks down at the third frame.
+#[derive(Debug, Default)]
+struct FragileFilter(usize);
+
+impl AudioFilter for FragileFilter {
+    fn apply(&mut self, frame: AudioFrame) -> AudioFrame {
+        self.0 += 1;
+        assert!(self.0 < 3, "as the test asked");
+        frame
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_goes_on_without_the_filter_that_broke_down() {
+    let (line, caller) = phone_line();
+    let (builder, inputs) = builder(&caller);
+    let applied = Arc::new(AtomicUsize::new(0));
+    let counts = Counts(Arc::clone(&applied));
+    let builder = builder.filter(FragileFilter::default).filter(move || counts.clone());
+    let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
+    let mut call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("hello there", ms(600)).await;
+    assert_eq!(turn(&mut call, ms(3_000)).await.0, "hello there");
+    caller.hears("Good.", ms(3_000)).await;
+    caller.silence(ms(80)).await;
+    let heard = inputs.all().into_iter().find_map(|input| match input {
+        SttInput::Audio(frame) => Some(frame.at),
+        _ => None,
+    });
+    assert_eq!(heard, Some(MediaTime(0)));
+    let applied = applied.load(Ordering::Relaxed);
+    assert!(applied >= frames(&inputs), "the other filter goes on, and misses no frame: {applied}");
+}
+
+/// Counts frames.
+#[derive(Clone, Debug)]
+struct Counts(Arc<AtomicUsize>);
+
+impl AudioFilter for Counts {
+    fn apply(&mut self, frame: AudioFrame) -> AudioFrame {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        frame
+    }
+}
+
+/// A line with frames of 60 ms: five of them loud, and after a gap of half a second one more.
+#[derive(Debug)]
+struct LongFrames(CallInfo);
+
+#[async_trait]
+impl Transport for LongFrames {
+    fn call(&self) -> &CallInfo {
+        &self.0
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default()
+    }
+
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        Ok(Link::spawn(8, |peer| async move {
+            let begin = Instant::now();
+            for ends in [60, 120, 180, 240, 300, 860] {
+                sleep_until(begin + ms(ends)).await;
+                let loud = (0..480).map(|at| if at / 8 % 2 == 0 { 0x8F } else { 0x0F }).collect();
+                let at = MediaTime((ends - 60) * 8);
+                let frame = AudioFrame::new(AudioFormat::MULAW_8K, at, loud);
+                peer.send(Inbound::Audio(frame)).await?;
+            }
+            sleep_until(begin + ms(1_500)).await;
+            peer.send(Inbound::HungUp).await
+        }))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn speech_that_ends_in_a_gap_and_begins_behind_it_is_noticed_with_one_frame() {
+    let (_, caller) = phone_line();
+    let (builder, _) = builder(&caller);
+    let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
+    let info = CallInfo::new(CallId::new("call-1"), Media::audio(AudioFormat::MULAW_8K));
+    let mut call = agent.start(Box::new(LongFrames(info))).await.unwrap();
+    let mut edges = Vec::new();
+    while let Some((at, event)) = call.next_event().await {
+        match event {
+            Event::UserStarted { .. } => edges.push((true, at.as_millis())),
+            Event::UserStopped { .. } => edges.push((false, at.as_millis())),
+            _ => {}
+        }
+    }
+    assert_eq!(edges[1..3], [(false, 860), (true, 860)], "{edges:?}");
 }
 
 #[tokio::test(start_paused = true)]
