@@ -3,11 +3,13 @@
 //!
 //! `docs/vad.md` defines each figure.
 
+mod areas;
 mod condition;
 mod cost;
 mod delay;
 mod dice;
 mod gates;
+mod layout;
 mod listen;
 mod plot;
 mod report;
@@ -31,6 +33,7 @@ use voiceagent_providers::{rnnoise::RnNoise, silero::Silero};
 
 use self::{
     cost::Cost,
+    layout::Layout,
     listen::{Edge, Heard, edges_when_shifted, edges_with_rest},
     report::{ConditionReport, DetectorReport, Outcome, Report, Rest, SetReport},
     score::{Moments, f1_of_edges},
@@ -60,6 +63,13 @@ struct Args {
     /// Tells instead what other settings of the gate make of Telephone and Earshot.
     #[arg(long)]
     gates: bool,
+    /// Tells instead the areas under the curve on the telephone when recordings follow each other
+    /// like this.
+    #[arg(long)]
+    layout: Option<Layout>,
+    /// Draws noise and pauses so many times, and tells mean and standard deviation.
+    #[arg(long, default_value_t = 1, requires = "layout", value_parser = clap::value_parser!(u64).range(1..=100))]
+    seeds: u64,
     /// Where the report goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -68,6 +78,13 @@ struct Args {
 struct Detector {
     name: &'static str,
     vad: Arc<dyn VadFactory>,
+}
+
+impl Detector {
+    /// Whether it is one of the two between which the default was chosen.
+    fn is_in_question(&self) -> bool {
+        matches!(self.name, "telephone" | "silero")
+    }
 }
 
 /// Measures all detectors, prints what came out and writes it to a folder.
@@ -89,6 +106,14 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     if args.gates {
         for (name, _, recordings) in sets {
             println!("{name}\n\n{}", gates::table(&detectors[..2], &recordings, &own)?);
+        }
+        return Ok(());
+    }
+    if let Some(layout) = args.layout {
+        let detectors: Vec<_> = detectors.into_iter().filter(|it| it.is_in_question()).collect();
+        for (name, _, recordings) in sets {
+            let table = areas::table(&detectors, &recordings, &own, (layout, args.seeds))?;
+            println!("{name}\n\n{table}");
         }
         return Ok(());
     }

@@ -59,13 +59,18 @@ impl Condition {
 
     /// The stream on this way, near and far, in frames of 20 ms.
     pub(crate) fn frames(self, near: &Sound, babble: &[Sound]) -> Vec<AudioFrame> {
+        self.way(&twice(&self.noisy(near, babble, 0)))
+    }
+
+    /// What there is before the way, with the noise of a seed.
+    pub(super) fn noisy(self, near: &Sound, babble: &[Sound], seed: u64) -> Sound {
         let mut near = near.clone();
         if let Some((noise, ratio)) = self.noise {
             let length = near.samples.len();
             let mut noise = match noise {
-                Noise::Pink => pink(length),
-                Noise::Car => car(length),
-                Noise::Babble => talk(babble, length),
+                Noise::Pink => pink(length, seed),
+                Noise::Car => car(length, seed),
+                Noise::Babble => talk(babble, length, seed),
             };
             let power = noise.iter().map(|sample| f64::from(sample * sample)).sum::<f64>();
             let level = (power / length as f64).sqrt() as f32;
@@ -74,7 +79,11 @@ impl Condition {
                 *sample += factor * *noise;
             }
         }
-        let stream = twice(&near);
+        near
+    }
+
+    /// The stream at the end of the way, in frames of 20 ms.
+    pub(super) fn way(self, stream: &Sound) -> Vec<AudioFrame> {
         if self.phone { phone(&stream.samples) } else { wide(&stream.samples) }
     }
 }
@@ -114,8 +123,8 @@ fn frames(format: AudioFormat, payload: Bytes) -> Vec<AudioFrame> {
 
 /// White noise through poles one octave and a half apart, which together fall by 3 dB an octave
 /// within 0.5 dB from 20 Hz on.
-fn pink(length: usize) -> Vec<f32> {
-    let mut dice = Dice(2);
+fn pink(length: usize, seed: u64) -> Vec<f32> {
+    let mut dice = Dice(2 + (seed << 32));
     let corners: Vec<f32> = (0..7).map(|number| 15.0 * 2.83_f32.powi(number)).collect();
     let mut states = vec![0.0_f32; corners.len()];
     (0..length)
@@ -132,18 +141,18 @@ fn pink(length: usize) -> Vec<f32> {
 }
 
 /// Noise below 150 Hz that falls by 12 dB an octave, and a hundredth of its power from the wind.
-fn car(length: usize) -> Vec<f32> {
-    let mut dice = Dice(3);
+fn car(length: usize, seed: u64) -> Vec<f32> {
+    let mut dice = Dice(3 + (seed << 32));
     let mut low: Vec<f32> = (0..length).map(|_| dice.noise()).collect();
     Biquad::low_pass(150.0, 0.7).run(&mut low);
     let power = |samples: &[f32]| samples.iter().map(|it| it * it).sum::<f32>();
-    let wind = pink(length);
+    let wind = pink(length, seed);
     let factor = (power(&low) / power(&wind) / 100.0).sqrt();
     low.iter().zip(wind).map(|(low, wind)| low + factor * wind).collect()
 }
 
 /// Eight voices, each beginning elsewhere, backwards so that nobody says what the caller says.
-fn talk(recordings: &[Sound], length: usize) -> Vec<f32> {
+fn talk(recordings: &[Sound], length: usize, seed: u64) -> Vec<f32> {
     let mut all = Vec::new();
     for recording in recordings {
         let factor = LEVEL / recording.level();
@@ -153,6 +162,10 @@ fn talk(recordings: &[Sound], length: usize) -> Vec<f32> {
         }
     }
     all.reverse();
+    if seed > 0 {
+        let begin = Dice(4 + (seed << 32)).below(all.len());
+        all.rotate_left(begin);
+    }
     let mut talk = vec![0.0; length];
     for voice in 0..8 {
         let begin = all.len() * voice / 8;

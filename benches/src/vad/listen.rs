@@ -9,7 +9,7 @@ use std::{
 
 use voiceagent_core::{
     SpeechDetector, SpeechEdge, SpeechGateConfig,
-    audio::{AudioFormat, AudioFrame, MediaTime},
+    audio::{AudioFormat, AudioFrame, Decoder, MediaTime, Resampler},
     vad::{VadFactory, VoiceActivityDetector},
 };
 
@@ -44,6 +44,30 @@ pub(crate) fn listen(
     let edges = edges(ears(&overheard, frames)?.without_rest(), frames);
     let scores = mem::take(&mut *overheard.scores.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Heard { scores, window, edges })
+}
+
+/// What a detector says of the stream without the inaudible noise that a call adds, and without a
+/// gate.
+pub(super) fn listen_without_hiss(
+    vad: &dyn VadFactory,
+    frames: &[AudioFrame],
+) -> Result<Heard, Box<dyn Error>> {
+    let format = format_of(frames)?;
+    let (mut decoder, mut detector) = (Decoder::new(format)?, vad.detector());
+    let (rate, window) = (detector.sample_rate(), detector.window());
+    let mut resampler = Resampler::new(format.sample_rate, rate);
+    let (mut decoded, mut samples) = (Vec::new(), Vec::new());
+    for frame in frames {
+        decoded.clear();
+        decoder.decode(&frame.payload, &mut decoded);
+        resampler.process(&decoded, &mut samples);
+    }
+    for sample in &mut samples {
+        *sample = sample.clamp(-1.0, 1.0);
+    }
+    let scores = samples.chunks_exact(window).map(|it| detector.speech_probability(it)).collect();
+    let window = window as f64 * 1_000.0 / f64::from(rate);
+    Ok(Heard { scores, window, edges: Vec::new() })
 }
 
 /// The edges that a call would notice, with the detector at rest where nothing sounds.

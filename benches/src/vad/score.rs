@@ -40,6 +40,11 @@ impl Moments {
         Self(scored.collect())
     }
 
+    /// The moments of several streams.
+    pub(super) fn all(streams: impl Iterator<Item = Self>) -> Self {
+        Self(streams.flat_map(|it| it.0).collect())
+    }
+
     /// All there is to say.
     pub(super) fn quality(mut self) -> Quality {
         self.0.sort_by(|one, other| other.0.total_cmp(&one.0));

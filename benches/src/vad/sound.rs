@@ -18,7 +18,7 @@ const FARTHER: f32 = 0.25;
 pub(crate) type Stretch = std::ops::Range<usize>;
 
 /// Sound at 16 kHz, and where in it somebody speaks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sound {
     pub(crate) samples: Vec<f32>,
     pub(crate) speech: Vec<Stretch>,
@@ -60,7 +60,7 @@ impl Sound {
         }
     }
 
-    fn append(&mut self, other: &Self) {
+    pub(super) fn append(&mut self, other: &Self) {
         let at = self.duration();
         self.samples.extend(&other.samples);
         self.speech.extend(other.speech.iter().map(|it| it.start + at..it.end + at));
@@ -114,8 +114,12 @@ pub(super) fn ten_vad(folder: &Path) -> Result<Vec<Sound>, Box<dyn Error>> {
 /// A stream of all recordings with pauses of 0.4 to 2 s between, at the usual level, and once more
 /// as heard from afar.
 pub(crate) fn stream(recordings: &[Sound]) -> Sound {
-    let mut dice = Dice(1);
-    let mut near = Sound { samples: Vec::new(), speech: Vec::new() };
+    stream_of(recordings, &mut Dice(1))
+}
+
+/// A stream with pauses of these dice.
+pub(super) fn stream_of(recordings: &[Sound], dice: &mut Dice) -> Sound {
+    let mut near = Sound::default();
     for recording in recordings {
         let mut recording = recording.clone();
         recording.scale(LEVEL / recording.level());
