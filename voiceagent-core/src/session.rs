@@ -293,12 +293,17 @@ impl Session {
         if let Some(longest) = self.config.max_call {
             self.timers.set(Timer::CallLimit, self.now + longest);
         }
+        self.begin();
+        self.settle();
+    }
+
+    /// What is to be said before it waits behind the greeting.
+    fn greet(&mut self) {
         if let Some(text) = self.config.greeting.clone() {
             let interruptible = self.config.greeting_interruptible;
-            self.says.push_back(Saying { text, interruptible, ticket: None });
+            self.says.push_front(Saying { text, interruptible, ticket: None });
         }
         self.greet_by_model();
-        self.settle();
     }
 
     fn on_input(&mut self, input: Input) {

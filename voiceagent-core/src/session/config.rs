@@ -36,6 +36,11 @@ pub struct SessionConfig {
     pub greeting: Option<Arc<str>>,
     /// Whether the user can interrupt the greeting.
     pub greeting_interruptible: bool,
+    /// How long the greeting of a call that we make waits to be told who [answered](Self::answerer),
+    /// so that nobody talks to a machine before it records; `None` greets at once. What is said
+    /// before is written down, and the greeting is the answer to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greeting_waits: Option<Duration>,
     /// What the agent says when it cannot answer.
     pub apology: Arc<str>,
     /// What the caller hears in place of an answer that the voice could not begin to say; `None`
@@ -114,6 +119,7 @@ impl Default for SessionConfig {
             tools: Arc::from([]),
             greeting: None,
             greeting_interruptible: true,
+            greeting_waits: None,
             apology: Arc::from("I am sorry, I have a technical problem. Please call again later."),
             voice_apology: None,
             flow: false,
@@ -177,6 +183,9 @@ impl SessionConfig {
         }
         if let Some(format) = self.format.filter(|format| !format.can_be_converted()) {
             return refuse("format", &format, "mono, 4 to 192 kHz");
+        }
+        if let Some(longest) = self.greeting_waits {
+            at_most_longest("greeting_waits", longest)?;
         }
         sensible_limit("max_call", self.max_call)
     }

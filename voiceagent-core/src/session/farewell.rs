@@ -25,6 +25,8 @@ pub(super) struct Farewell {
     waits_since: Option<crate::CallTime>,
     /// The carrier was asked to hand the call over, and has not answered.
     handing_over: bool,
+    /// Nobody knows yet who answered, and nobody is greeted before.
+    awaits_answerer: bool,
     /// A machine speaks, and its beep is waited for.
     awaits_beep: bool,
     /// A person took the call.
@@ -56,10 +58,11 @@ impl Session {
         self.is_suspended() || matches!(self.leaving, Some(Leave::Transfer(_)))
     }
 
-    /// Whether the agent says nothing before it knows more: whether others take the call, or when
-    /// a machine records.
+    /// Whether the agent says nothing before it knows more: whether others take the call, who
+    /// answered it, or when a machine records.
     pub(super) fn is_suspended(&self) -> bool {
-        self.farewell.handing_over || self.farewell.awaits_beep
+        let farewell = &self.farewell;
+        farewell.handing_over || farewell.awaits_answerer || farewell.awaits_beep
     }
 
     /// Whether the call ends when the agent has finished.
@@ -69,6 +72,7 @@ impl Session {
 
     pub(super) fn leave_after_speech(&mut self, leave: Leave) {
         self.leaving.get_or_insert(leave);
+        self.farewell.awaits_answerer = false;
         self.farewell.awaits_beep = false;
         self.dismiss();
     }
@@ -173,18 +177,44 @@ impl Session {
         self.say(self.config.farewell.not_transferred.clone(), true);
     }
 
+    /// Greets, or waits to be told whom.
+    pub(super) fn begin(&mut self) {
+        match self.config.greeting_waits.filter(|_| self.config.answerer) {
+            Some(longest) => {
+                self.farewell.awaits_answerer = true;
+                self.timers.set(Timer::Farewell, self.now + longest);
+            }
+            None => self.greet(),
+        }
+    }
+
     pub(super) fn on_answered_by(&mut self, who: Answerer) {
         self.idle.join();
+        self.emit(Event::AnsweredBy { who });
         self.farewell.is_human = who == Answerer::Human;
         self.farewell.awaits_beep = false;
         let has_message = self.config.farewell.voicemail.is_some();
         let is_on_its_way = self.is_leaving() || self.farewell.handing_over;
         if who != Answerer::Machine || !has_message || is_on_its_way {
+            self.greet_at_last();
             return;
         }
+        self.farewell.awaits_answerer = false;
         self.fall_silent();
         self.farewell.awaits_beep = true;
         self.timers.set(Timer::Farewell, self.now + BEEP);
+    }
+
+    /// Greets whoever had to wait for it.
+    fn greet_at_last(&mut self) {
+        if !std::mem::take(&mut self.farewell.awaits_answerer) {
+            return;
+        }
+        self.timers.clear(Timer::Farewell);
+        if let Some((_, text)) = self.owed.take() {
+            self.write_user(&text);
+        }
+        self.greet();
     }
 
     /// The machine records: says what there is to say, and then leaves.
@@ -193,6 +223,7 @@ impl Session {
         if self.farewell.is_human || self.is_leaving() || self.farewell.handing_over {
             return;
         }
+        self.farewell.awaits_answerer = false;
         self.fall_silent();
         self.timers.clear(Timer::Farewell);
         self.farewell.is_machine = true;
@@ -212,6 +243,8 @@ impl Session {
             self.on_not_transferred(ErrorKind::Timeout);
         } else if self.farewell.awaits_beep {
             self.on_beep();
+        } else {
+            self.greet_at_last();
         }
     }
 

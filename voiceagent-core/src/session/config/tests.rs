@@ -60,6 +60,7 @@ fn a_setting_that_makes_no_sense_is_named() {
         ("farewell.voicemail", refused(|it| it.farewell.voicemail = Some("".into()))),
         ("farewell.limit", refused(|it| it.farewell.limit = Some("".into()))),
         ("farewell.not_transferred", refused(|it| it.farewell.not_transferred = " ".into())),
+        ("greeting_waits", refused(|it| it.greeting_waits = Some(ms(31_000)))),
         ("owed_reply.text", refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(9), "")))),
         (
             "owed_reply.again",
