@@ -297,15 +297,6 @@ impl Session {
         self.settle();
     }
 
-    /// What is to be said before it waits behind the greeting.
-    fn greet(&mut self) {
-        if let Some(text) = self.config.greeting.clone() {
-            let interruptible = self.config.greeting_interruptible;
-            self.says.push_front(Saying { text, interruptible, ticket: None });
-        }
-        self.greet_by_model();
-    }
-
     fn on_input(&mut self, input: Input) {
         match input {
             // Taken in and written down; nothing is decided by them yet.

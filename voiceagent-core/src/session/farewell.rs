@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
+    EndReason, Event, InterruptionReason, Leg, Phase, Saying, Session, Timer,
     generation::{Generation, Leave, Stage},
 };
 use crate::{
@@ -203,6 +203,15 @@ impl Session {
         self.fall_silent();
         self.farewell.awaits_beep = true;
         self.timers.set(Timer::Farewell, self.now + BEEP);
+    }
+
+    /// What is to be said before it waits behind the greeting.
+    fn greet(&mut self) {
+        if let Some(text) = self.config.greeting.clone() {
+            let interruptible = self.config.greeting_interruptible;
+            self.says.push_front(Saying { text, interruptible, ticket: None });
+        }
+        self.greet_by_model();
     }
 
     /// Greets whoever had to wait for it.

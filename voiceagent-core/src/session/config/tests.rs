@@ -60,7 +60,6 @@ fn a_setting_that_makes_no_sense_is_named() {
         ("farewell.voicemail", refused(|it| it.farewell.voicemail = Some("".into()))),
         ("farewell.limit", refused(|it| it.farewell.limit = Some("".into()))),
         ("farewell.not_transferred", refused(|it| it.farewell.not_transferred = " ".into())),
-        ("greeting_waits", refused(|it| it.greeting_waits = Some(ms(31_000)))),
         ("owed_reply.text", refused(|it| it.owed_reply = Some(OwedReplyConfig::new(ms(9), "")))),
         (
             "owed_reply.again",
@@ -106,6 +105,16 @@ fn the_ends_of_a_range_belong_to_it() {
     assert!(config.validate().is_ok());
     config.playout.piece = config.playout.lead;
     assert!(config.validate().is_ok());
+}
+
+#[test]
+fn a_greeting_waits_half_a_minute_at_most() {
+    let mut config =
+        SessionConfig { greeting_waits: Some(LONGEST_DELAY), ..SessionConfig::default() };
+    assert!(config.validate().is_ok());
+    config.greeting_waits = Some(LONGEST_DELAY + ms(1));
+    let error = config.validate().unwrap_err();
+    assert!(error.message().starts_with("field `greeting_waits` is "), "{error}");
 }
 
 #[test]
