@@ -220,8 +220,8 @@ impl Worker {
 
     /// Writes to somebody whose call broke off, unless they have called again.
     async fn recover(&self, job: &Job) -> Result<JobEnd, Fault> {
-        let Some(phone) = self.store.cut_off(&job.about).await? else {
-            return Ok(JobEnd::Done("they have called again"));
+        let Some(phone) = self.store.cut_off(&job.about, self.clock.now()).await? else {
+            return Ok(JobEnd::Done("they have called again, or it is long ago"));
         };
         let plan = ContactPlan {
             phone,

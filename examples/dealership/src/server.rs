@@ -74,7 +74,8 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
-    worker: Worker,
+    /// Without a number of ours there is nothing that it could do.
+    worker: Option<Worker>,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -126,7 +127,10 @@ impl Server {
         if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
             reception = reception.with_messenger(messenger);
         }
-        let worker = worker(config, store.clone(), clock)?;
+        let worker = match &config.outbound.from {
+            Some(_) => Some(worker(config, store.clone(), clock)?),
+            None => None,
+        };
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -216,8 +220,10 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        let closing = lobby.clone();
-        tasks.spawn(async move { worker.run(closing.closes()).await });
+        if let Some(worker) = worker {
+            let closing = lobby.clone();
+            tasks.spawn(async move { worker.run(closing.closes()).await });
+        }
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }

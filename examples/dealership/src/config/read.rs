@@ -126,7 +126,7 @@ impl Config {
         }
         AllowList::read(&self.outbound.allow)?;
         if let Some(from) = &self.outbound.from
-            && !Phone::parse(from).is_some_and(|phone| phone.as_str() == from)
+            && Phone::parse(from).is_none_or(|phone| phone.as_str() != from)
         {
             return Err(Error::config(
                 "field `outbound.from` is no phone number; write it like `+16305550100`",

@@ -163,20 +163,21 @@ impl Store {
         Ok(())
     }
 
-    /// Whose call broke off, unless they have called again since.
+    /// Whose call broke off not long ago, unless they have called again since.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn cut_off(&self, call: &str) -> Result<Option<Phone>, Fault> {
+    pub async fn cut_off(&self, call: &str, now: Timestamp) -> Result<Option<Phone>, Fault> {
         let phone: Option<String> = sqlx::query_scalar(
             "SELECT phone_e164 FROM call_record
              WHERE call = ?1 AND status = 'failed' AND phone_e164 IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM call_record AS next
+               AND started_at > ?2 AND NOT EXISTS (SELECT 1 FROM call_record AS next
                                WHERE next.phone_e164 = call_record.phone_e164
                                  AND next.started_at > call_record.started_at)",
         )
         .bind(call)
+        .bind(later(now, (-REMEMBERED_HOURS).hours()).as_millisecond())
         .fetch_optional(&self.reader)
         .await?;
         Ok(phone.and_then(|phone| Phone::parse(&phone)))

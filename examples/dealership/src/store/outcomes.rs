@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::{Attempt, Fault, JobKind, Purpose, Store, ids::version_7, jobs};
+use super::{Attempt, Fault, JobKind, LeadId, Purpose, Store, ids::version_7, jobs};
 
 /// What became of a contact that was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -300,6 +300,23 @@ async fn move_enrollment(
     .bind(id)
     .bind(node)
     .bind(reason)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes a lead who has booked out of all campaigns.
+pub(super) async fn leave_campaigns(
+    connection: &mut SqliteConnection,
+    lead: LeadId,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE enrollment SET node = 'booked', reason = 'booked', updated_at = ?2
+         WHERE lead_id = ?1 AND node IN ('call', 'message', 'talked')",
+    )
+    .bind(lead.to_string())
     .bind(now.as_millisecond())
     .execute(connection)
     .await?;

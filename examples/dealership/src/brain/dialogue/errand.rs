@@ -185,7 +185,7 @@ impl Dialogue {
         }
         let asked = self.question == Question::Budget;
         let heard_more = self.lead.hear(words, asked);
-        heard_more && !(heard.days.is_some() && !asked)
+        heard_more && (asked || heard.days.is_none())
     }
 
     /// Whether a "no" is to all of it, rather than to a detail.
