@@ -112,7 +112,7 @@ fn a_greeting_waits_half_a_minute_at_most() {
     let mut config =
         SessionConfig { greeting_waits: Some(LONGEST_DELAY), ..SessionConfig::default() };
     assert!(config.validate().is_ok());
-    config.greeting_waits = Some(LONGEST_DELAY + ms(1));
+    config.greeting_waits = Some(LONGEST_DELAY + Duration::from_millis(1));
     let error = config.validate().unwrap_err();
     assert!(error.message().starts_with("field `greeting_waits` is "), "{error}");
 }
