@@ -37,7 +37,8 @@ pub struct SessionConfig {
     /// Whether the user can interrupt the greeting.
     pub greeting_interruptible: bool,
     /// How long the greeting of a call that we make waits to be told who [answered](Self::answerer),
-    /// so that nobody talks to a machine before it records; `None` greets at once. What is said
+    /// so that nobody talks to a machine before it records; `None` greets at once. Whoever speaks
+    /// then is let speak, for half a minute at most: it may be a machine's greeting. What is said
     /// before is written down, and the greeting is the answer to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub greeting_waits: Option<Duration>,

@@ -15,6 +15,9 @@ use crate::{
 const HANDOVER: Duration = Duration::from_secs(20);
 /// How long an answering machine may talk before its beep counts as missed.
 const BEEP: Duration = Duration::from_secs(30);
+/// Who has been silent for so long has said what they wanted to say when they picked up, and a machine
+/// its greeting.
+const HUSH: Duration = Duration::from_secs(2);
 /// How long the goodbye of a call that came to its limit may take.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -214,6 +217,18 @@ impl Session {
         self.greet_by_model();
     }
 
+    /// Until when whoever answered is let speak: it may be the greeting of a machine, of which the
+    /// carrier tells at its end. `None` if they have done, or go on for too long.
+    fn greeting_ends(&self) -> Option<crate::CallTime> {
+        let last = crate::CallTime::default() + BEEP;
+        let until = match self.user.speaking_since {
+            Some(_) => self.now + HUSH,
+            None => self.user.last_speech? + HUSH,
+        };
+        let waits = self.farewell.awaits_answerer && self.now < last && until > self.now;
+        waits.then(|| until.min(last))
+    }
+
     /// Greets whoever had to wait for it.
     fn greet_at_last(&mut self) {
         if !std::mem::take(&mut self.farewell.awaits_answerer) {
@@ -252,6 +267,8 @@ impl Session {
             self.on_not_transferred(ErrorKind::Timeout);
         } else if self.farewell.awaits_beep {
             self.on_beep();
+        } else if let Some(until) = self.greeting_ends() {
+            self.timers.set(Timer::Farewell, until);
         } else {
             self.greet_at_last();
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    ErrorKind, Event, SessionConfig,
+    CallTime, ErrorKind, Event, SessionConfig,
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
     session::{AgentState, Command, EndReason, Input, Leg, OwedReplyConfig},
@@ -213,6 +213,12 @@ fn d9_nobody_is_greeted_before_it_is_known_who_answered() {
     call.at(7_100).voice("Your car is ready.", 900).at(9_000);
     assert_eq!(call.when(greeting), None, "{}", call.trace());
     assert_eq!(made(&call, "Your car is ready."), 1);
+
+    let mut call = waiting();
+    call.at(400).feed(Input::SpeechStarted { since: CallTime::from_millis(300) }).at(8_000);
+    call.feed(Input::SpeechStopped { since: CallTime::from_millis(7_900) }).at(8_400);
+    call.feed(Input::AnsweredBy { who: Answerer::Machine }).at(9_000);
+    assert_eq!(call.when(greeting), None, "a machine speaks for long: {}", call.trace());
 
     let mut call = waiting();
     call.at(9_000);
