@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result, SpeechGateConfig,
+    Error, ErrorKind, Link, Result,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
     vad::{Earshot, VadFactory},
@@ -77,7 +77,7 @@ impl OpenAiStt {
 
     fn segmenter(&self) -> Result<Segmenter> {
         let OpenAiSttConfig { pre_roll, longest, min_silence, .. } = *self.config;
-        let mut gate = SpeechGateConfig::default();
+        let mut gate = self.vad.gate();
         gate.min_silence = min_silence;
         Segmenter::new(&*self.vad, FORMAT, Cutting { gate, pre_roll, longest })
     }
