@@ -13,6 +13,7 @@ mod failures;
 mod figures;
 mod in_band_keys;
 mod line_faults;
+mod pace;
 mod prompts;
 mod realtime;
 mod recording;
