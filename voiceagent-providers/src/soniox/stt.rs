@@ -68,6 +68,7 @@ impl SonioxStt {
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
+            patience: options.patience,
             finalize_timeout: config.finalize_timeout,
         })
     }

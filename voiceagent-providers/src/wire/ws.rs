@@ -17,13 +17,13 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::ProtocolError,
         handshake::client::{Request, Response},
-        http::{HeaderMap, HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderValue, StatusCode},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
-use super::secrets::Secrets;
+use super::{http::asked_wait, secrets::Secrets};
 
 /// The largest message that is accepted.
 ///
@@ -211,8 +211,8 @@ impl Dial {
             ErrorKind::from_http_status(status.as_u16())
         };
         let error = self.error(kind, message);
-        match text(header::RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok()) {
-            Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+        match asked_wait(response.headers()) {
+            Some(wait) => error.with_retry_after(wait),
             None => error,
         }
     }
@@ -408,9 +408,17 @@ mod tests {
 
     #[test]
     fn a_rate_limit_says_when_to_come_back() {
-        let error = refusal(429, &[("retry-after", "7")]);
-        assert_eq!(error.kind(), ErrorKind::RateLimited);
-        assert_eq!(error.retry(), voiceagent_core::Retry::After(Duration::from_secs(7)));
+        let date = ("date", "Sun, 22 Nov 2026 01:00:00 GMT");
+        for told in [
+            &[("retry-after", "7")][..],
+            &[("retry-after-ms", "7000")],
+            &[("retry-after", "Sun, 22 Nov 2026 01:00:07 GMT"), date],
+            &[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "7s")],
+        ] {
+            let error = refusal(429, told);
+            assert_eq!(error.kind(), ErrorKind::RateLimited);
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{told:?}");
+        }
     }
 
     #[test]
