@@ -62,8 +62,8 @@ pub(crate) struct Dial {
     pub(crate) provider: &'static str,
     /// A `ws` or `wss` address. It holds no secret.
     pub(crate) url: String,
-    /// The key, and the header that holds it; `None` where it is told later.
-    pub(crate) key: (Option<&'static str>, Secret),
+    /// The header that holds the key, and the key.
+    pub(crate) key: (&'static str, Secret),
     /// Further headers of the request.
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Headers that the user has configured, which may be secret.
@@ -81,33 +81,9 @@ impl Dial {
     pub(crate) fn new(
         provider: &'static str,
         url: String,
-        (header, key): (&'static str, Secret),
+        key: (&'static str, Secret),
         deadline: Duration,
     ) -> Self {
-        let mut dial = Self::keyless(provider, url, key, deadline);
-        dial.key.0 = Some(header);
-        dial
-    }
-
-    /// A connection to `url` with the key as a bearer (RFC 6750, section 2.1).
-    pub(crate) fn bearer(
-        provider: &'static str,
-        url: String,
-        key: &Secret,
-        deadline: Duration,
-    ) -> Self {
-        let bearer = Secret::new(format!("Bearer {}", key.expose()));
-        Self::new(provider, url, ("authorization", bearer), deadline)
-    }
-
-    /// A connection to `url` whose first message tells the key.
-    pub(crate) fn keyless(
-        provider: &'static str,
-        url: String,
-        key: Secret,
-        deadline: Duration,
-    ) -> Self {
-        let key = (None, key);
         let close_kind = |_| None;
         let own_headers = HeaderMap::new();
         Self {
@@ -120,6 +96,17 @@ impl Dial {
             close_kind,
             deadline,
         }
+    }
+
+    /// A connection to `url` with the key as a bearer (RFC 6750, section 2.1).
+    pub(crate) fn bearer(
+        provider: &'static str,
+        url: String,
+        key: &Secret,
+        deadline: Duration,
+    ) -> Self {
+        let bearer = Secret::new(format!("Bearer {}", key.expose()));
+        Self::new(provider, url, ("authorization", bearer), deadline)
     }
 
     /// Connects.
@@ -169,14 +156,13 @@ impl Dial {
         for (name, value) in self.headers {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
-        if let (Some(name), key) = &self.key {
-            let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
-                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
-                    .with_provider(self.provider)
-            })?;
-            key.set_sensitive(true);
-            request.headers_mut().insert(*name, key);
-        }
+        let (name, key) = &self.key;
+        let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
+            Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                .with_provider(self.provider)
+        })?;
+        key.set_sensitive(true);
+        request.headers_mut().insert(*name, key);
         request.headers_mut().extend(self.own_headers.clone());
         Ok(request)
     }
