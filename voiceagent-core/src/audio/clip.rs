@@ -110,18 +110,44 @@ impl Clip {
         self.format.duration_of(self.format.samples(self.samples.len()))
     }
 
-    /// The clip in another format.
+    /// The whole clip in another format, from its first sample to its last.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for Opus and more than one channel.
     pub fn encode(&self, format: AudioFormat) -> Result<Bytes> {
-        let samples = Bytes::copy_from_slice(&self.samples);
-        Ok(Transcoder::new(self.format, format)?.transcode(samples))
+        if format.sample_rate == self.format.sample_rate {
+            let samples = Bytes::copy_from_slice(&self.samples);
+            return Ok(Transcoder::new(self.format, format)?.transcode(samples));
+        }
+        let plain = AudioFormat::mono(Encoding::PcmS16Le, format.sample_rate);
+        let mut encoder = Transcoder::new(plain, format)?;
+        Ok(encoder.transcode(self.at_rate(format.sample_rate)))
     }
 }
 
 impl Clip {
+    /// The samples at another rate, none of which a stream would still hold back.
+    fn at_rate(&self, sample_rate: u32) -> Bytes {
+        let mut resampler = Resampler::new(self.format.sample_rate, sample_rate);
+        let (lead, late) = (resampler.lead(), resampler.latency());
+        let silence = self.format.samples_in(late) as usize + 1;
+        let mut samples: Vec<f32> = pcm(&self.samples).map(to_f32).collect();
+        let mut resampled = Vec::new();
+        resampler.process(&samples, &mut resampled);
+        let length = resampled.len();
+        samples.clear();
+        samples.resize(silence, 0.0);
+        resampler.process(&samples, &mut resampled);
+        resampled[lead..]
+            .iter()
+            .take(length)
+            .copied()
+            .map(to_i16)
+            .flat_map(i16::to_le_bytes)
+            .collect()
+    }
+
     /// The samples at another rate, so that the first follows the last as any other does: a turn is
     /// as much longer or shorter as a part of a sample. `None` for an empty clip.
     pub(super) fn looped(&self, sample_rate: u32) -> Option<Box<[i16]>> {
@@ -192,6 +218,31 @@ mod tests {
         assert_eq!(clip.duration(), Duration::from_secs(1));
         assert_eq!(clip.encode(AudioFormat::ALAW_8K).unwrap().len(), 8_000);
         assert!(clip.encode(AudioFormat::mono(Encoding::Opus, 48_000)).is_err());
+    }
+
+    #[test]
+    fn a_clip_at_another_rate_has_its_sounds_where_they_were_and_to_the_end() {
+        for (from, to) in [(8_000, 24_000), (24_000, 8_000), (44_100, 16_000), (16_000, 8_001)] {
+            let pcm_at = |rate| AudioFormat::mono(Encoding::PcmS16Le, rate);
+            // Half a second of silence, and as much of a tone of 500 Hz, up to the last sample.
+            let tone = |at: u32| {
+                let turn = f64::from(at) * 500.0 * std::f64::consts::TAU / f64::from(from);
+                if at < from / 2 { 0 } else { (turn.sin() * 8_000.0) as i16 }
+            };
+            let payload: Vec<u8> = (0..from).flat_map(|at| tone(at).to_le_bytes()).collect();
+            let clip = Clip::new(pcm_at(from), &payload).unwrap();
+            let encoded = clip.encode(pcm_at(to)).unwrap();
+            assert_eq!(encoded.len(), to as usize * 2, "{from} to {to}");
+            let peak = |part: &[u8]| pcm(part).map(i16::unsigned_abs).max().unwrap();
+            let millisecond = to as usize / 1_000 * 2;
+            let tone_from = to as usize / 2 * 2;
+            assert!(peak(&encoded[..tone_from - 5 * millisecond]) < 10, "{from} to {to}");
+            assert!(
+                peak(&encoded[tone_from..tone_from + 2 * millisecond]) > 7_500,
+                "{from} to {to}"
+            );
+            assert!(peak(&encoded[encoded.len() - 2 * millisecond..]) > 7_000, "{from} to {to}");
+        }
     }
 
     #[test]
