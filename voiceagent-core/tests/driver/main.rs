@@ -15,6 +15,7 @@ mod in_band_keys;
 mod line_faults;
 mod pace;
 mod prompts;
+mod rate_limits;
 mod realtime;
 mod recording;
 mod resilience;

@@ -107,7 +107,7 @@ impl SpeechToText for OpenAiStt {
         let client = self.server.connect(self.config.connect_timeout).await.map_err(named)?;
         let page = self.server.page(&["audio", "transcriptions"]);
         let requests = Requests::new(client, page, Arc::clone(&self.config), options.language);
-        let pump = Pump::new(segmenter, requests, Arc::clone(&self.name));
+        let pump = Pump::new(segmenter, requests, Arc::clone(&self.name), options.patience);
         Ok(Link::spawn(CAPACITY, |peer| pump.run(peer)))
     }
 }
