@@ -18,6 +18,8 @@ pub use summary::SummaryConfig;
 
 /// A caller who waits longer than this for an answer has hung up.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Who asks more often asks in vain, and all callers at once.
+const MOST_RETRIES: u32 = 10;
 /// A limit that is longer is none. Sums of such times and their audio can always be counted.
 const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// One frame of a phone line.
@@ -249,7 +251,7 @@ pub struct ModelConfig {
     pub stall_timeout: Duration,
     /// Request to first text or tool call of a model that shows that it reasons meanwhile.
     pub reasoning_timeout: Duration,
-    /// How often an answer that failed before its first word is asked for again.
+    /// How often an answer that failed before its first word is asked for again; at most 10.
     pub retries: u32,
     /// Answers that fail in a row until the call is given up.
     pub max_failures: u32,
@@ -271,6 +273,9 @@ impl ModelConfig {
     fn validate(&self) -> Result<()> {
         if self.max_failures == 0 {
             return refuse("model.max_failures", &0, "at least 1");
+        }
+        if self.retries > MOST_RETRIES {
+            return refuse("model.retries", &self.retries, &format!("at most {MOST_RETRIES}"));
         }
         at_most_a_day("model.first_token_timeout", self.first_token_timeout)?;
         at_most_a_day("model.stall_timeout", self.stall_timeout)?;

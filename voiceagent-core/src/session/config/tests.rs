@@ -91,6 +91,7 @@ fn a_setting_that_makes_no_sense_is_named() {
             refused(|it| it.format = Some(AudioFormat { channels: 255, ..AudioFormat::PCM_8K })),
         ),
         ("model.max_failures", refused(|it| it.model.max_failures = 0)),
+        ("model.retries", refused(|it| it.model.retries = 11)),
     ];
     for (field, message) in messages {
         assert!(message.starts_with(&format!("field `{field}` is ")), "{field}: {message}");
