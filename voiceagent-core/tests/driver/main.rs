@@ -13,7 +13,6 @@ mod failures;
 mod figures;
 mod in_band_keys;
 mod line_faults;
-mod pace;
 mod prompts;
 mod rate_limits;
 mod realtime;
