@@ -10,8 +10,7 @@ use axum::{
         State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -32,10 +31,12 @@ use self::{
 use super::{
     TokenCheck,
     io::{TOO_LONG, close, is_about_length, is_too_long},
-    socket::PENDING,
     start::is_name,
 };
-use crate::{control::CallControl, server::websocket};
+use crate::{
+    control::CallControl,
+    server::{Lobby, Seat, websocket},
+};
 
 /// For the `setup` message. Twilio sends it right after the upgrade.
 const SETUP: Duration = Duration::from_secs(5);
@@ -70,7 +71,7 @@ pub struct RelaySocket {
     control: Option<Arc<dyn CallControl>>,
     on_call: OnCall,
     calls: Arc<Semaphore>,
-    pending: Arc<Semaphore>,
+    lobby: Lobby,
 }
 
 impl RelaySocket {
@@ -88,7 +89,7 @@ impl RelaySocket {
             control: None,
             on_call,
             calls: Arc::new(Semaphore::new(100)),
-            pending: Arc::new(Semaphore::new(PENDING)),
+            lobby: Lobby::default(),
         }
     }
 
@@ -122,46 +123,56 @@ impl RelaySocket {
     ///
     /// The token is checked on the socket; a signature must have been checked before.
     pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
-        let Ok(pending) = Arc::clone(&self.pending).try_acquire_owned() else {
-            warn!("relay socket refused: too many sockets have not said setup yet");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        };
-        websocket(upgrade)
-            .on_upgrade(move |socket| async move { self.serve(socket, pending).await })
+        let seat = self.lobby.enter();
+        websocket(upgrade).on_upgrade(move |socket| async move { self.serve(socket, seat).await })
     }
 
-    async fn serve(self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
+    async fn serve(self, socket: WebSocket, seat: Seat) {
+        if let Some(call) = seat.until(self.begin(socket)).await.flatten() {
+            (self.on_call)(call).await;
+        }
+    }
+
+    /// Waits for a conversation and lets it in; a socket that is not let in is closed.
+    async fn begin(&self, mut socket: WebSocket) -> Option<RelayCall> {
         let setup = timeout(SETUP, wait_for_setup(&mut socket)).await;
-        let mut setup = match setup.unwrap_or(Err((1008, "no setup message in time"))) {
-            Ok(setup) => setup,
-            Err((code, reason)) => {
-                warn!("relay socket closed: {reason}");
-                return close(socket, code, reason).await;
+        let setup = setup.unwrap_or(Err((1008, "no setup message in time")));
+        let setup = setup.inspect_err(|(_, reason)| warn!("relay socket closed: {reason}"));
+        match setup.and_then(|setup| self.admit(setup)) {
+            Ok((info, permit)) => {
+                Some(RelayCall { socket, info, control: self.control.clone(), permit })
             }
-        };
+            Err((code, reason)) => {
+                close(socket, code, reason).await;
+                None
+            }
+        }
+    }
+
+    /// Lets a conversation in, or says why the socket is closed.
+    fn admit(
+        &self,
+        mut setup: Setup,
+    ) -> Result<(CallInfo, OwnedSemaphorePermit), (u16, &'static str)> {
         if !is_name(&setup.call_sid) {
             warn!("relay socket closed: the name of its call cannot be one");
-            return close(socket, 1008, "not a name").await;
+            return Err((1008, "not a name"));
         }
         let names = (setup.account_sid.as_deref(), Some(setup.call_sid.as_str()));
-        let grant = match self.tokens.check(names, &mut setup.custom_parameters) {
-            Ok(grant) => grant,
-            Err(refusal) => {
-                warn!(call = setup.call_sid, "relay socket closed: {refusal}");
-                return close(socket, 1008, "not authorized").await;
-            }
-        };
-        let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() else {
+        let grant = self.tokens.check(names, &mut setup.custom_parameters).map_err(|refusal| {
+            warn!(call = setup.call_sid, "relay socket closed: {refusal}");
+            (1008, "not authorized")
+        })?;
+        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
             warn!(call = setup.call_sid, "relay socket closed: the limit of calls is reached");
-            return close(socket, 1013, "no room").await;
-        };
-        drop(pending);
+            (1013, "no room")
+        })?;
         debug!(call = setup.call_sid, session = setup.session_id, "conversation began");
         let mut info = CallInfo::new(CallId::new(setup.call_sid), Media::Text)
             .with_parameters(grant.parameters);
         (info.from, info.to) = (grant.from, grant.to);
         info.direction = grant.direction.unwrap_or(info.direction);
-        (self.on_call)(RelayCall { socket, info, control: self.control, permit }).await;
+        Ok((info, permit))
     }
 }
 

@@ -3,15 +3,11 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{State, WebSocketUpgrade, ws::WebSocket},
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 use tracing::{debug, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
@@ -23,14 +19,13 @@ use super::{
     start::{Beginning, StreamStart, is_name, wait_for_start},
     stream::{Beside, Formats, Identity, Unopened},
 };
-use crate::{control::CallControl, server::websocket};
+use crate::{
+    control::CallControl,
+    server::{Lobby, Seat, websocket},
+};
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
-
-/// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
-/// calls in progress do not notice.
-pub(super) const PENDING: usize = 64;
 
 /// What jambonz wants to speak, of which it must be told one; nobody else asks.
 const SUBPROTOCOLS: [&str; 2] = ["audio.jambonz.org", "audio.drachtio.org"];
@@ -68,7 +63,7 @@ struct Settings {
     on_call: OnCall,
     start: Duration,
     calls: Arc<Semaphore>,
-    pending: Arc<Semaphore>,
+    lobby: Lobby,
 }
 
 impl MediaSocket {
@@ -119,48 +114,56 @@ impl MediaSocket {
     ///
     /// The token is checked on the socket; a signature must have been checked before.
     pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
-        let Ok(pending) = Arc::clone(&self.settings.pending).try_acquire_owned() else {
-            warn!("media socket refused: too many sockets have not said start yet");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        };
+        let seat = self.settings.lobby.enter();
         websocket(upgrade)
             .protocols(SUBPROTOCOLS)
-            .on_upgrade(move |socket| async move { self.settings.serve(socket, pending).await })
+            .on_upgrade(move |socket| async move { self.settings.serve(socket, seat).await })
     }
 }
 
 impl Settings {
-    async fn serve(&self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
-        let deadline = Instant::now() + self.start;
-        let start = match wait_for_start(&mut socket, deadline).await {
-            Beginning::Started(start) => start,
-            Beginning::Gone => {
-                debug!("a media socket was closed by its far end before it began a stream");
-                return close(socket, 1000, "no start message").await;
-            }
-            Beginning::Late => {
-                warn!("media socket closed: it did not begin a stream in time");
-                return close(socket, 1008, "no start message").await;
-            }
-            Beginning::TooLong => {
-                warn!("media socket closed: {TOO_LONG}");
-                return close(socket, 1009, TOO_LONG).await;
-            }
-            Beginning::Unnamed => {
-                warn!("media socket closed: the name of its call or stream cannot be one");
-                return close(socket, 1008, "not a name").await;
-            }
+    async fn serve(&self, socket: WebSocket, seat: Seat) {
+        let Some((socket, admitted)) = seat.until(self.begin(socket)).await.flatten() else {
+            return;
         };
-        let admitted = match self.admit(start) {
-            Ok(admitted) => admitted,
-            Err((code, reason)) => return close(socket, code, reason).await,
-        };
-        drop(pending);
         let (socket, unanswered) = Unopened::new(socket);
         (self.on_call)(admitted(socket)).await;
         if let Ok(socket) = unanswered.await {
             close(socket, 1011, "the call could not be answered").await;
         }
+    }
+
+    /// Waits for a stream and lets it in; a socket that is not let in is closed.
+    async fn begin(
+        &self,
+        mut socket: WebSocket,
+    ) -> Option<(WebSocket, impl FnOnce(Unopened) -> MediaStream)> {
+        let deadline = Instant::now() + self.start;
+        let refused = match wait_for_start(&mut socket, deadline).await {
+            Beginning::Started(start) => match self.admit(start) {
+                Ok(admitted) => return Some((socket, admitted)),
+                Err(refused) => refused,
+            },
+            Beginning::Gone => {
+                debug!("a media socket was closed by its far end before it began a stream");
+                (1000, "no start message")
+            }
+            Beginning::Late => {
+                warn!("media socket closed: it did not begin a stream in time");
+                (1008, "no start message")
+            }
+            Beginning::TooLong => {
+                warn!("media socket closed: {TOO_LONG}");
+                (1009, TOO_LONG)
+            }
+            Beginning::Unnamed => {
+                warn!("media socket closed: the name of its call or stream cannot be one");
+                (1008, "not a name")
+            }
+        };
+        let (code, reason) = refused;
+        close(socket, code, reason).await;
+        None
     }
 
     /// Lets a stream in, or says why the socket is closed.
@@ -325,7 +328,7 @@ impl MediaSocketBuilder {
                 on_call,
                 start: self.start,
                 calls: Arc::new(Semaphore::new(self.calls)),
-                pending: Arc::new(Semaphore::new(PENDING)),
+                lobby: Lobby::default(),
             }),
         })
     }

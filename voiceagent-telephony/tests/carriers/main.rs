@@ -14,6 +14,7 @@ mod messages;
 mod relay;
 mod rest;
 mod server;
+mod silent_sockets;
 #[cfg(target_os = "linux")]
 mod slow_reader;
 mod vapi;
