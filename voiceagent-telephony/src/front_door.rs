@@ -3,12 +3,12 @@
 
 mod address;
 mod answerer;
-mod answers;
 mod builder;
 mod callers;
 mod house;
 mod reading;
 mod status;
+mod visits;
 mod webhook;
 
 use std::{
@@ -32,12 +32,12 @@ use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction}
 use self::{
     address::{PublicAddress, target, websocket},
     answerer::read_answerer,
-    answers::Answers,
     builder::{Parameters, Paths},
     callers::Callers,
     house::House,
     reading::Read,
     status::Statuses,
+    visits::Visits,
 };
 pub use self::{
     builder::FrontDoorBuilder,
@@ -131,7 +131,21 @@ struct Door {
     heard: Arc<HeardCalls>,
     events: Option<mpsc::Sender<StatusEvent>>,
     statuses: Statuses,
-    answers: Answers,
+    visits: Visits,
+}
+
+/// Why a call is not let in.
+enum Refused {
+    /// No answer could be made.
+    Failed,
+    /// The carrier is told what to do with the caller.
+    Kindly(String),
+}
+
+impl From<StatusCode> for Refused {
+    fn from(_: StatusCode) -> Self {
+        Self::Failed
+    }
 }
 
 impl Door {
@@ -180,12 +194,28 @@ impl Door {
         Err(StatusCode::FORBIDDEN)
     }
 
-    async fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
+    /// Answers a call's webhook: the first time by letting the call in or refusing it, and from
+    /// then on as the first time.
+    async fn answer(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
+        let call = CallId::new(webhook.call());
+        match self.visits.answer(&call, self.let_in(base, webhook)).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                warn!(%call, "a webhook of long ago came again: it gets no agent");
+                self.go_on(&call)
+            }
+            Err(Refused::Kindly(answer)) => Ok(answer),
+            Err(Refused::Failed) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    async fn let_in(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, Refused> {
+        info!(call = webhook.call(), "call offered");
         if let Some(why) = self.refusal(webhook) {
             warn!(call = webhook.call(), "call refused: {why}");
             let mut answer = document::Response::new();
             answer.extend(self.when_full.iter().cloned());
-            return self.write(&answer);
+            return Err(Refused::Kindly(self.write(&answer)?));
         }
         let mut grant = Grant::for_call(webhook.call());
         grant.from = webhook.from();
@@ -198,16 +228,15 @@ impl Door {
         let parameters = grant.parameters.clone();
         let token = self.tokens.issue(grant).map_err(|error| {
             warn!(%error, "call refused");
-            StatusCode::INTERNAL_SERVER_ERROR
+            Refused::Failed
         })?;
-        let base = self.address.base(parts);
         let socket = websocket(&format!("{base}{}", self.paths.media));
         if let Some((relay, _)) = &self.relay {
             // The rest of what the call is to know waits with the token.
             let relay = relay.at(socket).with_parameter(TokenCheck::PARAMETER, token.expose());
             let mut answer = document::Response::new().with(relay);
             answer.extend(self.after.iter().cloned());
-            return self.write(&answer);
+            return Ok(self.write(&answer)?);
         }
         let mut stream = Stream::new(socket)
             .with_status_callback(format!("{base}{}", self.paths.status))
@@ -231,7 +260,7 @@ impl Door {
         } else {
             answer.extend([Verb::Redirect(format!("{base}{}", self.paths.after))]);
         }
-        self.write(&answer)
+        Ok(self.write(&answer)?)
     }
 
     /// How the carrier goes on with a call whose stream has ended.
@@ -325,24 +354,14 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
     let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let attempt = door.house.retry.and_then(|header| parts.headers.get(header)?.to_str().ok());
-    // The header is not signed; with the call, it cannot fetch another call's answer.
-    let attempt = attempt
-        .filter(|token| !token.is_empty())
-        .map(|token| format!("{} {token}", webhook.call()));
-    if let Some(answer) = attempt.as_ref().and_then(|attempt| door.answers.find(attempt)) {
-        debug!(call = webhook.call(), "repeated webhook");
-        return door.document(answer);
-    }
-    info!(call = webhook.call(), "call offered");
-    match door.answer(&parts, &webhook).await {
-        Ok(answer) => {
-            if let Some(attempt) = attempt {
-                door.answers.keep(attempt, &answer);
-            }
-            door.document(answer)
-        }
-        Err(refusal) => refusal.into_response(),
+    let base = door.address.base(&parts);
+    let asked = Arc::clone(&door);
+    // A task of its own: a carrier that gives up waiting comes again, and must find the answer.
+    let answering = tokio::spawn(async move { asked.answer(&base, &webhook).await });
+    match answering.await {
+        Ok(Ok(answer)) => door.document(answer),
+        Ok(Err(refusal)) => refusal.into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

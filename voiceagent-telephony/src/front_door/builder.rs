@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, callers::Callers,
-    house::House, status::Statuses,
+    Door, StatusEvent, VoiceWebhook, address::PublicAddress, callers::Callers, house::House,
+    status::Statuses, visits::Visits,
 };
 use crate::{
     control::CallControl,
@@ -285,7 +285,7 @@ impl FrontDoorBuilder {
             heard,
             events: self.statuses,
             statuses: Statuses::default(),
-            answers: Answers::default(),
+            visits: Visits::default(),
         };
         Ok(Arc::new(door).router())
     }

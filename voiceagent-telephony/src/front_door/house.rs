@@ -33,8 +33,6 @@ pub(super) struct House {
     /// The fields of a status callback.
     pub(super) status: &'static str,
     pub(super) duration: &'static str,
-    /// The header that is the same in all repetitions of a request.
-    pub(super) retry: Option<&'static str>,
 }
 
 /// "TwiML for Programmable Voice: Twilio's request to your application".
@@ -51,7 +49,6 @@ pub(super) const TWILIO: House = House {
     direction: "Direction",
     status: "CallStatus",
     duration: "CallDuration",
-    retry: Some("i-twilio-idempotency-token"),
 };
 
 /// "cXML: request parameters". No signature of the upgrade is documented.
@@ -60,7 +57,6 @@ pub(super) const SIGNALWIRE: House = House {
     language: Language::Cxml,
     signatures: |keys| Ok(Arc::new(SignalWireSignature::new(keys)?)),
     signs_upgrade: false,
-    retry: None,
     ..TWILIO
 };
 
@@ -71,7 +67,6 @@ pub(super) const TELNYX: House = House {
     signatures: |keys| Ok(Arc::new(TelnyxSignature::new(keys)?)),
     account: None,
     signs_upgrade: false,
-    retry: None,
     ..TWILIO
 };
 
@@ -84,7 +79,6 @@ pub(super) const PLIVO: House = House {
     call: "CallUUID",
     account: None,
     duration: "Duration",
-    retry: None,
     ..TWILIO
 };
 
@@ -102,5 +96,4 @@ pub(super) const VONAGE: House = House {
     direction: "direction",
     status: "status",
     duration: "duration",
-    retry: None,
 };

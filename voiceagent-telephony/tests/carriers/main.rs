@@ -12,6 +12,7 @@ mod log;
 mod media_socket;
 mod messages;
 mod relay;
+mod repetitions;
 mod rest;
 mod server;
 mod silent_sockets;
