@@ -47,7 +47,7 @@ pub use self::{
 use crate::{
     document::{self, ConversationRelay, Stream, Verb},
     media_stream::{
-        Grant, HeardCalls, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name,
+        Grant, HeardCalls, MediaSocket, Place, RelaySocket, StreamTokens, TokenCheck, is_name,
     },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
@@ -211,13 +211,18 @@ impl Door {
 
     async fn let_in(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, Refused> {
         info!(call = webhook.call(), "call offered");
-        if let Some(why) = self.refusal(webhook) {
-            warn!(call = webhook.call(), "call refused: {why}");
-            let mut answer = document::Response::new();
-            answer.extend(self.when_full.iter().cloned());
-            return Err(Refused::Kindly(self.write(&answer)?));
-        }
+        let place = match self.admit(webhook) {
+            Ok(place) => place,
+            Err(why) => {
+                warn!(call = webhook.call(), "call refused: {why}");
+                let mut answer = document::Response::new();
+                answer.extend(self.when_full.iter().cloned());
+                return Err(Refused::Kindly(self.write(&answer)?));
+            }
+        };
         let mut grant = Grant::for_call(webhook.call());
+        // From here on, since the stream of another call may come first.
+        grant.place = Some(place);
         grant.from = webhook.from();
         grant.to = webhook.to();
         grant.account =
@@ -275,15 +280,19 @@ impl Door {
         self.write(&answer)
     }
 
-    /// Why a call is not let in, if it is not.
-    fn refusal(&self, webhook: &VoiceWebhook) -> Option<&'static str> {
-        let relay = self.relay.as_ref().map(|(_, socket)| socket.has_room());
-        if !relay.unwrap_or_else(|| self.media.has_room()) {
-            return Some("the limit of calls is reached");
-        }
+    /// Takes a place for a call, or says why it is not let in.
+    fn admit(&self, webhook: &VoiceWebhook) -> Result<Place, &'static str> {
+        let places = match &self.relay {
+            Some((_, socket)) => socket.places(),
+            None => self.media.places(),
+        };
+        let place = places.take().ok_or("the limit of calls is reached")?;
         let from = webhook.from().filter(|_| webhook.direction() == Direction::Inbound);
         let often = |callers: &Callers| callers.refuse(from.as_ref().map(Private::expose));
-        self.callers.as_ref().is_some_and(often).then_some("the number calls too often")
+        if self.callers.as_ref().is_some_and(often) {
+            return Err("the number calls too often");
+        }
+        Ok(place)
     }
 
     /// Asks the application for parameters, and does not wait long.
@@ -332,6 +341,9 @@ impl Door {
             self.media.tell(&call, news);
         }
         let Some(status) = field(self.house.status).and_then(CallStatus::parse) else { return };
+        if status.is_final() {
+            self.tokens.free_place_of(call.as_str());
+        }
         if !self.statuses.advance(&call, status) {
             debug!(%call, ?status, "late or repeated status");
             return;

@@ -228,7 +228,8 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// Calls at the same time; 100 if not set.
+    /// Calls at the same time, from their webhooks on; 100 if not set. A call whose stream does not
+    /// come counts for a minute, or until the carrier reports its end to the status callback.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.media = self.media.max_calls(calls);
         self.calls = Some(calls);

@@ -14,10 +14,7 @@ use axum::{
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 use voiceagent_core::{
     CallId, Link, Result,
@@ -29,7 +26,7 @@ use self::{
     messages::{Said, Setup},
 };
 use super::{
-    TokenCheck,
+    Place, Places, TokenCheck,
     io::{TOO_LONG, close, is_about_length, is_too_long},
     start::is_name,
 };
@@ -70,7 +67,7 @@ pub struct RelaySocket {
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     on_call: OnCall,
-    calls: Arc<Semaphore>,
+    places: Places,
     lobby: Lobby,
 }
 
@@ -85,10 +82,10 @@ impl RelaySocket {
     {
         let on_call: OnCall = Arc::new(move |call| on_call(call).boxed());
         Self {
+            places: Places::new(100, tokens.clone()),
             tokens,
             control: None,
             on_call,
-            calls: Arc::new(Semaphore::new(100)),
             lobby: Lobby::default(),
         }
     }
@@ -101,14 +98,19 @@ impl RelaySocket {
 
     /// Calls at the same time; 100 if not set.
     pub fn max_calls(mut self, calls: usize) -> Self {
-        self.calls = Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        self.places = Places::new(calls, self.tokens.clone());
         self
     }
 
     /// Whether another call would be let in.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.calls.available_permits() > 0
+        self.places.are_free()
+    }
+
+    /// The places that its calls take.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// A router that serves the socket at `path`.
@@ -139,8 +141,8 @@ impl RelaySocket {
         let setup = setup.unwrap_or(Err((1008, "no setup message in time")));
         let setup = setup.inspect_err(|(_, reason)| warn!("relay socket closed: {reason}"));
         match setup.and_then(|setup| self.admit(setup)) {
-            Ok((info, permit)) => {
-                Some(RelayCall { socket, info, control: self.control.clone(), permit })
+            Ok((info, place)) => {
+                Some(RelayCall { socket, info, control: self.control.clone(), place })
             }
             Err((code, reason)) => {
                 close(socket, code, reason).await;
@@ -150,20 +152,18 @@ impl RelaySocket {
     }
 
     /// Lets a conversation in, or says why the socket is closed.
-    fn admit(
-        &self,
-        mut setup: Setup,
-    ) -> Result<(CallInfo, OwnedSemaphorePermit), (u16, &'static str)> {
+    fn admit(&self, mut setup: Setup) -> Result<(CallInfo, Place), (u16, &'static str)> {
         if !is_name(&setup.call_sid) {
             warn!("relay socket closed: the name of its call cannot be one");
             return Err((1008, "not a name"));
         }
         let names = (setup.account_sid.as_deref(), Some(setup.call_sid.as_str()));
-        let grant = self.tokens.check(names, &mut setup.custom_parameters).map_err(|refusal| {
-            warn!(call = setup.call_sid, "relay socket closed: {refusal}");
-            (1008, "not authorized")
-        })?;
-        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+        let mut grant =
+            self.tokens.check(names, &mut setup.custom_parameters).map_err(|refusal| {
+                warn!(call = setup.call_sid, "relay socket closed: {refusal}");
+                (1008, "not authorized")
+            })?;
+        let place = grant.place.take().or_else(|| self.places.take()).ok_or_else(|| {
             warn!(call = setup.call_sid, "relay socket closed: the limit of calls is reached");
             (1013, "no room")
         })?;
@@ -172,7 +172,7 @@ impl RelaySocket {
             .with_parameters(grant.parameters);
         (info.from, info.to) = (grant.from, grant.to);
         info.direction = grant.direction.unwrap_or(info.direction);
-        Ok((info, permit))
+        Ok((info, place))
     }
 }
 
@@ -212,7 +212,7 @@ pub struct RelayCall {
     socket: WebSocket,
     info: CallInfo,
     control: Option<Arc<dyn CallControl>>,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[async_trait]
@@ -228,10 +228,10 @@ impl Transport for RelayCall {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Self { socket, info, control, permit } = *self;
+        let Self { socket, info, control, place } = *self;
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as its socket is open.
-            let _counted = permit;
+            let _counted = place;
             Leg::new(socket, info.id, control).run(peer).await
         }))
     }

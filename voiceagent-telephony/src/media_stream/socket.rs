@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
-    Carrier, HeardCalls, MediaStream, TokenCheck,
+    Carrier, HeardCalls, MediaStream, Places, TokenCheck,
     dialect::Dialect,
     io::{TOO_LONG, close},
     news::CallNews,
@@ -62,7 +62,7 @@ struct Settings {
     news: CallNews,
     on_call: OnCall,
     start: Duration,
-    calls: Arc<Semaphore>,
+    places: Places,
     lobby: Lobby,
 }
 
@@ -102,7 +102,12 @@ impl MediaSocket {
     /// Whether another call would be let in.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.settings.calls.available_permits() > 0
+        self.settings.places.are_free()
+    }
+
+    /// The places that its calls take.
+    pub(crate) fn places(&self) -> &Places {
+        &self.settings.places
     }
 
     /// Tells a call what the carrier has reported about it, now or when its stream begins.
@@ -174,7 +179,7 @@ impl Settings {
         let told = start.call.as_deref().unwrap_or("(unnamed)").to_owned();
         let mut parameters = std::mem::take(&mut start.parameters);
         let names = (start.account.as_deref(), start.call.as_deref());
-        let grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
+        let mut grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
             warn!(call = told, "media socket closed: {refusal}");
             (1008, "not authorized")
         })?;
@@ -189,7 +194,7 @@ impl Settings {
             (1003, "audio format")
         })?;
         let outbound = dialect.plays.map_or(inbound, |usual| self.format.unwrap_or(usual));
-        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+        let place = grant.place.take().or_else(|| self.places.take()).ok_or_else(|| {
             warn!(call, "media socket closed: the limit of calls is reached");
             (1013, "no room")
         })?;
@@ -203,7 +208,7 @@ impl Settings {
             heard: self.heard.clone(),
             news: self.news.listen(&CallId::new(who.call.as_str())),
         };
-        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, permit))
+        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, place))
     }
 }
 
@@ -212,7 +217,7 @@ impl fmt::Debug for MediaSocket {
         f.debug_struct("MediaSocket")
             .field("tokens", &self.settings.tokens)
             .field("control", &self.settings.control)
-            .field("calls_free", &self.settings.calls.available_permits())
+            .field("places", &self.settings.places)
             .finish_non_exhaustive()
     }
 }
@@ -320,6 +325,7 @@ impl MediaSocketBuilder {
             settings: Arc::new(Settings {
                 carrier: self.carrier,
                 format: self.format,
+                places: Places::new(self.calls, self.tokens.clone()),
                 tokens: self.tokens,
                 control: self.control,
                 heard: self.heard,
@@ -327,7 +333,6 @@ impl MediaSocketBuilder {
                 news: CallNews::default(),
                 on_call,
                 start: self.start,
-                calls: Arc::new(Semaphore::new(self.calls)),
                 lobby: Lobby::default(),
             }),
         })

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
+mod admission;
 mod audio_socket;
 mod control;
 mod dialects;
