@@ -6,13 +6,13 @@ mod answerer;
 mod builder;
 mod callers;
 mod house;
+mod look_ups;
 mod reading;
 mod status;
 mod visits;
 mod webhook;
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -25,16 +25,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
-use tracing::{debug, error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction};
 
 use self::{
     address::{PublicAddress, target, websocket},
     answerer::read_answerer,
-    builder::{Parameters, Paths},
+    builder::Paths,
     callers::Callers,
     house::House,
+    look_ups::LookUps,
     reading::Read,
     status::Statuses,
     visits::Visits,
@@ -51,10 +52,6 @@ use crate::{
     },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
-
-/// For the application to say what a call is to know. With the rest, the answer takes less than
-/// 200 ms.
-const LOOK_UP: Duration = Duration::from_millis(150);
 
 /// What name and value of a parameter may have together, in characters.
 const LONGEST_PARAMETER: usize = 500;
@@ -123,7 +120,7 @@ struct Door {
     media: MediaSocket,
     relay: Option<(ConversationRelay, RelaySocket)>,
     tokens: Arc<StreamTokens>,
-    parameters: Parameters,
+    look_ups: LookUps,
     callers: Option<Callers>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
@@ -228,7 +225,7 @@ impl Door {
         grant.account =
             self.house.account.and_then(|field| webhook.field(field)).map(str::to_owned);
         grant.direction = Some(webhook.direction());
-        grant.parameters = self.look_up(webhook).await;
+        grant.parameters = self.look_ups.ask(webhook).await;
         grant.parameters.remove(TokenCheck::PARAMETER);
         let parameters = grant.parameters.clone();
         let token = self.tokens.issue(grant).map_err(|error| {
@@ -293,24 +290,6 @@ impl Door {
             return Err("the number calls too often");
         }
         Ok(place)
-    }
-
-    /// Asks the application for parameters, and does not wait long.
-    async fn look_up(&self, webhook: &VoiceWebhook) -> BTreeMap<String, String> {
-        let (ask, asked) = (Arc::clone(&self.parameters), webhook.clone());
-        // On a thread of its own, since it may block.
-        let looking = spawn_blocking(move || ask(&asked));
-        match timeout(LOOK_UP, looking).await {
-            Ok(Ok(parameters)) => parameters,
-            Ok(Err(_panicked)) => {
-                error!(call = webhook.call(), "`parameters` panicked: the call has none");
-                BTreeMap::new()
-            }
-            Err(_late) => {
-                warn!(call = webhook.call(), "`parameters` took too long: the call has none");
-                BTreeMap::new()
-            }
-        }
     }
 
     fn write(&self, answer: &document::Response) -> Result<String, StatusCode> {

@@ -6,7 +6,7 @@ use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
     Door, StatusEvent, VoiceWebhook, address::PublicAddress, callers::Callers, house::House,
-    status::Statuses, visits::Visits,
+    look_ups::LookUps, status::Statuses, visits::Visits,
 };
 use crate::{
     control::CallControl,
@@ -164,8 +164,9 @@ impl FrontDoorBuilder {
     }
 
     /// What a call is to know from its webhook. It runs before the answer, on a thread on which it
-    /// may block; after 150 ms the call is answered without it. What it says goes through the
-    /// carrier: name and value of each take up to 500 characters.
+    /// may block; after 150 ms the call is answered without it, and at once while 32 calls wait for
+    /// it. What it says goes through the carrier where name and value have fewer than 500
+    /// characters together; the call gets it in any case.
     pub fn parameters(
         mut self,
         parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
@@ -278,7 +279,7 @@ impl FrontDoorBuilder {
             paths: self.paths,
             media: self.media.build()?,
             tokens: self.tokens,
-            parameters: self.parameters,
+            look_ups: LookUps::new(self.parameters),
             callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
             when_full: self.when_full,

@@ -10,6 +10,7 @@ mod forgeries;
 mod front_door;
 mod front_doors;
 mod log;
+mod look_ups;
 mod media_socket;
 mod messages;
 mod relay;
