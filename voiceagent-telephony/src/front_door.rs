@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction};
 
+pub(crate) use self::webhook::outbound;
 use self::{
     address::{PublicAddress, target, websocket},
     answerer::read_answerer,
@@ -342,7 +343,7 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
+    let Some(webhook) = VoiceWebhook::new(door.house, parts.uri.query(), fields) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let base = door.address.base(&parts);
@@ -367,11 +368,11 @@ async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 async fn after(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (_, fields) = match door.read(request).await {
+    let (parts, fields) = match door.read(request).await {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
+    let Some(webhook) = VoiceWebhook::new(door.house, parts.uri.query(), fields) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     match door.go_on(&CallId::new(webhook.call())) {

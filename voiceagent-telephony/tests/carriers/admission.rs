@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use voiceagent_telephony::document::{Say, Verb};
+use voiceagent_core::transport::{Direction, Transport};
+use voiceagent_telephony::{
+    control::{Callee, NewCall},
+    document::{Say, Verb},
+};
+use voiceagent_testkit::phone::Carrier;
 
 use crate::{
+    control::{Bench, directory},
     front_door::{Twilio, call},
     front_doors::{House, TABLE},
     server::pass,
@@ -61,5 +67,35 @@ async fn the_place_of_a_call_that_ends_before_its_stream_is_free_at_once() {
         let report = [("CallSid", "CA1"), ("CallStatus", status)];
         assert_eq!(twilio.post("/twilio/status", &report).await.status(), 204);
         assert_eq!(ask(&twilio, "CA2").await.contains("<Stream"), is_over, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_we_make_through_vonage_are_ours_and_not_those_of_one_number() {
+    let row = TABLE.iter().find(|row| row.carrier == Carrier::Vonage).unwrap();
+    let (house, mut calls) = House::start(row, |door| {
+        door.machine_detection(true).caller_limit(1, Duration::from_secs(3_600))
+    });
+    let directory = directory().with_front_door(house.url("voice"), house.url("status"));
+    let vonage = Bench::with(Carrier::Vonage, directory).await;
+    let callee = Callee::Target("front desk".to_owned());
+    vonage.control.dial(&NewCall::to(callee)).await.unwrap();
+    let request = vonage.last();
+    let urls: Vec<String> = serde_json::from_str(request.field("answer_url").unwrap()).unwrap();
+    let ask = async |url: &str, body: &str| {
+        let headers = (row.sign)(row, url, body);
+        house.send(url, body, &headers).await.text().await.unwrap()
+    };
+    // Vonage names our own number as the one that calls.
+    let first = ask(&urls[0], row.body).await;
+    let second = ask(&urls[0], &row.of_other(row.body)).await;
+    assert!(first.contains("token") && second.contains("token"), "{second}");
+    let _phone = house.dial(&first).await.unwrap();
+    let stream = calls.stream().await;
+    assert_eq!(stream.call().direction, Direction::Outbound);
+    assert!(stream.capabilities().answerer);
+    for (call, is_let_in) in [("u-8", true), ("u-9", false)] {
+        let answer = ask(&house.url("voice"), &row.body.replace("u-1", call)).await;
+        assert_eq!(answer.contains("token"), is_let_in, "{call}: {answer}");
     }
 }

@@ -43,7 +43,7 @@ impl Bench {
         Self::with(carrier, directory()).await
     }
 
-    async fn with(carrier: Carrier, directory: Directory) -> Self {
+    pub(crate) async fn with(carrier: Carrier, directory: Directory) -> Self {
         let api = CarrierApi::start(carrier).await;
         let caller = if carrier == Carrier::Telnyx { "v3:caller" } else { "CA77" };
         api.add_call(caller);
@@ -161,7 +161,7 @@ async fn plivo_and_vonage_are_asked_in_their_own_words() {
     for (field, value) in [
         ("to", r#"[{"number":"14155550100","type":"phone"}]"#),
         ("from", r#"{"number":"14155550199","type":"phone"}"#),
-        ("answer_url", r#"["https://agent.example/voice"]"#),
+        ("answer_url", r#"["https://agent.example/voice?direction=outbound"]"#),
         ("event_url", r#"["https://agent.example/status"]"#),
         ("advanced_machine_detection", r#"{"behavior":"continue","mode":"detect_beep"}"#),
     ] {

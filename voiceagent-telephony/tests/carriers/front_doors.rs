@@ -32,7 +32,7 @@ pub(crate) struct Row {
     pub(crate) status: &'static str,
     call: &'static str,
     format: AudioFormat,
-    sign: fn(&Self, url: &str, body: &str) -> Vec<(&'static str, String)>,
+    pub(crate) sign: fn(&Self, url: &str, body: &str) -> Vec<(&'static str, String)>,
 }
 
 const TELNYX_KEY: &str = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";
