@@ -317,6 +317,9 @@ async fn a_cancelled_consultation_leaves_the_caller_with_the_agent() {
     assert_eq!(bench.api.status("CA77").as_deref(), Some("in-progress"));
     let requests = bench.api.requests();
     assert!(requests.iter().all(|request| !request.path.contains("CA77")), "{requests:?}");
+    // Whom a late hang-up leaves in the first room is alone there.
+    let second = bench.control.consult(&bench.caller, "front desk", "brakes").await.unwrap();
+    assert_ne!(second.room(), consultation.room());
 }
 
 #[tokio::test]
