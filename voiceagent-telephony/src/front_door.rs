@@ -31,7 +31,7 @@ use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction}
 
 pub(crate) use self::webhook::outbound;
 use self::{
-    address::{PublicAddress, target, websocket},
+    address::{PublicAddress, target, websocket, without_userinfo},
     answerer::read_answerer,
     builder::Paths,
     callers::Callers,
@@ -159,7 +159,10 @@ impl Door {
     /// Reads and checks a signed request.
     async fn read(&self, request: Request) -> Result<(Parts, Vec<(String, String)>), StatusCode> {
         let (parts, body) = request.into_parts();
-        let read = Read::from(&parts, body).await?;
+        let read = Read::from(&parts, body).await.inspect_err(|status| {
+            let carrier = self.house.carrier;
+            warn!(%carrier, %status, "request refused: it cannot be read, signed or not");
+        })?;
         self.check(&parts, &self.address.base(&parts), &read)?;
         Ok((parts, read.fields))
     }
@@ -178,18 +181,34 @@ impl Door {
         let url = format!("{base}{}", target(parts));
         let Err(refusal) = holds(&url) else { return Ok(()) };
         let secure = url.starts_with("ws");
-        let guesses = self.address.guesses(parts).into_iter();
+        let may_be_url = self.house.signs_url && refusal == SignatureRefusal::Mismatch;
+        let guesses = if may_be_url { self.address.guesses(parts) } else { Vec::new() };
         let signed = guesses
-            .filter(|_| refusal == SignatureRefusal::Mismatch)
+            .into_iter()
             .map(|guess| if secure { websocket(&guess) } else { guess })
             .find(|guess| holds(guess).is_ok());
         let hint = match &signed {
-            Some(_) => "the auth token is right and the URL is not: set public_url",
+            Some(signed) => self.address.hint(parts, signed),
             None => self.signatures.hint(refusal),
         };
         let carrier = self.house.carrier;
-        warn!(%carrier, checked = url, signed, hint, "request refused: {refusal}");
+        let checked = without_userinfo(&url);
+        let signed = signed.as_deref().map(without_userinfo);
+        warn!(%carrier, %checked, signed = signed.as_deref(), hint, "request refused: {refusal}");
         Err(StatusCode::FORBIDDEN)
+    }
+
+    /// What a request says about its call.
+    fn webhook(
+        &self,
+        parts: &Parts,
+        fields: Vec<(String, String)>,
+    ) -> Result<VoiceWebhook, StatusCode> {
+        VoiceWebhook::new(self.house, parts.uri.query(), fields).ok_or_else(|| {
+            let (carrier, field) = (self.house.carrier, self.house.call);
+            warn!(%carrier, field, "request refused: it does not name its call");
+            StatusCode::BAD_REQUEST
+        })
     }
 
     /// Answers a call's webhook: the first time by letting the call in or refusing it, and from
@@ -339,14 +358,14 @@ impl Door {
 }
 
 async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (parts, fields) = match door.read(request).await {
-        Ok(read) => read,
+    let asked = async {
+        let (parts, fields) = door.read(request).await?;
+        Ok::<_, StatusCode>((door.webhook(&parts, fields)?, door.address.base(&parts)))
+    };
+    let (webhook, base) = match asked.await {
+        Ok(asked) => asked,
         Err(refusal) => return refusal.into_response(),
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, parts.uri.query(), fields) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let base = door.address.base(&parts);
     let asked = Arc::clone(&door);
     // A task of its own: a carrier that gives up waiting comes again, and must find the answer.
     let answering = tokio::spawn(async move { asked.answer(&base, &webhook).await });
@@ -368,14 +387,11 @@ async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 async fn after(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (parts, fields) = match door.read(request).await {
-        Ok(read) => read,
-        Err(refusal) => return refusal.into_response(),
+    let answer = async {
+        let (parts, fields) = door.read(request).await?;
+        door.go_on(&CallId::new(door.webhook(&parts, fields)?.call()))
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, parts.uri.query(), fields) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match door.go_on(&CallId::new(webhook.call())) {
+    match answer.await {
         Ok(answer) => door.document(answer),
         Err(refusal) => refusal.into_response(),
     }
@@ -397,3 +413,6 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
         Err(rejection) => rejection.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,13 @@ use tokio::sync::mpsc;
 use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, callers::Callers, house::House,
-    look_ups::LookUps, status::Statuses, visits::Visits,
+    Door, StatusEvent, VoiceWebhook,
+    address::{PublicAddress, without_userinfo},
+    callers::Callers,
+    house::House,
+    look_ups::LookUps,
+    status::Statuses,
+    visits::Visits,
 };
 use crate::{
     control::CallControl,
@@ -89,7 +94,7 @@ impl FrontDoorBuilder {
     }
 
     /// Where the carrier finds this server, such as `https://agent.example.com`; with a path if a proxy
-    /// strips it. Without it, the address is taken from a trusted proxy, or from the request.
+    /// strips it, and with name and password if the carrier is to log in. Without it, the address is taken from a trusted proxy, or from the request.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
@@ -340,7 +345,7 @@ impl fmt::Debug for FrontDoorBuilder {
         f.debug_struct("FrontDoorBuilder")
             .field("carrier", &self.house.carrier)
             .field("auth_tokens", &self.auth_tokens)
-            .field("public_url", &self.public_url)
+            .field("public_url", &self.public_url.as_deref().map(without_userinfo))
             .field("paths", &self.paths)
             .field("media", &self.media)
             .finish_non_exhaustive()

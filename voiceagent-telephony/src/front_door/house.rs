@@ -18,6 +18,8 @@ pub(super) struct House {
     pub(super) language: Language,
     /// Makes the check of signatures from what they are made with.
     pub(super) signatures: fn(Vec<Secret>) -> Result<Arc<dyn CheckSignature>>,
+    /// Whether the signature is also over the URL.
+    pub(super) signs_url: bool,
     /// Whether the upgrade of the media socket is signed too.
     pub(super) signs_upgrade: bool,
     /// Whether a stream knows its call only from its parameters.
@@ -40,6 +42,7 @@ pub(super) const TWILIO: House = House {
     carrier: Carrier::Twilio,
     language: Language::Twiml,
     signatures: |keys| Ok(Arc::new(TwilioSignature::new(keys)?)),
+    signs_url: true,
     signs_upgrade: true,
     tells_call: false,
     call: "CallSid",
@@ -66,6 +69,7 @@ pub(super) const TELNYX: House = House {
     language: Language::Texml,
     signatures: |keys| Ok(Arc::new(TelnyxSignature::new(keys)?)),
     account: None,
+    signs_url: false,
     signs_upgrade: false,
     ..TWILIO
 };
@@ -87,6 +91,7 @@ pub(super) const VONAGE: House = House {
     carrier: Carrier::Vonage,
     language: Language::Ncco,
     signatures: |keys| Ok(Arc::new(VonageSignature::new(keys)?)),
+    signs_url: false,
     signs_upgrade: false,
     tells_call: true,
     call: "uuid",

@@ -128,6 +128,23 @@ async fn a_signed_webhook_leads_to_a_call() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_the_carrier_would_refuse_reaches_the_call_beside_it() {
+    let parameters = |_: &VoiceWebhook| {
+        BTreeMap::from([
+            ("short".to_owned(), "é".repeat(494)),
+            ("long".to_owned(), "x".repeat(496)),
+        ])
+    };
+    let (twilio, mut calls) = Twilio::start(|door| door.parameters(parameters));
+    let twiml = twilio.post("/twilio/voice", &CALL).await.text().await.unwrap();
+    assert!(twiml.contains("name=\"short\""), "499 characters: {twiml}");
+    assert!(!twiml.contains("name=\"long\""), "500 characters: {twiml}");
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    let known = calls.answer().await.info.parameters;
+    assert_eq!((known["short"].chars().count(), known["long"].len()), (494, 496));
+}
+
+#[tokio::test]
 async fn forged_requests_get_403_and_nothing_else() {
     let (twilio, mut calls) = Twilio::start(|door| door);
     let url = twilio.server.url("http", "/twilio/voice");

@@ -13,6 +13,7 @@ mod log;
 mod look_ups;
 mod media_socket;
 mod messages;
+mod refusals;
 mod relay;
 mod repetitions;
 mod rest;
