@@ -195,7 +195,7 @@ pub trait CallControl: Debug + Send + Sync + 'static {
     ///
     /// As [`dial`](Self::dial).
     async fn consult(&self, caller: &CallId, target: &str, brief: &str) -> Result<Consultation> {
-        let room = Consultation::room_of(caller);
+        let room = Consultation::new_room()?;
         let call = NewCall::to(Callee::Target(target.to_owned()))
             .with_answer(Answer::Document(waiting(brief, &room)));
         let colleague = self.dial(&call).await?;

@@ -46,7 +46,7 @@ impl Bench {
         Self::with(carrier, directory()).await
     }
 
-    async fn with(carrier: Carrier, directory: Directory) -> Self {
+    pub(crate) async fn with(carrier: Carrier, directory: Directory) -> Self {
         let api = CarrierApi::start(carrier).await;
         let caller = if carrier == Carrier::Telnyx { "v3:caller" } else { "CA77" };
         api.add_call(caller);
@@ -164,7 +164,7 @@ async fn plivo_and_vonage_are_asked_in_their_own_words() {
     for (field, value) in [
         ("to", r#"[{"number":"14155550100","type":"phone"}]"#),
         ("from", r#"{"number":"14155550199","type":"phone"}"#),
-        ("answer_url", r#"["https://agent.example/voice"]"#),
+        ("answer_url", r#"["https://agent.example/voice?direction=outbound"]"#),
         ("event_url", r#"["https://agent.example/status"]"#),
         ("advanced_machine_detection", r#"{"behavior":"continue","mode":"detect_beep"}"#),
     ] {
@@ -353,6 +353,9 @@ async fn a_cancelled_consultation_leaves_the_caller_with_the_agent() {
     assert_eq!(bench.api.status("CA77").as_deref(), Some("in-progress"));
     let requests = bench.api.requests();
     assert!(requests.iter().all(|request| !request.path.contains("CA77")), "{requests:?}");
+    // Whom a late hang-up leaves in the first room is alone there.
+    let second = bench.control.consult(&bench.caller, "front desk", "brakes").await.unwrap();
+    assert_ne!(second.room(), consultation.room());
 }
 
 #[tokio::test]
