@@ -91,11 +91,19 @@ fn a_setting_that_makes_no_sense_is_named() {
             refused(|it| it.format = Some(AudioFormat { channels: 255, ..AudioFormat::PCM_8K })),
         ),
         ("model.max_failures", refused(|it| it.model.max_failures = 0)),
-        ("model.retries", refused(|it| it.model.retries = 11)),
     ];
     for (field, message) in messages {
         assert!(message.starts_with(&format!("field `{field}` is ")), "{field}: {message}");
     }
+}
+
+#[test]
+fn a_model_is_asked_again_ten_times_at_most() {
+    let message = refused(|it| it.model.retries = 11);
+    assert!(message.starts_with("field `model.retries` is 11; at most 10"), "{message}");
+    let mut config = SessionConfig::default();
+    config.model.retries = 10;
+    assert!(config.validate().is_ok());
 }
 
 #[test]
