@@ -324,7 +324,10 @@ impl Driver {
             Report::Event(TtsEvent::Words { generation, words }) => {
                 Some(Input::Words { generation, words })
             }
-            Report::Ended => None,
+            Report::Ended => {
+                let lost = self.legs.voice.as_mut()?.has_lost_speech();
+                lost.then_some(Input::SynthesisFailed { kind: ErrorKind::Disconnected })
+            }
             Report::Fault(error) => {
                 warn!(%error, "the voice failed");
                 Some(Input::SynthesisFailed { kind: error.kind() })
