@@ -225,6 +225,11 @@ impl Voice {
         self.made += self.format.samples(payload.len());
         self.transcoder.transcode(payload)
     }
+
+    /// What is still missing of a generation whose audio is complete.
+    pub(super) fn finish(&mut self, generation: GenerationId) -> Bytes {
+        if self.speaking == generation { self.transcoder.finish() } else { Bytes::new() }
+    }
 }
 
 /// The call's own format where the provider takes it, else the provider's best.

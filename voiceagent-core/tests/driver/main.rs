@@ -16,6 +16,7 @@ mod line_faults;
 mod prompts;
 mod realtime;
 mod recording;
+mod resampled;
 mod resilience;
 mod resume;
 mod rig;
