@@ -127,7 +127,7 @@ async fn a_key_is_told_again_after_audio_that_the_line_left_out() {
     let mut line = Tape::new([tone, &speech].concat());
     line.silent = 5..15;
     let heard = heard(line).await;
-    assert_eq!((keys(&heard).as_str(), &sound(&heard)[800..] == speech), ("1", true));
+    assert_eq!((keys(&heard).as_str(), sound(&heard)[800..] == speech), ("1", true));
 }
 
 #[tokio::test(start_paused = true)]
