@@ -96,6 +96,11 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
         }
     }
 
+    /// Whether an input would be handed over, and not kept.
+    pub(super) fn is_open(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.is_closed())
+    }
+
     /// Whether an input can be handed over, or kept, now.
     pub(super) fn has_room(&self) -> bool {
         match &self.link {

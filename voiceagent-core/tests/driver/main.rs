@@ -17,6 +17,7 @@ mod prompts;
 mod rate_limits;
 mod realtime;
 mod recording;
+mod resampled;
 mod resilience;
 mod resume;
 mod rig;
