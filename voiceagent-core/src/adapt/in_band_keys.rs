@@ -1,18 +1,23 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{
     Link, LinkPeer, Result,
-    audio::{AudioFrame, Decoder, DtmfDetector},
+    audio::{AudioFrame, Decoder, DtmfDetector, MediaTime},
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 
 /// Frames and requests that wait, as in a transport itself: 1.3 s of audio.
 const LINK: usize = 64;
+/// How much silence stands for a gap in the audio, at most. It lets each key go, and leaves a gap that
+/// is as short as those of a tone what it is.
+const GAP: Duration = Duration::from_millis(60);
 
 /// A line whose keys are heard by their tones, for carriers and trunks that do not report them.
 ///
 /// While a key is held the line is silent, but for the first 25 to 40 ms of the tone: nobody takes
-/// it for speech. A line that reports keys by itself, or carries text, stays as it is.
+/// it for speech. Audio that the line leaves out is silence. A line that reports keys by itself, or carries text, stays as it is.
 ///
 /// ```
 /// # use voiceagent_core::{Agent, Result, adapt::InBandKeys, transport::Transport};
@@ -39,6 +44,7 @@ impl InBandKeys {
                 decoder: Decoder::new(inbound)?,
                 detector: DtmfDetector::new(inbound.sample_rate)?,
                 samples: Vec::new(),
+                heard_to: None,
             })),
             Media::Audio { .. } | Media::Text => Ok(None),
         }
@@ -96,6 +102,8 @@ struct Listener {
     decoder: Decoder,
     detector: DtmfDetector,
     samples: Vec<f32>,
+    /// Where the last frame ended.
+    heard_to: Option<MediaTime>,
 }
 
 impl Listener {
@@ -105,6 +113,10 @@ impl Listener {
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<()> {
         self.samples.clear();
+        let missing = self.heard_to.map_or(0, |end| frame.at.0.saturating_sub(end.0));
+        let silence = missing.min(frame.format.samples_in(GAP)) as usize;
+        self.samples.resize(silence, 0.0);
+        self.heard_to = Some(MediaTime(frame.at.0.saturating_add(frame.samples())));
         self.decoder.decode(&frame.payload, &mut self.samples);
         let mut keys = Vec::new();
         self.detector.push(&self.samples, |key| keys.push(key));

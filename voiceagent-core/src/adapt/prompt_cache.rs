@@ -194,6 +194,7 @@ impl TextToSpeech for PromptCache {
             prompts: self.prompts.clone(),
             waiting: VecDeque::new(),
             answer: Answer::default(),
+            owed: None,
             given_up: None,
         };
         Ok(Link::spawn(LINK, |peer| speaker.run(peer)))
@@ -209,7 +210,9 @@ struct Speaker {
     /// What the voice has no room for yet.
     waiting: VecDeque<TtsInput>,
     answer: Answer,
-    /// Of this, nothing more is handed to a voice that could not be opened.
+    /// What the voice has begun and not finished.
+    owed: Option<GenerationId>,
+    /// Of this, nothing more is handed to a voice: it could not be opened, or was lost in the middle.
     given_up: Option<GenerationId>,
 }
 
@@ -277,6 +280,7 @@ impl Speaker {
                 if self.answer.generation == generation {
                     self.answer.pending.clear();
                 }
+                self.owed.take_if(|owed| *owed == generation);
                 self.waiting.retain(|waiting| match waiting {
                     TtsInput::Text { generation: of, .. } | TtsInput::Finish { generation: of } => {
                         *of != generation
@@ -347,9 +351,12 @@ impl Speaker {
         if self.given_up == Some(generation) {
             return Ok(());
         }
-        if self.link.as_ref().is_none_or(Link::is_closed)
-            && let Err(error) = self.reopen().await
-        {
+        let is_lost = self.link.as_ref().is_none_or(Link::is_closed);
+        if is_lost && self.owed == Some(generation) {
+            // Its beginning went with the voice, which is told where the end of the link is read.
+            return Ok(());
+        }
+        if is_lost && let Err(error) = self.reopen().await {
             self.given_up = Some(generation);
             return peer.report(error).await;
         }
@@ -357,6 +364,7 @@ impl Speaker {
             let error = Error::new(ErrorKind::Stalled, "send", "the voice takes nothing");
             return peer.report(error).await;
         }
+        self.owed = Some(generation);
         self.waiting.push_back(input);
         self.hand_over();
         Ok(())
@@ -393,9 +401,22 @@ impl Speaker {
                 }
                 peer.send(TtsEvent::Words { generation, words }).await
             }
-            Some(Ok(event)) => peer.send(event).await,
-            Some(Err(error)) => peer.report(error).await,
+            Some(Ok(event)) => {
+                if let TtsEvent::Finished { generation } = event {
+                    self.owed.take_if(|owed| *owed == generation);
+                }
+                peer.send(event).await
+            }
+            Some(Err(error)) => {
+                self.owed = None;
+                peer.report(error).await
+            }
             None => {
+                if let Some(owed) = self.owed.take() {
+                    self.given_up = Some(owed);
+                    let error = Error::new(ErrorKind::Disconnected, "read", "the voice has ended");
+                    peer.report(error.with_provider(self.voice.name().to_owned())).await?;
+                }
                 if let Err(error) = self.reopen().await {
                     tracing::warn!(%error, "the voice is lost; what is known is said");
                 }

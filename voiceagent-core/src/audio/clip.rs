@@ -130,22 +130,14 @@ impl Clip {
     /// The samples at another rate, none of which a stream would still hold back.
     fn at_rate(&self, sample_rate: u32) -> Bytes {
         let mut resampler = Resampler::new(self.format.sample_rate, sample_rate);
-        let (lead, late) = (resampler.lead(), resampler.latency());
-        let silence = self.format.samples_in(late) as usize + 1;
-        let mut samples: Vec<f32> = pcm(&self.samples).map(to_f32).collect();
+        let samples: Vec<f32> = pcm(&self.samples).map(to_f32).collect();
         let mut resampled = Vec::new();
         resampler.process(&samples, &mut resampled);
         let length = resampled.len();
-        samples.clear();
-        samples.resize(silence, 0.0);
-        resampler.process(&samples, &mut resampled);
-        resampled[lead..]
-            .iter()
-            .take(length)
-            .copied()
-            .map(to_i16)
-            .flat_map(i16::to_le_bytes)
-            .collect()
+        resampler.finish(&mut resampled);
+        // As much as came behind the end came before the beginning.
+        let resampled = resampled.split_off(resampled.len() - length).into_iter();
+        resampled.map(to_i16).flat_map(i16::to_le_bytes).collect()
     }
 
     /// The samples at another rate, so that the first follows the last as any other does: a turn is

@@ -22,6 +22,10 @@ const BACKWARDS: [i32; 12] = [-11, 53, -156, 362, -805, 3_876, 951, -210, 32, 12
 /// but for a hum of at most -55 dB below full scale that its rounding keeps up.
 pub(super) const SILENCE: u8 = 0xFD;
 
+/// By how many samples a sound comes later out of a decoder than it went into an encoder: half of
+/// them for the filter of each.
+pub(super) const DELAY: usize = 22;
+
 /// Writes samples of 16 kHz as G.722.
 ///
 /// ```

@@ -26,6 +26,9 @@ const STEEPEST: u32 = 1_000;
 /// Outputs that are computed side by side: four registers of four samples on every x86-64.
 const LANES: usize = 16;
 
+/// What follows the end of a stream, a piece at a time.
+const NOTHING: [f32; 64] = [0.0; 64];
+
 /// Changes the sample rate of a mono stream, piece by piece.
 ///
 /// A polyphase low-pass filter of linear phase (windowed sinc, Kaiser window): one dot product
@@ -59,6 +62,8 @@ pub struct Resampler {
     samples: Vec<f32>,
     /// Where the next output sample lies behind the next input sample, in `1 / up` of one.
     phase: usize,
+    /// Something of the input is held back.
+    begun: bool,
 }
 
 impl Resampler {
@@ -85,7 +90,17 @@ impl Resampler {
             None => design(up, down, taps, up, up),
             Some(phases) => design(up, down, taps, phases, phases + 1),
         };
-        Self { from, up, down, filter, phases, taps, samples: vec![0.0; taps - 1], phase: 0 }
+        Self {
+            from,
+            up,
+            down,
+            filter,
+            phases,
+            taps,
+            samples: vec![0.0; taps - 1],
+            phase: 0,
+            begun: false,
+        }
     }
 
     /// Begins as if these had been the samples before, the latest first.
@@ -100,6 +115,7 @@ impl Resampler {
     /// up. The result does not depend on how the input is cut into pieces. Nothing is allocated
     /// once `output` has room and the largest piece has been seen.
     pub fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
+        self.begun |= !input.is_empty();
         self.samples.extend_from_slice(input);
         if self.down == 1 && self.phases.is_none() {
             return self.raise(output);
@@ -125,6 +141,20 @@ impl Resampler {
         let consumed = self.samples.len() + 1 - self.taps;
         self.phase = (start - consumed) * self.up + phase;
         self.samples.drain(..consumed);
+    }
+
+    /// Appends what is held back of the input, as if silence followed, and begins anew: after it the
+    /// output is longer by [`latency`](Self::latency) than the input. Where nothing came, or the rates
+    /// are equal, nothing is held back.
+    ///
+    /// Nothing is allocated once `output` has room.
+    pub fn finish(&mut self, output: &mut Vec<f32>) {
+        let end = output.len() + if self.begun { self.lead() } else { 0 };
+        while output.len() < end {
+            self.process(&NOTHING, output);
+        }
+        output.truncate(end);
+        self.reset();
     }
 
     fn filter_of(&self, phase: usize) -> &[f32] {
@@ -184,6 +214,7 @@ impl Resampler {
         self.samples.clear();
         self.samples.resize(self.taps - 1, 0.0);
         self.phase = 0;
+        self.begun = false;
     }
 }
 

@@ -1,10 +1,11 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    AudioFormat, Decoder, Encoder, Resampler,
+    AudioFormat, Decoder, Encoder, Encoding, Resampler,
     decoder::{HalfSample, Kind, pcm},
     encoder::{room, write_g711, write_pcm},
     g711::Law,
+    g722,
 };
 use crate::Result;
 
@@ -42,6 +43,10 @@ struct Resample {
     decoder: Decoder,
     resampler: Resampler,
     encoder: Encoder,
+    from_g722: bool,
+    to_g722: bool,
+    /// Something of the input is held back.
+    begun: bool,
     before: Vec<f32>,
     after: Vec<f32>,
 }
@@ -90,16 +95,25 @@ impl Transcoder {
         self.block.split().freeze()
     }
 
+    /// The output that is still held back when the stream is complete, and begins anew: the last 3 ms
+    /// where the rates differ, and what the filters of G.722 have in mind. Empty where nothing is, or
+    /// nothing came. Half a sample is dropped.
+    ///
+    /// Nothing is allocated in steady state.
+    pub fn finish(&mut self) -> Bytes {
+        if let Path::Resample(resample) = &mut self.path {
+            resample.finish(&mut self.block);
+        }
+        self.reset();
+        self.block.split().freeze()
+    }
+
     /// Forgets everything heard so far, as after a cut in the stream.
     pub fn reset(&mut self) {
         match &mut self.path {
             Path::Identity | Path::Table(_) | Path::Expand(_) => {}
             Path::Compress { half, .. } => *half = HalfSample::default(),
-            Path::Resample(resample) => {
-                resample.decoder.reset();
-                resample.resampler.reset();
-                resample.encoder.reset();
-            }
+            Path::Resample(resample) => resample.reset(),
         }
     }
 }
@@ -115,6 +129,9 @@ impl Path {
                 decoder: Decoder::new(from)?,
                 resampler: Resampler::new(from.sample_rate, to.sample_rate),
                 encoder: Encoder::new(to)?,
+                from_g722: from.encoding == Encoding::G722,
+                to_g722: to.encoding == Encoding::G722,
+                begun: false,
                 before: Vec::new(),
                 after: Vec::new(),
             })))
@@ -142,13 +159,37 @@ impl Resample {
         self.decoder.decode(payload, &mut self.before);
         self.resampler.process(&self.before, &mut self.after);
         self.encoder.encode(&self.after, block);
+        self.begun |= !self.before.is_empty();
+    }
+
+    fn finish(&mut self, block: &mut BytesMut) {
+        if !std::mem::take(&mut self.begun) {
+            return;
+        }
+        if self.from_g722 {
+            self.run(&[g722::SILENCE; g722::DELAY.div_ceil(4)], block);
+        }
+        self.after.clear();
+        self.resampler.finish(&mut self.after);
+        if self.to_g722 {
+            // Whoever decodes it hears a sample only when the filters of both sides let it out.
+            self.after.resize(self.after.len() + g722::DELAY + 1, 0.0);
+        }
+        self.encoder.encode(&self.after, block);
+    }
+
+    fn reset(&mut self) {
+        self.decoder.reset();
+        self.resampler.reset();
+        self.encoder.reset();
+        self.begun = false;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorKind, audio::Encoding};
+    use crate::ErrorKind;
 
     fn noise(bytes: usize) -> Bytes {
         let mut state = 1_u32;
@@ -227,6 +268,68 @@ mod tests {
             let fresh = transcoder(AudioFormat::PCM_8K, to).transcode(noise(320));
             assert_eq!(used.transcode(noise(320)), fresh);
         }
+    }
+
+    /// A tone of 500 Hz, as loud in its last millisecond as anywhere.
+    fn tone(rate: u32, millis: u32) -> Vec<i16> {
+        let turn = |at| f64::from(at) * 500.0 * std::f64::consts::TAU / f64::from(rate);
+        (0..rate / 1_000 * millis).map(|at| (turn(at).sin() * 16_000.0) as i16).collect()
+    }
+
+    #[test]
+    fn the_end_of_a_stream_comes_out_when_it_is_complete() {
+        let pcm_of = |rate| AudioFormat::mono(Encoding::PcmS16Le, rate);
+        let formats = [
+            AudioFormat::MULAW_8K,
+            AudioFormat::PCM_8K,
+            AudioFormat::PCM_16K,
+            AudioFormat::PCM_24K,
+            AudioFormat::G722,
+            pcm_of(44_100),
+            pcm_of(48_000),
+        ];
+        for from in formats {
+            for to in formats {
+                let plain = pcm_of(from.sample_rate);
+                let samples: Bytes =
+                    tone(from.sample_rate, 200).into_iter().flat_map(i16::to_le_bytes).collect();
+                let mut coded = transcoder(plain, from);
+                let payload = [coded.transcode(samples.clone()), coded.finish()].concat();
+                let mut subject = transcoder(from, to);
+                assert!(subject.finish().is_empty(), "{from:?} to {to:?}: nothing came");
+                let first = subject.transcode(payload.clone().into());
+                let rest = subject.finish();
+                let all = [first.clone(), rest].concat();
+                let mut read = transcoder(to, pcm_of(to.sample_rate));
+                let heard = [read.transcode(all.into()), read.finish()].concat();
+                let heard: Vec<i16> = pcm(&heard).collect();
+                let peak = |part: &[i16]| part.iter().map(|it| it.unsigned_abs()).max().unwrap();
+                // A tone that is heard to its end: from its first to its last loud sample.
+                let loud = |sample: &i16| sample.unsigned_abs() > 4_000;
+                let begin = heard.iter().position(loud).unwrap();
+                let end = heard.iter().rposition(loud).unwrap();
+                let lasts = (end - begin) as f64 / f64::from(to.sample_rate) * 1e3;
+                assert!((lasts - 199.5).abs() < 0.5, "{from:?} to {to:?}: {lasts} ms");
+                assert!(peak(&heard[end.saturating_sub(20)..]) > 8_000, "{from:?} to {to:?}");
+                assert_eq!(subject.transcode(payload.into()), first, "it is as good as new");
+            }
+        }
+    }
+
+    #[test]
+    fn streams_that_are_finished_again_and_again_take_no_more_memory() {
+        let mut transcoder = transcoder(AudioFormat::PCM_24K, AudioFormat::MULAW_8K);
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            for _ in 0..10 {
+                let _ = transcoder.transcode(noise(960));
+            }
+            let last = transcoder.finish();
+            assert_eq!(last.len(), 24);
+            let Path::Resample(resample) = &transcoder.path else { panic!("the rates differ") };
+            seen.push((resample.before.capacity(), resample.after.capacity()));
+        }
+        assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
     }
 
     #[test]

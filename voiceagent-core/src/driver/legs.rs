@@ -50,6 +50,10 @@ pub(super) struct Voice {
     speaking: GenerationId,
     /// What the voice has no room for yet. A model may write faster than any voice takes.
     waiting: VecDeque<TtsInput>,
+    /// What was begun and not finished.
+    owed: Option<GenerationId>,
+    /// Some of that went over the link that there is.
+    is_begun: bool,
 }
 
 impl Legs {
@@ -124,6 +128,8 @@ impl Voice {
             made: 0,
             speaking,
             waiting: VecDeque::new(),
+            owed: None,
+            is_begun: false,
         })
     }
 
@@ -138,6 +144,7 @@ impl Voice {
         | TtsInput::Interrupt { generation: given_up, .. } = &input
         {
             limit += CANCELS;
+            self.owed.take_if(|owed| owed == given_up);
             self.waiting.retain(|waiting| match waiting {
                 TtsInput::Text { generation, .. } | TtsInput::Finish { generation } => {
                     generation != given_up
@@ -156,6 +163,10 @@ impl Voice {
         while self.provider.has_room()
             && let Some(input) = self.waiting.pop_front()
         {
+            if let TtsInput::Text { generation, .. } = input {
+                let before = self.owed.replace(generation) == Some(generation);
+                self.is_begun = self.provider.is_open() || self.is_begun && before;
+            }
             self.provider.send(input)?;
         }
         Ok(())
@@ -171,12 +182,33 @@ impl Voice {
             let room = self.provider.writable();
             tokio::select! {
                 biased;
-                report = self.provider.next() => return report,
+                report = self.provider.next() => return self.note(report),
                 // A link that has ended is noticed by the provider, and reopened.
                 () = room => drop(self.hand_over()),
             }
         }
-        self.provider.next().await
+        let report = self.provider.next().await;
+        self.note(report)
+    }
+
+    /// Keeps in mind what the voice owes.
+    fn note(&mut self, report: Report<TtsEvent>) -> Report<TtsEvent> {
+        match &report {
+            Report::Connected(_) => self.is_begun = self.owed.is_some(),
+            Report::Event(TtsEvent::Finished { generation }) => {
+                self.owed.take_if(|owed| owed == generation);
+            }
+            // What it owed has failed with that.
+            Report::Fault(_) => self.is_begun = false,
+            Report::Event(_) | Report::Ended | Report::Lost(_) => {}
+        }
+        report
+    }
+
+    /// The link has ended. Returns whether something was in the middle of being spoken, of which
+    /// nobody has told that it failed: another link would say the rest as if it were all.
+    pub(super) fn has_lost_speech(&mut self) -> bool {
+        std::mem::take(&mut self.is_begun) && self.owed.take().is_some()
     }
 
     /// How much the voice has spoken, heard or not.
@@ -192,6 +224,11 @@ impl Voice {
         }
         self.made += self.format.samples(payload.len());
         self.transcoder.transcode(payload)
+    }
+
+    /// What is still missing of a generation whose audio is complete.
+    pub(super) fn finish(&mut self, generation: GenerationId) -> Bytes {
+        if self.speaking == generation { self.transcoder.finish() } else { Bytes::new() }
     }
 }
 
@@ -234,6 +271,8 @@ mod tests {
             made: 0,
             speaking: GenerationId::default(),
             waiting: VecDeque::new(),
+            owed: None,
+            is_begun: false,
         };
         let id = GenerationId::new;
         let text = |number| TtsInput::Text { generation: id(number), text: "Yes.".into() };
@@ -270,6 +309,8 @@ mod tests {
             made: 0,
             speaking: GenerationId::default(),
             waiting: VecDeque::new(),
+            owed: None,
+            is_begun: false,
         };
         let generation = GenerationId::new(1);
         let text = TtsInput::Text { generation, text: "Yes.".into() };

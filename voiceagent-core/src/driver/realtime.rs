@@ -82,8 +82,11 @@ impl Said {
     /// What the model is to be told that belongs to this conversation.
     fn for_model(&self, input: RealtimeInput) -> RealtimeInput {
         let RealtimeInput::Truncate { generation, heard } = input else { return input };
-        let before = if generation == self.generation { self.before } else { Duration::ZERO };
-        match heard.saturating_sub(before) {
+        let is_known = generation == self.generation;
+        let before = if is_known { self.before } else { Duration::ZERO };
+        // What resamples the audio lets it out a little later, and the model knows only its own.
+        let longest = if is_known { self.here } else { heard };
+        match heard.saturating_sub(before).min(longest) {
             Duration::ZERO => RealtimeInput::Forget { generation },
             heard => RealtimeInput::Truncate { generation, heard },
         }
@@ -204,6 +207,11 @@ impl Model {
             self.transcoder.reset();
         }
         self.transcoder.transcode(payload)
+    }
+
+    /// What is still missing of a generation whose audio is complete.
+    fn finish(&mut self, generation: GenerationId) -> Bytes {
+        if self.speaking == generation { self.transcoder.finish() } else { Bytes::new() }
     }
 
     /// The model speaks: it has heard what the user said.
@@ -367,7 +375,9 @@ impl Driver {
             }
             RealtimeEvent::Finished { generation } => {
                 model.owed.take_if(|owed| *owed == generation);
-                Some(Input::LlmFinished { generation, reason: FinishReason::Stop })
+                let rest = model.finish(generation);
+                let end = Input::LlmFinished { generation, reason: FinishReason::Stop };
+                Some(self.behind(generation, rest, end))
             }
             RealtimeEvent::Interrupted { generation } => {
                 model.owed.take_if(|owed| *owed == generation);
@@ -434,6 +444,11 @@ mod tests {
         let cut = |heard| said.for_model(RealtimeInput::Truncate { generation, heard: ms(heard) });
         assert!(matches!(cut(700), RealtimeInput::Truncate { heard, .. } if heard == ms(200)));
         assert!(matches!(cut(400), RealtimeInput::Forget { .. }), "nothing of it was heard");
+        let cut = cut(1_303);
+        assert!(
+            matches!(cut, RealtimeInput::Truncate { heard, .. } if heard == ms(800)),
+            "{cut:?}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{future, pin::Pin, time::Duration};
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep};
 use tracing::warn;
@@ -303,6 +304,15 @@ impl Driver {
         }
     }
 
+    /// The end of a generation behind the audio that it completes.
+    pub(super) fn behind(&mut self, generation: GenerationId, rest: Bytes, end: Input) -> Input {
+        if rest.is_empty() {
+            return end;
+        }
+        self.caused.push_front(end);
+        Input::Synthesized { generation, payload: rest }
+    }
+
     fn on_tts(&mut self, report: Report<TtsEvent>) -> Option<Input> {
         match report {
             Report::Connected(after) => self.on_connected(Leg::Tts, after),
@@ -313,7 +323,8 @@ impl Driver {
             }
             Report::Event(TtsEvent::FailedOver(failover)) => self.on_failover(Leg::Tts, failover),
             Report::Event(TtsEvent::Finished { generation }) => {
-                Some(Input::SynthesisFinished { generation })
+                let rest = self.legs.voice.as_mut()?.finish(generation);
+                Some(self.behind(generation, rest, Input::SynthesisFinished { generation }))
             }
             Report::Event(TtsEvent::Heard { generation, text }) => {
                 Some(Input::SynthesisHeard { generation, text })
@@ -324,7 +335,10 @@ impl Driver {
             Report::Event(TtsEvent::Words { generation, words }) => {
                 Some(Input::Words { generation, words })
             }
-            Report::Ended => None,
+            Report::Ended => {
+                let lost = self.legs.voice.as_mut()?.has_lost_speech();
+                lost.then_some(Input::SynthesisFailed { kind: ErrorKind::Disconnected })
+            }
             Report::Fault(error) => {
                 warn!(%error, "the voice failed");
                 Some(Input::SynthesisFailed { kind: error.kind() })

@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use voiceagent_core::{
     Agent, Call, ErrorKind, Event,
+    adapt::PromptCache,
     audio::AudioFormat,
     session::{EndReason, Leg},
     transport::{CallInfo, Media},
+    tts::TextToSpeech,
 };
 use voiceagent_testkit::fakes::{Answer, FakeLine, FakeLlm, FakeStt, FakeTts, SttFault, TtsFault};
 
@@ -112,6 +114,38 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
     assert_eq!(caller.heard_text().matches("Hello").count(), 1, "{}", caller.heard_text());
     let messages = requests.last().unwrap().messages;
     assert!(format!("{messages:?}").contains("interrupted: true"), "{messages:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_voice_did_not_say_before_it_ended_is_not_taken_for_heard() {
+    // The model writes the second sentence when the voice has gone, with and without known texts.
+    for with_prompts in [false, true] {
+        let (line, caller) = phone_line();
+        let tts = FakeTts::new().with_segments().with_faults([TtsFault::End(ms(600))]);
+        let mut voice: Arc<dyn TextToSpeech> = Arc::new(tts);
+        if with_prompts {
+            voice = Arc::new(PromptCache::new(voice));
+        }
+        let llm = FakeLlm::answers([
+            Answer::text("The bakery closes at six in the evening. Bye now, and come again soon."),
+            Answer::text("I am back."),
+        ]);
+        let llm = llm.with_token(ms(40));
+        let requests = llm.requests();
+        let agent = builder(llm, &caller).tts(voice).build().unwrap();
+        let call = agent.start(Box::new(line)).await.unwrap();
+        caller.speak("hello", ms(500)).await;
+        caller.hears("The bakery", ms(5_000)).await;
+        caller.silence(ms(4_000)).await;
+        caller.speak("are you there", ms(800)).await;
+        caller.hears("I am back.", ms(9_000)).await;
+        assert!(!caller.heard_text().contains("Bye"), "{}", caller.heard_text());
+        let messages = format!("{:?}", requests.last().unwrap().messages);
+        assert!(messages.contains("interrupted: true"), "{messages}");
+        assert!(!messages.contains("Bye") && !messages.contains("evening"), "{messages}");
+        caller.hang_up().await;
+        assert_eq!(end(call).await.1, [Leg::Tts]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,8 @@ struct Tape {
     call: CallInfo,
     can: TransportCapabilities,
     sound: Bytes,
+    /// Numbers of frames that are skipped.
+    silent: std::ops::Range<u64>,
     said: Recording<Outbound>,
 }
 
@@ -28,7 +30,7 @@ impl Tape {
     fn new(sound: impl Into<Bytes>) -> Self {
         let call = CallInfo::new("tape", Media::audio(MULAW));
         let can = TransportCapabilities::default();
-        Self { call, can, sound: sound.into(), said: Recording::default() }
+        Self { call, can, sound: sound.into(), silent: 0..0, said: Recording::default() }
     }
 }
 
@@ -46,6 +48,9 @@ impl Transport for Tape {
         Ok(Link::spawn(8, |mut peer| async move {
             for (number, piece) in (0..).zip(self.sound.chunks(160)) {
                 let payload = Bytes::copy_from_slice(piece);
+                let is_behind = number >= self.silent.start;
+                let number =
+                    number + if is_behind { self.silent.end - self.silent.start } else { 0 };
                 let at = MediaTime(number * 160);
                 peer.send(Inbound::Audio(AudioFrame::new(MULAW, at, payload))).await?;
             }
@@ -108,6 +113,21 @@ async fn keys_are_told_and_hardly_sound() {
     assert!(before == speech && behind == speech);
     let loud = pressed.iter().filter(|&&code| Law::Mulaw.decode(code).abs() > 1_000).count();
     assert!(loud < 3 * 8 * 40, "{loud} samples of 2,400 can be heard");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_told_again_after_audio_that_the_line_left_out() {
+    let tone = &tones("1")[..800];
+    let mut line = Tape::new([tone, tone, &clips::speech(ms(500))].concat());
+    // 200 ms of silence between the tones are not sent.
+    line.silent = 5..15;
+    assert_eq!(keys(&heard(line).await), "11");
+    // What follows such a gap is no longer the key.
+    let speech = clips::speech(ms(500));
+    let mut line = Tape::new([tone, &speech].concat());
+    line.silent = 5..15;
+    let heard = heard(line).await;
+    assert_eq!((keys(&heard).as_str(), sound(&heard)[800..] == speech), ("1", true));
 }
 
 #[tokio::test(start_paused = true)]

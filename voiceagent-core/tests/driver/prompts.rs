@@ -138,6 +138,47 @@ async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_voice_that_ends_in_the_middle_of_an_answer_is_told_and_the_rest_is_not_said() {
+    // The voice speaks after 80 ms and ends after 92, before the rest comes or behind it.
+    for (wait, handed) in [(ms(85), 1), (ms(100), 0), (ms(2_000), 0)] {
+        let tts = FakeTts::new().with_formats([MULAW]).with_faults([TtsFault::End(ms(100))]);
+        let inputs = tts.inputs();
+        let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE));
+        let mut link = voice.open(TtsOptions::new(MULAW)).await.unwrap();
+        let text = |number, text: &str| TtsInput::Text {
+            generation: GenerationId::new(number),
+            text: text.into(),
+        };
+        let finish = |number| TtsInput::Finish { generation: GenerationId::new(number) };
+        link.try_send(text(1, "Until six. ")).unwrap();
+        tokio::time::sleep(wait).await;
+        link.try_send(text(1, "Bye now.")).unwrap();
+        link.try_send(finish(1)).unwrap();
+        tokio::time::sleep(ms(2_000)).await;
+        let TtsEvent::Audio { .. } = link.recv().await.unwrap().unwrap() else {
+            panic!("some of it was said");
+        };
+        let error = link.recv().await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.provider()), (ErrorKind::Disconnected, Some("fake")));
+        let rest = inputs.all().into_iter().filter(|it| *it == text(1, "Bye now."));
+        assert_eq!(rest.count(), handed, "no other voice says it");
+        // What is said next is said whole, and it was told once.
+        link.try_send(text(2, "Yes.")).unwrap();
+        link.try_send(finish(2)).unwrap();
+        loop {
+            match link.recv().await.unwrap().expect("nothing else has failed") {
+                TtsEvent::Finished { generation } => {
+                    assert_eq!(generation, GenerationId::new(2));
+                    break;
+                }
+                TtsEvent::Audio { generation, .. } => assert_eq!(generation.number(), 2),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_voice_that_is_down_from_the_start_still_greets_and_ends_the_call_with_words() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();

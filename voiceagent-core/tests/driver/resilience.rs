@@ -240,6 +240,7 @@ async fn rd6_a_reply_that_is_cut_or_stalls_after_any_word_is_completed_and_nothi
 async fn re1_a_voice_that_fails_before_its_first_audio_is_replaced_within_four_seconds() {
     for fault in [
         TtsFault::Drop(Duration::ZERO),
+        TtsFault::End(Duration::ZERO),
         TtsFault::Mute(Duration::ZERO),
         TtsFault::Report(Duration::ZERO, ErrorKind::RateLimited),
         TtsFault::Refuse(ErrorKind::RateLimited),
@@ -252,6 +253,7 @@ async fn re1_a_voice_that_fails_before_its_first_audio_is_replaced_within_four_s
 async fn re3_a_voice_that_is_cut_or_stalls_within_a_sentence_is_continued() {
     for after in (120..2_900).step_by(480) {
         survives_tts(TtsFault::Drop(ms(after))).await;
+        survives_tts(TtsFault::End(ms(after))).await;
         survives_tts(TtsFault::Mute(ms(after))).await;
         survives_tts(TtsFault::Report(ms(after), ErrorKind::RateLimited)).await;
     }

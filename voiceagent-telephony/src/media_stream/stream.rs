@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use axum::extract::ws::WebSocket;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use voiceagent_core::{
     CallId, Link, Result,
     audio::AudioFormat,
@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    Carrier, Grant, HeardCalls,
+    Carrier, Grant, HeardCalls, Place,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
@@ -40,7 +40,7 @@ pub struct MediaStream {
     dialect: &'static Dialect,
     formats: Formats,
     beside: Beside,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How the carrier names what a stream belongs to.
@@ -76,7 +76,7 @@ impl MediaStream {
         (dialect, formats): (&'static Dialect, Formats),
         grant: Grant,
         beside: Beside,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let Formats { inbound, outbound } = formats;
         let media = Media::Audio { inbound, outbound };
@@ -87,7 +87,7 @@ impl MediaStream {
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, who, dialect, formats, beside, permit }
+        Self { socket, info, who, dialect, formats, beside, place }
     }
 
     /// Who carries the call.
@@ -135,11 +135,11 @@ impl Transport for MediaStream {
             heard: self.beside.heard,
             news: self.beside.news,
         };
-        let permit = self.permit;
+        let place = self.place;
         let socket = self.socket.open();
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as its socket is open.
-            let _counted = permit;
+            let _counted = place;
             Pump::new(socket, leg).run(peer).await
         }))
     }

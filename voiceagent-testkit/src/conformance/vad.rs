@@ -1,7 +1,7 @@
 use std::{f32::consts::TAU, iter, time::Duration};
 
 use voiceagent_core::{
-    SpeechDetector, SpeechEdge, SpeechGateConfig,
+    SpeechDetector, SpeechEdge,
     audio::{AudioFormat, AudioFrame, Encoding, MediaTime},
     vad::{VadFactory, VoiceActivityDetector},
 };
@@ -17,7 +17,8 @@ const NEAR: Duration = Duration::from_millis(250);
 
 /// Checks a voice activity detector: its windows, the range of its scores, that silence, the noise
 /// and the hum of a line score low and speech scores high, that `reset` forgets, that detectors
-/// do not share memory, and that the edges of a call over the telephone lie where speech is.
+/// do not share memory, that its gate makes sense, and that with it the edges of a call over the
+/// telephone lie where speech is.
 ///
 /// Speech is [`tone::speech`]; on the telephone it is [`clips::APPOINTMENT`]. "High" means that
 /// most of it scores above one half, "low" that no window of the second half does.
@@ -40,6 +41,7 @@ pub fn vad(subject: &str, factory: &dyn VadFactory) -> Report {
     report.note("silence after speech scores low again", silence_again(factory));
     report.note("reset forgets everything", reset(factory));
     report.note("detectors of one factory do not share memory", independence(factory));
+    report.note("its gate makes sense", gate(factory));
     report.note("the edges of a telephone call lie where speech is", edges(factory));
     report
 }
@@ -142,13 +144,17 @@ fn independence(factory: &dyn VadFactory) -> Result<(), String> {
     same(&expected, &interleaved.collect::<Vec<_>>())
 }
 
+fn gate(factory: &dyn VadFactory) -> Result<(), String> {
+    factory.gate().validate().map_err(|error| error.to_string())
+}
+
 /// A second of silence, a sentence, and a second of silence, as frames of a call.
 fn edges(factory: &dyn VadFactory) -> Result<(), String> {
     let format = AudioFormat::MULAW_8K;
     let silence = tone::silence(format, Duration::from_secs(1));
     let call = [&silence[..], clips::APPOINTMENT.audio, &silence].concat();
-    let mut detector = SpeechDetector::new(factory, format, SpeechGateConfig::default())
-        .map_err(|error| error.to_string())?;
+    let mut detector =
+        SpeechDetector::new(factory, format, factory.gate()).map_err(|error| error.to_string())?;
     let mut heard = Vec::new();
     for (number, payload) in call.chunks_exact(160).enumerate() {
         let at = MediaTime(number as u64 * 160);
@@ -206,7 +212,10 @@ fn format(detector: &dyn VoiceActivityDetector) -> AudioFormat {
 
 #[cfg(test)]
 mod tests {
-    use voiceagent_core::vad::{Earshot, Energy, Telephone};
+    use voiceagent_core::{
+        SpeechGateConfig,
+        vad::{Earshot, Energy, Telephone},
+    };
 
     use super::*;
     use crate::conformance::Outcome;
@@ -245,17 +254,41 @@ mod tests {
         fn reset(&mut self) {}
     }
 
+    /// A sound detector with another gate.
+    #[derive(Debug)]
+    struct Gated(SpeechGateConfig);
+
+    impl VadFactory for Gated {
+        fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+            Telephone::default().detector()
+        }
+
+        fn gate(&self) -> SpeechGateConfig {
+            self.0
+        }
+    }
+
+    fn failed(report: &Report) -> Vec<&str> {
+        let checks = report.checks().iter();
+        let failed = checks.filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        failed.map(|(check, _)| check.as_str()).collect()
+    }
+
+    #[test]
+    fn a_detector_is_judged_with_its_own_gate() {
+        let edges = "the edges of a telephone call lie where speech is";
+        let mut gate = Telephone::default().gate();
+        assert!(failed(&vad("gated", &Gated(gate))).is_empty());
+        gate.min_silence = Duration::from_secs(9);
+        assert_eq!(failed(&vad("never silent", &Gated(gate))), [edges]);
+        gate.start_threshold = 1.5;
+        assert_eq!(failed(&vad("never open", &Gated(gate))), ["its gate makes sense", edges]);
+    }
+
     #[test]
     fn a_detector_that_breaks_its_promises_fails() {
-        let report = vad("stubborn", &Stubborn(0.0));
-        let failed: Vec<&str> = report
-            .checks()
-            .iter()
-            .filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
-            .map(|(check, _)| check.as_str())
-            .collect();
         assert_eq!(
-            failed,
+            failed(&vad("stubborn", &Stubborn(0.0))),
             [
                 "every score is from 0 to 1",
                 "silence scores low",

@@ -36,6 +36,8 @@ pub enum TtsFault {
     Refuse(ErrorKind),
     /// The voice ends with [`ErrorKind::Disconnected`] after this much audio.
     Drop(Duration),
+    /// The voice ends after this much audio, and does not say why.
+    End(Duration),
     /// The voice reports this fault once, after this much audio, forgets what it still had to say
     /// and goes on with what comes next.
     Report(Duration, ErrorKind),
@@ -203,7 +205,12 @@ impl Voice {
                     self.inputs.add(input.clone());
                     self.take(input);
                 }
-                (_, event) = self.speaker.due() => self.say(event, &peer).await?,
+                (_, event) = self.speaker.due() => {
+                    if matches!(self.fault, TtsFault::End(after) if self.said >= after) {
+                        return Ok(());
+                    }
+                    self.say(event, &peer).await?;
+                }
             }
         }
     }
@@ -243,6 +250,7 @@ impl Voice {
                 return peer.report(fault(kind, "speak", "failed as the test asked")).await;
             }
             TtsFault::Drop(_)
+            | TtsFault::End(_)
             | TtsFault::Mute(_)
             | TtsFault::None
             | TtsFault::Refuse(_)

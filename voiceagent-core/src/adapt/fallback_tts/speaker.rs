@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until};
 
@@ -254,14 +255,7 @@ impl Speaker {
                     voice.transcoder.reset();
                 }
                 let payload = voice.transcoder.transcode(payload);
-                let words = speech.on_audio(payload.len());
-                let words = (self.claims.word_timings && !words.is_empty())
-                    .then(|| speech.words_event(words));
-                peer.send(TtsEvent::Audio { generation, payload }).await?;
-                match words {
-                    Some(words) => peer.send(words).await,
-                    None => Ok(()),
-                }
+                self.on_audio(generation, payload, peer).await
             }
             TtsEvent::Words { words, .. } => {
                 speech.on_words(words);
@@ -279,6 +273,28 @@ impl Speaker {
         }
     }
 
+    /// Audio came, as the owner wants it.
+    async fn on_audio(&mut self, of: GenerationId, payload: Bytes, peer: &Peer) -> Result<()> {
+        let wanted = |speech: &&mut Speech| speech.generation == of;
+        let Some(speech) = self.speeches.iter_mut().find(wanted) else { return Ok(()) };
+        let words = speech.on_audio(payload.len());
+        let words =
+            (self.claims.word_timings && !words.is_empty()).then(|| speech.words_event(words));
+        peer.send(TtsEvent::Audio { generation: of, payload }).await?;
+        match words {
+            Some(words) => peer.send(words).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets out what is still missing of what the voice said last, which says no more of it.
+    async fn end_audio(&mut self, peer: &Peer) -> Result<()> {
+        let Stage::Speaking(voice) = &mut self.stage else { return Ok(()) };
+        let Some(generation) = self.transcoded.take() else { return Ok(()) };
+        let rest = voice.transcoder.finish();
+        if rest.is_empty() { Ok(()) } else { self.on_audio(generation, rest, peer).await }
+    }
+
     async fn on_finished(&mut self, generation: GenerationId, peer: &Peer) -> Result<()> {
         let Stage::Speaking(voice) = &self.stage else { return Ok(()) };
         let index = voice.index;
@@ -292,6 +308,9 @@ impl Speaker {
         if pace.0 > 0 && pace.1 > 0 {
             self.paces[index] = Some(pace);
             self.chain.succeeded(index);
+        }
+        if self.transcoded == Some(generation) {
+            self.end_audio(peer).await?;
         }
         self.end_speech(generation, peer).await
     }
@@ -341,9 +360,9 @@ impl Speaker {
         tracing::warn!(%error, "a voice failed; the next one is tried");
         self.losses.note(index, &error);
         self.chain.failed(index, &error);
+        self.end_audio(peer).await?;
         self.stage = Stage::Closed;
         self.cancels.clear();
-        self.transcoded = None;
         if self.speeches.is_empty() && !is_sound {
             return Ok(());
         }

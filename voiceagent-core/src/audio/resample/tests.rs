@@ -172,6 +172,32 @@ fn a_reset_converter_is_as_good_as_new() {
     assert_eq!(output, resample(8_000, 44_100, &input));
 }
 
+#[test]
+fn what_is_held_back_at_the_end_comes_out_and_nothing_where_there_was_nothing() {
+    for from in RATES {
+        for to in RATES {
+            let mut resampler = Resampler::new(from, to);
+            let mut output = Vec::new();
+            resampler.finish(&mut output);
+            assert!(output.is_empty(), "{from} to {to}: {output:?}");
+            // The tone is as loud in its last millisecond as anywhere, and that is heard.
+            resampler.process(&tone(500.0, from, from as usize / 4), &mut output);
+            let before = output.len();
+            resampler.finish(&mut output);
+            let more = resampler.latency().as_secs_f64() * f64::from(to);
+            let missing = more - (output.len() - before) as f64;
+            assert!(missing.abs() < 0.501, "{from} to {to}: {missing}");
+            let last = &output[output.len() - to as usize / 1_000 - 1..];
+            let peak = last.iter().copied().fold(0.0, |peak: f32, it| peak.max(it.abs()));
+            assert!(peak > 0.45, "{from} to {to}: {peak}");
+            // And it is as good as new.
+            let mut again = Vec::new();
+            resampler.process(&tone(500.0, from, from as usize / 4), &mut again);
+            assert_eq!(again, output[..before], "{from} to {to}");
+        }
+    }
+}
+
 /// Rates that have next to nothing in common.
 const ODD: [(u32, u32); 6] = [
     (47_999, 8_000),

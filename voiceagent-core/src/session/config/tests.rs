@@ -98,6 +98,15 @@ fn a_setting_that_makes_no_sense_is_named() {
 }
 
 #[test]
+fn a_model_is_asked_again_ten_times_at_most() {
+    let message = refused(|it| it.model.retries = 11);
+    assert!(message.starts_with("field `model.retries` is 11; at most 10"), "{message}");
+    let mut config = SessionConfig::default();
+    config.model.retries = 10;
+    assert!(config.validate().is_ok());
+}
+
+#[test]
 fn the_ends_of_a_range_belong_to_it() {
     let mut config = SessionConfig::default();
     config.playout.piece = SHORTEST_PIECE;
@@ -105,6 +114,16 @@ fn the_ends_of_a_range_belong_to_it() {
     assert!(config.validate().is_ok());
     config.playout.piece = config.playout.lead;
     assert!(config.validate().is_ok());
+}
+
+#[test]
+fn a_greeting_waits_half_a_minute_at_most() {
+    let mut config =
+        SessionConfig { greeting_waits: Some(LONGEST_DELAY), ..SessionConfig::default() };
+    assert!(config.validate().is_ok());
+    config.greeting_waits = Some(LONGEST_DELAY + Duration::from_millis(1));
+    let error = config.validate().unwrap_err();
+    assert!(error.message().starts_with("field `greeting_waits` is "), "{error}");
 }
 
 #[test]
