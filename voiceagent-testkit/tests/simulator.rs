@@ -125,6 +125,11 @@ fn a_call_of_a_dropped_draft_is_no_goodbye_though_a_later_one_has_its_id() {
 }
 
 #[test]
+fn a_turn_that_waits_for_an_announcement_does_not_wait_for_the_older_answer() {
+    assert_eq!(play(77_006_985, &Settings::default()).violations, []);
+}
+
+#[test]
 fn a_trace_tells_what_happened_and_when() {
     let mut settings = on(Legs::Cascade);
     settings.trace = true;

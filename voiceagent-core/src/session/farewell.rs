@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
     generation::{Generation, Leave, Stage},
+    listening::WaitingTurn,
 };
 use crate::{
     ErrorKind,
@@ -260,7 +261,7 @@ impl Session {
         }
         self.phase = Phase::Ended;
         self.says.clear();
-        if let Some((_, text)) = self.owed.take() {
+        if let Some(WaitingTurn { text, .. }) = self.owed.take() {
             self.write_user(&text);
         }
         if !self.user.is_empty() {

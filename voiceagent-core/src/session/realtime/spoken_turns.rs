@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::super::{
     Command, Event, InterruptionReason, Session, Timer, generation::Stage, history::History,
+    listening::WaitingTurn,
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
@@ -197,7 +198,7 @@ impl Session {
         }
         if self.keeps_turns() || self.live.is_some() {
             // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
+            self.owed = Some(WaitingTurn { turn, text, for_aside: false });
             return;
         }
         self.write_user(&text);
