@@ -412,7 +412,7 @@ fn murmured(millis: u64, text: &str, words: Option<&str>) -> Scenario {
     call.speaks().at(800).stops().at(1_000).speech(text, 5_000);
     call.at(2_060).speaks().at(2_200 + millis).stops();
     if let Some(words) = words {
-        call.told(None, words);
+        call.told(Some(2), words);
     }
     call.at(9_000);
     call
