@@ -391,3 +391,16 @@ fn i20_a_sign_of_attention_to_a_question_that_cannot_be_stopped_is_its_answer() 
     call.at(2_760).speaks().at(3_200).stops().at(3_250).hears("okay").at(6_000);
     assert_eq!(call.times_asked(), 1, "{}", call.trace());
 }
+
+#[test]
+fn i1_a_voice_of_more_than_a_second_shows_more_than_attention_whatever_its_words() {
+    let mut config = config();
+    config.greeting = Some("This call is recorded, and may be kept for a year.".into());
+    config.greeting_interruptible = false;
+    for (until, times) in [(2_200, 0), (2_700, 1)] {
+        let mut call = Scenario::new(config.clone());
+        call.at(100).voice("This call is recorded, and may be kept for a year.", 4_000);
+        call.at(1_160).speaks().at(until).stops().at(until + 50).hears("okay").at(9_000);
+        assert_eq!(call.times_asked(), times, "{}", call.trace());
+    }
+}
