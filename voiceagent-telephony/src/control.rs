@@ -9,7 +9,7 @@ mod consultation;
 mod directory;
 mod new_call;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
@@ -96,6 +96,19 @@ pub trait CallControl: Debug + Send + Sync + 'static {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) where the carrier lists no live calls.
     async fn live(&self) -> Result<Vec<CallId>> {
+        Err(unsupported("list calls"))
+    }
+
+    /// The carrier's names for the calls that we have made to somebody since then, to the second,
+    /// latest first; of more than fifty, the latest. It tells after a [`dial`](Self::dial) whose
+    /// outcome is unknown whether the phone has rung.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the carrier does not list calls that have
+    /// ended, [`Rejected`](ErrorKind::Rejected) for somebody who is not in the directory.
+    async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {
+        let _ = (to, since);
         Err(unsupported("list calls"))
     }
 

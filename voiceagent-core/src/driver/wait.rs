@@ -67,6 +67,10 @@ impl Driver {
             if let Some(input) = self.translate(outside) {
                 return input;
             }
+            // What woke the call needs no answer: audio that may leave is spared a wake-up of its own.
+            if self.session.has_audio_due(self.now()) {
+                return Input::Timeout;
+            }
         }
     }
 

@@ -124,6 +124,11 @@ impl Output {
         }
     }
 
+    /// Whether audio may leave at `now`.
+    pub(super) fn is_due(&self, now: CallTime) -> bool {
+        matches!(self, Self::Audio(playout) if playout.is_due(now))
+    }
+
     pub(super) fn next_wake(&self, now: CallTime) -> Option<CallTime> {
         match self {
             Self::Audio(playout) => playout.next_wake(now),

@@ -162,10 +162,7 @@ impl Playout {
             return None;
         }
         let frame = self.format.bytes_in(FRAME).max(1);
-        let piece = self.next_piece(frame)?;
-        if self.ahead(now) + self.duration(piece) > self.config.lead {
-            return None;
-        }
+        let piece = self.next_piece(frame).filter(|piece| self.has_room(*piece, now))?;
         let payload = self.take(piece, frame);
         if self.position(now) >= self.sent {
             self.anchor = (now, self.sent);
@@ -177,14 +174,28 @@ impl Playout {
         Some(Outbound::Audio(AudioFrame::new(self.format, at, payload)))
     }
 
+    /// Whether [`poll`](Self::poll) has audio at `now`, which may be before it wants to be woken.
+    pub(super) fn is_due(&self, now: CallTime) -> bool {
+        let frame = self.format.bytes_in(FRAME).max(1);
+        !self.held && self.next_piece(frame).is_some_and(|piece| self.has_room(piece, now))
+    }
+
+    fn has_room(&self, piece: usize, now: CallTime) -> bool {
+        self.ahead(now) + self.duration(piece) <= self.config.lead
+    }
+
     /// When [`poll`](Self::poll) should be called again; `None` when nothing waits for time.
+    ///
+    /// A piece may leave up to a frame before that: mostly a frame of the caller's has come by
+    /// then, and one wake-up has served both.
     pub(super) fn next_wake(&self, now: CallTime) -> Option<CallTime> {
         let frame = self.format.bytes_in(FRAME).max(1);
         if !self.held
             && let Some(piece) = self.next_piece(frame)
         {
             let room = self.config.lead.saturating_sub(self.duration(piece));
-            return Some(now + self.ahead(now).saturating_sub(room));
+            let patience = FRAME.min(room / 2);
+            return Some(now + self.ahead(now).saturating_sub(room - patience));
         }
         if !self.complete || self.queued > 0 || self.is_drained(now) {
             return None;

@@ -325,6 +325,13 @@ impl Session {
         }
     }
 
+    /// Whether audio could leave at `now`, ahead of the timer: who is awake for another reason may
+    /// feed [`Input::Timeout`](super::Input::Timeout) for it.
+    #[must_use]
+    pub fn has_audio_due(&self, now: CallTime) -> bool {
+        !self.is_ended() && self.live.is_some() && self.output.is_due(now)
+    }
+
     /// Sends what may leave, and ends a generation that was heard.
     pub(super) fn settle_output(&mut self) {
         let Some(live) = &self.live else {

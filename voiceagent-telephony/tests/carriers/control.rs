@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::Router;
 use voiceagent_core::{CallId, ErrorKind, Secret};
@@ -8,7 +11,7 @@ use voiceagent_telephony::{
     control::{Answer, CallControl, Callee, Directory, NewCall},
     document::{Response, Say, Shelf},
     front_door::CallStatus,
-    message::Messenger,
+    message::{Channel, Messenger, TextMessage},
     plivo::{PlivoConfig, PlivoRest},
     vonage::{VonageConfig, VonageRest},
 };
@@ -203,6 +206,39 @@ async fn the_calls_that_go_on_are_listed() {
         if bench.control.capabilities().live {
             assert_eq!(bench.control.live().await.unwrap(), [], "{carrier:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_went_to_somebody_is_listed_since_a_time_by_carriers_that_keep_it() {
+    let (minute, now) = (Duration::from_secs(60), SystemTime::now());
+    let desk = || Callee::Target("front desk".to_owned());
+    for carrier in ALL {
+        let bench = Bench::of(carrier).await;
+        let listed = bench.control.made(&desk(), now - minute).await;
+        assert_eq!(bench.control.capabilities().made, listed.is_ok(), "{carrier:?}");
+        let Ok(listed) = listed else {
+            assert_eq!(listed.unwrap_err().kind(), ErrorKind::Unsupported, "{carrier:?}");
+            let sent = bench.messenger.sent(&desk(), Channel::Sms, now).await;
+            assert_eq!(sent.unwrap_err().kind(), ErrorKind::Unsupported, "{carrier:?}");
+            continue;
+        };
+        assert_eq!(listed, [], "{carrier:?}");
+        let made = bench.control.dial(&to_desk()).await.unwrap();
+        let text = TextMessage::new(desk(), "Your car is ready").unwrap();
+        let sent = bench.messenger.send(&text).await.unwrap();
+        let call = NewCall::to(Callee::Number("+49309018200".parse().unwrap()));
+        bench.control.dial(&call).await.unwrap();
+        for (age, is_told) in [(Duration::ZERO, true), (2 * minute, false)] {
+            bench.api.age(age);
+            let calls = bench.control.made(&desk(), now - minute).await.unwrap();
+            assert_eq!(calls, Vec::from_iter(is_told.then(|| made.clone())), "{carrier:?}");
+            let texts = bench.messenger.sent(&desk(), Channel::Sms, now - minute).await.unwrap();
+            assert_eq!(texts, Vec::from_iter(is_told.then(|| sent.clone())), "{carrier:?}");
+        }
+        bench.api.fail_next(200, r#"{"calls":[{"sid":"CA1"}]}"#);
+        let error = bench.control.made(&desk(), now).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "a call of no time: {carrier:?}");
     }
 }
 

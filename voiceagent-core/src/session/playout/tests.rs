@@ -32,8 +32,9 @@ fn audio_leaves_at_once_up_to_the_lead_and_then_in_real_time() {
     playout.push(audio(1_000));
     playout.hold(false);
     assert_eq!(drain(&mut playout, ms(0)).0, 2_400, "300 ms of lead");
-    assert_eq!(playout.next_wake(ms(0)), Some(ms(100)));
+    assert_eq!(playout.next_wake(ms(0)), Some(ms(120)), "a frame of the caller's comes before");
     assert_eq!(drain(&mut playout, ms(99)).0, 0);
+    assert!(!playout.is_due(ms(99)) && playout.is_due(ms(100)));
     assert_eq!(drain(&mut playout, ms(100)).0, 800);
     assert_eq!(drain(&mut playout, ms(330)).0, 1_600, "a late wake catches up");
 }
