@@ -94,6 +94,7 @@ use generation::{Generation, Leave, Ticket};
 use history::History;
 use idle::Idle;
 use late_results::LateResults;
+use listening::WaitingTurn;
 use loudness::Loudness;
 use monologue::Monologue;
 use output::Output;
@@ -109,7 +110,7 @@ use tool_rounds::ToolClock;
 use user_turn::UserTurn;
 pub(crate) use user_turn::normalised;
 
-use crate::{CallTime, GenerationId, TurnId, llm::Message, transport::Outbound};
+use crate::{CallTime, GenerationId, llm::Message, transport::Outbound};
 
 pub use command::Command;
 pub use config::{
@@ -159,7 +160,7 @@ pub struct Session {
     /// Drafts that the open turn has cost.
     drafts: u32,
     /// A turn that is over and waits for speech that cannot be stopped.
-    owed: Option<(TurnId, Arc<str>)>,
+    owed: Option<WaitingTurn>,
     says: VecDeque<Saying>,
     /// What was said on a text leg that may still tell how much of it was heard.
     said: VecDeque<Said>,
@@ -437,7 +438,9 @@ impl Session {
         if self.keeps_turns() {
             return false;
         }
-        let Some((turn, text)) = self.owed.take() else { return self.begin_late_reply() };
+        let Some(WaitingTurn { turn, text, .. }) = self.owed.take() else {
+            return self.begin_late_reply();
+        };
         self.write_user(&text);
         if self.is_closing() && !self.reopen() {
             return false;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use voiceagent_core::{
     CallTime, Event, GenerationId, MarkId, SessionConfig, TurnId,
     audio::AudioFormat,
+    llm::FinishReason,
     session::{Command, IdleConfig, Input, Session, SettingsChange},
     transport::Outbound,
 };
@@ -91,6 +92,8 @@ struct Shadow<'a> {
     /// What the session wants to say, and has not said yet.
     wanted: Option<GenerationId>,
     sounding: Option<usize>,
+    /// The turn that the caller began last.
+    open: Option<TurnId>,
     /// Since when it is silent on suspicion.
     paused: Option<CallTime>,
 }
@@ -108,6 +111,9 @@ impl<'a> Shadow<'a> {
     fn new(story: &'a Story, config: &SessionConfig, changed: &'a [Setting]) -> Self {
         let mut config = config.clone();
         config.greeting = None;
+        if let Some(model) = &mut config.realtime {
+            model.greeting = None;
+        }
         config.flow = false;
         config.idle = IdleConfig::default();
         config.max_call = None;
@@ -128,6 +134,7 @@ impl<'a> Shadow<'a> {
             asked: Vec::new(),
             wanted: None,
             sounding: None,
+            open: None,
             paused: None,
         };
         shadow.feed(Input::Opened);
@@ -158,6 +165,10 @@ impl<'a> Shadow<'a> {
                 self.sound(utterance);
             }
             Cue::Caller(Input::Configure { change }) => self.configure(*change),
+            Cue::Caller(Input::UserWords { transcript, .. }) => {
+                // The turn that is open has another name where turns were decided otherwise.
+                self.feed(Input::UserWords { turn: self.open, transcript });
+            }
             Cue::Caller(input) => self.feed(input),
             Cue::Score { asked, score } => self.score(asked, score),
         }
@@ -198,6 +209,8 @@ impl<'a> Shadow<'a> {
         let payload = Bytes::from(vec![silence; bytes]);
         self.feed(Input::Synthesized { generation, payload });
         self.feed(Input::SynthesisFinished { generation });
+        // Where a speech-to-speech model speaks, this is its end.
+        self.feed(Input::LlmFinished { generation, reason: FinishReason::Stop });
     }
 
     /// Lets time pass: wakes the session when it asks for it, and answers marks.
@@ -228,7 +241,9 @@ impl<'a> Shadow<'a> {
                     self.asked.push((self.now, turn, text.len()));
                 }
                 Command::Send { outbound } => cut.extend(self.line.take(self.now, &outbound)),
-                Command::Synthesize { generation, .. } => self.wanted = Some(generation),
+                Command::Speak { generation, .. } | Command::Synthesize { generation, .. } => {
+                    self.wanted = Some(generation);
+                }
                 _ => {}
             }
         }
@@ -244,6 +259,7 @@ impl<'a> Shadow<'a> {
                 let decision = Decision { at: self.now, last_speech, unseen: false };
                 self.decisions.turns.push(decision);
             }
+            Event::UserStarted { turn, .. } => self.open = Some(*turn),
             Event::AgentPaused { .. } => self.paused = Some(self.now),
             Event::AgentResumed { .. } => self.paused = None,
             Event::AgentStopped { .. } => {

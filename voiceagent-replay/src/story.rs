@@ -98,11 +98,18 @@ struct Reader {
     silent: BTreeMap<GenerationId, Duration>,
     /// Speech of which nothing has been understood yet.
     begun: Option<CallTime>,
+    /// The same where words are told by their turn, as those of a speech-to-speech model are.
+    voices: Vec<(TurnId, CallTime)>,
+    /// The turn that the caller has begun.
+    open: Option<TurnId>,
+    /// The words are those of a speech-to-speech model.
+    is_realtime: bool,
 }
 
 impl Story {
     pub(crate) fn of(recording: &Recording) -> Self {
-        let mut reader = Reader::default();
+        let is_realtime = recording.config().realtime.is_some();
+        let mut reader = Reader { is_realtime, ..Reader::default() };
         for step in recording.steps() {
             reader.input(step, recording.config());
             for line in step.commands {
@@ -114,6 +121,7 @@ impl Story {
             reader.story.until = step.at;
         }
         let mut story = reader.story;
+        story.speech.sort_unstable();
         for utterance in &mut story.utterances {
             let bytes = reader.audio.get(&utterance.generation).copied().unwrap_or_default();
             let format = recording.config().format;
@@ -156,6 +164,12 @@ impl Reader {
             Input::SpeechStarted { since } => self.begun = Some((*since).min(step.at)),
             Input::SttSpeechStarted if !config.vad => self.begun = Some(step.at),
             Input::Transcript { transcript } => self.words(step.at, transcript, config.vad),
+            // Of a turn that is over they decide nothing any more.
+            Input::UserWords { turn, .. } if turn.is_none() || *turn == self.open => {
+                if self.open.is_none() {
+                    return;
+                }
+            }
             Input::CommitTurn
             | Input::Configure { .. }
             | Input::Dtmf { .. }
@@ -169,6 +183,15 @@ impl Reader {
             _ => return,
         }
         self.story.cues.push((step.at, Cue::Caller(step.input.clone())));
+    }
+
+    /// Something was understood of a turn, maybe long after it: all of its voices were speech.
+    fn understood(&mut self, turn: TurnId, text: &str) {
+        if !text.trim().is_empty() {
+            let of = |(voice, since): &(TurnId, CallTime)| (*voice == turn).then_some(*since);
+            self.story.speech.extend(self.voices.iter().filter_map(of));
+            self.voices.retain(|(voice, _)| *voice != turn);
+        }
     }
 
     /// A final that repeats its interim is no new speech, however late it comes.
@@ -223,7 +246,18 @@ impl Reader {
                     utterance.stopped.get_or_insert(at);
                 }
             }
+            Event::UserStarted { turn, since } if self.is_realtime => {
+                self.open = Some(turn);
+                self.voices.push((turn, since));
+            }
+            Event::UserPartial { turn, pii_text } | Event::UserWords { turn, pii_text }
+                if self.is_realtime =>
+            {
+                self.understood(turn, &pii_text);
+            }
+            Event::Backchannel { .. } | Event::TurnDropped { .. } => self.open = None,
             Event::UserTurn { turn, pii_text, end_of_turn_delay, .. } => {
+                self.open = None;
                 self.story.turns.push(Turn {
                     id: turn,
                     decided: at,

@@ -147,7 +147,10 @@ impl Curve {
         let baseline = Baseline::of(Story::of(recording), recording.config(), window);
         for (nth, (value, point)) in values.iter().zip(&mut self.points).enumerate() {
             let settings = [fixed, std::slice::from_ref(value)].concat();
-            let changed = setting::apply_all(&settings, recording.config())?;
+            let changed = setting::apply_all(&settings, recording.config()).map_err(|error| {
+                let Setting { path, value } = value;
+                Error::config(format!("{path}={value}: {}", error.message()))
+            })?;
             let verdict = baseline.against(&changed, &settings, false);
             if nth == 0 {
                 let comparable = verdict.turns.iter().filter(|turn| turn.comparable).count();

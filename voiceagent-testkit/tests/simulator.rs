@@ -1,6 +1,6 @@
 //! Simulated calls hold to the laws, and are the same each time.
 
-use std::{env, fs, thread};
+use std::{env, fs, process::Command, thread};
 
 use voiceagent_testkit::simulator::{Legs, Settings, Tally, compare, play};
 
@@ -122,6 +122,28 @@ fn a_model_that_gives_way_between_its_last_sound_and_its_words_has_told_none() {
 #[test]
 fn a_call_of_a_dropped_draft_is_no_goodbye_though_a_later_one_has_its_id() {
     assert_eq!(play(908_818, &Settings::default()).violations, []);
+}
+
+#[test]
+fn a_turn_that_waits_for_an_announcement_does_not_wait_for_the_older_answer() {
+    assert_eq!(play(77_006_985, &Settings::default()).violations, []);
+}
+
+#[test]
+fn the_program_refuses_numbers_of_which_there_are_no_calls() {
+    let run = |args: &[&str]| {
+        let program = Command::new(env!("CARGO_BIN_EXE_simulate")).args(args).output().unwrap();
+        (program.status.code(), String::from_utf8_lossy(&program.stderr).into_owned())
+    };
+    for (args, named) in [
+        (&["--calls", "0"][..], "--calls"),
+        (&["--calls", "1", "--jobs", "0"], "--jobs"),
+        (&["--seed", "18446744073709551615", "--calls", "3"], "--seed"),
+    ] {
+        let (code, told) = run(args);
+        assert_eq!(code, Some(2), "{args:?}: {told}");
+        assert!(told.contains(named) && !told.contains("panicked"), "{args:?}: {told}");
+    }
 }
 
 #[test]

@@ -61,7 +61,10 @@ impl Recipe {
                     // There are no words to begin with, and none to count.
                     config.speculation.enabled = false;
                     config.barge_in.min_words = 0;
-                    config.barge_in.backchannel = None;
+                    // Nor can a voice be waited on, unless the agent is silent meanwhile.
+                    let pauses = config.barge_in.pause.is_some() && config.clear && config.vad;
+                    config.barge_in.backchannel =
+                        config.barge_in.backchannel.filter(|_| pauses && !model.duplex);
                     // Nobody but the model has a voice that could fill its silence.
                     config.owed_reply = None;
                 }

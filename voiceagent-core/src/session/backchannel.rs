@@ -39,7 +39,7 @@ impl Session {
     }
 
     /// Whether what the caller hears now is a question, and nothing comes behind it.
-    fn is_asking(&self) -> bool {
+    pub(super) fn is_asking(&self) -> bool {
         let Some(live) = &self.live else { return false };
         let text = live.content.script.text().trim_end();
         let unheard = text.get(self.output.heard(self.now, live)..).unwrap_or_default();
@@ -67,15 +67,14 @@ impl Session {
         }
     }
 
-    /// Closes a turn that was spoken over the agent and does not stop it: a sign of attention, or
-    /// less than an interruption takes. What the owner of the call ends is a turn in any case.
-    /// Returns whether it did.
+    /// Closes a turn that was spoken over the agent and does not stop it: a sign of attention,
+    /// also where nothing could, or less than an interruption takes. What the owner of the call
+    /// ends is a turn in any case, and so are last words. Returns whether it did.
     pub(super) fn drop_turn_over_speech(&mut self) -> bool {
-        let is_backchannel = self.is_backchannel();
-        let stays_below = self.stays_below_thresholds();
-        let is_over_speech = self.holds_floor() && self.can_be_stopped();
+        let is_backchannel = self.is_backchannel() && !self.is_leaving();
+        let stays_below = self.stays_below_thresholds() && self.can_be_stopped();
         let is_asked_for = self.user.commit_by.is_some();
-        if is_asked_for || !is_over_speech || !(is_backchannel || stays_below) {
+        if is_asked_for || !self.holds_floor() || !(is_backchannel || stays_below) {
             return false;
         }
         let (turn, pii_text) = self.close(TurnEnd::Dropped);

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     EndReason, Event, InterruptionReason, Leg, Phase, Saying, Session, Timer,
     generation::{Generation, Leave, Stage},
+    listening::WaitingTurn,
 };
 use crate::{
     ErrorKind,
@@ -235,7 +236,7 @@ impl Session {
             return;
         }
         self.timers.clear(Timer::Farewell);
-        if let Some((_, text)) = self.owed.take() {
+        if let Some(WaitingTurn { text, .. }) = self.owed.take() {
             self.write_user(&text);
         }
         self.greet();
@@ -319,7 +320,7 @@ impl Session {
         }
         self.phase = Phase::Ended;
         self.says.clear();
-        if let Some((_, text)) = self.owed.take() {
+        if let Some(WaitingTurn { text, .. }) = self.owed.take() {
             self.write_user(&text);
         }
         if !self.user.is_empty() {

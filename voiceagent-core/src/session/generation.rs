@@ -142,6 +142,11 @@ impl Generation {
         self.interruptible && self.aside.as_ref().is_none_or(|aside| aside.interruptible)
     }
 
+    /// Whether it could be stopped, but for words on its side.
+    pub(super) fn is_held_by_aside(&self) -> bool {
+        self.interruptible && !self.may_be_stopped()
+    }
+
     /// Whether no words on the side stand between the voice and the next text.
     pub(super) fn hears_no_aside(&self) -> bool {
         self.aside.as_ref().is_none_or(|aside| aside.is_waiting() || aside.is_spoken())

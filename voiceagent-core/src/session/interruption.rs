@@ -20,7 +20,7 @@ impl Session {
     }
 
     /// Whether the agent is heard, or would be but for a suspicion.
-    fn has_voice(&self) -> bool {
+    pub(super) fn has_voice(&self) -> bool {
         self.output.is_audible(self.now) || self.pausing.is_paused()
     }
 

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Command, Event, InterruptionReason, Session, Timer, endpointing::Outcome, generation::Stage,
+    Command, Event, InterruptionReason, Session, Timer,
+    endpointing::Outcome,
+    generation::{Generation, Stage},
 };
 use crate::{CallTime, TurnId, stt::Transcript};
 
@@ -19,6 +21,15 @@ pub(super) enum TurnEnd {
     Noise,
     /// It is over, and the user last spoke then.
     Taken { last_speech: CallTime },
+}
+
+/// A turn that is over and waits for speech that cannot be stopped.
+#[derive(Clone, Debug)]
+pub(super) struct WaitingTurn {
+    pub(super) turn: TurnId,
+    pub(super) text: Arc<str>,
+    /// Nothing but words on the side of an older answer held it back.
+    pub(super) for_aside: bool,
 }
 
 impl Session {
@@ -229,8 +240,10 @@ impl Session {
 
     pub(super) fn commit_turn(&mut self) {
         let (turn, text) = self.end_turn();
-        let text = match self.owed.take() {
-            Some((_, before)) => format!("{before} {text}").into(),
+        let before = self.owed.take();
+        let mut for_aside = before.as_ref().is_some_and(|before| before.for_aside);
+        let text = match before {
+            Some(before) => format!("{} {text}", before.text).into(),
             None => text,
         };
         self.make_room(&text);
@@ -239,7 +252,8 @@ impl Session {
         }
         if self.keeps_turns() || self.live.as_ref().is_some_and(|live| live.committed) {
             // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
+            for_aside |= self.live.as_ref().is_some_and(Generation::is_held_by_aside);
+            self.owed = Some(WaitingTurn { turn, text, for_aside });
             return;
         }
         self.history.push_user(&text);
@@ -275,10 +289,11 @@ impl Session {
     /// What could not be stopped when a turn was over was said on the side, and is over: an answer
     /// to an older turn makes room before it goes on.
     pub(super) fn settle_waiting_turn(&mut self) {
-        let Some((turn, text)) = &self.owed else { return };
+        let Some(WaitingTurn { turn, text, for_aside }) = &self.owed else { return };
         let is_older = self.live.as_ref().is_some_and(|live| {
             let in_gap = !live.playback.started || live.stage == Stage::Tools;
-            in_gap && live.reply_to.as_ref().is_some_and(|reply| reply.turn < *turn)
+            let makes_room = in_gap || *for_aside;
+            makes_room && live.reply_to.as_ref().is_some_and(|reply| reply.turn < *turn)
         });
         if is_older && !self.is_realtime() && !self.keeps_turns() && self.can_be_stopped() {
             let text = text.clone();

@@ -347,3 +347,60 @@ fn i1_without_interim_words_a_soft_voice_counts_as_any() {
     call.at(4_500);
     assert!(call.trace().contains("interrupted: BargeIn"), "{}", call.trace());
 }
+
+#[test]
+fn i1_a_sign_of_attention_over_what_cannot_be_stopped_makes_no_turn_either() {
+    const TERMS: &str = "This call is recorded for quality, and may be kept for a year.";
+    let announced = |config: SessionConfig, interruptible: bool, text: &str| {
+        let mut call = Scenario::new(config);
+        call.at(1_000).feed(Input::Say { text: TERMS.into(), interruptible });
+        call.at(1_100).voice(TERMS, 4_000);
+        call.at(2_160).speaks().at(2_600).stops().at(2_650).hears(text).at(9_000);
+        call
+    };
+    let closed = || {
+        let mut config = config();
+        config.barge_in.enabled = false;
+        config
+    };
+    let warming = || {
+        let mut config = config();
+        config.barge_in.warm_up = Duration::from_secs(3);
+        config
+    };
+    for sign in ["uh-huh", "okay", "mhm"] {
+        for (config, interruptible) in [(config(), false), (closed(), true), (warming(), true)] {
+            let call = announced(config, interruptible, sign);
+            let trace = call.trace();
+            assert!(trace.contains(&format!("backchannel: {sign}")), "{trace}");
+            assert_eq!(call.times_asked(), 0, "{trace}");
+        }
+    }
+    let call = announced(config(), false, "who is this");
+    assert_eq!(call.times_asked(), 1, "i14: it is kept, and answered: {}", call.trace());
+}
+
+#[test]
+fn i20_a_sign_of_attention_to_a_question_that_cannot_be_stopped_is_its_answer() {
+    const ASKED: &str = "This call is recorded. Is that all right with you?";
+    let mut config = config();
+    config.greeting = Some(ASKED.into());
+    config.greeting_interruptible = false;
+    let mut call = Scenario::new(config);
+    call.at(100).voice(ASKED, 3_000);
+    call.at(2_760).speaks().at(3_200).stops().at(3_250).hears("okay").at(6_000);
+    assert_eq!(call.times_asked(), 1, "{}", call.trace());
+}
+
+#[test]
+fn i1_a_voice_of_more_than_a_second_shows_more_than_attention_whatever_its_words() {
+    let mut config = config();
+    config.greeting = Some("This call is recorded, and may be kept for a year.".into());
+    config.greeting_interruptible = false;
+    for (until, times) in [(2_200, 0), (2_700, 1)] {
+        let mut call = Scenario::new(config.clone());
+        call.at(100).voice("This call is recorded, and may be kept for a year.", 4_000);
+        call.at(1_160).speaks().at(until).stops().at(until + 50).hears("okay").at(9_000);
+        assert_eq!(call.times_asked(), times, "{}", call.trace());
+    }
+}

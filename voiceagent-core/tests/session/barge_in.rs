@@ -447,3 +447,13 @@ fn i25_a_key_stops_the_agent_where_that_is_set_apart_from_speech() {
     call.at(2_100).voice(REPLY, 4_000).at(9_000);
     assert_eq!(last_message(&mut call), agent(REPLY), "it had not begun");
 }
+
+#[test]
+fn i13_a_goodbye_is_not_such_speech_and_who_speaks_over_it_is_heard() {
+    let mut config = config();
+    config.barge_in.uninterruptible = Uninterruptible::Discard;
+    let mut call = speaking(config);
+    call.at(3_000).feed(Input::HangUp).at(9_000);
+    assert!(call.trace().contains("ended"), "{}", call.trace());
+    assert!(!call.trace().contains("feed silence"), "{}", call.trace());
+}

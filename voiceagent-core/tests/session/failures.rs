@@ -118,6 +118,22 @@ fn audio_of_a_voice_that_was_given_up_is_not_played() {
 }
 
 #[test]
+fn what_a_voice_that_broke_off_leaves_behind_ends_in_silence() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000).model("Good day to you and all the others.");
+    let generation = call.generation();
+    call.feed(Input::Synthesized { generation, payload: vec![0x10; 4_000].into() }).at(2_100);
+    call.feed(Input::SynthesisFailed { kind: ErrorKind::Disconnected }).at(5_000);
+    let sent = call.commands().iter().filter_map(|(_, command)| match command {
+        Command::Send { outbound: Outbound::Audio(frame) } => Some(frame.payload.clone()),
+        _ => None,
+    });
+    let sent: Vec<u8> = sent.flatten().collect();
+    assert_eq!((sent.len(), sent[0]), (4_000, 0x10));
+    assert!(sent[3_999] & 0x7f > 0x60, "close to silence: {:#x}", sent[3_999]);
+}
+
+#[test]
 fn a_voice_that_fails_behind_a_user_who_speaks_still_says_what_it_has() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Hello?").at(2_000).model("Good day to you.").speaks();

@@ -269,6 +269,26 @@ fn x10_what_must_be_heard_cannot_be_stopped_while_tools_run_either() {
     assert!(call.trace().contains("agent stopped: This call is recorded."), "{}", call.trace());
 }
 
+#[test]
+fn t22_a_turn_that_waits_for_what_must_be_heard_does_not_wait_for_the_older_answer() {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Find it").at(2_000);
+    let generation = call.generation();
+    call.writes("Let me see");
+    call.model_calls(&[("a", "search")]);
+    let text = "This call is recorded.";
+    call.feed(Input::Say { text: text.into(), interruptible: false });
+    call.at(2_100).voice("Let me see", 600).voice(text, 3_000);
+    call.at(3_000).says("Forget it").at(4_000);
+    // The tool is done before the words on the side are, and the older answer goes on being made.
+    call.feed(found(generation)).at(4_200).model("It is there.").voice("It is there.", 4_000);
+    call.at(6_500);
+    let trace = call.trace();
+    assert!(trace.contains("agent stopped: This call is recorded."), "heard to its end: {trace}");
+    assert!(trace.contains("  5700 interrupted: Superseded"), "{trace}");
+    assert_eq!(call.asked().last(), Some(&Message::User { text: "Forget it".into() }));
+}
+
 /// As it is by default: the agent pauses for a voice over its own.
 fn pausing() -> SessionConfig {
     let mut config = config();

@@ -151,3 +151,18 @@ fn t11_the_delay_learns_from_the_pauses_of_a_caller() {
     let cuts = |learn: bool| slow_caller(learn).trace().matches("user turn: I would\n").count();
     assert_eq!((cuts(false), cuts(true)), (4, 3), "it is cut off until it has been learned");
 }
+
+#[test]
+fn t12_what_the_owner_expects_holds_though_the_flow_expects_nothing() {
+    let mut config = phone_with_finalize();
+    config.flow = true;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Hello").at(2_000);
+    let generation = call.generation();
+    call.feed(Input::Expect { what: Some(Expected::Phone) });
+    let plan = Plan::from(Generate::new("Ask for the number.", []));
+    call.feed(Input::Planned { generation, plan: Some(plan) });
+    call.model("What is your number?").voice("What is your number?", 900).at(4_000);
+    call.says("four one five").at(20_000);
+    assert_eq!(turn(&call, "four one five"), Some(8_600), "{}", call.trace());
+}

@@ -93,7 +93,7 @@ fn f2_and_h13_a_turn_cuts_a_paused_agent_where_it_fell_silent() {
     settings.barge_in.pause = SessionConfig::default().barge_in.pause;
     let mut call = Scenario::realtime(settings, false);
     call.speaks().at(800).stops().at(1_000);
-    call.speech(EIGHT, 4_000).at(3_000).speaks().at(3_800);
+    call.speech(EIGHT, 4_000).at(3_000).speaks().at(4_000);
     let trace = call.trace();
     assert!(trace.contains("3100 agent paused 1") && !trace.contains("truncate"), "{trace}");
     call.stops().at(4_500);
@@ -402,4 +402,42 @@ fn h13_a_model_that_was_cut_where_it_fell_behind_is_told_so() {
     let one = GenerationId::new(1);
     call.partly(one, "one two three", 500).at(2_500).feed(Input::Interrupt);
     assert_eq!(call.truncated(one), [(CallTime::from_millis(2_500), 500)], "{}", call.trace());
+}
+
+/// The model speaks from 1,000 to 6,000 ms; a voice of this length is heard over it from 2,000 ms.
+fn murmured(millis: u64, text: &str, words: Option<&str>) -> Scenario {
+    let mut settings = config();
+    settings.barge_in.pause = SessionConfig::default().barge_in.pause;
+    let mut call = Scenario::realtime(settings, false);
+    call.speaks().at(800).stops().at(1_000).speech(text, 5_000);
+    call.at(2_060).speaks().at(2_200 + millis).stops();
+    if let Some(words) = words {
+        call.told(Some(2), words);
+    }
+    call.at(9_000);
+    call
+}
+
+#[test]
+fn i20_a_short_voice_over_a_speaking_model_is_no_turn_and_it_goes_on() {
+    for (millis, words) in [(300, None), (500, None), (690, None), (500, Some("uh-huh"))] {
+        let call = murmured(millis, EIGHT, words);
+        let trace = call.trace();
+        assert!(trace.contains("agent paused 1") && trace.contains("agent resumed 1"), "{trace}");
+        assert!(!trace.contains("interrupted"), "{millis} ms: {trace}");
+        assert_eq!(prompts(&call).len(), 1, "{millis} ms: {trace}");
+        assert!(trace.contains(&format!("agent stopped: {EIGHT}")), "{trace}");
+    }
+}
+
+#[test]
+fn i20_a_voice_over_a_speaking_model_that_lasts_or_has_words_is_answered() {
+    let asks = "And is it the red one, or is it the blue one that you would like to see?";
+    for (millis, text, words) in [(900, EIGHT, None), (500, EIGHT, Some("stop")), (500, asks, None)]
+    {
+        let call = murmured(millis, text, words);
+        let trace = call.trace();
+        assert!(trace.contains("interrupted: Superseded"), "{millis} ms, {words:?}: {trace}");
+        assert!(prompts(&call).len() > 1, "{trace}");
+    }
 }

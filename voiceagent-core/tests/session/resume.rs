@@ -364,3 +364,15 @@ fn a_far_end_that_cannot_drop_audio_is_interrupted_and_not_paused() {
     assert_eq!(count(&call, is_pause), 0);
     assert!(call.trace().contains("  3260 interrupted: BargeIn"), "{}", call.trace());
 }
+
+#[test]
+fn i1_words_over_a_paused_agent_interrupt_it_as_soon_as_the_voice_has_lasted() {
+    let mut config = phone();
+    config.barge_in.min_duration = Duration::from_millis(600);
+    config.barge_in.min_words = 1;
+    let mut call = speaking(config);
+    call.at(3_160).speaks().at(3_400).interim("stop").at(5_000);
+    let trace = call.trace();
+    assert!(trace.contains("  3260 agent paused"), "{trace}");
+    assert!(trace.contains("  3700 interrupted: BargeIn"), "600 ms of voice: {trace}");
+}

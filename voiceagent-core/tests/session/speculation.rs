@@ -83,6 +83,27 @@ fn p6_a_tool_that_changes_something_waits_for_the_turn_to_be_over() {
 }
 
 #[test]
+fn p6_a_detached_tool_waits_for_it_too_though_it_changes_nothing() {
+    let mut config = config();
+    let mut look = config.tools[0].clone();
+    look.detached = true;
+    config.tools = [look].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Look").at(1_850).model_calls(&[("a", "look")]).at(2_000);
+    assert!(call.trace().contains("  1900 call tool look"), "{}", call.trace());
+}
+
+#[test]
+fn x11_a_filler_is_waited_for_from_the_end_of_the_turn_though_its_draft_has_called_before() {
+    let mut config = config();
+    config.tool_use.fillers = ["One moment, please.".into()].into();
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Look").at(1_850).model_calls(&[("a", "look")]).at(4_000);
+    assert!(call.trace().contains("  1850 call tool look"), "{}", call.trace());
+    assert!(call.trace().contains("  2800 synthesize 2: One moment"), "{}", call.trace());
+}
+
+#[test]
 fn x14_a_held_tool_never_runs_for_a_draft_that_is_dropped() {
     let mut call = Scenario::new(config());
     call.at(1_000).speaks().at(1_750).hears("Book it").model_calls(&[("b", "book")]);

@@ -284,7 +284,12 @@ fn x7_a_tool_that_never_answers_is_given_up_and_a_later_result_still_counts() {
 
 /// A call whose agent has said that it ordered two things, which arrive later.
 fn ordering() -> (Scenario, GenerationId) {
+    ordering_with(false)
+}
+
+fn ordering_with(drafts: bool) -> (Scenario, GenerationId) {
     let mut config = config();
+    config.speculation.enabled = drafts;
     let mut order = config.tools[0].clone();
     (order.name, order.detached) = ("order".into(), true);
     config.tools = [order].into();
@@ -335,6 +340,19 @@ fn x12_a_turn_that_is_answered_first_tells_the_late_results() {
     assert!(matches!(asked.last(), Some(Message::ToolResult { .. })), "{asked:?}");
     call.model("One is here.").voice("One is here.", 500).at(10_000);
     assert_eq!(call.times_asked(), 3, "{}", call.trace());
+}
+
+#[test]
+fn x12_a_draft_that_was_begun_without_a_late_result_is_not_the_answer() {
+    let (mut call, generation) = ordering_with(true);
+    call.at(4_000).speaks().at(4_300).feed(arrives(generation, "a")).at(4_750);
+    call.hears("What about it?").at(4_800).stops().at(6_000);
+    let asked = call.asked();
+    assert!(call.trace().contains("draft dropped"), "{}", call.trace());
+    assert!(matches!(asked.last(), Some(Message::ToolResult { .. })), "{asked:?}");
+    let times = call.times_asked();
+    call.model("One is here.").voice("One is here.", 500).at(10_000);
+    assert_eq!(call.times_asked(), times, "it was told: {}", call.trace());
 }
 
 #[test]

@@ -75,6 +75,16 @@ fn many_journals_tell_how_far_they_are() {
 }
 
 #[test]
+fn a_value_outside_the_limits_is_named_before_what_is_wrong_with_it() {
+    let folder = Folder::new("tool-limits");
+    folder.put("a.journal", small_call());
+    let path = folder.0.display().to_string();
+    let args = [&path, "--sweep", "barge_in.softer=6,90", "--out", &path];
+    let message = tool(&args).unwrap_err();
+    assert!(message.starts_with("barge_in.softer=90: "), "{message}");
+}
+
+#[test]
 fn a_folder_without_journals_is_refused() {
     let folder = Folder::new("tool-none");
     let path = folder.0.display().to_string();

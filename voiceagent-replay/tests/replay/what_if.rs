@@ -4,7 +4,7 @@ use serde_json::Value;
 use voiceagent_core::{
     CallTime, GenerationId, TurnId,
     llm::FinishReason,
-    session::{EndpointingConfig, Input, SettingsChange},
+    session::{EndpointingConfig, Input, RealtimeConfig, SettingsChange},
     stt::Transcript,
 };
 
@@ -243,4 +243,51 @@ fn settings_are_refused_before_anything_is_judged() {
     assert!(message.contains("`endpointing.minimum`"), "{message}");
     assert!(message.contains("endpointing.min_delay"), "{message}");
     assert!(tool(&[&path, "--cut-window", "2"]).unwrap_err().contains("2min"));
+}
+
+/// A caller who pauses in the first sentence to a turn-managed speech-to-speech model, which tells
+/// words 400 ms after their turn, is answered from 6,200 to 10,200 ms, and speaks over it from 7,000 ms.
+fn spoken_call() -> String {
+    let mut config = config();
+    config.realtime = Some(RealtimeConfig::default());
+    config.barge_in.backchannel = None;
+    config.barge_in.pause = None;
+    let mut inputs = vec![(0, Input::Opened)];
+    let mut voice = |from: u64, until: u64| {
+        inputs.push((from + 60, Input::SpeechStarted { since: CallTime::from_millis(from) }));
+        inputs.push((until + 200, Input::SpeechStopped { since: CallTime::from_millis(until) }));
+    };
+    voice(1_000, 1_600);
+    voice(2_100, 2_600);
+    voice(5_400, 5_600);
+    voice(7_000, 7_800);
+    let words = |turn: u64, text: &str| Input::UserWords {
+        turn: Some(TurnId::new(turn)),
+        transcript: Transcript::final_(text),
+    };
+    inputs.push((2_300, words(1, "I would like")));
+    inputs.push((3_300, words(2, "to book a table")));
+    inputs.push((6_300, words(3, "for two")));
+    let generation = GenerationId::new(3);
+    let payload = vec![0x55; 32_000].into();
+    inputs.push((6_200, Input::Synthesized { generation, payload }));
+    inputs.push((6_250, Input::LlmFinished { generation, reason: FinishReason::Stop }));
+    inputs.push((12_000, Input::Timeout));
+    inputs.sort_by_key(|(at, _)| *at);
+    journal(config, &inputs)
+}
+
+#[test]
+fn a_turn_managed_model_is_judged_by_the_words_that_it_tells_later() {
+    let call = spoken_call();
+    let cuts = |setting: &str| {
+        let totals = &judged(&call, &[setting])["totals"];
+        [totals["cuts_before"].clone(), totals["cuts_after"].clone()]
+    };
+    assert_eq!(cuts("endpointing.min_delay=300ms"), [1, 1], "the second voice goes on");
+    assert_eq!(cuts("endpointing.min_delay=700ms"), [1, 0]);
+    let overlap = |setting: &str| judged(&call, &[setting])["interruptions"][0].clone();
+    let later = overlap("barge_in.min_duration=260ms");
+    assert_eq!(later["before_ms"], 960.0, "heard from 6,200, speech from 7,000, 160 ms of it");
+    assert_eq!(later["after_ms"], 1_060.0);
 }

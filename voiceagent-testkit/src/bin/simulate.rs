@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Parser;
+use clap::{Parser, builder::RangedU64ValueParser};
 use voiceagent_testkit::simulator::{
     Legs, Lines, Outcome, Settings, Tally, compare, endpointing, play, record,
 };
@@ -21,13 +21,13 @@ use voiceagent_testkit::simulator::{
 #[derive(Debug, Parser)]
 struct Args {
     /// How many calls; their seeds follow each other.
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     calls: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many are played at once; as many as the machine has cores, unless given.
-    #[arg(long)]
+    #[arg(long, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     jobs: Option<usize>,
     /// Tells what happens in each call.
     #[arg(long)]
@@ -71,6 +71,14 @@ struct Found {
 #[expect(clippy::print_stdout, reason = "a simulation reports on stdout")]
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.seed.checked_add(args.calls).is_none() {
+        eprintln!(
+            "--seed {}: the last seed is {}, so there are not so many",
+            args.seed,
+            u64::MAX - 1
+        );
+        return ExitCode::from(2);
+    }
     if let Some(folder) = &args.endpointing {
         return measure(&args, folder);
     }
@@ -81,7 +89,7 @@ fn main() -> ExitCode {
     let (next, found) = (AtomicU64::new(0), Mutex::new(Found::default()));
     let begun = Instant::now();
     thread::scope(|scope| {
-        for job in 0..jobs.max(1) {
+        for job in 0..jobs {
             let (args, next, found) = (&args, &next, &found);
             scope.spawn(move || work(args, job, next, found, begun));
         }

@@ -23,7 +23,8 @@ impl Scenario {
         config.realtime = Some(model);
         config.vad = true;
         config.speculation.enabled = false;
-        config.barge_in.backchannel = None;
+        let pauses = config.barge_in.pause.is_some() && !duplex;
+        config.barge_in.backchannel = config.barge_in.backchannel.filter(|_| pauses);
         Self::new(config)
     }
 

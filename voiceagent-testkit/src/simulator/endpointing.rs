@@ -247,12 +247,12 @@ fn point(setting: String, decided: impl Iterator<Item = Decided>) -> Point {
 mod tests {
     use super::*;
 
-    /// Of a few callers a figure is less exact: below what is reported, and far above chance.
-    const FLOOR: f64 = 290.0;
+    /// What going by the words saves at least. Fewer callers would make the figure less exact.
+    const FLOOR: f64 = 300.0;
 
     #[test]
     fn t11_words_answer_sooner_and_cut_nobody_off_more_often_than_half_a_second_of_silence() {
-        let trade_off = endpointing(80, 1, Lines::HeldBack);
+        let trade_off = endpointing(160, 1, Lines::HeldBack);
         assert!(trade_off.equal.false_cuts <= trade_off.bar.false_cuts, "{trade_off:?}");
         assert!(trade_off.saved_ms() > FLOOR, "{} ms", trade_off.saved_ms());
         assert!(trade_off.decided_sooner_ms() > 120.0, "{} ms", trade_off.decided_sooner_ms());

@@ -25,7 +25,7 @@ const NOTICED: Duration = Duration::from_millis(350);
 const BREATH: Duration = Duration::from_millis(700);
 /// A detector that was reset is not believed for longer when it hears the same again.
 const DISAGREEMENT: Duration = Duration::from_millis(900);
-/// What is announced is over by then.
+/// What is announced has begun by then, or is not heard.
 const ANNOUNCED: Duration = Duration::from_secs(10);
 /// Where words come only behind the voice, it is believed for longer.
 const WORDLESS: Duration = Duration::from_secs(10);
@@ -268,14 +268,10 @@ fn newest_answers(account: &Account, profile: &Profile) -> Vec<Violation> {
         if stays.is_some_and(|since| since <= *at) {
             break;
         }
-        // What is announced within an answer is heard to its end, and so is the answer.
-        let is_free = |since: Duration| {
-            let near = since.saturating_sub(ANNOUNCED)..=since;
-            !account.announced.iter().any(|at| near.contains(at))
-        };
         let newer = |turn: TurnId| {
             let (newer, since) = turns.range(turn.next()..).next()?;
-            is_free(*since).then_some((*newer, *since))
+            let since = free_from(account, *since);
+            (since <= *at).then_some((*newer, since))
         };
         match event {
             Event::UserTurn { turn, .. } => {
@@ -301,6 +297,22 @@ fn newest_answers(account: &Account, profile: &Profile) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// From when on a turn that is over now need not wait: what is announced is heard to its end.
+fn free_from(account: &Account, since: Duration) -> Duration {
+    let Account { announced, events, .. } = account;
+    let near = since.saturating_sub(ANNOUNCED)..=since;
+    let ends = announced.iter().filter(|(at, _)| near.contains(at)).map(|(at, first)| {
+        let over = events.iter().find_map(|(over, event)| match event {
+            Event::AgentStopped { pii_heard, .. } if over >= at => {
+                (pii_heard.split_whitespace().next() == Some(first)).then_some(*over)
+            }
+            _ => None,
+        });
+        over.unwrap_or(*at + ANNOUNCED)
+    });
+    ends.chain([since]).max().unwrap_or(since)
 }
 
 /// Since when what the agent says may be a farewell, which nobody can stop.

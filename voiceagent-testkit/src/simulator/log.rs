@@ -54,8 +54,8 @@ pub(super) struct Account {
     pub(super) injected: BTreeMap<&'static str, u32>,
     /// Each of them, and when.
     pub(super) faults: Vec<(Duration, &'static str)>,
-    /// When the agent was to say something that nobody can stop.
-    pub(super) announced: Vec<Duration>,
+    /// When the agent was to say something that nobody can stop, and its first word.
+    pub(super) announced: Vec<(Duration, String)>,
     /// Since when the agent was to end the call: what it says then cannot be stopped.
     pub(super) leaving: Option<Duration>,
     /// When one of the two hung up.
@@ -220,9 +220,10 @@ impl Log {
     }
 
     /// Notes that the agent is to say something that nobody can stop.
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(&self, text: &str) {
         let now = self.now();
-        self.account().announced.push(now);
+        let first = text.split_whitespace().next().unwrap_or_default();
+        self.account().announced.push((now, first.to_owned()));
     }
 
     /// Notes that a vendor was told what it must not be told.

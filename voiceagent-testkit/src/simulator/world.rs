@@ -174,8 +174,9 @@ async fn own(mut call: Call, meddling: bool, dice: &mut Dice, log: &Log) {
         let (what, asked) = match dice.between(0, 9) {
             0..2 => ("says", call.line().say(format!("owner{number} says owned{number}."))),
             2..4 => {
-                log.announce();
-                ("announces", call.line().announce(format!("owner{number} says owned{number}.")))
+                let text = format!("owner{number} says owned{number}.");
+                log.announce(&text);
+                ("announces", call.line().announce(text))
             }
             4..8 => ("interrupts", call.line().interrupt()),
             8 => {

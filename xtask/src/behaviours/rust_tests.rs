@@ -12,6 +12,13 @@ pub(crate) fn find(source: &str) -> Vec<(usize, String)> {
 
 fn search(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    if let [TokenTree::Punct(_), TokenTree::Punct(not), TokenTree::Group(attribute), ..] =
+        &tokens[..]
+        && not.as_char() == '!'
+        && is_left_out(attribute)
+    {
+        return;
+    }
     // The attributes of the item whose beginning is being read.
     let mut attributes = Vec::new();
     for (place, token) in tokens.iter().enumerate() {
@@ -22,7 +29,9 @@ fn search(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
                     attributes.push(group);
                     continue;
                 }
-                search(group.stream(), found);
+                if !attributes.iter().any(|attribute| is_left_out(attribute)) {
+                    search(group.stream(), found);
+                }
                 // `pub(crate)` is still the beginning.
                 if group.delimiter() != Delimiter::Parenthesis {
                     attributes.clear();
@@ -32,6 +41,7 @@ fn search(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
                 if let Some(TokenTree::Ident(name)) = tokens.get(place + 1)
                     && attributes.iter().any(|attribute| is_test(attribute))
                     && !attributes.iter().any(|attribute| is_ignored(attribute))
+                    && !attributes.iter().any(|attribute| is_left_out(attribute))
                 {
                     found.push((name.span().start().line, name.to_string()));
                 }
@@ -65,6 +75,12 @@ fn is_ignored(attribute: &Group) -> bool {
     named(attribute.stream())
 }
 
+/// Whether what has this attribute is never compiled.
+fn is_left_out(attribute: &Group) -> bool {
+    let text: String = attribute.stream().to_string().split_whitespace().collect();
+    matches!(&*text, "cfg(any())" | "cfg(false)" | "cfg(not(all()))" | "cfg(not(true))")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +112,16 @@ mod tests {
         assert_eq!(names("#[test]\nfn a() { fn inner() {} }\nfn b() {}"), ["a"]);
         assert!(names("#[test]\nstruct A;\nfn b() {}").is_empty());
         assert!(names("fn a( {").is_empty());
+    }
+
+    #[test]
+    fn tests_that_are_never_compiled_are_not_found() {
+        assert!(names("#[cfg(any())]\n#[test]\nfn a() {}").is_empty());
+        assert!(names("#[test]\n#[cfg(false)]\nfn a() {}").is_empty());
+        assert!(names("#[cfg(any())]\nmod tests {\n#[test]\nfn a() {}\n}").is_empty());
+        assert!(names("#![cfg(any())]\n#[test]\nfn a() {}").is_empty());
+        assert_eq!(names("#[cfg(any(unix, windows))]\n#[test]\nfn a() {}"), ["a"]);
+        assert_eq!(names("#[cfg(any())]\nfn b() {}\n#[test]\nfn a() {}"), ["a"]);
     }
 
     #[test]

@@ -112,8 +112,12 @@ pub struct BargeInConfig {
     pub uninterruptible: Uninterruptible,
     /// How long a voice over the agent is waited on for the words that tell a sign of attention
     /// ("uh-huh") from an interruption; then the voice decides. Any other word decides at once. A
-    /// sign of attention neither stops the agent nor makes a turn. `None` takes every voice and
-    /// every word for an interruption.
+    /// sign of attention neither stops the agent nor makes a turn, also over speech that nothing
+    /// can stop. `None` takes every voice and every word for an interruption.
+    ///
+    /// The words of a speech-to-speech model come when the turn is over, if at all. There a shorter
+    /// voice without words is a cough or such a sign, where the agent [pauses](Self::pause) for it
+    /// and is not in the midst of its last question.
     ///
     /// While it waits, an agent that [pauses](Self::pause) is silent already. One that does not
     /// speaks on, and so is stopped later than after `min_duration`.

@@ -21,12 +21,18 @@ const CONNECTORS: [&str; 11] = [
     "area", "as", "capital", "code", "dash", "double", "hyphen", "like", "plus", "space", "triple",
 ];
 /// After these, what was asked for begins.
-const LEADS: [&str; 7] = ["is", "it's", "it’s", "its", "that's", "uh", "um"];
+pub(super) const LEADS: [&str; 7] = ["is", "it's", "it’s", "its", "that's", "uh", "um"];
+/// Between two parts of one thing that is read out. Any other word ends it, or takes it back.
+const JOINS: [&str; 13] =
+    ["and", "comma", "er", "erm", "ext", "extension", "hm", "ok", "okay", "so", "then", "uh", "um"];
+/// Groups of capitals that are no part of a code.
+const CAPITALS: [&str; 9] = ["ID", "NO", "OK", "OKAY", "PIN", "TV", "VIN", "YEAH", "YES"];
 
 impl Spoken {
     /// Reads a text. `letters` says that letters are expected, so that "a" and "I" are some.
     pub(super) fn new(text: &str, letters: bool) -> Self {
-        let words = words(text);
+        let written = words(text);
+        let words: Vec<String> = written.iter().map(|word| word.to_lowercase()).collect();
         let mut pieces: Vec<Piece> = Vec::with_capacity(words.len());
         let mut repeat = 1;
         let mut example = false;
@@ -52,7 +58,9 @@ impl Spoken {
                 word => {
                     let next = words.get(index + 1).and_then(|next| symbols(next, false));
                     let near = letters || after_symbol || next.is_some();
-                    match symbols(word, near) {
+                    let is_group = letters && is_group(written[index]);
+                    let group = || is_group.then(|| word.to_owned());
+                    match symbols(word, near).or_else(group) {
                         Some(symbols) => push(&mut pieces, word, symbols.repeat(repeat)),
                         None => pieces.push(Piece::Word(word.to_owned())),
                     }
@@ -71,12 +79,14 @@ impl Spoken {
         &self.pieces
     }
 
-    /// Everything that was read out.
+    /// What was read out last, also in several parts: "two of us, no, three, and it's 415 um 555"
+    /// is 415555.
     pub(super) fn symbols(&self) -> String {
-        self.pieces
-            .iter()
-            .map(|piece| if let Piece::Symbols(it) = piece { it } else { "" })
-            .collect()
+        let ends =
+            |piece: &Piece| matches!(piece, Piece::Word(it) if !JOINS.contains(&it.as_str()));
+        let begin = self.pieces.iter().rposition(ends).map_or(0, |word| word + 1);
+        let run = self.pieces.iter().skip(begin);
+        run.map(|piece| if let Piece::Symbols(it) = piece { it } else { "" }).collect()
     }
 
     /// The single digits and letters at the end.
@@ -126,10 +136,17 @@ fn stands_for_a_thing(pieces: &[Piece]) -> bool {
     matches!(pieces, [.., Piece::Word(word), Piece::Symbols(_)] if !is_announced(word))
 }
 
-fn words(text: &str) -> Vec<String> {
+/// Whether a recognizer has written letters together, as "WBA" of a code.
+fn is_group(word: &str) -> bool {
+    word.len() > 1
+        && word.bytes().all(|letter| letter.is_ascii_uppercase())
+        && !CAPITALS.contains(&word)
+}
+
+fn words(text: &str) -> Vec<&str> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | ':');
     text.split(|c| !is_part(c))
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|word| !word.is_empty())
         .collect()
 }

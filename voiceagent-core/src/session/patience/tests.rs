@@ -190,3 +190,79 @@ fn t12_a_number_after_a_month_alone_is_its_day() {
         &[("june at ten", Plausible), ("monday at ten", Complete), ("monday ten", Plausible)],
     );
 }
+
+#[test]
+fn t12_only_what_was_read_out_last_counts() {
+    check(
+        Expected::Phone,
+        &[
+            ("415 555 12 no sorry 41", Open),
+            ("there are 2 of us it's 415 555 123", Plausible),
+            ("there are 2 of us it's 415 555 1234", Complete),
+            ("415 um 555 and then 1234", Complete),
+            ("415 555 1234 extension 12", Plausible),
+        ],
+    );
+    check(
+        Expected::Vin,
+        &[
+            ("1HGBH41JX sorry 1HGBH41J", Open),
+            ("1HGBH41JX actually 1HGBH41JXMN109186", Complete),
+            ("VIN 1HGBH41JXMN109", Open),
+        ],
+    );
+}
+
+#[test]
+fn t12_letters_that_are_written_together_are_letters_where_some_are_expected() {
+    check(
+        Expected::Vin,
+        &[
+            ("WBA 3A5C58CF256651", Complete),
+            ("1 HGBH 41 JXMN 109186", Complete),
+            ("1 HGBH 41", Open),
+            ("WBA", Open),
+        ],
+    );
+    check(Expected::Code, &[("ABC 123", Plausible), ("order ABC", Open), ("NO", Unknown)]);
+    check(Expected::Spelled, &[("Smith SMITH", Complete), ("OK", Unknown)]);
+    check(Expected::Phone, &[("call ABC", Unknown)]);
+}
+
+#[test]
+fn t12_an_address_is_one_whatever_courtesies_follow() {
+    check(
+        Expected::Email,
+        &[
+            ("john@example.com please", Complete),
+            ("it's john@example.com thanks a lot", Complete),
+            ("john dot doe at example dot com okay", Complete),
+            ("john@example.com right", Complete),
+            ("john@example.com is my address", Complete),
+            ("john@example.co thank you", Plausible),
+            ("john@example.com no wait jane at", Open),
+            ("john@example.com no sorry jane", Open),
+            ("my email is john", Open),
+        ],
+    );
+}
+
+#[test]
+fn t12_who_gives_no_address_is_not_waited_on() {
+    for text in [
+        "none",
+        "nothing",
+        "skip it",
+        "let's skip",
+        "correct",
+        "alright",
+        "good question",
+        "my wife's",
+        "later maybe",
+        "thanks",
+        "that's right",
+        "it's the same",
+    ] {
+        assert_eq!(progress(Some(Expected::Email), text), Unknown, "{text}");
+    }
+}

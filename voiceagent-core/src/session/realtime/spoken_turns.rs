@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::super::{
-    Command, Event, InterruptionReason, Session, Timer, generation::Stage, history::History,
+    BargeInConfig, Command, Event, InterruptionReason, Session, Timer, generation::Stage,
+    history::History, listening::WaitingTurn,
 };
-use crate::{CallTime, TurnId, stt::Transcript};
+use crate::{CallTime, TurnId, stt::Transcript, turn::attention::is_sign};
 
 /// Turns whose words may still come. A model is not that many turns late.
 const MOST_TURNS: usize = 8;
@@ -177,10 +178,7 @@ impl Session {
         if self.is_duplex() || !self.user.begun {
             return;
         }
-        let spoken = self.realtime.turns.spoken;
-        let overlaps = self.live.as_ref().is_some_and(|live| live.playback.started);
-        let brief = spoken < self.config.barge_in.min_duration;
-        if overlaps && brief && self.can_be_stopped() && self.user.is_empty() {
+        if self.is_passing_sound() {
             self.drop_spoken_turn();
             return;
         }
@@ -197,13 +195,25 @@ impl Session {
         }
         if self.keeps_turns() || self.live.is_some() {
             // It waits until the agent, who cannot be stopped, has finished.
-            self.owed = Some((turn, text));
+            self.owed = Some(WaitingTurn { turn, text, for_aside: false });
             return;
         }
         self.write_user(&text);
         if !self.is_closing() || self.reopen() {
             self.begin_reply(turn, text, true);
         }
+    }
+
+    /// Whether the turn is a cough or a sign of attention over the agent. Where an agent can fall
+    /// silent and go on, a voice that is over so soon is one unless its words say otherwise; but to
+    /// a question that sounds it is an answer.
+    fn is_passing_sound(&self) -> bool {
+        let BargeInConfig { min_duration, backchannel, .. } = self.config.barge_in;
+        let overlaps = self.live.as_ref().is_some_and(|live| live.playback.started);
+        let goes_on = self.pauses() && self.has_voice() && !self.is_asking();
+        let longest = backchannel.filter(|_| goes_on).unwrap_or_default().max(min_duration);
+        let says_nothing = self.user.is_empty() || goes_on && is_sign(&self.user.text());
+        overlaps && self.realtime.turns.spoken < longest && self.can_be_stopped() && says_nothing
     }
 
     /// Closes the turn that is open, if the user has begun it.
@@ -243,10 +253,15 @@ impl Session {
 
     fn drop_spoken_turn(&mut self) {
         self.timers.clear(Timer::EndOfTurn);
+        let pii_text = self.user.text();
         let turn = self.user.discard(self.now);
         self.endpointing.reset();
         self.realtime.turns.spoken = Duration::ZERO;
-        self.emit(Event::TurnDropped { turn });
+        if is_sign(&pii_text) {
+            self.emit(Event::Backchannel { turn, pii_text });
+        } else {
+            self.emit(Event::TurnDropped { turn });
+        }
         self.dismiss();
     }
 }

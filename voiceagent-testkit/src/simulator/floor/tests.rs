@@ -155,3 +155,26 @@ fn an_older_answer_that_goes_on_breaks_a_law() {
     let leaving = Account { events, leaving: Some(ms(2_000)), ..Account::default() };
     assert!(check(&leaving, &calm()).is_empty(), "a farewell is not stopped");
 }
+
+#[test]
+fn an_older_answer_that_goes_on_after_an_announcement_breaks_a_law() {
+    let announced = |end: u64| {
+        let generation = GenerationId::new(2);
+        let pii_heard = "owner1 says owned1.".into();
+        let events = vec![
+            (1_000, over(1)),
+            (1_500, answer(1, 1)),
+            (2_500, Event::AgentStarted { generation, turn: None }),
+            (3_000, over(2)),
+            (6_000, Event::AgentStopped { generation, pii_heard, interrupted: false }),
+            (end, stopped(1)),
+            (9_000, ended()),
+        ];
+        let events = events.into_iter().map(|(at, event)| (ms(at), event)).collect();
+        let announced = vec![(ms(2_000), "owner1".to_owned())];
+        let account = Account { events, announced, ..Account::default() };
+        check(&account, &calm()).iter().map(|violation| violation.law).collect::<Vec<_>>()
+    };
+    assert!(announced(6_000).is_empty(), "it makes room for the newer turn");
+    assert_eq!(announced(7_000), [NEWEST]);
+}
