@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use voiceagent_core::audio::AudioFormat;
+use voiceagent_core::audio::{AudioFormat, Encoding};
 
 use super::{Carrier, start::ToldFormat};
 
@@ -15,6 +15,8 @@ pub(super) struct Dialect {
     /// What this build can carry of what the carrier sends. The first is what it sends when it
     /// does not say.
     pub(super) formats: &'static [AudioFormat],
+    /// Whether the carrier has 16-bit PCM only, whatever it calls it.
+    pub(super) is_always_pcm: bool,
     /// What the carrier wants to be sent, where that is not what it sends.
     pub(super) plays: Option<AudioFormat>,
     /// Plays audio; `None` where audio travels in binary messages, in both directions.
@@ -73,7 +75,11 @@ impl Dialect {
         match told {
             ToldFormat::Nothing => self.formats.first().copied(),
             ToldFormat::Format(format) => self.formats.contains(&format).then_some(format),
-            ToldFormat::Unknown => None,
+            ToldFormat::Rate(rate) if self.is_always_pcm => {
+                let format = AudioFormat::mono(Encoding::PcmS16Le, rate);
+                self.formats.contains(&format).then_some(format)
+            }
+            ToldFormat::Rate(_) | ToldFormat::Unknown => None,
         }
     }
 }
@@ -82,6 +88,7 @@ impl Dialect {
 const TWILIO: Dialect = Dialect {
     carrier: Carrier::Twilio,
     formats: &[AudioFormat::MULAW_8K],
+    is_always_pcm: false,
     plays: None,
     media: Some(r#"{"event":"media","streamSid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","streamSid":{stream},"mark":{"name":"{mark}"}}"#),
@@ -105,6 +112,7 @@ const TELNYX: Dialect = Dialect {
     carrier: Carrier::Telnyx,
     formats: &[AudioFormat::MULAW_8K, AudioFormat::ALAW_8K],
     // The default of `stream_bidirectional_codec`, whatever codec the caller has.
+    is_always_pcm: false,
     plays: Some(AudioFormat::MULAW_8K),
     media: Some(r#"{"event":"media","media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","mark":{"name":"{mark}"}}"#),
@@ -119,6 +127,7 @@ const TELNYX: Dialect = Dialect {
 const PLIVO: Dialect = Dialect {
     carrier: Carrier::Plivo,
     formats: &[AudioFormat::PCM_8K, AudioFormat::PCM_16K, AudioFormat::MULAW_8K],
+    is_always_pcm: false,
     plays: None,
     media: Some(
         r#"{"event":"playAudio","media":{"contentType":"{type}","sampleRate":{rate},"payload":"{audio}"}}"#,
@@ -135,6 +144,7 @@ const PLIVO: Dialect = Dialect {
 const VONAGE: Dialect = Dialect {
     carrier: Carrier::Vonage,
     formats: &[AudioFormat::PCM_16K, AudioFormat::PCM_8K, AudioFormat::PCM_24K],
+    is_always_pcm: false,
     plays: None,
     media: None,
     mark: None,
@@ -155,10 +165,12 @@ const JAMBONZ: Dialect = Dialect {
     ..VONAGE
 };
 
-/// "AgentStream: WebSocket protocol". What becomes of marks that are cleared is not documented.
+/// "AgentStream: WebSocket protocol", which has 16-bit PCM only and calls it `audio/x-raw`; streams
+/// in the field say `base64` too. What becomes of marks that are cleared is not documented.
 const EXOTEL: Dialect = Dialect {
     carrier: Carrier::Exotel,
     formats: &[AudioFormat::PCM_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K],
+    is_always_pcm: true,
     plays: None,
     media: Some(r#"{"event":"media","stream_sid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","stream_sid":{stream},"mark":{"name":"{mark}"}}"#),

@@ -12,7 +12,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     dialect::Dialect,
     io::{TOO_LONG, close},
     news::CallNews,
-    start::{Beginning, StreamStart, is_name, wait_for_start},
+    start::{Beginning, StreamStart, ToldFormat, is_name, wait_for_start},
     stream::{Beside, Formats, Identity, Unopened},
 };
 use crate::{control::CallControl, server::websocket};
@@ -185,6 +185,9 @@ impl Settings {
             warn!(call, "media socket closed: its audio format is not supported");
             (1003, "audio format")
         })?;
+        if let ToldFormat::Rate(rate) = start.format {
+            info!(call, rate, "the encoding of a stream has no known name, and is taken for PCM");
+        }
         let outbound = dialect.plays.map_or(inbound, |usual| self.format.unwrap_or(usual));
         let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
             warn!(call, "media socket closed: the limit of calls is reached");

@@ -323,3 +323,25 @@ async fn how_a_dialect_is_told_from_another_is_not_what_a_fixed_socket_asks() {
     let stream = calls.stream().await;
     assert_eq!(stream.carrier(), Carrier::Twilio);
 }
+
+#[tokio::test]
+async fn exotels_audio_is_pcm_whatever_it_is_called() {
+    let (server, mut calls) = serve(MediaSocket::any(TokenCheck::Off), |socket| socket);
+    let begins = |format: &str| {
+        format!(
+            r#"{{"event":"start","stream_sid":"MZ1","start":{{"stream_sid":"MZ1","call_sid":"CA1","media_format":{format}}}}}"#
+        )
+    };
+    for (format, rate) in [
+        (r#"{"encoding":"base64","sample_rate":"8000","bit_rate":"128kbps"}"#, 8_000),
+        (r#"{"encoding":"audio/x-raw","sample_rate":"8000Hz"}"#, 8_000),
+        (r#"{"encoding":"raw/slin","sample_rate":16000}"#, 16_000),
+        (r#"{"sample_rate":"24000"}"#, 24_000),
+    ] {
+        let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
+        phone.send_raw(begins(format)).await.unwrap();
+        let call = calls.answer().await;
+        let expected = AudioFormat::mono(voiceagent_core::audio::Encoding::PcmS16Le, rate);
+        assert_eq!(outbound(&call), expected, "{format}");
+    }
+}

@@ -124,7 +124,7 @@ impl Wording {
                     "stream_sid": stream, "call_sid": call, "account_sid": account,
                     "from": "+15550100", "to": "+15550199", "custom_parameters": parameters,
                     "media_format":
-                        { "encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16" },
+                        { "encoding": "base64", "sample_rate": "8000", "bit_rate": "128kbps" },
                 },
             }),
             Carrier::Jambonz => {
@@ -331,10 +331,11 @@ impl Wording {
     }
 }
 
-/// Plivo's form of parameters.
+/// Plivo's form of parameters, as it is seen in the field.
 fn pairs(parameters: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    pairs.join(";")
+    let pair = |(name, value): (&String, &String)| format!("X-PH-{name}: {value}");
+    let pairs: Vec<_> = parameters.iter().map(pair).collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// A message from the server.
