@@ -11,6 +11,8 @@ mod carrier;
 mod codec;
 mod dialect;
 mod event;
+#[cfg(test)]
+mod fake_socket;
 mod heard_calls;
 mod io;
 mod message_reader;
@@ -20,6 +22,7 @@ mod owed_marks;
 mod pump;
 mod reader;
 mod relay;
+mod request;
 mod socket;
 mod start;
 mod stream;

@@ -1,11 +1,11 @@
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{debug, warn};
 use voiceagent_core::{
@@ -24,12 +24,10 @@ use super::{
     },
     owed_marks::OwedMarks,
     reader::{Reader, Reading},
+    request::{CONTROL, bounded},
     writer::Writer,
 };
 use crate::control::CallControl;
-
-/// For the carrier to do what it was asked beside the socket, all attempts included.
-const CONTROL: Duration = Duration::from_secs(15);
 
 /// What a pump must know about its call.
 #[derive(Debug)]
@@ -291,7 +289,7 @@ impl<S: Socket> Pump<S> {
         let call = self.leg.call.clone();
         // A task of its own: once asked for, a hang-up must reach the carrier although the owner
         // of the call has gone.
-        let handle = tokio::spawn(bounded(async move { control.hang_up(&call).await }));
+        let handle = tokio::spawn(bounded(CONTROL, async move { control.hang_up(&call).await }));
         self.task = Some(ControlTask { asked: Asked::HangUp, handle });
     }
 
@@ -312,7 +310,8 @@ impl<S: Socket> Pump<S> {
 
     fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {
         let call = self.leg.call.clone();
-        let handle = tokio::spawn(bounded(async move { control.transfer(&call, &target).await }));
+        let handle =
+            tokio::spawn(bounded(CONTROL, async move { control.transfer(&call, &target).await }));
         self.task = Some(ControlTask { asked: Asked::Transfer, handle });
     }
 
@@ -422,12 +421,6 @@ async fn controlled(task: Option<&mut ControlTask>) -> Result<()> {
         }),
         None => pending().await,
     }
-}
-
-async fn bounded(request: impl Future<Output = Result<()>> + Send) -> Result<()> {
-    timeout(CONTROL, request).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Timeout, "control", "the carrier did not answer in time"))
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 mod leg;
 mod messages;
+mod speech;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -34,6 +35,7 @@ use super::{
     io::{TOO_LONG, close, is_about_length, is_too_long},
     socket::PENDING,
     start::is_name,
+    stream::Unopened,
 };
 use crate::{control::CallControl, server::websocket};
 
@@ -161,7 +163,11 @@ impl RelaySocket {
             .with_parameters(grant.parameters);
         (info.from, info.to) = (grant.from, grant.to);
         info.direction = grant.direction.unwrap_or(info.direction);
+        let (socket, unanswered) = Unopened::new(socket);
         (self.on_call)(RelayCall { socket, info, control: self.control, permit }).await;
+        if let Ok(socket) = unanswered.await {
+            close(socket, 1011, "the call could not be answered").await;
+        }
     }
 }
 
@@ -195,10 +201,14 @@ async fn wait_for_setup(socket: &mut WebSocket) -> Result<Setup, (u16, &'static 
 ///
 /// As a [`Transport`] it carries text. Twilio decides when the caller interrupts, stops, and says
 /// how much of the text was heard; it answers no marks, and cannot be told to drop what it has.
+/// A hang-up waits for about as long as it takes to say what was sent before it, at most a minute,
+/// and a transfer for at most ten seconds; less when Twilio says that it has finished, or the
+/// caller interrupts. A call that is dropped unopened is closed with code 1011.
+///
 /// A call whose socket was lost or silent for 10 s ends with
 /// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
 pub struct RelayCall {
-    socket: WebSocket,
+    socket: Unopened,
     info: CallInfo,
     control: Option<Arc<dyn CallControl>>,
     permit: OwnedSemaphorePermit,
@@ -218,11 +228,8 @@ impl Transport for RelayCall {
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let Self { socket, info, control, permit } = *self;
-        Ok(Link::spawn(LINK, move |peer| async move {
-            // A call counts against the limit for as long as its socket is open.
-            let _counted = permit;
-            Leg::new(socket, info.id, control).run(peer).await
-        }))
+        let leg = Leg::new(socket.open(), info.id, control, Some(permit));
+        Ok(Link::spawn(LINK, move |peer| leg.run(peer)))
     }
 }
 
@@ -231,3 +238,6 @@ impl fmt::Debug for RelayCall {
         f.debug_struct("RelayCall").field("call", &self.info.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

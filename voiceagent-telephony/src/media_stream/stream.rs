@@ -157,7 +157,7 @@ impl Unopened {
         (Self(Some((socket, back))), dropped)
     }
 
-    fn open(mut self) -> WebSocket {
+    pub(super) fn open(mut self) -> WebSocket {
         self.0.take().expect("only opening and dropping take it, and both are the last").0
     }
 }
