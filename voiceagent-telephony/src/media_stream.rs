@@ -26,6 +26,7 @@ mod request;
 mod socket;
 mod start;
 mod stream;
+mod stream_keys;
 mod tokens;
 mod writer;
 
@@ -36,4 +37,5 @@ pub use relay::{RelayCall, RelaySocket};
 pub use socket::{MediaSocket, MediaSocketBuilder};
 pub(crate) use start::is_name;
 pub use stream::MediaStream;
+pub use stream_keys::StreamKeys;
 pub use tokens::{Grant, StreamTokens, TokenCheck, TokenRefusal};

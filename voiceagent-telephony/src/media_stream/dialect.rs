@@ -8,7 +8,7 @@ use super::{Carrier, start::ToldFormat};
 /// writer serve them all.
 ///
 /// In the messages, `{stream}` stands for the name of the stream as a JSON string, `{audio}` for
-/// base64, `{mark}` for the name of a mark, `{type}` and `{rate}` for the audio format.
+/// base64, `{mark}` for the name of a mark, `{key}` for a key, `{type}` and `{rate}` for the audio format.
 #[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) carrier: Carrier,
@@ -23,6 +23,8 @@ pub(super) struct Dialect {
     pub(super) media: Option<&'static str>,
     /// Asks to be told when everything before it was played; `None` where it cannot be asked.
     pub(super) mark: Option<&'static str>,
+    /// Presses a key; `None` where keys do not go over the stream.
+    pub(super) key: Option<&'static str>,
     /// Drops what was not played.
     pub(super) clear: &'static str,
     /// What becomes of marks when audio is dropped.
@@ -92,6 +94,7 @@ const TWILIO: Dialect = Dialect {
     plays: None,
     media: Some(r#"{"event":"media","streamSid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","streamSid":{stream},"mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear","streamSid":{stream}}"#,
     cleared: Cleared::ReturnsMarks,
     pieces: Pieces::Any,
@@ -103,6 +106,7 @@ const TWILIO: Dialect = Dialect {
 const SIGNALWIRE: Dialect = Dialect {
     carrier: Carrier::SignalWire,
     formats: &[AudioFormat::MULAW_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K],
+    key: Some(r#"{"event":"dtmf","streamSid":{stream},"dtmf":{"digit":"{key}"}}"#),
     ..TWILIO
 };
 
@@ -116,6 +120,7 @@ const TELNYX: Dialect = Dialect {
     plays: Some(AudioFormat::MULAW_8K),
     media: Some(r#"{"event":"media","media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear"}"#,
     cleared: Cleared::IsNotTold,
     pieces: Pieces::Whole(FRAME),
@@ -133,6 +138,7 @@ const PLIVO: Dialect = Dialect {
         r#"{"event":"playAudio","media":{"contentType":"{type}","sampleRate":{rate},"payload":"{audio}"}}"#,
     ),
     mark: Some(r#"{"event":"checkpoint","streamId":{stream},"name":"{mark}"}"#),
+    key: None,
     clear: r#"{"event":"clearAudio","streamId":{stream}}"#,
     cleared: Cleared::IsTold,
     pieces: Pieces::Any,
@@ -148,6 +154,7 @@ const VONAGE: Dialect = Dialect {
     plays: None,
     media: None,
     mark: None,
+    key: None,
     clear: r#"{"action":"clear"}"#,
     cleared: Cleared::IsTold,
     pieces: Pieces::Exactly(FRAME),
@@ -174,6 +181,7 @@ const EXOTEL: Dialect = Dialect {
     plays: None,
     media: Some(r#"{"event":"media","stream_sid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","stream_sid":{stream},"mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear","stream_sid":{stream}}"#,
     cleared: Cleared::IsNotTold,
     // 320 bytes at 8 kHz, of which each message must be a multiple.

@@ -27,7 +27,7 @@ use super::{
     request::{CONTROL, bounded},
     writer::Writer,
 };
-use crate::control::CallControl;
+use crate::{DtmfKey, control::CallControl};
 
 /// What a pump must know about its call.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(super) struct Leg {
     pub(super) heard: Option<Arc<HeardCalls>>,
     /// What the carrier reports beside the socket.
     pub(super) news: mpsc::Receiver<Inbound>,
+    /// Keys that are to be pressed over the stream.
+    pub(super) keys: mpsc::Receiver<DtmfKey>,
 }
 
 /// Moves messages between a socket and a link, in one task.
@@ -88,6 +90,7 @@ enum End {
 enum Happening {
     Asked(Option<Outbound>),
     Controlled(Result<()>),
+    Key(DtmfKey),
     News(Inbound),
     Socket(SocketEvent),
     Watch,
@@ -166,6 +169,7 @@ impl<S: Socket> Pump<S> {
                 asked = peer.recv(), if !self.backlog.is_full() => Happening::Asked(asked),
                 outcome = controlled(self.task.as_mut()) => Happening::Controlled(outcome),
                 Some(news) = self.leg.news.recv() => Happening::News(news),
+                Some(key) = self.leg.keys.recv(), if self.io.is_idle() => Happening::Key(key),
                 _ = watch.tick() => Happening::Watch,
             };
             let end = match happening {
@@ -177,6 +181,12 @@ impl<S: Socket> Pump<S> {
                 }
                 Happening::Asked(None) => Some(End::OwnerGone),
                 Happening::Controlled(outcome) => self.on_controlled(outcome, peer).await?,
+                Happening::Key(key) => {
+                    if let Some(message) = self.writer.write_key(key) {
+                        self.io.start(message);
+                    }
+                    None
+                }
                 Happening::News(news) => {
                     peer.send(news).await?;
                     None

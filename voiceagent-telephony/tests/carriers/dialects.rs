@@ -7,10 +7,13 @@ use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, MediaTime},
     transport::{Inbound, Media, Outbound, Transport},
 };
-use voiceagent_telephony::media_stream::{Carrier, MediaSocket, MediaSocketBuilder, TokenCheck};
+use voiceagent_telephony::{
+    DtmfKey,
+    media_stream::{Carrier, MediaSocket, MediaSocketBuilder, TokenCheck},
+};
 use voiceagent_testkit::{
     conformance::transport,
-    phone::{Carrier as Line, Closed, Dial, PhoneCall, Recording},
+    phone::{Carrier as Line, Closed, Dial, PhoneCall, Recording, Wire},
     tone,
 };
 
@@ -343,5 +346,31 @@ async fn exotels_audio_is_pcm_whatever_it_is_called() {
         let call = calls.answer().await;
         let expected = AudioFormat::mono(voiceagent_core::audio::Encoding::PcmS16Le, rate);
         assert_eq!(outbound(&call), expected, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_pressed_over_the_streams_that_take_them() {
+    for row in &TABLE {
+        let (server, mut calls) = door(row);
+        let phone = dial(&server, row).connect().await.unwrap();
+        let stream = calls.stream().await;
+        let Some(keys) = stream.keys() else {
+            assert_ne!(row.carrier, Carrier::SignalWire);
+            continue;
+        };
+        assert_eq!(row.carrier, Carrier::SignalWire);
+        let link = Box::new(stream).open().await.unwrap();
+        for key in ['4', '#'] {
+            keys.press(DtmfKey::new(key).unwrap()).unwrap();
+        }
+        phone.wait_for_messages(2, SOON).await.unwrap();
+        let wire = phone.heard().await.unwrap().wire;
+        let wire: Vec<_> = wire.into_iter().map(|(_, wire)| wire).collect();
+        assert_eq!(wire, [Wire::Key("4".to_owned()), Wire::Key("#".to_owned())]);
+        drop(link);
+        phone.wait_until_closed(SOON).await.unwrap();
+        let ended = keys.press(DtmfKey::new('1').unwrap()).unwrap_err();
+        assert_eq!(ended.kind(), ErrorKind::Closed);
     }
 }

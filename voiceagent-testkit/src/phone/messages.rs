@@ -35,6 +35,7 @@ pub(super) struct Wording {
 pub(super) enum Said {
     Audio(Bytes),
     Clear,
+    Key(String),
     Mark(String),
     /// Whatever a carrier drops.
     Unknown(String),
@@ -45,6 +46,7 @@ impl Said {
         match self {
             Self::Audio(audio) => Wire::Audio(audio.len()),
             Self::Clear => Wire::Clear,
+            Self::Key(digit) => Wire::Key(digit.clone()),
             Self::Mark(name) => Wire::Mark(name.clone()),
             Self::Unknown(text) => Wire::Unknown(text.clone()),
         }
@@ -309,6 +311,10 @@ impl Wording {
             }
             (event, _, Some(name)) if event == mark => Said::Mark(name),
             (event, ..) if event == clear => Said::Clear,
+            ("dtmf", ..) if self.carrier == Carrier::SignalWire => match message.dtmf {
+                Some(Dtmf { digit }) => Said::Key(digit),
+                None => unknown(),
+            },
             _ => unknown(),
         }
     }
@@ -359,6 +365,13 @@ struct FromServer<'a> {
     mark: Option<Mark>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    dtmf: Option<Dtmf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dtmf {
+    digit: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -82,6 +82,7 @@ fn open_noted(
         control,
         heard,
         news: mpsc::channel(1).1,
+        keys: mpsc::channel(1).1,
     };
     let pump = Pump::new(socket.clone(), leg);
     (socket, Link::spawn(64, move |peer| pump.run(peer)))

@@ -152,7 +152,8 @@ impl<S: Socket + 'static> Leg<S> {
                 },
                 () = at(due) => {
                     if let Some(handover) = self.handover.take()
-                        && self.hand_over(handover, peer).await?
+                        && let Some(control) = self.control.clone()
+                        && hand_over(control, self.call.clone(), handover, peer).await?
                     {
                         return Ok(End::Over);
                     }
@@ -264,29 +265,28 @@ impl<S: Socket + 'static> Leg<S> {
             }
         }
     }
+}
 
-    /// Hands the call on; whether that worked.
-    async fn hand_over(
-        &mut self,
-        handover: Handover,
-        peer: &LinkPeer<Outbound, Inbound>,
-    ) -> Result<bool> {
-        let Some(control) = self.control.clone() else { return Ok(false) };
-        let call = self.call.clone();
-        let time = HANDOVER.saturating_sub(handover.asked.elapsed()).min(CONTROL);
-        // A task of its own: it must not be given up half-way.
-        let request = async move { control.transfer(&call, &handover.target).await };
-        let kind = match tokio::spawn(bounded(time, request)).await {
-            Ok(Ok(())) => {
-                peer.send(Inbound::Transferred).await?;
-                return Ok(true);
-            }
-            Ok(Err(error)) => error.kind(),
-            Err(_panicked) => ErrorKind::Disconnected,
-        };
-        peer.send(Inbound::NotTransferred(kind)).await?;
-        Ok(false)
-    }
+/// Hands the call on; whether that worked.
+async fn hand_over(
+    control: Arc<dyn CallControl>,
+    call: CallId,
+    handover: Handover,
+    peer: &LinkPeer<Outbound, Inbound>,
+) -> Result<bool> {
+    let time = HANDOVER.saturating_sub(handover.asked.elapsed()).min(CONTROL);
+    // A task of its own: it must not be given up half-way.
+    let request = async move { control.transfer(&call, &handover.target).await };
+    let kind = match tokio::spawn(bounded(time, request)).await {
+        Ok(Ok(())) => {
+            peer.send(Inbound::Transferred).await?;
+            return Ok(true);
+        }
+        Ok(Err(error)) => error.kind(),
+        Err(_panicked) => ErrorKind::Disconnected,
+    };
+    peer.send(Inbound::NotTransferred(kind)).await?;
+    Ok(false)
 }
 
 /// Waits until then; for ever when there is no such time.
