@@ -1,36 +1,20 @@
-"""The vendors' official SDKs as clients of our scripted vendors, and one table of what they say."""
+"""The vendors' official SDKs as clients of our scripted vendors, and one table of what they say.
+
+Those of language models, and of what is asked over HTTP, are here; others in `oracles_speech.py`.
+"""
 
 import asyncio
 import json
-import math
 import subprocess
 import sys
 import traceback
 
+import oracles_speech
+from oracles_common import HEARD, SAID, TOOL, expect, silence, speech
+
 VENDORS = sys.argv[1]
-TOOL = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
-SAID = "At nine, or at ten?"
-HEARD = "I need an oil change."
 # Importing an SDK takes seconds.
 DEADLINE = 120
-
-
-def speech(seconds, rate=16_000):
-    """A tone in 16-bit PCM."""
-    samples = (int(12_000 * math.sin(at * 0.2)) for at in range(int(seconds * rate)))
-    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
-
-
-def silence(seconds, rate=16_000):
-    return bytes(2 * int(seconds * rate))
-
-
-def pieces(audio, size=3_200):
-    return (audio[at:at + size] for at in range(0, len(audio), size))
-
-
-def expect(found, expected):
-    assert found == expected, f"{found!r} instead of {expected!r}"
 
 
 async def openai_chat(at):
@@ -147,107 +131,8 @@ async def gemini_content(at):
     expect(calls, [("book", {"day": "Friday"})])
 
 
-def deepgram(at, which):
-    from deepgram import AsyncDeepgramClient
-    from deepgram.environment import DeepgramClientEnvironment
-    url = at[which]
-    environment = DeepgramClientEnvironment(
-        base=url.replace("ws", "http", 1), production=url, agent=url, agent_rest=url)
-    return AsyncDeepgramClient(api_key=at["key"], environment=environment)
-
-
-async def deepgram_listen(at):
-    client = deepgram(at, "deepgram_listen")
-    async with client.listen.v1.connect(
-            model="nova-3", encoding="linear16", sample_rate="16000", interim_results="true",
-            endpointing="300") as socket:
-        for piece in pieces(speech(1) + silence(1)):
-            await socket.send_media(piece)
-        heard = ""
-        while not heard:
-            message = await socket.recv()
-            if message.type == "Results" and message.is_final:
-                heard = message.channel.alternatives[0].transcript
-        assert HEARD.startswith(heard), heard
-
-
-async def deepgram_flux(at):
-    client = deepgram(at, "deepgram_flux")
-    async with client.listen.v2.connect(
-            model="flux-general-en", encoding="linear16", sample_rate="16000") as socket:
-        expect((await socket.recv()).type, "Connected")
-        for piece in pieces(speech(1) + silence(2)):
-            await socket.send_media(piece)
-        events = []
-        while "EndOfTurn" not in events:
-            message = await socket.recv()
-            events.append(getattr(message, "event", message.type))
-        expect(events[0], "StartOfTurn")
-        expect(message.transcript, HEARD)
-
-
-async def deepgram_speak(at):
-    from deepgram.speak.v1.types import SpeakV1Text
-    client = deepgram(at, "deepgram_speak")
-    async with client.speak.v1.connect(
-            model="aura-2-thalia-en", encoding="linear16", sample_rate="16000") as socket:
-        await socket.send_text(SpeakV1Text(text="Hello."))
-        await socket.send_flush()
-        audio = b""
-        while True:
-            message = await socket.recv()
-            if isinstance(message, bytes):
-                audio += message
-            elif message.type == "Flushed":
-                break
-        assert len(audio) > 1_000, len(audio)
-
-
-async def cartesia(at):
-    from cartesia import AsyncCartesia
-    client = AsyncCartesia(api_key=at["key"], base_url=at["cartesia"].replace("ws", "http", 1),
-                           websocket_base_url=at["cartesia"],
-                           # By itself it sends the key as a bearer, and a later version.
-                           default_headers={"x-api-key": at["key"],
-                                            "cartesia-version": "2026-03-01"})
-    async with client.tts.websocket_connect() as connection:
-        context = connection.context(
-            model_id="sonic-3", voice={"mode": "id", "id": "scripted-voice"},
-            output_format={"container": "raw", "encoding": "pcm_s16le", "sample_rate": 16_000},
-            add_timestamps=True)
-        await context.push("Hello.")
-        await context.no_more_inputs()
-        audio, kinds = b"", set()
-        async for response in context.receive():
-            kinds.add(response.type)
-            if response.type == "chunk" and response.audio:
-                audio += response.audio
-        assert len(audio) > 1_000 and "timestamps" in kinds, (len(audio), kinds)
-
-
-async def assemblyai(at):
-    from assemblyai.streaming.v3 import (
-        StreamingClient, StreamingClientOptions, StreamingEvents, StreamingParameters)
-    heard, wrong = [], []
-
-    def listen():
-        client = StreamingClient(
-            StreamingClientOptions(api_key=at["key"], api_host=at["assemblyai"]))
-        client.on(StreamingEvents.Turn, lambda _, turn: heard.append(turn))
-        client.on(StreamingEvents.Error, lambda _, error: wrong.append(error))
-        client.connect(StreamingParameters(sample_rate=16_000,
-                                           speech_model="universal-3-6-pro"))
-        client.stream(pieces(speech(1) + silence(2)))
-        client.disconnect(terminate=True)
-
-    await asyncio.to_thread(listen)
-    expect(wrong, [])
-    expect([turn.transcript for turn in heard if turn.end_of_turn], [HEARD])
-
-
 CHECKS = [openai_chat, openai_responses, openai_speech, openai_transcriptions, openai_embeddings,
-          anthropic_messages, gemini_content, deepgram_listen, deepgram_flux, deepgram_speak,
-          cartesia, assemblyai]
+          anthropic_messages, gemini_content, *oracles_speech.CHECKS]
 
 
 async def main():

@@ -5,6 +5,8 @@ use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 /// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// What went wrong, in a form that a program can act on.
 ///
 /// An error names the operation and, where there is one, the provider. Its message is one line
@@ -58,10 +60,11 @@ impl Error {
         self
     }
 
-    /// Says how long the other side asks us to wait.
+    /// Says how long the other side asks us to wait. More than a day counts as a day, so that every
+    /// clock can count it.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.retry_after = Some(wait.min(A_DAY));
         self
     }
 

@@ -256,7 +256,9 @@ mod tests {
 
     fn recorder(id: &str) -> (Recorder, std::path::PathBuf) {
         let folder = env::temp_dir();
-        let info = CallInfo::new(id, Media::audio(FORMAT));
+        // Other runs of the tests may be at work on this machine.
+        let id = format!("{id}-{}", std::process::id());
+        let info = CallInfo::new(id.as_str(), Media::audio(FORMAT));
         let lead = Duration::from_millis(300);
         let path = call_file::path(&folder, &info.id, "wav");
         let _ = fs::remove_file(&path);

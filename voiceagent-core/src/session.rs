@@ -293,11 +293,7 @@ impl Session {
         if let Some(longest) = self.config.max_call {
             self.timers.set(Timer::CallLimit, self.now + longest);
         }
-        if let Some(text) = self.config.greeting.clone() {
-            let interruptible = self.config.greeting_interruptible;
-            self.says.push_back(Saying { text, interruptible, ticket: None });
-        }
-        self.greet_by_model();
+        self.begin();
         self.settle();
     }
 

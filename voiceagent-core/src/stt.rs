@@ -11,6 +11,10 @@ use crate::{
     audio::{AudioFormat, AudioFrame},
 };
 
+/// How long a recognizer that is asked to wait is waited for, unless said otherwise: as long as a
+/// lost one is opened again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Turns a stream of audio into text.
 ///
 /// # Implementing
@@ -21,6 +25,8 @@ use crate::{
 ///   [`SttCapabilities::finalize`],
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
 ///   finalised, so that a lost socket costs no words,
+/// - tries no sooner than a vendor [asks for](crate::Error::retry_after), and ends with that error at
+///   once where this is later than [`SttOptions::patience`] allows,
 /// - ends with an error only when it cannot go on.
 #[async_trait]
 pub trait SpeechToText: Debug + Send + Sync + 'static {
@@ -85,13 +91,17 @@ pub struct SttOptions {
     pub format: AudioFormat,
     /// BCP 47 tag of the expected language; `None` for the provider's default.
     pub language: Option<Arc<str>>,
+    /// How long the vendor may ask to be left alone while the stream is open, from one proof that
+    /// it is well to the next. Whoever opens the stream knows what else there is: 5 s unless set,
+    /// and in a chain as long as the next recognizer may take to open.
+    pub patience: Duration,
 }
 
 impl SttOptions {
     /// Options for audio of this format.
     #[must_use]
     pub const fn new(format: AudioFormat) -> Self {
-        Self { format, language: None }
+        Self { format, language: None, patience: PATIENCE }
     }
 }
 

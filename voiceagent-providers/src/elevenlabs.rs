@@ -1,5 +1,5 @@
 //! ElevenLabs: recognition with Scribe (`/v1/speech-to-text/realtime`), and voices over a WebSocket
-//! (`/v1/text-to-speech/{voice}/multi-stream-input`).
+//! (`/v1/text-to-speech/{voice}/multi-stream-input` and `/stream-input`).
 //!
 //! Wire facts come from the types of ElevenLabs' Python SDK 2.78.0, its AsyncAPI description, and
 //! its pages on multi-context WebSockets.

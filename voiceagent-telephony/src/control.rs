@@ -9,7 +9,7 @@ mod consultation;
 mod directory;
 mod new_call;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
@@ -99,6 +99,19 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         Err(unsupported("list calls"))
     }
 
+    /// The carrier's names for the calls that we have made to somebody since then, to the second,
+    /// latest first; of more than fifty, the latest. It tells after a [`dial`](Self::dial) whose
+    /// outcome is unknown whether the phone has rung.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the carrier does not list calls that have
+    /// ended, [`Rejected`](ErrorKind::Rejected) for somebody who is not in the directory.
+    async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {
+        let _ = (to, since);
+        Err(unsupported("list calls"))
+    }
+
     /// Presses keys, while the media stream goes on.
     ///
     /// # Errors
@@ -182,7 +195,7 @@ pub trait CallControl: Debug + Send + Sync + 'static {
     ///
     /// As [`dial`](Self::dial).
     async fn consult(&self, caller: &CallId, target: &str, brief: &str) -> Result<Consultation> {
-        let room = Consultation::room_of(caller);
+        let room = Consultation::new_room()?;
         let call = NewCall::to(Callee::Target(target.to_owned()))
             .with_answer(Answer::Document(waiting(brief, &room)));
         let colleague = self.dial(&call).await?;

@@ -3,16 +3,16 @@
 
 mod address;
 mod answerer;
-mod answers;
 mod builder;
 mod callers;
 mod house;
+mod look_ups;
 mod reading;
 mod status;
+mod visits;
 mod webhook;
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -25,19 +25,21 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, post},
 };
-use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
-use tracing::{debug, error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Private, audio::AudioFormat, transport::Direction};
 
+pub(crate) use self::webhook::outbound;
 use self::{
-    address::{PublicAddress, target, websocket},
+    address::{PublicAddress, target, websocket, without_userinfo},
     answerer::read_answerer,
-    answers::Answers,
-    builder::{Parameters, Paths},
+    builder::Paths,
     callers::Callers,
     house::House,
+    look_ups::LookUps,
     reading::Read,
     status::Statuses,
+    visits::Visits,
 };
 pub use self::{
     builder::FrontDoorBuilder,
@@ -47,14 +49,10 @@ pub use self::{
 use crate::{
     document::{self, ConversationRelay, Stream, Verb},
     media_stream::{
-        Grant, HeardCalls, MediaSocket, RelaySocket, StreamTokens, TokenCheck, is_name,
+        Grant, HeardCalls, MediaSocket, Place, RelaySocket, StreamTokens, TokenCheck, is_name,
     },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
-
-/// For the application to say what a call is to know. With the rest, the answer takes less than
-/// 200 ms.
-const LOOK_UP: Duration = Duration::from_millis(150);
 
 /// What name and value of a parameter may have together, in characters.
 const LONGEST_PARAMETER: usize = 500;
@@ -123,7 +121,7 @@ struct Door {
     media: MediaSocket,
     relay: Option<(ConversationRelay, RelaySocket)>,
     tokens: Arc<StreamTokens>,
-    parameters: Parameters,
+    look_ups: LookUps,
     callers: Option<Callers>,
     after: Vec<Verb>,
     when_full: Vec<Verb>,
@@ -131,7 +129,21 @@ struct Door {
     heard: Arc<HeardCalls>,
     events: Option<mpsc::Sender<StatusEvent>>,
     statuses: Statuses,
-    answers: Answers,
+    visits: Visits,
+}
+
+/// Why a call is not let in.
+enum Refused {
+    /// No answer could be made.
+    Failed,
+    /// The carrier is told what to do with the caller.
+    Kindly(String),
+}
+
+impl From<StatusCode> for Refused {
+    fn from(_: StatusCode) -> Self {
+        Self::Failed
+    }
 }
 
 impl Door {
@@ -147,7 +159,10 @@ impl Door {
     /// Reads and checks a signed request.
     async fn read(&self, request: Request) -> Result<(Parts, Vec<(String, String)>), StatusCode> {
         let (parts, body) = request.into_parts();
-        let read = Read::from(&parts, body).await?;
+        let read = Read::from(&parts, body).await.inspect_err(|status| {
+            let carrier = self.house.carrier;
+            warn!(%carrier, %status, "request refused: it cannot be read, signed or not");
+        })?;
         self.check(&parts, &self.address.base(&parts), &read)?;
         Ok((parts, read.fields))
     }
@@ -166,48 +181,84 @@ impl Door {
         let url = format!("{base}{}", target(parts));
         let Err(refusal) = holds(&url) else { return Ok(()) };
         let secure = url.starts_with("ws");
-        let guesses = self.address.guesses(parts).into_iter();
+        let may_be_url = self.house.signs_url && refusal == SignatureRefusal::Mismatch;
+        let guesses = if may_be_url { self.address.guesses(parts) } else { Vec::new() };
         let signed = guesses
-            .filter(|_| refusal == SignatureRefusal::Mismatch)
+            .into_iter()
             .map(|guess| if secure { websocket(&guess) } else { guess })
             .find(|guess| holds(guess).is_ok());
         let hint = match &signed {
-            Some(_) => "the auth token is right and the URL is not: set public_url",
+            Some(signed) => self.address.hint(parts, signed),
             None => self.signatures.hint(refusal),
         };
         let carrier = self.house.carrier;
-        warn!(%carrier, checked = url, signed, hint, "request refused: {refusal}");
+        let checked = without_userinfo(&url);
+        let signed = signed.as_deref().map(without_userinfo);
+        warn!(%carrier, %checked, signed = signed.as_deref(), hint, "request refused: {refusal}");
         Err(StatusCode::FORBIDDEN)
     }
 
-    async fn answer(&self, parts: &Parts, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
-        if let Some(why) = self.refusal(webhook) {
-            warn!(call = webhook.call(), "call refused: {why}");
-            let mut answer = document::Response::new();
-            answer.extend(self.when_full.iter().cloned());
-            return self.write(&answer);
+    /// What a request says about its call.
+    fn webhook(
+        &self,
+        parts: &Parts,
+        fields: Vec<(String, String)>,
+    ) -> Result<VoiceWebhook, StatusCode> {
+        VoiceWebhook::new(self.house, parts.uri.query(), fields).ok_or_else(|| {
+            let (carrier, field) = (self.house.carrier, self.house.call);
+            warn!(%carrier, field, "request refused: it does not name its call");
+            StatusCode::BAD_REQUEST
+        })
+    }
+
+    /// Answers a call's webhook: the first time by letting the call in or refusing it, and from
+    /// then on as the first time.
+    async fn answer(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
+        let call = CallId::new(webhook.call());
+        match self.visits.answer(&call, self.let_in(base, webhook)).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                warn!(%call, "a webhook of long ago came again: it gets no agent");
+                self.go_on(&call)
+            }
+            Err(Refused::Kindly(answer)) => Ok(answer),
+            Err(Refused::Failed) => Err(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    async fn let_in(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, Refused> {
+        info!(call = webhook.call(), "call offered");
+        let place = match self.admit(webhook) {
+            Ok(place) => place,
+            Err(why) => {
+                warn!(call = webhook.call(), "call refused: {why}");
+                let mut answer = document::Response::new();
+                answer.extend(self.when_full.iter().cloned());
+                return Err(Refused::Kindly(self.write(&answer)?));
+            }
+        };
         let mut grant = Grant::for_call(webhook.call());
+        // From here on, since the stream of another call may come first.
+        grant.place = Some(place);
         grant.from = webhook.from();
         grant.to = webhook.to();
         grant.account =
             self.house.account.and_then(|field| webhook.field(field)).map(str::to_owned);
         grant.direction = Some(webhook.direction());
-        grant.parameters = self.look_up(webhook).await;
+        grant.parameters = self.look_ups.ask(webhook).await;
         grant.parameters.remove(TokenCheck::PARAMETER);
         let parameters = grant.parameters.clone();
         let token = self.tokens.issue(grant).map_err(|error| {
             warn!(%error, "call refused");
-            StatusCode::INTERNAL_SERVER_ERROR
+            Refused::Failed
         })?;
-        let base = self.address.base(parts);
         let socket = websocket(&format!("{base}{}", self.paths.media));
         if let Some((relay, _)) = &self.relay {
             // The rest of what the call is to know waits with the token.
             let relay = relay.at(socket).with_parameter(TokenCheck::PARAMETER, token.expose());
             let mut answer = document::Response::new().with(relay);
             answer.extend(self.after.iter().cloned());
-            return self.write(&answer);
+            return Ok(self.write(&answer)?);
         }
         let mut stream = Stream::new(socket)
             .with_status_callback(format!("{base}{}", self.paths.status))
@@ -231,7 +282,7 @@ impl Door {
         } else {
             answer.extend([Verb::Redirect(format!("{base}{}", self.paths.after))]);
         }
-        self.write(&answer)
+        Ok(self.write(&answer)?)
     }
 
     /// How the carrier goes on with a call whose stream has ended.
@@ -246,33 +297,19 @@ impl Door {
         self.write(&answer)
     }
 
-    /// Why a call is not let in, if it is not.
-    fn refusal(&self, webhook: &VoiceWebhook) -> Option<&'static str> {
-        let relay = self.relay.as_ref().map(|(_, socket)| socket.has_room());
-        if !relay.unwrap_or_else(|| self.media.has_room()) {
-            return Some("the limit of calls is reached");
-        }
+    /// Takes a place for a call, or says why it is not let in.
+    fn admit(&self, webhook: &VoiceWebhook) -> Result<Place, &'static str> {
+        let places = match &self.relay {
+            Some((_, socket)) => socket.places(),
+            None => self.media.places(),
+        };
+        let place = places.take().ok_or("the limit of calls is reached")?;
         let from = webhook.from().filter(|_| webhook.direction() == Direction::Inbound);
         let often = |callers: &Callers| callers.refuse(from.as_ref().map(Private::expose));
-        self.callers.as_ref().is_some_and(often).then_some("the number calls too often")
-    }
-
-    /// Asks the application for parameters, and does not wait long.
-    async fn look_up(&self, webhook: &VoiceWebhook) -> BTreeMap<String, String> {
-        let (ask, asked) = (Arc::clone(&self.parameters), webhook.clone());
-        // On a thread of its own, since it may block.
-        let looking = spawn_blocking(move || ask(&asked));
-        match timeout(LOOK_UP, looking).await {
-            Ok(Ok(parameters)) => parameters,
-            Ok(Err(_panicked)) => {
-                error!(call = webhook.call(), "`parameters` panicked: the call has none");
-                BTreeMap::new()
-            }
-            Err(_late) => {
-                warn!(call = webhook.call(), "`parameters` took too long: the call has none");
-                BTreeMap::new()
-            }
+        if self.callers.as_ref().is_some_and(often) {
+            return Err("the number calls too often");
         }
+        Ok(place)
     }
 
     fn write(&self, answer: &document::Response) -> Result<String, StatusCode> {
@@ -303,6 +340,9 @@ impl Door {
             self.media.tell(&call, news);
         }
         let Some(status) = field(self.house.status).and_then(CallStatus::parse) else { return };
+        if status.is_final() {
+            self.tokens.free_place_of(call.as_str());
+        }
         if !self.statuses.advance(&call, status) {
             debug!(%call, ?status, "late or repeated status");
             return;
@@ -318,31 +358,21 @@ impl Door {
 }
 
 async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (parts, fields) = match door.read(request).await {
-        Ok(read) => read,
+    let asked = async {
+        let (parts, fields) = door.read(request).await?;
+        Ok::<_, StatusCode>((door.webhook(&parts, fields)?, door.address.base(&parts)))
+    };
+    let (webhook, base) = match asked.await {
+        Ok(asked) => asked,
         Err(refusal) => return refusal.into_response(),
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let attempt = door.house.retry.and_then(|header| parts.headers.get(header)?.to_str().ok());
-    // The header is not signed; with the call, it cannot fetch another call's answer.
-    let attempt = attempt
-        .filter(|token| !token.is_empty())
-        .map(|token| format!("{} {token}", webhook.call()));
-    if let Some(answer) = attempt.as_ref().and_then(|attempt| door.answers.find(attempt)) {
-        debug!(call = webhook.call(), "repeated webhook");
-        return door.document(answer);
-    }
-    info!(call = webhook.call(), "call offered");
-    match door.answer(&parts, &webhook).await {
-        Ok(answer) => {
-            if let Some(attempt) = attempt {
-                door.answers.keep(attempt, &answer);
-            }
-            door.document(answer)
-        }
-        Err(refusal) => refusal.into_response(),
+    let asked = Arc::clone(&door);
+    // A task of its own: a carrier that gives up waiting comes again, and must find the answer.
+    let answering = tokio::spawn(async move { asked.answer(&base, &webhook).await });
+    match answering.await {
+        Ok(Ok(answer)) => door.document(answer),
+        Ok(Err(refusal)) => refusal.into_response(),
+        Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
@@ -357,14 +387,11 @@ async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 async fn after(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (_, fields) = match door.read(request).await {
-        Ok(read) => read,
-        Err(refusal) => return refusal.into_response(),
+    let answer = async {
+        let (parts, fields) = door.read(request).await?;
+        door.go_on(&CallId::new(door.webhook(&parts, fields)?.call()))
     };
-    let Some(webhook) = VoiceWebhook::new(door.house, fields) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match door.go_on(&CallId::new(webhook.call())) {
+    match answer.await {
         Ok(answer) => door.document(answer),
         Err(refusal) => refusal.into_response(),
     }
@@ -386,3 +413,6 @@ async fn media(State(door): State<Arc<Door>>, request: Request) -> Response {
         Err(rejection) => rejection.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

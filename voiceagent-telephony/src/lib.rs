@@ -12,6 +12,7 @@ pub mod message;
 mod phone_number;
 pub mod plivo;
 mod random;
+mod recent;
 mod rest;
 #[cfg(feature = "sip")]
 mod rtp;

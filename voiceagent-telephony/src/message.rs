@@ -1,6 +1,6 @@
 //! Text messages: SMS, and WhatsApp where the carrier has it.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use voiceagent_core::{Error, ErrorKind, Private, Result};
@@ -29,6 +29,24 @@ pub trait Messenger: Debug + Send + Sync + 'static {
     ///
     /// Dropping the future gives up waiting. Whether the message was sent is then unknown.
     async fn send(&self, message: &TextMessage) -> Result<String>;
+
+    /// The carrier's names for the messages that went from our number to somebody since then, to
+    /// the second, latest first; of more than fifty, the latest. It tells what became of a message
+    /// whose outcome is unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where the carrier does not list messages, and as
+    /// [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the question, and changes nothing.
+    async fn sent(&self, to: &Callee, channel: Channel, since: SystemTime) -> Result<Vec<String>> {
+        let _ = (to, channel, since);
+        let message = "this carrier lists no messages";
+        Err(Error::new(ErrorKind::Unsupported, "list messages", message))
+    }
 }
 
 /// A message to be sent.

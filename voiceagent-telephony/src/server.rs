@@ -1,8 +1,10 @@
 //! Serving calls with the socket options and the limits that they need.
 
+mod complaint;
 mod guests;
 mod limits;
 mod line;
+mod lobby;
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
@@ -15,7 +17,8 @@ use tokio::{
 use tracing::debug;
 
 pub use self::limits::ServerLimits;
-use self::{guests::Guests, line::Line};
+pub(crate) use self::lobby::{Lobby, Seat};
+use self::{complaint::Complaint, guests::Guests, line::Line};
 
 /// What the kernel may hold of messages that the peer has not acknowledged. Linux doubles it and
 /// counts its own bookkeeping, which leaves some twenty messages: enough for a peer 300 ms away. Its

@@ -18,6 +18,7 @@ mod deepgram_speak;
 mod ears;
 mod elevenlabs;
 mod elevenlabs_scribe;
+mod elevenlabs_stream;
 mod embeddings;
 mod gemini_live;
 mod hearing;
@@ -173,6 +174,17 @@ impl SpeechVendor {
     pub async fn elevenlabs(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
         let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
+        Self { server, idle_limit: None, voice, joins_words: true }
+    }
+
+    /// Starts ElevenLabs' `stream-input` for the voice `scripted-voice`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future starts no server, or ends it.
+    pub async fn elevenlabs_stream(script: SpeakScript) -> Self {
+        let voice = Some(script.clone());
+        let server = Server::start(Arc::new(elevenlabs_stream::ElevenLabsStream(script))).await;
         Self { server, idle_limit: None, voice, joins_words: true }
     }
 

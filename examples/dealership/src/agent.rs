@@ -15,6 +15,7 @@ mod instructions;
 use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
+use serde_json::Value;
 use voiceagent_core::{
     Agent, Error, ErrorKind, Result, Secret, SessionConfig,
     llm::LanguageModel,
@@ -22,7 +23,7 @@ use voiceagent_core::{
     session::IdlePrompt,
     stt::SpeechToText,
     tool::Tool,
-    transport::{CallInfo, Media},
+    transport::{CallInfo, Direction, Media},
     tts::TextToSpeech,
 };
 
@@ -31,10 +32,12 @@ use crate::{
     config::Endpointing,
     departments::Departments,
     guard::Guard,
+    messages::Messenger,
+    minutes::{Clerk, Minutes},
     phone::Phone,
-    store::Store,
+    store::{Errand, Store},
     templates::Template,
-    tools::{self, Desk, Identity},
+    tools::{self, Desk, Identity, KnownCodes},
     vin::Decoder,
     weather::WeatherService,
 };
@@ -48,6 +51,8 @@ pub(crate) const CLOSING: &str =
     "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
 /// After this much silence a caller is asked whether they are there.
 const SILENCE: Duration = Duration::from_secs(10);
+/// A call that we make waits so long to be told whether a machine has answered.
+const VERDICT: Duration = Duration::from_secs(5);
 /// Longer than any booking.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
@@ -68,6 +73,9 @@ pub(crate) struct Makings {
     pub(crate) identity: Identity,
     pub(crate) decoder: Decoder,
     pub(crate) weather: Option<WeatherService>,
+    /// Without it, no texts are sent.
+    pub(crate) messenger: Option<Arc<dyn Messenger>>,
+    pub(crate) codes: Option<Arc<KnownCodes>>,
     pub(crate) endpointing: Endpointing,
     pub(crate) journals: Option<PathBuf>,
     pub(crate) witness: Option<Arc<dyn Witness>>,
@@ -79,17 +87,52 @@ pub trait Witness: Debug + Send + Sync {
     fn watch(&self, tool: Arc<dyn Tool>) -> Arc<dyn Tool>;
 }
 
+/// What one call is about, beside what all are.
+#[derive(Debug, Default)]
+pub(crate) struct Occasion {
+    pub(crate) template: Template,
+    /// Why we call, if we do.
+    pub(crate) errand: Option<Errand>,
+    /// What the last call of the number was about to book when it broke off.
+    pub(crate) wish: Option<Value>,
+    /// What a machine is told that answers.
+    pub(crate) voicemail: Option<String>,
+}
+
+/// The number of the other side.
+pub(crate) fn counterpart(call: &CallInfo) -> Option<Phone> {
+    let number = match call.direction {
+        Direction::Inbound => call.from.as_ref(),
+        Direction::Outbound => call.to.as_ref(),
+    };
+    Phone::parse(number?.expose())
+}
+
 impl Makings {
-    /// The agent for one call. Its tools act for this caller only.
-    pub(crate) fn agent(&self, call: &CallInfo, template: &Template) -> Result<Agent> {
-        let caller = call.from.as_ref().and_then(|from| Phone::parse(from.expose()));
-        let greeting = template.greeting.as_deref().unwrap_or(GREETING);
+    /// The agent for one call, and what is noted of it. Its tools act for this caller only.
+    pub(crate) fn agent(
+        &self,
+        call: &CallInfo,
+        occasion: &Occasion,
+    ) -> Result<(Agent, Arc<Minutes>)> {
+        let template = &occasion.template;
+        let greeting = match &occasion.errand {
+            Some(errand) => errand.greeting(&self.name),
+            None => {
+                let greeting = template.greeting.as_deref().unwrap_or(GREETING);
+                greeting.replace("{name}", &self.name)
+            }
+        };
+        let tools = self.tools(call, occasion)?;
+        let minutes = Minutes::new(tools.clone());
+        let clerk = Arc::clone(&minutes);
         let mut agent = Agent::builder()
-            .greeting(greeting.replace("{name}", &self.name))
-            .instructions(self.instructions(caller.as_ref(), template))
+            .greeting(greeting)
+            .instructions(self.instructions(call, occasion))
             .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
-            .tools(self.tools(caller, call.media, template)?)
-            .tune(|config| self.settle(config, call.media, template))
+            .tools(tools)
+            .tune(|config| self.settle(config, call, occasion))
+            .observer(move |_| Clerk(Arc::clone(&clerk)))
             .observer(|call| SpanObserver::new(&call.id));
         if let Some(stt) = &self.stt {
             agent = agent.stt(Arc::clone(stt));
@@ -100,39 +143,50 @@ impl Makings {
         if let Some(journals) = &self.journals {
             agent = agent.journals(journals);
         }
-        agent.build()
+        Ok((agent.build()?, minutes))
     }
 
-    /// What the model is told. The rules need no more of it than who calls.
-    fn instructions(&self, caller: Option<&Phone>, template: &Template) -> String {
+    /// What the model is told. The rules need no more of it than who is on the line, and why.
+    fn instructions(&self, call: &CallInfo, occasion: &Occasion) -> String {
+        let caller = counterpart(call);
         let usual = Instructions {
             name: &self.name,
             now: self.clock.now().to_zoned(self.zone.clone()),
             hours: &self.hours,
             address: self.address.as_deref(),
-            caller: caller.map(Phone::as_str),
+            caller: caller.as_ref().map(Phone::as_str),
+            errand: occasion.errand.as_ref().map(Errand::brief),
+            wish: occasion.wish.as_ref(),
         };
-        format!("{usual}{}", template.guidance.as_deref().unwrap_or_default())
+        format!("{usual}{}", occasion.template.guidance.as_deref().unwrap_or_default())
     }
 
     /// All tools, at a desk of this call's own.
-    fn tools(
-        &self,
-        caller: Option<Phone>,
-        media: Media,
-        template: &Template,
-    ) -> Result<Vec<Arc<dyn Tool>>> {
-        let mut desk = Desk::new(self.store.clone(), self.clock, caller, call_secret()?)
+    fn tools(&self, call: &CallInfo, occasion: &Occasion) -> Result<Vec<Arc<dyn Tool>>> {
+        let identity = match occasion.errand {
+            // Whoever takes a phone is not yet who it belongs to.
+            Some(_) => Identity::Facts,
+            None => occasion.template.identity.unwrap_or(self.identity),
+        };
+        let mut desk = Desk::new(self.store.clone(), self.clock, counterpart(call), call_secret()?)
             .with_decoder(self.decoder.clone())
-            .with_identity(template.identity.unwrap_or(self.identity))
+            .with_identity(identity)
             .with_departments(self.departments.clone());
         if let Some(weather) = &self.weather {
             desk = desk.with_weather(weather.clone());
         }
-        if media == Media::Text {
+        if let Some(messenger) = &self.messenger {
+            desk = desk.with_messenger(Arc::clone(messenger));
+        }
+        if let Some(codes) = &self.codes {
+            desk = desk.with_codes(Arc::clone(codes));
+        }
+        if call.media == Media::Text {
             // Who types has keys.
             desk = desk.with_keypad();
         }
+        let ledger = desk.ledger();
+        occasion.errand.iter().flat_map(Errand::ids).for_each(|id| ledger.hand_out(id));
         let tools = tools::all(desk);
         Ok(match &self.witness {
             Some(witness) => tools.into_iter().map(|tool| witness.watch(tool)).collect(),
@@ -142,12 +196,16 @@ impl Makings {
 
     /// When a turn ends, where a call may go, and how it ends: nobody holds a line for ever. Who
     /// types is given the time that it takes.
-    fn settle(&self, config: &mut SessionConfig, media: Media, template: &Template) {
-        config.endpointing = template.endpointing.unwrap_or(self.endpointing).settings();
+    fn settle(&self, config: &mut SessionConfig, call: &CallInfo, occasion: &Occasion) {
+        config.endpointing = occasion.template.endpointing.unwrap_or(self.endpointing).settings();
         config.transfer_targets = Some(self.departments.targets().into());
         config.max_call = Some(LONGEST);
         config.farewell.limit = Some(CLOSING.into());
-        if media != Media::Text {
+        if call.direction == Direction::Outbound {
+            config.greeting_waits = Some(VERDICT);
+            config.farewell.voicemail = occasion.voicemail.as_deref().map(Into::into);
+        }
+        if call.media != Media::Text {
             config.idle.prompts = [
                 IdlePrompt::new(SILENCE, "Are you still there?"),
                 IdlePrompt::new(

@@ -6,7 +6,9 @@ mod clocks;
 mod dates;
 mod decide;
 mod dialogue;
+mod errand;
 pub(crate) mod intent;
+mod lead;
 mod names;
 mod numbers;
 mod outcome;
@@ -35,7 +37,8 @@ use voiceagent_core::{
 
 use self::{
     decide::{Facts, Step},
-    dialogue::Dialogue,
+    dialogue::{Dialogue, Setting},
+    errand::{Errand, Wish},
     service::Service,
 };
 
@@ -105,9 +108,27 @@ impl RuleBrain {
         format!("{CALLER} {number}")
     }
 
+    /// The line of an agent's instructions that tells a model, this one included, why it calls.
+    #[must_use]
+    pub fn errand_line(errand: &Value) -> String {
+        format!("{} {errand}", errand::LINE)
+    }
+
+    /// The line of an agent's instructions that tells a model, this one included, what a call was
+    /// about to book that broke off.
+    #[must_use]
+    pub fn wish_line(wish: &Value) -> String {
+        format!("{} {wish}", errand::WISH_LINE)
+    }
+
     fn step(&self, request: &LlmRequest) -> Step {
-        let caller = caller(&request.instructions);
-        let dialogue = Dialogue::after(heard(&request.messages), (self.today)(), caller);
+        let today = (self.today)();
+        let setting = Setting {
+            caller: caller(&request.instructions),
+            errand: Errand::read(&request.instructions),
+            wish: Wish::read(&request.instructions, today),
+        };
+        let dialogue = Dialogue::after(heard(&request.messages), today, setting);
         let may_call = request.tool_choice != ToolChoice::None;
         let has =
             |tool: &str| may_call && request.tools.iter().any(|offered| &*offered.name == tool);

@@ -48,6 +48,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The business.
     pub dealership: DealershipConfig,
+    /// Whom the house calls and writes to of its own accord.
+    pub outbound: OutboundConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it no phone call comes in.
@@ -123,6 +125,18 @@ impl Default for DealershipConfig {
             departments: BTreeMap::new(),
         }
     }
+}
+
+/// Whom the house calls and writes to of its own accord.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[outbound]`")]
+#[non_exhaustive]
+pub struct OutboundConfig {
+    /// Our number at the carrier, E.164: people see it. Without it, nobody is called or written to.
+    pub from: Option<String>,
+    /// Who may be called. Nobody else is, and nobody at all if it is empty; `*` stands for everybody
+    /// who has agreed to it.
+    pub allow: Vec<String>,
 }
 
 /// The carrier's account.

@@ -8,6 +8,7 @@
 
 mod acts;
 mod caller;
+mod exchange;
 mod export;
 mod fixture;
 mod line;

@@ -72,6 +72,13 @@ impl Lobby {
         self.phase.send_replace(Phase::Leaving);
     }
 
+    /// Waits until new calls are no longer welcome.
+    pub async fn closes(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender is ours, so waiting does not fail.
+        let _ = phase.wait_for(|phase| *phase >= Phase::Leaving).await;
+    }
+
     /// Asks those who are in a call to take their leave.
     pub fn dismiss(&self) {
         self.phase.send_replace(Phase::Dismissing);

@@ -18,6 +18,7 @@ use dealership::{
     demo::Demo,
     doctor::{examine, is_ready, render},
     eval,
+    jobs::JobsCommand,
     phone::Phone,
     server::{self, Server},
     store::Store,
@@ -69,6 +70,11 @@ enum Command {
         /// Shows what was said and done.
         #[arg(long, short)]
         verbose: bool,
+    },
+    /// Shows and changes what the house does by itself: reminders, call backs, campaigns.
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
     },
     /// Answers phone calls.
     Serve,
@@ -126,6 +132,9 @@ fn main() -> ExitCode {
             run(demo.run(asked_to_stop()), "error").map(success)
         }),
         Command::Eval { folder, verbose } => run(evaluate(folder, verbose), "error"),
+        Command::Jobs { command } => {
+            config.and_then(|config| run(jobs(command, config), "error").map(success))
+        }
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template { command } => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)
@@ -217,6 +226,19 @@ async fn evaluate(folder: PathBuf, verbose: bool) -> Result<ExitCode> {
     show(&eval::render(&verdicts, verbose));
     let passed = verdicts.iter().all(|verdict| verdict.failures.is_empty());
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        Error::config(format!("field `dealership.database`: {}", error.message()))
+            .with_source(error)
+    })?;
+    let done = match server::worker(&config, store.clone(), Clock::System) {
+        Ok(worker) => command.run(&store, &worker, Clock::System.now()).await,
+        Err(error) => Err(error),
+    };
+    store.close().await;
+    done.map(|text| show(&text))
 }
 
 async fn template(command: TemplateCommand, database: PathBuf) -> Result<()> {

@@ -1,6 +1,12 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
-use std::{future::Future, path::PathBuf, pin::pin, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::PathBuf,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::tz::TimeZone;
 use tracing::{debug, warn};
@@ -9,20 +15,25 @@ use voiceagent_core::{
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
     stt::SpeechToText,
-    transport::{CallInfo, Transport},
+    transport::{CallInfo, Direction, Transport},
     tts::TextToSpeech,
 };
+use voiceagent_telephony::front_door::CallStatus;
 
 use crate::{
-    agent::{CLOSING, Makings, Witness},
+    agent::{CLOSING, Makings, Occasion, Witness, counterpart},
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
+    jobs,
+    messages::Messenger,
+    minutes::Minutes,
     spoken,
-    store::Store,
+    store::{Fault, Store},
     talk::Visitor,
     templates::{self, INBOUND, Template},
+    tools::KnownCodes,
     vin::Decoder,
     weather::WeatherService,
 };
@@ -41,7 +52,11 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct Reception(Makings);
+pub struct Reception {
+    makings: Makings,
+    /// The minutes of the calls that go on. Each use of the lock is one step.
+    minutes: Mutex<BTreeMap<CallId, Arc<Minutes>>>,
+}
 
 impl Reception {
     /// A reception for calls in text. The store gets the name and the time zone of the
@@ -66,7 +81,7 @@ impl Reception {
         if let Some(address) = &config.address {
             brain = brain.with_address(address.as_str());
         }
-        Ok(Self(Makings {
+        let makings = Makings {
             decoder: Decoder::new(store.clone(), None),
             weather: None,
             departments,
@@ -81,9 +96,12 @@ impl Reception {
             llm: Arc::new(brain),
             stt: None,
             tts: None,
+            messenger: None,
+            codes: None,
             journals: None,
             witness: None,
-        }))
+        };
+        Ok(Self { makings, minutes: Mutex::default() })
     }
 
     /// Lets this model answer, and the rule brain only when the model fails.
@@ -92,60 +110,78 @@ impl Reception {
         let mut settings = LlmFailover::default();
         // Rules cannot go on with the words of a model: they answer anew behind them.
         settings.cue = RuleBrain::CUE.into();
-        self.0.llm = Arc::new(FallbackLlm::with_settings(model, vec![self.0.llm], settings));
+        let rules = vec![self.makings.llm];
+        self.makings.llm = Arc::new(FallbackLlm::with_settings(model, rules, settings));
         self
     }
 
     /// Takes calls with sound too.
     #[must_use]
     pub fn with_voice(mut self, stt: Arc<dyn SpeechToText>, tts: Arc<dyn TextToSpeech>) -> Self {
-        (self.0.stt, self.0.tts) = (Some(stt), Some(tts));
+        (self.makings.stt, self.makings.tts) = (Some(stt), Some(tts));
         self
     }
 
     /// Tells the end of a spoken turn by this, rather than by [`Endpointing::Adaptive`].
     #[must_use]
     pub fn with_endpointing(mut self, endpointing: Endpointing) -> Self {
-        self.0.endpointing = endpointing;
+        self.makings.endpointing = endpointing;
         self
     }
 
     /// Decodes VINs with this decoder rather than offline.
     #[must_use]
     pub fn with_decoder(mut self, decoder: Decoder) -> Self {
-        self.0.decoder = decoder;
+        self.makings.decoder = decoder;
         self
     }
 
     /// Tells the weather.
     #[must_use]
     pub fn with_weather(mut self, weather: WeatherService) -> Self {
-        self.0.weather = Some(weather);
+        self.makings.weather = Some(weather);
+        self
+    }
+
+    /// Sends texts with this.
+    #[must_use]
+    pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
+        self.makings.messenger = Some(messenger);
+        self
+    }
+
+    /// Texts these codes, and when they are used up others.
+    #[must_use]
+    pub fn with_codes(mut self, codes: KnownCodes) -> Self {
+        self.makings.codes = Some(Arc::new(codes));
         self
     }
 
     /// Leaves a journal of each call in this folder.
     #[must_use]
     pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.0.journals = Some(folder.into());
+        self.makings.journals = Some(folder.into());
         self
     }
 
     /// Has the tools of every call watched.
     #[must_use]
     pub fn with_witness(mut self, witness: Arc<dyn Witness>) -> Self {
-        self.0.witness = Some(witness);
+        self.makings.witness = Some(witness);
         self
     }
 
-    /// Answers a call.
+    /// Answers a call, whichever side has made it.
     ///
     /// # Errors
     ///
     /// When a part of the call cannot be opened.
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
-        let template = self.template(leg.call()).await;
-        self.0.agent(leg.call(), &template)?.start(leg).await
+        let call = leg.call();
+        let occasion = self.occasion(call).await;
+        let (agent, minutes) = self.makings.agent(call, &occasion)?;
+        self.going_on().insert(call.id.clone(), minutes);
+        agent.start(leg).await
     }
 
     /// Talks with a visitor of the talk page to the end, or until `closing` ends, and shows on the
@@ -161,17 +197,57 @@ impl Reception {
     }
 
     /// Notes how a call went that is over, if nobody has: a caller may hang up, and a line may break.
+    /// What follows from its end is begun.
     pub async fn conclude(&self, call: &CallId) {
-        if let Err(fault) = self.0.store.conclude(call.as_str(), self.0.clock.now()).await {
+        let minutes = self.going_on().remove(call);
+        let ending = minutes.as_ref().map(|minutes| minutes.ending()).unwrap_or_default();
+        if let Some(minutes) = minutes.filter(|_| ending.message_left) {
+            minutes.note_message(call).await;
+        }
+        let Makings { store, clock, .. } = &self.makings;
+        if let Err(fault) = store.conclude(call.as_str(), ending, clock.now()).await {
             warn!(error = %Error::from(fault), "a call that is over is not noted");
         }
+    }
+
+    /// Takes in what the carrier reports of a call.
+    pub async fn note_status(&self, call: &CallId, status: CallStatus) {
+        let Makings { store, clock, .. } = &self.makings;
+        if let Err(error) = jobs::note_status(store, call, status, clock.now()).await {
+            warn!(%error, "a report of the carrier is not noted");
+        }
+    }
+
+    /// What there is to know of a call before it is answered. Where the store cannot tell, it is
+    /// answered without.
+    async fn occasion(&self, call: &CallInfo) -> Occasion {
+        let Makings { store, clock, name, .. } = &self.makings;
+        let (phone, now) = (counterpart(call), clock.now());
+        let mut occasion = Occasion { template: self.template(call).await, ..Occasion::default() };
+        let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
+        occasion.wish = known(begun, "a call is not noted").flatten();
+        if call.direction == Direction::Outbound {
+            let taken = store.take_up(call.id.as_str(), phone.as_ref(), now).await;
+            occasion.errand = known(taken, "nobody knows what a call is about").flatten();
+            let place = known(store.location().await, "nobody knows where the house is");
+            occasion.voicemail = occasion
+                .errand
+                .as_ref()
+                .zip(place)
+                .map(|(errand, place)| errand.voicemail(name, &place));
+        }
+        occasion
+    }
+
+    fn going_on(&self) -> MutexGuard<'_, BTreeMap<CallId, Arc<Minutes>>> {
+        self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the database says of how the agent behaves. Where it says nothing, or cannot, the
     /// configuration counts.
     async fn template(&self, call: &CallInfo) -> Template {
         let caller = call.from.as_ref().map_or(call.id.as_str(), |from| from.expose());
-        match templates::choose(&self.0.store, INBOUND, caller).await {
+        match templates::choose(&self.makings.store, INBOUND, caller).await {
             Ok(None) => Template::default(),
             Ok(Some((version, template))) => {
                 debug!(version, "a template answers");
@@ -183,6 +259,11 @@ impl Reception {
             }
         }
     }
+}
+
+/// What the store says, or nothing, with a warning.
+fn known<T>(told: Result<T, Fault>, otherwise: &str) -> Option<T> {
+    told.map_err(|fault| warn!(error = %Error::from(fault), "{otherwise}")).ok()
 }
 
 /// Lets a call run to its end, and shows what happens in it. When `closing` ends, the caller is told

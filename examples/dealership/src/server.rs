@@ -1,6 +1,7 @@
 //! The program that answers the phone: webhooks, media sockets, health, and the talk page.
 
 mod needs;
+mod outbound;
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ use crate::{
     clock::Clock,
     config::Config,
     health,
+    jobs::Worker,
     lobby::Lobby,
     reception::{Reception, converse},
     store::Store,
@@ -38,7 +40,11 @@ use crate::{
     weather::WeatherService,
 };
 
-pub(crate) use self::needs::{Account, Needs, Warning, account};
+pub use self::outbound::worker;
+pub(crate) use self::{
+    needs::{Account, Needs, Warning, account},
+    outbound::Outbound,
+};
 
 /// For the goodbye of calls that have not ended in time.
 const FAREWELL: Duration = Duration::from_secs(12);
@@ -51,6 +57,8 @@ const STATUSES: usize = 256;
 
 /// Where calls begin; these are refused first when the program stops.
 const VOICE: &str = "/twilio/voice";
+/// Where the carrier reports.
+const STATUS: &str = "/twilio/status";
 const TALK: &str = "/talk";
 
 /// In the carrier's own voice, where ours cannot speak.
@@ -66,6 +74,8 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    /// Without a number of ours there is nothing that it could do.
+    worker: Option<Worker>,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -114,6 +124,13 @@ impl Server {
                 WeatherService::PLACES_URL,
                 WeatherService::FORECAST_URL,
             )?);
+        if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
+            reception = reception.with_messenger(messenger);
+        }
+        let worker = match &config.outbound.from {
+            Some(_) => Some(worker(config, store.clone(), clock)?),
+            None => None,
+        };
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -128,6 +145,8 @@ impl Server {
             .auth_token(auth_token)
             .public_url(public_url)
             .voice_path(VOICE)
+            .status_path(STATUS)
+            .machine_detection(true)
             .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
             .statuses(status_events)
             .on_call(move |stream| {
@@ -147,7 +166,7 @@ impl Server {
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, drain, warnings })
+        Ok(Self { router, lobby, reception, store, statuses, visitors, worker, drain, warnings })
     }
 
     /// Lets go of the database without having answered anybody.
@@ -180,7 +199,17 @@ impl Server {
         listening: impl Future<Output = io::Result<()>> + Send + 'static,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
-        let Self { router: _, lobby, reception, store, statuses, visitors, drain, warnings } = self;
+        let Self {
+            router: _,
+            lobby,
+            reception,
+            store,
+            statuses,
+            visitors,
+            worker,
+            drain,
+            warnings,
+        } = self;
         for warning in warnings {
             warn!("{warning}");
         }
@@ -190,7 +219,11 @@ impl Server {
             // Nobody waits for it once the program stops.
             let _ = over.send(listening.await);
         });
-        tasks.spawn(log_statuses(statuses));
+        tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
+        if let Some(worker) = worker {
+            let closing = lobby.clone();
+            tasks.spawn(async move { worker.run(closing.closes()).await });
+        }
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
@@ -266,9 +299,10 @@ async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception
     }
 }
 
-async fn log_statuses(mut statuses: mpsc::Receiver<StatusEvent>) {
+async fn note_statuses(mut statuses: mpsc::Receiver<StatusEvent>, reception: Arc<Reception>) {
     while let Some(StatusEvent { call, status, duration, .. }) = statuses.recv().await {
         info!(%call, ?status, ?duration, "the carrier reports");
+        reception.note_status(&call, status).await;
     }
 }
 

@@ -7,6 +7,7 @@ mod at_desk;
 mod code;
 mod desk;
 mod envelope;
+mod known_codes;
 mod ledger;
 mod offer;
 
@@ -22,6 +23,7 @@ use ledger::Entered;
 pub use code::Code;
 pub use desk::{Desk, Identity};
 pub use envelope::Envelope;
+pub use known_codes::KnownCodes;
 pub use ledger::Ledger;
 pub use offer::{Offer, OfferKey};
 

@@ -1,3 +1,4 @@
+mod outage;
 mod overlap;
 mod service;
 mod stream;
@@ -40,8 +41,10 @@ const LINK: usize = 128;
 /// about it, it was a noise. One that reconnects by itself may do so unnoticed for that long.
 ///
 /// A call stays with the recognizer that it has. One that failed is tried last by new calls, until
-/// it has [rested](super::CircuitBreaker). When none can be opened, all are tried again for five
-/// seconds, during which audio is kept as well; then the link ends with the last error.
+/// it has [rested](super::CircuitBreaker). One whose vendor asks to be left alone for longer than
+/// another takes to open is given up at once. When none can be opened, all are tried again for five
+/// seconds, but no sooner than the first of them [asked for](Error::retry_after), during which audio
+/// is kept as well; then the link ends with the last error.
 ///
 /// What is [claimed](SpeechToText::capabilities) holds for every one of them, and events that are
 /// not claimed are left out. Formats are those of the first that the others take, converted or not;
@@ -71,7 +74,7 @@ pub struct FallbackStt {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SttFailover {
-    /// How long a recognizer may take to open.
+    /// How long a recognizer may take to open, and may ask to be left alone while it serves.
     #[serde(deserialize_with = "duration::deserialize")]
     pub opening: Duration,
     /// How long it may be silent about loud audio.
@@ -192,7 +195,12 @@ async fn open(
     let (accepted, wanted) = (stt.capabilities().formats, options.format);
     let format = formats::choose(&accepted, wanted, |it| Transcoder::new(wanted, it));
     let format = format.map_err(named)?;
-    let options = SttOptions { format, ..options.clone() };
+    // Who asks for more than the next one takes to open is not waited for.
+    let patience = match chain.providers().nth(1) {
+        Some(_) => options.patience.min(limit),
+        None => options.patience,
+    };
+    let options = SttOptions { format, patience, ..options.clone() };
     let link = timeout(limit, stt.open(options)).await;
     let late = |_| named(Error::new(ErrorKind::Timeout, "open", "it did not open in time"));
     let link = link.map_err(late)??;

@@ -117,9 +117,10 @@ impl RetryBudget {
         Self { limit, since: None }
     }
 
-    /// Notes a failure. Returns whether there is time for another try.
-    pub(super) fn spend(&mut self, now: Instant) -> bool {
-        now < *self.since.get_or_insert(now) + self.limit
+    /// Notes a failure. Returns how much time there is for another try, if there is any.
+    pub(super) fn spend(&mut self, now: Instant) -> Option<Duration> {
+        let until = *self.since.get_or_insert(now) + self.limit;
+        until.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
     /// All is well again.
@@ -207,9 +208,10 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
         let now = Instant::now();
         let mut budget = RetryBudget::new(5 * SECOND);
-        assert!(budget.spend(now) && budget.spend(now + 4 * SECOND));
-        assert!(!budget.spend(now + 5 * SECOND));
+        assert_eq!(budget.spend(now), Some(5 * SECOND));
+        assert_eq!(budget.spend(now + 4 * SECOND), Some(SECOND));
+        assert_eq!(budget.spend(now + 5 * SECOND), None);
         budget.refill();
-        assert!(budget.spend(now + 5 * SECOND));
+        assert_eq!(budget.spend(now + 5 * SECOND), Some(5 * SECOND));
     }
 }

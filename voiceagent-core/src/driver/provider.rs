@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{Error, ErrorKind, Link, Result};
 
@@ -14,6 +14,9 @@ use crate::{Error, ErrorKind, Link, Result};
 const REOPENING: Duration = Duration::from_secs(5);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long before the end of [`REOPENING`] a provider is tried for the last time that asks to be
+/// left alone for longer: connecting takes less.
+const LAST_TRY: Duration = Duration::from_secs(1);
 /// Links in a row that end soon and without a word, until a provider is of no use: it takes
 /// connections and closes them.
 const FRUITLESS: u32 = 3;
@@ -34,6 +37,8 @@ pub(super) struct Provider<I, O> {
     opened: Option<Duration>,
     reopening: Option<Reopening<I, O>>,
     backlog: VecDeque<I>,
+    /// Until when the vendor has asked to be left alone.
+    asked_until: Option<Instant>,
     /// Links that ended soon and without a word, since the last that did not.
     fruitless: u32,
     /// When the link was opened, until it says something.
@@ -66,6 +71,7 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
             opened: Some(took),
             reopening: None,
             backlog: VecDeque::new(),
+            asked_until: None,
             fruitless: 0,
             mute_since: Some(now()),
         })
@@ -140,10 +146,13 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
             if let Some(link) = &mut self.link {
                 match link.recv().await {
                     Some(Ok(event)) => {
-                        self.mute_since = None;
+                        (self.mute_since, self.asked_until) = (None, None);
                         return Report::Event(event);
                     }
-                    Some(Err(fault)) => return Report::Fault(fault),
+                    Some(Err(fault)) => {
+                        self.asked_until = fault.retry_after().map(|wait| now() + wait);
+                        return Report::Fault(fault);
+                    }
                     None => {
                         self.link = None;
                         return match self.is_worth_reopening() {
@@ -154,7 +163,9 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
                 }
             }
             let open = &self.open;
-            let reopening = self.reopening.get_or_insert_with(|| reopen(open.clone()).boxed());
+            let asked_until = self.asked_until.take();
+            let again = || reopen(open.clone(), asked_until).boxed();
+            let reopening = self.reopening.get_or_insert_with(again);
             let opened = reopening.await;
             self.reopening = None;
             match opened {
@@ -173,21 +184,35 @@ impl<I: Send + 'static, O: Send + 'static> Provider<I, O> {
     }
 }
 
-/// Opens a provider again and again for a while.
+/// Opens a provider again and again for a while, and no sooner than it asks for but for a last
+/// time: who may be back too late is tried once more before the call is given up.
 async fn reopen<I, O>(
     open: Arc<dyn Fn() -> Opening<I, O> + Send + Sync>,
+    asked_until: Option<Instant>,
 ) -> Result<(Duration, Link<I, O>)> {
     let mut last = Error::new(ErrorKind::Timeout, "reopen", "no answer");
+    let end = now() + REOPENING;
+    let last_try = end - LAST_TRY;
     let attempts = async {
+        let mut next = asked_until.map_or_else(now, |until| until.min(last_try));
         loop {
-            match timed(open()).await {
+            sleep_until(next).await;
+            let error = match timed(open()).await {
                 Ok(opened) => return opened,
-                Err(error) => last = error,
+                Err(error) => error,
+            };
+            let asked = error.retry_after();
+            last = error;
+            next = now() + asked.unwrap_or_default().max(PAUSE);
+            if asked.is_some() && next > last_try {
+                if now() >= last_try {
+                    return future::pending().await;
+                }
+                next = last_try;
             }
-            tokio::time::sleep(PAUSE).await;
         }
     };
-    let opened = tokio::time::timeout(REOPENING, attempts).await;
+    let opened = timeout_at(end, attempts).await;
     opened.map_err(|_| last)
 }
 

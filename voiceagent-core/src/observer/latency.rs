@@ -303,6 +303,7 @@ impl Observer for LatencyObserver {
             | Event::AgentResumed { .. }
             | Event::AgentState { .. }
             | Event::AgentStopped { .. }
+            | Event::AnsweredBy { .. }
             | Event::Backchannel { .. }
             | Event::Connected { .. }
             | Event::FailedOver { .. }

@@ -46,6 +46,7 @@ impl Observer for SpanObserver {
                 debug!(at_ms, "key pressed");
                 trace!(at_ms, pii.digit = %pii_digit, "key");
             }
+            Event::AnsweredBy { who } => debug!(at_ms, ?who, "answered"),
             Event::AgentStarted { generation, .. } => debug!(at_ms, %generation, "agent started"),
             Event::AgentHeard { generation, since, pii_text } => {
                 debug!(at_ms, %generation, since_ms = since.as_millis(), "agent heard");

@@ -163,6 +163,7 @@ impl Observer for TranscriptObserver {
             | Event::AgentResumed { .. }
             | Event::AgentSilenced { .. }
             | Event::AgentState { .. }
+            | Event::AnsweredBy { .. }
             | Event::Backchannel { .. }
             | Event::Connected { .. }
             | Event::FailedOver { .. }

@@ -18,6 +18,8 @@ pub use summary::SummaryConfig;
 
 /// A caller who waits longer than this for an answer has hung up.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Who asks more often asks in vain, and all callers at once.
+const MOST_RETRIES: u32 = 10;
 /// A limit that is longer is none. Sums of such times and their audio can always be counted.
 const LONGEST_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// One frame of a phone line.
@@ -36,6 +38,12 @@ pub struct SessionConfig {
     pub greeting: Option<Arc<str>>,
     /// Whether the user can interrupt the greeting.
     pub greeting_interruptible: bool,
+    /// How long the greeting of a call that we make waits to be told who [answered](Self::answerer),
+    /// so that nobody talks to a machine before it records; `None` greets at once. Whoever speaks
+    /// then is let speak, for half a minute at most: it may be a machine's greeting. What is said
+    /// before is written down, and the greeting is the answer to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greeting_waits: Option<Duration>,
     /// What the agent says when it cannot answer.
     pub apology: Arc<str>,
     /// What the caller hears in place of an answer that the voice could not begin to say; `None`
@@ -114,6 +122,7 @@ impl Default for SessionConfig {
             tools: Arc::from([]),
             greeting: None,
             greeting_interruptible: true,
+            greeting_waits: None,
             apology: Arc::from("I am sorry, I have a technical problem. Please call again later."),
             voice_apology: None,
             flow: false,
@@ -178,6 +187,9 @@ impl SessionConfig {
         if let Some(format) = self.format.filter(|format| !format.can_be_converted()) {
             return refuse("format", &format, "mono, 4 to 192 kHz");
         }
+        if let Some(longest) = self.greeting_waits {
+            at_most_longest("greeting_waits", longest)?;
+        }
         sensible_limit("max_call", self.max_call)
     }
 }
@@ -239,7 +251,7 @@ pub struct ModelConfig {
     pub stall_timeout: Duration,
     /// Request to first text or tool call of a model that shows that it reasons meanwhile.
     pub reasoning_timeout: Duration,
-    /// How often an answer that failed before its first word is asked for again.
+    /// How often an answer that failed before its first word is asked for again; at most 10.
     pub retries: u32,
     /// Answers that fail in a row until the call is given up.
     pub max_failures: u32,
@@ -261,6 +273,9 @@ impl ModelConfig {
     fn validate(&self) -> Result<()> {
         if self.max_failures == 0 {
             return refuse("model.max_failures", &0, "at least 1");
+        }
+        if self.retries > MOST_RETRIES {
+            return refuse("model.retries", &self.retries, &format!("at most {MOST_RETRIES}"));
         }
         at_most_a_day("model.first_token_timeout", self.first_token_timeout)?;
         at_most_a_day("model.stall_timeout", self.stall_timeout)?;

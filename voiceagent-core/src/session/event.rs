@@ -2,7 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, adapt::Failover, llm::Usage};
+use crate::{
+    CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, adapt::Failover, llm::Usage,
+    transport::Answerer,
+};
 
 /// What happened in a call, for its owner and its observers.
 ///
@@ -65,6 +68,11 @@ pub enum Event {
         pii_heard: Arc<str>,
         /// Whether the agent had more to say.
         interrupted: bool,
+    },
+    /// The carrier tells who took a call that we made.
+    AnsweredBy {
+        /// Who or what.
+        who: Answerer,
     },
     /// The user signalled attention while the agent spoke, and the agent spoke on.
     Backchannel {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    EndReason, Event, InterruptionReason, Leg, Phase, Session, Timer,
+    EndReason, Event, InterruptionReason, Leg, Phase, Saying, Session, Timer,
     generation::{Generation, Leave, Stage},
 };
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
 const HANDOVER: Duration = Duration::from_secs(20);
 /// How long an answering machine may talk before its beep counts as missed.
 const BEEP: Duration = Duration::from_secs(30);
+/// Who has been silent for so long has said what they wanted to say when they picked up, and a machine
+/// its greeting.
+const HUSH: Duration = Duration::from_secs(2);
 /// How long the goodbye of a call that came to its limit may take.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -25,6 +28,8 @@ pub(super) struct Farewell {
     waits_since: Option<crate::CallTime>,
     /// The carrier was asked to hand the call over, and has not answered.
     handing_over: bool,
+    /// Nobody knows yet who answered, and nobody is greeted before.
+    awaits_answerer: bool,
     /// A machine speaks, and its beep is waited for.
     awaits_beep: bool,
     /// A person took the call.
@@ -56,10 +61,11 @@ impl Session {
         self.is_suspended() || matches!(self.leaving, Some(Leave::Transfer(_)))
     }
 
-    /// Whether the agent says nothing before it knows more: whether others take the call, or when
-    /// a machine records.
+    /// Whether the agent says nothing before it knows more: whether others take the call, who
+    /// answered it, or when a machine records.
     pub(super) fn is_suspended(&self) -> bool {
-        self.farewell.handing_over || self.farewell.awaits_beep
+        let farewell = &self.farewell;
+        farewell.handing_over || farewell.awaits_answerer || farewell.awaits_beep
     }
 
     /// Whether the call ends when the agent has finished.
@@ -69,6 +75,7 @@ impl Session {
 
     pub(super) fn leave_after_speech(&mut self, leave: Leave) {
         self.leaving.get_or_insert(leave);
+        self.farewell.awaits_answerer = false;
         self.farewell.awaits_beep = false;
         self.dismiss();
     }
@@ -173,18 +180,65 @@ impl Session {
         self.say(self.config.farewell.not_transferred.clone(), true);
     }
 
+    /// Greets, or waits to be told whom.
+    pub(super) fn begin(&mut self) {
+        match self.config.greeting_waits.filter(|_| self.config.answerer) {
+            Some(longest) => {
+                self.farewell.awaits_answerer = true;
+                self.timers.set(Timer::Farewell, self.now + longest);
+            }
+            None => self.greet(),
+        }
+    }
+
     pub(super) fn on_answered_by(&mut self, who: Answerer) {
         self.idle.join();
+        self.emit(Event::AnsweredBy { who });
         self.farewell.is_human = who == Answerer::Human;
         self.farewell.awaits_beep = false;
         let has_message = self.config.farewell.voicemail.is_some();
         let is_on_its_way = self.is_leaving() || self.farewell.handing_over;
         if who != Answerer::Machine || !has_message || is_on_its_way {
+            self.greet_at_last();
             return;
         }
+        self.farewell.awaits_answerer = false;
         self.fall_silent();
         self.farewell.awaits_beep = true;
         self.timers.set(Timer::Farewell, self.now + BEEP);
+    }
+
+    /// What is to be said before it waits behind the greeting.
+    fn greet(&mut self) {
+        if let Some(text) = self.config.greeting.clone() {
+            let interruptible = self.config.greeting_interruptible;
+            self.says.push_front(Saying { text, interruptible, ticket: None });
+        }
+        self.greet_by_model();
+    }
+
+    /// Until when whoever answered is let speak: it may be the greeting of a machine, of which the
+    /// carrier tells at its end. `None` if they have done, or go on for too long.
+    fn greeting_ends(&self) -> Option<crate::CallTime> {
+        let last = crate::CallTime::default() + BEEP;
+        let until = match self.user.speaking_since {
+            Some(_) => self.now + HUSH,
+            None => self.user.last_speech? + HUSH,
+        };
+        let waits = self.farewell.awaits_answerer && self.now < last && until > self.now;
+        waits.then(|| until.min(last))
+    }
+
+    /// Greets whoever had to wait for it.
+    fn greet_at_last(&mut self) {
+        if !std::mem::take(&mut self.farewell.awaits_answerer) {
+            return;
+        }
+        self.timers.clear(Timer::Farewell);
+        if let Some((_, text)) = self.owed.take() {
+            self.write_user(&text);
+        }
+        self.greet();
     }
 
     /// The machine records: says what there is to say, and then leaves.
@@ -193,6 +247,7 @@ impl Session {
         if self.farewell.is_human || self.is_leaving() || self.farewell.handing_over {
             return;
         }
+        self.farewell.awaits_answerer = false;
         self.fall_silent();
         self.timers.clear(Timer::Farewell);
         self.farewell.is_machine = true;
@@ -212,6 +267,10 @@ impl Session {
             self.on_not_transferred(ErrorKind::Timeout);
         } else if self.farewell.awaits_beep {
             self.on_beep();
+        } else if let Some(until) = self.greeting_ends() {
+            self.timers.set(Timer::Farewell, until);
+        } else {
+            self.greet_at_last();
         }
     }
 

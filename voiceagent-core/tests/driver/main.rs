@@ -14,6 +14,7 @@ mod figures;
 mod in_band_keys;
 mod line_faults;
 mod prompts;
+mod rate_limits;
 mod realtime;
 mod recording;
 mod resilience;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    ErrorKind, Event, SessionConfig,
+    CallTime, ErrorKind, Event, SessionConfig,
     flow::Plan,
     llm::{FinishReason, Message, ToolCall},
     session::{AgentState, Command, EndReason, Input, Leg, OwedReplyConfig},
@@ -189,6 +189,40 @@ fn d9_a_missed_beep_costs_half_a_minute_and_a_person_gets_no_message() {
         .voice("Hello, is this Priya?", 900);
     call.at(2_000).feed(Input::Beep).at(5_000);
     assert_eq!(call.when(said), None, "a microwave: {}", call.trace());
+}
+
+#[test]
+fn d9_nobody_is_greeted_before_it_is_known_who_answered() {
+    let waiting = || {
+        let mut config = outbound();
+        config.answerer = true;
+        config.greeting_waits = Some(secs(5));
+        Scenario::new(config)
+    };
+    let greeting = |command: &Command| matches!(command, Command::Synthesize { text, .. } if text.starts_with("Hello, is"));
+
+    let mut call = waiting();
+    call.at(200).says("Hello?").at(2_000).feed(Input::AnsweredBy { who: Answerer::Human });
+    call.voice("Hello, is this Priya?", 900).at(3_500);
+    assert_eq!(call.when(greeting), Some(2_000), "{}", call.trace());
+    assert_eq!(call.times_asked(), 0, "the greeting is the answer: {}", call.trace());
+    assert!(call.session().messages().contains(&user("Hello?")), "what was said is written down");
+
+    let mut call = waiting();
+    call.at(3_000).feed(Input::AnsweredBy { who: Answerer::Machine }).at(7_000).feed(Input::Beep);
+    call.at(7_100).voice("Your car is ready.", 900).at(9_000);
+    assert_eq!(call.when(greeting), None, "{}", call.trace());
+    assert_eq!(made(&call, "Your car is ready."), 1);
+
+    let mut call = waiting();
+    call.at(400).feed(Input::SpeechStarted { since: CallTime::from_millis(300) }).at(8_000);
+    call.feed(Input::SpeechStopped { since: CallTime::from_millis(7_900) }).at(8_400);
+    call.feed(Input::AnsweredBy { who: Answerer::Machine }).at(9_000);
+    assert_eq!(call.when(greeting), None, "a machine speaks for long: {}", call.trace());
+
+    let mut call = waiting();
+    call.at(9_000);
+    assert_eq!(call.when(greeting), Some(5_000), "a carrier that says nothing: {}", call.trace());
 }
 
 #[test]

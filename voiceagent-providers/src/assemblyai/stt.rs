@@ -87,6 +87,7 @@ impl AssemblyAiStt {
             idle_stall_timeout: config.stall_timeout * 2,
             shortest: SHORTEST,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

@@ -90,6 +90,7 @@ impl AzureStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.stall_timeout,
+            patience: options.patience,
         })
     }
 }

@@ -88,6 +88,7 @@ impl CartesiaStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

@@ -81,6 +81,7 @@ impl DeepgramStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

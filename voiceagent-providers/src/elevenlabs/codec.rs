@@ -1,5 +1,7 @@
 //! ElevenLabs' messages as events. Pure: no clock, no socket.
 
+mod single;
+
 use std::time::Duration;
 
 use voiceagent_core::{Error, ErrorKind, Result, audio::AudioFormat};
@@ -16,6 +18,8 @@ use crate::wire::{
     secrets::Secrets,
     voice::context_codec::{ContextCodec, Said},
 };
+
+pub(super) use single::SingleCodec;
 
 /// Understands `multi-stream-input`.
 #[derive(Debug)]
@@ -43,51 +47,20 @@ impl MultiCodec {
     fn spelling(&mut self, context: u64) -> Option<&mut Spelling> {
         (self.spelling.0 == context).then_some(&mut self.spelling.1)
     }
-}
 
-impl ContextCodec for MultiCodec {
-    const PROVIDER: &'static str = PROVIDER;
-    // The vendor names no limit; a text is a sentence or two.
-    const LONGEST: usize = 2_000;
-    const GOODBYE: Option<&'static str> = Some(CLOSE_SOCKET);
-    const PATIENCE: Option<Duration> = None;
-
-    fn begin(&mut self, context: u64) -> Vec<String> {
+    /// The message with which a context begins.
+    fn init(&mut self, context: u64, context_id: Option<&str>) -> String {
         self.spelling = (context, Spelling::new(self.format));
-        vec![json::write(&Text {
+        json::write(&Text {
             text: " ",
             voice_settings: Some(self.settings),
             pronunciation_dictionary_locators: &self.dictionaries,
-            context_id: &context.to_string(),
-        })]
+            context_id,
+        })
     }
 
-    fn say(&mut self, context: u64, text: &str) -> String {
-        // Texts are put together as they are, and the vendor wants a space behind each.
-        let text = format!("{} ", text.trim());
-        json::write(&more(&text, &context.to_string()))
-    }
-
-    fn end(&mut self, context: u64) -> Vec<String> {
-        let context_id = &context.to_string();
-        vec![json::write(&Flush { context_id, flush: true }), close(context)]
-    }
-
-    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
-        Some(close(context))
-    }
-
-    fn keep_alive(&mut self, context: u64) -> Option<String> {
-        Some(json::write(&more("", &context.to_string())))
-    }
-
-    fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {
-        let message: Message<'_> = json::read(text, PROVIDER)?;
-        let context = message.context_id.as_deref().and_then(|name| name.parse().ok());
-        if let Some(name) = &message.error {
-            return Ok(Said::Failed(context, fault(&secrets.quote(name))));
-        }
-        let Some(context) = context else { return Ok(Said::Other) };
+    /// What a message that is no error says of its context.
+    fn read(&mut self, message: &Message<'_>, context: u64) -> Result<Said> {
         let audio = message.audio.as_deref().filter(|audio| !audio.is_empty());
         if let Some(audio) = audio {
             let audio = json::read_base64(audio, PROVIDER)?;
@@ -104,8 +77,52 @@ impl ContextCodec for MultiCodec {
     }
 }
 
+impl ContextCodec for MultiCodec {
+    const PROVIDER: &'static str = PROVIDER;
+    // The vendor names no limit; a text is a sentence or two.
+    const LONGEST: usize = 2_000;
+    const GOODBYE: Option<&'static str> = Some(CLOSE_SOCKET);
+    const PATIENCE: Option<Duration> = None;
+
+    fn begin(&mut self, context: u64) -> Vec<String> {
+        vec![self.init(context, Some(&context.to_string()))]
+    }
+
+    fn say(&mut self, context: u64, text: &str) -> String {
+        json::write(&more(&spaced(text), Some(&context.to_string())))
+    }
+
+    fn end(&mut self, context: u64) -> Vec<String> {
+        let context_id = &context.to_string();
+        vec![json::write(&Flush { context_id, flush: true }), close(context)]
+    }
+
+    fn cancel(&mut self, context: u64, _heard: Option<Duration>) -> Option<String> {
+        Some(close(context))
+    }
+
+    fn keep_alive(&mut self, context: u64) -> Option<String> {
+        Some(json::write(&more("", Some(&context.to_string()))))
+    }
+
+    fn decode(&mut self, text: &str, secrets: &Secrets) -> Result<Said> {
+        let message: Message<'_> = json::read(text, PROVIDER)?;
+        let context = message.context_id.as_deref().and_then(|name| name.parse().ok());
+        if let Some(name) = &message.error {
+            return Ok(Said::Failed(context, fault(&secrets.quote(name))));
+        }
+        let Some(context) = context else { return Ok(Said::Other) };
+        self.read(&message, context)
+    }
+}
+
+/// Texts are put together as they are, and the vendor wants a space behind each.
+fn spaced(text: &str) -> String {
+    format!("{} ", text.trim())
+}
+
 /// A text for a context that has begun.
-const fn more<'a>(text: &'a str, context_id: &'a str) -> Text<'a> {
+const fn more<'a>(text: &'a str, context_id: Option<&'a str>) -> Text<'a> {
     Text { text, voice_settings: None, pronunciation_dictionary_locators: &[], context_id }
 }
 

@@ -49,6 +49,10 @@ pub struct ElevenLabsTtsConfig {
     pub speed: Option<f32>,
     /// Dictionaries of the account that say how words are pronounced; three at most.
     pub pronunciation_dictionaries: Vec<ElevenLabsDictionary>,
+    /// Whether one connection serves all answers of a call (`multi-stream-input`). It does unless
+    /// set; without, each answer has a connection of its own (`stream-input`), as gateways that
+    /// know no contexts need it.
+    pub multi_context: bool,
     /// Further query parameters, as documented for `multi-stream-input`. With
     /// `enable_ssml_parsing` the models that know sounds are given those of
     /// [`Pronunciation`](voiceagent_core::spoken::Pronunciation)s.
@@ -78,6 +82,7 @@ impl Default for ElevenLabsTtsConfig {
             use_speaker_boost: None,
             speed: None,
             pronunciation_dictionaries: Vec::new(),
+            multi_context: true,
             extra: Vec::new(),
             keep_alive: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),

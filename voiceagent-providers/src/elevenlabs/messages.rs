@@ -8,7 +8,8 @@ use super::config::ElevenLabsDictionary;
 
 pub(super) const CLOSE_SOCKET: &str = r#"{"close_socket":true}"#;
 
-/// A text for a context. One of a space begins it, an empty one keeps it alive.
+/// A text for a context. One of a space begins it, an empty one keeps it alive; where a connection
+/// has one context, an empty one ends it, and a space keeps it alive.
 #[derive(Serialize)]
 pub(super) struct Text<'a> {
     pub(super) text: &'a str,
@@ -16,7 +17,9 @@ pub(super) struct Text<'a> {
     pub(super) voice_settings: Option<VoiceSettings>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) pronunciation_dictionary_locators: &'a [ElevenLabsDictionary],
-    pub(super) context_id: &'a str,
+    /// None where a connection has one context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context_id: Option<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]

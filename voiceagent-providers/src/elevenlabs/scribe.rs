@@ -80,6 +80,7 @@ impl ElevenLabsStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

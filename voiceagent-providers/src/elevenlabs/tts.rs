@@ -8,7 +8,7 @@ use voiceagent_core::{
 
 use super::{
     PROVIDER,
-    codec::{MultiCodec, output_format},
+    codec::{MultiCodec, SingleCodec, output_format},
     config::{ElevenLabsTtsConfig, INACTIVITY},
 };
 use crate::wire::{
@@ -18,11 +18,12 @@ use crate::wire::{
     ws::Dial,
 };
 
-/// ElevenLabs' voices (`multi-stream-input`).
+/// ElevenLabs' voices (`multi-stream-input`, or `stream-input`).
 ///
 /// One socket serves a call and is kept warm between its generations. Each generation is a context
-/// on it, so that audio of one that was cancelled is told from the next. Every text is spoken at
-/// once, and the times of its words are reported.
+/// on it, so that audio of one that was cancelled is told from the next. Without
+/// [`multi_context`](ElevenLabsTtsConfig::multi_context) each generation has a socket, and the next
+/// one is opened ahead. Every text is spoken at once, and the times of its words are reported.
 ///
 /// A connection that is lost while its audio is on the way is reported. Texts of which nothing was
 /// heard are spoken on a new connection instead.
@@ -44,7 +45,8 @@ impl ElevenLabsTts {
 
     fn dial(&self, format: AudioFormat) -> Result<Dial> {
         let config = &self.config;
-        let path = format!("/v1/text-to-speech/{}/multi-stream-input", config.voice);
+        let way = if config.multi_context { "multi-stream-input" } else { "stream-input" };
+        let path = format!("/v1/text-to-speech/{}/{way}", config.voice);
         let mut address = Address::new(&config.base_url, &path)?;
         address.set("model_id", &config.model);
         address.set("output_format", output_format(format)?);
@@ -83,8 +85,13 @@ impl TextToSpeech for ElevenLabsTts {
             stall_timeout: self.config.stall_timeout,
             keep_alive: Some(self.config.keep_alive),
         };
-        let codec = MultiCodec::new(&self.config, options.format);
-        ContextVoice::link(settings, codec).await
+        if self.config.multi_context {
+            let codec = MultiCodec::new(&self.config, options.format);
+            ContextVoice::link(settings, codec).await
+        } else {
+            let codec = SingleCodec::new(&self.config, options.format);
+            ContextVoice::link(settings, codec).await
+        }
     }
 }
 

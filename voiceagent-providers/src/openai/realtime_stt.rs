@@ -85,6 +85,7 @@ impl OpenAiRealtimeStt {
             idle_stall_timeout: if live || config.silence.is_some() { stall } else { NEVER },
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use voiceagent_core::{
-    Error, ErrorKind, Link, Result, SpeechGateConfig,
+    Error, ErrorKind, Link, Result,
     audio::AudioFormat,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
     vad::{Earshot, VadFactory},
@@ -77,7 +77,7 @@ impl OpenAiStt {
 
     fn segmenter(&self) -> Result<Segmenter> {
         let OpenAiSttConfig { pre_roll, longest, min_silence, .. } = *self.config;
-        let mut gate = SpeechGateConfig::default();
+        let mut gate = self.vad.gate();
         gate.min_silence = min_silence;
         Segmenter::new(&*self.vad, FORMAT, Cutting { gate, pre_roll, longest })
     }
@@ -107,7 +107,7 @@ impl SpeechToText for OpenAiStt {
         let client = self.server.connect(self.config.connect_timeout).await.map_err(named)?;
         let page = self.server.page(&["audio", "transcriptions"]);
         let requests = Requests::new(client, page, Arc::clone(&self.config), options.language);
-        let pump = Pump::new(segmenter, requests, Arc::clone(&self.name));
+        let pump = Pump::new(segmenter, requests, Arc::clone(&self.name), options.patience);
         Ok(Link::spawn(CAPACITY, |peer| pump.run(peer)))
     }
 }

@@ -16,7 +16,6 @@ pub(super) const FINALIZED: &str = "<fin>";
 /// What a connection begins with.
 #[derive(Serialize)]
 pub(super) struct Begin<'a> {
-    pub(super) api_key: &'a str,
     pub(super) model: &'a str,
     pub(super) audio_format: &'static str,
     pub(super) sample_rate: u32,

@@ -49,7 +49,6 @@ impl SonioxStt {
             }
         }
         let begin = Begin {
-            api_key: config.api_key.expose(),
             model: &config.model,
             audio_format: ENCODINGS.name(options.format, PROVIDER)?,
             sample_rate: options.format.sample_rate,
@@ -60,7 +59,7 @@ impl SonioxStt {
             context: config.context.as_deref(),
         };
         Ok(Settings {
-            dial: Dial::keyless(PROVIDER, url, config.api_key.clone(), config.connect_timeout),
+            dial: Dial::bearer(PROVIDER, url, &config.api_key, config.connect_timeout),
             greeting: vec![Secret::new(json::write(&begin))],
             format: options.format,
             pause: Pause::KeepAlive,
@@ -69,6 +68,7 @@ impl SonioxStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }
@@ -91,7 +91,6 @@ impl SpeechToText for SonioxStt {
         capabilities
     }
 
-    /// Opens a stream. The vendor refuses a key only afterwards, so that the link ends with that.
     async fn open(&self, options: SttOptions) -> Result<Link<SttInput, SttEvent>> {
         let codec = InOrder::new(TokenCodec::default());
         Stream::link(self.settings(&options)?, codec).await

@@ -79,6 +79,7 @@ impl SpeechmaticsStt {
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
             finalize_timeout: config.finalize_timeout,
+            patience: options.patience,
         })
     }
 }

@@ -92,10 +92,7 @@ impl Refusal {
     /// Reads what the vendor says, as far as it is of use.
     pub(crate) async fn read(mut response: Response) -> Self {
         let status = response.status();
-        let headers = response.headers();
-        // Who says when there is something left again need not say when to come back.
-        let spent = || rate_limits(headers)?.wait().filter(|wait| !wait.is_zero());
-        let retry_after = retry_after(headers).or_else(spent);
+        let retry_after = asked_wait(response.headers());
         let mut body = Vec::new();
         let read = async {
             while let Ok(Some(piece)) = response.chunk().await {
@@ -115,7 +112,7 @@ impl Refusal {
     pub(crate) fn reported(status: u16, headers: &HeaderMap, data: &str) -> Self {
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            retry_after: retry_after(headers),
+            retry_after: asked_wait(headers),
             fault: Fault::parse(data),
             body: String::new(),
         }
@@ -312,6 +309,13 @@ fn is_identifier(text: &str) -> bool {
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._[]".contains(&byte);
     let is_name = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
     (1..=64).contains(&text.len()) && (text.bytes().all(is_path) || text.bytes().all(is_name))
+}
+
+/// How long a refusal asks us to wait.
+pub(crate) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+    // Who says when there is something left again need not say when to come back.
+    let spent = || rate_limits(headers)?.wait().filter(|wait| !wait.is_zero());
+    retry_after(headers).or_else(spent)
 }
 
 /// How long the vendor asks us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date

@@ -1,6 +1,7 @@
 //! What voices have in common, whatever their vendor.
 
 pub(crate) mod body;
+mod context;
 pub(crate) mod context_codec;
 pub(crate) mod contexts;
 pub(crate) mod line;

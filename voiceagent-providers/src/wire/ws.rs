@@ -17,13 +17,13 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::ProtocolError,
         handshake::client::{Request, Response},
-        http::{HeaderMap, HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderValue, StatusCode},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
-use super::secrets::Secrets;
+use super::{http::asked_wait, secrets::Secrets};
 
 /// The largest message that is accepted.
 ///
@@ -62,8 +62,8 @@ pub(crate) struct Dial {
     pub(crate) provider: &'static str,
     /// A `ws` or `wss` address. It holds no secret.
     pub(crate) url: String,
-    /// The key, and the header that holds it; `None` where it is told later.
-    pub(crate) key: (Option<&'static str>, Secret),
+    /// The header that holds the key, and the key.
+    pub(crate) key: (&'static str, Secret),
     /// Further headers of the request.
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Headers that the user has configured, which may be secret.
@@ -81,33 +81,9 @@ impl Dial {
     pub(crate) fn new(
         provider: &'static str,
         url: String,
-        (header, key): (&'static str, Secret),
+        key: (&'static str, Secret),
         deadline: Duration,
     ) -> Self {
-        let mut dial = Self::keyless(provider, url, key, deadline);
-        dial.key.0 = Some(header);
-        dial
-    }
-
-    /// A connection to `url` with the key as a bearer (RFC 6750, section 2.1).
-    pub(crate) fn bearer(
-        provider: &'static str,
-        url: String,
-        key: &Secret,
-        deadline: Duration,
-    ) -> Self {
-        let bearer = Secret::new(format!("Bearer {}", key.expose()));
-        Self::new(provider, url, ("authorization", bearer), deadline)
-    }
-
-    /// A connection to `url` whose first message tells the key.
-    pub(crate) fn keyless(
-        provider: &'static str,
-        url: String,
-        key: Secret,
-        deadline: Duration,
-    ) -> Self {
-        let key = (None, key);
         let close_kind = |_| None;
         let own_headers = HeaderMap::new();
         Self {
@@ -120,6 +96,17 @@ impl Dial {
             close_kind,
             deadline,
         }
+    }
+
+    /// A connection to `url` with the key as a bearer (RFC 6750, section 2.1).
+    pub(crate) fn bearer(
+        provider: &'static str,
+        url: String,
+        key: &Secret,
+        deadline: Duration,
+    ) -> Self {
+        let bearer = Secret::new(format!("Bearer {}", key.expose()));
+        Self::new(provider, url, ("authorization", bearer), deadline)
     }
 
     /// Connects.
@@ -169,14 +156,13 @@ impl Dial {
         for (name, value) in self.headers {
             request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
-        if let (Some(name), key) = &self.key {
-            let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
-                Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
-                    .with_provider(self.provider)
-            })?;
-            key.set_sensitive(true);
-            request.headers_mut().insert(*name, key);
-        }
+        let (name, key) = &self.key;
+        let mut key = HeaderValue::from_str(key.expose()).map_err(|_| {
+            Error::config(format!("header `{name}` holds characters that HTTP does not allow"))
+                .with_provider(self.provider)
+        })?;
+        key.set_sensitive(true);
+        request.headers_mut().insert(*name, key);
         request.headers_mut().extend(self.own_headers.clone());
         Ok(request)
     }
@@ -211,8 +197,8 @@ impl Dial {
             ErrorKind::from_http_status(status.as_u16())
         };
         let error = self.error(kind, message);
-        match text(header::RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok()) {
-            Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+        match asked_wait(response.headers()) {
+            Some(wait) => error.with_retry_after(wait),
             None => error,
         }
     }
@@ -408,9 +394,17 @@ mod tests {
 
     #[test]
     fn a_rate_limit_says_when_to_come_back() {
-        let error = refusal(429, &[("retry-after", "7")]);
-        assert_eq!(error.kind(), ErrorKind::RateLimited);
-        assert_eq!(error.retry(), voiceagent_core::Retry::After(Duration::from_secs(7)));
+        let date = ("date", "Sun, 22 Nov 2026 01:00:00 GMT");
+        for told in [
+            &[("retry-after", "7")][..],
+            &[("retry-after-ms", "7000")],
+            &[("retry-after", "Sun, 22 Nov 2026 01:00:07 GMT"), date],
+            &[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "7s")],
+        ] {
+            let error = refusal(429, told);
+            assert_eq!(error.kind(), ErrorKind::RateLimited);
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{told:?}");
+        }
     }
 
     #[test]

@@ -48,6 +48,67 @@ async fn elevenlabs_passes_the_suite() {
     conformance::tts("elevenlabs", &vendor, make).await.assert();
 }
 
+fn single(url: &str) -> ElevenLabsTts {
+    let mut config = config(url);
+    config.multi_context = false;
+    ElevenLabsTts::new(config).expect("the settings are right")
+}
+
+async fn stream_vendor() -> (SpeechVendor, ElevenLabsTts) {
+    let vendor = SpeechVendor::elevenlabs_stream(SpeakScript::new()).await;
+    let tts = single(&vendor.url());
+    (vendor, tts)
+}
+
+#[tokio::test]
+async fn elevenlabs_with_a_connection_for_each_answer_passes_the_suite() {
+    let (vendor, _) = stream_vendor().await;
+    let make = |url: &str| Arc::new(single(url)) as Arc<dyn TextToSpeech>;
+    conformance::tts("elevenlabs single context", &vendor, make).await.assert();
+}
+
+#[tokio::test]
+async fn a_connection_for_each_answer_is_there_before_the_answer() {
+    let (vendor, tts) = stream_vendor().await;
+    let mut voice = Voice::open(&tts).await;
+    let mut number = ONE;
+    for opened in 2..5 {
+        voice.say(number, "Yes.");
+        voice.finish(number);
+        assert!(voice.until_finished(number).await.audio == vendor.audio(FORMAT, "Yes."));
+        vendor.until(|all| all.len() == opened).await;
+        number = number.next();
+    }
+}
+
+#[tokio::test]
+async fn i9_an_interruption_leaves_the_connection_of_its_answer() {
+    let (vendor, tts) = stream_vendor().await;
+    let mut voice = Voice::open(&tts).await;
+    voice.say(ONE, "This goes on and on, and nobody wants to hear it to its very end.");
+    voice.until_audio().await;
+    voice.cancel(ONE);
+    voice.say(TWO, "Go on.");
+    voice.finish(TWO);
+    let audio = voice.until_finished_after_others(TWO).await;
+    assert!(audio == vendor.audio(FORMAT, "Go on."));
+    vendor.until_connections(1).await;
+}
+
+#[tokio::test]
+async fn faults_of_a_connection_for_each_answer_are_met_as_those_of_one_for_all() {
+    let (vendor, tts) = stream_vendor().await;
+    faults::is_dropped(&vendor, &tts).await;
+    let (vendor, tts) = stream_vendor().await;
+    faults::is_stalled(&vendor, &tts).await;
+    let (vendor, tts) = stream_vendor().await;
+    faults::is_stalled_at_once(&vendor, &tts).await;
+    let (vendor, tts) = stream_vendor().await;
+    faults::is_crowded(&vendor, &tts).await;
+    let (vendor, tts) = stream_vendor().await;
+    faults::loses_its_key(&vendor, &tts).await;
+}
+
 #[tokio::test]
 async fn a_vendor_that_is_gone_in_mid_sentence_is_reported_once() {
     let (vendor, tts) = vendor().await;

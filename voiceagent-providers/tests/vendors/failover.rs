@@ -6,11 +6,12 @@ use std::{sync::Arc, time::Duration};
 use futures_util::StreamExt;
 use serde_json::json;
 use voiceagent_core::{
-    Secret,
+    ErrorKind, Secret,
     adapt::{FallbackLlm, FallbackStt, FallbackTts, LlmFailover, TtsFailover},
+    audio::AudioFormat,
     llm::{FinishReason, LanguageModel, LlmEvent, LlmRequest, Message},
     registry::Registry,
-    stt::{SpeechToText, SttEvent},
+    stt::{SpeechToText, SttEvent, SttOptions},
     tts::TextToSpeech,
 };
 use voiceagent_providers::deepgram::{
@@ -95,6 +96,20 @@ async fn rc3_a_recognizer_that_stalls_in_an_utterance_costs_no_words() {
 #[tokio::test]
 async fn rc8_a_recognizer_that_is_rate_limited_in_an_utterance_costs_no_words() {
     understood_despite(Fault::Limited).await;
+}
+
+#[tokio::test]
+async fn rc8_a_recognizer_that_asks_for_more_than_a_caller_waits_says_so_at_once() {
+    let vendor = SpeechVendor::listen(ListenScript::utterances([UTTERANCE])).await;
+    let mut config = DeepgramSttConfig::new(Secret::new(SpeechVendor::KEY));
+    config.base_url = vendor.url();
+    let stt = DeepgramStt::new(config).expect("the settings are right");
+    let mut link = stt.open(SttOptions::new(AudioFormat::PCM_16K)).await.expect("it opens");
+    strike(&vendor, Fault::Limited);
+    let ended = link.recv().await.expect("the link says why it ends").expect_err("it ends");
+    assert_eq!((ended.kind(), ended.provider()), (ErrorKind::RateLimited, Some("deepgram")));
+    assert_eq!(ended.retry_after(), Some(60 * SECOND));
+    assert!(link.recv().await.is_none());
 }
 
 /// All that a chain says whose first model answers so.

@@ -53,6 +53,10 @@ mod openai_responses;
 mod openai_speech;
 #[cfg(feature = "openai")]
 mod openai_stt;
+#[cfg(feature = "default")]
+mod pages;
+#[cfg(all(feature = "anthropic", feature = "openai"))]
+mod rates;
 mod registered;
 mod scripted;
 #[cfg(feature = "soniox")]

@@ -21,13 +21,10 @@ use super::{
     frame::{self, Frame},
     leg::Leg,
 };
-use crate::{hex::hex, media_stream::TokenCheck};
+use crate::{hex::hex, media_stream::TokenCheck, server::Lobby};
 
 /// For the name of the call, which Asterisk sends at once.
 const NAME: Duration = Duration::from_secs(5);
-
-/// Connections that may be without a name. A flood of them costs this many tasks.
-const PENDING: usize = 64;
 
 /// Before connections are accepted again, when the system had nothing left for one.
 const BREATH: Duration = Duration::from_millis(100);
@@ -100,13 +97,15 @@ impl AudioSocket {
     /// Dropping the future ends the listening, and every connection that has not become a call.
     /// Those that have go on.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+        let lobby = Lobby::default();
         let mut tasks = JoinSet::new();
         loop {
             while tasks.try_join_next().is_some() {}
             tokio::select! {
-                arrived = listener.accept(), if tasks.len() < PENDING => match arrived {
+                // Who makes room must have left before another connection is accepted.
+                arrived = listener.accept(), if tasks.len() <= Lobby::PLACES => match arrived {
                     Ok((stream, _)) => {
-                        tasks.spawn(self.clone().begin(stream));
+                        tasks.spawn(lobby.enter().until(self.clone().begin(stream)));
                     }
                     // One that gave up, or no file is left for it; others may still come.
                     Err(error) => {

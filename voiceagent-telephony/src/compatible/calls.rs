@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use async_trait::async_trait;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result};
 use super::{CompatibleConfig, flavor::Flavor};
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, ControlCapabilities, Directory, NewCall},
+    control::{Answer, CallControl, Callee, ControlCapabilities, Directory, NewCall},
     document::{Response, Shelf},
     front_door::CallStatus,
     random::random_name,
@@ -130,6 +130,14 @@ impl CompatibleRest {
         Ok(("Url", shelf.put(document, self.flavor.language)?))
     }
 
+    /// Where a list tells of what went from our number to somebody.
+    pub(super) fn made_path(&self, list: &str, to: &Callee, scheme: &str) -> Result<String> {
+        let (to, from) = (self.directory.addressee(to)?, self.directory.sender()?);
+        let written = |number: &str| format!("{scheme}{number}").replace('+', "%2B");
+        let (to, from) = (written(to.as_str()), written(from.as_str()));
+        Ok(format!("{list}?PageSize=50&To={to}&From={from}"))
+    }
+
     fn fields(&self, call: &NewCall) -> Result<Vec<(&'static str, String)>> {
         let callee = self.directory.callee(&call.to)?;
         let mut fields = vec![
@@ -168,6 +176,7 @@ impl CallControl for CompatibleRest {
             .with_dial(self.directory.from.is_some())
             .with_redirect(self.flavor.inline.is_some() || self.shelf.is_some())
             .with_live(self.flavor.lists_live)
+            .with_made(self.flavor.lists_made && self.directory.from.is_some())
             .with_status(true)
             .with_recording(true)
             .with_keys(self.flavor.commands)
@@ -218,6 +227,18 @@ impl CallControl for CompatibleRest {
         let path = format!("{list}?Status=in-progress&PageSize=100");
         let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
         answer.calls("/calls", "/sid")
+    }
+
+    async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {
+        const ASK: &str = "list calls";
+        if !self.flavor.lists_made {
+            let message = "this carrier lists no calls by whom they went to";
+            return Err(self.rest.fault(ErrorKind::Unsupported, ASK, message));
+        }
+        let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
+        let path = self.made_path(&list, to, "")?;
+        let made = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
+        Ok(made.made("/calls", since)?.into_iter().map(CallId::new).collect())
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

@@ -20,6 +20,8 @@ pub(super) struct Flavor {
     pub(super) recordings_suffix: &'static str,
     /// Whether calls can be listed by being in progress.
     pub(super) lists_live: bool,
+    /// Whether calls and messages can be listed by whom they went to, with the time of each.
+    pub(super) lists_made: bool,
     pub(super) language: Language,
     /// The field for a document in a request; `None` where it must be fetched.
     pub(super) inline: Option<&'static str>,
@@ -45,6 +47,7 @@ impl Flavor {
         suffix: ".json",
         recordings_suffix: ".json",
         lists_live: true,
+        lists_made: true,
         language: Language::Twiml,
         inline: Some("Twiml"),
         dial: Body::Form,
@@ -64,6 +67,7 @@ impl Flavor {
         suffix: "",
         recordings_suffix: "",
         lists_live: true,
+        lists_made: true,
         language: Language::Cxml,
         inline: None,
         whatsapp: false,
@@ -80,6 +84,7 @@ impl Flavor {
         suffix: "",
         recordings_suffix: ".json",
         lists_live: false,
+        lists_made: false,
         language: Language::Texml,
         inline: Some("Texml"),
         dial: typed,

@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
@@ -6,6 +8,7 @@ use voiceagent_core::{ErrorKind, Result};
 
 use super::CompatibleRest;
 use crate::{
+    control::Callee,
     message::{Channel, Messenger, TextMessage},
     rest::{Ask, Body},
 };
@@ -23,7 +26,7 @@ impl Messenger for CompatibleRest {
             let why = "this carrier has no such channel";
             return Err(self.rest.fault(ErrorKind::Unsupported, SEND, why));
         }
-        let scheme = if message.channel == Channel::WhatsApp { "whatsapp:" } else { "" };
+        let scheme = scheme(message.channel);
         let to = format!("{scheme}{}", self.directory.addressee(&message.to)?.as_str());
         let from = format!("{scheme}{}", self.directory.sender()?.as_str());
         let text = message.text.expose();
@@ -38,5 +41,24 @@ impl Messenger for CompatibleRest {
         let name = answer.name(&["/sid", "/data/id"])?;
         info!(message = name, "message sent");
         Ok(name)
+    }
+
+    async fn sent(&self, to: &Callee, channel: Channel, since: SystemTime) -> Result<Vec<String>> {
+        const ASK: &str = "list messages";
+        if !self.has(channel) || !self.flavor.lists_made {
+            let why = "this carrier lists no such messages";
+            return Err(self.rest.fault(ErrorKind::Unsupported, ASK, why));
+        }
+        let list = format!("{}/Messages{}", self.account, self.flavor.suffix);
+        let path = self.made_path(&list, to, scheme(channel))?;
+        self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?.made("/messages", since)
+    }
+}
+
+/// What stands before the numbers of a channel ("Message resource").
+const fn scheme(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "",
+        Channel::WhatsApp => "whatsapp:",
     }
 }

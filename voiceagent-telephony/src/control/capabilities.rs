@@ -10,6 +10,8 @@ pub struct ControlCapabilities {
     pub redirect: bool,
     /// `live`.
     pub live: bool,
+    /// `made`.
+    pub made: bool,
     /// `status`.
     pub status: bool,
     /// `send_keys`.
@@ -39,6 +41,13 @@ impl ControlCapabilities {
     #[must_use]
     pub const fn with_live(mut self, live: bool) -> Self {
         self.live = live;
+        self
+    }
+
+    /// Says whether the calls that were made can be listed.
+    #[must_use]
+    pub const fn with_made(mut self, made: bool) -> Self {
+        self.made = made;
         self
     }
 

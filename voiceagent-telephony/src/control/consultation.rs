@@ -1,7 +1,6 @@
-use sha2::{Digest, Sha256};
-use voiceagent_core::CallId;
+use voiceagent_core::{CallId, Result};
 
-use crate::hex::hex;
+use crate::random::random_name;
 
 /// A warm transfer in the making: the caller is with the agent, and a colleague waits in a room.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,8 +33,9 @@ impl Consultation {
         &self.room
     }
 
-    /// A name that no other call has, of characters that all carriers take.
-    pub(super) fn room_of(caller: &CallId) -> String {
-        format!("transfer-{}", &hex(&Sha256::digest(caller.as_str()))[..24])
+    /// A name that no other consultation has, also none of the same caller, of characters that all
+    /// carriers take.
+    pub(super) fn new_room() -> Result<String> {
+        Ok(format!("transfer-{}", random_name("consult")?))
     }
 }

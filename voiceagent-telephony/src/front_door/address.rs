@@ -1,4 +1,7 @@
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     extract::{ConnectInfo, OriginalUri},
@@ -7,7 +10,7 @@ use axum::{
 use voiceagent_core::{Error, Result};
 
 /// Where the outside finds us, which is what signatures are made over.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct PublicAddress {
     /// Scheme, host, port, and the part of the path that a proxy strips.
     base: Option<String>,
@@ -25,6 +28,8 @@ impl PublicAddress {
                 return Err(wrong());
             }
         }
+        // Peers are compared in this form, since a socket for both families tells the other.
+        let trusted = trusted.iter().map(IpAddr::to_canonical).collect();
         Ok(Self { base, trusted })
     }
 
@@ -67,6 +72,17 @@ impl PublicAddress {
             .collect()
     }
 
+    /// What to set when this is the address that the sender has signed.
+    pub(super) fn hint(&self, parts: &Parts, signed: &str) -> &'static str {
+        let proxys = forwarded(&parts.headers);
+        let is_proxys = |base: &String| websocket(signed).starts_with(&websocket(base));
+        if self.base.is_none() && proxys.as_ref().is_some_and(is_proxys) {
+            return "the auth token is right and the URL is not: a proxy that is not trusted says \
+                    the right one; set trusted_proxy or public_url";
+        }
+        "the auth token is right and the URL is not: set public_url"
+    }
+
     fn is_trusted(&self, parts: &Parts) -> bool {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         peer.is_some_and(|ConnectInfo(peer)| self.trusted.contains(&peer.ip().to_canonical()))
@@ -77,6 +93,16 @@ impl PublicAddress {
 pub(super) fn target(parts: &Parts) -> String {
     let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
     uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string)
+}
+
+/// A URL without the name and the password that may stand in it.
+pub(super) fn without_userinfo(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => Cow::Owned(format!("{scheme}://[secret]@{host}{path}")),
+        None => Cow::Borrowed(url),
+    }
 }
 
 /// The same address for a WebSocket.
@@ -126,13 +152,15 @@ mod tests {
         assert_eq!(proxied.base(&parts), "https://outer.example");
         assert_eq!(proxied.base(&request("[::ffff:10.0.0.1]:9")), "https://outer.example");
         assert_eq!(proxied.base(&request("10.0.0.2:9")), "http://inner:3000");
+        let mapped = PublicAddress::new(None, vec!["::ffff:10.0.0.1".parse().unwrap()]).unwrap();
+        assert_eq!(mapped.base(&parts), "https://outer.example");
         assert_eq!(target(&parts), "/voice?b=2&a=%20+");
     }
 
     #[test]
     fn a_wrong_address_is_found_before_the_first_call() {
         for wrong in ["agent.example", "ftp://a.example", "https://", "https://a?b=1", ""] {
-            let error = PublicAddress::new(Some(wrong), Vec::new()).unwrap_err();
+            let error = PublicAddress::new(Some(wrong), Vec::new()).err().unwrap();
             assert!(error.message().starts_with("public_url:"), "{wrong}");
         }
     }
@@ -141,5 +169,17 @@ mod tests {
     fn a_media_socket_has_the_scheme_of_its_webhook() {
         assert_eq!(websocket("https://a.example/m"), "wss://a.example/m");
         assert_eq!(websocket("http://127.0.0.1:1/m"), "ws://127.0.0.1:1/m");
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_left_out() {
+        for (url, shown) in [
+            ("https://user:p@ss@a.example:8/x@y", "https://[secret]@a.example:8/x@y"),
+            ("wss://user@a.example?q=@", "wss://[secret]@a.example?q=@"),
+            ("https://a.example/x@y", "https://a.example/x@y"),
+            ("user:pw", "user:pw"),
+        ] {
+            assert_eq!(without_userinfo(url), shown);
+        }
     }
 }

@@ -5,8 +5,13 @@ use tokio::sync::mpsc;
 use voiceagent_core::{Error, Result, Secret, audio::AudioFormat};
 
 use super::{
-    Door, StatusEvent, VoiceWebhook, address::PublicAddress, answers::Answers, callers::Callers,
-    house::House, status::Statuses,
+    Door, StatusEvent, VoiceWebhook,
+    address::{PublicAddress, without_userinfo},
+    callers::Callers,
+    house::House,
+    look_ups::LookUps,
+    status::Statuses,
+    visits::Visits,
 };
 use crate::{
     control::CallControl,
@@ -89,7 +94,7 @@ impl FrontDoorBuilder {
     }
 
     /// Where the carrier finds this server, such as `https://agent.example.com`; with a path if a proxy
-    /// strips it. Without it, the address is taken from a trusted proxy, or from the request.
+    /// strips it, and with name and password if the carrier is to log in. Without it, the address is taken from a trusted proxy, or from the request.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
@@ -164,8 +169,9 @@ impl FrontDoorBuilder {
     }
 
     /// What a call is to know from its webhook. It runs before the answer, on a thread on which it
-    /// may block; after 150 ms the call is answered without it. What it says goes through the
-    /// carrier: name and value of each take up to 500 characters.
+    /// may block; after 150 ms the call is answered without it, and at once while 32 calls wait for
+    /// it. What it says goes through the carrier where name and value have fewer than 500
+    /// characters together; the call gets it in any case.
     pub fn parameters(
         mut self,
         parameters: impl Fn(&VoiceWebhook) -> BTreeMap<String, String> + Send + Sync + 'static,
@@ -228,7 +234,8 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// Calls at the same time; 100 if not set.
+    /// Calls at the same time, from their webhooks on; 100 if not set. A call whose stream does not
+    /// come counts for a minute, or until the carrier reports its end to the status callback.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.media = self.media.max_calls(calls);
         self.calls = Some(calls);
@@ -277,7 +284,7 @@ impl FrontDoorBuilder {
             paths: self.paths,
             media: self.media.build()?,
             tokens: self.tokens,
-            parameters: self.parameters,
+            look_ups: LookUps::new(self.parameters),
             callers: self.callers.map(|(calls, within)| Callers::new(calls, within)),
             after: self.after,
             when_full: self.when_full,
@@ -285,7 +292,7 @@ impl FrontDoorBuilder {
             heard,
             events: self.statuses,
             statuses: Statuses::default(),
-            answers: Answers::default(),
+            visits: Visits::default(),
         };
         Ok(Arc::new(door).router())
     }
@@ -338,7 +345,7 @@ impl fmt::Debug for FrontDoorBuilder {
         f.debug_struct("FrontDoorBuilder")
             .field("carrier", &self.house.carrier)
             .field("auth_tokens", &self.auth_tokens)
-            .field("public_url", &self.public_url)
+            .field("public_url", &self.public_url.as_deref().map(without_userinfo))
             .field("paths", &self.paths)
             .field("media", &self.media)
             .finish_non_exhaustive()

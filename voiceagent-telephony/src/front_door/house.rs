@@ -18,6 +18,8 @@ pub(super) struct House {
     pub(super) language: Language,
     /// Makes the check of signatures from what they are made with.
     pub(super) signatures: fn(Vec<Secret>) -> Result<Arc<dyn CheckSignature>>,
+    /// Whether the signature is also over the URL.
+    pub(super) signs_url: bool,
     /// Whether the upgrade of the media socket is signed too.
     pub(super) signs_upgrade: bool,
     /// Whether a stream knows its call only from its parameters.
@@ -33,8 +35,6 @@ pub(super) struct House {
     /// The fields of a status callback.
     pub(super) status: &'static str,
     pub(super) duration: &'static str,
-    /// The header that is the same in all repetitions of a request.
-    pub(super) retry: Option<&'static str>,
 }
 
 /// "TwiML for Programmable Voice: Twilio's request to your application".
@@ -42,6 +42,7 @@ pub(super) const TWILIO: House = House {
     carrier: Carrier::Twilio,
     language: Language::Twiml,
     signatures: |keys| Ok(Arc::new(TwilioSignature::new(keys)?)),
+    signs_url: true,
     signs_upgrade: true,
     tells_call: false,
     call: "CallSid",
@@ -51,7 +52,6 @@ pub(super) const TWILIO: House = House {
     direction: "Direction",
     status: "CallStatus",
     duration: "CallDuration",
-    retry: Some("i-twilio-idempotency-token"),
 };
 
 /// "cXML: request parameters". No signature of the upgrade is documented.
@@ -60,7 +60,6 @@ pub(super) const SIGNALWIRE: House = House {
     language: Language::Cxml,
     signatures: |keys| Ok(Arc::new(SignalWireSignature::new(keys)?)),
     signs_upgrade: false,
-    retry: None,
     ..TWILIO
 };
 
@@ -70,8 +69,8 @@ pub(super) const TELNYX: House = House {
     language: Language::Texml,
     signatures: |keys| Ok(Arc::new(TelnyxSignature::new(keys)?)),
     account: None,
+    signs_url: false,
     signs_upgrade: false,
-    retry: None,
     ..TWILIO
 };
 
@@ -84,7 +83,6 @@ pub(super) const PLIVO: House = House {
     call: "CallUUID",
     account: None,
     duration: "Duration",
-    retry: None,
     ..TWILIO
 };
 
@@ -93,6 +91,7 @@ pub(super) const VONAGE: House = House {
     carrier: Carrier::Vonage,
     language: Language::Ncco,
     signatures: |keys| Ok(Arc::new(VonageSignature::new(keys)?)),
+    signs_url: false,
     signs_upgrade: false,
     tells_call: true,
     call: "uuid",
@@ -102,5 +101,4 @@ pub(super) const VONAGE: House = House {
     direction: "direction",
     status: "status",
     duration: "duration",
-    retry: None,
 };

@@ -1,10 +1,11 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use voiceagent_core::CallId;
+
+use crate::recent::Recent;
 
 /// Calls whose state is kept, to tell late reports from news. A call takes 100 bytes.
 const CALLS: usize = 4_096;
@@ -80,37 +81,25 @@ pub struct StatusEvent {
 }
 
 /// Where each call stands. Reports may come twice, late and in any order.
-#[derive(Debug, Default)]
-pub(super) struct Statuses {
-    held: Mutex<Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    calls: BTreeMap<CallId, CallStatus>,
-    /// Oldest first.
-    order: VecDeque<CallId>,
-}
+#[derive(Debug)]
+pub(super) struct Statuses(Mutex<Recent<CallId, Option<CallStatus>>>);
 
 impl Statuses {
     /// Whether the report is news: a call never goes back, and never leaves a final state.
     pub(super) fn advance(&self, call: &CallId, status: CallStatus) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = held.calls.get_mut(call) {
-            let news = status.rank() > known.rank();
-            if news {
-                *known = status;
-            }
-            return news;
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = calls.of(call);
+        let news = known.is_none_or(|known| status.rank() > known.rank());
+        if news {
+            *known = Some(status);
         }
-        if held.order.len() >= CALLS
-            && let Some(oldest) = held.order.pop_front()
-        {
-            held.calls.remove(&oldest);
-        }
-        held.calls.insert(call.clone(), status);
-        held.order.push_back(call.clone());
-        true
+        news
+    }
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(CALLS)))
     }
 }
 
@@ -131,9 +120,12 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let statuses = Statuses::default();
-        for call in 0..2 * CALLS {
-            statuses.advance(&CallId::new(call.to_string()), CallStatus::Completed);
+        let advance =
+            |call: usize| statuses.advance(&CallId::new(call.to_string()), CallStatus::Completed);
+        for call in 0..=CALLS {
+            assert!(advance(call));
         }
-        assert_eq!(statuses.held.lock().unwrap().calls.len(), CALLS);
+        assert!(!advance(1), "kept");
+        assert!(advance(0), "forgotten");
     }
 }

@@ -5,6 +5,15 @@ use voiceagent_core::{Private, transport::Direction};
 use super::house::House;
 use crate::media_stream::is_name;
 
+/// What the address of a voice webhook says of a call that we make, for carriers that say nothing.
+const OUTBOUND: &str = "direction=outbound";
+
+/// The address of a voice webhook for a call that we make.
+pub(crate) fn outbound(voice_url: &str) -> String {
+    let behind = if voice_url.contains('?') { '&' } else { '?' };
+    format!("{voice_url}{behind}{OUTBOUND}")
+}
+
 /// What a carrier says about a call that wants to be answered.
 ///
 /// It prints without its fields, which hold numbers, names and places.
@@ -12,15 +21,24 @@ use crate::media_stream::is_name;
 pub struct VoiceWebhook {
     house: &'static House,
     call: String,
+    is_outbound: bool,
     fields: BTreeMap<String, String>,
 }
 
 impl VoiceWebhook {
     /// `None` when the request does not name its call, or by what cannot be a name.
-    pub(super) fn new(house: &'static House, fields: Vec<(String, String)>) -> Option<Self> {
+    pub(super) fn new(
+        house: &'static House,
+        query: Option<&str>,
+        fields: Vec<(String, String)>,
+    ) -> Option<Self> {
         let fields: BTreeMap<_, _> = fields.into_iter().collect();
         let call = fields.get(house.call).filter(|call| is_name(call))?.clone();
-        Some(Self { house, call, fields })
+        // Vonage's field in reports; its answer webhook has none ("Voice API webhooks reference").
+        let told = fields.get(house.direction).map(|told| told.starts_with("outbound"));
+        let is_marked = || query.is_some_and(|query| query.split('&').any(|pair| pair == OUTBOUND));
+        let is_outbound = told.unwrap_or_else(is_marked);
+        Some(Self { house, call, is_outbound, fields })
     }
 
     /// The carrier's name for the call.
@@ -42,13 +60,11 @@ impl VoiceWebhook {
         self.field(self.house.to).map(Private::new)
     }
 
-    /// Which side began the call.
+    /// Which side began the call; from Vonage, outbound if its webhook's address ends as
+    /// [`VonageRest`](crate::vonage::VonageRest) writes it: in `?direction=outbound`.
     #[must_use]
     pub fn direction(&self) -> Direction {
-        match self.field(self.house.direction) {
-            Some(direction) if direction.starts_with("outbound") => Direction::Outbound,
-            Some(_) | None => Direction::Inbound,
-        }
+        if self.is_outbound { Direction::Outbound } else { Direction::Inbound }
     }
 
     /// Any field, by the name that the carrier gives it.

@@ -1,42 +1,33 @@
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use voiceagent_core::CallId;
+
+use crate::recent::Recent;
 
 /// Calls that are kept. They are asked for when their stream ends; a call takes 100 bytes.
 const CALLS: usize = 4_096;
 
 /// The calls whose caller was sent any sound.
-#[derive(Debug, Default)]
-pub(crate) struct HeardCalls {
-    held: Mutex<Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    calls: BTreeSet<CallId>,
-    /// Oldest first.
-    order: VecDeque<CallId>,
-}
+#[derive(Debug)]
+pub(crate) struct HeardCalls(Mutex<Recent<CallId, ()>>);
 
 impl HeardCalls {
     pub(super) fn note(&self, call: &CallId) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.calls.insert(call.clone()) {
-            return;
-        }
-        held.order.push_back(call.clone());
-        if held.order.len() > CALLS
-            && let Some(oldest) = held.order.pop_front()
-        {
-            held.calls.remove(&oldest);
-        }
+        self.calls().of(call);
     }
 
     pub(crate) fn has(&self, call: &CallId) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).calls.contains(call)
+        self.calls().has(call)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Recent<CallId, ()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for HeardCalls {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(CALLS)))
     }
 }
 

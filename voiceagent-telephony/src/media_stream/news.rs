@@ -1,11 +1,10 @@
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 use tracing::warn;
 use voiceagent_core::{CallId, transport::Inbound};
+
+use crate::recent::Recent;
 
 /// Calls whose news is kept. A carrier's verdict may come before the stream that wants to know;
 /// a call takes 200 bytes.
@@ -16,17 +15,8 @@ const NEWS: usize = 4;
 
 /// What the carrier reports about calls beside their sockets. Each report reaches its call once,
 /// however often it comes, and whether it comes before the stream or after.
-#[derive(Debug, Default)]
-pub(super) struct CallNews {
-    held: Mutex<Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    calls: BTreeMap<CallId, Told>,
-    /// Oldest first.
-    order: VecDeque<CallId>,
-}
+#[derive(Debug)]
+pub(super) struct CallNews(Mutex<Recent<CallId, Told>>);
 
 #[derive(Debug, Default)]
 struct Told {
@@ -36,8 +26,8 @@ struct Told {
 
 impl CallNews {
     pub(super) fn tell(&self, call: &CallId, news: Inbound) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = held.call(call);
+        let mut calls = self.calls();
+        let told = calls.of(call);
         if told.news.len() >= NEWS || told.news.contains(&news) {
             return;
         }
@@ -51,8 +41,8 @@ impl CallNews {
 
     /// What comes for this call, and what has come.
     pub(super) fn listen(&self, call: &CallId) -> mpsc::Receiver<Inbound> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = held.call(call);
+        let mut calls = self.calls();
+        let told = calls.of(call);
         // Room for all that a call may be told.
         let (listener, news) = mpsc::channel(NEWS);
         for old in &told.news {
@@ -62,19 +52,15 @@ impl CallNews {
         told.listener = Some(listener);
         news
     }
+
+    fn calls(&self) -> MutexGuard<'_, Recent<CallId, Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Held {
-    fn call(&mut self, call: &CallId) -> &mut Told {
-        if !self.calls.contains_key(call) {
-            if self.order.len() >= CALLS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.calls.remove(&oldest);
-            }
-            self.order.push_back(call.clone());
-        }
-        self.calls.entry(call.clone()).or_default()
+impl Default for CallNews {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(CALLS)))
     }
 }
 
@@ -104,9 +90,10 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let all = CallNews::default();
-        for call in 0..2 * CALLS {
+        for call in 0..=CALLS {
             all.tell(&CallId::new(call.to_string()), Inbound::Beep);
         }
-        assert_eq!(all.held.lock().unwrap().calls.len(), CALLS);
+        assert!(all.listen(&CallId::new("1")).try_recv().is_ok());
+        assert!(all.listen(&CallId::new("0")).try_recv().is_err());
     }
 }

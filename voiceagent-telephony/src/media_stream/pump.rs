@@ -241,6 +241,11 @@ impl<S: Socket> Pump<S> {
                 }
                 (Outbound::HangUp, None) => return Ok(Some(End::HungUp)),
                 (Outbound::HangUp, Some(control)) => self.hang_up(control),
+                (Outbound::Transfer(_), Some(_)) if self.task.is_some() => {
+                    // Both would be carried out, and the outcome of one would be told to nobody.
+                    warn!(call = %self.leg.call, "not transferred: the carrier is asked already");
+                    peer.send(Inbound::NotTransferred(ErrorKind::Overloaded)).await?;
+                }
                 (Outbound::Transfer(target), Some(control)) if control.can_transfer() => {
                     self.transfer(control, target);
                 }

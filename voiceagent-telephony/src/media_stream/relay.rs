@@ -11,15 +11,11 @@ use axum::{
         State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::oneshot::Receiver, time::timeout};
 use tracing::{debug, warn};
 use voiceagent_core::{
     CallId, Link, Result,
@@ -31,13 +27,15 @@ use self::{
     messages::{Said, Setup},
 };
 use super::{
-    TokenCheck,
+    Place, Places, TokenCheck,
     io::{TOO_LONG, close, is_about_length, is_too_long},
-    socket::PENDING,
     start::is_name,
     stream::Unopened,
 };
-use crate::{control::CallControl, server::websocket};
+use crate::{
+    control::CallControl,
+    server::{Lobby, Seat, websocket},
+};
 
 /// For the `setup` message. Twilio sends it right after the upgrade.
 const SETUP: Duration = Duration::from_secs(5);
@@ -71,8 +69,8 @@ pub struct RelaySocket {
     tokens: TokenCheck,
     control: Option<Arc<dyn CallControl>>,
     on_call: OnCall,
-    calls: Arc<Semaphore>,
-    pending: Arc<Semaphore>,
+    places: Places,
+    lobby: Lobby,
 }
 
 impl RelaySocket {
@@ -86,11 +84,11 @@ impl RelaySocket {
     {
         let on_call: OnCall = Arc::new(move |call| on_call(call).boxed());
         Self {
+            places: Places::new(100, tokens.clone()),
             tokens,
             control: None,
             on_call,
-            calls: Arc::new(Semaphore::new(100)),
-            pending: Arc::new(Semaphore::new(PENDING)),
+            lobby: Lobby::default(),
         }
     }
 
@@ -102,14 +100,19 @@ impl RelaySocket {
 
     /// Calls at the same time; 100 if not set.
     pub fn max_calls(mut self, calls: usize) -> Self {
-        self.calls = Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        self.places = Places::new(calls, self.tokens.clone());
         self
     }
 
     /// Whether another call would be let in.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.calls.available_permits() > 0
+        self.places.are_free()
+    }
+
+    /// The places that its calls take.
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// A router that serves the socket at `path`.
@@ -124,50 +127,60 @@ impl RelaySocket {
     ///
     /// The token is checked on the socket; a signature must have been checked before.
     pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
-        let Ok(pending) = Arc::clone(&self.pending).try_acquire_owned() else {
-            warn!("relay socket refused: too many sockets have not said setup yet");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        };
-        websocket(upgrade)
-            .on_upgrade(move |socket| async move { self.serve(socket, pending).await })
+        let seat = self.lobby.enter();
+        websocket(upgrade).on_upgrade(move |socket| async move { self.serve(socket, seat).await })
     }
 
-    async fn serve(self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
+    async fn serve(self, socket: WebSocket, seat: Seat) {
+        let begun = seat.until(self.begin(socket)).await.flatten();
+        let Some((call, unanswered)) = begun else { return };
+        (self.on_call)(call).await;
+        if let Ok(socket) = unanswered.await {
+            close(socket, 1011, "the call could not be answered").await;
+        }
+    }
+
+    /// Waits for a conversation and lets it in; a socket that is not let in is closed.
+    /// Gives the call, and where its socket comes back to if nobody opens it.
+    async fn begin(&self, mut socket: WebSocket) -> Option<(RelayCall, Receiver<WebSocket>)> {
         let setup = timeout(SETUP, wait_for_setup(&mut socket)).await;
-        let mut setup = match setup.unwrap_or(Err((1008, "no setup message in time"))) {
-            Ok(setup) => setup,
-            Err((code, reason)) => {
-                warn!("relay socket closed: {reason}");
-                return close(socket, code, reason).await;
+        let setup = setup.unwrap_or(Err((1008, "no setup message in time")));
+        let setup = setup.inspect_err(|(_, reason)| warn!("relay socket closed: {reason}"));
+        match setup.and_then(|setup| self.admit(setup)) {
+            Ok((info, place)) => {
+                let (socket, unanswered) = Unopened::new(socket);
+                let control = self.control.clone();
+                Some((RelayCall { socket, info, control, place }, unanswered))
             }
-        };
+            Err((code, reason)) => {
+                close(socket, code, reason).await;
+                None
+            }
+        }
+    }
+
+    /// Lets a conversation in, or says why the socket is closed.
+    fn admit(&self, mut setup: Setup) -> Result<(CallInfo, Place), (u16, &'static str)> {
         if !is_name(&setup.call_sid) {
             warn!("relay socket closed: the name of its call cannot be one");
-            return close(socket, 1008, "not a name").await;
+            return Err((1008, "not a name"));
         }
         let names = (setup.account_sid.as_deref(), Some(setup.call_sid.as_str()));
-        let grant = match self.tokens.check(names, &mut setup.custom_parameters) {
-            Ok(grant) => grant,
-            Err(refusal) => {
+        let mut grant =
+            self.tokens.check(names, &mut setup.custom_parameters).map_err(|refusal| {
                 warn!(call = setup.call_sid, "relay socket closed: {refusal}");
-                return close(socket, 1008, "not authorized").await;
-            }
-        };
-        let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() else {
+                (1008, "not authorized")
+            })?;
+        let place = grant.place.take().or_else(|| self.places.take()).ok_or_else(|| {
             warn!(call = setup.call_sid, "relay socket closed: the limit of calls is reached");
-            return close(socket, 1013, "no room").await;
-        };
-        drop(pending);
+            (1013, "no room")
+        })?;
         debug!(call = setup.call_sid, session = setup.session_id, "conversation began");
         let mut info = CallInfo::new(CallId::new(setup.call_sid), Media::Text)
             .with_parameters(grant.parameters);
         (info.from, info.to) = (grant.from, grant.to);
         info.direction = grant.direction.unwrap_or(info.direction);
-        let (socket, unanswered) = Unopened::new(socket);
-        (self.on_call)(RelayCall { socket, info, control: self.control, permit }).await;
-        if let Ok(socket) = unanswered.await {
-            close(socket, 1011, "the call could not be answered").await;
-        }
+        Ok((info, place))
     }
 }
 
@@ -211,7 +224,7 @@ pub struct RelayCall {
     socket: Unopened,
     info: CallInfo,
     control: Option<Arc<dyn CallControl>>,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[async_trait]
@@ -227,8 +240,8 @@ impl Transport for RelayCall {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Self { socket, info, control, permit } = *self;
-        let leg = Leg::new(socket.open(), info.id, control, Some(permit));
+        let Self { socket, info, control, place } = *self;
+        let leg = Leg::new(socket.open(), info.id, control, Some(place));
         Ok(Link::spawn(LINK, move |peer| leg.run(peer)))
     }
 }

@@ -3,34 +3,29 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{State, WebSocketUpgrade, ws::WebSocket},
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
-    Carrier, HeardCalls, MediaStream, TokenCheck,
+    Carrier, HeardCalls, MediaStream, Places, TokenCheck,
     dialect::Dialect,
     io::{TOO_LONG, close},
     news::CallNews,
     start::{Beginning, StreamStart, ToldFormat, is_name, wait_for_start},
     stream::{Beside, Formats, Identity, Unopened},
 };
-use crate::{control::CallControl, server::websocket};
+use crate::{
+    control::CallControl,
+    server::{Lobby, Seat, websocket},
+};
 
 /// For the `start` message. Carriers send it right after the upgrade.
 const START: Duration = Duration::from_secs(5);
-
-/// Sockets that may be between upgrade and `start`. A flood of them costs this many tasks, and
-/// calls in progress do not notice.
-pub(super) const PENDING: usize = 64;
 
 /// What jambonz wants to speak, of which it must be told one; nobody else asks.
 const SUBPROTOCOLS: [&str; 2] = ["audio.jambonz.org", "audio.drachtio.org"];
@@ -67,8 +62,8 @@ struct Settings {
     news: CallNews,
     on_call: OnCall,
     start: Duration,
-    calls: Arc<Semaphore>,
-    pending: Arc<Semaphore>,
+    places: Places,
+    lobby: Lobby,
 }
 
 impl MediaSocket {
@@ -107,7 +102,12 @@ impl MediaSocket {
     /// Whether another call would be let in.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.settings.calls.available_permits() > 0
+        self.settings.places.are_free()
+    }
+
+    /// The places that its calls take.
+    pub(crate) fn places(&self) -> &Places {
+        &self.settings.places
     }
 
     /// Tells a call what the carrier has reported about it, now or when its stream begins.
@@ -119,48 +119,56 @@ impl MediaSocket {
     ///
     /// The token is checked on the socket; a signature must have been checked before.
     pub fn upgrade(self, upgrade: WebSocketUpgrade) -> Response {
-        let Ok(pending) = Arc::clone(&self.settings.pending).try_acquire_owned() else {
-            warn!("media socket refused: too many sockets have not said start yet");
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        };
+        let seat = self.settings.lobby.enter();
         websocket(upgrade)
             .protocols(SUBPROTOCOLS)
-            .on_upgrade(move |socket| async move { self.settings.serve(socket, pending).await })
+            .on_upgrade(move |socket| async move { self.settings.serve(socket, seat).await })
     }
 }
 
 impl Settings {
-    async fn serve(&self, mut socket: WebSocket, pending: OwnedSemaphorePermit) {
-        let deadline = Instant::now() + self.start;
-        let start = match wait_for_start(&mut socket, deadline).await {
-            Beginning::Started(start) => start,
-            Beginning::Gone => {
-                debug!("a media socket was closed by its far end before it began a stream");
-                return close(socket, 1000, "no start message").await;
-            }
-            Beginning::Late => {
-                warn!("media socket closed: it did not begin a stream in time");
-                return close(socket, 1008, "no start message").await;
-            }
-            Beginning::TooLong => {
-                warn!("media socket closed: {TOO_LONG}");
-                return close(socket, 1009, TOO_LONG).await;
-            }
-            Beginning::Unnamed => {
-                warn!("media socket closed: the name of its call or stream cannot be one");
-                return close(socket, 1008, "not a name").await;
-            }
+    async fn serve(&self, socket: WebSocket, seat: Seat) {
+        let Some((socket, admitted)) = seat.until(self.begin(socket)).await.flatten() else {
+            return;
         };
-        let admitted = match self.admit(start) {
-            Ok(admitted) => admitted,
-            Err((code, reason)) => return close(socket, code, reason).await,
-        };
-        drop(pending);
         let (socket, unanswered) = Unopened::new(socket);
         (self.on_call)(admitted(socket)).await;
         if let Ok(socket) = unanswered.await {
             close(socket, 1011, "the call could not be answered").await;
         }
+    }
+
+    /// Waits for a stream and lets it in; a socket that is not let in is closed.
+    async fn begin(
+        &self,
+        mut socket: WebSocket,
+    ) -> Option<(WebSocket, impl FnOnce(Unopened) -> MediaStream)> {
+        let deadline = Instant::now() + self.start;
+        let refused = match wait_for_start(&mut socket, deadline).await {
+            Beginning::Started(start) => match self.admit(start) {
+                Ok(admitted) => return Some((socket, admitted)),
+                Err(refused) => refused,
+            },
+            Beginning::Gone => {
+                debug!("a media socket was closed by its far end before it began a stream");
+                (1000, "no start message")
+            }
+            Beginning::Late => {
+                warn!("media socket closed: it did not begin a stream in time");
+                (1008, "no start message")
+            }
+            Beginning::TooLong => {
+                warn!("media socket closed: {TOO_LONG}");
+                (1009, TOO_LONG)
+            }
+            Beginning::Unnamed => {
+                warn!("media socket closed: the name of its call or stream cannot be one");
+                (1008, "not a name")
+            }
+        };
+        let (code, reason) = refused;
+        close(socket, code, reason).await;
+        None
     }
 
     /// Lets a stream in, or says why the socket is closed.
@@ -171,7 +179,7 @@ impl Settings {
         let told = start.call.as_deref().unwrap_or("(unnamed)").to_owned();
         let mut parameters = std::mem::take(&mut start.parameters);
         let names = (start.account.as_deref(), start.call.as_deref());
-        let grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
+        let mut grant = self.tokens.check(names, &mut parameters).map_err(|refusal| {
             warn!(call = told, "media socket closed: {refusal}");
             (1008, "not authorized")
         })?;
@@ -189,7 +197,7 @@ impl Settings {
             info!(call, rate, "the encoding of a stream has no known name, and is taken for PCM");
         }
         let outbound = dialect.plays.map_or(inbound, |usual| self.format.unwrap_or(usual));
-        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+        let place = grant.place.take().or_else(|| self.places.take()).ok_or_else(|| {
             warn!(call, "media socket closed: the limit of calls is reached");
             (1013, "no room")
         })?;
@@ -203,7 +211,7 @@ impl Settings {
             heard: self.heard.clone(),
             news: self.news.listen(&CallId::new(who.call.as_str())),
         };
-        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, permit))
+        Ok(move |socket| MediaStream::new(socket, who, (dialect, formats), grant, beside, place))
     }
 }
 
@@ -212,7 +220,7 @@ impl fmt::Debug for MediaSocket {
         f.debug_struct("MediaSocket")
             .field("tokens", &self.settings.tokens)
             .field("control", &self.settings.control)
-            .field("calls_free", &self.settings.calls.available_permits())
+            .field("places", &self.settings.places)
             .finish_non_exhaustive()
     }
 }
@@ -320,6 +328,7 @@ impl MediaSocketBuilder {
             settings: Arc::new(Settings {
                 carrier: self.carrier,
                 format: self.format,
+                places: Places::new(self.calls, self.tokens.clone()),
                 tokens: self.tokens,
                 control: self.control,
                 heard: self.heard,
@@ -327,8 +336,7 @@ impl MediaSocketBuilder {
                 news: CallNews::default(),
                 on_call,
                 start: self.start,
-                calls: Arc::new(Semaphore::new(self.calls)),
-                pending: Arc::new(Semaphore::new(PENDING)),
+                lobby: Lobby::default(),
             }),
         })
     }

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use axum::extract::ws::WebSocket;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use voiceagent_core::{
     CallId, Link, Result,
     audio::AudioFormat,
@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    Carrier, Grant, HeardCalls, StreamKeys,
+    Carrier, Grant, HeardCalls, Place, StreamKeys,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
@@ -41,7 +41,7 @@ pub struct MediaStream {
     formats: Formats,
     beside: Beside,
     keys: (StreamKeys, mpsc::Receiver<DtmfKey>),
-    permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How the carrier names what a stream belongs to.
@@ -77,7 +77,7 @@ impl MediaStream {
         (dialect, formats): (&'static Dialect, Formats),
         grant: Grant,
         beside: Beside,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let Formats { inbound, outbound } = formats;
         let media = Media::Audio { inbound, outbound };
@@ -88,7 +88,7 @@ impl MediaStream {
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, who, dialect, formats, beside, keys: StreamKeys::new(), permit }
+        Self { socket, info, who, dialect, formats, beside, keys: StreamKeys::new(), place }
     }
 
     /// Who carries the call.
@@ -145,11 +145,11 @@ impl Transport for MediaStream {
             news: self.beside.news,
             keys: self.keys.1,
         };
-        let permit = self.permit;
+        let place = self.place;
         let socket = self.socket.open();
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as its socket is open.
-            let _counted = permit;
+            let _counted = place;
             Pump::new(socket, leg).run(peer).await
         }))
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use voiceagent_core::{Private, Result, Secret, transport::Direction};
 
+use super::Place;
 use crate::random::random_name;
 
 /// How long a token may be used. Carriers open the socket within seconds of the answer that holds
@@ -99,6 +100,29 @@ impl StreamTokens {
         }
     }
 
+    /// Gives back the places of calls that did not come while their token was good.
+    pub(super) fn free_expired(&self) {
+        let now = Instant::now();
+        let Held { entries, order } = &mut *self.held();
+        // All live equally long: behind the first that is good, all are.
+        for key in order {
+            match entries.get_mut(key) {
+                Some(entry) if now < entry.expires => break,
+                Some(Entry { grant: Some(grant), .. }) => grant.place = None,
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// Gives back the place of a call that has ended before its stream came.
+    pub(crate) fn free_place_of(&self, call: &str) {
+        let grants = &mut self.held().entries;
+        let grants = grants.values_mut().filter_map(|entry| entry.grant.as_mut());
+        for grant in grants.filter(|grant| grant.call.as_deref() == Some(call)) {
+            grant.place = None;
+        }
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // Each change is complete before anything in it can panic.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -150,6 +174,8 @@ pub struct Grant {
     pub direction: Option<Direction>,
     /// The parameters that the webhook's answer sent along, which the stream may not change.
     pub parameters: BTreeMap<String, String>,
+    /// The place that is kept for the call.
+    pub(crate) place: Option<Place>,
 }
 
 impl Grant {

@@ -1,3 +1,6 @@
+use std::time::SystemTime;
+
+use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::Value;
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
 
@@ -31,6 +34,28 @@ impl Answer {
         let entries = entries.ok_or_else(|| self.fault("the answer holds no list"))?;
         let names = entries.iter().filter_map(|entry| entry.pointer(field)?.as_str());
         Ok(names.filter(|name| super::is_name(name)).map(CallId::new).collect())
+    }
+
+    /// The names in a list of those entries that were made since then, to the second. Each has a
+    /// `sid`, and a `date_created` as RFC 2822 writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
+    pub(crate) fn made(&self, list: &str, since: SystemTime) -> Result<Vec<String>> {
+        let strange = || self.fault("the answer holds no list of names and times");
+        let entries = self.value.pointer(list).and_then(Value::as_array).ok_or_else(strange)?;
+        let since = Timestamp::try_from(since).map_err(|_| strange())?.as_second();
+        let mut made = Vec::new();
+        for entry in entries {
+            let name = entry["sid"].as_str().filter(|name| super::is_name(name));
+            let created = entry["date_created"].as_str().and_then(|at| rfc2822::parse(at).ok());
+            let (name, created) = name.zip(created).ok_or_else(strange)?;
+            if created.timestamp().as_second() >= since {
+                made.push(name.to_owned());
+            }
+        }
+        Ok(made)
     }
 
     /// How far a call has come.

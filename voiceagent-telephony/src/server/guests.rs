@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
@@ -16,18 +15,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::{AbortHandle, JoinSet},
-    time::Instant,
 };
 use tower_service::Service;
 use tracing::{debug, error, warn};
 
-use super::ServerLimits;
+use super::{Complaint, ServerLimits};
 
 /// The longest head of a request. Theirs are some hundred bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
-
-/// Between two lines in the log about the same trouble.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// The connections that are no WebSocket. Dropping it ends them.
 pub(super) struct Guests {
@@ -158,41 +153,5 @@ async fn serve<I>(
         .await;
     if let Err(error) = served {
         debug!(%error, "a connection ended early");
-    }
-}
-
-/// Something that may happen a thousand times each second, and is to be read once.
-#[derive(Debug, Default)]
-struct Complaint {
-    told: Option<Instant>,
-    times: u64,
-}
-
-impl Complaint {
-    /// How often it has happened since it was told, if it is to be told again.
-    fn due(&mut self) -> Option<u64> {
-        self.times += 1;
-        let now = Instant::now();
-        if self.told.is_some_and(|told| now - told < QUIET) {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.times))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_same_trouble_is_told_every_ten_seconds() {
-        let mut complaint = Complaint::default();
-        assert_eq!(complaint.due(), Some(1));
-        for _ in 0..99 {
-            assert_eq!(complaint.due(), None);
-        }
-        tokio::time::advance(QUIET).await;
-        assert_eq!(complaint.due(), Some(100));
     }
 }

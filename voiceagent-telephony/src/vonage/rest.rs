@@ -9,7 +9,7 @@ use crate::{
     DtmfKey,
     control::{Answer, CallControl, ControlCapabilities, Directory, NewCall, TransferTarget},
     document::{Language, Response},
-    front_door::CallStatus,
+    front_door::{CallStatus, outbound},
     phone_number::bare,
     rest::{Application, Ask, Body, Credentials, Rest, is_name},
 };
@@ -109,7 +109,7 @@ impl VonageRest {
         match &call.answer {
             Answer::Document(document) => fields["ncco"] = Self::actions(document)?,
             Answer::FrontDoor => {
-                fields["answer_url"] = json!([self.directory.front_door()?]);
+                fields["answer_url"] = json!([outbound(self.directory.front_door()?)]);
                 fields["answer_method"] = "POST".into();
             }
         }

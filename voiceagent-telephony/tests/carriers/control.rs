@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::Router;
 use voiceagent_core::{CallId, ErrorKind, Secret};
@@ -8,7 +11,7 @@ use voiceagent_telephony::{
     control::{Answer, CallControl, Callee, Directory, NewCall},
     document::{Response, Say, Shelf},
     front_door::CallStatus,
-    message::Messenger,
+    message::{Channel, Messenger, TextMessage},
     plivo::{PlivoConfig, PlivoRest},
     vonage::{VonageConfig, VonageRest},
 };
@@ -43,7 +46,7 @@ impl Bench {
         Self::with(carrier, directory()).await
     }
 
-    async fn with(carrier: Carrier, directory: Directory) -> Self {
+    pub(crate) async fn with(carrier: Carrier, directory: Directory) -> Self {
         let api = CarrierApi::start(carrier).await;
         let caller = if carrier == Carrier::Telnyx { "v3:caller" } else { "CA77" };
         api.add_call(caller);
@@ -161,7 +164,7 @@ async fn plivo_and_vonage_are_asked_in_their_own_words() {
     for (field, value) in [
         ("to", r#"[{"number":"14155550100","type":"phone"}]"#),
         ("from", r#"{"number":"14155550199","type":"phone"}"#),
-        ("answer_url", r#"["https://agent.example/voice"]"#),
+        ("answer_url", r#"["https://agent.example/voice?direction=outbound"]"#),
         ("event_url", r#"["https://agent.example/status"]"#),
         ("advanced_machine_detection", r#"{"behavior":"continue","mode":"detect_beep"}"#),
     ] {
@@ -203,6 +206,39 @@ async fn the_calls_that_go_on_are_listed() {
         if bench.control.capabilities().live {
             assert_eq!(bench.control.live().await.unwrap(), [], "{carrier:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_went_to_somebody_is_listed_since_a_time_by_carriers_that_keep_it() {
+    let (minute, now) = (Duration::from_secs(60), SystemTime::now());
+    let desk = || Callee::Target("front desk".to_owned());
+    for carrier in ALL {
+        let bench = Bench::of(carrier).await;
+        let listed = bench.control.made(&desk(), now - minute).await;
+        assert_eq!(bench.control.capabilities().made, listed.is_ok(), "{carrier:?}");
+        let Ok(listed) = listed else {
+            assert_eq!(listed.unwrap_err().kind(), ErrorKind::Unsupported, "{carrier:?}");
+            let sent = bench.messenger.sent(&desk(), Channel::Sms, now).await;
+            assert_eq!(sent.unwrap_err().kind(), ErrorKind::Unsupported, "{carrier:?}");
+            continue;
+        };
+        assert_eq!(listed, [], "{carrier:?}");
+        let made = bench.control.dial(&to_desk()).await.unwrap();
+        let text = TextMessage::new(desk(), "Your car is ready").unwrap();
+        let sent = bench.messenger.send(&text).await.unwrap();
+        let call = NewCall::to(Callee::Number("+49309018200".parse().unwrap()));
+        bench.control.dial(&call).await.unwrap();
+        for (age, is_told) in [(Duration::ZERO, true), (2 * minute, false)] {
+            bench.api.age(age);
+            let calls = bench.control.made(&desk(), now - minute).await.unwrap();
+            assert_eq!(calls, Vec::from_iter(is_told.then(|| made.clone())), "{carrier:?}");
+            let texts = bench.messenger.sent(&desk(), Channel::Sms, now - minute).await.unwrap();
+            assert_eq!(texts, Vec::from_iter(is_told.then(|| sent.clone())), "{carrier:?}");
+        }
+        bench.api.fail_next(200, r#"{"calls":[{"sid":"CA1"}]}"#);
+        let error = bench.control.made(&desk(), now).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "a call of no time: {carrier:?}");
     }
 }
 
@@ -317,6 +353,9 @@ async fn a_cancelled_consultation_leaves_the_caller_with_the_agent() {
     assert_eq!(bench.api.status("CA77").as_deref(), Some("in-progress"));
     let requests = bench.api.requests();
     assert!(requests.iter().all(|request| !request.path.contains("CA77")), "{requests:?}");
+    // Whom a late hang-up leaves in the first room is alone there.
+    let second = bench.control.consult(&bench.caller, "front desk", "brakes").await.unwrap();
+    assert_ne!(second.room(), consultation.room());
 }
 
 #[tokio::test]

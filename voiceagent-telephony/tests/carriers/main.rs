@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
+mod admission;
 mod audio_socket;
 mod control;
 mod dialects;
@@ -9,11 +10,15 @@ mod forgeries;
 mod front_door;
 mod front_doors;
 mod log;
+mod look_ups;
 mod media_socket;
 mod messages;
+mod refusals;
 mod relay;
+mod repetitions;
 mod rest;
 mod server;
+mod silent_sockets;
 #[cfg(target_os = "linux")]
 mod slow_reader;
 mod vapi;

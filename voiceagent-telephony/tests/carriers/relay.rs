@@ -118,8 +118,14 @@ async fn a_conversation_without_its_token_is_refused() {
     let tokens = Arc::new(StreamTokens::new());
     let (server, mut calls) = serve(TokenCheck::Required(Arc::clone(&tokens)));
     let of = |call: &str| tokens.issue(Grant::for_call(call)).unwrap();
-    let (own, other) = (of("CA1"), of("CA2"));
-    for token in [None, Some("guess"), Some(other.expose())] {
+    let of_account = |account: &str| {
+        let mut grant = Grant::for_call("CA1");
+        grant.account = Some(account.to_owned());
+        tokens.issue(grant).unwrap()
+    };
+    let (own, other) = (of_account("AC00000000000000000000000000000001"), of("CA2"));
+    let elsewhere = of_account("AC2");
+    for token in [None, Some("guess"), Some(other.expose()), Some(elsewhere.expose())] {
         let mut phone = phone(&server, token).await;
         assert_eq!(phone.asked().await, RelayAsked::Closed(Some(1008)), "{token:?}");
     }

@@ -1,6 +1,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use voiceagent_core::{Error, ErrorKind};
@@ -33,6 +34,11 @@ pub(super) fn fault(kind: ErrorKind, operation: &'static str, message: &'static 
 /// Refuses to open a connection, as the test asked.
 pub(super) fn refused(kind: ErrorKind) -> Error {
     fault(kind, "open", "refused as the test asked")
+}
+
+/// Wants to be left alone for so long, as the test asked.
+pub(super) fn limited(wait: Duration) -> Error {
+    refused(ErrorKind::RateLimited).with_retry_after(wait)
 }
 
 /// Breaks a connection, as the test asked.

@@ -9,7 +9,7 @@ use voiceagent_core::{
 
 use super::{
     Recording, Words,
-    faults::{Faults, fault, lost, refused},
+    faults::{Faults, fault, limited, lost, refused},
     schedule::Schedule,
     words::Ear,
 };
@@ -35,6 +35,11 @@ pub struct FakeStt {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SttFault {
+    /// The stream cannot be opened, and its vendor asks to be left alone for so long.
+    Limit(Duration),
+    /// The stream ends with [`ErrorKind::RateLimited`] with its first audio, and its vendor asks to
+    /// be left alone for so long.
+    LimitWithin(Duration),
     /// The stream cannot be opened.
     Refuse(ErrorKind),
     /// The stream ends with [`ErrorKind::Disconnected`] after this much audio.
@@ -184,8 +189,10 @@ impl SpeechToText for FakeStt {
             return Err(fault(ErrorKind::Unsupported, "open", "the format is not taken"));
         }
         let fault_now = self.faults.next();
-        if let Some(SttFault::Refuse(kind)) = fault_now {
-            return Err(refused(kind));
+        match fault_now {
+            Some(SttFault::Refuse(kind)) => return Err(refused(kind)),
+            Some(SttFault::Limit(wait)) => return Err(limited(wait)),
+            _ => {}
         }
         let stream = Stream {
             ear: Ear::new(self.words.clone()),
@@ -267,7 +274,9 @@ impl Stream {
                 return Err(lost());
             }
             SttFault::Stall(after) if self.got > after => return pending().await,
+            SttFault::LimitWithin(wait) => return Err(limited(wait)),
             SttFault::Drop(_)
+            | SttFault::Limit(_)
             | SttFault::Mute(_)
             | SttFault::None
             | SttFault::Refuse(_)

@@ -8,8 +8,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
 };
 
+use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -66,7 +68,16 @@ struct State {
     calls: BTreeMap<String, String>,
     requests: Vec<ApiRequest>,
     faults: VecDeque<(u16, String)>,
-    made: usize,
+    made: Vec<Made>,
+}
+
+/// A call or a message that the API made.
+struct Made {
+    is_call: bool,
+    name: String,
+    to: String,
+    from: String,
+    at: SystemTime,
 }
 
 impl CarrierApi {
@@ -134,6 +145,11 @@ impl CarrierApi {
         lock(&self.state).calls.get(call).cloned()
     }
 
+    /// Lets the calls and messages that were made so far be older by this.
+    pub fn age(&self, by: Duration) {
+        lock(&self.state).made.iter_mut().for_each(|made| made.at -= by);
+    }
+
     /// Answers the next request that is not answered so yet with this status and text, whatever
     /// it asks, and does nothing.
     pub fn fail_next(&self, status: u16, body: impl Into<String>) {
@@ -195,8 +211,10 @@ fn answer(
         return refuse(400, &why);
     }
     let call = names.first().cloned().unwrap_or_default();
-    if !matches!(rule.effect, Effect::Create(_) | Effect::List(..) | Effect::Send(_))
-        && !state.calls.contains_key(&call)
+    if !matches!(
+        rule.effect,
+        Effect::Create(_) | Effect::List(..) | Effect::Made(..) | Effect::Send(_)
+    ) && !state.calls.contains_key(&call)
     {
         return refuse(404, "no such call");
     }
@@ -212,10 +230,19 @@ fn perform(
     let tell = |status: u16, body: Value| (status, body.to_string());
     match rule.effect {
         Effect::Create(name) => {
-            state.made += 1;
-            let made = format!("CA{:032x}", state.made);
+            let made = format!("CA{:032x}", state.made.len() + 1);
             state.calls.insert(made.clone(), "queued".to_owned());
+            state.made.push(Made::new(true, &made, fields));
             tell(201, json!({ name: made, "status": "queued" }))
+        }
+        Effect::Made(list, calls) => {
+            let query = Query::parse(call);
+            let asked = |name: &str| query.0.iter().find(|(known, _)| known == name);
+            let fits = |name: &str, value: &str| asked(name).is_some_and(|(_, it)| it == value);
+            let wanted = state.made.iter().rev().filter(|made| {
+                made.is_call == calls && fits("To", &made.to) && fits("From", &made.from)
+            });
+            tell(200, json!({ list: wanted.map(Made::entry).collect::<Value>() }))
         }
         Effect::Update => {
             let ends = |(name, value): &&(String, String)| {
@@ -241,7 +268,29 @@ fn perform(
         }
         Effect::Status(name) => tell(200, json!({ name: state.calls[call] })),
         Effect::Note(body) => (200, body.to_owned()),
-        Effect::Send(body) => (202, body.to_owned()),
+        Effect::Send(body) => {
+            let name = serde_json::from_str::<Value>(body).unwrap_or_default();
+            let name = name["sid"].as_str().unwrap_or_default();
+            state.made.push(Made::new(false, name, fields));
+            (202, body.to_owned())
+        }
+    }
+}
+
+impl Made {
+    fn new(is_call: bool, name: &str, fields: &[(String, String)]) -> Self {
+        let field = |name: &str| {
+            let found = fields.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let (to, from, at) = (field("To"), field("From"), SystemTime::now());
+        Self { is_call, name: name.to_owned(), to, from, at }
+    }
+
+    fn entry(&self) -> Value {
+        let at = Timestamp::try_from(self.at).expect("a time of this age");
+        let at = rfc2822::to_string(&at.in_tz("UTC").expect("it is always there"));
+        json!({ "sid": self.name, "date_created": at.expect("a time of this age") })
     }
 }
 

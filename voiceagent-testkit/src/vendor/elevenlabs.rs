@@ -7,7 +7,7 @@ use voiceagent_core::audio::AudioFormat;
 
 use super::{
     SpeakScript,
-    contexts::{Contexts, Piece},
+    contexts::{Context, Contexts, Piece},
     outbox::{Outbox, Output},
     query::Query,
     server::{Script, Session},
@@ -42,26 +42,15 @@ impl Script for ElevenLabs {
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {
-        query.check_known(&KNOWN)?;
-        output_format(query)?;
-        if !query.get("model_id").is_some_and(|model| model.starts_with("eleven_")) {
-            return Err("model_id must name a model".to_owned());
-        }
         // Without it the vendor waits for 120 characters, which a short answer never has.
         if !query.is_on("auto_mode") {
             return Err("this script speaks in auto_mode only".to_owned());
         }
-        match query.number::<u64>("inactivity_timeout")? {
-            Some(seconds) if !(20..=180).contains(&seconds) => {
-                Err("inactivity_timeout must be from 20 to 180".to_owned())
-            }
-            _ => Ok(()),
-        }
+        check(query)
     }
 
     fn begin(&self, query: &Query, _progress: usize) -> Box<dyn Session> {
-        let seconds = query.number("inactivity_timeout").ok().flatten().unwrap_or(20);
-        let inactivity = Duration::from_secs(seconds);
+        let inactivity = inactivity(query);
         Box::new(Speech {
             script: self.0.clone(),
             format: output_format(query).expect("the parameters were checked"),
@@ -73,7 +62,26 @@ impl Script for ElevenLabs {
     }
 }
 
-fn output_format(query: &Query) -> Result<AudioFormat, String> {
+/// Checks the parameters that both ways of speaking have.
+pub(super) fn check(query: &Query) -> Result<(), String> {
+    query.check_known(&KNOWN)?;
+    output_format(query)?;
+    if !query.get("model_id").is_some_and(|model| model.starts_with("eleven_")) {
+        return Err("model_id must name a model".to_owned());
+    }
+    match query.number::<u64>("inactivity_timeout")? {
+        Some(seconds) if !(20..=180).contains(&seconds) => {
+            Err("inactivity_timeout must be from 20 to 180".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn inactivity(query: &Query) -> Duration {
+    Duration::from_secs(query.number("inactivity_timeout").ok().flatten().unwrap_or(20))
+}
+
+pub(super) fn output_format(query: &Query) -> Result<AudioFormat, String> {
     match query.get("output_format") {
         Some("alaw_8000") => Ok(AudioFormat::ALAW_8K),
         Some("pcm_16000") => Ok(AudioFormat::PCM_16K),
@@ -161,17 +169,8 @@ impl Speech {
     }
 
     fn speak(&mut self, name: &str, text: &str, now: Instant) {
-        let context = self.contexts.named(name);
-        let begins = context.position;
-        let text = if begins.is_zero() { text.to_owned() } else { format!(" {text}") };
-        for piece in context.speak(&self.script, self.format, &text, now) {
-            let alignment =
-                alignment(&text, begins, &piece, self.format, self.script.per_character);
-            let audio = STANDARD.encode_to_string(&piece.audio);
-            let event = json!({ "audio": audio, "alignment": alignment,
-                "normalizedAlignment": alignment, "contextId": name });
-            context.send(piece.due, &event);
-        }
+        let of = json!({ "contextId": name });
+        speak(self.contexts.named(name), &self.script, self.format, text, now, &of);
     }
 
     /// Ends a context, without what was not flushed.
@@ -195,7 +194,28 @@ impl Speech {
     }
 }
 
-fn check_settings(settings: &Value) -> bool {
+/// Says a text, with `of` in each message.
+pub(super) fn speak(
+    context: &mut Context,
+    script: &SpeakScript,
+    format: AudioFormat,
+    text: &str,
+    now: Instant,
+    of: &Value,
+) {
+    let begins = context.position;
+    let text = if begins.is_zero() { text.to_owned() } else { format!(" {text}") };
+    for piece in context.speak(script, format, &text, now) {
+        let alignment = alignment(&text, begins, &piece, format, script.per_character);
+        let mut event = of.clone();
+        event["audio"] = STANDARD.encode_to_string(&piece.audio).into();
+        event["alignment"] = alignment.clone();
+        event["normalizedAlignment"] = alignment;
+        context.send(piece.due, &event);
+    }
+}
+
+pub(super) fn check_settings(settings: &Value) -> bool {
     let within = |field: &str, least: f64, most: f64| {
         let value = &settings[field];
         value.is_null() || value.as_f64().is_some_and(|it| (least..=most).contains(&it))

@@ -92,7 +92,7 @@ impl Session for Live {
     }
 
     fn on_text(&mut self, text: &str, now: Instant) -> bool {
-        let message: Value = serde_json::from_str(text).unwrap_or_default();
+        let message = spell(serde_json::from_str(text).unwrap_or_default());
         if let Err(why) = self.take(&message, now) {
             self.refuse(why, now);
         }
@@ -284,6 +284,35 @@ impl Live {
         self.script.complain(why);
         self.outbox.push(now, Output::Close(1007, why));
     }
+}
+
+/// Spells the names of fields as JSON does. Those of the messages' own definition are taken as well
+/// (Protocol Buffers, "ProtoJSON Format"), and the vendor's SDK sends some.
+fn spell(message: Value) -> Value {
+    // What is in them has names of the user's.
+    const OWN: [&str; 5] = ["args", "parameters", "parametersJsonSchema", "response", "text"];
+    match message {
+        Value::Array(all) => all.into_iter().map(spell).collect(),
+        Value::Object(fields) => {
+            let spelled = fields.into_iter().map(|(name, value)| {
+                let name = camel_case(&name);
+                let value = if OWN.contains(&&*name) { value } else { spell(value) };
+                (name, value)
+            });
+            Value::Object(spelled.collect())
+        }
+        other => other,
+    }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut name, part| {
+        let mut letters = part.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name + letters.as_str()
+    })
 }
 
 /// Reads a setup, and refuses what the vendor does not know.

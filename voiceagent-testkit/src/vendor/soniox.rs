@@ -10,14 +10,11 @@ use super::{
     server::{Script, Session},
 };
 
-/// Soniox' `/transcribe-websocket`, as its Python SDK 2.10.0 types it. The key comes in the first
-/// message.
+/// Soniox' `/transcribe-websocket`, as its Python SDK 2.10.0 types it. The key comes with the
+/// handshake, and may not come in the first message as well.
 pub(super) struct Soniox(pub(super) TurnScript);
 
-const KEY: &str = "scripted-vendor-key";
-
-const KNOWN: [&str; 9] = [
-    "api_key",
+const KNOWN: [&str; 8] = [
     "audio_format",
     "context",
     "enable_endpoint_detection",
@@ -34,7 +31,7 @@ impl Script for Soniox {
     }
 
     fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+        &[("authorization", "Bearer scripted-vendor-key")]
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {
@@ -167,9 +164,6 @@ impl Asked {
         let fields = message.as_object().ok_or((400, "the configuration must be an object"))?;
         if fields.keys().any(|field| !KNOWN.contains(&&**field)) {
             return Err((400, "unknown field"));
-        }
-        if message["api_key"] != KEY {
-            return Err((401, "Invalid API key."));
         }
         if !message["model"].as_str().is_some_and(|model| model.starts_with("stt-rt-")) {
             return Err((400, "unknown model"));

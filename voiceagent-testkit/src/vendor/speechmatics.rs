@@ -35,7 +35,8 @@ impl Script for Speechmatics {
     }
 
     fn check(&self, query: &Query) -> Result<(), String> {
-        query.check_known(&[])
+        // The vendor's own SDK names itself.
+        query.check_known(&["sm-sdk"])
     }
 
     fn begin(&self, _query: &Query, progress: usize) -> Box<dyn Session> {

@@ -9,9 +9,9 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use voiceagent_core::{
-    SpeechDetector, SpeechEdge, SpeechGateConfig,
+    SpeechDetector, SpeechEdge,
     audio::{AudioFormat, AudioFrame, MediaTime},
-    vad::Telephone,
+    vad::{Telephone, VadFactory},
 };
 
 use super::{
@@ -30,7 +30,8 @@ const REQUEST: &str = "7c4a1f5e-0b7d-4e0e-9a53-1f6f3b1f0c11";
 
 /// Serves one connection of `/v1/listen`.
 pub(super) async fn serve(socket: WebSocketStream<TcpStream>, encoding: Encoding, log: Arc<Log>) {
-    let detector = SpeechDetector::new(&Telephone::default(), FORMAT, SpeechGateConfig::default())
+    let vad = Telephone::default();
+    let detector = SpeechDetector::new(&vad, FORMAT, vad.gate())
         .expect("the agent's own detector hears mu-law");
     let mut ears = Ears {
         socket,

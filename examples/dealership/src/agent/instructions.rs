@@ -1,6 +1,7 @@
 use std::fmt;
 
 use jiff::Zoned;
+use serde_json::Value;
 
 use crate::{brain::RuleBrain, spoken};
 
@@ -13,11 +14,15 @@ pub(super) struct Instructions<'a> {
     pub(super) address: Option<&'a str>,
     /// The caller's number as E.164, if it is known.
     pub(super) caller: Option<&'a str>,
+    /// Why we call, if we do.
+    pub(super) errand: Option<Value>,
+    /// What a call that broke off was about to book.
+    pub(super) wish: Option<&'a Value>,
 }
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, now, hours, address, caller } = self;
+        let Self { name, now, hours, address, caller, errand, wish } = self;
         writeln!(f, "You answer the phone of {name}, a car dealership. You are an automated ")?;
         writeln!(f, "assistant and say so when asked.\n")?;
         writeln!(f, "It is {}, {}, {}.", spoken::moment(now), now.date(), zone(now))?;
@@ -29,6 +34,13 @@ impl fmt::Display for Instructions<'_> {
             Some(number) => writeln!(f, "{}.", RuleBrain::caller_line(number))?,
             None => writeln!(f, "The caller's number is withheld; ask for one when you need it.")?,
         }
+        if let Some(errand) = errand {
+            writeln!(f, "{}\n{OUTBOUND}", RuleBrain::errand_line(errand))?;
+        }
+        if let Some(wish) = wish {
+            writeln!(f, "{}", RuleBrain::wish_line(wish))?;
+            writeln!(f, "When they come back to it, go on there, and ask nothing of it again.")?;
+        }
         f.write_str(RULES)
     }
 }
@@ -36,6 +48,11 @@ impl fmt::Display for Instructions<'_> {
 fn zone(now: &Zoned) -> &str {
     now.time_zone().iana_name().unwrap_or("UTC")
 }
+
+const OUTBOUND: &str = "\
+You have said who you are and why you call. Find out first whether it is the right person. Until \
+verify_identity says so, say nothing of a visit but when it is. Who wants no such calls is taken \
+off the list with record_opt_out, at once and without a question.";
 
 const RULES: &str = "
 Speak in one or two short, plain sentences, with no lists, symbols or formatting: you are heard, \
@@ -66,10 +83,16 @@ mod tests {
             hours: "We are open Monday.",
             address: None,
             caller: Some("+16305550111"),
+            errand: None,
+            wish: None,
         };
         let text = instructions.to_string();
         assert!(text.contains("It is Friday, November 20th at noon, 2026-11-20, America/Chicago."));
         assert!(text.contains("We are open Monday.\nThe caller's phone number is +16305550111.\n"));
+        let errand = serde_json::json!({ "reason": "reminder", "first_name": "Ana" });
+        instructions.errand = Some(errand);
+        let text = instructions.to_string();
+        assert!(text.contains(r#"{"first_name":"Ana","reason":"reminder"}"#), "{text}");
         instructions.caller = None;
         assert!(instructions.to_string().contains("number is withheld"));
     }

@@ -1,5 +1,7 @@
 //! What the agent does next.
 
+mod errand;
+mod lead;
 mod note;
 
 use jiff::civil::Time;
@@ -88,7 +90,11 @@ pub(crate) fn next(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> boo
 }
 
 fn farewell(dialogue: &Dialogue, reason: &'static str) -> Step {
-    let words = replies::joined(&[&dialogue.notices.join(" "), replies::GOODBYE]);
+    let goodbye = match dialogue.errand {
+        Some(_) => replies::GOODBYE_TO_CALLED,
+        None => replies::GOODBYE,
+    };
+    let words = replies::joined(&[&dialogue.notices.join(" "), goodbye]);
     Step::Farewell { words, reason }
 }
 
@@ -150,7 +156,10 @@ fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step
                     (false, true) => "identity_locked",
                     (false, false) => "caller_request",
                 },
-                "department": if dialogue.wants_manager { "manager" } else { "front_desk" },
+                "department": match (dialogue.wants_manager, errand::department(dialogue)) {
+                    (true, _) => "manager".to_owned(),
+                    (false, asked) => asked.unwrap_or_else(|| "front_desk".to_owned()),
+                },
                 "summary": format!("The caller asked for a person, with the words: {said}"),
                 "mode": "warm",
             });
@@ -191,6 +200,9 @@ fn call_back(dialogue: &Dialogue, has: &dyn Fn(&str) -> bool) -> Step {
 }
 
 fn task(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step {
+    if let Some(step) = errand::step(dialogue) {
+        return step;
+    }
     match dialogue.task {
         Some(Task::Book) => book(dialogue, facts, has),
         Some(task @ (Task::Cancel | Task::Check | Task::Reschedule)) => {

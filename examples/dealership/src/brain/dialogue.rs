@@ -1,5 +1,6 @@
 //! Where a conversation stands, as far as its messages tell.
 
+mod errand;
 mod hear;
 mod results;
 mod when;
@@ -13,7 +14,9 @@ use voiceagent_core::llm::{Message, ToolCall};
 use super::{
     car::Car,
     dates::{self, Days},
+    errand::{Errand, Wish},
     intent::Intent,
+    lead::Lead,
     names::Name,
     outcome::{Appointment, Outcome, Slot, Vehicle},
     phones,
@@ -46,6 +49,27 @@ pub(crate) enum Customer {
     /// Nobody has looked.
     #[default]
     Unknown,
+}
+
+/// Whether whoever took our call is whom we want to talk with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Met {
+    /// They are not there.
+    Away,
+    Right,
+    #[default]
+    Unknown,
+    /// There is nobody of that name.
+    Wrong,
+}
+
+/// What an answer is worked out from, beside the conversation.
+#[derive(Debug, Default)]
+pub(crate) struct Setting {
+    /// E.164.
+    pub(crate) caller: Option<String>,
+    pub(crate) errand: Option<Errand>,
+    pub(crate) wish: Option<Wish>,
 }
 
 /// What is asked of the agent beside the task, in this turn.
@@ -151,13 +175,22 @@ pub(crate) struct Dialogue {
     /// Whether the caller wants never to be contacted, and whether that is noted.
     pub(crate) wants_out: bool,
     pub(crate) opted_out: bool,
+    /// Why we call, if we do.
+    pub(crate) errand: Option<Errand>,
+    pub(crate) met: Met,
+    /// Whether somebody cannot come, and has not said what is to become of the visit.
+    pub(crate) wants_change: bool,
+    pub(crate) lead: Lead,
+    /// What the last call was about to book, until it is clear what this one is about.
+    wish: Option<Wish>,
     pending: BTreeMap<String, ToolCall>,
 }
 
 impl Dialogue {
-    /// The state after `messages`, on a call from `caller`.
-    pub(crate) fn after(messages: &[Message], today: Date, caller: Option<String>) -> Self {
-        let mut dialogue = Self::begin(today, caller);
+    /// The state after `messages`.
+    pub(crate) fn after(messages: &[Message], today: Date, setting: Setting) -> Self {
+        let mut dialogue = Self::begin(today, setting.caller);
+        dialogue.brief(setting.errand, setting.wish);
         for message in messages {
             match message {
                 Message::Assistant { text, .. } => dialogue.agent_said(text),
@@ -303,6 +336,11 @@ impl Dialogue {
             wants_callback: false,
             wants_out: false,
             opted_out: false,
+            errand: None,
+            met: Met::default(),
+            wants_change: false,
+            lead: Lead::default(),
+            wish: None,
             pending: BTreeMap::new(),
         }
     }
@@ -314,6 +352,8 @@ impl Dialogue {
             self.service = None;
         }
         self.task = Some(task);
+        self.wish = None;
+        self.wants_change = false;
         self.appointment = None;
         self.appointments = None;
         self.wants_identity = false;
@@ -353,6 +393,7 @@ impl Dialogue {
         let asks_for_car = self.question == Question::Vehicle && self.vehicles.is_empty();
         self.car_asked += u32::from(asks_for_car);
         self.phone_asked += u32::from(self.question == Question::Phone);
+        self.lead.budget_asked += u32::from(self.question == Question::Budget);
         self.agreed = false;
         let words = Words::new(text);
         let named = self.named_slots(&words);

@@ -9,11 +9,20 @@ pub(crate) enum Question {
     AnythingElse,
     Birthday,
     BookInstead,
+    /// What somebody can spend.
+    Budget,
     Callback,
     CancelIt,
+    /// What was texted to them.
+    Code,
+    /// Whether they come to a visit that they have.
+    Coming,
     Day,
     Help,
+    /// Whether it is the person that was called.
+    IsIt,
     LastName,
+    MoveOrCancel,
     Name,
     Offer,
     /// Nothing that is known here.
@@ -46,7 +55,13 @@ impl Question {
 }
 
 /// A question and the words that mark it: one of each group, the first match counts.
-const MARKS: [(Question, &[&str]); 21] = [
+const MARKS: [(Question, &[&str]); 27] = [
+    (Question::Name, &["who am i"]),
+    (Question::IsIt, &["am i speaking with|am i talking to"]),
+    (Question::Coming, &["will you be there|can you make it"]),
+    (Question::MoveOrCancel, &["move it", "cancel"]),
+    (Question::Budget, &["budget"]),
+    (Question::Code, &["is the code"]),
     (Question::Birthday, &["date of birth|birthday|birth date"]),
     (Question::Person, &["connect you|transfer you|put you through"]),
     (Question::Callback, &["call you", "back"]),
@@ -98,6 +113,8 @@ mod tests {
             ("For your security, what is your ZIP code?", Question::Zip),
             ("To verify your identity, what is your date of birth?", Question::Birthday),
             ("Shall I connect you with a person?", Question::Person),
+            ("Who am I speaking with?", Question::Name),
+            ("It is about an appointment. Am I speaking with Ana?", Question::IsIt),
             ("You are all set.", Question::Open),
         ];
         for (text, question) in table {

@@ -9,7 +9,10 @@ use crate::spoken;
 pub(crate) const ANEW: &str = "Sorry, let me begin again.";
 pub(crate) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
 pub(crate) const ASK_BIRTHDAY: &str = "To verify your identity, what is your date of birth?";
+pub(crate) const ASK_BUDGET: &str =
+    "What monthly budget do you have in mind, and by when would you like the car?";
 pub(crate) const ASK_CAR: &str = "Which car is it for? I need its year, make and model.";
+pub(crate) const ASK_CODE: &str = "What is the code?";
 pub(crate) const ASK_DAY: &str = "What day would you like to come in?";
 pub(crate) const ASK_LAST_NAME: &str = "And your last name?";
 pub(crate) const ASK_NAME: &str = "May I have your first and last name?";
@@ -22,22 +25,31 @@ pub(crate) const ASK_VIN_AGAIN: &str = "Could you read me the VIN once more?";
 pub(crate) const ASK_PERSON: &str = "Shall I connect you with a person?";
 pub(crate) const ASK_SECOND_ZIP: &str = "And your ZIP code?";
 pub(crate) const ASK_ZIP: &str = "For your security, what is your ZIP code?";
+/// "The code" is what is texted to them later.
+pub(crate) const ASK_ZIP_OF_LEAD: &str = "A finance advisor can go through it with you on the \
+    phone. What is your ZIP, so that I find the right one?";
 pub(crate) const AREA_CODE: &str = "And the area code of that phone number?";
 pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
+pub(crate) const CALL_US_BACK: &str = "All right. They can reach us at this number.";
 pub(crate) const CANNOT: &str = "I'm sorry, I can't do that on this line right now.";
 pub(crate) const GOODBYE: &str = "Thank you for calling. Goodbye!";
+pub(crate) const GOODBYE_TO_CALLED: &str = "Thank you for your time. Goodbye!";
 pub(crate) const HELP: &str =
     "I can book, move or cancel a visit, or tell you about one you have. How can I help you?";
 pub(crate) const MISSED: &str = "I'm sorry, I didn't catch that.";
 pub(crate) const MISSED_AGAIN: &str = "I'm sorry, I'm having trouble understanding you.";
+pub(crate) const MOVE_OR_CANCEL: &str = "Would you like to move it, or to cancel it?";
 pub(crate) const LOCKED: &str = "I can't do that without knowing who you are.";
 pub(crate) const NOT_FOUND: &str =
     "I can't find that appointment from this line. Would you like to book a new one?";
 pub(crate) const ROBOT: &str = "I'm an automated assistant.";
 pub(crate) const SORRY: &str = "I'm sorry about the trouble that you have had.";
+pub(crate) const TOO_LITTLE: &str =
+    "I'm sorry, for that budget there is nothing that we can finance.";
 pub(crate) const UNVERIFIED: &str =
     "I'm sorry, I can't discuss that on this line without checking who you are.";
+pub(crate) const WRONG_NUMBER: &str = "I'm sorry to have bothered you.";
 pub(crate) const WHICH_CAR: &str = "You have more than one car with us. Which car is it for?";
 pub(crate) const WHOLE_PHONE: &str = "What is the whole phone number, with its area code?";
 
@@ -238,7 +250,11 @@ mod tests {
         let table = [
             (ANYTHING_ELSE.to_owned(), Question::AnythingElse),
             (ASK_BIRTHDAY.to_owned(), Question::Birthday),
+            (ASK_BUDGET.to_owned(), Question::Budget),
             (ASK_CAR.to_owned(), Question::Vehicle),
+            (ASK_CODE.to_owned(), Question::Code),
+            (ASK_ZIP_OF_LEAD.to_owned(), Question::Zip),
+            (MOVE_OR_CANCEL.to_owned(), Question::MoveOrCancel),
             (ASK_DAY.to_owned(), Question::Day),
             (ASK_PERSON.to_owned(), Question::Person),
             (ASK_SECOND_ZIP.to_owned(), Question::Zip),

@@ -107,7 +107,15 @@ const SERVICES: [Service; 10] = [
         code: "major_service",
         others: &["full_service"],
         spoken: "a major service",
-        phrases: &["major service", "tune up", "tuneup", "full service", "thousand mile service"],
+        phrases: &[
+            "major service",
+            "big service",
+            "annual service",
+            "tune up",
+            "tuneup",
+            "full service",
+            "thousand mile service",
+        ],
     },
     Service {
         code: "diagnostic",

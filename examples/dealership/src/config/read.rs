@@ -5,11 +5,13 @@ use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
+use crate::{errand::AllowList, phone::Phone};
 
-const TABLES: [&str; 7] = ["dealership", "llm", "server", "stt", "tts", "turns", "twilio"];
+const TABLES: [&str; 8] =
+    ["dealership", "llm", "outbound", "server", "stt", "tts", "turns", "twilio"];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 19] = [
+const FIELDS: [(&str, &str); 21] = [
     ("dealership.address", "a sentence in quotes"),
     ("dealership.database", "the name of a file in quotes, such as `\"dealership.db\"`"),
     (
@@ -22,6 +24,12 @@ const FIELDS: [(&str, &str); 19] = [
     ("dealership.name", "a name in quotes, such as `\"Bart's Automotive\"`"),
     ("dealership.timezone", "an IANA time zone in quotes, such as `\"America/Chicago\"`"),
     ("llm.provider", "a name in quotes, such as `\"openai\"`"),
+    (
+        "outbound.allow",
+        "a list of phone numbers in quotes, such as `[\"+16305550111\"]`, or `[\"*\"]` for all who \
+         have agreed",
+    ),
+    ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
@@ -115,6 +123,14 @@ impl Config {
                 "field `dealership.timezone`: `{timezone}` is no IANA time zone; write it like \
                  `America/Chicago`"
             )));
+        }
+        AllowList::read(&self.outbound.allow)?;
+        if let Some(from) = &self.outbound.from
+            && Phone::parse(from).is_none_or(|phone| phone.as_str() != from)
+        {
+            return Err(Error::config(
+                "field `outbound.from` is no phone number; write it like `+16305550100`",
+            ));
         }
         if let Some(url) = &self.server.public_url {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));

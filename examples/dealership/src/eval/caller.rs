@@ -14,7 +14,11 @@ pub(super) enum Move {
     Lose,
     /// Keys.
     Press(String),
+    /// A machine says this, beeps, and records.
+    Record(String),
     Say(String),
+    /// Nothing is said.
+    Silence,
 }
 
 /// Plays the caller: does what the script says when its moment has come, and else answers what was
@@ -61,6 +65,10 @@ impl Player {
                 Move::HangUp
             } else if let Some(keys) = beat.dtmf {
                 Move::Press(keys)
+            } else if beat.tone.is_some() {
+                Move::Record(beat.say?)
+            } else if beat.silence_ms.is_some() {
+                Move::Silence
             } else {
                 Move::Say(beat.say?)
             };

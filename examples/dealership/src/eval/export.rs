@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use voiceagent_core::{Result, session::EndReason};
+use voiceagent_core::Result;
 
 use super::{fixture::Names, tables::Tables};
 use crate::store::Store;
 
 /// The tables of scenarios, by the query that makes a row an object.
-const QUERIES: [(&str, &str); 13] = [
+const QUERIES: [(&str, &str); 17] = [
     (
         "appointment",
         "SELECT json_object(
@@ -33,10 +32,32 @@ const QUERIES: [(&str, &str); 13] = [
          FROM billing_event ORDER BY id",
     ),
     (
+        "call",
+        "SELECT json_object('seq', row_number() OVER (ORDER BY started_at, call_record.call),
+                            'call', call_record.call, 'status', status,
+                            'disposition', disposition)
+         FROM call_record LEFT JOIN interaction ON interaction.call = call_record.call
+         WHERE started_at IS NOT NULL ORDER BY started_at, call_record.call",
+    ),
+    (
         "callback",
         "SELECT json_object('id', id, 'phone', phone_e164, 'department', department,
                             'reason', reason, 'state', state)
          FROM callback ORDER BY id",
+    ),
+    (
+        "contact_attempt",
+        "SELECT json_object(
+             'id', id, 'phone', phone_e164, 'channel', channel, 'attempt_no', attempt_no,
+             'appointment_id', iif(purpose = 'reminder', about_id, NULL),
+             'enrollment_id', iif(purpose = 'campaign', about_id, NULL),
+             'state', state, 'outcome', outcome, 'reason', reason)
+         FROM contact_attempt ORDER BY created_at, id",
+    ),
+    (
+        "conversation_state",
+        "SELECT json_object('phone', phone_e164, 'call_count', call_count)
+         FROM conversation_state ORDER BY phone_e164",
     ),
     (
         "customer",
@@ -49,6 +70,12 @@ const QUERIES: [(&str, &str); 13] = [
         "dnc_entry",
         "SELECT json_object('id', id, 'phone', phone_e164, 'channels', json_array(channel))
          FROM dnc_entry ORDER BY id",
+    ),
+    (
+        "enrollment",
+        "SELECT json_object('id', id, 'campaign_id', campaign_id, 'lead_id', lead_id, 'node', node,
+                            'attempts', attempts)
+         FROM enrollment ORDER BY id",
     ),
     (
         "escalation",
@@ -96,19 +123,12 @@ const QUERIES: [(&str, &str); 13] = [
     ),
 ];
 
-/// How calls were noted.
-const NOTED: &str = "SELECT json_object('call', call, 'disposition', disposition) FROM interaction";
-
-/// What the database holds, in the words of scenarios. `calls` are those that were made, in order.
+/// What the database holds, in the words of scenarios.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub(super) async fn tables(
-    store: &Store,
-    names: &Names,
-    calls: &[(&str, Option<EndReason>)],
-) -> Result<Tables> {
+pub(super) async fn tables(store: &Store, names: &Names) -> Result<Tables> {
     let mut tables = BTreeMap::new();
     for (table, query) in QUERIES {
         let mut rows = store.export(query).await?;
@@ -119,15 +139,5 @@ pub(super) async fn tables(
         }
         tables.insert(table.to_owned(), rows);
     }
-    let noted = store.export(NOTED).await?;
-    let row = |(nth, (call, ended)): (usize, &(&str, Option<EndReason>))| {
-        let noted = noted.iter().find(|one| one["call"] == **call);
-        json!({
-            "seq": nth + 1,
-            "status": if *ended == Some(EndReason::Failed) { "failed" } else { "completed" },
-            "disposition": noted.map_or(Value::Null, |one| one["disposition"].clone()),
-        })
-    };
-    tables.insert("call".to_owned(), calls.iter().enumerate().map(row).collect());
     Ok(Tables(tables))
 }

@@ -81,7 +81,12 @@ pub(super) async fn furnish(store: &Store, scenario: &Scenario) -> Result<Names>
     for row in rows.get_mut("closure").into_iter().flatten() {
         row.insert("location_id".to_owned(), place.clone().into());
     }
+    // A talk on the phone is of the place that calls.
+    for row in rows.get_mut("appointment").into_iter().flatten() {
+        row.entry("location_id").or_insert_with(|| scenario.call.location.clone().into());
+    }
     set_rules(&mut rows);
+    set_occasions(&mut rows);
     let injected = fixture.inject.iter().flat_map(|one| &one.insert);
     let names = names(rows.iter().chain(injected));
     insert(store, &rows).await?;
@@ -115,7 +120,7 @@ pub(super) async fn insert(
 }
 
 /// The tables of scenarios, each behind those that it refers to.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 21] = [
     "location",
     "business_hours",
     "closure",
@@ -126,12 +131,15 @@ const ORDER: [&str; 18] = [
     "customer",
     "vehicle",
     "lead",
+    "campaign",
+    "enrollment",
     "consent",
     "tracking_number",
     "knowledge",
     "ticket",
     "dnc_entry",
     "appointment",
+    "contact_attempt",
     // What the program writes by itself, and what is data of scenarios only.
     "vin_service",
     "message",
@@ -147,6 +155,18 @@ fn set_rules(rows: &mut BTreeMap<String, Vec<Map<String, Value>>>) {
     let rules = rows.remove("booking_rules").unwrap_or_default();
     for (place, rules) in rows.get_mut("location").into_iter().flatten().zip(rules.iter().cycle()) {
         place.extend(rules.clone());
+    }
+}
+
+/// What somebody was called about is their visit at its time.
+fn set_occasions(rows: &mut BTreeMap<String, Vec<Map<String, Value>>>) {
+    let visits = rows.get("appointment").cloned().unwrap_or_default();
+    for attempt in rows.get_mut("contact_attempt").into_iter().flatten() {
+        let about = attempt.get("appointment_id");
+        let visit = visits.iter().find(|visit| about.is_some() && visit.get("id") == about);
+        if let Some(start) = visit.and_then(|visit| visit.get("starts_at")).cloned() {
+            attempt.insert("occasion".to_owned(), start);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::{sync::mpsc, time::sleep};
 use voiceagent_core::{
     Link, LinkPeer, Result,
     stt::Transcript,
-    transport::{CallInfo, Inbound, Outbound, Transport, TransportCapabilities},
+    transport::{Answerer, CallInfo, Inbound, Outbound, Transport, TransportCapabilities},
 };
 
 use super::{caller::Move, scene::Scene};
@@ -23,6 +23,8 @@ const SPEECH: Duration = Duration::from_millis(350);
 #[derive(Debug)]
 pub(super) struct ScriptedLine {
     pub(super) call: CallInfo,
+    /// Who takes a call that we have made.
+    pub(super) answerer: Option<Answerer>,
     pub(super) scene: Arc<Scene>,
     pub(super) moves: mpsc::Receiver<Move>,
 }
@@ -34,12 +36,21 @@ impl Transport for ScriptedLine {
     }
 
     fn capabilities(&self) -> TransportCapabilities {
-        TransportCapabilities::default().with_clear(true).with_marks(true).with_transfer(true)
+        TransportCapabilities::default()
+            .with_clear(true)
+            .with_marks(true)
+            .with_transfer(true)
+            .with_answerer(true)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Self { scene, moves, .. } = *self;
-        Ok(Link::spawn(QUEUE, move |peer| pump(peer, scene, moves)))
+        let Self { answerer, scene, moves, .. } = *self;
+        Ok(Link::spawn(QUEUE, move |peer| async move {
+            if let Some(who) = answerer {
+                peer.send(Inbound::AnsweredBy(who)).await?;
+            }
+            pump(peer, scene, moves).await
+        }))
     }
 }
 
@@ -99,6 +110,11 @@ async fn pump(
                 Some(Move::Say(words) | Move::Press(words)) => {
                     say(&peer, &words, &mut before).await?;
                 }
+                Some(Move::Record(words)) => {
+                    say(&peer, &words, &mut before).await?;
+                    peer.send(Inbound::Beep).await?;
+                }
+                Some(Move::Silence) => {}
                 Some(Move::HangUp) | None => return peer.send(Inbound::HungUp).await,
                 Some(Move::Lose) => {
                     return Err(voiceagent_core::Error::new(

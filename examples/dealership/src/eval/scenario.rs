@@ -78,7 +78,24 @@ pub(super) struct Fixture {
     pub(super) mfa: Option<Value>,
     pub(super) config: Map<String, Value>,
     pub(super) stt: Option<Recognizer>,
-    pub(super) before: Vec<Value>,
+    pub(super) before: Vec<Run>,
+}
+
+/// Jobs that are run before the call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Run {
+    pub(super) run: Vec<String>,
+}
+
+/// Jobs that are run when the calls are over, and what must be so then.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Later {
+    #[serde(deserialize_with = "moment")]
+    pub(super) at: Timestamp,
+    pub(super) run: Vec<String>,
+    pub(super) expect: Vec<RowWant>,
 }
 
 /// Rows that appear behind a tool's back.
@@ -162,12 +179,10 @@ pub(super) struct Beat {
     #[serde(default, rename = "gap_ms")]
     pub(super) _gap_ms: Option<u64>,
     pub(super) barge_in: Option<Value>,
-    #[serde(default, rename = "silence_ms")]
-    pub(super) _silence_ms: Option<u64>,
+    pub(super) silence_ms: Option<u64>,
     #[serde(default, rename = "noise")]
     pub(super) _noise: Option<String>,
-    #[serde(default, rename = "tone")]
-    pub(super) _tone: Option<Value>,
+    pub(super) tone: Option<Value>,
     #[serde(default)]
     pub(super) hangup: bool,
     #[serde(default)]
@@ -188,8 +203,8 @@ pub(super) struct When {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecondCall {
-    #[serde(deserialize_with = "moment", rename = "at")]
-    pub(super) _at: Timestamp,
+    #[serde(deserialize_with = "moment")]
+    pub(super) at: Timestamp,
     #[serde(rename = "from")]
     pub(super) _from: String,
     pub(super) script: Vec<Beat>,
@@ -206,7 +221,7 @@ pub(super) struct Expect {
     pub(super) says: Vec<SayWant>,
     pub(super) call: Map<String, Value>,
     #[serde(default)]
-    pub(super) later: Vec<Value>,
+    pub(super) later: Vec<Later>,
     #[serde(default)]
     pub(super) audio: Map<String, Value>,
     #[serde(default)]

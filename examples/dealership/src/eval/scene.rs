@@ -14,7 +14,7 @@ use super::{
     acts::Acts,
     caller::{Move, Player},
     fixture::{self, Names},
-    scenario::{Injection, Phase, Scenario},
+    scenario::{Beat, Injection, Phase, Scenario},
     trace::{ToolRun, Trace},
 };
 use crate::{
@@ -79,6 +79,11 @@ impl Scene {
         self.state().trace.begin_call();
     }
 
+    /// The caller calls again, with another script.
+    pub(super) fn call_again(&self, scenario: &Scenario, script: &[Beat]) {
+        self.state().player = Player::new(scenario, script);
+    }
+
     pub(super) fn say(&self, words: &str) {
         self.state().trace.say(words, &self.acts);
     }
@@ -102,8 +107,10 @@ impl Scene {
         let state = &mut *self.state();
         let (id, next) = state.player.next(&state.trace, &self.acts)?;
         match &next {
-            Move::Say(words) | Move::Press(words) => state.trace.hear(id, words),
-            Move::HangUp | Move::Lose => {}
+            Move::Say(words) | Move::Press(words) | Move::Record(words) => {
+                state.trace.hear(id, words);
+            }
+            Move::HangUp | Move::Lose | Move::Silence => {}
         }
         Some(next)
     }

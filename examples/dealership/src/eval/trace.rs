@@ -134,9 +134,10 @@ impl Trace {
         })
     }
 
-    /// Whether the agent has said something since the caller did.
+    /// Whether the agent has said something in this call since the caller did.
     pub(super) fn is_answered(&self) -> bool {
-        let said = self.said().next_back().map(|(at, _)| at);
+        let said = self.said().next_back().filter(|(_, said)| said.call == self.call);
+        let said = said.map(|(at, _)| at);
         said > self.heard().next_back().map(|(at, ..)| at)
     }
 

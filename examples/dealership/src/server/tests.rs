@@ -1,3 +1,5 @@
+use voiceagent_telephony::control::Callee;
+
 use super::*;
 
 const WHOLE: [&str; 5] = [
@@ -142,5 +144,34 @@ fn a_value_of_a_provider_is_not_quoted_and_its_field_is_named() {
     assert!(wrong(needs(&format!("{}idle_timeout = \"2.5s\"\n", WHOLE.concat()))).is_none());
     for complaint in [number, model, headers, time] {
         assert!(!complaint.contains("8675309"), "{complaint}");
+    }
+}
+
+#[test]
+fn calls_of_our_own_need_an_account_an_address_and_a_number() {
+    let whole = WHOLE.concat();
+    let outbound = |text: &str| Outbound::of(&Config::parse(text, &|_| None).unwrap());
+    assert!(outbound(&whole).unwrap().is_none(), "nobody is called unless it is asked for");
+    let from = "[outbound]\nfrom = \"+16305550100\"\nallow = [\"+16305550111\"]\n";
+    let ours = outbound(&format!("{whole}{from}")).unwrap().unwrap();
+    assert!(ours.line.capabilities().dial);
+    // The client of calls knows the list, and nobody else.
+    for (number, is_open) in [("+16305550111", true), ("+16305550112", false)] {
+        let callee = Callee::Number(number.parse().unwrap());
+        assert_eq!(ours.line.directory().callee(&callee).is_ok(), is_open, "{number}");
+    }
+    let all = outbound(&format!("{whole}{}", from.replace("+16305550111", "*"))).unwrap().unwrap();
+    let anybody = Callee::Number("+442079460000".parse().unwrap());
+    assert!(all.line.directory().callee(&anybody).is_ok());
+    for (part, field) in [(0, "server.public_url"), (1, "twilio.account_sid")] {
+        let mut parts = WHOLE.to_vec();
+        parts.remove(part);
+        let error = outbound(&format!("{}{from}", parts.concat())).unwrap_err();
+        assert!(error.message().contains(field), "{error}");
+    }
+    for wrong in ["630 555 0100", "+1"] {
+        let text = from.replace("+16305550100", wrong);
+        let error = Config::parse(&format!("{whole}{text}"), &|_| None).unwrap_err();
+        assert!(error.message().starts_with("field `outbound.from`"), "{error}");
     }
 }

@@ -235,7 +235,7 @@ impl Store {
             return Err(Refusal::InPast.into());
         }
         release(&mut writes, change.appointment).await?;
-        jobs::forget(&mut writes, change.appointment).await?;
+        jobs::forget(&mut writes, change.appointment, now).await?;
         sqlx::query(
             "UPDATE appointment SET status = 'cancelled', cancelled_at = ?2, cancel_reason = ?3,
                     change_key = ?4, updated_at = ?2

@@ -11,7 +11,7 @@ use super::{
     appointments::{by_key, confirmation_code, find},
     claims::{Booked, claim_whole},
     ids::version_7,
-    jobs, list, services,
+    jobs, list, outcomes, services,
     slots::later,
 };
 
@@ -305,6 +305,7 @@ impl Store {
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
+        outcomes::leave_campaigns(&mut writes, request.lead, now).await?;
         jobs::remind(&mut writes, &span, now).await?;
         let booked = find(&mut writes, span.id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;

@@ -1,4 +1,5 @@
-use jiff::{Timestamp, Zoned, civil::Time, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, Zoned, civil::Time, tz::TimeZone};
+use sqlx::SqliteConnection;
 use voiceagent_core::{Error, ErrorKind};
 
 use crate::phone::Phone;
@@ -25,10 +26,18 @@ pub struct Permission {
 pub enum Objection {
     /// They asked not to be contacted.
     DoNotCall,
+    /// They were called so often of late that it is enough.
+    Frequency,
+    /// Their phone rings already, or they are in a call.
+    InFlight,
     /// They never agreed, or took it back.
     NoConsent,
     /// It is not the time of day, or the day, where they may be.
     OutsideHours,
+    /// All contact is stopped for now.
+    Stopped,
+    /// They are not among those who may be called while this is tried out.
+    TestNumberSafety,
 }
 
 /// The hours of one day in which people may be called.
@@ -41,6 +50,13 @@ pub struct Window {
     pub opens: Time,
     /// Until, and not then.
     pub closes: Time,
+}
+
+impl Window {
+    fn is_open(&self, now: Timestamp) -> bool {
+        let time = now.to_zoned(self.zone.clone()).time();
+        self.opens <= time && time < self.closes
+    }
 }
 
 /// Where a number may be, if its first digits tell nothing: anywhere in the country.
@@ -68,36 +84,8 @@ impl Store {
         (channel, purpose): (&str, &str),
         now: Timestamp,
     ) -> Result<Permission, Fault> {
-        let mut reasons = Vec::new();
-        if self.is_blocked(phone, channel).await? {
-            reasons.push(Objection::DoNotCall);
-        }
-        let consent: Option<(String, i64)> = sqlx::query_as(
-            "SELECT status, captured_at FROM consent
-             WHERE phone_e164 = ?1 AND channel = ?2 AND purpose IN (?3, 'marketing')
-             ORDER BY captured_at DESC, id DESC LIMIT 1",
-        )
-        .bind(phone.as_str())
-        .bind(channel)
-        .bind(purpose)
-        .fetch_optional(&self.reader)
-        .await?;
-        let consent = match consent {
-            Some((status, at)) => Some((status == "granted", super::instant(at)?)),
-            None => None,
-        };
-        if !consent.is_some_and(|(granted, _)| granted) {
-            reasons.push(Objection::NoConsent);
-        }
-        let windows = self.windows(phone, now).await?;
-        let is_open = |window: &Window| {
-            let time = now.to_zoned(window.zone.clone()).time();
-            window.opens <= time && time < window.closes
-        };
-        if channel != "email" && !windows.iter().all(is_open) {
-            reasons.push(Objection::OutsideHours);
-        }
-        Ok(Permission { reasons, consent, windows })
+        let mut connection = self.reader.acquire().await?;
+        permission(&mut connection, phone, (channel, purpose), now).await
     }
 
     /// Whether a person has asked not to be contacted on this channel.
@@ -106,15 +94,8 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn is_blocked(&self, phone: &Phone, channel: &str) -> Result<bool, Fault> {
-        let blocked = sqlx::query_scalar(
-            "SELECT count(*) > 0 FROM dnc_entry
-             WHERE phone_e164 = ?1 AND channel IN (?2, 'all')",
-        )
-        .bind(phone.as_str())
-        .bind(channel)
-        .fetch_one(&self.reader)
-        .await?;
-        Ok(blocked)
+        let mut connection = self.reader.acquire().await?;
+        is_blocked(&mut connection, phone, channel).await
     }
 
     /// Notes that a person agreed to a contact, or took that back.
@@ -200,6 +181,15 @@ impl Store {
             .await?
             .rows_affected();
         }
+        sqlx::query(
+            "UPDATE enrollment SET node = 'ended', reason = 'opt_out', updated_at = ?2
+             WHERE node IN ('call', 'message')
+               AND lead_id IN (SELECT id FROM lead WHERE phone_e164 = ?1)",
+        )
+        .bind(phone.as_str())
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
         sqlx::query("UPDATE lead SET status = 'dnc', updated_at = ?2 WHERE phone_e164 = ?1")
             .bind(phone.as_str())
             .bind(now.as_millisecond())
@@ -208,58 +198,144 @@ impl Store {
         writes.commit().await?;
         Ok((first.unwrap_or_default(), cancelled))
     }
+}
 
-    /// The hours of today of each zone in which a number may be: there, those of all rules.
-    async fn windows(&self, phone: &Phone, now: Timestamp) -> Result<Vec<Window>, Fault> {
-        let mut places: Vec<(String, String)> = sqlx::query_as(
-            "SELECT tz, state FROM area_zone
-             WHERE substr(?1, 1, length(prefix)) = prefix AND length(prefix) = (
-                 SELECT max(length(prefix)) FROM area_zone
-                 WHERE substr(?1, 1, length(prefix)) = prefix)",
-        )
-        .bind(phone.as_str())
-        .fetch_all(&self.reader)
-        .await?;
-        if places.is_empty() {
-            places = ANYWHERE.map(|(zone, state)| (zone.to_owned(), state.to_owned())).into();
-        }
-        let mut windows = Vec::new();
-        for (zone, state) in places {
-            let zone = TimeZone::get(&zone).map_err(|cause| unreadable("no time zone", cause))?;
-            let today = now.to_zoned(zone.clone());
-            windows.push(self.window(zone, &state, &today).await?);
-        }
-        Ok(windows)
+/// [`Store::permission`], as one reading of what a transaction sees.
+pub(super) async fn permission(
+    connection: &mut SqliteConnection,
+    phone: &Phone,
+    (channel, purpose): (&str, &str),
+    now: Timestamp,
+) -> Result<Permission, Fault> {
+    let mut reasons = Vec::new();
+    if is_blocked(connection, phone, channel).await? {
+        reasons.push(Objection::DoNotCall);
     }
+    let consent: Option<(String, i64)> = sqlx::query_as(
+        "SELECT status, captured_at FROM consent
+         WHERE phone_e164 = ?1 AND channel = ?2 AND purpose IN (?3, 'marketing')
+         ORDER BY captured_at DESC, id DESC LIMIT 1",
+    )
+    .bind(phone.as_str())
+    .bind(channel)
+    .bind(purpose)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let consent = match consent {
+        Some((status, at)) => Some((status == "granted", super::instant(at)?)),
+        None => None,
+    };
+    if !consent.is_some_and(|(granted, _)| granted) {
+        reasons.push(Objection::NoConsent);
+    }
+    let windows = windows(connection, phone, now).await?;
+    if channel != "email" && !windows.iter().all(|window| window.is_open(now)) {
+        reasons.push(Objection::OutsideHours);
+    }
+    Ok(Permission { reasons, consent, windows })
+}
 
-    async fn window(&self, zone: TimeZone, state: &str, today: &Zoned) -> Result<Window, Fault> {
-        let rules: Vec<(String, String, String, String)> = sqlx::query_as(
-            "SELECT jurisdiction, weekdays, opens, closes FROM calling_rule
-             WHERE jurisdiction IN (?1, ?2)",
-        )
-        .bind(FEDERAL)
-        .bind(state)
-        .fetch_all(&self.reader)
-        .await?;
-        let weekday = today.weekday().to_monday_one_offset().to_string();
-        let time = |text: &str| {
-            text.parse::<Time>().map_err(|cause| unreadable("an hour that is none", cause))
-        };
-        let (mut opens, mut closes) = (Time::midnight(), Time::MAX);
-        for place in [FEDERAL, state] {
-            let of_place = rules.iter().filter(|(jurisdiction, ..)| jurisdiction == place);
-            let today = of_place.clone().find(|(_, weekdays, ..)| weekdays.contains(&weekday));
-            match today {
-                Some((_, _, from, until)) => {
-                    (opens, closes) = (opens.max(time(from)?), closes.min(time(until)?));
-                }
-                // Where there are rules, but none for today, nobody is called today.
-                None if of_place.count() > 0 => closes = Time::midnight(),
-                None => {}
+/// When people with this number may be called next, if they may within a week.
+pub(super) async fn opens_next(
+    connection: &mut SqliteConnection,
+    phone: &Phone,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    const DAYS: i64 = 8;
+    let mut openings = Vec::new();
+    for day in 0..DAYS {
+        let then = super::slots::later(now, (24 * day).hours());
+        for window in windows(connection, phone, then).await? {
+            let date = then.to_zoned(window.zone.clone()).date();
+            openings.extend(window.zone.to_timestamp(date.to_datetime(window.opens)).ok());
+        }
+    }
+    openings.retain(|opening| *opening > now);
+    openings.sort_unstable();
+    for opening in openings {
+        let windows = windows(connection, phone, opening).await?;
+        if windows.iter().all(|window| window.is_open(opening)) {
+            return Ok(Some(opening));
+        }
+    }
+    Ok(None)
+}
+
+async fn is_blocked(
+    connection: &mut SqliteConnection,
+    phone: &Phone,
+    channel: &str,
+) -> Result<bool, Fault> {
+    let blocked = sqlx::query_scalar(
+        "SELECT count(*) > 0 FROM dnc_entry
+         WHERE phone_e164 = ?1 AND channel IN (?2, 'all')",
+    )
+    .bind(phone.as_str())
+    .bind(channel)
+    .fetch_one(connection)
+    .await?;
+    Ok(blocked)
+}
+
+/// The hours of today of each zone in which a number may be: there, those of all rules.
+async fn windows(
+    connection: &mut SqliteConnection,
+    phone: &Phone,
+    now: Timestamp,
+) -> Result<Vec<Window>, Fault> {
+    let mut places: Vec<(String, String)> = sqlx::query_as(
+        "SELECT tz, state FROM area_zone
+         WHERE substr(?1, 1, length(prefix)) = prefix AND length(prefix) = (
+             SELECT max(length(prefix)) FROM area_zone
+             WHERE substr(?1, 1, length(prefix)) = prefix)",
+    )
+    .bind(phone.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    if places.is_empty() {
+        places = ANYWHERE.map(|(zone, state)| (zone.to_owned(), state.to_owned())).into();
+    }
+    let mut windows = Vec::new();
+    for (zone, state) in places {
+        let zone = TimeZone::get(&zone).map_err(|cause| unreadable("no time zone", cause))?;
+        let today = now.to_zoned(zone.clone());
+        windows.push(window(connection, zone, &state, &today).await?);
+    }
+    Ok(windows)
+}
+
+async fn window(
+    connection: &mut SqliteConnection,
+    zone: TimeZone,
+    state: &str,
+    today: &Zoned,
+) -> Result<Window, Fault> {
+    let rules: Vec<(String, String, String, String)> = sqlx::query_as(
+        "SELECT jurisdiction, weekdays, opens, closes FROM calling_rule
+         WHERE jurisdiction IN (?1, ?2)",
+    )
+    .bind(FEDERAL)
+    .bind(state)
+    .fetch_all(&mut *connection)
+    .await?;
+    let weekday = today.weekday().to_monday_one_offset().to_string();
+    let time = |text: &str| {
+        text.parse::<Time>().map_err(|cause| unreadable("an hour that is none", cause))
+    };
+    let (mut opens, mut closes) = (Time::midnight(), Time::MAX);
+    for place in [FEDERAL, state] {
+        let of_place = rules.iter().filter(|(jurisdiction, ..)| jurisdiction == place);
+        let today = of_place.clone().find(|(_, weekdays, ..)| weekdays.contains(&weekday));
+        match today {
+            Some((_, _, from, until)) => {
+                (opens, closes) = (opens.max(time(from)?), closes.min(time(until)?));
             }
+            // Where there are rules, but none for today, nobody is called today.
+            None if of_place.count() > 0 => closes = Time::midnight(),
+            None => {}
         }
-        Ok(Window { zone, opens, closes })
     }
+    Ok(Window { zone, opens, closes })
 }
 
 fn unreadable(what: &str, cause: jiff::Error) -> Fault {

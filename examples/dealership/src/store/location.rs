@@ -11,6 +11,8 @@ pub struct Location {
     pub id: LocationId,
     /// The name, as it is spoken.
     pub name: String,
+    /// The number that people call, E.164.
+    pub phone: String,
     /// The time zone of its clocks.
     pub zone: TimeZone,
     /// Appointments start every so many minutes from opening time.
@@ -48,20 +50,20 @@ impl Store {
     ///
     /// When the store cannot be read, holds no location, or its time zone is unknown.
     pub async fn location(&self) -> Result<Location, Fault> {
-        let (id, name, zone, step, lead, horizon_days): (String, String, String, i64, i64, i32) =
-            sqlx::query_as(
-                "SELECT id, name, tz, step_minutes, lead_minutes, horizon_days
-                 FROM location ORDER BY id LIMIT 1",
-            )
-            .fetch_optional(&self.reader)
-            .await?
-            .ok_or_else(|| Error::new(ErrorKind::Config, "store", "there is no location"))?;
+        let row: Option<(String, String, String, String, i64, i64, i32)> = sqlx::query_as(
+            "SELECT id, name, phone_e164, tz, step_minutes, lead_minutes, horizon_days
+             FROM location ORDER BY id LIMIT 1",
+        )
+        .fetch_optional(&self.reader)
+        .await?;
+        let (id, name, phone, zone, step, lead, horizon_days) =
+            row.ok_or_else(|| Error::new(ErrorKind::Config, "store", "there is no location"))?;
         let zone = TimeZone::get(&zone).map_err(|cause| {
             Error::new(ErrorKind::Config, "store", "the location's time zone is unknown")
                 .with_source(cause)
         })?;
         let (step, lead) = (minutes("location", step)?, minutes("location", lead)?);
-        Ok(Location { id: LocationId::stored(&id)?, name, zone, step, lead, horizon_days })
+        Ok(Location { id: LocationId::stored(&id)?, name, phone, zone, step, lead, horizon_days })
     }
 
     /// Those who receive customers, by name.

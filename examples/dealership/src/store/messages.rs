@@ -5,8 +5,8 @@ use crate::phone::Phone;
 use super::{AppointmentId, BrokerId, Fault, LeadId, Refusal, Store, ids::version_7};
 
 impl Store {
-    /// Notes that a text message was sent, or could not be. `template` says what kind it is; the
-    /// words are not kept.
+    /// Notes that a text message was sent, by the carrier's name for it, or could not be. `template`
+    /// says what kind it is; the words are not kept.
     ///
     /// # Errors
     ///
@@ -14,17 +14,17 @@ impl Store {
     pub async fn note_message(
         &self,
         to: &Phone,
-        (template, was_sent): (&str, bool),
+        (template, provider): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<(), Fault> {
         sqlx::query(
-            "INSERT INTO message (id, channel, to_addr, template, status, created_at)
-             VALUES (?1, 'sms', ?2, ?3, ?4, ?5)",
+            "INSERT INTO message (id, channel, to_addr, template, status, provider_id, created_at)
+             VALUES (?1, 'sms', ?2, ?3, iif(?4 IS NULL, 'failed', 'sent'), ?4, ?5)",
         )
         .bind(version_7(now).to_string())
         .bind(to.as_str())
         .bind(template)
-        .bind(if was_sent { "sent" } else { "failed" })
+        .bind(provider)
         .bind(now.as_millisecond())
         .execute(&self.writer)
         .await?;

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::phone::Phone;
 
-use super::{Fault, Store, ids::version_7};
+use super::{Fault, JobKind, Store, ids::version_7, jobs};
 
 /// How a call went.
 #[derive(Clone, Debug)]
@@ -76,35 +76,6 @@ impl Store {
         Ok(id)
     }
 
-    /// Notes how a call went of which nobody has noted it, by what it left behind. Returns whether it
-    /// did: a call is noted once.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written.
-    pub async fn conclude(&self, call: &str, now: Timestamp) -> Result<bool, Fault> {
-        let noted = sqlx::query(
-            "INSERT INTO interaction (id, call, disposition, summary, topics, commitments, created_at)
-             SELECT ?1, ?2, CASE
-                 WHEN EXISTS (SELECT 1 FROM appointment
-                              WHERE source_call = ?2 AND status <> 'cancelled') THEN 'booked'
-                 WHEN EXISTS (SELECT 1 FROM escalation
-                              WHERE call = ?2 AND state = 'transferring') THEN 'transferred'
-                 WHEN EXISTS (SELECT 1 FROM callback WHERE call = ?2) THEN 'callback_scheduled'
-                 WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = ?2) THEN 'identity_failed'
-                 ELSE 'abandoned' END,
-                 'The call ended before it was noted.', '[]', '[]', ?3
-             WHERE true
-             ON CONFLICT (call) DO NOTHING",
-        )
-        .bind(version_7(now).to_string())
-        .bind(call)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
-        Ok(noted.rows_affected() > 0)
-    }
-
     /// Notes that a caller wanted a person.
     ///
     /// # Errors
@@ -133,7 +104,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a person shall call somebody back; `at` is when they asked for.
+    /// Notes that somebody shall be called back; `at` is when they asked for. The call is a job.
     ///
     /// # Errors
     ///
@@ -145,6 +116,7 @@ impl Store {
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<String, Fault> {
+        let mut writes = self.begin().await?;
         let id = version_7(now).to_string();
         sqlx::query(
             "INSERT INTO callback (id, call, phone_e164, department, when_at, reason, created_at)
@@ -157,8 +129,10 @@ impl Store {
         .bind(at.map(Timestamp::as_millisecond))
         .bind(reason)
         .bind(now.as_millisecond())
-        .execute(&self.writer)
+        .execute(&mut *writes)
         .await?;
+        jobs::schedule(&mut writes, (JobKind::Callback, &id), at.unwrap_or(now), now).await?;
+        writes.commit().await?;
         Ok(id)
     }
 

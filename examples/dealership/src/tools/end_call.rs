@@ -3,7 +3,10 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
-use voiceagent_core::tool::{Effect, FunctionTool};
+use voiceagent_core::{
+    ErrorKind,
+    tool::{Effect, FunctionTool},
+};
 
 use super::{Desk, Envelope};
 
@@ -32,8 +35,12 @@ pub(super) fn tool(_desk: &Arc<Desk>) -> FunctionTool<Arguments> {
         "Hangs up after the last words have been heard. Say goodbye first.",
         |arguments: Arguments, context| async move {
             tracing::debug!(reason = ?arguments.reason, "the agent ends the call");
-            context.line.hang_up()?;
-            Ok(Envelope::done(json!({})))
+            let is_message = matches!(arguments.reason, Reason::Voicemail);
+            match context.line.hang_up() {
+                // Behind a message the line is hung up by itself.
+                Err(error) if !(is_message && error.kind() == ErrorKind::Closed) => Err(error),
+                _ => Ok(Envelope::done(json!({}))),
+            }
         },
     )
     .effect(Effect::Once)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use voiceagent_core::{
     Error, ErrorKind,
-    tool::{Effect, FunctionTool},
+    tool::{Effect, FunctionTool, ToolContext},
 };
 
 use crate::{
@@ -83,10 +83,22 @@ pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
     FunctionTool::new(
         "get_available_slots",
         "Lists free times. Only these may be offered; read out `spoken`, book with `slot_id`.",
-        move |arguments: Arguments, _context| {
+        move |arguments: Arguments, context: ToolContext| {
             let desk = Arc::clone(&desk);
             async move {
                 let filter = Filter::read(&arguments)?;
+                // For the case that the call breaks off; a search needs no memory.
+                let wish = json!({
+                    "service_type": arguments.service_type,
+                    "date_from": filter.from.to_string(),
+                    "date_to": filter.to.to_string(),
+                    "part_of_day": arguments.part_of_day,
+                });
+                if let Err(fault) =
+                    desk.store.note_wish(context.call.as_str(), &wish, desk.now()).await
+                {
+                    tracing::warn!(error = %Error::from(fault), "a wish is not kept");
+                }
                 Ok(run(&desk, arguments, filter).await.unwrap_or_else(|refused| refused))
             }
         },

@@ -8,6 +8,7 @@ mod program;
 
 use std::time::Duration;
 
+use dealership::{phone::Phone, store::JobKind};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use voiceagent_core::{ErrorKind, Secret};
@@ -97,6 +98,46 @@ fn words_within(text: &str, bytes: usize) -> &str {
         false => end,
     };
     text[..end].trim_end()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_is_called_and_greeted_when_it_is_known_that_somebody_answered() {
+    const ANA: &str = "+16305550111";
+    let settings = format!("[outbound]\nfrom = \"+16305550100\"\nallow = [\"{ANA}\"]\n");
+    let house = House::open_with(&settings, &[], |_| Reply::text(GOODBYE)).await;
+    let store = house.store().await;
+    let (ana, now) = (Phone::parse(ANA).unwrap(), house::moment());
+    let agreed = (true, "a form");
+    store.note_consent(&ana, ("voice_ai", "transactional"), agreed, now).await.unwrap();
+    let customer = store.customers_by_phone(&ana).await.unwrap()[0].id;
+    let visit = store.upcoming(customer, now).await.unwrap()[0].id.to_string();
+    store.schedule_job((JobKind::Reminder, &visit), now, now).await.unwrap();
+    house.carrier.until_asked().await;
+    let asked = house.carrier.asked().remove(0);
+    for part in ["Calls.json", "To=%2B16305550111", "AsyncAmd=true", "StatusCallback="] {
+        assert!(asked.contains(part), "{asked}");
+    }
+    let call = [("CallSid", "CA7"), ("From", "+16305550100"), ("To", ANA)];
+    let made = [&call[..], &[("Direction", "outbound-api")]].concat();
+    let answer = house.tell("/twilio/voice", &made).await;
+    assert_eq!(answer.status(), 200);
+    let phone = house.dial("CA7", &answer.text().await.unwrap()).await.unwrap();
+    phone.silence(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(arrived(&phone.heard().await.unwrap()), 0, "nobody knows who answered");
+    let verdict = [&call[..], &[("AnsweredBy", "human")]].concat();
+    assert_eq!(house.tell("/twilio/status", &verdict).await.status(), 204);
+    listens(&phone).await;
+    let greeting = "Hello, this is the automated assistant of Bart's Automotive, and this call may \
+                    be recorded. I am calling with a reminder about an appointment. Am I speaking \
+                    with Ana?";
+    let heard = arrived(&phone.heard().await.unwrap());
+    assert_eq!(heard, (greeting.len() * CHARACTER).next_multiple_of(160), "{heard} bytes");
+    phone.hang_up().await.unwrap();
+    let jobs = store.jobs(true).await.unwrap();
+    let reminder = jobs.iter().find(|job| job.about == visit && job.state == "done").unwrap();
+    assert_eq!(reminder.note.as_deref(), Some("called"));
+    store.close().await;
+    assert_eq!(house.carrier.asked().iter().filter(|asked| asked.contains("To=")).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,21 +8,19 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Opened, SttFailover, open, overlap::Overlap, service::Service, tape::Tape};
+use super::{
+    Opened, SttFailover, open, outage::Outage, overlap::Overlap, service::Service, tape::Tape,
+};
 use crate::{
-    Error, ErrorKind, LinkPeer, Result, Retry,
+    Error, ErrorKind, LinkPeer, Result,
     adapt::{
         chain::{Chain, now},
         failover::Losses,
-        health::RetryBudget,
     },
     audio::AudioFrame,
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
 };
 
-/// How long all recognizers are tried again when none can be opened, and between two rounds.
-const OUTAGE: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(250);
 /// One that was there for so long has worked, though nobody may have spoken.
 const SOUND: Duration = Duration::from_secs(5);
 /// A pause in which a final covers everything that was said before it.
@@ -54,10 +52,9 @@ pub(super) struct Stream {
     pending: bool,
     speech_told: bool,
     eager_told: bool,
-    /// Who is still to be tried in this outage, and whether trying them again could help.
+    /// Who is still to be tried in this round.
     round: VecDeque<usize>,
-    is_hopeful: bool,
-    budget: RetryBudget,
+    outage: Outage,
     /// Who has been silent about the audio since the last event, in this order.
     silent: Vec<usize>,
     losses: Losses,
@@ -90,6 +87,7 @@ impl Stream {
         let service = Service::new(opened, &theirs, options.format, settings, 0)?;
         Ok(Self {
             tape: Tape::new(options.format, settings.tape),
+            outage: Outage::new(chain.providers().count()),
             chain,
             settings,
             options,
@@ -102,8 +100,6 @@ impl Stream {
             speech_told: false,
             eager_told: false,
             round: VecDeque::new(),
-            is_hopeful: true,
-            budget: RetryBudget::new(OUTAGE),
             silent: Vec::new(),
             losses,
             overruns: 0,
@@ -221,7 +217,7 @@ impl Stream {
         tracing::warn!(%error, "a recognizer cannot be opened; the next one is tried");
         self.losses.note(index, &error);
         self.chain.failed(index, &error);
-        self.is_hopeful |= error.retry() != Retry::Never;
+        self.outage.note(now(), index, &error);
         self.open_next(error)
     }
 
@@ -235,16 +231,15 @@ impl Stream {
             self.stage = Stage::Opening { index, opening: opening.boxed() };
             return Ok(());
         }
-        if !self.is_hopeful || !self.budget.spend(now()) {
-            return Err(error);
-        }
-        self.stage = Stage::Resting { until: now() + PAUSE };
+        let Some(until) = self.outage.next_round(now()) else { return Err(error) };
+        self.stage = Stage::Resting { until };
         Ok(())
     }
 
     fn begin_round(&mut self) {
-        self.round = self.chain.order().into();
-        self.is_hopeful = false;
+        let now = now();
+        let order = self.chain.order().into_iter();
+        self.round = order.filter(|index| self.outage.may_try(now, *index)).collect();
     }
 
     fn note_fault(&mut self, fault: Error) {
@@ -262,12 +257,15 @@ impl Stream {
         tracing::warn!(%error, "a recognizer is lost; the next one is tried");
         self.losses.note(service.index, &error);
         self.chain.failed(service.index, &error);
-        let has_worked = service.works || service.opened.elapsed() >= SOUND;
+        let (index, has_worked) =
+            (service.index, service.works || service.opened.elapsed() >= SOUND);
         if has_worked {
-            self.budget.refill();
+            self.outage.end();
+        }
+        self.outage.note(now(), index, &error);
+        if self.outage.begins() {
             self.begin_round();
         }
-        self.is_hopeful |= error.retry() != Retry::Never;
         self.take_back(peer).await?;
         self.open_next(error)
     }
@@ -306,7 +304,6 @@ impl Stream {
         tracing::warn!(%error, "a recognizer has stalled; the next one is tried");
         self.losses.note(index, &error);
         self.round = round.into();
-        self.is_hopeful = true;
         self.take_back(peer).await?;
         self.open_next(error)
     }
@@ -331,7 +328,7 @@ impl Stream {
         service.fault = None;
         if !std::mem::replace(&mut service.works, true) {
             self.chain.succeeded(service.index);
-            self.budget.refill();
+            self.outage.end();
         }
         for index in self.silent.drain(..).filter(|index| *index != service.index) {
             self.chain.failed(index, &stalled(self.chain.provider(index).name()));

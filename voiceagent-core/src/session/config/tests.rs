@@ -91,6 +91,7 @@ fn a_setting_that_makes_no_sense_is_named() {
             refused(|it| it.format = Some(AudioFormat { channels: 255, ..AudioFormat::PCM_8K })),
         ),
         ("model.max_failures", refused(|it| it.model.max_failures = 0)),
+        ("model.retries", refused(|it| it.model.retries = 11)),
     ];
     for (field, message) in messages {
         assert!(message.starts_with(&format!("field `{field}` is ")), "{field}: {message}");
@@ -105,6 +106,16 @@ fn the_ends_of_a_range_belong_to_it() {
     assert!(config.validate().is_ok());
     config.playout.piece = config.playout.lead;
     assert!(config.validate().is_ok());
+}
+
+#[test]
+fn a_greeting_waits_half_a_minute_at_most() {
+    let mut config =
+        SessionConfig { greeting_waits: Some(LONGEST_DELAY), ..SessionConfig::default() };
+    assert!(config.validate().is_ok());
+    config.greeting_waits = Some(LONGEST_DELAY + Duration::from_millis(1));
+    let error = config.validate().unwrap_err();
+    assert!(error.message().starts_with("field `greeting_waits` is "), "{error}");
 }
 
 #[test]

@@ -38,14 +38,20 @@ struct Reading {
 }
 
 impl Pump {
-    pub(super) fn new(segmenter: Segmenter, requests: Requests, provider: Arc<str>) -> Self {
+    /// `patience` is how long the server may ask to be left alone.
+    pub(super) fn new(
+        segmenter: Segmenter,
+        requests: Requests,
+        provider: Arc<str>,
+        patience: Duration,
+    ) -> Self {
         Self {
             segmenter,
             requests,
             provider,
             waiting: VecDeque::new(),
             reading: None,
-            retries: Retries::new(),
+            retries: Retries::new(patience),
             idle_at: Instant::now(),
             found: Vec::with_capacity(2),
         }

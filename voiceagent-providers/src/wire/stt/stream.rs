@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     /// The shortest piece of audio that the vendor takes.
     pub(crate) shortest: Duration,
     pub(crate) finalize_timeout: Duration,
+    /// How long the vendor may ask to be left alone.
+    pub(crate) patience: Duration,
 }
 
 /// One stream of recognition, over as many connections as it takes.
@@ -103,7 +105,7 @@ impl<C: SttCodec> Stream<C> {
             tape: Tape::new(settings.format, REPLAY),
             sent: 0,
             pending: BytesMut::new(),
-            retries: Retries::new(),
+            retries: Retries::new(settings.patience),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
             began: false,

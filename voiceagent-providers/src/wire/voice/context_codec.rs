@@ -19,6 +19,9 @@ pub(crate) trait ContextCodec: Send + 'static {
     /// Whether the vendor may wait for more text before it speaks. A context is then ended after
     /// [`PATIENCE`](Self::PATIENCE) although audio is owed.
     const HOLDS_BACK: bool = false;
+    /// Whether a connection serves one context after another. One that does not is left with its
+    /// context, be it spoken or stopped.
+    const SHARES: bool = true;
 
     /// A connection begins, on which there is no context.
     fn connected(&mut self) {}

@@ -14,6 +14,7 @@ use voiceagent_core::{
 
 use super::{
     CAPACITY,
+    context::Context,
     context_codec::{ContextCodec, Said},
     line::Line,
     samples::Samples,
@@ -62,22 +63,8 @@ pub(crate) struct ContextVoice<C> {
     active: Instant,
     /// When the connection was last kept alive.
     kept_alive: Instant,
-}
-
-/// What the vendor speaks now.
-#[derive(Debug)]
-struct Context {
-    name: u64,
-    /// How much of the generation was spoken before it.
-    begins_at: Duration,
-    /// How long the text of the generation was before it.
-    text_from: usize,
-    /// A text was sent, and no audio came since.
-    owed: bool,
-    /// The vendor was told that no more text comes.
-    ended: bool,
-    /// It was ended because the vendor forgets it, and its speech goes on.
-    lapsed: bool,
+    /// A connection has served, and the next one is to be ready for what is said next.
+    renews: bool,
 }
 
 impl<C: ContextCodec> ContextVoice<C> {
@@ -107,6 +94,7 @@ impl<C: ContextCodec> ContextVoice<C> {
             stopped: None,
             active: now,
             kept_alive: now,
+            renews: false,
         })
     }
 
@@ -136,6 +124,7 @@ impl<C: ContextCodec> ContextVoice<C> {
                 () = sleep_until(wake) => self.on_wake().await?,
             }
             self.advance(peer).await?;
+            self.renew().await;
         }
     }
 
@@ -172,6 +161,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         self.heard = false;
         self.samples.restart();
         let Some(context) = self.context.take() else { return Ok(()) };
+        self.leave();
         let heard = heard.filter(|_| generation == over);
         let heard = heard.map(|heard| heard.saturating_sub(context.begins_at));
         let Some(message) = self.codec.cancel(context.name, heard) else { return Ok(()) };
@@ -242,8 +232,7 @@ impl<C: ContextCodec> ContextVoice<C> {
         };
         let begins_at = self.format.duration_of(samples);
         self.samples.restart();
-        self.context =
-            Some(Context { name, begins_at, text_from, owed: true, ended: false, lapsed: false });
+        self.context = Some(Context::new(name, begins_at, text_from));
         Ok(name)
     }
 
@@ -302,6 +291,7 @@ impl<C: ContextCodec> ContextVoice<C> {
             Said::Words(name, words) if Some(name) == ours => self.on_words(words, peer).await,
             Said::Done(name, words) if Some(name) == ours => {
                 self.on_words(words, peer).await?;
+                self.leave();
                 // A vendor that ends one by itself may have missed what was said just now.
                 if self.context.as_ref().is_some_and(|context| context.ended || !context.owed) {
                     self.context = None;
@@ -466,6 +456,25 @@ impl<C: ContextCodec> ContextVoice<C> {
             self.forget_contexts();
         }
         Ok(())
+    }
+
+    /// Leaves a connection that has served.
+    fn leave(&mut self) {
+        if !C::SHARES {
+            self.line.hang_up();
+            self.codec.connected();
+            (self.spare, self.renews) = (None, true);
+        }
+    }
+
+    /// Connects ahead, unless something was said meanwhile. If that fails, the next text says so.
+    async fn renew(&mut self) {
+        if std::mem::take(&mut self.renews)
+            && !self.line.is_open()
+            && let Err(error) = self.line.connect().await
+        {
+            tracing::debug!(%error, "a voice could not connect ahead");
+        }
     }
 
     /// None of them is on the next connection.

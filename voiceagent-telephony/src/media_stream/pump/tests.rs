@@ -331,6 +331,20 @@ async fn a_transfer_is_told_before_the_end_although_the_socket_closes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_transfer_is_refused_while_the_first_is_under_way() {
+    let control = Arc::new(FakeControl { transfers: true, ..FakeControl::default() });
+    let (_socket, mut link) = open(Some(control.clone()));
+    for target in ["desk", "garage"] {
+        link.try_send(Outbound::Transfer(target.into())).unwrap();
+    }
+    let refused = Inbound::NotTransferred(ErrorKind::Overloaded);
+    assert_eq!(link.recv().await.unwrap().unwrap(), refused);
+    control.answer.notify_one();
+    assert_eq!(link.recv().await.unwrap().unwrap(), Inbound::Transferred);
+    assert_eq!(*control.asked.lock().unwrap(), ["transfer CA1 to desk"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_link_says_goodbye_on_the_socket() {
     let (socket, link) = open(None);
     drop(link);

@@ -3,7 +3,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use axum::extract::ws::Message;
 use bytes::Bytes;
 use tokio::{
-    sync::{OwnedSemaphorePermit, oneshot},
+    sync::oneshot,
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tracing::warn;
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     control::CallControl,
     media_stream::{
+        Place,
         io::{
             Io, PING_EVERY, SILENCE, Socket, SocketEvent, TOO_LONG, WATCH, WRITE, is_about_length,
             is_too_long, too_long,
@@ -48,7 +49,7 @@ pub(super) struct Leg<S> {
     ping_due: bool,
     looks: u32,
     /// A call counts against the limit for as long as its socket is open.
-    _counted: Option<OwnedSemaphorePermit>,
+    _counted: Option<Place>,
 }
 
 /// A transfer that waits until the far end has said what was sent before it.
@@ -72,7 +73,7 @@ impl<S: Socket + 'static> Leg<S> {
         socket: S,
         call: CallId,
         control: Option<Arc<dyn CallControl>>,
-        counted: Option<OwnedSemaphorePermit>,
+        counted: Option<Place>,
     ) -> Self {
         Self {
             io: Io::new(socket),

@@ -31,6 +31,9 @@ pub(super) enum Effect {
     /// Names the calls that go on, each in this field of an entry of this list; the entry is the
     /// name itself where the field is empty.
     List(&'static str, &'static str),
+    /// Names the calls (or, if not, the messages) of the query in an entry each of this list, with
+    /// when they were made.
+    Made(&'static str, bool),
     /// Does nothing that is kept, and says this.
     Note(&'static str),
     /// Sends a message, and says this.

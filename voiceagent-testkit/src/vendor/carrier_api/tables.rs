@@ -67,11 +67,23 @@ const CREATE: &[&str] = &[
 ];
 
 /// "REST API: Call resource", "Recording resource".
-static TWILIO: [Rule; 9] = [
+static TWILIO: [Rule; 11] = [
     Rule {
         method: "GET",
         path: "/2010-04-01/Accounts/AC1/Calls.json?Status=in-progress&PageSize=100",
         effect: Effect::List("/calls", "sid"),
+        ..NOTHING
+    },
+    Rule {
+        method: "GET",
+        path: "/2010-04-01/Accounts/AC1/Calls.json?PageSize=50&{}",
+        effect: Effect::Made("calls", true),
+        ..NOTHING
+    },
+    Rule {
+        method: "GET",
+        path: "/2010-04-01/Accounts/AC1/Messages.json?PageSize=50&{}",
+        effect: Effect::Made("messages", false),
         ..NOTHING
     },
     Rule {
@@ -129,11 +141,23 @@ static TWILIO: [Rule; 9] = [
 ];
 
 /// "Compatibility API": as Twilio's, but no document stands in a request.
-static SIGNALWIRE: [Rule; 10] = [
+static SIGNALWIRE: [Rule; 12] = [
     Rule {
         method: "GET",
         path: "/api/laml/2010-04-01/Accounts/AC1/Calls?Status=in-progress&PageSize=100",
         effect: Effect::List("/calls", "sid"),
+        ..NOTHING
+    },
+    Rule {
+        method: "GET",
+        path: "/api/laml/2010-04-01/Accounts/AC1/Calls?PageSize=50&{}",
+        effect: Effect::Made("calls", true),
+        ..NOTHING
+    },
+    Rule {
+        method: "GET",
+        path: "/api/laml/2010-04-01/Accounts/AC1/Messages?PageSize=50&{}",
+        effect: Effect::Made("messages", false),
         ..NOTHING
     },
     Rule {

@@ -14,8 +14,8 @@ use super::{
     responses, socket,
 };
 
-const STREAM_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-    transfer-encoding: chunked\r\n\r\n";
+const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+    transfer-encoding: chunked\r\n";
 
 /// Answers the requests of a connection until the client closes it.
 pub(crate) async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
@@ -33,6 +33,12 @@ pub(crate) async fn serve(stream: TcpStream, shared: &Shared) -> Result<()> {
 
 struct Connection {
     http: HttpConnection,
+}
+
+/// What a stream begins with.
+fn head(headers: &[(String, String)]) -> Vec<u8> {
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    [STREAM_HEAD, &*lines.collect::<String>(), "\r\n"].concat().into_bytes()
 }
 
 impl Connection {
@@ -65,9 +71,10 @@ impl Connection {
 
     async fn reply(&mut self, chat: ChatRequest, shared: &Shared) -> Result<()> {
         let asked = chat.clone();
-        let (Reply { first_token, per_token, body, watch }, number) = shared.reply(chat);
+        let (Reply { first_token, per_token, headers, body, watch }, number) = shared.reply(chat);
+        let head = head(&headers);
         let done = match body {
-            Body::Refusal { status, headers, body } => {
+            Body::Refusal { status, body } => {
                 let length = body.len().to_string();
                 let mut fields = vec![("content-length", &*length)];
                 fields.extend(headers.iter().map(|(name, value)| (&**name, &**value)));
@@ -75,7 +82,7 @@ impl Connection {
                 return self.http.respond(status, &fields, &body).await;
             }
             Body::Silence => self.stall().await,
-            Body::Raw(pieces) => self.send_pieces(first_token, per_token, &pieces).await,
+            Body::Raw(pieces) => self.send_pieces((first_token, per_token), &head, &pieces).await,
             Body::Stream(script) => {
                 let mut events = shared.dialect.events(&script, &asked, number);
                 if asked.body["store"] == true && script.fault.is_none() {
@@ -87,7 +94,8 @@ impl Connection {
                     events.last.clear();
                     fault
                 });
-                self.send_events((first_token, per_token), events, fault, &watch).await
+                let pace = (first_token, per_token);
+                self.send_events(pace, &head, events, fault, &watch).await
             }
         };
         if done.is_err() {
@@ -103,12 +111,12 @@ impl Connection {
 
     async fn send_pieces(
         &mut self,
-        first: Duration,
-        between: Duration,
+        (first, between): (Duration, Duration),
+        head: &[u8],
         pieces: &[Bytes],
     ) -> Result<Option<Fault>> {
         self.http.wait(first).await?;
-        self.http.write(STREAM_HEAD).await?;
+        self.http.write(head).await?;
         for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
             let mut out = Vec::new();
             push_chunk(&mut out, piece);
@@ -122,11 +130,12 @@ impl Connection {
     async fn send_events(
         &mut self,
         (first, between): (Duration, Duration),
+        head: &[u8],
         Events { first: opening, tokens, last }: Events,
         fault: Option<Fault>,
         watch: &Watch,
     ) -> Result<Option<Fault>> {
-        self.http.write(STREAM_HEAD).await?;
+        self.http.write(head).await?;
         let mut out = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
             let pause = if at == 0 { first } else { between };

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub struct Reply {
     pub(crate) first_token: Duration,
     pub(crate) per_token: Duration,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
     pub(crate) watch: Watch,
 }
@@ -37,7 +38,7 @@ impl fmt::Debug for Watch {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Raw(Vec<Bytes>),
-    Refusal { status: u16, headers: Vec<(String, String)>, body: String },
+    Refusal { status: u16, body: String },
     Silence,
     Stream(Script),
 }
@@ -81,7 +82,7 @@ impl Reply {
 
     /// Refuses the request with a status and a body.
     pub fn refuse(status: u16, body: impl Into<String>) -> Self {
-        Self::of(Body::Refusal { status, headers: Vec::new(), body: body.into() })
+        Self::of(Body::Refusal { status, body: body.into() })
     }
 
     /// Takes the request and never says anything.
@@ -135,12 +136,16 @@ impl Reply {
         self.scripted(|script| script.finish = Some(reason.to_owned()))
     }
 
-    /// Adds `Retry-After` to a refusal.
+    /// Adds `Retry-After`, as to a refusal.
     #[must_use]
-    pub fn retry_after(mut self, value: &str) -> Self {
-        if let Body::Refusal { headers, .. } = &mut self.body {
-            headers.push(("retry-after".to_owned(), value.to_owned()));
-        }
+    pub fn retry_after(self, value: &str) -> Self {
+        self.header("retry-after", value)
+    }
+
+    /// Adds a header. On a socket only refusals have any.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -160,6 +165,7 @@ impl Reply {
         Self {
             first_token: Duration::ZERO,
             per_token: Duration::ZERO,
+            headers: Vec::new(),
             body,
             watch: Watch::default(),
         }

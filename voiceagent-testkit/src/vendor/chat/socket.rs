@@ -81,10 +81,10 @@ impl Socket {
 
     async fn reply(&mut self, asked: ChatRequest, shared: &Shared) -> Result<bool> {
         let (reply, number) = shared.reply(asked.clone());
-        let Reply { first_token, per_token, body, watch: _ } = reply;
+        let Reply { first_token, per_token, headers, body, watch: _ } = reply;
         let done = match body {
             Body::Raw(pieces) => self.send_raw(first_token, per_token, &pieces).await,
-            Body::Refusal { status, headers, body } => {
+            Body::Refusal { status, body } => {
                 self.wait(first_token).await?;
                 let headers = headers.into_iter().map(|(name, value)| (name, json!(value)));
                 return self.refuse(status, &body, headers.collect()).await;

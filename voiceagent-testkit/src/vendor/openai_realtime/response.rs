@@ -67,10 +67,17 @@ impl Response {
             let call_id = format!("call_{}_{name}", conversation.next_id());
             let item_id = conversation.add_call(&call_id);
             let arguments = arguments.to_string();
+            let item = json!({ "id": item_id, "type": "function_call", "status": "in_progress",
+                "call_id": call_id, "name": name, "arguments": "" });
+            self.push(self.about("response.output_item.added", &item), None);
             let delta = json!({ "type": "response.function_call_arguments.delta",
                 "response_id": self.id, "item_id": item_id, "call_id": call_id,
-                "delta": arguments });
+                "output_index": 0, "delta": arguments });
             self.push(delta, None);
+            let done = json!({ "type": "response.function_call_arguments.done",
+                "response_id": self.id, "item_id": item_id, "call_id": call_id,
+                "output_index": 0, "name": name, "arguments": arguments });
+            self.push(done, None);
             let item = json!({ "id": item_id, "type": "function_call", "status": "completed",
                 "call_id": call_id, "name": name, "arguments": arguments });
             self.push(self.about("response.output_item.done", &item), None);

@@ -20,9 +20,9 @@ use crate::brain::{
 /// What one turn of the caller says, before it is known what it changes.
 #[derive(Debug)]
 pub(super) struct Heard {
-    intent: Option<Intent>,
-    answer: Option<Answer>,
-    service: Option<Service>,
+    pub(super) intent: Option<Intent>,
+    pub(super) answer: Option<Answer>,
+    pub(super) service: Option<Service>,
     pub(super) days: Option<Days>,
     /// What is wrong with the day that was named.
     pub(super) doubt: Option<Doubt>,
@@ -122,7 +122,7 @@ impl Heard {
         }
     }
 
-    fn says_when(&self) -> bool {
+    pub(super) fn says_when(&self) -> bool {
         let day = self.days.is_some() || self.doubt.is_some();
         day || self.time.is_some() || self.shift.is_some()
     }
@@ -147,7 +147,12 @@ impl Dialogue {
         self.faults = 0;
         self.put_through = None;
         self.is_upset |= temper::is_upset(&words);
-        let mut understood = self.hear_task(&heard);
+        if self.hear_errand(&heard, &words) {
+            self.misses = 0;
+            return;
+        }
+        let mut understood = self.hear_of_last_call(&heard, &words);
+        understood |= self.hear_task(&heard);
         understood |= self.hear_person(&heard);
         understood |= self.hear_answer(&heard);
         understood |= self.hear_when(&heard);
@@ -160,6 +165,8 @@ impl Dialogue {
             self.plea = Some(text.trim().to_owned());
             self.wants_manager = temper::wants_manager(&words);
         }
+        // Who calls again and says nothing else goes on, most likely, with what was cut off.
+        understood |= !understood && self.task.is_none() && self.go_on();
         self.misses = if understood { 0 } else { self.misses + 1 };
     }
 
@@ -369,8 +376,13 @@ impl Dialogue {
             }
             Question::Birthday
             | Question::BookInstead
+            | Question::Budget
+            | Question::Code
+            | Question::Coming
             | Question::Day
+            | Question::IsIt
             | Question::LastName
+            | Question::MoveOrCancel
             | Question::Name
             | Question::Offer
             | Question::Open

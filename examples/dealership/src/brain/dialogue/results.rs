@@ -4,6 +4,7 @@ use super::{Customer, Dialogue, Task, task_of, text};
 use crate::{
     brain::{
         dates::Days,
+        errand::Errand,
         intent::Intent,
         outcome::{Outcome, Slot, Vehicle},
         replies,
@@ -15,6 +16,9 @@ use crate::{
 
 impl Dialogue {
     pub(super) fn tool_returned(&mut self, tool: &str, arguments: &Value, outcome: &Outcome) {
+        if self.lead_tool_returned(tool, arguments, outcome) {
+            return;
+        }
         match tool {
             "lookup_customer" => self.looked_up(arguments, outcome),
             "upsert_customer" => self.noted(outcome),
@@ -120,7 +124,7 @@ impl Dialogue {
     }
 
     /// Takes over a search, whoever asked for it.
-    fn searched(&mut self, arguments: &Value, outcome: &Outcome) {
+    pub(super) fn searched(&mut self, arguments: &Value, outcome: &Outcome) {
         if self.task.is_none() {
             self.task = task_of(Intent::Book);
         }
@@ -287,8 +291,16 @@ impl Dialogue {
         let mut fits = appointments.iter().filter(|appointment| {
             named(appointment.start) || (wanted.is_some() && appointment.service == wanted)
         });
+        // What we call about is meant, unless another one is named.
+        let called_about = self.errand.as_ref().and_then(|errand| match errand {
+            Errand::Reminder { appointment, .. } => Some(appointment),
+            Errand::Callback { .. } | Errand::Lead { .. } => None,
+        });
+        let called_about = called_about
+            .and_then(|id| appointments.iter().find(|appointment| appointment.id == *id));
         self.appointment = match (appointments.as_slice(), fits.next(), fits.next()) {
             ([only], ..) => Some(only.clone()),
+            _ if called_about.is_some() => called_about.cloned(),
             (_, Some(fit), None) if self.task != Some(Task::Check) => Some(fit.clone()),
             _ => None,
         };
@@ -359,7 +371,7 @@ impl Dialogue {
     }
 
     /// A failure that is nobody's fault here: tried once more in silence, then said.
-    fn failed(&mut self, outcome: &Outcome) {
+    pub(super) fn failed(&mut self, outcome: &Outcome) {
         self.faults += 1;
         if outcome.retryable && self.faults == 1 {
             return;

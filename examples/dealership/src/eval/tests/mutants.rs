@@ -150,9 +150,6 @@ async fn bad_agents_are_caught() {
     let mut tried = 0;
     let mut missed = Vec::new();
     for scenario in scenarios(&folder("scenarios")).unwrap() {
-        if !PASS.contains(&scenario.id.as_str()) {
-            continue;
-        }
         let good = play(&scenario).await.unwrap();
         let failures = score(&scenario, &good.trace, &good.tables);
         assert!(failures.is_empty(), "{}: {failures:?}", scenario.id);
@@ -168,5 +165,5 @@ async fn bad_agents_are_caught() {
         }
     }
     assert!(missed.is_empty(), "{missed:?}");
-    assert!(tried >= 60, "{tried} bad agents were tried");
+    assert!(tried >= 90, "{tried} bad agents were tried");
 }

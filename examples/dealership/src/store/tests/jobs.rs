@@ -45,9 +45,9 @@ async fn a_call_that_nobody_noted_is_noted_once_by_what_it_left_behind() {
     let now = "2026-03-05T18:00:00Z".parse().unwrap();
     let called = ("c1", &Phone::parse("+16305550111").unwrap());
     store.note_callback(called, ("service", "brakes"), None, now).await.unwrap();
-    assert!(store.conclude("c1", now).await.unwrap());
-    assert!(!store.conclude("c1", now).await.unwrap(), "once");
-    assert!(store.conclude("c2", now).await.unwrap());
+    assert!(store.conclude("c1", Ending::default(), now).await.unwrap());
+    assert!(!store.conclude("c1", Ending::default(), now).await.unwrap(), "once");
+    assert!(store.conclude("c2", Ending::default(), now).await.unwrap());
     let query = "SELECT json_quote(disposition) FROM interaction ORDER BY call";
     assert_eq!(store.export(query).await.unwrap(), ["callback_scheduled", "abandoned"]);
 }

@@ -3,11 +3,13 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::*;
 use crate::{
     departments::{Department, Departments},
     messages::Messenger,
+    store::Channel,
 };
 
 /// Keeps what was sent; a message to nobody fails.
@@ -16,9 +18,23 @@ struct Outbox(Mutex<Vec<String>>);
 
 #[async_trait]
 impl Messenger for Outbox {
-    async fn send(&self, _to: &Phone, text: &str) -> voiceagent_core::Result<()> {
+    async fn send(
+        &self,
+        _to: &Phone,
+        _channel: Channel,
+        text: &str,
+    ) -> voiceagent_core::Result<String> {
         self.0.lock().unwrap().push(text.to_owned());
-        Ok(())
+        Ok("SM1".to_owned())
+    }
+
+    async fn sent(
+        &self,
+        _to: &Phone,
+        _channel: Channel,
+        _since: Timestamp,
+    ) -> voiceagent_core::Result<Vec<String>> {
+        Ok(Vec::new())
     }
 }
 

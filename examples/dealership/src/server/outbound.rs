@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use voiceagent_core::{Error, Result};
+use voiceagent_telephony::{
+    compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
+    control::{CallControl, Directory},
+    message::Messenger as Carrier,
+};
+
+use super::{STATUS, VOICE};
+use crate::{
+    clock::Clock,
+    config::Config,
+    departments::Departments,
+    errand::AllowList,
+    jobs::Worker,
+    messages::{CarrierMessenger, Messenger},
+    store::Store,
+};
+
+/// By what the house reaches people of its own accord.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    pub(crate) line: Arc<dyn CallControl>,
+    pub(crate) messenger: Arc<dyn Messenger>,
+}
+
+impl Outbound {
+    /// What the configuration has for it; `None` where it names no number of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) naming the field that is missing or wrong.
+    pub(crate) fn of(config: &Config) -> Result<Option<Self>> {
+        let Some(from) = &config.outbound.from else { return Ok(None) };
+        let allow = AllowList::read(&config.outbound.allow)?;
+        let needed = |field: &str| {
+            Error::config(format!("field `{field}` is missing; `outbound.from` needs it"))
+        };
+        let twilio = config.twilio.as_ref().filter(|twilio| !twilio.account_sid.is_empty());
+        let twilio = twilio.ok_or_else(|| needed("twilio.account_sid"))?;
+        let url = config.server.public_url.as_deref();
+        let url = url.ok_or_else(|| needed("server.public_url"))?.trim_end_matches('/');
+        let from = from.parse().map_err(|error: Error| {
+            let why = format!("field `outbound.from`: {}", error.message());
+            Error::config(why).with_source(error)
+        })?;
+        let house = Directory::default().with_from(from);
+        let client = |directory: Directory| {
+            let token = twilio.auth_token.clone();
+            let rest = CompatibleConfig::new(CompatibleApi::Twilio, &*twilio.account_sid, token);
+            let rest = match &twilio.api_url {
+                Some(url) => rest.with_base_url(url),
+                None => rest,
+            };
+            CompatibleRest::new(rest.with_directory(directory))
+        };
+        // The client refuses whom the list does not hold, whatever it is asked.
+        let called = allow.prefixes().into_iter().fold(house.clone(), Directory::with_prefix);
+        let called = called.with_front_door(format!("{url}{VOICE}"), format!("{url}{STATUS}"));
+        let line: Arc<dyn CallControl> = Arc::new(client(called)?);
+        // Who asks for a text, or is cut off, gets it: their consent is a row.
+        let carrier: Arc<dyn Carrier> = Arc::new(client(house.with_prefix("+"))?);
+        Ok(Some(Self { line, messenger: Arc::new(CarrierMessenger::new(carrier)) }))
+    }
+}
+
+/// What does the jobs of a store, by this configuration.
+///
+/// # Errors
+///
+/// [`Config`](voiceagent_core::ErrorKind::Config) naming the field that is missing or wrong.
+pub fn worker(config: &Config, store: Store, clock: Clock) -> Result<Worker> {
+    let dealership = &config.dealership;
+    let mut worker = Worker::new(store, clock, &*dealership.name)
+        .with_allowed(AllowList::read(&config.outbound.allow)?)
+        .with_departments(Departments::read(&dealership.departments)?);
+    if let Some(Outbound { line, messenger }) = Outbound::of(config)? {
+        worker = worker.with_line(line).with_messenger(messenger);
+    }
+    Ok(worker)
+}

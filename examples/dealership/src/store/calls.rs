@@ -1,0 +1,246 @@
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use serde_json::Value;
+use sqlx::SqliteConnection;
+use voiceagent_core::transport::Direction;
+
+use crate::phone::Phone;
+
+use super::{Fault, JobKind, Outcome, Store, ids::version_7, jobs, outcomes, slots::later};
+
+/// How long it is remembered what a call was about that broke off.
+const REMEMBERED_HOURS: i64 = 24;
+/// A caller who is cut off is given so long to call again before they are written to.
+const RECOVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers state every field")]
+pub struct Ending {
+    /// Whether it broke off.
+    pub failed: bool,
+    /// Whether a machine took it.
+    pub by_machine: bool,
+    /// Whether the machine has the whole message.
+    pub message_left: bool,
+}
+
+impl Store {
+    /// Notes that a call begins, and counts the calls of its number. Returns what the last call of
+    /// the number was about to book, if that broke off not long ago.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn begin_call(
+        &self,
+        call: &str,
+        phone: Option<&Phone>,
+        direction: Direction,
+        now: Timestamp,
+    ) -> Result<Option<Value>, Fault> {
+        let mut writes = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at)
+             VALUES (?1, ?2, ?3, 'live', ?4, ?4)
+             ON CONFLICT (call) DO UPDATE SET phone_e164 = ?2, direction = ?3, status = 'live',
+                                              started_at = ?4, updated_at = ?4",
+        )
+        .bind(call)
+        .bind(phone.map(Phone::as_str))
+        .bind(match direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        })
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        let mut wish = None;
+        if let Some(phone) = phone {
+            let kept: Option<Option<String>> = sqlx::query_scalar(
+                "INSERT INTO conversation_state (phone_e164, call, updated_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (phone_e164) DO UPDATE SET
+                     call = ?2, call_count = call_count + 1, broke_at = NULL, updated_at = ?3,
+                     wish = iif(broke_at > ?4, wish, NULL)
+                 RETURNING wish",
+            )
+            .bind(phone.as_str())
+            .bind(call)
+            .bind(now.as_millisecond())
+            .bind(later(now, (-REMEMBERED_HOURS).hours()).as_millisecond())
+            .fetch_optional(&mut *writes)
+            .await?;
+            wish = kept.flatten().and_then(|wish| serde_json::from_str(&wish).ok());
+        }
+        writes.commit().await?;
+        Ok(wish)
+    }
+
+    /// Notes what a call is about to book, for the case that it breaks off.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn note_wish(&self, call: &str, wish: &Value, now: Timestamp) -> Result<(), Fault> {
+        sqlx::query("UPDATE conversation_state SET wish = ?2, updated_at = ?3 WHERE call = ?1")
+            .bind(call)
+            .bind(wish.to_string())
+            .bind(now.as_millisecond())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes how a call went that is over: by what it left behind, if nobody has noted it, and once.
+    /// What follows is noted with it: a text to somebody whose call broke off, the end of a call
+    /// that we made and what is to be tried next. Returns whether nobody had noted it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future notes all of it, or nothing.
+    pub async fn conclude(
+        &self,
+        call: &str,
+        ending: Ending,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let mut writes = self.begin().await?;
+        let is_news = sum_up(&mut writes, call, now).await?;
+        sqlx::query(
+            "UPDATE call_record SET status = ?2, ended_at = ?3, updated_at = ?3
+             WHERE call = ?1 AND status = 'live'",
+        )
+        .bind(call)
+        .bind(if ending.failed { "failed" } else { "completed" })
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        // What was done or given up needs not be gone on with.
+        sqlx::query(
+            "UPDATE conversation_state SET wish = iif(?2, wish, NULL), broke_at = iif(?2, ?3, NULL),
+                    updated_at = ?3
+             WHERE call = ?1",
+        )
+        .bind(call)
+        .bind(ending.failed && is_abandoned(&mut writes, call).await?)
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        let outcome = match ending {
+            Ending { message_left: true, .. } => Outcome::Voicemail,
+            Ending { by_machine: true, .. } => Outcome::Machine,
+            _ => Outcome::Answered,
+        };
+        outcomes::complete(&mut writes, call, (outcome, false), now).await?;
+        if ending.failed {
+            recover(&mut writes, call, now).await?;
+        }
+        writes.commit().await?;
+        Ok(is_news)
+    }
+
+    /// Notes that the carrier says of a call that it failed, however often it says so. One that goes
+    /// on here is noted when it is over.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn note_failed(&self, call: &str, now: Timestamp) -> Result<(), Fault> {
+        let mut writes = self.begin().await?;
+        sqlx::query(
+            "UPDATE call_record SET status = 'failed', updated_at = ?2
+             WHERE call = ?1 AND status = 'completed'",
+        )
+        .bind(call)
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        recover(&mut writes, call, now).await?;
+        writes.commit().await?;
+        Ok(())
+    }
+
+    /// Whose call broke off not long ago, unless they have called again since.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn cut_off(&self, call: &str, now: Timestamp) -> Result<Option<Phone>, Fault> {
+        let phone: Option<String> = sqlx::query_scalar(
+            "SELECT phone_e164 FROM call_record
+             WHERE call = ?1 AND status = 'failed' AND phone_e164 IS NOT NULL
+               AND started_at > ?2 AND NOT EXISTS (SELECT 1 FROM call_record AS next
+                               WHERE next.phone_e164 = call_record.phone_e164
+                                 AND next.started_at > call_record.started_at)",
+        )
+        .bind(call)
+        .bind(later(now, (-REMEMBERED_HOURS).hours()).as_millisecond())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(phone.and_then(|phone| Phone::parse(&phone)))
+    }
+}
+
+/// Notes a call by what it left behind. Returns whether nobody had noted it.
+async fn sum_up(
+    connection: &mut SqliteConnection,
+    call: &str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let noted = sqlx::query(
+        "INSERT INTO interaction (id, call, phone_e164, disposition, summary, topics, commitments,
+                                  created_at)
+         SELECT ?1, ?2, (SELECT phone_e164 FROM call_record WHERE call = ?2), CASE
+             WHEN EXISTS (SELECT 1 FROM appointment
+                          WHERE source_call = ?2 AND status <> 'cancelled') THEN 'booked'
+             WHEN EXISTS (SELECT 1 FROM escalation
+                          WHERE call = ?2 AND state = 'transferring') THEN 'transferred'
+             WHEN EXISTS (SELECT 1 FROM callback WHERE call = ?2) THEN 'callback_scheduled'
+             WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = ?2) THEN 'identity_failed'
+             ELSE 'abandoned' END,
+             'The call ended before it was noted.', '[]', '[]', ?3
+         WHERE true
+         ON CONFLICT (call) DO NOTHING",
+    )
+    .bind(version_7(now).to_string())
+    .bind(call)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(noted.rows_affected() > 0)
+}
+
+async fn is_abandoned(connection: &mut SqliteConnection, call: &str) -> Result<bool, Fault> {
+    let abandoned = sqlx::query_scalar(
+        "SELECT count(*) > 0 FROM interaction WHERE call = ?1 AND disposition = 'abandoned'",
+    )
+    .bind(call)
+    .fetch_one(connection)
+    .await?;
+    Ok(abandoned)
+}
+
+/// Has somebody written to whose call to us failed before anything came of it; once.
+async fn recover(
+    connection: &mut SqliteConnection,
+    call: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let is_owed: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM call_record
+                        WHERE call = ?1 AND status = 'failed' AND direction = 'inbound'
+                          AND phone_e164 IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'recovery_text' AND ref_id = ?1)",
+    )
+    .bind(call)
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_owed && is_abandoned(connection, call).await? {
+        let at = jobs::after(now, RECOVERY);
+        jobs::schedule(connection, (JobKind::RecoveryText, call), at, now).await?;
+    }
+    Ok(())
+}

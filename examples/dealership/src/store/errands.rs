@@ -1,0 +1,277 @@
+use jiff::{Timestamp, Zoned};
+use sqlx::SqliteConnection;
+
+use crate::{departments::Department, phone::Phone};
+
+use super::{
+    AppointmentId, CustomerId, Fault, JobKind, LeadId, Purpose, Refusal, Store, appointments,
+    attempts::Attempt, fault::strange, ids::version_7, jobs, leads,
+};
+
+/// What somebody is called about.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "what a call can be about")]
+pub enum Errand {
+    /// They asked to be called back.
+    Callback {
+        /// With whom they want to talk.
+        department: Department,
+    },
+    /// They may want to buy something.
+    Lead {
+        /// Who it is.
+        lead: LeadId,
+        /// The given name, if it is known.
+        first_name: Option<String>,
+    },
+    /// They have a visit.
+    Reminder {
+        /// Which.
+        appointment: AppointmentId,
+        /// Who comes.
+        customer: CustomerId,
+        /// The given name.
+        first_name: String,
+        /// When it begins.
+        start: Zoned,
+    },
+}
+
+/// A wish to be called back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Callback {
+    /// The number to call.
+    pub phone: Phone,
+    /// With whom they want to talk.
+    pub department: Department,
+    /// Whether it still stands.
+    pub is_open: bool,
+}
+
+/// A lead's place in a campaign.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Enrollment {
+    /// Who.
+    pub lead: LeadId,
+    /// The number to reach them at.
+    pub phone: Phone,
+    /// The given name, if it is known.
+    pub first_name: Option<String>,
+    /// `call`, `message`, `booked`, `talked` or `ended`.
+    pub node: String,
+    /// Whether the campaign runs.
+    pub is_running: bool,
+    /// Calls at most.
+    pub most_calls: i64,
+}
+
+impl Store {
+    /// Notes that a call that we made is answered, and tells what it is about. It is known by the
+    /// carrier's name for it, or by the number that it goes to: a phone rings for one thing at a
+    /// time. `None` if nobody here has made it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn take_up(
+        &self,
+        call: &str,
+        phone: Option<&Phone>,
+        now: Timestamp,
+    ) -> Result<Option<Errand>, Fault> {
+        let mut writes = self.begin().await?;
+        let row = sqlx::query(
+            "UPDATE contact_attempt SET state = 'answered', provider_id = ?1, updated_at = ?3
+             WHERE id = (
+                 SELECT id FROM contact_attempt
+                 WHERE channel = 'voice_ai' AND state IN ('intent', 'placed', 'answered')
+                   AND (provider_id = ?1 OR provider_id IS NULL AND phone_e164 = ?2)
+                 ORDER BY provider_id IS NULL LIMIT 1)
+             RETURNING *",
+        )
+        .bind(call)
+        .bind(phone.map(Phone::as_str))
+        .bind(now.as_millisecond())
+        .fetch_optional(&mut *writes)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let attempt = Attempt::read(&row)?;
+        let errand = errand(&mut writes, &attempt).await?;
+        writes.commit().await?;
+        Ok(errand)
+    }
+
+    /// The wish to be called back with this identifier.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`], or when the store cannot be read.
+    pub async fn callback(&self, id: &str) -> Result<Callback, Fault> {
+        let mut connection = self.reader.acquire().await?;
+        callback(&mut connection, id).await
+    }
+
+    /// The place of a lead in a campaign.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`], or when the store cannot be read.
+    pub async fn enrollment(&self, id: &str) -> Result<Enrollment, Fault> {
+        let mut connection = self.reader.acquire().await?;
+        let (lead, node, status, most_calls): (String, String, String, i64) = sqlx::query_as(
+            "SELECT lead_id, node, status, most_calls FROM enrollment
+             JOIN campaign ON campaign.id = campaign_id WHERE enrollment.id = ?1",
+        )
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+        let lead = leads::find(&mut connection, "lead.id = ?1", &lead).await?;
+        Ok(Enrollment {
+            lead: lead.id,
+            phone: lead.phone,
+            first_name: lead.first_name,
+            node,
+            is_running: status == "running",
+            most_calls,
+        })
+    }
+
+    /// Takes a lead into a campaign, which is made if there is none of the name; the first step is
+    /// due at once. Who is in it already stays where they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`] for a number that no lead has, or when the store cannot be written.
+    pub async fn enroll(
+        &self,
+        campaign: &str,
+        phone: &Phone,
+        now: Timestamp,
+    ) -> Result<String, Fault> {
+        let mut writes = self.begin().await?;
+        let lead = leads::find(&mut writes, "lead.phone_e164 = ?1", phone.as_str()).await?;
+        sqlx::query(
+            "INSERT INTO campaign (id, name, created_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(version_7(now).to_string())
+        .bind(campaign)
+        .bind(now.as_millisecond())
+        .execute(&mut *writes)
+        .await?;
+        let id = version_7(now).to_string();
+        let place: String = sqlx::query_scalar(
+            "INSERT INTO enrollment (id, campaign_id, lead_id, created_at, updated_at)
+             SELECT ?1, campaign.id, ?3, ?4, ?4 FROM campaign WHERE name = ?2
+             ON CONFLICT (campaign_id, lead_id) DO UPDATE SET lead_id = excluded.lead_id
+             RETURNING id",
+        )
+        .bind(&id)
+        .bind(campaign)
+        .bind(lead.id.to_string())
+        .bind(now.as_millisecond())
+        .fetch_one(&mut *writes)
+        .await?;
+        if place == id {
+            jobs::schedule(&mut writes, (JobKind::CampaignStep, &id), now, now).await?;
+        }
+        writes.commit().await?;
+        Ok(place)
+    }
+
+    /// Lets a lead's next step in a campaign be a message.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn enough_calls(&self, enrollment: &str, now: Timestamp) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE enrollment SET node = 'message', updated_at = ?2
+             WHERE id = ?1 AND node = 'call'",
+        )
+        .bind(enrollment)
+        .bind(now.as_millisecond())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Stops all calls and messages of the house's own accord, or lets them go on.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn stop_contacts(&self, reason: Option<&str>, now: Timestamp) -> Result<(), Fault> {
+        let query = match reason {
+            Some(reason) => sqlx::query(
+                "INSERT INTO contact_stop (id, reason, since) VALUES (1, ?1, ?2)
+                 ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(reason.to_owned())
+            .bind(now.as_millisecond()),
+            None => sqlx::query("DELETE FROM contact_stop"),
+        };
+        query.execute(&self.writer).await?;
+        Ok(())
+    }
+}
+
+async fn callback(connection: &mut SqliteConnection, id: &str) -> Result<Callback, Fault> {
+    let (phone, department, state): (String, String, String) =
+        sqlx::query_as("SELECT phone_e164, department, state FROM callback WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?
+            .ok_or(Refusal::NotFound)?;
+    let unreadable = |what| strange("callback", what);
+    Ok(Callback {
+        phone: Phone::parse(&phone).ok_or_else(|| unreadable("a number that is none"))?,
+        department: serde_json::from_value(department.into())
+            .map_err(|cause| unreadable("an unknown department").with_source(cause))?,
+        is_open: state == "open",
+    })
+}
+
+/// What a call is about. What is not there any more is no errand.
+async fn errand(
+    connection: &mut SqliteConnection,
+    attempt: &Attempt,
+) -> Result<Option<Errand>, Fault> {
+    match attempt.purpose {
+        Purpose::Callback => match callback(connection, &attempt.about).await {
+            Ok(Callback { department, .. }) => Ok(Some(Errand::Callback { department })),
+            Err(Fault::Refused(Refusal::NotFound)) => Ok(None),
+            Err(fault) => Err(fault),
+        },
+        Purpose::Campaign => {
+            let lead: Option<String> =
+                sqlx::query_scalar("SELECT lead_id FROM enrollment WHERE id = ?1")
+                    .bind(&attempt.about)
+                    .fetch_optional(&mut *connection)
+                    .await?;
+            let Some(lead) = lead else { return Ok(None) };
+            let lead = leads::find(connection, "lead.id = ?1", &lead).await?;
+            Ok(Some(Errand::Lead { lead: lead.id, first_name: lead.first_name }))
+        }
+        // Nobody is called about a call.
+        Purpose::Recovery => Ok(None),
+        Purpose::Reminder => {
+            let Some(id) = AppointmentId::parse(&attempt.about) else { return Ok(None) };
+            let visit = appointments::find(connection, id).await?;
+            let Some((visit, customer)) = visit.and_then(|visit| {
+                let customer = visit.customer?;
+                Some((visit, customer))
+            }) else {
+                return Ok(None);
+            };
+            let first_name = sqlx::query_scalar("SELECT first_name FROM customer WHERE id = ?1")
+                .bind(customer.to_string())
+                .fetch_one(connection)
+                .await?;
+            Ok(Some(Errand::Reminder { appointment: id, customer, first_name, start: visit.start }))
+        }
+    }
+}
