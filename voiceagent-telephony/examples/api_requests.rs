@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "what it prints is its answer")]
 
-use std::env;
+use std::{collections::BTreeMap, env};
 
 use voiceagent_core::{CallId, Error, Result, Secret};
 use voiceagent_telephony::{
@@ -12,6 +12,7 @@ use voiceagent_telephony::{
     control::{Answer, CallControl, Callee, Directory, NewCall},
     document::{Response, Say, Shelf},
     message::{Channel, Messenger, TextMessage},
+    vapi::{VapiConfig, VapiRest},
     verify::{CodeChannel, Verification, Verifier},
     vonage::{VonageConfig, VonageRest},
 };
@@ -136,6 +137,14 @@ async fn ask(carrier: &str, url: &str) -> Result<Told> {
             control(&mut told, &client, &CallId::new("v3:call-1")).await;
             messages(&mut told, &client).await?;
             codes(&mut told, &client, UUID).await;
+        }
+        "vapi" => {
+            let config = VapiConfig::new(Secret::new("secret"), UUID, UUID);
+            let client = VapiRest::new(config.with_directory(directory()?).with_base_url(url))?;
+            let variables = BTreeMap::from([("name".to_owned(), "Ann".to_owned())]);
+            let call = told.note("call", client.call(&desk(), &variables).await);
+            let call = call.unwrap_or_else(|| CallId::new(UUID));
+            told.note("status", client.status(&call).await);
         }
         _ => return Err(Error::config("CARRIER: one that has a description")),
     }

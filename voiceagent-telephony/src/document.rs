@@ -13,9 +13,10 @@ mod ncco;
 mod plivo;
 mod shelf;
 mod stream;
+mod swml;
 mod verb;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use voiceagent_core::{Error, ErrorKind, Result};
 
@@ -67,26 +68,35 @@ impl Response {
     /// # Errors
     ///
     /// [`Unsupported`](voiceagent_core::ErrorKind::Unsupported) when the language has no word for
-    /// one of the verbs.
+    /// one of the verbs, or for one of its settings. Nothing is left out silently.
     pub fn write(&self, language: Language) -> Result<String> {
-        if language == Language::Ncco {
-            return ncco::write(&self.verbs);
+        match language {
+            Language::Ncco => return ncco::write(&self.verbs),
+            Language::Swml => return swml::write(&self.verbs),
+            Language::Cxml | Language::Plivo | Language::Texml | Language::Twiml => {}
         }
         let mut response = Element::new("Response");
         for verb in &self.verbs {
-            response.push(match language {
-                Language::Plivo => plivo::element(verb)?,
+            match language {
+                Language::Plivo => plivo::write(verb, &mut response)?,
                 Language::Cxml | Language::Texml if matches!(verb, Verb::ConversationRelay(_)) => {
-                    let message = "only TwiML has a word for a conversation in text";
-                    return Err(Error::new(ErrorKind::Unsupported, "write a document", message));
+                    return Err(wordless("only TwiML has a word for a conversation in text"));
                 }
-                Language::Cxml | Language::Ncco | Language::Texml | Language::Twiml => {
-                    verb.element(language)
-                }
-            });
+                _ => response.push(verb.element(language)),
+            }
         }
         Ok(format!(r#"<?xml version="1.0" encoding="UTF-8"?>{response}"#))
     }
+}
+
+/// What a language cannot say.
+fn wordless(what: &'static str) -> Error {
+    Error::new(ErrorKind::Unsupported, "write a document", what)
+}
+
+/// Whole seconds, rounded up.
+fn whole_seconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 impl Extend<Verb> for Response {

@@ -11,6 +11,8 @@ mod carrier;
 mod codec;
 mod dialect;
 mod event;
+#[cfg(test)]
+mod fake_socket;
 mod heard_calls;
 mod io;
 mod message_reader;
@@ -21,9 +23,11 @@ mod places;
 mod pump;
 mod reader;
 mod relay;
+mod request;
 mod socket;
 mod start;
 mod stream;
+mod stream_keys;
 mod tokens;
 mod writer;
 
@@ -35,4 +39,5 @@ pub use relay::{RelayCall, RelaySocket};
 pub use socket::{MediaSocket, MediaSocketBuilder};
 pub(crate) use start::is_name;
 pub use stream::MediaStream;
+pub use stream_keys::StreamKeys;
 pub use tokens::{Grant, StreamTokens, TokenCheck, TokenRefusal};

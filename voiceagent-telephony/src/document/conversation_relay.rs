@@ -53,6 +53,8 @@ impl ConversationRelay {
         let (vendor, voice) = self.voice.as_ref().map(|(vendor, name)| (vendor, name)).unzip();
         let mut relay = Element::new("ConversationRelay")
             .attribute("dtmfDetection", "true")
+            // So that a call is not hung up before its goodbye was spoken.
+            .attribute("events", "speaker-events")
             .optional("language", self.language.as_ref())
             .optional("ttsProvider", vendor)
             .attribute("url", &self.url)

@@ -12,8 +12,8 @@ pub struct Dial {
     pub(super) caller: Option<PhoneNumber>,
     pub(super) timeout: Option<Duration>,
     pub(super) longest: Option<Duration>,
-    record: Option<RecordDial>,
-    answer_on_bridge: bool,
+    pub(super) record: Option<RecordDial>,
+    pub(super) answer_on_bridge: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +34,18 @@ pub enum RecordDial {
     FromRinging,
     /// From the first ring, a channel for each side.
     FromRingingDual,
+}
+
+impl RecordDial {
+    /// Whether each side has a channel of its own.
+    pub(super) const fn is_dual(self) -> bool {
+        matches!(self, Self::FromAnswerDual | Self::FromRingingDual)
+    }
+
+    /// Whether the ringing is recorded too.
+    pub(super) const fn has_ringing(self) -> bool {
+        matches!(self, Self::FromRinging | Self::FromRingingDual)
+    }
 }
 
 impl Dial {
@@ -72,7 +84,7 @@ impl Dial {
         self
     }
 
-    /// Where Twilio asks for instructions afterwards.
+    /// Where the carrier asks for instructions afterwards; not with Vonage.
     #[must_use]
     pub fn with_action(mut self, url: impl Into<String>) -> Self {
         self.action = Some(url.into());
@@ -100,14 +112,14 @@ impl Dial {
         self
     }
 
-    /// Records the call.
+    /// Records the call. Vonage and SWML record from the first ring only.
     #[must_use]
     pub const fn with_record(mut self, record: RecordDial) -> Self {
         self.record = Some(record);
         self
     }
 
-    /// Lets the caller hear ringing until somebody answers.
+    /// Lets the caller hear ringing until somebody answers; not with Plivo and Vonage.
     #[must_use]
     pub const fn with_answer_on_bridge(mut self, wait: bool) -> Self {
         self.answer_on_bridge = wait;

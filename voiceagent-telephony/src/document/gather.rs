@@ -7,17 +7,18 @@ use super::{
 };
 
 /// Collects keys or speech while it plays something, and sends them to its action. When nothing
-/// comes, the verbs behind it run.
+/// comes, the verbs behind it run; Vonage asks the action even then, and the verbs behind it run
+/// unless it answers with others. SWML has no word for it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Gather {
-    action: Option<String>,
-    speech: bool,
-    digits: Option<u32>,
-    finish: Option<String>,
-    hints: Option<String>,
-    language: Option<String>,
-    timeout: Option<Duration>,
-    prompts: Vec<Verb>,
+    pub(super) action: Option<String>,
+    pub(super) speech: bool,
+    pub(super) digits: Option<u32>,
+    pub(super) finish: Option<String>,
+    pub(super) hints: Option<String>,
+    pub(super) language: Option<String>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) prompts: Vec<Verb>,
 }
 
 impl Gather {

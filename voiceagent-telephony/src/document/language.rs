@@ -10,6 +10,9 @@ pub enum Language {
     Ncco,
     /// Plivo's XML.
     Plivo,
+    /// SignalWire's own instructions, in JSON ("SWML methods"): a document for a number or a
+    /// script of the account, or for what asks for one. The front door answers in cXML.
+    Swml,
     /// Telnyx's dialect of TwiML.
     Texml,
     /// Twilio's XML ("TwiML for Programmable Voice").
@@ -21,7 +24,7 @@ impl Language {
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Ncco => "application/json",
+            Self::Ncco | Self::Swml => "application/json",
             Self::Cxml | Self::Plivo | Self::Texml | Self::Twiml => "text/xml; charset=utf-8",
         }
     }

@@ -10,9 +10,9 @@ use super::{Language, element::Element};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stream {
     pub(super) url: String,
-    name: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) status_callback: Option<String>,
-    action: Option<String>,
+    pub(super) action: Option<String>,
     pub(super) format: Option<AudioFormat>,
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -76,7 +76,7 @@ impl Stream {
                 let stream = stream.attribute("bidirectionalMode", "rtp");
                 stream.attribute("bidirectionalCodec", codec).attribute("codec", codec)
             }
-            Language::Ncco | Language::Plivo | Language::Twiml => stream,
+            Language::Ncco | Language::Plivo | Language::Swml | Language::Twiml => stream,
         };
         Element::new("Connect").optional("action", self.action.as_ref()).child(stream)
     }
@@ -85,7 +85,7 @@ impl Stream {
         Element::new("Start").child(self.element())
     }
 
-    fn signalwire_codec(&self) -> Option<String> {
+    pub(super) fn signalwire_codec(&self) -> Option<String> {
         let format = self.format.filter(|format| format.encoding == Encoding::PcmS16Le)?;
         Some(format!("L16@{}h", format.sample_rate))
     }

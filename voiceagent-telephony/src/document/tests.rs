@@ -180,10 +180,214 @@ fn what_happens_around_a_stream_is_written_in_each_language() {
             },
         ])
     );
-    for language in [Language::Plivo, Language::Ncco] {
-        let gather = Response::new().with(Gather::keys("/g")).write(language);
-        assert_eq!(gather.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+fn json(verbs: impl IntoIterator<Item = Verb>, language: Language) -> serde_json::Value {
+    let mut document = Response::new();
+    document.extend(verbs);
+    serde_json::from_str(&document.write(language).unwrap()).unwrap()
+}
+
+fn number() -> crate::PhoneNumber {
+    "+14155550100".parse().unwrap()
+}
+
+#[test]
+fn no_setting_is_left_out_silently() {
+    let all = [Language::Ncco, Language::Plivo, Language::Swml];
+    let dial = || Dial::number(number());
+    let stream = || Stream::new("wss://x");
+    let ncco = &all[..1];
+    let not_swml = &all[..2];
+    let cases: [(Verb, &[Language]); 15] = [
+        (dial().with_action("https://x/after").into(), ncco),
+        (dial().with_answer_on_bridge(true).into(), not_swml),
+        (dial().with_record(RecordDial::FromAnswer).into(), &[Language::Ncco, Language::Swml]),
+        (dial().with_record(RecordDial::FromAnswerDual).into(), &[Language::Ncco, Language::Swml]),
+        (dial().or(Dial::number(number())).into(), ncco),
+        (Dial::extension(number(), "w1").into(), &all[2..]),
+        (Say::new("Hi").with_voice("Polly.Joanna").into(), ncco),
+        (stream().with_action("https://x/after").into(), not_swml),
+        (stream().with_name("n").into(), not_swml),
+        (stream().with_status_callback("https://x").into(), &all[2..]),
+        (Record::new().with_action("https://x/after").into(), ncco),
+        (Record::new().with_timeout(Duration::from_secs(30)).into(), ncco),
+        (Gather::keys("/g").with_finish("*").into(), &[Language::Ncco, Language::Swml]),
+        (
+            Gather::keys("/g").with_timeout(Duration::from_secs(90)).into(),
+            &[Language::Ncco, Language::Plivo, Language::Swml],
+        ),
+        (Gather::keys("/g").into(), &all[2..]),
+    ];
+    for (verb, refusing) in cases {
+        for language in all {
+            let written = Response::new().with(verb.clone()).write(language);
+            assert_eq!(written.is_err(), refusing.contains(&language), "{language:?}: {verb:?}");
+            if let Err(error) = written {
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+            }
+        }
     }
+}
+
+#[test]
+fn recordings_and_input_are_written_in_the_words_of_vonage() {
+    let dial = Dial::extension(number(), "ww42").with_record(RecordDial::FromRingingDual);
+    let gather = Gather::speech("https://x/g")
+        .with_digits(4)
+        .with_hints("yes, no")
+        .with_language("en-US")
+        .with_timeout(Duration::from_secs(3))
+        .with_say(Say::new("Code?").with_voice("2"));
+    let record = Record::new().with_status_callback("https://x/r").without_beep();
+    assert_eq!(
+        json([gather.into(), record.into(), dial.into()], Language::Ncco),
+        serde_json::json!([
+            { "action": "talk", "text": "Code?", "style": 2, "bargeIn": true },
+            {
+                "action": "input",
+                "type": ["dtmf", "speech"],
+                "dtmf": { "submitOnHash": true, "maxDigits": 4, "timeOut": 3 },
+                "speech": { "language": "en-US", "context": ["yes", "no"], "startTimeout": 3 },
+                "eventUrl": ["https://x/g"],
+                "eventMethod": "POST",
+            },
+            {
+                "action": "record",
+                "beepStart": false,
+                "endOnKey": "#",
+                "endOnSilence": 5,
+                "timeOut": 3600,
+                "eventUrl": ["https://x/r"],
+            },
+            { "action": "record", "timeOut": 7200, "split": "conversation", "channels": 2 },
+            {
+                "action": "connect",
+                "endpoint": [{ "type": "phone", "number": "14155550100", "dtmfAnswer": "pp42" }],
+            },
+        ])
+    );
+}
+
+#[test]
+fn recordings_and_input_are_written_in_the_words_of_plivo() {
+    let document = Response::new()
+        .with(
+            Gather::speech("/g")
+                .with_digits(4)
+                .with_finish("*")
+                .with_timeout(Duration::from_secs(7))
+                .with_say(Say::new("Code?")),
+        )
+        .with(Record::new().with_action("/after").with_status_callback("/r"))
+        .with(Record::new().without_beep().with_timeout(Duration::from_secs(3)))
+        .with(Dial::number(number()).with_record(RecordDial::FromAnswerDual))
+        .with(
+            Dial::number(number())
+                .with_record(RecordDial::FromRinging)
+                .with_longest(Duration::from_secs(600)),
+        );
+    let written = document.write(Language::Plivo).unwrap();
+    let (_, body) = written.split_once("<Response>").unwrap();
+    let expected = [
+        r#"<GetInput action="/g" executionTimeout="7" finishOnKey="*" inputType="dtmf speech" method="POST" numDigits="4"><Speak>Code?</Speak></GetInput>"#,
+        r#"<Record action="/after" callbackUrl="/r" maxLength="3600" method="POST" redirect="true" timeout="5" />"#,
+        r#"<Record maxLength="3600" method="POST" playBeep="false" redirect="false" timeout="3" />"#,
+        r#"<Record maxLength="14400" recordChannelType="stereo" redirect="false" startOnDialAnswer="true" />"#,
+        r#"<Dial><Number>+14155550100</Number></Dial>"#,
+        r#"<Record maxLength="600" recordSession="true" redirect="false" />"#,
+        r#"<Dial timeLimit="600"><Number>+14155550100</Number></Dial></Response>"#,
+    ];
+    assert_eq!(body, expected.concat());
+}
+
+#[test]
+fn a_script_for_signalwire_is_written_in_its_own_language() {
+    let stream = Stream::new("wss://x/media")
+        .with_name("n")
+        .with_action("https://x/after")
+        .with_format(AudioFormat::PCM_24K)
+        .with_parameter("token", "t");
+    let dial = Dial::number(number())
+        .or(Dial::sip("sip:a@b.example"))
+        .with_caller(number())
+        .with_timeout(Duration::from_secs(20))
+        .with_record(RecordDial::FromRingingDual);
+    let verbs = [
+        Say::new("One\nmoment").with_voice("Polly.Joanna").with_language("en-US").into(),
+        Verb::Pause(Duration::from_millis(1_500)),
+        Play::new("https://x/a.mp3").with_times(2).into(),
+        Play::keys("w1").into(),
+        Verb::StartStream(Stream::new("wss://x/spy").with_name("spy")),
+        Verb::StopStream("spy".to_owned()),
+        stream.into(),
+        dial.into(),
+        Record::new().with_status_callback("https://x/r").into(),
+        Conference::new("room").waiting().into(),
+        Verb::Redirect("https://x/next".to_owned()),
+        Verb::Hangup,
+    ];
+    assert_eq!(
+        json(verbs, Language::Swml),
+        serde_json::json!({ "version": "1.0.0", "sections": { "main": [
+            { "answer": {} },
+            { "play": {
+                "url": "say:One moment", "say_voice": "Polly.Joanna", "say_language": "en-US",
+            } },
+            { "sleep": { "duration": 1500 } },
+            { "play": { "urls": ["https://x/a.mp3", "https://x/a.mp3"] } },
+            { "send_digits": { "digits": "w1" } },
+            { "stream": {
+                "url": "wss://x/spy", "track": "inbound_track", "name": "spy", "control_id": "spy",
+            } },
+            { "stop_stream": { "control_id": "spy" } },
+            { "connect": {
+                "to": "stream:wss://x/media", "realtime": true, "name": "n", "codec": "L16@24000h",
+                "custom_parameters": { "token": "t" },
+            } },
+            { "transfer": { "dest": "https://x/after" } },
+            { "record_call": { "direction": "both", "stereo": true } },
+            { "connect": {
+                "parallel": [{ "to": "+14155550100" }, { "to": "sip:a@b.example" }],
+                "from": "+14155550100", "timeout": 20,
+            } },
+            { "record": {
+                "beep": true, "direction": "speak", "end_silence_timeout": 5, "initial_timeout": 5,
+                "max_length": 3600, "terminators": "1234567890*#", "status_url": "https://x/r",
+            } },
+            { "join_conference": {
+                "name": "room", "beep": "false", "start_on_enter": false, "end_on_exit": false,
+            } },
+            { "transfer": { "dest": "https://x/next" } },
+            { "hangup": {} },
+        ] } })
+    );
+}
+
+#[test]
+fn a_script_for_signalwire_answers_only_what_it_takes() {
+    let main = |verbs: Vec<Verb>| json(verbs, Language::Swml)["sections"]["main"].clone();
+    let ringing = Dial::number(number()).with_answer_on_bridge(true);
+    for (verbs, expected) in [
+        (vec![], serde_json::json!([{ "hangup": {} }])),
+        (
+            vec![Verb::Reject(RejectReason::Busy)],
+            serde_json::json!([{ "hangup": { "reason": "busy" } }]),
+        ),
+        (
+            vec![Verb::Reject(RejectReason::Rejected)],
+            serde_json::json!([{ "hangup": { "reason": "decline" } }]),
+        ),
+        (
+            vec![ringing.into()],
+            serde_json::json!([{ "connect": { "to": "+14155550100", "answer_on_bridge": true } }]),
+        ),
+    ] {
+        assert_eq!(main(verbs), expected);
+    }
+    let relay = Response::new().with(ConversationRelay::new("wss://x")).write(Language::Swml);
+    assert_eq!(relay.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(Language::Swml.content_type(), "application/json");
 }
 
 #[test]

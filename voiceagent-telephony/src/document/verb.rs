@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{Conference, ConversationRelay, Dial, Gather, Language, Stream, element::Element};
+use super::{
+    Conference, ConversationRelay, Dial, Gather, Language, Stream, element::Element, whole_seconds,
+};
 
 /// One instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -138,7 +140,8 @@ impl Say {
         Self { text: text.into(), voice: None, language: None }
     }
 
-    /// Chooses the voice, such as `Polly.Joanna-Neural`.
+    /// Chooses the voice, such as `Polly.Joanna-Neural`. Vonage numbers the voices of a language
+    /// ("style"): there it is a number.
     #[must_use]
     pub fn with_voice(mut self, voice: impl Into<String>) -> Self {
         self.voice = Some(voice.into());
@@ -194,14 +197,15 @@ impl Play {
     }
 }
 
-/// Records the caller, and no other side.
+/// Records the caller, and no other side; with Vonage all that is said in the call, while the
+/// verbs behind it run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Record {
-    action: Option<String>,
-    status_callback: Option<String>,
-    timeout: Option<Duration>,
-    longest: Option<Duration>,
-    silent: bool,
+    pub(super) action: Option<String>,
+    pub(super) status_callback: Option<String>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) longest: Option<Duration>,
+    pub(super) silent: bool,
 }
 
 impl Record {
@@ -211,14 +215,14 @@ impl Record {
         Self::default()
     }
 
-    /// Where Twilio asks for instructions afterwards.
+    /// Where the carrier asks for instructions afterwards; not with Vonage.
     #[must_use]
     pub fn with_action(mut self, url: impl Into<String>) -> Self {
         self.action = Some(url.into());
         self
     }
 
-    /// Where Twilio reports that the recording is ready.
+    /// Where the carrier reports that the recording is ready.
     #[must_use]
     pub fn with_status_callback(mut self, url: impl Into<String>) -> Self {
         self.status_callback = Some(url.into());
@@ -244,6 +248,13 @@ impl Record {
     pub const fn without_beep(mut self) -> Self {
         self.silent = true;
         self
+    }
+
+    /// How much silence ends it, and how long it may become, in seconds: for carriers whose own
+    /// defaults are others than those of [`new`](Self::new).
+    pub(super) fn limits(&self) -> (u64, u64) {
+        let seconds = |time: Option<Duration>, or| time.map_or(or, whole_seconds);
+        (seconds(self.timeout, 5), seconds(self.longest, 3_600))
     }
 
     fn element(&self) -> Element {

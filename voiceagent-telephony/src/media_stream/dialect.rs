@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use voiceagent_core::audio::AudioFormat;
+use voiceagent_core::audio::{AudioFormat, Encoding};
 
 use super::{Carrier, start::ToldFormat};
 
@@ -8,19 +8,23 @@ use super::{Carrier, start::ToldFormat};
 /// writer serve them all.
 ///
 /// In the messages, `{stream}` stands for the name of the stream as a JSON string, `{audio}` for
-/// base64, `{mark}` for the name of a mark, `{type}` and `{rate}` for the audio format.
+/// base64, `{mark}` for the name of a mark, `{key}` for a key, `{type}` and `{rate}` for the audio format.
 #[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) carrier: Carrier,
     /// What this build can carry of what the carrier sends. The first is what it sends when it
     /// does not say.
     pub(super) formats: &'static [AudioFormat],
+    /// Whether the carrier has 16-bit PCM only, whatever it calls it.
+    pub(super) is_always_pcm: bool,
     /// What the carrier wants to be sent, where that is not what it sends.
     pub(super) plays: Option<AudioFormat>,
     /// Plays audio; `None` where audio travels in binary messages, in both directions.
     pub(super) media: Option<&'static str>,
     /// Asks to be told when everything before it was played; `None` where it cannot be asked.
     pub(super) mark: Option<&'static str>,
+    /// Presses a key; `None` where keys do not go over the stream.
+    pub(super) key: Option<&'static str>,
     /// Drops what was not played.
     pub(super) clear: &'static str,
     /// What becomes of marks when audio is dropped.
@@ -73,7 +77,11 @@ impl Dialect {
         match told {
             ToldFormat::Nothing => self.formats.first().copied(),
             ToldFormat::Format(format) => self.formats.contains(&format).then_some(format),
-            ToldFormat::Unknown => None,
+            ToldFormat::Rate(rate) if self.is_always_pcm => {
+                let format = AudioFormat::mono(Encoding::PcmS16Le, rate);
+                self.formats.contains(&format).then_some(format)
+            }
+            ToldFormat::Rate(_) | ToldFormat::Unknown => None,
         }
     }
 }
@@ -82,9 +90,11 @@ impl Dialect {
 const TWILIO: Dialect = Dialect {
     carrier: Carrier::Twilio,
     formats: &[AudioFormat::MULAW_8K],
+    is_always_pcm: false,
     plays: None,
     media: Some(r#"{"event":"media","streamSid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","streamSid":{stream},"mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear","streamSid":{stream}}"#,
     cleared: Cleared::ReturnsMarks,
     pieces: Pieces::Any,
@@ -96,6 +106,7 @@ const TWILIO: Dialect = Dialect {
 const SIGNALWIRE: Dialect = Dialect {
     carrier: Carrier::SignalWire,
     formats: &[AudioFormat::MULAW_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K],
+    key: Some(r#"{"event":"dtmf","streamSid":{stream},"dtmf":{"digit":"{key}"}}"#),
     ..TWILIO
 };
 
@@ -105,9 +116,11 @@ const TELNYX: Dialect = Dialect {
     carrier: Carrier::Telnyx,
     formats: &[AudioFormat::MULAW_8K, AudioFormat::ALAW_8K],
     // The default of `stream_bidirectional_codec`, whatever codec the caller has.
+    is_always_pcm: false,
     plays: Some(AudioFormat::MULAW_8K),
     media: Some(r#"{"event":"media","media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear"}"#,
     cleared: Cleared::IsNotTold,
     pieces: Pieces::Whole(FRAME),
@@ -119,11 +132,13 @@ const TELNYX: Dialect = Dialect {
 const PLIVO: Dialect = Dialect {
     carrier: Carrier::Plivo,
     formats: &[AudioFormat::PCM_8K, AudioFormat::PCM_16K, AudioFormat::MULAW_8K],
+    is_always_pcm: false,
     plays: None,
     media: Some(
         r#"{"event":"playAudio","media":{"contentType":"{type}","sampleRate":{rate},"payload":"{audio}"}}"#,
     ),
     mark: Some(r#"{"event":"checkpoint","streamId":{stream},"name":"{mark}"}"#),
+    key: None,
     clear: r#"{"event":"clearAudio","streamId":{stream}}"#,
     cleared: Cleared::IsTold,
     pieces: Pieces::Any,
@@ -135,9 +150,11 @@ const PLIVO: Dialect = Dialect {
 const VONAGE: Dialect = Dialect {
     carrier: Carrier::Vonage,
     formats: &[AudioFormat::PCM_16K, AudioFormat::PCM_8K, AudioFormat::PCM_24K],
+    is_always_pcm: false,
     plays: None,
     media: None,
     mark: None,
+    key: None,
     clear: r#"{"action":"clear"}"#,
     cleared: Cleared::IsTold,
     pieces: Pieces::Exactly(FRAME),
@@ -155,13 +172,16 @@ const JAMBONZ: Dialect = Dialect {
     ..VONAGE
 };
 
-/// "AgentStream: WebSocket protocol". What becomes of marks that are cleared is not documented.
+/// "AgentStream: WebSocket protocol", which has 16-bit PCM only and calls it `audio/x-raw`; streams
+/// in the field say `base64` too. What becomes of marks that are cleared is not documented.
 const EXOTEL: Dialect = Dialect {
     carrier: Carrier::Exotel,
     formats: &[AudioFormat::PCM_8K, AudioFormat::PCM_16K, AudioFormat::PCM_24K],
+    is_always_pcm: true,
     plays: None,
     media: Some(r#"{"event":"media","stream_sid":{stream},"media":{"payload":"{audio}"}}"#),
     mark: Some(r#"{"event":"mark","stream_sid":{stream},"mark":{"name":"{mark}"}}"#),
+    key: None,
     clear: r#"{"event":"clear","stream_sid":{stream}}"#,
     cleared: Cleared::IsNotTold,
     // 320 bytes at 8 kHz, of which each message must be a multiple.

@@ -1,11 +1,11 @@
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{debug, warn};
 use voiceagent_core::{
@@ -24,12 +24,10 @@ use super::{
     },
     owed_marks::OwedMarks,
     reader::{Reader, Reading},
+    request::{CONTROL, bounded},
     writer::Writer,
 };
-use crate::control::CallControl;
-
-/// For the carrier to do what it was asked beside the socket, all attempts included.
-const CONTROL: Duration = Duration::from_secs(15);
+use crate::{DtmfKey, control::CallControl};
 
 /// What a pump must know about its call.
 #[derive(Debug)]
@@ -45,6 +43,8 @@ pub(super) struct Leg {
     pub(super) heard: Option<Arc<HeardCalls>>,
     /// What the carrier reports beside the socket.
     pub(super) news: mpsc::Receiver<Inbound>,
+    /// Keys that are to be pressed over the stream.
+    pub(super) keys: mpsc::Receiver<DtmfKey>,
 }
 
 /// Moves messages between a socket and a link, in one task.
@@ -90,6 +90,7 @@ enum End {
 enum Happening {
     Asked(Option<Outbound>),
     Controlled(Result<()>),
+    Key(DtmfKey),
     News(Inbound),
     Socket(SocketEvent),
     Watch,
@@ -168,6 +169,7 @@ impl<S: Socket> Pump<S> {
                 asked = peer.recv(), if !self.backlog.is_full() => Happening::Asked(asked),
                 outcome = controlled(self.task.as_mut()) => Happening::Controlled(outcome),
                 Some(news) = self.leg.news.recv() => Happening::News(news),
+                Some(key) = self.leg.keys.recv(), if self.io.is_idle() => Happening::Key(key),
                 _ = watch.tick() => Happening::Watch,
             };
             let end = match happening {
@@ -179,6 +181,12 @@ impl<S: Socket> Pump<S> {
                 }
                 Happening::Asked(None) => Some(End::OwnerGone),
                 Happening::Controlled(outcome) => self.on_controlled(outcome, peer).await?,
+                Happening::Key(key) => {
+                    if let Some(message) = self.writer.write_key(key) {
+                        self.io.start(message);
+                    }
+                    None
+                }
                 Happening::News(news) => {
                     peer.send(news).await?;
                     None
@@ -296,7 +304,7 @@ impl<S: Socket> Pump<S> {
         let call = self.leg.call.clone();
         // A task of its own: once asked for, a hang-up must reach the carrier although the owner
         // of the call has gone.
-        let handle = tokio::spawn(bounded(async move { control.hang_up(&call).await }));
+        let handle = tokio::spawn(bounded(CONTROL, async move { control.hang_up(&call).await }));
         self.task = Some(ControlTask { asked: Asked::HangUp, handle });
     }
 
@@ -317,7 +325,8 @@ impl<S: Socket> Pump<S> {
 
     fn transfer(&mut self, control: Arc<dyn CallControl>, target: Arc<str>) {
         let call = self.leg.call.clone();
-        let handle = tokio::spawn(bounded(async move { control.transfer(&call, &target).await }));
+        let handle =
+            tokio::spawn(bounded(CONTROL, async move { control.transfer(&call, &target).await }));
         self.task = Some(ControlTask { asked: Asked::Transfer, handle });
     }
 
@@ -427,12 +436,6 @@ async fn controlled(task: Option<&mut ControlTask>) -> Result<()> {
         }),
         None => pending().await,
     }
-}
-
-async fn bounded(request: impl Future<Output = Result<()>> + Send) -> Result<()> {
-    timeout(CONTROL, request).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Timeout, "control", "the carrier did not answer in time"))
-    })
 }
 
 #[cfg(test)]

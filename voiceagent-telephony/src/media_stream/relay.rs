@@ -1,5 +1,6 @@
 mod leg;
 mod messages;
+mod speech;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use axum::{
     routing::any,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::time::timeout;
+use tokio::{sync::oneshot::Receiver, time::timeout};
 use tracing::{debug, warn};
 use voiceagent_core::{
     CallId, Link, Result,
@@ -29,6 +30,7 @@ use super::{
     Place, Places, TokenCheck,
     io::{TOO_LONG, close, is_about_length, is_too_long},
     start::is_name,
+    stream::Unopened,
 };
 use crate::{
     control::CallControl,
@@ -130,19 +132,25 @@ impl RelaySocket {
     }
 
     async fn serve(self, socket: WebSocket, seat: Seat) {
-        if let Some(call) = seat.until(self.begin(socket)).await.flatten() {
-            (self.on_call)(call).await;
+        let begun = seat.until(self.begin(socket)).await.flatten();
+        let Some((call, unanswered)) = begun else { return };
+        (self.on_call)(call).await;
+        if let Ok(socket) = unanswered.await {
+            close(socket, 1011, "the call could not be answered").await;
         }
     }
 
     /// Waits for a conversation and lets it in; a socket that is not let in is closed.
-    async fn begin(&self, mut socket: WebSocket) -> Option<RelayCall> {
+    /// Gives the call, and where its socket comes back to if nobody opens it.
+    async fn begin(&self, mut socket: WebSocket) -> Option<(RelayCall, Receiver<WebSocket>)> {
         let setup = timeout(SETUP, wait_for_setup(&mut socket)).await;
         let setup = setup.unwrap_or(Err((1008, "no setup message in time")));
         let setup = setup.inspect_err(|(_, reason)| warn!("relay socket closed: {reason}"));
         match setup.and_then(|setup| self.admit(setup)) {
             Ok((info, place)) => {
-                Some(RelayCall { socket, info, control: self.control.clone(), place })
+                let (socket, unanswered) = Unopened::new(socket);
+                let control = self.control.clone();
+                Some((RelayCall { socket, info, control, place }, unanswered))
             }
             Err((code, reason)) => {
                 close(socket, code, reason).await;
@@ -206,10 +214,14 @@ async fn wait_for_setup(socket: &mut WebSocket) -> Result<Setup, (u16, &'static 
 ///
 /// As a [`Transport`] it carries text. Twilio decides when the caller interrupts, stops, and says
 /// how much of the text was heard; it answers no marks, and cannot be told to drop what it has.
+/// A hang-up waits for about as long as it takes to say what was sent before it, at most a minute,
+/// and a transfer for at most ten seconds; less when Twilio says that it has finished, or the
+/// caller interrupts. A call that is dropped unopened is closed with code 1011.
+///
 /// A call whose socket was lost or silent for 10 s ends with
 /// [`Disconnected`](voiceagent_core::ErrorKind::Disconnected).
 pub struct RelayCall {
-    socket: WebSocket,
+    socket: Unopened,
     info: CallInfo,
     control: Option<Arc<dyn CallControl>>,
     place: Place,
@@ -229,11 +241,8 @@ impl Transport for RelayCall {
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let Self { socket, info, control, place } = *self;
-        Ok(Link::spawn(LINK, move |peer| async move {
-            // A call counts against the limit for as long as its socket is open.
-            let _counted = place;
-            Leg::new(socket, info.id, control).run(peer).await
-        }))
+        let leg = Leg::new(socket.open(), info.id, control, Some(place));
+        Ok(Link::spawn(LINK, move |peer| leg.run(peer)))
     }
 }
 
@@ -242,3 +251,6 @@ impl fmt::Debug for RelayCall {
         f.debug_struct("RelayCall").field("call", &self.info.id).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

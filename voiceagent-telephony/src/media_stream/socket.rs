@@ -8,7 +8,7 @@ use axum::{
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{sync::Semaphore, time::Instant};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use voiceagent_core::{CallId, Error, Result, audio::AudioFormat, transport::Inbound};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     dialect::Dialect,
     io::{TOO_LONG, close},
     news::CallNews,
-    start::{Beginning, StreamStart, is_name, wait_for_start},
+    start::{Beginning, StreamStart, ToldFormat, is_name, wait_for_start},
     stream::{Beside, Formats, Identity, Unopened},
 };
 use crate::{
@@ -193,6 +193,9 @@ impl Settings {
             warn!(call, "media socket closed: its audio format is not supported");
             (1003, "audio format")
         })?;
+        if let ToldFormat::Rate(rate) = start.format {
+            info!(call, rate, "the encoding of a stream has no known name, and is taken for PCM");
+        }
         let outbound = dialect.plays.map_or(inbound, |usual| self.format.unwrap_or(usual));
         let place = grant.place.take().or_else(|| self.places.take()).ok_or_else(|| {
             warn!(call, "media socket closed: the limit of calls is reached");

@@ -33,7 +33,9 @@ pub(super) struct StreamStart {
 pub(super) enum ToldFormat {
     Format(AudioFormat),
     Nothing,
-    /// One that this build does not know.
+    /// One channel at this rate, in an encoding that this build does not know.
+    Rate(u32),
+    /// One that this build does not know at all.
     Unknown,
 }
 

@@ -10,11 +10,11 @@ use voiceagent_core::{
 };
 
 use super::{
-    Carrier, Grant, HeardCalls, Place,
+    Carrier, Grant, HeardCalls, Place, StreamKeys,
     dialect::Dialect,
     pump::{Leg, Pump},
 };
-use crate::control::CallControl;
+use crate::{DtmfKey, control::CallControl};
 
 /// Requests and events that may wait between a session and its socket, in each direction: 1.3 s
 /// of frames. More would only hide that one of them has stopped reading.
@@ -40,6 +40,7 @@ pub struct MediaStream {
     dialect: &'static Dialect,
     formats: Formats,
     beside: Beside,
+    keys: (StreamKeys, mpsc::Receiver<DtmfKey>),
     place: Place,
 }
 
@@ -87,13 +88,21 @@ impl MediaStream {
         if let Some(direction) = grant.direction {
             info = info.with_direction(direction);
         }
-        Self { socket, info, who, dialect, formats, beside, place }
+        Self { socket, info, who, dialect, formats, beside, keys: StreamKeys::new(), place }
     }
 
     /// Who carries the call.
     #[must_use]
     pub const fn carrier(&self) -> Carrier {
         self.dialect.carrier
+    }
+
+    /// Presses keys over the stream, once it is opened; `None` where the carrier does not take them
+    /// there. Others take them through their API:
+    /// [`CallControl::send_keys`](crate::control::CallControl::send_keys).
+    #[must_use]
+    pub fn keys(&self) -> Option<StreamKeys> {
+        self.dialect.key.map(|_| self.keys.0.clone())
     }
 
     /// The carrier's name for the stream; that of the call where it has no other.
@@ -134,6 +143,7 @@ impl Transport for MediaStream {
             control: self.beside.control,
             heard: self.beside.heard,
             news: self.beside.news,
+            keys: self.keys.1,
         };
         let place = self.place;
         let socket = self.socket.open();
@@ -157,7 +167,7 @@ impl Unopened {
         (Self(Some((socket, back))), dropped)
     }
 
-    fn open(mut self) -> WebSocket {
+    pub(super) fn open(mut self) -> WebSocket {
         self.0.take().expect("only opening and dropping take it, and both are the last").0
     }
 }

@@ -9,6 +9,7 @@ use voiceagent_core::{
 };
 
 use super::dialect::Dialect;
+use crate::DtmfKey;
 
 /// Outbound messages are cut from a block of at least this size, some ten frames of G.711; it is
 /// free again as soon as the last of them has been written.
@@ -22,6 +23,7 @@ const WORDS: usize = 256;
 pub(super) struct Writer {
     media: Option<Phrase>,
     mark: Option<Phrase>,
+    key: Option<Phrase>,
     clear: String,
     block: BytesMut,
 }
@@ -41,6 +43,7 @@ impl Writer {
         Self {
             media: dialect.media.map(|template| known.phrase(template, "{audio}")),
             mark: dialect.mark.map(|template| known.phrase(template, "{mark}")),
+            key: dialect.key.map(|template| known.phrase(template, "{key}")),
             clear: known.fill_in(dialect.clear),
             block: BytesMut::with_capacity(OUTBOUND_BLOCK.max(two_pieces)),
         }
@@ -68,6 +71,12 @@ impl Writer {
         }
         let text = Utf8Bytes::try_from(self.block.split().freeze());
         Some(Message::Text(text.expect("dialects write JSON")))
+    }
+
+    /// Writes that a key is pressed; `None` where keys do not go over the stream.
+    pub(super) fn write_key(&self, key: DtmfKey) -> Option<Message> {
+        let Phrase { before, behind } = self.key.as_ref()?;
+        Some(Message::text(format!("{before}{}{behind}", key.as_char())))
     }
 }
 

@@ -7,14 +7,17 @@ use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, MediaTime},
     transport::{Inbound, Media, Outbound, Transport},
 };
-use voiceagent_telephony::media_stream::{Carrier, MediaSocket, MediaSocketBuilder, TokenCheck};
+use voiceagent_telephony::{
+    DtmfKey,
+    media_stream::{Carrier, MediaSocket, MediaSocketBuilder, TokenCheck},
+};
 use voiceagent_testkit::{
     conformance::transport,
-    phone::{Carrier as Line, Closed, Dial, PhoneCall, Recording},
+    phone::{Carrier as Line, Closed, Dial, PhoneCall, Recording, Wire},
     tone,
 };
 
-use crate::server::{Call, Calls, SOON, Server};
+use crate::server::{Call, Calls, SOON, Server, eventually};
 
 /// What a carrier says, and how its streams differ.
 struct Row {
@@ -322,4 +325,52 @@ async fn how_a_dialect_is_told_from_another_is_not_what_a_fixed_socket_asks() {
     phone.send_raw(TABLE[0].start).await.unwrap();
     let stream = calls.stream().await;
     assert_eq!(stream.carrier(), Carrier::Twilio);
+}
+
+#[tokio::test]
+async fn exotels_audio_is_pcm_whatever_it_is_called() {
+    let (server, mut calls) = serve(MediaSocket::any(TokenCheck::Off), |socket| socket);
+    let begins = |format: &str| {
+        format!(
+            r#"{{"event":"start","stream_sid":"MZ1","start":{{"stream_sid":"MZ1","call_sid":"CA1","media_format":{format}}}}}"#
+        )
+    };
+    for (format, rate) in [
+        (r#"{"encoding":"base64","sample_rate":"8000","bit_rate":"128kbps"}"#, 8_000),
+        (r#"{"encoding":"audio/x-raw","sample_rate":"8000Hz"}"#, 8_000),
+        (r#"{"encoding":"raw/slin","sample_rate":16000}"#, 16_000),
+        (r#"{"sample_rate":"24000"}"#, 24_000),
+    ] {
+        let phone = Dial::to(server.url("ws", "/media")).without_start().connect().await.unwrap();
+        phone.send_raw(begins(format)).await.unwrap();
+        let call = calls.answer().await;
+        let expected = AudioFormat::mono(voiceagent_core::audio::Encoding::PcmS16Le, rate);
+        assert_eq!(outbound(&call), expected, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_pressed_over_the_streams_that_take_them() {
+    for row in &TABLE {
+        let (server, mut calls) = door(row);
+        let phone = dial(&server, row).connect().await.unwrap();
+        let stream = calls.stream().await;
+        let Some(keys) = stream.keys() else {
+            assert_ne!(row.carrier, Carrier::SignalWire);
+            continue;
+        };
+        assert_eq!(row.carrier, Carrier::SignalWire);
+        let link = Box::new(stream).open().await.unwrap();
+        for key in ['4', '#'] {
+            keys.press(DtmfKey::new(key).unwrap()).unwrap();
+        }
+        phone.wait_for_messages(2, SOON).await.unwrap();
+        let wire = phone.heard().await.unwrap().wire;
+        let wire: Vec<_> = wire.into_iter().map(|(_, wire)| wire).collect();
+        assert_eq!(wire, [Wire::Key("4".to_owned()), Wire::Key("#".to_owned())]);
+        drop(link);
+        phone.wait_until_closed(SOON).await.unwrap();
+        let ended = eventually(|| async { keys.press(DtmfKey::new('1').unwrap()).err() }).await;
+        assert_eq!(ended.kind(), ErrorKind::Closed);
+    }
 }

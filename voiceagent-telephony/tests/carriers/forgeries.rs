@@ -47,15 +47,16 @@ fn forged(parts: &Parts, which: usize, place: usize, byte: u8, kind: u8) -> Part
 }
 
 /// Whether two requests mean the same to a carrier: options behind `#` are not signed, a URL may
-/// have the default port, fields may come in any order, and nothing stands between two `&` or beside
-/// the commas of a list.
+/// have the default port, fields may come in any order, and nothing but space stands between two `&`
+/// or beside the commas of a list.
 fn same(parts: &Parts, other: &Parts) -> bool {
     let plain = |parts: &Parts| {
         let url = text(&parts[0]).replace(":443", "");
         let url = url.split('#').next().unwrap_or_default().to_owned();
         let url: Vec<_> =
             url.split(['?', '&']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        let list = parts.last().map(|list| text(list).trim_matches([',', ' ']).to_owned());
+        let beside = |c: char| c == ',' || c.is_whitespace();
+        let list = parts.last().map(|list| text(list).trim_matches(beside).to_owned());
         let (form, behind) = parts[1..parts.len() - 1].split_at(FORM.min(parts.len() - 2));
         let mut fields: Vec<_> = form.chunks(2).map(<[_]>::to_vec).collect();
         fields.sort();

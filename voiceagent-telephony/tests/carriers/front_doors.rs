@@ -11,7 +11,7 @@ use voiceagent_core::{
     transport::{Media, Outbound},
 };
 use voiceagent_telephony::{
-    document::{Gather, Say, Verb},
+    document::{Say, Verb},
     front_door::{CallStatus, FrontDoor, FrontDoorBuilder},
     signature::{PlivoSignature, SignalWireSignature, TwilioSignature, VonageSignature},
 };
@@ -400,13 +400,13 @@ fn a_setting_that_a_carrier_cannot_have_is_named() {
         assert!(wrong.unwrap_err().message().starts_with("auth_token:"));
         let wrong = ready(row).format(AudioFormat::mono(row.format.encoding, 11_025)).build();
         assert!(wrong.unwrap_err().message().starts_with("format:"));
-        let gather = || [Verb::from(Gather::keys("/g"))];
+        let wordless = || [Verb::StopStream("spy".to_owned())];
         let unheard = ready(row).when_unheard([Verb::Hangup]).build();
         assert_eq!(unheard.is_ok(), row.carrier != Carrier::Vonage, "{:?}", row.carrier);
         let speaks = !matches!(row.carrier, Carrier::Plivo | Carrier::Vonage);
         for (setting, built) in [
-            ("after:", ready(row).after(gather()).build()),
-            ("when_full:", ready(row).when_full(gather()).build()),
+            ("after:", ready(row).after(wordless()).build()),
+            ("when_full:", ready(row).when_full(wordless()).build()),
         ] {
             match built {
                 Ok(_) => assert!(speaks, "{:?}", row.carrier),

@@ -138,6 +138,16 @@ async fn a_conversation_without_its_token_is_refused() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_nobody_opens_is_told_so_and_makes_room() {
+    let (server, mut calls) = serve(TokenCheck::Off);
+    for _ in 0..3 {
+        let mut phone = phone(&server, None).await;
+        drop(next(&mut calls).await);
+        assert_eq!(phone.asked().await, RelayAsked::Closed(Some(1011)));
+    }
+}
+
+#[tokio::test]
 async fn a_far_end_that_goes_hangs_up_and_makes_room() {
     let (server, mut calls) = serve(TokenCheck::Off);
     let (first, _second) = (phone(&server, None).await, phone(&server, None).await);
@@ -174,8 +184,8 @@ async fn a_door_answers_with_a_conversation_in_text() {
     let request = reqwest::Client::new().post(&url).form(&fields);
     let answer = request.header("X-Twilio-Signature", signature).send().await.unwrap();
     let twiml = answer.text().await.unwrap();
-    let expected = "<Connect><ConversationRelay dtmfDetection=\"true\" ttsProvider=\"ElevenLabs\" \
-                    url=\"ws://";
+    let expected = "<Connect><ConversationRelay dtmfDetection=\"true\" \
+                    events=\"speaker-events\" ttsProvider=\"ElevenLabs\" url=\"ws://";
     assert!(twiml.contains(expected), "{twiml}");
     assert!(
         twiml.contains("welcomeGreeting=\"Hello!\"") && twiml.contains("<Hangup />"),

@@ -298,7 +298,7 @@ impl Line {
                     self.echo_reached().await;
                 }
             }
-            Said::Unknown(_) => {}
+            Said::Key(_) | Said::Unknown(_) => {}
         }
         self.answer_messages();
     }

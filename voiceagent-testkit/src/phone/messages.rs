@@ -35,6 +35,7 @@ pub(super) struct Wording {
 pub(super) enum Said {
     Audio(Bytes),
     Clear,
+    Key(String),
     Mark(String),
     /// Whatever a carrier drops.
     Unknown(String),
@@ -45,6 +46,7 @@ impl Said {
         match self {
             Self::Audio(audio) => Wire::Audio(audio.len()),
             Self::Clear => Wire::Clear,
+            Self::Key(digit) => Wire::Key(digit.clone()),
             Self::Mark(name) => Wire::Mark(name.clone()),
             Self::Unknown(text) => Wire::Unknown(text.clone()),
         }
@@ -124,7 +126,7 @@ impl Wording {
                     "stream_sid": stream, "call_sid": call, "account_sid": account,
                     "from": "+15550100", "to": "+15550199", "custom_parameters": parameters,
                     "media_format":
-                        { "encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16" },
+                        { "encoding": "base64", "sample_rate": "8000", "bit_rate": "128kbps" },
                 },
             }),
             Carrier::Jambonz => {
@@ -309,6 +311,10 @@ impl Wording {
             }
             (event, _, Some(name)) if event == mark => Said::Mark(name),
             (event, ..) if event == clear => Said::Clear,
+            ("dtmf", ..) if self.carrier == Carrier::SignalWire => match message.dtmf {
+                Some(Dtmf { digit }) => Said::Key(digit),
+                None => unknown(),
+            },
             _ => unknown(),
         }
     }
@@ -331,10 +337,11 @@ impl Wording {
     }
 }
 
-/// Plivo's form of parameters.
+/// Plivo's form of parameters, as it is seen in the field.
 fn pairs(parameters: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    pairs.join(";")
+    let pair = |(name, value): (&String, &String)| format!("X-PH-{name}: {value}");
+    let pairs: Vec<_> = parameters.iter().map(pair).collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// A message from the server.
@@ -358,6 +365,13 @@ struct FromServer<'a> {
     mark: Option<Mark>,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    dtmf: Option<Dtmf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dtmf {
+    digit: String,
 }
 
 #[derive(Debug, Deserialize)]

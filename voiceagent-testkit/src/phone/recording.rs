@@ -42,6 +42,8 @@ pub enum Wire {
     Audio(usize),
     /// The request to drop what was not played.
     Clear,
+    /// A key that is to be pressed towards the far end.
+    Key(String),
     /// A mark with this name.
     Mark(String),
     /// Something that a carrier would drop with a warning.

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::*;
 
@@ -84,7 +84,8 @@ fn vonage_greets_with_the_headers_of_the_ncco() {
         let start = started(text);
         assert_eq!((start.carrier, start.call.as_deref()), (Carrier::Vonage, Some("c-1")));
         assert_eq!(start.format, ToldFormat::Format(AudioFormat::PCM_16K));
-        assert_eq!(start.parameters, BTreeMap::from([("token".to_owned(), "t".to_owned())]));
+        assert_eq!(start.parameters.get("token").map(String::as_str), Some("t"));
+        assert!(!start.parameters.contains_key("deep"));
     }
     let bare = started(r#"{"event":"websocket:connected","content-type":"audio/l16"}"#);
     assert_eq!((bare.call, bare.stream), (None, None));
@@ -119,9 +120,15 @@ fn cp12_each_format_is_obeyed_or_refused() {
     assert_eq!(told("PCMA", "\"8000\""), ToldFormat::Format(AudioFormat::ALAW_8K));
     assert_eq!(told("audio/x-raw", "16000"), ToldFormat::Format(pcm));
     for unknown in ["OPUS", "G722", "AMR-WB", "", "audio/x-mp3"] {
-        assert_eq!(told(unknown, "8000"), ToldFormat::Unknown);
+        assert_eq!(told(unknown, "8000"), ToldFormat::Rate(8_000));
     }
-    assert_eq!(told("audio/x-mulaw", "99999999999"), ToldFormat::Unknown);
+    for odd in ["99999999999", "-1", "8000.5", "\"\"", "\"fast\"", "null", "[8000]", "true"] {
+        let expected = if odd == "null" { mulaw } else { ToldFormat::Unknown };
+        assert_eq!(told("audio/x-mulaw", odd), expected, "{odd}");
+    }
+    for whole in ["8000.0", "\"8000.0\"", "\"8000Hz\"", "\" 8000 hz \""] {
+        assert_eq!(told("audio/x-mulaw", whole), mulaw, "{whole}");
+    }
     let stereo = r#"{"event":"start","start":{"streamSid":"M","callSid":"C","mediaFormat":{"encoding":"L16","channels":2}}}"#;
     assert_eq!(started(stereo).format, ToldFormat::Unknown);
     let silent = r#"{"event":"start","start":{"streamSid":"M","callSid":"C"}}"#;
@@ -150,6 +157,72 @@ fn marks_keys_and_the_rest_are_read() {
     assert_eq!(read(r#"{"event":"stop","stop":{"callSid":"CA1"}}"#), Some(Event::Stop));
     assert_eq!(read(r#"{"event":"connected","protocol":"Call"}"#), Some(Event::Other));
     assert_eq!(read(r#"{"event":"hologram","x":[1]}"#), Some(Event::Other));
+}
+
+#[test]
+fn plivos_extra_headers_are_read_in_each_form() {
+    for headers in [
+        r#""{X-PH-token: t, X-PH-n: 7}""#,
+        r#""{X-PH-token:t,X-PH-n:7}""#,
+        r#""{\"X-PH-token\": \"t\", \"n\": 7, \"null\": null}""#,
+        r#""{'X-PH-token': 't', 'n': '7'}""#,
+        r#""X-PH-token=t;x-ph-n=7""#,
+        r#""{token=t, n=7}""#,
+        r#"{"X-PH-token":"t","n":7,"deep":{"n":8}}"#,
+    ] {
+        let text = r#"{"event":"start","start":{"callId":"u","streamId":"s"},"extra_headers":H}"#;
+        let start = started(&text.replace('H', headers));
+        let expected = [("n", "7"), ("token", "t")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(start.parameters, BTreeMap::from(expected), "{headers}");
+    }
+    for empty in [r#""{}""#, r#""""#, "null", "7", "[]", r#""words""#] {
+        let text = r#"{"event":"start","start":{"callId":"u","streamId":"s"},"extra_headers":H}"#;
+        assert_eq!(started(&text.replace('H', empty)).parameters, BTreeMap::new(), "{empty}");
+    }
+}
+
+#[test]
+fn cp13_an_odd_field_does_not_lose_the_start() {
+    let text = r#"{"event":"start","start":{"callSid":"CA1","streamSid":"MZ1"ODD}}"#;
+    let expected = |odd: &str, parameters: &[(&str, &str)]| {
+        let start = started(&text.replace("ODD", odd));
+        let pairs =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        assert_eq!(start.call.as_deref(), Some("CA1"), "{odd}");
+        assert_eq!(start.parameters, pairs.collect(), "{odd}");
+    };
+    expected(
+        r#","customParameters":{"a":"b","n":7,"x":null,"t":true,"o":{}}"#,
+        &[("a", "b"), ("n", "7"), ("t", "true")],
+    );
+    expected(r#","custom_parameters":[{"name":"a","value":"b"},7,{"x":1}]"#, &[("a", "b")]);
+    for none in ["null", "7", "[]", "\"\"", "true", "-1", "1.5"] {
+        expected(&format!(r#","customParameters":{none}"#), &[]);
+    }
+    expected(r#","call_sid":"CA1","stream_sid":"MZ1","stream_id":"x","streamId":"y""#, &[]);
+    expected(r#","accountSid":"a","account_sid":7,"accountId":"c""#, &[]);
+    expected(r#","mediaFormat":{"sampleRate":8000,"sample_rate":"8000"},"media_format":null"#, &[]);
+    let connected = r#"{"event":"websocket:connected","content-type":"audio/l16; rate=16000","call":"c","headers":null}"#;
+    assert_eq!(started(connected).format, ToldFormat::Format(AudioFormat::PCM_16K));
+    for odd in ["audio/l16;rate=", "audio/l16;rate=fast", "audio/l16; Rate=-1"] {
+        let format = started(&connected.replace("audio/l16; rate=16000", odd)).format;
+        assert_eq!(format, ToldFormat::Unknown, "{odd}");
+    }
+}
+
+#[test]
+fn cp13_an_odd_number_does_not_lose_the_audio() {
+    for odd in ["\"\"", "-1", "12.5", "null", "\"soon\"", "true", "{}", "[1]"] {
+        let text = MEDIA.replace(r#""5""#, odd).replace(r#""1""#, odd);
+        let Some(Event::Media(chunk)) = read(&text) else { panic!("{odd}: not media") };
+        assert!(matches!(chunk.payload, Cow::Borrowed("no+JhoaJjpzS")));
+        assert_eq!((chunk.number, chunk.timestamp), (None, None), "{odd}");
+    }
+    for odd in ["null", "7.5", "{}"] {
+        let text = MEDIA.replace(r#""MZ1""#, odd).replace(r#""sequenceNumber":"3""#, r#""name":3"#);
+        assert!(matches!(read(&text), Some(Event::Media(_))), "{odd}");
+    }
 }
 
 #[test]

@@ -28,6 +28,11 @@ pub(super) enum Said {
     },
     /// One of our messages was refused.
     Error,
+    /// What `events` in the document asked for: with `agentSpeaking`, whether it speaks.
+    Info {
+        name: String,
+        value: Option<String>,
+    },
     #[serde(other)]
     Other,
 }
@@ -49,6 +54,16 @@ impl Said {
         serde_json::from_str(text).unwrap_or(Self::Other)
     }
 
+    /// Whether the far end has begun to speak, or has finished, if it says so.
+    pub(super) fn speaks(&self) -> Option<bool> {
+        match self {
+            Self::Info { name, value: Some(value) } if name == "agentSpeaking" => {
+                Some(value == "on")
+            }
+            _ => None,
+        }
+    }
+
     /// What it means for the session.
     pub(super) fn inbound(self) -> Option<Inbound> {
         match self {
@@ -62,7 +77,7 @@ impl Said {
                 let heard = utterance_until_interrupt.map(Arc::from);
                 Some(Inbound::Interrupted { heard })
             }
-            Self::Setup(_) | Self::Error | Self::Other => None,
+            Self::Setup(_) | Self::Error | Self::Info { .. } | Self::Other => None,
         }
     }
 }
