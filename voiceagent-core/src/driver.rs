@@ -120,7 +120,7 @@ impl Driver {
         }
     }
 
-    /// Runs the call to its end. A panic, be it of a flow or a filter, ends this call and no other,
+    /// Runs the call to its end. A panic, be it of a model or of our own, ends this call and no other,
     /// and does not leave the caller on a dead line.
     pub(crate) async fn run(mut self) {
         let span = tracing::info_span!("call", id = %self.info.id);
