@@ -1,7 +1,7 @@
 //! Recognizers whose vendor asks to be left alone for a while, in virtual time: who can wait does,
 //! and nobody is asked sooner than it said.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use voiceagent_core::{
     ErrorKind, Event, Link,
@@ -25,38 +25,32 @@ fn pauses(opened: &Recording<SttOptions>) -> Vec<Duration> {
     times.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
-#[tokio::test(start_paused = true)]
-async fn rc8_a_recognizer_is_opened_again_when_its_vendor_said_and_no_sooner() {
+/// The pauses of a recognizer with these faults, in a call whose caller is answered all the same.
+async fn pauses_until_answered(faults: impl Into<VecDeque<SttFault>>) -> Vec<Duration> {
     let (line, caller) = phone_line();
-    let faults = [SttFault::Drop(ms(200)), SttFault::Limit(ms(3_000)), SttFault::None];
     let stt = FakeStt::new(caller.words()).with_faults(faults);
     let opened = stt.opened();
     let agent = builder(FakeLlm::new(|_| Answer::text("Good day.")), &caller)
         .stt(Arc::new(stt))
         .build()
-        .unwrap();
-    let _call = agent.start(Box::new(line)).await.unwrap();
+        .expect("the settings make sense");
+    let _call = agent.start(Box::new(line)).await.expect("a call can begin");
     caller.silence(ms(1_000)).await;
     caller.speak("hello", ms(500)).await;
     caller.hears("Good day.", ms(9_000)).await;
-    assert_eq!(pauses(&opened)[1..], [ms(3_000)]);
+    pauses(&opened)
+}
+
+#[tokio::test(start_paused = true)]
+async fn rc8_a_recognizer_is_opened_again_when_its_vendor_said_and_no_sooner() {
+    let faults = [SttFault::Drop(ms(200)), SttFault::Limit(ms(3_000)), SttFault::None];
+    assert_eq!(pauses_until_answered(faults).await[1..], [ms(3_000)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn rc8_one_that_asks_within_its_stream_is_left_alone_as_well() {
-    let (line, caller) = phone_line();
     let faults = [SttFault::LimitWithin(ms(2_000)), SttFault::None];
-    let stt = FakeStt::new(caller.words()).with_faults(faults);
-    let opened = stt.opened();
-    let agent = builder(FakeLlm::new(|_| Answer::text("Good day.")), &caller)
-        .stt(Arc::new(stt))
-        .build()
-        .unwrap();
-    let _call = agent.start(Box::new(line)).await.unwrap();
-    caller.silence(ms(1_000)).await;
-    caller.speak("hello", ms(500)).await;
-    caller.hears("Good day.", ms(9_000)).await;
-    let pauses = pauses(&opened);
+    let pauses = pauses_until_answered(faults).await;
     assert!((ms(2_000)..ms(2_100)).contains(&pauses[0]), "{pauses:?}");
 }
 
