@@ -1,11 +1,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use rsipstack::{
-    dialog::{dialog_layer::DialogLayer, invite_dialog::InviteDialog},
-    sip::{Header, HostWithPort, Scheme, Uri},
-    transaction::Transaction,
-};
+use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::Transaction};
 use tokio::sync::{
     OwnedSemaphorePermit,
     mpsc::{self, error::TrySendError},
@@ -14,17 +10,21 @@ use tokio::sync::{
 use tracing::debug;
 use voiceagent_core::{
     CallTime, Error, ErrorKind, Link, Result,
+    audio::AudioFormat,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 
 use super::{
     RtpQuality, SipConfig,
+    addresses::contact,
     answers::{self, Refusal},
     incoming::Stack,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
+    office::Office,
     parameters::call_info,
+    peer::Peer,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
     transfer::Transfers,
@@ -37,10 +37,10 @@ use crate::{
 
 /// Events and requests that may wait between a session and its leg, in each direction: 1.3 s of
 /// frames.
-const LINK: usize = 64;
+pub(super) const LINK: usize = 64;
 
 /// Keys that may wait: more than any number has.
-const KEYS: usize = 32;
+pub(super) const KEYS: usize = 32;
 
 /// A call that rings.
 ///
@@ -54,7 +54,7 @@ pub struct SipCall {
     sockets: Sockets,
     negotiation: Negotiation,
     terms: Terms,
-    peer: SocketAddr,
+    peer: Peer,
     expires: Option<SessionExpires>,
     config: Arc<SipConfig>,
     quality: watch::Sender<RtpQuality>,
@@ -74,15 +74,18 @@ impl SipCall {
     pub fn keypad(&self) -> Keypad {
         Keypad(self.keys.0.clone())
     }
+}
 
-    fn session(&self) -> Result<RtpSession> {
-        let random = || random_number("begin a stream");
-        let begin = Begin { ssrc: random()?, sequence: random()? as u16, timestamp: random()? };
-        let peer = MediaPeer::new(self.terms.said, self.peer.ip());
-        let format = self.terms.types.audio.1.leg_format();
-        let name = format!("{:08x}@voiceagent", begin.ssrc);
-        RtpSession::new(CallTime::ZERO, begin, name, peer, format, self.terms.types)
-    }
+/// The media of a call that begins now, in a format that stays.
+pub(super) fn session(terms: &Terms, peer: Peer, format: AudioFormat) -> Result<RtpSession> {
+    let random = || random_number("begin a stream");
+    // Below the middle, so that both sides count from the same beginning where the first packets
+    // are lost (RFC 3711, section 3.3.1).
+    let sequence = random()? as u16 >> 1;
+    let begin = Begin { ssrc: random()?, sequence, timestamp: random()? };
+    let peer = MediaPeer::new(terms.said, peer.address.ip());
+    let name = format!("{:08x}@voiceagent", begin.ssrc);
+    RtpSession::new(CallTime::ZERO, begin, name, peer, format, terms.types)
 }
 
 #[async_trait]
@@ -100,7 +103,8 @@ impl Transport for SipCall {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let media = self.session()?;
+        let format = self.terms.types.audio.1.leg_format();
+        let media = session(&self.terms, self.peer, format)?;
         let timer = self.expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
         let headers = timer.iter().flat_map(|timer| {
             [Header::SessionExpires(timer.header().into()), Header::Require("timer".into())]
@@ -129,7 +133,7 @@ impl fmt::Debug for SipCall {
 
 /// Presses keys on a call, for menus that a machine reads out (RFC 4733).
 #[derive(Clone, Debug)]
-pub struct Keypad(mpsc::Sender<DtmfKey>);
+pub struct Keypad(pub(super) mpsc::Sender<DtmfKey>);
 
 impl Keypad {
     /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
@@ -155,21 +159,22 @@ pub(super) struct Offered(SipCall);
 impl Offered {
     /// Takes ports, agrees on the media, and lets it ring.
     pub(super) fn new(
-        config: &Arc<SipConfig>,
-        address: SocketAddr,
-        peer: SocketAddr,
+        office: &Office,
+        peer: Peer,
         request: &Transaction,
         expires: Option<SessionExpires>,
-        (dialogs, stack, permit): (&Arc<DialogLayer>, Arc<Stack>, OwnedSemaphorePermit),
+        (stack, permit): (Arc<Stack>, OwnedSemaphorePermit),
     ) -> Result<Self, Refusal> {
+        let Office { config, addresses, dialogs, .. } = office;
         let unavailable = |error: Error| {
             debug!(%error, "a call cannot be taken");
             Refusal::Unavailable
         };
-        let local = local_address(config, address, peer).map_err(unavailable)?;
-        let sockets = Sockets::bind(config, address.ip()).map_err(unavailable)?;
+        let local = addresses.seen_from(config, peer.transport, peer.address);
+        let local = local.map_err(unavailable)?;
+        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
         let at = SocketAddr::new(local.ip(), sockets.port());
-        let mut negotiation = Negotiation::new(config.codecs.clone(), at);
+        let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?;
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
         if !is_reachable(terms.said.ip()) && !terms.is_held {
@@ -177,11 +182,7 @@ impl Offered {
         }
         let media = Media::audio(terms.types.audio.1.leg_format());
         let info = call_info(&request.original, media).map_err(unavailable)?;
-        let contact = Uri {
-            scheme: Some(Scheme::Sip),
-            host_with_port: HostWithPort::from(local),
-            ..Uri::default()
-        };
+        let contact = contact(local, peer.transport, None);
         let (sender, states) = dialogs.new_dialog_state_channel();
         let dialog = dialogs
             .get_or_create_server_invite(request, sender, None, Some(contact))
@@ -210,30 +211,4 @@ impl Offered {
     pub(super) fn into_call(self) -> SipCall {
         self.0
     }
-}
-
-/// How the other side reaches us.
-pub(super) fn local_address(
-    config: &SipConfig,
-    address: SocketAddr,
-    peer: SocketAddr,
-) -> Result<SocketAddr> {
-    let ip = match config.public_ip {
-        Some(ip) => ip,
-        None if address.ip().is_unspecified() => way_to(peer)?,
-        None => address.ip(),
-    };
-    Ok(SocketAddr::new(ip, address.port()))
-}
-
-/// Which address of ours packets to this host leave from. Nothing is sent.
-fn way_to(peer: SocketAddr) -> Result<std::net::IpAddr> {
-    let any = if peer.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let look = || {
-        let socket = std::net::UdpSocket::bind(any)?;
-        socket.connect(peer)?;
-        socket.local_addr()
-    };
-    let failed = |_| Error::new(ErrorKind::Overloaded, "find a way", "no way to the other side");
-    look().map(|address| address.ip()).map_err(failed)
 }

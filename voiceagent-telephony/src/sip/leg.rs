@@ -119,6 +119,12 @@ impl Leg {
         self
     }
 
+    /// The other side has picked up a call of ours: it hears us from the first word.
+    pub(super) const fn begun(mut self) -> Self {
+        self.is_begun = true;
+        self
+    }
+
     pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
         self.hold()?;
         let ended = self.talk(&mut peer).await;
@@ -130,6 +136,8 @@ impl Leg {
         info!(
             received = quality.received,
             lost = quality.lost,
+            foreign = quality.foreign,
+            unproven = quality.unproven,
             jitter_ms = quality.jitter.as_millis(),
             mos = quality.estimated_mos,
             "media over"
@@ -350,6 +358,7 @@ impl Leg {
     /// Goes by the terms: whom packets go to, and whether they do.
     fn hold(&mut self) -> Result<()> {
         let is_held = self.terms.is_held || !self.is_begun;
+        self.media.protect(self.terms.srtp.clone());
         self.media.renegotiate(self.terms.types, self.terms.said, is_held)
     }
 

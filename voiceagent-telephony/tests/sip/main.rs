@@ -4,5 +4,7 @@
 
 mod calls;
 mod conversation;
+mod dial;
 mod registration;
 mod server;
+mod streams;
