@@ -12,8 +12,10 @@ mod config;
 mod dial;
 mod digest;
 mod framing;
+mod handover;
 mod incoming;
 mod info;
+mod keypad;
 mod leg;
 mod line;
 mod negotiation;
@@ -38,10 +40,12 @@ mod trunk;
 
 pub use self::{
     account::SipAccount,
-    call::{Keypad, SipCall},
+    call::SipCall,
     caller::SipCaller,
     config::SipConfig,
     dial::SipDial,
+    handover::{SipConsultation, SipHandover},
+    keypad::Keypad,
     network::Network,
     protection::SipSrtp,
     refusal::SipRefusal,

@@ -2,11 +2,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::Transaction};
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    mpsc::{self, error::TrySendError},
-    watch,
-};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::debug;
 use voiceagent_core::{
     CallTime, Error, ErrorKind, Link, Result,
@@ -15,10 +11,11 @@ use voiceagent_core::{
 };
 
 use super::{
-    RtpQuality, SipConfig,
+    Keypad, RtpQuality, SipConfig, SipHandover,
     addresses::contact,
     answers::{self, Refusal},
     incoming::Stack,
+    keypad::Order,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
@@ -30,7 +27,6 @@ use super::{
     transfer::Transfers,
 };
 use crate::{
-    DtmfKey,
     random::random_number,
     rtp::{Begin, MediaPeer, RtpSession},
 };
@@ -39,8 +35,8 @@ use crate::{
 /// frames.
 pub(super) const LINK: usize = 64;
 
-/// Keys that may wait: more than any number has.
-pub(super) const KEYS: usize = 32;
+/// Keys and other orders that may wait: more than any number has.
+pub(super) const ORDERS: usize = 32;
 
 /// A call that rings.
 ///
@@ -58,7 +54,7 @@ pub struct SipCall {
     expires: Option<SessionExpires>,
     config: Arc<SipConfig>,
     quality: watch::Sender<RtpQuality>,
-    keys: (mpsc::Sender<DtmfKey>, mpsc::Receiver<DtmfKey>),
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
     permit: OwnedSemaphorePermit,
 }
 
@@ -72,7 +68,13 @@ impl SipCall {
     /// Presses keys on the call, from when it is opened.
     #[must_use]
     pub fn keypad(&self) -> Keypad {
-        Keypad(self.keys.0.clone())
+        Keypad(self.orders.0.clone())
+    }
+
+    /// Hands the call over to somebody whom we have called, from when it is opened.
+    #[must_use]
+    pub fn handover(&self) -> SipHandover {
+        SipHandover(self.orders.0.clone())
     }
 }
 
@@ -111,12 +113,13 @@ impl Transport for SipCall {
         });
         self.sockets.flush();
         self.line.accept(headers.collect(), &self.terms.answer)?;
-        let Self { line, sockets, negotiation, terms, config, quality, keys, permit, peer, .. } =
-            *self;
+        let Self {
+            line, sockets, negotiation, terms, config, quality, orders, permit, peer, ..
+        } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
         let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
             .with_limits(config.media_timeout, quality)
-            .with_keys(keys.1);
+            .with_orders(orders.1);
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.
             let _counted = permit;
@@ -128,28 +131,6 @@ impl Transport for SipCall {
 impl fmt::Debug for SipCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SipCall").field("call", &self.info.id).finish_non_exhaustive()
-    }
-}
-
-/// Presses keys on a call, for menus that a machine reads out (RFC 4733).
-#[derive(Clone, Debug)]
-pub struct Keypad(pub(super) mpsc::Sender<DtmfKey>);
-
-impl Keypad {
-    /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
-    /// sides that take no keys get none.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](ErrorKind::Closed) when the call has ended, [`Stalled`](ErrorKind::Stalled) when
-    /// too many keys wait.
-    pub fn press(&self, key: DtmfKey) -> Result<()> {
-        self.0.try_send(key).map_err(|refused| match refused {
-            TrySendError::Full(_) => Error::new(ErrorKind::Stalled, "press a key", "too many wait"),
-            TrySendError::Closed(_) => {
-                Error::new(ErrorKind::Closed, "press a key", "the call is over")
-            }
-        })
     }
 }
 
@@ -199,7 +180,7 @@ impl Offered {
             expires,
             config: Arc::clone(config),
             quality: watch::Sender::new(RtpQuality::default()),
-            keys: mpsc::channel(KEYS),
+            orders: mpsc::channel(ORDERS),
             permit,
         }))
     }

@@ -21,11 +21,12 @@ use voiceagent_core::{
 };
 
 use super::{
-    Keypad, RtpQuality, SipRefusal,
+    Keypad, RtpQuality, SipConsultation, SipRefusal,
     addresses::contact,
     answers,
-    call::{KEYS, LINK, session},
+    call::{LINK, ORDERS, session},
     digest::{Asked, Challenge, Credentials},
+    keypad::Order,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
@@ -38,7 +39,6 @@ use super::{
     transfer::Transfers,
 };
 use crate::{
-    DtmfKey,
     control::{Callee, TransferTarget},
     random::random_name,
 };
@@ -68,7 +68,8 @@ pub struct SipDial {
     ring: Duration,
     headers: Vec<Header>,
     quality: watch::Sender<RtpQuality>,
-    keys: (mpsc::Sender<DtmfKey>, mpsc::Receiver<DtmfKey>),
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+    consultation: SipConsultation,
 }
 
 /// A call that has been taken.
@@ -96,7 +97,8 @@ impl SipDial {
             ring: RING,
             headers: Vec::new(),
             quality: watch::Sender::new(RtpQuality::default()),
-            keys: mpsc::channel(KEYS),
+            orders: mpsc::channel(ORDERS),
+            consultation: SipConsultation::default(),
             office: Arc::clone(&office),
         };
         let user = match config.directory.callee(to)? {
@@ -173,7 +175,13 @@ impl SipDial {
     /// Presses keys on the call, from when it is opened.
     #[must_use]
     pub fn keypad(&self) -> Keypad {
-        Keypad(self.keys.0.clone())
+        Keypad(self.orders.0.clone())
+    }
+
+    /// The call as the place that another one can be handed to, from when it has been taken.
+    #[must_use]
+    pub fn consultation(&self) -> SipConsultation {
+        self.consultation.clone()
     }
 
     /// Asks until there is an answer that is final, and proves who we are where that is asked for.
@@ -287,6 +295,7 @@ impl Transport for SipDial {
             return Err(SipRefusal::NoAnswer.into_error());
         };
         let Taken { dialog, states, answer, early } = taken?;
+        self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
         // Dropped from here on, it says goodbye.
         let line = Line::new(dialog, states, Arc::clone(dialogs), stack);
         let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
@@ -302,7 +311,7 @@ impl Transport for SipDial {
         sockets.flush();
         let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
             .with_limits(config.media_timeout, self.quality)
-            .with_keys(self.keys.1)
+            .with_orders(self.orders.1)
             .begun();
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.

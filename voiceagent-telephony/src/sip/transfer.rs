@@ -57,6 +57,15 @@ impl Transfers {
         Ok(format!("<{address}>"))
     }
 
+    /// Begins an attempt with the address of a call that we have, in brackets.
+    pub(super) fn begin_at(&mut self, address: String) -> Result<String, ErrorKind> {
+        if self.state != State::Idle {
+            return Err(ErrorKind::Overloaded);
+        }
+        self.state = State::Asked;
+        Ok(address)
+    }
+
     /// Takes the answer to the request; what that means, if it is the end.
     pub(super) fn answered(
         &mut self,

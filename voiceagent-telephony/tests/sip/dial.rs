@@ -12,6 +12,8 @@ use voiceagent_telephony::{
     sip::{SipCaller, SipDial, SipRefusal, SipServer, SipTrunk},
 };
 
+use voiceagent_testkit::phone::SipPhone;
+
 use crate::server::{SOON, Server, told};
 
 /// Somebody who is called, message by message.
@@ -305,4 +307,46 @@ async fn a_trunk_with_protected_media_is_offered_nothing_else() {
     assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::Media));
     let bye = phone.request("BYE").await;
     phone.answer(&bye, "200 OK", "", "").await;
+}
+
+#[tokio::test]
+async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
+    let mut colleague = Phone::start().await;
+    let mut config = Server::config();
+    config.trunk = Some(SipTrunk::new(format!("sip:{}", colleague.address())));
+    config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
+    let server = SipServer::bind(config).await.unwrap();
+    let (caller, address) = (server.caller(), server.local_addr());
+    let (sender, mut calls) = tokio::sync::mpsc::channel(4);
+    let _server = tokio::spawn(server.serve(move |call| {
+        let sender = sender.clone();
+        async move { drop(sender.send(call).await) }
+    }));
+    let mut customer = SipPhone::call(address, "attended1", "").await;
+    let call = timeout(SOON, calls.recv()).await.unwrap().unwrap();
+    let handover = call.handover();
+    let mut link = Box::new(call).open().await.unwrap();
+    customer.message("SIP/2.0 200").await;
+    let dial = dial(&caller);
+    let consultation = dial.consultation();
+    assert_eq!(handover.to(&consultation).unwrap_err().kind(), ErrorKind::Closed);
+    let opening = open(dial);
+    let invite = colleague.request("INVITE").await;
+    colleague.answer(&invite, "200 OK", "", &colleague.description()).await;
+    let _colleagues = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    handover.to(&consultation).unwrap();
+    let is_refer = |message: &&String| message.starts_with("REFER ");
+    let seen = customer.sees(|seen| seen.messages.iter().any(|message| is_refer(&message))).await;
+    let refer = seen.messages.iter().find(is_refer).unwrap();
+    let ours = invite.header("From").split_once("tag=").unwrap().1;
+    let place = format!(
+        "Refer-To: <sip:phone@{}?Replaces={}%3Bto-tag%3Dphone%3Bfrom-tag%3D{ours}>\r\n",
+        colleague.address(),
+        invite.header("Call-ID")
+    );
+    assert!(refer.contains(&place), "{refer} {place}");
+    let headers = "Event: refer\r\nSubscription-State: terminated\r\n\
+                   Content-Type: message/sipfrag\r\n";
+    customer.request("NOTIFY", headers, "SIP/2.0 200 OK\r\n").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Transferred));
 }
