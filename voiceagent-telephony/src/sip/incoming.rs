@@ -23,6 +23,7 @@ use super::{
     addresses::Addresses,
     answers::{self, METHODS, Refusal},
     call::Offered,
+    datagrams::Datagrams,
     line::invite_of,
     office::Office,
     peer::Peer,
@@ -111,7 +112,8 @@ async fn endpoint(
     token: &CancellationToken,
 ) -> Result<(Endpoint, UdpConnection)> {
     let public = config.public_ip.map(|ip| SocketAddr::new(ip, config.listen.port()));
-    let udp = UdpConnection::create_connection(config.listen, public, Some(token.clone()));
+    let socket = Arc::new(Datagrams::bind(config).await.map_err(|_| not_free())?);
+    let udp = UdpConnection::from_socket(socket, public, Some(token.clone()));
     let udp = quiet(udp).await.map_err(|_| not_free())?;
     let layer = TransportLayer::new(token.clone());
     let peers = config.clone();
@@ -255,11 +257,13 @@ impl Desk {
             // Nobody may answer it; it is for a refusal that nothing is known of any more.
             Method::Ack => {}
             Method::Options => {
-                self.tasks.spawn(quiet(answers::reply(
-                    request,
-                    StatusCode::OK,
-                    answers::abilities(),
-                )));
+                let (status, headers) = match answers::check(&request.original) {
+                    Err(refusal @ Refusal::Extension) => {
+                        (refusal.status(), refusal.headers(&request.original))
+                    }
+                    _ => (StatusCode::OK, answers::abilities()),
+                };
+                self.tasks.spawn(quiet(answers::reply(request, status, headers)));
             }
             Method::Bye | Method::Info | Method::Update | Method::Notify | Method::PRack => {
                 self.reply(request, StatusCode::CallTransactionDoesNotExist);

@@ -13,11 +13,17 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::framing::{Framed, Framing};
+use super::{
+    framing::{Framed, Framing},
+    screening::{Screened, screen},
+};
 
 /// How long a side may take to complete a message that it has begun, to send its first one, or to
 /// take what we send.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long answers to what came before are waited for when no next message can be found.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Messages that wait to be written. Beyond, the other side does not read.
 const BACKLOG: usize = 1_024;
@@ -89,15 +95,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     }
 
     async fn talk(&mut self, heard: &mpsc::Sender<Heard>) -> &'static str {
-        let mut ready = None;
+        let (mut ready, mut is_lost) = (None, false);
         loop {
-            if ready.is_none() {
-                ready = match self.framing.next() {
-                    Ok(framed) => framed,
-                    Err(_) => return "no next message can be found",
-                };
-                if ready.is_none() {
-                    self.watch();
+            if ready.is_none() && !is_lost {
+                match self.framing.next() {
+                    Ok(Some(framed)) => ready = Some(framed),
+                    Ok(None) => self.watch(),
+                    Err(_) => {
+                        is_lost = true;
+                        self.deadline = Some(Instant::now() + LAST_ANSWERS);
+                    }
                 }
             }
             if self.outgoing.len() > BACKLOG {
@@ -120,8 +127,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                     match ready.take() {
                         Some(Framed::Message(bytes)) => {
                             self.deadline = None;
-                            if let Some(heard) = self.read(&bytes) {
-                                permit.send(heard);
+                            match screen(&bytes, true) {
+                                Screened::Pass(message) => {
+                                    if let Some(heard) = self.read(&message) {
+                                        permit.send(heard);
+                                    }
+                                }
+                                Screened::Answer(answer)
+                                    if !write(&mut self.socket, &answer).await =>
+                                {
+                                    return "the other side does not read";
+                                }
+                                Screened::Answer(_) | Screened::Drop => {}
                             }
                         }
                         Some(Framed::Ping) if !write(&mut self.socket, b"\r\n").await => {
@@ -130,13 +147,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                         _ => {}
                     }
                 }
-                read = self.socket.read_buf(buffer), if !is_ready => match read {
+                read = self.socket.read_buf(buffer), if !is_ready && !is_lost => match read {
                     Ok(0) => return "the other side has closed it",
                     Ok(_) => {}
                     Err(_) => return "it broke",
                 },
                 () = sleep_until(late), if self.deadline.is_some() => {
-                    return "nothing came in time";
+                    return if is_lost { "no next message can be found" } else { "too late" };
                 }
             }
         }

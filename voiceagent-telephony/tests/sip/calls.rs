@@ -143,7 +143,7 @@ async fn what_cannot_be_done_is_refused_by_its_name() {
     for (name, headers, status, header) in [
         ("req1", "Require: 100rel, timer\r\n", "SIP/2.0 420", "Unsupported: 100rel\r\n"),
         ("req2", "Session-Expires: 30\r\n", "SIP/2.0 422", "Min-SE: 90\r\n"),
-        ("req3", "Content-Type: text/plain\r\n", "SIP/2.0 488", ""),
+        ("req3", "Content-Type: text/plain\r\n", "SIP/2.0 415", "accept: application/sdp\r\n"),
     ] {
         let mut phone = SipPhone::call(server.address, name, headers).await;
         let answer = phone.message(status).await;

@@ -8,3 +8,4 @@ mod dial;
 mod registration;
 mod server;
 mod streams;
+mod torture;
