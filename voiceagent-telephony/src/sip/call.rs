@@ -5,7 +5,7 @@ use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::T
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::debug;
 use voiceagent_core::{
-    CallTime, Error, ErrorKind, Link, Result,
+    CallTime, Error, Link, Result,
     audio::AudioFormat,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
@@ -168,8 +168,10 @@ impl Offered {
         let dialog = dialogs
             .get_or_create_server_invite(request, sender, None, Some(contact))
             .map_err(|_| Refusal::Unavailable)?;
-        // It is answered whether or not this one gets lost.
-        let _ = dialog.ringing(None, None);
+        if !answers::wants_confirmations(&request.original) {
+            // It is answered whether or not this one gets lost.
+            let _ = dialog.ringing(None, None);
+        }
         Ok(Self(SipCall {
             info,
             line: Line::new(dialog, states, Arc::clone(dialogs), stack),

@@ -302,6 +302,10 @@ impl Desk {
                 // When nobody takes it, the call that is dropped here refuses itself.
                 let _ = is_told;
                 self.tasks.spawn(quiet(async move {
+                    if answers::wants_confirmations(&request.original) {
+                        // So that it is not repeated.
+                        let _ = request.send_trying().await;
+                    }
                     let _ = dialog.handle(&mut request).await;
                 }));
                 return;
