@@ -87,13 +87,13 @@ mod tests {
         let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
         let ours = Addresses { udp: any(5_060), tcp: None, tls: Some(any(5_061)) };
         let peer = ([127, 0, 0, 1], 9).into();
-        let seen = |config, transport| {
+        let seen = |config: &SipConfig, transport| {
             let at = ours.seen_from(config, transport, peer).unwrap();
             contact(at, transport, Some("agent")).to_string()
         };
         assert_eq!(seen(&config, Transport::Udp), "sip:agent@127.0.0.1:5060");
         assert_eq!(seen(&config, Transport::Tcp), "sip:agent@127.0.0.1:5060;transport=TCP");
-        let public = SipConfig { public_ip: Some([203, 0, 113, 5].into()), ..config.clone() };
+        let public = SipConfig { public_ip: Some([203, 0, 113, 5].into()), ..config };
         assert_eq!(seen(&public, Transport::Tls), "sip:agent@203.0.113.5:5061;transport=TLS");
     }
 }
