@@ -5,7 +5,7 @@ mod car;
 mod clocks;
 mod dates;
 mod decide;
-mod dialogue;
+pub(crate) mod dialogue;
 mod errand;
 pub(crate) mod intent;
 mod lead;
@@ -13,9 +13,10 @@ mod names;
 mod numbers;
 mod outcome;
 mod phones;
-mod question;
+pub(crate) mod question;
+mod reading;
 mod replies;
-mod service;
+pub(crate) mod service;
 mod temper;
 pub(crate) mod times;
 mod vin;
@@ -35,6 +36,7 @@ use voiceagent_core::{
     },
 };
 
+pub(crate) use self::reading::Reading;
 use self::{
     decide::{Facts, Step},
     dialogue::{Dialogue, Setting},

@@ -152,6 +152,7 @@ fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step
             let said = dialogue.plea.as_deref().unwrap_or("a person, please");
             let arguments = json!({
                 "reason": match (dialogue.is_upset, dialogue.locked) {
+                    _ if dialogue.in_danger => "emergency",
                     (true, _) => "angry",
                     (false, true) => "identity_locked",
                     (false, false) => "caller_request",

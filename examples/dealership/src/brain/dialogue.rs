@@ -164,6 +164,8 @@ pub(crate) struct Dialogue {
     pub(crate) wants_keys: bool,
     pub(crate) is_upset: bool,
     pub(crate) wants_manager: bool,
+    /// Whether somebody is in danger.
+    pub(crate) in_danger: bool,
     /// The words with which the caller asked for a person.
     pub(crate) plea: Option<String>,
     /// What came of the call so far, as `save_interaction` names it, and whether it was noted.
@@ -329,6 +331,7 @@ impl Dialogue {
             wants_keys: false,
             is_upset: false,
             wants_manager: false,
+            in_danger: false,
             plea: None,
             disposition: "info_given",
             is_noted: false,
