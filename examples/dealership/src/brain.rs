@@ -9,6 +9,7 @@ pub(crate) mod dialogue;
 mod errand;
 pub(crate) mod intent;
 mod lead;
+mod manner;
 mod names;
 mod numbers;
 mod outcome;

@@ -122,6 +122,9 @@ fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Opt
     if dialogue.wants_out && has("record_opt_out") {
         return Some(opt_out(dialogue, has));
     }
+    if let Some((tool, arguments)) = dialogue.manner.call().filter(|(tool, _)| has(tool)) {
+        return Some(Step::Call { tool, arguments });
+    }
     if dialogue.aside == Some(Aside::Human) {
         return Some(human(dialogue, facts, has));
     }

@@ -17,6 +17,7 @@ use super::{
     errand::{Errand, Wish},
     intent::Intent,
     lead::Lead,
+    manner::Manner,
     names::Name,
     outcome::{Appointment, Outcome, Slot, Vehicle},
     phones,
@@ -174,6 +175,8 @@ pub(crate) struct Dialogue {
     /// Whether the caller was put through to a person, if that was tried in this turn.
     pub(crate) put_through: Option<bool>,
     pub(crate) wants_callback: bool,
+    /// How the call is to be held, where that is not noted yet.
+    pub(crate) manner: Manner,
     /// Whether the caller wants never to be contacted, and whether that is noted.
     pub(crate) wants_out: bool,
     pub(crate) opted_out: bool,
@@ -337,6 +340,7 @@ impl Dialogue {
             is_noted: false,
             put_through: None,
             wants_callback: false,
+            manner: Manner::default(),
             wants_out: false,
             opted_out: false,
             errand: None,

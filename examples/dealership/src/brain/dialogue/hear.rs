@@ -7,6 +7,7 @@ use crate::brain::{
     clocks,
     dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
+    manner::Manner,
     names::{self, Asked, Name},
     phones::{self, Phone},
     question::Question,
@@ -162,6 +163,8 @@ impl Dialogue {
         // Whoever talks about something else does not look for that number any more.
         self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
+        self.manner = Manner::of(&words);
+        understood |= self.manner.is_wanted();
         self.in_danger = temper::is_emergency(&words);
         if self.in_danger {
             self.aside = Some(Aside::Human);
