@@ -33,6 +33,7 @@ use crate::{
     clock::Clock,
     config::Endpointing,
     departments::Departments,
+    events::Events,
     graph::{Guide, Journey},
     guard::Guard,
     keys::{Keys, Press},
@@ -135,6 +136,7 @@ impl Makings {
             .tune(|config| self.settle(config, call, occasion))
             .observer(move |_| Clerk(Arc::clone(&clerk)))
             .observer(move |_| Keys::new(presses.clone()))
+            .observer(|call| Events::new(call, counterpart(call).as_ref()))
             .observer(|call| SpanObserver::new(&call.id));
         agent = match self.journey(call, occasion, (&instructions, &minutes)) {
             Some(journey) => {

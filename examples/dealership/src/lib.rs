@@ -11,6 +11,7 @@ pub mod departments;
 pub mod doctor;
 pub mod errand;
 pub mod eval;
+mod events;
 pub mod graph;
 pub mod guard;
 mod health;

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     brain::Reading,
     clock::Clock,
+    events,
     minutes::Minutes,
     phone::Phone,
     store::{CallStep, Store, ToolUse},
@@ -280,12 +281,17 @@ impl Tool for Watched {
             // The tool answers with what is to be read back.
             asked.insert("confirmed".to_owned(), Value::Bool(false));
         }
+        let call = context.call.clone();
         let answer = self.tool.call(arguments, context).await;
         let code = match &answer {
             Ok(answer) if answer["ok"] == true => "OK",
             Ok(answer) => answer["code"].as_str().unwrap_or("REFUSED"),
             Err(_) => "ERROR",
         };
+        let is_known = answer.as_ref().is_ok_and(|answer| answer["data"]["match"] == "one");
+        if &*name == "lookup_customer" && is_known {
+            events::identified(&call);
+        }
         self.guide.ran(ToolUse { name: name.to_string(), code: code.to_owned() }).await;
         answer
     }

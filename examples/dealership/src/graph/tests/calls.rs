@@ -106,6 +106,24 @@ async fn the_zero_key_and_words_of_danger_lead_to_a_person() {
 }
 
 #[tokio::test]
+async fn another_language_and_a_refused_recording_are_met_wherever_the_talk_is() {
+    let (store, reception) = reception().await;
+    let lines = "I need an oil change\nhablas español\nplease do not record this\ngoodbye\n";
+    let text = talk(&reception, "manner", "+16305550111", lines).await;
+    assert!(text.contains("solo hablo inglés"), "{text}");
+    assert!(text.contains("this call is not recorded"), "{text}");
+    let tools = store.progress("manner", None).await.unwrap().tools;
+    let code = |name: &str| {
+        let used = tools.iter().find(|tool| tool.name == name);
+        used.map(|tool| tool.code.as_str())
+    };
+    assert_eq!(code("set_language"), Some("UNSUPPORTED_LANGUAGE"));
+    assert_eq!(code("set_recording_consent"), Some("OK"));
+    let steps = store.steps("manner").await.unwrap();
+    assert!(meets(&steps, &[Node::Intent, Node::Collect, Node::Close]), "{:?}", path(&steps));
+}
+
+#[tokio::test]
 async fn who_is_not_understood_twice_is_offered_a_person() {
     let (store, reception) = reception().await;
     let lines = "purple monkey\ngreen dishwasher\ngoodbye\n";
