@@ -213,8 +213,10 @@ fn fault(text: &str, secrets: &Secrets) -> Error {
 pub(super) const fn close_kind(code: u16) -> Option<ErrorKind> {
     match code {
         1008 | 4001 | 4002 => Some(ErrorKind::Unauthorized),
-        3005 | 3008 => Some(ErrorKind::Disconnected),
-        3006 | 3007 => Some(ErrorKind::Rejected),
+        // 3007 is of audio that comes too fast or in wrong pieces. The adapter sends neither, so that
+        // it is about how it came: a burst of the network.
+        3005 | 3007 | 3008 => Some(ErrorKind::Disconnected),
+        3006 => Some(ErrorKind::Rejected),
         3009 => Some(ErrorKind::RateLimited),
         _ => None,
     }

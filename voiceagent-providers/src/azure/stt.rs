@@ -89,6 +89,7 @@ impl AzureStt {
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.stall_timeout,
             patience: options.patience,
         })

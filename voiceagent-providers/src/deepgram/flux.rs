@@ -65,6 +65,7 @@ impl DeepgramFlux {
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
+            pace_percent: None,
             // The vendor answers to the end of a turn that it was told to end.
             finalize_timeout: Duration::from_secs(1),
             patience: options.patience,

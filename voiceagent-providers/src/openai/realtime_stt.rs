@@ -84,6 +84,7 @@ impl OpenAiRealtimeStt {
             stall_timeout: if live { stall } else { stall * 12 },
             idle_stall_timeout: if live || config.silence.is_some() { stall } else { NEVER },
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })

@@ -67,6 +67,7 @@ impl SonioxStt {
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })

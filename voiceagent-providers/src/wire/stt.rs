@@ -3,6 +3,7 @@
 
 mod codec;
 mod level;
+mod pace;
 mod retries;
 mod segmenter;
 mod stream;

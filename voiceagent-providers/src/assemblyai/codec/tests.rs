@@ -144,7 +144,7 @@ fn hello_is_told_from_other_messages_and_from_an_error() {
     let hello = |text| TurnCodec::is_hello(text, &secrets());
     assert!(hello(cassette!("begin")).unwrap());
     assert!(!hello(cassette!("warning")).unwrap() && !hello("nonsense").unwrap());
-    assert_eq!(hello(cassette!("error")).unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(hello(cassette!("error")).unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 #[test]
@@ -155,6 +155,7 @@ fn codes_have_kinds() {
         (1008, ErrorKind::Unauthorized),
         (3005, ErrorKind::Disconnected),
         (3006, ErrorKind::Rejected),
+        (3007, ErrorKind::Disconnected),
         (3008, ErrorKind::Disconnected),
         (3009, ErrorKind::RateLimited),
         (3999, ErrorKind::Disconnected),

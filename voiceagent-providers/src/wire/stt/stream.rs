@@ -10,7 +10,7 @@ use voiceagent_core::{
     stt::{SttEvent, SttInput},
 };
 
-use super::{codec::SttCodec, level::is_loud, retries::Retries, tape::Tape};
+use super::{codec::SttCodec, level::is_loud, pace::Pace, retries::Retries, tape::Tape};
 use crate::wire::ws::{Dial, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
@@ -62,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) idle_stall_timeout: Duration,
     /// The shortest piece of audio that the vendor takes.
     pub(crate) shortest: Duration,
+    /// The fastest that the vendor takes audio, in percent of real time; `None` for any.
+    pub(crate) pace_percent: Option<u32>,
     pub(crate) finalize_timeout: Duration,
     /// How long the vendor may ask to be left alone.
     pub(crate) patience: Duration,
@@ -77,6 +79,7 @@ pub(crate) struct Stream<C> {
     sent: u64,
     /// Audio that is too short to be sent alone.
     pending: BytesMut,
+    pace: Pace,
     retries: Retries,
     /// Reused for each message.
     events: Vec<SttEvent>,
@@ -89,6 +92,8 @@ pub(crate) struct Stream<C> {
     /// Audio since then that calls for an answer.
     unanswered: Duration,
     finalize_by: Option<Instant>,
+    /// Samples of audio that go first, where a final was asked for.
+    finalize_after: Option<u64>,
 }
 
 impl<C: SttCodec> Stream<C> {
@@ -105,6 +110,7 @@ impl<C: SttCodec> Stream<C> {
             tape: Tape::new(settings.format, REPLAY),
             sent: 0,
             pending: BytesMut::new(),
+            pace: Pace::new(settings.pace_percent),
             retries: Retries::new(settings.patience),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
@@ -112,6 +118,7 @@ impl<C: SttCodec> Stream<C> {
             silent_since: now,
             unanswered: Duration::ZERO,
             finalize_by: None,
+            finalize_after: None,
             settings,
             codec,
             socket,
@@ -177,7 +184,36 @@ impl<C: SttCodec> Stream<C> {
         if payload.is_empty() {
             return Ok(());
         }
-        self.tape.push(payload.clone());
+        self.tape.push(payload);
+        self.catch_up().await
+    }
+
+    /// Sends what the tape holds and was not sent, as far as the vendor takes it by now.
+    async fn catch_up(&mut self) -> Result<()> {
+        while self.more_at().is_some_and(|due| due <= Instant::now()) {
+            let (from, piece) = self.tape.piece(self.taken(), REPLAY_PIECE);
+            // Nothing, unless a vendor takes audio slower than it is spoken.
+            self.sent += from - self.taken();
+            self.hear(piece).await?;
+            if self.finalize_after.is_some_and(|place| place <= self.taken()) {
+                self.finalize().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples up to which audio was taken from the tape.
+    fn taken(&self) -> u64 {
+        self.sent + self.settings.format.samples(self.pending.len())
+    }
+
+    /// When the next audio of the tape may be sent, if there is any.
+    fn more_at(&self) -> Option<Instant> {
+        let taken = self.settings.format.duration_of(self.taken());
+        (taken < self.tape.end()).then(|| self.pace.may_send_at(taken))
+    }
+
+    async fn hear(&mut self, payload: Bytes) -> Result<()> {
         if self.codec.in_turn() || is_loud(self.settings.format, &payload) {
             if self.unanswered.is_zero() {
                 self.silent_since = Instant::now();
@@ -210,11 +246,23 @@ impl<C: SttCodec> Stream<C> {
         self.socket.feed(self.codec.pack(piece)).await
     }
 
+    /// Asks for a final, as soon as the vendor has what was said so far.
     async fn on_finalize(&mut self) -> Result<()> {
-        if !self.pending.is_empty() {
+        if self.more_at().is_some() {
+            self.finalize_after = Some(self.settings.format.samples_in(self.tape.end()));
+            return Ok(());
+        }
+        self.finalize().await
+    }
+
+    async fn finalize(&mut self) -> Result<()> {
+        self.finalize_after = None;
+        if !self.pending.is_empty() && self.more_at().is_none() {
             let rest = self.settings.format.bytes_in(self.settings.shortest) - self.pending.len();
             let silence = self.settings.format.silence().unwrap_or_default();
-            self.on_audio(vec![silence; rest].into()).await?;
+            let silence = Bytes::from(vec![silence; rest]);
+            self.tape.push(silence.clone());
+            self.hear(silence).await?;
         }
         if let Some(message) = self.codec.finalize() {
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
@@ -225,7 +273,7 @@ impl<C: SttCodec> Stream<C> {
 
     fn on_received(&mut self, received: &Received) -> Result<()> {
         let Received::Text(text) = received else { return Ok(()) };
-        if !C::is_receipt(text) {
+        if !self.codec.is_receipt(text) {
             self.unanswered = Duration::ZERO;
         }
         match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
@@ -239,7 +287,8 @@ impl<C: SttCodec> Stream<C> {
             }
             Err(error) => return Err(error),
         }
-        self.tape.forget_before(self.codec.covered());
+        let taken = self.settings.format.duration_of(self.taken());
+        self.tape.forget_before(self.codec.covered().min(taken));
         Ok(())
     }
 
@@ -249,11 +298,18 @@ impl<C: SttCodec> Stream<C> {
             // Too little audio to judge by; the next frame checks again.
             .filter(|_| self.unanswered >= self.stall_limit() / 2);
         let far = self.silent_since + Duration::from_secs(86_400);
-        [self.pause_due(), stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
+        [self.pause_due(), self.more_at(), stall, self.finalize_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
     }
 
     /// When something must be sent unless audio comes.
     fn pause_due(&self) -> Option<Instant> {
+        if self.more_at().is_some() {
+            return None;
+        }
         match self.settings.pause {
             Pause::Silence { idle } if !self.codec.in_turn() => idle.map(|it| self.pause_at + it),
             Pause::KeepAlive | Pause::Silence { .. } => Some(self.pause_at),
@@ -261,6 +317,7 @@ impl<C: SttCodec> Stream<C> {
     }
 
     async fn on_wake(&mut self) -> Result<()> {
+        self.catch_up().await?;
         let now = Instant::now();
         if self.finalize_by.is_some_and(|by| by <= now) {
             self.finalize_by = None;
@@ -328,7 +385,7 @@ impl<C: SttCodec> Stream<C> {
     async fn report(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
         if !self.codec.owes_final() {
             self.finalize_by = None;
-        } else if self.finalize_by.is_none() {
+        } else if self.finalize_by.is_none() && self.finalize_after.is_none() {
             // Some vendors owe one unasked.
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
         }
@@ -387,17 +444,18 @@ impl<C: SttCodec> Stream<C> {
     async fn replay(&mut self) -> Result<()> {
         // A connection that took longer than the tape lasts has cut into it.
         self.codec.lost(self.tape.start(), &mut self.events);
-        let (zero, pieces) = self.tape.replay(self.codec.covered(), REPLAY_PIECE);
+        let zero = self.codec.covered().clamp(self.tape.start(), self.tape.end());
         self.codec.connected(zero);
+        self.pace.restart(zero);
         self.sent = self.settings.format.samples_in(zero);
         self.pause_at = Instant::now() + self.settings.pause_after;
-        self.began = !pieces.is_empty();
+        self.began = false;
         self.unanswered = Duration::ZERO;
         self.pending.clear();
-        for piece in pieces {
-            self.feed(piece).await?;
-        }
-        if self.codec.owes_final() {
+        self.finalize_by = None;
+        let asked = self.finalize_after.take().is_some() || self.codec.owes_final();
+        self.catch_up().await?;
+        if asked {
             self.on_finalize().await?;
         }
         self.socket.flush().await
