@@ -65,6 +65,8 @@ pub(super) struct SpeechStarted {
 pub(super) struct Heartbeat {
     #[serde(default)]
     pub(super) total_audio_received_ms: f64,
+    #[serde(default)]
+    pub(super) max_speech_probability: f64,
 }
 
 /// `Error` and `Warning`.

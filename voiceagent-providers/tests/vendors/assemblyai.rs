@@ -117,6 +117,31 @@ async fn rc4_a_vendor_that_falls_silent_within_a_turn_is_replaced_and_no_words_a
 }
 
 #[tokio::test]
+async fn rc4_a_vendor_of_which_nothing_but_its_heart_is_left_is_replaced() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.stall_timeout = Duration::from_millis(300);
+    let mut caller = Caller::dial(&AssemblyAiStt::new(config).unwrap()).await;
+    caller.say();
+    caller.until_interim().await;
+    vendor.stall();
+    // It beats on, far more often than it would be found out.
+    for _ in 0..100 {
+        vendor.push(
+            r#"{"type":"Heartbeat","total_audio_received_ms":1000,"max_speech_probability":0.1}"#,
+        );
+        caller.say_for(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if vendor.accepted() == 2 {
+            break;
+        }
+    }
+    caller.pause();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!(vendor.accepted(), 2);
+}
+
+#[tokio::test]
 async fn what_a_lost_connection_heard_is_played_again_no_faster_than_the_vendor_takes_it() {
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;

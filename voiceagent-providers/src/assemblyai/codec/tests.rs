@@ -116,6 +116,21 @@ fn silence_that_was_heard_is_not_played_again() {
 }
 
 #[test]
+fn rc4_a_heartbeat_is_an_answer_to_noise_alone() {
+    let mut codec = TurnCodec::new(false);
+    let noise = cassette!("heartbeat");
+    assert!(!codec.is_receipt(noise), "it is all that noise gets");
+    let speech = noise.replace("0.2", "0.97");
+    assert!(codec.is_receipt(&speech), "words are owed");
+    assert!(!codec.decode(&speech, &secrets(), &mut Vec::new()).unwrap());
+    assert_eq!(codec.covered(), Duration::ZERO, "speech without words is played again");
+    decode(&mut codec, cassette!("speech_started"));
+    assert!(codec.is_receipt(noise), "a turn is owed");
+    decode(&mut codec, cassette!("turn_partial"));
+    assert!(codec.is_receipt(noise) && !codec.is_receipt(cassette!("turn_partial")));
+}
+
+#[test]
 fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
     let documented: String = cassette!("force_endpoint").split_whitespace().collect();
     let mut codec = TurnCodec::new(false);

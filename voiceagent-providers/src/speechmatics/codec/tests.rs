@@ -69,8 +69,8 @@ fn a_receipt_is_no_sign_of_recognition_but_counts_for_the_goodbye() {
     let mut codec = codec();
     let mut none = Vec::new();
     let works = codec.decode(cassette!("audio_added"), &secrets(), &mut none);
-    assert!(!works.unwrap() && InOrder::<SegmentCodec>::is_receipt(cassette!("audio_added")));
-    assert!(!InOrder::<SegmentCodec>::is_receipt(cassette!("add_transcript")));
+    assert!(!works.unwrap() && codec.is_receipt(cassette!("audio_added")));
+    assert!(!codec.is_receipt(cassette!("add_transcript")));
     let Some(Frame::Text(goodbye)) = codec.goodbye() else { panic!("it says goodbye") };
     assert_eq!(goodbye.as_str(), r#"{"message":"EndOfStream","last_seq_no":1}"#);
     assert_eq!(decode(&mut codec, cassette!("end_of_transcript")), [""; 0]);
