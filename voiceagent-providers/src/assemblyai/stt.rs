@@ -26,6 +26,9 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// of a connection.
 const PACE_PERCENT: u32 = 125;
 
+/// What may pass between the silence that ends a turn and the news of it.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// Recognition of whole turns with AssemblyAI's `/v3/ws`.
 ///
 /// The vendor itself says when a turn begins and, from what was said and how, when it is over; each
@@ -89,6 +92,7 @@ impl AssemblyAiStt {
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,
+            pause_stall_timeout: config.max_turn_silence.unwrap_or_default() + MARGIN,
             shortest: SHORTEST,
             pace_percent: Some(PACE_PERCENT),
             finalize_timeout: config.finalize_timeout,

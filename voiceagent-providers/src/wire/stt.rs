@@ -2,6 +2,9 @@
 //! take nothing but whole ones.
 
 mod codec;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod hello;
 mod level;
 mod pace;
 mod retries;

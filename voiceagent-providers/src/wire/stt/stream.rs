@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use voiceagent_core::{
     Error, ErrorKind, Link, LinkPeer, Result, Secret,
     audio::AudioFormat,
     stt::{SttEvent, SttInput},
 };
 
-use super::{codec::SttCodec, level::is_loud, pace::Pace, retries::Retries, tape::Tape};
+use super::{
+    codec::SttCodec, hello::establish, level::is_loud, pace::Pace, retries::Retries, tape::Tape,
+};
 use crate::wire::ws::{Dial, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
@@ -23,9 +25,6 @@ const REPLAY: Duration = Duration::from_secs(15);
 
 /// Audio is replayed in messages of this length, as much as the vendor advises at once.
 const REPLAY_PIECE: Duration = Duration::from_millis(250);
-
-/// A rejected parameter may get neither hello nor error.
-const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
@@ -60,6 +59,9 @@ pub(crate) struct Settings {
     /// How long speech may stay without any answer within a turn, and before one.
     pub(crate) stall_timeout: Duration,
     pub(crate) idle_stall_timeout: Duration,
+    /// How long silence within a turn may stay without any answer, where that is longer: a vendor
+    /// that waits for the end of a turn may have nothing to say.
+    pub(crate) pause_stall_timeout: Duration,
     /// The shortest piece of audio that the vendor takes.
     pub(crate) shortest: Duration,
     /// The fastest that the vendor takes audio, in percent of real time; `None` for any.
@@ -91,6 +93,8 @@ pub(crate) struct Stream<C> {
     silent_since: Instant,
     /// Audio since then that calls for an answer.
     unanswered: Duration,
+    /// How much of it was loud.
+    loud: Duration,
     finalize_by: Option<Instant>,
     /// Samples of audio that go first, where a final was asked for.
     finalize_after: Option<u64>,
@@ -117,6 +121,7 @@ impl<C: SttCodec> Stream<C> {
             began: false,
             silent_since: now,
             unanswered: Duration::ZERO,
+            loud: Duration::ZERO,
             finalize_by: None,
             finalize_after: None,
             settings,
@@ -214,12 +219,15 @@ impl<C: SttCodec> Stream<C> {
     }
 
     async fn hear(&mut self, payload: Bytes) -> Result<()> {
-        if self.codec.in_turn() || is_loud(self.settings.format, &payload) {
+        let is_loud = is_loud(self.settings.format, &payload);
+        if self.codec.in_turn() || is_loud {
             if self.unanswered.is_zero() {
-                self.silent_since = Instant::now();
+                (self.silent_since, self.loud) = (Instant::now(), Duration::ZERO);
             }
             let format = self.settings.format;
-            self.unanswered += format.duration_of(format.samples(payload.len()));
+            let length = format.duration_of(format.samples(payload.len()));
+            self.unanswered += length;
+            self.loud += if is_loud { length } else { Duration::ZERO };
         }
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = true;
@@ -363,8 +371,14 @@ impl<C: SttCodec> Stream<C> {
     }
 
     fn stall_limit(&self) -> Duration {
-        let Settings { stall_timeout, idle_stall_timeout, .. } = self.settings;
-        if self.codec.in_turn() { stall_timeout } else { idle_stall_timeout }
+        let Settings { stall_timeout, idle_stall_timeout, pause_stall_timeout, .. } = self.settings;
+        if !self.codec.in_turn() {
+            idle_stall_timeout
+        } else if self.loud < stall_timeout / 2 {
+            stall_timeout.max(pause_stall_timeout)
+        } else {
+            stall_timeout
+        }
     }
 
     /// Judges by the clock and by the audio: a vendor owes no answer to what it has not heard.
@@ -460,28 +474,4 @@ impl<C: SttCodec> Stream<C> {
         }
         self.socket.flush().await
     }
-}
-
-/// Connects, and waits until the vendor is ready for audio.
-async fn establish<C: SttCodec>(settings: &Settings, hello: bool) -> Result<Socket> {
-    let mut socket = settings.dial.connect().await?;
-    for greeting in &settings.greeting {
-        socket.send_text(greeting.expose().to_owned()).await?;
-    }
-    if !hello {
-        return Ok(socket);
-    }
-    let greeted = timeout(HELLO_DEADLINE, async {
-        loop {
-            let Received::Text(text) = socket.recv().await? else { continue };
-            if C::is_hello(&text, socket.secrets())? {
-                return Ok(());
-            }
-        }
-    });
-    greeted.await.map_err(|_| {
-        Error::new(ErrorKind::Timeout, "open", "the vendor did not say hello")
-            .with_provider(C::PROVIDER)
-    })??;
-    Ok(socket)
 }
