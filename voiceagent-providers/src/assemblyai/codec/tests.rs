@@ -1,6 +1,7 @@
 use voiceagent_core::Secret;
 
 use super::*;
+use crate::wire::stt::fixture;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -196,4 +197,18 @@ fn what_is_unknown_is_passed_over_and_what_is_broken_is_told() {
     for text in ["", "{}", r#"{"type":"Turn"}"#] {
         assert_eq!(refusal(text).kind(), ErrorKind::Protocol, "{text}");
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("speech_started"),
+        cassette!("heartbeat"),
+        cassette!("turn_partial"),
+        cassette!("turn_end_unformatted"),
+        cassette!("turn_end_formatted"),
+        cassette!("warning"),
+        cassette!("error"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(|| TurnCodec::new(true), &messages);
 }

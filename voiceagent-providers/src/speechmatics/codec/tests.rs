@@ -3,7 +3,7 @@ use std::time::Duration;
 use voiceagent_core::Secret;
 
 use super::*;
-use crate::wire::stt::{InOrder, SttCodec};
+use crate::wire::stt::{InOrder, SttCodec, fixture};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -108,4 +108,16 @@ fn garbage_is_a_protocol_fault_and_unknown_messages_are_nothing() {
     }
     assert_eq!(decode(&mut codec(), r#"{"message":"Novelty","x":[1]}"#), [""; 0]);
     assert_eq!(decode(&mut codec(), r#"{"message":"Warning","type":"x","reason":"y"}"#), [""; 0]);
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("audio_added"),
+        cassette!("add_partial_transcript"),
+        cassette!("add_transcript"),
+        cassette!("end_of_utterance"),
+        cassette!("error"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(codec, &messages);
 }
