@@ -339,8 +339,9 @@ impl Session {
         self.close_aside(true);
     }
 
-    /// The user stops the words on the side, if nothing else is being said: the tools that they
-    /// cover go on, and so does the answer. Returns their name if that was so.
+    /// The user stops the words on the side, if nothing else is being said and nothing waits behind
+    /// them: the tools that they cover go on, and so does the answer. Returns their name if that
+    /// was so.
     pub(super) fn cut_aside(
         &mut self,
         reason: InterruptionReason,
@@ -355,9 +356,10 @@ impl Session {
         let written = live.content.script.text().len() as u64;
         let is_alone = aside.at == Some(written)
             && self.output.playhead(self.now) >= live.playback.place(written);
-        // A far end drops all that it has not played, or shown.
+        // A far end drops all that it has not played, or shown; no voice says it again.
         let is_behind = self.output.playhead(self.now) < aside.start;
-        if is_behind || self.output.is_text() && !is_alone {
+        let is_followed = aside.at.is_some_and(|at| live.content.script.samples() > at);
+        if is_behind || is_followed || self.output.is_text() && !is_alone {
             return None;
         }
         if !aside.is_spoken {
