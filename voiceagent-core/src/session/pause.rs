@@ -182,8 +182,11 @@ impl Session {
         let is_due = self.now >= since + pause.unwrap_or_default();
         let is_doubtful = self.pausing.is_noisy(self.now, back_off) || self.is_softer_voice();
         let doubtful = self.user.words() == 0 && is_doubtful;
-        if !is_due || doubtful || !self.output.can_rewind(self.now) {
+        if !is_due {
             return;
+        }
+        if doubtful || !self.output.can_rewind(self.now) {
+            return self.watch_overlap(since);
         }
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
@@ -196,7 +199,7 @@ impl Session {
         self.watch_overlap(since);
     }
 
-    /// Looks again when a voice over the paused agent has lasted for long enough to decide.
+    /// Looks again when a voice over the agent has lasted for long enough to decide.
     fn watch_overlap(&mut self, since: CallTime) {
         let decidable = since + self.config.barge_in.min_duration;
         let next = [Some(decidable), self.insists_at()].into_iter().flatten();
@@ -211,12 +214,12 @@ impl Session {
         self.pauses() && self.insists_at().is_none_or(|at| at > self.now)
     }
 
-    /// When a voice over a paused agent is taken for speech where words come only behind it. One
-    /// that was there before the agent began is a noise.
+    /// When a voice is taken for speech where words come only behind it, over an agent who is paused
+    /// or is not because of earlier noises. One that was there before the agent began is a noise.
     fn insists_at(&self) -> Option<CallTime> {
         let began = self.live.as_ref().filter(|live| live.playback.started)?.playback.started_at;
         let is_late = self.user.speaking_since.is_some_and(|since| since >= began);
-        let can_tell = self.config.stt_interim || !self.pausing.is_paused() || !is_late;
+        let can_tell = self.config.stt_interim || !self.has_voice() || !is_late;
         self.barge_in.since().filter(|_| !can_tell).map(|since| since + LONG_VOICE)
     }
 

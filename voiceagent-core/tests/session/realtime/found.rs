@@ -1,15 +1,18 @@
 //! What simulated calls have found with models that hear and speak by themselves.
 
+use std::time::Duration;
+
 use voiceagent_core::{
-    CallTime, ErrorKind, GenerationId,
+    CallTime, ErrorKind, Event, GenerationId,
     llm::FinishReason,
-    session::{Command, Input, RealtimeConfig},
+    session::{Command, IdlePrompt, Input, RealtimeConfig},
+    stt::Transcript,
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use super::{EIGHT, config, prompts};
 use crate::{
-    presets::tool,
+    presets::{phone, tool},
     readings::{agent, cut, user},
 };
 
@@ -213,4 +216,20 @@ fn a19_a_model_that_never_says_what_it_is_asked_for_ends_the_call() {
         });
     }
     assert!(call.at(60_000).session().is_ended(), "{}", call.trace());
+}
+
+#[test]
+fn f8_after_pauses_in_vain_a_long_voice_stops_a_model_whose_words_come_behind_it() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000).speech(EIGHT, 30_000);
+    for at in [3_000, 6_000, 9_000] {
+        call.at(at).speaks().at(at + 500).stops();
+    }
+    call.at(12_000).speaks().at(14_939);
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    assert_eq!(call.trace().matches("agent paused").count(), 3, "it is slow to pause by now");
+    call.at(14_940);
+    assert!(call.trace().contains(" 14940 interrupted: BargeIn"), "{}", call.trace());
 }
