@@ -110,12 +110,13 @@ impl Session {
         }
     }
 
-    /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet:
-    /// the voice may come to nothing. Results of tools that still run are told in any case.
+    /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet, or
+    /// none for good: the voice may come to nothing. Results of tools that still run are told in any
+    /// case.
     pub(super) fn keep_unheard(&mut self, cut: Generation, heard: &str) {
         let is_heard = heard.len() > cut.content.holding;
         let is_told = is_heard || cut.open_calls().next().is_some();
-        if is_told || !self.user.is_empty() || self.is_realtime() {
+        if is_told || self.user.has_finals() || self.is_realtime() {
             return;
         }
         let Generation { reply_to, request, .. } = cut;

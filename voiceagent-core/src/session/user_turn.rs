@@ -211,6 +211,11 @@ impl UserTurn {
         self.finals.is_empty() && self.interim.is_empty()
     }
 
+    /// Whether something was said that the recognizer does not take back.
+    pub(super) fn has_finals(&self) -> bool {
+        !self.finals.is_empty()
+    }
+
     /// Whether there is text that may still change.
     pub(super) fn is_unsettled(&self) -> bool {
         !self.interim.is_empty()

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use voiceagent_core::{
-    Event,
-    session::{Command, Input},
+    ErrorKind, Event, TurnId,
+    session::{AgentState, Command, Input, Leg},
     stt::WordTiming,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
-    presets::{REPLY, phone, speaking},
+    presets::{REPLY, phone, phone_with_finalize, speaking},
     readings::{agent, cut, events, last_message, user},
 };
 
@@ -375,4 +375,25 @@ fn i1_words_over_a_paused_agent_interrupt_it_as_soon_as_the_voice_has_lasted() {
     let trace = call.trace();
     assert!(trace.contains("  3260 agent paused"), "{trace}");
     assert!(trace.contains("  3700 interrupted: BargeIn"), "600 ms of voice: {trace}");
+}
+
+#[test]
+fn i24_words_over_what_was_said_before_do_not_cost_an_answer_that_has_not_begun() {
+    for detector in [true, false] {
+        let mut config = phone_with_finalize();
+        config.greeting = Some("This call is recorded.".into());
+        config.greeting_interruptible = false;
+        config.turn_detector = detector;
+        let mut call = Scenario::new(config);
+        call.at(100).voice("This call is recorded.", 2_900).at(1_000).says("Do you have one?");
+        call.at(2_500).speaks().at(2_800).interim("a red").at(3_100).model(REPLY);
+        call.voice(REPLY, 4_000).at(3_400).stops();
+        let turn = TurnId::new(2);
+        let (text_len, probability, backchannel) = (5, 0.9, 0.0);
+        let score = Input::EndOfTurnScore { turn, text_len, probability, backchannel };
+        call.at(3_430).feed(if detector { score } else { Input::Timeout });
+        call.at(3_450).interim("a red one").at(3_690).hears("").at(20_000);
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        assert_eq!(last_message(&mut call), agent(REPLY), "{}", call.trace());
+    }
 }

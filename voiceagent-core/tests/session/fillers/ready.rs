@@ -64,3 +64,16 @@ fn h1_what_was_sent_behind_words_on_the_side_that_are_cut_was_not_heard() {
     let said = |message: &Message| matches!(message, Message::Assistant { .. });
     assert!(!messages.iter().any(said), "{messages:?}");
 }
+
+#[test]
+fn f5_words_that_are_taken_back_do_not_cost_the_answer_that_is_ready_behind_a_filler() {
+    let mut config = config();
+    config.barge_in = BargeInConfig::default();
+    let mut call = ready(config);
+    call.at(3_400).speaks().at(3_700).interim("the").at(3_900).stops().at(4_000).hears("");
+    assert!(call.trace().contains("  3700 interrupted: BargeIn"), "{}", call.trace());
+    call.at(6_000);
+    assert_eq!(call.times_asked(), 3, "{}", call.trace());
+    call.model(ANSWER).voice(ANSWER, 700).at(9_000);
+    assert!(call.trace().contains("agent stopped: It is there."), "{}", call.trace());
+}
