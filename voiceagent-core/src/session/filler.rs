@@ -93,7 +93,8 @@ impl Session {
         self.timers.set_or_clear(Timer::Filler, self.filler_due());
         self.timers.set_or_clear(Timer::HeldCalls, silence.filter(|_| holds));
         let waits = self.has_late_results();
-        self.timers.set_or_clear(Timer::LateResults, silence.filter(|_| waits));
+        let told_at = self.late_results_wait_until().filter(|_| waits);
+        self.timers.set_or_clear(Timer::LateResults, told_at);
     }
 
     /// When the user has waited in silence for so long that a filler is said.

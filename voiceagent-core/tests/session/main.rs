@@ -12,6 +12,7 @@ mod goodbyes;
 mod heard;
 mod history;
 mod idle;
+mod late_results;
 mod laws;
 mod patience;
 mod presets;

@@ -233,3 +233,26 @@ fn f8_after_pauses_in_vain_a_long_voice_stops_a_model_whose_words_come_behind_it
     call.at(14_940);
     assert!(call.trace().contains(" 14940 interrupted: BargeIn"), "{}", call.trace());
 }
+
+#[test]
+fn x12_a_late_result_reaches_a_speaking_model_in_a_noise_too() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut order = tool("order");
+    order.timeout = Duration::from_secs(600);
+    config.tools = [order].into();
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000);
+    let generation = call.generation();
+    call.speech_calls(generation, "a", "order");
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls });
+    call.at(3_000).speaks().at(3_900).stops().at(5_000).speech("Yes.", 500).at(6_000).speaks();
+    let output = "it is here".into();
+    call.at(7_000).feed(Input::ToolFinished { generation, id: "a".into(), output }).at(16_000);
+    let speaks = call
+        .commands()
+        .iter()
+        .filter(|(at, command)| at.as_millis() > 7_000 && matches!(command, Command::Speak { .. }));
+    let asked: Vec<u64> = speaks.map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(asked, [15_940], "ten seconds of a voice without words: {}", call.trace());
+}
