@@ -385,3 +385,19 @@ fn t4_a_turn_whose_words_a_final_takes_back_is_waited_on_no_longer_than_for_word
     });
     assert_eq!(dropped, Some(2_500), "{}", call.trace());
 }
+
+#[test]
+fn t7_a_final_that_only_repeats_its_interim_does_not_prolong_a_noise() {
+    let taken = |repeated: bool| {
+        let mut call = Scenario::new(phone_with_finalize());
+        call.at(1_000).says("Do you").at(2_000).speaks().at(2_500).interim("have one");
+        if repeated {
+            call.at(7_300).hears("Have one.");
+        }
+        call.at(30_000);
+        let turns = events(&call).filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        turns.map(|(at, _)| at.as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(false), [1_900, 7_750]);
+    assert_eq!(taken(true), taken(false));
+}
