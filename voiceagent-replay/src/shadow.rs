@@ -225,7 +225,10 @@ impl<'a> Shadow<'a> {
         self.feed(Input::Interrupt);
         self.wanted = None;
         self.sounding = Some(utterance);
-        self.feed(Input::Say { text: "So.".into(), interruptible: true });
+        let words = self.story.utterances[utterance].words.trim();
+        // What the caller is expected to say hangs on what was said before.
+        let text = if words.is_empty() { "So." } else { words }.into();
+        self.feed(Input::Say { text, interruptible: true });
         if let what @ Some(_) = self.story.utterances[utterance].expects {
             self.feed(Input::Expect { what });
         }

@@ -125,6 +125,28 @@ fn turns_that_nothing_ends_are_said_to_be_undecided() {
 }
 
 #[test]
+fn what_a_tool_wants_to_know_is_waited_for_as_in_the_call() {
+    let mut config = config();
+    let schema = json!({ "type": "object", "properties": { "phone": { "format": "phone" } } });
+    config.tools = [ToolSpec::new("call_back", "", schema)].into();
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "please call me back"));
+    inputs.extend(answers(2_100, 1, 800).map(|(at, input)| match input {
+        Input::LlmText { generation, .. } => {
+            (at, Input::LlmText { generation, text: "What is your phone number?".into() })
+        }
+        input => (at, input),
+    }));
+    inputs.extend(says(4_000, 4_600, "four one five"));
+    inputs.extend(says(6_600, 7_200, "five five five"));
+    inputs.push((20_000, Input::HungUp));
+    let report = judged(&journal(config, &inputs), &["endpointing.min_delay=400ms"]);
+    assert_eq!(delays(&report, "before"), [Some(300.0), Some(4_000.0)], "more digits must come");
+    assert_eq!(delays(&report, "after"), [Some(400.0), Some(4_000.0)]);
+    assert_eq!(report["totals"]["not_comparable"], 0);
+}
+
+#[test]
 fn interruptions_come_later_or_not_at_all() {
     let mut config = config();
     config.barge_in.pause = None;
