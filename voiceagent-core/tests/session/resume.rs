@@ -397,3 +397,18 @@ fn i24_words_over_what_was_said_before_do_not_cost_an_answer_that_has_not_begun(
         assert_eq!(last_message(&mut call), agent(REPLY), "{}", call.trace());
     }
 }
+
+#[test]
+fn f3_a_detector_that_is_lost_in_a_pause_makes_no_interruption_of_it() {
+    for (backchannel, min_duration) in [(None, 600), (Some(700), 160)] {
+        let mut config = phone();
+        config.barge_in.backchannel = backchannel.map(Duration::from_millis);
+        config.barge_in.min_duration = Duration::from_millis(min_duration);
+        let mut call = speaking(config);
+        call.at(3_160).speaks().at(3_400);
+        call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }).at(20_000);
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        assert_eq!(call.when(is_resumption), Some(4_900), "{}", call.trace());
+        assert_eq!(last_message(&mut call), agent(REPLY));
+    }
+}
