@@ -61,3 +61,14 @@ fn u2_nobody_is_idle_while_a_late_result_waits_to_be_told() {
     call.model("It is here.").voice("It is here.", 1_000).at(23_000);
     assert_eq!(call.when(asked), Some(23_000), "{}", call.trace());
 }
+
+#[test]
+fn d2_a_late_result_that_comes_during_the_goodbye_is_written_down_and_not_told() {
+    let (mut call, generation) = ordering(phone_with_finalize());
+    call.at(5_000).feed(Input::Say { text: "Goodbye!".into(), interruptible: true });
+    call.feed(Input::HangUp).at(5_200).voice("Goodbye!", 1_000).at(5_500);
+    call.feed(arrives(generation)).at(60_000);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    assert!(call.trace().contains("  6200 ended: AgentHungUp"), "{}", call.trace());
+    assert!(is_told(&call.session().messages()), "it is written down");
+}
