@@ -332,3 +332,23 @@ fn audio_of_a_voice_that_broke_off_falls_silent_without_a_click() {
     assert!(sent[..3_960].iter().all(|code| *code == 0x80));
     assert_eq!((sent[3_960] < 0x88, sent[3_999]), (true, 0xFF));
 }
+
+#[test]
+fn h5_marks_that_are_answered_when_they_arrive_do_not_outrun_the_clock() {
+    let mut playout = playout(true);
+    let base = playout.begin();
+    playout.push(audio(1_000));
+    playout.complete();
+    playout.hold(false);
+    let mut left = 0;
+    for now in (0..=1_000).step_by(20) {
+        let (bytes, marks) = drain(&mut playout, ms(now));
+        left += bytes as u64;
+        for mark in marks {
+            assert!(playout.on_mark(ms(now), MarkId::new(mark)));
+        }
+        assert!(playout.heard(ms(now)) - base <= now * 8, "{now} ms: {}", playout.heard(ms(now)));
+        assert_eq!(playout.is_drained(ms(now)), now == 1_000, "{now} ms");
+        assert!(left <= (now + 400) * 8, "{now} ms: {left} bytes have left");
+    }
+}
