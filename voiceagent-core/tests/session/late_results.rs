@@ -63,6 +63,18 @@ fn u2_nobody_is_idle_while_a_late_result_waits_to_be_told() {
 }
 
 #[test]
+fn x12_a_late_result_waits_until_the_user_has_said_all_of_a_number() {
+    let (mut call, generation) = ordering(phone_with_finalize());
+    call.feed(Input::Expect { what: Some(Expected::Phone) });
+    call.at(5_000).speaks().at(5_800).stops().hears("four one five");
+    call.at(6_000).feed(arrives(generation)).at(9_500);
+    assert_eq!(call.times_asked(), 2, "{}", call.trace());
+    call.at(12_000);
+    assert_eq!(call.times_asked(), 3, "the turn and the result are told together");
+    assert!(is_told(&call.asked()), "{}", call.trace());
+}
+
+#[test]
 fn d2_a_late_result_that_comes_during_the_goodbye_is_written_down_and_not_told() {
     let (mut call, generation) = ordering(phone_with_finalize());
     call.at(5_000).feed(Input::Say { text: "Goodbye!".into(), interruptible: true });

@@ -235,6 +235,33 @@ fn f8_after_pauses_in_vain_a_long_voice_stops_a_model_whose_words_come_behind_it
 }
 
 #[test]
+fn u2_nobody_is_idle_while_a_turn_to_a_speaking_model_is_open() {
+    let mut call = silent_caller();
+    call.at(4_000).speaks().at(20_000);
+    assert!(!call.trace().contains("idle prompt"), "{}", call.trace());
+}
+
+#[test]
+fn u3_words_that_a_speaking_model_tells_begin_the_wait_anew() {
+    let mut call = silent_caller();
+    let transcript = Transcript::interim("let me");
+    call.at(9_000).feed(Input::UserWords { turn: None, transcript }).at(20_000);
+    let asked =
+        |command: &Command| matches!(command, Command::Emit { event: Event::IdlePrompted { .. } });
+    assert_eq!(call.when(asked), Some(17_000), "{}", call.trace());
+}
+
+/// A user to whom the model speaks until 2,500 ms, and who is asked after 8 s of silence.
+fn silent_caller() -> Scenario {
+    let mut config = phone();
+    let after = Duration::from_secs(8);
+    config.idle.prompts = [IdlePrompt::new(after, "Are you still there?")].into();
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000).speech("Good day.", 500);
+    call
+}
+
+#[test]
 fn x12_a_late_result_reaches_a_speaking_model_in_a_noise_too() {
     let mut config = phone();
     config.stt_interim = false;
