@@ -18,6 +18,7 @@ mod patience;
 mod presets;
 mod readings;
 mod realtime;
+mod repeats;
 mod resume;
 mod rewritten;
 mod speculation;
