@@ -457,3 +457,13 @@ fn i13_a_goodbye_is_not_such_speech_and_who_speaks_over_it_is_heard() {
     assert!(call.trace().contains("ended"), "{}", call.trace());
     assert!(!call.trace().contains("feed silence"), "{}", call.trace());
 }
+
+#[test]
+fn i12_what_is_queued_is_said_though_the_owner_stops_what_sounds() {
+    let mut call = speaking(config());
+    call.feed(Input::Say { text: "And a blue one.".into(), interruptible: true });
+    call.at(3_000).feed(Input::Interrupt).at(3_100).voice("And a blue one.", 500).at(5_000);
+    let trace = call.trace();
+    assert!(trace.contains("interrupted: Requested"), "{trace}");
+    assert!(trace.contains("agent stopped: And a blue one."), "{trace}");
+}

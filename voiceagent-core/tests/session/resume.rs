@@ -412,3 +412,19 @@ fn f3_a_detector_that_is_lost_in_a_pause_makes_no_interruption_of_it() {
         assert_eq!(last_message(&mut call), agent(REPLY));
     }
 }
+
+#[test]
+fn f9_a_paused_agent_is_told_to_be_paused() {
+    let mut call = speaking(phone());
+    cough(&mut call);
+    call.at(9_000);
+    let states: Vec<_> = events(&call)
+        .filter_map(|(at, event)| match event {
+            Event::AgentState { state } => Some((at.as_millis(), *state)),
+            _ => None,
+        })
+        .filter(|(at, _)| *at >= 3_000)
+        .collect();
+    let told = [AgentState::Paused, AgentState::Speaking, AgentState::Listening];
+    assert_eq!(states, [3_260, 4_900, 7_740].into_iter().zip(told).collect::<Vec<_>>());
+}

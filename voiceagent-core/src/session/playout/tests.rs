@@ -352,3 +352,18 @@ fn h5_marks_that_are_answered_when_they_arrive_do_not_outrun_the_clock() {
         assert!(left <= (now + 400) * 8, "{now} ms: {left} bytes have left");
     }
 }
+
+#[test]
+fn h5_after_an_underrun_the_playhead_waits_for_an_answer_again() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(100));
+    playout.hold(false);
+    assert_eq!(drain(&mut playout, ms(0)), (800, vec![1]));
+    assert!(playout.on_mark(ms(100), MarkId::new(1)));
+    playout.push(audio(300));
+    drain(&mut playout, ms(500));
+    assert_eq!(playout.heard(ms(560)), 800, "the far end may not have begun");
+    assert!(playout.on_mark(ms(640), MarkId::new(2)));
+    assert_eq!(playout.heard(ms(660)), 1_600 + 160);
+}

@@ -77,3 +77,17 @@ fn f5_words_that_are_taken_back_do_not_cost_the_answer_that_is_ready_behind_a_fi
     call.model(ANSWER).voice(ANSWER, 700).at(9_000);
     assert!(call.trace().contains("agent stopped: It is there."), "{}", call.trace());
 }
+
+#[test]
+fn f7_and_h1_of_words_on_the_side_as_much_was_heard_as_before_and_after_their_pause() {
+    let mut config = config();
+    config.barge_in = BargeInConfig::default();
+    let (mut call, _) = searching(config);
+    let text = "aa bb cc dd ee ff gg hh ii jj.";
+    call.at(2_100).feed(Input::Say { text: text.into(), interruptible: true }).voice(text, 2_000);
+    // 1,160 ms are heard until the pause, and 460 ms from the resumption on: eight words.
+    call.at(3_160).speaks().at(3_600).stops().at(5_360).feed(Input::Interrupt);
+    assert!(call.trace().contains("  4900 agent resumed"), "{}", call.trace());
+    let messages = call.session().messages();
+    assert!(messages.contains(&cut("aa bb cc dd ee ff gg hh")), "{messages:?}");
+}
