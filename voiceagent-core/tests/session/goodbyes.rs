@@ -76,7 +76,9 @@ fn d3_last_words_are_awaited_again_after_a_goodbye_that_was_taken_back() {
         call.feed(Input::HangUp).at(at + 200).voice("Bye!", 500);
     };
     bye(&mut call, 500);
-    call.at(1_000).says("Wait, my tires!").at(3_500).model("Ready.").voice("Ready.", 500);
+    // The turn is over before the wait for its last words is.
+    call.at(1_000).speaks().at(1_500).interim("Wait, my tires!").at(1_800).stops();
+    call.feed(Input::EndOfTurn).at(3_500).model("Ready.").voice("Ready.", 500);
     bye(&mut call, 12_000);
     call.at(12_600).speaks().at(13_500).stops().at(13_900).hears("And my brakes?").at(15_000);
     assert!(!call.trace().contains("ended"), "{}", call.trace());

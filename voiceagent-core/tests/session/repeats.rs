@@ -1,16 +1,19 @@
 //! A tool that is called again though nobody knows yet what came of the first call.
 
+use std::time::Duration;
+
 use voiceagent_core::{session::Input, tool::Repeat};
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::presets::{phone, tool};
 
-/// How often a tool was called that was called twice; `before` is what happened in between, from
-/// the first call at 2,000 ms on.
-fn calls(detached: bool, before: impl Fn(&mut Scenario)) -> usize {
+/// How often a tool with so much time was called that was asked for twice; `before` is what
+/// happened in between, from the first call at 2,000 ms on.
+fn calls(detached: bool, timeout: u64, before: impl Fn(&mut Scenario)) -> usize {
     let mut book = tool("book");
     book.repeat = Repeat::Reject;
     book.detached = detached;
+    book.timeout = Duration::from_secs(timeout);
     let mut config = phone();
     config.tools = [book].into();
     let mut call = Scenario::new(config);
@@ -26,7 +29,7 @@ fn x13_a_repeat_is_known_though_the_first_call_is_overdue() {
         call.at(13_000).model("I do not know.").voice("I do not know.", 500);
         assert!(call.trace().contains("cancel tool a"), "{}", call.trace());
     };
-    assert_eq!(calls(false, overdue), 1);
+    assert_eq!(calls(false, 10, overdue), 1);
 }
 
 #[test]
@@ -34,7 +37,7 @@ fn x13_a_repeat_is_known_though_the_first_call_runs_in_the_background() {
     let runs = |call: &mut Scenario| {
         call.model("It is on its way.").voice("It is on its way.", 500);
     };
-    assert_eq!(calls(true, runs), 1);
+    assert_eq!(calls(true, 60, runs), 1);
 }
 
 #[test]
@@ -42,5 +45,5 @@ fn x13_a_repeat_is_known_though_the_owner_has_stopped_the_answer_that_called_fir
     let stopped = |call: &mut Scenario| {
         call.at(2_500).feed(Input::Interrupt);
     };
-    assert_eq!(calls(false, stopped), 1);
+    assert_eq!(calls(false, 60, stopped), 1);
 }
