@@ -181,7 +181,9 @@ impl Session {
         }
         let BargeInConfig { pause, back_off, .. } = self.config.barge_in;
         let is_due = self.now >= since + pause.unwrap_or_default();
-        let is_doubtful = self.pausing.is_noisy(self.now, back_off) || self.is_softer_voice();
+        let is_noise = self.pausing.is_noisy(self.now, back_off)
+            && self.is_turn_at().is_none_or(|at| at > self.now);
+        let is_doubtful = is_noise || self.is_softer_voice();
         let doubtful = self.user.words() == 0 && is_doubtful;
         if !is_due {
             return;
@@ -203,10 +205,16 @@ impl Session {
     /// Looks again when a voice over the agent has lasted for long enough to decide.
     fn watch_overlap(&mut self, since: CallTime) {
         let decidable = since + self.config.barge_in.min_duration;
-        let next = [Some(decidable), self.insists_at()].into_iter().flatten();
+        let next = [Some(decidable), self.is_turn_at(), self.insists_at()].into_iter().flatten();
         if let Some(at) = next.filter(|at| *at > self.now).min() {
             self.timers.set(Timer::BargeIn, at);
         }
+    }
+
+    /// When a voice over a speech-to-speech model is a turn, whatever its words are.
+    fn is_turn_at(&self) -> Option<CallTime> {
+        let longest_sign = self.config.barge_in.backchannel.filter(|_| self.is_realtime())?;
+        self.barge_in.since().map(|since| since + longest_sign)
     }
 
     /// Whether words could tell by now that a voice over the agent is none, or it has not lasted

@@ -428,3 +428,19 @@ fn f9_a_paused_agent_is_told_to_be_paused() {
     let told = [AgentState::Paused, AgentState::Speaking, AgentState::Listening];
     assert_eq!(states, [3_260, 4_900, 7_740].into_iter().zip(told).collect::<Vec<_>>());
 }
+
+#[test]
+fn f8_after_pauses_in_vain_a_long_voice_stops_the_agent_where_words_come_behind_it() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100).voice(REPLY, 30_000);
+    for at in [3_000, 7_000, 11_000] {
+        call.at(at).speaks().at(at + 500).stops();
+    }
+    call.at(14_000).speaks().at(16_939);
+    assert_eq!(count(&call, is_pause), 3, "{}", call.trace());
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.at(16_940);
+    assert!(call.trace().contains(" 16940 interrupted: BargeIn"), "{}", call.trace());
+}
