@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     pub(crate) turns: Vec<Decision>,
+    /// The last speech of turns that were dropped: what was said in them asks for nothing.
+    pub(crate) dropped: Vec<CallTime>,
+    /// The last speech of turns that are open for as long as nothing more happens.
+    pub(crate) undecided: Vec<CallTime>,
     /// For each utterance of the story, when the caller would have stopped it.
     pub(crate) stops: Vec<Option<CallTime>>,
 }
@@ -49,16 +53,28 @@ pub(crate) struct Decision {
 pub(crate) fn decide(story: &Story, config: &SessionConfig, changed: &[Setting]) -> Decisions {
     let mut shadow = Shadow::new(story, config, changed);
     for number in 0..story.cues.len() {
-        if let Some(late) = shadow.owes(number) {
-            let unseen =
-                alone(story, config, changed, number).map(|it| Decision { unseen: true, ..it });
+        let Some(late) = shadow.owes(number) else {
             shadow.cue(number);
-            let decided = shadow.decisions.turns.iter_mut().find(|it| it.last_speech == late);
-            if let (Some(decided), Some(unseen)) = (decided, unseen) {
-                *decided = unseen;
+            continue;
+        };
+        let known = shadow.decisions.turns.len();
+        shadow.cue(number);
+        let Decisions { turns, dropped, undecided, .. } = &mut shadow.decisions;
+        match alone(story, config, changed, number) {
+            Fate::Taken(decision) => {
+                if let Some(decided) = turns.iter_mut().find(|it| it.last_speech == late) {
+                    *decided = Decision { unseen: true, ..decision };
+                }
             }
-        } else {
-            shadow.cue(number);
+            // It was taken for the sake of the next turns alone.
+            Fate::Dropped => {
+                turns.truncate(known);
+                dropped.push(late);
+            }
+            Fate::Open => {
+                turns.truncate(known);
+                undecided.push(late);
+            }
         }
     }
     let end = shadow.now + PATIENCE;
@@ -66,19 +82,25 @@ pub(crate) fn decide(story: &Story, config: &SessionConfig, changed: &[Setting])
     shadow.decisions
 }
 
-/// How the turn that is open before this cue is decided if nothing more happens.
-fn alone(
-    story: &Story,
-    config: &SessionConfig,
-    changed: &[Setting],
-    number: usize,
-) -> Option<Decision> {
+/// What becomes of a turn if nothing more happens.
+enum Fate {
+    Dropped,
+    Open,
+    Taken(Decision),
+}
+
+/// What becomes of the turn that is open before this cue if nothing more happens.
+fn alone(story: &Story, config: &SessionConfig, changed: &[Setting], number: usize) -> Fate {
     let mut shadow = Shadow::new(story, config, changed);
     (0..number).for_each(|number| shadow.cue(number));
-    let known = shadow.decisions.turns.len();
+    let (taken, dropped) = (shadow.decisions.turns.len(), shadow.decisions.dropped.len());
     let end = shadow.now + PATIENCE;
     shadow.wait(end);
-    shadow.decisions.turns.get(known).copied()
+    match shadow.decisions.turns.get(taken) {
+        Some(decision) => Fate::Taken(*decision),
+        None if shadow.decisions.dropped.len() > dropped => Fate::Dropped,
+        None => Fate::Open,
+    }
 }
 
 struct Shadow<'a> {
@@ -94,6 +116,9 @@ struct Shadow<'a> {
     sounding: Option<usize>,
     /// The turn that the caller began last.
     open: Option<TurnId>,
+    /// When the caller was last heard, where a detector tells, else understood.
+    spoke: Option<CallTime>,
+    has_edges: bool,
     /// Since when it is silent on suspicion.
     paused: Option<CallTime>,
 }
@@ -124,17 +149,20 @@ impl<'a> Shadow<'a> {
         config.synthesis.stall_timeout = NEVER;
         let line = Line { format: config.format, ..Line::default() };
         let stops = vec![None; story.utterances.len()];
+        let has_edges = config.vad;
         let mut shadow = Self {
             story,
             changed,
             session: Session::new(config),
             now: CallTime::ZERO,
             line,
-            decisions: Decisions { turns: Vec::new(), stops },
+            decisions: Decisions { stops, ..Decisions::default() },
             asked: Vec::new(),
             wanted: None,
             sounding: None,
             open: None,
+            spoke: None,
+            has_edges,
             paused: None,
         };
         shadow.feed(Input::Opened);
@@ -197,7 +225,10 @@ impl<'a> Shadow<'a> {
         self.feed(Input::Interrupt);
         self.wanted = None;
         self.sounding = Some(utterance);
-        self.feed(Input::Say { text: "So.".into(), interruptible: true });
+        let words = self.story.utterances[utterance].words.trim();
+        // What the caller is expected to say hangs on what was said before.
+        let text = if words.is_empty() { "So." } else { words }.into();
+        self.feed(Input::Say { text, interruptible: true });
         if let what @ Some(_) = self.story.utterances[utterance].expects {
             self.feed(Input::Expect { what });
         }
@@ -259,7 +290,12 @@ impl<'a> Shadow<'a> {
                 let decision = Decision { at: self.now, last_speech, unseen: false };
                 self.decisions.turns.push(decision);
             }
+            Event::Backchannel { .. } | Event::TurnDropped { .. } => {
+                self.decisions.dropped.extend(self.spoke);
+            }
+            Event::UserPartial { .. } if !self.has_edges => self.spoke = Some(self.now),
             Event::UserStarted { turn, .. } => self.open = Some(*turn),
+            Event::UserStopped { since, .. } => self.spoke = Some(*since),
             Event::AgentPaused { .. } => self.paused = Some(self.now),
             Event::AgentResumed { .. } => self.paused = None,
             Event::AgentStopped { .. } => {

@@ -11,6 +11,7 @@ use voiceagent_core::{
     journal::{Recording, Step},
     session::{Command, EndReason, Input, InterruptionReason},
     stt::Transcript,
+    transport::Outbound,
     turn::Expected,
 };
 
@@ -18,6 +19,10 @@ use voiceagent_core::{
 const EMIT: &str = r#"{"command":"emit""#;
 /// And those that ask for a prediction like this.
 const SCORE: &str = r#"{"command":"score_end_of_turn""#;
+
+/// And those that hand words to the voice, or to the far end, like these.
+const SYNTHESIZE: &str = r#"{"command":"synthesize""#;
+const SEND_TEXT: &str = r#"{"command":"send","outbound":{"text""#;
 
 /// No agent speaks longer than this; more is a damaged journal.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -78,6 +83,8 @@ pub(crate) struct Utterance {
     pub(crate) stopped: Option<CallTime>,
     /// What it asks for, according to the flow.
     pub(crate) expects: Option<Expected>,
+    /// What is said, whether it was heard or not.
+    pub(crate) words: String,
 }
 
 /// What is known before the story is complete.
@@ -87,6 +94,9 @@ struct Reader {
     drafts: BTreeSet<GenerationId>,
     ready: BTreeMap<GenerationId, CallTime>,
     audio: BTreeMap<GenerationId, usize>,
+    words: BTreeMap<GenerationId, String>,
+    /// What was heard of what was said under another name.
+    heard: BTreeMap<GenerationId, String>,
     expected: BTreeMap<GenerationId, Expected>,
     /// Predictions that were asked for, with the length of the text.
     asked: Vec<(CallTime, TurnId, usize)>,
@@ -113,7 +123,7 @@ impl Story {
         for step in recording.steps() {
             reader.input(step, recording.config());
             for line in step.commands {
-                if line.starts_with(EMIT) || line.starts_with(SCORE) {
+                if [EMIT, SCORE, SYNTHESIZE, SEND_TEXT].iter().any(|it| line.starts_with(it)) {
                     let command = serde_json::from_str(line).expect("it was written by the core");
                     reader.command(step.at, command);
                 }
@@ -127,6 +137,9 @@ impl Story {
             let format = recording.config().format;
             let whole = format.map(|format| format.duration_of(format.samples(bytes)));
             utterance.length = utterance.length.max(whole.unwrap_or_default()).min(LONGEST);
+            let words = reader.words.remove(&utterance.generation);
+            let words = words.or_else(|| reader.heard.remove(&utterance.generation));
+            utterance.words = words.unwrap_or_default();
         }
         story
     }
@@ -155,6 +168,11 @@ impl Reader {
             }
             Input::Synthesized { generation, payload } => {
                 *self.audio.entry(*generation).or_default() += payload.len();
+                return;
+            }
+            // A speech-to-speech model tells what it says.
+            Input::LlmText { generation, text } if self.is_realtime => {
+                self.words.entry(*generation).or_default().push_str(text);
                 return;
             }
             Input::Planned { generation, plan: Some(Plan::Generate(Generate { expects, .. })) } => {
@@ -208,6 +226,10 @@ impl Reader {
         match command {
             Command::ScoreEndOfTurn { turn, text, .. } => self.asked.push((at, turn, text.len())),
             Command::Emit { event } => self.event(at, event),
+            Command::Synthesize { generation, text }
+            | Command::Send { outbound: Outbound::Text { generation, text } } => {
+                self.words.entry(generation).or_default().push_str(&text);
+            }
             _ => {}
         }
     }
@@ -222,7 +244,8 @@ impl Reader {
                 *self.silent.entry(generation).or_default() += after;
             }
             Event::AgentStarted { generation, turn } => self.agent_started(at, generation, turn),
-            Event::AgentStopped { generation, .. } => {
+            Event::AgentStopped { generation, pii_heard, .. } => {
+                self.heard.insert(generation, pii_heard.to_string());
                 let silent = self.silent.get(&generation).copied().unwrap_or_default();
                 if let Some(utterance) = self.utterance(generation) {
                     utterance.length = (at - utterance.from).saturating_sub(silent);
@@ -285,6 +308,7 @@ impl Reader {
             length: Duration::ZERO,
             stopped: None,
             expects: self.expected.get(&generation).copied(),
+            words: String::new(),
         });
     }
 

@@ -54,6 +54,10 @@ pub(crate) struct Point {
     pub(crate) interruptions: usize,
     /// Decisions after the agent was heard in the call.
     pub(crate) unseen: usize,
+    /// Turns of which nothing comes: what was said is no turn with this value.
+    pub(crate) dropped: usize,
+    /// Turns that nothing ends with this value.
+    pub(crate) undecided: usize,
     #[serde(skip)]
     delays: Vec<f64>,
     #[serde(skip)]
@@ -174,12 +178,20 @@ impl Curve {
             self.not_comparable
         )];
         lines.push(format!(
-            "{:>12}  {:>10}  {:>10}  {:>8}  {:>6}  {:>13}  {:>6}",
-            "value", "response", "decision", "cut off", "cuts", "interruptions", "unseen"
+            "{:>12}  {:>10}  {:>10}  {:>8}  {:>6}  {:>13}  {:>6}  {:>7}  {:>9}",
+            "value",
+            "response",
+            "decision",
+            "cut off",
+            "cuts",
+            "interruptions",
+            "unseen",
+            "dropped",
+            "undecided"
         ));
         for point in &self.points {
             lines.push(format!(
-                "{:>12}  {:>10}  {:>10}  {:>8}  {:>6}  {:>13}  {:>6}{}",
+                "{:>12}  {:>10}  {:>10}  {:>8}  {:>6}  {:>13}  {:>6}  {:>7}  {:>9}{}",
                 point.value,
                 shown(point.median_response_ms),
                 shown(point.median_delay_ms),
@@ -187,6 +199,8 @@ impl Curve {
                 point.cuts,
                 point.interruptions,
                 point.unseen,
+                point.dropped,
+                point.undecided,
                 if point.recorded { "  as recorded" } else { "" }
             ));
         }
@@ -209,6 +223,8 @@ impl Point {
             let side = &turn.after;
             self.cuts += side.cuts;
             self.unseen += usize::from(side.unseen);
+            self.dropped += usize::from(side.dropped);
+            self.undecided += usize::from(side.undecided);
             if side.right {
                 self.right += 1;
                 self.delays.extend(side.delay_ms);

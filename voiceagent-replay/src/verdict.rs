@@ -40,7 +40,7 @@ pub(crate) struct TurnVerdict {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Side {
     /// From the caller's last sound to the decision; `None` if the turn would not have ended here,
-    /// because the caller goes on before.
+    /// because the caller goes on before, or it is dropped or never decided.
     pub(crate) delay_ms: Option<f64>,
     /// From the caller's last sound to the agent's first.
     pub(crate) response_ms: Option<f64>,
@@ -50,6 +50,10 @@ pub(crate) struct Side {
     pub(crate) right: bool,
     /// The decision lies after the agent's recorded first sound.
     pub(crate) unseen: bool,
+    /// What was said is no turn: a sign of attention, or less than an interruption takes.
+    pub(crate) dropped: bool,
+    /// Nothing decides whether the turn is over.
+    pub(crate) undecided: bool,
 }
 
 /// The caller spoke over the agent, and was, or would have been, let in.
@@ -123,6 +127,14 @@ impl Baseline {
             side.response_ms = response(decision, turn).map(clock::millis);
             side.right = cuts_off.is_none();
             side.unseen = decision.unseen;
+        }
+        if side.delay_ms.is_none() {
+            let is_it = |at: &CallTime| {
+                *at <= turn.last_speech + JITTER && turn.last_speech <= *at + JITTER
+            };
+            let goes_on = self.story.speech.iter().any(|since| *since > turn.last_speech);
+            side.dropped = decisions.dropped.iter().any(is_it);
+            side.undecided = !side.dropped && (!goes_on || decisions.undecided.iter().any(is_it));
         }
         side
     }

@@ -46,6 +46,10 @@ struct Totals {
     interruptions_after: usize,
     /// Decisions after the agent was heard in the call.
     unseen: usize,
+    /// Turns that are none with the changed settings.
+    dropped: usize,
+    /// Turns that nothing ends with the changed settings.
+    undecided: usize,
 }
 
 /// Judges, and reports.
@@ -93,6 +97,8 @@ impl Totals {
             totals.cuts_before += turn.before.cuts;
             totals.cuts_after += turn.after.cuts;
             totals.unseen += usize::from(turn.after.unseen);
+            totals.dropped += usize::from(turn.after.dropped);
+            totals.undecided += usize::from(turn.after.undecided);
             if !(turn.before.right && turn.after.right) {
                 continue;
             }
@@ -147,6 +153,14 @@ fn in_words(report: &Report) -> String {
             many(totals.unseen, "turn")
         ));
     }
+    if totals.dropped > 0 {
+        let turns = many(totals.dropped, "turn");
+        lines.push(format!("  {turns} dropped: what was said in them is not answered"));
+    }
+    if totals.undecided > 0 {
+        let turns = many(totals.undecided, "turn");
+        lines.push(format!("  {turns} never decided: nothing that was recorded ends them"));
+    }
     for path in &report.not_judged {
         lines.push(format!("note: a journal cannot tell what `{path}` would change"));
     }
@@ -168,6 +182,8 @@ fn turn_in_words(turn: &TurnVerdict) -> String {
             let (by, how) = ((new - old).abs(), if new < old { "earlier" } else { "later" });
             parts.push(format!("{old:.0} -> {new:.0} ms, {by:.0} ms {how}"));
         }
+        None if after.dropped => parts.push("dropped: what was said is no turn".to_owned()),
+        None if after.undecided => parts.push("never decided".to_owned()),
         None => parts.push("not ended: the caller goes on".to_owned()),
     }
     if let Some((old, new)) = before.response_ms.zip(after.response_ms)

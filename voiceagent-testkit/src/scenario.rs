@@ -15,7 +15,7 @@
 mod carrier;
 mod realtime;
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::VecDeque, fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use voiceagent_core::{
@@ -103,16 +103,18 @@ impl Scenario {
         self
     }
 
-    /// Feeds one input now.
+    /// Feeds one input now, and then the marks that come back at once because of it.
     pub fn feed(&mut self, input: Input) -> &mut Self {
-        self.session.handle(self.now, input);
-        while let Some(command) = self.session.poll() {
-            if let Command::Send { outbound } = &command {
-                for mark in self.carrier.take(self.now, outbound) {
-                    self.session.handle(self.now, Input::MarkPlayed { mark });
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.session.handle(self.now, input);
+            while let Some(command) = self.session.poll() {
+                if let Command::Send { outbound } = &command {
+                    let marks = self.carrier.take(self.now, outbound).into_iter();
+                    inputs.extend(marks.map(|mark| Input::MarkPlayed { mark }));
                 }
+                self.commands.push((self.now, command));
             }
-            self.commands.push((self.now, command));
         }
         self
     }

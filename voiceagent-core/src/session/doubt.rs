@@ -1,6 +1,6 @@
 //! A detector that hears somebody whom nobody understands, and one that is gone.
 
-use super::{Command, Event, Session};
+use super::{Command, Event, Session, Timer};
 
 impl Session {
     /// Lets the detector begin anew. If the user does speak, it hears so right away; if it hears
@@ -21,6 +21,9 @@ impl Session {
     /// Goes on without edges of speech, as with no detector from the beginning.
     pub(super) fn on_detector_lost(&mut self) {
         self.config.vad = false;
+        // Nobody tells any more how long the voice lasts: from now on words decide.
+        self.timers.clear(Timer::Backchannel);
+        self.timers.clear(Timer::BargeIn);
         self.endpointing.configure(&self.config);
         self.on_speech_stopped(self.now);
     }

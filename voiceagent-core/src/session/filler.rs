@@ -93,7 +93,8 @@ impl Session {
         self.timers.set_or_clear(Timer::Filler, self.filler_due());
         self.timers.set_or_clear(Timer::HeldCalls, silence.filter(|_| holds));
         let waits = self.has_late_results();
-        self.timers.set_or_clear(Timer::LateResults, silence.filter(|_| waits));
+        let told_at = self.late_results_wait_until().filter(|_| waits);
+        self.timers.set_or_clear(Timer::LateResults, told_at);
     }
 
     /// When the user has waited in silence for so long that a filler is said.
@@ -339,8 +340,9 @@ impl Session {
         self.close_aside(true);
     }
 
-    /// The user stops the words on the side, if nothing else is being said: the tools that they
-    /// cover go on, and so does the answer. Returns their name if that was so.
+    /// The user stops the words on the side, if nothing else is being said and nothing waits behind
+    /// them: the tools that they cover go on, and so does the answer. Returns their name if that
+    /// was so.
     pub(super) fn cut_aside(
         &mut self,
         reason: InterruptionReason,
@@ -355,9 +357,10 @@ impl Session {
         let written = live.content.script.text().len() as u64;
         let is_alone = aside.at == Some(written)
             && self.output.playhead(self.now) >= live.playback.place(written);
-        // A far end drops all that it has not played, or shown.
+        // A far end drops all that it has not played, or shown; no voice says it again.
         let is_behind = self.output.playhead(self.now) < aside.start;
-        if is_behind || self.output.is_text() && !is_alone {
+        let is_followed = aside.at.is_some_and(|at| live.content.script.samples() > at);
+        if is_behind || is_followed || self.output.is_text() && !is_alone {
             return None;
         }
         if !aside.is_spoken {

@@ -156,6 +156,7 @@ impl Session {
             && self.says.is_empty()
             && self.user.is_empty()
             && !self.has_spoken_turn()
+            && !self.has_late_results()
             && self.tools.is_idle()
             && !self.is_closing()
     }

@@ -69,6 +69,8 @@ impl Session {
         let Some(overlap) = self.barge_in.overlap() else { return false };
         let words = overlap.words(self.user.words());
         self.user.speaking_since.is_none()
+            // What they were said over may be over, and what comes next may not have begun.
+            && self.holds_floor()
             && words > 0
             && overlap.voice(self.now).is_some()
             && self.barge_in.is_enough(overlap.voice(self.now), words)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Session, generation::Generation, history::Standing};
-use crate::{GenerationId, ToolCallId, tool::ToolSpec};
+use crate::{CallTime, GenerationId, ToolCallId, tool::ToolSpec};
 
 /// Results that are written down and that the model has not seen, and how it was instructed when it
 /// asked for them.
@@ -74,11 +74,16 @@ impl Session {
         }
     }
 
+    /// Until when late results wait for a voice, or for the words of one. Who is not understood for
+    /// long is a noise.
+    pub(super) fn late_results_wait_until(&self) -> Option<CallTime> {
+        let voice = self.user.speaking_since.and_then(|_| self.user_holds_floor_until());
+        self.words_may_come_until().max(voice)
+    }
+
     /// Tells late results when nobody speaks. Returns whether there were any.
     pub(super) fn begin_late_reply(&mut self) -> bool {
-        let is_quiet = self.user.speaking_since.is_none()
-            && self.user.is_empty()
-            && self.words_may_come_until().is_none();
+        let is_quiet = self.user.is_empty() && self.late_results_wait_until().is_none();
         if self.late.untold.is_empty() || !is_quiet || self.is_closing() {
             return false;
         }

@@ -99,7 +99,6 @@ impl Session {
                 self.user.last_speech = self.user.last_speech.max(Some(said));
             }
         }
-        self.user.last_change = Some(self.now);
         self.judge_progress();
         self.note_words_over_speech(words);
         let (turn, text) = (self.user.id, self.user.text());

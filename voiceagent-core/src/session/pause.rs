@@ -110,12 +110,13 @@ impl Session {
         }
     }
 
-    /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet:
-    /// the voice may come to nothing. Results of tools that still run are told in any case.
+    /// Keeps an answer of which nothing was heard when a voice cut it that has said no words yet, or
+    /// none for good: the voice may come to nothing. Results of tools that still run are told in any
+    /// case.
     pub(super) fn keep_unheard(&mut self, cut: Generation, heard: &str) {
         let is_heard = heard.len() > cut.content.holding;
         let is_told = is_heard || cut.open_calls().next().is_some();
-        if is_told || !self.user.is_empty() || self.is_realtime() {
+        if is_told || self.user.has_finals() || self.is_realtime() {
             return;
         }
         let Generation { reply_to, request, .. } = cut;
@@ -180,10 +181,15 @@ impl Session {
         }
         let BargeInConfig { pause, back_off, .. } = self.config.barge_in;
         let is_due = self.now >= since + pause.unwrap_or_default();
-        let is_doubtful = self.pausing.is_noisy(self.now, back_off) || self.is_softer_voice();
+        let is_noise = self.pausing.is_noisy(self.now, back_off)
+            && self.is_turn_at().is_none_or(|at| at > self.now);
+        let is_doubtful = is_noise || self.is_softer_voice();
         let doubtful = self.user.words() == 0 && is_doubtful;
-        if !is_due || doubtful || !self.output.can_rewind(self.now) {
+        if !is_due {
             return;
+        }
+        if doubtful || !self.output.can_rewind(self.now) {
+            return self.watch_overlap(since);
         }
         let Some(live) = &mut self.live else { return };
         let generation = live.id;
@@ -196,13 +202,19 @@ impl Session {
         self.watch_overlap(since);
     }
 
-    /// Looks again when a voice over the paused agent has lasted for long enough to decide.
+    /// Looks again when a voice over the agent has lasted for long enough to decide.
     fn watch_overlap(&mut self, since: CallTime) {
         let decidable = since + self.config.barge_in.min_duration;
-        let next = [Some(decidable), self.insists_at()].into_iter().flatten();
+        let next = [Some(decidable), self.is_turn_at(), self.insists_at()].into_iter().flatten();
         if let Some(at) = next.filter(|at| *at > self.now).min() {
             self.timers.set(Timer::BargeIn, at);
         }
+    }
+
+    /// When a voice over a speech-to-speech model is a turn, whatever its words are.
+    fn is_turn_at(&self) -> Option<CallTime> {
+        let longest_sign = self.config.barge_in.backchannel.filter(|_| self.is_realtime())?;
+        self.barge_in.since().map(|since| since + longest_sign)
     }
 
     /// Whether words could tell by now that a voice over the agent is none, or it has not lasted
@@ -211,12 +223,12 @@ impl Session {
         self.pauses() && self.insists_at().is_none_or(|at| at > self.now)
     }
 
-    /// When a voice over a paused agent is taken for speech where words come only behind it. One
-    /// that was there before the agent began is a noise.
+    /// When a voice is taken for speech where words come only behind it, over an agent who is paused
+    /// or is not because of earlier noises. One that was there before the agent began is a noise.
     fn insists_at(&self) -> Option<CallTime> {
         let began = self.live.as_ref().filter(|live| live.playback.started)?.playback.started_at;
         let is_late = self.user.speaking_since.is_some_and(|since| since >= began);
-        let can_tell = self.config.stt_interim || !self.pausing.is_paused() || !is_late;
+        let can_tell = self.config.stt_interim || !self.has_voice() || !is_late;
         self.barge_in.since().filter(|_| !can_tell).map(|since| since + LONG_VOICE)
     }
 

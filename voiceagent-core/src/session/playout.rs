@@ -39,6 +39,9 @@ pub(super) struct Playout {
     anchor: (CallTime, u64),
     /// The anchor is a mark that was answered, and not where playing was begun.
     answered: bool,
+    /// The last place that was sent when everything before can have been played, and when. From
+    /// there nobody can have heard more than time allows, whatever the marks say.
+    begun: (CallTime, u64),
     unanswered: VecDeque<(MarkId, u64)>,
     next_mark: MarkId,
     marked: u64,
@@ -65,6 +68,7 @@ impl Playout {
             sent: 0,
             anchor: (CallTime::ZERO, 0),
             answered: false,
+            begun: (CallTime::ZERO, 0),
             unanswered: VecDeque::new(),
             next_mark: MarkId::new(1),
             marked: 0,
@@ -171,6 +175,9 @@ impl Playout {
             self.anchor = (now, self.sent);
             self.answered = false;
         }
+        if self.playable(now) >= self.sent {
+            self.begun = (now, self.sent);
+        }
         let at = MediaTime(self.sent);
         self.sent += self.format.samples(payload.len());
         self.keep(now, &payload);
@@ -199,6 +206,8 @@ impl Playout {
         };
         let (_, at) = self.unanswered[index];
         self.unanswered.drain(..=index);
+        // Some answer when a mark arrives.
+        let at = at.min(self.playable(now));
         if at >= self.anchor.1 {
             self.anchor = (now, at);
             self.answered = true;
@@ -303,6 +312,7 @@ impl Playout {
         self.marked = self.sent;
         self.anchor = (now, self.sent);
         self.answered = false;
+        self.begun = self.anchor;
     }
 
     fn keep(&mut self, now: CallTime, payload: &Bytes) {
@@ -351,6 +361,12 @@ impl Playout {
     fn position(&self, now: CallTime) -> u64 {
         let (at, position) = self.anchor;
         (position + self.format.samples_in(now - at)).min(self.sent)
+    }
+
+    /// How far the far end can have played if it never waited.
+    fn playable(&self, now: CallTime) -> u64 {
+        let (at, place) = self.begun;
+        (place + self.format.samples_in(now - at)).min(self.sent)
     }
 
     fn ahead(&self, now: CallTime) -> Duration {

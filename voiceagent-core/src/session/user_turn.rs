@@ -148,6 +148,7 @@ impl UserTurn {
             (false, true) => Voice::New,
             (false, false) => Voice::None,
         };
+        let known = normalised(&self.text());
         let text = match self.recall.judge(now, transcript, voice) {
             Late::All => return false,
             Late::Words(count) => after_words(&transcript.text, count),
@@ -173,6 +174,10 @@ impl UserTurn {
         if changed {
             self.is_belated = transcript.is_final && !self.begun && (was_empty || self.is_belated);
             self.ended_by_stt = None;
+        }
+        // A final that repeats its interim tells of nobody who has gone on.
+        if normalised(&self.text()) != known {
+            self.last_change = Some(now);
             self.is_doubtful = false;
         }
         changed
@@ -209,6 +214,11 @@ impl UserTurn {
 
     pub(super) fn is_empty(&self) -> bool {
         self.finals.is_empty() && self.interim.is_empty()
+    }
+
+    /// Whether something was said that the recognizer does not take back.
+    pub(super) fn has_finals(&self) -> bool {
+        !self.finals.is_empty()
     }
 
     /// Whether there is text that may still change.

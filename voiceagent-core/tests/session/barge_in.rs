@@ -152,7 +152,11 @@ fn i19_one_overlap_is_one_interruption() {
     let mut call = speaking(config());
     call.at(3_160).speaks().feed(Input::Interrupt).at(3_300).speaks().at(3_900).stops();
     call.hears("wait").feed(Input::Interrupt).at(4_000);
-    assert_eq!(call.trace().matches("interrupted:").count(), 2, "{}", call.trace());
+    let trace = call.trace();
+    assert_eq!(trace.matches("interrupted: Requested").count(), 1, "{trace}");
+    let stopped: Vec<&str> = trace.lines().filter(|line| line.contains("interrupted:")).collect();
+    let reported = ["  3160 interrupted: Requested", "  3160 agent interrupted: Yes, we have one."];
+    assert_eq!(stopped, reported, "one interruption, and what was heard until then");
 }
 
 #[test]
@@ -456,4 +460,14 @@ fn i13_a_goodbye_is_not_such_speech_and_who_speaks_over_it_is_heard() {
     call.at(3_000).feed(Input::HangUp).at(9_000);
     assert!(call.trace().contains("ended"), "{}", call.trace());
     assert!(!call.trace().contains("feed silence"), "{}", call.trace());
+}
+
+#[test]
+fn i12_what_is_queued_is_said_though_the_owner_stops_what_sounds() {
+    let mut call = speaking(config());
+    call.feed(Input::Say { text: "And a blue one.".into(), interruptible: true });
+    call.at(3_000).feed(Input::Interrupt).at(3_100).voice("And a blue one.", 500).at(5_000);
+    let trace = call.trace();
+    assert!(trace.contains("interrupted: Requested"), "{trace}");
+    assert!(trace.contains("agent stopped: And a blue one."), "{trace}");
 }

@@ -1,5 +1,7 @@
 //! What is said on the side while tools run.
 
+mod ready;
+
 use std::time::Duration;
 
 use voiceagent_core::{

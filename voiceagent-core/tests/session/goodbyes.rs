@@ -8,7 +8,10 @@ use voiceagent_core::{
 };
 use voiceagent_testkit::scenario::Scenario;
 
-use crate::presets::{phone, tool};
+use crate::{
+    presets::{phone, phone_with_finalize, tool},
+    readings::user,
+};
 
 fn config() -> SessionConfig {
     let mut config = phone();
@@ -61,4 +64,23 @@ fn x17_words_of_an_earlier_round_or_of_the_line_are_no_goodbye() {
     let generation = call.model_calls(&[("b", "book")]).generation();
     call.feed(Input::HangUpByTool { generation, id: "b".into() }).tool("b", "ok");
     assert_eq!(call.times_asked(), 3, "{}", call.trace());
+}
+
+#[test]
+fn d3_last_words_are_awaited_again_after_a_goodbye_that_was_taken_back() {
+    let mut config = phone_with_finalize();
+    config.farewell.reopen = true;
+    let mut call = Scenario::new(config);
+    let bye = |call: &mut Scenario, at: u64| {
+        call.at(at).feed(Input::Say { text: "Bye!".into(), interruptible: true });
+        call.feed(Input::HangUp).at(at + 200).voice("Bye!", 500);
+    };
+    bye(&mut call, 500);
+    // The turn is over before the wait for its last words is.
+    call.at(1_000).speaks().at(1_500).interim("Wait, my tires!").at(1_800).stops();
+    call.feed(Input::EndOfTurn).at(3_500).model("Ready.").voice("Ready.", 500);
+    bye(&mut call, 12_000);
+    call.at(12_600).speaks().at(13_500).stops().at(13_900).hears("And my brakes?").at(15_000);
+    assert!(!call.trace().contains("ended"), "{}", call.trace());
+    assert_eq!(call.asked().last(), Some(&user("And my brakes?")));
 }

@@ -268,3 +268,16 @@ fn u7_nobody_is_idle_while_it_rings() {
     call.at(40_000).says("Hello?").at(41_200).model("Good day.").voice("Good day.", 800).at(60_000);
     assert_eq!(asked_at(&call, 1), [50_000], "who speaks is there: {}", call.trace());
 }
+
+#[test]
+fn u5_nobody_is_left_at_the_end_of_a_goodbye_in_which_a_sound_was_heard() {
+    let mut config = config();
+    config.barge_in.enabled = false;
+    let mut call = answered(config);
+    call.at(11_400).voice(FIRST, 1_000).at(19_000).voice(SECOND, 1_000).at(25_100);
+    call.voice(GOODBYE, 1_500).at(25_500).speaks().at(25_900).stops().at(28_000);
+    assert!(call.trace().contains("agent stopped: I hang up now."), "{}", call.trace());
+    assert_eq!(end(&call), None, "it may have been an answer: {}", call.trace());
+    call.at(31_700).voice(GOODBYE, 1_500).at(60_000);
+    assert_eq!(end(&call), Some((33_200, EndReason::Idle)), "{}", call.trace());
+}

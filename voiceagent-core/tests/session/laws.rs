@@ -397,6 +397,12 @@ impl Watch for Attempts {
         only_spoken_texts(&self.synthesized, self.texts.values(), messages)
     }
 
+    fn at_rest(&self) -> Result<(), TestCaseError> {
+        let rests = self.ended || self.state == AgentState::Listening;
+        prop_assert!(rests, "law 9: {:?} for ever", self.state);
+        Ok(())
+    }
+
     fn take_calls(&mut self) -> BTreeSet<(GenerationId, ToolCallId)> {
         std::mem::take(&mut self.called)
     }

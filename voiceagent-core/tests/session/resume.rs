@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use voiceagent_core::{
-    Event,
-    session::{Command, Input},
+    ErrorKind, Event, TurnId,
+    session::{AgentState, Command, Input, Leg},
     stt::WordTiming,
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
-    presets::{REPLY, phone, speaking},
+    presets::{REPLY, phone, phone_with_finalize, speaking},
     readings::{agent, cut, events, last_message, user},
 };
 
@@ -375,4 +375,72 @@ fn i1_words_over_a_paused_agent_interrupt_it_as_soon_as_the_voice_has_lasted() {
     let trace = call.trace();
     assert!(trace.contains("  3260 agent paused"), "{trace}");
     assert!(trace.contains("  3700 interrupted: BargeIn"), "600 ms of voice: {trace}");
+}
+
+#[test]
+fn i24_words_over_what_was_said_before_do_not_cost_an_answer_that_has_not_begun() {
+    for detector in [true, false] {
+        let mut config = phone_with_finalize();
+        config.greeting = Some("This call is recorded.".into());
+        config.greeting_interruptible = false;
+        config.turn_detector = detector;
+        let mut call = Scenario::new(config);
+        call.at(100).voice("This call is recorded.", 2_900).at(1_000).says("Do you have one?");
+        call.at(2_500).speaks().at(2_800).interim("a red").at(3_100).model(REPLY);
+        call.voice(REPLY, 4_000).at(3_400).stops();
+        let turn = TurnId::new(2);
+        let (text_len, probability, backchannel) = (5, 0.9, 0.0);
+        let score = Input::EndOfTurnScore { turn, text_len, probability, backchannel };
+        call.at(3_430).feed(if detector { score } else { Input::Timeout });
+        call.at(3_450).interim("a red one").at(3_690).hears("").at(20_000);
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        assert_eq!(last_message(&mut call), agent(REPLY), "{}", call.trace());
+    }
+}
+
+#[test]
+fn f3_a_detector_that_is_lost_in_a_pause_makes_no_interruption_of_it() {
+    for (backchannel, min_duration) in [(None, 600), (Some(700), 160)] {
+        let mut config = phone();
+        config.barge_in.backchannel = backchannel.map(Duration::from_millis);
+        config.barge_in.min_duration = Duration::from_millis(min_duration);
+        let mut call = speaking(config);
+        call.at(3_160).speaks().at(3_400);
+        call.feed(Input::LegLost { leg: Leg::Vad, kind: ErrorKind::Protocol }).at(20_000);
+        assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+        assert_eq!(call.when(is_resumption), Some(4_900), "{}", call.trace());
+        assert_eq!(last_message(&mut call), agent(REPLY));
+    }
+}
+
+#[test]
+fn f9_a_paused_agent_is_told_to_be_paused() {
+    let mut call = speaking(phone());
+    cough(&mut call);
+    call.at(9_000);
+    let states: Vec<_> = events(&call)
+        .filter_map(|(at, event)| match event {
+            Event::AgentState { state } => Some((at.as_millis(), *state)),
+            _ => None,
+        })
+        .filter(|(at, _)| *at >= 3_000)
+        .collect();
+    let told = [AgentState::Paused, AgentState::Speaking, AgentState::Listening];
+    assert_eq!(states, [3_260, 4_900, 7_740].into_iter().zip(told).collect::<Vec<_>>());
+}
+
+#[test]
+fn f8_after_pauses_in_vain_a_long_voice_stops_the_agent_where_words_come_behind_it() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut call = Scenario::new(config);
+    call.at(1_000).says("Do you have one?").at(2_000).model(REPLY).at(2_100).voice(REPLY, 30_000);
+    for at in [3_000, 7_000, 11_000] {
+        call.at(at).speaks().at(at + 500).stops();
+    }
+    call.at(14_000).speaks().at(16_939);
+    assert_eq!(count(&call, is_pause), 3, "{}", call.trace());
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.at(16_940);
+    assert!(call.trace().contains(" 16940 interrupted: BargeIn"), "{}", call.trace());
 }

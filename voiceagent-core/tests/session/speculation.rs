@@ -348,3 +348,15 @@ fn p3_a_draft_that_says_nothing_waits_for_its_turn() {
     let trace = call.trace();
     assert_eq!(trace.matches("plan ").count(), 1, "the draft still fits: {trace}");
 }
+
+#[test]
+fn p2_the_drafts_of_one_turn_are_not_counted_in_the_next() {
+    let mut config = config();
+    config.speculation.max_drafts = 1;
+    let mut call = Scenario::new(config);
+    for at in [1_000, 6_000, 11_000] {
+        call.at(at).says("Are you open?").at(at + 850).model("Yes.").voice("Yes.", 300);
+    }
+    call.at(16_000);
+    assert_eq!(call.trace().matches("draft started").count(), 3, "{}", call.trace());
+}

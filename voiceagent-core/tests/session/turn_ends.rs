@@ -385,3 +385,34 @@ fn t4_a_turn_whose_words_a_final_takes_back_is_waited_on_no_longer_than_for_word
     });
     assert_eq!(dropped, Some(2_500), "{}", call.trace());
 }
+
+#[test]
+fn t7_where_the_owner_ends_turns_the_longest_turn_lets_go_of_a_key_whose_release_is_lost() {
+    let taken = |longest: Option<u64>| {
+        let mut config = phone_with_finalize();
+        config.endpointing.manual = true;
+        config.endpointing.max_turn = longest.map(Duration::from_secs);
+        let mut call = Scenario::new(config);
+        call.at(1_060).speaks().at(1_800).interim("are you open").at(2_200).stops();
+        call.at(2_300).hears("Are you open?").at(60_000);
+        call.when(|command| matches!(command, Command::Emit { event: Event::UserTurn { .. } }))
+    };
+    assert_eq!(taken(None), None);
+    assert_eq!(taken(Some(10)), Some(11_000));
+}
+
+#[test]
+fn t7_a_final_that_only_repeats_its_interim_does_not_prolong_a_noise() {
+    let taken = |repeated: bool| {
+        let mut call = Scenario::new(phone_with_finalize());
+        call.at(1_000).says("Do you").at(2_000).speaks().at(2_500).interim("have one");
+        if repeated {
+            call.at(7_300).hears("Have one.");
+        }
+        call.at(30_000);
+        let turns = events(&call).filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        turns.map(|(at, _)| at.as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(false), [1_900, 7_750]);
+    assert_eq!(taken(true), taken(false));
+}

@@ -20,8 +20,8 @@ fn a_sweep_finds_what_each_value_finds_alone() {
     let row = |value: &str| table.lines().find(|line| line.trim().starts_with(value)).unwrap();
     let cells = |value: &str| row(value).split_whitespace().collect::<Vec<_>>().join(" ");
     // Of four decisions in each call one cuts the caller off; six are right in both calls.
-    assert_eq!(cells("300 ms"), "300 ms 600 ms 300 ms 25.0 % 2 2 0 as recorded");
-    assert_eq!(cells("600 ms"), "600 ms 900 ms 600 ms 0.0 % 0 2 0");
+    assert_eq!(cells("300 ms"), "300 ms 600 ms 300 ms 25.0 % 2 2 0 0 0 as recorded");
+    assert_eq!(cells("600 ms"), "600 ms 900 ms 600 ms 0.0 % 0 2 0 0 0");
 
     let written: Vec<_> =
         fs::read_dir(&out).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -59,6 +59,20 @@ fn a_list_is_swept_and_other_settings_are_held() {
     assert_eq!(json["points"][1]["interruptions"], 0);
     assert_eq!(json["points"][0]["median_response_ms"], 900.0);
     assert_eq!(json["points"][0]["recorded"], true);
+}
+
+#[test]
+fn a_sweep_counts_the_turns_of_which_nothing_comes() {
+    let folder = Folder::new("tool-lost");
+    folder.put("a.journal", small_call());
+    let path = folder.0.display().to_string();
+    let row = |sweep: &str| {
+        let (_, table, _) = tool(&[&path, "--sweep", sweep, "--out", &path]).unwrap();
+        let row = table.lines().nth(3).expect("the second value").to_owned();
+        row.split_whitespace().rev().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("barge_in.min_words=0,4"), ["0", "1"], "one is dropped, and none undecided");
+    assert_eq!(row("endpointing.manual=false,true"), ["3", "0"]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use voiceagent_core::{
     CallTime, GenerationId, TurnId,
     llm::FinishReason,
     session::{EndpointingConfig, Input, RealtimeConfig, SettingsChange},
     stt::Transcript,
+    tool::ToolSpec,
 };
 
 use crate::call::{Folder, answers, config, journal, says, small_call, small_call_with, tool};
@@ -82,6 +83,67 @@ fn a_decision_after_the_recorded_answer_is_told_to_be_unseen() {
     let late = Some(2_000.0);
     assert_eq!(delays(&report, "after"), [None, late, late, late]);
     assert_eq!(report["totals"]["unseen"], 2, "two were answered earlier");
+}
+
+#[test]
+fn a_turn_that_a_setting_drops_is_said_to_be_dropped() {
+    let set = "barge_in.min_words=4";
+    let report = judged(&small_call(), &[set]);
+    let all = Some(300.0);
+    assert_eq!(delays(&report, "before"), [all, all, all, all]);
+    assert_eq!(delays(&report, "after"), [all, all, all, None], "two words over the agent");
+    assert_eq!(report["turns"][3]["after"]["dropped"], true);
+    assert_eq!(
+        (&report["totals"]["dropped"], &report["totals"]["undecided"]),
+        (&1.into(), &0.into())
+    );
+    let folder = Folder::new("tool-dropped");
+    let path = folder.put("a.journal", small_call()).display().to_string();
+    let (_, out, _) = tool(&[&path, "--set", set]).unwrap();
+    assert!(out.contains("turn   4  dropped: what was said is no turn"), "{out}");
+    assert!(out.contains("  1 turn dropped: what was said in them is not answered"), "{out}");
+}
+
+#[test]
+fn turns_that_nothing_ends_are_said_to_be_undecided() {
+    let set = "endpointing.manual=true";
+    let report = judged(&small_call(), &[set]);
+    assert_eq!(delays(&report, "after"), [None; 4]);
+    let undecided: Vec<&Value> =
+        (0..4).map(|turn| &report["turns"][turn]["after"]["undecided"]).collect();
+    assert_eq!(undecided, [false, true, true, true], "in the first the caller goes on");
+    assert_eq!(
+        (&report["totals"]["dropped"], &report["totals"]["undecided"]),
+        (&0.into(), &3.into())
+    );
+    assert_eq!(report["totals"]["cuts_after"], 0);
+    let folder = Folder::new("tool-undecided");
+    let path = folder.put("a.journal", small_call()).display().to_string();
+    let (_, out, _) = tool(&[&path, "--set", set]).unwrap();
+    assert!(out.contains("turn   1  not ended: the caller goes on"), "{out}");
+    assert!(out.contains("turn   4  never decided"), "{out}");
+}
+
+#[test]
+fn what_a_tool_wants_to_know_is_waited_for_as_in_the_call() {
+    let mut config = config();
+    let schema = json!({ "type": "object", "properties": { "phone": { "format": "phone" } } });
+    config.tools = [ToolSpec::new("call_back", "", schema)].into();
+    let mut inputs = vec![(0, Input::Opened)];
+    inputs.extend(says(1_000, 1_600, "please call me back"));
+    inputs.extend(answers(2_100, 1, 800).map(|(at, input)| match input {
+        Input::LlmText { generation, .. } => {
+            (at, Input::LlmText { generation, text: "What is your phone number?".into() })
+        }
+        input => (at, input),
+    }));
+    inputs.extend(says(4_000, 4_600, "four one five"));
+    inputs.extend(says(6_600, 7_200, "five five five"));
+    inputs.push((20_000, Input::HungUp));
+    let report = judged(&journal(config, &inputs), &["endpointing.min_delay=400ms"]);
+    assert_eq!(delays(&report, "before"), [Some(300.0), Some(4_000.0)], "more digits must come");
+    assert_eq!(delays(&report, "after"), [Some(400.0), Some(4_000.0)]);
+    assert_eq!(report["totals"]["not_comparable"], 0);
 }
 
 #[test]

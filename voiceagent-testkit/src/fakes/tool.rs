@@ -57,10 +57,12 @@ impl FakeTool {
         self
     }
 
-    /// Says what the model is told about the arguments.
+    /// Says what the model is told about the arguments, and with it what the tool
+    /// [expects](ToolSpec::expects) to be told.
     #[must_use]
     pub fn with_parameters(mut self, schema: Value) -> Self {
-        self.spec.parameters = schema.into();
+        let ToolSpec { parameters, expects, .. } = ToolSpec::new("", "", schema);
+        (self.spec.parameters, self.spec.expects) = (parameters, expects);
         self
     }
 
@@ -123,6 +125,7 @@ impl fmt::Debug for FakeTool {
 #[cfg(test)]
 mod tests {
     use tokio::time::{Instant, timeout};
+    use voiceagent_core::turn::Expected;
 
     use super::*;
 
@@ -156,11 +159,16 @@ mod tests {
         let tool = FakeTool::returning("lookup", Value::Null)
             .with_effect(Effect::Pure)
             .with_timeout(Duration::from_secs(1))
-            .with_parameters(json!({ "type": "object", "required": ["id"] }))
+            .with_parameters(json!({
+                "type": "object",
+                "properties": { "id": { "format": "phone" } },
+                "required": ["id"],
+            }))
             .cancellable();
         let spec = tool.spec();
         assert_eq!((&*spec.name, spec.effect, spec.cancellable), ("lookup", Effect::Pure, true));
         assert_eq!(spec.parameters["required"], json!(["id"]));
+        assert_eq!(spec.expects["id"], Expected::Phone);
         assert_eq!(spec.timeout, Duration::from_secs(1));
     }
 }

@@ -27,6 +27,9 @@ pub struct EndpointingConfig {
     pub watchdog: Duration,
     /// Whether turns end only when the owner of the call [says so](crate::Line::commit_turn), as
     /// with a key that is held down to speak. Of no effect where the user types.
+    ///
+    /// No silence and no watchdog ends a turn then: where the release of a key can be lost, set
+    /// [`max_turn`](Self::max_turn), or the agent waits until the call ends.
     pub manual: bool,
     /// How long the user may speak without a pause that ends the turn, until the agent takes it
     /// all the same; `None` lets the user speak for ever.

@@ -332,3 +332,38 @@ fn audio_of_a_voice_that_broke_off_falls_silent_without_a_click() {
     assert!(sent[..3_960].iter().all(|code| *code == 0x80));
     assert_eq!((sent[3_960] < 0x88, sent[3_999]), (true, 0xFF));
 }
+
+#[test]
+fn h5_marks_that_are_answered_when_they_arrive_do_not_outrun_the_clock() {
+    let mut playout = playout(true);
+    let base = playout.begin();
+    playout.push(audio(1_000));
+    playout.complete();
+    playout.hold(false);
+    let mut left = 0;
+    for now in (0..=1_000).step_by(20) {
+        let (bytes, marks) = drain(&mut playout, ms(now));
+        left += bytes as u64;
+        for mark in marks {
+            assert!(playout.on_mark(ms(now), MarkId::new(mark)));
+        }
+        assert!(playout.heard(ms(now)) - base <= now * 8, "{now} ms: {}", playout.heard(ms(now)));
+        assert_eq!(playout.is_drained(ms(now)), now == 1_000, "{now} ms");
+        assert!(left <= (now + 400) * 8, "{now} ms: {left} bytes have left");
+    }
+}
+
+#[test]
+fn h5_after_an_underrun_the_playhead_waits_for_an_answer_again() {
+    let mut playout = playout(true);
+    playout.begin();
+    playout.push(audio(100));
+    playout.hold(false);
+    assert_eq!(drain(&mut playout, ms(0)), (800, vec![1]));
+    assert!(playout.on_mark(ms(100), MarkId::new(1)));
+    playout.push(audio(300));
+    drain(&mut playout, ms(500));
+    assert_eq!(playout.heard(ms(560)), 800, "the far end may not have begun");
+    assert!(playout.on_mark(ms(640), MarkId::new(2)));
+    assert_eq!(playout.heard(ms(660)), 1_600 + 160);
+}

@@ -111,7 +111,6 @@ impl Session {
         if turn.is_some_and(|turn| turn != self.user.id) || !self.user.push(self.now, transcript) {
             return;
         }
-        self.user.last_change = Some(self.now);
         if !self.config.vad {
             self.user.begin(self.now);
             self.user.last_speech = Some(self.now);

@@ -20,6 +20,11 @@ pub(crate) trait Watch {
     /// Judges the history.
     fn read(&self, messages: &[Message]) -> Result<(), TestCaseError>;
 
+    /// Judges a session that has come to rest.
+    fn at_rest(&self) -> Result<(), TestCaseError> {
+        Ok(())
+    }
+
     /// The calls of tools that were not answered yet.
     fn take_calls(&mut self) -> BTreeSet<(GenerationId, ToolCallId)>;
 }
@@ -64,7 +69,7 @@ pub(crate) fn rest(
             session.handle(now, Input::ToolFinished { generation, id, output });
         }
         watch.drain(session)?;
-        let Some((at, _)) = session.poll_timeout() else { return Ok(()) };
+        let Some((at, _)) = session.poll_timeout() else { return watch.at_rest() };
         now = now.max(at);
         session.handle(now, Input::Timeout);
         watch.drain(session)?;

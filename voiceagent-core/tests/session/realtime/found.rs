@@ -1,15 +1,18 @@
 //! What simulated calls have found with models that hear and speak by themselves.
 
+use std::time::Duration;
+
 use voiceagent_core::{
-    CallTime, ErrorKind, GenerationId,
+    CallTime, ErrorKind, Event, GenerationId,
     llm::FinishReason,
-    session::{Command, Input, RealtimeConfig},
+    session::{Command, IdlePrompt, Input, RealtimeConfig},
+    stt::Transcript,
 };
 use voiceagent_testkit::scenario::Scenario;
 
 use super::{EIGHT, config, prompts};
 use crate::{
-    presets::tool,
+    presets::{phone, tool},
     readings::{agent, cut, user},
 };
 
@@ -213,4 +216,73 @@ fn a19_a_model_that_never_says_what_it_is_asked_for_ends_the_call() {
         });
     }
     assert!(call.at(60_000).session().is_ended(), "{}", call.trace());
+}
+
+#[test]
+fn f8_after_pauses_in_vain_a_long_voice_stops_a_model_whose_words_come_behind_it() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000).speech(EIGHT, 30_000);
+    for at in [3_000, 6_000, 9_000] {
+        call.at(at).speaks().at(at + 500).stops();
+    }
+    call.at(12_000).speaks().at(12_639);
+    let pauses = |call: &Scenario| call.trace().matches("agent paused").count();
+    assert_eq!(pauses(&call), 3, "it is slow to pause by now: {}", call.trace());
+    call.at(14_939);
+    assert_eq!(pauses(&call), 4, "no sign of attention lasts so long");
+    assert!(!call.trace().contains("interrupted"), "{}", call.trace());
+    call.at(14_940);
+    assert!(call.trace().contains(" 14940 interrupted: BargeIn"), "{}", call.trace());
+}
+
+#[test]
+fn u2_nobody_is_idle_while_a_turn_to_a_speaking_model_is_open() {
+    let mut call = silent_caller();
+    call.at(4_000).speaks().at(20_000);
+    assert!(!call.trace().contains("idle prompt"), "{}", call.trace());
+}
+
+#[test]
+fn u3_words_that_a_speaking_model_tells_begin_the_wait_anew() {
+    let mut call = silent_caller();
+    let transcript = Transcript::interim("let me");
+    call.at(9_000).feed(Input::UserWords { turn: None, transcript }).at(20_000);
+    let asked =
+        |command: &Command| matches!(command, Command::Emit { event: Event::IdlePrompted { .. } });
+    assert_eq!(call.when(asked), Some(17_000), "{}", call.trace());
+}
+
+/// A user to whom the model speaks until 2,500 ms, and who is asked after 8 s of silence.
+fn silent_caller() -> Scenario {
+    let mut config = phone();
+    let after = Duration::from_secs(8);
+    config.idle.prompts = [IdlePrompt::new(after, "Are you still there?")].into();
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000).speech("Good day.", 500);
+    call
+}
+
+#[test]
+fn x12_a_late_result_reaches_a_speaking_model_in_a_noise_too() {
+    let mut config = phone();
+    config.stt_interim = false;
+    let mut order = tool("order");
+    order.timeout = Duration::from_secs(600);
+    config.tools = [order].into();
+    let mut call = Scenario::realtime(config, false);
+    call.at(1_000).speaks().at(1_800).stops().at(2_000);
+    let generation = call.generation();
+    call.speech_calls(generation, "a", "order");
+    call.feed(Input::LlmFinished { generation, reason: FinishReason::ToolCalls });
+    call.at(3_000).speaks().at(3_900).stops().at(5_000).speech("Yes.", 500).at(6_000).speaks();
+    let output = "it is here".into();
+    call.at(7_000).feed(Input::ToolFinished { generation, id: "a".into(), output }).at(16_000);
+    let speaks = call
+        .commands()
+        .iter()
+        .filter(|(at, command)| at.as_millis() > 7_000 && matches!(command, Command::Speak { .. }));
+    let asked: Vec<u64> = speaks.map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(asked, [15_940], "ten seconds of a voice without words: {}", call.trace());
 }

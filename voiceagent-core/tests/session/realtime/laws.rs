@@ -12,7 +12,7 @@ use voiceagent_core::{
     audio::AudioFormat,
     llm::{FinishReason, Message, ToolCall},
     realtime::FIRST_OWN,
-    session::{Command, Input, Leg, RealtimeConfig, Session},
+    session::{AgentState, Command, Input, Leg, RealtimeConfig, Session},
     stt::Transcript,
     transport::Outbound,
 };
@@ -106,6 +106,7 @@ struct Told {
     told: BTreeSet<ToolCallId>,
     called: BTreeSet<(GenerationId, ToolCallId)>,
     ended: bool,
+    state: AgentState,
     journal: Vec<String>,
 }
 
@@ -142,6 +143,7 @@ impl Watch for Told {
                 Command::Send { outbound: Outbound::Audio(_) } => {
                     prop_assert!(!self.ended, "audio after the end");
                 }
+                Command::Emit { event: Event::AgentState { state } } => self.state = state,
                 Command::Emit { event: Event::Ended { .. } } => {
                     prop_assert!(!self.ended, "a call ends once");
                     self.ended = true;
@@ -162,6 +164,12 @@ impl Watch for Told {
             ids.collect()
         };
         prop_assert_eq!(ids(false), ids(true), "x5");
+        Ok(())
+    }
+
+    fn at_rest(&self) -> Result<(), TestCaseError> {
+        let rests = self.ended || self.state == AgentState::Listening;
+        prop_assert!(rests, "law 9: {:?} for ever", self.state);
         Ok(())
     }
 
