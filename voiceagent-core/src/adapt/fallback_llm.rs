@@ -1,4 +1,5 @@
 mod answer;
+mod race;
 mod seam;
 
 use std::{sync::Arc, time::Duration};
@@ -12,7 +13,6 @@ use serde::Deserialize;
 
 use self::answer::Answer;
 use super::{
-    Hedged,
     chain::{Chain, REST},
     first_item::common,
 };
@@ -35,10 +35,11 @@ const CUE: &str = "(Your last message broke off. Go on with the very next word o
 ///
 /// Once a tool was called, an error goes through: the tool runs, and another model would call it
 /// again. A call that was cut off within its arguments was never made, and is the next model's to
-/// make. Each model is asked once for an answer; the error of the last goes through.
+/// make. Who fails is not asked again for the same answer; the error of the last goes through.
 ///
 /// A model that failed is asked last until it has [rested](super::CircuitBreaker), for as long as
-/// it asked for itself. No model is left out when all others fail.
+/// it asked for itself. No model is left out when all others fail. With
+/// [`hedge_after`](LlmFailover::hedge_after) one that is outrun three times in a row has failed, too.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -71,8 +72,9 @@ pub struct LlmFailover {
     /// [`ModelConfig::stall_timeout`](crate::session::ModelConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
-    /// How long the first model has before the second is [asked as well](super::Hedged); `None`
-    /// waits until it has failed.
+    /// How long a model has before the next one is asked as well; the one that begins first answers,
+    /// and the other request is cancelled. `None` waits until it has failed. No more than two are
+    /// asked at once, and none as well that rests.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     pub hedge_after: Option<Duration>,
     /// What a model is told, in place of the user, that is to continue the answer of another. It
@@ -106,13 +108,10 @@ impl FallbackLlm {
     /// The same with limits of one's own.
     #[must_use]
     pub fn with_settings(
-        mut first: Arc<dyn LanguageModel>,
+        first: Arc<dyn LanguageModel>,
         then: Vec<Arc<dyn LanguageModel>>,
         settings: LlmFailover,
     ) -> Self {
-        if let (Some(delay), Some(second)) = (settings.hedge_after, then.first()) {
-            first = Arc::new(Hedged::new(first, second.clone()).after(delay));
-        }
         Self { chain: Arc::new(Chain::new(first, then, settings.rest)), settings }
     }
 }
@@ -142,7 +141,7 @@ impl LanguageModel for FallbackLlm {
     ///
     /// # Errors
     ///
-    /// That of the model which was asked last, when all failed.
+    /// That of the model which failed last, when all did.
     ///
     /// # Cancel safety
     ///

@@ -6,6 +6,9 @@ use crate::{Error, Retry};
 
 /// The longest that one who fails again and again is left alone.
 const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How often in a row something may happen that can be the fault of one request, until it is taken
+/// for a failure of the one who was asked.
+const STRIKES: u32 = 3;
 
 /// Whether somebody who failed should be asked again. Time is an argument.
 ///
@@ -35,6 +38,8 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 pub struct CircuitBreaker {
     rest: Duration,
     failures: u32,
+    /// How often in a row another one was quicker.
+    outrun: u32,
     resting_until: Option<Instant>,
     /// Until when there is nothing left of its rates.
     limited_until: Option<Instant>,
@@ -59,7 +64,7 @@ impl CircuitBreaker {
     /// A breaker that lets nobody rest yet. A first failure costs so much rest.
     #[must_use]
     pub const fn new(rest: Duration) -> Self {
-        Self { rest, failures: 0, resting_until: None, limited_until: None }
+        Self { rest, failures: 0, outrun: 0, resting_until: None, limited_until: None }
     }
 
     /// How the one behind it fares.
@@ -84,7 +89,23 @@ impl CircuitBreaker {
     /// Notes that it did what it was asked for.
     pub const fn succeeded(&mut self) {
         self.failures = 0;
+        self.outrun = 0;
         self.resting_until = None;
+    }
+
+    /// Notes that it has begun to do what it was asked for, and may still fail.
+    pub const fn began(&mut self) {
+        self.outrun = 0;
+    }
+
+    /// Notes that it took so long that another one was asked as well, which began first. It may have
+    /// been one slow request. Three in a row are a failure, and so is each further one, until it
+    /// [begins](Self::began) in time.
+    pub fn outrun(&mut self, now: Instant) {
+        self.outrun = self.outrun.saturating_add(1);
+        if self.outrun >= STRIKES {
+            self.rest(now, Duration::ZERO);
+        }
     }
 
     /// Notes that it answered, and would refuse the next request until so much time has passed.
@@ -94,13 +115,18 @@ impl CircuitBreaker {
 
     /// Notes that it failed. A rest that has begun does not become shorter.
     pub fn failed(&mut self, now: Instant, error: &Error) {
+        let least = match error.retry() {
+            Retry::After(wait) => wait,
+            Retry::Never => LONGEST_REST,
+            Retry::Now => Duration::ZERO,
+        };
+        self.rest(now, least);
+    }
+
+    fn rest(&mut self, now: Instant, least: Duration) {
         let doubled = self.rest.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
-        let rest = match error.retry() {
-            Retry::After(wait) => doubled.min(LONGEST_REST).max(wait),
-            Retry::Never => LONGEST_REST,
-            Retry::Now => doubled.min(LONGEST_REST),
-        };
+        let rest = doubled.min(LONGEST_REST).max(least);
         self.resting_until = self.resting_until.max(Some(now + rest));
     }
 }
@@ -187,6 +213,26 @@ mod tests {
         assert_eq!(breaker.health(later), Health::Resting { until: later + 10 * SECOND });
         breaker.failed(later, &error(ErrorKind::Disconnected));
         assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+    }
+
+    #[test]
+    fn one_that_is_outrun_three_times_in_a_row_rests_like_one_that_failed() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        for _ in 0..2 {
+            breaker.outrun(now);
+            breaker.outrun(now);
+            assert_eq!(breaker.health(now), Health::Well);
+            breaker.began();
+        }
+        (0..3).for_each(|_| breaker.outrun(now));
+        assert_eq!(breaker.health(now), Health::Resting { until: now + 10 * SECOND });
+        let later = now + 10 * SECOND;
+        breaker.outrun(later);
+        assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+        breaker.succeeded();
+        assert_eq!(breaker.health(later), Health::Well);
     }
 
     #[test]

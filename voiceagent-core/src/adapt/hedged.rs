@@ -23,8 +23,9 @@ use crate::{
 /// the delay. Every request that outlasts the delay costs the tokens of two. A second one that
 /// failed is left alone while it [rests](super::CircuitBreaker), unless the first fails.
 ///
-/// Nothing is hedged once an answer has begun; [`FallbackLlm`](super::FallbackLlm) over this
-/// continues one that breaks off.
+/// Nobody goes on with an answer that breaks off, and the first model is asked each time, however
+/// often it is outrun. A [`FallbackLlm`](super::FallbackLlm) with
+/// [`hedge_after`](super::LlmFailover::hedge_after) does better.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rc4_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
+    async fn rd3_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
         for (first, second, winner) in [
             ((900, false), (1, false), ("a", 900)),
             ((5_000, false), (200, false), ("b", 1_200)),

@@ -260,7 +260,7 @@ async fn re3_a_voice_that_is_cut_or_stalls_within_a_sentence_is_continued() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rc4_a_slow_model_is_hedged() {
+async fn rd3_a_slow_model_is_hedged() {
     survives("slow", |caller| {
         let slow = FakeLlm::new(|_| Answer::text(REPLY)).with_first_token(ms(9_000));
         let llm = Hedged::new(Arc::new(slow), Arc::new(model()));

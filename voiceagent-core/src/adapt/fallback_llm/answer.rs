@@ -1,16 +1,16 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::time::timeout;
 
-use super::{LlmFailover, seam::Seam};
+use super::{
+    LlmFailover,
+    race::{Race, Step},
+    seam::Seam,
+};
 use crate::{
     Error, ErrorKind, Result,
-    adapt::{
-        chain::Chain,
-        failover::Losses,
-        first_item::{failure, first_item},
-    },
+    adapt::{chain::Chain, failover::Losses, first_item::failure},
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
 };
 
@@ -62,29 +62,60 @@ impl Answer {
         }
     }
 
-    /// Asks one model after the other until one begins.
+    /// Asks one model after the other until one begins, and the next one as well when one is slow.
     pub(super) async fn begin(&mut self) -> Result<()> {
         let mut last = Error::config("there is no model to ask");
-        while let Some(index) = self.round.pop_front() {
-            let model = self.chain.provider(index).clone();
-            let begun = timeout(self.settings.first_token, first_item(&*model, self.rest())).await;
-            let late = |_| failure(&*model, ErrorKind::Timeout, "no first item in time");
-            match begun.map_err(late).and_then(|begun| begun) {
-                Ok(stream) => {
-                    let name = |index| self.chain.provider(index).name();
-                    let failover = self.losses.end(index, name);
-                    self.ready.extend(failover.map(LlmEvent::FailedOver));
+        let mut race = Race::new();
+        loop {
+            if race.is_over() && !self.ask_next(&mut race) {
+                return Err(last);
+            }
+            match race.next(self.patience()).await {
+                Step::Begun(index, stream) => {
+                    self.on_begun(index, race.losers(index));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
                     self.writing = Some(Writing { index, stream, seam });
                     return Ok(());
                 }
-                Err(error) => {
+                Step::Failed(index, error) => {
                     self.note(index, &error);
                     last = error;
                 }
+                Step::Slow if self.patience().is_some() => _ = self.ask_next(&mut race),
+                // Who was well when the wait began has failed elsewhere.
+                Step::Slow => {}
             }
         }
-        Err(last)
+    }
+
+    /// Asks the next model of the round, if there is one.
+    fn ask_next(&mut self, race: &mut Race) -> bool {
+        let Some(index) = self.round.pop_front() else { return false };
+        let model = self.chain.provider(index).clone();
+        race.ask(index, model, self.rest(), self.settings.first_token);
+        true
+    }
+
+    /// How long a model has before the next one is asked as well. One that rests is not.
+    fn patience(&self) -> Option<Duration> {
+        let next = self.round.front()?;
+        self.settings.hedge_after.filter(|_| !self.chain.rests(*next))
+    }
+
+    /// A model has begun. Those that had no time to begin may still be asked to go on, the slow ones
+    /// last.
+    fn on_begun(&mut self, index: usize, (slower, later): (&[usize], &[usize])) {
+        self.chain.began(index);
+        for slow in slower {
+            self.chain.outrun(*slow);
+        }
+        self.round.extend(slower);
+        for later in later.iter().rev() {
+            self.round.push_front(*later);
+        }
+        let name = |index| self.chain.provider(index).name();
+        let failover = self.losses.end(index, name);
+        self.ready.extend(failover.map(LlmEvent::FailedOver));
     }
 
     fn note(&mut self, index: usize, error: &Error) {

@@ -34,6 +34,8 @@ enum Act {
 #[derive(Debug)]
 struct Scripted {
     name: &'static str,
+    /// How long it takes before it does anything.
+    wait: Duration,
     acts: Vec<Act>,
     asked: AtomicUsize,
     requests: Mutex<Vec<LlmRequest>>,
@@ -42,9 +44,15 @@ struct Scripted {
 
 /// A model that does one thing after the other, and the last one again and again.
 fn scripted(name: &'static str, acts: &[Act]) -> Arc<Scripted> {
+    slow(name, 0, acts)
+}
+
+/// The same after so many milliseconds.
+fn slow(name: &'static str, wait: u64, acts: &[Act]) -> Arc<Scripted> {
     let capabilities = LlmCapabilities::default().with_tools(true, true);
     Arc::new(Scripted {
         name,
+        wait: Duration::from_millis(wait),
         acts: acts.to_vec(),
         asked: AtomicUsize::new(0),
         requests: Mutex::default(),
@@ -71,6 +79,7 @@ impl LanguageModel for Scripted {
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
         self.requests.lock().unwrap().push(request);
         let at = self.asked.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(self.wait).await;
         let said = || Ok(LlmEvent::Text(self.name.to_owned()));
         let error = |kind| Error::new(kind, "generate", "scripted").with_provider(self.name);
         let finished = Ok(LlmEvent::Finished(FinishReason::Stop));
@@ -179,13 +188,17 @@ async fn rd3_a_silent_model_costs_no_more_than_its_time() {
 async fn together(first: Act, second: Act) -> (String, Arc<Scripted>) {
     let second = scripted("b", &[second]);
     let fallback = FallbackLlm::new(scripted("a", &[first]), vec![second.clone()]);
-    let items = ask(&fallback).await;
+    (speech(ask(&fallback).await), second)
+}
+
+/// All words of an answer that comes to its end.
+fn speech(items: Vec<Result<LlmEvent>>) -> String {
     let events: Vec<_> = items.into_iter().map(|item| item.expect("nothing fails")).collect();
     assert_eq!(events.last(), Some(&LlmEvent::Finished(FinishReason::Stop)));
-    let words = events.iter().filter_map(|event| {
-        if let LlmEvent::Text(text) = event { Some(text.as_str()) } else { None }
-    });
-    (words.collect(), second)
+    let words = events
+        .into_iter()
+        .filter_map(|event| if let LlmEvent::Text(text) = event { Some(text) } else { None });
+    words.collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,6 +342,7 @@ async fn a_model_that_cools_down_still_stands_in_for_the_others() {
 async fn only_what_all_models_can_do_is_claimed() {
     let plain = Arc::new(Scripted {
         name: "plain",
+        wait: Duration::ZERO,
         acts: vec![Act::Answer],
         asked: AtomicUsize::new(0),
         requests: Mutex::default(),
@@ -336,4 +350,83 @@ async fn only_what_all_models_can_do_is_claimed() {
     });
     let fallback = FallbackLlm::new(scripted("a", &[Act::Answer]), vec![plain]);
     assert_eq!(fallback.capabilities(), LlmCapabilities::default().with_tools(true, false));
+}
+
+/// A chain that asks the next model as well after 900 ms.
+fn hedged(first: &Arc<Scripted>, then: &[&Arc<Scripted>]) -> FallbackLlm {
+    let mut settings = LlmFailover::default();
+    settings.hedge_after = Some(Duration::from_millis(900));
+    let then = then.iter().map(|model| Arc::clone(model) as Arc<dyn LanguageModel>).collect();
+    FallbackLlm::with_settings(first.clone(), then, settings)
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_a_hedge_that_breaks_off_is_completed_by_the_model_that_it_outran() {
+    let first = slow("a", 2_000, &[Act::Continue("nine tomorrow.")]);
+    let second = scripted("b", &[Act::BreakOffWithin(CUT)]);
+    assert_eq!(speech(ask(&hedged(&first, &[&second])).await), WHOLE);
+    assert_eq!((first.asked(), second.asked()), (2, 1), "who failed is not asked again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_a_first_that_begins_after_all_is_continued_by_the_hedge() {
+    let first = slow("a", 1_000, &[Act::BreakOffWithin(CUT)]);
+    let second = slow("b", 500, &[Act::Continue("nine tomorrow.")]);
+    let third = scripted("c", &[Act::Answer]);
+    let said = speech(ask(&hedged(&first, &[&second, &third])).await);
+    assert_eq!((said.as_str(), second.asked(), third.asked()), (WHOLE, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_limits_that_the_hedge_tells_are_its_own() {
+    let first = slow("a", 1_500, &[Act::Answer]);
+    let second = scripted("b", &[Act::LastFor(Duration::from_secs(60)), Act::Answer]);
+    let fallback = hedged(&first, &[&second]);
+    assert_eq!(speaker(&fallback).await, "b");
+    assert_eq!(speaker(&fallback).await, "a", "the second is left alone, the first is not");
+    assert_eq!((first.asked(), second.asked()), (2, 1));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(speaker(&fallback).await, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_a_model_that_is_outrun_three_times_in_a_row_rests() {
+    let (first, second) = (scripted("a", &[Act::Hang]), scripted("b", &[Act::Answer]));
+    let fallback = hedged(&first, &[&second]);
+    for turn in 1..=3 {
+        assert_eq!((speaker(&fallback).await.as_str(), first.asked()), ("b", turn));
+    }
+    let begun = tokio::time::Instant::now();
+    assert_eq!((speaker(&fallback).await.as_str(), first.asked()), ("b", 3));
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for it any more");
+    tokio::time::sleep(REST).await;
+    assert_eq!((speaker(&fallback).await.as_str(), first.asked()), ("b", 4), "it is tried");
+    tokio::time::sleep(REST).await;
+    assert_eq!(
+        (speaker(&fallback).await.as_str(), first.asked()),
+        ("b", 4),
+        "and rests for longer"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_a_model_that_is_slow_now_and_then_does_not_rest() {
+    let acts = [Act::Hang, Act::Hang, Act::Answer];
+    let fallback = hedged(&scripted("a", &acts.repeat(2)), &[&scripted("b", &[Act::Answer])]);
+    let mut speakers = Vec::new();
+    for _ in 0..6 {
+        speakers.push(speaker(&fallback).await);
+    }
+    assert_eq!(speakers, ["b", "b", "a", "b", "b", "a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd3_a_third_model_is_asked_once_the_first_of_two_silent_ones_has_failed() {
+    let (first, second) = (scripted("a", &[Act::Hang]), scripted("b", &[Act::Hang]));
+    let third = scripted("c", &[Act::Answer]);
+    let fallback = hedged(&first, &[&second, &third]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(speaker(&fallback).await, "c");
+    assert_eq!(begun.elapsed(), Duration::from_millis(2_500));
+    assert_eq!((first.asked(), second.asked(), third.asked()), (1, 1, 1), "never more than two");
 }
