@@ -318,6 +318,16 @@ async fn rd1_a_model_whose_rate_is_spent_answers_and_is_left_alone_until_it_is_g
     assert_eq!(speaker(&fallback).await, "a");
 }
 
+#[tokio::test(start_paused = true)]
+async fn rd2_one_request_that_is_refused_lets_nobody_rest() {
+    for kind in [ErrorKind::Rejected, ErrorKind::Protocol] {
+        let first = scripted("a", &[Act::Refuse(kind), Act::Answer]);
+        let fallback = FallbackLlm::new(first, vec![scripted("b", &[Act::Answer])]);
+        assert_eq!(speaker(&fallback).await, "b");
+        assert_eq!(speaker(&fallback).await, "a", "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_nobody_read_to_its_end_is_no_failure() {
     let first = scripted("a", &[Act::BreakOffWithin("Well then, "), Act::Answer]);
