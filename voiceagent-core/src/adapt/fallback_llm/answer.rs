@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    adapt::{chain::Chain, failover::Losses, first_item::failure},
+    adapt::{chain::Chain, failover::Losses, first_item::failure, words::whole_words},
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
 };
 
@@ -225,22 +225,4 @@ impl Answer {
             self.ready.push_back(LlmEvent::Text(words));
         }
     }
-}
-
-/// Where the words end that are whole: behind white space, or punctuation that ends a word. The
-/// point of "3.5" does not.
-fn whole_words(text: &str) -> usize {
-    let mut before = ' ';
-    let mut end = 0;
-    for (at, letter) in text.char_indices() {
-        let ends = match letter {
-            ',' | ';' | ':' | '!' | '?' | '…' | '.' => !before.is_ascii_digit(),
-            _ => letter.is_whitespace(),
-        };
-        if ends {
-            end = at + letter.len_utf8();
-        }
-        before = letter;
-    }
-    end
 }

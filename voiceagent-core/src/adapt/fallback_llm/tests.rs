@@ -211,6 +211,31 @@ async fn a_word_that_punctuation_ends_is_not_kept_back() {
     assert!(number.is_err(), "it may be 3.5: {number:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn words_of_languages_without_spaces_are_passed_on_as_they_come() {
+    for (text, told) in [
+        ("您好，请问您想预约什么时候？", "您好，请问您想预约什么时候？"),
+        ("はい、5時からアマゾンで", "はい、5時からアマゾンで"),
+        // The last syllable may still get a mark.
+        ("สวัสดี", "สวัส"),
+    ] {
+        let model = FallbackLlm::new(scripted("a", &[Act::StallWithin(text)]), vec![]);
+        let mut answer = model.generate(LlmRequest::new("", [])).await.unwrap();
+        let first = timeout(Duration::from_secs(1), answer.next()).await.expect("at once");
+        assert_eq!(first.unwrap().unwrap(), LlmEvent::Text(told.to_owned()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd6_a_sentence_without_spaces_is_completed_by_the_next_model() {
+    let said = "はい、かしこまりました。お名前を";
+    let whole = "はい、かしこまりました。お名前をお願いします。";
+    for rest in ["お願いします。", "お名前をお願いします。", whole] {
+        let (text, _) = together(Act::BreakOffWithin(said), Act::Continue(rest)).await;
+        assert_eq!(text, whole, "{rest}");
+    }
+}
+
 const CUT: &str = "Your appointment is at ni";
 const WHOLE: &str = "Your appointment is at nine tomorrow.";
 
