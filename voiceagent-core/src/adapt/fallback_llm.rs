@@ -37,6 +37,9 @@ const CUE: &str = "(Your last message broke off. Go on with the very next word o
 /// again. A call that was cut off within its arguments was never made, and is the next model's to
 /// make. Who fails is not asked again for the same answer; the error of the last goes through.
 ///
+/// Of an answer that must be [whole](LlmRequest::whole) nothing is passed on before its end, and the
+/// next model is asked the same as the first.
+///
 /// A model that failed is asked last until it has [rested](super::CircuitBreaker), for as long as
 /// it asked for itself. No model is left out when all others fail. With
 /// [`hedge_after`](LlmFailover::hedge_after) one that is outrun three times in a row has failed, too.

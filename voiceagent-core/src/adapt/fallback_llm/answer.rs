@@ -14,6 +14,10 @@ use crate::{
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
 };
 
+/// Text that is kept back of an answer that must be whole. A form that somebody fills in has some
+/// hundred bytes.
+const LONGEST: usize = 1 << 20;
+
 /// One answer, by as many models as it takes.
 pub(super) struct Answer {
     chain: Arc<Chain<dyn LanguageModel>>,
@@ -148,7 +152,9 @@ impl Answer {
             let Writing { index, stream, .. } = self.writing.as_mut()?;
             let (index, item) = (*index, timeout(self.settings.stall, stream.next()).await);
             let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
+            let is_endless = self.word.len() > LONGEST;
             let item = match item {
+                _ if is_endless => failed(ErrorKind::Protocol, "the answer does not end"),
                 Ok(Some(item)) => item,
                 Ok(None) => failed(ErrorKind::Disconnected, "the answer breaks off"),
                 Err(_) => failed(ErrorKind::Stalled, "the answer does not go on"),
@@ -166,7 +172,10 @@ impl Answer {
 
     /// Lets the next model go on after this error, if there is one and it may.
     async fn go_on(&mut self, error: Error) {
-        let half = std::mem::take(&mut self.word);
+        let mut half = std::mem::take(&mut self.word);
+        if self.is_whole() {
+            half.clear();
+        }
         let may_continue = self.said.is_empty() || !self.settings.cue.is_empty();
         let gone_on = match may_continue && !self.has_called && !self.round.is_empty() {
             true => self.begin().await,
@@ -179,7 +188,13 @@ impl Answer {
         }
     }
 
+    /// Whether nobody may go on with half of it, which is not passed on then.
+    fn is_whole(&self) -> bool {
+        self.request.whole || self.request.format.is_some()
+    }
+
     fn take(&mut self, event: LlmEvent) {
+        let is_whole = self.is_whole();
         let Some(Writing { index, seam, .. }) = &mut self.writing else { return };
         match event {
             LlmEvent::Text(text) => {
@@ -188,6 +203,9 @@ impl Answer {
                     None => text,
                 };
                 self.word.push_str(&text);
+                if is_whole {
+                    return;
+                }
                 let words = self.word.drain(..whole_words(&self.word)).collect();
                 self.say(words);
             }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::{
     Error, ErrorKind,
-    llm::{FinishReason, Message, Quota, RateLimits, ToolCall},
+    llm::{AnswerFormat, FinishReason, Message, Quota, RateLimits, ToolCall},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +234,28 @@ async fn rd6_a_sentence_without_spaces_is_completed_by_the_next_model() {
         let (text, _) = together(Act::BreakOffWithin(said), Act::Continue(rest)).await;
         assert_eq!(text, whole, "{rest}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd6_data_is_never_put_together_from_two_answers() {
+    let (half, whole) = (r#"{"name":"Ann","day":"Mon"#, r#"{"name":"Ann","day":"Monday"}"#);
+    for first in [Act::BreakOffWithin(half), Act::StallWithin(half)] {
+        let second = scripted("b", &[Act::Continue(whole)]);
+        let fallback = FallbackLlm::new(scripted("a", &[first]), vec![second.clone()]);
+        let mut request = LlmRequest::new("", vec![Message::User { text: "Hi".into() }]);
+        request.whole = true;
+        let answer = fallback.generate(request.clone()).await.unwrap();
+        assert_eq!(speech(answer.collect().await), whole);
+        assert_eq!(second.requests.lock().unwrap()[..], [request], "it begins anew");
+    }
+}
+
+#[tokio::test]
+async fn half_of_the_data_is_not_passed_on_when_nobody_can_write_it() {
+    let model = FallbackLlm::new(scripted("a", &[Act::BreakOffWithin("{\"day\": \"Mon")]), vec![]);
+    let format = AnswerFormat::new("day", serde_json::json!({}));
+    let mut answer = model.generate(LlmRequest::new("", []).with_format(format)).await.unwrap();
+    assert_eq!(answer.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 const CUT: &str = "Your appointment is at ni";
