@@ -55,6 +55,7 @@ const RENDERING: Duration = Duration::from_secs(30);
 pub struct PromptCache {
     voice: Arc<dyn TextToSpeech>,
     form: Option<SpokenForm>,
+    language: Option<Arc<str>>,
     prompts: Vec<Prompt>,
 }
 
@@ -68,7 +69,7 @@ impl PromptCache {
     /// A voice that knows nothing by heart yet.
     #[must_use]
     pub const fn new(voice: Arc<dyn TextToSpeech>) -> Self {
-        Self { voice, form: None, prompts: Vec::new() }
+        Self { voice, form: None, language: None, prompts: Vec::new() }
     }
 
     /// Knows texts as the agent has them put into words, by
@@ -78,6 +79,14 @@ impl PromptCache {
     pub fn with_spoken_form(mut self, mut form: SpokenForm) -> Self {
         form.phonemes = self.voice.capabilities().phonemes;
         self.form = Some(form);
+        self
+    }
+
+    /// Renders texts in this language, a BCP 47 tag: that of the
+    /// [agent](crate::AgentBuilder::language). To be said before the texts are.
+    #[must_use]
+    pub fn with_language(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.language = Some(tag.into());
         self
     }
 
@@ -117,7 +126,9 @@ impl PromptCache {
         if missing.is_empty() {
             return Ok(self);
         }
-        let mut link = self.voice.open(TtsOptions::new(format)).await?;
+        let mut options = TtsOptions::new(format);
+        options.language.clone_from(&self.language);
+        let mut link = self.voice.open(options).await?;
         for (number, text) in (1..).zip(missing) {
             let generation = GenerationId::new(number);
             link.try_send(TtsInput::Text { generation, text: text.as_str().into() })?;
