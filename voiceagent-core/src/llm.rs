@@ -259,7 +259,8 @@ pub enum LlmEvent {
     FailedOver(Failover),
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
-    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells.
+    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells. A
+    /// chain acts by it, and sends none: it has no rates of its own.
     Limits(RateLimits),
     /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
     /// it that the vendor gives, so that the model is not taken for stalled.

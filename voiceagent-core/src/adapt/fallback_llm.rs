@@ -28,7 +28,7 @@ const CUE: &str = "(Your last message broke off. Go on with the very next word o
 /// Goes on with the next model when one fails, before its answer has begun and within it.
 ///
 /// A model fails when it returns an error of any kind, ends without [`LlmEvent::Finished`], or is
-/// silent for 2.5 s, before its first item or within an answer. When it has said nothing yet,
+/// silent for 2.5 s, before its first item or within an answer, or reasons for 20 s. When it has said nothing yet,
 /// the next one is asked the same. When it has, the next one is shown the words that were passed
 /// on, and asked to continue; what it repeats of them all the same is left out. Words are passed on
 /// whole, so that an answer never breaks off within one.
@@ -75,6 +75,10 @@ pub struct LlmFailover {
     /// [`ModelConfig::stall_timeout`](crate::session::ModelConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
+    /// How long it may give nothing but [signs of reasoning](LlmEvent::Progress). The session gives up
+    /// after [`ModelConfig::reasoning_timeout`](crate::session::ModelConfig), which should be longer.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub reasoning: Duration,
     /// How long a model has before the next one is asked as well; the one that begins first answers,
     /// and the other request is cancelled. `None` waits until it has failed. No more than two are
     /// asked at once, and none as well that rests.
@@ -94,6 +98,7 @@ impl Default for LlmFailover {
         Self {
             first_token: Duration::from_millis(2_500),
             stall: Duration::from_millis(2_500),
+            reasoning: Duration::from_secs(20),
             hedge_after: None,
             cue: CUE.into(),
             rest: REST,

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     LlmFailover,
@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    adapt::{chain::Chain, failover::Losses, first_item::failure, words::whole_words},
+    adapt::{
+        chain::{Chain, now},
+        failover::Losses,
+        first_item::failure,
+        words::whole_words,
+    },
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
 };
 
@@ -43,6 +48,8 @@ struct Writing {
     stream: BoxStream<'static, Result<LlmEvent>>,
     /// Where it goes on with the words of another.
     seam: Option<Seam>,
+    /// Until when it may reason; nothing, once it has said or called something.
+    reasons_until: Option<Instant>,
 }
 
 impl Answer {
@@ -78,7 +85,8 @@ impl Answer {
                 Step::Begun(index, stream) => {
                     self.on_begun(index, race.losers(index));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
-                    self.writing = Some(Writing { index, stream, seam });
+                    let reasons_until = Some(now() + self.settings.reasoning);
+                    self.writing = Some(Writing { index, stream, seam, reasons_until });
                     return Ok(());
                 }
                 Step::Failed(index, error) => {
@@ -149,8 +157,10 @@ impl Answer {
             if let Some(error) = self.failure.take() {
                 return Some((Err(error), self));
             }
-            let Writing { index, stream, .. } = self.writing.as_mut()?;
-            let (index, item) = (*index, timeout(self.settings.stall, stream.next()).await);
+            let Writing { index, stream, reasons_until, .. } = self.writing.as_mut()?;
+            let left = reasons_until.map(|until| until.saturating_duration_since(now()));
+            let limit = left.map_or(self.settings.stall, |left| left.min(self.settings.stall));
+            let (index, item) = (*index, timeout(limit, stream.next()).await);
             let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
             let is_endless = self.word.len() > LONGEST;
             let item = match item {
@@ -195,7 +205,10 @@ impl Answer {
 
     fn take(&mut self, event: LlmEvent) {
         let is_whole = self.is_whole();
-        let Some(Writing { index, seam, .. }) = &mut self.writing else { return };
+        let Some(Writing { index, seam, reasons_until, .. }) = &mut self.writing else { return };
+        if matches!(event, LlmEvent::Text(_) | LlmEvent::ToolCall(_)) {
+            *reasons_until = None;
+        }
         match event {
             LlmEvent::Text(text) => {
                 let text = match seam {
@@ -209,7 +222,8 @@ impl Answer {
                 let words = self.word.drain(..whole_words(&self.word)).collect();
                 self.say(words);
             }
-            // Told of the first model only: the others come in the middle of the answer.
+            // They are not passed on: who asks a chain cannot know whose they are, and the chain itself
+            // asks another one while nothing is left.
             LlmEvent::Limits(limits) => {
                 if let Some(wait) = limits.wait() {
                     self.chain.limited(*index, wait);

@@ -26,6 +26,7 @@ enum Act {
     Hang,
     LastFor(Duration),
     LimitFor(Duration),
+    Reason,
     Refuse(ErrorKind),
     Stall,
     StallWithin(&'static str),
@@ -113,6 +114,10 @@ impl LanguageModel for Scripted {
                 let limits = RateLimits::new(Some(Quota::new(0, wait)), None);
                 stream::iter([Ok(LlmEvent::Limits(limits)), said(), finished]).boxed()
             }
+            Act::Reason => stream::repeat(())
+                .then(|()| tokio::time::sleep(Duration::from_millis(300)))
+                .map(|()| Ok(LlmEvent::Progress))
+                .boxed(),
             Act::Refuse(kind) => return Err(error(kind)),
             Act::Stall => stream::pending().boxed(),
         })
@@ -216,8 +221,6 @@ async fn words_of_languages_without_spaces_are_passed_on_as_they_come() {
     for (text, told) in [
         ("您好，请问您想预约什么时候？", "您好，请问您想预约什么时候？"),
         ("はい、5時からアマゾンで", "はい、5時からアマゾンで"),
-        // The last syllable may still get a mark.
-        ("สวัสดี", "สวัส"),
     ] {
         let model = FallbackLlm::new(scripted("a", &[Act::StallWithin(text)]), vec![]);
         let mut answer = model.generate(LlmRequest::new("", [])).await.unwrap();
@@ -292,6 +295,14 @@ async fn rd5_an_answer_that_does_not_go_on_costs_two_and_a_half_seconds() {
     let fallback = FallbackLlm::new(scripted("a", &[Act::StallWithin(CUT)]), vec![second]);
     let items = timeout(Duration::from_millis(2_501), ask(&fallback)).await.expect("in time");
     assert!(items.iter().all(Result::is_ok), "{items:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rd5_a_model_that_reasons_without_end_costs_twenty_seconds() {
+    let fallback =
+        FallbackLlm::new(scripted("a", &[Act::Reason]), vec![scripted("b", &[Act::Answer])]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!((speech(ask(&fallback).await).as_str(), begun.elapsed().as_secs()), ("b", 20));
 }
 
 #[tokio::test]
