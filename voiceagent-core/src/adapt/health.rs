@@ -118,16 +118,24 @@ impl CircuitBreaker {
 
     /// Notes that it failed. A rest that has begun does not become shorter.
     pub fn failed(&mut self, now: Instant, error: &Error) {
-        let least = match error.kind() {
-            ErrorKind::Config | ErrorKind::Unauthorized | ErrorKind::Unsupported => LONGEST_REST,
-            ErrorKind::Protocol | ErrorKind::Rejected if error.retry_after().is_none() => {
-                self.refusals = self.refusals.saturating_add(1);
-                if self.refusals < STRIKES {
-                    return;
-                }
-                Duration::ZERO
+        let kind = error.kind();
+        let is_of_request = matches!(kind, ErrorKind::Protocol | ErrorKind::Rejected);
+        if is_of_request && error.retry_after().is_none() {
+            self.refusals = self.refusals.saturating_add(1);
+            if self.refusals < STRIKES {
+                return;
             }
-            _ => error.retry_after().unwrap_or_default(),
+        }
+        let least = match kind {
+            ErrorKind::Config | ErrorKind::Unauthorized | ErrorKind::Unsupported => LONGEST_REST,
+            ErrorKind::Closed
+            | ErrorKind::Disconnected
+            | ErrorKind::Overloaded
+            | ErrorKind::Protocol
+            | ErrorKind::RateLimited
+            | ErrorKind::Rejected
+            | ErrorKind::Stalled
+            | ErrorKind::Timeout => error.retry_after().unwrap_or_default(),
         };
         self.rest(now, least);
     }

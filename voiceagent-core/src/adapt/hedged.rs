@@ -3,12 +3,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{
     future::{Either, join_all, select},
-    stream::BoxStream,
+    stream::{self, BoxStream, StreamExt},
 };
 use tokio::time::timeout;
 
 use super::{
     chain::{Chain, REST},
+    failover::Failover,
     first_item::{common, first_item},
 };
 use crate::{
@@ -121,7 +122,12 @@ impl LanguageModel for Hedged {
         }
         let second = pin!(self.ask(SECOND, request));
         match select(first, second).await {
-            Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+            Either::Left((Ok(answer), _)) => Ok(answer),
+            Either::Right((Ok(answer), _)) => {
+                let name = |index| self.models.provider(index).name();
+                let hedge = LlmEvent::FailedOver(Failover::hedge(name(FIRST), name(SECOND)));
+                Ok(stream::iter([Ok(hedge)]).chain(answer).boxed())
+            }
             Either::Left((Err(_), second)) => second.await,
             Either::Right((Err(_), first)) => first.await,
         }
@@ -130,7 +136,6 @@ impl LanguageModel for Hedged {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{StreamExt, stream};
     use tokio::time::sleep;
 
     use super::*;
@@ -187,7 +192,12 @@ mod tests {
         let after = begun.elapsed().as_millis();
         let requests = Arc::strong_count(&first.held) + Arc::strong_count(&second.held) - 2;
         assert_eq!(requests, 1, "the request of the loser is cancelled");
-        match answer.next().await {
+        let mut item = answer.next().await;
+        if let Some(Ok(LlmEvent::FailedOver(hedge))) = &item {
+            assert_eq!((&*hedge.from, &*hedge.to, hedge.hedged), ("a", "b", true));
+            item = answer.next().await;
+        }
+        match item {
             Some(Ok(LlmEvent::Text(name))) => (name, after),
             other => panic!("nobody spoke: {other:?}"),
         }

@@ -12,7 +12,7 @@ use crate::{
     Error, ErrorKind, Result,
     adapt::{
         chain::{Chain, now},
-        failover::Losses,
+        failover::{Failover, Losses},
         first_item::failure,
         words::whole_words,
     },
@@ -126,7 +126,8 @@ impl Answer {
             self.round.push_front(*later);
         }
         let name = |index| self.chain.provider(index).name();
-        let failover = self.losses.end(index, name);
+        let hedge = slower.first().map(|slow| Failover::hedge(name(*slow), name(index)));
+        let failover = self.losses.end(index, name).or(hedge);
         self.ready.extend(failover.map(LlmEvent::FailedOver));
     }
 
