@@ -174,6 +174,8 @@ impl Driver {
         } else if let Event::Ended { .. } = event {
             // Nothing is told after the end.
             self.report_health();
+        } else if let (Event::UserTurn { .. }, Some(ears)) = (&event, &mut self.legs.ears) {
+            ears.note_answered();
         }
         let now = self.now();
         self.observers.retain_mut(|observer| {
