@@ -187,6 +187,7 @@ pub struct AgentBuilder {
     model_greeting: Option<Arc<str>>,
     stt: Option<Arc<dyn SpeechToText>>,
     tts: Option<Arc<dyn TextToSpeech>>,
+    language: Option<Arc<str>>,
     vad: Option<Arc<dyn VadFactory>>,
     no_vad: bool,
     echo: bool,
@@ -261,6 +262,13 @@ impl AgentBuilder {
     /// The history keeps what was written. Without it the voice is given what was written.
     pub fn spoken_form(mut self, form: SpokenForm) -> Self {
         self.config.spoken_form = Some(form);
+        self
+    }
+
+    /// The language of the calls, a BCP 47 tag as `de-AT`: recognizer and voice are told. Unless set,
+    /// it is as each of them is configured.
+    pub fn language(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.language = Some(tag.into());
         self
     }
 
@@ -385,6 +393,7 @@ impl AgentBuilder {
     pub fn build(mut self) -> Result<Agent> {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
+        recipe::check_language(self.language.as_deref(), &self.config)?;
         if let Some(gate) = self.speech_gate {
             gate.validate()?;
         }
@@ -423,6 +432,7 @@ impl AgentBuilder {
             realtime: self.realtime,
             stt: self.stt,
             tts: self.tts,
+            language: self.language,
             vad,
             echo: self.echo,
             turn_detector: self.turn_detector,

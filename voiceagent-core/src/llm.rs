@@ -140,6 +140,10 @@ pub struct LlmRequest {
     /// The form that the answer must have, for models that claim
     /// [`structured`](LlmCapabilities::structured); words unless set.
     pub format: Option<AnswerFormat>,
+    /// The answer is of no use unless one model has written all of it, as of data. A
+    /// [chain](crate::adapt::FallbackLlm) then passes its text on at the end, and lets nobody go on
+    /// with the half of another. So it does wherever there is a [`format`](Self::format).
+    pub whole: bool,
 }
 
 impl LlmRequest {
@@ -151,6 +155,7 @@ impl LlmRequest {
             tools: Arc::from([]),
             tool_choice: ToolChoice::Auto,
             format: None,
+            whole: false,
         }
     }
 
@@ -254,7 +259,8 @@ pub enum LlmEvent {
     FailedOver(Failover),
     /// The answer is complete. Always the last event, and sent once.
     Finished(FinishReason),
-    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells.
+    /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells. A
+    /// chain acts by it, and sends none: it has no rates of its own.
     Limits(RateLimits),
     /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
     /// it that the vendor gives, so that the model is not taken for stalled.

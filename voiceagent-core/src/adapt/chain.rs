@@ -77,6 +77,16 @@ impl<T: ?Sized> Chain<T> {
         self.breaker(index).failed(now(), error);
     }
 
+    /// One has begun to do what it was asked for.
+    pub(super) fn began(&self, index: usize) {
+        self.breaker(index).began();
+    }
+
+    /// Another one that was asked later has begun first.
+    pub(super) fn outrun(&self, index: usize) {
+        self.breaker(index).outrun(now());
+    }
+
     /// One says that it would refuse the next request.
     pub(super) fn limited(&self, index: usize, wait: Duration) {
         self.breaker(index).limited(now(), wait);

@@ -16,6 +16,17 @@ pub struct Failover {
     pub to: Arc<str>,
     /// Why the first one failed.
     pub cause: ErrorKind,
+    /// Nobody failed: the first one was slow, and the other, which was asked as well, began before it.
+    /// The cause is [`ErrorKind::Timeout`] then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hedged: bool,
+}
+
+impl Failover {
+    /// One was asked as well as another, and began first.
+    pub(super) fn hedge(from: &str, to: &str) -> Self {
+        Self { from: from.into(), to: to.into(), cause: ErrorKind::Timeout, hedged: true }
+    }
 }
 
 /// Who failed first since somebody last served.
@@ -36,7 +47,7 @@ impl Losses {
         name: impl Fn(usize) -> &'a str,
     ) -> Option<Failover> {
         let (failed, cause) = self.first.take().filter(|(failed, _)| *failed != index)?;
-        Some(Failover { from: name(failed).into(), to: name(index).into(), cause })
+        Some(Failover { from: name(failed).into(), to: name(index).into(), cause, hedged: false })
     }
 }
 
@@ -53,7 +64,8 @@ mod tests {
         losses.note(0, &error(ErrorKind::Stalled));
         losses.note(1, &error(ErrorKind::Timeout));
         let (from, to) = ("one".into(), "three".into());
-        assert_eq!(losses.end(2, name), Some(Failover { from, to, cause: ErrorKind::Stalled }));
+        let failover = Failover { from, to, cause: ErrorKind::Stalled, hedged: false };
+        assert_eq!(losses.end(2, name), Some(failover));
         assert_eq!(losses.end(2, name), None);
         losses.note(2, &error(ErrorKind::Timeout));
         assert_eq!(losses.end(2, name), None);

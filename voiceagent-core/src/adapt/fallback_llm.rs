@@ -1,4 +1,5 @@
 mod answer;
+mod race;
 mod seam;
 
 use std::{sync::Arc, time::Duration};
@@ -12,7 +13,6 @@ use serde::Deserialize;
 
 use self::answer::Answer;
 use super::{
-    Hedged,
     chain::{Chain, REST},
     first_item::common,
 };
@@ -28,17 +28,21 @@ const CUE: &str = "(Your last message broke off. Go on with the very next word o
 /// Goes on with the next model when one fails, before its answer has begun and within it.
 ///
 /// A model fails when it returns an error of any kind, ends without [`LlmEvent::Finished`], or is
-/// silent for 2.5 s, before its first item or within an answer. When it has said nothing yet,
+/// silent for 2.5 s, before its first item or within an answer, or reasons for 20 s. When it has said nothing yet,
 /// the next one is asked the same. When it has, the next one is shown the words that were passed
 /// on, and asked to continue; what it repeats of them all the same is left out. Words are passed on
 /// whole, so that an answer never breaks off within one.
 ///
 /// Once a tool was called, an error goes through: the tool runs, and another model would call it
 /// again. A call that was cut off within its arguments was never made, and is the next model's to
-/// make. Each model is asked once for an answer; the error of the last goes through.
+/// make. Who fails is not asked again for the same answer; the error of the last goes through.
+///
+/// Of an answer that must be [whole](LlmRequest::whole) nothing is passed on before its end, and the
+/// next model is asked the same as the first.
 ///
 /// A model that failed is asked last until it has [rested](super::CircuitBreaker), for as long as
-/// it asked for itself. No model is left out when all others fail.
+/// it asked for itself. No model is left out when all others fail. With
+/// [`hedge_after`](LlmFailover::hedge_after) one that is outrun three times in a row has failed, too.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -71,8 +75,13 @@ pub struct LlmFailover {
     /// [`ModelConfig::stall_timeout`](crate::session::ModelConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
-    /// How long the first model has before the second is [asked as well](super::Hedged); `None`
-    /// waits until it has failed.
+    /// How long it may give nothing but [signs of reasoning](LlmEvent::Progress). The session gives up
+    /// after [`ModelConfig::reasoning_timeout`](crate::session::ModelConfig), which should be longer.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub reasoning: Duration,
+    /// How long a model has before the next one is asked as well; the one that begins first answers,
+    /// and the other request is cancelled. `None` waits until it has failed. No more than two are
+    /// asked at once, and none as well that rests.
     #[serde(deserialize_with = "duration::optional::deserialize")]
     pub hedge_after: Option<Duration>,
     /// What a model is told, in place of the user, that is to continue the answer of another. It
@@ -89,6 +98,7 @@ impl Default for LlmFailover {
         Self {
             first_token: Duration::from_millis(2_500),
             stall: Duration::from_millis(2_500),
+            reasoning: Duration::from_secs(20),
             hedge_after: None,
             cue: CUE.into(),
             rest: REST,
@@ -106,13 +116,10 @@ impl FallbackLlm {
     /// The same with limits of one's own.
     #[must_use]
     pub fn with_settings(
-        mut first: Arc<dyn LanguageModel>,
+        first: Arc<dyn LanguageModel>,
         then: Vec<Arc<dyn LanguageModel>>,
         settings: LlmFailover,
     ) -> Self {
-        if let (Some(delay), Some(second)) = (settings.hedge_after, then.first()) {
-            first = Arc::new(Hedged::new(first, second.clone()).after(delay));
-        }
         Self { chain: Arc::new(Chain::new(first, then, settings.rest)), settings }
     }
 }
@@ -142,7 +149,7 @@ impl LanguageModel for FallbackLlm {
     ///
     /// # Errors
     ///
-    /// That of the model which was asked last, when all failed.
+    /// That of the model which failed last, when all did.
     ///
     /// # Cancel safety
     ///

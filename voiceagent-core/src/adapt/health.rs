@@ -2,19 +2,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Error, Retry};
+use crate::{Error, ErrorKind};
 
 /// The longest that one who fails again and again is left alone.
 const LONGEST_REST: Duration = Duration::from_secs(300);
+/// How often in a row something may happen that can be the fault of one request, until it is taken
+/// for a failure of the one who was asked.
+const STRIKES: u32 = 3;
 
 /// Whether somebody who failed should be asked again. Time is an argument.
 ///
 /// One failure is enough to let it rest, since a circuit breaker stands where somebody else can be
 /// asked. Each further failure in a row doubles the rest, up to five minutes. It lasts at least as
-/// long as the other side [asked for](Retry::After), and five minutes where the same request would
-/// fail again ([`Retry::Never`]). One that said with an answer that nothing is left of its rates
-/// rests, too, and is well when that time is over. After the rest of a failure one request is let through, the probe, and the
-/// others wait for how it fares.
+/// long as the other side [asked for](Error::retry_after), and five minutes where everybody would be
+/// refused: [`ErrorKind::Unauthorized`], [`ErrorKind::Config`] and [`ErrorKind::Unsupported`]. One
+/// request that is refused ([`ErrorKind::Rejected`]) or badly answered ([`ErrorKind::Protocol`]) may
+/// itself be the reason: three in a row are a failure. One that said with an answer that nothing is
+/// left of its rates rests, too, and is well when that time is over. After the rest of a failure one
+/// request is let through, the probe, and the others wait for how it fares.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,6 +40,10 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 pub struct CircuitBreaker {
     rest: Duration,
     failures: u32,
+    /// How many requests in a row were refused, or badly answered.
+    refusals: u32,
+    /// How often in a row another one was quicker.
+    outrun: u32,
     resting_until: Option<Instant>,
     /// Until when there is nothing left of its rates.
     limited_until: Option<Instant>,
@@ -59,7 +68,7 @@ impl CircuitBreaker {
     /// A breaker that lets nobody rest yet. A first failure costs so much rest.
     #[must_use]
     pub const fn new(rest: Duration) -> Self {
-        Self { rest, failures: 0, resting_until: None, limited_until: None }
+        Self { rest, failures: 0, refusals: 0, outrun: 0, resting_until: None, limited_until: None }
     }
 
     /// How the one behind it fares.
@@ -83,8 +92,23 @@ impl CircuitBreaker {
 
     /// Notes that it did what it was asked for.
     pub const fn succeeded(&mut self) {
-        self.failures = 0;
+        (self.failures, self.refusals, self.outrun) = (0, 0, 0);
         self.resting_until = None;
+    }
+
+    /// Notes that it has begun to do what it was asked for, and may still fail.
+    pub const fn began(&mut self) {
+        self.outrun = 0;
+    }
+
+    /// Notes that it took so long that another one was asked as well, which began first. It may have
+    /// been one slow request. Three in a row are a failure, and so is each further one, until it
+    /// [begins](Self::began) in time.
+    pub fn outrun(&mut self, now: Instant) {
+        self.outrun = self.outrun.saturating_add(1);
+        if self.outrun >= STRIKES {
+            self.rest(now, Duration::ZERO);
+        }
     }
 
     /// Notes that it answered, and would refuse the next request until so much time has passed.
@@ -94,13 +118,32 @@ impl CircuitBreaker {
 
     /// Notes that it failed. A rest that has begun does not become shorter.
     pub fn failed(&mut self, now: Instant, error: &Error) {
+        let kind = error.kind();
+        let is_of_request = matches!(kind, ErrorKind::Protocol | ErrorKind::Rejected);
+        if is_of_request && error.retry_after().is_none() {
+            self.refusals = self.refusals.saturating_add(1);
+            if self.refusals < STRIKES {
+                return;
+            }
+        }
+        let least = match kind {
+            ErrorKind::Config | ErrorKind::Unauthorized | ErrorKind::Unsupported => LONGEST_REST,
+            ErrorKind::Closed
+            | ErrorKind::Disconnected
+            | ErrorKind::Overloaded
+            | ErrorKind::Protocol
+            | ErrorKind::RateLimited
+            | ErrorKind::Rejected
+            | ErrorKind::Stalled
+            | ErrorKind::Timeout => error.retry_after().unwrap_or_default(),
+        };
+        self.rest(now, least);
+    }
+
+    fn rest(&mut self, now: Instant, least: Duration) {
         let doubled = self.rest.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
-        let rest = match error.retry() {
-            Retry::After(wait) => doubled.min(LONGEST_REST).max(wait),
-            Retry::Never => LONGEST_REST,
-            Retry::Now => doubled.min(LONGEST_REST),
-        };
+        let rest = doubled.min(LONGEST_REST).max(least);
         self.resting_until = self.resting_until.max(Some(now + rest));
     }
 }
@@ -132,7 +175,6 @@ impl RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,9 +212,39 @@ mod tests {
     }
 
     #[test]
-    fn rc8_what_would_fail_again_rests_longest() {
-        let mut breaker = CircuitBreaker::new(SECOND);
-        assert_eq!(rest(&mut breaker, &error(ErrorKind::Unauthorized)), 300 * SECOND);
+    fn rc8_what_would_fail_for_everybody_rests_longest() {
+        for (kind, seconds) in [
+            (ErrorKind::Config, 300),
+            (ErrorKind::Unauthorized, 300),
+            (ErrorKind::Unsupported, 300),
+            (ErrorKind::Closed, 1),
+            (ErrorKind::Disconnected, 1),
+        ] {
+            let mut breaker = CircuitBreaker::new(SECOND);
+            assert_eq!(rest(&mut breaker, &error(kind)), seconds * SECOND, "{kind}");
+        }
+    }
+
+    #[test]
+    fn rd2_what_may_be_the_fault_of_one_request_counts_from_the_third_time_in_a_row() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        for kind in [ErrorKind::Rejected, ErrorKind::Protocol] {
+            let refused = error(kind);
+            let mut breaker = CircuitBreaker::new(10 * SECOND);
+            for _ in 0..2 {
+                breaker.failed(now, &refused);
+                breaker.failed(now, &refused);
+                assert_eq!(breaker.health(now), Health::Well, "{kind}");
+                breaker.succeeded();
+            }
+            (0..3).for_each(|_| breaker.failed(now, &refused));
+            assert_eq!(breaker.health(now), Health::Resting { until: now + 10 * SECOND }, "{kind}");
+            let later = now + 10 * SECOND;
+            breaker.failed(later, &refused);
+            let until = later + 20 * SECOND;
+            assert_eq!(breaker.health(later), Health::Resting { until }, "{kind}");
+        }
     }
 
     #[test]
@@ -187,6 +259,26 @@ mod tests {
         assert_eq!(breaker.health(later), Health::Resting { until: later + 10 * SECOND });
         breaker.failed(later, &error(ErrorKind::Disconnected));
         assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+    }
+
+    #[test]
+    fn one_that_is_outrun_three_times_in_a_row_rests_like_one_that_failed() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        for _ in 0..2 {
+            breaker.outrun(now);
+            breaker.outrun(now);
+            assert_eq!(breaker.health(now), Health::Well);
+            breaker.began();
+        }
+        (0..3).for_each(|_| breaker.outrun(now));
+        assert_eq!(breaker.health(now), Health::Resting { until: now + 10 * SECOND });
+        let later = now + 10 * SECOND;
+        breaker.outrun(later);
+        assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+        breaker.succeeded();
+        assert_eq!(breaker.health(later), Health::Well);
     }
 
     #[test]

@@ -3,12 +3,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{
     future::{Either, join_all, select},
-    stream::BoxStream,
+    stream::{self, BoxStream, StreamExt},
 };
 use tokio::time::timeout;
 
 use super::{
     chain::{Chain, REST},
+    failover::Failover,
     first_item::{common, first_item},
 };
 use crate::{
@@ -23,8 +24,9 @@ use crate::{
 /// the delay. Every request that outlasts the delay costs the tokens of two. A second one that
 /// failed is left alone while it [rests](super::CircuitBreaker), unless the first fails.
 ///
-/// Nothing is hedged once an answer has begun; [`FallbackLlm`](super::FallbackLlm) over this
-/// continues one that breaks off.
+/// Nobody goes on with an answer that breaks off, and the first model is asked each time, however
+/// often it is outrun. A [`FallbackLlm`](super::FallbackLlm) with
+/// [`hedge_after`](super::LlmFailover::hedge_after) does better.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -120,7 +122,12 @@ impl LanguageModel for Hedged {
         }
         let second = pin!(self.ask(SECOND, request));
         match select(first, second).await {
-            Either::Left((Ok(answer), _)) | Either::Right((Ok(answer), _)) => Ok(answer),
+            Either::Left((Ok(answer), _)) => Ok(answer),
+            Either::Right((Ok(answer), _)) => {
+                let name = |index| self.models.provider(index).name();
+                let hedge = LlmEvent::FailedOver(Failover::hedge(name(FIRST), name(SECOND)));
+                Ok(stream::iter([Ok(hedge)]).chain(answer).boxed())
+            }
             Either::Left((Err(_), second)) => second.await,
             Either::Right((Err(_), first)) => first.await,
         }
@@ -129,7 +136,6 @@ impl LanguageModel for Hedged {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{StreamExt, stream};
     use tokio::time::sleep;
 
     use super::*;
@@ -186,14 +192,19 @@ mod tests {
         let after = begun.elapsed().as_millis();
         let requests = Arc::strong_count(&first.held) + Arc::strong_count(&second.held) - 2;
         assert_eq!(requests, 1, "the request of the loser is cancelled");
-        match answer.next().await {
+        let mut item = answer.next().await;
+        if let Some(Ok(LlmEvent::FailedOver(hedge))) = &item {
+            assert_eq!((&*hedge.from, &*hedge.to, hedge.hedged), ("a", "b", true));
+            item = answer.next().await;
+        }
+        match item {
             Some(Ok(LlmEvent::Text(name))) => (name, after),
             other => panic!("nobody spoke: {other:?}"),
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rc4_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
+    async fn rd3_the_answer_that_begins_first_wins_and_the_other_is_cancelled() {
         for (first, second, winner) in [
             ((900, false), (1, false), ("a", 900)),
             ((5_000, false), (200, false), ("b", 1_200)),

@@ -6,8 +6,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::chain::now;
 use crate::{
     Error, ErrorKind, GenerationId, Link, LinkPeer, Result,
     audio::Clip,
@@ -21,6 +22,9 @@ const LINK: usize = 256;
 const WAITING: usize = 1_024;
 /// How long a voice that was lost may take to open again. The caller waits meanwhile.
 const OPENING: Duration = Duration::from_secs(2);
+/// A voice whose link ends sooner, and has said nothing, is opened again only when it is needed: it
+/// takes connections and closes them.
+const SOON: Duration = Duration::from_secs(5);
 /// How long a voice may take to make one prompt in advance.
 const RENDERING: Duration = Duration::from_secs(30);
 
@@ -29,7 +33,7 @@ const RENDERING: Duration = Duration::from_secs(30);
 /// A text is known where an answer, or a thing to say, begins with it, whatever white space is in
 /// it. What is known needs no vendor: it begins to sound at once, costs nothing, and is said though
 /// the voice is down. A voice that is down costs no call its link either; each answer that needs it
-/// is told as failed, and it is tried again with the next. So a clip of
+/// is told as failed, and it is tried again with the next, no sooner than it asks for. So a clip of
 /// [`SessionConfig::voice_apology`](crate::SessionConfig::voice_apology) is what a caller hears of
 /// a dead voice.
 ///
@@ -42,7 +46,7 @@ const RENDERING: Duration = Duration::from_secs(30);
 /// const TROUBLE: &str = "One moment please, we have a technical problem.";
 ///
 /// let voice = PromptCache::new(voice)
-///     .with_clip(TROUBLE, Clip::open("prompts/trouble.wav")?)
+///     .with_clip(TROUBLE, Clip::open("prompts/trouble.wav")?)?
 ///     .render([GREETING])
 ///     .await?;
 /// let agent = Agent::builder()
@@ -55,6 +59,7 @@ const RENDERING: Duration = Duration::from_secs(30);
 pub struct PromptCache {
     voice: Arc<dyn TextToSpeech>,
     form: Option<SpokenForm>,
+    language: Option<Arc<str>>,
     prompts: Vec<Prompt>,
 }
 
@@ -68,7 +73,7 @@ impl PromptCache {
     /// A voice that knows nothing by heart yet.
     #[must_use]
     pub const fn new(voice: Arc<dyn TextToSpeech>) -> Self {
-        Self { voice, form: None, prompts: Vec::new() }
+        Self { voice, form: None, language: None, prompts: Vec::new() }
     }
 
     /// Knows texts as the agent has them put into words, by
@@ -81,11 +86,22 @@ impl PromptCache {
         self
     }
 
-    /// Plays `clip` for `text`.
+    /// Renders texts in this language, a BCP 47 tag: that of the
+    /// [agent](crate::AgentBuilder::language). To be said before the texts are.
     #[must_use]
-    pub fn with_clip(self, text: &str, clip: Clip) -> Self {
-        let text = self.known_as(text);
-        self.with_prompt(text, clip)
+    pub fn with_language(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.language = Some(tag.into());
+        self
+    }
+
+    /// Plays `clip` for `text`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] where the text has no words.
+    pub fn with_clip(self, text: &str, clip: Clip) -> Result<Self> {
+        let text = self.known_as(text)?;
+        Ok(self.with_prompt(text, clip))
     }
 
     fn with_prompt(mut self, text: String, clip: Clip) -> Self {
@@ -98,7 +114,7 @@ impl PromptCache {
     ///
     /// # Errors
     ///
-    /// When the voice cannot be opened, fails, is silent, or takes longer than 30 s for a text.
+    /// [`ErrorKind::Config`] where a text has no words. When the voice cannot be opened, fails, is silent, or takes longer than 30 s for a text.
     ///
     /// # Cancel safety
     ///
@@ -113,11 +129,14 @@ impl PromptCache {
         })?;
         let known: BTreeSet<String> = self.prompts.iter().map(|it| it.text.clone()).collect();
         let texts = texts.into_iter().map(|text| self.known_as(text.as_ref()));
-        let missing: BTreeSet<String> = texts.filter(|text| !known.contains(text)).collect();
+        let mut missing = texts.collect::<Result<BTreeSet<String>>>()?;
+        missing.retain(|text| !known.contains(text));
         if missing.is_empty() {
             return Ok(self);
         }
-        let mut link = self.voice.open(TtsOptions::new(format)).await?;
+        let mut options = TtsOptions::new(format);
+        options.language.clone_from(&self.language);
+        let mut link = self.voice.open(options).await?;
         for (number, text) in (1..).zip(missing) {
             let generation = GenerationId::new(number);
             link.try_send(TtsInput::Text { generation, text: text.as_str().into() })?;
@@ -135,12 +154,17 @@ impl PromptCache {
     /// The clip of a text, to [save](Clip::save) it.
     #[must_use]
     pub fn clip(&self, text: &str) -> Option<&Clip> {
-        let text = self.known_as(text);
+        let text = self.known_as(text).ok()?;
         self.prompts.iter().find(|prompt| prompt.text == text).map(|prompt| &prompt.clip)
     }
 
-    fn known_as(&self, text: &str) -> String {
-        self.form.as_ref().map_or_else(|| plain(text), |form| plain(&form.speak(text)))
+    fn known_as(&self, text: &str) -> Result<String> {
+        let text = self.form.as_ref().map_or_else(|| plain(text), |form| plain(&form.speak(text)));
+        // Everything begins with nothing.
+        match text.is_empty() {
+            true => Err(Error::config("a prompt must have words")),
+            false => Ok(text),
+        }
     }
 }
 
@@ -179,24 +203,26 @@ impl TextToSpeech for PromptCache {
     /// anything that can be said without it.
     async fn open(&self, options: TtsOptions) -> Result<Link<TtsInput, TtsEvent>> {
         let opened = self.voice.open(options.clone()).await;
-        let link = match opened {
-            Ok(link) => Some(link),
-            Err(error) if self.prompts.is_empty() => return Err(error),
-            Err(error) => {
-                tracing::warn!(%error, "the voice cannot be opened; what it knows is said");
-                None
-            }
-        };
-        let speaker = Speaker {
+        let mut speaker = Speaker {
             voice: self.voice.clone(),
             options,
-            link,
+            link: None,
+            mute_since: None,
+            asked: None,
             prompts: self.prompts.clone(),
             waiting: VecDeque::new(),
             answer: Answer::default(),
             owed: None,
             given_up: None,
         };
+        match opened {
+            Ok(link) => speaker.begin_link(link),
+            Err(error) if self.prompts.is_empty() => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the voice cannot be opened; what it knows is said");
+                speaker.note(&error);
+            }
+        }
         Ok(Link::spawn(LINK, |peer| speaker.run(peer)))
     }
 }
@@ -206,6 +232,10 @@ struct Speaker {
     voice: Arc<dyn TextToSpeech>,
     options: TtsOptions,
     link: Option<Link<TtsInput, TtsEvent>>,
+    /// When the link was opened, until it says something.
+    mute_since: Option<Instant>,
+    /// Until when the voice has asked to be left alone, and why.
+    asked: Option<(Instant, ErrorKind)>,
     prompts: Vec<Prompt>,
     /// What the voice has no room for yet.
     waiting: VecDeque<TtsInput>,
@@ -373,10 +403,31 @@ impl Speaker {
     async fn reopen(&mut self) -> Result<()> {
         self.link = None;
         self.waiting.clear();
+        if let Some((until, kind)) = self.asked {
+            let left = until.saturating_duration_since(now());
+            if left > OPENING {
+                let error = Error::new(kind, "open", "the voice asks to be left alone");
+                let error = error.with_provider(self.voice.name().to_owned());
+                return Err(error.with_retry_after(left));
+            }
+            sleep_until(until).await;
+        }
         let late = |_| Error::new(ErrorKind::Timeout, "open", "the voice did not open in time");
         let opening = timeout(OPENING, self.voice.open(self.options.clone()));
-        self.link = Some(opening.await.map_err(late)??);
+        let opened = opening.await.map_err(late).and_then(|opened| opened);
+        let link = opened.inspect_err(|error| self.note(error))?;
+        self.begin_link(link);
         Ok(())
+    }
+
+    fn begin_link(&mut self, link: Link<TtsInput, TtsEvent>) {
+        self.link = Some(link);
+        self.mute_since = Some(now());
+    }
+
+    /// Keeps in mind for how long the voice asks to be left alone.
+    fn note(&mut self, error: &Error) {
+        self.asked = error.retry_after().map(|wait| (now() + wait, error.kind()));
     }
 
     fn hand_over(&mut self) {
@@ -391,6 +442,9 @@ impl Speaker {
 
     /// Passes on what the voice says.
     async fn pass_on(&mut self, event: Option<Result<TtsEvent>>, peer: &Peer) -> Result<()> {
+        if let Some(Ok(_)) = &event {
+            (self.mute_since, self.asked) = (None, None);
+        }
         match event {
             Some(Ok(TtsEvent::Words { generation, mut words })) => {
                 if generation == self.answer.generation {
@@ -408,8 +462,14 @@ impl Speaker {
                 peer.send(event).await
             }
             Some(Err(error)) => {
-                self.owed = None;
-                peer.report(error).await
+                self.note(&error);
+                match self.owed.take() {
+                    Some(_) => peer.report(error).await,
+                    None => {
+                        tracing::debug!(%error, "a voice that nobody needs reports a fault");
+                        Ok(())
+                    }
+                }
             }
             None => {
                 if let Some(owed) = self.owed.take() {
@@ -417,7 +477,12 @@ impl Speaker {
                     let error = Error::new(ErrorKind::Disconnected, "read", "the voice has ended");
                     peer.report(error.with_provider(self.voice.name().to_owned())).await?;
                 }
-                if let Err(error) = self.reopen().await {
+                self.link = None;
+                let is_of_use = self.mute_since.is_none_or(|opened| opened.elapsed() >= SOON);
+                if is_of_use
+                    && self.asked.is_none()
+                    && let Err(error) = self.reopen().await
+                {
                     tracing::warn!(%error, "the voice is lost; what is known is said");
                 }
                 Ok(())

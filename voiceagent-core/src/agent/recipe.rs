@@ -1,7 +1,7 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use crate::{
-    SpeechGateConfig,
+    Error, Result, SpeechGateConfig,
     audio::{AudioFilter, Background},
     flow::Flow,
     llm::LanguageModel,
@@ -29,6 +29,7 @@ pub(crate) struct Recipe {
     pub(crate) realtime: Option<Arc<dyn RealtimeModel>>,
     pub(crate) stt: Option<Arc<dyn SpeechToText>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) language: Option<Arc<str>>,
     pub(crate) vad: Option<Arc<dyn VadFactory>>,
     pub(crate) echo: bool,
     pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
@@ -87,6 +88,26 @@ impl Recipe {
             }
         }
         config
+    }
+}
+
+/// Checks that a language is one, that somebody can be told, and that texts are put into its words.
+pub(super) fn check_language(language: Option<&str>, config: &SessionConfig) -> Result<()> {
+    let Some(language) = language else { return Ok(()) };
+    if language.trim().is_empty() {
+        return Err(Error::config("field `language` must be a tag like `en-US`"));
+    }
+    if config.realtime.is_some() {
+        let why = "`language` is for `stt` and `tts`; a `realtime` model has settings of its own";
+        return Err(Error::config(why));
+    }
+    let primary = |tag: &str| tag.split(['-', '_']).next().map(str::to_lowercase);
+    match &config.spoken_form {
+        Some(form) if primary(&form.language) != primary(language) => Err(Error::config(format!(
+            "`spoken_form.language` is `{}`, and `language` is `{language}`",
+            form.language
+        ))),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -95,9 +95,11 @@ impl Ears {
         let capabilities = stt.capabilities();
         let heard = choose(&capabilities.formats, format)?;
         let mut ears = Self::new(recipe, (format, outbound), heard)?;
+        let mut options = SttOptions::new(heard);
+        options.language.clone_from(&recipe.language);
         let provider = Provider::open(move || {
-            let stt = stt.clone();
-            async move { stt.open(SttOptions::new(heard)).await }
+            let (stt, options) = (stt.clone(), options.clone());
+            async move { stt.open(options).await }
         });
         ears.provider = Some(provider.await?);
         ears.patient &= !capabilities.semantic_end_of_turn;

@@ -92,7 +92,7 @@ impl Legs {
         let tts = recipe.tts.as_ref().ok_or_else(|| Error::config("a call needs `tts`"))?;
         let (ears, voice, memory) = futures_util::future::try_join3(
             Ears::open(recipe, stt.clone(), (inbound, outbound)),
-            Voice::open(tts.clone(), outbound),
+            Voice::open(recipe, tts.clone(), outbound),
             memory.map(Ok),
         )
         .await?;
@@ -112,12 +112,18 @@ impl Legs {
 }
 
 impl Voice {
-    async fn open(tts: Arc<dyn TextToSpeech>, format: AudioFormat) -> Result<Self> {
+    async fn open(
+        recipe: &Recipe,
+        tts: Arc<dyn TextToSpeech>,
+        format: AudioFormat,
+    ) -> Result<Self> {
         let spoken = choose(&tts.capabilities().formats, format)?;
         let transcoder = Transcoder::new(spoken, format)?;
+        let mut options = TtsOptions::new(spoken);
+        options.language.clone_from(&recipe.language);
         let provider = Provider::open(move || {
-            let tts = tts.clone();
-            async move { tts.open(TtsOptions::new(spoken)).await }
+            let (tts, options) = (tts.clone(), options.clone());
+            async move { tts.open(options).await }
         });
         let provider = provider.await?;
         let speaking = GenerationId::default();

@@ -75,11 +75,12 @@ pub async fn extract<T: DeserializeOwned + JsonSchema>(
 ) -> Result<T> {
     let format = AnswerFormat::of::<T>();
     let schema = Schema::compile(&format.schema)?;
-    let request = if llm.capabilities().structured {
+    let mut request = if llm.capabilities().structured {
         request.with_format(format)
     } else {
         told(request, &format)
     };
+    request.whole = true;
     let late = || Error::new(ErrorKind::Timeout, "extract", "there is no answer in time");
     let asked = timeout(deadline, ask(llm, request, &schema)).await;
     asked.unwrap_or_else(|_| Err(late())).map_err(|error| match error.provider() {

@@ -71,8 +71,8 @@ impl Observer for SpanObserver {
             Event::Connected { leg, after, reused } => {
                 debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
             }
-            Event::FailedOver { leg, failover: Failover { from, to, cause } } => {
-                warn!(at_ms, ?leg, %from, %to, %cause, "failed over");
+            Event::FailedOver { leg, failover: Failover { from, to, cause, hedged } } => {
+                warn!(at_ms, ?leg, %from, %to, %cause, hedged, "failed over");
             }
             Event::FirstAudible { generation, silence } => {
                 debug!(at_ms, %generation, silence_ms = silence.as_millis(), "first audible");

@@ -141,7 +141,7 @@ impl Line {
 /// A call in which the agent greets, and a recognizer that understands what sounds of these words.
 async fn call(phone: Speakerphone, words: Words, detects_echo: bool) -> Call {
     let clip = Clip::new(MULAW, SPEECH).expect("mu-law can be decoded");
-    let voice = PromptCache::new(Arc::new(FakeTts::new())).with_clip(WORDS, clip);
+    let voice = PromptCache::new(Arc::new(FakeTts::new())).with_clip(WORDS, clip).unwrap();
     let mut builder = Agent::builder()
         .llm(Arc::new(FakeLlm::answers([])))
         .stt(Arc::new(FakeStt::new(words)))

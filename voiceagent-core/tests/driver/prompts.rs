@@ -1,14 +1,23 @@
 //! Prompts that are played without the voice, in virtual time.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
+use tokio::time::timeout;
 use voiceagent_core::{
-    Agent, AgentBuilder, ErrorKind, GenerationId,
+    Agent, AgentBuilder, Error, ErrorKind, GenerationId, Link, Result,
     adapt::PromptCache,
     audio::Clip,
     llm::Message,
     session::EndReason,
-    tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
+    tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 use voiceagent_testkit::{
     fakes::{Answer, Caller, FakeLine, FakeLlm, FakeStt, FakeTts, FakeVad, TtsFault},
@@ -71,7 +80,7 @@ async fn what_is_known_is_said_without_the_voice_in_however_many_pieces_it_comes
 async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
     let tts = FakeTts::new().with_formats([MULAW]).with_segments();
     let inputs = tts.inputs();
-    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", clip("Yes."));
+    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", clip("Yes.")).unwrap();
     assert_eq!(says(&voice, &["Yes. ", "Until six."]).await, ("Yes.Until six.".into(), 2));
     assert_eq!(says(&voice, &["Yes, ", "until six."]).await, ("Yes, until six.".into(), 2));
     let texts = inputs.all().into_iter().filter(|it| matches!(it, TtsInput::Text { .. }));
@@ -83,7 +92,7 @@ async fn words_after_a_clip_are_told_where_they_are() {
     let tts = FakeTts::new().with_formats([MULAW]).with_word_timings();
     let known = clip("Yes.");
     let lasts = known.duration();
-    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", known);
+    let voice = PromptCache::new(Arc::new(tts)).with_clip("Yes.", known).unwrap();
     let mut link = voice.open(TtsOptions::new(MULAW)).await.unwrap();
     let generation = GenerationId::new(1);
     for text in ["Yes. ", "Until six."] {
@@ -105,7 +114,7 @@ async fn a_rendered_prompt_is_saved_and_loaded() {
     let loaded = Clip::open(&path).unwrap();
     assert_eq!(Some(&loaded), voice.clip(TROUBLE));
     let tts: Arc<dyn TextToSpeech> = Arc::new(FakeTts::new());
-    let voice = PromptCache::new(tts).with_clip(TROUBLE, loaded);
+    let voice = PromptCache::new(tts).with_clip(TROUBLE, loaded).unwrap();
     assert_eq!(says(&voice, &[TROUBLE]).await.0, TROUBLE);
 }
 
@@ -117,7 +126,7 @@ async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
     let tts = FakeTts::new().with_segments().with_faults(
         [TtsFault::Drop(Duration::ZERO)].into_iter().chain([refused; 4]).collect::<Vec<_>>(),
     );
-    let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE));
+    let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE)).unwrap();
     let llm = FakeLlm::answers([Answer::text("Until six."), Answer::text("Until six, I said.")]);
     let requests = llm.requests();
     let agent = builder(llm, &caller)
@@ -143,7 +152,7 @@ async fn a_voice_that_ends_in_the_middle_of_an_answer_is_told_and_the_rest_is_no
     for (wait, handed) in [(ms(85), 1), (ms(100), 0), (ms(2_000), 0)] {
         let tts = FakeTts::new().with_formats([MULAW]).with_faults([TtsFault::End(ms(100))]);
         let inputs = tts.inputs();
-        let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE));
+        let voice = PromptCache::new(Arc::new(tts)).with_clip(TROUBLE, clip(TROUBLE)).unwrap();
         let mut link = voice.open(TtsOptions::new(MULAW)).await.unwrap();
         let text = |number, text: &str| TtsInput::Text {
             generation: GenerationId::new(number),
@@ -185,7 +194,9 @@ async fn a_voice_that_is_down_from_the_start_still_greets_and_ends_the_call_with
     let tts = FakeTts::new().with_faults(vec![TtsFault::Refuse(ErrorKind::Overloaded); 100]);
     let voice = PromptCache::new(Arc::new(tts))
         .with_clip(GREETING, clip(GREETING))
-        .with_clip(TROUBLE, clip(TROUBLE));
+        .unwrap()
+        .with_clip(TROUBLE, clip(TROUBLE))
+        .unwrap();
     let agent = builder(FakeLlm::new(|_| Answer::text("Until six.")), &caller)
         .greeting(GREETING)
         .tts(Arc::new(voice))
@@ -217,4 +228,97 @@ async fn a_voice_that_is_down_cannot_be_rendered_from() {
     assert_eq!(error.kind(), ErrorKind::Overloaded);
     let without = PromptCache::new(Arc::new(refused()));
     assert!(without.open(TtsOptions::new(MULAW)).await.is_err(), "nothing could be said");
+}
+
+/// A voice that takes connections and closes them.
+#[derive(Debug, Default)]
+struct Closing {
+    opened: AtomicUsize,
+    /// How long it asks to be left alone.
+    asks_for: Option<Duration>,
+}
+
+impl Closing {
+    fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl TextToSpeech for Closing {
+    fn name(&self) -> &str {
+        "closing"
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        TtsCapabilities::new(vec![MULAW])
+    }
+
+    async fn open(&self, _: TtsOptions) -> Result<Link<TtsInput, TtsEvent>> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(ms(50)).await;
+        let asks_for = self.asks_for;
+        Ok(Link::spawn(8, move |_peer| async move {
+            let limited = Error::new(ErrorKind::RateLimited, "speak", "slow down");
+            asks_for.map_or(Ok(()), |wait| Err(limited.with_retry_after(wait)))
+        }))
+    }
+}
+
+async fn known(voice: &Arc<Closing>) -> Link<TtsInput, TtsEvent> {
+    let voice = PromptCache::new(voice.clone()).with_clip(TROUBLE, clip(TROUBLE)).unwrap();
+    voice.open(TtsOptions::new(MULAW)).await.expect("a clip can be said")
+}
+
+/// What an answer that needs the voice is told.
+async fn fault(link: &mut Link<TtsInput, TtsEvent>, number: u64) -> Error {
+    let generation = GenerationId::new(number);
+    link.try_send(TtsInput::Text { generation, text: "Until six.".into() }).unwrap();
+    link.recv().await.expect("the link lives").expect_err("the voice is down")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_closes_its_connections_is_opened_when_something_is_to_be_said() {
+    let voice = Arc::new(Closing::default());
+    let mut link = known(&voice).await;
+    let told = timeout(Duration::from_secs(60), link.recv()).await;
+    assert!(told.is_err(), "nobody needs the voice: {told:?}");
+    assert_eq!(voice.opened(), 1);
+    for number in 1..=3 {
+        assert_eq!(fault(&mut link, number).await.kind(), ErrorKind::Disconnected);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+    assert_eq!(voice.opened(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_asks_to_be_left_alone_is_opened_no_sooner() {
+    let asks_for = Some(Duration::from_secs(30));
+    let voice = Arc::new(Closing { asks_for, ..Closing::default() });
+    let mut link = known(&voice).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let error = fault(&mut link, 1).await;
+    assert_eq!((error.kind(), voice.opened()), (ErrorKind::RateLimited, 1));
+    assert_eq!(error.retry_after().map(|left| left.as_secs()), Some(20));
+    tokio::time::sleep(Duration::from_secs(19)).await;
+    assert_eq!(fault(&mut link, 2).await.kind(), ErrorKind::RateLimited);
+    assert_eq!(voice.opened(), 2, "a second is waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_without_words_is_no_prompt() {
+    let voice = || PromptCache::new(Arc::new(FakeTts::new()));
+    let error = voice().with_clip(" ", clip(TROUBLE)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let error = voice().render([TROUBLE, ""]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[tokio::test(start_paused = true)]
+async fn prompts_are_rendered_in_the_language_of_the_calls() {
+    let tts = FakeTts::new();
+    let opened = tts.opened();
+    let voice = PromptCache::new(Arc::new(tts)).with_language("de-AT");
+    drop(voice.render(["Guten Tag."]).await.unwrap());
+    assert_eq!(opened.last().unwrap().language.as_deref(), Some("de-AT"));
 }

@@ -260,7 +260,7 @@ async fn re3_a_voice_that_is_cut_or_stalls_within_a_sentence_is_continued() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rc4_a_slow_model_is_hedged() {
+async fn rd3_a_slow_model_is_hedged() {
     survives("slow", |caller| {
         let slow = FakeLlm::new(|_| Answer::text(REPLY)).with_first_token(ms(9_000));
         let llm = Hedged::new(Arc::new(slow), Arc::new(model()));
@@ -336,8 +336,12 @@ async fn booked(first: Answer, second: impl FnMut() -> Answer + Send + 'static) 
 #[tokio::test(start_paused = true)]
 async fn rd7_a_tool_call_that_is_cut_before_it_is_whole_is_made_once_by_the_next_model() {
     let arguments = json!({ "at": "nine" });
-    for said in ["", "One moment, please. "] {
-        let cut = Answer::text(said).then_break(ErrorKind::Disconnected);
+    // Cut off, or told by the vendor to be no call.
+    let faults = [ErrorKind::Disconnected, ErrorKind::Protocol];
+    for (kind, said) in
+        faults.into_iter().flat_map(|kind| [(kind, ""), (kind, "One moment, please. ")])
+    {
+        let cut = Answer::text(said).then_break(kind);
         let again = arguments.clone();
         let runs = booked(cut, move || Answer::call("book", again.clone())).await;
         assert_eq!(runs, [arguments.to_string()], "after {said:?}");

@@ -11,14 +11,19 @@ use std::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use voiceagent_core::{
-    Agent, CallId, CallTime, Event, Result,
+    Agent, AgentBuilder, CallId, CallTime, Event, Result,
     observer::Observer,
     session::EndReason,
+    spoken::SpokenForm,
     store::ConversationStore,
     tool::{Tool, ToolContext, ToolSpec},
     transport::CallInfo,
 };
-use voiceagent_testkit::fakes::{Answer, FakeLine, FakeLlm};
+use voiceagent_testkit::fakes::{
+    Answer, FakeLine, FakeLlm, FakeRealtime, FakeStt, FakeTts, FakeVad, Reply, SttFault, TtsFault,
+};
+
+use crate::rig::{ms, phone_line};
 
 /// A store that never recalls anybody.
 #[derive(Debug)]
@@ -94,4 +99,45 @@ async fn what_a_tool_is_was_asked_when_the_agent_was_built_and_is_not_asked_agai
     caller.speak("ask them", Duration::from_millis(200)).await;
     caller.hears("They said yes.", Duration::from_secs(5)).await;
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recognizer_and_voice_are_told_the_language_each_time_that_they_are_opened() {
+    let (line, caller) = phone_line();
+    let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(100))]);
+    let tts = FakeTts::new().with_faults([TtsFault::End(ms(100))]);
+    let (heard, spoken) = (stt.opened(), tts.opened());
+    let agent = Agent::builder()
+        .greeting("Guten Tag, hier ist die Bäckerei.")
+        .language("de-AT")
+        .llm(Arc::new(FakeLlm::new(|_| Answer::text("Ja."))))
+        .stt(Arc::new(stt))
+        .tts(Arc::new(tts))
+        .vad(Arc::new(FakeVad::default()))
+        .build()
+        .unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("Guten Tag.", ms(600)).await;
+    caller.silence(ms(3_000)).await;
+    let heard: Vec<_> = heard.all().into_iter().map(|options| options.language).collect();
+    let spoken: Vec<_> = spoken.all().into_iter().map(|options| options.language).collect();
+    assert_eq!(heard, [Some("de-AT".into()), Some("de-AT".into())]);
+    assert_eq!(spoken, [Some("de-AT".into()), Some("de-AT".into())]);
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_language_that_does_not_fit_is_found_before_a_call() {
+    let agent = || Agent::builder().llm(Arc::new(FakeLlm::new(|_| Answer::text("Ja."))));
+    let complaint = |agent: AgentBuilder| agent.build().unwrap_err().message().to_owned();
+    assert_eq!(complaint(agent().language(" ")), "field `language` must be a tag like `en-US`");
+    assert_eq!(
+        complaint(agent().language("de").spoken_form(SpokenForm::english())),
+        "`spoken_form.language` is `en-US`, and `language` is `de`"
+    );
+    assert!(agent().language("en-GB").spoken_form(SpokenForm::english()).build().is_ok());
+    let (_line, caller) = phone_line();
+    let model = FakeRealtime::replies(caller.words(), [Reply::text("Ja.")]);
+    let model = Agent::builder().realtime(Arc::new(model)).language("de");
+    assert!(complaint(model).contains("`language`"));
 }

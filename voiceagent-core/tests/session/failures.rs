@@ -300,6 +300,17 @@ fn rd1_nobody_waits_for_a_model_that_wants_longer_than_an_answer_may_take() {
 }
 
 #[test]
+fn rd7_a_model_whose_call_was_no_call_is_asked_again_at_once_and_one_that_refuses_is_not() {
+    for (kind, asked) in [(ErrorKind::Protocol, 2), (ErrorKind::Rejected, 1)] {
+        let mut call = Scenario::new(config());
+        call.at(1_000).says("Are you open?").at(2_000);
+        let generation = call.generation();
+        call.feed(Input::LlmFailed { generation, kind, retry_after: None }).at(2_001);
+        assert_eq!(call.times_asked(), asked, "{kind}");
+    }
+}
+
+#[test]
 fn an_answer_of_whole_sentences_is_an_answer() {
     let mut call = Scenario::new(config());
     call.at(1_000).says("Are you open?").at(2_000).model("Yes, we are. ");

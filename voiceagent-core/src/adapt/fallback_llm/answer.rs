@@ -1,18 +1,27 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::stream::{BoxStream, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{LlmFailover, seam::Seam};
+use super::{
+    LlmFailover,
+    race::{Race, Step},
+    seam::Seam,
+};
 use crate::{
     Error, ErrorKind, Result,
     adapt::{
-        chain::Chain,
-        failover::Losses,
-        first_item::{failure, first_item},
+        chain::{Chain, now},
+        failover::{Failover, Losses},
+        first_item::failure,
+        words::whole_words,
     },
     llm::{LanguageModel, LlmEvent, LlmRequest, Message},
 };
+
+/// Text that is kept back of an answer that must be whole. A form that somebody fills in has some
+/// hundred bytes.
+const LONGEST: usize = 1 << 20;
 
 /// One answer, by as many models as it takes.
 pub(super) struct Answer {
@@ -39,6 +48,8 @@ struct Writing {
     stream: BoxStream<'static, Result<LlmEvent>>,
     /// Where it goes on with the words of another.
     seam: Option<Seam>,
+    /// Until when it may reason; nothing, once it has said or called something.
+    reasons_until: Option<Instant>,
 }
 
 impl Answer {
@@ -62,29 +73,62 @@ impl Answer {
         }
     }
 
-    /// Asks one model after the other until one begins.
+    /// Asks one model after the other until one begins, and the next one as well when one is slow.
     pub(super) async fn begin(&mut self) -> Result<()> {
         let mut last = Error::config("there is no model to ask");
-        while let Some(index) = self.round.pop_front() {
-            let model = self.chain.provider(index).clone();
-            let begun = timeout(self.settings.first_token, first_item(&*model, self.rest())).await;
-            let late = |_| failure(&*model, ErrorKind::Timeout, "no first item in time");
-            match begun.map_err(late).and_then(|begun| begun) {
-                Ok(stream) => {
-                    let name = |index| self.chain.provider(index).name();
-                    let failover = self.losses.end(index, name);
-                    self.ready.extend(failover.map(LlmEvent::FailedOver));
+        let mut race = Race::new();
+        loop {
+            if race.is_over() && !self.ask_next(&mut race) {
+                return Err(last);
+            }
+            match race.next(self.patience()).await {
+                Step::Begun(index, stream) => {
+                    self.on_begun(index, race.losers(index));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
-                    self.writing = Some(Writing { index, stream, seam });
+                    let reasons_until = Some(now() + self.settings.reasoning);
+                    self.writing = Some(Writing { index, stream, seam, reasons_until });
                     return Ok(());
                 }
-                Err(error) => {
+                Step::Failed(index, error) => {
                     self.note(index, &error);
                     last = error;
                 }
+                Step::Slow if self.patience().is_some() => _ = self.ask_next(&mut race),
+                // Who was well when the wait began has failed elsewhere.
+                Step::Slow => {}
             }
         }
-        Err(last)
+    }
+
+    /// Asks the next model of the round, if there is one.
+    fn ask_next(&mut self, race: &mut Race) -> bool {
+        let Some(index) = self.round.pop_front() else { return false };
+        let model = self.chain.provider(index).clone();
+        race.ask(index, model, self.rest(), self.settings.first_token);
+        true
+    }
+
+    /// How long a model has before the next one is asked as well. One that rests is not.
+    fn patience(&self) -> Option<Duration> {
+        let next = self.round.front()?;
+        self.settings.hedge_after.filter(|_| !self.chain.rests(*next))
+    }
+
+    /// A model has begun. Those that had no time to begin may still be asked to go on, the slow ones
+    /// last.
+    fn on_begun(&mut self, index: usize, (slower, later): (&[usize], &[usize])) {
+        self.chain.began(index);
+        for slow in slower {
+            self.chain.outrun(*slow);
+        }
+        self.round.extend(slower);
+        for later in later.iter().rev() {
+            self.round.push_front(*later);
+        }
+        let name = |index| self.chain.provider(index).name();
+        let hedge = slower.first().map(|slow| Failover::hedge(name(*slow), name(index)));
+        let failover = self.losses.end(index, name).or(hedge);
+        self.ready.extend(failover.map(LlmEvent::FailedOver));
     }
 
     fn note(&mut self, index: usize, error: &Error) {
@@ -114,10 +158,14 @@ impl Answer {
             if let Some(error) = self.failure.take() {
                 return Some((Err(error), self));
             }
-            let Writing { index, stream, .. } = self.writing.as_mut()?;
-            let (index, item) = (*index, timeout(self.settings.stall, stream.next()).await);
+            let Writing { index, stream, reasons_until, .. } = self.writing.as_mut()?;
+            let left = reasons_until.map(|until| until.saturating_duration_since(now()));
+            let limit = left.map_or(self.settings.stall, |left| left.min(self.settings.stall));
+            let (index, item) = (*index, timeout(limit, stream.next()).await);
             let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
+            let is_endless = self.word.len() > LONGEST;
             let item = match item {
+                _ if is_endless => failed(ErrorKind::Protocol, "the answer does not end"),
                 Ok(Some(item)) => item,
                 Ok(None) => failed(ErrorKind::Disconnected, "the answer breaks off"),
                 Err(_) => failed(ErrorKind::Stalled, "the answer does not go on"),
@@ -135,7 +183,10 @@ impl Answer {
 
     /// Lets the next model go on after this error, if there is one and it may.
     async fn go_on(&mut self, error: Error) {
-        let half = std::mem::take(&mut self.word);
+        let mut half = std::mem::take(&mut self.word);
+        if self.is_whole() {
+            half.clear();
+        }
         let may_continue = self.said.is_empty() || !self.settings.cue.is_empty();
         let gone_on = match may_continue && !self.has_called && !self.round.is_empty() {
             true => self.begin().await,
@@ -148,8 +199,17 @@ impl Answer {
         }
     }
 
+    /// Whether nobody may go on with half of it, which is not passed on then.
+    fn is_whole(&self) -> bool {
+        self.request.whole || self.request.format.is_some()
+    }
+
     fn take(&mut self, event: LlmEvent) {
-        let Some(Writing { index, seam, .. }) = &mut self.writing else { return };
+        let is_whole = self.is_whole();
+        let Some(Writing { index, seam, reasons_until, .. }) = &mut self.writing else { return };
+        if matches!(event, LlmEvent::Text(_) | LlmEvent::ToolCall(_)) {
+            *reasons_until = None;
+        }
         match event {
             LlmEvent::Text(text) => {
                 let text = match seam {
@@ -157,10 +217,14 @@ impl Answer {
                     None => text,
                 };
                 self.word.push_str(&text);
+                if is_whole {
+                    return;
+                }
                 let words = self.word.drain(..whole_words(&self.word)).collect();
                 self.say(words);
             }
-            // Told of the first model only: the others come in the middle of the answer.
+            // They are not passed on: who asks a chain cannot know whose they are, and the chain itself
+            // asks another one while nothing is left.
             LlmEvent::Limits(limits) => {
                 if let Some(wait) = limits.wait() {
                     self.chain.limited(*index, wait);
@@ -194,22 +258,4 @@ impl Answer {
             self.ready.push_back(LlmEvent::Text(words));
         }
     }
-}
-
-/// Where the words end that are whole: behind white space, or punctuation that ends a word. The
-/// point of "3.5" does not.
-fn whole_words(text: &str) -> usize {
-    let mut before = ' ';
-    let mut end = 0;
-    for (at, letter) in text.char_indices() {
-        let ends = match letter {
-            ',' | ';' | ':' | '!' | '?' | '…' | '.' => !before.is_ascii_digit(),
-            _ => letter.is_whitespace(),
-        };
-        if ends {
-            end = at + letter.len_utf8();
-        }
-        before = letter;
-    }
-    end
 }

@@ -46,7 +46,15 @@ impl Overlap {
         }
         let rest = heard.get(both).map_or("", |(at, _)| &transcript.text[*at..]);
         transcript.text = rest.into();
-        transcript.words.drain(..both.min(transcript.words.len()));
+        let mut left = both;
+        let told = transcript.words.iter().take_while(|timing| {
+            let words = plain_words(&timing.word).count();
+            let is_told = words <= left;
+            left = left.saturating_sub(words);
+            is_told
+        });
+        let told = told.count();
+        transcript.words.drain(..told);
         if transcript.is_final {
             self.due.drain(..both);
         }
@@ -56,7 +64,10 @@ impl Overlap {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::stt::WordTiming;
 
     fn overlap(told: &str) -> Overlap {
         let mut overlap = Overlap::default();
@@ -83,6 +94,20 @@ mod tests {
         let mut overlap = overlap("Hello, I would like a");
         assert_eq!(strip(&mut overlap, "hello"), "");
         assert_eq!(strip(&mut overlap, "I'd would like a table"), "table");
+    }
+
+    #[test]
+    fn rc1_words_without_spaces_that_were_told_are_left_out_with_their_times() {
+        let mut overlap = overlap("我想预约");
+        let times = |words: &[&str]| -> Vec<WordTiming> {
+            let at = Duration::ZERO;
+            let timing = |word: &&str| WordTiming { word: (*word).into(), start: at, end: at };
+            words.iter().map(timing).collect()
+        };
+        let again =
+            Transcript::final_("我想预约明天。").with_words(times(&["我", "想", "预约", "明天"]));
+        let news = overlap.strip(again);
+        assert_eq!((&*news.text, news.words), ("明天。", times(&["明天"])));
     }
 
     #[test]

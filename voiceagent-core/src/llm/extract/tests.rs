@@ -66,6 +66,15 @@ fn good() -> Outcome {
 }
 
 #[tokio::test]
+async fn an_answer_is_of_use_only_if_one_model_has_written_it() {
+    for structured in [true, false] {
+        let model = Model::new(structured, &[GOOD]);
+        model.outcome().await.unwrap();
+        assert!(model.asked()[0].whole);
+    }
+}
+
+#[tokio::test]
 async fn a_vendor_that_can_be_held_to_a_form_is() {
     let model = Model::new(true, &[GOOD]);
     assert_eq!(model.outcome().await.unwrap(), good());
