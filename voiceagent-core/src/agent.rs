@@ -385,9 +385,6 @@ impl AgentBuilder {
     pub fn build(mut self) -> Result<Agent> {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
-        if let Some(gate) = self.speech_gate {
-            gate.validate()?;
-        }
         if let Some(background) = &self.background {
             background.validate()?;
         }
@@ -413,12 +410,12 @@ impl AgentBuilder {
         } else {
             Some(self.vad.unwrap_or_else(|| Arc::new(Telephone::default())))
         };
+        let speech_gate =
+            self.speech_gate.or_else(|| Some(vad.as_ref()?.gate())).unwrap_or_default();
+        speech_gate.validate()?;
         let recipe = Recipe {
             config: self.config,
-            speech_gate: self
-                .speech_gate
-                .or_else(|| Some(vad.as_ref()?.gate()))
-                .unwrap_or_default(),
+            speech_gate,
             llm: self.llm,
             realtime: self.realtime,
             stt: self.stt,
