@@ -1,6 +1,5 @@
 //! Both sides of a call on one clock, sample by sample.
 
-mod lateness;
 mod track;
 
 use std::{collections::VecDeque, time::Duration};
