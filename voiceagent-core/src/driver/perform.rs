@@ -178,6 +178,11 @@ impl Driver {
                     ears.note_answered();
                 }
             }
+            Event::AgentResumed { .. } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.note_wordless();
+                }
+            }
             _ => {}
         }
         let now = self.now();
