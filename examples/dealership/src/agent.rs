@@ -133,7 +133,9 @@ impl Makings {
             .tools(tools)
             .tune(|config| self.settle(config, call, occasion))
             .observer(move |_| Clerk(Arc::clone(&clerk)))
-            .observer(|call| SpanObserver::new(&call.id));
+            .observer(|call| SpanObserver::new(&call.id))
+            // People call from their cars.
+            .echo_detection();
         if let Some(stt) = &self.stt {
             agent = agent.stt(Arc::clone(stt));
         }
