@@ -1,6 +1,8 @@
 """Calls the agent with baresip, plays noise to it, and looks for the noise in its echo.
 
-Usage: baresip.py <host:port of the agent> <codec> <empty directory>
+Usage: baresip.py <host:port of the agent> <codec> <empty directory> [tcp|tls|srtp <authority>]
+
+TLS is at the port of the agent plus 3; `srtp` is TLS with media that must be protected.
 """
 
 import array
@@ -14,7 +16,7 @@ import sys
 import time
 import wave
 
-agent, codec, work = sys.argv[1:]
+agent, codec, work, way, authority = [*sys.argv[1:], "udp", ""][:5]
 rate = int(codec.split("/")[1])
 os.makedirs(f"{work}/dump")
 said = f"{work}/say.wav"
@@ -25,6 +27,13 @@ subprocess.run(
      "pad", "2.5", "7"],
     check=True,
 )
+secure = f"module srtp.so\nsip_cafile {authority}\n" if way in ("tls", "srtp") else ""
+media = ";mediaenc=srtp-mand" if way == "srtp" else ""
+host, port = agent.split(":")
+target = {
+    "udp": f"sip:agent@{agent}",
+    "tcp": f"sip:agent@{agent};transport=tcp",
+}.get(way, f"sip:agent@{host}:{int(port) + 3};transport=tls")
 config = f"""poll_method epoll
 sip_listen 127.0.0.1:15070
 audio_player aubridge,sink
@@ -45,14 +54,14 @@ module aubridge.so
 module sndfile.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:15444
+{secure}ctrl_tcp_listen 127.0.0.1:15444
 snd_path {work}/dump
 statmode_default off
 """
 open(f"{work}/config", "w").write(config)
 open(f"{work}/contacts", "w").close()
 open(f"{work}/accounts", "w").write(
-    f"<sip:bot@127.0.0.1:15070>;regint=0;audio_codecs={codec}\n"
+    f"<sip:bot@127.0.0.1:15070>;regint=0;audio_codecs={codec}{media}\n"
 )
 log = open(f"{work}/log", "w")
 baresip = subprocess.Popen(
@@ -82,7 +91,7 @@ def read(path):
 
 try:
     line = control()
-    command("dial", f"sip:agent@{agent}")
+    command("dial", target)
     time.sleep(11)
     command("hangup")
     time.sleep(1)
@@ -112,5 +121,5 @@ for lag in range(0, len(heard) - size):
         best = max(best, product / (own * power) ** 0.5)
     if best > 0.99:
         break
-print(f"{codec}: {len(heard) / 8000:.1f} s heard, correlation {best:.3f}")
+print(f"{codec} over {way}: {len(heard) / 8000:.1f} s heard, correlation {best:.3f}")
 sys.exit(best < 0.9)

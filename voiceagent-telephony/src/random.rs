@@ -21,7 +21,7 @@ pub(crate) fn random_number(operation: &'static str) -> Result<u32> {
     random_bytes(operation).map(u32::from_be_bytes)
 }
 
-fn random_bytes<const LENGTH: usize>(operation: &'static str) -> Result<[u8; LENGTH]> {
+pub(crate) fn random_bytes<const LENGTH: usize>(operation: &'static str) -> Result<[u8; LENGTH]> {
     let mut random = [0; LENGTH];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut random).map_err(|_| {
         Error::new(ErrorKind::Overloaded, operation, "the system has no randomness")

@@ -15,6 +15,7 @@ mod reception;
 mod rtcp;
 mod sender;
 mod session;
+mod srtp;
 mod telephone_event;
 mod unwrap;
 
@@ -24,3 +25,4 @@ pub use quality::RtpQuality;
 pub(crate) use receiver::PayloadTypes;
 pub(crate) use sender::Begin;
 pub(crate) use session::{RtpAction, RtpSession};
+pub(crate) use srtp::{SrtpKeys, SrtpSuite, SrtpTerms};

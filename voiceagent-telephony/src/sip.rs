@@ -1,32 +1,61 @@
 //! Calls from SIP trunks and PBXs, answered directly: no media server, no cloud.
 //!
-//! A [`SipServer`] listens for signalling over UDP and hands each call to the application, as a
-//! [`SipCall`] that rings until it is opened. Media is plain RTP.
+//! A [`SipServer`] listens for signalling over UDP, TCP and TLS, and hands each call to the
+//! application, as a [`SipCall`] that rings until it is opened.
 
 mod account;
+mod addresses;
 mod answers;
 mod call;
+mod caller;
 mod config;
+mod datagrams;
+mod dial;
+mod digest;
+mod framing;
+#[cfg(test)]
+mod fuzz;
+mod handover;
 mod incoming;
 mod info;
+mod keypad;
 mod leg;
 mod line;
 mod negotiation;
 mod network;
+mod office;
 mod parameters;
+mod peer;
+mod protection;
 mod quiet;
+mod refusal;
 mod registration;
+mod screening;
 mod sdp;
 mod server;
 mod session_timer;
 mod sockets;
+mod stream;
+mod streams;
+mod tls;
 mod transfer;
+mod transport;
+mod trunk;
 
 pub use self::{
     account::SipAccount,
-    call::{Keypad, SipCall},
+    call::SipCall,
+    caller::SipCaller,
     config::SipConfig,
+    dial::SipDial,
+    handover::{SipConsultation, SipHandover},
+    keypad::Keypad,
     network::Network,
+    protection::SipSrtp,
+    refusal::SipRefusal,
     server::SipServer,
+    tls::SipTls,
+    transport::SipTransport,
+    trunk::SipTrunk,
 };
 pub use crate::rtp::{RtpCodec, RtpQuality};

@@ -33,6 +33,9 @@ use voiceagent_testkit::{
 
 const NAME: &str = "own";
 
+/// A vendor that reads nothing for so long is as good as gone.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
 /// An answer is a few dozen texts; whoever has more waiting has stopped reading.
 const QUEUE: usize = 64;
 
@@ -185,10 +188,12 @@ impl Voice {
             self.socket = Some(self.config.connect().await?);
         }
         let lost = || error(ErrorKind::Disconnected, "speak", "the connection was lost");
+        let stuck = || error(ErrorKind::Stalled, "speak", "the vendor does not read");
         let socket = self.socket.as_mut().ok_or_else(lost)?;
         // The flush makes the vendor speak now and not when its buffer is full.
         for message in [json!({ "type": "Speak", "text": text }), json!({ "type": "Flush" })] {
-            socket.send(Message::text(message.to_string())).await.map_err(|_| lost())?;
+            let sent = timeout(WRITE_DEADLINE, socket.send(Message::text(message.to_string())));
+            sent.await.map_err(|_| stuck())?.map_err(|_| lost())?;
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! How the agent of a call is put together. Read this file first.
 //!
 //! A caller speaks; a recognizer, `Makings::stt`, hears. A language model, `Makings::llm`,
-//! answers: a vendor's, or the rules of [`brain`](crate::brain), which need none. It acts through
-//! [`tools`] alone, and these through the [`store`](crate::store), where the truth is. What it
-//! says passes the [`guard`](crate::guard), which lets nothing be claimed that no tool has done,
-//! and then a voice, `Makings::tts`. A [`Template`] in the database sets how it behaves, and
-//! [`reception`](crate::reception) starts it for each call.
+//! answers: a vendor's, or the rules of [`brain`](crate::brain), which need none. The
+//! [`graph`](crate::graph) tells it turn by turn what to find out and which tools it may use, by what
+//! the database says. It acts through [`tools`] alone, and these through the
+//! [`store`](crate::store), where the truth is. What it says passes the [`guard`](crate::guard),
+//! which lets nothing be claimed that no tool has done, and then a voice, `Makings::tts`. A
+//! [`Template`] in the database sets how it behaves, and [`reception`](crate::reception) starts it
+//! for each call.
 //!
 //! To give the agent another tool, write `src/tools/<name>.rs` with a function `tool`, and add its
 //! name to the list in `src/tools.rs`.
@@ -16,11 +18,11 @@ use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
+use tokio::sync::mpsc;
 use voiceagent_core::{
     Agent, Error, ErrorKind, Result, Secret, SessionConfig,
     llm::LanguageModel,
     observer::SpanObserver,
-    session::IdlePrompt,
     stt::SpeechToText,
     tool::Tool,
     transport::{CallInfo, Direction, Media},
@@ -31,12 +33,15 @@ use crate::{
     clock::Clock,
     config::Endpointing,
     departments::Departments,
+    events::Events,
+    graph::{Guide, Journey},
     guard::Guard,
+    keys::{Keys, Press},
     messages::Messenger,
     minutes::{Clerk, Minutes},
     phone::Phone,
     store::{Errand, Store},
-    templates::Template,
+    templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes},
     vin::Decoder,
     weather::WeatherService,
@@ -49,11 +54,9 @@ const GREETING: &str = "Thank you for calling {name}. How can I help you?";
 /// The last words to a caller for whom there is no more time.
 pub(crate) const CLOSING: &str =
     "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
-/// After this much silence a caller is asked whether they are there.
-const SILENCE: Duration = Duration::from_secs(10);
 /// A call that we make waits so long to be told whether a machine has answered.
 const VERDICT: Duration = Duration::from_secs(5);
-/// Longer than any booking.
+/// Longer than any booking, where no template says how long a call may be.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 /// What the agents of all calls are made of.
@@ -91,8 +94,12 @@ pub trait Witness: Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub(crate) struct Occasion {
     pub(crate) template: Template,
+    /// The vendors that the template names.
+    pub(crate) parts: Parts,
     /// Why we call, if we do.
     pub(crate) errand: Option<Errand>,
+    /// Whose number calls, if it is one customer's.
+    pub(crate) first_name: Option<String>,
     /// What the last call of the number was about to book when it broke off.
     pub(crate) wish: Option<Value>,
     /// What a machine is told that answers.
@@ -109,43 +116,65 @@ pub(crate) fn counterpart(call: &CallInfo) -> Option<Phone> {
 }
 
 impl Makings {
-    /// The agent for one call, and what is noted of it. Its tools act for this caller only.
-    pub(crate) fn agent(
+    /// The agent for one call, and what is noted of it. Its tools act for this caller only; what the
+    /// caller's keys ask for goes to `presses`.
+    pub(crate) async fn agent(
         &self,
         call: &CallInfo,
         occasion: &Occasion,
+        presses: mpsc::Sender<Press>,
     ) -> Result<(Agent, Arc<Minutes>)> {
-        let template = &occasion.template;
-        let greeting = match &occasion.errand {
-            Some(errand) => errand.greeting(&self.name),
-            None => {
-                let greeting = template.greeting.as_deref().unwrap_or(GREETING);
-                greeting.replace("{name}", &self.name)
-            }
-        };
+        let (template, parts) = (&occasion.template, &occasion.parts);
         let tools = self.tools(call, occasion)?;
         let minutes = Minutes::new(tools.clone());
         let clerk = Arc::clone(&minutes);
+        let instructions = self.instructions(call, occasion);
         let mut agent = Agent::builder()
-            .greeting(greeting)
-            .instructions(self.instructions(call, occasion))
-            .llm(Arc::new(Guard::new(Arc::clone(&self.llm))))
-            .tools(tools)
+            .greeting(self.greeting(occasion))
+            .instructions(instructions.as_str())
+            .llm(Arc::new(Guard::new(Arc::clone(parts.llm.as_ref().unwrap_or(&self.llm)))))
             .tune(|config| self.settle(config, call, occasion))
             .observer(move |_| Clerk(Arc::clone(&clerk)))
+            .observer(move |_| Keys::new(presses.clone()))
+            .observer(|call| Events::new(call, counterpart(call).as_ref()))
             .observer(|call| SpanObserver::new(&call.id))
             // People call from their cars.
             .echo_detection();
-        if let Some(stt) = &self.stt {
+        agent = match self.journey(call, occasion, (&instructions, &minutes)) {
+            Some(journey) => {
+                let guide = Guide::new(journey, &tools).await;
+                agent.tools(guide.watch(tools)).flow(guide)
+            }
+            None => agent.tools(tools),
+        };
+        if let Some(stt) = parts.stt.as_ref().or(self.stt.as_ref()) {
             agent = agent.stt(Arc::clone(stt));
         }
-        if let Some(tts) = &self.tts {
+        if let Some(tts) = parts.tts.as_ref().or(self.tts.as_ref()) {
             agent = agent.tts(Arc::clone(tts));
+        }
+        if let Some(vad) = template.vad {
+            agent = agent.speech_gate(vad.gate());
         }
         if let Some(journals) = &self.journals {
             agent = agent.journals(journals);
         }
         Ok((agent.build()?, minutes))
+    }
+
+    /// The first words.
+    fn greeting(&self, occasion: &Occasion) -> String {
+        let Occasion { template, errand, first_name, .. } = occasion;
+        match (errand, &template.greeting_by_name, first_name) {
+            (Some(errand), ..) => errand.greeting(&self.name),
+            (None, Some(greeting), Some(caller)) => {
+                greeting.replace("{name}", &self.name).replace("{first_name}", caller)
+            }
+            (None, ..) => {
+                let greeting = template.greeting.as_deref().unwrap_or(GREETING);
+                greeting.replace("{name}", &self.name)
+            }
+        }
     }
 
     /// What the model is told. The rules need no more of it than who is on the line, and why.
@@ -159,20 +188,46 @@ impl Makings {
             caller: caller.as_ref().map(Phone::as_str),
             errand: occasion.errand.as_ref().map(Errand::brief),
             wish: occasion.wish.as_ref(),
+            prompt: occasion.template.prompt.as_deref(),
         };
         format!("{usual}{}", occasion.template.guidance.as_deref().unwrap_or_default())
     }
 
-    /// All tools, at a desk of this call's own.
-    fn tools(&self, call: &CallInfo, occasion: &Occasion) -> Result<Vec<Arc<dyn Tool>>> {
-        let identity = match occasion.errand {
+    /// What the call is led through the graph by; `None` if its template lets the model find its way.
+    fn journey(
+        &self,
+        call: &CallInfo,
+        occasion: &Occasion,
+        (instructions, minutes): (&str, &Arc<Minutes>),
+    ) -> Option<Journey> {
+        Some(Journey {
+            script: occasion.template.script()?,
+            store: self.store.clone(),
+            clock: self.clock,
+            zone: self.zone.clone(),
+            call: call.id.as_str().into(),
+            phone: counterpart(call),
+            identity: self.identity(occasion),
+            is_for_lead: matches!(occasion.errand, Some(Errand::Lead { .. })),
+            instructions: instructions.into(),
+            minutes: Arc::clone(minutes),
+        })
+    }
+
+    /// By what the other side shows who they are.
+    fn identity(&self, occasion: &Occasion) -> Identity {
+        match occasion.errand {
             // Whoever takes a phone is not yet who it belongs to.
             Some(_) => Identity::Facts,
             None => occasion.template.identity.unwrap_or(self.identity),
-        };
+        }
+    }
+
+    /// All tools, at a desk of this call's own.
+    fn tools(&self, call: &CallInfo, occasion: &Occasion) -> Result<Vec<Arc<dyn Tool>>> {
         let mut desk = Desk::new(self.store.clone(), self.clock, counterpart(call), call_secret()?)
             .with_decoder(self.decoder.clone())
-            .with_identity(identity)
+            .with_identity(self.identity(occasion))
             .with_departments(self.departments.clone());
         if let Some(weather) = &self.weather {
             desk = desk.with_weather(weather.clone());
@@ -196,8 +251,7 @@ impl Makings {
         })
     }
 
-    /// When a turn ends, where a call may go, and how it ends: nobody holds a line for ever. Who
-    /// types is given the time that it takes.
+    /// When a turn ends, where a call may go, and how it ends: nobody holds a line for ever.
     fn settle(&self, config: &mut SessionConfig, call: &CallInfo, occasion: &Occasion) {
         config.endpointing = occasion.template.endpointing.unwrap_or(self.endpointing).settings();
         config.transfer_targets = Some(self.departments.targets().into());
@@ -207,18 +261,7 @@ impl Makings {
             config.greeting_waits = Some(VERDICT);
             config.farewell.voicemail = occasion.voicemail.as_deref().map(Into::into);
         }
-        if call.media != Media::Text {
-            config.idle.prompts = [
-                IdlePrompt::new(SILENCE, "Are you still there?"),
-                IdlePrompt::new(
-                    SILENCE,
-                    "I cannot hear you. Is there anything else that I can do?",
-                ),
-            ]
-            .into();
-            config.idle.hang_up_after = Some(SILENCE);
-            config.idle.farewell = Some("I will hang up now. Please call again. Goodbye!".into());
-        }
+        occasion.template.settle(config, call.media != Media::Text);
     }
 }
 

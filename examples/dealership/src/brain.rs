@@ -5,17 +5,19 @@ mod car;
 mod clocks;
 mod dates;
 mod decide;
-mod dialogue;
+pub(crate) mod dialogue;
 mod errand;
 pub(crate) mod intent;
 mod lead;
+mod manner;
 mod names;
 mod numbers;
 mod outcome;
 mod phones;
-mod question;
+pub(crate) mod question;
+mod reading;
 mod replies;
-mod service;
+pub(crate) mod service;
 mod temper;
 pub(crate) mod times;
 mod vin;
@@ -35,6 +37,7 @@ use voiceagent_core::{
     },
 };
 
+pub(crate) use self::reading::Reading;
 use self::{
     decide::{Facts, Step},
     dialogue::{Dialogue, Setting},

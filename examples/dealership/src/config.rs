@@ -195,6 +195,18 @@ impl ProviderConfig {
         number.and_then(|number| self.fallback().nth(number)).unwrap_or_else(|| self.clone())
     }
 
+    /// Where a key stands in the settings, if one does.
+    pub(crate) fn secret(&self) -> Option<String> {
+        let is_secret = |name: &&String| {
+            name.ends_with("key") || name.contains("token") || name.contains("secret")
+        };
+        let own = self.settings.keys().find(is_secret).cloned();
+        own.or_else(|| {
+            let mut others = self.fallback().enumerate();
+            others.find_map(|(at, one)| Some(format!("fallback[{at}].{}", one.secret()?)))
+        })
+    }
+
     /// The table that a [`Catalog`](voiceagent_core::registry::Catalog) builds from.
     #[must_use]
     pub fn to_value(&self) -> Value {

@@ -22,7 +22,7 @@ use dealership::{
     phone::Phone,
     server::{self, Server},
     store::Store,
-    templates::TemplateCommand,
+    templates::{TemplateCommand, Vendors},
 };
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
@@ -79,10 +79,7 @@ enum Command {
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
-    Template {
-        #[command(subcommand)]
-        command: TemplateCommand,
-    },
+    Template(TemplateCommand),
 }
 
 #[derive(Args, Debug)]
@@ -136,7 +133,7 @@ fn main() -> ExitCode {
             config.and_then(|config| run(jobs(command, config), "error").map(success))
         }
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
-        Command::Template { command } => config.and_then(|config| {
+        Command::Template(command) => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)
         }),
     };
@@ -246,13 +243,14 @@ async fn template(command: TemplateCommand, database: PathBuf) -> Result<()> {
         Error::config(format!("field `dealership.database`: {}", error.message()))
             .with_source(error)
     })?;
-    let done = command.run(&store, Clock::System.now()).await;
+    let done = command.run(&store, &vendors(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }
 
 async fn serve(config: Config) -> Result<()> {
-    let server = Server::new(&config, &registry(), Clock::System).await?;
+    let server =
+        Server::with_vendors(&config, (&registry(), Some(vendors())), Clock::System).await?;
     let listen = config.server.listen;
     let listener = server::listen(listen)?;
     tracing::info!(%listen, public_url = config.server.public_url, "answering calls");
@@ -274,6 +272,11 @@ fn registry() -> Registry {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     registry
+}
+
+/// The vendors that templates may name, with the keys of the environment.
+fn vendors() -> Vendors {
+    Vendors::new(registry(), |name| env::var(name).ok())
 }
 
 fn number(written: &str) -> Result<Phone, &'static str> {

@@ -49,12 +49,21 @@ impl Minutes {
     }
 
     async fn run(&self, call: &CallId, name: &str, arguments: Value) {
-        let Some(tool) = self.tools.iter().find(|tool| *tool.spec().name == *name) else { return };
         let mut context = ToolContext::detached(name);
         context.call = call.clone();
-        if let Err(error) = tool.call(arguments, context).await {
-            warn!(%error, name, "the end of a call is not noted");
-        }
+        self.use_tool(name, arguments, context).await;
+    }
+
+    /// Uses a tool of the call; `None` if there is none of that name, or it broke down.
+    pub(crate) async fn use_tool(
+        &self,
+        name: &str,
+        arguments: Value,
+        context: ToolContext,
+    ) -> Option<Value> {
+        let tool = self.tools.iter().find(|tool| *tool.spec().name == *name)?;
+        let done = tool.call(arguments, context).await;
+        done.inspect_err(|error| warn!(%error, name, "a tool failed beside the model")).ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, Ending> {

@@ -6,9 +6,11 @@ use std::{
     path::PathBuf,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 use voiceagent_core::{
     Call, CallId, CallTime, Error, Event, Line, Result,
@@ -26,17 +28,21 @@ use crate::{
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
-    jobs,
+    jobs, keys,
     messages::Messenger,
     minutes::Minutes,
+    phone::Phone,
     spoken,
-    store::{Fault, Store},
+    store::{Errand, Fault, Store},
     talk::Visitor,
-    templates::{self, INBOUND, Template},
+    templates::{self, INBOUND, Parts, Vendors},
     tools::KnownCodes,
     vin::Decoder,
     weather::WeatherService,
 };
+
+/// A caller hears nothing while it is found out who they are.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// Answers calls. Without a model the rule brain does; with one, it stands in when the model fails.
 ///
@@ -54,6 +60,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Reception {
     makings: Makings,
+    /// Who stands in for a model.
+    rules: Arc<dyn LanguageModel>,
+    vendors: Option<Vendors>,
     /// The minutes of the calls that go on. Each use of the lock is one step.
     minutes: Mutex<BTreeMap<CallId, Arc<Minutes>>>,
 }
@@ -81,6 +90,7 @@ impl Reception {
         if let Some(address) = &config.address {
             brain = brain.with_address(address.as_str());
         }
+        let rules: Arc<dyn LanguageModel> = Arc::new(brain);
         let makings = Makings {
             decoder: Decoder::new(store.clone(), None),
             weather: None,
@@ -93,7 +103,7 @@ impl Reception {
             name: config.name.clone(),
             hours,
             address: config.address.clone(),
-            llm: Arc::new(brain),
+            llm: Arc::clone(&rules),
             stt: None,
             tts: None,
             messenger: None,
@@ -101,17 +111,28 @@ impl Reception {
             journals: None,
             witness: None,
         };
-        Ok(Self { makings, minutes: Mutex::default() })
+        Ok(Self { makings, rules, vendors: None, minutes: Mutex::default() })
     }
 
     /// Lets this model answer, and the rule brain only when the model fails.
     #[must_use]
     pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
+        self.makings.llm = self.backed(model);
+        self
+    }
+
+    /// A model for which the rules stand in.
+    fn backed(&self, model: Arc<dyn LanguageModel>) -> Arc<dyn LanguageModel> {
         let mut settings = LlmFailover::default();
         // Rules cannot go on with the words of a model: they answer anew behind them.
         settings.cue = RuleBrain::CUE.into();
-        let rules = vec![self.makings.llm];
-        self.makings.llm = Arc::new(FallbackLlm::with_settings(model, rules, settings));
+        Arc::new(FallbackLlm::with_settings(model, vec![Arc::clone(&self.rules)], settings))
+    }
+
+    /// Lets templates name vendors.
+    #[must_use]
+    pub fn with_vendors(mut self, vendors: Vendors) -> Self {
+        self.vendors = Some(vendors);
         self
     }
 
@@ -179,9 +200,14 @@ impl Reception {
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
         let call = leg.call();
         let occasion = self.occasion(call).await;
-        let (agent, minutes) = self.makings.agent(call, &occasion)?;
-        self.going_on().insert(call.id.clone(), minutes);
-        agent.start(leg).await
+        let id = call.id.clone();
+        let (sender, presses) = keys::listen();
+        let (agent, minutes) = self.makings.agent(call, &occasion, sender).await?;
+        self.going_on().insert(id.clone(), Arc::clone(&minutes));
+        let call = agent.start(leg).await?;
+        // It ends with the call, whose observer holds the other end.
+        tokio::spawn(keys::serve(presses, (id, call.line().clone()), minutes));
+        Ok(call)
     }
 
     /// Talks with a visitor of the talk page to the end, or until `closing` ends, and shows on the
@@ -223,7 +249,7 @@ impl Reception {
     async fn occasion(&self, call: &CallInfo) -> Occasion {
         let Makings { store, clock, name, .. } = &self.makings;
         let (phone, now) = (counterpart(call), clock.now());
-        let mut occasion = Occasion { template: self.template(call).await, ..Occasion::default() };
+        let mut occasion = Occasion::default();
         let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
         occasion.wish = known(begun, "a call is not noted").flatten();
         if call.direction == Direction::Outbound {
@@ -236,28 +262,72 @@ impl Reception {
                 .zip(place)
                 .map(|(errand, place)| errand.voicemail(name, &place));
         }
+        self.apply_template(call, phone.as_ref(), &mut occasion).await;
+        if occasion.template.greeting_by_name.is_some() && occasion.errand.is_none() {
+            occasion.first_name = self.first_name(phone.as_ref()).await;
+        }
         occasion
+    }
+
+    /// The first name of the one customer with this number. Nobody waits for it for long: who
+    /// calls is greeted without it then.
+    async fn first_name(&self, phone: Option<&Phone>) -> Option<String> {
+        let found = self.makings.store.customers_by_phone(phone?);
+        let customers = timeout(LOOK_UP, found).await.ok()?;
+        match known(customers, "nobody knows who calls")?.as_slice() {
+            [only] => Some(only.first_name.clone()),
+            _ => None,
+        }
     }
 
     fn going_on(&self) -> MutexGuard<'_, BTreeMap<CallId, Arc<Minutes>>> {
         self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the database says of how the agent behaves. Where it says nothing, or cannot, the
-    /// configuration counts.
-    async fn template(&self, call: &CallInfo) -> Template {
-        let caller = call.from.as_ref().map_or(call.id.as_str(), |from| from.expose());
-        match templates::choose(&self.makings.store, INBOUND, caller).await {
-            Ok(None) => Template::default(),
-            Ok(Some((version, template))) => {
-                debug!(version, "a template answers");
-                template
-            }
+    /// Lets the database say how the agent behaves in a call. Where it says nothing, or cannot, the
+    /// configuration counts. A call keeps what it begins with.
+    async fn apply_template(
+        &self,
+        call: &CallInfo,
+        phone: Option<&Phone>,
+        occasion: &mut Occasion,
+    ) {
+        let Makings { store, clock, .. } = &self.makings;
+        let caller = phone.map_or(call.id.as_str(), Phone::as_str);
+        let chosen = match templates::choose(store, slug(occasion.errand.as_ref()), caller).await {
+            Ok(Some(chosen)) => chosen,
+            Ok(None) => return,
             Err(error) => {
                 warn!(%error, "a call is answered without its template");
-                Template::default()
+                return;
+            }
+        };
+        debug!(slug = chosen.slug, version = chosen.version, "a template answers");
+        let answers = (chosen.slug.as_str(), chosen.version);
+        let noted = store.note_template(call.id.as_str(), answers, clock.now()).await;
+        known(noted, "nobody will know which template has answered");
+        occasion.template = chosen.template;
+        if let Some(vendors) = &self.vendors {
+            match vendors.parts(&occasion.template) {
+                Ok(Parts { stt, llm, tts }) => {
+                    let llm = llm.map(|llm| self.backed(llm));
+                    occasion.parts = Parts { stt, llm, tts };
+                }
+                Err(error) => {
+                    warn!(%error, "a call is answered by the vendors of the configuration")
+                }
             }
         }
+    }
+}
+
+/// The template that a call asks for.
+fn slug(errand: Option<&Errand>) -> &'static str {
+    match errand {
+        None => INBOUND,
+        Some(Errand::Callback { .. }) => "callback",
+        Some(Errand::Lead { .. }) => "campaign",
+        Some(Errand::Reminder { .. }) => "reminder",
     }
 }
 
@@ -299,43 +369,4 @@ fn take_leave(line: &Line) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
-
-    use super::*;
-    use crate::{store::Arm, terminal::Terminal};
-
-    /// What somebody reads who says nothing but goodbye.
-    async fn read(reception: &Reception, call: &'static str) -> String {
-        // More than the agent says.
-        let (output, mut screen) = duplex(4_096);
-        let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output);
-        reception.answer(Box::new(leg)).await.unwrap().finished().await;
-        let mut text = String::new();
-        screen.read_to_string(&mut text).await.unwrap();
-        text
-    }
-
-    #[tokio::test]
-    async fn the_next_call_is_greeted_as_the_active_template_says() {
-        let store = Store::in_memory().await.unwrap();
-        let config = DealershipConfig::default();
-        let now = Clock::System.now();
-        let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
-        let usual = "Agent: Thank you for calling Bart's Automotive. How can I help you?";
-        let first = read(&reception, "1").await;
-        assert!(first.starts_with(usual), "{first}");
-        let text = r#"{ "greeting": "{name}, good day." }"#;
-        let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
-        let arms = [Arm { version, weight: 1 }];
-        store.activate_template(INBOUND, &arms, now).await.unwrap();
-        let next = read(&reception, "2").await;
-        assert!(next.starts_with("Agent: Bart's Automotive, good day."), "{next}");
-        // What no program of this version can have written.
-        let version = store.push_template(INBOUND, ("{}}", ""), now).await.unwrap();
-        let arms = [Arm { version, weight: 1 }];
-        store.activate_template(INBOUND, &arms, now).await.unwrap();
-        let plain = read(&reception, "3").await;
-        assert!(plain.starts_with(usual), "{plain}");
-    }
-}
+mod tests;

@@ -36,13 +36,14 @@ use crate::{
     reception::{Reception, converse},
     store::Store,
     talk::{Talk, Visitor},
+    templates::Vendors,
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
 
 pub use self::outbound::worker;
 pub(crate) use self::{
-    needs::{Account, Needs, Warning, account},
+    needs::{Account, Needs, Warning, account, provider},
     outbound::Outbound,
 };
 
@@ -104,6 +105,19 @@ impl Server {
     /// [`ErrorKind::Config`] when something is missing or
     /// wrong; the message names the field and what it accepts.
     pub async fn new(config: &Config, registry: &Registry, clock: Clock) -> Result<Self> {
+        Self::with_vendors(config, (registry, None), clock).await
+    }
+
+    /// As [`new`](Self::new), with vendors that templates may name.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub async fn with_vendors(
+        config: &Config,
+        (registry, vendors): (&Registry, Option<Vendors>),
+        clock: Clock,
+    ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
         let (public_url, Account { auth_token, control }) = (public_url?, account?);
         let (stt, tts, llm) = (stt?, tts?, llm?);
@@ -126,6 +140,9 @@ impl Server {
             )?);
         if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
             reception = reception.with_messenger(messenger);
+        }
+        if let Some(vendors) = vendors {
+            reception = reception.with_vendors(vendors);
         }
         let worker = match &config.outbound.from {
             Some(_) => Some(worker(config, store.clone(), clock)?),

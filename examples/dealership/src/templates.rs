@@ -1,129 +1,145 @@
 //! How the agent behaves, as versions in the database that change without a restart.
 
+mod arms;
 mod command;
+mod difference;
+mod read;
+mod sections;
+mod vendors;
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use voiceagent_core::{Error, Result};
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::Deserialize;
+use voiceagent_core::{Result, SessionConfig};
 
 use crate::{
-    config::Endpointing,
-    store::{Arm, Store},
+    config::{Endpointing, ProviderConfig},
+    graph::{Node, Script},
     tools::Identity,
 };
 
-pub use command::TemplateCommand;
+pub use self::{
+    arms::{Chosen, choose},
+    command::{TemplateAction, TemplateCommand},
+    read::Way,
+    sections::{Interruptions, Limits, Silence, Vad},
+    vendors::{Parts, Vendors},
+};
+use self::{read::unaccepted, sections::fits};
 
-/// The template that answers calls which come in.
+/// The template that answers calls which come in, and all others that have none of their own.
 pub const INBOUND: &str = "inbound";
+/// The templates there may be: one for each reason of a call.
+pub const SLUGS: [&str; 4] = ["callback", "campaign", INBOUND, "reminder"];
 
 /// What a version of a template sets. What it leaves out is as in the configuration.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Template {
     /// The first words; `{name}` stands for the name of the dealership.
     pub greeting: Option<String>,
+    /// The first words to a caller whose number is one customer's; `{first_name}` stands for them.
+    pub greeting_by_name: Option<String>,
+    /// What a model is told of its work in place of the usual rules; `{name}` as above.
+    pub prompt: Option<String>,
     /// What a model is told beside its usual instructions.
     pub guidance: Option<String>,
-    /// When a caller's turn is over.
-    pub endpointing: Option<Endpointing>,
+    /// How a talk finds its way.
+    pub graph: Way,
     /// By what callers show who they are.
     pub identity: Option<Identity>,
+    /// Who hears.
+    pub stt: Option<ProviderConfig>,
+    /// Who answers; the rules stand in where it fails.
+    pub llm: Option<ProviderConfig>,
+    /// Who speaks.
+    pub tts: Option<ProviderConfig>,
+    /// When a voice counts as speech.
+    pub vad: Option<Vad>,
+    /// When a caller's turn is over.
+    pub endpointing: Option<Endpointing>,
+    /// When callers stop the agent.
+    pub interruptions: Interruptions,
+    /// What is done about callers who say nothing.
+    pub silence: Silence,
+    /// What is said where a tool takes long.
+    pub fillers: Vec<Arc<str>>,
+    /// How much of anything a call may take.
+    pub limits: Limits,
 }
-
-/// Every field, and what it accepts.
-const FIELDS: [(&str, &str); 4] = [
-    ("endpointing", "`\"adaptive\"`, or `{ \"silence_ms\": 500 }` with 100 to 5000 ms"),
-    ("greeting", "a sentence; `{name}` stands for the name of the dealership"),
-    ("guidance", "sentences"),
-    ("identity", "`\"number\"` or `\"facts\"`"),
-];
 
 impl Template {
-    /// Reads a template as JSON.
-    ///
-    /// ```
-    /// use dealership::templates::Template;
-    ///
-    /// let template = Template::read(r#"{ "greeting": "{name}, hello!" }"#).unwrap();
-    /// assert_eq!(template.greeting.unwrap(), "{name}, hello!");
-    /// let wrong = Template::read(r#"{ "identity": "voice" }"#).unwrap_err();
-    /// assert_eq!(wrong.message(), "field `identity`: write `\"number\"` or `\"facts\"`");
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Config`](voiceagent_core::ErrorKind::Config); the message names the field that is wrong,
-    /// and what it accepts.
-    pub fn read(text: &str) -> Result<Self> {
-        let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
-            return Err(Error::config("a template is an object in JSON"));
-        };
-        let mut template = Self::default();
-        for (name, value) in fields {
-            match name.as_str() {
-                "endpointing" => template.endpointing = Some(field(&name, value)?),
-                "greeting" => template.greeting = Some(words(&name, value)?),
-                "guidance" => template.guidance = Some(words(&name, value)?),
-                "identity" => template.identity = Some(field(&name, value)?),
-                _ => {
-                    let known = FIELDS.map(|(name, _)| format!("`{name}`")).join(", ");
-                    return Err(Error::config(format!("field `{name}` is none of {known}")));
-                }
+    /// What the nodes of the graph say; `None` where the model finds its way.
+    #[must_use]
+    pub fn script(&self) -> Option<Arc<Script>> {
+        match &self.graph {
+            Way::Free => None,
+            Way::Graph(changes) => Some(Arc::new(Script::default().with_changes(changes))),
+        }
+    }
+
+    /// Settles how sessions decide. Who types is given the time that it takes.
+    pub(crate) fn settle(&self, config: &mut SessionConfig, has_sound: bool) {
+        self.limits.settle(config);
+        self.interruptions.settle(config);
+        config.tool_use.fillers = self.fillers.as_slice().into();
+        if has_sound {
+            self.silence.settle(config);
+        }
+    }
+
+    /// Whether every field makes sense.
+    fn check(&self) -> Result<()> {
+        fits("greeting", self.greeting.as_deref().is_none_or(says_something))?;
+        let by_name = self.greeting_by_name.as_deref();
+        let by_name = by_name.map(|words| words.replace("{first_name}", ""));
+        fits("greeting_by_name", by_name.as_deref().is_none_or(says_something))?;
+        fits("prompt", self.prompt.as_deref().is_none_or(says_something))?;
+        fits("guidance", self.guidance.as_deref().is_none_or(says_something))?;
+        fits("fillers", self.fillers.iter().all(|filler| says_something(filler)))?;
+        self.vad.unwrap_or_default().check()?;
+        self.interruptions.check()?;
+        self.silence.check()?;
+        self.limits.check()?;
+        if let Way::Graph(changes) = &self.graph {
+            let script = Script::default();
+            for (name, change) in changes {
+                let Some(node) = Node::named(name) else {
+                    return Err(unaccepted(&format!("graph.{name}")));
+                };
+                let field = |name: &str| format!("graph.{}.{name}", node.name());
+                let sensible =
+                    |most: Option<u32>| most.is_none_or(|most| (1..=100).contains(&most));
+                let tools: BTreeSet<&String> = script.node(node).tools.iter().collect();
+                fits(&field("guidance"), change.guidance.as_deref().is_none_or(says_something))?;
+                fits(&field("turns"), sensible(change.turns))?;
+                fits(&field("visits"), sensible(change.visits))?;
+                fits(&field("without"), change.without.iter().all(|tool| tools.contains(tool)))?;
             }
         }
-        Ok(template)
+        for (table, vendor) in self.vendors() {
+            fits(&format!("{table}.provider"), !vendor.provider.trim().is_empty())?;
+            if let Some(path) = vendor.secret() {
+                let variables = vendor.key_variables().join(" or ");
+                return Err(voiceagent_core::Error::config(format!(
+                    "field `{table}.{path}`: keys are not kept in templates; put it into {variables}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who does the work, by the table of the configuration that would say so.
+    fn vendors(&self) -> impl Iterator<Item = (&'static str, &ProviderConfig)> {
+        let all = [("stt", &self.stt), ("llm", &self.llm), ("tts", &self.tts)];
+        all.into_iter().filter_map(|(table, vendor)| Some((table, vendor.as_ref()?)))
     }
 }
 
-fn words(name: &str, value: Value) -> Result<String> {
-    let words: String = field(name, value)?;
-    let is_open = words.replace("{name}", "").contains(['{', '}']);
-    if words.trim().is_empty() || is_open { Err(wrong(name)) } else { Ok(words) }
-}
-
-fn field<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|_| wrong(name))
-}
-
-fn wrong(name: &str) -> Error {
-    let accepted = FIELDS.iter().find(|(field, _)| *field == name).map_or("", |(_, what)| what);
-    Error::config(format!("field `{name}`: write {accepted}"))
-}
-
-/// The template for a call, and its version; `None` if none is active. Of several arms, a caller
-/// gets the same one in every call, as long as the arms stay.
-///
-/// # Errors
-///
-/// When the store cannot be read, or holds a template that this version of the program does not
-/// understand.
-pub async fn choose(store: &Store, slug: &str, caller: &str) -> Result<Option<(i64, Template)>> {
-    let arms = store.active_template(slug).await?;
-    let Some(version) = arm(&arms, slug, caller) else { return Ok(None) };
-    let stored = store.templates(slug).await?;
-    match stored.into_iter().find(|stored| stored.version == version) {
-        Some(stored) => Ok(Some((version, Template::read(&stored.config)?))),
-        None => Ok(None),
-    }
-}
-
-fn arm(arms: &[Arm], slug: &str, caller: &str) -> Option<i64> {
-    let all: u64 = arms.iter().map(|arm| u64::from(arm.weight)).sum();
-    let mut hash = Sha256::new();
-    hash.update(slug.as_bytes());
-    hash.update([0]);
-    hash.update(caller.as_bytes());
-    let hash: [u8; 32] = hash.finalize().into();
-    let number = hash.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    let mut place = number.checked_rem(all)?;
-    arms.iter().find_map(|arm| {
-        let weight = u64::from(arm.weight);
-        let is_here = place < weight;
-        place = place.saturating_sub(weight);
-        is_here.then_some(arm.version)
-    })
+/// Whether words can be said or told, and name nothing that is not known.
+fn says_something(words: &str) -> bool {
+    !words.trim().is_empty() && !words.replace("{name}", "").contains(['{', '}'])
 }
 
 #[cfg(test)]
@@ -131,7 +147,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::{Fault, Refusal};
+    use crate::store::{Arm, Fault, Refusal, Store};
 
     fn now() -> jiff::Timestamp {
         "2026-11-20T18:00:00Z".parse().unwrap()
@@ -147,32 +163,93 @@ mod tests {
     }
 
     async fn greeting(store: &Store) -> Option<String> {
-        choose(store, INBOUND, "+16305550111").await.unwrap()?.1.greeting
+        choose(store, INBOUND, "+16305550111").await.unwrap()?.template.greeting
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_is_accepted() {
         let table = [
             ("[]", "a template is an object in JSON"),
-            (r#"{"voice":"x"}"#, "field `voice` is none of `endpointing`, `greeting`"),
+            ("{", "a template is an object in JSON"),
+            (r#"{"voice":"x"}"#, "field `voice` is none of `endpointing`, `fillers`, `graph`"),
             (r#"{"greeting":""}"#, "field `greeting`: write a sentence"),
             (r#"{"greeting":"Hi {who}"}"#, "field `greeting`: write a sentence"),
             (r#"{"greeting":7}"#, "field `greeting`: write a sentence"),
-            (r#"{"endpointing":{"silence_ms":5}}"#, "field `endpointing`: write `\"adaptive\"`"),
+            (r#"{"greeting_by_name":"Hi {last_name}"}"#, "field `greeting_by_name`: write a"),
+            (r#"{"prompt":"{lead}"}"#, "field `prompt`: write sentences"),
+            (r#"{"fillers":["One moment.",7]}"#, "field `fillers`: write a list of sentences"),
+            (r#"{"endpointing":{"silence_ms":5}}"#, "field `endpointing"),
+            (r#"{"endpointing":{"between_ms":[900,300]}}"#, "field `endpointing"),
             (r#"{"identity":"voice"}"#, "field `identity`: write `\"number\"` or `\"facts\"`"),
+            (r#"{"vad":{"threshold":2}}"#, "field `vad.threshold`: write a number above 0"),
+            (r#"{"vad":{"treshold":0.5}}"#, "field `vad.treshold` is none of `vad.min_speech_ms`"),
+            (r#"{"vad":"loud"}"#, "field `vad`: write `\"realtime\"`"),
+            (r#"{"interruptions":{"min_ms":-1}}"#, "field `interruptions.min_ms`: write a whole"),
+            (r#"{"silence":{"ask_after_ms":5}}"#, "field `silence.ask_after_ms`: write a whole"),
+            (r#"{"limits":{"call_minutes":0}}"#, "field `limits.call_minutes`: write a whole"),
+            (r#"{"graph":"maze"}"#, "field `graph`: write `\"free\"`"),
+            (r#"{"graph":{"colect":{}}}"#, "field `graph.colect` is no node; there are `greet`"),
+            (r#"{"graph":{"collect":{"turns":0}}}"#, "field `graph.collect.turns`: write a whole"),
+            (r#"{"graph":{"collect":{"color":1}}}"#, "field `graph.collect.color` is none of"),
+            (
+                r#"{"graph":{"answer":{"without":["book_appointment"]}}}"#,
+                "field `graph.answer.without`: write a list of names of tools",
+            ),
+            (r#"{"stt":{"model":"nova"}}"#, "field `stt.provider`: write the name of a provider"),
+            (
+                r#"{"stt":{"provider":"deepgram","api_key":"sk-1"}}"#,
+                "field `stt.api_key`: keys are not kept in templates; put it into DEEPGRAM_API_KEY",
+            ),
+            (
+                r#"{"llm":{"provider":"x","fallback":[{"provider":"y","api_key":"sk-1"}]}}"#,
+                "field `llm.fallback[0].api_key`: keys are not kept in templates",
+            ),
         ];
         for (text, told) in table {
             let error = Template::read(text).unwrap_err();
             assert!(error.message().starts_with(told), "{text}: {}", error.message());
+            assert!(!error.message().contains("sk-1"));
         }
-        let whole = r#"{"greeting":"Hello, {name}.","guidance":"Be brief.",
-            "endpointing":{"silence_ms":500},"identity":"facts"}"#;
+        let whole = r#"{"greeting":"Hello, {name}.","greeting_by_name":"Hi {first_name}.","guidance":"Be brief.","prompt":"Sell.",
+            "endpointing":{"silence_ms":500},"identity":"facts","fillers":["One moment."],
+            "stt":{"provider":"deepgram","model":"nova-3"},"vad":"realtime",
+            "interruptions":{"allow":false,"min_ms":300,"min_words":2,"pause":false,"drafts":false},
+            "silence":{"ask_after_ms":4000},"limits":{"call_minutes":10,"tool_rounds":9},
+            "graph":{"collect":{"guidance":"Gather.","turns":9,"without":["add_vehicle"]}}}"#;
         let whole = Template::read(whole).unwrap();
         let half_a_second = Endpointing::Silence(Duration::from_millis(500));
         assert_eq!(
             (whole.endpointing, whole.identity),
             (Some(half_a_second), Some(Identity::Facts))
         );
+        let script = whole.script().unwrap();
+        let collect = script.node(Node::Collect);
+        assert_eq!((&*collect.guidance, collect.turns), ("Gather.", 9));
+        assert!(!collect.tools.iter().any(|tool| tool == "add_vehicle"));
+        assert!(Template::read(r#"{"graph":"free"}"#).unwrap().script().is_none());
+    }
+
+    #[test]
+    fn a_template_settles_how_a_session_decides() {
+        let template = r#"{"vad":"realtime","interruptions":{"allow":false,"min_words":2,
+            "drafts":false,"pause":false},"limits":{"call_minutes":10,"tool_rounds":9},
+            "fillers":["One moment."]}"#;
+        let template = Template::read(template).unwrap();
+        let mut config = SessionConfig::default();
+        template.settle(&mut config, true);
+        config.validate().unwrap();
+        assert_eq!((config.barge_in.enabled, config.barge_in.min_words), (false, 2));
+        assert_eq!((config.barge_in.pause, config.speculation.enabled), (None, false));
+        assert_eq!(config.max_call, Some(Duration::from_secs(600)));
+        assert_eq!((config.tool_use.max_rounds, config.tool_use.fillers.len()), (9, 1));
+        let ladder: Vec<u64> = config.idle.prompts.iter().map(|one| one.after.as_secs()).collect();
+        assert_eq!((ladder, config.idle.hang_up_after), (vec![6, 8], Some(Duration::from_secs(8))));
+        let gate = template.vad.unwrap().gate();
+        gate.validate().unwrap();
+        assert_eq!((gate.start_threshold, gate.min_silence), (0.6, Duration::from_millis(400)));
+        let mut typed = SessionConfig::default();
+        template.settle(&mut typed, false);
+        assert!(typed.idle.prompts.is_empty(), "who types is given time");
     }
 
     #[tokio::test]
@@ -196,18 +273,5 @@ mod tests {
         assert_eq!(store.roll_back_template(INBOUND, now()).await.unwrap(), only(1));
         let unknown = store.activate_template(INBOUND, &only(4), now()).await.unwrap_err();
         assert!(matches!(unknown, Fault::Refused(Refusal::NotFound)));
-    }
-
-    #[test]
-    fn arms_are_taken_by_weight_and_a_caller_stays_in_one() {
-        let arms = [(1, 70), (2, 0), (3, 30)].map(|(version, weight)| Arm { version, weight });
-        let callers: Vec<String> = (0..2_000).map(|n| format!("+1630555{n:04}")).collect();
-        let taken: Vec<Option<i64>> =
-            callers.iter().map(|caller| arm(&arms, INBOUND, caller)).collect();
-        let of = |version| taken.iter().filter(|taken| **taken == Some(version)).count();
-        assert!((1_320..1_480).contains(&of(1)), "{}", of(1));
-        assert_eq!((of(2), of(1) + of(3)), (0, callers.len()));
-        assert_eq!(arm(&arms, INBOUND, &callers[0]), taken[0]);
-        assert_eq!(arm(&[], INBOUND, "+16305550111"), None);
     }
 }

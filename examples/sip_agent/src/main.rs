@@ -5,6 +5,8 @@
 //! PEERS=192.0.2.0/24 LISTEN=0.0.0.0:5060 cargo run -p sip_agent
 //! ```
 //!
+//! `LISTEN_TCP` adds TCP, and `LISTEN_TLS` with the files `CERTIFICATE` and `KEY` adds TLS.
+//!
 //! With an [`Agent`](voiceagent_core::Agent) in its place, `echo` is `agent.answer(Box::new(call))`.
 
 use std::{env, process::ExitCode, time::Duration};
@@ -14,7 +16,7 @@ use voiceagent_core::{
     audio::{AudioFormat, AudioFrame, DtmfDetector, Encoder, MediaTime},
     transport::{Inbound, Media, Outbound, Transport},
 };
-use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer};
+use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer, SipTls};
 
 /// A tone that no speech resembles.
 const TONE: char = 'D';
@@ -40,7 +42,7 @@ async fn main() -> ExitCode {
 }
 
 fn filter() -> String {
-    env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
+    env::var("RUST_LOG").unwrap_or_else(|_| "info,rsipstack=warn".to_owned())
 }
 
 fn config() -> Result<SipConfig> {
@@ -49,6 +51,14 @@ fn config() -> Result<SipConfig> {
     let peers = env::var("PEERS").unwrap_or_else(|_| "127.0.0.0/8".to_owned());
     let peers = peers.split(',').map(str::parse).collect::<Result<_>>()?;
     let mut config = SipConfig::new(listen.parse().map_err(wrong("LISTEN"))?, peers);
+    if let Ok(listen) = env::var("LISTEN_TCP") {
+        config.listen_tcp = Some(listen.parse().map_err(wrong("LISTEN_TCP"))?);
+    }
+    if let Ok(listen) = env::var("LISTEN_TLS") {
+        let file = |name| env::var(name).map_err(|_| Error::config(format!("{name} is not set")));
+        let listen = listen.parse().map_err(wrong("LISTEN_TLS"))?;
+        config.tls = Some(SipTls::listening(listen, file("CERTIFICATE")?, file("KEY")?));
+    }
     if let Ok(ip) = env::var("PUBLIC_IP") {
         config.public_ip = Some(ip.parse().map_err(wrong("PUBLIC_IP"))?);
     }

@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
+
+use crate::wire::json;
 
 /// The body of `POST /messages`.
 #[derive(Debug, Serialize)]
@@ -134,9 +136,10 @@ pub(crate) enum Thought<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
     pub message: Option<MessageStart>,
+    #[serde(deserialize_with = "json::null_as_default")]
     pub index: u32,
     #[serde(borrow)]
     pub content_block: Option<BlockStart<'a>>,
@@ -154,7 +157,7 @@ pub(crate) struct MessageStart {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BlockStart<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
     pub id: Option<String>,
     pub name: Option<String>,
@@ -170,14 +173,14 @@ pub(crate) struct BlockStart<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Delta<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
     pub text: Option<String>,
-    #[serde(borrow, deserialize_with = "text")]
+    #[serde(borrow, deserialize_with = "json::null_as_empty")]
     pub partial_json: Cow<'a, str>,
-    #[serde(borrow, deserialize_with = "text")]
+    #[serde(borrow, deserialize_with = "json::null_as_empty")]
     pub thinking: Cow<'a, str>,
-    #[serde(borrow, deserialize_with = "text")]
+    #[serde(borrow, deserialize_with = "json::null_as_empty")]
     pub signature: Cow<'a, str>,
     pub stop_reason: Option<Cow<'a, str>>,
 }
@@ -190,11 +193,4 @@ pub(crate) struct Usage {
     pub cache_creation_input_tokens: Option<u32>,
     pub cache_read_input_tokens: Option<u32>,
     pub output_tokens: Option<u32>,
-}
-
-/// A text that is borrowed if it has no escapes; `null` is empty.
-fn text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'a, str>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|text| text.0).unwrap_or_default())
 }

@@ -27,6 +27,10 @@ const LEAD_IN: Duration = Duration::from_secs(1);
 /// Audio before the first word that is kept with its turn, and behind the last one that is not.
 const MARGIN: Duration = Duration::from_millis(100);
 
+/// The probability from which a heartbeat tells of speech, of which words are owed; the vendor's
+/// own threshold is 0.3, and what lies between may be noise.
+const VOICE: f64 = 0.5;
+
 /// Understands `/v3/ws`.
 #[derive(Debug)]
 pub(super) struct TurnCodec {
@@ -59,11 +63,18 @@ impl TurnCodec {
         }
     }
 
-    fn on_heartbeat(&mut self, heartbeat: &Heartbeat) {
-        if !self.turns.in_turn() && !self.started {
+    /// Whether a heartbeat only says that the connection lives: it owes words of what it heard.
+    fn owes_words(&self, heartbeat: &Heartbeat) -> bool {
+        self.turns.in_turn() || self.started || heartbeat.max_speech_probability >= VOICE
+    }
+
+    fn on_heartbeat(&mut self, heartbeat: &Heartbeat) -> bool {
+        let is_quiet = !self.owes_words(heartbeat);
+        if is_quiet {
             let heard = self.at(heartbeat.total_audio_received_ms);
             self.turns.cover(heard.saturating_sub(LEAD_IN));
         }
+        is_quiet
     }
 
     fn on_turn(&mut self, message: &TurnMessage<'_>, events: &mut Vec<SttEvent>) {
@@ -131,13 +142,18 @@ impl SttCodec for TurnCodec {
         match &*kind(text)? {
             "Turn" => self.on_turn(&json::read(text, PROVIDER)?, events),
             "SpeechStarted" => self.on_started(&json::read(text, PROVIDER)?, events),
-            "Heartbeat" => self.on_heartbeat(&json::read(text, PROVIDER)?),
+            "Heartbeat" => return Ok(self.on_heartbeat(&json::read(text, PROVIDER)?)),
             "Error" => return Err(fault(text, secrets)),
             "Warning" => warn(text, secrets),
             "Begin" | "Termination" => return Ok(false),
             _ => {}
         }
         Ok(true)
+    }
+
+    fn is_receipt(&self, text: &str) -> bool {
+        kind(text).is_ok_and(|kind| kind == "Heartbeat")
+            && json::read(text, PROVIDER).is_ok_and(|heartbeat| self.owes_words(&heartbeat))
     }
 
     fn covered(&self) -> Duration {
@@ -213,8 +229,10 @@ fn fault(text: &str, secrets: &Secrets) -> Error {
 pub(super) const fn close_kind(code: u16) -> Option<ErrorKind> {
     match code {
         1008 | 4001 | 4002 => Some(ErrorKind::Unauthorized),
-        3005 | 3008 => Some(ErrorKind::Disconnected),
-        3006 | 3007 => Some(ErrorKind::Rejected),
+        // 3007 is of audio that comes too fast or in wrong pieces. The adapter sends neither, so that
+        // it is about how it came: a burst of the network.
+        3005 | 3007 | 3008 => Some(ErrorKind::Disconnected),
+        3006 => Some(ErrorKind::Rejected),
         3009 => Some(ErrorKind::RateLimited),
         _ => None,
     }

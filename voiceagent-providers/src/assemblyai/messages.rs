@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::wire::json;
+
 pub(super) const FORCE_ENDPOINT: &str = r#"{"type":"ForceEndpoint"}"#;
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 pub(super) const TERMINATE: &str = r#"{"type":"Terminate"}"#;
@@ -20,15 +22,15 @@ pub(super) struct Head<'a> {
 #[derive(Deserialize)]
 pub(super) struct TurnMessage<'a> {
     pub(super) turn_order: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) turn_is_formatted: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end_of_turn: bool,
     /// The words that will not change any more.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) transcript: Cow<'a, str>,
     /// All words.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Word<'a>>,
 }
 
@@ -46,11 +48,11 @@ impl TurnMessage<'_> {
 pub(super) struct Word<'a> {
     #[serde(borrow)]
     pub(super) text: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) start: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) confidence: f32,
 }
 
@@ -63,15 +65,17 @@ pub(super) struct SpeechStarted {
 /// `Heartbeat`.
 #[derive(Deserialize)]
 pub(super) struct Heartbeat {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) total_audio_received_ms: f64,
+    #[serde(default, deserialize_with = "json::null_as_default")]
+    pub(super) max_speech_probability: f64,
 }
 
 /// `Error` and `Warning`.
 #[derive(Deserialize)]
 pub(super) struct Notice<'a> {
-    #[serde(alias = "warning_code", default)]
+    #[serde(alias = "warning_code", default, deserialize_with = "json::null_as_default")]
     pub(super) error_code: u16,
-    #[serde(alias = "warning", borrow, default)]
+    #[serde(alias = "warning", borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) error: Cow<'a, str>,
 }

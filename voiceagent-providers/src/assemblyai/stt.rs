@@ -22,6 +22,13 @@ use crate::wire::{
 /// The vendor closes when it gets a shorter piece of audio than 50 ms; frames of a phone are 20 ms.
 const SHORTEST: Duration = Duration::from_millis(50);
 
+/// The vendor closes when it gets audio faster than this; its heartbeats tell the `realtime_factor`
+/// of a connection.
+const PACE_PERCENT: u32 = 125;
+
+/// What may pass between the silence that ends a turn and the news of it.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// Recognition of whole turns with AssemblyAI's `/v3/ws`.
 ///
 /// The vendor itself says when a turn begins and, from what was said and how, when it is over; each
@@ -85,7 +92,9 @@ impl AssemblyAiStt {
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,
+            pause_stall_timeout: config.max_turn_silence.unwrap_or_default() + MARGIN,
             shortest: SHORTEST,
+            pace_percent: Some(PACE_PERCENT),
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })
@@ -121,7 +130,7 @@ impl SpeechToText for AssemblyAiStt {
         capabilities.eager_end_of_turn = self.config.format_turns;
         capabilities.speech_started = true;
         capabilities.word_timings = true;
-        capabilities.pace_percent = Some(125);
+        capabilities.pace_percent = Some(PACE_PERCENT);
         capabilities
     }
 

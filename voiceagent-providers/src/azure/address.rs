@@ -79,6 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn a_close_for_wrong_parameters_is_final_and_all_others_are_not() {
+        let url = "wss://127.0.0.1:1/x".to_owned();
+        let dial = dial(url, &Secret::new("sk-key"), Duration::from_secs(1));
+        assert_eq!((dial.close_kind)(1007), Some(ErrorKind::Rejected));
+        assert_eq!((dial.close_kind)(1011), None);
+    }
+
+    #[test]
     fn formats_that_cannot_be_streamed_are_unsupported() {
         let stereo = AudioFormat { channels: 2, ..AudioFormat::PCM_16K };
         let opus = AudioFormat::mono(Encoding::Opus, 48_000);

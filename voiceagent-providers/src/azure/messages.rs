@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::{json, stt::words};
+
 /// What is said of the client.
 #[derive(Serialize)]
 pub(super) struct SpeechConfig {
@@ -99,7 +101,7 @@ pub(super) struct Phrase<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SpeechHypothesis<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) text: Cow<'a, str>,
 }
 
@@ -109,11 +111,11 @@ pub(super) struct SpeechHypothesis<'a> {
 pub(super) struct SpeechPhrase<'a> {
     #[serde(borrow)]
     pub(super) recognition_status: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) offset: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) duration: f64,
-    #[serde(borrow, default, rename = "NBest")]
+    #[serde(borrow, default, rename = "NBest", deserialize_with = "json::null_as_default")]
     pub(super) n_best: Vec<Best<'a>>,
 }
 
@@ -121,11 +123,11 @@ pub(super) struct SpeechPhrase<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Best<'a> {
-    #[serde(default = "sure")]
+    #[serde(default = "words::sure", deserialize_with = "words::null_as_sure")]
     pub(super) confidence: f32,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) display: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Word<'a>>,
 }
 
@@ -134,14 +136,10 @@ pub(super) struct Best<'a> {
 pub(super) struct Word<'a> {
     #[serde(borrow)]
     pub(super) word: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) offset: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) duration: f64,
-}
-
-const fn sure() -> f32 {
-    1.0
 }
 
 /// How a request is to be spoken.
@@ -193,7 +191,7 @@ pub(super) struct SynthesisInput<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AudioMetadata<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) metadata: Vec<Boundary<'a>>,
 }
 
@@ -210,17 +208,17 @@ pub(super) struct Boundary<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct BoundaryData<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) offset: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) duration: f64,
-    #[serde(borrow, default, rename = "text")]
+    #[serde(borrow, default, rename = "text", deserialize_with = "json::null_as_default")]
     pub(super) text: BoundaryText<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct BoundaryText<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) text: Cow<'a, str>,
 }

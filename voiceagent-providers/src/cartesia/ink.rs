@@ -62,6 +62,7 @@ impl CartesiaStt {
         address.set("encoding", ENCODINGS.name(options.format, PROVIDER)?);
         address.set("sample_rate", &options.format.sample_rate.to_string());
         let language = options.language.as_deref().or(config.language.as_deref());
+        // A call's language is a hint, and ends nothing; that of the settings was refused before.
         if let Some(language) = language.filter(|_| config.manual) {
             address.set("language", language.split('-').next().unwrap_or(language));
         }
@@ -85,13 +86,21 @@ impl CartesiaStt {
             pause: if config.manual { Pause::KeepAlive } else { Pause::Silence { idle: None } },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
-            idle_stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout * 2,
+            pause_stall_timeout: config.turn_end_timeout.unwrap_or(TURN_END_TIMEOUT) + MARGIN,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })
     }
 }
+
+/// Silence after which the vendor ends a turn in any case, unless it is told another.
+const TURN_END_TIMEOUT: Duration = Duration::from_millis(5_600);
+
+/// What may pass between that silence and the news of it.
+const MARGIN: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl SpeechToText for CartesiaStt {

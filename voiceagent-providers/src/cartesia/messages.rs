@@ -4,6 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::json;
+
 /// A text for a context. Within a context all but `transcript` and `continue` must stay the same.
 #[derive(Serialize)]
 pub(super) struct Generate<'a> {
@@ -63,11 +65,11 @@ pub(super) struct Message<'a> {
     #[serde(borrow, default)]
     pub(super) context_id: Option<Cow<'a, str>>,
     /// Audio in base64.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) data: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) word_timestamps: WordTimestamps,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) status_code: u16,
     #[serde(borrow, default)]
     pub(super) error_code: Option<Cow<'a, str>>,
@@ -79,7 +81,10 @@ pub(super) struct Message<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WordTimestamps {
+    #[serde(deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Arc<str>>,
+    #[serde(deserialize_with = "json::null_as_default")]
     pub(super) start: Vec<f64>,
+    #[serde(deserialize_with = "json::null_as_default")]
     pub(super) end: Vec<f64>,
 }

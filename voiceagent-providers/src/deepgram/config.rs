@@ -138,7 +138,8 @@ pub struct DeepgramFluxConfig {
     /// How long connecting may take.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
-    /// How long speech may stay without any answer before the connection counts as stalled.
+    /// How long speech within a turn may stay without any answer before the connection counts as
+    /// stalled. Before a turn, where the vendor may be silent in noise, it is twice as long.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
 }
@@ -158,8 +159,7 @@ impl Default for DeepgramFluxConfig {
             extra: Vec::new(),
             silence_after: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(5),
-            // Outside of a turn the vendor may stay silent while there is only noise.
-            stall_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(3),
         }
     }
 }
@@ -235,6 +235,12 @@ impl DeepgramTtsConfig {
     }
 }
 
+/// Whether a speed is one of those that Flux voices take (`/docs/flux-tts/feature-overview`).
+fn is_a_step(speed: f32) -> bool {
+    let steps = speed / 0.05;
+    (steps - steps.round()).abs() < 0.001
+}
+
 /// Settings of [`DeepgramFluxTts`](super::DeepgramFluxTts): voices with `/v2/speak`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -285,8 +291,8 @@ impl DeepgramFluxTtsConfig {
     pub(super) fn validate(&self) -> Result<()> {
         check_common(&self.api_key, &self.base_url, &self.model)?;
         check(
-            self.speed.is_none_or(|it| (0.5..=1.5).contains(&it)),
-            "`speed` must be from 0.5 to 1.5",
+            self.speed.is_none_or(|it| (0.5..=1.5).contains(&it) && is_a_step(it)),
+            "`speed` must be from 0.5 to 1.5 in steps of 0.05",
         )?;
         check(
             self.expressivity.is_none_or(|it| (-2.0..=2.0).contains(&it)),

@@ -63,8 +63,10 @@ impl DeepgramFlux {
             pause: Pause::Silence { idle: None },
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
-            idle_stall_timeout: config.stall_timeout,
+            idle_stall_timeout: config.stall_timeout * 2,
+            pause_stall_timeout: config.eot_timeout.unwrap_or(EOT_TIMEOUT) + MARGIN,
             shortest: Duration::ZERO,
+            pace_percent: None,
             // The vendor answers to the end of a turn that it was told to end.
             finalize_timeout: Duration::from_secs(1),
             patience: options.patience,
@@ -95,6 +97,12 @@ impl SpeechToText for DeepgramFlux {
     }
 }
 
+/// Silence after which the vendor ends a turn in any case, unless it is told another.
+const EOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What may pass between that silence and the news of it.
+const MARGIN: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use voiceagent_core::{Secret, audio::AudioFormat};
@@ -114,6 +122,17 @@ mod tests {
              &sample_rate=16000&eager_eot_threshold=0.4&eot_timeout_ms=3000"
         );
         assert!(flux.capabilities().eager_end_of_turn);
+    }
+
+    #[test]
+    fn rc4_speech_within_a_turn_is_missed_for_three_seconds_and_silence_until_the_turn_ends() {
+        let mut config = DeepgramFluxConfig::new(Secret::new("sk-key"));
+        config.eot_timeout = Some(Duration::from_secs(8));
+        let flux = DeepgramFlux::new(config).unwrap();
+        let settings = flux.settings(&SttOptions::new(AudioFormat::MULAW_8K)).unwrap();
+        assert_eq!(settings.stall_timeout, Duration::from_secs(3));
+        assert_eq!(settings.idle_stall_timeout, Duration::from_secs(6));
+        assert_eq!(settings.pause_stall_timeout, Duration::from_secs(9));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::json::Text;
+use crate::wire::json::{self, Text};
 
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 pub(super) const FINALIZE: &str = r#"{"type":"Finalize"}"#;
@@ -26,11 +26,11 @@ pub(super) struct Head<'a> {
 pub(super) struct Results<'a> {
     pub(super) start: f64,
     pub(super) duration: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) is_final: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) speech_final: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) from_finalize: bool,
     #[serde(borrow)]
     pub(super) channel: Channel<'a>,
@@ -38,7 +38,7 @@ pub(super) struct Results<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Channel<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) alternatives: Vec<Alternative<'a>>,
 }
 
@@ -46,9 +46,9 @@ pub(super) struct Channel<'a> {
 pub(super) struct Alternative<'a> {
     #[serde(borrow)]
     pub(super) transcript: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) confidence: f32,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Word<'a>>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Word<'a> {
     pub(super) word: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) punctuated_word: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) confidence: f32,
     pub(super) start: Option<f64>,
     pub(super) end: Option<f64>,
@@ -77,22 +77,35 @@ pub(super) struct UtteranceEnd {
 pub(super) struct TurnInfo<'a> {
     #[serde(borrow)]
     pub(super) event: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) audio_window_start: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) audio_window_end: f64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) transcript: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Word<'a>>,
 }
 
 /// `Error` and `Warning` of all three endpoints, old and new.
 #[derive(Deserialize)]
 pub(super) struct Notice<'a> {
-    #[serde(alias = "variant", alias = "warn_code", alias = "err_code", borrow, default)]
+    #[serde(
+        alias = "variant",
+        alias = "warn_code",
+        alias = "err_code",
+        borrow,
+        default,
+        deserialize_with = "json::null_as_empty"
+    )]
     pub(super) code: Cow<'a, str>,
-    #[serde(alias = "warn_msg", alias = "err_msg", borrow, default)]
+    #[serde(
+        alias = "warn_msg",
+        alias = "err_msg",
+        borrow,
+        default,
+        deserialize_with = "json::null_as_empty"
+    )]
     pub(super) description: Cow<'a, str>,
 }
 
@@ -123,7 +136,7 @@ pub(super) struct PlaybackOffset {
 #[derive(Deserialize)]
 pub(super) struct SpeechInterrupted<'a> {
     /// From the beginning of the connection; from here on its audio is counted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) audio_played_ms: f64,
     /// What was heard of the turn; only if the interruption said where it was.
     #[serde(borrow, default)]

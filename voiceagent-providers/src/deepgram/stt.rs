@@ -79,7 +79,9 @@ impl DeepgramStt {
             pause_after: config.keep_alive,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
+            pause_stall_timeout: Duration::ZERO,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::config::ElevenLabsDictionary;
+use crate::wire::json;
 
 pub(super) const CLOSE_SOCKET: &str = r#"{"close_socket":true}"#;
 
@@ -73,11 +74,11 @@ pub(super) struct Message<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Alignment<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) chars: Vec<Character<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) char_start_times_ms: Vec<f64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) char_durations_ms: Vec<f64>,
 }
 

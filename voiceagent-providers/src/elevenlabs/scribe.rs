@@ -78,7 +78,9 @@ impl ElevenLabsStt {
             pause_after: config.silence_after,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
+            pause_stall_timeout: Duration::ZERO,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })

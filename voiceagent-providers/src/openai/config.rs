@@ -12,6 +12,14 @@ use crate::wire::settings::{
 /// Where OpenAI itself is found.
 pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
 
+/// Whether an address is OpenAI's own, of the world or of a region (`eu.api.openai.com`).
+pub(super) fn is_openais(base_url: &str) -> bool {
+    const HOST: &str = "api.openai.com";
+    let host = base_url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = host.split(['/', ':', '?']).next().unwrap_or_default();
+    host.strip_suffix(HOST).is_some_and(|region| region.is_empty() || region.ends_with('.'))
+}
+
 /// The model that is used unless another is named: quick to its first word, and it calls tools.
 pub(crate) const MODEL: &str = "gpt-6-luna";
 
@@ -165,7 +173,7 @@ impl OpenAiLlmConfig {
 
     /// Whether it is OpenAI's own service.
     pub(crate) fn is_the_vendors(&self) -> bool {
-        self.base_url() == BASE_URL
+        is_openais(self.base_url())
     }
 
     /// Whether the server holds answers to a form.

@@ -1,5 +1,7 @@
 //! What is known of OpenAI's own models, by their names.
 
+use super::config::is_openais;
+
 /// A family of models that reason.
 struct Family {
     /// What the version begins with: the `6.1` of `gpt-6.1-terra`.
@@ -65,8 +67,7 @@ pub(super) fn ends(model: &str) -> Option<&'static str> {
 
 /// Says in the log that a model of OpenAI's own service will end.
 pub(super) fn warn_of_end(base_url: &str, model: &str) {
-    let is_the_vendors = base_url.contains("://api.openai.com");
-    if let Some(day) = ends(model).filter(|_| is_the_vendors) {
+    if let Some(day) = ends(model).filter(|_| is_openais(base_url)) {
         tracing::warn!(provider = "openai", model, day, "the vendor ends this model on that day");
     }
 }
@@ -90,6 +91,20 @@ mod tests {
             ("gpt-transcribe", None),
         ] {
             assert_eq!(ends(model), day, "{model}");
+        }
+    }
+
+    #[test]
+    fn the_vendor_is_known_by_its_host_in_every_region() {
+        for (address, is) in [
+            ("https://api.openai.com/v1", true),
+            ("https://eu.api.openai.com/v1/", true),
+            ("wss://us.api.openai.com:443/v1", true),
+            ("https://notapi.openai.com/v1", false),
+            ("https://api.openai.com.example.org/v1", false),
+            ("http://127.0.0.1:1/api.openai.com", false),
+        ] {
+            assert_eq!(is_openais(address), is, "{address}");
         }
     }
 

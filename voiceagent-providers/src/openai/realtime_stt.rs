@@ -83,7 +83,9 @@ impl OpenAiRealtimeStt {
             // it has begun.
             stall_timeout: if live { stall } else { stall * 12 },
             idle_stall_timeout: if live || config.silence.is_some() { stall } else { NEVER },
+            pause_stall_timeout: Duration::ZERO,
             shortest: Duration::ZERO,
+            pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
         })

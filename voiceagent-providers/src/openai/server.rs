@@ -66,8 +66,9 @@ impl Server {
             .await
             .map_err(|_| late())?
             .map_err(|error| http::unanswered(error, "open"))?;
+        // A key may be for nothing but speech (403 to the list of models).
         match response.status().as_u16() {
-            401..=403 | 429 | 500 | 502 | 503 | 529 => {
+            401 | 429 | 500 | 502 | 503 | 529 => {
                 Err(Refusal::read(response).await.into_error("open"))
             }
             _ => Ok(client),

@@ -86,11 +86,15 @@ impl UtteranceCodec for TokenCodec {
         events: &mut Vec<SttEvent>,
     ) -> Result<bool> {
         let message: Message<'_> = json::read(text, PROVIDER)?;
-        if let Some(code) = message.error_code {
+        if let Some(code) = message.fault() {
             return Err(fault(code, &message, secrets));
         }
         let mut rest = String::new();
-        for token in &message.tokens {
+        let Some(tokens) = &message.tokens else {
+            let error = Error::new(ErrorKind::Protocol, "decode", "a message without tokens");
+            return Err(error.with_provider(PROVIDER));
+        };
+        for token in tokens {
             match &*token.text {
                 END => {
                     if self.tell(heard, events) {

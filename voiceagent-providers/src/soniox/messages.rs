@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::wire::{json, stt::words};
 
 pub(super) const FINALIZE: &str = r#"{"type":"finalize"}"#;
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"keepalive"}"#;
@@ -32,15 +35,25 @@ pub(super) struct Begin<'a> {
 /// Every message of the vendor's.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
-    #[serde(borrow)]
-    pub(super) tokens: Vec<Token<'a>>,
-    /// Up to where tokens are final.
-    #[serde(default)]
-    pub(super) final_audio_proc_ms: f64,
-    #[serde(default)]
-    pub(super) error_code: Option<u16>,
+    /// Of every message but some errors.
     #[serde(borrow, default)]
+    pub(super) tokens: Option<Vec<Token<'a>>>,
+    /// Up to where tokens are final.
+    #[serde(default, deserialize_with = "json::null_as_default")]
+    pub(super) final_audio_proc_ms: f64,
+    /// A number, or a text that is one.
+    #[serde(borrow, default)]
+    pub(super) error_code: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) error_message: Cow<'a, str>,
+}
+
+impl Message<'_> {
+    /// The code of an error; 0 for one that is no number.
+    pub(super) fn fault(&self) -> Option<u16> {
+        let code = self.error_code?.get().trim_matches('"');
+        Some(code.parse().unwrap_or_default())
+    }
 }
 
 /// A part of a word, with the space before it; those that are not final come anew each time.
@@ -48,16 +61,12 @@ pub(super) struct Message<'a> {
 pub(super) struct Token<'a> {
     #[serde(borrow)]
     pub(super) text: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) start_ms: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end_ms: f64,
-    #[serde(default = "sure")]
+    #[serde(default = "words::sure", deserialize_with = "words::null_as_sure")]
     pub(super) confidence: f32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) is_final: bool,
-}
-
-const fn sure() -> f32 {
-    1.0
 }

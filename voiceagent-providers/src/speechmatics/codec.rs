@@ -124,7 +124,7 @@ impl UtteranceCodec for SegmentCodec {
         Ok(true)
     }
 
-    fn is_receipt(text: &str) -> bool {
+    fn is_receipt(&self, text: &str) -> bool {
         kind(text).is_ok_and(|kind| kind == "AudioAdded")
     }
 

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::{json, stt::words};
+
 pub(super) const FORCE_END_OF_UTTERANCE: &str = r#"{"message":"ForceEndOfUtterance"}"#;
 
 /// The one field that all messages have.
@@ -71,16 +73,16 @@ pub(super) struct AudioAdded {
 pub(super) struct Recognized<'a> {
     #[serde(borrow)]
     pub(super) metadata: Metadata<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) results: Vec<Item<'a>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Metadata<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end_time: f64,
     /// The text, with the white space behind it.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) transcript: Cow<'a, str>,
 }
 
@@ -89,11 +91,11 @@ pub(super) struct Metadata<'a> {
 pub(super) struct Item<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) start_time: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end_time: f64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) alternatives: Vec<Alternative<'a>>,
 }
 
@@ -101,19 +103,15 @@ pub(super) struct Item<'a> {
 pub(super) struct Alternative<'a> {
     #[serde(borrow)]
     pub(super) content: Cow<'a, str>,
-    #[serde(default = "sure")]
+    #[serde(default = "words::sure", deserialize_with = "words::null_as_sure")]
     pub(super) confidence: f32,
 }
 
 /// `Error` and `Warning`.
 #[derive(Deserialize)]
 pub(super) struct Notice<'a> {
-    #[serde(borrow, default, rename = "type")]
+    #[serde(borrow, default, rename = "type", deserialize_with = "json::null_as_empty")]
     pub(super) kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) reason: Cow<'a, str>,
-}
-
-const fn sure() -> f32 {
-    1.0
 }

@@ -128,6 +128,8 @@ impl Refusal {
         let status = self.status.as_u16();
         let kind = if self.fault.is_about_the_account() {
             ErrorKind::Unauthorized
+        } else if self.fault.is_of_a_model_that_slipped() {
+            ErrorKind::Overloaded
         } else {
             ErrorKind::from_http_status(status)
         };
@@ -197,6 +199,12 @@ impl Fault {
         self.names().any(|code| CODES.contains(&code))
     }
 
+    /// Whether the model has written a call that is none (Groq's `tool_use_failed`, with status
+    /// 400): there is no answer, and asking again helps.
+    fn is_of_a_model_that_slipped(&self) -> bool {
+        self.is("tool_use_failed")
+    }
+
     /// Whether it goes by this code.
     pub(crate) fn is(&self, code: &str) -> bool {
         self.names().any(|name| name == code)
@@ -206,6 +214,9 @@ impl Fault {
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         if self.is_about_the_account() {
             return Some(ErrorKind::Unauthorized);
+        }
+        if self.is_of_a_model_that_slipped() {
+            return Some(ErrorKind::Overloaded);
         }
         let named = self.names().find_map(|code| match code {
             "inference_rate_limit_exceeded" | "rate_limit_exceeded" | "rate_limit_error" => {
@@ -399,11 +410,25 @@ mod tests {
         );
     }
 
+    /// Groq's, of a model that has written a call that is none.
+    const SLIPPED: &str = r#"{"error":{"message":"Failed to call a function.",
+        "type":"invalid_request_error","code":"tool_use_failed","failed_generation":"<function"}}"#;
+
+    #[test]
+    fn a_call_that_the_model_got_wrong_is_asked_for_again_in_a_refusal_and_in_a_stream() {
+        for error in [refusal(400, SLIPPED).into_error("generate"), reported(SLIPPED)] {
+            assert_eq!(error.kind(), ErrorKind::Overloaded);
+            assert_ne!(error.retry(), Retry::Never);
+            assert!(error.message().contains("tool_use_failed"), "{error}");
+        }
+    }
+
     #[test]
     fn a_refusal_of_any_form_has_a_kind() {
         for (status, body, kind) in [
             (400, "", ErrorKind::Rejected),
             (401, r#"{"error":{"type":"invalid_request_error"}}"#, ErrorKind::Unauthorized),
+            (400, SLIPPED, ErrorKind::Overloaded),
             (403, "<html>", ErrorKind::Unauthorized),
             (429, r#"{"error":"slow down"}"#, ErrorKind::RateLimited),
             (500, r#"{"error":{"code":500}}"#, ErrorKind::Overloaded),

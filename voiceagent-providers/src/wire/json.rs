@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use voiceagent_core::{Error, ErrorKind, Result};
 
 /// Reads a message.
@@ -43,6 +43,31 @@ impl std::ops::Deref for Text<'_> {
     fn deref(&self) -> &str {
         &self.0
     }
+}
+
+/// A field that is `null`, which some servers write in place of leaving it out.
+///
+/// # Errors
+///
+/// What is wrong with any other value.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// As [`null_as_default`], for a text that is borrowed where it has no escapes.
+///
+/// # Errors
+///
+/// What is no text.
+pub(crate) fn null_as_empty<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Cow<'a, str>, D::Error> {
+    let text: Option<Text<'a>> = Option::deserialize(deserializer)?;
+    Ok(text.map(|text| text.0).unwrap_or_default())
 }
 
 /// A message around audio in base64, which needs no escapes.

@@ -2,7 +2,11 @@
 //! take nothing but whole ones.
 
 mod codec;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod hello;
 mod level;
+mod pace;
 mod retries;
 mod segmenter;
 mod stream;

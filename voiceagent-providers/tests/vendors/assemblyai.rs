@@ -117,6 +117,69 @@ async fn rc4_a_vendor_that_falls_silent_within_a_turn_is_replaced_and_no_words_a
 }
 
 #[tokio::test]
+async fn rc4_a_vendor_of_which_nothing_but_its_heart_is_left_is_replaced() {
+    let (vendor, _) = vendor().await;
+    let mut config = config(&vendor.url());
+    config.stall_timeout = Duration::from_millis(300);
+    let mut caller = Caller::dial(&AssemblyAiStt::new(config).unwrap()).await;
+    caller.say();
+    caller.until_interim().await;
+    vendor.stall();
+    // It beats on, far more often than it would be found out.
+    for _ in 0..100 {
+        vendor.push(
+            r#"{"type":"Heartbeat","total_audio_received_ms":1000,"max_speech_probability":0.1}"#,
+        );
+        caller.say_for(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if vendor.accepted() == 2 {
+            break;
+        }
+    }
+    caller.pause();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!(vendor.accepted(), 2);
+}
+
+#[tokio::test]
+async fn what_a_lost_connection_heard_is_played_again_no_faster_than_the_vendor_takes_it() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    caller.say_for(2 * SECOND);
+    let all = FORMAT.bytes_in(2 * SECOND) / 10 * 9;
+    vendor.until(|records| records[0].audio_bytes >= all).await;
+    vendor.drop_connections();
+    // The scripted vendor closes at 125 % of real time and a little.
+    vendor.until(|records| records.get(1).is_some_and(|it| it.audio_bytes >= all)).await;
+    caller.pause();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!(vendor.accepted(), 2, "the second connection stays");
+}
+
+#[tokio::test]
+async fn a_vendor_that_was_given_audio_too_fast_is_called_again() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    vendor.close_connections(3007, "Audio Transmission Rate Exceeded");
+    vendor.until(|records| records.len() == 2).await;
+    vendor.until_connections(1).await;
+    caller.say();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+}
+
+#[tokio::test]
+async fn a_final_is_asked_for_when_the_vendor_has_all_that_was_said() {
+    let (vendor, stt) = vendor().await;
+    let mut caller = Caller::dial(&stt).await;
+    caller.say_for(SECOND);
+    caller.finalize();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    let record = &vendor.records()[0];
+    assert_eq!(record.count("ForceEndpoint"), 1);
+    assert!(record.audio_bytes >= FORMAT.bytes_in(SECOND));
+}
+
+#[tokio::test]
 async fn a_formatted_text_that_never_comes_is_not_waited_for() {
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());

@@ -141,6 +141,7 @@ fn wrong_settings_are_refused_by_name() {
     let right = json!({ "provider": "cartesia", "api_key": "k", "turn_end_threshold": 0.2 });
     let wrong = [
         ("extra", json!([["encoding", "x"]]), "encoding"),
+        ("language", json!("en"), "language"),
         ("manual", json!(true), "turn_end_threshold"),
         ("model", json!(" "), "model"),
         ("silence_after", json!(0), "silence_after"),

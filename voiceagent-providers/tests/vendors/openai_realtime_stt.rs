@@ -121,6 +121,7 @@ fn wrong_settings_are_refused_by_name() {
     let right = json!({ "provider": "openai-realtime", "api_key": "k" });
     let wrong = [
         ("delay", json!("long"), "delay"),
+        ("delay", json!("low"), "delay"),
         ("model", json!(" "), "model"),
         ("noise_reduction", json!("all"), "noise_reduction"),
         ("silence", json!("500ms"), "silence"),

@@ -204,3 +204,12 @@ fn wrong_settings_are_refused_by_name() {
     local["base_url"] = json!("http://localhost:8880/v1");
     assert_eq!(registry.tts.build(local).unwrap().name(), "openai-compatible");
 }
+
+#[tokio::test]
+async fn a_key_that_may_not_list_models_may_speak_all_the_same() {
+    let vendor = SpeechVendor::openai_speech(SpeakScript::new()).await;
+    vendor.refuse(Some(Refusal::status(403)));
+    let mut voice = Voice::open_in(&tts(&vendor.url()), FORMAT).await;
+    vendor.refuse(None);
+    goes_on(&vendor, &mut voice).await;
+}

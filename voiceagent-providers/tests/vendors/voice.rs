@@ -94,6 +94,17 @@ impl Voice {
         }
     }
 
+    /// The end of a generation, or the fault that comes in its place.
+    pub(crate) async fn until_end(&mut self, number: GenerationId) -> Result<(), Error> {
+        loop {
+            if let TtsEvent::Finished { generation } = self.next().await?
+                && generation == number
+            {
+                return Ok(());
+            }
+        }
+    }
+
     /// A whole generation, while all others are silent.
     pub(crate) async fn until_finished(&mut self, number: GenerationId) -> Said {
         let [said] = self.until_all_finished([number]).await;

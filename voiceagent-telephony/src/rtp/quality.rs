@@ -16,6 +16,9 @@ pub struct RtpQuality {
     pub repeated: u64,
     /// Packets from elsewhere, which were not heard.
     pub foreign: u64,
+    /// Datagrams that do not prove themselves where the media is protected (SRTP), or that have come
+    /// before, which were not heard.
+    pub unproven: u64,
     /// How evenly they arrive: the interarrival jitter (RFC 3550, section 6.4.1).
     pub jitter: Duration,
     /// The share of our packets that the other side says it has lost since it said so last.

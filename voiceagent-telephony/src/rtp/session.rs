@@ -14,6 +14,7 @@ use super::{
     receiver::{PayloadTypes, Receiver},
     rtcp::{self, Report},
     sender::{Begin, Outgoing, Sender},
+    srtp::{SrtpGuard, SrtpTerms},
 };
 use crate::DtmfKey;
 
@@ -30,6 +31,7 @@ pub(crate) struct RtpSession {
     peer: MediaPeer,
     receiver: Receiver,
     sender: Sender,
+    guard: SrtpGuard,
     ssrc: u32,
     name: String,
     next_report: CallTime,
@@ -39,6 +41,7 @@ pub(crate) struct RtpSession {
     last_report: Option<(u32, CallTime)>,
     received: u64,
     foreign: u64,
+    unproven: u64,
     peer_loss: f32,
     peer_jitter: Duration,
     round_trip: Option<Duration>,
@@ -69,6 +72,7 @@ impl RtpSession {
             peer,
             receiver: Receiver::new(format, types)?,
             sender: Sender::new(now, begin, format, types)?,
+            guard: SrtpGuard::default(),
             ssrc: begin.ssrc,
             name,
             next_report: now + REPORTS / 2,
@@ -76,6 +80,7 @@ impl RtpSession {
             last_report: None,
             received: 0,
             foreign: 0,
+            unproven: 0,
             peer_loss: 0.0,
             peer_jitter: Duration::ZERO,
             round_trip: None,
@@ -96,8 +101,17 @@ impl RtpSession {
         Ok(())
     }
 
+    /// Protects what is sent from now on, and takes what is protected only; or neither.
+    pub(crate) fn protect(&mut self, terms: Option<SrtpTerms>) {
+        self.guard.set(terms);
+    }
+
     /// Takes a datagram of either socket.
     pub(crate) fn receive(&mut self, now: CallTime, from: SocketAddr, datagram: &Bytes) {
+        let Some(datagram) = &self.guard.open(datagram) else {
+            self.unproven += 1;
+            return;
+        };
         if let Some(packet) = RtpPacket::parse(datagram) {
             if self.peer.accepts(from, &packet) {
                 self.last_sign = now;
@@ -149,7 +163,8 @@ impl RtpSession {
         }
         match self.sender.poll(now) {
             Some(Outgoing::Packet(packet)) => {
-                return Some(RtpAction::Send(self.peer.address(), packet.write()));
+                let datagram = self.guard.seal(packet.write());
+                return Some(RtpAction::Send(self.peer.address(), datagram));
             }
             Some(Outgoing::Played(mark)) => {
                 return Some(RtpAction::Tell(Inbound::MarkPlayed(mark)));
@@ -160,7 +175,8 @@ impl RtpSession {
             return None;
         }
         self.next_report = now + REPORTS;
-        Some(RtpAction::Report(self.report_address(), self.report(now)))
+        let report = self.report(now);
+        Some(RtpAction::Report(self.report_address(), self.guard.seal_report(report)))
     }
 
     pub(crate) fn poll_timeout(&self) -> CallTime {
@@ -169,8 +185,9 @@ impl RtpSession {
     }
 
     /// The last report: the stream is over.
-    pub(crate) fn goodbye(&self) -> RtpAction {
-        RtpAction::Report(self.report_address(), rtcp::goodbye(self.ssrc))
+    pub(crate) fn goodbye(&mut self) -> RtpAction {
+        let report = self.guard.seal_report(rtcp::goodbye(self.ssrc));
+        RtpAction::Report(self.report_address(), report)
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {
@@ -183,6 +200,7 @@ impl RtpSession {
             late: counters.late,
             repeated: counters.repeated,
             foreign: self.foreign,
+            unproven: self.unproven,
             jitter,
             peer_loss: self.peer_loss,
             peer_jitter: self.peer_jitter,

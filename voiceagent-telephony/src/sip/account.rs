@@ -3,6 +3,8 @@ use std::{net::SocketAddr, time::Duration};
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, Secret, duration};
 
+use super::{SipTransport, digest::Credentials};
+
 /// An account with a PBX or a trunk that wants to be told where we are (`REGISTER`, RFC 3261,
 /// section 10).
 ///
@@ -20,8 +22,11 @@ use voiceagent_core::{Error, Result, Secret, duration};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SipAccount {
-    /// Where the registrar listens, over UDP. Calls from its host are taken.
+    /// Where the registrar listens. Calls from its host are taken.
     pub registrar: SocketAddr,
+    /// What it is asked by; UDP if not set. A certificate must be of the domain.
+    #[serde(default)]
+    pub transport: SipTransport,
     /// The domain of the account; the host of the registrar if not set.
     #[serde(default)]
     pub domain: Option<String>,
@@ -30,7 +35,7 @@ pub struct SipAccount {
     /// The name with which we prove who we are, if it is another.
     #[serde(default)]
     pub login: Option<String>,
-    /// What it is proven with. It is never sent: answers to challenges are (digest with MD5).
+    /// What it is proven with. It is never sent: answers to challenges are.
     pub password: Secret,
     /// For how long we ask to be known, 5 minutes if not set. It is renewed when three quarters of
     /// what was granted are over.
@@ -47,7 +52,15 @@ impl SipAccount {
     #[must_use]
     pub fn new(registrar: SocketAddr, user: impl Into<String>, password: Secret) -> Self {
         let (user, domain, login) = (user.into(), None, None);
-        Self { registrar, domain, user, login, password, expires: expires() }
+        let transport = SipTransport::Udp;
+        Self { registrar, transport, domain, user, login, password, expires: expires() }
+    }
+
+    /// Sets what the registrar is asked by.
+    #[must_use]
+    pub const fn with_transport(mut self, transport: SipTransport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// Sets the domain.
@@ -81,6 +94,12 @@ impl SipAccount {
             return Err(Error::config("accounts.expires: from a minute to a day"));
         }
         Ok(())
+    }
+
+    /// With what it is proven who we are.
+    pub(super) fn credentials(&self) -> Credentials {
+        let login = self.login.as_ref().unwrap_or(&self.user).clone();
+        Credentials { login, password: self.password.clone() }
     }
 
     /// The domain, as it stands in an address.

@@ -86,14 +86,23 @@ pub(super) fn session_expires(request: &Request) -> Option<SessionExpires> {
     SessionExpires::parse(&value)
 }
 
+/// Whether nothing but the last answer may be sent without being confirmed (RFC 3262, section 3). We
+/// send nothing between then: the caller does not hear that it rings.
+pub(super) fn wants_confirmations(request: &Request) -> bool {
+    required(request).any(|option| option.eq_ignore_ascii_case("100rel"))
+}
+
 /// Extensions that are required and that we do not have.
 fn unknown(request: &Request) -> Vec<String> {
-    let required = request.headers().iter().filter(|header| matches!(header, Header::Require(_)));
-    let options = required.flat_map(|header| header.value().split(','));
-    options
-        .map(|option| option.trim().to_owned())
-        .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case("timer"))
-        .collect()
+    let is_known =
+        |option: &str| ["timer", "100rel"].iter().any(|o| option.eq_ignore_ascii_case(o));
+    required(request).filter(|option| !is_known(option)).map(str::to_owned).collect()
+}
+
+fn required(request: &Request) -> impl Iterator<Item = &str> {
+    let headers = request.headers().iter().filter(|header| matches!(header, Header::Require(_)));
+    let options = headers.flat_map(|header| header.value().split(',')).map(str::trim);
+    options.filter(|option| !option.is_empty())
 }
 
 /// The body of a request, if it is a description of media.

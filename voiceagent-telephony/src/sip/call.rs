@@ -1,46 +1,42 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use rsipstack::{
-    dialog::{dialog_layer::DialogLayer, invite_dialog::InviteDialog},
-    sip::{Header, HostWithPort, Scheme, Uri},
-    transaction::Transaction,
-};
-use tokio::sync::{
-    OwnedSemaphorePermit,
-    mpsc::{self, error::TrySendError},
-    watch,
-};
+use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::Transaction};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::debug;
 use voiceagent_core::{
-    CallTime, Error, ErrorKind, Link, Result,
+    CallTime, Error, Link, Result,
+    audio::AudioFormat,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 
 use super::{
-    RtpQuality, SipConfig,
+    Keypad, RtpQuality, SipConfig, SipHandover,
+    addresses::contact,
     answers::{self, Refusal},
     incoming::Stack,
+    keypad::Order,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
+    office::Office,
     parameters::call_info,
+    peer::Peer,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
     transfer::Transfers,
 };
 use crate::{
-    DtmfKey,
     random::random_number,
     rtp::{Begin, MediaPeer, RtpSession},
 };
 
 /// Events and requests that may wait between a session and its leg, in each direction: 1.3 s of
 /// frames.
-const LINK: usize = 64;
+pub(super) const LINK: usize = 64;
 
-/// Keys that may wait: more than any number has.
-const KEYS: usize = 32;
+/// Keys and other orders that may wait: more than any number has.
+pub(super) const ORDERS: usize = 32;
 
 /// A call that rings.
 ///
@@ -54,11 +50,11 @@ pub struct SipCall {
     sockets: Sockets,
     negotiation: Negotiation,
     terms: Terms,
-    peer: SocketAddr,
+    peer: Peer,
     expires: Option<SessionExpires>,
     config: Arc<SipConfig>,
     quality: watch::Sender<RtpQuality>,
-    keys: (mpsc::Sender<DtmfKey>, mpsc::Receiver<DtmfKey>),
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
     permit: OwnedSemaphorePermit,
 }
 
@@ -72,17 +68,26 @@ impl SipCall {
     /// Presses keys on the call, from when it is opened.
     #[must_use]
     pub fn keypad(&self) -> Keypad {
-        Keypad(self.keys.0.clone())
+        Keypad(self.orders.0.clone())
     }
 
-    fn session(&self) -> Result<RtpSession> {
-        let random = || random_number("begin a stream");
-        let begin = Begin { ssrc: random()?, sequence: random()? as u16, timestamp: random()? };
-        let peer = MediaPeer::new(self.terms.said, self.peer.ip());
-        let format = self.terms.types.audio.1.leg_format();
-        let name = format!("{:08x}@voiceagent", begin.ssrc);
-        RtpSession::new(CallTime::ZERO, begin, name, peer, format, self.terms.types)
+    /// Hands the call over to somebody whom we have called, from when it is opened.
+    #[must_use]
+    pub fn handover(&self) -> SipHandover {
+        SipHandover(self.orders.0.clone())
     }
+}
+
+/// The media of a call that begins now, in a format that stays.
+pub(super) fn session(terms: &Terms, peer: Peer, format: AudioFormat) -> Result<RtpSession> {
+    let random = || random_number("begin a stream");
+    // Below the middle, so that both sides count from the same beginning where the first packets
+    // are lost (RFC 3711, section 3.3.1).
+    let sequence = random()? as u16 >> 1;
+    let begin = Begin { ssrc: random()?, sequence, timestamp: random()? };
+    let peer = MediaPeer::new(terms.said, peer.address.ip());
+    let name = format!("{:08x}@voiceagent", begin.ssrc);
+    RtpSession::new(CallTime::ZERO, begin, name, peer, format, terms.types)
 }
 
 #[async_trait]
@@ -100,19 +105,21 @@ impl Transport for SipCall {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let media = self.session()?;
+        let format = self.terms.types.audio.1.leg_format();
+        let media = session(&self.terms, self.peer, format)?;
         let timer = self.expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
         let headers = timer.iter().flat_map(|timer| {
             [Header::SessionExpires(timer.header().into()), Header::Require("timer".into())]
         });
         self.sockets.flush();
         self.line.accept(headers.collect(), &self.terms.answer)?;
-        let Self { line, sockets, negotiation, terms, config, quality, keys, permit, peer, .. } =
-            *self;
+        let Self {
+            line, sockets, negotiation, terms, config, quality, orders, permit, peer, ..
+        } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
         let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
             .with_limits(config.media_timeout, quality)
-            .with_keys(keys.1);
+            .with_orders(orders.1);
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.
             let _counted = permit;
@@ -127,49 +134,28 @@ impl fmt::Debug for SipCall {
     }
 }
 
-/// Presses keys on a call, for menus that a machine reads out (RFC 4733).
-#[derive(Clone, Debug)]
-pub struct Keypad(mpsc::Sender<DtmfKey>);
-
-impl Keypad {
-    /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
-    /// sides that take no keys get none.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](ErrorKind::Closed) when the call has ended, [`Stalled`](ErrorKind::Stalled) when
-    /// too many keys wait.
-    pub fn press(&self, key: DtmfKey) -> Result<()> {
-        self.0.try_send(key).map_err(|refused| match refused {
-            TrySendError::Full(_) => Error::new(ErrorKind::Stalled, "press a key", "too many wait"),
-            TrySendError::Closed(_) => {
-                Error::new(ErrorKind::Closed, "press a key", "the call is over")
-            }
-        })
-    }
-}
-
 /// A call that has been understood, and is told to the application next.
 pub(super) struct Offered(SipCall);
 
 impl Offered {
     /// Takes ports, agrees on the media, and lets it ring.
     pub(super) fn new(
-        config: &Arc<SipConfig>,
-        address: SocketAddr,
-        peer: SocketAddr,
+        office: &Office,
+        peer: Peer,
         request: &Transaction,
         expires: Option<SessionExpires>,
-        (dialogs, stack, permit): (&Arc<DialogLayer>, Arc<Stack>, OwnedSemaphorePermit),
+        (stack, permit): (Arc<Stack>, OwnedSemaphorePermit),
     ) -> Result<Self, Refusal> {
+        let Office { config, addresses, dialogs, .. } = office;
         let unavailable = |error: Error| {
             debug!(%error, "a call cannot be taken");
             Refusal::Unavailable
         };
-        let local = local_address(config, address, peer).map_err(unavailable)?;
-        let sockets = Sockets::bind(config, address.ip()).map_err(unavailable)?;
+        let local = addresses.seen_from(config, peer.transport, peer.address);
+        let local = local.map_err(unavailable)?;
+        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
         let at = SocketAddr::new(local.ip(), sockets.port());
-        let mut negotiation = Negotiation::new(config.codecs.clone(), at);
+        let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?;
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
         if !is_reachable(terms.said.ip()) && !terms.is_held {
@@ -177,17 +163,15 @@ impl Offered {
         }
         let media = Media::audio(terms.types.audio.1.leg_format());
         let info = call_info(&request.original, media).map_err(unavailable)?;
-        let contact = Uri {
-            scheme: Some(Scheme::Sip),
-            host_with_port: HostWithPort::from(local),
-            ..Uri::default()
-        };
+        let contact = contact(local, peer.transport, None);
         let (sender, states) = dialogs.new_dialog_state_channel();
         let dialog = dialogs
             .get_or_create_server_invite(request, sender, None, Some(contact))
             .map_err(|_| Refusal::Unavailable)?;
-        // It is answered whether or not this one gets lost.
-        let _ = dialog.ringing(None, None);
+        if !answers::wants_confirmations(&request.original) {
+            // It is answered whether or not this one gets lost.
+            let _ = dialog.ringing(None, None);
+        }
         Ok(Self(SipCall {
             info,
             line: Line::new(dialog, states, Arc::clone(dialogs), stack),
@@ -198,7 +182,7 @@ impl Offered {
             expires,
             config: Arc::clone(config),
             quality: watch::Sender::new(RtpQuality::default()),
-            keys: mpsc::channel(KEYS),
+            orders: mpsc::channel(ORDERS),
             permit,
         }))
     }
@@ -210,30 +194,4 @@ impl Offered {
     pub(super) fn into_call(self) -> SipCall {
         self.0
     }
-}
-
-/// How the other side reaches us.
-pub(super) fn local_address(
-    config: &SipConfig,
-    address: SocketAddr,
-    peer: SocketAddr,
-) -> Result<SocketAddr> {
-    let ip = match config.public_ip {
-        Some(ip) => ip,
-        None if address.ip().is_unspecified() => way_to(peer)?,
-        None => address.ip(),
-    };
-    Ok(SocketAddr::new(ip, address.port()))
-}
-
-/// Which address of ours packets to this host leave from. Nothing is sent.
-fn way_to(peer: SocketAddr) -> Result<std::net::IpAddr> {
-    let any = if peer.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let look = || {
-        let socket = std::net::UdpSocket::bind(any)?;
-        socket.connect(peer)?;
-        socket.local_addr()
-    };
-    let failed = |_| Error::new(ErrorKind::Overloaded, "find a way", "no way to the other side");
-    look().map(|address| address.ip()).map_err(failed)
 }

@@ -7,7 +7,7 @@ use std::{
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
-use super::{Network, SipAccount};
+use super::{Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk};
 use crate::{control::Directory, rtp::RtpCodec};
 
 /// How calls over SIP are taken.
@@ -27,6 +27,12 @@ use crate::{control::Directory, rtp::RtpCodec};
 pub struct SipConfig {
     /// Where signalling is listened for, over UDP.
     pub listen: SocketAddr,
+    /// Where it is listened for over TCP, usually at the same port. Nowhere if not set.
+    #[serde(default)]
+    pub listen_tcp: Option<SocketAddr>,
+    /// TLS: where it is listened for, and by which certificates. Not used if not set.
+    #[serde(default)]
+    pub tls: Option<SipTls>,
     /// The address that others reach this host by, if it is behind a translator of addresses. If
     /// not set, it is the one of `listen`, or the one that the way to each peer begins with.
     #[serde(default)]
@@ -39,9 +45,16 @@ pub struct SipConfig {
     /// dispatcher).
     #[serde(default)]
     pub accounts: Vec<SipAccount>,
+    /// By whom calls to phone numbers are made. Its hosts belong into `peers`, too, where it is
+    /// reached by UDP. Only SIP addresses can be called if not set.
+    #[serde(default)]
+    pub trunk: Option<SipTrunk>,
     /// The codecs that are taken, the best liked first; G.722, A-law, mu-law if not set.
     #[serde(default = "codecs")]
     pub codecs: Vec<RtpCodec>,
+    /// Whether media must be protected; it is where that is offered if not set.
+    #[serde(default)]
+    pub srtp: SipSrtp,
     /// The first and the last port for media, of which a call takes two; 10000 to 20000 if not set.
     #[serde(default = "media_ports")]
     pub media_ports: (u16, u16),
@@ -58,7 +71,7 @@ pub struct SipConfig {
     /// A call from which nothing comes for this long is over, unless it is on hold; 30 s if not set.
     #[serde(default = "media_timeout", with = "duration")]
     pub media_timeout: Duration,
-    /// Whom calls may be handed to.
+    /// Whom calls may be handed to and made to, and our number.
     #[serde(default)]
     pub directory: Directory,
 }
@@ -89,10 +102,14 @@ impl SipConfig {
     pub fn new(listen: SocketAddr, peers: Vec<Network>) -> Self {
         Self {
             listen,
+            listen_tcp: None,
+            tls: None,
             public_ip: None,
             peers,
             accounts: Vec::new(),
+            trunk: None,
             codecs: codecs(),
+            srtp: SipSrtp::Accepted,
             media_ports: media_ports(),
             max_calls: max_calls(),
             calls_per_second: calls_per_second(),
@@ -116,7 +133,13 @@ impl SipConfig {
             return wrong("media_ports: the first must be below the last, and above 1023");
         }
         for account in &self.accounts {
+            if account.transport == SipTransport::Tls && self.tls.is_none() {
+                return wrong("tls: an account uses it");
+            }
             account.check()?;
+        }
+        if let Some(trunk) = &self.trunk {
+            trunk.check()?;
         }
         if self.calls_per_second == 0 {
             return wrong("calls_per_second: at least one is needed");

@@ -1,12 +1,15 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use rsipstack::{
     EndpointBuilder,
     dialog::dialog_layer::DialogLayer,
     platform::{CancellationToken, mpsc as stack_mpsc},
-    sip::{Method, SipMessage, StatusCode, prelude::HeadersExt as _},
-    transaction::{Endpoint, Transaction},
-    transport::{SipAddr, SipConnection, TransportEvent, TransportLayer, udp::UdpConnection},
+    sip::{Method, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
+    transaction::{Endpoint, Transaction, endpoint::EndpointInnerRef},
+    transport::{
+        SipAddr, SipConnection, TransportEvent, TransportLayer, channel::ChannelConnection,
+        udp::UdpConnection,
+    },
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -17,11 +20,17 @@ use voiceagent_core::{Error, ErrorKind, Result};
 
 use super::{
     SipCall, SipConfig,
+    addresses::Addresses,
     answers::{self, METHODS, Refusal},
-    call::{Offered, local_address},
+    call::Offered,
+    datagrams::Datagrams,
     line::invite_of,
+    office::Office,
+    peer::Peer,
     quiet::quiet,
     registration,
+    stream::Heard,
+    streams::Streams,
 };
 
 /// Calls that may wait for the application to look at them.
@@ -40,10 +49,13 @@ pub(super) enum Arrival {
 #[derive(Debug)]
 pub(super) struct Stack {
     task: JoinHandle<()>,
+    /// Ends the listeners and connections of streams.
+    token: CancellationToken,
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        self.token.cancel();
         self.task.abort();
     }
 }
@@ -53,72 +65,148 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// When the address is taken or not ours.
+    /// When an address is taken or not ours, or a file of TLS cannot be used.
     pub(super) async fn start(
         config: SipConfig,
-    ) -> Result<(Arc<Self>, SocketAddr, mpsc::Receiver<Arrival>)> {
-        let failed = |_| Error::new(ErrorKind::Config, "listen", "listen: the address is not free");
+    ) -> Result<(Arc<Self>, Arc<Office>, mpsc::Receiver<Arrival>)> {
         let token = CancellationToken::new();
-        let public = config.public_ip.map(|ip| SocketAddr::new(ip, config.listen.port()));
-        let udp = UdpConnection::create_connection(config.listen, public, Some(token.clone()));
-        let udp = quiet(udp).await.map_err(failed)?;
-        let address = udp.get_addr().get_socketaddr().map_err(failed)?;
-        // The stack's own word for a wildcard is some address of this host.
-        let address = SocketAddr::new(config.listen.ip(), address.port());
-        let layer = TransportLayer::new(token.clone());
-        let peers = config.clone();
-        layer.set_whitelist(move |ip| std::future::ready(peers.may_call(ip)));
-        layer.add_transport(SipConnection::Udp(udp.clone()));
-        let endpoint = EndpointBuilder::new()
-            .with_user_agent(concat!("voiceagent/", env!("CARGO_PKG_VERSION")))
-            .with_cancel_token(token)
-            .with_transport_layer(layer)
-            .with_allows(METHODS.to_vec())
-            .build();
+        let (streams, heard) = Streams::new(&config, token.clone())?;
+        let (endpoint, udp) = endpoint(&config, &streams, &token).await?;
+        let serving = serve(&endpoint.inner).await;
+        let addresses = listen(&config, &endpoint.inner, &udp, &streams).await?;
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
-            let contact = local_address(&config, address, account.registrar)?;
-            registration::domain(account)?;
-            tasks.spawn(registration::keep(account.clone(), contact, Arc::clone(&endpoint.inner)));
+            let account = registration::Registrar::new(account, &config, addresses)?;
+            tasks.spawn(account.keep(Arc::clone(&endpoint.inner), streams.clone()));
         }
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        let stack = Arc::new_cyclic(move |stack| {
-            let dialogs = Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner)));
-            let desk = Desk {
+        let mut office = None;
+        let stack = Arc::new_cyclic(|stack| {
+            let shared = Arc::new(Office {
                 calls: Arc::new(Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS))),
-                gate: Gate::new(config.calls_per_second),
-                config: Arc::new(config),
-                address,
-                dialogs,
-                arrivals,
+                dialogs: Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner))),
+                addresses,
+                streams,
                 stack: stack.clone(),
-                tasks,
-            };
-            Self { task: tokio::spawn(quiet(run(endpoint, udp, desk))) }
+                config: Arc::new(config),
+            });
+            let gate = Gate::new(shared.config.calls_per_second);
+            let desk = Desk { gate, office: Arc::clone(&shared), arrivals, tasks };
+            office = Some(shared);
+            let run = run(endpoint, (udp, heard, serving), desk);
+            Self { task: tokio::spawn(quiet(run)), token }
         });
-        Ok((stack, address, arrived))
+        let office = office.expect("set above");
+        Ok((stack, office, arrived))
     }
 }
 
-/// Moves messages between the socket, the transactions and the desk, until it is aborted.
-async fn run(endpoint: Endpoint, udp: UdpConnection, mut desk: Desk) {
+fn not_free() -> Error {
+    Error::new(ErrorKind::Config, "listen", "listen: the address is not free")
+}
+
+/// The stack and its socket for UDP.
+async fn endpoint(
+    config: &SipConfig,
+    streams: &Streams,
+    token: &CancellationToken,
+) -> Result<(Endpoint, UdpConnection)> {
+    let public = config.public_ip.map(|ip| SocketAddr::new(ip, config.listen.port()));
+    let socket = Arc::new(Datagrams::bind(config).await.map_err(|_| not_free())?);
+    let udp = UdpConnection::from_socket(socket, public, Some(token.clone()));
+    let udp = quiet(udp).await.map_err(|_| not_free())?;
+    let layer = TransportLayer::new(token.clone());
+    let peers = config.clone();
+    layer.set_whitelist(move |ip| std::future::ready(peers.may_call(ip)));
+    let endpoint = EndpointBuilder::new()
+        .with_user_agent(concat!("voiceagent/", env!("CARGO_PKG_VERSION")))
+        .with_cancel_token(token.clone())
+        .with_transport_layer(layer)
+        .with_allows(METHODS.to_vec())
+        .with_target_locator(Box::new(streams.clone()))
+        .build();
+    streams.attach(&endpoint.inner);
+    Ok((endpoint, udp))
+}
+
+/// What the stack does by itself: timers, and a table of connections.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Begins it before there is any listener. It would read from them itself, in tasks of its own,
+/// which log each message.
+async fn serve(endpoint: &EndpointInnerRef) -> Serving {
+    let endpoint = Arc::clone(endpoint);
+    let mut serving: Serving = Box::pin(quiet(async move {
+        let _ = endpoint.serve().await;
+    }));
+    std::future::poll_fn(|cx| {
+        let _ = serving.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
+    serving
+}
+
+/// Opens the listeners, and tells the stack where they are, for its `Via` headers.
+async fn listen(
+    config: &SipConfig,
+    endpoint: &EndpointInnerRef,
+    udp: &UdpConnection,
+    streams: &Streams,
+) -> Result<Addresses> {
+    let seen = udp.get_addr().get_socketaddr().map_err(|_| not_free())?;
+    let layer = &endpoint.transport_layer;
+    layer.add_transport(SipConnection::Udp(udp.clone()));
+    // The stack's own word for a wildcard is some address of this host.
+    let udp = SocketAddr::new(config.listen.ip(), seen.port());
+    let tls = config.tls.as_ref().and_then(|tls| tls.listen);
+    let mut addresses = Addresses { udp, tcp: None, tls: None };
+    for (transport, at) in [(Transport::Tcp, config.listen_tcp), (Transport::Tls, tls)] {
+        let Some(at) = at else { continue };
+        let at = streams.listen(transport, at).await?;
+        let (_, unused) = stack_mpsc::unbounded_channel();
+        let (sender, _) = stack_mpsc::unbounded_channel();
+        let known = SipAddr::new(transport, SocketAddr::new(seen.ip(), at.port()).into());
+        let known = ChannelConnection::create_connection(unused, sender, known, None).await;
+        layer.add_transport(SipConnection::Channel(known.map_err(|_| not_free())?));
+        if transport == Transport::Tcp {
+            addresses.tcp = Some(at);
+        } else {
+            addresses.tls = Some(at);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Moves messages between the sockets, the transactions and the desk, until it is aborted.
+async fn run(
+    endpoint: Endpoint,
+    (udp, mut heard, mut serving): (UdpConnection, mpsc::Receiver<Heard>, Serving),
+    mut desk: Desk,
+) {
     let inner = Arc::clone(&endpoint.inner);
     // Emptied at once by the loop below, in the same task.
     let (sender, mut messages) = stack_mpsc::unbounded_channel();
     let reading =
         udp.serve_loop_with_whitelist(sender, Some(Arc::clone(&inner.transport_layer.inner)));
     let Ok(mut requests) = endpoint.incoming_transactions() else { return };
-    let timers = inner.process_timer();
-    tokio::pin!(reading, timers);
+    tokio::pin!(reading);
     loop {
         tokio::select! {
             _ = &mut reading => return,
-            () = &mut timers => return,
+            () = &mut serving => return,
             Some(event) = messages.recv() => {
                 if let TransportEvent::Incoming(message, connection, from) = event
                     && desk.admits(&message)
                 {
                     let _ = inner.on_received_message(message, connection, &from).await;
+                }
+            }
+            Some((message, connection, from)) = heard.recv() => {
+                if desk.admits(&message) {
+                    let _ = inner.on_received_message(message, connection, &from).await;
+                } else if let Some(refusal) = refuse(&inner, &message) {
+                    let _ = connection.send(refusal, None).await;
                 }
             }
             Some(request) = requests.recv() => desk.receive(request),
@@ -127,21 +215,27 @@ async fn run(endpoint: Endpoint, udp: UdpConnection, mut desk: Desk) {
     }
 }
 
+/// The answer to a call that is not read. On a stream nobody repeats it.
+fn refuse(endpoint: &EndpointInnerRef, message: &SipMessage) -> Option<SipMessage> {
+    let SipMessage::Request(request) = message else { return None };
+    let is_call = request.method == Method::Invite;
+    let refusal = Refusal::Unavailable;
+    let mut answer = endpoint.make_response(request, refusal.status(), None);
+    answer.headers.extend(refusal.headers(request));
+    is_call.then_some(SipMessage::Response(answer))
+}
+
 /// Decides what becomes of requests.
 struct Desk {
-    config: Arc<SipConfig>,
-    address: SocketAddr,
-    calls: Arc<Semaphore>,
+    office: Arc<Office>,
     gate: Gate,
-    dialogs: Arc<DialogLayer>,
     arrivals: mpsc::Sender<Arrival>,
-    stack: std::sync::Weak<Stack>,
     tasks: JoinSet<()>,
 }
 
 impl Desk {
     /// Whether a message is read on. New calls beyond what is allowed are not, nor is anything
-    /// when more is being answered than ever should be; their senders repeat them.
+    /// when more is being answered than ever should be; over UDP their senders repeat them.
     fn admits(&mut self, message: &SipMessage) -> bool {
         let SipMessage::Request(request) = message else { return true };
         if self.tasks.len() >= TASKS {
@@ -160,12 +254,16 @@ impl Desk {
         }
         match request.original.method {
             Method::Invite => self.invite(request),
+            // Nobody may answer it; it is for a refusal that nothing is known of any more.
+            Method::Ack => {}
             Method::Options => {
-                self.tasks.spawn(quiet(answers::reply(
-                    request,
-                    StatusCode::OK,
-                    answers::abilities(),
-                )));
+                let (status, headers) = match answers::check(&request.original) {
+                    Err(refusal @ Refusal::Extension) => {
+                        (refusal.status(), refusal.headers(&request.original))
+                    }
+                    _ => (StatusCode::OK, answers::abilities()),
+                };
+                self.tasks.spawn(quiet(answers::reply(request, status, headers)));
             }
             Method::Bye | Method::Info | Method::Update | Method::Notify | Method::PRack => {
                 self.reply(request, StatusCode::CallTransactionDoesNotExist);
@@ -181,12 +279,13 @@ impl Desk {
     }
 
     fn receive_within(&mut self, mut request: Transaction) {
-        match self.dialogs.match_dialog(&request).and_then(invite_of) {
+        match self.office.dialogs.match_dialog(&request).and_then(invite_of) {
             Some(mut dialog) => {
                 self.tasks.spawn(quiet(async move {
                     let _ = dialog.handle(&mut request).await;
                 }));
             }
+            None if request.original.method == Method::Ack => {}
             None => self.reply(request, StatusCode::CallTransactionDoesNotExist),
         }
     }
@@ -203,6 +302,10 @@ impl Desk {
                 // When nobody takes it, the call that is dropped here refuses itself.
                 let _ = is_told;
                 self.tasks.spawn(quiet(async move {
+                    if answers::wants_confirmations(&request.original) {
+                        // So that it is not repeated.
+                        let _ = request.send_trying().await;
+                    }
                     let _ = dialog.handle(&mut request).await;
                 }));
                 return;
@@ -217,25 +320,13 @@ impl Desk {
 
     fn offer(&self, request: &Transaction) -> Result<Offered, Refusal> {
         let expires = answers::check(&request.original)?;
-        let full = Refusal::Full { is_busy: self.config.is_busy_when_full };
-        let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| full)?;
-        let stack = self.stack.upgrade().ok_or(Refusal::Unavailable)?;
-        let from = peer_of(request).ok_or(Refusal::Unavailable)?;
-        Offered::new(
-            &self.config,
-            self.address,
-            from,
-            request,
-            expires,
-            (&self.dialogs, stack, permit),
-        )
+        let office = &self.office;
+        let full = Refusal::Full { is_busy: office.config.is_busy_when_full };
+        let permit = Arc::clone(&office.calls).try_acquire_owned().map_err(|_| full)?;
+        let stack = office.stack.upgrade().ok_or(Refusal::Unavailable)?;
+        let from = Peer::of(request).ok_or(Refusal::Unavailable)?;
+        Offered::new(office, from, request, expires, (stack, permit))
     }
-}
-
-/// Where a request really came from.
-fn peer_of(request: &Transaction) -> Option<SocketAddr> {
-    let from: Option<&SipAddr> = request.connection.as_ref()?.get_remote_addr();
-    from?.get_socketaddr().ok()
 }
 
 /// Lets so many through in a second, and as many at once.

@@ -18,6 +18,7 @@ use voiceagent_core::{
 use super::{
     RtpQuality, answers,
     info::key_of,
+    keypad::Order,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
     quiet::quiet,
@@ -25,10 +26,7 @@ use super::{
     sockets::Sockets,
     transfer::{self, Transfers},
 };
-use crate::{
-    DtmfKey,
-    rtp::{RtpAction, RtpSession},
-};
+use crate::rtp::{RtpAction, RtpSession};
 
 /// Pieces and marks that may wait: as many as the link holds. The session sends 100 ms ahead.
 const QUEUE: usize = 64;
@@ -39,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between two looks at how well the call goes.
 const LOOKS: Duration = Duration::from_secs(5);
+
+/// How often a description of ours that crosses one of the other side is sent.
+const CROSSINGS: usize = 3;
 
 /// Moves audio between sockets and a link, and does what signalling asks for, in one task.
 pub(super) struct Leg {
@@ -53,9 +54,11 @@ pub(super) struct Leg {
     asking: JoinSet<Answered>,
     media_timeout: Duration,
     quality: watch::Sender<RtpQuality>,
-    /// Keys that the application presses.
-    keys: mpsc::Receiver<DtmfKey>,
+    /// What the application asks for beside the agent.
+    orders: mpsc::Receiver<Order>,
     next_look: CallTime,
+    /// Whether a description of ours waits for its answer.
+    is_describing: bool,
     /// Whether the other side has heard our answer.
     is_begun: bool,
     /// Whether the call ends when everything has been said.
@@ -96,8 +99,9 @@ impl Leg {
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
             quality: watch::Sender::new(RtpQuality::default()),
-            keys: mpsc::channel(1).1,
+            orders: mpsc::channel(1).1,
             next_look: CallTime::ZERO + LOOKS,
+            is_describing: false,
             is_begun: false,
             is_ending: false,
             begin: Instant::now(),
@@ -114,8 +118,14 @@ impl Leg {
         self
     }
 
-    pub(super) fn with_keys(mut self, keys: mpsc::Receiver<DtmfKey>) -> Self {
-        self.keys = keys;
+    pub(super) fn with_orders(mut self, orders: mpsc::Receiver<Order>) -> Self {
+        self.orders = orders;
+        self
+    }
+
+    /// The other side has picked up a call of ours: it hears us from the first word.
+    pub(super) const fn begun(mut self) -> Self {
+        self.is_begun = true;
         self
     }
 
@@ -130,6 +140,8 @@ impl Leg {
         info!(
             received = quality.received,
             lost = quality.lost,
+            foreign = quality.foreign,
+            unproven = quality.unproven,
             jitter_ms = quality.jitter.as_millis(),
             mos = quality.estimated_mos,
             "media over"
@@ -165,11 +177,7 @@ impl Leg {
                         return Ok(());
                     }
                 }
-                Some(key) = self.keys.recv() => {
-                    if !self.media.press(key) {
-                        debug!("the other side takes no keys");
-                    }
-                }
+                Some(order) = self.orders.recv() => self.obey(order, peer).await?,
                 Some(Ok(answered)) = self.asking.join_next() => self.answered(answered, peer).await?,
                 received = self.sockets.receive() => {
                     // A port of the other side that is not open yet is told here, and is no fault.
@@ -234,17 +242,45 @@ impl Leg {
             Outbound::Clear => self.media.clear(),
             Outbound::Mark(mark) => self.media.mark(mark),
             Outbound::HangUp => self.is_ending = true,
-            Outbound::Transfer(target) => match self.transfers.begin(&target) {
-                Ok(to) => {
-                    let asking = transfer::ask(self.line.dialog.clone(), to);
-                    self.asking.spawn(async move { Answered::Refer(asking.await) });
-                }
-                Err(kind) => peer.send(Inbound::NotTransferred(kind)).await?,
-            },
+            Outbound::Transfer(target) => {
+                let begun = self.transfers.begin(&target);
+                self.refer(begun, peer).await?;
+            }
             // A leg with audio is not asked for more.
             _ => {}
         }
         Ok(())
+    }
+
+    async fn obey(&mut self, order: Order, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        match order {
+            Order::Press(key) => {
+                if !self.media.press(key) {
+                    debug!("the other side takes no keys");
+                }
+                Ok(())
+            }
+            Order::HandTo(address) => {
+                let begun = self.transfers.begin_at(address);
+                self.refer(begun, peer).await
+            }
+        }
+    }
+
+    /// Asks for a transfer that has begun, or says that it has not.
+    async fn refer(
+        &mut self,
+        begun: Result<String, ErrorKind>,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<()> {
+        match begun {
+            Ok(to) => {
+                let asking = transfer::ask(self.line.dialog.clone(), to);
+                self.asking.spawn(async move { Answered::Refer(asking.await) });
+                Ok(())
+            }
+            Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
+        }
     }
 
     async fn answered(
@@ -259,12 +295,16 @@ impl Leg {
                 }
             }
             Answered::Refresh(Some(200..=299)) => {
+                self.is_describing = false;
                 let now = self.now();
                 if let Some(timer) = &mut self.timer {
                     timer.confirm(now);
                 }
             }
-            Answered::Refresh(_) => debug!("the call was not confirmed"),
+            Answered::Refresh(_) => {
+                self.is_describing = false;
+                debug!("the call was not confirmed");
+            }
         }
         Ok(())
     }
@@ -311,6 +351,12 @@ impl Leg {
 
     /// Answers a request that describes the media anew, or confirms the call.
     async fn update(&mut self, request: &Request, handle: TransactionHandle) -> Result<()> {
+        // Two descriptions that cross: both sides step back, and we try again later (RFC 3261,
+        // section 14.1).
+        if self.is_describing && answers::description(request).is_some() {
+            reply(&handle, StatusCode::RequestPending).await;
+            return Ok(());
+        }
         let now = self.now();
         let mut headers = answers::abilities();
         if let Some(asked) = answers::session_expires(request) {
@@ -350,6 +396,7 @@ impl Leg {
     /// Goes by the terms: whom packets go to, and whether they do.
     fn hold(&mut self) -> Result<()> {
         let is_held = self.terms.is_held || !self.is_begun;
+        self.media.protect(self.terms.srtp.clone());
         self.media.renegotiate(self.terms.types, self.terms.said, is_held)
     }
 
@@ -375,12 +422,14 @@ impl Leg {
             .iter()
             .any(|header| matches!(header, Header::Allow(_)) && header.value().contains("UPDATE"));
         let body = self.negotiation.repeat().map(|text| text.as_bytes().to_vec());
+        self.is_describing = !can_update;
         self.asking.spawn(quiet(async move {
             let answer = if can_update {
                 dialog.update(Some(headers), None).await
             } else {
                 let kind = Header::ContentType("application/sdp".into());
-                dialog.reinvite(Some([headers, vec![kind]].concat()), body).await
+                let headers = [headers, vec![kind]].concat();
+                dialog.reinvite_with_glare_retry(Some(headers), body, CROSSINGS).await
             };
             Answered::Refresh(answer.ok().flatten().map(|answer| u16::from(answer.status_code)))
         }));

@@ -1,43 +1,69 @@
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
-use super::sdp::{Description, Direction, Ours};
-use crate::rtp::{PayloadTypes, RtpCodec};
+use voiceagent_core::Result;
+
+use super::{
+    SipSrtp,
+    sdp::{Crypto, Description, Direction, Media, Ours, PLAIN, PROTECTED},
+};
+use crate::rtp::{PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
 /// What both sides have agreed on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Terms {
     pub(super) types: PayloadTypes,
     /// Where the other side says that it listens.
     pub(super) said: SocketAddr,
     /// Whether the other side takes nothing from us for now.
     pub(super) is_held: bool,
+    /// How both sides protect what they send, if they do.
+    pub(super) srtp: Option<SrtpTerms>,
+    /// It has our key in it where there is one.
     pub(super) answer: String,
 }
 
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("types", &self.types)
+            .field("said", &self.said)
+            .field("is_held", &self.is_held)
+            .field("srtp", &self.srtp)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Answers the offers of one call.
-#[derive(Debug)]
 pub(super) struct Negotiation {
     /// The codecs that we take, the best liked first.
     codecs: Vec<RtpCodec>,
+    srtp: SipSrtp,
     /// Where we listen.
     at: SocketAddr,
     codec: Option<RtpCodec>,
+    /// Our key, which stays as long as the suite does.
+    key: Option<(SrtpSuite, SrtpKeys)>,
     /// Our last words and their number, which changes with them only (RFC 3264, section 8).
     version: u32,
     last: Option<String>,
 }
 
 impl Negotiation {
-    pub(super) const fn new(codecs: Vec<RtpCodec>, at: SocketAddr) -> Self {
-        Self { codecs, at, codec: None, version: 1, last: None }
+    pub(super) const fn new(codecs: Vec<RtpCodec>, srtp: SipSrtp, at: SocketAddr) -> Self {
+        Self { codecs, srtp, at, codec: None, key: None, version: 1, last: None }
     }
 
     /// Answers an offer; `None` when there is nothing in it that we can do.
     pub(super) fn answer(&mut self, offer: &str) -> Option<Terms> {
         let offer = Description::parse(offer)?;
-        let (index, media) = offer.media.iter().enumerate().find(|(_, media)| {
-            media.kind == "audio" && media.protocol == "RTP/AVP" && media.port != 0
-        })?;
+        let (index, media) = self.choose(&offer)?;
+        let crypto = match media.protocol.as_str() {
+            PROTECTED => Some(media.crypto.first()?),
+            _ => None,
+        };
         let offered = media.codecs();
         // The codec of before, as long as it is offered: some shuffle theirs with each offer.
         let liked = self.codec.iter().chain(&self.codecs);
@@ -45,18 +71,19 @@ impl Negotiation {
             .filter_map(|codec| offered.iter().find(|(_, offered)| offered == codec))
             .copied()
             .next()?;
-        let address = media.address?;
-        let mut theirs = media.direction;
-        if address.is_unspecified() && theirs.sends() {
-            // The old way to put somebody on hold (RFC 3264, section 8.4).
-            theirs = Direction::SendOnly;
-        }
+        let srtp = match crypto {
+            Some(theirs) => Some(self.protect(theirs)?),
+            None => None,
+        };
+        let keys = media.number_of("telephone-event", codec.clock_rate());
         let ours = Ours {
-            number,
-            codec,
-            keys: media.number_of("telephone-event", codec.clock_rate()),
+            formats: vec![(number, codec)],
+            keys: keys.map(|keys| (keys, codec.clock_rate())).into_iter().collect(),
             noise: Some(NOISE).filter(|noise| codec.clock_rate() == 8_000 && media.has(*noise)),
-            direction: theirs.reversed(),
+            direction: direction_of(media)?.reversed(),
+            crypto: crypto
+                .zip(srtp.as_ref())
+                .map(|(theirs, srtp)| Crypto { keys: srtp.ours.clone(), ..theirs.clone() }),
         };
         let mut answer = ours.answer(&offer, index, self.at, self.version);
         if self.last.as_ref().is_some_and(|last| *last != answer) {
@@ -65,9 +92,98 @@ impl Negotiation {
         }
         self.last = Some(answer.clone());
         self.codec = Some(codec);
-        let types = PayloadTypes { audio: (number, codec), keys: ours.keys, noise: ours.noise };
-        let said = SocketAddr::new(address, media.port);
-        Some(Terms { types, said, is_held: !ours.direction.sends(), answer })
+        let types = PayloadTypes { audio: (number, codec), keys, noise: ours.noise };
+        let said = SocketAddr::new(media.address?, media.port);
+        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer })
+    }
+
+    /// Offers all that we take.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness for a key.
+    pub(super) fn offer(&mut self, is_protected: bool) -> Result<String> {
+        self.key =
+            is_protected.then(|| SrtpKeys::random().map(|keys| (OFFERED, keys))).transpose()?;
+        let numbers = self.codecs.iter().zip(DYNAMIC..);
+        let formats: Vec<_> = numbers
+            .map(|(codec, number)| (codec.static_payload_type().unwrap_or(number), *codec))
+            .collect();
+        let mut rates: Vec<_> = formats.iter().map(|(_, codec)| codec.clock_rate()).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        let ours = Ours {
+            keys: (KEYS..).zip(rates.iter().copied()).collect(),
+            noise: Some(NOISE).filter(|_| rates.contains(&8_000)),
+            formats,
+            direction: Direction::Both,
+            crypto: self.own_crypto(),
+        };
+        let offer = ours.offer(self.at, self.version);
+        self.last = Some(offer.clone());
+        Ok(offer)
+    }
+
+    /// Takes the answer to our offer; `None` when it is none.
+    pub(super) fn answered(&mut self, answer: &str) -> Option<Terms> {
+        let answer = Description::parse(answer)?;
+        let media =
+            answer.media.first().filter(|media| media.kind == "audio" && media.port != 0)?;
+        let srtp = match &self.key {
+            None if media.protocol == PLAIN => None,
+            Some((suite, ours)) if media.protocol == PROTECTED => {
+                let is_taken = |crypto: &&Crypto| crypto.tag == TAG && crypto.suite == *suite;
+                let theirs = media.crypto.iter().find(is_taken)?.keys.clone();
+                Some(SrtpTerms { suite: *suite, ours: ours.clone(), theirs })
+            }
+            _ => return None,
+        };
+        let answered = media.codecs();
+        let (number, codec) =
+            answered.iter().find(|(_, codec)| self.codecs.contains(codec)).copied()?;
+        let keys = media.number_of("telephone-event", codec.clock_rate());
+        let ours = Ours {
+            formats: vec![(number, codec)],
+            keys: keys.map(|keys| (keys, codec.clock_rate())).into_iter().collect(),
+            noise: Some(NOISE).filter(|noise| codec.clock_rate() == 8_000 && media.has(*noise)),
+            direction: direction_of(media)?.reversed(),
+            crypto: self.own_crypto(),
+        };
+        // What is repeated from now on offers only what has been agreed on.
+        self.version += 1;
+        let last = ours.offer(self.at, self.version);
+        self.last = Some(last.clone());
+        self.codec = Some(codec);
+        let types = PayloadTypes { audio: (number, codec), keys, noise: ours.noise };
+        let said = SocketAddr::new(media.address?, media.port);
+        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer: last })
+    }
+
+    fn own_crypto(&self) -> Option<Crypto> {
+        let (suite, keys) = self.key.clone()?;
+        Some(Crypto { tag: TAG, suite, keys })
+    }
+
+    /// The medium that we take, with its place: one that is protected before one that is plain.
+    fn choose<'a>(&self, offer: &'a Description) -> Option<(usize, &'a Media)> {
+        let profiles = [Some(PROTECTED), (self.srtp != SipSrtp::Required).then_some(PLAIN)];
+        profiles.into_iter().flatten().find_map(|profile| {
+            offer.media.iter().enumerate().find(|(_, media)| {
+                let can_be_done = profile == PLAIN || !media.crypto.is_empty();
+                media.kind == "audio" && media.protocol == profile && media.port != 0 && can_be_done
+            })
+        })
+    }
+
+    /// Our key beside that of the other side.
+    fn protect(&mut self, theirs: &Crypto) -> Option<SrtpTerms> {
+        let suite = theirs.suite;
+        let ours = match self.key.take().filter(|(before, _)| *before == suite) {
+            Some((_, keys)) => keys,
+            None => SrtpKeys::random().ok()?,
+        };
+        self.key = Some((suite, ours.clone()));
+        Some(SrtpTerms { suite, ours, theirs: theirs.keys.clone() })
     }
 
     /// Says again what was said last.
@@ -75,6 +191,22 @@ impl Negotiation {
         self.last.as_deref()
     }
 }
+
+/// Which side of a medium the other side says that it sends.
+fn direction_of(media: &Media) -> Option<Direction> {
+    let is_old_hold = media.address?.is_unspecified() && media.direction.sends();
+    // The old way to put somebody on hold (RFC 3264, section 8.4).
+    Some(if is_old_hold { Direction::SendOnly } else { media.direction })
+}
+
+/// The suite and the number of the one key that we offer.
+const OFFERED: SrtpSuite = SrtpSuite::Sha80;
+const TAG: u32 = 1;
+
+/// The first payload types of codecs without a number of their own, and of keys (RFC 3551, section
+/// 6): far enough apart for all codecs.
+const DYNAMIC: u8 = 110;
+const KEYS: u8 = 101;
 
 /// The payload type of comfort noise (RFC 3389, section 6).
 const NOISE: u8 = 13;
@@ -90,7 +222,7 @@ mod tests {
 
     fn negotiation() -> Negotiation {
         let codecs = vec![RtpCodec::G722, RtpCodec::Pcma, RtpCodec::Pcmu];
-        Negotiation::new(codecs, ([192, 0, 2, 1], 7_000).into())
+        Negotiation::new(codecs, SipSrtp::Accepted, ([192, 0, 2, 1], 7_000).into())
     }
 
     fn offer(formats: &str, rest: &str) -> String {
@@ -130,6 +262,74 @@ mod tests {
             assert_eq!(terms.is_held, is_held, "{line}");
             assert!(terms.answer.ends_with(&format!("a={expected}\r\n")), "{line}");
         }
+    }
+
+    const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+    fn protected(suite: &str, key: &str) -> String {
+        let crypto = format!("a=crypto:4 {suite} inline:{key}");
+        offer("0 8 101", &crypto).replace("RTP/AVP", "RTP/SAVP")
+    }
+
+    #[test]
+    fn media_that_is_offered_protected_is_taken_with_a_key_of_ours_that_stays() {
+        let mut negotiation = negotiation();
+        let first = negotiation.answer(&protected("AES_CM_128_HMAC_SHA1_80", KEY)).unwrap();
+        let srtp = first.srtp.clone().unwrap();
+        assert_eq!(srtp.theirs.to_base64(), KEY);
+        let ours = format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{}", srtp.ours.to_base64());
+        assert!(first.answer.contains(&ours) && first.answer.contains("m=audio 7000 RTP/SAVP 8 "));
+        assert_ne!(srtp.ours, srtp.theirs);
+        assert!(!format!("{first:?}").contains(&srtp.ours.to_base64()));
+        let again = negotiation.answer(&protected("AES_CM_128_HMAC_SHA1_80", KEY)).unwrap();
+        assert_eq!(again, first);
+        let short = negotiation.answer(&protected("AES_CM_128_HMAC_SHA1_32", KEY)).unwrap();
+        assert_ne!(short.srtp.unwrap().ours, srtp.ours, "a key has one use");
+        assert_eq!(negotiation.answer(&protected("F8_128_HMAC_SHA1_80", KEY)), None);
+        let both = protected("AES_CM_128_HMAC_SHA1_80", KEY);
+        let both = format!("{}m=audio 4002 RTP/AVP 0\r\n", both);
+        assert_eq!(negotiation.answer(&both).unwrap().said.port(), 4_000);
+    }
+
+    #[test]
+    fn what_is_answered_to_our_offer_is_gone_by_and_offered_from_then_on() {
+        let mut ours = negotiation();
+        let offered = ours.offer(true).unwrap();
+        assert!(offered.contains("m=audio 7000 RTP/SAVP 9 8 0 101 13\r\n"), "{offered}");
+        let mut theirs = Negotiation::new(
+            vec![RtpCodec::Pcmu],
+            SipSrtp::Required,
+            ([192, 0, 2, 7], 9_000).into(),
+        );
+        let answer = theirs.answer(&offered).unwrap();
+        let terms = ours.answered(&answer.answer).unwrap();
+        assert_eq!(terms.types, answer.types);
+        assert_eq!((terms.said, terms.is_held), (([192, 0, 2, 7], 9_000).into(), false));
+        let (one, other) = (terms.srtp.unwrap(), answer.srtp.unwrap());
+        assert_eq!((&one.ours, &one.theirs), (&other.theirs, &other.ours));
+        let again = ours.repeat().unwrap();
+        assert!(again.contains("o=- 1 2 ") && again.contains("RTP/SAVP 0 101 13"), "{again}");
+        assert_eq!(theirs.answer(again).unwrap().srtp, Some(other), "the keys stay");
+        for wrong in [
+            answer.answer.replace("RTP/SAVP", "RTP/AVP"),
+            answer.answer.replace("a=crypto:1", "a=crypto:2"),
+            answer.answer.replace("audio 9000", "audio 0"),
+            answer.answer.replace("PCMU/8000", "GSM/8000"),
+        ] {
+            assert_eq!(ours.answered(&wrong), None, "{wrong}");
+        }
+        let mut plain = negotiation();
+        let offered = plain.offer(false).unwrap();
+        assert!(!offered.contains("crypto"));
+        assert_eq!(plain.answered(&answer.answer), None, "nobody asked for keys");
+    }
+
+    #[test]
+    fn plain_media_is_refused_where_it_must_be_protected() {
+        let mut negotiation = negotiation();
+        negotiation.srtp = SipSrtp::Required;
+        assert_eq!(negotiation.answer(&offer("0 101", "")), None);
+        assert!(negotiation.answer(&protected("AES_CM_128_HMAC_SHA1_80", KEY)).is_some());
     }
 
     #[test]

@@ -1,90 +1,205 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rsipstack::{
-    dialog::{
-        authenticate::Credential,
-        registration::{Registration, backoff_interval, refresh_interval},
-    },
     sip::{
-        Auth, HostWithPort, Response, Scheme, StatusCode, StatusCodeKind, Uri,
-        prelude::HeadersExt as _, typed::Contact,
+        HasHeaders as _, Header, Method, Request, Response, SipMessage, StatusCode, StatusCodeKind,
+        Uri,
+        headers::CallId,
+        prelude::HeadersExt as _,
+        typed::{Contact, From, To},
     },
-    transaction::endpoint::EndpointInnerRef,
+    transaction::{
+        endpoint::EndpointInnerRef,
+        key::{TransactionKey, TransactionRole},
+        make_tag,
+        transaction::Transaction,
+    },
+    transport::SipAddr,
 };
 use tokio::time::sleep;
 use tracing::{info, warn};
 use voiceagent_core::{Error, Result};
 
-use super::{SipAccount, quiet::quiet};
+use super::{
+    SipAccount, SipConfig,
+    addresses::{Addresses, contact},
+    answers,
+    digest::{Asked, Challenge},
+    quiet::quiet,
+    refusal::retry_after,
+    streams::Streams,
+};
+use crate::random::random_name;
 
-/// Lets the registrar know where we are, until the future is dropped.
-///
-/// What was granted is renewed after three quarters of its time. After a failure it is tried again
-/// after a second, twice that, and so on up to a minute, or when the registrar says.
-pub(super) async fn keep(account: SipAccount, contact: SocketAddr, endpoint: EndpointInnerRef) {
-    let Ok(domain) = domain(&account) else { return };
-    let mut registration = begin(&account, contact, endpoint);
-    let mut asked = account.expires.as_secs() as u32;
-    let mut failures = 0;
-    let mut was_known = false;
-    loop {
-        let outcome = quiet(registration.register(domain.clone(), Some(asked))).await;
-        let wait = match outcome {
-            Ok(answer) if answer.status_code.kind() == StatusCodeKind::Successful => {
-                if !std::mem::replace(&mut was_known, true) {
-                    info!(registrar = %account.registrar, "registered");
+/// Between attempts: the first wait after a failure, and the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How many challenges one attempt answers, where all but the first say that only the nonce was too
+/// old.
+const MOST_PROOFS: u32 = 3;
+
+/// Lets a registrar know where we are.
+pub(super) struct Registrar {
+    account: SipAccount,
+    domain: Uri,
+    contact: Uri,
+    call: CallId,
+    sequence: u32,
+}
+
+impl Registrar {
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) when the domain is none.
+    pub(super) fn new(
+        account: &SipAccount,
+        config: &SipConfig,
+        addresses: Addresses,
+    ) -> Result<Self> {
+        let transport = account.transport.of_stack();
+        let at = addresses.seen_from(config, transport, account.registrar)?;
+        let domain = format!("sip:{}", account.host());
+        Ok(Self {
+            domain: domain
+                .as_str()
+                .try_into()
+                .map_err(|_| Error::config("accounts.domain: the name of a host"))?,
+            contact: contact(at, transport, Some(&account.user)),
+            account: account.clone(),
+            call: random_name("name a registration")?.into(),
+            sequence: 0,
+        })
+    }
+
+    /// Lets the registrar know where we are, until the future is dropped.
+    ///
+    /// What was granted is renewed after three quarters of its time. After a failure it is tried
+    /// again after a second, twice that, and so on up to a minute, or when the registrar says.
+    pub(super) async fn keep(mut self, endpoint: EndpointInnerRef, streams: Streams) {
+        let registrar = self.account.registrar;
+        let mut asked = self.account.expires.as_secs() as u32;
+        let mut failures = 0;
+        let mut was_known = false;
+        loop {
+            let outcome = quiet(self.attempt(asked, &endpoint, &streams)).await;
+            let wait = match outcome {
+                Some(answer) if answer.status_code.kind() == StatusCodeKind::Successful => {
+                    if !std::mem::replace(&mut was_known, true) {
+                        info!(%registrar, "registered");
+                    }
+                    failures = 0;
+                    Duration::from_secs(self.granted(&answer, asked).max(1).into()) * 3 / 4
                 }
-                failures = 0;
-                refresh_interval(registration.expires().max(1))
-            }
-            Ok(answer) if longer(&answer).is_some_and(|least| least > asked) => {
-                asked = longer(&answer).unwrap_or(asked);
-                Duration::ZERO
-            }
-            refused => {
-                was_known = false;
-                failures += 1;
-                let wait = refused.as_ref().ok().and_then(retry_after).unwrap_or_default();
-                let status = refused.ok().map(|answer| answer.status_code.to_string());
-                let status = status.as_deref().unwrap_or("no answer");
-                warn!(registrar = %account.registrar, status, failures, "not registered");
-                backoff_interval(failures - 1).max(wait)
-            }
-        };
-        sleep(wait).await;
+                Some(answer) if longer(&answer).is_some_and(|least| least > asked) => {
+                    asked = longer(&answer).unwrap_or(asked);
+                    Duration::ZERO
+                }
+                refused => {
+                    was_known = false;
+                    let wait = refused.as_ref().and_then(retry_after).unwrap_or_default();
+                    let status = refused.map(|answer| answer.status_code.to_string());
+                    let status = status.as_deref().unwrap_or("no answer");
+                    failures += 1;
+                    warn!(%registrar, status, failures, "not registered");
+                    let backoff = FIRST_WAIT * 2_u32.saturating_pow((failures - 1).min(10));
+                    backoff.min(LONGEST_WAIT).max(wait)
+                }
+            };
+            sleep(wait).await;
+        }
+    }
+
+    /// Asks, and proves who we are when that is asked for; the last answer.
+    async fn attempt(
+        &mut self,
+        asked: u32,
+        endpoint: &EndpointInnerRef,
+        streams: &Streams,
+    ) -> Option<Response> {
+        let address =
+            SipAddr::new(self.account.transport.of_stack(), self.account.registrar.into());
+        let name = self.domain.host_with_port.host.to_string();
+        streams.connect(&address, self.account.registrar, &name).await.ok()?;
+        let mut proof = None;
+        for proofs in 0.. {
+            let request = self.request(asked, endpoint, proof.take())?;
+            let answer = ask(endpoint, request, &address).await?;
+            let challenge = Challenge::of(&answer);
+            let may_prove =
+                |challenge: &Challenge| proofs == 0 || challenge.is_stale && proofs < MOST_PROOFS;
+            let Some(challenge) = challenge.filter(may_prove) else { return Some(answer) };
+            let uri = self.domain.to_string();
+            let asked = Asked { method: "REGISTER", uri: &uri, body: b"" };
+            proof = Some(challenge.answer(&self.account.credentials(), asked).ok()?);
+        }
+        None
+    }
+
+    fn request(
+        &mut self,
+        asked: u32,
+        endpoint: &EndpointInnerRef,
+        proof: Option<Header>,
+    ) -> Option<Request> {
+        self.sequence += 1;
+        let transport = self.account.transport.of_stack();
+        let listeners = endpoint.transport_layer.get_listen_addrs();
+        let own = listeners.iter().find(|address| address.r#type == Some(transport));
+        let mut own = own.or_else(|| listeners.first())?.clone();
+        own.r#type = Some(transport);
+        let mut account = self.domain.clone();
+        account.auth.clone_from(&self.contact.auth);
+        let mut request = endpoint.make_request(
+            Method::Register,
+            self.domain.clone(),
+            endpoint.get_via(Some(own), None).ok()?,
+            From::from(account.clone()).with_tag(make_tag()),
+            To::from(account),
+            self.sequence,
+            Some(self.call.clone()),
+        );
+        let contact = Contact { display_name: None, uri: self.contact.clone(), params: vec![] };
+        request.headers.push(contact.into());
+        request.headers.push(Header::Expires(asked.to_string().into()));
+        request.headers.extend(answers::abilities());
+        request.headers.extend(proof.into_iter().collect());
+        Some(request)
+    }
+
+    /// For how long we are known: what stands at our address among those that the registrar knows,
+    /// or for all of them (RFC 3261, section 10.2.4).
+    fn granted(&self, answer: &Response, asked: u32) -> u32 {
+        let ours = self.contact.to_string();
+        let known = answer.headers().iter().filter(|header| matches!(header, Header::Contact(_)));
+        let at_ours = known.flat_map(|header| header.value().split(',')).find_map(|entry| {
+            let (address, parameters) = entry.trim().strip_prefix('<')?.split_once('>')?;
+            let is_ours = address.split(';').next() == ours.split(';').next();
+            let expires = parameters.split(';').find_map(|part| {
+                let (name, value) = part.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("expires").then_some(value)
+            })?;
+            is_ours.then(|| expires.trim().parse().ok()).flatten()
+        });
+        let at_all = || answer.header_value("expires")?.trim().parse().ok();
+        at_ours.or_else(at_all).unwrap_or(asked)
     }
 }
 
-/// The address of the registrar's domain.
-///
-/// # Errors
-///
-/// [`Config`](voiceagent_core::ErrorKind::Config) when the domain is none.
-pub(super) fn domain(account: &SipAccount) -> Result<Uri> {
-    let address = format!("sip:{}", account.host());
-    address.as_str().try_into().map_err(|_| Error::config("accounts.domain: the name of a host"))
-}
-
-fn begin(account: &SipAccount, contact: SocketAddr, endpoint: EndpointInnerRef) -> Registration {
-    let credential = Credential {
-        username: account.user.clone(),
-        password: account.password.expose().to_owned(),
-        realm: None,
-        auth_username: account.login.clone(),
-    };
-    let mut registration = Registration::new(endpoint, Some(credential));
-    registration.outbound_proxy = Some(account.registrar);
-    registration.contact = Some(Contact {
-        display_name: None,
-        uri: Uri {
-            scheme: Some(Scheme::Sip),
-            auth: Some(Auth { user: account.user.clone(), password: None }),
-            host_with_port: HostWithPort::from(contact),
-            ..Uri::default()
-        },
-        params: vec![],
-    });
-    registration
+/// Sends a request and waits for its last answer.
+async fn ask(endpoint: &EndpointInnerRef, request: Request, to: &SipAddr) -> Option<Response> {
+    let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
+    let mut transaction = Transaction::new_client(key, request, Arc::clone(endpoint), None);
+    transaction.destination = Some(to.clone());
+    transaction.send().await.ok()?;
+    while let Some(message) = transaction.receive().await {
+        if let SipMessage::Response(answer) = message
+            && answer.status_code.kind() != StatusCodeKind::Provisional
+        {
+            return Some(answer);
+        }
+    }
+    None
 }
 
 /// The shortest time that a registrar takes, where what we asked for is shorter.
@@ -92,11 +207,4 @@ fn longer(answer: &Response) -> Option<u32> {
     (answer.status_code == StatusCode::IntervalTooBrief)
         .then(|| answer.header_value("min-expires")?.trim().parse().ok())
         .flatten()
-}
-
-/// When a registrar wants to be asked again; not more than a quarter of an hour is waited.
-fn retry_after(answer: &Response) -> Option<Duration> {
-    let value = answer.header_value("retry-after")?;
-    let digits: String = value.trim().chars().take_while(char::is_ascii_digit).collect();
-    Some(Duration::from_secs(digits.parse::<u64>().ok()?.min(900)))
 }

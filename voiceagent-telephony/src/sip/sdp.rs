@@ -1,13 +1,18 @@
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, SocketAddr},
-};
+mod crypto;
+mod ours;
 
+use std::net::IpAddr;
+
+pub(super) use self::{
+    crypto::Crypto,
+    ours::{Ours, PLAIN, PROTECTED},
+};
 use crate::rtp::RtpCodec;
 
 /// What is read of a description. A sane one has some twenty lines and two media.
 const MOST_LINES: usize = 500;
 const MOST_MEDIA: usize = 16;
+const MOST_KEYS: usize = 16;
 
 /// What one side says of the media of a call (RFC 8866), as far as a call needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +32,8 @@ pub(super) struct Media {
     /// Payload types: number, name, clock rate, channels.
     maps: Vec<(u8, String, u32, u8)>,
     pub(super) direction: Direction,
+    /// The protections that are offered and that we can do, the best liked first.
+    pub(super) crypto: Vec<Crypto>,
 }
 
 /// Which side sends.
@@ -122,7 +129,8 @@ impl Media {
         let port = words.next()?.split('/').next()?.parse().ok()?;
         let protocol = words.next()?.to_owned();
         let formats = words.map(str::to_owned).collect();
-        Some(Self { kind, port, protocol, formats, address, maps: Vec::new(), direction })
+        let (maps, crypto) = (Vec::new(), Vec::new());
+        Some(Self { kind, port, protocol, formats, address, maps, direction, crypto })
     }
 
     fn read_attribute(&mut self, value: &str) {
@@ -132,6 +140,10 @@ impl Media {
             && let Some(map) = parse_map(map)
         {
             self.maps.push(map);
+        } else if let Some(crypto) = value.strip_prefix("crypto:").and_then(Crypto::parse)
+            && self.crypto.len() < MOST_KEYS
+        {
+            self.crypto.push(crypto);
         }
     }
 
@@ -179,65 +191,6 @@ fn parse_map(text: &str) -> Option<(u8, String, u32, u8)> {
     let rate = parts.next()?.parse().ok()?;
     let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok())?;
     Some((number.parse().ok()?, name, rate, channels))
-}
-
-/// What we say of our side.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Ours {
-    pub(super) number: u8,
-    pub(super) codec: RtpCodec,
-    pub(super) keys: Option<u8>,
-    pub(super) noise: Option<u8>,
-    pub(super) direction: Direction,
-}
-
-impl Ours {
-    /// Writes our answer to what was offered: the medium with this index is taken, and the others
-    /// are refused (RFC 3264, section 6).
-    pub(super) fn answer(
-        self,
-        offer: &Description,
-        taken: usize,
-        at: SocketAddr,
-        version: u32,
-    ) -> String {
-        let family = if at.is_ipv4() { "IP4" } else { "IP6" };
-        let ip = at.ip();
-        let mut text = format!(
-            "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
-        );
-        for (index, media) in offer.media.iter().enumerate() {
-            if index == taken {
-                self.write_audio(&mut text, at.port(), &media.protocol);
-            } else {
-                let formats = media.formats.join(" ");
-                append(&mut text, format_args!("m={} 0 {} {formats}", media.kind, media.protocol));
-            }
-        }
-        text
-    }
-
-    fn write_audio(self, text: &mut String, port: u16, protocol: &str) {
-        let Self { number, codec, keys, noise, direction } = self;
-        let others: String =
-            [keys, noise].into_iter().flatten().map(|number| format!(" {number}")).collect();
-        append(text, format_args!("m=audio {port} {protocol} {number}{others}"));
-        let rate = codec.clock_rate();
-        append(text, format_args!("a=rtpmap:{number} {}/{rate}", codec.name()));
-        if let Some(keys) = keys {
-            append(text, format_args!("a=rtpmap:{keys} telephone-event/{rate}"));
-            append(text, format_args!("a=fmtp:{keys} 0-15"));
-        }
-        if let Some(noise) = noise {
-            append(text, format_args!("a=rtpmap:{noise} CN/{rate}"));
-        }
-        append(text, format_args!("a=ptime:20"));
-        append(text, format_args!("a={}", direction.name()));
-    }
-}
-
-fn append(text: &mut String, line: std::fmt::Arguments<'_>) {
-    write!(text, "{line}\r\n").expect("a String takes any text");
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@ use tracing::{debug, info, warn};
 use voiceagent_core::{Result, transport::Transport as _};
 
 use super::{
-    SipCall, SipConfig,
+    SipCall, SipCaller, SipConfig, SipTransport,
     incoming::{Arrival, Stack},
+    office::Office,
 };
 
 /// Takes calls over SIP.
 ///
-/// Only the [peers](SipConfig::peers) are answered. Signalling is UDP and media is plain RTP: keep
-/// both inside a network of your own, or between hosts that a trunk has agreed on with you.
+/// Only the [peers](SipConfig::peers) are answered. Signalling over UDP and TCP and plain RTP can be
+/// read by whoever is between: keep them inside a network of your own.
 ///
 /// ```no_run
 /// # async fn serve() -> voiceagent_core::Result<()> {
@@ -28,7 +29,7 @@ use super::{
 /// ```
 pub struct SipServer {
     stack: Arc<Stack>,
-    address: SocketAddr,
+    office: Arc<Office>,
     arrived: mpsc::Receiver<Arrival>,
 }
 
@@ -47,14 +48,30 @@ impl SipServer {
         if config.peers.is_empty() && config.accounts.is_empty() {
             warn!("nobody may call: neither peers nor accounts are set");
         }
-        let (stack, address, arrived) = Stack::start(config).await?;
-        Ok(Self { stack, address, arrived })
+        let (stack, office, arrived) = Stack::start(config).await?;
+        Ok(Self { stack, office, arrived })
     }
 
-    /// Where it listens.
+    /// Where it listens, over UDP.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub fn local_addr(&self) -> SocketAddr {
+        self.office.addresses.udp
+    }
+
+    /// Where it listens over this transport, if it does.
+    #[must_use]
+    pub fn local_addr_of(&self, transport: SipTransport) -> Option<SocketAddr> {
+        match transport {
+            SipTransport::Udp => Some(self.office.addresses.udp),
+            SipTransport::Tcp => self.office.addresses.tcp,
+            SipTransport::Tls => self.office.addresses.tls,
+        }
+    }
+
+    /// What makes calls, for as long as this server or one of its calls is there.
+    #[must_use]
+    pub fn caller(&self) -> SipCaller {
+        SipCaller::new(Arc::clone(&self.office))
     }
 
     /// Does this with each call, until the future is dropped; a call lasts as long as the link that
@@ -82,7 +99,7 @@ impl SipServer {
 impl fmt::Debug for SipServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SipServer")
-            .field("address", &self.address)
+            .field("addresses", &self.office.addresses)
             .field("stack", &self.stack)
             .finish_non_exhaustive()
     }

@@ -49,6 +49,16 @@ impl SessionExpires {
         });
         Some(Self { interval, refresher })
     }
+
+    /// Reads the header of an answer to a request of ours, in which `uac` is us.
+    pub(super) fn parse_answer(value: &str) -> Option<Self> {
+        let read = Self::parse(value)?;
+        let refresher = match read.refresher {
+            Some(Refresher::Us) => Refresher::Them,
+            Some(Refresher::Them) | None => Refresher::Us,
+        };
+        Some(Self { refresher: Some(refresher), ..read })
+    }
 }
 
 impl SessionTimer {
@@ -143,6 +153,10 @@ mod tests {
         let read = |value| SessionExpires::parse(value);
         assert_eq!(read("600").unwrap().refresher, None);
         assert_eq!(read("600;x=y;refresher=uas").unwrap().refresher, Some(Refresher::Us));
+        let answered = |value| SessionExpires::parse_answer(value).unwrap().refresher;
+        assert_eq!(answered("600;refresher=uac"), Some(Refresher::Us));
+        assert_eq!(answered("600;refresher=uas"), Some(Refresher::Them));
+        assert_eq!(answered("600"), Some(Refresher::Us));
         for wrong in ["", "soon", "-5", "99999999999"] {
             assert_eq!(read(wrong), None);
         }

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use rsipstack::{
     dialog::invite_dialog::InviteDialog,
@@ -7,7 +7,7 @@ use rsipstack::{
 use tokio::time::timeout;
 use voiceagent_core::{CallTime, ErrorKind, Result};
 
-use super::quiet::quiet;
+use super::{addresses::contact, peer::Peer, quiet::quiet};
 use crate::control::{Directory, TransferTarget};
 
 /// How long the other side may take to say whether it hands a call on, and then to do it. Phones
@@ -19,7 +19,7 @@ const HANDING_ON: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub(super) struct Transfers {
     directory: Directory,
-    peer: SocketAddr,
+    peer: Peer,
     state: State,
 }
 
@@ -32,7 +32,7 @@ enum State {
 }
 
 impl Transfers {
-    pub(super) const fn new(directory: Directory, peer: SocketAddr) -> Self {
+    pub(super) const fn new(directory: Directory, peer: Peer) -> Self {
         Self { directory, peer, state: State::Idle }
     }
 
@@ -44,7 +44,8 @@ impl Transfers {
         let target = self.directory.target(target).map_err(|error| error.kind())?;
         let address = match target {
             TransferTarget::Number(number) => {
-                format!("sip:{}@{};user=phone", number.as_str(), self.peer)
+                let Peer { address, transport } = self.peer;
+                format!("{};user=phone", contact(address, transport, Some(number.as_str())))
             }
             TransferTarget::Sip(address) => address,
         };
@@ -54,6 +55,15 @@ impl Transfers {
         }
         self.state = State::Asked;
         Ok(format!("<{address}>"))
+    }
+
+    /// Begins an attempt with the address of a call that we have, in brackets.
+    pub(super) fn begin_at(&mut self, address: String) -> Result<String, ErrorKind> {
+        if self.state != State::Idle {
+            return Err(ErrorKind::Overloaded);
+        }
+        self.state = State::Asked;
+        Ok(address)
     }
 
     /// Takes the answer to the request; what that means, if it is the end.
@@ -139,6 +149,8 @@ fn kind_of(status: u16) -> ErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use rsipstack::sip::Transport;
+
     use super::*;
 
     fn transfers() -> Transfers {
@@ -146,7 +158,8 @@ mod tests {
             .with_target("desk", "+14155550100".parse().unwrap())
             .with_target("sales", "sip:sales@example.org".parse().unwrap())
             .with_target("broken", "sip:a@b>\r\nX-Evil: 1".parse().unwrap());
-        Transfers::new(directory, ([192, 0, 2, 9], 5_060).into())
+        let peer = Peer { address: ([192, 0, 2, 9], 5_060).into(), transport: Transport::Udp };
+        Transfers::new(directory, peer)
     }
 
     fn notify(body: &str) -> Request {

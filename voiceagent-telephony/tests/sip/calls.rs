@@ -59,6 +59,17 @@ async fn a_call_rings_is_described_by_its_headers_and_answered_when_it_is_opened
 }
 
 #[tokio::test]
+async fn a_caller_who_wants_each_answer_confirmed_gets_none_until_the_call_is_taken() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = SipPhone::call(server.address, "reliable1", "Require: 100rel\r\n").await;
+    phone.message("SIP/2.0 100").await;
+    let _link = server.open().await;
+    phone.message("SIP/2.0 200").await;
+    let seen = phone.sees(|_| true).await;
+    assert!(!seen.messages.iter().any(|message| message.starts_with("SIP/2.0 18")));
+}
+
+#[tokio::test]
 async fn a_call_that_is_given_up_while_it_rings_is_not_answered_any_more() {
     let mut server = Server::start(Server::config()).await;
     let mut phone = SipPhone::call(server.address, "cancel1", "").await;
@@ -141,9 +152,9 @@ async fn beyond_the_limit_of_calls_a_caller_is_told_when_to_come_back() {
 async fn what_cannot_be_done_is_refused_by_its_name() {
     let server = Server::start(Server::config()).await;
     for (name, headers, status, header) in [
-        ("req1", "Require: 100rel, timer\r\n", "SIP/2.0 420", "Unsupported: 100rel\r\n"),
+        ("req1", "Require: path, timer\r\n", "SIP/2.0 420", "Unsupported: path\r\n"),
         ("req2", "Session-Expires: 30\r\n", "SIP/2.0 422", "Min-SE: 90\r\n"),
-        ("req3", "Content-Type: text/plain\r\n", "SIP/2.0 488", ""),
+        ("req3", "Content-Type: text/plain\r\n", "SIP/2.0 415", "accept: application/sdp\r\n"),
     ] {
         let mut phone = SipPhone::call(server.address, name, headers).await;
         let answer = phone.message(status).await;

@@ -4,5 +4,8 @@
 
 mod calls;
 mod conversation;
+mod dial;
 mod registration;
 mod server;
+mod streams;
+mod torture;

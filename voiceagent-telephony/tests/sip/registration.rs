@@ -1,8 +1,19 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use tokio::{net::UdpSocket, time::timeout};
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, UdpSocket},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
 use voiceagent_core::Secret;
-use voiceagent_telephony::sip::{SipAccount, SipConfig};
+use voiceagent_telephony::sip::{SipAccount, SipConfig, SipTls, SipTransport};
 
 use crate::server::{SOON, Server};
 
@@ -122,4 +133,78 @@ async fn a_registrar_that_refuses_is_asked_again_later_and_a_wrong_password_is_n
     registrar.answer(&second, "401 Unauthorized", challenge).await;
     let later = registrar.next(Some(&second)).await;
     assert!(!later.text.contains("Authorization"), "a new attempt: {}", later.text);
+}
+
+#[tokio::test]
+async fn an_account_proves_itself_by_what_the_registrar_likes_best() {
+    let (registrar, _server) = Registrar::start().await;
+    let first = registrar.next(None).await;
+    let challenges = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n1\", algorithm=SHA3-512\r\n\
+        WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n2\", opaque=\"o\", algorithm=SHA-256, \
+        qop=\"auth,auth-int\"\r\n\
+        WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n3\", algorithm=MD5\r\n";
+    registrar.answer(&first, "401 Unauthorized", challenges).await;
+    let second = registrar.next(Some(&first)).await;
+    let proven = |asked: &Asked, nonce: &str| {
+        let hash = |text: String| hex(&Sha256::digest(text));
+        let what = hash("REGISTER:sip:pbx.example".to_owned());
+        let (secret, cnonce) = (hash("agent:pbx:secret".to_owned()), asked.proof("cnonce"));
+        let expected = hash(format!("{secret}:{nonce}:00000001:{cnonce}:auth:{what}"));
+        assert_eq!(asked.proof("response"), expected);
+    };
+    proven(&second, "n2");
+    assert_eq!((second.proof("qop"), second.proof("opaque")), ("auth", "o"));
+    // A nonce that is too old is no wrong password.
+    let stale = "WWW-Authenticate: Digest realm=\"pbx\", nonce=\"n4\", algorithm=SHA-256, \
+                 qop=\"auth\", stale=true\r\n";
+    registrar.answer(&second, "401 Unauthorized", stale).await;
+    let third = registrar.next(Some(&second)).await;
+    proven(&third, "n4");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn an_account_registers_over_tls_with_nobody_but_its_domain() {
+    let file = |name: &str| {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sip").join(name)
+    };
+    let chain = vec![CertificateDer::from_pem_file(file("host.crt")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(file("host.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for (domain, is_trusted) in [("localhost", true), ("pbx.example", false)] {
+        let registrar = listener.local_addr().unwrap();
+        let account = SipAccount::new(registrar, "agent", Secret::new("secret"))
+            .with_domain(domain)
+            .with_transport(SipTransport::Tls);
+        let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+        config.accounts.push(account);
+        config.tls = Some(SipTls::default().with_authorities(file("authority.crt")));
+        let _server = Server::start(config).await;
+        let (socket, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        let accepted = acceptor.accept(socket).await;
+        if !is_trusted {
+            let refused = match accepted {
+                Ok(mut socket) => !matches!(socket.read(&mut [0; 64]).await, Ok(1..)),
+                Err(_) => true,
+            };
+            assert!(refused, "nothing is said to somebody else");
+            continue;
+        }
+        let mut text = [0; 4_096];
+        let length = timeout(SOON, accepted.unwrap().read(&mut text)).await.unwrap().unwrap();
+        let text = String::from_utf8_lossy(&text[..length]);
+        assert!(text.starts_with("REGISTER sip:localhost SIP/2.0\r\n"), "{text}");
+        assert!(text.contains("Via: SIP/2.0/TLS "), "{text}");
+        assert!(text.contains(";transport=TLS>"), "{text}");
+    }
 }

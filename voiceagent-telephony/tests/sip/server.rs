@@ -5,7 +5,7 @@ use voiceagent_core::{
     Link,
     transport::{Inbound, Outbound, Transport as _},
 };
-use voiceagent_telephony::sip::{RtpCodec, SipCall, SipConfig, SipServer};
+use voiceagent_telephony::sip::{RtpCodec, SipCall, SipConfig, SipServer, SipTransport};
 
 /// For anything that should happen at once; test machines are busy.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -14,6 +14,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) calls: mpsc::Receiver<SipCall>,
+    streams: [Option<SocketAddr>; 2],
     task: JoinHandle<()>,
 }
 
@@ -35,12 +36,20 @@ impl Server {
     pub(crate) async fn start(config: SipConfig) -> Self {
         let server = SipServer::bind(config).await.unwrap();
         let address = server.local_addr();
+        let streams = [SipTransport::Tcp, SipTransport::Tls].map(|by| server.local_addr_of(by));
         let (sender, calls) = mpsc::channel(64);
         let serving = server.serve(move |call| {
             let sender = sender.clone();
             async move { drop(sender.send(call).await) }
         });
-        Self { address, calls, task: tokio::spawn(serving) }
+        Self { address, calls, streams, task: tokio::spawn(serving) }
+    }
+
+    /// Where it listens over streams.
+    pub(crate) fn address_of(&self, transport: SipTransport) -> SocketAddr {
+        let [tcp, tls] = self.streams;
+        let found = if transport == SipTransport::Tcp { tcp } else { tls };
+        found.unwrap()
     }
 
     pub(crate) async fn call(&mut self) -> SipCall {

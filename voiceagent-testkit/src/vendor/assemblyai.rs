@@ -17,6 +17,10 @@ const UPDATE_EVERY: Duration = Duration::from_millis(250);
 /// The lengths of a piece of audio that are taken, in milliseconds.
 const PIECES: std::ops::RangeInclusive<u128> = 50..=1_000;
 
+/// The fastest that audio may come, in percent of real time, and how far ahead it may be in all.
+const PACE_PERCENT: u32 = 125;
+const AHEAD: Duration = Duration::from_millis(500);
+
 /// AssemblyAI's `/v3/ws`, as its Python SDK 1.8.2 types it. Each stretch of speech is a turn.
 pub(super) struct AssemblyAi(pub(super) TurnScript);
 
@@ -85,6 +89,7 @@ impl Script for AssemblyAi {
             script: self.0.clone(),
             format,
             ears: Ears::new(format),
+            since: Instant::now(),
             formats: query.is_on("format_turns"),
             next: progress,
             ended: progress,
@@ -112,6 +117,8 @@ struct Turns {
     script: TurnScript,
     format: AudioFormat,
     ears: Ears,
+    /// When the connection began.
+    since: Instant,
     /// A turn ends twice, the second time formatted.
     formats: bool,
     /// The utterance that is or will be spoken.
@@ -138,6 +145,11 @@ impl Session for Turns {
         let length = self.format.duration_of(self.format.samples(audio.len()));
         if !PIECES.contains(&length.as_millis()) {
             self.refuse(now, 3007, "Input Duration Error: 50 to 1000 ms are taken");
+            return;
+        }
+        let allowed = now.duration_since(self.since) * PACE_PERCENT / 100 + AHEAD;
+        if self.ears.position() + length > allowed {
+            self.refuse(now, 3007, "Audio Transmission Rate Exceeded");
             return;
         }
         for (position, heard) in self.ears.hear(audio) {

@@ -18,11 +18,13 @@ pub(super) struct Instructions<'a> {
     pub(super) errand: Option<Value>,
     /// What a call that broke off was about to book.
     pub(super) wish: Option<&'a Value>,
+    /// What stands in place of the usual rules.
+    pub(super) prompt: Option<&'a str>,
 }
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, now, hours, address, caller, errand, wish } = self;
+        let Self { name, now, hours, address, caller, errand, wish, prompt } = self;
         writeln!(f, "You answer the phone of {name}, a car dealership. You are an automated ")?;
         writeln!(f, "assistant and say so when asked.\n")?;
         writeln!(f, "It is {}, {}, {}.", spoken::moment(now), now.date(), zone(now))?;
@@ -41,7 +43,10 @@ impl fmt::Display for Instructions<'_> {
             writeln!(f, "{}", RuleBrain::wish_line(wish))?;
             writeln!(f, "When they come back to it, go on there, and ask nothing of it again.")?;
         }
-        f.write_str(RULES)
+        match prompt {
+            Some(prompt) => writeln!(f, "\n{}", prompt.replace("{name}", name)),
+            None => f.write_str(RULES),
+        }
     }
 }
 
@@ -85,6 +90,7 @@ mod tests {
             caller: Some("+16305550111"),
             errand: None,
             wish: None,
+            prompt: None,
         };
         let text = instructions.to_string();
         assert!(text.contains("It is Friday, November 20th at noon, 2026-11-20, America/Chicago."));
@@ -93,6 +99,10 @@ mod tests {
         instructions.errand = Some(errand);
         let text = instructions.to_string();
         assert!(text.contains(r#"{"first_name":"Ana","reason":"reminder"}"#), "{text}");
+        assert!(text.contains("To book: find out"));
+        instructions.prompt = Some("Sell cars of {name}.");
+        let text = instructions.to_string();
+        assert!(text.ends_with("\nSell cars of Nair Motors.\n") && !text.contains("To book"));
         instructions.caller = None;
         assert!(instructions.to_string().contains("number is withheld"));
     }

@@ -122,6 +122,9 @@ fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Opt
     if dialogue.wants_out && has("record_opt_out") {
         return Some(opt_out(dialogue, has));
     }
+    if let Some((tool, arguments)) = dialogue.manner.call().filter(|(tool, _)| has(tool)) {
+        return Some(Step::Call { tool, arguments });
+    }
     if dialogue.aside == Some(Aside::Human) {
         return Some(human(dialogue, facts, has));
     }
@@ -152,6 +155,7 @@ fn human(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Step
             let said = dialogue.plea.as_deref().unwrap_or("a person, please");
             let arguments = json!({
                 "reason": match (dialogue.is_upset, dialogue.locked) {
+                    _ if dialogue.in_danger => "emergency",
                     (true, _) => "angry",
                     (false, true) => "identity_locked",
                     (false, false) => "caller_request",

@@ -17,6 +17,7 @@ use super::{
     errand::{Errand, Wish},
     intent::Intent,
     lead::Lead,
+    manner::Manner,
     names::Name,
     outcome::{Appointment, Outcome, Slot, Vehicle},
     phones,
@@ -164,6 +165,8 @@ pub(crate) struct Dialogue {
     pub(crate) wants_keys: bool,
     pub(crate) is_upset: bool,
     pub(crate) wants_manager: bool,
+    /// Whether somebody is in danger.
+    pub(crate) in_danger: bool,
     /// The words with which the caller asked for a person.
     pub(crate) plea: Option<String>,
     /// What came of the call so far, as `save_interaction` names it, and whether it was noted.
@@ -172,6 +175,8 @@ pub(crate) struct Dialogue {
     /// Whether the caller was put through to a person, if that was tried in this turn.
     pub(crate) put_through: Option<bool>,
     pub(crate) wants_callback: bool,
+    /// How the call is to be held, where that is not noted yet.
+    pub(crate) manner: Manner,
     /// Whether the caller wants never to be contacted, and whether that is noted.
     pub(crate) wants_out: bool,
     pub(crate) opted_out: bool,
@@ -329,11 +334,13 @@ impl Dialogue {
             wants_keys: false,
             is_upset: false,
             wants_manager: false,
+            in_danger: false,
             plea: None,
             disposition: "info_given",
             is_noted: false,
             put_through: None,
             wants_callback: false,
+            manner: Manner::default(),
             wants_out: false,
             opted_out: false,
             errand: None,

@@ -33,6 +33,8 @@ pub(crate) const BOOK_INSTEAD: &str =
     "I don't see an upcoming appointment. Would you like to book one now?";
 pub(crate) const CALL_US_BACK: &str = "All right. They can reach us at this number.";
 pub(crate) const CANNOT: &str = "I'm sorry, I can't do that on this line right now.";
+pub(crate) const EMERGENCY: &str =
+    "If anybody is in danger, please hang up and call 911 right away.";
 pub(crate) const GOODBYE: &str = "Thank you for calling. Goodbye!";
 pub(crate) const GOODBYE_TO_CALLED: &str = "Thank you for your time. Goodbye!";
 pub(crate) const HELP: &str =

@@ -76,6 +76,26 @@ pub(crate) fn is_upset(words: &Words) -> bool {
     ]) || (words.any(&["paid"]) && words.any(&["still"]))
 }
 
+/// Whether somebody is in danger.
+pub(crate) fn is_emergency(words: &Words) -> bool {
+    words.says(&[
+        "on fire",
+        "there is smoke",
+        "had an accident",
+        "been in an accident",
+        "in an accident right now",
+        "call 911",
+        "call an ambulance",
+        "need an ambulance",
+        "i'm hurt",
+        "i am hurt",
+        "is hurt",
+        "is injured",
+        "brakes failed",
+        "can't stop the car",
+    ]) || words.any(&["emergency", "ambulance"]) && !words.says(&["emergency brake"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +130,16 @@ mod tests {
         }
         for text in ["i paid last week", "is it still possible tomorrow", "i made a mistake"] {
             assert!(!is_upset(&Words::new(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn danger_is_known_by_its_words_and_an_emergency_brake_is_none() {
+        for text in ["my car is on fire", "this is an emergency", "we need an ambulance"] {
+            assert!(is_emergency(&Words::new(text)), "{text}");
+        }
+        for text in ["the emergency brake is loose", "I need new brakes", "it smokes a little"] {
+            assert!(!is_emergency(&Words::new(text)), "{text}");
         }
     }
 }

@@ -37,7 +37,11 @@ const FIELDS: [(&str, &str); 21] = [
     ("server.talk_page", "`true` or `false`"),
     ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
     ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
-    ("turns.endpointing", "`\"adaptive\"`, or `{ silence_ms = 500 }` with 100 to 5000 ms"),
+    (
+        "turns.endpointing",
+        "`\"adaptive\"`, `{ silence_ms = 500 }`, or `{ between_ms = [300, 1200] }`, with 100 to \
+         5000 ms",
+    ),
     ("twilio.account_sid", "`AC` and 32 hexadecimal digits, in quotes"),
     ("twilio.api_url", "an address in quotes, such as `\"https://api.dublin.ie1.twilio.com\"`"),
     ("twilio.auth_token", "a token in quotes"),
@@ -172,7 +176,7 @@ impl ServerConfig {
 
 impl ProviderConfig {
     /// Puts in the keys of the whole chain that the environment has.
-    fn take_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+    pub(crate) fn take_key(&mut self, env: &dyn Fn(&str) -> Option<String>) {
         let key = |provider: &str| key_variables(provider).iter().find_map(|name| env(name));
         if let Some(key) = key(&self.provider) {
             self.settings.insert("api_key".to_owned(), key.into());

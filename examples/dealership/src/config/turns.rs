@@ -36,6 +36,10 @@ pub enum Endpointing {
     /// By so much silence, whatever was said: `{ silence_ms = 500 }`.
     #[serde(rename = "silence_ms", deserialize_with = "silence")]
     Silence(Duration),
+    /// By so much silence, the less the surer the words are that no more comes:
+    /// `{ between_ms = [300, 1200] }`.
+    #[serde(rename = "between_ms", deserialize_with = "bounds")]
+    Between(Duration, Duration),
 }
 
 impl Endpointing {
@@ -50,6 +54,12 @@ impl Endpointing {
                 settings.entity_max_delay = settings.entity_max_delay.max(silence);
                 settings
             }
+            Self::Between(shortest, longest) => {
+                let mut settings = EndpointingConfig::adaptive();
+                (settings.min_delay, settings.max_delay) = (shortest, longest);
+                settings.entity_max_delay = settings.entity_max_delay.max(longest);
+                settings
+            }
         }
     }
 }
@@ -60,6 +70,15 @@ fn silence<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         Ok(Duration::from_millis(millis))
     } else {
         Err(D::Error::custom("no such silence"))
+    }
+}
+
+fn bounds<'de, D: Deserializer<'de>>(from: D) -> Result<(Duration, Duration), D::Error> {
+    let (shortest, longest) = <(u64, u64)>::deserialize(from)?;
+    if SILENCES.contains(&shortest) && SILENCES.contains(&longest) && shortest <= longest {
+        Ok((Duration::from_millis(shortest), Duration::from_millis(longest)))
+    } else {
+        Err(D::Error::custom("no such silences"))
     }
 }
 
@@ -78,5 +97,10 @@ mod tests {
             config.validate().unwrap();
         }
         assert!(Endpointing::default().settings().by_words);
+        let bounds = Endpointing::Between(Duration::from_millis(300), Duration::from_millis(1_200));
+        let mut config = voiceagent_core::SessionConfig::default();
+        config.endpointing = bounds.settings();
+        config.validate().unwrap();
+        assert_eq!(config.endpointing.max_delay, Duration::from_millis(1_200));
     }
 }

@@ -135,7 +135,8 @@ fn is_account(account: &str) -> bool {
     digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn provider<T: ?Sized + 'static>(
+/// Makes a provider of a table of the configuration.
+pub(crate) fn provider<T: ?Sized + 'static>(
     table: &str,
     config: Option<&ProviderConfig>,
     catalog: &Catalog<T>,

@@ -13,12 +13,13 @@ use super::{fault, unusable};
 /// Where sqlx notes which migrations were made.
 const TABLE: &str = "_sqlx_migrations";
 /// All that was ever changed, in order; the first is version 1. None of them is ever edited.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("scheduling", include_str!("../../migrations/0001_scheduling.sql")),
     ("business", include_str!("../../migrations/0002_business.sql")),
     ("templates", include_str!("../../migrations/0003_templates.sql")),
     ("jobs", include_str!("../../migrations/0004_jobs.sql")),
     ("outbound", include_str!("../../migrations/0005_outbound.sql")),
+    ("graph", include_str!("../../migrations/0006_graph.sql")),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

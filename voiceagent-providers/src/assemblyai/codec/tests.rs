@@ -1,6 +1,7 @@
 use voiceagent_core::Secret;
 
 use super::*;
+use crate::wire::stt::fixture;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -116,6 +117,21 @@ fn silence_that_was_heard_is_not_played_again() {
 }
 
 #[test]
+fn rc4_a_heartbeat_is_an_answer_to_noise_alone() {
+    let mut codec = TurnCodec::new(false);
+    let noise = cassette!("heartbeat");
+    assert!(!codec.is_receipt(noise), "it is all that noise gets");
+    let speech = noise.replace("0.2", "0.97");
+    assert!(codec.is_receipt(&speech), "words are owed");
+    assert!(!codec.decode(&speech, &secrets(), &mut Vec::new()).unwrap());
+    assert_eq!(codec.covered(), Duration::ZERO, "speech without words is played again");
+    decode(&mut codec, cassette!("speech_started"));
+    assert!(codec.is_receipt(noise), "a turn is owed");
+    decode(&mut codec, cassette!("turn_partial"));
+    assert!(codec.is_receipt(noise) && !codec.is_receipt(cassette!("turn_partial")));
+}
+
+#[test]
 fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
     let documented: String = cassette!("force_endpoint").split_whitespace().collect();
     let mut codec = TurnCodec::new(false);
@@ -144,7 +160,7 @@ fn hello_is_told_from_other_messages_and_from_an_error() {
     let hello = |text| TurnCodec::is_hello(text, &secrets());
     assert!(hello(cassette!("begin")).unwrap());
     assert!(!hello(cassette!("warning")).unwrap() && !hello("nonsense").unwrap());
-    assert_eq!(hello(cassette!("error")).unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(hello(cassette!("error")).unwrap_err().kind(), ErrorKind::Disconnected);
 }
 
 #[test]
@@ -155,6 +171,7 @@ fn codes_have_kinds() {
         (1008, ErrorKind::Unauthorized),
         (3005, ErrorKind::Disconnected),
         (3006, ErrorKind::Rejected),
+        (3007, ErrorKind::Disconnected),
         (3008, ErrorKind::Disconnected),
         (3009, ErrorKind::RateLimited),
         (3999, ErrorKind::Disconnected),
@@ -180,4 +197,18 @@ fn what_is_unknown_is_passed_over_and_what_is_broken_is_told() {
     for text in ["", "{}", r#"{"type":"Turn"}"#] {
         assert_eq!(refusal(text).kind(), ErrorKind::Protocol, "{text}");
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("speech_started"),
+        cassette!("heartbeat"),
+        cassette!("turn_partial"),
+        cassette!("turn_end_unformatted"),
+        cassette!("turn_end_formatted"),
+        cassette!("warning"),
+        cassette!("error"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(|| TurnCodec::new(true), &messages);
 }

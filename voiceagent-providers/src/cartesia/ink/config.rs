@@ -44,8 +44,8 @@ pub struct CartesiaSttConfig {
     /// How long connecting may take.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub connect_timeout: Duration,
-    /// How long speech may stay without any answer before the connection counts as stalled. The
-    /// vendor may be silent in noise.
+    /// How long speech within a turn may stay without any answer before the connection counts as
+    /// stalled. Elsewhere, where the vendor may be silent in noise, it is twice as long.
     #[serde(deserialize_with = "voiceagent_core::duration::deserialize")]
     pub stall_timeout: Duration,
     /// With `manual`: how long an answer to a request to finalize may take.
@@ -69,7 +69,7 @@ impl Default for CartesiaSttConfig {
             extra: Vec::new(),
             silence_after: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(5),
-            stall_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(3),
             finalize_timeout: Duration::from_millis(1_500),
         }
     }
@@ -113,6 +113,7 @@ impl CartesiaSttConfig {
             self.turn_end_timeout.is_none_or(|it| range.contains(&it) && !self.manual),
             "`turn_end_timeout` must be from 0.64 to 11.2 s, without `manual`",
         )?;
+        check(self.language.is_none() || self.manual, "`language` is of no use without `manual`")?;
         check(self.keyterms.is_empty() || !self.manual, "`keyterms` are of no use with `manual`")?;
         check_timeout("silence_after", self.silence_after)?;
         check_timeout("connect_timeout", self.connect_timeout)?;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::wire::json;
+
 /// How the vendor of turns is told that the stream ends.
 pub(super) const CLOSE: &str = r#"{"type":"close"}"#;
 
@@ -17,14 +19,14 @@ pub(super) struct Message<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Cow<'a, str>,
     /// All of the turn so far.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) transcript: Cow<'a, str>,
     /// What was said since the last final.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) text: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) is_final: bool,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Words<'a>>,
     #[serde(default)]
     pub(super) status_code: Option<u16>,

@@ -3,7 +3,7 @@ use voiceagent_core::{ErrorKind, Secret, audio::AudioFormat};
 use super::{messages::CLOSE, *};
 use crate::wire::{
     secrets::Secrets,
-    stt::{InOrder, SttCodec},
+    stt::{InOrder, SttCodec, fixture},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -154,4 +154,24 @@ fn the_address_asks_for_what_the_settings_say() {
         "wss://api.cartesia.ai/stt/websocket?model=ink-2&encoding=pcm_mulaw&sample_rate=8000\
          &language=de"
     );
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("turns_start"),
+        cassette!("turns_update"),
+        cassette!("turns_eager_end"),
+        cassette!("turns_resume"),
+        cassette!("turns_end"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(InkCodec::default, &messages);
+    let messages = [
+        cassette!("manual_transcript_words_object_form"),
+        cassette!("manual_transcript_words_list_form"),
+        cassette!("manual_transcript_final"),
+        cassette!("manual_flush_done"),
+    ];
+    let codec = || InOrder::new(ManualCodec);
+    fixture::a_null_costs_no_more_than_a_missing_field(codec, &messages);
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::wire::json::Text;
+use crate::wire::json::{self, Text};
 
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"KeepAlive"}"#;
 
@@ -162,7 +162,7 @@ pub(super) struct Event<'a> {
     pub(super) role: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) content: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) functions: Vec<Call<'a>>,
     #[serde(borrow, default)]
     pub(super) code: Option<Text<'a>>,
@@ -178,10 +178,14 @@ pub(super) struct Call<'a> {
     #[serde(borrow, default)]
     pub(super) arguments: Option<Text<'a>>,
     /// Whether the client is to run it.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "null_as_yes")]
     pub(super) client_side: bool,
 }
 
 const fn yes() -> bool {
     true
+}
+
+fn null_as_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(yes))
 }

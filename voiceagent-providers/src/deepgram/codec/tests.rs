@@ -6,7 +6,7 @@ use voiceagent_core::{
 
 use super::*;
 use crate::wire::{
-    stt::SttCodec,
+    stt::{SttCodec, fixture},
     voice::context_codec::{ContextCodec, Said},
 };
 
@@ -432,4 +432,26 @@ fn a_vendor_that_repeats_the_key_is_quoted_without_it() {
     for error in [listen, speak] {
         assert_eq!(error.message(), "NET-1: key [secret] has expired");
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("listen/speech_started"),
+        cassette!("listen/results_interim"),
+        cassette!("listen/results_final_not_speech_final"),
+        cassette!("listen/results_speech_final"),
+        cassette!("listen/results_from_finalize_empty"),
+        cassette!("listen/error_schema"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(ListenCodec::default, &messages);
+    let messages = [
+        cassette!("flux/01_start_of_turn"),
+        cassette!("flux/02_update"),
+        cassette!("flux/03_eager_end_of_turn"),
+        cassette!("flux/04_turn_resumed"),
+        cassette!("flux/06_end_of_turn"),
+        cassette!("flux/error_fatal"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(|| FluxCodec::new(true), &messages);
 }

@@ -29,6 +29,10 @@ const LONGEST: usize = 2_000;
 /// the audio that it may still send.
 const CLEAR_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long the end of an answer may wait until the vendor takes a flush again. A chain of voices
+/// gives up after 1.5 s without a sound.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
 /// One voice for one call, over as many connections as it takes.
 pub(super) struct Voice {
     line: Line,
@@ -86,6 +90,7 @@ impl Voice {
     /// Serves until the connection is lost; `Ok` when the owner has gone.
     async fn serve(&mut self, peer: &mut LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
         loop {
+            self.refuse_what_would_wait(peer).await?;
             let wake = self.wake_at();
             tokio::select! {
                 received = self.line.recv() => self.on_received(received?, peer).await?,
@@ -177,15 +182,20 @@ impl Voice {
         peer: &LinkPeer<TtsInput, TtsEvent>,
     ) -> Result<()> {
         match received {
-            Received::Binary(payload) => self.on_audio(payload, peer).await?,
+            Received::Binary(payload) => {
+                self.active = Instant::now();
+                self.on_audio(payload, peer).await?;
+            }
             Received::Text(text) => match speak_message(&text, self.line.secrets()) {
                 Ok(SpeakMessage::Cleared) => {
+                    self.active = Instant::now();
                     self.clearing = None;
                     // Clearing knows no generations, and took what came behind as well.
                     self.say_again().await?;
                 }
                 Ok(SpeakMessage::Failed(error)) => return Err(error),
                 Ok(SpeakMessage::Flushed) if self.clearing.is_none() => {
+                    self.active = Instant::now();
                     if self.batches.front().is_some_and(|batch| batch.flushed) {
                         self.complete(peer).await?;
                         self.settle(peer).await?;
@@ -195,7 +205,6 @@ impl Voice {
                 Err(error) => tracing::warn!(%error, "a message of the synthesizer was skipped"),
             },
         }
-        self.active = Instant::now();
         Ok(())
     }
 
@@ -256,6 +265,26 @@ impl Voice {
         self.flush_at = None;
         self.active = now;
         self.line.send(FLUSH).await
+    }
+
+    /// Gives up a generation whose end may not be flushed for long, as soon as all that was flushed
+    /// of it is spoken: the caller hears nothing till then, and somebody else may say it.
+    async fn refuse_what_would_wait(&mut self, peer: &LinkPeer<TtsInput, TtsEvent>) -> Result<()> {
+        let wait = self.flush_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let Some(wait) = wait.filter(|wait| *wait > FLUSH_PATIENCE) else { return Ok(()) };
+        if self.batches.front().is_none_or(|batch| batch.flushed) {
+            return Ok(());
+        }
+        let spent =
+            Error::new(ErrorKind::RateLimited, "write", "the flushes of a minute are spent");
+        let spent = spent.with_provider(super::super::PROVIDER).with_retry_after(wait);
+        self.give_up(spent, peer).await?;
+        if !self.line.is_open() {
+            return Ok(());
+        }
+        // The vendor has the text, and would say it with the next one.
+        self.clearing = Some(Instant::now() + CLEAR_DEADLINE);
+        self.line.send(CLEAR).await
     }
 
     fn wake_at(&self) -> Instant {

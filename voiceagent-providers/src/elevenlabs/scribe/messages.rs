@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::json;
+
 /// `input_audio_chunk`; without audio it asks for a final.
 #[derive(Serialize)]
 pub(super) struct Chunk<'a> {
@@ -19,23 +21,23 @@ pub(super) struct Chunk<'a> {
 pub(super) struct Message<'a> {
     #[serde(borrow, rename = "message_type")]
     pub(super) kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) text: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) words: Vec<Word<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) error: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Word<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) text: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) start: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end: f64,
     /// `word`, `spacing` or a sound.
-    #[serde(borrow, default, rename = "type")]
+    #[serde(borrow, default, rename = "type", deserialize_with = "json::null_as_empty")]
     pub(super) kind: Cow<'a, str>,
 }

@@ -3,7 +3,7 @@ use voiceagent_core::{ErrorKind, Secret};
 use super::*;
 use crate::wire::{
     secrets::Secrets,
-    stt::{SttCodec, UtteranceCodec},
+    stt::{SttCodec, UtteranceCodec, fixture},
     ws::Frame,
 };
 
@@ -156,4 +156,15 @@ fn the_address_asks_for_what_the_settings_say() {
          &vad_silence_threshold_secs=0.5&language_code=de&keyterms=oil%20change"
     );
     assert_eq!(audio_format(AudioFormat::ALAW_8K).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("partial_transcript"),
+        cassette!("committed_transcript"),
+        cassette!("committed_transcript_with_timestamps"),
+        cassette!("error_rate_limited"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(|| codec(true), &messages);
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::messages::{FunctionResponse, Tool};
-use crate::wire::json::{Text, around_base64};
+use crate::wire::json::{self, Text, around_base64};
 
 pub(super) const ACTIVITY_END: &str = r#"{"realtimeInput":{"activityEnd":{}}}"#;
 pub(super) const ACTIVITY_START: &str = r#"{"realtimeInput":{"activityStart":{}}}"#;
@@ -169,17 +169,17 @@ pub(super) struct Content<'a> {
     pub(super) input_transcription: Option<Transcription<'a>>,
     #[serde(borrow, default)]
     pub(super) output_transcription: Option<Transcription<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) interrupted: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) generation_complete: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) turn_complete: bool,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Turn<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) parts: Vec<Said<'a>>,
 }
 
@@ -201,14 +201,14 @@ pub(super) struct Blob<'a> {
 pub(super) struct Transcription<'a> {
     #[serde(borrow, default)]
     pub(super) text: Option<Text<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) finished: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ToolCalls<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) function_calls: Vec<Call<'a>>,
 }
 
@@ -224,7 +224,7 @@ pub(super) struct Call<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Cancelled<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) ids: Vec<Text<'a>>,
 }
 
@@ -233,19 +233,19 @@ pub(super) struct Cancelled<'a> {
 pub(super) struct Handle<'a> {
     #[serde(borrow, default)]
     pub(super) new_handle: Option<Text<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) resumable: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tokens {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) prompt_token_count: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) cached_content_token_count: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) response_token_count: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) thoughts_token_count: u32,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::responses::messages::{Item, Reasoning, Tool};
-use crate::wire::json::{Text, around_base64};
+use crate::wire::json::{self, Text, around_base64};
 
 pub(super) const CLOSE: &str = r#"{"type":"session.close"}"#;
 
@@ -107,7 +107,7 @@ pub(super) struct Event<'a> {
     #[serde(borrow, default)]
     pub(super) delta: Option<Text<'a>>,
     /// The place of a text on the vendor's clock, in milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) end_ms: f64,
     /// An event of the backend.
     #[serde(borrow, default)]

@@ -106,7 +106,7 @@ impl Default for OpenAiRealtimeConfig {
             voice: "marin".to_owned(),
             speed: None,
             turn_detection: TurnDetection::default(),
-            transcription_model: "gpt-4o-mini-transcribe".to_owned(),
+            transcription_model: "gpt-transcribe".to_owned(),
             language: None,
             noise_reduction: None,
             reasoning_effort: None,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::wire::json::{Text, around_base64};
+use crate::wire::json::{self, Text, around_base64};
 
 /// `session.update`.
 #[derive(Serialize)]
@@ -182,7 +182,7 @@ pub(super) struct Event<'a> {
     pub(super) response_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) item_id: Option<Text<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) content_index: u32,
     /// Text, or audio in base64.
     #[serde(borrow, default)]
@@ -236,9 +236,9 @@ pub(super) struct StatusDetails<'a> {
 
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct Usage {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) input_tokens: u32,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) output_tokens: u32,
     #[serde(default)]
     pub(super) input_token_details: Option<InputDetails>,
@@ -246,7 +246,7 @@ pub(super) struct Usage {
 
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct InputDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) cached_tokens: u32,
 }
 

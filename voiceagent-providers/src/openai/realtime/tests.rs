@@ -129,6 +129,8 @@ fn a_conversation_begins_with_its_settings_and_what_was_said_before() {
         session.remove(default);
     }
     session["audio"]["input"]["turn_detection"]["threshold"] = json!(0.5);
+    // The documented one ends.
+    session["audio"]["input"]["transcription"]["model"] = json!("gpt-transcribe");
     session["audio"]["input"]["turn_detection"]["interrupt_response"] = json!(false);
     assert_eq!(sent[0], documented);
     assert_eq!(sent[1], json(cassette!("client_conversation_item_create_user")));

@@ -87,6 +87,10 @@ impl OpenAiRealtimeSttConfig {
             "`delay` must be `minimal`, `low`, `medium`, `high` or `xhigh`",
         )?;
         check(
+            self.delay.is_none() || *self.model == *"gpt-realtime-whisper",
+            "`delay` is of no use but for `gpt-realtime-whisper`",
+        )?;
+        check(
             self.noise_reduction
                 .as_deref()
                 .is_none_or(|it| it == "near_field" || it == "far_field"),

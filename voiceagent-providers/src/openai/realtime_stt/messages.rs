@@ -16,15 +16,15 @@ pub(super) const COMMIT: &str = r#"{"type":"input_audio_buffer.commit"}"#;
 pub(super) struct Message<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) item_id: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) delta: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) transcript: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) audio_start_ms: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     pub(super) audio_end_ms: f64,
 }
 

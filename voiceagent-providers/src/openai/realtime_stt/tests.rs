@@ -1,7 +1,11 @@
 use voiceagent_core::{Error, ErrorKind};
 
 use super::*;
-use crate::wire::{secrets::Secrets, stt::SttCodec, ws::Frame};
+use crate::wire::{
+    secrets::Secrets,
+    stt::{SttCodec, fixture},
+    ws::Frame,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -196,4 +200,16 @@ fn what_is_unknown_is_passed_over_and_what_is_broken_is_told() {
     for text in ["", "{}", r#"{"type":7}"#] {
         assert_eq!(refusal(text).kind(), ErrorKind::Protocol, "{text}");
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("input_audio_buffer_speech_started"),
+        cassette!("input_audio_buffer_committed"),
+        cassette!("input_transcription_delta"),
+        cassette!("input_transcription_completed"),
+        cassette!("error_insufficient_quota"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(|| ItemCodec::new(true), &messages);
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use crate::openai::messages::NamedSchema;
+use crate::wire::json;
 
 /// The body of `POST /responses`, and the message `response.create` of the socket.
 #[derive(Debug, Serialize)]
@@ -104,7 +105,7 @@ pub(crate) struct Tool<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Event<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
     #[serde(borrow)]
     pub delta: Option<&'a RawValue>,
@@ -127,7 +128,7 @@ pub(crate) struct Event<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct OutputItem<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
     pub call_id: Option<String>,
     pub name: Option<String>,

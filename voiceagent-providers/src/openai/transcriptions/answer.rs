@@ -10,7 +10,7 @@ use voiceagent_core::{
 
 use crate::wire::{
     http::{self, Fault},
-    json::seconds,
+    json::{self, seconds},
     sse::SseParser,
     stt::words::timings,
 };
@@ -145,13 +145,13 @@ impl Answer {
 /// An event of a stream. vLLM sends the chunks of a chat in its place.
 #[derive(Deserialize)]
 struct Event<'a> {
-    #[serde(borrow, default, rename = "type")]
+    #[serde(borrow, default, rename = "type", deserialize_with = "json::null_as_empty")]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
     delta: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     choices: Vec<Choice<'a>>,
     #[serde(default)]
     error: Option<serde::de::IgnoredAny>,
@@ -159,7 +159,7 @@ struct Event<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     delta: Chunk<'a>,
 }
 
@@ -174,23 +174,23 @@ struct Chunk<'a> {
 struct Transcription<'a> {
     #[serde(borrow)]
     text: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     words: Vec<Word<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     segments: Vec<Segment<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Segment<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     start: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     end: f64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     text: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     no_speech_prob: f64,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     words: Vec<Word<'a>>,
 }
 
@@ -198,9 +198,9 @@ struct Segment<'a> {
 struct Word<'a> {
     #[serde(borrow)]
     word: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     start: f64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::null_as_default")]
     end: f64,
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use voiceagent_core::Secret;
 
 use super::*;
-use crate::wire::stt::{InOrder, SttCodec};
+use crate::wire::stt::{InOrder, SttCodec, fixture};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -133,4 +133,22 @@ fn errors_have_kinds_and_no_keys() {
         assert_eq!(refusal(text).kind(), ErrorKind::Protocol, "{text}");
     }
     assert!(decode(&mut codec(), cassette!("finished")).is_empty());
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages =
+        [cassette!("tokens"), cassette!("endpoint"), cassette!("finished"), cassette!("error")];
+    fixture::a_null_costs_no_more_than_a_missing_field(codec, &messages);
+}
+
+#[test]
+fn an_error_is_told_without_tokens_and_with_its_code_as_a_text() {
+    for error in [
+        r#"{"error_code":401,"error_message":"bad"}"#,
+        r#"{"tokens":null,"error_code":"401","error_message":null}"#,
+    ] {
+        let told = codec().decode(error, &secrets(), &mut Vec::new()).unwrap_err();
+        assert_eq!(told.kind(), ErrorKind::Unauthorized, "{error}");
+    }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use voiceagent_core::Secret;
 
 use super::*;
-use crate::wire::stt::{InOrder, SttCodec};
+use crate::wire::stt::{InOrder, SttCodec, fixture};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -69,8 +69,8 @@ fn a_receipt_is_no_sign_of_recognition_but_counts_for_the_goodbye() {
     let mut codec = codec();
     let mut none = Vec::new();
     let works = codec.decode(cassette!("audio_added"), &secrets(), &mut none);
-    assert!(!works.unwrap() && InOrder::<SegmentCodec>::is_receipt(cassette!("audio_added")));
-    assert!(!InOrder::<SegmentCodec>::is_receipt(cassette!("add_transcript")));
+    assert!(!works.unwrap() && codec.is_receipt(cassette!("audio_added")));
+    assert!(!codec.is_receipt(cassette!("add_transcript")));
     let Some(Frame::Text(goodbye)) = codec.goodbye() else { panic!("it says goodbye") };
     assert_eq!(goodbye.as_str(), r#"{"message":"EndOfStream","last_seq_no":1}"#);
     assert_eq!(decode(&mut codec, cassette!("end_of_transcript")), [""; 0]);
@@ -108,4 +108,16 @@ fn garbage_is_a_protocol_fault_and_unknown_messages_are_nothing() {
     }
     assert_eq!(decode(&mut codec(), r#"{"message":"Novelty","x":[1]}"#), [""; 0]);
     assert_eq!(decode(&mut codec(), r#"{"message":"Warning","type":"x","reason":"y"}"#), [""; 0]);
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("audio_added"),
+        cassette!("add_partial_transcript"),
+        cassette!("add_transcript"),
+        cassette!("end_of_utterance"),
+        cassette!("error"),
+    ];
+    fixture::a_null_costs_no_more_than_a_missing_field(codec, &messages);
 }

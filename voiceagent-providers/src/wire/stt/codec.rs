@@ -42,7 +42,7 @@ pub(crate) trait SttCodec: Send + 'static {
 
     /// Whether a message only says that audio has come, which a vendor may say that recognizes
     /// nothing any more.
-    fn is_receipt(text: &str) -> bool {
+    fn is_receipt(&self, text: &str) -> bool {
         let _ = text;
         false
     }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use voiceagent_core::{
     Error, ErrorKind, Link, LinkPeer, Result, Secret,
     audio::AudioFormat,
     stt::{SttEvent, SttInput},
 };
 
-use super::{codec::SttCodec, level::is_loud, retries::Retries, tape::Tape};
+use super::{
+    codec::SttCodec, hello::establish, level::is_loud, pace::Pace, retries::Retries, tape::Tape,
+};
 use crate::wire::ws::{Dial, Received, Socket};
 
 /// Items that wait in each direction of a link: 2.5 s of 20 ms frames, after which whoever feeds a
@@ -23,9 +25,6 @@ const REPLAY: Duration = Duration::from_secs(15);
 
 /// Audio is replayed in messages of this length, as much as the vendor advises at once.
 const REPLAY_PIECE: Duration = Duration::from_millis(250);
-
-/// A rejected parameter may get neither hello nor error.
-const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The vendor sends its last words and closes; a link has 100 ms for all of its goodbye.
 const GOODBYE: Duration = Duration::from_millis(60);
@@ -60,8 +59,13 @@ pub(crate) struct Settings {
     /// How long speech may stay without any answer within a turn, and before one.
     pub(crate) stall_timeout: Duration,
     pub(crate) idle_stall_timeout: Duration,
+    /// How long silence within a turn may stay without any answer, where that is longer: a vendor
+    /// that waits for the end of a turn may have nothing to say.
+    pub(crate) pause_stall_timeout: Duration,
     /// The shortest piece of audio that the vendor takes.
     pub(crate) shortest: Duration,
+    /// The fastest that the vendor takes audio, in percent of real time; `None` for any.
+    pub(crate) pace_percent: Option<u32>,
     pub(crate) finalize_timeout: Duration,
     /// How long the vendor may ask to be left alone.
     pub(crate) patience: Duration,
@@ -77,6 +81,7 @@ pub(crate) struct Stream<C> {
     sent: u64,
     /// Audio that is too short to be sent alone.
     pending: BytesMut,
+    pace: Pace,
     retries: Retries,
     /// Reused for each message.
     events: Vec<SttEvent>,
@@ -88,7 +93,11 @@ pub(crate) struct Stream<C> {
     silent_since: Instant,
     /// Audio since then that calls for an answer.
     unanswered: Duration,
+    /// How much of it was loud.
+    loud: Duration,
     finalize_by: Option<Instant>,
+    /// Samples of audio that go first, where a final was asked for.
+    finalize_after: Option<u64>,
 }
 
 impl<C: SttCodec> Stream<C> {
@@ -105,13 +114,16 @@ impl<C: SttCodec> Stream<C> {
             tape: Tape::new(settings.format, REPLAY),
             sent: 0,
             pending: BytesMut::new(),
+            pace: Pace::new(settings.pace_percent),
             retries: Retries::new(settings.patience),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
             began: false,
             silent_since: now,
             unanswered: Duration::ZERO,
+            loud: Duration::ZERO,
             finalize_by: None,
+            finalize_after: None,
             settings,
             codec,
             socket,
@@ -177,13 +189,45 @@ impl<C: SttCodec> Stream<C> {
         if payload.is_empty() {
             return Ok(());
         }
-        self.tape.push(payload.clone());
-        if self.codec.in_turn() || is_loud(self.settings.format, &payload) {
+        self.tape.push(payload);
+        self.catch_up().await
+    }
+
+    /// Sends what the tape holds and was not sent, as far as the vendor takes it by now.
+    async fn catch_up(&mut self) -> Result<()> {
+        while self.more_at().is_some_and(|due| due <= Instant::now()) {
+            let (from, piece) = self.tape.piece(self.taken(), REPLAY_PIECE);
+            // Nothing, unless a vendor takes audio slower than it is spoken.
+            self.sent += from - self.taken();
+            self.hear(piece).await?;
+            if self.finalize_after.is_some_and(|place| place <= self.taken()) {
+                self.finalize().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples up to which audio was taken from the tape.
+    fn taken(&self) -> u64 {
+        self.sent + self.settings.format.samples(self.pending.len())
+    }
+
+    /// When the next audio of the tape may be sent, if there is any.
+    fn more_at(&self) -> Option<Instant> {
+        let taken = self.settings.format.duration_of(self.taken());
+        (taken < self.tape.end()).then(|| self.pace.may_send_at(taken))
+    }
+
+    async fn hear(&mut self, payload: Bytes) -> Result<()> {
+        let is_loud = is_loud(self.settings.format, &payload);
+        if self.codec.in_turn() || is_loud {
             if self.unanswered.is_zero() {
-                self.silent_since = Instant::now();
+                (self.silent_since, self.loud) = (Instant::now(), Duration::ZERO);
             }
             let format = self.settings.format;
-            self.unanswered += format.duration_of(format.samples(payload.len()));
+            let length = format.duration_of(format.samples(payload.len()));
+            self.unanswered += length;
+            self.loud += if is_loud { length } else { Duration::ZERO };
         }
         self.pause_at = Instant::now() + self.settings.pause_after;
         self.began = true;
@@ -210,11 +254,23 @@ impl<C: SttCodec> Stream<C> {
         self.socket.feed(self.codec.pack(piece)).await
     }
 
+    /// Asks for a final, as soon as the vendor has what was said so far.
     async fn on_finalize(&mut self) -> Result<()> {
-        if !self.pending.is_empty() {
+        if self.more_at().is_some() {
+            self.finalize_after = Some(self.settings.format.samples_in(self.tape.end()));
+            return Ok(());
+        }
+        self.finalize().await
+    }
+
+    async fn finalize(&mut self) -> Result<()> {
+        self.finalize_after = None;
+        if !self.pending.is_empty() && self.more_at().is_none() {
             let rest = self.settings.format.bytes_in(self.settings.shortest) - self.pending.len();
             let silence = self.settings.format.silence().unwrap_or_default();
-            self.on_audio(vec![silence; rest].into()).await?;
+            let silence = Bytes::from(vec![silence; rest]);
+            self.tape.push(silence.clone());
+            self.hear(silence).await?;
         }
         if let Some(message) = self.codec.finalize() {
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
@@ -225,7 +281,7 @@ impl<C: SttCodec> Stream<C> {
 
     fn on_received(&mut self, received: &Received) -> Result<()> {
         let Received::Text(text) = received else { return Ok(()) };
-        if !C::is_receipt(text) {
+        if !self.codec.is_receipt(text) {
             self.unanswered = Duration::ZERO;
         }
         match self.codec.decode(text, self.socket.secrets(), &mut self.events) {
@@ -239,7 +295,8 @@ impl<C: SttCodec> Stream<C> {
             }
             Err(error) => return Err(error),
         }
-        self.tape.forget_before(self.codec.covered());
+        let taken = self.settings.format.duration_of(self.taken());
+        self.tape.forget_before(self.codec.covered().min(taken));
         Ok(())
     }
 
@@ -249,11 +306,18 @@ impl<C: SttCodec> Stream<C> {
             // Too little audio to judge by; the next frame checks again.
             .filter(|_| self.unanswered >= self.stall_limit() / 2);
         let far = self.silent_since + Duration::from_secs(86_400);
-        [self.pause_due(), stall, self.finalize_by].into_iter().flatten().min().unwrap_or(far)
+        [self.pause_due(), self.more_at(), stall, self.finalize_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
     }
 
     /// When something must be sent unless audio comes.
     fn pause_due(&self) -> Option<Instant> {
+        if self.more_at().is_some() {
+            return None;
+        }
         match self.settings.pause {
             Pause::Silence { idle } if !self.codec.in_turn() => idle.map(|it| self.pause_at + it),
             Pause::KeepAlive | Pause::Silence { .. } => Some(self.pause_at),
@@ -261,6 +325,7 @@ impl<C: SttCodec> Stream<C> {
     }
 
     async fn on_wake(&mut self) -> Result<()> {
+        self.catch_up().await?;
         let now = Instant::now();
         if self.finalize_by.is_some_and(|by| by <= now) {
             self.finalize_by = None;
@@ -306,8 +371,14 @@ impl<C: SttCodec> Stream<C> {
     }
 
     fn stall_limit(&self) -> Duration {
-        let Settings { stall_timeout, idle_stall_timeout, .. } = self.settings;
-        if self.codec.in_turn() { stall_timeout } else { idle_stall_timeout }
+        let Settings { stall_timeout, idle_stall_timeout, pause_stall_timeout, .. } = self.settings;
+        if !self.codec.in_turn() {
+            idle_stall_timeout
+        } else if self.loud < stall_timeout / 2 {
+            stall_timeout.max(pause_stall_timeout)
+        } else {
+            stall_timeout
+        }
     }
 
     /// Judges by the clock and by the audio: a vendor owes no answer to what it has not heard.
@@ -328,7 +399,7 @@ impl<C: SttCodec> Stream<C> {
     async fn report(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
         if !self.codec.owes_final() {
             self.finalize_by = None;
-        } else if self.finalize_by.is_none() {
+        } else if self.finalize_by.is_none() && self.finalize_after.is_none() {
             // Some vendors owe one unasked.
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
         }
@@ -387,43 +458,20 @@ impl<C: SttCodec> Stream<C> {
     async fn replay(&mut self) -> Result<()> {
         // A connection that took longer than the tape lasts has cut into it.
         self.codec.lost(self.tape.start(), &mut self.events);
-        let (zero, pieces) = self.tape.replay(self.codec.covered(), REPLAY_PIECE);
+        let zero = self.codec.covered().clamp(self.tape.start(), self.tape.end());
         self.codec.connected(zero);
+        self.pace.restart(zero);
         self.sent = self.settings.format.samples_in(zero);
         self.pause_at = Instant::now() + self.settings.pause_after;
-        self.began = !pieces.is_empty();
+        self.began = false;
         self.unanswered = Duration::ZERO;
         self.pending.clear();
-        for piece in pieces {
-            self.feed(piece).await?;
-        }
-        if self.codec.owes_final() {
+        self.finalize_by = None;
+        let asked = self.finalize_after.take().is_some() || self.codec.owes_final();
+        self.catch_up().await?;
+        if asked {
             self.on_finalize().await?;
         }
         self.socket.flush().await
     }
-}
-
-/// Connects, and waits until the vendor is ready for audio.
-async fn establish<C: SttCodec>(settings: &Settings, hello: bool) -> Result<Socket> {
-    let mut socket = settings.dial.connect().await?;
-    for greeting in &settings.greeting {
-        socket.send_text(greeting.expose().to_owned()).await?;
-    }
-    if !hello {
-        return Ok(socket);
-    }
-    let greeted = timeout(HELLO_DEADLINE, async {
-        loop {
-            let Received::Text(text) = socket.recv().await? else { continue };
-            if C::is_hello(&text, socket.secrets())? {
-                return Ok(());
-            }
-        }
-    });
-    greeted.await.map_err(|_| {
-        Error::new(ErrorKind::Timeout, "open", "the vendor did not say hello")
-            .with_provider(C::PROVIDER)
-    })??;
-    Ok(socket)
 }

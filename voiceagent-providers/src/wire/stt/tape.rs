@@ -43,15 +43,27 @@ impl Tape {
         self.format.duration_of(self.end)
     }
 
-    /// The audio from `position` on, in pieces of `piece`, and where it really begins.
-    pub(crate) fn replay(&self, position: Duration, piece: Duration) -> (Duration, Vec<Bytes>) {
-        let (from, mut all) = self.read(position);
-        let piece = self.format.bytes_in(piece).max(1);
-        let mut pieces = Vec::with_capacity(all.len().div_ceil(piece));
-        while !all.is_empty() {
-            pieces.push(all.split_to(piece.min(all.len())).freeze());
+    /// The audio from the sample `position` on, at most `longest` of it, and where it really begins.
+    pub(crate) fn piece(&self, position: u64, longest: Duration) -> (u64, Bytes) {
+        let start = self.frames.front().map_or(self.end, |(at, _)| *at);
+        let from = position.max(start).min(self.end);
+        let first = self.frames.partition_point(|(at, _)| *at <= from).saturating_sub(1);
+        let mut frames = self.frames.range(first.min(self.frames.len())..);
+        let Some((at, payload)) = frames.next() else { return (from, Bytes::new()) };
+        let longest = self.format.bytes_in(longest);
+        let rest = payload.slice(self.format.bytes_of(from - at).min(payload.len())..);
+        if rest.len() >= longest || frames.len() == 0 {
+            return (from, rest.slice(..longest.min(rest.len())));
         }
-        (from, pieces)
+        let mut piece = BytesMut::from(rest);
+        for (_, payload) in frames {
+            let room = longest - piece.len();
+            piece.extend_from_slice(&payload[..room.min(payload.len())]);
+            if piece.len() == longest {
+                break;
+            }
+        }
+        (from, piece.freeze())
     }
 
     /// The audio from `position` on, and where it really begins.
@@ -94,9 +106,9 @@ mod tests {
     fn the_limit_keeps_the_latest_audio() {
         let tape = tape(10, 60 * MS);
         assert_eq!(tape.start(), 140 * MS);
-        let (from, pieces) = tape.replay(Duration::ZERO, 1000 * MS);
-        assert_eq!(from, 140 * MS);
-        assert_eq!(pieces.concat(), [[7; 160], [8; 160], [9; 160]].concat());
+        let (from, piece) = tape.piece(0, 1000 * MS);
+        assert_eq!(from, 8 * 140);
+        assert_eq!(piece, [[7; 160], [8; 160], [9; 160]].concat());
     }
 
     #[test]
@@ -104,10 +116,15 @@ mod tests {
         let mut tape = tape(5, 1000 * MS);
         tape.forget_before(50 * MS);
         assert_eq!(tape.start(), 40 * MS);
-        let (from, pieces) = tape.replay(50 * MS, 20 * MS);
-        assert_eq!(from, 50 * MS);
-        assert_eq!(pieces.len(), 3, "50 ms in pieces of 20 ms");
-        assert_eq!(pieces.concat(), [vec![2; 80], vec![3; 160], vec![4; 160]].concat());
+        assert_eq!(
+            tape.piece(8 * 50, 20 * MS),
+            (8 * 50, [vec![2; 80], vec![3; 80]].concat().into())
+        );
+        assert_eq!(
+            tape.piece(8 * 70, 20 * MS),
+            (8 * 70, [vec![3; 80], vec![4; 80]].concat().into())
+        );
+        assert_eq!(tape.piece(8 * 90, 20 * MS), (8 * 90, vec![4; 80].into()));
     }
 
     #[test]
@@ -115,14 +132,14 @@ mod tests {
         let mut tape = tape(5, 1000 * MS);
         tape.forget_before(Duration::from_secs(9));
         assert_eq!(tape.start(), 100 * MS);
-        assert_eq!(tape.replay(Duration::from_secs(9), 20 * MS), (100 * MS, Vec::new()));
+        assert_eq!(tape.piece(8 * 9_000, 20 * MS), (8 * 100, Bytes::new()));
     }
 
     #[test]
     fn whole_samples_are_replayed_of_wide_formats() {
         let mut tape = Tape::new(AudioFormat::PCM_16K, 1000 * MS);
         tape.push(Bytes::from_iter((0..640).map(|n| u8::try_from(n % 251).unwrap())));
-        let (from, pieces) = tape.replay(5 * MS, 1000 * MS);
-        assert_eq!((from, pieces[0].len(), pieces[0][0]), (5 * MS, 480, 160));
+        let (from, piece) = tape.piece(16 * 5, 1000 * MS);
+        assert_eq!((from, piece.len(), piece[0]), (16 * 5, 480, 160));
     }
 }

@@ -48,7 +48,7 @@ pub(crate) trait UtteranceCodec: Send + 'static {
     ) -> Result<bool>;
 
     /// As in [`SttCodec`].
-    fn is_receipt(text: &str) -> bool {
+    fn is_receipt(&self, text: &str) -> bool {
         let _ = text;
         false
     }
@@ -183,8 +183,8 @@ impl<C: UtteranceCodec> SttCodec for InOrder<C> {
         self.codec.decode(text, secrets, &mut self.heard, events)
     }
 
-    fn is_receipt(text: &str) -> bool {
-        C::is_receipt(text)
+    fn is_receipt(&self, text: &str) -> bool {
+        self.codec.is_receipt(text)
     }
 
     fn covered(&self) -> Duration {

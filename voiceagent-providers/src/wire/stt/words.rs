@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Deserializer};
 use voiceagent_core::stt::WordTiming;
 
 /// Times of the words of a text, spelled as in the text where there are as many of them.
@@ -15,6 +16,20 @@ pub(crate) fn timings<'a>(
         end,
     };
     words.enumerate().map(timing).collect()
+}
+
+/// What a confidence counts as that is not told.
+pub(crate) const fn sure() -> f32 {
+    1.0
+}
+
+/// A confidence that is told as `null` is not told.
+///
+/// # Errors
+///
+/// What is no number.
+pub(crate) fn null_as_sure<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(sure))
 }
 
 /// Vendors that are sure of words only: a text is as sure as they are on average.

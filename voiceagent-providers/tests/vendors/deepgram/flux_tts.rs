@@ -157,6 +157,7 @@ fn wrong_settings_are_refused_by_name() {
         ("expressivity", json!(3)),
         ("model", json!(" ")),
         ("speed", json!(2)),
+        ("speed", json!(1.02)),
         ("stall_timeout", json!(0)),
     ] {
         let mut config = right.clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use voiceagent_core::{ErrorKind, Secret, registry::Registry};
+use voiceagent_core::{ErrorKind, GenerationId, Secret, registry::Registry};
 use voiceagent_providers::deepgram::{DeepgramTts, DeepgramTtsConfig};
 use voiceagent_testkit::vendor::{Refusal, ScriptedVendor, SpeakScript, SpeechVendor};
 
@@ -53,6 +53,50 @@ async fn texts_are_merged_when_flushes_run_short_and_none_is_lost() {
     voice.say(TWO, "There is some left for another generation.");
     voice.finish(TWO);
     assert_eq!(voice.until_finished(TWO).await.spoken, [1]);
+}
+
+#[tokio::test]
+async fn an_answer_for_which_no_flush_is_left_is_given_up_at_once() {
+    let vendor = SpeechVendor::speak(SpeakScript::new()).await;
+    let mut voice = open(&vendor).await;
+    let mut answers = (1..=40).map(GenerationId::new);
+    let refused = loop {
+        let answer = answers.next().expect("the vendor takes 20 flushes a minute");
+        voice.say(answer, "Yes. ");
+        voice.finish(answer);
+        match voice.until_end(answer).await {
+            Ok(()) => {}
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    assert!(refused.retry_after().is_some_and(|wait| wait > Duration::from_secs(40)));
+    vendor.until(|records| records[0].count("Clear") == 1).await;
+    assert_eq!(vendor.records()[0].count("Flush"), 20, "the vendor ignores what is beyond");
+    assert_eq!(vendor.accepted(), 1);
+}
+
+#[tokio::test]
+async fn messages_that_say_nothing_do_not_hide_a_stall() {
+    let vendor = SpeechVendor::speak(SpeakScript::new()).await;
+    let mut voice = open(&vendor).await;
+    vendor.until_connections(1).await;
+    vendor.stall();
+    voice.say(ONE, "Good morning.");
+    voice.finish(ONE);
+    let mut chatter = tokio::time::interval(Duration::from_millis(100));
+    let said = tokio::select! {
+        said = voice.until_finished(ONE) => said,
+        () = async {
+            loop {
+                chatter.tick().await;
+                if vendor.accepted() == 1 {
+                    vendor.push(r#"{"type":"Novelty"}"#);
+                }
+            }
+        } => unreachable!("it goes on for ever"),
+    };
+    assert!(said.audio == vendor.audio(FORMAT, "Good morning."));
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 use voiceagent_core::audio::MediaTime;
 
 use super::*;
-use crate::rtp::codec::RtpCodec;
+use crate::rtp::{
+    codec::RtpCodec,
+    srtp::{SrtpKeys, SrtpSuite},
+};
 
 const TYPES: PayloadTypes =
     PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
@@ -171,4 +174,37 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
     assert_eq!(to, address(5_001));
     line.sides[1].receive(later, address(4_001), &datagram.into());
     assert_eq!(line.sides[1].silent_for(later), Duration::ZERO);
+}
+
+#[test]
+fn protected_media_is_heard_as_plain_media_is_and_forged_packets_are_not() {
+    let keys = || SrtpKeys::random().unwrap();
+    let (one, two) = (keys(), keys());
+    let mut line = Line::new(5, 60);
+    for (side, (ours, theirs)) in line.sides.iter_mut().zip([(&one, &two), (&two, &one)]) {
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        side.protect(Some(SrtpTerms { suite: SrtpSuite::Sha80, ours, theirs }));
+    }
+    // The numbers of packets begin anew after eleven seconds.
+    let mut heard = 0;
+    for millis in 0..20_000 {
+        if millis % 20 == 0 {
+            let payload = vec![0x11; 160].into();
+            let at = MediaTime(millis * 8);
+            line.sides[0].play(AudioFrame::new(AudioFormat::MULAW_8K, at, payload));
+        }
+        let forged = [&[0x80, 0, 0, 0][..], &[0xAA; 168]].concat();
+        let from = address(Line::PORTS[0]);
+        line.sides[1].receive(CallTime::from_millis(millis), from, &forged.into());
+        for told in &line.pass(millis)[1] {
+            if let Inbound::Audio(frame) = told {
+                assert!(!frame.payload.contains(&0xAA));
+                heard += frame.payload.iter().filter(|sample| **sample == 0x11).count();
+            }
+        }
+    }
+    assert!(heard > 8_000 * 17, "{heard}");
+    let quality = line.sides[1].quality();
+    assert_eq!((quality.unproven, quality.foreign), (20_000, 0));
+    assert!(quality.round_trip.is_some(), "reports are protected, too");
 }

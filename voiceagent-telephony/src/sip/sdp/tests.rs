@@ -37,11 +37,11 @@ fn an_answer_keeps_the_media_in_their_order_and_is_itself_a_description() {
     let mut offer = Description::parse(OFFER).unwrap();
     offer.media.swap(0, 1);
     let ours = Ours {
-        number: 8,
-        codec: RtpCodec::Pcma,
-        keys: Some(101),
+        formats: vec![(8, RtpCodec::Pcma)],
+        keys: vec![(101, 8_000)],
         noise: Some(13),
         direction: Direction::ReceiveOnly,
+        crypto: None,
     };
     let text = ours.answer(&offer, 1, ([192, 0, 2, 1], 7_000).into(), 4);
     assert!(text.starts_with("v=0\r\no=- 1 4 IN IP4 192.0.2.1\r\n"), "{text}");
@@ -73,11 +73,11 @@ proptest! {
                 let _ = media.codecs();
             }
             let ours = Ours {
-                number: 0,
-                codec: RtpCodec::Pcmu,
-                keys: None,
+                formats: vec![(0, RtpCodec::Pcmu)],
+                keys: vec![],
                 noise: None,
                 direction: Direction::Both,
+                crypto: None,
             };
             let answer = ours.answer(&offer, 0, ([1, 2, 3, 4], 5).into(), 1);
             prop_assert_eq!(Description::parse(&answer).unwrap().media.len(), offer.media.len());

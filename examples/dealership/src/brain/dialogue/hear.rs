@@ -7,9 +7,11 @@ use crate::brain::{
     clocks,
     dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
+    manner::Manner,
     names::{self, Asked, Name},
     phones::{self, Phone},
     question::Question,
+    replies,
     service::{self, Service},
     temper,
     times::{self, Bare, TimeWish},
@@ -138,7 +140,7 @@ fn asked_name(question: Question) -> Asked {
 
 impl Dialogue {
     /// Takes in what the caller said.
-    pub(super) fn hear(&mut self, text: &str) {
+    pub(crate) fn hear(&mut self, text: &str) {
         let heard = Heard::new(text, self);
         let words = Words::new(text);
         self.said.extend(&words);
@@ -161,6 +163,14 @@ impl Dialogue {
         // Whoever talks about something else does not look for that number any more.
         self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
+        self.manner = Manner::of(&words);
+        understood |= self.manner.is_wanted();
+        self.in_danger = temper::is_emergency(&words);
+        if self.in_danger {
+            self.aside = Some(Aside::Human);
+            self.notices.push(replies::EMERGENCY.to_owned());
+            understood = true;
+        }
         if self.aside == Some(Aside::Human) {
             self.plea = Some(text.trim().to_owned());
             self.wants_manager = temper::wants_manager(&words);

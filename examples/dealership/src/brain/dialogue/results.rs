@@ -61,6 +61,9 @@ impl Dialogue {
                 self.notices.push(say.to_owned());
                 self.finish();
             }
+            "set_language" | "set_recording_consent" => {
+                self.notices.extend(self.manner.noted(tool, outcome));
+            }
             "end_call" if outcome.ok => self.ended = true,
             _ if outcome.ok => {}
             _ => self.failed(outcome),

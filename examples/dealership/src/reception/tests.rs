@@ -1,0 +1,128 @@
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use serde_json::{Map, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex};
+use voiceagent_core::{
+    llm::{FinishReason, LlmCapabilities, LlmEvent, LlmRequest},
+    registry::Registry,
+};
+
+use super::*;
+use crate::{store::Arm, terminal::Terminal};
+
+/// What somebody reads who says nothing but goodbye.
+async fn read(reception: &Reception, call: &'static str) -> String {
+    // More than the agent says.
+    let (output, mut screen) = duplex(4_096);
+    let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output);
+    reception.answer(Box::new(leg)).await.unwrap().finished().await;
+    let mut text = String::new();
+    screen.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn the_next_call_is_greeted_as_the_active_template_says() {
+    let store = Store::in_memory().await.unwrap();
+    let config = DealershipConfig::default();
+    let now = Clock::System.now();
+    let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+    let usual = "Agent: Thank you for calling Bart's Automotive. How can I help you?";
+    let first = read(&reception, "1").await;
+    assert!(first.starts_with(usual), "{first}");
+    let text = r#"{ "greeting": "{name}, good day." }"#;
+    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    let next = read(&reception, "2").await;
+    assert!(next.starts_with("Agent: Bart's Automotive, good day."), "{next}");
+    // What no program of this version can have written.
+    let version = store.push_template(INBOUND, ("{}}", ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    let plain = read(&reception, "3").await;
+    assert!(plain.starts_with(usual), "{plain}");
+}
+
+#[tokio::test]
+async fn a_caller_whose_number_is_one_customers_is_greeted_by_name_and_nobody_else() {
+    let store = Store::in_memory().await.unwrap();
+    let now = Clock::System.now();
+    store.seed(now).await.unwrap();
+    let config = DealershipConfig::default();
+    let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+    let text = r#"{ "greeting_by_name": "Hello {first_name}, {name} here." }"#;
+    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    let ana = Phone::parse("+16305550111").unwrap();
+    let known = store.customers_by_phone(&ana).await.unwrap();
+    let [only] = known.as_slice() else { panic!("{known:?}") };
+    for (call, from, first) in [
+        ("ana", "+16305550111", format!("Agent: Hello {}, Bart's", only.first_name)),
+        ("stranger", "+16305550188", "Agent: Thank you for calling".to_owned()),
+    ] {
+        let (output, mut screen) = duplex(4_096);
+        let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output).with_from(from);
+        reception.answer(Box::new(leg)).await.unwrap().finished().await;
+        let mut text = String::new();
+        screen.read_to_string(&mut text).await.unwrap();
+        assert!(text.starts_with(&first), "{text}");
+    }
+}
+
+/// A model that says one thing.
+#[derive(Debug)]
+struct Parrot;
+
+#[async_trait]
+impl LanguageModel for Parrot {
+    fn name(&self) -> &str {
+        "parrot"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(true, false)
+    }
+
+    async fn generate(&self, _: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let said = LlmEvent::Text("Polly says hello.".to_owned());
+        let events = [said, LlmEvent::Finished(FinishReason::Stop)];
+        Ok(stream::iter(events.map(Ok)).boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new_version() {
+    let store = Store::in_memory().await.unwrap();
+    let now = Clock::System.now();
+    let mut registry = Registry::default();
+    registry.llm.register("parrot", |_: Map<String, Value>| {
+        let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
+        Ok(parrot)
+    });
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_vendors(Vendors::new(registry, |_| None));
+    // More than is said.
+    let (mut keyboard, input) = duplex(4_096);
+    let (output, mut screen) = duplex(4_096);
+    let leg = Terminal::piped("running", BufReader::new(input), output);
+    let running = reception.answer(Box::new(leg)).await.unwrap();
+    let text = r#"{ "llm": { "provider": "parrot" } }"#;
+    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    let next = read(&reception, "next").await;
+    assert!(next.contains("Polly says hello."), "{next}");
+    keyboard.write_all(b"hello\ngoodbye\n").await.unwrap();
+    drop(keyboard);
+    running.finished().await;
+    let mut text = String::new();
+    screen.read_to_string(&mut text).await.unwrap();
+    assert!(!text.contains("Polly"), "{text}");
+    let results = store.template_results(INBOUND).await.unwrap();
+    let counted: Vec<_> = results.iter().map(|one| (one.version, one.calls)).collect();
+    assert_eq!(counted, [(version, 1)]);
+}

@@ -1,0 +1,83 @@
+use jiff::Timestamp;
+
+use super::{Fault, Store};
+
+/// What came of the calls that one version of a template answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TemplateResult {
+    /// The version.
+    pub version: i64,
+    /// The calls.
+    pub calls: i64,
+    /// Those in which an appointment was made that stands.
+    pub booked: i64,
+    /// Those that were handed to a person.
+    pub handed_over: i64,
+    /// Those that ended before anything came of them.
+    pub abandoned: i64,
+    /// How long they took together, in seconds.
+    pub seconds: i64,
+}
+
+impl Store {
+    /// Notes which version of which template answers a call.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn note_template(
+        &self,
+        call: &str,
+        (slug, version): (&str, i64),
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE call_record SET template_slug = $2, template_version = $3, updated_at = $4
+             WHERE call = $1",
+        )
+        .bind(call)
+        .bind(slug)
+        .bind(version)
+        .bind(now.as_millisecond())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// What came of the calls that each version of a template answered, the newest first. All calls
+    /// count that it was taken for, however they went.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn template_results(&self, slug: &str) -> Result<Vec<TemplateResult>, Fault> {
+        let rows: Vec<(i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+            "SELECT template_version, count(*),
+                    count(CASE WHEN EXISTS (SELECT 1 FROM appointment
+                                            WHERE source_call = call_record.call
+                                              AND status <> 'cancelled') THEN 1 END),
+                    count(CASE WHEN EXISTS (SELECT 1 FROM escalation
+                                            WHERE escalation.call = call_record.call
+                                              AND state = 'transferring') THEN 1 END),
+                    count(CASE WHEN EXISTS (SELECT 1 FROM interaction
+                                            WHERE interaction.call = call_record.call
+                                              AND disposition = 'abandoned') THEN 1 END),
+                    coalesce(sum((ended_at - started_at) / 1000), 0)
+             FROM call_record WHERE template_slug = $1
+             GROUP BY template_version ORDER BY template_version DESC",
+        )
+        .bind(slug)
+        .fetch_all(&self.reader)
+        .await?;
+        let result = |(version, calls, booked, handed_over, abandoned, seconds)| TemplateResult {
+            version,
+            calls,
+            booked,
+            handed_over,
+            abandoned,
+            seconds,
+        };
+        Ok(rows.into_iter().map(result).collect())
+    }
+}

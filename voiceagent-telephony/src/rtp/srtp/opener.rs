@@ -1,0 +1,98 @@
+use bytes::Bytes;
+
+use super::{
+    ENCRYPTED, REPORT_HEAD, REPORT_TAG,
+    keys::{Session, SrtpKeys, SrtpSuite},
+    number_at, payload_begin,
+    window::Window,
+};
+
+/// Sources whose packets are known at a time. A source changes when a call is moved elsewhere; only
+/// those who have the key can begin one.
+const SOURCES: usize = 4;
+
+/// Opens what the other side has protected: its streams and their reports.
+#[derive(Debug)]
+pub(super) struct SrtpOpener {
+    suite: SrtpSuite,
+    media: Session,
+    reports: Session,
+    /// What has come of each source, the latest first.
+    heard: Vec<(u32, Window)>,
+    reported: Vec<(u32, Window)>,
+}
+
+impl SrtpOpener {
+    pub(super) fn new(suite: SrtpSuite, keys: &SrtpKeys) -> Self {
+        let (media, reports) = (keys.media(), keys.reports());
+        Self { suite, media, reports, heard: Vec::new(), reported: Vec::new() }
+    }
+
+    /// A packet of media as it was before it was protected; `None` for what nobody with the key has
+    /// sent, or has come before.
+    pub(super) fn open(&mut self, datagram: &[u8]) -> Option<Bytes> {
+        let (packet, tag) = split_end(datagram, self.suite.tag())?;
+        let begin = payload_begin(packet)?;
+        let source = number_at(packet, 8)?;
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let mut window = window_of(&self.heard, source);
+        let index = window.newest().map_or(sequence.into(), |newest| index_of(newest, sequence));
+        let rollover = u32::try_from(index >> 16).ok()?;
+        if !window.admits(index) || !self.media.is_proven(packet, rollover, tag) {
+            return None;
+        }
+        window.note(index);
+        keep(&mut self.heard, source, window);
+        let mut packet = packet.to_vec();
+        self.media.apply(source, index, &mut packet[begin..]);
+        Some(packet.into())
+    }
+
+    /// Reports as they were before they were protected.
+    pub(super) fn open_report(&mut self, datagram: &[u8]) -> Option<Bytes> {
+        let (rest, tag) = split_end(datagram, REPORT_TAG)?;
+        let (report, _) = split_end(rest, 4)?;
+        let number = number_at(rest, report.len())?;
+        let source = number_at(report, 4)?;
+        let index = u64::from(number & !ENCRYPTED);
+        let mut window = window_of(&self.reported, source);
+        if !window.admits(index) || !self.reports.is_proven(report, number, tag) {
+            return None;
+        }
+        window.note(index);
+        keep(&mut self.reported, source, window);
+        let mut report = report.to_vec();
+        if number & ENCRYPTED != 0 {
+            self.reports.apply(source, index, &mut report[REPORT_HEAD..]);
+        }
+        Some(report.into())
+    }
+}
+
+/// The last bytes apart from those before.
+fn split_end(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    bytes.split_at_checked(bytes.len().checked_sub(length)?)
+}
+
+fn window_of(known: &[(u32, Window)], source: u32) -> Window {
+    let found = known.iter().find(|(other, _)| *other == source);
+    found.map_or_else(Window::default, |(_, window)| window.clone())
+}
+
+fn keep(known: &mut Vec<(u32, Window)>, source: u32, window: Window) {
+    match known.iter_mut().find(|(other, _)| *other == source) {
+        Some(entry) => entry.1 = window,
+        None => {
+            known.truncate(SOURCES - 1);
+            known.insert(0, (source, window));
+        }
+    }
+}
+
+/// The index that a number most likely stands for: the one that is closest to the newest (RFC
+/// 3711, appendix A).
+fn index_of(newest: u64, sequence: u16) -> u64 {
+    let step = sequence.wrapping_sub(newest as u16) as i16;
+    let index = newest.checked_add_signed(step.into());
+    index.unwrap_or_else(|| newest & !0xFFFF | u64::from(sequence))
+}

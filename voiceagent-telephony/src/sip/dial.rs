@@ -1,0 +1,336 @@
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use rsipstack::{
+    dialog::{
+        dialog::{DialogState, DialogStateReceiver},
+        invitation::InviteOption,
+        invite_dialog::InviteDialog,
+    },
+    sip::{Auth, Header, Param, Response, Scheme, StatusCodeKind, Uri, prelude::HeadersExt as _},
+    transport::SipAddr,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use voiceagent_core::{
+    CallTime, Error, ErrorKind, Link, Result,
+    audio::AudioFormat,
+    transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
+};
+
+use super::{
+    Keypad, RtpQuality, SipConsultation, SipRefusal,
+    addresses::contact,
+    answers,
+    call::{LINK, ORDERS, session},
+    digest::{Asked, Challenge, Credentials},
+    keypad::Order,
+    leg::Leg,
+    line::Line,
+    negotiation::{Negotiation, Terms, is_reachable},
+    office::Office,
+    peer::Peer,
+    quiet::quiet,
+    refusal::code,
+    session_timer::{SessionExpires, SessionTimer},
+    sockets::Sockets,
+    transfer::Transfers,
+};
+use crate::{
+    control::{Callee, TransferTarget},
+    random::random_name,
+};
+
+/// How long a call rings, if nothing else is said.
+const RING: Duration = Duration::from_secs(30);
+
+/// How many challenges one call answers, where all but the first say that only the nonce was too
+/// old.
+const MOST_PROOFS: usize = 3;
+
+/// A call that we make, when it is opened.
+///
+/// As a [`Transport`] it is like a [`SipCall`](super::SipCall); it carries the format of the codec
+/// that we like best, whichever is agreed on. Opening it ends when somebody has picked up, or with
+/// an error whose source is a [`SipRefusal`]. What is heard before that, such as a ring or an
+/// announcement, is not.
+pub struct SipDial {
+    office: Arc<Office>,
+    info: CallInfo,
+    callee: Uri,
+    caller: Uri,
+    /// Where the request goes.
+    route: Uri,
+    credentials: Option<Credentials>,
+    is_protected: bool,
+    ring: Duration,
+    headers: Vec<Header>,
+    quality: watch::Sender<RtpQuality>,
+    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+    consultation: SipConsultation,
+}
+
+/// A call that has been taken.
+struct Taken {
+    dialog: InviteDialog,
+    states: DialogStateReceiver,
+    answer: Response,
+    /// What was described before it was taken, for answers that do not say it again.
+    early: Option<Vec<u8>>,
+}
+
+impl SipDial {
+    pub(super) fn new(office: Arc<Office>, to: &Callee) -> Result<Self> {
+        let config = &office.config;
+        let format = config.codecs[0].leg_format();
+        let info = CallInfo::new(random_name("name a call")?.as_str(), Media::audio(format));
+        let from = config.directory.from.as_ref().map(|number| number.as_str().to_owned());
+        let mut dial = Self {
+            info,
+            callee: Uri::default(),
+            caller: Uri::default(),
+            route: Uri::default(),
+            credentials: None,
+            is_protected: config.srtp == super::SipSrtp::Required,
+            ring: RING,
+            headers: Vec::new(),
+            quality: watch::Sender::new(RtpQuality::default()),
+            orders: mpsc::channel(ORDERS),
+            consultation: SipConsultation::default(),
+            office: Arc::clone(&office),
+        };
+        let user = match config.directory.callee(to)? {
+            TransferTarget::Number(number) => {
+                let missing = || Error::config("trunk: a number is called by a trunk");
+                let trunk = config.trunk.as_ref().ok_or_else(missing)?;
+                dial.route = trunk.uri()?;
+                let host = match &trunk.domain {
+                    Some(domain) => {
+                        Uri::try_from(format!("sip:{domain}"))
+                            .map_err(|_| Error::config("trunk.domain: the name of a host"))?
+                            .host_with_port
+                    }
+                    None => dial.route.host_with_port.clone(),
+                };
+                let user = trunk.user.clone().or(from);
+                dial.callee = address(number.as_str(), &host);
+                dial.callee.params.push(Param::Other("user".into(), Some("phone".into())));
+                dial.caller = address(user.as_deref().unwrap_or("anonymous"), &host);
+                dial.credentials = trunk.credentials();
+                dial.is_protected |= trunk.srtp;
+                dial.info = dial.info.with_to(number.as_str());
+                user
+            }
+            TransferTarget::Sip(target) => {
+                let wrong = || Error::config("directory: an address begins with `sip:`");
+                let is_clean = !target
+                    .contains(|c: char| c.is_control() || c.is_whitespace() || "<>\"".contains(c));
+                dial.callee = Uri::try_from(target.as_str()).map_err(|_| wrong())?;
+                if !is_clean || !matches!(dial.callee.scheme, Some(Scheme::Sip | Scheme::Sips)) {
+                    return Err(wrong());
+                }
+                dial.route = dial.callee.clone();
+                dial.caller =
+                    address(from.as_deref().unwrap_or("anonymous"), &dial.route.host_with_port);
+                from
+            }
+        };
+        if let Some(user) = user {
+            dial.info = dial.info.with_from(user);
+        }
+        Ok(dial)
+    }
+
+    /// Says how long it rings; 30 s if not said.
+    #[must_use]
+    pub const fn with_ring(mut self, ring: Duration) -> Self {
+        self.ring = ring;
+        self
+    }
+
+    /// Adds a header of the application's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) when its name does not begin with `X-`, or either holds what
+    /// ends a line.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self> {
+        let is_own = name.get(..2).is_some_and(|begin| begin.eq_ignore_ascii_case("x-"));
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !is_own || !is_name || value.contains(|c: char| c.is_control()) {
+            return Err(Error::config("a header: `X-` with letters and digits, and one line"));
+        }
+        self.headers.push(Header::Other(name.to_owned(), value.to_owned()));
+        Ok(self)
+    }
+
+    /// How well the call goes, every five seconds while it lasts, and how it went.
+    #[must_use]
+    pub fn quality(&self) -> watch::Receiver<RtpQuality> {
+        self.quality.subscribe()
+    }
+
+    /// Presses keys on the call, from when it is opened.
+    #[must_use]
+    pub fn keypad(&self) -> Keypad {
+        Keypad(self.orders.0.clone())
+    }
+
+    /// The call as the place that another one can be handed to, from when it has been taken.
+    #[must_use]
+    pub fn consultation(&self) -> SipConsultation {
+        self.consultation.clone()
+    }
+
+    /// Asks until there is an answer that is final, and proves who we are where that is asked for.
+    /// Dropping the future takes the call back (`CANCEL`).
+    async fn ask(&self, route: &SipAddr, contact: &Uri, offer: &str) -> Result<Taken> {
+        let mut proof = None;
+        for proofs in 0.. {
+            let mut headers = answers::abilities();
+            headers.extend(self.headers.iter().cloned());
+            headers.extend(proof.take());
+            let (sender, mut states) = self.office.dialogs.new_dialog_state_channel();
+            let option = InviteOption {
+                caller: self.caller.clone(),
+                callee: self.callee.clone(),
+                destination: Some(route.clone()),
+                offer: Some(offer.as_bytes().to_vec()),
+                contact: contact.clone(),
+                headers: Some(headers),
+                support_prack: true,
+                call_id: Some(self.info.id.as_str().to_owned()),
+                ..InviteOption::default()
+            };
+            let broken = |_| Error::new(ErrorKind::Protocol, "call", "the answers make no sense");
+            let asking = self.office.dialogs.do_invite(option, sender);
+            let (dialog, answer) = quiet(asking).await.map_err(broken)?;
+            let silent = || Error::new(ErrorKind::Timeout, "call", "nothing answers");
+            let answer = answer.ok_or_else(silent)?;
+            if answer.status_code.kind() == StatusCodeKind::Successful {
+                let early = early_description(&mut states);
+                return Ok(Taken { dialog, states, answer, early });
+            }
+            let may_prove =
+                |challenge: &Challenge| proofs == 0 || challenge.is_stale && proofs < MOST_PROOFS;
+            let challenge = Challenge::of(&answer).filter(may_prove);
+            let Some((challenge, credentials)) = challenge.zip(self.credentials.as_ref()) else {
+                return Err(match code(&answer.status_code) {
+                    // The stack says so when nothing has come for too long.
+                    408 => silent(),
+                    _ => SipRefusal::error_of(&answer),
+                });
+            };
+            let uri = self.callee.to_string();
+            let asked = Asked { method: "INVITE", uri: &uri, body: offer.as_bytes() };
+            proof = Some(challenge.answer(credentials, asked)?);
+        }
+        Err(SipRefusal::NotAllowed.into_error())
+    }
+}
+
+/// What the last description before the answer said.
+fn early_description(states: &mut DialogStateReceiver) -> Option<Vec<u8>> {
+    let mut early = None;
+    // What comes behind the answer belongs to the call.
+    while let Ok(state) = states.try_recv() {
+        match state {
+            DialogState::Early(_, answer) if !answer.body.is_empty() => early = Some(answer.body),
+            DialogState::Confirmed(..) => break,
+            _ => {}
+        }
+    }
+    early
+}
+
+fn address(user: &str, host: &rsipstack::sip::HostWithPort) -> Uri {
+    Uri {
+        scheme: Some(Scheme::Sip),
+        auth: Some(Auth { user: user.to_owned(), password: None }),
+        host_with_port: host.clone(),
+        ..Uri::default()
+    }
+}
+
+#[async_trait]
+impl Transport for SipDial {
+    fn call(&self) -> &CallInfo {
+        &self.info
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default()
+            .with_clear(true)
+            .with_marks(true)
+            .with_dtmf(true)
+            .with_transfer(!self.office.config.directory.targets.is_empty())
+    }
+
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        let Office { config, addresses, calls, dialogs, streams, stack } = &*self.office;
+        let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
+        let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
+        let stack = stack.upgrade().ok_or_else(closed)?;
+        let permit = Arc::clone(calls).try_acquire_owned().map_err(full)?;
+        let gone = |error: std::io::Error| {
+            let lost = ErrorKind::Disconnected;
+            Error::new(lost, "call", "no way there").with_provider("sip").with_source(error)
+        };
+        let route = streams.reach(&self.route).await.map_err(gone)?;
+        let peer = Peer {
+            address: route.get_socketaddr().map_err(|_| closed())?,
+            transport: route.r#type.unwrap_or_default(),
+        };
+        let local = addresses.seen_from(config, peer.transport, peer.address)?;
+        let sockets = Sockets::bind(config, addresses.ip())?;
+        let at = SocketAddr::new(local.ip(), sockets.port());
+        let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
+        let offer = negotiation.offer(self.is_protected)?;
+        let user = self.caller.auth.as_ref().map(|auth| auth.user.as_str());
+        let contact = contact(local, peer.transport, user);
+        let asking = self.ask(&route, &contact, &offer);
+        let Ok(taken) = timeout(self.ring, asking).await else {
+            return Err(SipRefusal::NoAnswer.into_error());
+        };
+        let Taken { dialog, states, answer, early } = taken?;
+        self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
+        // Dropped from here on, it says goodbye.
+        let line = Line::new(dialog, states, Arc::clone(dialogs), stack);
+        let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
+        let described = described.and_then(|body| String::from_utf8(body).ok());
+        let terms = described.and_then(|answer| negotiation.answered(&answer));
+        let can_be_heard = |terms: &Terms| terms.is_held || is_reachable(terms.said.ip());
+        let terms = terms.filter(can_be_heard).ok_or_else(|| SipRefusal::Media.into_error())?;
+        let expires = answer.header_value("session-expires");
+        let expires = expires.and_then(|value| SessionExpires::parse_answer(&value));
+        let timer = expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
+        let media = session(&terms, peer, format_of(&self.info))?;
+        let transfers = Transfers::new(config.directory.clone(), peer);
+        sockets.flush();
+        let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
+            .with_limits(config.media_timeout, self.quality)
+            .with_orders(self.orders.1)
+            .begun();
+        Ok(Link::spawn(LINK, move |peer| async move {
+            // A call counts against the limit for as long as it lasts.
+            let _counted = permit;
+            leg.run(peer).await
+        }))
+    }
+}
+
+/// The format of a call of ours, which is audio.
+fn format_of(info: &CallInfo) -> AudioFormat {
+    match info.media {
+        Media::Audio { inbound, .. } => inbound,
+        _ => AudioFormat::PCM_8K,
+    }
+}
+
+impl fmt::Debug for SipDial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SipDial").field("call", &self.info.id).finish_non_exhaustive()
+    }
+}

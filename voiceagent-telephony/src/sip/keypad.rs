@@ -1,0 +1,34 @@
+use tokio::sync::mpsc::{self, error::TrySendError};
+use voiceagent_core::{Error, ErrorKind, Result};
+
+use crate::DtmfKey;
+
+/// What the application asks of a call beside its agent.
+#[derive(Debug)]
+pub(super) enum Order {
+    Press(DtmfKey),
+    /// The address of a call to hand this one to, in brackets.
+    HandTo(String),
+}
+
+/// Presses keys on a call, for menus that a machine reads out (RFC 4733).
+#[derive(Clone, Debug)]
+pub struct Keypad(pub(super) mpsc::Sender<Order>);
+
+impl Keypad {
+    /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
+    /// sides that take no keys get none.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](ErrorKind::Closed) when the call has ended, [`Stalled`](ErrorKind::Stalled) when
+    /// too many keys wait.
+    pub fn press(&self, key: DtmfKey) -> Result<()> {
+        self.0.try_send(Order::Press(key)).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::new(ErrorKind::Stalled, "press a key", "too many wait"),
+            TrySendError::Closed(_) => {
+                Error::new(ErrorKind::Closed, "press a key", "the call is over")
+            }
+        })
+    }
+}

@@ -1,0 +1,18 @@
+use std::sync::{Arc, Weak};
+
+use rsipstack::dialog::dialog_layer::DialogLayer;
+use tokio::sync::Semaphore;
+
+use super::{SipConfig, addresses::Addresses, incoming::Stack, streams::Streams};
+
+/// What all calls of a server share, those that come in and those that go out.
+pub(super) struct Office {
+    pub(super) config: Arc<SipConfig>,
+    pub(super) addresses: Addresses,
+    /// As many as there may be calls.
+    pub(super) calls: Arc<Semaphore>,
+    pub(super) dialogs: Arc<DialogLayer>,
+    pub(super) streams: Streams,
+    /// Gone with the server and the last of its calls.
+    pub(super) stack: Weak<Stack>,
+}

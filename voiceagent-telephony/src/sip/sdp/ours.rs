@@ -1,0 +1,83 @@
+use std::{fmt::Write as _, net::SocketAddr};
+
+use super::{Crypto, Description, Direction};
+use crate::rtp::RtpCodec;
+
+/// The profiles of packets that are plain (RFC 3551) and protected (RFC 3711).
+pub(in crate::sip) const PLAIN: &str = "RTP/AVP";
+pub(in crate::sip) const PROTECTED: &str = "RTP/SAVP";
+
+/// What we say of our side.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::sip) struct Ours {
+    /// What we offer, the best liked first, or the one that we have taken.
+    pub(in crate::sip) formats: Vec<(u8, RtpCodec)>,
+    /// The payload types of keys, with their clock rates.
+    pub(in crate::sip) keys: Vec<(u8, u32)>,
+    pub(in crate::sip) noise: Option<u8>,
+    pub(in crate::sip) direction: Direction,
+    pub(in crate::sip) crypto: Option<Crypto>,
+}
+
+impl Ours {
+    /// Writes our answer to what was offered: the medium with this index is taken, and the others
+    /// are refused (RFC 3264, section 6).
+    pub(in crate::sip) fn answer(
+        &self,
+        offer: &Description,
+        taken: usize,
+        at: SocketAddr,
+        version: u32,
+    ) -> String {
+        let mut text = begin(at, version);
+        for (index, media) in offer.media.iter().enumerate() {
+            if index == taken {
+                self.write_audio(&mut text, at.port());
+            } else {
+                let formats = media.formats.join(" ");
+                append(&mut text, format_args!("m={} 0 {} {formats}", media.kind, media.protocol));
+            }
+        }
+        text
+    }
+
+    /// Writes our offer.
+    pub(in crate::sip) fn offer(&self, at: SocketAddr, version: u32) -> String {
+        let mut text = begin(at, version);
+        self.write_audio(&mut text, at.port());
+        text
+    }
+
+    fn write_audio(&self, text: &mut String, port: u16) {
+        let protocol = if self.crypto.is_some() { PROTECTED } else { PLAIN };
+        let formats = self.formats.iter().map(|(number, _)| *number);
+        let numbers = formats.chain(self.keys.iter().map(|(number, _)| *number)).chain(self.noise);
+        let numbers: String = numbers.map(|number| format!(" {number}")).collect();
+        append(text, format_args!("m=audio {port} {protocol}{numbers}"));
+        for (number, codec) in &self.formats {
+            append(text, format_args!("a=rtpmap:{number} {}/{}", codec.name(), codec.clock_rate()));
+        }
+        for (number, rate) in &self.keys {
+            append(text, format_args!("a=rtpmap:{number} telephone-event/{rate}"));
+            append(text, format_args!("a=fmtp:{number} 0-15"));
+        }
+        if let Some(noise) = self.noise {
+            append(text, format_args!("a=rtpmap:{noise} CN/8000"));
+        }
+        if let Some(crypto) = &self.crypto {
+            append(text, format_args!("a=crypto:{crypto}"));
+        }
+        append(text, format_args!("a=ptime:20"));
+        append(text, format_args!("a={}", self.direction.name()));
+    }
+}
+
+fn begin(at: SocketAddr, version: u32) -> String {
+    let family = if at.is_ipv4() { "IP4" } else { "IP6" };
+    let ip = at.ip();
+    format!("v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n")
+}
+
+fn append(text: &mut String, line: std::fmt::Arguments<'_>) {
+    write!(text, "{line}\r\n").expect("a String takes any text");
+}

@@ -1,0 +1,352 @@
+use std::{net::SocketAddr, time::Duration};
+
+use sha2::{Digest as _, Sha256};
+use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
+use voiceagent_core::{
+    ErrorKind, Link, Result, Secret,
+    audio::{AudioFormat, AudioFrame, MediaTime},
+    transport::{Inbound, Outbound, Transport as _},
+};
+use voiceagent_telephony::{
+    control::Callee,
+    sip::{SipCaller, SipDial, SipRefusal, SipServer, SipTrunk},
+};
+
+use voiceagent_testkit::phone::SipPhone;
+
+use crate::server::{SOON, Server, told};
+
+/// Somebody who is called, message by message.
+struct Phone {
+    signals: UdpSocket,
+    media: UdpSocket,
+    /// Requests that have been read, so that repetitions are told from news.
+    known: Vec<String>,
+}
+
+struct Request {
+    text: String,
+    from: SocketAddr,
+}
+
+impl Request {
+    fn header(&self, name: &str) -> &str {
+        let found = self.text.lines().find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then_some(value.trim())
+        });
+        found.unwrap_or_else(|| panic!("no {name} in {}", self.text))
+    }
+
+    fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").unwrap().1
+    }
+
+    /// A part of the proof.
+    fn proof(&self, name: &str) -> &str {
+        let parts = self.header("Proxy-Authorization").trim_start_matches("Digest ").split(", ");
+        let mut parts = parts.filter_map(|part| part.split_once('='));
+        parts.find(|(known, _)| *known == name).unwrap().1.trim_matches('"')
+    }
+}
+
+impl Phone {
+    async fn start() -> Self {
+        let bind = || UdpSocket::bind("127.0.0.1:0");
+        let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
+        Self { signals, media, known: Vec::new() }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.signals.local_addr().unwrap()
+    }
+
+    /// The next request of this method.
+    async fn request(&mut self, method: &str) -> Request {
+        let mut buffer = [0; 8_192];
+        let reading = async {
+            loop {
+                let (length, from) = self.signals.recv_from(&mut buffer).await.unwrap();
+                let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+                if text.starts_with(method) && !self.known.contains(&text) {
+                    self.known.push(text.clone());
+                    return Request { text, from };
+                }
+            }
+        };
+        timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {method}"))
+    }
+
+    async fn answer(&self, request: &Request, status: &str, headers: &str, body: &str) {
+        let copied: String = ["Via", "From", "Call-ID", "CSeq"]
+            .map(|name| format!("{name}: {}\r\n", request.header(name)))
+            .concat();
+        let tag = if request.header("To").contains("tag=") { "" } else { ";tag=phone" };
+        let answer = format!(
+            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <sip:phone@{}>\r\n{headers}\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            request.header("To"),
+            self.address(),
+            body.len()
+        );
+        self.signals.send_to(answer.as_bytes(), request.from).await.unwrap();
+    }
+
+    fn description(&self) -> String {
+        let port = self.media.local_addr().unwrap().port();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0\r\n"
+        )
+    }
+
+    /// Waits for a packet that is no silence.
+    async fn hears(&self) -> Vec<u8> {
+        let mut buffer = [0; 2_048];
+        let listening = async {
+            loop {
+                let length = self.media.recv(&mut buffer).await.unwrap();
+                if buffer[12..length].iter().any(|sample| *sample != 0xFF) {
+                    return buffer[12..length].to_vec();
+                }
+            }
+        };
+        timeout(SOON, listening).await.unwrap()
+    }
+}
+
+type Opening = JoinHandle<Result<Link<Outbound, Inbound>>>;
+
+/// A server that calls the phone by a trunk, and the task that it lives in.
+async fn caller(
+    phone: &Phone,
+    trunk: impl FnOnce(SipTrunk) -> SipTrunk,
+) -> (SipCaller, JoinHandle<()>) {
+    let mut config = Server::config();
+    let address = format!("sip:{}", phone.address());
+    config.trunk = Some(trunk(SipTrunk::new(address).with_user("+14155550199")));
+    config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
+    let server = SipServer::bind(config).await.unwrap();
+    let caller = server.caller();
+    (caller, tokio::spawn(server.serve(|call| async move { drop(call) })))
+}
+
+fn dial(caller: &SipCaller) -> SipDial {
+    caller.call(&Callee::Target("ann".to_owned())).unwrap()
+}
+
+fn open(dial: SipDial) -> Opening {
+    tokio::spawn(Box::new(dial).open())
+}
+
+#[tokio::test]
+async fn a_call_of_ours_rings_is_taken_and_carries_sound_until_somebody_hangs_up() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller).with_header("X-Case", "42").unwrap());
+    let invite = phone.request("INVITE").await;
+    let to = format!("INVITE sip:+14155550100@{};user=phone SIP/2.0\r\n", phone.address());
+    assert!(invite.text.starts_with(&to), "{}", invite.text);
+    assert!(invite.header("From").contains("<sip:+14155550199@"), "{}", invite.text);
+    assert_eq!(invite.header("X-Case"), "42");
+    assert!(invite.body().contains("RTP/AVP 0 8 101 13\r\n"), "{}", invite.text);
+    phone.answer(&invite, "100 Trying", "", "").await;
+    phone.answer(&invite, "180 Ringing", "", "").await;
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    let ack = phone.request("ACK").await;
+    assert!(ack.header("To").ends_with(";tag=phone"), "{}", ack.text);
+    let mut link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    let frame = AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), vec![0x11; 160].into());
+    link.try_send(Outbound::Audio(frame)).unwrap();
+    assert_eq!(phone.hears().await, [0x11; 160]);
+    let bye = format!(
+        "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye\r\nFrom: {}\r\nTo: {}\r\n\
+         Call-ID: {}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        phone.address(),
+        ack.header("To"),
+        ack.header("From"),
+        ack.header("Call-ID")
+    );
+    phone.signals.send_to(bye.as_bytes(), invite.from).await.unwrap();
+    assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
+    assert!(phone.request("SIP/2.0 200").await.text.contains("CSeq: 7 BYE"));
+}
+
+#[tokio::test]
+async fn an_agent_that_has_said_all_says_goodbye_to_whom_it_has_called() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    let invite = phone.request("INVITE").await;
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    let link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    drop(link);
+    let bye = phone.request("BYE").await;
+    assert_eq!(bye.header("Call-ID"), invite.header("Call-ID"));
+    phone.answer(&bye, "200 OK", "", "").await;
+}
+
+#[tokio::test]
+async fn a_trunk_that_wants_it_proven_gets_the_proof_once_and_a_wrong_one_is_the_end() {
+    let mut phone = Phone::start().await;
+    let login = |trunk: SipTrunk| trunk.with_login("agent", Secret::new("secret"));
+    let (caller, _server) = caller(&phone, login).await;
+    let opening = open(dial(&caller));
+    let challenge = "Proxy-Authenticate: Digest realm=\"t\", nonce=\"n1\", algorithm=SHA-256, \
+                     qop=\"auth,auth-int\"\r\n";
+    let first = phone.request("INVITE").await;
+    phone.answer(&first, "407 Proxy Authentication Required", challenge, "").await;
+    phone.request("ACK").await;
+    let second = phone.request("INVITE").await;
+    assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
+    let number = |request: &Request| -> u32 {
+        request.header("CSeq").split(' ').next().unwrap().parse().unwrap()
+    };
+    assert_eq!(number(&second), number(&first) + 1);
+    let hash = |text: String| -> String {
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let uri = second.text.split(' ').nth(1).unwrap();
+    let (secret, what) = (hash("agent:t:secret".to_owned()), hash(format!("INVITE:{uri}")));
+    let cnonce = second.proof("cnonce");
+    let expected = hash(format!("{secret}:n1:00000001:{cnonce}:auth:{what}"));
+    assert_eq!(second.proof("response"), expected);
+    assert!(!second.text.contains("secret"));
+    phone.answer(&second, "407 Proxy Authentication Required", challenge, "").await;
+    let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unauthorized);
+    assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::NotAllowed));
+}
+
+#[tokio::test]
+async fn refusals_of_our_calls_are_told_apart() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    for (status, expected) in [
+        ("486 Busy Here", SipRefusal::Busy),
+        ("603 Decline", SipRefusal::Declined),
+        ("404 Not Found", SipRefusal::Unknown),
+        ("480 Temporarily Unavailable", SipRefusal::NoAnswer),
+        ("407 Proxy Authentication Required", SipRefusal::NotAllowed),
+        ("488 Not Acceptable Here", SipRefusal::Media),
+        ("503 Service Unavailable", SipRefusal::Unavailable),
+        ("302 Moved Temporarily", SipRefusal::Other(302)),
+    ] {
+        let opening = open(dial(&caller));
+        let invite = phone.request("INVITE").await;
+        phone.answer(&invite, status, "", "").await;
+        phone.request("ACK").await;
+        let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+        assert_eq!(SipRefusal::of(&refused), Some(expected));
+    }
+    let stranger = caller.call(&Callee::Number("+19005550100".parse().unwrap())).unwrap_err();
+    assert_eq!(stranger.kind(), ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_takes_is_taken_back() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller).with_ring(Duration::from_millis(200)));
+    let invite = phone.request("INVITE").await;
+    phone.answer(&invite, "180 Ringing", "", "").await;
+    let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::NoAnswer));
+    let cancel = phone.request("CANCEL").await;
+    assert_eq!(cancel.header("Via"), invite.header("Via"));
+    phone.answer(&cancel, "200 OK", "", "").await;
+    phone.answer(&invite, "487 Request Terminated", "", "").await;
+    phone.request("ACK").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_crosses_our_cancel_is_acknowledged_and_ended() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    let invite = phone.request("INVITE").await;
+    phone.answer(&invite, "180 Ringing", "", "").await;
+    opening.abort();
+    let cancel = phone.request("CANCEL").await;
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    phone.answer(&cancel, "200 OK", "", "").await;
+    phone.request("ACK").await;
+    let bye = phone.request("BYE").await;
+    phone.answer(&bye, "200 OK", "", "").await;
+}
+
+#[tokio::test]
+async fn what_was_described_before_the_answer_counts_where_the_answer_does_not_say_it_again() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    let invite = phone.request("INVITE").await;
+    let reliable = "Require: 100rel\r\nRSeq: 7\r\n";
+    phone.answer(&invite, "183 Session Progress", reliable, &phone.description()).await;
+    let prack = phone.request("PRACK").await;
+    assert!(prack.header("RAck").starts_with("7 "), "{}", prack.text);
+    phone.answer(&prack, "200 OK", "", "").await;
+    phone.answer(&invite, "200 OK", "", "").await;
+    let link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    let frame = AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), vec![0x11; 160].into());
+    link.try_send(Outbound::Audio(frame)).unwrap();
+    assert_eq!(phone.hears().await, [0x11; 160]);
+}
+
+#[tokio::test]
+async fn a_trunk_with_protected_media_is_offered_nothing_else() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk.with_srtp(true)).await;
+    let opening = open(dial(&caller));
+    let invite = phone.request("INVITE").await;
+    assert!(invite.body().contains(" RTP/SAVP 0 8 "), "{}", invite.text);
+    assert!(invite.body().contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"));
+    // A phone that answers with plain media all the same.
+    phone.answer(&invite, "200 OK", "", &phone.description()).await;
+    let refused = timeout(SOON, opening).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(SipRefusal::of(&refused), Some(SipRefusal::Media));
+    let bye = phone.request("BYE").await;
+    phone.answer(&bye, "200 OK", "", "").await;
+}
+
+#[tokio::test]
+async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
+    let mut colleague = Phone::start().await;
+    let mut config = Server::config();
+    config.trunk = Some(SipTrunk::new(format!("sip:{}", colleague.address())));
+    config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
+    let server = SipServer::bind(config).await.unwrap();
+    let (caller, address) = (server.caller(), server.local_addr());
+    let (sender, mut calls) = tokio::sync::mpsc::channel(4);
+    let _server = tokio::spawn(server.serve(move |call| {
+        let sender = sender.clone();
+        async move { drop(sender.send(call).await) }
+    }));
+    let mut customer = SipPhone::call(address, "attended1", "").await;
+    let call = timeout(SOON, calls.recv()).await.unwrap().unwrap();
+    let handover = call.handover();
+    let mut link = Box::new(call).open().await.unwrap();
+    customer.message("SIP/2.0 200").await;
+    let dial = dial(&caller);
+    let consultation = dial.consultation();
+    assert_eq!(handover.to(&consultation).unwrap_err().kind(), ErrorKind::Closed);
+    let opening = open(dial);
+    let invite = colleague.request("INVITE").await;
+    colleague.answer(&invite, "200 OK", "", &colleague.description()).await;
+    let _colleagues = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    handover.to(&consultation).unwrap();
+    let is_refer = |message: &&String| message.starts_with("REFER ");
+    let seen = customer.sees(|seen| seen.messages.iter().any(|message| is_refer(&message))).await;
+    let refer = seen.messages.iter().find(is_refer).unwrap();
+    let ours = invite.header("From").split_once("tag=").unwrap().1;
+    let place = format!(
+        "Refer-To: <sip:phone@{}?Replaces={}%3Bto-tag%3Dphone%3Bfrom-tag%3D{ours}>\r\n",
+        colleague.address(),
+        invite.header("Call-ID")
+    );
+    assert!(refer.contains(&place), "{refer} {place}");
+    let headers = "Event: refer\r\nSubscription-State: terminated\r\n\
+                   Content-Type: message/sipfrag\r\n";
+    customer.request("NOTIFY", headers, "SIP/2.0 200 OK\r\n").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Transferred));
+}
