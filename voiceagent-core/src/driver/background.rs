@@ -134,10 +134,8 @@ mod tests {
     use crate::audio::{Background, Clip, Decibels};
 
     fn payload(outbound: Outbound) -> Vec<u8> {
-        match outbound {
-            Outbound::Audio(frame) => frame.payload.to_vec(),
-            other => panic!("no audio: {other:?}"),
-        }
+        let Outbound::Audio(frame) = outbound else { panic!("no audio: {outbound:?}") };
+        frame.payload.to_vec()
     }
 
     #[test]
