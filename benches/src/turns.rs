@@ -59,7 +59,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let mut lexical = Lexical::new();
     if args.fit {
         let weights = fit::fit(&used);
-        lexical = Lexical::with_weights(weights);
+        lexical = Lexical::with_weights(weights)?;
         fs::write(WEIGHTS, source(&weights))?;
     }
     let part = |fits: fn(&Case) -> bool| {

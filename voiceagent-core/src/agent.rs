@@ -394,9 +394,6 @@ impl AgentBuilder {
         self.config.realtime = self.check_realtime()?;
         self.config.validate()?;
         recipe::check_language(self.language.as_deref(), &self.config)?;
-        if let Some(gate) = self.speech_gate {
-            gate.validate()?;
-        }
         if let Some(background) = &self.background {
             background.validate()?;
         }
@@ -422,12 +419,12 @@ impl AgentBuilder {
         } else {
             Some(self.vad.unwrap_or_else(|| Arc::new(Telephone::default())))
         };
+        let speech_gate =
+            self.speech_gate.or_else(|| Some(vad.as_ref()?.gate())).unwrap_or_default();
+        speech_gate.validate()?;
         let recipe = Recipe {
             config: self.config,
-            speech_gate: self
-                .speech_gate
-                .or_else(|| Some(vad.as_ref()?.gate()))
-                .unwrap_or_default(),
+            speech_gate,
             llm: self.llm,
             realtime: self.realtime,
             stt: self.stt,

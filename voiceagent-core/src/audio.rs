@@ -12,6 +12,7 @@ mod format;
 mod frame;
 pub mod g711;
 pub mod g722;
+pub(crate) mod lateness;
 mod level;
 mod mixer;
 #[cfg(feature = "opus")]

@@ -1,6 +1,8 @@
 //! Whether the caller is heard, or the agent's own voice that comes back.
 
 mod bands;
+mod clock;
+mod likeness;
 mod path;
 mod reference;
 
@@ -12,6 +14,8 @@ use crate::{
 };
 
 use bands::{BANDS, Bands, HOP, NOTHING};
+use clock::Clock;
+use likeness::Likeness;
 use path::Path;
 use reference::{Reference, change};
 
@@ -20,29 +24,17 @@ const RATE: u32 = 8_000;
 /// How late an echo may be, in hops of 10 ms: a speakerphone, the network there and back, and the
 /// far end's buffer.
 const LAGS: usize = 64;
-/// What is heard counts less by the hop: 0.3 s back, it counts a third.
-const DECAY: f32 = 0.967;
-/// The least change, as a sum of squared dB, from which anything is concluded.
-const ENOUGH: f32 = 600.0;
-/// How alike what is played and what is heard must be, from -1 to 1.
-const ALIKE: f32 = 0.55;
-/// How much more alike than at any other lag: speech is a little like itself at many.
-const CLEARLY: f32 = 0.2;
-/// Lags nearer than this are the same.
-const SAME: usize = 4;
-/// For how many hops an echo must be found at the same lag.
-const STEADY: u32 = 5;
 /// For how many hops of sound on both sides it is looked for before any sound counts as the
 /// caller's.
 const SEARCH: u32 = 40;
 /// After so many of them it is either suspicious or the caller's.
 const TOO_EARLY: u32 = 20;
-/// How alike both must be to be suspicious, and how much more than at any other lag.
-const SUSPICIOUS: (f32, f32) = (0.3, 0.05);
 /// For how many hops of silence a sound is not decided about.
 const PAUSE: u32 = 20;
 /// Hops that tell how loud the echo is.
 const RECENT: usize = 24;
+/// The levels of a hop before the line opened.
+const UNHEARD: [f32; BANDS] = [f32::NEG_INFINITY; BANDS];
 /// How much louder than echo both voices are together, in dB, averaged over bands and hops.
 const DOUBLE: f32 = 1.2;
 /// How quickly that average follows.
@@ -83,6 +75,8 @@ const RISE: f32 = 0.02;
 pub struct EchoDetector {
     played: Input,
     heard: Input,
+    /// Where on the clock of the call it was heard.
+    clock: Clock,
     reference: Reference,
     likeness: Likeness,
     line: Line,
@@ -111,11 +105,12 @@ pub enum Heard {
 enum Line {
     /// Nothing: for so many hops there was sound on both sides, and for so many silence on this one.
     Unknown { sound: u32, silence: u32 },
-    /// No echo was found on it.
-    Clear,
+    /// No echo was found on it. For so many hops there was what may be one all the same.
+    Clear { held: u32 },
     /// It has an echo. `surplus`: how much louder than that it is of late. `double`: for how many
-    /// hops the caller still counts as speaking.
-    Echoes { path: Path, surplus: f32, double: u32 },
+    /// hops the caller still counts as speaking. `young`: for how many hops its strength is still
+    /// learned anew.
+    Echoes { path: Path, surplus: f32, double: u32, young: u32 },
 }
 
 impl EchoDetector {
@@ -129,11 +124,12 @@ impl EchoDetector {
         Ok(Self {
             played: Input::new(outbound)?,
             heard: Input::new(inbound)?,
-            reference: Reference::new(DECAY, Duration::ZERO),
-            likeness: Likeness::default(),
+            clock: Clock::default(),
+            reference: Reference::new(Duration::ZERO),
+            likeness: Likeness::new(),
             line: Line::Unknown { sound: 0, silence: 0 },
             noise: [-60.0; BANDS],
-            recent: [[NOTHING; BANDS]; RECENT],
+            recent: [UNHEARD; RECENT],
             verdict: Heard::Caller,
         })
     }
@@ -142,7 +138,7 @@ impl EchoDetector {
     /// are kept in any case.
     #[must_use]
     pub fn with_lead(mut self, lead: Duration) -> Self {
-        self.reference = Reference::new(DECAY, lead);
+        self.reference = Reference::new(lead);
         self
     }
 
@@ -163,13 +159,25 @@ impl EchoDetector {
         self.reference.cut(at / HOP as u64);
     }
 
+    /// Notes that what was taken for the caller's voice had nothing to say. Unless an echo is known,
+    /// it is looked for anew.
+    pub fn doubt(&mut self) {
+        match self.line {
+            Line::Clear { .. } | Line::Unknown { .. } => {
+                self.line = Line::Unknown { sound: 0, silence: 0 };
+            }
+            Line::Echoes { .. } => {}
+        }
+    }
+
     /// Takes what was heard up to a moment. Returns whose voice it is.
     pub fn heard(&mut self, until: CallTime, frame: &AudioFrame) -> Heard {
-        let length = position(CallTime::ZERO + frame.format.duration_of(frame.samples()));
-        let from = position(until).saturating_sub(length);
-        if self.heard.next.abs_diff(from) > u64::from(RATE / 5) {
-            // Frames were lost. Those that come a little late follow each other all the same.
-            self.heard.begin(from);
+        let place = self.clock.place(position(until), frame);
+        if place.moved != 0 {
+            self.shift(place.moved);
+        }
+        if let Some(begins) = place.begins {
+            self.heard.begin(begins);
         }
         let mut heard = std::mem::take(&mut self.heard.samples);
         self.heard.decode(&frame.payload, &mut heard);
@@ -187,8 +195,10 @@ impl EchoDetector {
     #[must_use]
     pub fn delay(&self) -> Option<Duration> {
         match &self.line {
-            Line::Echoes { path, .. } => Some(Duration::from_millis(path.lag * 10)),
-            Line::Unknown { .. } | Line::Clear => None,
+            Line::Echoes { path, .. } => {
+                Some(Duration::from_millis(path.lag.max(0).unsigned_abs() * 10))
+            }
+            Line::Unknown { .. } | Line::Clear { .. } => None,
         }
     }
 
@@ -200,7 +210,7 @@ impl EchoDetector {
         }
         self.reference.fill(hop + 1);
         if !self.reference.sounds(hop, (LAGS + RECENT) as u64) {
-            self.likeness.forget();
+            // What is known so far is kept: the agent may have fallen silent because of its echo.
             return Heard::Caller;
         }
         let floor = self.noise.map(|noise| noise + AUDIBLE);
@@ -211,7 +221,12 @@ impl EchoDetector {
         }
         let is_sound = levels.iter().zip(&floor).any(|(level, floor)| level > floor);
         match &mut self.line {
-            Line::Clear => Heard::Caller,
+            Line::Clear { held } => {
+                let is_played = self.reference.sounds(hop, LAGS as u64);
+                let is_held = is_sound && is_played && self.likeness.is_suspicious();
+                *held = if is_held { *held + 1 } else { held.saturating_sub(1) };
+                if is_held && *held <= SEARCH { Heard::Unknown } else { Heard::Caller }
+            }
             Line::Unknown { sound, silence } => {
                 let is_played = self.reference.sounds(hop, LAGS as u64);
                 *silence = if is_sound { 0 } else { *silence + 1 };
@@ -222,7 +237,7 @@ impl EchoDetector {
                 let is_early = *sound < TOO_EARLY;
                 let is_open = *sound > 0 && (is_early || self.likeness.is_suspicious());
                 if *sound > SEARCH || is_still {
-                    self.line = Line::Clear;
+                    self.line = Line::Clear { held: 0 };
                     Heard::Caller
                 } else if is_open && is_played && *silence < PAUSE {
                     Heard::Unknown
@@ -230,7 +245,7 @@ impl EchoDetector {
                     Heard::Caller
                 }
             }
-            Line::Echoes { path, surplus, double } => {
+            Line::Echoes { path, surplus, double, .. } => {
                 let more = path.surplus(hop, &levels, &floor, &self.reference);
                 *surplus += FOLLOW * (more - *surplus);
                 *double = if *surplus > DOUBLE { HOLD } else { double.saturating_sub(1) };
@@ -243,76 +258,31 @@ impl EchoDetector {
         }
     }
 
+    /// All that is heard lies later by so many hops than was thought.
+    fn shift(&mut self, hops: i64) {
+        self.heard.next = self.heard.next.saturating_add_signed(hops * HOP as i64);
+        self.likeness.shift(hops);
+        if let Line::Echoes { path, .. } = &mut self.line {
+            path.lag += hops;
+        }
+    }
+
     /// There is an echo at this lag.
-    fn learn_of(&mut self, lag: u64, hop: u64) {
-        if let Line::Echoes { path, .. } = &self.line
+    fn learn_of(&mut self, lag: i64, hop: u64) {
+        if let Line::Echoes { path, young, .. } = &mut self.line
             && path.lag.abs_diff(lag) <= 1
         {
+            // The clocks of both ends drift apart.
+            path.lag = lag;
+            if *young > 0 {
+                // Of an echo that has only begun, the last hops were mostly silence.
+                *young -= 1;
+                path.learn_anew(hop, &self.recent, &self.reference);
+            }
             return;
         }
         let path = Path::new(lag, hop, &self.recent, &self.reference);
-        self.line = Line::Echoes { path, surplus: 0.0, double: 0 };
-    }
-}
-
-/// How alike what is heard is to what was played, at each lag.
-#[derive(Debug)]
-struct Likeness {
-    products: [f32; LAGS],
-    heard: f32,
-    best: usize,
-    /// How alike it is at the best, and at the next best lag.
-    peaks: (f32, f32),
-    /// For how many hops `best` has been the best.
-    steady: u32,
-}
-
-impl Default for Likeness {
-    fn default() -> Self {
-        Self { products: [0.0; LAGS], heard: 0.0, best: 0, peaks: (0.0, 0.0), steady: 0 }
-    }
-}
-
-impl Likeness {
-    fn forget(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Whether it may be that there is an echo.
-    fn is_suspicious(&self) -> bool {
-        let ((best, next), (alike, clearly)) = (self.peaks, SUSPICIOUS);
-        best > alike && best - next > clearly
-    }
-
-    /// Takes a hop. Returns the lag of an echo that is found.
-    fn push(&mut self, hop: u64, change: &[f32; BANDS], reference: &Reference) -> Option<u64> {
-        self.heard = self.heard * DECAY + change.iter().map(|it| it * it).sum::<f32>();
-        let mut alike = [0.0; LAGS];
-        for (lag, product) in self.products.iter_mut().enumerate() {
-            let then = hop.saturating_sub(lag as u64);
-            let played = reference.change(then);
-            *product =
-                *product * DECAY + change.iter().zip(played).map(|(a, b)| a * b).sum::<f32>();
-            let energy = reference.energy(then);
-            if self.heard > ENOUGH && energy > ENOUGH {
-                alike[lag] = *product / (self.heard * energy).sqrt();
-            }
-        }
-        let best = (0..LAGS).max_by(|a, b| alike[*a].total_cmp(&alike[*b])).unwrap_or_default();
-        let others = (0..LAGS).filter(|lag| lag.abs_diff(best) > SAME);
-        let next = others.map(|lag| alike[lag]).fold(0.0, f32::max);
-        let is_clear = alike[best] > ALIKE && alike[best] - next > CLEARLY;
-        let is_same = best.abs_diff(self.best) <= 1;
-        self.steady = if !is_clear {
-            0
-        } else if is_same {
-            self.steady + 1
-        } else {
-            1
-        };
-        self.best = best;
-        self.peaks = (alike[best], next);
-        (self.steady >= STEADY && best > 0).then_some(best as u64)
+        self.line = Line::Echoes { path, surplus: 0.0, double: 0, young: RECENT as u32 };
     }
 }
 

@@ -137,7 +137,9 @@ impl Makings {
             .observer(move |_| Clerk(Arc::clone(&clerk)))
             .observer(move |_| Keys::new(presses.clone()))
             .observer(|call| Events::new(call, counterpart(call).as_ref()))
-            .observer(|call| SpanObserver::new(&call.id));
+            .observer(|call| SpanObserver::new(&call.id))
+            // People call from their cars.
+            .echo_detection();
         agent = match self.journey(call, occasion, (&instructions, &minutes)) {
             Some(journey) => {
                 let guide = Guide::new(journey, &tools).await;

@@ -96,6 +96,8 @@ fn agent() -> Result<Agent, Box<dyn std::error::Error>> {
         .tts(Arc::new(DeepgramTts::new(voice)?))
         .tool(book)
         .tune(|config| {
+            // A load generator measures this delay: nothing is to make it longer.
+            config.endpointing.by_words = false;
             config.endpointing.min_delay = endpointing;
             config.endpointing.max_delay = config.endpointing.max_delay.max(endpointing);
             config.speculation.enabled = speculation;

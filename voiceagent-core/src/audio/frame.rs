@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::AudioFormat;
 
 /// A position in a stream of audio, in samples of each channel. Never wall time.
+///
+/// Within a stream positions do not go back. Where they do all the same, what was kept of the audio
+/// before is forgotten, as the stream has begun anew.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]

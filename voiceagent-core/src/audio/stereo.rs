@@ -1,6 +1,5 @@
 //! Both sides of a call on one clock, sample by sample.
 
-mod lateness;
 mod track;
 
 use std::{collections::VecDeque, time::Duration};
@@ -23,8 +22,8 @@ const LEAP: i64 = 60;
 const USUAL_DELAY: Duration = Duration::from_secs(1);
 /// How far behind it may be at any rate.
 const DELAY: Duration = Duration::from_secs(2);
-/// What is sampled more often is recorded with so many samples a second.
-const HIGHEST_RATE: u32 = 24_000;
+/// Recordings have so many samples a second, which Opus has too, and the last at most.
+const RATES: [u32; 3] = [8_000, 16_000, 24_000];
 /// Rates for calls whose audio is sent so far ahead that it would not be held at a higher one.
 const LOWER_RATES: [u32; 2] = [16_000, 8_000];
 /// Bytes of samples that both sides hold at most. With the blocks for the disk that is less than
@@ -99,7 +98,8 @@ impl Stereo {
     ///
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for audio that cannot be decoded.
     pub(crate) fn new(inbound: AudioFormat, outbound: AudioFormat, lead: Duration) -> Result<Self> {
-        let rate = inbound.sample_rate.max(outbound.sample_rate).min(HIGHEST_RATE);
+        let finer = inbound.sample_rate.max(outbound.sample_rate);
+        let rate = RATES.into_iter().find(|rate| *rate >= finer).unwrap_or(RATES[2]);
         let rate = rate_for(rate, lead);
         let format = AudioFormat::mono(Encoding::PcmS16Le, rate);
         let most = |beyond: Duration| format.samples_in(HOLD + beyond) as usize;

@@ -127,3 +127,32 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{Background, Clip, Decibels};
+
+    fn payload(outbound: Outbound) -> Vec<u8> {
+        let Outbound::Audio(frame) = outbound else { panic!("no audio: {outbound:?}") };
+        frame.payload.to_vec()
+    }
+
+    #[test]
+    fn i17_what_a_clear_kept_from_being_heard_of_the_background_is_played_again() {
+        let format = AudioFormat::PCM_8K;
+        let ramp: Vec<u8> = (0..8_000_i16).flat_map(i16::to_le_bytes).collect();
+        let background = Background::new(Clip::new(format, &ramp).unwrap());
+        let plain = background.with_gain(Decibels(0.0)).with_duck(Decibels(0.0));
+        let mixer = Mixer::new(&plain, format).unwrap();
+        let anchor = (CallTime::ZERO, 0);
+        let mut line = BackgroundLine { mixer, format, sent: 0, anchor };
+        let silence = AudioFrame::new(format, MediaTime(0), vec![0; 8_000].into());
+        // Half a second is sent, and 100 ms of it have sounded.
+        let sent = payload(line.mix(CallTime::ZERO, Outbound::Audio(silence)));
+        let now = CallTime::from_millis(100);
+        line.mix(now, Outbound::Clear);
+        let again = payload(line.poll(now).expect("the line falls silent"));
+        assert_eq!(again, sent[1_600..][..again.len()], "it goes on where it was");
+    }
+}

@@ -172,6 +172,9 @@ impl Ears {
         self.levels.push(&frame);
         self.detect_in(now, end, &frame);
         if let Some(tail) = &mut self.tail {
+            if tail.back().is_some_and(|last| frame.at < last.at) {
+                tail.clear();
+            }
             tail.push_back(frame.clone());
             while tail.front().is_some_and(|first| first.at.0 + self.tail_limit < end.0) {
                 tail.pop_front();
@@ -235,6 +238,13 @@ impl Ears {
             | Outbound::Text { .. }
             | Outbound::TextEnd { .. }
             | Outbound::Transfer(_) => {}
+        }
+    }
+
+    /// The agent fell silent for a voice without words, which may have been its own.
+    pub(super) fn note_wordless(&mut self) {
+        if let Some(echo) = &mut self.echo {
+            echo.doubt();
         }
     }
 

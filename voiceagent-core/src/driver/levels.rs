@@ -54,6 +54,15 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_that_is_noticed_300_ms_late_is_as_loud_as_it_began() {
+        let mut levels = Levels::new();
+        levels.push(&frame(0, 16_384));
+        (1..16).for_each(|number| levels.push(&frame(number, 328)));
+        let level = levels.loudest_since(MediaTime(0)).unwrap();
+        assert!((level.0 + 6.0).abs() < 0.1, "{level}");
+    }
+
+    #[test]
     fn packets_tell_nothing() {
         let mut levels = Levels::new();
         let format = AudioFormat::mono(Encoding::Opus, 48_000);

@@ -176,6 +176,8 @@ impl Driver {
             self.report_health();
         } else if let (Event::UserTurn { .. }, Some(ears)) = (&event, &mut self.legs.ears) {
             ears.note_answered();
+        } else if let (Event::AgentResumed { .. }, Some(ears)) = (&event, &mut self.legs.ears) {
+            ears.note_wordless();
         }
         let now = self.now();
         self.observers.retain_mut(|observer| {

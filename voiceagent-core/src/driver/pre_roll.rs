@@ -13,20 +13,23 @@ const HELD: Duration = Duration::from_millis(500);
 /// be heard.
 pub(super) struct PreRoll {
     held: VecDeque<AudioFrame>,
+    /// Samples that are held, which positions that go back do not tell.
+    samples: u64,
     limit: u64,
 }
 
 impl PreRoll {
     pub(super) fn new(format: AudioFormat) -> Self {
-        Self { held: VecDeque::new(), limit: format.samples_in(HELD) }
+        Self { held: VecDeque::new(), samples: 0, limit: format.samples_in(HELD) }
     }
 
     /// Takes a frame. Returns the one whose place silence takes, if any.
     pub(super) fn push(&mut self, frame: AudioFrame) -> Option<AudioFrame> {
-        let end = frame.at.0 + frame.samples();
+        self.samples += frame.samples();
         self.held.push_back(frame);
-        let is_full = self.held.front().is_some_and(|first| first.at.0 + self.limit < end);
-        if is_full { self.held.pop_front() } else { None }
+        let first = (self.samples > self.limit).then(|| self.held.pop_front()).flatten()?;
+        self.samples -= first.samples();
+        Some(first)
     }
 
     /// What is still held, each frame with whether it is to be heard: those that reach beyond
@@ -44,6 +47,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+
+    #[test]
+    fn positions_that_go_back_hold_no_more_than_half_a_second() {
+        let mut pre_roll = PreRoll::new(AudioFormat::MULAW_8K);
+        let numbers = (1_000..1_010).chain(0..100);
+        let silenced = numbers.filter_map(|number| pre_roll.push(frame(number))).count();
+        assert_eq!(silenced, 85, "25 frames are half a second");
+    }
 
     fn frame(number: u64) -> AudioFrame {
         let payload = Bytes::from_static(&[0; 160]);

@@ -18,7 +18,7 @@ const LOUDEST: f32 = 3.0;
 #[derive(Clone, Debug)]
 pub(super) struct Path {
     /// How much later it is heard than it is played, in hops.
-    pub(super) lag: u64,
+    pub(super) lag: i64,
     /// What is left of each band, in dB.
     gain: [f32; BANDS],
     /// What is expected in each band.
@@ -27,12 +27,20 @@ pub(super) struct Path {
 
 impl Path {
     /// A way on which each hop of `heard` was `lag` hops later. The last of them is `hop`.
-    pub(super) fn new(lag: u64, hop: u64, heard: &[[f32; BANDS]], reference: &Reference) -> Self {
-        let mut gain = [0.0; BANDS];
-        for (band, gain) in gain.iter_mut().enumerate() {
+    pub(super) fn new(lag: i64, hop: u64, heard: &[[f32; BANDS]], reference: &Reference) -> Self {
+        let mut path = Self { lag, gain: [0.0; BANDS], expected: [NOTHING; BANDS] };
+        path.learn_anew(hop, heard, reference);
+        path
+    }
+
+    /// Learns from these hops alone how strong the echo is.
+    pub(super) fn learn_anew(&mut self, hop: u64, heard: &[[f32; BANDS]], reference: &Reference) {
+        for (band, gain) in self.gain.iter_mut().enumerate() {
             let (mut sum, mut count) = (0.0, 0.0);
-            for (ago, levels) in heard.iter().rev().enumerate() {
-                let played = reference.levels(hop.saturating_sub(ago as u64 + lag))[band];
+            for (ago, levels) in
+                heard.iter().rev().enumerate().take_while(|it| it.1[band].is_finite())
+            {
+                let played = reference.levels(back(hop, ago as i64 + self.lag))[band];
                 // The louder, the surer it is that noise is not what was heard.
                 let weight = (played + 70.0).max(0.0);
                 sum += weight * (levels[band] - played);
@@ -40,7 +48,6 @@ impl Path {
             }
             *gain = if count > 0.0 { (sum / count).min(LOUDEST) } else { LOUDEST };
         }
-        Self { lag, gain, expected: [NOTHING; BANDS] }
     }
 
     /// How much louder a hop is than echo would be, in dB, on the average of the bands.
@@ -54,7 +61,7 @@ impl Path {
         let mut surplus = 0.0;
         for band in 0..BANDS {
             // The clocks of both directions are a little off.
-            let near = hop.saturating_sub(self.lag + 2)..=hop.saturating_sub(self.lag - 1);
+            let near = back(hop, self.lag + 2)..=back(hop, self.lag - 1);
             let played = near.map(|hop| reference.levels(hop)[band]).fold(NOTHING, f32::max);
             let fading = self.expected[band] - DECAY;
             self.expected[band] = (played + self.gain[band]).max(fading);
@@ -71,7 +78,7 @@ impl Path {
 
     /// Learns from a hop that is nothing but echo.
     pub(super) fn learn(&mut self, hop: u64, heard: &[f32; BANDS], reference: &Reference) {
-        let played = reference.levels(hop.saturating_sub(self.lag));
+        let played = reference.levels(back(hop, self.lag));
         for band in 0..BANDS {
             if played[band] > -55.0 {
                 let found = (heard[band] - played[band]).min(LOUDEST);
@@ -79,4 +86,9 @@ impl Path {
             }
         }
     }
+}
+
+/// So many hops before this one.
+fn back(hop: u64, lag: i64) -> u64 {
+    hop.saturating_add_signed(lag.saturating_neg())
 }

@@ -39,7 +39,6 @@ pub(super) fn change(
 pub(super) struct Reference {
     /// The hops that are remembered, each at its number modulo their count, a power of two.
     hops: Box<[Hop]>,
-    decay: f32,
     /// The hop after the last.
     end: u64,
 }
@@ -48,7 +47,7 @@ pub(super) struct Reference {
 struct Hop {
     levels: [f32; BANDS],
     change: [f32; BANDS],
-    /// The decaying sum of squared changes.
+    /// The sum of its squares.
     energy: f32,
     /// The last hop with a sound up to this one.
     sounded: Option<u64>,
@@ -60,11 +59,11 @@ const EMPTY: Hop =
 
 impl Reference {
     /// Remembers what is told of up to `lead` ahead of its sound.
-    pub(super) fn new(decay: f32, lead: Duration) -> Self {
+    pub(super) fn new(lead: Duration) -> Self {
         let ahead = lead.as_micros() as u64 * u64::from(RATE) / 1_000_000 / HOP as u64;
         // A power of two, so that a place is quickly found.
         let kept = (PAST + AHEAD.max(ahead.saturating_add(1))).next_power_of_two();
-        Self { hops: vec![EMPTY; kept as usize].into(), decay, end: 0 }
+        Self { hops: vec![EMPTY; kept as usize].into(), end: 0 }
     }
 
     /// Takes the levels of a hop; between it and the last one there was nothing.
@@ -99,19 +98,17 @@ impl Reference {
         &self.hop(hop).levels
     }
 
-    pub(super) fn change(&self, hop: u64) -> &[f32; BANDS] {
-        &self.hop(hop).change
-    }
-
-    pub(super) fn energy(&self, hop: u64) -> f32 {
-        self.hop(hop).energy
+    /// How a hop changes, and by how much in all.
+    pub(super) fn change(&self, hop: u64) -> (&[f32; BANDS], f32) {
+        let hop = self.hop(hop);
+        (&hop.change, hop.energy)
     }
 
     fn add(&mut self, levels: [f32; BANDS]) {
         let before = self.levels(self.end.wrapping_sub(SPAN));
         let change = change(&levels, before, &[AUDIBLE; BANDS]);
         let last = self.hop(self.end.wrapping_sub(1));
-        let energy = last.energy * self.decay + change.iter().map(|it| it * it).sum::<f32>();
+        let energy = change.iter().map(|it| it * it).sum();
         let is_audible = levels.iter().any(|level| *level > AUDIBLE);
         let sounded = if is_audible { Some(self.end) } else { last.sounded };
         let place = self.place(self.end);
@@ -119,8 +116,9 @@ impl Reference {
         self.end += 1;
     }
 
+    /// What is not known of yet is silent.
     fn hop(&self, hop: u64) -> &Hop {
-        &self.hops[self.place(hop)]
+        if hop < self.end { &self.hops[self.place(hop)] } else { &EMPTY }
     }
 
     fn place(&self, hop: u64) -> usize {

@@ -71,6 +71,36 @@ fn listen_with(
     (verdicts, echo.delay())
 }
 
+/// What is made of an echo on a line whose frames come so many samples late, or never: how many of
+/// its audible frames were the caller's in each of `parts` parts of the call, and how late it is.
+fn on_a_line(
+    played: &[f32],
+    heard: &[f32],
+    parts: usize,
+    late: impl Fn(usize) -> Option<i64>,
+) -> (Vec<usize>, Option<Duration>) {
+    const LEAD: usize = 1_600;
+    let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap();
+    let at = |sample: usize| CallTime::ZERO + FORMAT.duration_of(sample as u64);
+    let frame = |n: usize, samples: &[f32]| {
+        AudioFrame::new(FORMAT, MediaTime(n as u64), codes(samples).into())
+    };
+    let (mut sent, mut missed) = (0, vec![0; parts]);
+    for (number, samples) in heard.chunks_exact(FRAME).enumerate() {
+        let Some(late) = late(number) else { continue };
+        let now = ((number + 1) * FRAME).saturating_add_signed(late as isize);
+        while sent < played.len().min(now + LEAD) {
+            let end = played.len().min(sent + FRAME);
+            echo.played(at(sent.saturating_sub(LEAD)), &frame(sent, &played[sent..end]));
+            sent = end;
+        }
+        let verdict = echo.heard(at(now), &frame(number * FRAME, samples));
+        let part = number * FRAME * parts / heard.len();
+        missed[part] += usize::from(is_loud(samples, -50.0) && verdict == Heard::Caller);
+    }
+    (missed, echo.delay())
+}
+
 fn is_loud(samples: &[f32], above: f32) -> bool {
     let power = samples.iter().map(|it| it * it).sum::<f32>() / samples.len() as f32;
     10.0 * (power + 1e-12).log10() > above
@@ -132,6 +162,112 @@ fn i16_an_echo_is_told_however_far_ahead_audio_is_sent() {
     for seconds in [1, 3, 5, 10, 30] {
         let lead = Duration::from_secs(seconds);
         assert!(listen_with(lead, &played, &heard, FRAME) == expected, "{lead:?} of lead");
+    }
+}
+
+/// Of an echo 12 dB down that comes so many milliseconds late, on such a line, almost nothing is
+/// taken for the caller.
+fn is_told_on_a_line(delay: usize, late: impl Fn(usize) -> Option<i64>) {
+    let played = agent();
+    let heard = echo(&played, delay * 8, 12.0, 1e-4);
+    let (missed, found) = on_a_line(&played, &heard, 1, late);
+    assert!(missed[0] <= 20, "{delay} ms: {missed:?} frames were the caller's");
+    let off = found.expect("there is one").as_millis().abs_diff(delay as u128);
+    assert!(off <= 30, "{delay} ms: {found:?}");
+}
+
+#[test]
+fn i16_an_echo_is_told_on_a_line_that_opens_late() {
+    for (delay, first) in [(60, 7), (60, 9), (100, 7), (150, 9), (250, 12)] {
+        is_told_on_a_line(delay, |number| (number >= first).then_some(0));
+    }
+}
+
+#[test]
+fn i16_an_echo_is_told_on_a_line_whose_first_frame_is_late() {
+    for (delay, late) in [(60, 150), (150, 190), (250, 60)] {
+        is_told_on_a_line(delay, |number| Some(if number == 0 { late * 8 } else { 0 }));
+    }
+}
+
+#[test]
+fn i16_an_echo_is_told_on_a_line_that_loses_frames() {
+    for delay in [60, 150] {
+        // One in a hundred, one in twenty, and 160 ms at once.
+        is_told_on_a_line(delay, |number| (number % 100 != 57).then_some(0));
+        is_told_on_a_line(delay, |number| (number % 20 != 7).then_some(0));
+        is_told_on_a_line(delay, |number| (number % 150 < 142).then_some(0));
+    }
+}
+
+#[test]
+fn i16_an_echo_is_told_while_the_clocks_drift_apart() {
+    let played = agent().repeat(4);
+    for drift in [-0.005_f64, 0.005] {
+        let echo = echo(&played, 1_200, 12.0, 1e-4);
+        // A sample of the caller's clock takes so much longer than one of the call.
+        let length = 1.0 + drift;
+        let heard: Vec<f32> = (0..(played.len() as f64 / length) as usize - 2)
+            .map(|n| {
+                let (whole, part) = ((n as f64 * length) as usize, (n as f64 * length).fract());
+                let next = echo.get(whole + 1).copied().unwrap_or_default();
+                echo.get(whole).map_or(0.0, |it| it * (1.0 - part as f32) + next * part as f32)
+            })
+            .collect();
+        let late = |number: usize| Some(((number + 1) as f64 * FRAME as f64 * drift) as i64);
+        let (missed, found) = on_a_line(&played, &heard, 4, late);
+        // Half a minute of it is 160 ms.
+        assert!(missed.iter().all(|missed| *missed <= 20), "{drift}: {missed:?}");
+        assert!(found.expect("there is one").as_millis().abs_diff(150) <= 40, "{found:?}");
+    }
+}
+
+#[test]
+fn i16_an_echo_that_begins_later_is_held_back_and_found() {
+    let played = agent().repeat(2);
+    for (delay, on) in [(60, 1_000), (120, 3_000), (250, 2_000), (400, 9_100)] {
+        let mut heard = echo(&played, delay * 8, 12.0, 1e-4);
+        heard[..on * 8].fill(0.0);
+        let (missed, found) = on_a_line(&played, &heard, 1, |_| Some(0));
+        let found = found.expect("there is one").as_millis();
+        assert!(found.abs_diff(delay as u128) <= 30, "{delay} ms: {found}");
+        assert!(missed[0] <= 25, "{delay} ms from {on} ms on: {missed:?}");
+    }
+}
+
+#[test]
+fn i16_what_was_learned_outlasts_the_silence_of_an_agent_that_pauses() {
+    // The agent falls silent after each 300 ms of echo, and says the same again.
+    let (said, pause) = (samples(SPEECH)[4_000..6_400].to_vec(), vec![0.0; 8_000]);
+    let clear = [samples(SPEECH), pause.clone()].concat();
+    let turns = [said, pause].concat().repeat(6);
+    let played = [clear.clone(), turns].concat();
+    let mut heard = echo(&played, 960, 12.0, 1e-4);
+    heard[..clear.len()].fill(0.0);
+    let (_, found) = on_a_line(&played, &heard, 1, |_| Some(0));
+    assert!(found.expect("there is one").as_millis().abs_diff(120) <= 30, "{found:?}");
+}
+
+#[test]
+fn i16_an_echo_whose_strength_changes_slowly_is_followed() {
+    let played = agent().repeat(3);
+    let heard: Vec<f32> = echo(&played, 1_200, 24.0, 1e-4)
+        .iter()
+        .enumerate()
+        // 1 dB louder each 1.5 s, up to 15.
+        .map(|(n, it)| it * 10_f32.powf((n as f32 / 12_000.0).min(15.0) / 20.0))
+        .collect();
+    let (missed, _) = on_a_line(&played, &heard, 3, |_| Some(0));
+    assert!(missed[2] <= 20, "{missed:?}");
+}
+
+#[test]
+fn a_line_that_is_doubted_is_searched_anew() {
+    let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap();
+    for line in [Line::Clear { held: 0 }, Line::Unknown { sound: 30, silence: 0 }] {
+        echo.line = line;
+        echo.doubt();
+        assert!(matches!(echo.line, Line::Unknown { sound: 0, silence: 0 }));
     }
 }
 

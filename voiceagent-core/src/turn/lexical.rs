@@ -7,7 +7,7 @@ mod words;
 use async_trait::async_trait;
 
 use super::{Expected, TurnDetector, TurnScore, TurnSnapshot, attention::is_sign};
-use crate::{Result, llm::Message};
+use crate::{Error, Result, llm::Message};
 
 pub use cues::Cues;
 
@@ -47,9 +47,20 @@ impl Lexical {
     }
 
     /// A model of other data. The weights are in the order of [`Cues::NAMES`].
-    #[must_use]
-    pub const fn with_weights(weights: [f32; Cues::COUNT]) -> Self {
-        Self { weights }
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a weight that is no number, or beyond
+    /// 1,000: no fit comes to one.
+    pub fn with_weights(weights: [f32; Cues::COUNT]) -> Result<Self> {
+        const MOST: f32 = 1_000.0;
+        let wrong = weights.iter().position(|weight| !(-MOST..=MOST).contains(weight));
+        match wrong.and_then(|place| Cues::NAMES.get(place)) {
+            None => Ok(Self { weights }),
+            Some(cue) => {
+                Err(Error::config(format!("the weight of `{cue}` is a number from -1000 to 1000")))
+            }
+        }
     }
 
     /// How likely it is, from 0 to 1, that nothing follows. `agent` is what the agent said before,
@@ -144,6 +155,18 @@ mod tests {
             "",
         ] {
             assert!(predict(complete, HELP) > 0.6, "{complete}: {}", predict(complete, HELP));
+        }
+    }
+
+    #[test]
+    fn weights_that_give_no_probability_are_refused() {
+        assert!(Lexical::with_weights(weights::WEIGHTS).is_ok());
+        for wrong in [f32::NAN, f32::INFINITY, -f32::MAX] {
+            let mut weights = weights::WEIGHTS;
+            weights[3] = wrong;
+            let error = Lexical::with_weights(weights).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Config);
+            assert!(error.to_string().contains(Cues::NAMES[3]), "{error}");
         }
     }
 

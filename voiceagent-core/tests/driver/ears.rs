@@ -11,13 +11,13 @@ use std::{
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep_until};
 use voiceagent_core::{
-    Agent, AgentBuilder, Call, CallId, CallTime, Event, Link, Result, SpeechGateConfig,
+    Agent, AgentBuilder, Call, CallId, CallTime, ErrorKind, Event, Link, Result, SpeechGateConfig,
     audio::{AudioFilter, AudioFormat, AudioFrame, MediaTime},
     llm::LanguageModel,
     session::Leg,
     stt::SttInput,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
-    turn::{Lexical, TurnScore},
+    turn::{Lexical, TurnDetector, TurnScore, TurnSnapshot},
     vad::{VadFactory, VoiceActivityDetector},
 };
 use voiceagent_testkit::{
@@ -226,6 +226,33 @@ async fn t10_a_turn_detector_that_fails_hangs_or_breaks_down_costs_nothing() {
     assert!(delays.iter().all(|delay| *delay == delays[0]), "{delays:?}");
 }
 
+/// Notes how many samples the detector was given to hear.
+#[derive(Debug, Default)]
+struct Listens(AtomicUsize);
+
+#[async_trait]
+impl TurnDetector for Listens {
+    async fn score(&self, turn: TurnSnapshot) -> Result<TurnScore> {
+        let samples = turn.audio.iter().map(AudioFrame::samples).sum::<u64>();
+        self.0.fetch_max(samples as usize, Ordering::Relaxed);
+        Ok(TurnScore::new(1.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_detector_hears_the_last_eight_seconds() {
+    let (line, caller) = phone_line();
+    let listens = Arc::new(Listens::default());
+    let builder = builder(&caller).0.vad(Arc::new(FakeVad::default()));
+    let agent = builder.turn_detector(listens.clone()).build().unwrap();
+    let mut call = agent.start(Box::new(line)).await.unwrap();
+    caller.silence(ms(9_000)).await;
+    caller.speak("hello there", ms(1_000)).await;
+    turn(&mut call, ms(3_000)).await;
+    let seconds = listens.0.load(Ordering::Relaxed) as f64 / 8_000.0;
+    assert!((7.9..=8.1).contains(&seconds), "{seconds} s");
+}
+
 /// Breaks down at the first sound.
 #[derive(Clone, Copy, Debug)]
 struct Fragile;
@@ -402,6 +429,30 @@ impl VadFactory for Doubtful {
         gate.min_speech = ms(400);
         gate
     }
+}
+
+/// A detector whose gate no probability opens.
+#[derive(Debug)]
+struct Closed;
+
+impl VadFactory for Closed {
+    fn detector(&self) -> Box<dyn VoiceActivityDetector> {
+        FakeVad::default().detector()
+    }
+
+    fn gate(&self) -> SpeechGateConfig {
+        let mut gate = SpeechGateConfig::default();
+        gate.start_threshold = 1.5;
+        gate
+    }
+}
+
+#[test]
+fn an_agent_is_not_made_with_a_gate_of_its_detector_that_no_voice_opens() {
+    let (_line, caller) = phone_line();
+    let error = builder(&caller).0.vad(Arc::new(Closed)).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("start_threshold"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,14 +5,15 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::interval;
 use voiceagent_core::{
-    Agent, Call, CallTime, Event, Link, LinkPeer, MarkId, Result,
+    Agent, AgentBuilder, Call, CallTime, Event, Link, LinkPeer, MarkId, Result, SessionConfig,
     adapt::PromptCache,
-    audio::{AudioFrame, Clip, Decoder, MediaTime, g711::Law},
+    audio::{AudioFrame, Clip, Decibels, Decoder, MediaTime, g711::Law},
+    stt::SttInput,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 use voiceagent_testkit::{
     clips,
-    fakes::{FakeLlm, FakeStt, FakeTts, FakeVad, Words},
+    fakes::{Answer, FakeLlm, FakeStt, FakeTts, FakeVad, Recording, Words},
 };
 
 use crate::rig::{MULAW, ms};
@@ -31,12 +32,19 @@ struct Speakerphone {
     gain: f32,
     /// What the person at it says, and when.
     caller: (&'static [u8], Duration),
+    /// From when on frames come, and from when on it gives back what it plays.
+    opens: Duration,
+    on: Duration,
+    /// Which frames are lost.
+    is_lost: fn(usize) -> bool,
 }
 
 impl Speakerphone {
     fn new(delay: Duration, attenuation: f32, caller: (&'static [u8], Duration)) -> Self {
         let gain = 10_f32.powf(-attenuation / 20.0);
-        Self { call: CallInfo::new("echo", Media::audio(MULAW)), delay, gain, caller }
+        let (opens, on) = (Duration::ZERO, Duration::ZERO);
+        let call = CallInfo::new("echo", Media::audio(MULAW));
+        Self { call, delay, gain, caller, opens, on, is_lost: |_| false }
     }
 }
 
@@ -97,7 +105,12 @@ impl Line {
                     for mark in self.play() {
                         peer.send(Inbound::MarkPlayed(mark)).await?;
                     }
-                    peer.send(Inbound::Audio(self.hear())).await?;
+                    let frame = self.hear();
+                    let number = frame.at.0 as usize / FRAME;
+                    let is_open = frame.at.0 >= MULAW.samples_in(self.phone.opens);
+                    if is_open && !(self.phone.is_lost)(number) {
+                        peer.send(Inbound::Audio(frame)).await?;
+                    }
                 }
             }
         }
@@ -125,9 +138,10 @@ impl Line {
         Decoder::new(MULAW).expect("mu-law can be decoded").decode(clip, &mut said);
         let late = MULAW.samples_in(self.phone.delay) as usize;
         let at = MULAW.samples_in(at) as usize;
+        let on = MULAW.samples_in(self.phone.on) as usize;
         let samples: Vec<f32> = (from..from + FRAME)
             .map(|n| {
-                let echo = n.checked_sub(late).map_or(0.0, |n| self.played[n]);
+                let echo = n.checked_sub(late).filter(|_| n >= on).map_or(0.0, |n| self.played[n]);
                 let own = n.checked_sub(at).and_then(|n| said.get(n)).copied();
                 self.phone.gain * echo + own.unwrap_or_default()
             })
@@ -138,21 +152,38 @@ impl Line {
     }
 }
 
-/// A call in which the agent greets, and a recognizer that understands what sounds of these words.
-async fn call(phone: Speakerphone, words: Words, detects_echo: bool) -> Call {
+/// An agent that greets, and a recognizer that understands what sounds of these words.
+fn agent(words: Words) -> (AgentBuilder, Recording<SttInput>) {
     let clip = Clip::new(MULAW, SPEECH).expect("mu-law can be decoded");
     let voice = PromptCache::new(Arc::new(FakeTts::new())).with_clip(WORDS, clip).unwrap();
-    let mut builder = Agent::builder()
-        .llm(Arc::new(FakeLlm::answers([])))
-        .stt(Arc::new(FakeStt::new(words)))
+    let stt = FakeStt::new(words);
+    let inputs = stt.inputs();
+    let builder = Agent::builder()
+        .llm(Arc::new(FakeLlm::answers([Answer::text(WORDS)])))
+        .stt(Arc::new(stt))
         .tts(Arc::new(voice))
         .vad(Arc::new(FakeVad::default()))
         .greeting(WORDS);
-    if detects_echo {
-        builder = builder.echo_detection();
-    }
+    (builder, inputs)
+}
+
+async fn start(builder: AgentBuilder, phone: Speakerphone) -> Call {
     let agent = builder.build().expect("nothing is missing");
     agent.start(Box::new(phone)).await.expect("all legs open")
+}
+
+async fn call(phone: Speakerphone, words: Words) -> Call {
+    start(agent(words).0.echo_detection(), phone).await
+}
+
+/// How many frames the recognizer was given, and in how many of them there is a sound.
+fn given(inputs: &Recording<SttInput>) -> (usize, usize) {
+    let is_loud = |frame: &AudioFrame| Decibels::of_frame(frame) > Some(Decibels(-50.0));
+    let all = inputs.all().into_iter().filter_map(|input| match input {
+        SttInput::Audio(frame) => Some(is_loud(&frame)),
+        _ => None,
+    });
+    all.fold((0, 0), |(all, loud), is_loud| (all + 1, loud + usize::from(is_loud)))
 }
 
 /// What happens in the next so many seconds.
@@ -177,8 +208,20 @@ fn heard(events: &[(CallTime, Event)]) -> Option<(String, bool)> {
     })
 }
 
+fn pauses(events: &[(CallTime, Event)]) -> usize {
+    events.iter().filter(|(_, event)| matches!(event, Event::AgentPaused { .. })).count()
+}
+
 fn has_paused(events: &[(CallTime, Event)]) -> bool {
-    events.iter().any(|(_, event)| matches!(event, Event::AgentPaused { .. }))
+    pauses(events) > 0
+}
+
+/// The agent says its greeting to the end, and nothing of it is taken for somebody's voice.
+fn is_undisturbed(events: &[(CallTime, Event)]) -> bool {
+    heard(events) == Some((WORDS.to_owned(), false))
+        && !events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::AgentPaused { .. } | Event::UserTurn { .. }))
 }
 
 /// What a recognizer makes of the echo.
@@ -192,7 +235,7 @@ fn echoed(delay: Duration) -> Words {
 async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
     for (delay, attenuation) in [(60, 6.0), (120, 12.0), (250, 20.0), (400, 12.0)] {
         let phone = Speakerphone::new(ms(delay), attenuation, (&[], ms(0)));
-        let call = call(phone, echoed(ms(delay)), true).await;
+        let call = call(phone, echoed(ms(delay))).await;
         let events = events(call, ms(6_000)).await;
         let whole = Some((WORDS.to_owned(), false));
         assert_eq!(heard(&events), whole, "{delay} ms, {attenuation} dB: {events:?}");
@@ -205,8 +248,10 @@ async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
 #[tokio::test(start_paused = true)]
 async fn without_looking_for_it_echo_silences_the_agent() {
     let phone = Speakerphone::new(ms(120), 12.0, (&[], ms(0)));
-    let events = events(call(phone, echoed(ms(120)), false).await, ms(6_000)).await;
+    let (builder, inputs) = agent(echoed(ms(120)));
+    let events = events(start(builder, phone).await, ms(6_000)).await;
     assert!(has_paused(&events), "{events:?}");
+    assert!(given(&inputs).1 > 8, "{:?}", given(&inputs));
 }
 
 /// How long after its first sound the caller's voice pauses the agent, and how much is heard of
@@ -216,7 +261,7 @@ async fn barges_in(attenuation: Option<f32>) -> (Duration, (String, bool)) {
     let phone = Speakerphone::new(ms(150), attenuation.unwrap_or(200.0), (clip, at));
     let words = if attenuation.is_some() { echoed(ms(150)) } else { Words::default() };
     words.say(clips::STOP.text, at, at + ms(1_100));
-    let events = events(call(phone, words, true).await, ms(6_000)).await;
+    let events = events(call(phone, words).await, ms(6_000)).await;
     let paused = events.iter().find(|(_, event)| matches!(event, Event::AgentPaused { .. }));
     let (paused, _) = paused.unwrap_or_else(|| panic!("the agent gives way: {events:?}"));
     (paused.elapsed().saturating_sub(at), heard(&events).expect("it stopped"))
@@ -231,4 +276,85 @@ async fn i1_a_caller_over_the_echo_interrupts_in_the_usual_time() {
         let late = after.saturating_sub(usual);
         assert!(late <= ms(120), "{attenuation} dB: {after:?}, else {usual:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_nobody_is_told_of_an_echo_that_is_found() {
+    for (delay, attenuation) in [(60, 6.0), (120, 12.0), (250, 20.0), (400, 12.0)] {
+        let phone = Speakerphone::new(ms(delay), attenuation, (&[], ms(0)));
+        let (builder, inputs) = agent(echoed(ms(delay)));
+        let events = events(start(builder.echo_detection(), phone).await, ms(6_000)).await;
+        let voices = events.iter().filter(|(_, event)| matches!(event, Event::UserStarted { .. }));
+        assert_eq!(voices.count(), 0, "{delay} ms, {attenuation} dB: {events:?}");
+        // What waited until it was known whose it is was silenced too.
+        let (all, loud) = given(&inputs);
+        assert!(all > 290, "the recognizer gets silence in its place: {all}");
+        assert!(loud <= 3, "{delay} ms, {attenuation} dB: {loud} of {all}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_the_echo_is_told_on_a_line_that_opens_late_or_loses_frames() {
+    for (opens, delay) in [(140, 60), (180, 100), (140, 150), (180, 250)] {
+        let mut phone = Speakerphone::new(ms(delay), 12.0, (&[], ms(0)));
+        phone.opens = ms(opens);
+        let events = events(call(phone, echoed(ms(delay))).await, ms(6_000)).await;
+        assert!(is_undisturbed(&events), "{delay} ms, from {opens} ms on: {events:?}");
+    }
+    let lossy: [fn(usize) -> bool; 3] =
+        [|n| (50..54).contains(&n), |n| (50..58).contains(&n), |n| n % 50 > 45];
+    for (case, is_lost) in lossy.into_iter().enumerate() {
+        for delay in [60, 150] {
+            let mut phone = Speakerphone::new(ms(delay), 12.0, (&[], ms(0)));
+            phone.is_lost = is_lost;
+            let events = events(call(phone, echoed(ms(delay))).await, ms(6_000)).await;
+            assert!(is_undisturbed(&events), "{delay} ms, loss {case}: {events:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_an_echo_that_begins_in_the_midst_pauses_the_agent_once_at_most() {
+    for delay in [60, 120, 250, 400] {
+        for on in [1_000, 1_600, 2_000, 2_600] {
+            let mut phone = Speakerphone::new(ms(delay), 12.0, (&[], ms(0)));
+            phone.on = ms(on);
+            let events = events(call(phone, Words::default()).await, ms(12_000)).await;
+            let whole = Some((WORDS.to_owned(), false));
+            assert_eq!(heard(&events), whole, "{delay} ms from {on} ms on: {events:?}");
+            assert!(pauses(&events) <= 1, "{delay} ms from {on} ms on: {events:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_the_echo_on_a_line_that_opens_in_the_midst_pauses_the_agent_twice_at_most() {
+    for opens in [240, 500, 1_000] {
+        let mut phone = Speakerphone::new(ms(120), 12.0, (&[], ms(0)));
+        phone.opens = ms(opens);
+        let events = events(call(phone, Words::default()).await, ms(12_000)).await;
+        assert_eq!(heard(&events), Some((WORDS.to_owned(), false)), "{opens} ms: {events:?}");
+        assert!(pauses(&events) <= 2, "the line opens at {opens} ms: {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_what_an_interruption_cleared_is_not_expected_back() {
+    let (delay, at) = (ms(120), ms(1_600));
+    let phone = Speakerphone::new(delay, 12.0, (clips::STOP.audio, at));
+    let words = Words::default();
+    words.say(clips::STOP.text, at, at + ms(1_100));
+    // So far ahead that the answer begins long before the greeting would have ended.
+    let ahead = |config: &mut SessionConfig| config.playout.lead = ms(4_000);
+    let builder = agent(words).0.tune(ahead).echo_detection();
+    let events = events(start(builder, phone).await, ms(12_000)).await;
+    let stops: Vec<bool> = events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            Event::AgentStopped { interrupted, .. } => Some(*interrupted),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stops, [true, false], "its answer is no voice over it: {events:?}");
+    assert_eq!(pauses(&events), 1, "{events:?}");
 }

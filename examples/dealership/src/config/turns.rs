@@ -48,6 +48,7 @@ impl Endpointing {
             Self::Adaptive => EndpointingConfig::adaptive(),
             Self::Silence(silence) => {
                 let mut settings = EndpointingConfig::default();
+                settings.by_words = false;
                 settings.min_delay = silence;
                 settings.max_delay = settings.max_delay.max(silence);
                 settings.entity_max_delay = settings.entity_max_delay.max(silence);
@@ -90,6 +91,7 @@ mod tests {
         for millis in [100, 500, 5_000] {
             let settings = Endpointing::Silence(Duration::from_millis(millis)).settings();
             assert_eq!(settings.min_delay, Duration::from_millis(millis));
+            assert!(!settings.by_words, "whatever was said");
             let mut config = voiceagent_core::SessionConfig::default();
             config.endpointing = settings;
             config.validate().unwrap();

@@ -238,6 +238,16 @@ fn a15_an_hour_of_interruptions_late_marks_and_lost_frames_ends_aligned_within_2
 }
 
 #[test]
+fn lines_at_odd_rates_are_recorded_at_one_that_opus_has() {
+    let rates = [(8_000, 8_000), (11_025, 16_000), (16_000, 16_000), (22_050, 24_000)];
+    for (line, recorded) in rates.into_iter().chain([(32_000, 24_000), (48_000, 24_000)]) {
+        let format = AudioFormat::mono(Encoding::PcmS16Le, line);
+        let stereo = Stereo::new(format, AudioFormat::MULAW_8K, Duration::ZERO).unwrap();
+        assert_eq!(stereo.format().sample_rate, recorded, "{line}");
+    }
+}
+
+#[test]
 fn a15_paused_and_resumed_speech_lies_where_it_sounded() {
     let mut world = World::new();
     world.speak(1_000, 3_000, Some(1_234));

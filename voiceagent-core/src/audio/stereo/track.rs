@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{super::decoder::pcm, lateness::Lateness};
+use super::super::{decoder::pcm, lateness::Lateness};
 
 /// One side of a call: samples that came, and where on the clock of the recording they lie.
 #[derive(Debug)]

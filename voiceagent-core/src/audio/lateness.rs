@@ -6,7 +6,7 @@ const FEW: u32 = 10;
 ///
 /// A report may be late by any time and is never early, so the least late one is nearest the truth.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lateness {
+pub(crate) struct Lateness {
     /// When the present period began.
     since: Option<i64>,
     reports: u32,
@@ -17,7 +17,7 @@ pub(super) struct Lateness {
 impl Lateness {
     /// Notes a report that came at `now` and was `late` samples late. Periods last `period`, which is
     /// longer than lines stall.
-    pub(super) fn note(&mut self, now: i64, late: i64, period: i64) {
+    pub(crate) fn note(&mut self, now: i64, late: i64, period: i64) {
         let since = *self.since.get_or_insert(now);
         if now - since >= period && self.reports >= FEW {
             self.before = self.present.take();
@@ -29,7 +29,7 @@ impl Lateness {
     }
 
     /// The least; `None` while nothing was reported.
-    pub(super) fn least(&self) -> Option<i64> {
+    pub(crate) fn least(&self) -> Option<i64> {
         match (self.present, self.before) {
             (Some(present), Some(before)) => Some(present.min(before)),
             (present, before) => present.or(before),
@@ -37,7 +37,7 @@ impl Lateness {
     }
 
     /// What is reported on was found to lie so much later.
-    pub(super) fn moved(&mut self, by: i64) {
+    pub(crate) fn moved(&mut self, by: i64) {
         self.present = self.present.map(|late| late - by);
         self.before = self.before.map(|late| late - by);
     }
