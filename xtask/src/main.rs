@@ -10,6 +10,7 @@ mod mutants;
 mod pitfalls;
 mod proofs;
 mod rust_file;
+mod scorecard;
 mod streaming;
 mod structure;
 mod tree;
@@ -29,7 +30,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -64,6 +65,11 @@ const TASKS: [Task; 10] = [
         name: "pitfalls",
         about: "checks that each pitfall of carriers in docs/carriers.md has its tests",
         run: pitfalls::check,
+    },
+    Task {
+        name: "scorecard",
+        about: "checks that each promise of reliability has a command and a figure; --run, --write",
+        run: scorecard::check,
     },
     Task {
         name: "streaming",
