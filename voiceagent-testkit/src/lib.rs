@@ -3,6 +3,7 @@
 pub mod clips;
 pub mod conformance;
 pub mod fakes;
+pub mod fuzz;
 pub mod phone;
 pub mod replay;
 pub mod scenario;

@@ -6,6 +6,7 @@ mod conformance;
 mod crates;
 mod faults;
 mod features;
+mod fuzz;
 mod mutants;
 mod pitfalls;
 mod proofs;
@@ -30,7 +31,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 12] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -55,6 +56,11 @@ const TASKS: [Task; 11] = [
         name: "features",
         about: "checks voiceagent-providers with no feature and with each one alone",
         run: features::check,
+    },
+    Task {
+        name: "fuzz",
+        about: "plays damaged inputs to all that reads from outside; --seconds 600, and a name",
+        run: fuzz::check,
     },
     Task {
         name: "mutants",

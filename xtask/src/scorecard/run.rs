@@ -71,7 +71,7 @@ fn played(root: &Path, row: &Row) -> io::Result<Measured> {
     }
     let figure = match row.how {
         How::Line(words) => {
-            let line = printed.lines().rfind(|line| line.contains(words));
+            let line = printed.lines().find(|line| line.contains(words));
             line.map_or_else(|| "no figure".to_owned(), |line| line.trim().to_owned())
         }
         How::Tests | How::ByHand if succeeded => match passed(&printed) {
