@@ -4,6 +4,7 @@ pub mod clips;
 pub mod conformance;
 pub mod fakes;
 pub mod fuzz;
+pub mod leaks;
 pub mod phone;
 pub mod replay;
 pub mod scenario;

@@ -188,7 +188,7 @@ fn echoed(delay: Duration) -> Words {
     words
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
     for (delay, attenuation) in [(60, 6.0), (120, 12.0), (250, 20.0), (400, 12.0)] {
         let phone = Speakerphone::new(ms(delay), attenuation, (&[], ms(0)));
@@ -202,7 +202,7 @@ async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn without_looking_for_it_echo_silences_the_agent() {
     let phone = Speakerphone::new(ms(120), 12.0, (&[], ms(0)));
     let events = events(call(phone, echoed(ms(120)), false).await, ms(6_000)).await;
@@ -222,7 +222,7 @@ async fn barges_in(attenuation: Option<f32>) -> (Duration, (String, bool)) {
     (paused.elapsed().saturating_sub(at), heard(&events).expect("it stopped"))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i1_a_caller_over_the_echo_interrupts_in_the_usual_time() {
     let (usual, _) = barges_in(None).await;
     for attenuation in [12.0, 20.0] {

@@ -46,7 +46,7 @@ impl Observer for Ends {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn observers_hear_of_a_call_that_nobody_waits_for_any_more_while_it_is_answered() {
     let ends = Ends::default();
     let seen = ends.clone();
@@ -78,7 +78,7 @@ impl Tool for Asked {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_a_tool_is_was_asked_when_the_agent_was_built_and_is_not_asked_again() {
     let asked = Arc::new(AtomicUsize::new(0));
     let line = FakeLine::text();
