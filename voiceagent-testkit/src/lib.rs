@@ -1,5 +1,6 @@
 //! Fakes, scripted vendors, a phone simulator and conformance suites for voiceagent.
 
+pub mod chaos;
 pub mod clips;
 pub mod conformance;
 pub mod fakes;
