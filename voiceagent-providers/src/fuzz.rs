@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use voiceagent_core::{
     Error, GenerationId, Result, Secret, TurnId,
     audio::{AudioFormat, AudioFrame, MediaTime},
@@ -110,14 +111,18 @@ pub fn conversations(bytes: &[u8]) {
 
 /// The settings of a provider, as somebody wrote them: refused by their field, without the value.
 pub fn settings(bytes: &[u8]) {
-    let Ok(config) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
     let mut registry = Registry::default();
     crate::register(&mut registry);
-    check(registry.stt.build(config.clone()).map(drop));
-    check(registry.llm.build(config.clone()).map(drop));
-    check(registry.tts.build(config.clone()).map(drop));
-    check(registry.realtime.build(config.clone()).map(drop));
-    check(registry.embedding.build(config).map(drop));
+    check(read(bytes).and_then(|config| registry.stt.build(config)).map(drop));
+    check(read(bytes).and_then(|config| registry.llm.build(config)).map(drop));
+    check(read(bytes).and_then(|config| registry.tts.build(config)).map(drop));
+    check(read(bytes).and_then(|config| registry.realtime.build(config)).map(drop));
+    check(read(bytes).and_then(|config| registry.embedding.build(config)).map(drop));
+}
+
+/// Reads settings as JSON of any shape, as an application does.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|_| Error::config("no JSON"))
 }
 
 /// Shows the codecs of all vendors to a target.
