@@ -120,14 +120,17 @@ pub(crate) const ROWS: [Row; 28] = [
     Row {
         id: 15,
         what: "what a call leaves behind",
-        commands: &[],
+        commands: &[
+            "cargo test -p voiceagent-core --test memory -- rg12_",
+            "cargo run --release -p voiceagent-benches --bin soak",
+        ],
         target: "no task, no socket, no file after 2 s; p99 of the end 500 ms",
         how: How::ByHand,
     },
     Row {
         id: 16,
         what: "memory over an hour of 100 calls",
-        commands: &[],
+        commands: &["cargo run --release -p voiceagent-benches --bin soak"],
         target: "a slope whose interval contains 0, below 0.5 % an hour",
         how: How::ByHand,
     },
