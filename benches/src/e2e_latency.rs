@@ -5,7 +5,7 @@
 //! in this one. `docs/latency.md` defines each figure.
 
 pub(crate) mod agent;
-mod call;
+pub(crate) mod call;
 mod floor;
 mod journal;
 pub(crate) mod log;

@@ -10,5 +10,6 @@ pub mod first_byte;
 pub mod frame_path;
 pub mod peers;
 pub mod session_turn;
+pub mod soak;
 pub mod turns;
 pub mod vad;

@@ -125,6 +125,9 @@ pub mod echo;
 pub mod embedding;
 mod error;
 pub mod flow;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod ids;
 pub mod journal;
 mod line;

@@ -31,3 +31,10 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(AnthropicLlm::new(config)?) as Arc<dyn LanguageModel>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    use crate::wire::llm::{call_ids::CallIds, keepsakes::Keepsakes};
+    to.model(|| codec::Events::new(CallIds::of(&[]), Keepsakes::default()));
+}

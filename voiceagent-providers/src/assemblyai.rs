@@ -24,3 +24,11 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(AssemblyAiStt::new(config)?) as Arc<dyn SpeechToText>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    for formats in [false, true] {
+        to.recognizer(codec::TurnCodec::new(formats));
+    }
+}

@@ -32,3 +32,20 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(AzureTts::new(config)?) as Arc<dyn TextToSpeech>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let frames = || frames::Frames::new(std::time::UNIX_EPOCH);
+    let manner = codec::Manner {
+        voice: "en-US-AvaNeural".into(),
+        language: "en-US".into(),
+        rate: None,
+        pitch: None,
+        volume: None,
+        style: None,
+    };
+    let ear = codec::PhraseCodec::new(frames(), 7, [0; 44]);
+    to.recognizer(crate::wire::stt::InOrder::new(ear));
+    to.voice(codec::PieceCodec::new(frames(), manner, "raw-8khz-8bit-mono-mulaw"));
+}

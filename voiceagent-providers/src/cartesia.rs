@@ -33,3 +33,12 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(CartesiaTts::new(config)?) as Arc<dyn TextToSpeech>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let format = voiceagent_core::audio::AudioFormat::MULAW_8K;
+    let config = CartesiaTtsConfig::new(crate::fuzz::key(), "VOICE");
+    to.voice(codec::SonicCodec::new(config, None, format).expect("the format is known"));
+    ink::show(to);
+}

@@ -50,3 +50,13 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(DeepgramFluxTts::new(config)?) as Arc<dyn TextToSpeech>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let format = voiceagent_core::audio::AudioFormat::MULAW_8K;
+    to.recognizer(codec::ListenCodec::default());
+    to.recognizer(codec::FluxCodec::new(true));
+    to.voice(codec::FluxSpeakCodec::new(format));
+    agent::show(to);
+}

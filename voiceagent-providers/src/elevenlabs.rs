@@ -31,3 +31,13 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(ElevenLabsTts::new(config)?) as Arc<dyn TextToSpeech>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let format = voiceagent_core::audio::AudioFormat::MULAW_8K;
+    let config = ElevenLabsTtsConfig::new(crate::fuzz::key(), "VOICE");
+    to.voice(codec::MultiCodec::new(&config, format));
+    to.voice(codec::SingleCodec::new(&config, format));
+    scribe::show(to);
+}

@@ -45,3 +45,11 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(GeminiLive::new(config)?) as Arc<dyn RealtimeModel>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    use crate::wire::llm::{call_ids::CallIds, keepsakes::Keepsakes};
+    to.model(|| codec::Chunks::new(CallIds::of(&[]), Keepsakes::default()));
+    live::show(to);
+}

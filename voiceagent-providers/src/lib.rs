@@ -53,6 +53,9 @@ pub mod deepgram;
 pub mod elevenlabs;
 #[cfg(feature = "espeak-ng")]
 pub mod espeak_ng;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "gemini")]
 pub mod gemini;
 #[cfg(feature = "openai")]

@@ -112,3 +112,14 @@ fn require(field: &str, value: Option<&Arc<str>>) -> Result<()> {
     let missing = || Error::config(format!("field `{field}` is missing"));
     value.map(drop).ok_or_else(|| missing().with_provider(COMPATIBLE))
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let ids = || crate::wire::llm::call_ids::CallIds::of(&[]);
+    to.model(|| codec::Chunks::new(ids()));
+    responses::show(to);
+    realtime::show(to);
+    realtime_stt::show(to);
+    live::show(to);
+}

@@ -24,3 +24,9 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(SonioxStt::new(config)?) as Arc<dyn SpeechToText>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    to.recognizer(crate::wire::stt::InOrder::new(codec::TokenCodec::default()));
+}

@@ -24,3 +24,11 @@ pub fn register(registry: &mut Registry) {
         Ok(Arc::new(SpeechmaticsStt::new(config)?) as Arc<dyn SpeechToText>)
     });
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    for ends_turns in [false, true] {
+        to.recognizer(crate::wire::stt::InOrder::new(codec::SegmentCodec::new(ends_turns)));
+    }
+}

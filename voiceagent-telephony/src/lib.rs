@@ -6,6 +6,9 @@ pub mod control;
 pub mod document;
 mod dtmf;
 pub mod front_door;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod hex;
 pub mod media_stream;
 pub mod message;

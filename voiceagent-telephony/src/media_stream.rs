@@ -41,3 +41,16 @@ pub(crate) use start::is_name;
 pub use stream::MediaStream;
 pub use stream_keys::StreamKeys;
 pub use tokens::{Grant, StreamTokens, TokenCheck, TokenRefusal};
+
+/// Reads a message as the beginning of a stream or of a relay, and as what a relay says.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(text: &str) {
+    relay::fuzz(text);
+    if let Some(event::Event::Start(start)) = message_reader::read_message(text) {
+        let names = [&start.call, &start.stream].into_iter().flatten();
+        let _ = names.filter(|name| is_name(name)).count();
+        if let Some(format) = dialect::Dialect::of(start.carrier).inbound(start.format) {
+            assert!(format.bytes_in(std::time::Duration::from_secs(1)) > 0);
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! Fakes, scripted vendors, a phone simulator and conformance suites for voiceagent.
 
+pub mod chaos;
 pub mod clips;
 pub mod conformance;
 pub mod fakes;
+pub mod fuzz;
+pub mod leaks;
 pub mod phone;
 pub mod replay;
 pub mod scenario;

@@ -6,10 +6,12 @@ mod conformance;
 mod crates;
 mod faults;
 mod features;
+mod fuzz;
 mod mutants;
 mod pitfalls;
 mod proofs;
 mod rust_file;
+mod scorecard;
 mod streaming;
 mod structure;
 mod tree;
@@ -29,7 +31,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 12] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -56,6 +58,11 @@ const TASKS: [Task; 10] = [
         run: features::check,
     },
     Task {
+        name: "fuzz",
+        about: "plays damaged inputs to all that reads from outside; --seconds 600, and a name",
+        run: fuzz::check,
+    },
+    Task {
         name: "mutants",
         about: "breaks the session in one place after the other, and counts what its tests notice",
         run: mutants::check,
@@ -64,6 +71,11 @@ const TASKS: [Task; 10] = [
         name: "pitfalls",
         about: "checks that each pitfall of carriers in docs/carriers.md has its tests",
         run: pitfalls::check,
+    },
+    Task {
+        name: "scorecard",
+        about: "checks that each promise of reliability has a command and a figure; --run, --write",
+        run: scorecard::check,
     },
     Task {
         name: "streaming",

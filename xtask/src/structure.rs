@@ -15,8 +15,14 @@ const VAGUE: [&str; 8] =
 /// Where the session machine lies: a file and a folder of this name.
 const SESSION: &str = "voiceagent-core/src/session";
 
-/// Checks lengths, names and depth of all Rust files, that the session machine is pure, and that
-/// the records of decisions are numbered without gaps.
+/// Whose tests look for what they leave behind.
+const DRIVER: &str = "voiceagent-core/tests/driver";
+
+/// The runtime that does so.
+const LEAKS: &str = "crate = \"voiceagent_testkit::leaks\"";
+
+/// Checks lengths, names and depth of all Rust files, that the session machine is pure, that the
+/// tests of the driver look for leaks, and that the records of decisions are numbered without gaps.
 pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     let files = tree::files(root)?;
     let mut findings = decisions(&files);
@@ -26,6 +32,11 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         let source = fs::read_to_string(root.join(path))?;
         let inside = rust_file::check(&source, pure);
         findings.extend(inside.iter().map(|(line, why)| format!("{}:{line}: {why}", shown(path))));
+        if path.starts_with(DRIVER) {
+            let why = "a test of the driver looks for leaks";
+            let lines = unguarded(&source);
+            findings.extend(lines.map(|line| format!("{}:{line}: {why}: {LEAKS}", shown(path))));
+        }
     }
     if findings.is_empty() { Ok(()) } else { Err(Failure(findings)) }
 }
@@ -46,6 +57,13 @@ fn placement(path: &Path) -> Vec<String> {
         }
     }
     findings
+}
+
+/// The lines with tests that run on another runtime.
+fn unguarded(source: &str) -> impl Iterator<Item = usize> {
+    let is_test = |line: &str| line.trim_start().starts_with("#[tokio::test");
+    let lines = (1..).zip(source.lines());
+    lines.filter(move |(_, line)| is_test(line) && !line.contains(LEAKS)).map(|(number, _)| number)
 }
 
 fn decisions(files: &[PathBuf]) -> Vec<String> {
@@ -82,6 +100,34 @@ mod tests {
         assert_eq!(misplaced("a/src/utils.rs"), 1);
         assert_eq!(misplaced("a/tests/common/b.rs"), 1);
         assert_eq!(misplaced("a/src/commons.rs"), 0);
+    }
+
+    #[test]
+    fn a_test_that_does_not_look_for_leaks_is_found() {
+        let guarded = format!("#[tokio::test({LEAKS}, start_paused = true)]\nasync fn a() {{}}\n");
+        assert_eq!(unguarded(&guarded).count(), 0);
+        let source = guarded + "\n    #[tokio::test]\n    async fn b() {}\n";
+        assert!(unguarded(&source).eq([4]));
+    }
+
+    #[test]
+    fn rh22_no_crate_of_the_workspace_may_hold_unsafe_code_or_go_without_the_lints() {
+        let read = |path: &Path| fs::read_to_string(crate::root().join(path)).unwrap();
+        let workspace = read(Path::new("Cargo.toml"));
+        for lint in ["unsafe_code = \"forbid\"", "unwrap_used = \"warn\""] {
+            assert!(workspace.contains(lint), "{lint}");
+        }
+        assert!(read(Path::new(".ci/run")).contains("--workspace --all-targets -- -D warnings"));
+        let files = tree::files(&crate::root()).unwrap();
+        // The targets of a fuzzer are no part of the workspace, and of nothing that is published.
+        let crates =
+            files.iter().filter(|it| it.ends_with("Cargo.toml") && !it.starts_with("fuzz"));
+        let without = crates.filter(|path| {
+            let manifest = read(path);
+            manifest.contains("[package]") && !manifest.contains("[lints]\nworkspace = true")
+        });
+        let without: Vec<_> = without.collect();
+        assert!(without.is_empty(), "{without:?}");
     }
 
     #[test]

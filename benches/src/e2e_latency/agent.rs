@@ -127,9 +127,14 @@ impl Agent {
         &self.url
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> io::Result<u32> {
+        self.process.id().ok_or_else(|| io::Error::other("the agent has ended"))
+    }
+
     /// What it has used so far.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let pid = self.process.id().ok_or_else(|| io::Error::other("the agent has ended"))?;
+        let pid = self.pid()?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         read_usage(&stat, &status).ok_or_else(|| io::Error::other("/proc cannot be understood"))

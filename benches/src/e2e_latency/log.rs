@@ -48,6 +48,12 @@ impl Log {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(Note { call, at, what });
     }
 
+    /// Lets go of the notes about a call.
+    pub(crate) fn forget(&self, call: u32) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.retain(|note| note.call != call);
+    }
+
     /// The notes about a call, in order.
     pub(crate) fn of(&self, call: u32) -> Vec<Note> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);

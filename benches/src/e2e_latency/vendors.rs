@@ -66,6 +66,11 @@ impl Vendors {
         self.model.url()
     }
 
+    /// How many connections to the model are open.
+    pub(crate) fn open_models(&self) -> usize {
+        self.model.open()
+    }
+
     /// The base URL of ears and voice.
     pub(crate) fn speech_url(&self) -> String {
         format!("ws://{}", self.speech)

@@ -16,7 +16,7 @@ fn hum() -> Background {
     Background::new(Clip::new(MULAW, &clip).expect("mu-law can be decoded"))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i17_the_background_goes_on_without_a_gap_when_the_agent_is_cut_off() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();
@@ -48,7 +48,7 @@ async fn i17_the_background_goes_on_without_a_gap_when_the_agent_is_cut_off() {
     assert!(cleared && cut == 1 && spoke == 1, "{cut}, {spoke}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i17_the_agent_is_understood_over_a_soft_background_and_marks_tell_what_was_heard() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();

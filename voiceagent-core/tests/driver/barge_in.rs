@@ -42,7 +42,7 @@ fn said(request: &LlmRequest) -> Vec<&str> {
         .collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i3_a_flood_of_audio_does_not_delay_the_clear() {
     let line = FakeLine::audio(MULAW);
     let made = tokio::time::Instant::now();
@@ -63,7 +63,7 @@ async fn i3_a_flood_of_audio_does_not_delay_the_clear() {
     drop(call);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i9_quick_interruptions_leave_no_context_of_the_voice_open() {
     let (line, caller) = phone_line();
     let tts = FakeTts::new();
@@ -89,7 +89,7 @@ async fn i9_quick_interruptions_leave_no_context_of_the_voice_open() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i10_an_answer_that_is_interrupted_is_not_read_on() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::text(LONG.repeat(5)), Answer::text("Very well.")]);
@@ -107,7 +107,7 @@ async fn i10_an_answer_that_is_interrupted_is_not_read_on() {
     assert_eq!((requests.count(), dropped.count()), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i15_the_first_word_of_a_barge_in_is_understood() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::text(LONG), Answer::text("Very well.")]);
@@ -121,7 +121,7 @@ async fn i15_the_first_word_of_a_barge_in_is_understood() {
     assert_eq!(said(&requests.last().unwrap()), ["tell me everything", "wait a moment"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i13_what_is_said_over_the_announcement_is_not_recognized_and_i15_what_goes_on_after_it_is()
 {
     let (line, caller) = phone_line();
@@ -168,7 +168,7 @@ impl AudioFilter for Quieter {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i1_somebody_else_in_the_room_does_not_stop_the_agent() {
     for (softer, stops) in [(Some(Decibels(5.0)), false), (Some(Decibels(7.0)), true), (None, true)]
     {

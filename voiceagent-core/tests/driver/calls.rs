@@ -20,7 +20,7 @@ fn ended(events: &[Event]) -> Option<EndReason> {
     })
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_call_with_greeting_tool_and_goodbye() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
@@ -59,7 +59,7 @@ async fn a_call_with_greeting_tool_and_goodbye() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn h1_after_a_barge_in_the_model_sees_what_the_caller_heard() {
     let (line, caller) = phone_line();
     let long = "The first thing is this. The second thing is that. The third thing is other.";
@@ -88,7 +88,7 @@ async fn h1_after_a_barge_in_the_model_sees_what_the_caller_heard() {
     assert!(missing <= 1, "all but the word that was being spoken: {text:?} of {heard:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m11_the_carrier_is_cleared_soon_after_the_callers_first_sound() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("One two three four five six seven eight nine ten."));
@@ -111,7 +111,7 @@ async fn m11_the_carrier_is_cleared_soon_after_the_callers_first_sound() {
     drop(call);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn p1_speculation_hides_the_model_behind_the_silence() {
     let mut delays = Vec::new();
     for speculation in [true, false] {
@@ -132,7 +132,7 @@ async fn p1_speculation_hides_the_model_behind_the_silence() {
     assert!(delays[0] < ms(520), "{delays:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a18_calls_of_one_agent_do_not_touch_each_other() {
     let mut lines: Vec<FakeLine> = Vec::new();
     for _ in 0..3 {
@@ -159,7 +159,7 @@ async fn a18_calls_of_one_agent_do_not_touch_each_other() {
     callers[1].hears("You said again.", ms(5_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
     let (line, caller) = text_line();
     let llm = FakeLlm::new(|_| Answer::call("book", json!({})));
@@ -186,7 +186,7 @@ async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
     for (tool, told) in [
         (FakeTool::failing("book", voiceagent_core::ErrorKind::Disconnected), "not known"),
@@ -221,7 +221,7 @@ async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_journal_replays_byte_for_byte() {
     let folder = Folder::new("journal");
     let (line, caller) = phone_line();
@@ -255,7 +255,7 @@ async fn a_journal_replays_byte_for_byte() {
     assert!(recording.replay_with(patient) != recording.commands(), "what-if");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d11_a_caller_who_hangs_up_is_the_reason() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();
@@ -265,7 +265,7 @@ async fn d11_a_caller_who_hangs_up_is_the_reason() {
     assert_eq!(ends(call).await, [EndReason::UserHungUp]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn whoever_answers_a_call_stays_until_it_is_over() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();

@@ -40,7 +40,7 @@ fn frames(inputs: &Recording<SttInput>) -> usize {
     inputs.all().iter().filter(|input| matches!(input, SttInput::Audio(_))).count()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_quiet_line_reaches_the_recognizer_in_bundles_of_80_ms_and_whole() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -63,7 +63,7 @@ async fn a_quiet_line_reaches_the_recognizer_in_bundles_of_80_ms_and_whole() {
     assert!(ends.windows(2).all(|pair| pair[0].0 + pair[0].1 == pair[1].0), "nothing is left out");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn speech_reaches_the_recognizer_frame_by_frame() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -77,7 +77,7 @@ async fn speech_reaches_the_recognizer_frame_by_frame() {
     assert!(begun >= 110, "what was held back left with the beginning of speech: {begun}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_follows_a_turn_that_is_over_goes_to_the_recognizer_in_bundles() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -94,7 +94,7 @@ async fn what_follows_a_turn_that_is_over_goes_to_the_recognizer_in_bundles() {
     assert_eq!(steps.iter().filter(|&&step| step == 4).count(), 2, "{steps:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn without_a_detector_nothing_is_held_back() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -133,7 +133,7 @@ async fn turn(call: &mut Call, within: Duration) -> (String, Duration) {
     .await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t8_a_line_that_falls_silent_ends_the_speech_after_a_second() {
     let (line, caller) = phone_line();
     let (builder, _) = builder(&caller);
@@ -183,7 +183,7 @@ impl VoiceActivityDetector for Latched {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t9_a_detector_that_hangs_in_speech_is_reset_when_the_recognizer_heard_the_end() {
     let (line, caller) = phone_line();
     let llm: Arc<dyn LanguageModel> = Arc::new(FakeLlm::answers([Answer::text("Good.")]));
@@ -196,12 +196,12 @@ async fn t9_a_detector_that_hangs_in_speech_is_reset_when_the_recognizer_heard_t
     caller.hears("Good.", ms(3_000)).await;
 }
 
-#[tokio::test]
+#[tokio::test(crate = "voiceagent_testkit::leaks")]
 async fn t11_the_detector_that_reads_is_a_turn_detector() {
     conformance::turn("lexical", &Lexical::new(), ms(500)).await.assert();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t10_a_turn_detector_that_fails_hangs_or_breaks_down_costs_nothing() {
     let mut delays = Vec::new();
     let detectors = [
@@ -239,7 +239,7 @@ impl TurnDetector for Listens {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_turn_detector_hears_the_last_eight_seconds() {
     let (line, caller) = phone_line();
     let listens = Arc::new(Listens::default());
@@ -280,7 +280,7 @@ impl VoiceActivityDetector for Fragile {
     fn reset(&mut self) {}
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t20_a_call_goes_on_without_the_detector_that_broke_down() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -310,7 +310,7 @@ impl AudioFilter for FragileFilter {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_call_goes_on_without_the_filter_that_broke_down() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
@@ -373,7 +373,7 @@ impl Transport for LongFrames {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn speech_that_ends_in_a_gap_and_begins_behind_it_is_noticed_with_one_frame() {
     let (_, caller) = phone_line();
     let (builder, _) = builder(&caller);
@@ -391,7 +391,7 @@ async fn speech_that_ends_in_a_gap_and_begins_behind_it_is_noticed_with_one_fram
     assert_eq!(edges[1..3], [(false, 860), (true, 860)], "{edges:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t21_trailing_silence_makes_a_recognizer_tell_what_it_understood() {
     let (line, caller) = phone_line();
     let llm: Arc<dyn LanguageModel> = Arc::new(FakeLlm::answers([Answer::text("Good.")]));
@@ -455,7 +455,7 @@ fn an_agent_is_not_made_with_a_gate_of_its_detector_that_no_voice_opens() {
     assert!(error.to_string().contains("start_threshold"), "{error}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn an_agent_goes_by_the_gate_that_suits_its_detector_unless_it_is_told_another() {
     for (gate, is_noticed) in [(None, false), (Some(SpeechGateConfig::default()), true)] {
         let (line, caller) = phone_line();

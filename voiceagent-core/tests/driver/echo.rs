@@ -231,7 +231,7 @@ fn echoed(delay: Duration) -> Words {
     words
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
     for (delay, attenuation) in [(60, 6.0), (120, 12.0), (250, 20.0), (400, 12.0)] {
         let phone = Speakerphone::new(ms(delay), attenuation, (&[], ms(0)));
@@ -245,7 +245,7 @@ async fn i16_the_echo_of_the_agent_neither_pauses_nor_interrupts_it() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn without_looking_for_it_echo_silences_the_agent() {
     let phone = Speakerphone::new(ms(120), 12.0, (&[], ms(0)));
     let (builder, inputs) = agent(echoed(ms(120)));
@@ -267,7 +267,7 @@ async fn barges_in(attenuation: Option<f32>) -> (Duration, (String, bool)) {
     (paused.elapsed().saturating_sub(at), heard(&events).expect("it stopped"))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i1_a_caller_over_the_echo_interrupts_in_the_usual_time() {
     let (usual, _) = barges_in(None).await;
     for attenuation in [12.0, 20.0] {
@@ -278,7 +278,7 @@ async fn i1_a_caller_over_the_echo_interrupts_in_the_usual_time() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_nobody_is_told_of_an_echo_that_is_found() {
     for (delay, attenuation) in [(60, 6.0), (120, 12.0), (250, 20.0), (400, 12.0)] {
         let phone = Speakerphone::new(ms(delay), attenuation, (&[], ms(0)));
@@ -293,7 +293,7 @@ async fn i16_nobody_is_told_of_an_echo_that_is_found() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_the_echo_is_told_on_a_line_that_opens_late_or_loses_frames() {
     for (opens, delay) in [(140, 60), (180, 100), (140, 150), (180, 250)] {
         let mut phone = Speakerphone::new(ms(delay), 12.0, (&[], ms(0)));
@@ -313,7 +313,7 @@ async fn i16_the_echo_is_told_on_a_line_that_opens_late_or_loses_frames() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_an_echo_that_begins_in_the_midst_pauses_the_agent_once_at_most() {
     for delay in [60, 120, 250, 400] {
         for on in [1_000, 1_600, 2_000, 2_600] {
@@ -327,7 +327,7 @@ async fn i16_an_echo_that_begins_in_the_midst_pauses_the_agent_once_at_most() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_the_echo_on_a_line_that_opens_in_the_midst_pauses_the_agent_twice_at_most() {
     for opens in [240, 500, 1_000] {
         let mut phone = Speakerphone::new(ms(120), 12.0, (&[], ms(0)));
@@ -338,7 +338,7 @@ async fn i16_the_echo_on_a_line_that_opens_in_the_midst_pauses_the_agent_twice_a
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i16_what_an_interruption_cleared_is_not_expected_back() {
     let (delay, at) = (ms(120), ms(1_600));
     let phone = Speakerphone::new(delay, 12.0, (clips::STOP.audio, at));

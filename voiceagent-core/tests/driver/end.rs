@@ -71,7 +71,7 @@ fn texts(heard: &Mutex<Vec<Outbound>>) -> String {
     texts.collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d6_a_line_that_does_not_let_go_is_left_after_two_seconds() {
     let line = Stubborn::new(Vec::new());
     let heard = line.heard.clone();
@@ -85,7 +85,7 @@ async fn d6_a_line_that_does_not_let_go_is_left_after_two_seconds() {
     assert!((ms(2_000)..ms(2_200)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d9_a_machine_gets_its_message_after_the_beep() {
     let line = Stubborn::new(vec![
         (ms(500), Inbound::AnsweredBy(Answerer::Machine)),
@@ -103,7 +103,7 @@ async fn d9_a_machine_gets_its_message_after_the_beep() {
     assert_eq!(texts(&heard), "Your car is ready.");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn u7_nobody_is_idle_before_the_carrier_has_told_who_answered() {
     let line = Stubborn::new(vec![(ms(60_000), Inbound::AnsweredBy(Answerer::Human))]);
     let heard = line.heard.clone();
@@ -122,7 +122,7 @@ async fn u7_nobody_is_idle_before_the_carrier_has_told_who_answered() {
     assert_eq!(texts(&heard), "Are you there?");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d11_a_call_that_was_handed_over_says_so() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("x")), &caller).build().unwrap();
@@ -135,7 +135,7 @@ async fn d11_a_call_that_was_handed_over_says_so() {
     assert!(!caller.received().iter().any(hung_up));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d11_a_line_that_cannot_transfer_is_not_left() {
     let line = FakeLine::text().with_capabilities(TransportCapabilities::default());
     let caller = line.caller();
@@ -148,7 +148,7 @@ async fn d11_a_line_that_cannot_transfer_is_not_left() {
     caller.hears("Good day.", ms(9_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d12_closing_while_a_tool_steers_the_call_ends_it() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::call("wave", json!({})));
@@ -181,7 +181,7 @@ async fn d12_closing_while_a_tool_steers_the_call_ends_it() {
     assert!(saved.last().unwrap().1.to_string().contains("waved"), "its result is kept");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d4_the_record_of_a_call_holds_the_words_that_the_hang_up_cut_off() {
     let (line, caller) = phone_line();
     let store = Arc::new(FakeStore::default());
@@ -214,7 +214,7 @@ impl Observer for Ends {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d14_a_call_that_fails_is_told_of_once_and_one_that_cannot_begin_too() {
     let told = Ends::default();
     let observer = told.clone();
@@ -242,7 +242,7 @@ async fn d14_a_call_that_fails_is_told_of_once_and_one_that_cannot_begin_too() {
     assert_eq!(*told.0.lock().unwrap(), [EndReason::Failed; 2]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d13_what_a_tool_did_after_the_call_is_in_its_journal() {
     let folder = Folder::new("late");
     let (line, caller) = text_line();
@@ -261,7 +261,7 @@ async fn d13_what_a_tool_did_after_the_call_is_in_its_journal() {
     assert_eq!(recording.replay(), recording.commands());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_caller_who_waits_for_a_slow_model_is_not_left_in_silence() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());

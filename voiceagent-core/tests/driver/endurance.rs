@@ -20,7 +20,7 @@ fn was_hung_up(caller: &Caller) -> bool {
     caller.received().iter().any(|(_, outbound)| matches!(outbound, Outbound::HangUp))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn law_3_a_call_wakes_a_few_times_for_each_piece_of_audio_and_never_spins() {
     let folder = Folder::new("wakes");
     let (line, caller) = phone_line();
@@ -62,7 +62,7 @@ fn turn_tools() -> Arc<[voiceagent_core::tool::ToolSpec]> {
     [voiceagent_core::tool::ToolSpec::new("book", "Books.", json!({ "type": "object" }))].into()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d13_a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_call_is_over() {
     let folder = Folder::new("replay");
     let (line, caller) = text_line();
@@ -89,7 +89,7 @@ async fn d13_a_journal_of_text_flow_and_tools_replays_and_is_complete_when_the_c
     assert_eq!(recording.replay(), recording.commands());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_journal_that_cannot_be_written_refuses_the_call_before_it_is_answered() {
     let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words());
@@ -114,7 +114,7 @@ impl Observer for Broken {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn an_observer_that_panics_does_not_end_the_call() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
@@ -124,7 +124,7 @@ async fn an_observer_that_panics_does_not_end_the_call() {
     caller.hears("Good day.", ms(6_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rp4_a_panic_ends_its_call_with_a_reason_and_hangs_up() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| panic!("a broken model"));
@@ -150,7 +150,7 @@ impl ConversationStore for Amnesiac {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d5_a_store_that_hangs_holds_up_neither_the_beginning_nor_the_end() {
     let (line, caller) = text_line();
     let llm = FakeLlm::new(|_| Answer::text("Good day."));
@@ -178,7 +178,7 @@ impl Flow for Farewell {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_flow_notes_the_turn_that_ends_the_call() {
     let (line, caller) = text_line();
     let noted = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -193,7 +193,7 @@ async fn a_flow_notes_the_turn_that_ends_the_call() {
     assert!(noted.load(std::sync::atomic::Ordering::Relaxed));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d8_a_call_that_is_being_left_ends_though_the_model_hangs() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());

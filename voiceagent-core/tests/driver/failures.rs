@@ -27,7 +27,7 @@ async fn end(call: Call) -> (Option<EndReason>, Vec<Leg>) {
     (reason, failed)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_is_overloaded_once_is_asked_again() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([Answer::refuse(ErrorKind::Overloaded), Answer::text("Here I am.")]);
@@ -37,7 +37,7 @@ async fn a_model_that_is_overloaded_once_is_asked_again() {
     caller.hears("Here I am.", ms(6_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_breaks_off_unheard_is_asked_again() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
@@ -50,7 +50,7 @@ async fn a_model_that_breaks_off_unheard_is_asked_again() {
     caller.hears("Yes, that is possible.", ms(6_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_stalls_in_mid_sentence_keeps_what_it_said() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::answers([
@@ -66,7 +66,7 @@ async fn a_model_that_stalls_in_mid_sentence_keeps_what_it_said() {
     caller.hears("Anything else?", ms(6_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_stalled_model_is_noticed_and_the_caller_is_answered() {
     let (line, caller) = phone_line();
     let llm = FakeLlm::new(|_| Answer::default().then_stall());
@@ -79,7 +79,7 @@ async fn a_stalled_model_is_noticed_and_the_caller_is_answered() {
     caller.hears("Sorry, please repeat.", ms(15_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_drops_before_its_first_sound_is_replaced() {
     let (line, caller) = phone_line();
     let tts = FakeTts::new()
@@ -95,7 +95,7 @@ async fn a_voice_that_drops_before_its_first_sound_is_replaced() {
     drop(call);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
     let (line, caller) = phone_line();
     let tts = FakeTts::new().with_segments().with_faults([TtsFault::Drop(ms(600)), TtsFault::None]);
@@ -116,7 +116,7 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
     assert!(format!("{messages:?}").contains("interrupted: true"), "{messages:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_a_voice_did_not_say_before_it_ended_is_not_taken_for_heard() {
     // The model writes the second sentence when the voice has gone, with and without known texts.
     for with_prompts in [false, true] {
@@ -148,7 +148,7 @@ async fn what_a_voice_did_not_say_before_it_ended_is_not_taken_for_heard() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_recognizer_that_takes_connections_and_closes_them_is_given_up() {
     let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)); 20]);
@@ -160,7 +160,7 @@ async fn a_recognizer_that_takes_connections_and_closes_them_is_given_up() {
     assert_eq!(opened.count(), 3);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_recognizer_that_drops_is_opened_again() {
     let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(200)), SttFault::None]);
@@ -176,7 +176,7 @@ async fn a_recognizer_that_drops_is_opened_again() {
     assert_eq!(opened.count(), 2);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_recognizer_that_stays_away_ends_the_call_with_an_apology() {
     let (line, caller) = phone_line();
     let mut faults = vec![SttFault::Drop(ms(200))];
@@ -194,7 +194,7 @@ async fn a_recognizer_that_stays_away_ends_the_call_with_an_apology() {
     assert!(caller.heard_text().contains("Sorry, we cannot hear you."));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_lost_line_ends_the_call() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")), &caller).build().unwrap();
@@ -204,7 +204,7 @@ async fn a_lost_line_ends_the_call() {
     assert_eq!(end(call).await.0, Some(EndReason::Failed));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_refused_leg_fails_the_start_and_nothing_is_answered() {
     let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Refuse(ErrorKind::Unauthorized)]);
@@ -217,7 +217,7 @@ async fn a_refused_leg_fails_the_start_and_nothing_is_answered() {
     assert!(caller.received().is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn formats_that_differ_are_transcoded_both_ways() {
     let info = CallInfo::new("call-1", Media::audio(MULAW));
     let line = FakeLine::new(info);
@@ -250,7 +250,7 @@ fn an_agent_that_cannot_work_is_not_built() {
     assert!(hasty.message().contains("endpointing.min_delay"), "{hasty}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_writes_faster_than_the_voice_takes_is_spoken() {
     let (line, caller) = phone_line();
     let clauses: Vec<String> = (1..=400).map(|number| format!("This is part {number}.")).collect();

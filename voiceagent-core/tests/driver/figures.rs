@@ -47,7 +47,7 @@ fn observe(mut observer: impl Observer, events: &[(CallTime, Event)]) {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m16_every_connection_tells_how_long_it_took_and_whether_it_was_open() {
     let (line, caller) = phone_line();
     let answer = |words| Answer::text(words).with_connection(ms(30), words == "Again.");
@@ -81,7 +81,7 @@ async fn m16_every_connection_tells_how_long_it_took_and_whether_it_was_open() {
     assert_eq!(of(Leg::Llm), [(ms(30), false), (ms(30), true)]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m5_a_model_that_reasons_for_longer_than_the_first_token_may_take_answers() {
     let (line, caller) = phone_line();
     let answer = Answer::default().then_reason(8).then_text("Yes.");
@@ -101,7 +101,7 @@ async fn m5_a_model_that_reasons_for_longer_than_the_first_token_may_take_answer
     assert_eq!(requests.count(), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m17_the_health_of_a_call_is_told_each_10_s_and_before_its_end() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::answers([]), FakeTts::new(), &caller).build().unwrap();
@@ -119,7 +119,7 @@ async fn m17_the_health_of_a_call_is_told_each_10_s_and_before_its_end() {
     assert!(matches!(events.last(), Some((_, Event::Ended { .. }))), "nothing comes after the end");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m18_and_m13_a_call_tells_what_it_used_and_who_spoke() {
     let (line, caller) = phone_line();
     let answer = Answer::text("We are open from eight to six, and on Saturdays until noon.");
@@ -154,7 +154,7 @@ async fn m18_and_m13_a_call_tells_what_it_used_and_who_spoke() {
     assert_eq!((talk.talk_over, talk.user_interruptions), (Duration::ZERO, 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m12_a_barge_in_is_a_real_interruption_and_recovers() {
     let (line, caller) = phone_line();
     let long = "The first thing is this. The second thing is that. The third thing is other.";

@@ -100,7 +100,7 @@ fn sound(heard: &[Inbound]) -> Vec<u8> {
     heard.iter().filter_map(payload).flatten().collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn keys_are_told_and_hardly_sound() {
     let speech = clips::speech(ms(3_000));
     let played = [&speech[..], &tones("42#"), &speech].concat();
@@ -115,7 +115,7 @@ async fn keys_are_told_and_hardly_sound() {
     assert!(loud < 3 * 8 * 40, "{loud} samples of 2,400 can be heard");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_key_is_told_again_after_audio_that_the_line_left_out() {
     let tone = &tones("1")[..800];
     let mut line = Tape::new([tone, tone, &clips::speech(ms(500))].concat());
@@ -130,14 +130,14 @@ async fn a_key_is_told_again_after_audio_that_the_line_left_out() {
     assert_eq!((keys(&heard).as_str(), sound(&heard)[800..] == speech), ("1", true));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn speech_presses_no_keys() {
     let speech = clips::speech(ms(60_000));
     let heard = heard(Tape::new(speech.clone())).await;
     assert_eq!((keys(&heard).as_str(), sound(&heard) == speech), ("", true));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_line_that_reports_keys_is_left_as_it_is() {
     let mut line = Tape::new(tones("7"));
     line.can.dtmf = true;
@@ -147,7 +147,7 @@ async fn a_line_that_reports_keys_is_left_as_it_is() {
     assert_eq!(text.capabilities(), FakeLine::text().capabilities());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_is_sent_goes_through_in_order_and_so_does_the_end() {
     let line = Tape::new(tones("1"));
     let said = line.said.clone();
@@ -166,7 +166,7 @@ async fn what_is_sent_goes_through_in_order_and_so_does_the_end() {
     assert_eq!((last, said.all()), (Some(Inbound::HungUp), sent));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_line_whose_audio_cannot_be_read_is_not_answered() {
     let mut line = Tape::new(Bytes::new());
     line.call.media = Media::audio(AudioFormat::mono(Encoding::Opus, 48_000));

@@ -58,12 +58,12 @@ async fn end_of(ends: bool) -> Option<EndReason> {
     None
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn something_unusable_on_the_line_does_not_end_the_call() {
     assert_eq!(end_of(false).await, Some(EndReason::UserHungUp));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_line_that_is_cut_for_what_came_was_not_hung_up() {
     assert_eq!(end_of(true).await, Some(EndReason::Failed));
 }

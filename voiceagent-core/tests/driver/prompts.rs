@@ -60,7 +60,7 @@ async fn says(voice: &PromptCache, texts: &[&str]) -> (String, u32) {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_is_known_is_said_without_the_voice_in_however_many_pieces_it_comes() {
     let tts = FakeTts::new().with_formats([MULAW]).with_segments();
     let inputs = tts.inputs();
@@ -76,7 +76,7 @@ async fn what_is_known_is_said_without_the_voice_in_however_many_pieces_it_comes
     assert_eq!(inputs.count(), rendered, "the vendor is not asked");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
     let tts = FakeTts::new().with_formats([MULAW]).with_segments();
     let inputs = tts.inputs();
@@ -87,7 +87,7 @@ async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
     assert_eq!(texts.count(), 3);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn words_after_a_clip_are_told_where_they_are() {
     let tts = FakeTts::new().with_formats([MULAW]).with_word_timings();
     let known = clip("Yes.");
@@ -106,7 +106,7 @@ async fn words_after_a_clip_are_told_where_they_are() {
     assert_eq!((&*words[0].word, words[0].start), ("Until", lasts));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_rendered_prompt_is_saved_and_loaded() {
     let voice = PromptCache::new(Arc::new(FakeTts::new())).render([TROUBLE]).await.unwrap();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trouble.wav");
@@ -118,7 +118,7 @@ async fn a_rendered_prompt_is_saved_and_loaded() {
     assert_eq!(says(&voice, &[TROUBLE]).await.0, TROUBLE);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();
@@ -146,7 +146,7 @@ async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
     assert!(!format!("{messages:?}").contains("Until six"), "nobody heard that: {messages:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_ends_in_the_middle_of_an_answer_is_told_and_the_rest_is_not_said() {
     // The voice speaks after 80 ms and ends after 92, before the rest comes or behind it.
     for (wait, handed) in [(ms(85), 1), (ms(100), 0), (ms(2_000), 0)] {
@@ -187,7 +187,7 @@ async fn a_voice_that_ends_in_the_middle_of_an_answer_is_told_and_the_rest_is_no
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_is_down_from_the_start_still_greets_and_ends_the_call_with_words() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();
@@ -221,7 +221,7 @@ async fn a_voice_that_is_down_from_the_start_still_greets_and_ends_the_call_with
     assert_eq!(reason, Some(EndReason::Failed));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_is_down_cannot_be_rendered_from() {
     let refused = || FakeTts::new().with_faults([TtsFault::Refuse(ErrorKind::Overloaded)]);
     let error = PromptCache::new(Arc::new(refused())).render([TROUBLE]).await.unwrap_err();
@@ -277,7 +277,7 @@ async fn fault(link: &mut Link<TtsInput, TtsEvent>, number: u64) -> Error {
     link.recv().await.expect("the link lives").expect_err("the voice is down")
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_closes_its_connections_is_opened_when_something_is_to_be_said() {
     let voice = Arc::new(Closing::default());
     let mut link = known(&voice).await;
@@ -291,7 +291,7 @@ async fn a_voice_that_closes_its_connections_is_opened_when_something_is_to_be_s
     assert_eq!(voice.opened(), 4);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_that_asks_to_be_left_alone_is_opened_no_sooner() {
     let asks_for = Some(Duration::from_secs(30));
     let voice = Arc::new(Closing { asks_for, ..Closing::default() });
@@ -305,7 +305,7 @@ async fn a_voice_that_asks_to_be_left_alone_is_opened_no_sooner() {
     assert_eq!(voice.opened(), 2, "a second is waited for");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_text_without_words_is_no_prompt() {
     let voice = || PromptCache::new(Arc::new(FakeTts::new()));
     let error = voice().with_clip(" ", clip(TROUBLE)).unwrap_err();
@@ -314,7 +314,7 @@ async fn a_text_without_words_is_no_prompt() {
     assert_eq!(error.kind(), ErrorKind::Config);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn prompts_are_rendered_in_the_language_of_the_calls() {
     let tts = FakeTts::new();
     let opened = tts.opened();

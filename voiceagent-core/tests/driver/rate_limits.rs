@@ -41,20 +41,20 @@ async fn pauses_until_answered(faults: impl Into<VecDeque<SttFault>>) -> Vec<Dur
     pauses(&opened)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_a_recognizer_is_opened_again_when_its_vendor_said_and_no_sooner() {
     let faults = [SttFault::Drop(ms(200)), SttFault::Limit(ms(3_000)), SttFault::None];
     assert_eq!(pauses_until_answered(faults).await[1..], [ms(3_000)]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_one_that_asks_within_its_stream_is_left_alone_as_well() {
     let faults = [SttFault::LimitWithin(ms(2_000)), SttFault::None];
     let pauses = pauses_until_answered(faults).await;
     assert!((ms(2_000)..ms(2_100)).contains(&pauses[0]), "{pauses:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_one_that_asks_for_more_than_a_call_can_wait_is_tried_once_more_and_given_up() {
     let (line, caller) = phone_line();
     let mut faults = vec![SttFault::Drop(ms(200))];
@@ -85,7 +85,7 @@ fn stt(faults: impl Into<Vec<SttFault>>) -> FakeStt {
     FakeStt::new(Words::default()).with_faults(faults.into())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_a_chain_goes_on_at_once_whatever_the_wait_is() {
     for wait in [ms(100), MINUTE] {
         let (first, second) = (stt([SttFault::LimitWithin(wait)]), stt([]));
@@ -100,7 +100,7 @@ async fn rc8_a_chain_goes_on_at_once_whatever_the_wait_is() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_where_all_ask_to_be_left_alone_the_first_that_is_back_is_asked_then() {
     let first = stt([SttFault::LimitWithin(ms(3_000)), SttFault::None]);
     let second = stt([SttFault::Limit(MINUTE)]);
@@ -116,7 +116,7 @@ async fn rc8_where_all_ask_to_be_left_alone_the_first_that_is_back_is_asked_then
     assert_eq!(opened[1].count(), 1, "a minute is not over");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_where_all_ask_for_too_much_the_chain_ends_with_what_they_ask_for() {
     let mut faults = vec![SttFault::LimitWithin(MINUTE)];
     faults.resize(9, SttFault::Limit(MINUTE));
@@ -130,7 +130,7 @@ async fn rc8_where_all_ask_for_too_much_the_chain_ends_with_what_they_ask_for() 
     assert!(link.recv().await.is_none());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_one_of_a_chain_may_ask_for_as_long_as_the_next_one_takes_to_open() {
     let alone = stt([]);
     let opened = alone.opened();

@@ -89,7 +89,7 @@ fn heard_of_agent(events: &[Event]) -> Vec<(&str, bool)> {
     heard.collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_turn_managed_model_greets_answers_and_takes_leave() {
     let call = Running::start(
         ["We are open until six."],
@@ -113,7 +113,7 @@ async fn a_turn_managed_model_greets_answers_and_takes_leave() {
     assert_eq!(commits, 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn h13_the_model_forgets_what_the_caller_did_not_hear() {
     let call = Running::start([LONG, "Very well."], |model| model, own_ears).await;
     call.caller.speak("tell me everything", ms(1_000)).await;
@@ -139,7 +139,7 @@ async fn h13_the_model_forgets_what_the_caller_did_not_hear() {
     assert!(text.starts_with("The first thing is this."), "{text:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn text_may_come_after_its_audio_or_not_at_all() {
     let late =
         Running::start(["Yes, we are."], FakeRealtime::with_text_after_audio, own_ears).await;
@@ -155,7 +155,7 @@ async fn text_may_come_after_its_audio_or_not_at_all() {
     assert_eq!(heard_of_agent(&never.end().await.0), [("", false)]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x2_a_tool_runs_and_the_model_goes_on_with_its_result() {
     let tool = FakeTool::returning("book", json!({ "ok": true }));
     let calls = tool.calls();
@@ -177,7 +177,7 @@ async fn x2_a_tool_runs_and_the_model_goes_on_with_its_result() {
     assert_eq!(result, Some(("call-1", true)));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn audio_is_converted_where_line_and_model_differ() {
     let formats = |model: FakeRealtime| model.with_formats([AudioFormat::PCM_24K]);
     let call = Running::start(["We are open."], formats, own_ears).await;
@@ -190,7 +190,7 @@ async fn audio_is_converted_where_line_and_model_differ() {
     assert_eq!(heard_of_agent(&events), [("We are open.", false)]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_lost_model_is_opened_again_and_costs_no_words() {
     let call = Running::start(
         ["Good morning!", "We are open."],
@@ -211,7 +211,7 @@ async fn a_lost_model_is_opened_again_and_costs_no_words() {
     assert_eq!(told(&events), ["are you open today"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn an_answer_that_is_lost_with_the_model_is_asked_for_again() {
     let faults = |model: FakeRealtime| model.with_faults([RealtimeFault::DropWhenAsked]);
     let call = Running::start(["We are open."], faults, own_ears).await;
@@ -223,7 +223,7 @@ async fn an_answer_that_is_lost_with_the_model_is_asked_for_again() {
     assert!(events.contains(&lost));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d11_a_model_that_cannot_be_had_again_ends_the_call() {
     let refusals = [RealtimeFault::Refuse(ErrorKind::Unauthorized); 40];
     let faults = [&[RealtimeFault::DropWhenAsked][..], &refusals[..]].concat();
@@ -235,7 +235,7 @@ async fn d11_a_model_that_cannot_be_had_again_ends_the_call() {
     assert_eq!(events.last(), Some(&Event::Ended { reason: EndReason::Failed }));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_fails_once_is_asked_again() {
     let faults =
         |model: FakeRealtime| model.with_faults([RealtimeFault::Fail(ErrorKind::Overloaded)]);
@@ -246,7 +246,7 @@ async fn a_model_that_fails_once_is_asked_again() {
     call.end().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_never_speaks_ends_the_call() {
     let faults = |model: FakeRealtime| model.with_faults([RealtimeFault::Silent]);
     let call = Running::start([], faults, |builder| {
@@ -259,7 +259,7 @@ async fn a_model_that_never_speaks_ends_the_call() {
     assert!(events.contains(&Event::Failed { leg: Leg::Realtime, kind: ErrorKind::Timeout }));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn h13_a_duplex_model_answers_by_itself_and_falls_silent_for_the_user() {
     let call = Running::start([LONG, "Very well."], FakeRealtime::duplex, |builder| builder).await;
     call.caller.speak("tell me everything", ms(1_000)).await;
@@ -282,7 +282,7 @@ async fn h13_a_duplex_model_answers_by_itself_and_falls_silent_for_the_user() {
     assert!(!inputs.iter().any(asked), "it decides by itself");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_duplex_model_uses_tools_too() {
     let tool = FakeTool::returning("book", json!({ "ok": true }));
     let replies = vec![Reply::call("book", json!({})), Reply::text("You are booked.")];
@@ -311,7 +311,7 @@ fn what_does_not_fit_a_speech_to_speech_model_is_named() {
     assert!(why(own_ears(Agent::builder().realtime(duplex))).contains("`vad`"));
 }
 
-#[tokio::test]
+#[tokio::test(crate = "voiceagent_testkit::leaks")]
 async fn a_text_leg_needs_a_language_model() {
     let line = FakeLine::text();
     let model = Arc::new(FakeRealtime::replies(line.caller().words(), []));
@@ -321,7 +321,7 @@ async fn a_text_leg_needs_a_language_model() {
     assert!(refused.message().contains("`llm`"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_duplex_model_that_counts_anew_after_a_lost_conversation_is_heard() {
     let call = Running::start(
         ["We are open.", "Until six."],
@@ -335,6 +335,7 @@ async fn a_duplex_model_that_counts_anew_after_a_lost_conversation_is_heard() {
     call.caller.speak("until when", ms(800)).await;
     call.caller.hears("Until six.", ms(5_000)).await;
     assert_eq!(call.opened.count(), 2);
+    call.end().await;
 }
 
 /// A model that reads nothing for a while, and never answers.
@@ -397,7 +398,7 @@ impl RealtimeModel for Forgetful {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t7_the_voice_that_a_lost_model_heard_holds_no_turn_open() {
     let (line, caller) = phone_line();
     let model = Forgetful { words: caller.words(), lost: AtomicBool::new(false) };
@@ -411,7 +412,7 @@ async fn t7_the_voice_that_a_lost_model_heard_holds_no_turn_open() {
     assert!(events.iter().any(|event| matches!(event, Event::UserStopped { .. })), "{events:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn audio_does_not_crowd_out_that_an_answer_is_not_wanted_any_more() {
     let (line, caller) = phone_line();
     let inputs = Recording::default();

@@ -52,7 +52,7 @@ fn spans(file: &[u8], side: usize) -> (Vec<(i64, i64)>, i64) {
     (spans, length)
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn d13_a_recording_is_whole_when_the_call_is_over_and_holds_what_the_caller_heard() {
     let folder = folder("whole");
     let line = FakeLine::audio(MULAW).with_travel(ms(60));
@@ -92,7 +92,7 @@ async fn d13_a_recording_is_whole_when_the_call_is_over_and_holds_what_the_calle
     assert!(right.iter().any(|(_, end)| (end - cut).abs() <= 120), "{right:?} ends at {cut}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_recording_belongs_to_its_owner() {
     let folder = folder("owner");
     let line = FakeLine::audio(MULAW);
@@ -107,7 +107,7 @@ async fn a_recording_belongs_to_its_owner() {
     assert!(file.is_file());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_folder_that_is_missing_is_told_and_the_call_goes_on() {
     let line = FakeLine::audio(MULAW);
     let caller = line.caller();

@@ -114,7 +114,7 @@ fn is_whole(caller: &Caller) {
     assert!((loud - MILLIS as f64).abs() < 0.8, "{loud} ms were heard");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_of_another_rate_is_heard_to_its_last_sample() {
     let (line, caller) = phone_line();
     let agent = builder(FakeLlm::answers([]), &caller)
@@ -125,7 +125,7 @@ async fn a_voice_of_another_rate_is_heard_to_its_last_sample() {
     is_whole(&caller);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_of_another_rate_is_heard_to_its_last_sample() {
     let (line, caller) = phone_line();
     let agent = Agent::builder().realtime(Arc::new(ToneModel(caller.words())));
@@ -135,7 +135,7 @@ async fn a_model_of_another_rate_is_heard_to_its_last_sample() {
     is_whole(&caller);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_chain_of_voices_of_another_rate_says_everything_to_its_last_sample() {
     for is_lost in [false, true] {
         let (first, second) = (ToneVoice { is_lost }, ToneVoice { is_lost: false });

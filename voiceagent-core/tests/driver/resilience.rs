@@ -189,14 +189,14 @@ async fn survives_tts(fault: TtsFault) {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc1_a_recognizer_that_drops_while_the_caller_speaks_costs_neither_words_nor_the_answer() {
     for after in (0..3_000).step_by(410) {
         survives_stt(SttFault::Drop(ms(after))).await;
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc3_a_recognizer_that_stalls_is_noticed_and_the_caller_is_answered_within_four_seconds() {
     for after in (0..3_000).step_by(410) {
         survives_stt(SttFault::Mute(ms(after))).await;
@@ -204,27 +204,27 @@ async fn rc3_a_recognizer_that_stalls_is_noticed_and_the_caller_is_answered_with
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_a_recognizer_that_is_rate_limited_or_refuses_the_key_is_replaced() {
     survives_stt(SttFault::Refuse(ErrorKind::RateLimited)).await;
     survives_stt(SttFault::Refuse(ErrorKind::Unauthorized)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd1_a_model_that_is_rate_limited_or_down_is_replaced_within_four_seconds() {
     for kind in [ErrorKind::RateLimited, ErrorKind::Overloaded, ErrorKind::Disconnected] {
         survives_llm(&format!("{kind:?}"), Answer::refuse(kind)).await;
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd3_a_model_that_says_nothing_or_only_connects_is_replaced_within_four_seconds() {
     survives_llm("silence", Answer::default().then_stall()).await;
     let connects = Answer::default().then_stall().with_connection(ms(20), false);
     survives_llm("rd4: a connection is no progress", connects).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd6_a_reply_that_is_cut_or_stalls_after_any_word_is_completed_and_nothing_is_said_twice() {
     let ends = REPLY.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at + 1);
     for end in ends.chain([3, REPLY.len()]) {
@@ -236,7 +236,7 @@ async fn rd6_a_reply_that_is_cut_or_stalls_after_any_word_is_completed_and_nothi
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re1_a_voice_that_fails_before_its_first_audio_is_replaced_within_four_seconds() {
     for fault in [
         TtsFault::Drop(Duration::ZERO),
@@ -249,7 +249,7 @@ async fn re1_a_voice_that_fails_before_its_first_audio_is_replaced_within_four_s
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re3_a_voice_that_is_cut_or_stalls_within_a_sentence_is_continued() {
     for after in (120..2_900).step_by(480) {
         survives_tts(TtsFault::Drop(ms(after))).await;
@@ -259,7 +259,7 @@ async fn re3_a_voice_that_is_cut_or_stalls_within_a_sentence_is_continued() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd3_a_slow_model_is_hedged() {
     survives("slow", |caller| {
         let slow = FakeLlm::new(|_| Answer::text(REPLY)).with_first_token(ms(9_000));
@@ -269,7 +269,7 @@ async fn rd3_a_slow_model_is_hedged() {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn every_leg_may_fail_in_one_call_and_each_failover_is_told_once() {
     let failovers = survives("all", |caller| {
         let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(1_500))]);
@@ -291,12 +291,12 @@ async fn every_leg_may_fail_in_one_call_and_each_failover_is_told_once() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn legs_that_do_not_fail_tell_of_no_failover() {
     assert_eq!(survives("nothing", sound).await, []);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_provider_that_cannot_be_opened_at_the_beginning_is_a_failover_too() {
     let failovers = survives("refused", |caller| {
         let stt =
@@ -333,7 +333,7 @@ async fn booked(first: Answer, second: impl FnMut() -> Answer + Send + 'static) 
     calls.all().into_iter().map(|(arguments, _)| arguments.to_string()).collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd7_a_tool_call_that_is_cut_before_it_is_whole_is_made_once_by_the_next_model() {
     let arguments = json!({ "at": "nine" });
     // Cut off, or told by the vendor to be no call.
@@ -348,7 +348,7 @@ async fn rd7_a_tool_call_that_is_cut_before_it_is_whole_is_made_once_by_the_next
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rd7_a_tool_that_was_called_before_the_answer_broke_off_is_not_called_again() {
     let arguments = json!({ "at": "nine" });
     for said in ["", "One moment, please. "] {

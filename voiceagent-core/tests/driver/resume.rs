@@ -96,7 +96,7 @@ fn heard_twice(heard: &[u8], source: &[u8]) -> Option<usize> {
     (begins + rest.len() - filling).checked_sub(source.len())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn f4_around_a_cough_the_caller_hears_each_word_once() {
     let answered = answered(FakeLine::audio(MULAW), FakeTts::new().with_segments()).await;
     answered.coughs().await;
@@ -108,7 +108,7 @@ async fn f4_around_a_cough_the_caller_hears_each_word_once() {
     assert!((ms(1_500)..ms(2_200)).contains(&silence), "{silence:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn f6_on_a_long_way_a_little_is_heard_twice_and_nothing_is_lost() {
     let line = FakeLine::audio(MULAW).with_travel(TRAVEL);
     let answered = answered(line, FakeTts::new().with_segments()).await;
@@ -121,7 +121,7 @@ async fn f6_on_a_long_way_a_little_is_heard_twice_and_nothing_is_lost() {
     assert!((1..=most).contains(&twice), "{twice} of at most {most}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn f6_a_line_without_marks_resumes_by_the_agents_own_pace() {
     let can = TransportCapabilities::default().with_clear(true);
     let line = FakeLine::audio(MULAW).with_capabilities(can);
@@ -131,7 +131,7 @@ async fn f6_a_line_without_marks_resumes_by_the_agents_own_pace() {
     assert_eq!(answered.caller.heard_text(), LONG);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn f7_after_a_cough_word_timings_say_what_was_heard() {
     let answered = answered(FakeLine::audio(MULAW), FakeTts::new().with_word_timings()).await;
     answered.caller.speak("", ms(400)).await;
@@ -150,7 +150,7 @@ async fn f7_after_a_cough_word_timings_say_what_was_heard() {
     assert!(heard[text.len()..].split_whitespace().count() <= 1, "{text:?} of {heard:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn f2_a_pause_makes_no_real_interruption_slower() {
     let (mut cleared, mut answers) = (Vec::new(), Vec::new());
     for pauses in [true, false] {
@@ -173,7 +173,7 @@ async fn f2_a_pause_makes_no_real_interruption_slower() {
     assert_eq!(answers[0], answers[1]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m1_and_m10_the_way_to_the_caller_counts() {
     let line = FakeLine::audio(MULAW).with_travel(TRAVEL);
     let answered = answered(line, FakeTts::new().with_segments()).await;
@@ -184,7 +184,7 @@ async fn m1_and_m10_the_way_to_the_caller_counts() {
     assert_eq!(turn.heard, turn.response.map(|response| response + TRAVEL * 2));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn m11_the_silence_that_the_caller_hears_is_measured() {
     let line = FakeLine::audio(MULAW).with_travel(TRAVEL);
     let answered = answered(line, FakeTts::new().with_segments()).await;
@@ -198,7 +198,7 @@ async fn m11_the_silence_that_the_caller_hears_is_measured() {
     assert!(turns[1].interruption.is_some() && turns[0].silenced.is_none());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn h14_the_transcript_grows_while_the_agent_speaks() {
     let answered = answered(FakeLine::audio(MULAW), FakeTts::new().with_segments()).await;
     let (mut observer, report) = TranscriptObserver::new();

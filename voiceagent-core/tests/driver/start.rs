@@ -51,7 +51,7 @@ impl Observer for Ends {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn observers_hear_of_a_call_that_nobody_waits_for_any_more_while_it_is_answered() {
     let ends = Ends::default();
     let seen = ends.clone();
@@ -83,7 +83,7 @@ impl Tool for Asked {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn what_a_tool_is_was_asked_when_the_agent_was_built_and_is_not_asked_again() {
     let asked = Arc::new(AtomicUsize::new(0));
     let line = FakeLine::text();
@@ -101,7 +101,7 @@ async fn what_a_tool_is_was_asked_when_the_agent_was_built_and_is_not_asked_agai
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn recognizer_and_voice_are_told_the_language_each_time_that_they_are_opened() {
     let (line, caller) = phone_line();
     let stt = FakeStt::new(caller.words()).with_faults([SttFault::Drop(ms(100))]);
@@ -126,7 +126,7 @@ async fn recognizer_and_voice_are_told_the_language_each_time_that_they_are_open
     drop(call);
 }
 
-#[tokio::test]
+#[tokio::test(crate = "voiceagent_testkit::leaks")]
 async fn a_language_that_does_not_fit_is_found_before_a_call() {
     let agent = || Agent::builder().llm(Arc::new(FakeLlm::new(|_| Answer::text("Ja."))));
     let complaint = |agent: AgentBuilder| agent.build().unwrap_err().message().to_owned();

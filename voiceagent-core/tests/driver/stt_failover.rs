@@ -106,7 +106,7 @@ async fn understood(first: FakeStt, second: FakeStt) -> Vec<(Duration, SttEvent)
     Line::open(&stt).await.run(ms(9_000), &[ms(5_500), ms(7_200)]).await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc1_a_recognizer_that_is_lost_at_any_moment_costs_0_ms_of_speech_and_no_word_comes_twice()
 {
     for timings in [true, false] {
@@ -131,7 +131,7 @@ async fn rc1_a_recognizer_that_is_lost_at_any_moment_costs_0_ms_of_speech_and_no
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc3_a_recognizer_that_falls_silent_or_stops_reading_costs_0_ms_of_speech() {
     for after in (0..8_000).step_by(530) {
         for fault in [SttFault::Mute(ms(after)), SttFault::Stall(ms(after))] {
@@ -142,7 +142,7 @@ async fn rc3_a_recognizer_that_falls_silent_or_stops_reading_costs_0_ms_of_speec
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc3_a_stall_is_noticed_within_three_seconds_of_speech() {
     let second = FakeStt::new(script());
     let opened = second.opened();
@@ -157,7 +157,7 @@ async fn rc3_a_stall_is_noticed_within_three_seconds_of_speech() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc3_a_noise_that_nobody_understands_is_no_stall_of_anybody() {
     let (first, second) = (FakeStt::new(Words::default()), FakeStt::new(Words::default()));
     let opened = [first.opened(), second.opened()];
@@ -172,7 +172,7 @@ async fn rc3_a_noise_that_nobody_understands_is_no_stall_of_anybody() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc13_audio_is_replayed_in_a_format_that_the_next_recognizer_takes() {
     for formats in [vec![AudioFormat::PCM_16K], vec![AudioFormat::ALAW_8K]] {
         let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(3_000))]);
@@ -207,7 +207,7 @@ impl SpeechToText for Unhurried {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc13_audio_is_replayed_no_faster_than_the_next_recognizer_takes_it() {
     let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(4_000))]);
     let second = FakeStt::new(script());
@@ -226,7 +226,7 @@ async fn rc13_audio_is_replayed_no_faster_than_the_next_recognizer_takes_it() {
     assert!(sent > ms(8_000), "{sent:?}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc8_one_that_refuses_is_passed_over_and_rests() {
     let first = FakeStt::new(script()).with_faults([SttFault::Refuse(ErrorKind::RateLimited)]);
     let second = FakeStt::new(script());
@@ -242,7 +242,7 @@ async fn rc8_one_that_refuses_is_passed_over_and_rests() {
     assert_eq!(counts(), [2, 2], "it has rested");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc12_what_is_said_while_none_can_be_opened_is_understood_afterwards() {
     let refused = SttFault::Refuse(ErrorKind::Overloaded);
     let first = FakeStt::new(script()).with_faults([SttFault::Drop(ms(1_000)), refused, refused]);
@@ -251,7 +251,7 @@ async fn rc12_what_is_said_while_none_can_be_opened_is_understood_afterwards() {
     assert_eq!(finals(&heard), everything());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc12_the_link_ends_when_none_can_be_opened_for_five_seconds() {
     let first = FakeStt::new(script()).with_faults(
         std::iter::once(SttFault::Drop(ms(1_000)))
@@ -273,7 +273,7 @@ async fn rc12_the_link_ends_when_none_can_be_opened_for_five_seconds() {
     assert!((ms(5_000)..ms(6_000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn only_what_all_recognizers_can_do_is_claimed_and_told() {
     let first = FakeStt::new(script()).with_word_timings().with_speech_started();
     let second = FakeStt::new(script()).without_interims().with_formats([AudioFormat::PCM_16K]);
@@ -289,7 +289,7 @@ async fn only_what_all_recognizers_can_do_is_claimed_and_told() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn times_of_words_go_on_after_a_failover() {
     let make = || FakeStt::new(script()).with_word_timings();
     let first = make().with_faults([SttFault::Drop(ms(3_000))]);

@@ -50,7 +50,7 @@ async fn talk(call: Call, caller: &Caller) {
     told.await.expect("nothing breaks down");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_long_conversation_is_summed_up_and_the_journal_replays() {
     let folder = Folder::new("summary");
     let (call, caller, requests) = call(&folder, || Answer::text("A red car.")).await;
@@ -69,7 +69,7 @@ async fn a_long_conversation_is_summed_up_and_the_journal_replays() {
     assert!(recording.replay() == recording.commands());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_model_that_cannot_sum_up_goes_on_answering() {
     type Failure = fn() -> Answer;
     let failures: [Failure; 4] = [

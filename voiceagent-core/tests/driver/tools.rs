@@ -17,7 +17,7 @@ fn builder(llm: FakeLlm) -> AgentBuilder {
     Agent::builder().llm(Arc::new(llm))
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x4_a_new_turn_neither_stops_nor_repeats_a_tool_and_x12_its_result_is_told() {
     let (line, caller) = text_line();
     let llm = FakeLlm::answers([
@@ -38,7 +38,7 @@ async fn x4_a_new_turn_neither_stops_nor_repeats_a_tool_and_x12_its_result_is_to
     assert_eq!((calls.count(), finished.count(), requests.count()), (1, 1, 3));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x20_each_call_of_a_tool_has_a_key_of_its_own() {
     let (line, caller) = text_line();
     let llm = FakeLlm::answers([
@@ -76,7 +76,7 @@ impl Tool for Talkative {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x10_a_tool_that_waits_until_its_words_were_heard_does_not_block_the_call() {
     let (line, caller) = text_line();
     let llm = FakeLlm::answers([Answer::call("ask", json!({})), Answer::text("It is ready.")]);
@@ -96,7 +96,7 @@ async fn x10_a_tool_that_waits_until_its_words_were_heard_does_not_block_the_cal
     assert_eq!(refused.kind(), ErrorKind::Closed);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn x21_a_tool_learns_that_a_call_cannot_be_transferred_there() {
     let (line, _caller) = text_line();
     let agent = builder(FakeLlm::new(|_| Answer::text("Yes.")))
@@ -128,7 +128,7 @@ impl Tool for Stubborn {
 }
 
 /// In real time: what blocks a thread stops a virtual clock.
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", flavor = "multi_thread", worker_threads = 3)]
 async fn x7_a_tool_that_blocks_its_thread_holds_up_neither_the_call_nor_its_end() {
     let (line, caller) = text_line();
     let llm = FakeLlm::answers([Answer::call("block", json!({})), Answer::text("I gave up.")]);
@@ -184,7 +184,7 @@ impl Flow for Moody {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn i22_a_plan_that_nobody_waits_for_is_cut_off_after_five_seconds() {
     let (line, caller) = text_line();
     let flow = Moody::default();
@@ -219,7 +219,7 @@ impl Flow for Slow {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t22_a_newer_turn_leaves_a_flow_to_finish_what_it_writes_and_takes_the_place_of_its_answer()
 {
     let (line, caller) = text_line();
@@ -242,7 +242,7 @@ async fn t22_a_newer_turn_leaves_a_flow_to_finish_what_it_writes_and_takes_the_p
     assert!(!told.contains("You said: one."), "nobody is answered twice: {told}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t23_a_flow_that_breaks_down_ends_its_answer_and_not_the_call() {
     let (line, caller) = text_line();
     let flow = Arc::new(Moody::default());
@@ -254,7 +254,7 @@ async fn t23_a_flow_that_breaks_down_ends_its_answer_and_not_the_call() {
     caller.hears("You said well.", ms(5_000)).await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn p5_a_flow_notes_turns_in_their_order_and_before_it_plans_the_next() {
     let (line, caller) = text_line();
     let flow = Moody::default();

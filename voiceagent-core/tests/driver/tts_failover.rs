@@ -119,7 +119,7 @@ async fn cut(fault: fn(Duration) -> TtsFault, after: Duration, make: fn() -> Fak
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re3_a_voice_that_is_cut_at_any_moment_is_continued_from_the_word_that_was_reached() {
     for make in [
         (|| FakeTts::new().with_word_timings().with_segments()) as fn() -> FakeTts,
@@ -132,7 +132,7 @@ async fn re3_a_voice_that_is_cut_at_any_moment_is_continued_from_the_word_that_w
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re2_a_voice_that_falls_silent_or_reports_a_fault_is_continued() {
     for after in (120..4_300).step_by(480) {
         cut(TtsFault::Mute, ms(after), || FakeTts::new().with_word_timings()).await;
@@ -141,7 +141,7 @@ async fn re2_a_voice_that_falls_silent_or_reports_a_fault_is_continued() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re1_the_next_voice_says_everything_when_one_fails_before_its_first_audio() {
     for (fault, limit) in [
         (TtsFault::Drop(Duration::ZERO), ms(800)),
@@ -161,7 +161,7 @@ async fn re1_the_next_voice_says_everything_when_one_fails_before_its_first_audi
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re9_one_error_is_reported_when_no_voice_is_left_and_the_next_speech_is_tried_again() {
     let drop = TtsFault::Drop(ms(600));
     let refuse = TtsFault::Refuse(ErrorKind::Unauthorized);
@@ -176,7 +176,7 @@ async fn re9_one_error_is_reported_when_no_voice_is_left_and_the_next_speech_is_
     assert_eq!(tone::read(MULAW, &said.audio), whole());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn re6_what_was_cancelled_is_not_continued() {
     let first = FakeTts::new().with_faults([TtsFault::Drop(ms(600))]);
     let second = FakeTts::new();
@@ -203,7 +203,7 @@ async fn re6_what_was_cancelled_is_not_continued() {
     assert!(!told.contains("appointment"), "{told}");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn a_voice_of_another_format_is_converted() {
     let first = FakeTts::new().with_faults([TtsFault::Drop(Duration::ZERO)]);
     let second = FakeTts::new().with_formats([AudioFormat::PCM_16K]);
@@ -218,7 +218,7 @@ async fn a_voice_of_another_format_is_converted() {
     assert!(said.audio.len().abs_diff(expected) < 200, "{} of {expected}", said.audio.len());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn only_what_all_voices_can_do_is_claimed_and_told() {
     let first = FakeTts::new().with_word_timings().with_segments();
     let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(FakeTts::new().without_cancel())]);

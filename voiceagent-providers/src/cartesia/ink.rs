@@ -130,5 +130,12 @@ impl SpeechToText for CartesiaStt {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    to.recognizer(InkCodec::default());
+    to.recognizer(InOrder::new(ManualCodec));
+}
+
 #[cfg(test)]
 mod tests;

@@ -79,5 +79,13 @@ impl RealtimeModel for DeepgramAgent {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let config = DeepgramAgentConfig::new(crate::fuzz::key());
+    let codec = AgentCodec::new(&config, &crate::fuzz::options());
+    to.conversation(codec.expect("the settings are good"));
+}
+
 #[cfg(test)]
 mod tests;

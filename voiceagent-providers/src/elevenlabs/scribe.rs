@@ -125,5 +125,13 @@ impl SpeechToText for ElevenLabsStt {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    for hears_silence in [false, true] {
+        to.recognizer(InOrder::new(ScribeCodec::new(8_000, hears_silence)));
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -98,5 +98,14 @@ impl RealtimeModel for GeminiLive {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let mut options = crate::fuzz::options();
+    options.format = FORMAT;
+    let codec = LiveApi::new(GeminiLiveConfig::new(crate::fuzz::key()), options);
+    to.conversation(codec.expect("the settings are good"));
+}
+
 #[cfg(test)]
 mod tests;

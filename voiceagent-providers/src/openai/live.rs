@@ -87,5 +87,13 @@ impl RealtimeModel for OpenAiLive {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let config = OpenAiLiveConfig::new(crate::fuzz::key());
+    let codec = LiveApi::new(&config, &crate::fuzz::options());
+    to.conversation(codec.expect("the settings are good"));
+}
+
 #[cfg(test)]
 mod tests;

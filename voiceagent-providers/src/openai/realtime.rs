@@ -92,5 +92,13 @@ impl RealtimeModel for OpenAiRealtime {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    let config = OpenAiRealtimeConfig::new(crate::fuzz::key());
+    let codec = RealtimeApi::new(&config, &crate::fuzz::options());
+    to.conversation(codec.expect("the settings are good"));
+}
+
 #[cfg(test)]
 mod tests;

@@ -118,5 +118,13 @@ impl SpeechToText for OpenAiRealtimeStt {
     }
 }
 
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    for hears_silence in [false, true] {
+        to.recognizer(ItemCodec::new(hears_silence));
+    }
+}
+
 #[cfg(test)]
 mod tests;

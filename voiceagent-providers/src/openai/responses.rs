@@ -125,3 +125,14 @@ async fn ask(
     let whole = request::encode(config, request, Way { known: None, ..way })?;
     client.post(url, whole).await?.map_err(|refusal| refusal.into_error("generate"))
 }
+
+/// Shows its codecs to a fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn show(to: &mut impl crate::fuzz::Target) {
+    to.model(|| {
+        let request = LlmRequest::new("", Vec::new());
+        let trail = Trail::of(&request, &RandomState::new());
+        let memory = Memory { keepsakes: Keepsakes::default(), chain: None, trail };
+        Events::new(CallIds::of(&[]), memory)
+    });
+}

@@ -16,6 +16,8 @@ mod caller;
 mod cartesia;
 #[cfg(feature = "cartesia")]
 mod cartesia_stt;
+#[cfg(all(feature = "deepgram", feature = "openai"))]
+mod chaos;
 #[cfg(feature = "deepgram")]
 mod deepgram;
 #[cfg(feature = "deepgram")]

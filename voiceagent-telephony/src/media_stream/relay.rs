@@ -252,5 +252,13 @@ impl fmt::Debug for RelayCall {
     }
 }
 
+/// Reads a message of a conversation.
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(text: &str) {
+    let said = Said::read(text);
+    let _ = said.speaks();
+    let _ = said.inbound();
+}
+
 #[cfg(test)]
 mod tests;

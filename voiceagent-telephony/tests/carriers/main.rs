@@ -4,6 +4,7 @@
 
 mod admission;
 mod audio_socket;
+mod chaos;
 mod control;
 mod dialects;
 mod forgeries;

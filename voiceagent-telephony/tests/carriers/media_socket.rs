@@ -5,7 +5,16 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, protocol::CloseFrame},
+    tungstenite::{
+        Message,
+        protocol::{
+            CloseFrame,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    },
 };
 use voiceagent_core::{
     ErrorKind,
@@ -254,6 +263,24 @@ async fn a18_a_message_beyond_all_measure_gets_1009_and_ends_its_own_call_only()
     assert!(matches!(closed, Closed::ByServer(1009) | Closed::Lost), "{closed:?}");
     calm.press('5').await.unwrap();
     assert_eq!(second.next().await.unwrap().unwrap(), Inbound::Dtmf('5'));
+}
+
+#[tokio::test]
+async fn ra12_a_text_that_is_no_utf8_ends_its_own_call_only() {
+    let (server, mut calls) = open_door();
+    let calm = PhoneCall::dial(server.url("ws", "/media"), [("n", "1")]).await.unwrap();
+    let mut first = calls.answer().await;
+    let mut peer = raw(&server).await;
+    peer.send(Message::text(START)).await.unwrap();
+    let mut second = calls.answer().await;
+    let torn = Frame::message(vec![b'{', 0xC3, 0x28], OpCode::Data(Data::Text), true);
+    peer.send(Message::Frame(torn)).await.unwrap();
+    assert_eq!(second.next().await.unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+    assert!(second.next().await.is_none());
+    // The library drops the connection; what was unread on our side may turn that into a reset.
+    assert!(matches!(timeout(SOON, peer.next()).await.unwrap(), None | Some(Err(_))));
+    calm.press('5').await.unwrap();
+    assert_eq!(first.next().await.unwrap().unwrap(), Inbound::Dtmf('5'));
 }
 
 #[tokio::test]
