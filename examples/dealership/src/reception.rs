@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_call_is_greeted_as_the_active_template_says() {
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         let config = DealershipConfig::default();
         let now = Clock::System.now();
         let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
