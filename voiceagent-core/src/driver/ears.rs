@@ -35,7 +35,8 @@ const TRAILING_SILENCE: Duration = Duration::from_secs(1);
 /// One frame of a phone line.
 const FRAME: Duration = Duration::from_millis(20);
 
-/// How long nobody must have spoken before the recognizer gets its audio in bundles.
+/// How long nobody must have spoken before the recognizer gets its audio in bundles, unless what
+/// was said is being answered by then.
 const QUIET: Duration = Duration::from_secs(1);
 /// Frames in a bundle: 80 ms, the length that vendors advise. Speech that begins in a bundle is
 /// handed over with its first edge, well before any recognizer could make a word of it.
@@ -183,6 +184,11 @@ impl Ears {
             self.hand_over();
         }
         self.edges.drain(..if is_known { self.edges.len() } else { 0 })
+    }
+
+    /// Nobody waits for what the recognizer makes of the last words: they are being answered.
+    pub(super) fn note_answered(&mut self) {
+        self.quiet_from = self.last_frame.1;
     }
 
     /// Leads a frame through the filters. One that breaks down is let go.

@@ -169,11 +169,16 @@ impl Driver {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
-        if let Event::DraftDropped { generation } = event {
-            self.meter.draft_dropped(generation);
-        } else if let Event::Ended { .. } = event {
+        match event {
+            Event::DraftDropped { generation } => self.meter.draft_dropped(generation),
             // Nothing is told after the end.
-            self.report_health();
+            Event::Ended { .. } => self.report_health(),
+            Event::UserTurn { .. } => {
+                if let Some(ears) = &mut self.legs.ears {
+                    ears.note_answered();
+                }
+            }
+            _ => {}
         }
         let now = self.now();
         self.observers.retain_mut(|observer| {

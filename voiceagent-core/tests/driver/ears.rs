@@ -78,6 +78,23 @@ async fn speech_reaches_the_recognizer_frame_by_frame() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_follows_a_turn_that_is_over_goes_to_the_recognizer_in_bundles() {
+    let (line, caller) = phone_line();
+    let (builder, inputs) = builder(&caller);
+    let agent = builder.vad(Arc::new(FakeVad::default())).build().unwrap();
+    let mut call = agent.start(Box::new(line)).await.unwrap();
+    caller.speak("I need new tires.", ms(1_000)).await;
+    tokio::join!(turn(&mut call, ms(3_000)), caller.silence(ms(760)));
+    let mut steps = Vec::new();
+    for _ in 0..8 {
+        let before = frames(&inputs);
+        caller.silence(ms(20)).await;
+        steps.push(frames(&inputs) - before);
+    }
+    assert_eq!(steps.iter().filter(|&&step| step == 4).count(), 2, "{steps:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_detector_nothing_is_held_back() {
     let (line, caller) = phone_line();
     let (builder, inputs) = builder(&caller);
