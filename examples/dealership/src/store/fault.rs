@@ -1,3 +1,5 @@
+use std::io;
+
 use sqlx::{error::DatabaseError as _, postgres::PgDatabaseError, sqlite::SqliteError};
 use voiceagent_core::{Error, ErrorKind};
 
@@ -116,6 +118,9 @@ pub(super) fn unusable(cause: &sqlx::Error) -> String {
     }
 }
 
+const TLS: &str = "the server does not encrypt, or its certificate is not trusted; set `sslmode` and \
+                   `sslrootcert` in the address";
+
 /// Why a server cannot be used, and what to do.
 pub(super) fn unreachable(cause: &sqlx::Error) -> String {
     if is_busy(cause) {
@@ -123,10 +128,9 @@ pub(super) fn unreachable(cause: &sqlx::Error) -> String {
     }
     let told = match state(cause).as_deref() {
         None => match cause {
-            sqlx::Error::Tls(_) => {
-                "the server does not encrypt, or its certificate is not trusted; set `sslmode` and \
-                 `sslrootcert` in the address"
-            }
+            sqlx::Error::Tls(_) => TLS,
+            // A certificate that is refused, as the handshake tells it.
+            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => TLS,
             sqlx::Error::Configuration(_) => {
                 "the address holds something that is not known; write it like \
                  `postgres://user@host/database`"
