@@ -163,16 +163,20 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         Err(unsupported("resume"))
     }
 
-    /// Hands the call to the target that is configured under this name, and waits for nothing.
+    /// Hands the call to the target that is configured under this name, and waits for nothing. Who
+    /// is not taken comes back to [`Directory::return_url`].
     ///
     /// # Errors
     ///
     /// [`Rejected`](ErrorKind::Rejected) for a name that is not configured.
     async fn transfer(&self, call: &CallId, target: &str) -> Result<()> {
-        let dial = match self.directory().target(target)? {
+        let mut dial = match self.directory().target(target)? {
             TransferTarget::Number(number) => Dial::number(number),
             TransferTarget::Sip(uri) => Dial::sip(uri),
         };
+        if let Some(url) = &self.directory().return_url {
+            dial = dial.with_action(url);
+        }
         self.redirect(call, &Response::new().with(dial)).await
     }
 
@@ -211,13 +215,21 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         self.redirect(consultation.colleague(), &waiting(text, consultation.room())).await
     }
 
-    /// Brings caller and colleague together. The caller's media stream ends.
+    /// Brings caller and colleague together. The caller's media stream ends. A colleague whose
+    /// phone still rings is waited for.
     ///
     /// # Errors
     ///
-    /// [`Closed`](ErrorKind::Closed) when the caller has gone. When the colleague has, or has not
-    /// answered yet, the caller waits for them.
+    /// [`Closed`](ErrorKind::Closed) when the caller or the colleague has gone: the caller stays
+    /// with the agent, and is not left in an empty room.
     async fn merge(&self, consultation: &Consultation) -> Result<()> {
+        if self.capabilities().status {
+            let status = self.status(consultation.colleague()).await?;
+            if status.is_final() {
+                let message = "the colleague has gone";
+                return Err(Error::new(ErrorKind::Closed, "merge", message));
+            }
+        }
         let room = Conference::new(consultation.room()).ending_on_exit();
         let document = Response::new().with(Verb::Conference(room)).with(Verb::Hangup);
         self.redirect(consultation.caller(), &document).await

@@ -21,7 +21,7 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::{Method, StatusCode, Uri, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
@@ -49,7 +49,7 @@ pub use self::{
 use crate::{
     document::{self, ConversationRelay, Stream, Verb},
     media_stream::{
-        Grant, HeardCalls, MediaSocket, Place, RelaySocket, StreamTokens, TokenCheck, is_name,
+        Grant, HeardCalls, MediaSocket, Place, RelaySocket, Stay, StreamTokens, TokenCheck, is_name,
     },
     signature::{CheckSignature, SignatureRefusal, SignedRequest},
 };
@@ -153,6 +153,7 @@ impl Door {
             .route(&self.paths.status, post(status))
             .route(&self.paths.media, any(media))
             .route(&self.paths.after, post(after))
+            .method_not_allowed_fallback(wrong_method)
             .with_state(self)
     }
 
@@ -212,9 +213,13 @@ impl Door {
     }
 
     /// Answers a call's webhook: the first time by letting the call in or refusing it, and from
-    /// then on as the first time.
+    /// then on as the first time, until its stream has come and gone. A call that is brought here
+    /// again after that, such as one that was handed on and not taken, gets an agent again.
     async fn answer(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, StatusCode> {
         let call = CallId::new(webhook.call());
+        if !self.statuses.is_over(&call) {
+            self.visits.forget_if_over(&call);
+        }
         match self.visits.answer(&call, self.let_in(base, webhook)).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => {
@@ -226,7 +231,7 @@ impl Door {
         }
     }
 
-    async fn let_in(&self, base: &str, webhook: &VoiceWebhook) -> Result<String, Refused> {
+    async fn let_in(&self, base: &str, webhook: &VoiceWebhook) -> Result<(String, Stay), Refused> {
         info!(call = webhook.call(), "call offered");
         let place = match self.admit(webhook) {
             Ok(place) => place,
@@ -237,6 +242,7 @@ impl Door {
                 return Err(Refused::Kindly(self.write(&answer)?));
             }
         };
+        let stay = place.stay();
         let mut grant = Grant::for_call(webhook.call());
         // From here on, since the stream of another call may come first.
         grant.place = Some(place);
@@ -258,7 +264,7 @@ impl Door {
             let relay = relay.at(socket).with_parameter(TokenCheck::PARAMETER, token.expose());
             let mut answer = document::Response::new().with(relay);
             answer.extend(self.after.iter().cloned());
-            return Ok(self.write(&answer)?);
+            return Ok((self.write(&answer)?, stay));
         }
         let mut stream = Stream::new(socket)
             .with_status_callback(format!("{base}{}", self.paths.status))
@@ -282,7 +288,7 @@ impl Door {
         } else {
             answer.extend([Verb::Redirect(format!("{base}{}", self.paths.after))]);
         }
-        Ok(self.write(&answer)?)
+        Ok((self.write(&answer)?, stay))
     }
 
     /// How the carrier goes on with a call whose stream has ended.
@@ -360,7 +366,13 @@ impl Door {
 async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
     let asked = async {
         let (parts, fields) = door.read(request).await?;
-        Ok::<_, StatusCode>((door.webhook(&parts, fields)?, door.address.base(&parts)))
+        if door.address.is_doubtful(&parts) {
+            warn!(
+                "somebody in between speaks TLS: without public_url or trusted_proxy the media \
+                   stream is led to ws://"
+            );
+        }
+        Ok::<_, StatusCode>((door.webhook(&parts, fields)?, door.address.root(&parts)))
     };
     let (webhook, base) = match asked.await {
         Ok(asked) => asked,
@@ -374,6 +386,13 @@ async fn voice(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(Err(refusal)) => refusal.into_response(),
         Err(_panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// Vonage's default is `GET`, which signs nothing.
+async fn wrong_method(method: Method, uri: Uri) -> StatusCode {
+    let path = uri.path();
+    warn!(%method, path, "request refused: the carrier must be set to POST");
+    StatusCode::METHOD_NOT_ALLOWED
 }
 
 async fn status(State(door): State<Arc<Door>>, request: Request) -> Response {

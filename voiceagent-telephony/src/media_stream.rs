@@ -34,7 +34,7 @@ mod writer;
 pub use carrier::Carrier;
 pub use codec::MediaCodec;
 pub(crate) use heard_calls::HeardCalls;
-pub(crate) use places::{Place, Places};
+pub(crate) use places::{Place, Places, Stay};
 pub use relay::{RelayCall, RelaySocket};
 pub use socket::{MediaSocket, MediaSocketBuilder};
 pub(crate) use start::is_name;

@@ -30,6 +30,16 @@ impl<K: Clone + Ord, V: Default> Recent<K, V> {
         }
         self.values.entry(key.clone()).or_default()
     }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.values.get(key)
+    }
+
+    pub(crate) fn forget(&mut self, key: &K) {
+        if self.values.remove(key).is_some() {
+            self.order.retain(|known| known != key);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -45,5 +55,9 @@ mod tests {
         assert!(!recent.has(&"a") && recent.has(&"b") && recent.has(&"c"));
         assert_eq!((*recent.of(&"b"), *recent.of(&"a")), (1, 0));
         assert_eq!((recent.values.len(), recent.order.len()), (2, 2));
+        recent.forget(&"c");
+        recent.forget(&"z");
+        assert_eq!((recent.values.len(), recent.order.len()), (1, 1));
+        assert_eq!((recent.get(&"a"), recent.get(&"c")), (Some(&0), None));
     }
 }

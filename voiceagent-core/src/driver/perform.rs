@@ -169,16 +169,13 @@ impl Driver {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
-        match event {
-            Event::DraftDropped { generation } => self.meter.draft_dropped(generation),
+        if let Event::DraftDropped { generation } = event {
+            self.meter.draft_dropped(generation);
+        } else if let Event::Ended { .. } = event {
             // Nothing is told after the end.
-            Event::Ended { .. } => self.report_health(),
-            Event::UserTurn { .. } => {
-                if let Some(ears) = &mut self.legs.ears {
-                    ears.note_answered();
-                }
-            }
-            _ => {}
+            self.report_health();
+        } else if let (Event::UserTurn { .. }, Some(ears)) = (&event, &mut self.legs.ears) {
+            ears.note_answered();
         }
         let now = self.now();
         self.observers.retain_mut(|observer| {

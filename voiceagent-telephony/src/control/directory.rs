@@ -38,6 +38,12 @@ pub struct Directory {
     /// The status callback of the front door, to which their progress is reported.
     #[serde(default)]
     pub status_url: Option<String>,
+    /// Where the carrier asks how to go on with a call that was handed on, when the other side did
+    /// not take it or has hung up; it says which in a field of its own, such as Twilio's
+    /// `DialCallStatus`. The front door's voice webhook gives the caller to an agent again. If not
+    /// set, the call ends there. Vonage has no word for it, and refuses the transfer.
+    #[serde(default)]
+    pub return_url: Option<String>,
 }
 
 impl Directory {
@@ -67,6 +73,13 @@ impl Directory {
     pub fn with_front_door(mut self, voice: impl Into<String>, status: impl Into<String>) -> Self {
         self.voice_url = Some(voice.into());
         self.status_url = Some(status.into());
+        self
+    }
+
+    /// Sets where the carrier asks how to go on with a call that was handed on.
+    #[must_use]
+    pub fn with_return(mut self, url: impl Into<String>) -> Self {
+        self.return_url = Some(url.into());
         self
     }
 

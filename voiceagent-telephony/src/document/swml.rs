@@ -24,7 +24,26 @@ pub(super) fn write(verbs: &[Verb]) -> Result<String> {
     for verb in verbs {
         push(verb, &mut main)?;
     }
+    if !main.iter().all(is_plain) {
+        return Err(wordless("SWML would run what stands in ${…} or %{…} as a program"));
+    }
     Ok(json!({ "version": "1.0.0", "sections": { "main": main } }).to_string())
+}
+
+/// What begins an expression, in any text of a document ("SWML expressions").
+const EXPRESSIONS: [&str; 2] = ["${", "%{"];
+
+/// Whether nothing in it is an expression: a name or a text from outside would be run with what the
+/// account may do.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(name, value)| EXPRESSIONS.iter().all(|e| !name.contains(e)) && is_plain(value)),
+        Value::String(text) => EXPRESSIONS.iter().all(|expression| !text.contains(expression)),
+        Value::Bool(_) | Value::Null | Value::Number(_) => true,
+    }
 }
 
 fn push(verb: &Verb, main: &mut Vec<Value>) -> Result<()> {
@@ -74,8 +93,9 @@ fn transfer(url: &str) -> Value {
 }
 
 fn say(say: &Say) -> Value {
-    // A line is all that it takes.
-    let mut play = json!({ "url": format!("say:{}", say.text.replace(['\r', '\n'], " ")) });
+    // A line is all that it takes, and brackets are not heard.
+    let text = say.text.replace(['\r', '\n'], " ").replace("${", "$ ").replace("%{", "% ");
+    let mut play = json!({ "url": format!("say:{text}") });
     if let Some(voice) = &say.voice {
         play["say_voice"] = voice.as_str().into();
     }

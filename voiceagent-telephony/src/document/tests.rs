@@ -231,6 +231,24 @@ fn no_setting_is_left_out_silently() {
 }
 
 #[test]
+fn cp38_nothing_from_outside_becomes_a_program_in_swml() {
+    let say = Say::new("I am ${call.from} and %{env.key}");
+    let said = Response::new().with(say).write(Language::Swml).unwrap();
+    assert!(said.contains("say:I am $ call.from} and % env.key}"), "{said}");
+    let stream = || Stream::new("wss://x/m");
+    let verbs: [Verb; 4] = [
+        stream().with_parameter("name", "${1+1}").into(),
+        stream().with_parameter("%{1}", "x").into(),
+        Stream::new("wss://x/%{env.key}").into(),
+        Verb::Redirect("https://x/${call.from}".to_owned()),
+    ];
+    for verb in verbs {
+        let refused = Response::new().with(verb).write(Language::Swml).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[test]
 fn recordings_and_input_are_written_in_the_words_of_vonage() {
     let dial = Dial::extension(number(), "ww42").with_record(RecordDial::FromRingingDual);
     let gather = Gather::speech("https://x/g")

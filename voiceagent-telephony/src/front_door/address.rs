@@ -47,6 +47,21 @@ impl PublicAddress {
         format!("http://{}", header(&parts.headers, HOST.as_str()).unwrap_or_default())
     }
 
+    /// Where the routes of the door lie: the base, and the path under which the application has
+    /// nested them, which the router takes away before the door sees a request.
+    pub(super) fn root(&self, parts: &Parts) -> String {
+        let whole = parts.extensions.get::<OriginalUri>().map_or("", |OriginalUri(uri)| uri.path());
+        let nest = whole.strip_suffix(parts.uri.path()).unwrap_or_default();
+        format!("{}{nest}", self.base(parts))
+    }
+
+    /// Whether a carrier that signs no address would be led to one that it does not reach: nobody
+    /// has said how we are found, and somebody in between speaks TLS.
+    pub(super) fn is_doubtful(&self, parts: &Parts) -> bool {
+        let outer = header(&parts.headers, "x-forwarded-proto");
+        self.base(parts).starts_with("http:") && outer == Some("https")
+    }
+
     /// Addresses that the sender may have signed instead, to find out what is set up wrong.
     pub(super) fn guesses(&self, parts: &Parts) -> Vec<String> {
         let host = header(&parts.headers, HOST.as_str()).unwrap_or_default();

@@ -1,4 +1,11 @@
-use std::{collections::BTreeMap, fmt, future::Future, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use tokio::sync::mpsc;
@@ -44,6 +51,8 @@ pub struct FrontDoorBuilder {
     when_full: Vec<Verb>,
     when_unheard: Vec<Verb>,
     statuses: Option<mpsc::Sender<StatusEvent>>,
+    /// Settings that were made, and mean nothing where the carrier speaks.
+    of_streams: BTreeSet<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +91,7 @@ impl FrontDoorBuilder {
             when_full: vec![Verb::Reject(RejectReason::Busy)],
             when_unheard: Vec::new(),
             statuses: None,
+            of_streams: BTreeSet::new(),
         }
     }
 
@@ -194,6 +204,7 @@ impl FrontDoorBuilder {
     /// comes to the status callback; no if not set.
     pub fn machine_detection(mut self, detects: bool) -> Self {
         self.media = self.media.answerer(detects);
+        self.of_streams.insert("machine_detection");
         self
     }
 
@@ -224,6 +235,7 @@ impl FrontDoorBuilder {
     /// [`control`](Self::control) there is. If not set, nothing of this happens.
     pub fn when_unheard(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
         self.when_unheard = verbs.into_iter().collect();
+        self.of_streams.insert("when_unheard");
         self
     }
 
@@ -245,6 +257,7 @@ impl FrontDoorBuilder {
     /// How long a media socket may stay without saying `start`; 5 s if not set.
     pub fn start_deadline(mut self, deadline: Duration) -> Self {
         self.media = self.media.start_deadline(deadline);
+        self.of_streams.insert("start_deadline");
         self
     }
 
@@ -255,6 +268,11 @@ impl FrontDoorBuilder {
     /// [`Config`](voiceagent_core::ErrorKind::Config), naming the setting that is missing or wrong.
     pub fn build(mut self) -> Result<Router> {
         self.check_documents()?;
+        self.of_streams.extend(self.format.map(|_| "format"));
+        if let (Some(_), Some(setting)) = (&self.relay, self.of_streams.first()) {
+            let message = format!("{setting}: it is of media streams, and on_relay makes none");
+            return Err(Error::config(message));
+        }
         if let Some(format) = self.format {
             self.media = self.media.format(format);
         }

@@ -95,6 +95,12 @@ impl Statuses {
         }
         news
     }
+
+    /// Whether the call is known to be over.
+    pub(super) fn is_over(&self, call: &CallId) -> bool {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(call).copied().flatten().is_some_and(CallStatus::is_final)
+    }
 }
 
 impl Default for Statuses {
@@ -115,6 +121,8 @@ mod tests {
             .map(|status| statuses.advance(&call, CallStatus::parse(status).unwrap()));
         assert_eq!(news, [true, false, false, true, false, false]);
         assert!(statuses.advance(&CallId::new("CA2"), CallStatus::InProgress));
+        let is_over = ["CA1", "CA2", "CA3"].map(|call| statuses.is_over(&CallId::new(call)));
+        assert_eq!(is_over, [true, false, false]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use voiceagent_core::CallId;
 
-use crate::recent::Recent;
+use crate::{media_stream::Stay, recent::Recent};
 
 /// Calls whose answer is kept. A carrier repeats a webhook within seconds; an answer is a kilobyte.
 const ANSWERS: usize = 4_096;
@@ -19,12 +19,12 @@ const CALLS: usize = 65_536;
 /// Which calls have been let in, and what their webhooks were answered with.
 ///
 /// A call is let in once, however often and however close together its webhook comes: each
-/// repetition gets the very answer of the first, and with it no second token. Who is refused is not
-/// kept, and may ask again.
+/// repetition gets the very answer of the first, and with it no second token. A call whose stream
+/// has come and gone may come back. Who is refused is not kept, and may ask again.
 #[derive(Debug)]
 pub(super) struct Visits(Mutex<Held>);
 
-type Answer = Arc<OnceCell<String>>;
+type Answer = Arc<OnceCell<(String, Stay)>>;
 
 #[derive(Debug)]
 struct Held {
@@ -43,7 +43,7 @@ impl Visits {
     pub(super) async fn answer<E>(
         &self,
         call: &CallId,
-        first: impl Future<Output = Result<String, E>>,
+        first: impl Future<Output = Result<(String, Stay), E>>,
     ) -> Result<Option<String>, E> {
         let Some(answer) = self.known(call) else { return Ok(None) };
         let made = answer.get_or_try_init(|| async {
@@ -51,7 +51,29 @@ impl Visits {
             self.with(|held| *held.let_in.of(&digest(call)));
             Ok(answer)
         });
-        made.await.map(|answer| Some(answer.clone()))
+        match made.await {
+            Ok((answer, _)) => Ok(Some(answer.clone())),
+            Err(refused) => {
+                self.with(|held| {
+                    // Nobody else is about to be let in by it.
+                    if Arc::strong_count(&answer) == 2 && !answer.initialized() {
+                        held.answers.forget(call);
+                    }
+                });
+                Err(refused)
+            }
+        }
+    }
+
+    /// Lets a call come back whose stream has come and gone.
+    pub(super) fn forget_if_over(&self, call: &CallId) {
+        self.with(|held| {
+            let stay = held.answers.get(call).and_then(|answer| answer.get());
+            if stay.is_some_and(|(_, stay)| stay.is_over()) {
+                held.answers.forget(call);
+                held.let_in.forget(&digest(call));
+            }
+        });
     }
 
     fn known(&self, call: &CallId) -> Option<Answer> {
@@ -82,9 +104,11 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::media_stream::{Places, TokenCheck};
 
     async fn ask(visits: &Visits, call: &str, answer: &str) -> Option<String> {
-        let first = async { Ok::<_, Infallible>(answer.to_owned()) };
+        let stay = Places::new(1, TokenCheck::Off).take().unwrap().stay();
+        let first = async { Ok::<_, Infallible>((answer.to_owned(), stay)) };
         visits.answer(&CallId::new(call), first).await.unwrap()
     }
 
@@ -104,8 +128,9 @@ mod tests {
     async fn who_was_refused_may_ask_again() {
         let visits = Visits::default();
         let call = CallId::new("a");
-        let refused = visits.answer(&call, async { Err::<String, _>("busy") }).await;
+        let refused = visits.answer(&call, async { Err("busy") }).await;
         assert_eq!(refused.unwrap_err(), "busy");
+        assert!(!visits.with(|held| held.answers.has(&call)), "it pushes out nobody's answer");
         assert_eq!(ask(&visits, "a", "first").await.unwrap(), "first");
     }
 }

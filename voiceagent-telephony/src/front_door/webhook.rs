@@ -5,6 +5,11 @@ use voiceagent_core::{Private, transport::Direction};
 use super::house::House;
 use crate::media_stream::is_name;
 
+/// What Twilio writes for callers without a number: the words ANONYMOUS, RESTRICTED, UNAVAILABLE,
+/// UNKNOWN and BLOCKED on the keys of a phone ("Why am I getting calls from these strange
+/// numbers?"). Nobody has these numbers, and all who hide theirs would be one person.
+const HIDDEN: [&str; 5] = ["266696687", "7378742833", "86282452253", "8656696", "2562533"];
+
 /// What the address of a voice webhook says of a call that we make, for carriers that say nothing.
 const OUTBOUND: &str = "direction=outbound";
 
@@ -48,10 +53,13 @@ impl VoiceWebhook {
     }
 
     /// Who calls: a number in E.164 (from Plivo and Vonage without its `+`), `client:…`, `sip:…`,
-    /// or words such as `anonymous`.
+    /// or words such as `anonymous`, which is also said for the numbers that carriers write for
+    /// callers who hide theirs.
     #[must_use]
     pub fn from(&self) -> Option<Private> {
-        self.field(self.house.from).map(Private::new)
+        let from = self.field(self.house.from)?;
+        let is_hidden = HIDDEN.contains(&from.trim_start_matches('+'));
+        Some(Private::new(if is_hidden { "anonymous" } else { from }))
     }
 
     /// Who is called.

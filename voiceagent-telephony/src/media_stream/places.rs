@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,7 +16,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(calls: usize, tokens: TokenCheck) -> Self {
+    pub(crate) fn new(calls: usize, tokens: TokenCheck) -> Self {
         Self { free: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))), tokens }
     }
 
@@ -32,7 +35,7 @@ impl Places {
             self.free_expired();
             take()
         });
-        permit.map(|permit| Place { _permit: Arc::new(permit) })
+        permit.map(|permit| Place { permit: Arc::new(permit), is_taken: Arc::default() })
     }
 
     /// Takes back the places of calls that never came, which they keep until somebody asks.
@@ -46,5 +49,31 @@ impl Places {
 /// One call's place, however often it is cloned.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
+    permit: Arc<OwnedSemaphorePermit>,
+    is_taken: Arc<AtomicBool>,
+}
+
+impl Place {
+    /// Notes that its call has come.
+    pub(super) fn take_up(&self) {
+        self.is_taken.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stay(&self) -> Stay {
+        Stay { permit: Arc::downgrade(&self.permit), is_taken: Arc::clone(&self.is_taken) }
+    }
+}
+
+/// How it goes on with a call that got a place.
+#[derive(Clone, Debug)]
+pub(crate) struct Stay {
+    permit: Weak<OwnedSemaphorePermit>,
+    is_taken: Arc<AtomicBool>,
+}
+
+impl Stay {
+    /// Whether the call's stream has come and gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_taken.load(Ordering::Relaxed) && self.permit.strong_count() == 0
+    }
 }

@@ -167,7 +167,7 @@ impl RelaySocket {
         }
         let names = (setup.account_sid.as_deref(), Some(setup.call_sid.as_str()));
         let mut grant =
-            self.tokens.check(names, &mut setup.custom_parameters).map_err(|refusal| {
+            self.tokens.check(names, &mut setup.custom_parameters.0).map_err(|refusal| {
                 warn!(call = setup.call_sid, "relay socket closed: {refusal}");
                 (1008, "not authorized")
             })?;

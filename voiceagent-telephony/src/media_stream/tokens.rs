@@ -96,7 +96,10 @@ impl StreamTokens {
         }
         match (&grant.call, call) {
             (Some(granted), Some(call)) if granted != call => Err(TokenRefusal::OtherCall),
-            (_, _) => Ok(grant),
+            (_, _) => {
+                grant.place.iter().for_each(Place::take_up);
+                Ok(grant)
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use voiceagent_core::{Error, ErrorKind, Result};
 
 use super::{ATTEMPT, Again, Answer};
 
-/// The longest answer that is read.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// The longest answer that is read: a hundred calls in a list take a quarter of it.
+const LONGEST_ANSWER: usize = 1024 * 1024;
 
 /// What has ended already, in the carriers' words: Twilio's "resource was not found" and "call is
 /// not in-progress", Telnyx's "call has already ended".

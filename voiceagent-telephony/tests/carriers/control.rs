@@ -255,6 +255,16 @@ async fn the_target_of_a_transfer_is_the_one_in_the_directory() {
         bench.api.fail_next(503, "");
         let error = bench.control.transfer(&bench.caller, "front desk").await.unwrap_err();
         assert_eq!((error.kind(), bench.api.requests().len()), (ErrorKind::Overloaded, 2));
+        let back = "https://agent.example/voice";
+        let bench = Bench::with(carrier, directory().with_return(back)).await;
+        match bench.control.transfer(&bench.caller, "front desk").await {
+            Ok(()) => assert!(bench.document().await.contains(&format!("action=\"{back}\""))),
+            Err(error) => assert_eq!(
+                (carrier, error.kind()),
+                (Carrier::Vonage, ErrorKind::Unsupported),
+                "it is not left out silently"
+            ),
+        }
         bench.control.join_conference(&bench.caller, "room-7").await.unwrap();
         assert!(bench.document().await.contains("room-7"));
     }
@@ -341,6 +351,35 @@ async fn a_warm_transfer_briefs_a_colleague_and_brings_the_caller_in() {
         let ends = [r#"endConferenceOnExit="true""#, r#""endOnExit":true"#];
         assert!(ends.iter().any(|word| merged.contains(word)), "{merged}");
     }
+}
+
+#[tokio::test]
+async fn a_caller_is_not_sent_to_a_colleague_who_has_gone() {
+    for carrier in ALL {
+        let bench = Bench::of(carrier).await;
+        let control = &bench.control;
+        if !(control.capabilities().status && control.capabilities().dial) {
+            continue;
+        }
+        let consultation = control.consult(&bench.caller, "front desk", "brakes").await.unwrap();
+        control.hang_up(consultation.colleague()).await.unwrap();
+        let error = control.merge(&consultation).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{carrier:?}");
+        let name = bench.caller.as_str().replace(':', "%3A");
+        assert!(!bench.last().path.contains(&name), "{carrier:?}: {:?}", bench.last());
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_calls_in_full_are_listed() {
+    let bench = Bench::of(Carrier::Twilio).await;
+    // As long as an entry of the carrier, with the addresses of all that belongs to a call.
+    let entry = |n: usize| {
+        format!(r#"{{"sid":"CA{n:032x}","subresource_uris":{{"a":"{}"}}}}"#, "/x".repeat(1_100))
+    };
+    let entries: Vec<_> = (0..100).map(entry).collect();
+    bench.api.fail_next(200, format!(r#"{{"calls":[{}]}}"#, entries.join(",")));
+    assert_eq!(bench.control.live().await.unwrap().len(), 100);
 }
 
 #[tokio::test]

@@ -356,21 +356,42 @@ async fn a_webhook_without_a_call_or_with_a_huge_body_is_refused() {
 
 #[tokio::test]
 async fn the_signature_is_over_the_whole_path_when_the_door_is_mounted_deeper() {
-    let (sender, _calls) = Calls::channel();
+    let (sender, mut calls) = Calls::channel();
     let listener = Server::listen();
-    let door = FrontDoor::twilio().auth_token(Secret::new("12345")).voice_path("/voice").on_call(
-        move |stream| {
+    let token = Secret::new("12345");
+    let door =
+        FrontDoor::twilio().auth_token(token.clone()).voice_path("/voice").on_call(move |stream| {
             let sender = sender.clone();
             async move { sender.send(stream).await.unwrap() }
-        },
-    );
+        });
     let server = Server::start(listener, Router::new().nest("/v1", door.build().unwrap()));
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = server.url("http", "/v1/voice?b=2&a=%20+");
-    let signature = TwilioSignature::sign(&Secret::new("12345"), &url, &CALL);
-    let request = Client::new().post(&url).form(&CALL).header("X-Twilio-Signature", signature);
+    let signature = TwilioSignature::sign(&token, &url, &CALL);
+    let client = Client::new();
+    let request = client.post(&url).form(&CALL).header("X-Twilio-Signature", signature);
     let answer = timeout(SOON, request.send()).await.unwrap().unwrap();
     assert_eq!(answer.status(), 200);
+    let twiml = answer.text().await.unwrap();
+    assert!(twiml.contains(&server.url("http", "/v1/twilio/status")), "{twiml}");
+    let twilio = Twilio { server, client, token };
+    let _phone = twilio.dial(&twiml).await.unwrap();
+    calls.answer().await;
+}
+
+#[tokio::test]
+async fn cp34_who_hides_the_number_is_nobody_whatever_the_carrier_writes_for_it() {
+    let hour = Duration::from_secs(3_600);
+    let (twilio, mut calls) = Twilio::start(|door| door.caller_limit(1, hour));
+    for hidden in ["+266696687", "+7378742833", "+86282452253", "8656696", "+2562533"] {
+        for name in ["CA1", "CA2"] {
+            let name = format!("{name}{hidden}").replace('+', "x");
+            let fields = [("CallSid", &*name), ("From", hidden), CALL[2], CALL[3]];
+            let twiml = twilio.post("/twilio/voice", &fields).await.text().await.unwrap();
+            let _phone = twilio.line(&twiml).call_id(&*name).connect().await.unwrap();
+            assert_eq!(calls.answer().await.info.from.unwrap().expose(), "anonymous");
+        }
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod refusals;
 mod relay;
 mod repetitions;
 mod rest;
+mod returns;
 mod server;
 mod silent_sockets;
 #[cfg(target_os = "linux")]

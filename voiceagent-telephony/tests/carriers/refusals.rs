@@ -78,6 +78,21 @@ async fn the_log_names_trusted_proxy_where_a_proxy_says_the_right_address() {
 }
 
 #[tokio::test]
+async fn what_is_set_up_wrong_and_refused_by_nobody_is_said() {
+    let (log, _guard) = Log::start();
+    let door = door().build().unwrap();
+    let get = Request::get("/twilio/voice").body(Body::empty()).unwrap();
+    assert_eq!(door.clone().call(get).await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(log.ours().contains("must be set to POST"), "{}", log.ours());
+    let plain = ring(&door, "http://inner:3000/twilio/voice", &[]).await;
+    assert!(plain.0 == 200 && !log.ours().contains("speaks TLS"), "{}", log.ours());
+    let behind = [("x-forwarded-proto", "https")];
+    let answer = ring(&door, "http://inner:3000/twilio/voice", &behind).await;
+    assert!(answer.1.contains("ws://inner:3000"), "{}", answer.1);
+    assert!(log.ours().contains("speaks TLS"), "{}", log.ours());
+}
+
+#[tokio::test]
 async fn each_request_that_is_refused_leaves_a_line() {
     let (log, _guard) = Log::start();
     let twilio = door().public_url("https://agent.example").build().unwrap();

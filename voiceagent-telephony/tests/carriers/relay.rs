@@ -8,10 +8,11 @@ use tokio_tungstenite::{
 };
 use voiceagent_core::{
     ErrorKind, GenerationId, Link, Secret,
+    audio::AudioFormat,
     transport::{Direction, Inbound, Media, Outbound, Transport},
 };
 use voiceagent_telephony::{
-    document::ConversationRelay,
+    document::{ConversationRelay, Verb},
     front_door::FrontDoor,
     media_stream::{Grant, RelayCall, RelaySocket, StreamTokens, TokenCheck},
     signature::TwilioSignature,
@@ -208,6 +209,43 @@ async fn a_door_answers_with_a_conversation_in_text() {
         .on_relay(relay, |_| async {});
     let error = telnyx.build().unwrap_err();
     assert!(error.message().contains("on_relay"), "{error}");
+}
+
+#[test]
+fn a_door_for_text_refuses_the_settings_of_media_streams() {
+    let door = || {
+        let relay = ConversationRelay::new("");
+        FrontDoor::twilio().auth_token(Secret::new("12345")).on_relay(relay, |_| async {})
+    };
+    assert!(door().build().is_ok());
+    for (built, setting) in [
+        (door().machine_detection(true), "machine_detection"),
+        (door().when_unheard([Verb::Hangup]), "when_unheard"),
+        (door().start_deadline(Duration::from_secs(1)), "start_deadline"),
+        (door().format(AudioFormat::MULAW_8K), "format"),
+    ] {
+        let error = built.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().starts_with(&format!("{setting}:")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn cp13_a_conversation_begins_whatever_its_parameters_are() {
+    let (server, mut calls) = serve(TokenCheck::Off);
+    for (parameters, expected) in
+        [("null", &[][..]), (r#"{"a":null,"b":7,"c":"x"}"#, &[("b", "7"), ("c", "x")])]
+    {
+        let (mut peer, _) = connect_async(server.url("ws", "/relay")).await.unwrap();
+        let setup = format!(
+            r#"{{"type":"setup","sessionId":null,"callSid":"CA1","customParameters":{parameters}}}"#
+        );
+        peer.send(Message::text(setup)).await.unwrap();
+        let call = next(&mut calls).await;
+        let told = &call.call().parameters;
+        let told: Vec<_> = told.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(told, expected);
+    }
 }
 
 const SETUP: &str = r#"{"type":"setup","sessionId":"VX1","callSid":"CA1"}"#;

@@ -1,13 +1,16 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use voiceagent_core::{
     stt::Transcript,
     transport::{Inbound, Outbound},
 };
 
-use crate::DtmfKey;
+use crate::{
+    DtmfKey,
+    media_stream::messages::{Loose, Parameters},
+};
 
 /// What Twilio says ("ConversationRelay: WebSocket messages").
 #[derive(Debug, Deserialize)]
@@ -41,11 +44,18 @@ pub(super) enum Said {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Setup {
+    #[serde(default, deserialize_with = "loose")]
     pub(super) account_sid: Option<String>,
     pub(super) call_sid: String,
+    #[serde(default, deserialize_with = "loose")]
     pub(super) session_id: Option<String>,
     #[serde(default)]
-    pub(super) custom_parameters: BTreeMap<String, String>,
+    pub(super) custom_parameters: Parameters,
+}
+
+/// A text that may be missing, or anything else: one odd field loses no call.
+fn loose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Loose::deserialize(deserializer).map(|Loose(text)| text.map(Cow::into_owned))
 }
 
 impl Said {
