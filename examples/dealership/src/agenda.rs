@@ -51,7 +51,7 @@ mod tests {
     #[tokio::test]
     async fn each_appointment_is_a_line_of_the_table() {
         let now = "2026-11-20T18:00:00Z".parse().unwrap();
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         store.seed(now).await.unwrap();
         let shown = table(&store.agenda(now).await.unwrap());
         let lines: Vec<&str> = shown.lines().collect();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voiceagent_core::Secret;
 
-use crate::{departments::Department, tools::Identity};
+use crate::{departments::Department, store::Place, tools::Identity};
 
 pub use self::turns::{Endpointing, TurnsConfig};
 
@@ -101,8 +101,8 @@ pub struct DealershipConfig {
     pub name: String,
     /// IANA time zone of its clocks.
     pub timezone: String,
-    /// The file of the SQLite database.
-    pub database: PathBuf,
+    /// The database: a file of SQLite, or the address of a PostgreSQL server.
+    pub database: Place,
     /// When it is open, as a whole sentence; `None` leaves the answer to the program.
     pub hours: Option<String>,
     /// Where it is, as a whole sentence.
@@ -118,7 +118,7 @@ impl Default for DealershipConfig {
         Self {
             name: "Bart's Automotive".to_owned(),
             timezone: "America/Chicago".to_owned(),
-            database: PathBuf::from("dealership.db"),
+            database: Place::from("dealership.db"),
             hours: None,
             address: None,
             identity: Identity::default(),

@@ -20,7 +20,7 @@ use crate::{
     config::DealershipConfig,
     phone::Phone,
     reception::Reception,
-    store::{AppointmentId, Store},
+    store::{AppointmentId, Place, Store},
     talk::{Talk, Visitor},
     terminal::Terminal,
 };
@@ -33,8 +33,8 @@ pub struct Demo {
     pub dealership: DealershipConfig,
     /// Where to serve the talk page.
     pub listen: SocketAddr,
-    /// The file of the database; `None` keeps it in memory.
-    pub database: Option<PathBuf>,
+    /// The database; `None` keeps it in memory.
+    pub database: Option<Place>,
     /// A file with the caller's lines; `None` reads them from standard input.
     pub script: Option<PathBuf>,
     /// The number from which the caller seems to call.
@@ -84,7 +84,7 @@ impl Demo {
 
     async fn store(&self, clock: Clock) -> Result<Store> {
         let store = match &self.database {
-            Some(path) => Store::open(path).await.map_err(|error| {
+            Some(place) => Store::open(place.clone()).await.map_err(|error| {
                 Error::config(format!("--db: {}", error.message())).with_source(error)
             })?,
             None => Store::in_memory().await?,

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, ProviderConfig},
     reception::Reception,
     server::{self, Needs, Server, Warning},
-    store::Store,
+    store::{Place, Store},
 };
 
 /// One line of the diagnosis.
@@ -140,23 +140,31 @@ async fn database(config: &Config, clock: Clock) -> Finding {
         store.close().await;
         opened.map(drop)
     };
-    let file = config.dealership.database.display().to_string();
+    let place = &config.dealership.database;
     match tried.await {
-        Ok(()) if trial.made.is_some() => ok("database", &format!("{file} can be made")),
-        Ok(()) => ok("database", &format!("{file} can be read and written")),
+        Ok(()) if trial.made.is_some() => ok("database", &format!("{place} can be made")),
+        Ok(()) => ok("database", &format!("{place} can be read and written")),
         Err(error) => finding(
             "database",
             State::Wrong,
             &error
                 .message()
-                .replace(&trial.config.dealership.database.display().to_string(), &file),
-            "Set `dealership.database` or DEALERSHIP_DATABASE to another file.",
+                .replace(&trial.config.dealership.database.to_string(), &place.to_string()),
+            match place {
+                Place::File(_) => {
+                    "Set `dealership.database` or DEALERSHIP_DATABASE to another file."
+                }
+                Place::Server(_) => {
+                    "Correct the address in `dealership.database` or DEALERSHIP_DATABASE, or what \
+                     it says is wrong on the server."
+                }
+            },
         ),
     }
 }
 
-/// A configuration whose database may be opened: where there is none, it is one beside it, which
-/// is removed in the end.
+/// A configuration whose database may be opened: where there is no such file, it is one beside it,
+/// which is removed in the end.
 struct Trial {
     config: Config,
     made: Option<PathBuf>,
@@ -165,12 +173,13 @@ struct Trial {
 impl Trial {
     fn of(config: &Config) -> Self {
         let mut config = config.clone();
-        let database = &mut config.dealership.database;
-        let mut made = None;
-        if !database.exists() {
-            let name = database.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            database.set_file_name(format!(".{name}.trial-{}", std::process::id()));
-            made = Some(database.clone());
+        let missing = config.dealership.database.file().filter(|file| !file.exists());
+        let made = missing.map(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            file.with_file_name(format!(".{name}.trial-{}", std::process::id()))
+        });
+        if let Some(made) = &made {
+            config.dealership.database = made.into();
         }
         Self { config, made }
     }

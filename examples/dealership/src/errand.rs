@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn a_machine_hears_no_more_than_a_first_name_the_house_and_the_time() {
         let now = "2026-06-17T18:02:00-05:00".parse().unwrap();
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         store.seed(now).await.unwrap();
         let place = store.location().await.unwrap();
         let errand = Errand::Reminder {

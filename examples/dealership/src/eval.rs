@@ -28,6 +28,7 @@ use std::{fmt::Write as _, path::Path};
 use voiceagent_core::{Error, Result};
 
 use self::trace::{Happening, Trace};
+use crate::store::Place;
 
 pub use self::scenario::Scenario;
 
@@ -47,9 +48,9 @@ pub struct Verdict {
     pub transcript: String,
 }
 
-/// Plays a scenario and judges it.
-pub async fn judge(scenario: &Scenario) -> Verdict {
-    let (failures, transcript) = match play::play(scenario).await {
+/// Plays a scenario and judges it. Its database is in memory, or a schema of its own on a server.
+pub async fn judge(scenario: &Scenario, server: Option<&Place>) -> Verdict {
+    let (failures, transcript) = match play::play(scenario, server).await {
         Ok(played) => {
             let mut failures = score::score(scenario, &played.trace, &played.tables);
             failures.extend(played.notes);

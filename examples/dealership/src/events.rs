@@ -107,7 +107,7 @@ mod tests {
             .finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let now: Timestamp = "2026-11-20T18:00:00Z".parse().unwrap();
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         store.seed(now).await.unwrap();
         let config = DealershipConfig::default();
         let reception = Reception::open(store, Clock::Fixed(now), &config).await.unwrap();

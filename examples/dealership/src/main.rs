@@ -21,7 +21,7 @@ use dealership::{
     jobs::JobsCommand,
     phone::Phone,
     server::{self, Server},
-    store::Store,
+    store::{Place, Store},
     templates::{TemplateCommand, Vendors},
 };
 use tokio::runtime::Runtime;
@@ -45,7 +45,7 @@ enum Command {
     Appointments {
         /// The database; without it, the one of the configuration. It is only read.
         #[arg(long)]
-        db: Option<PathBuf>,
+        db: Option<Place>,
     },
     /// Shows the calls that go on at the carrier, or ends one, or hands one on.
     Calls {
@@ -67,6 +67,10 @@ enum Command {
     Eval {
         /// A folder of scenarios in YAML.
         folder: PathBuf,
+        /// A PostgreSQL server, on which each call has a schema of its own for its length; without
+        /// it, each has a database in memory.
+        #[arg(long, value_name = "URL", env = "DEALERSHIP_EVAL_DATABASE", hide_env_values = true)]
+        database: Option<Place>,
         /// Shows what was said and done.
         #[arg(long, short)]
         verbose: bool,
@@ -87,9 +91,9 @@ struct DemoArguments {
     /// Where to serve the talk page.
     #[arg(long, default_value = "127.0.0.1:8787", value_parser = address)]
     listen: SocketAddr,
-    /// The file that keeps the database; without it, it is gone at the end.
+    /// The database, a file or a server; without it, it is gone at the end.
     #[arg(long)]
-    db: Option<PathBuf>,
+    db: Option<Place>,
     /// A file with the caller's lines, in place of standard input.
     #[arg(long)]
     script: Option<PathBuf>,
@@ -128,7 +132,9 @@ fn main() -> ExitCode {
             let demo = Demo { dealership, listen, database, script, from };
             run(demo.run(asked_to_stop()), "error").map(success)
         }),
-        Command::Eval { folder, verbose } => run(evaluate(folder, verbose), "error"),
+        Command::Eval { folder, database, verbose } => {
+            run(evaluate(folder, database, verbose), "error")
+        }
         Command::Jobs { command } => {
             config.and_then(|config| run(jobs(command, config), "error").map(success))
         }
@@ -201,7 +207,7 @@ fn filter(otherwise: &str) -> Result<EnvFilter> {
     })
 }
 
-async fn appointments(name: &str, database: PathBuf) -> Result<()> {
+async fn appointments(name: &str, database: Place) -> Result<()> {
     let store = Store::open_read_only(database).await.map_err(|error| {
         Error::config(format!("{name}: {}", error.message())).with_source(error)
     })?;
@@ -211,14 +217,14 @@ async fn appointments(name: &str, database: PathBuf) -> Result<()> {
 }
 
 /// Fails unless all pass.
-async fn evaluate(folder: PathBuf, verbose: bool) -> Result<ExitCode> {
+async fn evaluate(folder: PathBuf, server: Option<Place>, verbose: bool) -> Result<ExitCode> {
     let scenarios = eval::scenarios(&folder)?;
     if scenarios.is_empty() {
         return Err(Error::config(format!("{}: there is no *.yaml in it", folder.display())));
     }
     let mut verdicts = Vec::new();
     for scenario in &scenarios {
-        verdicts.push(eval::judge(scenario).await);
+        verdicts.push(eval::judge(scenario, server.as_ref()).await);
     }
     show(&eval::render(&verdicts, verbose));
     let passed = verdicts.iter().all(|verdict| verdict.failures.is_empty());
@@ -238,7 +244,7 @@ async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
     done.map(|text| show(&text))
 }
 
-async fn template(command: TemplateCommand, database: PathBuf) -> Result<()> {
+async fn template(command: TemplateCommand, database: Place) -> Result<()> {
     let store = Store::open(database).await.map_err(|error| {
         Error::config(format!("field `dealership.database`: {}", error.message()))
             .with_source(error)

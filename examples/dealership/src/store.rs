@@ -1,8 +1,10 @@
-//! What the dealership knows and has promised, in SQLite.
+//! What the dealership knows and has promised, in SQLite or PostgreSQL.
 //!
-//! All SQL of the application is in this module. Writers take turns: one connection writes, each
-//! transaction starts as `BEGIN IMMEDIATE`, so that none fails half-way for want of the lock.
-//! Readers see the last commit and wait for nobody.
+//! All SQL of the application is in this module, and each statement is one that both understand;
+//! `dialect` has the few that differ. Only text and whole numbers are stored; 1 is yes and 0 is no.
+//! Writers take turns, in whatever program they are: a transaction that writes sees nobody else's
+//! writes before its end, and none fails half-way for want of a lock. Readers see the last commit
+//! and wait for nobody.
 
 mod agenda;
 mod appointments;
@@ -13,8 +15,10 @@ mod claims;
 mod codes;
 mod contact;
 mod customers;
+mod dialect;
 mod errands;
 mod fault;
+mod file;
 mod hours;
 mod identity;
 mod ids;
@@ -24,11 +28,14 @@ mod leads;
 mod location;
 mod messages;
 mod outcomes;
+mod place;
 mod records;
 mod results;
 mod rows;
 mod schema;
+mod scratch;
 mod seed;
+mod server;
 mod services;
 mod slots;
 mod steps;
@@ -40,15 +47,17 @@ mod workshop;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, fs::OpenOptions, io, path::Path, str::FromStr, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use jiff::{Span, Timestamp};
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    Any, AnyPool, Transaction,
+    any::{AnyArguments, AnyConnectOptions, AnyPoolOptions},
+    query::Query,
 };
-use tokio::time::{Instant, sleep};
 use voiceagent_core::{Error, ErrorKind, Result};
+
+use self::dialect::Dialect;
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
@@ -69,8 +78,10 @@ pub use knowledge::Passage;
 pub use leads::Lead;
 pub use location::{Advisor, Location};
 pub use outcomes::Outcome;
+pub use place::Place;
 pub use records::{Escalation, Interaction};
 pub use results::TemplateResult;
+pub use scratch::Scratch;
 pub use services::{Need, Service};
 pub use slots::{Availability, Slot, SlotSearch};
 pub use steps::{CallStep, Progress, ToolUse};
@@ -81,81 +92,61 @@ pub use workshop::{DueWork, Ticket};
 /// The longest that an operation waits for a connection, and a connection for a lock.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Between two attempts to get a lock that SQLite does not wait for.
-const RETRY: Duration = Duration::from_millis(10);
-
 /// Readers at once. A read takes well under a millisecond, so a few connections serve many calls.
 const READERS: u32 = 4;
 
 /// The database. A clone is the same database.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    dialect: Dialect,
+    writer: AnyPool,
+    reader: AnyPool,
     /// Keeps a database in memory alive while the writer reconnects, which it does when the future
     /// of an operation is dropped between a statement and its result.
-    keeper: Option<SqlitePool>,
+    keeper: Option<AnyPool>,
 }
 
 impl Store {
-    /// Opens the database in a file, creates it if there is none, and brings its schema up to date.
-    /// On Unix nobody but its owner may read a file that is created: it holds names and numbers.
+    /// Opens the database at a place and brings its schema up to date. A file is made if there is
+    /// none; on Unix nobody but its owner may read it: it holds names and numbers. A server must
+    /// hold the database already.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when the file cannot be opened or belongs to another program; the
-    /// message says why, and what to do.
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        create(path).map_err(|error| {
-            unusable(format!("{}: {}", path.display(), uncreated(path, &error))).with_source(error)
-        })?;
-        let file = SqliteConnectOptions::new()
-            .filename(path)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // WAL keeps the file sound; a power cut may lose the last commits unless each is synced.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE);
-        let named = |error: Error| {
-            unusable(format!("{}: {}", path.display(), error.message())).with_source(error)
-        };
-        let writer = connect(1, file.clone()).await.map_err(named)?;
-        schema::bring_up_to_date(&writer).await.map_err(named)?;
-        let reader = connect(READERS, file.read_only(true)).await.map_err(named)?;
-        Ok(Self { writer, reader, keeper: None })
-    }
-
-    /// Opens the database in a file to read it: a file system that is mounted read-only will do.
-    /// What writes fails. Where SQLite may, it leaves its `-shm` and `-wal` files beside it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] when the file is not there, cannot be read, belongs to another program
-    /// or to another version of this one; the message says why, and what to do.
+    /// [`ErrorKind::Config`] when it cannot be opened or belongs to another program; the message
+    /// says why, and what to do.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, the file is let go.
-    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let named = |error: Error| {
-            unusable(format!("{}: {}", path.display(), error.message())).with_source(error)
+    /// When the future is dropped, the database is let go. Its schema is old or new.
+    pub async fn open(place: impl Into<Place>) -> Result<Self> {
+        let place = place.into();
+        let store = match &place {
+            Place::File(path) => file::open(path).await,
+            Place::Server(address) => server::open(address).await,
         };
-        if !path.exists() {
-            return Err(named(unusable("it does not exist; name another file")));
-        }
-        let file =
-            SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(PATIENCE);
-        let opened = read(file.clone()).await;
-        let reader = match opened {
-            // SQLite reads such a database only beside files of its own. Where it cannot make them
-            // nobody else can either, and nothing changes; unless a log is left that it must read.
-            Err(_) if is_settled(path) => read(file.immutable(true)).await,
-            opened => opened,
+        store.map_err(|error| named(&place, error))
+    }
+
+    /// Opens the database at a place to read it; what writes fails. For a file, a file system that
+    /// is mounted read-only will do; where SQLite may, it leaves its `-shm` and `-wal` files beside
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] when it is not there, cannot be read, belongs to another program or to
+    /// another version of this one; the message says why, and what to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the database is let go.
+    pub async fn open_read_only(place: impl Into<Place>) -> Result<Self> {
+        let place = place.into();
+        let store = match &place {
+            Place::File(path) => file::open_read_only(path).await,
+            Place::Server(address) => server::open_read_only(address).await,
         };
-        let reader = reader.map_err(named)?;
-        Ok(Self { writer: reader.clone(), reader, keeper: None })
+        store.map_err(|error| named(&place, error))
     }
 
     /// Opens an empty database that lives as long as the store.
@@ -164,15 +155,23 @@ impl Store {
     ///
     /// When the memory cannot be had.
     pub async fn in_memory() -> Result<Self> {
-        // Spelled like this it is a memory of its own that several connections share.
-        let memory = SqliteConnectOptions::from_str("sqlite::memory:")
-            .map_err(|cause| unusable("the memory cannot be had").with_source(cause))?
-            .foreign_keys(true);
-        let keeper = connect(1, memory.clone()).await?;
-        // In shared memory a reader would wait for the writer, so one connection does both.
-        let writer = connect(1, memory).await?;
-        schema::bring_up_to_date(&writer).await?;
-        Ok(Self { reader: writer.clone(), writer, keeper: Some(keeper) })
+        file::in_memory().await
+    }
+
+    /// Opens an empty database for a test: in memory, or on the server that
+    /// `DEALERSHIP_TEST_POSTGRES` names.
+    #[cfg(test)]
+    pub(crate) async fn fresh() -> Self {
+        Scratch::open(Self::test_server().as_ref()).await.unwrap().store
+    }
+
+    /// The server on which tests are to be run.
+    #[cfg(test)]
+    pub(crate) fn test_server() -> Option<Place> {
+        let address = std::env::var("DEALERSHIP_TEST_POSTGRES").ok()?;
+        let place = Place::from(address.as_str());
+        assert!(place.file().is_none(), "DEALERSHIP_TEST_POSTGRES names no server");
+        Some(place)
     }
 
     /// Checks that the database answers.
@@ -194,77 +193,35 @@ impl Store {
         }
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    /// Begins a transaction that writes: it waits for its turn.
+    async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.dialect.begin(&self.writer).await
+    }
+
+    /// Writes with one statement, in its turn. Returns how many rows it has changed.
+    async fn write(&self, statement: Query<'_, Any, AnyArguments>) -> Result<u64, Fault> {
+        let mut writes = self.begin().await?;
+        let done = statement.execute(&mut *writes).await?;
+        writes.commit().await?;
+        Ok(done.rows_affected())
     }
 }
 
-async fn read(file: SqliteConnectOptions) -> Result<SqlitePool> {
-    let reader = connect(1, file).await?;
-    schema::check(&reader).await?;
-    Ok(reader)
-}
-
-/// Whether all that was written is in the file itself, and nothing in the log beside it.
-fn is_settled(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(true, |log| log.len() == 0)
-}
-
-async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool> {
-    let pool = SqlitePoolOptions::new()
+async fn connect(connections: u32, options: AnyConnectOptions) -> Result<AnyPool, sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    AnyPoolOptions::new()
         .min_connections(1)
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
         // A database in memory would be gone with its connection.
         .idle_timeout(None)
-        .max_lifetime(None);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match pool.clone().connect_with(options.clone()).await {
-            // SQLite waits for locks, but not where a wait might be for ever: two programs that
-            // both make a new file a WAL database are in each other's way.
-            Err(cause) if fault::is_busy(&cause) && Instant::now() < deadline => {
-                sleep(RETRY).await;
-            }
-            done => {
-                return done.map_err(|cause| unusable(fault::unusable(&cause)).with_source(cause));
-            }
-        }
-    }
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
 }
 
-/// Makes the file if there is none. SQLite gives the files that it puts beside it the same mode.
-fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
-}
-
-fn uncreated(path: &Path, error: &io::Error) -> String {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match (error.kind(), folder) {
-        (io::ErrorKind::NotFound, Some(folder)) if !folder.exists() => {
-            format!("the folder {} does not exist; make it, or name another file", folder.display())
-        }
-        // Some file systems say so of a file that they do not let anybody make.
-        (io::ErrorKind::NotFound, Some(folder)) => {
-            format!("no file can be made in the folder {}; name another file", folder.display())
-        }
-        (io::ErrorKind::IsADirectory, _) => "it is a folder; name a file".to_owned(),
-        (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
-            "this user may not write it; make the file and its folder writable, or name another \
-             file"
-                .to_owned()
-        }
-        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
-            "the disk is full; make room, or name another file".to_owned()
-        }
-        _ => format!("{error}; name another file"),
-    }
+fn named(place: &Place, error: Error) -> Error {
+    unusable(format!("{place}: {}", error.message())).with_source(error)
 }
 
 fn unusable(message: impl Into<Cow<'static, str>>) -> Error {

@@ -254,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_active_version_answers_and_going_back_goes_back_step_by_step() {
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         assert_eq!(greeting(&store).await, None);
         for (version, words) in [(1, "One"), (2, "Two"), (3, "Three")] {
             assert_eq!(pushed(&store, words).await, version);

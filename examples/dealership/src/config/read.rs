@@ -13,7 +13,10 @@ const TABLES: [&str; 8] =
 /// Every field of ours, and what it accepts.
 const FIELDS: [(&str, &str); 21] = [
     ("dealership.address", "a sentence in quotes"),
-    ("dealership.database", "the name of a file in quotes, such as `\"dealership.db\"`"),
+    (
+        "dealership.database",
+        "the name of a file in quotes, such as `\"dealership.db\"`, or `\"postgres://user@host/database\"`",
+    ),
     (
         "dealership.departments",
         "a table of phone numbers by department: `broker`, `front_desk`, `manager`, `sales`, \
@@ -97,7 +100,7 @@ impl Config {
             self.dealership.timezone = timezone;
         }
         if let Some(database) = env("DEALERSHIP_DATABASE") {
-            self.dealership.database = database.into();
+            self.dealership.database = database.as_str().into();
         }
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
@@ -116,7 +119,7 @@ impl Config {
         if dealership.name.trim().is_empty() {
             return Err(Error::config("field `dealership.name` is empty; callers hear it"));
         }
-        if dealership.database.as_os_str().is_empty() {
+        if dealership.database.is_empty() {
             return Err(Error::config(
                 "field `dealership.database` is empty; name a file, such as `dealership.db`",
             ));

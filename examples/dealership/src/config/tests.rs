@@ -53,7 +53,7 @@ fn the_environment_wins() {
                 api_key = \"from the file\"\n[llm]\nprovider = \"openai\"\n";
     let config = Config::parse(text, &env).unwrap();
     assert_eq!(config.server.listen.port(), 7000);
-    assert_eq!(config.dealership.database, PathBuf::from("/tmp/x.db"));
+    assert_eq!(config.dealership.database, "/tmp/x.db".into());
     assert_eq!(config.dealership.name, "Bart's Automotive", "an empty variable sets nothing");
     assert_eq!(config.twilio.unwrap().auth_token.expose(), "token");
     let stt = config.stt.unwrap();

@@ -28,7 +28,7 @@ use crate::{
     errand::AllowList,
     jobs::Worker,
     reception::Reception,
-    store::{Arm, Store},
+    store::{Arm, Place, Scratch, Store},
     templates::INBOUND,
     tools::KnownCodes,
 };
@@ -59,17 +59,23 @@ pub(super) struct Played {
 }
 
 /// Plays a scenario: its caller talks with the agent that answers phone calls, in text, at the
-/// scenario's time, and over a database of its own that holds the scenario's rows. What the house
-/// does by itself goes to a carrier that takes everything.
+/// scenario's time, and over a database of its own that holds the scenario's rows, in memory or on a
+/// server. What the house does by itself goes to a carrier that takes everything.
 ///
 /// # Errors
 ///
 /// When the scenario asks for something that is not there, or the agent cannot be started.
-pub(super) async fn play(scenario: &Scenario) -> Result<Played> {
+pub(super) async fn play(scenario: &Scenario, server: Option<&Place>) -> Result<Played> {
     if let Some(missing) = missing(scenario) {
         return Err(Error::new(ErrorKind::Rejected, "play", missing));
     }
-    let store = Store::in_memory().await?;
+    let scratch = Scratch::open(server).await?;
+    let played = play_over(scratch.store.clone(), scenario).await;
+    scratch.remove().await?;
+    played
+}
+
+async fn play_over(store: Store, scenario: &Scenario) -> Result<Played> {
     let names = fixture::furnish(&store, scenario).await?;
     let version = store.push_template(INBOUND, (TEMPLATE, ""), scenario.now).await?;
     store.activate_template(INBOUND, &[Arm { version, weight: 1 }], scenario.now).await?;
@@ -94,7 +100,6 @@ pub(super) async fn play(scenario: &Scenario) -> Result<Played> {
         let failures = stage.tables().await?.check(&later.expect);
         notes.extend(failures.into_iter().map(|failure| format!("later, {failure}")));
     }
-    stage.store.close().await;
     Ok(Played { trace: stage.scene.trace(), tables, notes })
 }
 

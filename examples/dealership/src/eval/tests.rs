@@ -3,6 +3,7 @@ mod mutants;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::store::Store;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/eval").join(name)
@@ -12,7 +13,7 @@ fn folder(name: &str) -> PathBuf {
 async fn passed(name: &str) -> (Vec<String>, String) {
     let mut verdicts = Vec::new();
     for scenario in scenarios(&folder(name)).unwrap() {
-        verdicts.push(judge(&scenario).await);
+        verdicts.push(judge(&scenario, Store::test_server().as_ref()).await);
     }
     let passed = verdicts.iter().filter(|one| one.failures.is_empty());
     (passed.map(|one| one.id.clone()).collect(), render(&verdicts, true))
@@ -39,7 +40,7 @@ async fn scenarios_that_the_rules_were_not_written_for_pass_too() {
 async fn the_same_call_in_other_words_passes() {
     for scenario in scenarios(&folder("scenarios")).unwrap() {
         for other in scenario.in_other_words() {
-            let verdict = judge(&other).await;
+            let verdict = judge(&other, Store::test_server().as_ref()).await;
             assert!(verdict.failures.is_empty(), "{}", render(&[verdict], true));
         }
     }

@@ -34,7 +34,7 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         store.seed(evening()).await.unwrap();
         for channel in ["voice_ai", "sms", "whatsapp"] {
             for purpose in ["transactional", "marketing"] {
@@ -49,7 +49,7 @@ impl House {
 
     /// Leaves all jobs to the test.
     async fn forget_jobs(&self) {
-        self.store.export("DELETE FROM job RETURNING json_quote(id)").await.unwrap();
+        self.store.run("DELETE FROM job").await;
     }
 
     fn worker(&self, now: Timestamp) -> Worker {
@@ -89,19 +89,19 @@ impl House {
     /// The attempts to reach somebody: channel, state and outcome or reason.
     async fn attempts(&self) -> Vec<String> {
         let query =
-            "SELECT json_quote(channel || ' ' || state || ' ' || coalesce(outcome, reason, '-'))
-                     FROM contact_attempt ORDER BY rowid";
+            "SELECT channel || ' ' || state || ' ' || coalesce(outcome, reason, '-') AS told
+                     FROM contact_attempt ORDER BY created_at, channel DESC, id";
         self.texts(query).await
     }
 
     /// The jobs, by when they were made: what and how they stand.
     async fn jobs(&self) -> Vec<String> {
-        self.texts("SELECT json_quote(kind || ' ' || state) FROM job ORDER BY rowid").await
+        self.texts("SELECT kind || ' ' || state AS told FROM job ORDER BY created_at, id").await
     }
 
     async fn texts(&self, query: &'static str) -> Vec<String> {
         let rows = self.store.export(query).await.unwrap();
-        rows.iter().map(|row| row.as_str().unwrap_or_default().to_owned()).collect()
+        rows.iter().map(|row| row["told"].as_str().unwrap().to_owned()).collect()
     }
 
     /// When the next job is due, after the evening began.

@@ -23,7 +23,7 @@ async fn read(reception: &Reception, call: &'static str) -> String {
 
 #[tokio::test]
 async fn the_next_call_is_greeted_as_the_active_template_says() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let config = DealershipConfig::default();
     let now = Clock::System.now();
     let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
@@ -46,7 +46,7 @@ async fn the_next_call_is_greeted_as_the_active_template_says() {
 
 #[tokio::test]
 async fn a_caller_whose_number_is_one_customers_is_greeted_by_name_and_nobody_else() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let now = Clock::System.now();
     store.seed(now).await.unwrap();
     let config = DealershipConfig::default();
@@ -94,7 +94,7 @@ impl LanguageModel for Parrot {
 
 #[tokio::test]
 async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new_version() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let now = Clock::System.now();
     let mut registry = Registry::default();
     registry.llm.register("parrot", |_: Map<String, Value>| {

@@ -111,14 +111,15 @@ fn a_setting_of_a_model_out_of_its_range_is_refused() {
 async fn a_program_that_nobody_can_call_any_more_ends_with_an_error() {
     let mut config = Config::parse(&WHOLE.concat(), &|_| None).unwrap();
     let file = format!("server-deaf-{}.db", std::process::id());
-    config.dealership.database = std::env::temp_dir().join(file);
+    let file = std::env::temp_dir().join(file);
+    config.dealership.database = (&file).into();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let server = Server::new(&config, &registry, Clock::System).await.unwrap();
     let failed = async { Err(io::Error::other("gone")) };
     let error = server.attend(failed, std::future::pending()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
-    std::fs::remove_file(&config.dealership.database).unwrap();
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::{Appointment, Fault, Store};
 
@@ -26,7 +26,7 @@ impl Store {
                     coalesce(customer.last_name, lead.last_name) AS last_name
              FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
              LEFT JOIN lead ON lead.id = lead_id
-             WHERE appointment_detail.status <> 'cancelled' AND starts_at > ?1 ORDER BY starts_at, confirmation_code",
+             WHERE appointment_detail.status <> 'cancelled' AND starts_at > $1 ORDER BY starts_at, confirmation_code",
         )
         .bind(now.as_millisecond())
         .fetch_all(&self.reader)
@@ -48,7 +48,7 @@ impl Store {
                     coalesce(customer.last_name, lead.last_name) AS last_name
              FROM appointment_detail LEFT JOIN customer ON customer.id = customer_id
              LEFT JOIN lead ON lead.id = lead_id
-             WHERE appointment_detail.updated_at > ?1 ORDER BY appointment_detail.updated_at",
+             WHERE appointment_detail.updated_at > $1 ORDER BY appointment_detail.updated_at",
         )
         .bind(since.as_millisecond())
         .fetch_all(&self.reader)
@@ -60,7 +60,7 @@ impl Store {
 }
 
 impl AgendaEntry {
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    fn read(row: &AnyRow) -> Result<Self, Fault> {
         let first: Option<&str> = row.try_get("first_name")?;
         let last: Option<&str> = row.try_get("last_name")?;
         let customer = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");

@@ -1,6 +1,6 @@
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::Serialize;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
@@ -190,9 +190,9 @@ impl Store {
         claim_all(&mut writes, &span, &service, advisor).await?;
         move_along(&mut writes, &span).await?;
         sqlx::query(
-            "UPDATE appointment SET moved_from = starts_at, starts_at = ?2, ends_at = ?3,
-                    local_start = ?4, change_key = ?5, updated_at = ?6
-             WHERE id = ?1",
+            "UPDATE appointment SET moved_from = starts_at, starts_at = $2, ends_at = $3,
+                    local_start = $4, change_key = $5, updated_at = $6
+             WHERE id = $1",
         )
         .bind(change.appointment.to_string())
         .bind(span.start.as_millisecond())
@@ -237,9 +237,9 @@ impl Store {
         release(&mut writes, change.appointment).await?;
         jobs::forget(&mut writes, change.appointment, now).await?;
         sqlx::query(
-            "UPDATE appointment SET status = 'cancelled', cancelled_at = ?2, cancel_reason = ?3,
-                    change_key = ?4, updated_at = ?2
-             WHERE id = ?1",
+            "UPDATE appointment SET status = 'cancelled', cancelled_at = $2, cancel_reason = $3,
+                    change_key = $4, updated_at = $2
+             WHERE id = $1",
         )
         .bind(change.appointment.to_string())
         .bind(now.as_millisecond())
@@ -250,8 +250,8 @@ impl Store {
         sqlx::query(
             "INSERT INTO billing_event (id, appointment_id, broker_id, kind, amount_cents,
                                         created_at)
-             SELECT ?1, appointment_id, broker_id, 'reversal', -amount_cents, ?3
-             FROM billing_event WHERE appointment_id = ?2 AND kind = 'appointment'",
+             SELECT $1, appointment_id, broker_id, 'reversal', -amount_cents, $3
+             FROM billing_event WHERE appointment_id = $2 AND kind = 'appointment'",
         )
         .bind(version_7(now).to_string())
         .bind(change.appointment.to_string())
@@ -285,7 +285,7 @@ impl Store {
     ) -> Result<Vec<Appointment>, Fault> {
         sqlx::query(
             "SELECT * FROM appointment_detail
-             WHERE customer_id = ?1 AND status <> 'cancelled' AND starts_at > ?2 ORDER BY starts_at",
+             WHERE customer_id = $1 AND status <> 'cancelled' AND starts_at > $2 ORDER BY starts_at",
         )
         .bind(customer.to_string())
         .bind(now.as_millisecond())
@@ -305,7 +305,7 @@ impl Appointment {
         }
     }
 
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    pub(super) fn read(row: &AnyRow) -> Result<Self, Fault> {
         let zone = TimeZone::get(row.try_get("tz")?).map_err(|cause| {
             Error::new(ErrorKind::Config, "store", "an appointment's time zone is unknown")
                 .with_source(cause)
@@ -348,10 +348,10 @@ impl Appointment {
 }
 
 pub(super) async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: AppointmentId,
 ) -> Result<Option<Appointment>, Fault> {
-    let row = sqlx::query("SELECT * FROM appointment_detail WHERE id = ?1")
+    let row = sqlx::query("SELECT * FROM appointment_detail WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(connection)
         .await?;
@@ -359,10 +359,10 @@ pub(super) async fn find(
 }
 
 pub(super) async fn by_key(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     key: &str,
 ) -> Result<Option<Appointment>, Fault> {
-    let row = sqlx::query("SELECT * FROM appointment_detail WHERE idempotency_key = ?1")
+    let row = sqlx::query("SELECT * FROM appointment_detail WHERE idempotency_key = $1")
         .bind(key)
         .fetch_optional(connection)
         .await?;
@@ -371,13 +371,13 @@ pub(super) async fn by_key(
 
 /// A model that repeats itself makes a new tool call, with a new key, for the same promise.
 async fn same_promise(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     request: &BookingRequest,
 ) -> Result<Option<Appointment>, Fault> {
     let row = sqlx::query(
         "SELECT * FROM appointment_detail
-         WHERE customer_id = ?1 AND type_code = ?2 AND starts_at = ?3 AND vehicle_id IS ?4
-           AND status <> 'cancelled'",
+         WHERE customer_id = $1 AND type_code = $2 AND starts_at = $3
+           AND vehicle_id IS NOT DISTINCT FROM $4 AND status <> 'cancelled'",
     )
     .bind(request.customer.to_string())
     .bind(&request.service)
@@ -389,7 +389,7 @@ async fn same_promise(
 }
 
 async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     request: &BookingRequest,
     span: &Booked,
     now: Timestamp,
@@ -398,7 +398,7 @@ async fn insert(
         "INSERT INTO appointment (id, location_id, type_code, customer_id, vehicle_id, starts_at,
                                   ends_at, tz, local_start, confirmation_code, notes, source_call,
                                   idempotency_key, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
     )
     .bind(span.id.to_string())
     .bind(span.location.to_string())

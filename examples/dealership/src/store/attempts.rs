@@ -1,5 +1,5 @@
 use jiff::{Timestamp, ToSpan};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::phone::Phone;
 
@@ -206,7 +206,7 @@ impl Store {
             let soon = later(now, BUSY.minutes());
             return Ok(Intent::Later(soon, Objection::InFlight));
         }
-        let noted = find(&mut writes, "id = ?1", &id).await?;
+        let noted = find(&mut writes, "id = $1", &id).await?;
         writes.commit().await?;
         noted.map(Intent::Free).ok_or_else(|| lost().into())
     }
@@ -224,27 +224,27 @@ struct Tries {
     open: Option<Attempt>,
 }
 
-async fn tries(connection: &mut SqliteConnection, plan: &ContactPlan) -> Result<Tries, Fault> {
+async fn tries(connection: &mut AnyConnection, plan: &ContactPlan) -> Result<Tries, Fault> {
     let occasion = plan.occasion();
-    let (count, made, reached): (i64, i64, bool) = sqlx::query_as(
-        "SELECT count(*), coalesce(sum(state IN ('completed', 'unknown')), 0),
-                coalesce(max(state IN ('placed', 'answered', 'unknown')
-                             OR outcome IN ('answered', 'sent')
-                             OR outcome = 'voicemail' AND purpose = 'reminder'), 0)
-         FROM contact_attempt WHERE substr(dedupe_key, 1, length(?1)) = ?1",
+    let (count, made, reached): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE state IN ('completed', 'unknown')),
+                count(*) FILTER (WHERE state IN ('placed', 'answered', 'unknown')
+                                 OR outcome IN ('answered', 'sent')
+                                 OR outcome = 'voicemail' AND purpose = 'reminder')
+         FROM contact_attempt WHERE substr(dedupe_key, 1, length($1)) = $1",
     )
     .bind(&occasion)
     .fetch_one(&mut *connection)
     .await?;
     let open =
-        find(connection, "state = 'intent' AND substr(dedupe_key, 1, length(?1)) = ?1", &occasion)
+        find(connection, "state = 'intent' AND substr(dedupe_key, 1, length($1)) = $1", &occasion)
             .await?;
-    Ok(Tries { count, made, reached, open })
+    Ok(Tries { count, made, reached: reached > 0, open })
 }
 
 /// What stands against a contact at this moment, and when it will not, if that is known.
 async fn objection(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     plan: &ContactPlan,
     now: Timestamp,
 ) -> Result<Option<(Objection, Option<Timestamp>)>, Fault> {
@@ -252,10 +252,9 @@ async fn objection(
     if plan.allowed == Allowed::Never {
         return never(Objection::TestNumberSafety);
     }
-    let is_stopped: bool = sqlx::query_scalar("SELECT count(*) > 0 FROM contact_stop")
-        .fetch_one(&mut *connection)
-        .await?;
-    if is_stopped {
+    let stops: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM contact_stop").fetch_one(&mut *connection).await?;
+    if stops > 0 {
         return Ok(Some((Objection::Stopped, Some(later(now, 15.minutes())))));
     }
     let asked = (plan.channel.word(), plan.purpose.consent());
@@ -272,9 +271,9 @@ async fn objection(
         let since = later(now, (-24).hours());
         let oldest: Option<i64> = sqlx::query_scalar(
             "SELECT created_at FROM contact_attempt
-             WHERE phone_e164 = ?1 AND channel = 'voice_ai' AND created_at > ?2
+             WHERE phone_e164 = $1 AND channel = 'voice_ai' AND created_at > $2
                AND state IN ('intent', 'placed', 'answered', 'completed', 'unknown')
-             ORDER BY created_at DESC LIMIT 1 OFFSET ?3",
+             ORDER BY created_at DESC LIMIT 1 OFFSET $3",
         )
         .bind(plan.phone.as_str())
         .bind(since.as_millisecond())
@@ -305,12 +304,12 @@ struct Note<'a> {
 
 impl Note<'_> {
     /// Returns whether it was noted: a phone rings for one thing at a time.
-    async fn write(self, connection: &mut SqliteConnection, now: Timestamp) -> Result<bool, Fault> {
+    async fn write(self, connection: &mut AnyConnection, now: Timestamp) -> Result<bool, Fault> {
         let Self { id, no, job, plan, state, reason } = self;
         let noted = sqlx::query(
             "INSERT INTO contact_attempt (id, phone_e164, channel, purpose, about_id, dedupe_key,
                                           attempt_no, job_id, state, reason, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
              ON CONFLICT DO NOTHING",
         )
         .bind(id)
@@ -349,7 +348,7 @@ pub(crate) fn occasion_key(
 }
 
 impl Attempt {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    pub(super) fn read(row: &AnyRow) -> Result<Self, Fault> {
         let unreadable = |what| strange("contact_attempt", what);
         let phone: &str = row.try_get("phone_e164")?;
         let (channel, purpose): (&str, &str) = (row.try_get("channel")?, row.try_get("purpose")?);
@@ -368,7 +367,7 @@ impl Attempt {
 }
 
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     filter: &'static str,
     value: &str,
 ) -> Result<Option<Attempt>, Fault> {

@@ -3,7 +3,7 @@ use jiff::{
     civil::{Date, Time},
     tz::TimeZone,
 };
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
@@ -72,7 +72,7 @@ impl Store {
     ///
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn broker(&self, id: BrokerId) -> Result<Broker, Fault> {
-        let row = sqlx::query("SELECT * FROM broker WHERE id = ?1 AND active = 1")
+        let row = sqlx::query("SELECT * FROM broker WHERE id = $1 AND active = 1")
             .bind(id.to_string())
             .fetch_optional(&self.reader)
             .await?
@@ -93,9 +93,10 @@ impl Store {
         language: Option<&str>,
     ) -> Result<Assignment, Fault> {
         let by_zip = "SELECT territory.id, name FROM territory_zip
-             JOIN territory ON territory.id = territory_id WHERE zip = ?1 AND ?2 IS NULL";
+             JOIN territory ON territory.id = territory_id WHERE zip = $1 AND $2 IS NULL";
         let by_city = "SELECT territory.id, name FROM territory_city
-             JOIN territory ON territory.id = territory_id WHERE city = ?1 AND state = ?2";
+             JOIN territory ON territory.id = territory_id
+             WHERE lower(city) = lower($1) AND lower(state) = lower($2)";
         let places = [
             ("zip", by_zip, postal_code.map(|zip| (zip, None))),
             ("city", by_city, city.map(|(city, state)| (city, Some(state)))),
@@ -112,7 +113,7 @@ impl Store {
             let brokers = self
                 .brokers(
                     "SELECT broker.* FROM broker JOIN broker_territory ON broker_id = broker.id
-                     WHERE territory_id = ?1 AND active = 1 ORDER BY priority, broker.no",
+                     WHERE territory_id = $1 AND active = 1 ORDER BY priority, broker.no",
                     &territory,
                 )
                 .await?;
@@ -120,7 +121,8 @@ impl Store {
                 return Ok(Assignment { broker, territory: Some(name), matched_by });
             }
         }
-        let desks = "SELECT * FROM broker WHERE is_fallback = ?1 AND active = 1 ORDER BY no";
+        let desks = "SELECT * FROM broker WHERE is_fallback = CAST($1 AS BIGINT) AND active = 1
+                     ORDER BY no";
         let broker =
             speaking(self.brokers(desks, "1").await?, language).ok_or(Refusal::NotFound)?;
         Ok(Assignment { broker, territory: None, matched_by: "fallback" })
@@ -132,7 +134,7 @@ impl Store {
     ///
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn broker_numbered(&self, no: i64) -> Result<Broker, Fault> {
-        let sql = "SELECT * FROM broker WHERE no = ?1 AND active = 1";
+        let sql = "SELECT * FROM broker WHERE no = CAST($1 AS BIGINT) AND active = 1";
         let found = self.brokers(sql, &no.to_string()).await?.pop();
         found.ok_or_else(|| Refusal::NotFound.into())
     }
@@ -148,9 +150,11 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn owed(&self) -> Result<i64, Fault> {
-        let cents = sqlx::query_scalar("SELECT coalesce(sum(amount_cents), 0) FROM billing_event")
-            .fetch_one(&self.reader)
-            .await?;
+        let cents = sqlx::query_scalar(
+            "SELECT CAST(coalesce(sum(amount_cents), 0) AS BIGINT) FROM billing_event",
+        )
+        .fetch_one(&self.reader)
+        .await?;
         Ok(cents)
     }
 
@@ -165,13 +169,15 @@ impl Store {
         broker: BrokerId,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let given = sqlx::query("UPDATE lead SET broker_id = ?2, updated_at = ?3 WHERE id = ?1")
-            .bind(lead.to_string())
-            .bind(broker.to_string())
-            .bind(now.as_millisecond())
-            .execute(&self.writer)
+        let given = self
+            .write(
+                sqlx::query("UPDATE lead SET broker_id = $2, updated_at = $3 WHERE id = $1")
+                    .bind(lead.to_string())
+                    .bind(broker.to_string())
+                    .bind(now.as_millisecond()),
+            )
             .await?;
-        if given.rows_affected() == 0 { Err(Refusal::NotFound.into()) } else { Ok(()) }
+        if given == 0 { Err(Refusal::NotFound.into()) } else { Ok(()) }
     }
 
     /// The free consultation times of a broker on these dates of the broker's own calendar, Monday
@@ -196,7 +202,7 @@ impl Store {
         let duration = self.service(CONSULTATION).await?.duration;
         let busy: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT starts_at, ends_at FROM claim
-             WHERE claimable_no = ?1 AND active = 1 AND ends_at > ?2",
+             WHERE claimable_no = $1 AND active = 1 AND ends_at > $2",
         )
         .bind(broker.no)
         .bind(now.as_millisecond())
@@ -258,8 +264,8 @@ impl Store {
             end: later(request.start, service.duration),
         };
         let given = sqlx::query(
-            "UPDATE lead SET status = 'appointment_set', broker_id = ?2, updated_at = ?3
-             WHERE id = ?1",
+            "UPDATE lead SET status = 'appointment_set', broker_id = $2, updated_at = $3
+             WHERE id = $1",
         )
         .bind(request.lead.to_string())
         .bind(request.broker.to_string())
@@ -273,7 +279,7 @@ impl Store {
             "INSERT INTO appointment (id, location_id, type_code, lead_id, broker_id, starts_at,
                                       ends_at, tz, local_start, confirmation_code, notes,
                                       source_call, idempotency_key, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
         )
         .bind(span.id.to_string())
         .bind(span.location.to_string())
@@ -297,7 +303,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO billing_event (id, appointment_id, broker_id, kind, amount_cents,
                                         created_at)
-             SELECT ?1, ?2, id, 'appointment', fee_cents, ?4 FROM broker WHERE id = ?3",
+             SELECT $1, $2, id, 'appointment', fee_cents, $4 FROM broker WHERE id = $3",
         )
         .bind(version_7(now).to_string())
         .bind(span.id.to_string())
@@ -314,7 +320,7 @@ impl Store {
 }
 
 impl Broker {
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    fn read(row: &AnyRow) -> Result<Self, Fault> {
         let zone: &str = row.try_get("tz")?;
         let time = |column| -> Result<Time, Fault> {
             let time: &str = row.try_get(column)?;

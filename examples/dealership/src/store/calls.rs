@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 use voiceagent_core::transport::Direction;
 
 use crate::phone::Phone;
@@ -41,9 +41,9 @@ impl Store {
         let mut writes = self.begin().await?;
         sqlx::query(
             "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at)
-             VALUES (?1, ?2, ?3, 'live', ?4, ?4)
-             ON CONFLICT (call) DO UPDATE SET phone_e164 = ?2, direction = ?3, status = 'live',
-                                              started_at = ?4, updated_at = ?4",
+             VALUES ($1, $2, $3, 'live', $4, $4)
+             ON CONFLICT (call) DO UPDATE SET phone_e164 = $2, direction = $3, status = 'live',
+                                              started_at = $4, updated_at = $4",
         )
         .bind(call)
         .bind(phone.map(Phone::as_str))
@@ -57,10 +57,11 @@ impl Store {
         let mut wish = None;
         if let Some(phone) = phone {
             let kept: Option<Option<String>> = sqlx::query_scalar(
-                "INSERT INTO conversation_state (phone_e164, call, updated_at) VALUES (?1, ?2, ?3)
+                "INSERT INTO conversation_state (phone_e164, call, updated_at) VALUES ($1, $2, $3)
                  ON CONFLICT (phone_e164) DO UPDATE SET
-                     call = ?2, call_count = call_count + 1, broke_at = NULL, updated_at = ?3,
-                     wish = iif(broke_at > ?4, wish, NULL)
+                     call = $2, call_count = conversation_state.call_count + 1, broke_at = NULL,
+                     updated_at = $3, wish = CASE WHEN conversation_state.broke_at > $4
+                                                  THEN conversation_state.wish END
                  RETURNING wish",
             )
             .bind(phone.as_str())
@@ -81,12 +82,13 @@ impl Store {
     ///
     /// When the store cannot be written.
     pub async fn note_wish(&self, call: &str, wish: &Value, now: Timestamp) -> Result<(), Fault> {
-        sqlx::query("UPDATE conversation_state SET wish = ?2, updated_at = ?3 WHERE call = ?1")
-            .bind(call)
-            .bind(wish.to_string())
-            .bind(now.as_millisecond())
-            .execute(&self.writer)
-            .await?;
+        self.write(
+            sqlx::query("UPDATE conversation_state SET wish = $2, updated_at = $3 WHERE call = $1")
+                .bind(call)
+                .bind(wish.to_string())
+                .bind(now.as_millisecond()),
+        )
+        .await?;
         Ok(())
     }
 
@@ -110,8 +112,8 @@ impl Store {
         let mut writes = self.begin().await?;
         let is_news = sum_up(&mut writes, call, now).await?;
         sqlx::query(
-            "UPDATE call_record SET status = ?2, ended_at = ?3, updated_at = ?3
-             WHERE call = ?1 AND status = 'live'",
+            "UPDATE call_record SET status = $2, ended_at = $3, updated_at = $3
+             WHERE call = $1 AND status = 'live'",
         )
         .bind(call)
         .bind(if ending.failed { "failed" } else { "completed" })
@@ -120,12 +122,12 @@ impl Store {
         .await?;
         // What was done or given up needs not be gone on with.
         sqlx::query(
-            "UPDATE conversation_state SET wish = iif(?2, wish, NULL), broke_at = iif(?2, ?3, NULL),
-                    updated_at = ?3
-             WHERE call = ?1",
+            "UPDATE conversation_state SET wish = CASE $2 WHEN 1 THEN wish END,
+                    broke_at = CASE $2 WHEN 1 THEN $3 END, updated_at = $3
+             WHERE call = $1",
         )
         .bind(call)
-        .bind(ending.failed && is_abandoned(&mut writes, call).await?)
+        .bind(i64::from(ending.failed && is_abandoned(&mut writes, call).await?))
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
@@ -151,8 +153,8 @@ impl Store {
     pub async fn note_failed(&self, call: &str, now: Timestamp) -> Result<(), Fault> {
         let mut writes = self.begin().await?;
         sqlx::query(
-            "UPDATE call_record SET status = 'failed', updated_at = ?2
-             WHERE call = ?1 AND status = 'completed'",
+            "UPDATE call_record SET status = 'failed', updated_at = $2
+             WHERE call = $1 AND status = 'completed'",
         )
         .bind(call)
         .bind(now.as_millisecond())
@@ -171,8 +173,8 @@ impl Store {
     pub async fn cut_off(&self, call: &str, now: Timestamp) -> Result<Option<Phone>, Fault> {
         let phone: Option<String> = sqlx::query_scalar(
             "SELECT phone_e164 FROM call_record
-             WHERE call = ?1 AND status = 'failed' AND phone_e164 IS NOT NULL
-               AND started_at > ?2 AND NOT EXISTS (SELECT 1 FROM call_record AS next
+             WHERE call = $1 AND status = 'failed' AND phone_e164 IS NOT NULL
+               AND started_at > $2 AND NOT EXISTS (SELECT 1 FROM call_record AS next
                                WHERE next.phone_e164 = call_record.phone_e164
                                  AND next.started_at > call_record.started_at)",
         )
@@ -185,23 +187,19 @@ impl Store {
 }
 
 /// Notes a call by what it left behind. Returns whether nobody had noted it.
-async fn sum_up(
-    connection: &mut SqliteConnection,
-    call: &str,
-    now: Timestamp,
-) -> Result<bool, Fault> {
+async fn sum_up(connection: &mut AnyConnection, call: &str, now: Timestamp) -> Result<bool, Fault> {
     let noted = sqlx::query(
         "INSERT INTO interaction (id, call, phone_e164, disposition, summary, topics, commitments,
                                   created_at)
-         SELECT ?1, ?2, (SELECT phone_e164 FROM call_record WHERE call = ?2), CASE
+         SELECT $1, $2, (SELECT phone_e164 FROM call_record WHERE call = $2), CASE
              WHEN EXISTS (SELECT 1 FROM appointment
-                          WHERE source_call = ?2 AND status <> 'cancelled') THEN 'booked'
+                          WHERE source_call = $2 AND status <> 'cancelled') THEN 'booked'
              WHEN EXISTS (SELECT 1 FROM escalation
-                          WHERE call = ?2 AND state = 'transferring') THEN 'transferred'
-             WHEN EXISTS (SELECT 1 FROM callback WHERE call = ?2) THEN 'callback_scheduled'
-             WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = ?2) THEN 'identity_failed'
+                          WHERE call = $2 AND state = 'transferring') THEN 'transferred'
+             WHEN EXISTS (SELECT 1 FROM callback WHERE call = $2) THEN 'callback_scheduled'
+             WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = $2) THEN 'identity_failed'
              ELSE 'abandoned' END,
-             'The call ended before it was noted.', '[]', '[]', ?3
+             'The call ended before it was noted.', '[]', '[]', $3
          WHERE true
          ON CONFLICT (call) DO NOTHING",
     )
@@ -213,32 +211,28 @@ async fn sum_up(
     Ok(noted.rows_affected() > 0)
 }
 
-async fn is_abandoned(connection: &mut SqliteConnection, call: &str) -> Result<bool, Fault> {
-    let abandoned = sqlx::query_scalar(
-        "SELECT count(*) > 0 FROM interaction WHERE call = ?1 AND disposition = 'abandoned'",
+async fn is_abandoned(connection: &mut AnyConnection, call: &str) -> Result<bool, Fault> {
+    let abandoned: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM interaction WHERE call = $1 AND disposition = 'abandoned'",
     )
     .bind(call)
     .fetch_one(connection)
     .await?;
-    Ok(abandoned)
+    Ok(abandoned > 0)
 }
 
 /// Has somebody written to whose call to us failed before anything came of it; once.
-async fn recover(
-    connection: &mut SqliteConnection,
-    call: &str,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let is_owed: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM call_record
-                        WHERE call = ?1 AND status = 'failed' AND direction = 'inbound'
-                          AND phone_e164 IS NOT NULL)
-            AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'recovery_text' AND ref_id = ?1)",
+async fn recover(connection: &mut AnyConnection, call: &str, now: Timestamp) -> Result<(), Fault> {
+    let owed: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM call_record
+         WHERE call = $1 AND status = 'failed' AND direction = 'inbound'
+           AND phone_e164 IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'recovery_text' AND ref_id = $1)",
     )
     .bind(call)
     .fetch_one(&mut *connection)
     .await?;
-    if is_owed && is_abandoned(connection, call).await? {
+    if owed > 0 && is_abandoned(connection, call).await? {
         let at = jobs::after(now, RECOVERY);
         jobs::schedule(connection, (JobKind::RecoveryText, call), at, now).await?;
     }

@@ -1,5 +1,5 @@
 use jiff::{Span, Timestamp, tz::TimeZone};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{
     AppointmentId, CustomerId, Fault, LocationId, Refusal, Service, VehicleId, fault, slots::later,
@@ -22,7 +22,7 @@ impl Booked {
 
 /// Claims one free resource of each kind that the service needs.
 pub(super) async fn claim_all(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     service: &Service,
     advisor: Option<i64>,
@@ -36,15 +36,15 @@ pub(super) async fn claim_all(
 }
 
 async fn claim_one(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     (kind, duration): (&str, Span),
     advisor: Option<i64>,
 ) -> Result<bool, Fault> {
     let candidates: Vec<i64> = sqlx::query_scalar(
         "SELECT no FROM resource
-         WHERE location_id = ?1 AND kind = ?2 AND active = 1
-           AND (kind <> 'advisor' OR no = coalesce(?3, no))
+         WHERE location_id = $1 AND kind = $2 AND active = 1
+           AND (kind <> 'advisor' OR no = coalesce($3, no))
          ORDER BY no",
     )
     .bind(span.location.to_string())
@@ -62,13 +62,13 @@ async fn claim_one(
 
 /// Claims the vehicle for the whole appointment.
 pub(super) async fn claim_vehicle(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     vehicle: VehicleId,
     customer: CustomerId,
 ) -> Result<(), Fault> {
     let no: Option<i64> = sqlx::query_scalar(
-        "SELECT no FROM vehicle WHERE id = ?1 AND customer_id = ?2 AND active = 1",
+        "SELECT no FROM vehicle WHERE id = $1 AND customer_id = $2 AND active = 1",
     )
     .bind(vehicle.to_string())
     .bind(customer.to_string())
@@ -78,17 +78,19 @@ pub(super) async fn claim_vehicle(
     if claim_whole(connection, span, no).await? { Ok(()) } else { Err(Refusal::VehicleBusy.into()) }
 }
 
-/// Claims a number, unless somebody has it. The trigger decides; a statement that it aborts
-/// leaves the transaction as it was.
+/// Claims a number, unless somebody has it. Who writes here has the turn, so what is free stays free
+/// until the end of the transaction; what the tables themselves refuse was written past that.
 async fn claim(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     no: i64,
     until: Timestamp,
 ) -> Result<bool, Fault> {
     let inserted = sqlx::query(
         "INSERT INTO claim (appointment_id, claimable_no, starts_at, ends_at)
-         VALUES (?1, ?2, ?3, ?4)",
+         SELECT $1, $2, $3, $4 WHERE NOT EXISTS (
+             SELECT 1 FROM claim
+             WHERE claimable_no = $2 AND active = 1 AND starts_at < $4 AND ends_at > $3)",
     )
     .bind(span.id.to_string())
     .bind(no)
@@ -97,18 +99,28 @@ async fn claim(
     .execute(connection)
     .await;
     match inserted {
-        Ok(_) => Ok(true),
-        Err(cause) if fault::is_overlap(&cause) => Ok(false),
+        Ok(done) => Ok(done.rows_affected() > 0),
+        Err(cause) if fault::is_overlap(&cause) => Err(Refusal::SlotTaken.into()),
         Err(cause) => Err(cause.into()),
     }
 }
 
+/// Makes a number for something that can be in one place only.
+pub(super) async fn number(connection: &mut AnyConnection) -> Result<i64, Fault> {
+    let no = sqlx::query_scalar(
+        "INSERT INTO claimable (no) SELECT coalesce(max(no), 0) + 1 FROM claimable RETURNING no",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(no)
+}
+
 /// Frees everything that an appointment occupies.
 pub(super) async fn release(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: AppointmentId,
 ) -> Result<(), Fault> {
-    sqlx::query("UPDATE claim SET active = 0 WHERE appointment_id = ?1 AND active = 1")
+    sqlx::query("UPDATE claim SET active = 0 WHERE appointment_id = $1 AND active = 1")
         .bind(id.to_string())
         .execute(connection)
         .await?;
@@ -116,14 +128,11 @@ pub(super) async fn release(
 }
 
 /// Claims the vehicle and the broker of an appointment that is being moved, if there are any.
-pub(super) async fn move_along(
-    connection: &mut SqliteConnection,
-    span: &Booked,
-) -> Result<(), Fault> {
+pub(super) async fn move_along(connection: &mut AnyConnection, span: &Booked) -> Result<(), Fault> {
     let (vehicle, broker): (Option<i64>, Option<i64>) = sqlx::query_as(
         "SELECT vehicle.no, broker.no FROM appointment
          LEFT JOIN vehicle ON vehicle.id = vehicle_id LEFT JOIN broker ON broker.id = broker_id
-         WHERE appointment.id = ?1",
+         WHERE appointment.id = $1",
     )
     .bind(span.id.to_string())
     .fetch_one(&mut *connection)
@@ -140,7 +149,7 @@ pub(super) async fn move_along(
 
 /// Claims a number from the beginning to the end, unless somebody has it.
 pub(super) async fn claim_whole(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     no: i64,
 ) -> Result<bool, Fault> {

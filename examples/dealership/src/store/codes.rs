@@ -51,10 +51,10 @@ impl Store {
     /// When the store cannot be read.
     pub async fn number_of(&self, id: AppointmentId) -> Result<Option<Phone>, Fault> {
         let number: Option<String> = sqlx::query_scalar(
-            "SELECT coalesce(lead.phone_e164, min(customer_phone.phone_e164)) FROM appointment
-             LEFT JOIN lead ON lead.id = lead_id
-             LEFT JOIN customer_phone USING (customer_id)
-             WHERE appointment.id = ?1 GROUP BY appointment.id",
+            "SELECT coalesce(lead.phone_e164, (
+                 SELECT min(phone_e164) FROM customer_phone
+                 WHERE customer_phone.customer_id = appointment.customer_id))
+             FROM appointment LEFT JOIN lead ON lead.id = lead_id WHERE appointment.id = $1",
         )
         .bind(id.to_string())
         .fetch_optional(&self.reader)
@@ -78,7 +78,7 @@ impl Store {
         let mut writes = self.begin().await?;
         let sent: Vec<i64> = sqlx::query_scalar(
             "SELECT created_at FROM verification_code
-             WHERE appointment_id = ?1 AND created_at > ?2 ORDER BY created_at DESC",
+             WHERE appointment_id = $1 AND created_at > $2 ORDER BY created_at DESC",
         )
         .bind(appointment.to_string())
         .bind(later(now, (-60).minutes()).as_millisecond())
@@ -93,7 +93,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO verification_code (id, appointment_id, phone_e164, code_hash, created_at,
                                             expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(id.to_string())
         .bind(appointment.to_string())
@@ -121,7 +121,7 @@ impl Store {
         let mut writes = self.begin().await?;
         let row: Option<(String, String, String, i64, i64)> = sqlx::query_as(
             "SELECT appointment_id, code_hash, state, attempts, expires_at FROM verification_code
-             WHERE id = ?1",
+             WHERE id = $1",
         )
         .bind(id.to_string())
         .fetch_optional(&mut *writes)
@@ -141,7 +141,7 @@ impl Store {
             false if attempts >= TRIES => "locked",
             false => "sent",
         };
-        sqlx::query("UPDATE verification_code SET state = ?2, attempts = ?3 WHERE id = ?1")
+        sqlx::query("UPDATE verification_code SET state = $2, attempts = $3 WHERE id = $1")
             .bind(id.to_string())
             .bind(state)
             .bind(attempts.min(TRIES))
@@ -149,8 +149,8 @@ impl Store {
             .await?;
         if is_right {
             sqlx::query(
-                "UPDATE appointment SET status = 'confirmed', updated_at = ?2
-                 WHERE id = ?1 AND status = 'booked'",
+                "UPDATE appointment SET status = 'confirmed', updated_at = $2
+                 WHERE id = $1 AND status = 'booked'",
             )
             .bind(appointment.to_string())
             .bind(now.as_millisecond())

@@ -1,5 +1,5 @@
 use jiff::{Timestamp, ToSpan, Zoned, civil::Time, tz::TimeZone};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 use voiceagent_core::{Error, ErrorKind};
 
 use crate::phone::Phone;
@@ -110,17 +110,18 @@ impl Store {
         (granted, evidence): (bool, &str),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        self.write(
+            sqlx::query(
+                "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(phone.as_str())
+            .bind(channel)
+            .bind(purpose)
+            .bind(if granted { "granted" } else { "revoked" })
+            .bind(evidence)
+            .bind(now.as_millisecond()),
         )
-        .bind(phone.as_str())
-        .bind(channel)
-        .bind(purpose)
-        .bind(if granted { "granted" } else { "revoked" })
-        .bind(evidence)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Store {
             let id = version_7(now).to_string();
             sqlx::query(
                 "INSERT INTO dnc_entry (id, phone_e164, channel, source, reason, added_at)
-                 VALUES (?1, ?2, ?3, 'call', ?4, ?5)",
+                 VALUES ($1, $2, $3, 'call', $4, $5)",
             )
             .bind(&id)
             .bind(phone.as_str())
@@ -161,8 +162,8 @@ impl Store {
             first.get_or_insert(id);
             sqlx::query(
                 "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
-                 SELECT DISTINCT phone_e164, channel, purpose, 'revoked', 'opt-out', ?3
-                 FROM consent WHERE phone_e164 = ?1 AND (channel = ?2 OR ?2 = 'all')",
+                 SELECT DISTINCT phone_e164, channel, purpose, 'revoked', 'opt-out', $3
+                 FROM consent WHERE phone_e164 = $1 AND (channel = $2 OR $2 = 'all')",
             )
             .bind(phone.as_str())
             .bind(channel)
@@ -171,8 +172,8 @@ impl Store {
             .await?;
             cancelled += sqlx::query(
                 "UPDATE contact_attempt SET state = 'cancelled', reason = 'opt_out',
-                        updated_at = ?3
-                 WHERE phone_e164 = ?1 AND state = 'planned' AND (channel = ?2 OR ?2 = 'all')",
+                        updated_at = $3
+                 WHERE phone_e164 = $1 AND state = 'planned' AND (channel = $2 OR $2 = 'all')",
             )
             .bind(phone.as_str())
             .bind(channel)
@@ -182,15 +183,15 @@ impl Store {
             .rows_affected();
         }
         sqlx::query(
-            "UPDATE enrollment SET node = 'ended', reason = 'opt_out', updated_at = ?2
+            "UPDATE enrollment SET node = 'ended', reason = 'opt_out', updated_at = $2
              WHERE node IN ('call', 'message')
-               AND lead_id IN (SELECT id FROM lead WHERE phone_e164 = ?1)",
+               AND lead_id IN (SELECT id FROM lead WHERE phone_e164 = $1)",
         )
         .bind(phone.as_str())
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
-        sqlx::query("UPDATE lead SET status = 'dnc', updated_at = ?2 WHERE phone_e164 = ?1")
+        sqlx::query("UPDATE lead SET status = 'dnc', updated_at = $2 WHERE phone_e164 = $1")
             .bind(phone.as_str())
             .bind(now.as_millisecond())
             .execute(&mut *writes)
@@ -202,7 +203,7 @@ impl Store {
 
 /// [`Store::permission`], as one reading of what a transaction sees.
 pub(super) async fn permission(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     phone: &Phone,
     (channel, purpose): (&str, &str),
     now: Timestamp,
@@ -213,7 +214,7 @@ pub(super) async fn permission(
     }
     let consent: Option<(String, i64)> = sqlx::query_as(
         "SELECT status, captured_at FROM consent
-         WHERE phone_e164 = ?1 AND channel = ?2 AND purpose IN (?3, 'marketing')
+         WHERE phone_e164 = $1 AND channel = $2 AND purpose IN ($3, 'marketing')
          ORDER BY captured_at DESC, id DESC LIMIT 1",
     )
     .bind(phone.as_str())
@@ -237,7 +238,7 @@ pub(super) async fn permission(
 
 /// When people with this number may be called next, if they may within a week.
 pub(super) async fn opens_next(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     phone: &Phone,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, Fault> {
@@ -262,32 +263,32 @@ pub(super) async fn opens_next(
 }
 
 async fn is_blocked(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     phone: &Phone,
     channel: &str,
 ) -> Result<bool, Fault> {
-    let blocked = sqlx::query_scalar(
-        "SELECT count(*) > 0 FROM dnc_entry
-         WHERE phone_e164 = ?1 AND channel IN (?2, 'all')",
+    let blocked: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM dnc_entry
+         WHERE phone_e164 = $1 AND channel IN ($2, 'all')",
     )
     .bind(phone.as_str())
     .bind(channel)
     .fetch_one(connection)
     .await?;
-    Ok(blocked)
+    Ok(blocked > 0)
 }
 
 /// The hours of today of each zone in which a number may be: there, those of all rules.
 async fn windows(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     phone: &Phone,
     now: Timestamp,
 ) -> Result<Vec<Window>, Fault> {
     let mut places: Vec<(String, String)> = sqlx::query_as(
         "SELECT tz, state FROM area_zone
-         WHERE substr(?1, 1, length(prefix)) = prefix AND length(prefix) = (
+         WHERE substr($1, 1, length(prefix)) = prefix AND length(prefix) = (
              SELECT max(length(prefix)) FROM area_zone
-             WHERE substr(?1, 1, length(prefix)) = prefix)",
+             WHERE substr($1, 1, length(prefix)) = prefix)",
     )
     .bind(phone.as_str())
     .fetch_all(&mut *connection)
@@ -305,14 +306,14 @@ async fn windows(
 }
 
 async fn window(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     zone: TimeZone,
     state: &str,
     today: &Zoned,
 ) -> Result<Window, Fault> {
     let rules: Vec<(String, String, String, String)> = sqlx::query_as(
         "SELECT jurisdiction, weekdays, opens, closes FROM calling_rule
-         WHERE jurisdiction IN (?1, ?2)",
+         WHERE jurisdiction IN ($1, $2)",
     )
     .bind(FEDERAL)
     .bind(state)

@@ -47,7 +47,7 @@ impl Store {
     pub async fn customers_by_phone(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
-             JOIN customer_phone ON customer_id = id WHERE phone_e164 = ?1 ORDER BY first_name, id",
+             JOIN customer_phone ON customer_id = id WHERE phone_e164 = $1 ORDER BY first_name, id",
         )
         .bind(phone.as_str())
         .fetch_all(&self.reader)
@@ -66,7 +66,7 @@ impl Store {
         let last = parts.next_back().unwrap_or(first);
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
-             WHERE first_name = ?1 COLLATE NOCASE AND last_name = ?2 COLLATE NOCASE ORDER BY id",
+             WHERE lower(first_name) = lower($1) AND lower(last_name) = lower($2) ORDER BY id",
         )
         .bind(first)
         .bind(last)
@@ -89,8 +89,8 @@ impl Store {
     ) -> Result<Option<Customer>, Fault> {
         let row: Option<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
-             WHERE id = ?1 AND (source_call = ?2 OR EXISTS (
-                 SELECT 1 FROM customer_phone WHERE customer_id = id AND phone_e164 = ?3))",
+             WHERE id = $1 AND (source_call = $2 OR EXISTS (
+                 SELECT 1 FROM customer_phone WHERE customer_id = id AND phone_e164 = $3))",
         )
         .bind(id.to_string())
         .bind(call)
@@ -107,7 +107,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, Fault> {
         let row: Option<(String, String, String, String)> = sqlx::query_as(
-            "SELECT id, first_name, last_name, language FROM customer WHERE id = ?1",
+            "SELECT id, first_name, last_name, language FROM customer WHERE id = $1",
         )
         .bind(id.to_string())
         .fetch_optional(&self.reader)
@@ -121,7 +121,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn has_customer(&self, id: CustomerId) -> Result<bool, Fault> {
-        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM customer WHERE id = ?1")
+        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM customer WHERE id = $1")
             .bind(id.to_string())
             .fetch_one(&self.reader)
             .await?;
@@ -141,8 +141,8 @@ impl Store {
         let mut writes = self.begin().await?;
         let known: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM customer JOIN customer_phone ON customer_id = id
-             WHERE phone_e164 = ?1 AND lower(first_name) = lower(?2)
-               AND lower(last_name) = lower(?3)",
+             WHERE phone_e164 = $1 AND lower(first_name) = lower($2)
+               AND lower(last_name) = lower($3)",
         )
         .bind(new.phone.as_str())
         .bind(&new.first_name)
@@ -158,7 +158,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO customer (id, first_name, last_name, email, postal_code, language,
                                    source_call, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 'en-US'), ?7, ?8, ?8)",
+             VALUES ($1, $2, $3, $4, $5, coalesce($6, 'en-US'), $7, $8, $8)",
         )
         .bind(id.to_string())
         .bind(&new.first_name)
@@ -170,7 +170,7 @@ impl Store {
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
-        sqlx::query("INSERT INTO customer_phone (phone_e164, customer_id) VALUES (?1, ?2)")
+        sqlx::query("INSERT INTO customer_phone (phone_e164, customer_id) VALUES ($1, $2)")
             .bind(new.phone.as_str())
             .bind(id.to_string())
             .execute(&mut *writes)

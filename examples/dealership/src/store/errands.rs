@@ -1,5 +1,5 @@
 use jiff::{Timestamp, Zoned};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use crate::{departments::Department, phone::Phone};
 
@@ -83,11 +83,11 @@ impl Store {
     ) -> Result<Option<Errand>, Fault> {
         let mut writes = self.begin().await?;
         let row = sqlx::query(
-            "UPDATE contact_attempt SET state = 'answered', provider_id = ?1, updated_at = ?3
+            "UPDATE contact_attempt SET state = 'answered', provider_id = $1, updated_at = $3
              WHERE id = (
                  SELECT id FROM contact_attempt
                  WHERE channel = 'voice_ai' AND state IN ('intent', 'placed', 'answered')
-                   AND (provider_id = ?1 OR provider_id IS NULL AND phone_e164 = ?2)
+                   AND (provider_id = $1 OR provider_id IS NULL AND phone_e164 = $2)
                  ORDER BY provider_id IS NULL LIMIT 1)
              RETURNING *",
         )
@@ -122,13 +122,13 @@ impl Store {
         let mut connection = self.reader.acquire().await?;
         let (lead, node, status, most_calls): (String, String, String, i64) = sqlx::query_as(
             "SELECT lead_id, node, status, most_calls FROM enrollment
-             JOIN campaign ON campaign.id = campaign_id WHERE enrollment.id = ?1",
+             JOIN campaign ON campaign.id = campaign_id WHERE enrollment.id = $1",
         )
         .bind(id)
         .fetch_optional(&mut *connection)
         .await?
         .ok_or(Refusal::NotFound)?;
-        let lead = leads::find(&mut connection, "lead.id = ?1", &lead).await?;
+        let lead = leads::find(&mut connection, "lead.id = $1", &lead).await?;
         Ok(Enrollment {
             lead: lead.id,
             phone: lead.phone,
@@ -152,9 +152,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<String, Fault> {
         let mut writes = self.begin().await?;
-        let lead = leads::find(&mut writes, "lead.phone_e164 = ?1", phone.as_str()).await?;
+        let lead = leads::find(&mut writes, "lead.phone_e164 = $1", phone.as_str()).await?;
         sqlx::query(
-            "INSERT INTO campaign (id, name, created_at) VALUES (?1, ?2, ?3)
+            "INSERT INTO campaign (id, name, created_at) VALUES ($1, $2, $3)
              ON CONFLICT (name) DO NOTHING",
         )
         .bind(version_7(now).to_string())
@@ -165,7 +165,7 @@ impl Store {
         let id = version_7(now).to_string();
         let place: String = sqlx::query_scalar(
             "INSERT INTO enrollment (id, campaign_id, lead_id, created_at, updated_at)
-             SELECT ?1, campaign.id, ?3, ?4, ?4 FROM campaign WHERE name = ?2
+             SELECT $1, campaign.id, $3, $4, $4 FROM campaign WHERE name = $2
              ON CONFLICT (campaign_id, lead_id) DO UPDATE SET lead_id = excluded.lead_id
              RETURNING id",
         )
@@ -188,13 +188,14 @@ impl Store {
     ///
     /// When the store cannot be written.
     pub async fn enough_calls(&self, enrollment: &str, now: Timestamp) -> Result<(), Fault> {
-        sqlx::query(
-            "UPDATE enrollment SET node = 'message', updated_at = ?2
-             WHERE id = ?1 AND node = 'call'",
+        self.write(
+            sqlx::query(
+                "UPDATE enrollment SET node = 'message', updated_at = $2
+             WHERE id = $1 AND node = 'call'",
+            )
+            .bind(enrollment)
+            .bind(now.as_millisecond()),
         )
-        .bind(enrollment)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -207,21 +208,21 @@ impl Store {
     pub async fn stop_contacts(&self, reason: Option<&str>, now: Timestamp) -> Result<(), Fault> {
         let query = match reason {
             Some(reason) => sqlx::query(
-                "INSERT INTO contact_stop (id, reason, since) VALUES (1, ?1, ?2)
+                "INSERT INTO contact_stop (id, reason, since) VALUES (1, $1, $2)
                  ON CONFLICT (id) DO NOTHING",
             )
             .bind(reason.to_owned())
             .bind(now.as_millisecond()),
             None => sqlx::query("DELETE FROM contact_stop"),
         };
-        query.execute(&self.writer).await?;
+        self.write(query).await?;
         Ok(())
     }
 }
 
-async fn callback(connection: &mut SqliteConnection, id: &str) -> Result<Callback, Fault> {
+async fn callback(connection: &mut AnyConnection, id: &str) -> Result<Callback, Fault> {
     let (phone, department, state): (String, String, String) =
-        sqlx::query_as("SELECT phone_e164, department, state FROM callback WHERE id = ?1")
+        sqlx::query_as("SELECT phone_e164, department, state FROM callback WHERE id = $1")
             .bind(id)
             .fetch_optional(connection)
             .await?
@@ -237,7 +238,7 @@ async fn callback(connection: &mut SqliteConnection, id: &str) -> Result<Callbac
 
 /// What a call is about. What is not there any more is no errand.
 async fn errand(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     attempt: &Attempt,
 ) -> Result<Option<Errand>, Fault> {
     match attempt.purpose {
@@ -248,12 +249,12 @@ async fn errand(
         },
         Purpose::Campaign => {
             let lead: Option<String> =
-                sqlx::query_scalar("SELECT lead_id FROM enrollment WHERE id = ?1")
+                sqlx::query_scalar("SELECT lead_id FROM enrollment WHERE id = $1")
                     .bind(&attempt.about)
                     .fetch_optional(&mut *connection)
                     .await?;
             let Some(lead) = lead else { return Ok(None) };
-            let lead = leads::find(connection, "lead.id = ?1", &lead).await?;
+            let lead = leads::find(connection, "lead.id = $1", &lead).await?;
             Ok(Some(Errand::Lead { lead: lead.id, first_name: lead.first_name }))
         }
         // Nobody is called about a call.
@@ -267,7 +268,7 @@ async fn errand(
             }) else {
                 return Ok(None);
             };
-            let first_name = sqlx::query_scalar("SELECT first_name FROM customer WHERE id = ?1")
+            let first_name = sqlx::query_scalar("SELECT first_name FROM customer WHERE id = $1")
                 .bind(customer.to_string())
                 .fetch_one(connection)
                 .await?;

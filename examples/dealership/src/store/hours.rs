@@ -9,7 +9,7 @@ use voiceagent_core::{Error, ErrorKind};
 
 use crate::spoken;
 
-use super::{Fault, Location, Store};
+use super::{Fault, Location, Store, fault::strange};
 
 /// When a location is open.
 #[derive(Clone, Debug)]
@@ -134,22 +134,26 @@ impl Store {
     /// When the store cannot be read or holds a date or time that is none.
     pub async fn hours(&self, location: &Location) -> Result<Hours, Fault> {
         let id = location.id.to_string();
-        let weekly: Vec<(i8, String, String)> = sqlx::query_as(
+        let weekly: Vec<(i16, String, String)> = sqlx::query_as(
             "SELECT weekday, opens, closes FROM business_hours
-             WHERE location_id = ?1 ORDER BY weekday, opens",
+             WHERE location_id = $1 ORDER BY weekday, opens",
         )
         .bind(&id)
         .fetch_all(&self.reader)
         .await?;
         let closures: Vec<(String, String, Option<String>, Option<String>)> = sqlx::query_as(
-            "SELECT local_date, reason, opens, closes FROM closure WHERE location_id = ?1",
+            "SELECT local_date, reason, opens, closes FROM closure WHERE location_id = $1",
         )
         .bind(&id)
         .fetch_all(&self.reader)
         .await?;
         let weekly: Vec<_> = weekly
             .iter()
-            .map(|(weekday, opens, closes)| Ok((*weekday, read(opens)?, read(closes)?)))
+            .map(|(weekday, opens, closes)| {
+                let weekday = i8::try_from(*weekday)
+                    .map_err(|_| strange("business_hours", "a weekday that is none"))?;
+                Ok((weekday, read(opens)?, read(closes)?))
+            })
             .collect::<Result<_, Fault>>()?;
         let mut hours = Hours::weekly(location.zone.clone(), weekly);
         for (date, reason, opens, closes) in closures {

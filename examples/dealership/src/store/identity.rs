@@ -1,5 +1,5 @@
 use jiff::{Timestamp, ToSpan};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
 use crate::phone::Phone;
 
@@ -61,22 +61,22 @@ impl Store {
         now: Timestamp,
     ) -> Result<Verdict, Fault> {
         let mut writes = self.begin().await?;
-        let failed: i64 = sqlx::query_scalar(
-            "SELECT max((SELECT count(*) FROM identity_failure
-                         WHERE customer_id = ?1 AND failed_at > ?3),
-                        (SELECT count(*) FROM identity_failure
-                         WHERE caller = ?2 AND failed_at > ?3))",
+        let (of_customer, of_caller): (i64, i64) = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE customer_id = $1), count(*) FILTER (WHERE caller = $2)
+             FROM identity_failure
+             WHERE (customer_id = $1 OR caller = $2) AND failed_at > $3",
         )
         .bind(id.to_string())
         .bind(caller.map(Phone::as_str))
         .bind(later(now, (-LOCKED_MINUTES).minutes()).as_millisecond())
         .fetch_one(&mut *writes)
         .await?;
+        let failed = of_customer.max(of_caller);
         let row = sqlx::query(
             "SELECT last_name, dob, postal_code, street_number,
-                    EXISTS (SELECT 1 FROM customer_phone
-                            WHERE customer_id = customer.id AND phone_e164 = ?2) AS is_own
-             FROM customer WHERE id = ?1",
+                    (SELECT count(*) FROM customer_phone
+                     WHERE customer_id = customer.id AND phone_e164 = $2) AS own
+             FROM customer WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(caller.map(Phone::as_str))
@@ -84,7 +84,7 @@ impl Store {
         .await?
         .ok_or(Refusal::NotFound)?;
         let cars: Vec<(Option<String>, Option<String>)> =
-            sqlx::query_as("SELECT vin, plate FROM vehicle WHERE customer_id = ?1 AND active = 1")
+            sqlx::query_as("SELECT vin, plate FROM vehicle WHERE customer_id = $1 AND active = 1")
                 .bind(id.to_string())
                 .fetch_all(&mut *writes)
                 .await?;
@@ -110,8 +110,8 @@ impl Store {
                 kinds.push(*fact);
             }
         }
-        let is_own: bool = row.try_get("is_own")?;
-        let level = match (kinds.len(), is_own) {
+        let own: i64 = row.try_get("own")?;
+        let level = match (kinds.len(), own > 0) {
             (2.., _) => 2,
             (1, true) => 1,
             _ => 0,
@@ -129,14 +129,14 @@ impl Store {
 }
 
 async fn note_failure(
-    writes: &mut SqliteConnection,
+    writes: &mut AnyConnection,
     id: CustomerId,
     (caller, call): (Option<&Phone>, &str),
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO identity_failure (customer_id, caller, call, failed_at)
-         VALUES (?1, ?2, ?3, ?4)",
+         VALUES ($1, $2, $3, $4)",
     )
     .bind(id.to_string())
     .bind(caller.map(Phone::as_str))

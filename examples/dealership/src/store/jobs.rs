@@ -2,7 +2,7 @@ use jiff::{
     SignedDuration, Timestamp, ToSpan,
     civil::{Date, Time, time},
 };
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{AppointmentId, Fault, Store, claims::Booked, fault::strange, ids::version_7, instant};
 
@@ -106,12 +106,12 @@ impl Store {
     ) -> Result<Option<Job>, Fault> {
         let mut writes = self.begin().await?;
         let row = sqlx::query(
-            "UPDATE job SET state = 'running', lease_until = ?3, fence = fence + 1, updated_at = ?2
+            "UPDATE job SET state = 'running', lease_until = $3, fence = fence + 1, updated_at = $2
              WHERE id = (
                  SELECT id FROM job
-                 WHERE (state = 'ready' AND (run_at <= ?2 OR id = ?1)
-                        OR state = 'running' AND lease_until <= ?2)
-                   AND id = coalesce(?1, id)
+                 WHERE (state = 'ready' AND (run_at <= $2 OR id = $1)
+                        OR state = 'running' AND lease_until <= $2)
+                   AND id = coalesce($1, id)
                  ORDER BY run_at, id LIMIT 1)
              RETURNING *",
         )
@@ -145,24 +145,27 @@ impl Store {
             JobEnd::Fault(_, note) => note.as_str(),
         };
         // Where the same is ready anew, that one counts.
-        let ended = sqlx::query(
-            "UPDATE job SET lease_until = NULL, run_at = coalesce(?4, run_at), faults = ?5,
-                    note = ?6, updated_at = ?7,
-                    state = iif(?3 = 'ready' AND EXISTS (
+        let ended = self
+            .write(
+                sqlx::query(
+                    "UPDATE job SET lease_until = NULL, run_at = coalesce($4, run_at), faults = $5,
+                    note = $6, updated_at = $7,
+                    state = CASE WHEN $3 = 'ready' AND EXISTS (
                         SELECT 1 FROM job AS other WHERE other.state = 'ready'
-                          AND other.kind = job.kind AND other.ref_id = job.ref_id), 'cancelled', ?3)
-             WHERE id = ?1 AND fence = ?2 AND state = 'running'",
-        )
-        .bind(&job.id)
-        .bind(job.fence)
-        .bind(state)
-        .bind(run_at.map(|at| at.as_millisecond()))
-        .bind(faults)
-        .bind(note)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
-        Ok(ended.rows_affected() > 0)
+                          AND other.kind = job.kind AND other.ref_id = job.ref_id)
+                        THEN 'cancelled' ELSE $3 END
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
+                )
+                .bind(&job.id)
+                .bind(job.fence)
+                .bind(state)
+                .bind(run_at.map(|at| at.as_millisecond()))
+                .bind(faults)
+                .bind(note)
+                .bind(now.as_millisecond()),
+            )
+            .await?;
+        Ok(ended > 0)
     }
 
     /// The jobs that are to be done, soonest first; with `all`, those that are over too.
@@ -172,9 +175,9 @@ impl Store {
     /// When the store cannot be read.
     pub async fn jobs(&self, all: bool) -> Result<Vec<Job>, Fault> {
         let rows = sqlx::query(
-            "SELECT * FROM job WHERE ?1 OR state IN ('ready', 'running') ORDER BY run_at, id",
+            "SELECT * FROM job WHERE $1 = 1 OR state IN ('ready', 'running') ORDER BY run_at, id",
         )
-        .bind(all)
+        .bind(i64::from(all))
         .fetch_all(&self.reader)
         .await?;
         rows.iter().map(Job::read).collect()
@@ -216,8 +219,8 @@ impl Store {
         let mut writes = self.begin().await?;
         let visits: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM appointment
-             WHERE status <> 'cancelled' AND starts_at >= ?1 AND starts_at < ?2
-               AND updated_at < ?3
+             WHERE status <> 'cancelled' AND starts_at >= $1 AND starts_at < $2
+               AND updated_at < $3
                AND NOT EXISTS (SELECT 1 FROM job WHERE kind IN ('reminder', 'reminder_text')
                                AND ref_id = appointment.id AND state IN ('ready', 'running'))
                AND NOT EXISTS (SELECT 1 FROM contact_attempt
@@ -239,7 +242,7 @@ impl Store {
 }
 
 impl Job {
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    fn read(row: &AnyRow) -> Result<Self, Fault> {
         let kind: &str = row.try_get("kind")?;
         Ok(Self {
             id: row.try_get("id")?,
@@ -256,14 +259,14 @@ impl Job {
 
 /// Notes that something is to be done; once, however often it is noted.
 pub(super) async fn schedule(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     (kind, about): (JobKind, &str),
     at: Timestamp,
     now: Timestamp,
 ) -> Result<String, Fault> {
     let id = sqlx::query_scalar(
         "INSERT INTO job (id, kind, ref_id, run_at, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         VALUES ($1, $2, $3, $4, $5, $5)
          ON CONFLICT (kind, ref_id) WHERE state = 'ready'
          DO UPDATE SET run_at = excluded.run_at, updated_at = excluded.updated_at
          RETURNING id",
@@ -279,22 +282,22 @@ pub(super) async fn schedule(
 }
 
 /// Whether the job is still whose it was when it was claimed.
-pub(super) async fn is_held(connection: &mut SqliteConnection, job: &Job) -> Result<bool, Fault> {
-    let held = sqlx::query_scalar(
-        "SELECT count(*) > 0 FROM job WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+pub(super) async fn is_held(connection: &mut AnyConnection, job: &Job) -> Result<bool, Fault> {
+    let held: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM job WHERE id = $1 AND fence = $2 AND state = 'running'",
     )
     .bind(&job.id)
     .bind(job.fence)
     .fetch_one(connection)
     .await?;
-    Ok(held)
+    Ok(held > 0)
 }
 
 /// Notes that somebody is to be reminded of a visit: on the evening before, by the clocks of the
 /// visit. A visit that was moved is reminded of anew, one of this evening or tomorrow's early hours
 /// not at all.
 pub(super) async fn remind(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     span: &Booked,
     now: Timestamp,
 ) -> Result<(), Fault> {
@@ -310,12 +313,12 @@ pub(super) async fn remind(
 
 /// Reminds nobody of a visit any more.
 pub(super) async fn forget(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     appointment: AppointmentId,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE job SET state = 'cancelled', updated_at = ?2 WHERE ref_id = ?1 AND state = 'ready'",
+        "UPDATE job SET state = 'cancelled', updated_at = $2 WHERE ref_id = $1 AND state = 'ready'",
     )
     .bind(appointment.to_string())
     .bind(now.as_millisecond())

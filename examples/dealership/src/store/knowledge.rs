@@ -44,7 +44,7 @@ impl Store {
     ) -> Result<Vec<Passage>, Fault> {
         let documents: Vec<(String, String, String, i64)> = sqlx::query_as(
             "SELECT id, title, body, updated_at FROM knowledge_document
-             WHERE category = coalesce(?1, category) ORDER BY id",
+             WHERE category = coalesce($1, category) ORDER BY id",
         )
         .bind(category)
         .fetch_all(&self.reader)
@@ -83,18 +83,19 @@ impl Store {
         (title, category, text): (&str, &str, &str),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO knowledge_document (id, title, category, body, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+        self.write(
+            sqlx::query(
+                "INSERT INTO knowledge_document (id, title, category, body, updated_at)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (id) DO UPDATE SET title = excluded.title, category = excluded.category,
                                             body = excluded.body, updated_at = excluded.updated_at",
+            )
+            .bind(id)
+            .bind(title)
+            .bind(category)
+            .bind(text)
+            .bind(now.as_millisecond()),
         )
-        .bind(id)
-        .bind(title)
-        .bind(category)
-        .bind(text)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::phone::Phone;
 
@@ -68,7 +68,7 @@ impl Store {
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn lead(&self, id: LeadId) -> Result<Lead, Fault> {
         let mut connection = self.reader.acquire().await?;
-        find(&mut connection, "lead.id = ?1", &id.to_string()).await
+        find(&mut connection, "lead.id = $1", &id.to_string()).await
     }
 
     /// The lead with this number.
@@ -78,7 +78,7 @@ impl Store {
     /// [`Refusal::NotFound`], or when the store cannot be read.
     pub async fn lead_by_phone(&self, phone: &Phone) -> Result<Lead, Fault> {
         let mut connection = self.reader.acquire().await?;
-        find(&mut connection, "lead.phone_e164 = ?1", phone.as_str()).await
+        find(&mut connection, "lead.phone_e164 = $1", phone.as_str()).await
     }
 
     /// Notes a lead with nothing but its number, or finds the one that has it. Tells which.
@@ -88,17 +88,15 @@ impl Store {
     /// When the store cannot be written.
     pub async fn meet_lead(&self, phone: &Phone, now: Timestamp) -> Result<(LeadId, bool), Fault> {
         let id = LeadId::new(now);
-        let made = sqlx::query(
-            "INSERT INTO lead (id, phone_e164, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
+        let made = self.write(sqlx::query(
+            "INSERT INTO lead (id, phone_e164, created_at, updated_at) VALUES ($1, $2, $3, $3)
              ON CONFLICT (phone_e164) DO NOTHING",
         )
         .bind(id.to_string())
         .bind(phone.as_str())
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
+        .bind(now.as_millisecond())).await?;
         let lead = self.lead_by_phone(phone).await?;
-        Ok((lead.id, made.rows_affected() > 0))
+        Ok((lead.id, made > 0))
     }
 
     /// Fills in what was learnt of a lead; null leaves a field as it is. Returns the fields that
@@ -118,7 +116,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<&'static str>, Fault> {
         let mut writes = self.begin().await?;
-        let known = find(&mut writes, "lead.id = ?1", &id.to_string()).await?;
+        let known = find(&mut writes, "lead.id = $1", &id.to_string()).await?;
         let mut changed = Vec::new();
         for (field, value) in patch.iter().filter(|(_, value)| !value.is_null()) {
             let (column, kind) = *COLUMNS
@@ -126,10 +124,10 @@ impl Store {
                 .find(|(column, _)| column == field)
                 .expect("the tool's schema names the columns");
             // The name of a column cannot be bound; it is one of those above.
-            let sql = format!("UPDATE lead SET {column} = ?2, updated_at = ?3 WHERE id = ?1");
+            let sql = format!("UPDATE lead SET {column} = $2, updated_at = $3 WHERE id = $1");
             let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
             let query = match kind {
-                Kind::Flag => query.bind(value.as_bool()),
+                Kind::Flag => query.bind(value.as_bool().map(i64::from)),
                 Kind::List => query.bind(joined(&known.objections, value)),
                 Kind::Text => query.bind(value.as_str().map(str::to_owned)),
                 Kind::Whole => query.bind(value.as_i64()),
@@ -140,7 +138,7 @@ impl Store {
         sqlx::query(
             "UPDATE lead SET status = CASE qualified WHEN 1 THEN 'qualified' WHEN 0 THEN
                  'not_qualified' ELSE 'contacted' END
-             WHERE id = ?1 AND status IN ('new', 'contacted', 'qualified', 'not_qualified')",
+             WHERE id = $1 AND status IN ('new', 'contacted', 'qualified', 'not_qualified')",
         )
         .bind(id.to_string())
         .execute(&mut *writes)
@@ -156,9 +154,9 @@ impl Store {
     /// When the store cannot be read.
     pub async fn history_of(&self, phone: &Phone) -> Result<(i64, Option<String>), Fault> {
         let row: (i64, Option<String>) = sqlx::query_as(
-            "SELECT count(*), (SELECT summary FROM interaction WHERE phone_e164 = ?1
+            "SELECT count(*), (SELECT summary FROM interaction WHERE phone_e164 = $1
                                ORDER BY created_at DESC, id DESC LIMIT 1)
-             FROM interaction WHERE phone_e164 = ?1",
+             FROM interaction WHERE phone_e164 = $1",
         )
         .bind(phone.as_str())
         .fetch_one(&self.reader)
@@ -168,18 +166,19 @@ impl Store {
 }
 
 impl Lead {
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    fn read(row: &AnyRow) -> Result<Self, Fault> {
         let phone: &str = row.try_get("phone_e164")?;
         let broker: Option<&str> = row.try_get("broker_id")?;
         let name: Option<String> = row.try_get("broker_name")?;
         let broker = broker.map(BrokerId::stored).transpose()?;
+        let qualified: Option<i64> = row.try_get("qualified")?;
         Ok(Self {
             id: LeadId::stored(row.try_get("id")?)?,
             phone: Phone::parse(phone)
                 .ok_or_else(|| super::fault::strange("lead", "a number that is none"))?,
             first_name: row.try_get("first_name")?,
             status: row.try_get("status")?,
-            qualified: row.try_get("qualified")?,
+            qualified: qualified.map(|qualified| qualified != 0),
             vehicle_interest: row.try_get("vehicle_interest")?,
             timeframe: row.try_get("timeframe")?,
             objections: super::list("lead", row.try_get("objections")?)?,
@@ -189,7 +188,7 @@ impl Lead {
 }
 
 pub(super) async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     filter: &'static str,
     value: &str,
 ) -> Result<Lead, Fault> {

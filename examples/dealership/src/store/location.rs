@@ -74,7 +74,7 @@ impl Store {
     pub async fn advisors(&self, location: LocationId) -> Result<Vec<Advisor>, Fault> {
         let rows: Vec<(i64, String, String)> = sqlx::query_as(
             "SELECT no, id, name FROM resource
-             WHERE location_id = ?1 AND kind = 'advisor' AND active = 1 ORDER BY name",
+             WHERE location_id = $1 AND kind = 'advisor' AND active = 1 ORDER BY name",
         )
         .bind(location.to_string())
         .fetch_all(&self.reader)

@@ -17,17 +17,15 @@ impl Store {
         (template, provider): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
+        self.write(sqlx::query(
             "INSERT INTO message (id, channel, to_addr, template, status, provider_id, created_at)
-             VALUES (?1, 'sms', ?2, ?3, iif(?4 IS NULL, 'failed', 'sent'), ?4, ?5)",
+             VALUES ($1, 'sms', $2, $3, CASE WHEN $4 IS NULL THEN 'failed' ELSE 'sent' END, $4, $5)",
         )
         .bind(version_7(now).to_string())
         .bind(to.as_str())
         .bind(template)
         .bind(provider)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
+        .bind(now.as_millisecond())).await?;
         Ok(())
     }
 
@@ -43,16 +41,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<String, Fault> {
         let id = version_7(now).to_string();
-        sqlx::query(
-            "INSERT INTO payment_link (id, appointment_id, amount_cents, purpose, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+        self.write(
+            sqlx::query(
+                "INSERT INTO payment_link (id, appointment_id, amount_cents, purpose, created_at)
+             VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(&id)
+            .bind(appointment.to_string())
+            .bind(cents)
+            .bind(purpose)
+            .bind(now.as_millisecond()),
         )
-        .bind(&id)
-        .bind(appointment.to_string())
-        .bind(cents)
-        .bind(purpose)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(id)
     }
@@ -72,8 +71,8 @@ impl Store {
     ) -> Result<(Phone, bool), Fault> {
         let mut writes = self.begin().await?;
         let known: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM lead WHERE id = ?1)
-                  + (SELECT count(*) FROM broker WHERE id = ?2)",
+            "SELECT (SELECT count(*) FROM lead WHERE id = $1)
+                  + (SELECT count(*) FROM broker WHERE id = $2)",
         )
         .bind(lead.to_string())
         .bind(broker.to_string())
@@ -87,8 +86,8 @@ impl Store {
                 .ok_or_else(|| super::fault::strange("tracking_number", "a number that is none"))
         };
         let own: Option<String> = sqlx::query_scalar(
-            "UPDATE tracking_number SET broker_id = ?2
-             WHERE lead_id = ?1 AND state = 'assigned' RETURNING phone_e164",
+            "UPDATE tracking_number SET broker_id = $2
+             WHERE lead_id = $1 AND state = 'assigned' RETURNING phone_e164",
         )
         .bind(lead.to_string())
         .bind(broker.to_string())
@@ -100,7 +99,7 @@ impl Store {
         }
         let taken: Option<String> = sqlx::query_scalar(
             "UPDATE tracking_number
-             SET state = 'assigned', lead_id = ?1, broker_id = ?2, changed_at = ?3
+             SET state = 'assigned', lead_id = $1, broker_id = $2, changed_at = $3
              WHERE phone_e164 = (SELECT phone_e164 FROM tracking_number WHERE state = 'free'
                                  ORDER BY changed_at, phone_e164 LIMIT 1)
              RETURNING phone_e164",

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{Attempt, Fault, JobKind, LeadId, Purpose, Store, ids::version_7, jobs};
 
@@ -48,8 +48,8 @@ impl Store {
     ) -> Result<(), Fault> {
         let mut writes = self.begin().await?;
         sqlx::query(
-            "UPDATE contact_attempt SET state = 'placed', provider_id = ?2, updated_at = ?3
-             WHERE id = ?1 AND state = 'intent'",
+            "UPDATE contact_attempt SET state = 'placed', provider_id = $2, updated_at = $3
+             WHERE id = $1 AND state = 'intent'",
         )
         .bind(&attempt.id)
         .bind(provider)
@@ -76,8 +76,8 @@ impl Store {
         let mut writes = self.begin().await?;
         let sent = sqlx::query(
             "UPDATE contact_attempt
-             SET state = 'completed', outcome = 'sent', provider_id = ?2, updated_at = ?3
-             WHERE id = ?1 AND state = 'intent'",
+             SET state = 'completed', outcome = 'sent', provider_id = $2, updated_at = $3
+             WHERE id = $1 AND state = 'intent'",
         )
         .bind(&attempt.id)
         .bind(provider)
@@ -88,7 +88,7 @@ impl Store {
             sqlx::query(
                 "INSERT INTO message (id, channel, to_addr, template, status, provider_id,
                                       created_at)
-                 VALUES (?1, ?2, ?3, ?4, 'sent', ?5, ?6)",
+                 VALUES ($1, $2, $3, $4, 'sent', $5, $6)",
             )
             .bind(version_7(now).to_string())
             .bind(attempt.channel.word())
@@ -121,8 +121,8 @@ impl Store {
     ) -> Result<(), Fault> {
         let mut writes = self.begin().await?;
         sqlx::query(
-            "UPDATE contact_attempt SET state = ?2, reason = ?3, updated_at = ?4
-             WHERE id = ?1 AND state = 'intent'",
+            "UPDATE contact_attempt SET state = $2, reason = $3, updated_at = $4
+             WHERE id = $1 AND state = 'intent'",
         )
         .bind(&attempt.id)
         .bind(if is_certain { "failed" } else { "unknown" })
@@ -140,14 +140,14 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn is_known(&self, provider: &str) -> Result<bool, Fault> {
-        let known = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM contact_attempt WHERE provider_id = ?1)
-                 OR EXISTS (SELECT 1 FROM message WHERE provider_id = ?1)",
+        let known: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM contact_attempt WHERE provider_id = $1)
+                  + (SELECT count(*) FROM message WHERE provider_id = $1)",
         )
         .bind(provider)
         .fetch_one(&self.reader)
         .await?;
-        Ok(known)
+        Ok(known > 0)
     }
 
     /// The calls that were made and are not known to be over, of which nothing was heard since then.
@@ -159,7 +159,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT * FROM contact_attempt
              WHERE state IN ('placed', 'answered') AND provider_id IS NOT NULL
-               AND updated_at <= ?1 ORDER BY updated_at, id",
+               AND updated_at <= $1 ORDER BY updated_at, id",
         )
         .bind(since.as_millisecond())
         .fetch_all(&self.reader)
@@ -173,13 +173,14 @@ impl Store {
     ///
     /// When the store cannot be written.
     pub async fn note_alive(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Fault> {
-        sqlx::query(
-            "UPDATE contact_attempt SET updated_at = ?2
-             WHERE id = ?1 AND state IN ('placed', 'answered')",
+        self.write(
+            sqlx::query(
+                "UPDATE contact_attempt SET updated_at = $2
+             WHERE id = $1 AND state IN ('placed', 'answered')",
+            )
+            .bind(&attempt.id)
+            .bind(now.as_millisecond()),
         )
-        .bind(&attempt.id)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -206,20 +207,20 @@ impl Store {
 
 /// [`Store::note_outcome`], as a part of a transaction.
 pub(super) async fn complete(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     provider: &str,
     (outcome, unless_taken): (Outcome, bool),
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let row = sqlx::query(
-        "UPDATE contact_attempt SET state = 'completed', outcome = ?2, updated_at = ?3
-         WHERE provider_id = ?1 AND (state = 'placed' OR state = 'answered' AND NOT ?4)
+        "UPDATE contact_attempt SET state = 'completed', outcome = $2, updated_at = $3
+         WHERE provider_id = $1 AND (state = 'placed' OR state = 'answered' AND $4 = 0)
          RETURNING *",
     )
     .bind(provider)
     .bind(outcome.word())
     .bind(now.as_millisecond())
-    .bind(unless_taken)
+    .bind(i64::from(unless_taken))
     .fetch_optional(&mut *connection)
     .await?;
     let Some(row) = row else { return Ok(false) };
@@ -229,7 +230,7 @@ pub(super) async fn complete(
 
 /// What follows a call. How often it is tried is decided when it is to be made.
 async fn follow(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     call: &Attempt,
     outcome: Outcome,
     now: Timestamp,
@@ -250,7 +251,7 @@ async fn follow(
             }
         },
         Purpose::Callback if is_reached => {
-            sqlx::query("UPDATE callback SET state = 'done' WHERE id = ?1 AND state = 'open'")
+            sqlx::query("UPDATE callback SET state = 'done' WHERE id = $1 AND state = 'open'")
                 .bind(about)
                 .execute(connection)
                 .await?;
@@ -264,7 +265,7 @@ async fn follow(
         }
         Purpose::Campaign => {
             sqlx::query(
-                "UPDATE enrollment SET attempts = attempts + 1, updated_at = ?2 WHERE id = ?1",
+                "UPDATE enrollment SET attempts = attempts + 1, updated_at = $2 WHERE id = $1",
             )
             .bind(about)
             .bind(now.as_millisecond())
@@ -272,7 +273,7 @@ async fn follow(
             .await?;
             let minutes: i64 = sqlx::query_scalar(
                 "SELECT retry_minutes FROM campaign
-                 WHERE id = (SELECT campaign_id FROM enrollment WHERE id = ?1)",
+                 WHERE id = (SELECT campaign_id FROM enrollment WHERE id = $1)",
             )
             .bind(about)
             .fetch_one(&mut *connection)
@@ -288,14 +289,14 @@ async fn follow(
 
 /// Moves a lead on in a campaign, unless they have left it.
 async fn move_enrollment(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: &str,
     (node, reason): (&str, &str),
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE enrollment SET node = ?2, reason = ?3, updated_at = ?4
-         WHERE id = ?1 AND node IN ('call', 'message')",
+        "UPDATE enrollment SET node = $2, reason = $3, updated_at = $4
+         WHERE id = $1 AND node IN ('call', 'message')",
     )
     .bind(id)
     .bind(node)
@@ -308,13 +309,13 @@ async fn move_enrollment(
 
 /// Takes a lead who has booked out of all campaigns.
 pub(super) async fn leave_campaigns(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     lead: LeadId,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE enrollment SET node = 'booked', reason = 'booked', updated_at = ?2
-         WHERE lead_id = ?1 AND node IN ('call', 'message', 'talked')",
+        "UPDATE enrollment SET node = 'booked', reason = 'booked', updated_at = $2
+         WHERE lead_id = $1 AND node IN ('call', 'message', 'talked')",
     )
     .bind(lead.to_string())
     .bind(now.as_millisecond())
@@ -324,14 +325,14 @@ pub(super) async fn leave_campaigns(
 }
 
 async fn finish_job(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     attempt: &str,
     note: &str,
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
-        "UPDATE job SET state = 'done', lease_until = NULL, note = ?2, updated_at = ?3
-         WHERE id = (SELECT job_id FROM contact_attempt WHERE id = ?1)
+        "UPDATE job SET state = 'done', lease_until = NULL, note = $2, updated_at = $3
+         WHERE id = (SELECT job_id FROM contact_attempt WHERE id = $1)
            AND state IN ('ready', 'running')",
     )
     .bind(attempt)

@@ -51,10 +51,11 @@ impl Store {
         interaction: &Interaction,
         now: Timestamp,
     ) -> Result<String, Fault> {
+        let mut writes = self.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO interaction (id, call, phone_e164, disposition, summary, topics,
                                       commitments, sentiment, follow_up, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (call) DO UPDATE SET
                  disposition = excluded.disposition, summary = excluded.summary,
                  topics = excluded.topics, commitments = excluded.commitments,
@@ -71,8 +72,9 @@ impl Store {
         .bind(&interaction.sentiment)
         .bind(&interaction.follow_up)
         .bind(now.as_millisecond())
-        .fetch_one(&self.writer)
+        .fetch_one(&mut *writes)
         .await?;
+        writes.commit().await?;
         Ok(id)
     }
 
@@ -87,9 +89,9 @@ impl Store {
         escalation: &Escalation,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
+        self.write(sqlx::query(
             "INSERT INTO escalation (id, call, reason, department, mode, state, summary, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(version_7(now).to_string())
         .bind(call)
@@ -98,9 +100,7 @@ impl Store {
         .bind(&escalation.mode)
         .bind(if escalation.handed_over { "transferring" } else { "failed" })
         .bind(&escalation.summary)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
+        .bind(now.as_millisecond())).await?;
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl Store {
         let id = version_7(now).to_string();
         sqlx::query(
             "INSERT INTO callback (id, call, phone_e164, department, when_at, reason, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&id)
         .bind(call)
@@ -142,14 +142,15 @@ impl Store {
     ///
     /// When the store cannot be written.
     pub async fn note_locale(&self, call: &str, locale: &str, now: Timestamp) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO call_record (call, locale, updated_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (call) DO UPDATE SET locale = excluded.locale, updated_at = ?3",
+        self.write(
+            sqlx::query(
+                "INSERT INTO call_record (call, locale, updated_at) VALUES ($1, $2, $3)
+             ON CONFLICT (call) DO UPDATE SET locale = excluded.locale, updated_at = $3",
+            )
+            .bind(call)
+            .bind(locale)
+            .bind(now.as_millisecond()),
         )
-        .bind(call)
-        .bind(locale)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -165,14 +166,15 @@ impl Store {
         granted: bool,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO call_record (call, recording, updated_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (call) DO UPDATE SET recording = excluded.recording, updated_at = ?3",
+        self.write(
+            sqlx::query(
+                "INSERT INTO call_record (call, recording, updated_at) VALUES ($1, $2, $3)
+             ON CONFLICT (call) DO UPDATE SET recording = excluded.recording, updated_at = $3",
+            )
+            .bind(call)
+            .bind(if granted { "granted" } else { "refused" })
+            .bind(now.as_millisecond()),
         )
-        .bind(call)
-        .bind(if granted { "granted" } else { "refused" })
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }

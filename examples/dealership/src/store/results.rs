@@ -32,16 +32,15 @@ impl Store {
         (slug, version): (&str, i64),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
+        let noted = sqlx::query(
             "UPDATE call_record SET template_slug = $2, template_version = $3, updated_at = $4
              WHERE call = $1",
         )
         .bind(call)
         .bind(slug)
         .bind(version)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
+        .bind(now.as_millisecond());
+        self.write(noted).await?;
         Ok(())
     }
 
@@ -63,7 +62,7 @@ impl Store {
                     count(CASE WHEN EXISTS (SELECT 1 FROM interaction
                                             WHERE interaction.call = call_record.call
                                               AND disposition = 'abandoned') THEN 1 END),
-                    coalesce(sum((ended_at - started_at) / 1000), 0)
+                    CAST(coalesce(sum((ended_at - started_at) / 1000), 0) AS BIGINT)
              FROM call_record WHERE template_slug = $1
              GROUP BY template_version ORDER BY template_version DESC",
         )

@@ -1,7 +1,7 @@
-use serde_json::Value;
-use sqlx::{AssertSqlSafe, Row as _};
+use serde_json::{Map, Value};
+use sqlx::{AssertSqlSafe, Column, Row, any::AnyRow};
 
-use super::{Fault, Store, fault::strange};
+use super::{Fault, Store};
 
 impl Store {
     /// Writes a row as it is, past all that the other functions take care of. For databases that
@@ -15,37 +15,52 @@ impl Store {
         table: &'static str,
         row: &[(&'static str, Value)],
     ) -> Result<(), Fault> {
+        // What is null is left out: PostgreSQL takes no null of another type.
+        let row: Vec<_> = row.iter().filter(|(_, value)| !value.is_null()).collect();
         let columns: Vec<&str> = row.iter().map(|(column, _)| *column).collect();
-        let places: Vec<String> = (1..=row.len()).map(|place| format!("?{place}")).collect();
+        let places: Vec<String> = (1..=row.len()).map(|place| format!("${place}")).collect();
         // Tables and columns are words of this program.
         let sql =
             format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (_, value) in row {
             query = match value {
-                Value::Bool(truth) => query.bind(*truth),
+                Value::Bool(truth) => query.bind(i64::from(*truth)),
                 Value::Number(number) => query.bind(number.as_i64()),
                 Value::String(text) => query.bind(text.clone()),
-                Value::Null => query.bind(None::<String>),
-                Value::Array(_) | Value::Object(_) => query.bind(value.to_string()),
+                Value::Null | Value::Array(_) | Value::Object(_) => query.bind(value.to_string()),
             };
         }
-        query.execute(&self.writer).await?;
+        self.write(query).await?;
         Ok(())
     }
 
-    /// Reads what a query puts into its one column, as JSON.
+    /// Writes what a test needs.
+    #[cfg(test)]
+    pub(crate) async fn run(&self, statement: &'static str) -> u64 {
+        self.write(sqlx::query(statement)).await.unwrap()
+    }
+
+    /// Reads rows, each as an object of its columns.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     pub(crate) async fn export(&self, query: &'static str) -> Result<Vec<Value>, Fault> {
         let rows = sqlx::query(query).fetch_all(&self.reader).await?;
-        let read = |row: sqlx::sqlite::SqliteRow| -> Result<Value, Fault> {
-            let text: String = row.try_get(0)?;
-            Ok(serde_json::from_str(&text)
-                .map_err(|cause| strange("export", "no JSON").with_source(cause))?)
-        };
-        rows.into_iter().map(read).collect()
+        rows.iter().map(object).collect()
     }
+}
+
+/// All columns are text or whole numbers.
+fn object(row: &AnyRow) -> Result<Value, Fault> {
+    let mut object = Map::new();
+    for column in row.columns() {
+        let value = match row.try_get::<Option<i64>, _>(column.ordinal()) {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::from(row.try_get::<Option<String>, _>(column.ordinal())?),
+        };
+        object.insert(column.name().to_owned(), value);
+    }
+    Ok(Value::Object(object))
 }

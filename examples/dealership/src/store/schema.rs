@@ -3,64 +3,76 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    SqliteConnection, SqlitePool,
+    AnyConnection, AnyPool, AssertSqlSafe, SqlSafeStr,
     migrate::{Migrate, MigrateError, Migration, MigrationType},
 };
-use voiceagent_core::Result;
+use voiceagent_core::{Error, Result};
 
-use super::{fault, unusable};
+use super::{dialect::Dialect, fault, unusable};
 
 /// Where sqlx notes which migrations were made.
 const TABLE: &str = "_sqlx_migrations";
-/// All that was ever changed, in order; the first is version 1. None of them is ever edited.
-const MIGRATIONS: [(&str, &str); 6] = [
-    ("scheduling", include_str!("../../migrations/0001_scheduling.sql")),
-    ("business", include_str!("../../migrations/0002_business.sql")),
-    ("templates", include_str!("../../migrations/0003_templates.sql")),
-    ("jobs", include_str!("../../migrations/0004_jobs.sql")),
-    ("outbound", include_str!("../../migrations/0005_outbound.sql")),
-    ("graph", include_str!("../../migrations/0006_graph.sql")),
+/// All that was ever changed, in order; the first is version 1. None of them is ever edited. Each is
+/// written for SQLite, and said in PostgreSQL's words by [`Dialect::migration`]; the last column is
+/// what has to be added there.
+const MIGRATIONS: [(&str, &str, &str); 6] = [
+    (
+        "scheduling",
+        include_str!("../../migrations/0001_scheduling.sql"),
+        include_str!("../../migrations/postgres/0001_scheduling.sql"),
+    ),
+    (
+        "business",
+        include_str!("../../migrations/0002_business.sql"),
+        include_str!("../../migrations/postgres/0002_business.sql"),
+    ),
+    (
+        "templates",
+        include_str!("../../migrations/0003_templates.sql"),
+        include_str!("../../migrations/postgres/0003_templates.sql"),
+    ),
+    ("jobs", include_str!("../../migrations/0004_jobs.sql"), ""),
+    ("outbound", include_str!("../../migrations/0005_outbound.sql"), ""),
+    ("graph", include_str!("../../migrations/0006_graph.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
-const FOREIGN: &str = "it is the database of another program; name another file";
+const FOREIGN: &str = "it is the database of another program; name another one";
 const NEWER: &str = "the schema is newer than this program; run the program that made it, or name \
-                     another file";
+                     another database";
 const OLDER: &str = "the schema is older than this program, and nothing is changed by reading; \
                      `dealership serve` brings it up to date";
 const STRANGE: &str = "the schema cannot be brought up to date: it is of another version, or \
-                       another program's; name another file";
+                       another program's; name another database";
 
 /// Brings the tables up to date, all at once or not at all. Programs that open one database at once
 /// take turns.
-pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<()> {
-    let unopened = |cause| unusable(fault::unusable(&cause)).with_source(cause);
+pub(super) async fn bring_up_to_date(dialect: Dialect, writer: &AnyPool) -> Result<()> {
     // The turn is taken before anybody looks.
-    let mut turn = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unopened)?;
-    let is_foreign: bool = sqlx::query_scalar(
-        "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
-    )
-    .fetch_one(&mut *turn)
-    .await
-    .map_err(unopened)?;
-    if is_foreign {
+    let mut turn = dialect.begin(writer).await.map_err(|cause| unopened(dialect, cause))?;
+    let found = look(dialect, &mut turn).await?;
+    if found.is_foreign() {
         return Err(unusable(FOREIGN));
     }
-    migrate(&mut turn, MIGRATIONS.len()).await?;
-    turn.commit().await.map_err(unopened)
+    migrate(dialect, &mut turn, MIGRATIONS.len()).await?;
+    turn.commit().await.map_err(|cause| unopened(dialect, cause))
 }
 
-/// Makes what is not made yet of the first `count` migrations. sqlx's own migrator does the same, and does not take part in a
-/// transaction that begins before it looks.
-pub(super) async fn migrate(writer: &mut SqliteConnection, count: usize) -> Result<()> {
-    let unfit = |cause| unusable(unfit(&cause)).with_source(cause);
+/// Makes what is not made yet of the first `count` migrations. sqlx's own migrator does the same,
+/// and does not take part in a transaction that begins before it looks.
+pub(super) async fn migrate(
+    dialect: Dialect,
+    writer: &mut AnyConnection,
+    count: usize,
+) -> Result<()> {
+    let unfit = |cause| unusable(unfit(dialect, &cause)).with_source(cause);
     writer.ensure_migrations_table(TABLE).await.map_err(unfit)?;
     let applied = writer.list_applied_migrations(TABLE).await.map_err(unfit)?;
     if applied.last().is_some_and(|last| last.version > VERSION) {
         return Err(unusable(NEWER));
     }
-    for (index, migration) in migrations().take(count).enumerate() {
+    for (index, migration) in migrations(dialect).take(count).enumerate() {
         match applied.get(index) {
             Some(made) if made.version != migration.version => return Err(unusable(STRANGE)),
             Some(made) if made.checksum != migration.checksum => return Err(unusable(STRANGE)),
@@ -71,29 +83,29 @@ pub(super) async fn migrate(writer: &mut SqliteConnection, count: usize) -> Resu
     Ok(())
 }
 
-fn migrations() -> impl Iterator<Item = Migration> {
-    (1..).zip(MIGRATIONS).map(|(version, (name, sql))| {
-        let sql = sqlx::SqlStr::from_static(sql);
-        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+fn migrations(dialect: Dialect) -> impl Iterator<Item = Migration> {
+    (1..).zip(MIGRATIONS).map(move |(version, (name, sql, added))| {
+        let migration =
+            |sql| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false);
+        let written = migration(sqlx::SqlStr::from_static(sql));
+        let said = AssertSqlSafe(dialect.migration(sql, added).into_owned()).into_sql_str();
+        // It is known by what is written, in whatever words it is said.
+        Migration { checksum: written.checksum, ..migration(said) }
     })
 }
 
 /// Checks that the tables are as this program reads them, and changes nothing.
-pub(super) async fn check(reader: &SqlitePool) -> Result<()> {
-    let unopened = |cause| unusable(fault::unusable(&cause)).with_source(cause);
-    let (tables, is_ours): (i64, bool) = sqlx::query_as(
-        "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) > 0 FROM sqlite_schema",
-    )
-    .fetch_one(reader)
-    .await
-    .map_err(unopened)?;
-    if tables > 0 && !is_ours {
+pub(super) async fn check(dialect: Dialect, reader: &AnyPool) -> Result<()> {
+    let unopened = |cause| unopened(dialect, cause);
+    let mut connection = reader.acquire().await.map_err(unopened)?;
+    let found = look(dialect, &mut connection).await?;
+    if found.is_foreign() {
         return Err(unusable(FOREIGN));
     }
     let mut version = 0;
-    if is_ours {
+    if found.is_ours() {
         version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(reader)
+            .fetch_one(&mut *connection)
             .await
             .map_err(unopened)?;
     }
@@ -104,14 +116,63 @@ pub(super) async fn check(reader: &SqlitePool) -> Result<()> {
     }
 }
 
-fn unfit(cause: &MigrateError) -> String {
+/// How many tables there are, and of these those in which migrations are noted.
+struct Found(i64, i64);
+
+impl Found {
+    fn is_ours(&self) -> bool {
+        self.1 > 0
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.0 > 0 && !self.is_ours()
+    }
+}
+
+async fn look(dialect: Dialect, connection: &mut AnyConnection) -> Result<Found> {
+    let sql = format!(
+        "SELECT count(*), count(*) FILTER (WHERE name = '{TABLE}') FROM {}",
+        dialect.tables()
+    );
+    let (tables, ours) = sqlx::query_as(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await
+        .map_err(|cause| unopened(dialect, cause))?;
+    Ok(Found(tables, ours))
+}
+
+fn unopened(dialect: Dialect, cause: sqlx::Error) -> Error {
+    unusable(why(dialect, &cause)).with_source(cause)
+}
+
+fn why(dialect: Dialect, cause: &sqlx::Error) -> String {
+    match dialect {
+        Dialect::Postgres => fault::unreachable(cause),
+        Dialect::Sqlite => fault::unusable(cause),
+    }
+}
+
+fn unfit(dialect: Dialect, cause: &MigrateError) -> String {
     match cause {
-        // What SQLite itself refuses says nothing about the schema, but for what is in its way.
+        // What the database itself refuses says nothing about the schema, but for what is in its
+        // way.
         MigrateError::Execute(refused) | MigrateError::ExecuteMigration(refused, _)
-            if fault::is_of_the_file(refused) =>
+            if fault::is_in_the_way(refused) =>
         {
-            fault::unusable(refused)
+            why(dialect, refused)
         }
         _ => STRANGE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn triggers_have_a_counterpart_in_postgresql() {
+        for (name, sql, added) in MIGRATIONS {
+            assert!(!sql.contains("CREATE TRIGGER") || !added.is_empty(), "{name}");
+        }
     }
 }

@@ -5,13 +5,13 @@ use jiff::{
     civil::{Date, Time, time},
     tz::TimeZone,
 };
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use crate::phone::Phone;
 
 use super::{
     BookingRequest, CustomerId, Fault, LocationId, NewCustomer, NewVehicle, Refusal, Store,
-    VehicleId, ids::version_7,
+    VehicleId, claims, ids::version_7,
 };
 
 /// Code, kind, name, minutes in total, minutes of an advisor; a service also needs a bay.
@@ -87,7 +87,7 @@ impl Store {
     /// When the store cannot be written.
     pub async fn establish(&self, name: &str, zone: &str, now: Timestamp) -> Result<bool, Fault> {
         let mut writes = self.begin().await?;
-        let known = sqlx::query("UPDATE location SET name = ?1, tz = ?2")
+        let known = sqlx::query("UPDATE location SET name = $1, tz = $2")
             .bind(name)
             .bind(zone)
             .execute(&mut *writes)
@@ -97,7 +97,7 @@ impl Store {
             return Ok(false);
         }
         let location = LocationId::new(now).to_string();
-        sqlx::query("INSERT INTO location (id, name, tz, phone_e164) VALUES (?1, ?2, ?3, ?4)")
+        sqlx::query("INSERT INTO location (id, name, tz, phone_e164) VALUES ($1, $2, $3, $4)")
             .bind(&location)
             .bind(name)
             .bind(zone)
@@ -107,7 +107,7 @@ impl Store {
         for weekday in 1..=6 {
             let (opens, closes) =
                 if weekday == 6 { ("09:00", "14:00") } else { ("08:00", "18:00") };
-            sqlx::query("INSERT INTO business_hours VALUES (?1, ?2, ?3, ?4)")
+            sqlx::query("INSERT INTO business_hours VALUES ($1, $2, $3, $4)")
                 .bind(&location)
                 .bind(weekday)
                 .bind(opens)
@@ -116,10 +116,8 @@ impl Store {
                 .await?;
         }
         for (kind, name) in RESOURCES {
-            let no: i64 = sqlx::query_scalar("INSERT INTO claimable DEFAULT VALUES RETURNING no")
-                .fetch_one(&mut *writes)
-                .await?;
-            sqlx::query("INSERT INTO resource (id, no, location_id, kind, name) VALUES (?1, ?2, ?3, ?4, ?5)")
+            let no: i64 = claims::number(&mut writes).await?;
+            sqlx::query("INSERT INTO resource (id, no, location_id, kind, name) VALUES ($1, $2, $3, $4, $5)")
                 .bind(version_7(now).to_string())
                 .bind(no)
                 .bind(&location)
@@ -210,20 +208,20 @@ impl Store {
     }
 }
 
-async fn services(writes: &mut SqliteConnection) -> Result<(), Fault> {
+async fn services(writes: &mut AnyConnection) -> Result<(), Fault> {
     for (code, kind, name, minutes, advisor_minutes) in SERVICES {
-        sqlx::query("INSERT INTO appointment_type VALUES (?1, ?2, ?3, ?4, ?5)")
+        sqlx::query("INSERT INTO appointment_type VALUES ($1, $2, $3, $4, $5)")
             .bind(code)
             .bind(kind)
             .bind(name)
             .bind(minutes)
-            .bind(kind == "service")
+            .bind(i64::from(kind == "service"))
             .execute(&mut *writes)
             .await?;
         let bay = (kind == "service").then_some(("bay", minutes));
         let advisor = (advisor_minutes > 0).then_some(("advisor", advisor_minutes));
         for (resource, minutes) in bay.into_iter().chain(advisor) {
-            sqlx::query("INSERT INTO appointment_need VALUES (?1, ?2, ?3)")
+            sqlx::query("INSERT INTO appointment_need VALUES ($1, $2, $3)")
                 .bind(code)
                 .bind(resource)
                 .bind(minutes)
@@ -234,18 +232,14 @@ async fn services(writes: &mut SqliteConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn closures(
-    writes: &mut SqliteConnection,
-    location: &str,
-    now: Timestamp,
-) -> Result<(), Fault> {
+async fn closures(writes: &mut AnyConnection, location: &str, now: Timestamp) -> Result<(), Fault> {
     let this_year = now.to_zoned(TimeZone::UTC).year();
     for year in this_year..=this_year + 1 {
         for (month, day, reason) in
             [(1, 1, "New Year's Day"), (7, 4, "Independence Day"), (12, 25, "Christmas Day")]
         {
             sqlx::query(
-                "INSERT INTO closure (location_id, local_date, reason) VALUES (?1, ?2, ?3)",
+                "INSERT INTO closure (location_id, local_date, reason) VALUES ($1, $2, $3)",
             )
             .bind(location)
             .bind(jiff::civil::date(year, month, day).to_string())

@@ -1,5 +1,5 @@
 use jiff::Span;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{Fault, Refusal, Store};
 
@@ -55,9 +55,9 @@ impl Store {
     }
 }
 
-pub(super) async fn find(connection: &mut SqliteConnection, code: &str) -> Result<Service, Fault> {
-    let row: Option<(String, String, i64, bool)> = sqlx::query_as(
-        "SELECT kind, name, minutes, needs_vehicle FROM appointment_type WHERE code = ?1",
+pub(super) async fn find(connection: &mut AnyConnection, code: &str) -> Result<Service, Fault> {
+    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT kind, name, minutes, needs_vehicle FROM appointment_type WHERE code = $1",
     )
     .bind(code)
     .fetch_optional(&mut *connection)
@@ -65,7 +65,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, code: &str) -> Resul
     let (kind, name, minutes, needs_vehicle) = row.ok_or(Refusal::UnknownService)?;
     let needs: Vec<(String, i64)> = sqlx::query_as(
         "SELECT resource_kind, minutes FROM appointment_need
-         WHERE type_code = ?1 ORDER BY resource_kind",
+         WHERE type_code = $1 ORDER BY resource_kind",
     )
     .bind(code)
     .fetch_all(connection)
@@ -75,7 +75,7 @@ pub(super) async fn find(connection: &mut SqliteConnection, code: &str) -> Resul
         kind,
         name,
         duration: super::minutes("appointment_type", minutes)?,
-        needs_vehicle,
+        needs_vehicle: needs_vehicle != 0,
         needs: needs
             .into_iter()
             .map(|(kind, minutes)| {

@@ -140,7 +140,7 @@ impl Store {
         let window = Window { from: later(now, location.lead), until: location.horizon(now) };
         let resources: Vec<(i64, String)> = sqlx::query_as(
             "SELECT no, kind FROM resource
-             WHERE location_id = ?1 AND active = 1 AND (kind <> 'advisor' OR no = coalesce(?2, no))
+             WHERE location_id = $1 AND active = 1 AND (kind <> 'advisor' OR no = coalesce($2, no))
              ORDER BY no",
         )
         .bind(location.id.to_string())
@@ -150,7 +150,7 @@ impl Store {
         let claims: Vec<(i64, i64, i64)> = sqlx::query_as(
             "SELECT claimable_no, claim.starts_at, claim.ends_at
              FROM claim JOIN resource ON resource.no = claim.claimable_no
-             WHERE claim.active = 1 AND claim.ends_at > ?1 ORDER BY claim.starts_at",
+             WHERE claim.active = 1 AND claim.ends_at > $1 ORDER BY claim.starts_at",
         )
         .bind(window.from.as_millisecond())
         .fetch_all(&self.reader)

@@ -111,7 +111,7 @@ impl Store {
         (ToolUse { name, code }, node): (&ToolUse, &str),
         now: Timestamp,
     ) -> Result<(), Fault> {
-        sqlx::query(
+        let noted = sqlx::query(
             "INSERT INTO tool_call (call, no, name, code, node, at)
              SELECT $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5 FROM tool_call WHERE call = $1",
         )
@@ -119,9 +119,8 @@ impl Store {
         .bind(name)
         .bind(code)
         .bind(node)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
-        .await?;
+        .bind(now.as_millisecond());
+        self.write(noted).await?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{Fault, Refusal, Store, fault};
 
@@ -40,17 +40,19 @@ impl Store {
         (config, note): (&str, &str),
         now: Timestamp,
     ) -> Result<i64, Fault> {
+        let mut writes = self.begin().await?;
         let version = sqlx::query_scalar(
             "INSERT INTO template (slug, version, config, note, created_at)
-             SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4 FROM template WHERE slug = ?1
+             SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4 FROM template WHERE slug = $1
              RETURNING version",
         )
         .bind(slug)
         .bind(config)
         .bind(note)
         .bind(now.as_millisecond())
-        .fetch_one(&self.writer)
+        .fetch_one(&mut *writes)
         .await?;
+        writes.commit().await?;
         Ok(version)
     }
 
@@ -68,14 +70,14 @@ impl Store {
     ) -> Result<(), Fault> {
         let mut writes = self.begin().await?;
         for arm in arms {
-            let known: bool = sqlx::query_scalar(
-                "SELECT count(*) > 0 FROM template WHERE slug = ?1 AND version = ?2",
+            let known: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM template WHERE slug = $1 AND version = $2",
             )
             .bind(slug)
             .bind(arm.version)
             .fetch_one(&mut *writes)
             .await?;
-            if !known {
+            if known == 0 {
                 return Err(Refusal::NotFound.into());
             }
         }
@@ -99,7 +101,7 @@ impl Store {
             "SELECT id, arms FROM template_activation
              WHERE id = (SELECT follows FROM template_activation WHERE id = (
                  SELECT coalesce(restores, id) FROM template_activation
-                 WHERE slug = ?1 ORDER BY id DESC LIMIT 1))",
+                 WHERE slug = $1 ORDER BY id DESC LIMIT 1))",
         )
         .bind(slug)
         .fetch_optional(&mut *writes)
@@ -117,7 +119,7 @@ impl Store {
     /// When the store cannot be read.
     pub async fn active_template(&self, slug: &str) -> Result<Vec<Arm>, Fault> {
         let arms: Option<String> = sqlx::query_scalar(
-            "SELECT arms FROM template_activation WHERE slug = ?1 ORDER BY id DESC LIMIT 1",
+            "SELECT arms FROM template_activation WHERE slug = $1 ORDER BY id DESC LIMIT 1",
         )
         .bind(slug)
         .fetch_optional(&self.reader)
@@ -133,7 +135,7 @@ impl Store {
     pub async fn templates(&self, slug: &str) -> Result<Vec<StoredTemplate>, Fault> {
         let rows: Vec<(i64, String, String, i64)> = sqlx::query_as(
             "SELECT version, config, note, created_at FROM template
-             WHERE slug = ?1 ORDER BY version DESC",
+             WHERE slug = $1 ORDER BY version DESC",
         )
         .bind(slug)
         .fetch_all(&self.reader)
@@ -148,15 +150,15 @@ impl Store {
 }
 
 async fn note(
-    writes: &mut SqliteConnection,
+    writes: &mut AnyConnection,
     slug: &str,
     (arms, restores): (&str, Option<i64>),
     now: Timestamp,
 ) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO template_activation (slug, arms, restores, follows, activated_at)
-         VALUES (?1, ?2, ?3, (SELECT coalesce(restores, id) FROM template_activation
-                              WHERE slug = ?1 AND ?3 IS NULL ORDER BY id DESC LIMIT 1), ?4)",
+         VALUES ($1, $2, $3, (SELECT coalesce(restores, id) FROM template_activation
+                              WHERE slug = $1 AND $3 IS NULL ORDER BY id DESC LIMIT 1), $4)",
     )
     .bind(slug)
     .bind(arms)

@@ -18,7 +18,7 @@ pub(super) fn friday() -> Timestamp {
 }
 
 async fn seeded() -> Store {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     store.seed(friday()).await.unwrap();
     store
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sqlx::Row;
 
-use super::{CustomerId, Fault, Store, VehicleId};
+use super::{CustomerId, Fault, Store, VehicleId, claims};
 
 /// A customer's vehicle.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +40,7 @@ impl Store {
     pub async fn vehicles_of(&self, customer: CustomerId) -> Result<Vec<Vehicle>, Fault> {
         let rows = sqlx::query(
             "SELECT id, year, make, model FROM vehicle
-             WHERE customer_id = ?1 AND active = 1 ORDER BY no",
+             WHERE customer_id = $1 AND active = 1 ORDER BY no",
         )
         .bind(customer.to_string())
         .fetch_all(&self.reader)
@@ -70,9 +70,10 @@ impl Store {
         let vin = new.vin.as_ref().map(|(vin, _)| vin);
         let mut writes = self.begin().await?;
         let known: Option<String> = sqlx::query_scalar(
-            "SELECT id FROM vehicle WHERE customer_id = ?1 AND active = 1 AND (vin = ?2 OR
-                 (?2 IS NULL AND year IS ?3 AND lower(make) IS lower(?4)
-                             AND lower(model) IS lower(?5)))
+            "SELECT id FROM vehicle WHERE customer_id = $1 AND active = 1 AND (vin = $2 OR
+                 ($2 IS NULL AND year IS NOT DISTINCT FROM $3
+                             AND lower(make) IS NOT DISTINCT FROM lower($4)
+                             AND lower(model) IS NOT DISTINCT FROM lower($5)))
              ORDER BY no LIMIT 1",
         )
         .bind(customer.to_string())
@@ -86,9 +87,7 @@ impl Store {
             return Ok(Vehicle { id: VehicleId::stored(&known)?, label });
         }
         let id = VehicleId::new(now);
-        let no: i64 = sqlx::query_scalar("INSERT INTO claimable DEFAULT VALUES RETURNING no")
-            .fetch_one(&mut *writes)
-            .await?;
+        let no: i64 = claims::number(&mut writes).await?;
         let status = match &new.vin {
             None => "none",
             Some((_, true)) => "decoded",
@@ -97,7 +96,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO vehicle (id, no, customer_id, vin, year, make, model, mileage, plate,
                                   vin_status)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(id.to_string())
         .bind(no)

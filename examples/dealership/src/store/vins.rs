@@ -13,7 +13,7 @@ impl Store {
     pub async fn cached_vin(&self, vin: &Vin, now: Timestamp) -> Result<Option<Decoded>, Fault> {
         let fresh = later(now, (-7 * 24).hours());
         let decoded: Option<String> =
-            sqlx::query_scalar("SELECT decoded FROM vin_cache WHERE vin = ?1 AND fetched_at > ?2")
+            sqlx::query_scalar("SELECT decoded FROM vin_cache WHERE vin = $1 AND fetched_at > $2")
                 .bind(vin.as_str())
                 .bind(fresh.as_millisecond())
                 .fetch_optional(&self.reader)
@@ -34,15 +34,16 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Fault> {
         let decoded = serde_json::to_string(decoded).expect("strings and numbers are valid JSON");
-        sqlx::query(
-            "INSERT INTO vin_cache (vin, decoded, fetched_at) VALUES (?1, ?2, ?3)
+        self.write(
+            sqlx::query(
+                "INSERT INTO vin_cache (vin, decoded, fetched_at) VALUES ($1, $2, $3)
              ON CONFLICT (vin) DO UPDATE SET decoded = excluded.decoded,
                                              fetched_at = excluded.fetched_at",
+            )
+            .bind(vin.as_str())
+            .bind(decoded)
+            .bind(now.as_millisecond()),
         )
-        .bind(vin.as_str())
-        .bind(decoded)
-        .bind(now.as_millisecond())
-        .execute(&self.writer)
         .await?;
         Ok(())
     }

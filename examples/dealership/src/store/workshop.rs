@@ -1,6 +1,6 @@
 use jiff::{Timestamp, tz::TimeZone};
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::{CustomerId, Fault, Refusal, Store, VehicleId, vehicles::label};
 
@@ -48,7 +48,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT ticket.*, year, make, model
              FROM ticket LEFT JOIN vehicle ON vehicle.id = vehicle_id
-             WHERE ticket.customer_id = ?1 AND status <> 'closed' ORDER BY opened_on, ticket.id",
+             WHERE ticket.customer_id = $1 AND status <> 'closed' ORDER BY opened_on, ticket.id",
         )
         .bind(customer.to_string())
         .fetch_all(&self.reader)
@@ -74,7 +74,7 @@ impl Store {
         /// What a car is driven in a year, where its mileage is not known.
         const MILES_A_YEAR: i64 = 12_000;
         let row: Option<(Option<i64>, Option<String>, Option<i64>)> =
-            sqlx::query_as("SELECT year, make, coalesce(?2, mileage) FROM vehicle WHERE id = ?1")
+            sqlx::query_as("SELECT year, make, coalesce($2, mileage) FROM vehicle WHERE id = $1")
                 .bind(vehicle.to_string())
                 .bind(mileage)
                 .fetch_optional(&self.reader)
@@ -85,9 +85,9 @@ impl Store {
         let schedule: Vec<(String, String, i64, String)> = sqlx::query_as(
             "SELECT type_code, name, every_miles, source_doc FROM upkeep
              JOIN appointment_type ON code = type_code
-             WHERE make = ?1 OR (make = '' AND NOT EXISTS (
+             WHERE make = $1 OR (make = '' AND NOT EXISTS (
                  SELECT 1 FROM upkeep AS own
-                 WHERE own.type_code = upkeep.type_code AND own.make = ?1))
+                 WHERE own.type_code = upkeep.type_code AND own.make = $1))
              ORDER BY every_miles, type_code",
         )
         .bind(make.unwrap_or_default())
@@ -111,7 +111,7 @@ impl Store {
 }
 
 impl Ticket {
-    fn read(row: &SqliteRow) -> Result<Self, Fault> {
+    fn read(row: &AnyRow) -> Result<Self, Fault> {
         let vehicle: Option<&str> = row.try_get("vehicle_id")?;
         let words = label(row.try_get("year")?, row.try_get("make")?, row.try_get("model")?);
         Ok(Self {

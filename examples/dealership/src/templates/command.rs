@@ -182,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_becomes_a_version_that_answers_when_it_is_activated() {
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         let file = std::env::temp_dir().join(format!("template-{}.json", std::process::id()));
         let import = || TemplateAction::Import { file: file.clone(), note: "shorter".to_owned() };
         let told = run(&store, import()).await.unwrap_err();

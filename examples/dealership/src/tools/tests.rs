@@ -20,7 +20,7 @@ fn friday() -> Timestamp {
 }
 
 async fn seeded() -> Store {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     store.seed(friday()).await.unwrap();
     store
 }

@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn the_service_is_asked_once_and_remembered() {
         let (service, mut requests) = scripted(vec![http("200 OK", COACH)]).await;
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         let decoder = Decoder::new(store, Some(service));
         let (first, source) = decoder.decode(&coach(), now()).await.unwrap();
         assert_eq!(source, Source::Service);
@@ -170,7 +170,7 @@ mod tests {
             String::new(),
         ] {
             let (service, _requests) = scripted(vec![answer.clone()]).await;
-            let store = Store::in_memory().await.unwrap();
+            let store = Store::fresh().await;
             let decoder = Decoder::new(store.clone(), Some(service));
             let (decoded, source) = decoder.decode(&coach(), now()).await.unwrap();
             assert_eq!(source, Source::Local, "{:.60}", answer);
@@ -183,7 +183,7 @@ mod tests {
     async fn a_number_that_nobody_knows_is_told_from_a_service_that_is_down() {
         // The table does not know the maker 111.
         let ones = Vin::parse("11111111111111111").unwrap();
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::fresh().await;
         let offline = Decoder::new(store.clone(), None);
         assert_eq!(offline.decode(&ones, now()).await, Err(DecodeFault::NotFound));
         let (service, _requests) = scripted(vec![]).await;

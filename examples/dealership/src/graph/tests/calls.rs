@@ -26,7 +26,7 @@ fn friday() -> Timestamp {
 }
 
 async fn reception() -> (Store, Reception) {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     store.seed(friday()).await.unwrap();
     let config = DealershipConfig::default();
     let reception = Reception::open(store.clone(), Clock::Fixed(friday()), &config).await.unwrap();

@@ -123,7 +123,7 @@ fn offers(answer: &Generate, tool: &str) -> bool {
 
 #[tokio::test]
 async fn a_model_cannot_book_before_a_yes_and_may_once_after_it() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     let answer = stage.turn("How can I help you?", "I need an oil change on Monday").await;
     assert!(offers(&answer, "get_available_slots") && !offers(&answer, "verify_identity"));
@@ -141,7 +141,7 @@ async fn a_model_cannot_book_before_a_yes_and_may_once_after_it() {
 
 #[tokio::test]
 async fn who_says_yes_to_a_read_back_need_not_have_been_understood_before() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     stage.turn("How can I help you?", "she makes that noise again").await;
     let asked = "Shall I put you down for a look at it on Monday at 10 AM, is that right?";
@@ -152,7 +152,7 @@ async fn who_says_yes_to_a_read_back_need_not_have_been_understood_before() {
 
 #[tokio::test]
 async fn a_tool_that_no_node_names_may_be_used_but_not_for_a_question_on_the_side() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     let answer = stage.turn("How can I help you?", "I need an oil change").await;
     assert!(offers(&answer, "tell_joke"));
@@ -162,7 +162,7 @@ async fn a_tool_that_no_node_names_may_be_used_but_not_for_a_question_on_the_sid
 
 #[tokio::test]
 async fn a_turn_that_did_not_happen_leads_nowhere() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     stage.plan("I want to").await;
     stage.plan("I want to cancel").await;
@@ -173,7 +173,7 @@ async fn a_turn_that_did_not_happen_leads_nowhere() {
 
 #[tokio::test]
 async fn what_a_tool_makes_so_moves_the_call_within_an_answer() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     let answer = stage.turn("How can I help you?", "please cancel my appointment").await;
     assert_eq!(answer.expects, Some(Expected::Date), "a stranger says when they were born");
@@ -186,7 +186,7 @@ async fn what_a_tool_makes_so_moves_the_call_within_an_answer() {
 
 #[tokio::test]
 async fn who_was_taken_off_the_list_is_only_told_goodbye() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let mut stage = Stage::new(&store).await;
     let answer = stage.turn("How can I help you?", "stop calling me").await;
     assert!(offers(&answer, "record_opt_out") && !offers(&answer, "get_available_slots"));
@@ -198,7 +198,7 @@ async fn who_was_taken_off_the_list_is_only_told_goodbye() {
 
 #[tokio::test]
 async fn a_call_that_was_cut_off_goes_on_in_its_node() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let step = |node: &str, phase: &str| CallStep {
         node: node.to_owned(),
         phase: phase.to_owned(),

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
-use super::super::{BrokerId, Fault, Store, ids::version_7};
+use super::super::{BrokerId, Fault, Store, claims, ids::version_7};
 
 struct Area {
     name: &'static str,
@@ -99,7 +99,7 @@ impl Store {
         let mut writes = self.begin().await?;
         brokers(&mut writes, now).await?;
         for number in TRACKING_NUMBERS {
-            sqlx::query("INSERT INTO tracking_number (phone_e164, changed_at) VALUES (?1, ?2)")
+            sqlx::query("INSERT INTO tracking_number (phone_e164, changed_at) VALUES ($1, $2)")
                 .bind(number)
                 .bind(now.as_millisecond())
                 .execute(&mut *writes)
@@ -108,7 +108,7 @@ impl Store {
         for (service, miles, months) in UPKEEP {
             sqlx::query(
                 "INSERT INTO upkeep (type_code, every_miles, every_months, source_doc)
-                 VALUES (?1, ?2, ?3, 'Maintenance schedule')",
+                 VALUES ($1, $2, $3, 'Maintenance schedule')",
             )
             .bind(service)
             .bind(miles)
@@ -124,22 +124,22 @@ impl Store {
     }
 }
 
-async fn brokers(writes: &mut SqliteConnection, now: Timestamp) -> Result<(), Fault> {
+async fn brokers(writes: &mut AnyConnection, now: Timestamp) -> Result<(), Fault> {
     let territories: Vec<String> = AREAS.iter().map(|_| version_7(now).to_string()).collect();
     for (area, id) in AREAS.iter().zip(&territories) {
-        sqlx::query("INSERT INTO territory VALUES (?1, ?2)")
+        sqlx::query("INSERT INTO territory VALUES ($1, $2)")
             .bind(id)
             .bind(area.name)
             .execute(&mut *writes)
             .await?;
         for zip in area.zips {
-            sqlx::query("INSERT INTO territory_zip VALUES (?1, ?2)")
+            sqlx::query("INSERT INTO territory_zip VALUES ($1, $2)")
                 .bind(zip)
                 .bind(id)
                 .execute(&mut *writes)
                 .await?;
         }
-        sqlx::query("INSERT INTO territory_city VALUES (?1, ?2, ?3)")
+        sqlx::query("INSERT INTO territory_city VALUES ($1, $2, $3)")
             .bind(area.city.0)
             .bind(area.city.1)
             .bind(id)
@@ -148,24 +148,22 @@ async fn brokers(writes: &mut SqliteConnection, now: Timestamp) -> Result<(), Fa
     }
     for broker in BROKERS {
         let id = BrokerId::new(now).to_string();
-        let no: i64 = sqlx::query_scalar("INSERT INTO claimable DEFAULT VALUES RETURNING no")
-            .fetch_one(&mut *writes)
-            .await?;
+        let no: i64 = claims::number(&mut *writes).await?;
         sqlx::query(
             "INSERT INTO broker (id, no, name, tz, languages, is_fallback, fee_cents)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&id)
         .bind(no)
         .bind(broker.name)
         .bind(broker.zone)
         .bind(broker.languages)
-        .bind(broker.area.is_none())
+        .bind(i64::from(broker.area.is_none()))
         .bind(FEE_CENTS)
         .execute(&mut *writes)
         .await?;
         if let Some(area) = broker.area {
-            sqlx::query("INSERT INTO broker_territory (territory_id, broker_id) VALUES (?1, ?2)")
+            sqlx::query("INSERT INTO broker_territory (territory_id, broker_id) VALUES ($1, $2)")
                 .bind(&territories[area])
                 .bind(&id)
                 .execute(&mut *writes)

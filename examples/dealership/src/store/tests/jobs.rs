@@ -3,16 +3,16 @@
 use super::*;
 
 async fn ready(store: &Store) -> Vec<String> {
-    let query = "SELECT json_object('at', strftime('%Y-%m-%dT%H:%MZ', run_at / 1000, 'unixepoch'))
-                 FROM job WHERE state = 'ready' AND ref_id IN
+    let query = "SELECT run_at FROM job WHERE state = 'ready' AND ref_id IN
                      (SELECT id FROM appointment WHERE idempotency_key = 'k') ORDER BY run_at";
     let jobs = store.export(query).await.unwrap();
-    jobs.iter().map(|job| job["at"].as_str().unwrap().to_owned()).collect()
+    let at = |job: &serde_json::Value| instant(job["run_at"].as_i64().unwrap()).unwrap();
+    jobs.iter().map(|job| at(job).strftime("%Y-%m-%dT%H:%MZ").to_string()).collect()
 }
 
 #[tokio::test]
 async fn a_reminder_moves_and_ends_with_its_visit() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let now = "2026-03-05T18:00:00Z".parse().unwrap();
     store.seed(now).await.unwrap();
     let phone = Phone::parse("+16305550111").unwrap();
@@ -41,13 +41,15 @@ async fn a_reminder_moves_and_ends_with_its_visit() {
 
 #[tokio::test]
 async fn a_call_that_nobody_noted_is_noted_once_by_what_it_left_behind() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     let now = "2026-03-05T18:00:00Z".parse().unwrap();
     let called = ("c1", &Phone::parse("+16305550111").unwrap());
     store.note_callback(called, ("service", "brakes"), None, now).await.unwrap();
     assert!(store.conclude("c1", Ending::default(), now).await.unwrap());
     assert!(!store.conclude("c1", Ending::default(), now).await.unwrap(), "once");
     assert!(store.conclude("c2", Ending::default(), now).await.unwrap());
-    let query = "SELECT json_quote(disposition) FROM interaction ORDER BY call";
-    assert_eq!(store.export(query).await.unwrap(), ["callback_scheduled", "abandoned"]);
+    let query = "SELECT disposition FROM interaction ORDER BY call";
+    let noted = store.export(query).await.unwrap();
+    let noted: Vec<_> = noted.iter().map(|row| row["disposition"].as_str().unwrap()).collect();
+    assert_eq!(noted, ["callback_scheduled", "abandoned"]);
 }

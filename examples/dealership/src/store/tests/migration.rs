@@ -1,13 +1,14 @@
 //! What a database goes through when the program is renewed.
 
+use std::path::Path;
+
 use super::*;
 
 #[tokio::test]
 async fn a_database_of_the_first_version_keeps_its_appointments_and_its_promises() {
-    let memory = SqliteConnectOptions::from_str("sqlite::memory:").unwrap().foreign_keys(true);
-    let writer = connect(1, memory).await.unwrap();
-    let mut first = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    schema::migrate(&mut first, 1).await.unwrap();
+    let writer = file::pool(1, Path::new("file:first"), "mode=memory&cache=shared").await.unwrap();
+    let mut first = Dialect::Sqlite.begin(&writer).await.unwrap();
+    schema::migrate(Dialect::Sqlite, &mut first, 1).await.unwrap();
     first.commit().await.unwrap();
     let rows = [
         "INSERT INTO location (id, name, tz, phone_e164) VALUES ('l', 'L', 'UTC', '+1')",
@@ -27,8 +28,8 @@ async fn a_database_of_the_first_version_keeps_its_appointments_and_its_promises
     for row in rows {
         sqlx::query(row).execute(&writer).await.unwrap();
     }
-    schema::bring_up_to_date(&writer).await.unwrap();
-    schema::check(&writer).await.unwrap();
+    schema::bring_up_to_date(Dialect::Sqlite, &writer).await.unwrap();
+    schema::check(Dialect::Sqlite, &writer).await.unwrap();
     let (service, minutes): (String, i64) = sqlx::query_as(
         "SELECT type_code, minutes FROM appointment_detail
          JOIN appointment_need USING (type_code) WHERE appointment_detail.id = 'a'",

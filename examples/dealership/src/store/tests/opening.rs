@@ -5,6 +5,9 @@ use std::{
 
 use super::*;
 
+/// Somewhat longer than it takes to ask for the turn.
+const RETRY: Duration = Duration::from_millis(100);
+
 /// A folder that is gone with the test.
 struct Folder(PathBuf);
 
@@ -46,8 +49,7 @@ async fn what_cannot_be_opened_is_told_with_the_cause_and_the_next_step() {
     assert!(beside.contains("a.db: ") && beside.contains("name another file"), "{beside}");
 
     let foreign = folder.0.join("foreign.db");
-    create(&foreign).unwrap();
-    let other = connect(1, SqliteConnectOptions::new().filename(&foreign)).await.unwrap();
+    let other = file::pool(1, &foreign, "mode=rwc").await.unwrap();
     sqlx::query("CREATE TABLE bookmarks (url TEXT)").execute(&other).await.unwrap();
     other.close().await;
     let told = complaint(&foreign).await;
@@ -71,22 +73,27 @@ async fn a_folder_that_is_there_is_not_said_to_be_missing() {
 async fn a_full_disk_is_not_taken_for_another_version() {
     let folder = Folder::new("full");
     let path = folder.0.join("a.db");
-    create(&path).unwrap();
-    let small = SqliteConnectOptions::new().filename(&path).pragma("max_page_count", "4");
-    let writer = connect(1, small.clone()).await.unwrap();
-    let told = schema::bring_up_to_date(&writer).await.unwrap_err();
+    let writer = small(&path).await;
+    let told = schema::bring_up_to_date(Dialect::Sqlite, &writer).await.unwrap_err();
     assert_eq!(told.message(), "the disk is full; make room, or name another file");
     writer.close().await;
     // Nothing half-made is left behind.
     Store::open(&path).await.unwrap().close().await;
 
-    let writer = connect(1, small).await.unwrap();
+    let writer = small(&path).await;
     let filler = "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
                   FROM n LIMIT 5000) SELECT hex(randomblob(500)) FROM n";
     let full = sqlx::query(filler).execute(&writer).await.unwrap_err();
     let told = fault::error(full);
     assert_eq!((told.kind(), told.message()), (ErrorKind::Config, "the disk is full; make room"));
     writer.close().await;
+}
+
+/// A database that cannot grow.
+async fn small(path: &Path) -> AnyPool {
+    let writer = file::pool(1, path, "mode=rwc").await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 4").fetch_one(&writer).await.unwrap();
+    writer
 }
 
 #[test]
@@ -151,12 +158,12 @@ async fn what_is_only_read_is_neither_made_nor_brought_up_to_date() {
     let missing = told(&path).await;
     assert!(missing.ends_with("a.db: it does not exist; name another file"), "{missing}");
     assert!(!path.exists());
-    create(&path).unwrap();
+    file::create(&path).unwrap();
     assert!(told(&path).await.contains("the schema is older than this program"));
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);
 
     Store::open(&path).await.unwrap().close().await;
-    let other = connect(1, SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    let other = file::pool(1, &path, "mode=rw").await.unwrap();
     sqlx::query("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3")
         .execute(&other)
         .await
@@ -168,12 +175,91 @@ async fn what_is_only_read_is_neither_made_nor_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn a_file_keeps_a_log_syncs_each_commit_and_checks_what_rows_refer_to() {
+    let folder = Folder::new("pragmas");
+    let store = Store::open(folder.0.join("odd %3F?name#.db")).await.unwrap();
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
+    assert_eq!(mode, "wal");
+    assert_eq!(count(&store, "PRAGMA synchronous").await, 2, "FULL");
+    assert_eq!(count(&store, "PRAGMA foreign_keys").await, 1);
+    assert!(folder.0.join("odd %3F?name#.db").exists());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_told_with_the_cause_and_the_next_step() {
+    let told = async |address: &str| {
+        let error = Store::open(address).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let told = format!("{error:?} {error}");
+        assert!(!told.contains("s3cret"), "{told}");
+        error.message().to_owned()
+    };
+    // Nobody listens on the port of this name.
+    let gone = told("postgres://ana:s3cret@127.0.0.1:1/shop").await;
+    assert!(gone.starts_with("postgres://127.0.0.1:1/shop: the server does not answer"), "{gone}");
+    let odd = told("postgres://ana:s3cret@127.0.0.1:99999/shop").await;
+    assert!(odd.contains("it is no address of a server"), "{odd}");
+    let Some(Place::Server(server)) = Store::test_server() else {
+        println!("SKIPPED on PostgreSQL: DEALERSHIP_TEST_POSTGRES names no server");
+        return;
+    };
+    let (server, _database) = server.expose().rsplit_once('/').unwrap();
+    let missing = told(&format!("{server}/nowhere")).await;
+    assert!(missing.contains("the server has no such database; create it"), "{missing}");
+}
+
+#[tokio::test]
+async fn a_schema_is_read_without_being_changed_and_refused_if_it_is_anothers() {
+    let Some(place @ Place::Server(_)) = Store::test_server() else {
+        println!("SKIPPED: DEALERSHIP_TEST_POSTGRES names no server");
+        return;
+    };
+    let scratch = Scratch::open(Some(&place)).await.unwrap();
+    let own = scratch.place.clone().unwrap();
+    scratch.store.seed(friday()).await.unwrap();
+    let store = Store::open_read_only(&own).await.unwrap();
+    assert!(!store.agenda(friday()).await.unwrap().is_empty());
+    let refused = store.seed(friday()).await.map_err(Error::from).unwrap_err();
+    assert!(refused.message().contains("cannot be written"), "{refused}");
+    store.close().await;
+    scratch.store.run("UPDATE _sqlx_migrations SET version = 99 WHERE version = 3").await;
+    let newer = Store::open(&own).await.unwrap_err();
+    assert!(newer.message().contains("the schema is newer than this program"), "{newer}");
+    scratch.store.run("DROP TABLE _sqlx_migrations").await;
+    let foreign = Store::open(&own).await.unwrap_err();
+    assert!(foreign.message().contains("the database of another program"), "{foreign}");
+    scratch.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_the_turn_gives_up_and_the_next_one_writes() {
+    let Some(place @ Place::Server(_)) = Store::test_server() else {
+        println!("SKIPPED: DEALERSHIP_TEST_POSTGRES names no server");
+        return;
+    };
+    let scratch = Scratch::open(Some(&place)).await.unwrap();
+    let other = Store::open(scratch.place.as_ref().unwrap()).await.unwrap();
+    let turn = scratch.store.begin().await.unwrap();
+    let phone = Phone::parse("+16305550111").unwrap();
+    let late = other.meet_lead(&phone, friday()).await.map_err(Error::from).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Overloaded, "{late:?}");
+    // The one who is dropped while they wait is in nobody's way either.
+    let dropped = tokio::time::timeout(RETRY, other.meet_lead(&phone, friday())).await;
+    assert!(dropped.is_err());
+    drop(turn);
+    assert!(other.meet_lead(&phone, friday()).await.unwrap().1);
+    other.close().await;
+    scratch.remove().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_cannot_be_written_says_so() {
     let folder = Folder::new("reading");
     let path = folder.0.join("a.db");
     Store::open(&path).await.unwrap().close().await;
-    let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-    let reader = connect(1, options).await.unwrap();
+    let reader = file::pool(1, &path, "mode=ro").await.unwrap();
     let refused = sqlx::query("DELETE FROM location").execute(&reader).await.unwrap_err();
     assert!(fault::unusable(&refused).contains("make the file and its folder writable"));
     assert!(fault::error(refused).message().contains("cannot be written"));
@@ -225,7 +311,11 @@ async fn rows_that_somebody_has_changed_are_named_and_not_panicked_about() {
         let priya = Phone::parse("+16305550113").unwrap();
         let customer = store.customers_by_phone(&priya).await.unwrap().remove(0).id;
         let mut connection = store.writer.acquire().await.unwrap();
-        sqlx::raw_sql("PRAGMA foreign_keys = OFF").execute(&mut *connection).await.unwrap();
+        let careless = match store.dialect {
+            Dialect::Postgres => "SET session_replication_role = replica",
+            Dialect::Sqlite => "PRAGMA foreign_keys = OFF",
+        };
+        sqlx::raw_sql(careless).execute(&mut *connection).await.unwrap();
         sqlx::raw_sql(change).execute(&mut *connection).await.unwrap();
         drop(connection);
         let faults = [

@@ -10,34 +10,45 @@ const OVERLAPS: &str = "SELECT count(*) FROM claim one JOIN claim other
    AND one.active = 1 AND other.active = 1
    AND one.starts_at < other.ends_at AND one.ends_at > other.starts_at";
 
-/// A directory that goes with the test.
-struct Directory(PathBuf);
+/// A place for a database that several programs use: a file in a folder that goes with the test, or
+/// a schema on the server of the tests.
+struct Site {
+    place: Place,
+    folder: PathBuf,
+}
 
-impl Directory {
-    fn new() -> Self {
+impl Site {
+    async fn new() -> Self {
         let name = format!("dealership-{}", ids::version_7(Timestamp::now()));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let place = match Store::test_server() {
+            Some(Place::Server(address)) => server::make_schema(&address).await.unwrap().0,
+            _ => folder.join("dealership.db").into(),
+        };
+        Self { place, folder }
+    }
+
+    async fn open(&self) -> Store {
+        Store::open(&self.place).await.unwrap()
     }
 }
 
-impl Drop for Directory {
+impl Drop for Site {
     fn drop(&mut self) {
-        let _removed = fs::remove_dir_all(&self.0);
+        let _removed = fs::remove_dir_all(&self.folder);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixteen_writers_on_three_bays_never_double_book() {
-    const WRITERS: u64 = 16;
-    const TRIES: u64 = 40;
-    let directory = Directory::new();
-    let file = directory.0.join("dealership.db");
-    let store = Store::open(&file).await.unwrap();
+async fn sixty_four_writers_on_three_bays_never_double_book() {
+    const WRITERS: u64 = 64;
+    const TRIES: u64 = 10;
+    let site = Site::new().await;
+    let store = site.open().await;
     store.seed(friday()).await.unwrap();
-    // Two stores on one file compete as two processes do.
-    let stores = [store.clone(), Store::open(&file).await.unwrap()];
+    // Two stores of one place compete as two processes do.
+    let stores = [store.clone(), site.open().await];
 
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -90,7 +101,7 @@ async fn sixteen_writers_on_three_bays_never_double_book() {
 async fn claim_raw(store: &Store, from: i64, until: i64, active: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "INSERT INTO claim (appointment_id, claimable_no, starts_at, ends_at, active)
-         SELECT id, 1, ?1, ?2, ?3 FROM appointment LIMIT 1 RETURNING id",
+         SELECT id, 1, $1, $2, $3 FROM appointment LIMIT 1 RETURNING id",
     )
     .bind(from)
     .bind(until)
@@ -109,7 +120,7 @@ async fn a_claim_that_overlaps_is_refused_whoever_writes_it() {
     }
     claim_raw(&store, 200, 300, 1).await.expect("one ends when the next begins");
     let sleeping = claim_raw(&store, 150, 250, 0).await.expect("an inactive claim claims nothing");
-    let woken = sqlx::query("UPDATE claim SET active = 1 WHERE id = ?1")
+    let woken = sqlx::query("UPDATE claim SET active = 1 WHERE id = $1")
         .bind(sleeping)
         .execute(&store.writer)
         .await
@@ -121,7 +132,11 @@ async fn a_claim_that_overlaps_is_refused_whoever_writes_it() {
 #[tokio::test]
 async fn the_count_of_overlaps_would_notice_one() {
     let store = seeded().await;
-    sqlx::query("DROP TRIGGER claim_insert_overlap").execute(&store.writer).await.unwrap();
+    let careless = match store.dialect {
+        Dialect::Postgres => "ALTER TABLE claim DROP CONSTRAINT claim_overlap",
+        Dialect::Sqlite => "DROP TRIGGER claim_insert_overlap",
+    };
+    sqlx::query(careless).execute(&store.writer).await.unwrap();
     claim_raw(&store, 100, 200, 1).await.unwrap();
     claim_raw(&store, 150, 250, 1).await.unwrap();
     assert_eq!(count(&store, OVERLAPS).await, 1);
@@ -129,15 +144,14 @@ async fn the_count_of_overlaps_would_notice_one() {
 
 #[tokio::test]
 async fn what_was_booked_is_there_after_a_restart() {
-    let directory = Directory::new();
-    let file = directory.0.join("dealership.db");
-    let store = Store::open(&file).await.unwrap();
+    let site = Site::new().await;
+    let store = site.open().await;
     store.seed(friday()).await.unwrap();
     let zoe = customer(&store, "Zoe").await;
     let booked = store.book(&request(zoe, monday(10, 0), "key"), friday()).await.unwrap();
     store.close().await;
     assert!(store.ping().await.is_err());
-    let reopened = Store::open(&file).await.unwrap();
+    let reopened = site.open().await;
     assert_eq!(reopened.upcoming(zoe, friday()).await.unwrap()[0].id, booked.id);
 }
 
@@ -174,7 +188,8 @@ async fn a_booking_that_is_dropped_at_any_await_is_made_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn a_database_in_memory_outlives_the_connection_of_its_writer() {
-    let store = seeded().await;
+    let store = Store::in_memory().await.unwrap();
+    store.seed(friday()).await.unwrap();
     store.writer.acquire().await.unwrap().close().await.unwrap();
     assert_eq!(count(&store, "SELECT count(*) FROM location").await, 1);
 }

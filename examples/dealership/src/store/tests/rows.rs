@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn rows_that_make_no_sense_are_refused_by_the_database_itself() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::fresh().await;
     store.seed("2026-11-20T18:00:00Z".parse().unwrap()).await.unwrap();
     let rows = [
         "UPDATE appointment SET ends_at = starts_at",
