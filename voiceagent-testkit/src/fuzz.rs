@@ -56,6 +56,7 @@ const EDITS: usize = 6;
 /// # Panics
 ///
 /// When the reader panics, with the shortest input for which it does; and when the corpus is empty.
+#[expect(clippy::print_stdout, reason = "whoever plays for minutes reads it")]
 pub fn play(target: &str, corpus: &[Vec<u8>], reader: impl Fn(&[u8])) {
     assert!(!corpus.is_empty(), "{target}: the corpus is empty");
     let played = Cell::new(0_u64);

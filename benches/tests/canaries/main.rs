@@ -4,6 +4,8 @@
 //!
 //! A program of its own, because the log that it reads is that of the whole process.
 
+#![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
+
 mod carrier;
 mod log;
 

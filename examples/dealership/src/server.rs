@@ -168,7 +168,7 @@ impl Server {
             .statuses(status_events)
             .on_call(move |stream| {
                 let (host, desk) = (host.clone(), Arc::clone(&desk));
-                async move { host.host(answer(&desk, stream, &host)).await }
+                async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
             });
         if let Some(control) = control {
             door = door.control(control);
@@ -308,7 +308,8 @@ async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception
                 let Some(visitor) = visitor else { return };
                 let (reception, lobby) = (Arc::clone(&reception), lobby.clone());
                 talks.spawn(async move {
-                    lobby.host(reception.receive(visitor, lobby.dismissed())).await;
+                    let talk = Box::pin(reception.receive(visitor, lobby.dismissed()));
+                    lobby.host(talk).await;
                 });
             }
             Some(_) = talks.join_next() => {}

@@ -155,7 +155,8 @@ impl Line {
 /// An agent that greets, and a recognizer that understands what sounds of these words.
 fn agent(words: Words) -> (AgentBuilder, Recording<SttInput>) {
     let clip = Clip::new(MULAW, SPEECH).expect("mu-law can be decoded");
-    let voice = PromptCache::new(Arc::new(FakeTts::new())).with_clip(WORDS, clip).unwrap();
+    let voice =
+        PromptCache::new(Arc::new(FakeTts::new())).with_clip(WORDS, clip).expect("words to say");
     let stt = FakeStt::new(words);
     let inputs = stt.inputs();
     let builder = Agent::builder()

@@ -266,14 +266,15 @@ impl TextToSpeech for Closing {
 }
 
 async fn known(voice: &Arc<Closing>) -> Link<TtsInput, TtsEvent> {
-    let voice = PromptCache::new(voice.clone()).with_clip(TROUBLE, clip(TROUBLE)).unwrap();
+    let voice = PromptCache::new(voice.clone()).with_clip(TROUBLE, clip(TROUBLE)).expect("a clip");
     voice.open(TtsOptions::new(MULAW)).await.expect("a clip can be said")
 }
 
 /// What an answer that needs the voice is told.
 async fn fault(link: &mut Link<TtsInput, TtsEvent>, number: u64) -> Error {
     let generation = GenerationId::new(number);
-    link.try_send(TtsInput::Text { generation, text: "Until six.".into() }).unwrap();
+    link.try_send(TtsInput::Text { generation, text: "Until six.".into() })
+        .expect("the link takes it");
     link.recv().await.expect("the link lives").expect_err("the voice is down")
 }
 

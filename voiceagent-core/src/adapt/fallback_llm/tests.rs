@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the tests have stopped the clock")]
+
 use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -423,8 +425,8 @@ async fn only_what_all_models_can_do_is_claimed() {
 
 /// A chain that asks the next model as well after 900 ms.
 fn hedged(first: &Arc<Scripted>, then: &[&Arc<Scripted>]) -> FallbackLlm {
-    let mut settings = LlmFailover::default();
-    settings.hedge_after = Some(Duration::from_millis(900));
+    let hedge_after = Some(Duration::from_millis(900));
+    let settings = LlmFailover { hedge_after, ..LlmFailover::default() };
     let then = then.iter().map(|model| Arc::clone(model) as Arc<dyn LanguageModel>).collect();
     FallbackLlm::with_settings(first.clone(), then, settings)
 }
