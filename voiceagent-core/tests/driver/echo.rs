@@ -262,7 +262,7 @@ async fn barges_in(attenuation: Option<f32>) -> (Duration, (String, bool)) {
     let phone = Speakerphone::new(ms(150), attenuation.unwrap_or(200.0), (clip, at));
     let words = if attenuation.is_some() { echoed(ms(150)) } else { Words::default() };
     words.say(clips::STOP.text, at, at + ms(1_100));
-    let events = events(call(phone, words).await, ms(6_000)).await;
+    let events = events(call(phone, words).await, ms(7_000)).await;
     let paused = events.iter().find(|(_, event)| matches!(event, Event::AgentPaused { .. }));
     let (paused, _) = paused.unwrap_or_else(|| panic!("the agent gives way: {events:?}"));
     (paused.elapsed().saturating_sub(at), heard(&events).expect("it stopped"))
