@@ -37,7 +37,7 @@ use self::edit::Edit;
 /// (RFC 7464).
 pub const SEPARATOR: u8 = 0x1E;
 
-/// Says how long to play, in seconds, in place of [`INPUTS`].
+/// Says how long to play, in seconds, in place of a thousand inputs.
 pub const SECONDS: &str = "VOICEAGENT_FUZZ_SECONDS";
 
 /// Damaged copies in a test that is not told otherwise: seconds for all readers, also of a debug
