@@ -1,5 +1,7 @@
 //! The contract of a call leg: a phone line, a browser, a terminal.
 
+mod quality;
+
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -10,6 +12,8 @@ use crate::{
     audio::{AudioFormat, AudioFrame},
     stt::Transcript,
 };
+
+pub use quality::LineQuality;
 
 /// One leg of one call, ready to be opened.
 ///
@@ -252,6 +256,9 @@ pub enum Inbound {
     MarkPlayed(MarkId),
     /// The call was not handed over, and goes on: what [`Outbound::Transfer`] asked for failed.
     NotTransferred(ErrorKind),
+    /// How well the line carries sound so far; where the leg can tell, about once a second and before
+    /// [`HungUp`](Self::HungUp).
+    Quality(LineQuality),
     /// The user of a text leg began to speak or type.
     SpeechStarted,
     /// What the user of a text leg said or typed.

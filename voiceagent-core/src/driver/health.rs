@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Driver;
-use crate::{CallTime, Event};
+use crate::{CallTime, Event, transport::LineQuality};
 
 /// Between two reports: seldom enough for any log, and often enough to tell when it was.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -18,6 +18,8 @@ pub(super) struct Health {
     line_queue: usize,
     events_queue: usize,
     reported: CallTime,
+    /// What the line told last, if it has since the last report.
+    pub(super) line: Option<LineQuality>,
 }
 
 impl Health {
@@ -42,7 +44,7 @@ impl Health {
     fn report(&mut self, now: CallTime, frames_dropped: u64, events_lost: u64) -> Event {
         let Self { late, late_wakes, line_queue, events_queue, .. } = std::mem::replace(
             self,
-            Self { reported: now, late_wakes: self.late_wakes, ..Self::default() },
+            Self { reported: now, late_wakes: self.late_wakes, line: self.line, ..Self::default() },
         );
         let count = |queue: usize| u32::try_from(queue).unwrap_or(u32::MAX);
         Event::Health {
@@ -73,6 +75,9 @@ impl Driver {
         self.emit(event);
         if let Some(event) = self.meter.report() {
             self.emit(event);
+        }
+        if let Some(quality) = self.health.line.take() {
+            self.emit(Event::LineQuality { quality });
         }
     }
 }

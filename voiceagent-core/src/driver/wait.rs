@@ -190,6 +190,10 @@ impl Driver {
                 Some(Input::MarkPlayed { mark })
             }
             Some(Ok(Inbound::NotTransferred(kind))) => Some(Input::NotTransferred { kind }),
+            Some(Ok(Inbound::Quality(quality))) => {
+                self.health.line = Some(quality);
+                None
+            }
             Some(Ok(Inbound::SpeechStarted)) => Some(Input::SttSpeechStarted),
             Some(Ok(Inbound::Transcript(transcript))) => {
                 if transcript.is_final {

@@ -313,6 +313,7 @@ impl Observer for LatencyObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::LineQuality { .. }
             | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }

@@ -80,7 +80,9 @@ impl Observer for SpanObserver {
             Event::FirstSentence { generation, after } => {
                 took(at_ms, *generation, *after, "first sentence")
             }
-            Event::Health { .. } | Event::Metered { .. } => machinery_event(at_ms, event),
+            Event::Health { .. } | Event::LineQuality { .. } | Event::Metered { .. } => {
+                machinery_event(at_ms, event);
+            }
             Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
             Event::Planned { generation, after } => took(at_ms, *generation, *after, "planned"),
             Event::FirstAudio { generation, after } => {
@@ -163,6 +165,16 @@ fn machinery_event(at_ms: u64, event: &Event) {
             frames_dropped,
             events_lost,
             "health"
+        ),
+        Event::LineQuality { quality } => debug!(
+            at_ms,
+            received = quality.received,
+            lost = quality.lost,
+            jitter_ms = quality.jitter.as_millis(),
+            peer_loss = quality.peer_loss,
+            round_trip_ms = quality.round_trip.map(|trip| trip.as_millis()),
+            mos = quality.estimated_mos,
+            "line quality"
         ),
         Event::Metered { stt, tts, characters, characters_wasted } => debug!(
             at_ms,

@@ -179,6 +179,7 @@ impl Observer for TranscriptObserver {
             | Event::Health { .. }
             | Event::IdlePrompted { .. }
             | Event::Interrupted { .. }
+            | Event::LineQuality { .. }
             | Event::Metered { .. }
             | Event::Planned { .. }
             | Event::ToolFinished { .. }

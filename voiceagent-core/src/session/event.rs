@@ -3,8 +3,10 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallTime, ErrorKind, GenerationId, ToolCallId, TurnId, adapt::Failover, llm::Usage,
-    transport::Answerer,
+    CallTime, ErrorKind, GenerationId, ToolCallId, TurnId,
+    adapt::Failover,
+    llm::Usage,
+    transport::{Answerer, LineQuality},
 };
 
 /// What happened in a call, for its owner and its observers.
@@ -192,6 +194,12 @@ pub enum Event {
         reason: InterruptionReason,
         /// From the user's first sound to the decision; zero if no user was the cause.
         after: Duration,
+    },
+    /// How well the line carries sound, since the call began: each 10 s, and before the end, where the
+    /// line can tell.
+    LineQuality {
+        /// The figures.
+        quality: LineQuality,
     },
     /// What the call has used of its recognizer and its voice, so far: each 10 s, and before the
     /// end.

@@ -11,6 +11,9 @@ use voiceagent_core::{
         UsageObserver,
     },
     session::Leg,
+    transport::{
+        CallInfo, Inbound, LineQuality, Media, Outbound, Transport, TransportCapabilities,
+    },
     tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 use voiceagent_testkit::fakes::{Answer, Caller, FakeLlm, FakeTts, TtsFault};
@@ -117,6 +120,60 @@ async fn m17_the_health_of_a_call_is_told_each_10_s_and_before_its_end() {
         .collect();
     assert_eq!(reports, [10, 20, 25]);
     assert!(matches!(events.last(), Some((_, Event::Ended { .. }))), "nothing comes after the end");
+}
+
+/// A line that tells after so many seconds each how many packets it has lost, and hangs up.
+#[derive(Debug)]
+struct Measured(CallInfo, &'static [u64]);
+
+fn lost(packets: u64) -> LineQuality {
+    let mut quality = LineQuality::default();
+    (quality.lost, quality.estimated_mos) = (packets, Some(4.0));
+    quality
+}
+
+#[async_trait]
+impl Transport for Measured {
+    fn call(&self) -> &CallInfo {
+        &self.0
+    }
+
+    fn capabilities(&self) -> TransportCapabilities {
+        TransportCapabilities::default()
+    }
+
+    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+        Ok(Link::spawn(64, move |mut peer| async move {
+            let begin = tokio::time::Instant::now();
+            let told = async {
+                for second in self.1 {
+                    tokio::time::sleep_until(begin + ms(1_000 * second)).await;
+                    peer.send(Inbound::Quality(lost(*second))).await?;
+                }
+                peer.send(Inbound::HungUp).await
+            };
+            told.await?;
+            while peer.recv().await.is_some() {}
+            Ok(())
+        }))
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn how_well_the_line_carries_sound_is_told_as_it_was_last_each_10_s_and_before_the_end() {
+    let (_, caller) = phone_line();
+    let line = Measured(CallInfo::new("call-1", Media::Text), &[2, 7, 12, 13, 14, 31]);
+    let agent = builder(FakeLlm::answers([]), FakeTts::new(), &caller).build().unwrap();
+    let call = agent.start(Box::new(line)).await.unwrap();
+    let events = timed_events(call).await;
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Event::LineQuality { quality } => Some((at.as_millis() / 1_000, *quality)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(12, lost(12)), (31, lost(31))]);
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
