@@ -8,6 +8,8 @@ mod jitter_buffer;
 mod key_reader;
 mod key_sender;
 mod latch;
+#[cfg(feature = "opus")]
+mod opus;
 mod packet;
 mod quality;
 mod receiver;

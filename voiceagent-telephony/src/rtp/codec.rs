@@ -1,9 +1,14 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "opus")]
+use voiceagent_core::audio::Encoding;
 use voiceagent_core::{
     Result,
     audio::{AudioFormat, Transcoder},
 };
+
+#[cfg(feature = "opus")]
+use super::opus::{OpusInward, OpusOutward};
 
 /// A codec of a call over RTP (RFC 3551, section 6).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -18,6 +23,10 @@ pub enum RtpCodec {
     /// 16-bit PCM at 16 kHz.
     #[serde(rename = "l16-16000")]
     L16At16k,
+    /// Opus (RFC 7587), mono, whose clock is said to be 48 kHz with two channels.
+    #[cfg(feature = "opus")]
+    #[serde(rename = "opus")]
+    Opus,
     /// G.711 A-law.
     #[serde(rename = "pcma")]
     Pcma,
@@ -27,8 +36,15 @@ pub enum RtpCodec {
 }
 
 impl RtpCodec {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::G722, Self::L16At8k, Self::L16At16k, Self::Pcma, Self::Pcmu];
+    pub(crate) const ALL: &[Self] = &[
+        Self::G722,
+        Self::L16At8k,
+        Self::L16At16k,
+        #[cfg(feature = "opus")]
+        Self::Opus,
+        Self::Pcma,
+        Self::Pcmu,
+    ];
 
     /// What session descriptions call it.
     #[must_use]
@@ -36,6 +52,8 @@ impl RtpCodec {
         match self {
             Self::G722 => "G722",
             Self::L16At8k | Self::L16At16k => "L16",
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
             Self::Pcma => "PCMA",
             Self::Pcmu => "PCMU",
         }
@@ -47,6 +65,28 @@ impl RtpCodec {
         match self {
             Self::G722 | Self::L16At8k | Self::Pcma | Self::Pcmu => 8_000,
             Self::L16At16k => 16_000,
+            #[cfg(feature = "opus")]
+            Self::Opus => 48_000,
+        }
+    }
+
+    /// How many channels session descriptions say that it has.
+    #[must_use]
+    pub const fn channels(self) -> u8 {
+        match self {
+            Self::G722 | Self::L16At8k | Self::L16At16k | Self::Pcma | Self::Pcmu => 1,
+            // Whatever is sent (RFC 7587, section 7).
+            #[cfg(feature = "opus")]
+            Self::Opus => 2,
+        }
+    }
+
+    /// What session descriptions add to it.
+    pub(crate) const fn parameters(self) -> Option<&'static str> {
+        match self {
+            Self::G722 | Self::L16At8k | Self::L16At16k | Self::Pcma | Self::Pcmu => None,
+            #[cfg(feature = "opus")]
+            Self::Opus => Some("maxplaybackrate=16000; stereo=0; useinbandfec=1"),
         }
     }
 
@@ -58,15 +98,19 @@ impl RtpCodec {
             Self::Pcma => Some(8),
             Self::Pcmu => Some(0),
             Self::L16At8k | Self::L16At16k => None,
+            #[cfg(feature = "opus")]
+            Self::Opus => None,
         }
     }
 
-    /// What a leg carries for it. G.722 is decoded, since what was lost of it cannot be made up
-    /// otherwise.
+    /// What a leg carries for it. G.722 and Opus are decoded, since what was lost of them cannot be
+    /// made up otherwise.
     #[must_use]
     pub const fn leg_format(self) -> AudioFormat {
         match self {
             Self::G722 | Self::L16At16k => AudioFormat::PCM_16K,
+            #[cfg(feature = "opus")]
+            Self::Opus => AudioFormat::PCM_16K,
             Self::L16At8k => AudioFormat::PCM_8K,
             Self::Pcma => AudioFormat::ALAW_8K,
             Self::Pcmu => AudioFormat::MULAW_8K,
@@ -75,7 +119,12 @@ impl RtpCodec {
 
     /// What packets carry, but for the order of bytes.
     const fn wire_format(self) -> AudioFormat {
-        if let Self::G722 = self { AudioFormat::G722 } else { self.leg_format() }
+        match self {
+            Self::G722 => AudioFormat::G722,
+            Self::L16At8k | Self::L16At16k | Self::Pcma | Self::Pcmu => self.leg_format(),
+            #[cfg(feature = "opus")]
+            Self::Opus => AudioFormat::mono(Encoding::Opus, 48_000),
+        }
     }
 
     /// Whether packets carry the high byte of a sample first (RFC 3551, section 4.5.11).
@@ -86,41 +135,86 @@ impl RtpCodec {
 
 /// Turns the payloads of packets into what a leg carries.
 #[derive(Debug)]
-pub(super) struct Inward {
-    codec: RtpCodec,
-    transcoder: Transcoder,
+pub(super) enum Inward {
+    Samples {
+        codec: RtpCodec,
+        transcoder: Transcoder,
+    },
+    #[cfg(feature = "opus")]
+    Opus(OpusInward),
 }
 
 impl Inward {
     pub(super) fn new(codec: RtpCodec, leg: AudioFormat) -> Result<Self> {
-        Ok(Self { codec, transcoder: Transcoder::new(codec.wire_format(), leg)? })
+        #[cfg(feature = "opus")]
+        if codec == RtpCodec::Opus {
+            return OpusInward::new(leg).map(Self::Opus);
+        }
+        Ok(Self::Samples { codec, transcoder: Transcoder::new(codec.wire_format(), leg)? })
     }
 
     pub(super) fn decode(&mut self, payload: Bytes) -> Bytes {
-        let payload = if self.codec.is_swapped() { swap(&payload) } else { payload };
-        self.transcoder.transcode(payload)
+        match self {
+            Self::Samples { codec, transcoder } => {
+                let payload = if codec.is_swapped() { swap(&payload) } else { payload };
+                transcoder.transcode(payload)
+            }
+            #[cfg(feature = "opus")]
+            Self::Opus(opus) => opus.decode(&payload),
+        }
+    }
+
+    /// At most so many samples in place of what was lost before this payload, which is decoded next;
+    /// `None` for codecs that know no more of it than whoever has heard what was before.
+    pub(super) fn recover(&mut self, lost: u64, next: &[u8]) -> Option<Bytes> {
+        match self {
+            Self::Samples { .. } => {
+                let _ = (lost, next);
+                None
+            }
+            #[cfg(feature = "opus")]
+            Self::Opus(opus) => Some(opus.recover(lost, next)),
+        }
     }
 
     pub(super) fn reset(&mut self) {
-        self.transcoder.reset();
+        match self {
+            Self::Samples { transcoder, .. } => transcoder.reset(),
+            #[cfg(feature = "opus")]
+            Self::Opus(opus) => opus.reset(),
+        }
     }
 }
 
-/// Turns what a leg is to play into the payloads of packets.
+/// Turns what a leg is to play into the payloads of packets, 20 ms each.
 #[derive(Debug)]
-pub(super) struct Outward {
-    codec: RtpCodec,
-    transcoder: Transcoder,
+pub(super) enum Outward {
+    Samples {
+        codec: RtpCodec,
+        transcoder: Transcoder,
+    },
+    #[cfg(feature = "opus")]
+    Opus(OpusOutward),
 }
 
 impl Outward {
     pub(super) fn new(codec: RtpCodec, leg: AudioFormat) -> Result<Self> {
-        Ok(Self { codec, transcoder: Transcoder::new(leg, codec.wire_format())? })
+        #[cfg(feature = "opus")]
+        if codec == RtpCodec::Opus {
+            return OpusOutward::new(leg).map(Self::Opus);
+        }
+        Ok(Self::Samples { codec, transcoder: Transcoder::new(leg, codec.wire_format())? })
     }
 
     pub(super) fn encode(&mut self, audio: Bytes) -> Bytes {
-        let audio = self.transcoder.transcode(audio);
-        if self.codec.is_swapped() { swap(&audio) } else { audio }
+        match self {
+            Self::Samples { codec, transcoder } => {
+                let audio = transcoder.transcode(audio);
+                if codec.is_swapped() { swap(&audio) } else { audio }
+            }
+            #[cfg(feature = "opus")]
+            Self::Opus(opus) => opus.encode(audio),
+        }
     }
 }
 
@@ -135,7 +229,9 @@ mod tests {
 
     #[test]
     fn a_second_of_each_codec_is_a_second_of_its_leg() {
-        for codec in RtpCodec::ALL {
+        // Packets of others do not tell how long they are.
+        let codecs = RtpCodec::ALL.iter().filter(|codec| codec.channels() == 1);
+        for codec in codecs.copied() {
             let leg = codec.leg_format();
             let bytes = leg.bytes_of(u64::from(leg.sample_rate));
             let mut outward = Outward::new(codec, leg).unwrap();

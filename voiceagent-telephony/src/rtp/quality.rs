@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use voiceagent_core::transport::LineQuality;
 
 /// How well a call over RTP goes, or went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -19,17 +20,34 @@ pub struct RtpQuality {
     /// Datagrams that do not prove themselves where the media is protected (SRTP), or that have come
     /// before, which were not heard.
     pub unproven: u64,
+    /// Packets of ours that left 20 ms or more after their time, or were left out.
+    pub overdue: u64,
     /// How evenly they arrive: the interarrival jitter (RFC 3550, section 6.4.1).
     pub jitter: Duration,
-    /// The share of our packets that the other side says it has lost since it said so last.
-    pub peer_loss: f32,
+    /// The share of our packets that the other side says it has lost since it said so last; `None`
+    /// until it has reported.
+    pub peer_loss: Option<f32>,
     /// How evenly the other side says that ours arrive.
-    pub peer_jitter: Duration,
+    pub peer_jitter: Option<Duration>,
     /// From here to the other side and back, once both have reported.
     pub round_trip: Option<Duration>,
     /// How good a listener here would find it, from 1 to 4.5, by the simplified E-model of ITU-T
     /// G.107 for G.711 whose losses are made up. An estimate; nobody was asked.
     pub estimated_mos: f32,
+}
+
+impl From<RtpQuality> for LineQuality {
+    fn from(rtp: RtpQuality) -> Self {
+        let mut line = Self::default();
+        line.received = rtp.received;
+        line.lost = rtp.lost;
+        line.jitter = rtp.jitter;
+        line.peer_loss = rtp.peer_loss;
+        line.peer_jitter = rtp.peer_jitter;
+        line.round_trip = rtp.round_trip;
+        line.estimated_mos = (rtp.received > 0).then_some(rtp.estimated_mos);
+        line
+    }
 }
 
 /// What a listener would think of such a loss, from 0 to 1, and such a delay in one direction.

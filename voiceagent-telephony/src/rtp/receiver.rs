@@ -174,6 +174,7 @@ impl Receiver {
 
     fn take(&mut self, now: CallTime, packet: &RtpPacket) {
         if packet.payload_type == self.types.audio.0 {
+            self.recover(now, packet);
             let payload = self.inward.decode(packet.payload.clone());
             let sample = self.format.sample_bytes().unwrap_or(1);
             if !payload.is_empty() && payload.len().is_multiple_of(sample) {
@@ -189,6 +190,23 @@ impl Receiver {
             }
             self.pause.generator.describe(noise);
             self.pause.is_announced = true;
+        }
+    }
+
+    /// Makes up what was lost before a packet, where its codec knows better than we do.
+    fn recover(&mut self, now: CallTime, packet: &RtpPacket) {
+        if !self.is_lost {
+            return;
+        }
+        let told = self.told(now, packet.timestamp);
+        let missing = told.saturating_sub(self.position);
+        let limit = self.format.samples_in(CONCEALED);
+        if missing >= self.format.samples_in(PAUSE)
+            && let Some(made_up) = self.inward.recover(missing.min(limit), &packet.payload)
+        {
+            self.push(made_up);
+            self.position = told;
+            self.is_lost = false;
         }
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Sender {
     rest: u32,
     ready: VecDeque<RtpPacket>,
     sent: (u32, u32),
+    /// Packets that left a packet's time or more after theirs, or not at all.
+    overdue: u64,
     /// How unevenly the other side hears us, which is about what it buffers.
     peer_jitter: Duration,
 }
@@ -96,6 +98,7 @@ impl Sender {
             rest: 0,
             ready: VecDeque::new(),
             sent: (0, 0),
+            overdue: 0,
             peer_jitter: Duration::ZERO,
         })
     }
@@ -175,6 +178,10 @@ impl Sender {
         (packets > 0).then_some(Sent { time, timestamp: self.timestamp, packets, octets })
     }
 
+    pub(super) const fn overdue(&self) -> u64 {
+        self.overdue
+    }
+
     pub(super) const fn clock_rate(&self) -> u32 {
         self.types.audio.1.clock_rate()
     }
@@ -186,6 +193,7 @@ impl Sender {
     fn tick(&mut self, now: CallTime) {
         let behind = (now - self.due).as_micros() / FRAME.as_micros();
         let behind = u32::try_from(behind).unwrap_or(u32::MAX);
+        self.overdue += u64::from(if behind > BEHIND { behind } else { behind.min(1) });
         if behind > BEHIND {
             self.due += FRAME * behind;
             self.timestamp = self.timestamp.wrapping_add(self.step().wrapping_mul(behind));

@@ -1,4 +1,7 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use voiceagent_core::{
@@ -42,8 +45,8 @@ pub(crate) struct RtpSession {
     received: u64,
     foreign: u64,
     unproven: u64,
-    peer_loss: f32,
-    peer_jitter: Duration,
+    peer_loss: Option<f32>,
+    peer_jitter: Option<Duration>,
     round_trip: Option<Duration>,
 }
 
@@ -81,8 +84,8 @@ impl RtpSession {
             received: 0,
             foreign: 0,
             unproven: 0,
-            peer_loss: 0.0,
-            peer_jitter: Duration::ZERO,
+            peer_loss: None,
+            peer_jitter: None,
             round_trip: None,
         })
     }
@@ -99,6 +102,11 @@ impl RtpSession {
         self.sender.hold(is_held);
         self.peer.move_to(said);
         Ok(())
+    }
+
+    /// The other side is somebody else from now on, at this address and this host of signalling.
+    pub(crate) const fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
+        self.peer = MediaPeer::new(said, signalling);
     }
 
     /// Protects what is sent from now on, and takes what is protected only; or neither.
@@ -201,6 +209,7 @@ impl RtpSession {
             repeated: counters.repeated,
             foreign: self.foreign,
             unproven: self.unproven,
+            overdue: self.sender.overdue(),
             jitter,
             peer_loss: self.peer_loss,
             peer_jitter: self.peer_jitter,
@@ -233,11 +242,11 @@ impl RtpSession {
         let Some(block) = report.blocks.iter().find(|block| block.ssrc == self.ssrc) else {
             return;
         };
-        self.peer_loss = f32::from(block.fraction_lost) / 256.0;
+        self.peer_loss = Some(f32::from(block.fraction_lost) / 256.0);
         let jitter = Duration::from_secs(block.jitter.into()) / self.sender.clock_rate();
         // A side that counts in other units than it should would hold up marks for long.
         if jitter < MOST_JITTER {
-            self.peer_jitter = jitter;
+            self.peer_jitter = Some(jitter);
             self.sender.set_peer_jitter(jitter);
         }
         if block.last_report != 0 {

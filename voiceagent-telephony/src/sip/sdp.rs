@@ -172,11 +172,11 @@ impl Media {
 
     fn codec(&self, number: u8) -> Option<RtpCodec> {
         let map = self.maps.iter().find(|(mapped, ..)| *mapped == number);
-        RtpCodec::ALL.into_iter().find(|codec| match map {
+        RtpCodec::ALL.iter().copied().find(|codec| match map {
             Some((_, name, rate, channels)) => {
                 name.eq_ignore_ascii_case(codec.name())
                     && *rate == codec.clock_rate()
-                    && *channels == 1
+                    && *channels == codec.channels()
             }
             None => codec.static_payload_type() == Some(number),
         })

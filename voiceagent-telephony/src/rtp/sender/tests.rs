@@ -46,6 +46,18 @@ fn ten_minutes_of_late_wake_ups_do_not_move_the_clock() {
 }
 
 #[test]
+fn packets_that_leave_late_and_those_that_are_left_out_are_counted() {
+    let mut sender = sender();
+    let mut overdue = |millis| {
+        run(&mut sender, millis);
+        sender.overdue()
+    };
+    assert_eq!([overdue(0), overdue(39)], [0, 0], "later than 20 ms, and not by 20 ms");
+    assert_eq!(overdue(85), 2, "one by 45 ms, one by 25 ms, and one by 5 ms");
+    assert_eq!(overdue(305), 2 + 10, "a pause of ten packets");
+}
+
+#[test]
 fn pieces_of_any_length_are_one_sound() {
     let mut sender = sender();
     for byte in 0..100 {

@@ -55,7 +55,16 @@ impl Ours {
         let numbers: String = numbers.map(|number| format!(" {number}")).collect();
         append(text, format_args!("m=audio {port} {protocol}{numbers}"));
         for (number, codec) in &self.formats {
-            append(text, format_args!("a=rtpmap:{number} {}/{}", codec.name(), codec.clock_rate()));
+            let (name, rate) = (codec.name(), codec.clock_rate());
+            match codec.channels() {
+                1 => append(text, format_args!("a=rtpmap:{number} {name}/{rate}")),
+                channels => {
+                    append(text, format_args!("a=rtpmap:{number} {name}/{rate}/{channels}"))
+                }
+            }
+            if let Some(parameters) = codec.parameters() {
+                append(text, format_args!("a=fmtp:{number} {parameters}"));
+            }
         }
         for (number, rate) in &self.keys {
             append(text, format_args!("a=rtpmap:{number} telephone-event/{rate}"));

@@ -15,7 +15,14 @@ fn an_offer_is_read_with_what_its_media_say_for_themselves() {
     assert_eq!((audio.kind.as_str(), audio.port), ("audio", 4_000));
     assert_eq!(audio.address, Some([192, 0, 2, 10].into()));
     assert_eq!(audio.direction, Direction::SendOnly);
-    assert_eq!(audio.codecs(), [(9, RtpCodec::G722), (8, RtpCodec::Pcma), (0, RtpCodec::Pcmu)]);
+    let expected = [
+        #[cfg(feature = "opus")]
+        (96, RtpCodec::Opus),
+        (9, RtpCodec::G722),
+        (8, RtpCodec::Pcma),
+        (0, RtpCodec::Pcmu),
+    ];
+    assert_eq!(audio.codecs(), expected);
     assert_eq!(audio.number_of("telephone-event", 8_000), Some(101));
     assert_eq!(audio.number_of("telephone-event", 16_000), None);
     assert!(audio.has(13) && !audio.has(14));
