@@ -30,6 +30,7 @@ mod protection;
 mod quiet;
 mod refusal;
 mod registration;
+mod replaces;
 mod screening;
 mod sdp;
 mod server;
@@ -37,10 +38,13 @@ mod session_timer;
 mod sockets;
 mod stream;
 mod streams;
+mod switchboard;
+mod takeover;
 mod tls;
 mod transfer;
 mod transport;
 mod trunk;
+mod within;
 
 pub use self::{
     account::SipAccount,

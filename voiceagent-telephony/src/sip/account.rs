@@ -35,7 +35,9 @@ pub struct SipAccount {
     /// The name with which we prove who we are, if it is another.
     #[serde(default)]
     pub login: Option<String>,
-    /// What it is proven with. It is never sent: answers to challenges are.
+    /// What it is proven with. It is never sent: answers to challenges are. It may be set behind the
+    /// reading of a file, and must be by the time that it is used.
+    #[serde(default)]
     pub password: Secret,
     /// For how long we ask to be known, 5 minutes if not set. It is renewed when three quarters of
     /// what was granted are over.
@@ -89,6 +91,9 @@ impl SipAccount {
         }
         if self.login.as_deref().is_some_and(|login| !is_quotable(login)) {
             return Err(Error::config("accounts.login: no quotes and no control characters"));
+        }
+        if self.password.is_empty() {
+            return Err(Error::config("accounts.password: it is missing"));
         }
         if !(60..=86_400).contains(&self.expires.as_secs()) {
             return Err(Error::config("accounts.expires: from a minute to a day"));

@@ -1,5 +1,5 @@
 use rsipstack::{
-    sip::{HasHeaders as _, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
+    sip::{HasHeaders, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
     transaction::Transaction,
 };
 
@@ -34,6 +34,12 @@ pub(super) enum Refusal {
     TooShort,
     /// There is no description of media, or none that we can do.
     Media,
+    /// The call that it is to take the place of is not there.
+    NoSuchCall,
+    /// It would only take the place of a call that has not been answered.
+    Answered,
+    /// It says what cannot be understood.
+    Nonsense,
 }
 
 impl Refusal {
@@ -44,6 +50,9 @@ impl Refusal {
             Self::Extension => "it requires an extension that is not there",
             Self::TooShort => "it wants to be confirmed too often",
             Self::Media => "it offers no media that is taken",
+            Self::NoSuchCall => "the call that it is to replace is not there",
+            Self::Answered => "the call that it is to replace has been answered",
+            Self::Nonsense => "it cannot be understood",
         }
     }
 
@@ -54,6 +63,9 @@ impl Refusal {
             Self::Extension => StatusCode::BadExtension,
             Self::TooShort => StatusCode::SessionIntervalTooSmall,
             Self::Media => StatusCode::NotAcceptableHere,
+            Self::NoSuchCall => StatusCode::CallTransactionDoesNotExist,
+            Self::Answered => StatusCode::BusyHere,
+            Self::Nonsense => StatusCode::BadRequest,
         }
     }
 
@@ -64,7 +76,7 @@ impl Refusal {
             }
             Self::Extension => vec![Header::Unsupported(unknown(request).join(", ").into())],
             Self::TooShort => vec![Header::MinSE(SHORTEST.as_secs().to_string().into())],
-            Self::Media => vec![],
+            Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense => vec![],
         }
     }
 }
@@ -94,8 +106,9 @@ pub(super) fn wants_confirmations(request: &Request) -> bool {
 
 /// Extensions that are required and that we do not have.
 fn unknown(request: &Request) -> Vec<String> {
-    let is_known =
-        |option: &str| ["timer", "100rel"].iter().any(|o| option.eq_ignore_ascii_case(o));
+    let is_known = |option: &str| {
+        ["timer", "100rel", "replaces"].iter().any(|o| option.eq_ignore_ascii_case(o))
+    };
     required(request).filter(|option| !is_known(option)).map(str::to_owned).collect()
 }
 
@@ -103,6 +116,12 @@ fn required(request: &Request) -> impl Iterator<Item = &str> {
     let headers = request.headers().iter().filter(|header| matches!(header, Header::Require(_)));
     let options = headers.flat_map(|header| header.value().split(',')).map(str::trim);
     options.filter(|option| !option.is_empty())
+}
+
+/// Whether the sender of a message says that it takes `UPDATE`.
+pub(super) fn takes_updates(message: &impl HasHeaders) -> bool {
+    let mut allowed = message.headers().iter().filter(|header| matches!(header, Header::Allow(_)));
+    allowed.any(|header| header.value().split(',').any(|method| method.trim() == "UPDATE"))
 }
 
 /// The body of a request, if it is a description of media.
@@ -119,7 +138,7 @@ pub(super) fn abilities() -> Vec<Header> {
     vec![
         Header::Allow(methods.join(", ").into()),
         Header::Accept("application/sdp".into()),
-        Header::Supported("timer".into()),
+        Header::Supported("timer, replaces".into()),
     ]
 }
 

@@ -59,7 +59,7 @@ pub struct SipCall {
 }
 
 impl SipCall {
-    /// How well the call goes, every five seconds while it lasts, and how it went.
+    /// How well the call goes, every second while it lasts, and how it went.
     #[must_use]
     pub fn quality(&self) -> watch::Receiver<RtpQuality> {
         self.quality.subscribe()
@@ -104,7 +104,7 @@ impl Transport for SipCall {
             .with_transfer(!self.config.directory.targets.is_empty())
     }
 
-    async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
+    async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
         let format = self.terms.types.audio.1.leg_format();
         let media = session(&self.terms, self.peer, format)?;
         let timer = self.expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
@@ -113,12 +113,14 @@ impl Transport for SipCall {
         });
         self.sockets.flush();
         self.line.accept(headers.collect(), &self.terms.answer)?;
+        let can_update = answers::takes_updates(&self.line.dialog.initial_request());
         let Self {
             line, sockets, negotiation, terms, config, quality, orders, permit, peer, ..
         } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
         let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
             .with_limits(config.media_timeout, quality)
+            .with_updates(can_update)
             .with_orders(orders.1);
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.
@@ -146,7 +148,7 @@ impl Offered {
         expires: Option<SessionExpires>,
         (stack, permit): (Arc<Stack>, OwnedSemaphorePermit),
     ) -> Result<Self, Refusal> {
-        let Office { config, addresses, dialogs, .. } = office;
+        let Office { config, addresses, dialogs, board, .. } = office;
         let unavailable = |error: Error| {
             debug!(%error, "a call cannot be taken");
             Refusal::Unavailable
@@ -172,9 +174,12 @@ impl Offered {
             // It is answered whether or not this one gets lost.
             let _ = dialog.ringing(None, None);
         }
+        let orders = mpsc::channel(ORDERS);
         Ok(Self(SipCall {
             info,
-            line: Line::new(dialog, states, Arc::clone(dialogs), stack),
+            line: Line::new(dialog, states, Arc::clone(dialogs), stack)
+                .with_credentials(config.credentials_for(peer.address.ip()))
+                .with_board(Arc::clone(board), orders.0.clone()),
             sockets,
             negotiation,
             terms,
@@ -182,7 +187,7 @@ impl Offered {
             expires,
             config: Arc::clone(config),
             quality: watch::Sender::new(RtpQuality::default()),
-            orders: mpsc::channel(ORDERS),
+            orders,
             permit,
         }))
     }

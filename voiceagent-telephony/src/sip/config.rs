@@ -7,7 +7,7 @@ use std::{
 use serde::Deserialize;
 use voiceagent_core::{Error, Result, duration};
 
-use super::{Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk};
+use super::{Network, SipAccount, SipSrtp, SipTls, SipTransport, SipTrunk, digest::Credentials};
 use crate::{control::Directory, rtp::RtpCodec};
 
 /// How calls over SIP are taken.
@@ -119,12 +119,12 @@ impl SipConfig {
         }
     }
 
-    /// Checks what types cannot.
+    /// Checks what types cannot. [`SipServer::bind`](super::SipServer::bind) does so first.
     ///
     /// # Errors
     ///
     /// [`Config`](voiceagent_core::ErrorKind::Config), with the field.
-    pub(super) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let wrong = |message| Err(Error::config(message));
         if self.codecs.is_empty() {
             return wrong("codecs: at least one is needed");
@@ -152,6 +152,14 @@ impl SipConfig {
         let (first, last) = self.media_ports;
         let ports: RangeInclusive<u16> = first.max(1_024)..=last.saturating_sub(1);
         ports.filter(|port| port.is_multiple_of(2))
+    }
+
+    /// With what it is proven who we are to a host that has called us: the account that we have
+    /// there, else what the trunk knows us by.
+    pub(super) fn credentials_for(&self, host: IpAddr) -> Option<Credentials> {
+        let there = self.accounts.iter().find(|account| account.registrar.ip() == host);
+        let account = there.map(SipAccount::credentials);
+        account.or_else(|| self.trunk.as_ref().and_then(SipTrunk::credentials))
     }
 
     pub(super) fn may_call(&self, host: IpAddr) -> bool {

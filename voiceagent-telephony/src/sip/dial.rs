@@ -166,7 +166,7 @@ impl SipDial {
         Ok(self)
     }
 
-    /// How well the call goes, every five seconds while it lasts, and how it went.
+    /// How well the call goes, every second while it lasts, and how it went.
     #[must_use]
     pub fn quality(&self) -> watch::Receiver<RtpQuality> {
         self.quality.subscribe()
@@ -269,7 +269,7 @@ impl Transport for SipDial {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Office { config, addresses, calls, dialogs, streams, stack } = &*self.office;
+        let Office { config, addresses, calls, dialogs, streams, board, stack } = &*self.office;
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
@@ -297,7 +297,10 @@ impl Transport for SipDial {
         let Taken { dialog, states, answer, early } = taken?;
         self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
         // Dropped from here on, it says goodbye.
-        let line = Line::new(dialog, states, Arc::clone(dialogs), stack);
+        let mut line = Line::new(dialog, states, Arc::clone(dialogs), stack)
+            .with_credentials(self.credentials.clone())
+            .with_board(Arc::clone(board), self.orders.0.clone());
+        line.list();
         let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());
         let terms = described.and_then(|answer| negotiation.answered(&answer));
@@ -311,6 +314,7 @@ impl Transport for SipDial {
         sockets.flush();
         let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
             .with_limits(config.media_timeout, self.quality)
+            .with_updates(answers::takes_updates(&answer))
             .with_orders(self.orders.1)
             .begun();
         Ok(Link::spawn(LINK, move |peer| async move {

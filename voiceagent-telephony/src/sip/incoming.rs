@@ -24,13 +24,17 @@ use super::{
     answers::{self, METHODS, Refusal},
     call::Offered,
     datagrams::Datagrams,
+    keypad::Order,
     line::invite_of,
     office::Office,
     peer::Peer,
     quiet::quiet,
     registration,
+    replaces::Replaces,
     stream::Heard,
     streams::Streams,
+    takeover::Takeover,
+    within::veil,
 };
 
 /// Calls that may wait for the application to look at them.
@@ -87,6 +91,7 @@ impl Stack {
                 dialogs: Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner))),
                 addresses,
                 streams,
+                board: Arc::default(),
                 stack: stack.clone(),
                 config: Arc::new(config),
             });
@@ -199,11 +204,13 @@ async fn run(
                 if let TransportEvent::Incoming(message, connection, from) = event
                     && desk.admits(&message)
                 {
+                    let message = veil(&desk.office.dialogs, message);
                     let _ = inner.on_received_message(message, connection, &from).await;
                 }
             }
             Some((message, connection, from)) = heard.recv() => {
                 if desk.admits(&message) {
+                    let message = veil(&desk.office.dialogs, message);
                     let _ = inner.on_received_message(message, connection, &from).await;
                 } else if let Some(refusal) = refuse(&inner, &message) {
                     let _ = connection.send(refusal, None).await;
@@ -224,6 +231,9 @@ fn refuse(endpoint: &EndpointInnerRef, message: &SipMessage) -> Option<SipMessag
     answer.headers.extend(refusal.headers(request));
     is_call.then_some(SipMessage::Response(answer))
 }
+
+/// A request that is refused.
+type Refused = (Refusal, Box<Transaction>);
 
 /// Decides what becomes of requests.
 struct Desk {
@@ -294,7 +304,36 @@ impl Desk {
         self.tasks.spawn(quiet(answers::reply(request, status, vec![])));
     }
 
-    fn invite(&mut self, mut request: Transaction) {
+    /// A new call in place of one that goes on.
+    fn replace(&mut self, mut request: Transaction, replaces: &Replaces) -> Result<(), Refused> {
+        let found = Takeover::new(&self.office, &request, replaces);
+        let (takeover, orders) = match found {
+            Ok(found) => found,
+            Err(refusal) => return Err((refusal, Box::new(request))),
+        };
+        let mut dialog = takeover.dialog();
+        // Where it is not obeyed any more, the call that is dropped here refuses itself.
+        let _ = orders.try_send(Order::TakeOver(Box::new(takeover)));
+        self.tasks.spawn(quiet(async move {
+            let _ = dialog.handle(&mut request).await;
+        }));
+        Ok(())
+    }
+
+    fn invite(&mut self, request: Transaction) {
+        let refused = match Replaces::of(&request.original) {
+            Ok(None) => self.ring(request),
+            Ok(Some(replaces)) => self.replace(request, &replaces),
+            Err(refusal) => Err((refusal, Box::new(request))),
+        };
+        let Err((refusal, request)) = refused else { return };
+        // That one was refused may be left out of the log, when there are many.
+        let _ = self.arrivals.try_send(Arrival::Refused(refusal));
+        let headers = refusal.headers(&request.original);
+        self.tasks.spawn(quiet(answers::reply(*request, refusal.status(), headers)));
+    }
+
+    fn ring(&mut self, mut request: Transaction) -> Result<(), Refused> {
         let refusal = match self.offer(&request) {
             Ok(offered) => {
                 let mut dialog = offered.dialog();
@@ -308,14 +347,11 @@ impl Desk {
                     }
                     let _ = dialog.handle(&mut request).await;
                 }));
-                return;
+                return Ok(());
             }
             Err(refusal) => refusal,
         };
-        // That one was refused may be left out of the log, when there are many.
-        let _ = self.arrivals.try_send(Arrival::Refused(refusal));
-        let headers = refusal.headers(&request.original);
-        self.tasks.spawn(quiet(answers::reply(request, refusal.status(), headers)));
+        Err((refusal, Box::new(request)))
     }
 
     fn offer(&self, request: &Transaction) -> Result<Offered, Refusal> {

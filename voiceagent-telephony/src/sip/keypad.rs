@@ -1,6 +1,7 @@
 use tokio::sync::mpsc::{self, error::TrySendError};
 use voiceagent_core::{Error, ErrorKind, Result};
 
+use super::takeover::Takeover;
 use crate::DtmfKey;
 
 /// What the application asks of a call beside its agent.
@@ -9,6 +10,8 @@ pub(super) enum Order {
     Press(DtmfKey),
     /// The address of a call to hand this one to, in brackets.
     HandTo(String),
+    /// A new call goes on in place of this one.
+    TakeOver(Box<Takeover>),
 }
 
 /// Presses keys on a call, for menus that a machine reads out (RFC 4733).

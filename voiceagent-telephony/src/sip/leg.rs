@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rsipstack::{
     dialog::dialog::{DialogState, TransactionHandle},
-    sip::{HasHeaders as _, Header, Request, StatusCode, prelude::HeadersExt as _},
+    sip::{Header, Method, Request, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -24,7 +24,9 @@ use super::{
     quiet::quiet,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
+    takeover::Takeover,
     transfer::{self, Transfers},
+    within,
 };
 use crate::rtp::{RtpAction, RtpSession};
 
@@ -35,11 +37,8 @@ const QUEUE: usize = 64;
 /// same: what is said before is often cut off.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Between two looks at how well the call goes.
-const LOOKS: Duration = Duration::from_secs(5);
-
-/// How often a description of ours that crosses one of the other side is sent.
-const CROSSINGS: usize = 3;
+/// Between two looks at how well the call goes. A call that ends before the next is known to this.
+const LOOKS: Duration = Duration::from_secs(1);
 
 /// Moves audio between sockets and a link, and does what signalling asks for, in one task.
 pub(super) struct Leg {
@@ -52,6 +51,8 @@ pub(super) struct Leg {
     transfers: Transfers,
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
+    /// Whether the other side takes confirmations that describe nothing.
+    can_update: bool,
     media_timeout: Duration,
     quality: watch::Sender<RtpQuality>,
     /// What the application asks for beside the agent.
@@ -97,6 +98,7 @@ impl Leg {
             timer,
             transfers,
             asking: JoinSet::new(),
+            can_update: false,
             media_timeout: Duration::MAX,
             quality: watch::Sender::new(RtpQuality::default()),
             orders: mpsc::channel(1).1,
@@ -115,6 +117,12 @@ impl Leg {
     ) -> Self {
         self.media_timeout = media_timeout;
         self.quality = quality;
+        self
+    }
+
+    /// Says whether the other side takes `UPDATE`.
+    pub(super) const fn with_updates(mut self, can_update: bool) -> Self {
+        self.can_update = can_update;
         self
     }
 
@@ -142,12 +150,16 @@ impl Leg {
             lost = quality.lost,
             foreign = quality.foreign,
             unproven = quality.unproven,
+            overdue = quality.overdue,
             jitter_ms = quality.jitter.as_millis(),
             mos = quality.estimated_mos,
             "media over"
         );
         match ended {
-            Ok(()) => peer.send(Inbound::HungUp).await,
+            Ok(()) => {
+                peer.send(Inbound::Quality(quality.into())).await?;
+                peer.send(Inbound::HungUp).await
+            }
             Err(error) => Err(error),
         }
     }
@@ -227,7 +239,9 @@ impl Leg {
         }
         if now >= self.next_look {
             self.next_look = now + LOOKS;
-            self.quality.send_replace(self.media.quality());
+            let quality = self.media.quality();
+            self.quality.send_replace(quality);
+            peer.send(Inbound::Quality(quality.into())).await?;
             let is_watched = !self.terms.is_held;
             if is_watched && self.media.silent_for(now) >= self.media_timeout {
                 return Err(lost("the other side has gone silent"));
@@ -260,11 +274,42 @@ impl Leg {
                 }
                 Ok(())
             }
+            Order::TakeOver(takeover) => self.take_over(*takeover),
             Order::HandTo(address) => {
                 let begun = self.transfers.begin_at(address);
                 self.refer(begun, peer).await
             }
         }
+    }
+
+    /// Goes on with whoever takes the other side's place.
+    fn take_over(&mut self, takeover: Takeover) -> Result<()> {
+        let mut negotiation = takeover.negotiation(&self.sockets);
+        let terms = negotiation.answer(&takeover.offer);
+        let can_be_heard = |terms: &Terms| terms.is_held || is_reachable(terms.said.ip());
+        let Takeover { mut line, peer, expires, transfers, .. } = takeover;
+        let Some(terms) = terms.filter(can_be_heard) else {
+            line.refuse(StatusCode::NotAcceptableHere);
+            return Ok(());
+        };
+        let timer = expires.map(|asked| SessionTimer::new(self.now(), asked));
+        let headers = timer.iter().flat_map(|timer| {
+            [Header::SessionExpires(timer.header().into()), Header::Require("timer".into())]
+        });
+        if line.accept(headers.collect(), &terms.answer).is_err() {
+            // Whoever wanted it has given up.
+            return Ok(());
+        }
+        self.can_update = answers::takes_updates(&line.dialog.initial_request());
+        (self.negotiation, self.timer, self.transfers) = (negotiation, timer, transfers);
+        // Nobody waits for the answers of whoever was there before.
+        (self.asking, self.is_describing) = (JoinSet::new(), false);
+        self.media.meet(terms.said, peer.address.ip());
+        self.terms = terms;
+        // Dropped, the call whose place it takes ends.
+        self.line = line;
+        self.is_begun = true;
+        self.hold()
     }
 
     /// Asks for a transfer that has begun, or says that it has not.
@@ -275,7 +320,8 @@ impl Leg {
     ) -> Result<()> {
         match begun {
             Ok(to) => {
-                let asking = transfer::ask(self.line.dialog.clone(), to);
+                let (dialog, credentials) = self.line.party();
+                let asking = transfer::ask(dialog, credentials, to);
                 self.asking.spawn(async move { Answered::Refer(asking.await) });
                 Ok(())
             }
@@ -380,7 +426,7 @@ impl Leg {
                 }
             },
             // A call that asks for our description gets the one that holds.
-            None if request.method == rsipstack::sip::Method::Invite => {
+            None if request.method == Method::Invite => {
                 self.negotiation.repeat().map(str::to_owned)
             }
             None => None,
@@ -411,27 +457,23 @@ impl Leg {
     /// Confirms the call.
     fn refresh(&mut self) {
         let Some(timer) = &self.timer else { return };
-        let dialog = self.line.dialog.clone();
+        let (dialog, credentials) = self.line.party();
         let headers = vec![
             Header::SessionExpires(timer.header_of_refresh().into()),
             Header::Supported("timer".into()),
         ];
-        let allowed = dialog.initial_request();
-        let can_update = allowed
-            .headers()
-            .iter()
-            .any(|header| matches!(header, Header::Allow(_)) && header.value().contains("UPDATE"));
+        let can_update = self.can_update;
         let body = self.negotiation.repeat().map(|text| text.as_bytes().to_vec());
         self.is_describing = !can_update;
         self.asking.spawn(quiet(async move {
-            let answer = if can_update {
-                dialog.update(Some(headers), None).await
+            let (method, headers, body) = if can_update {
+                (Method::Update, headers, None)
             } else {
                 let kind = Header::ContentType("application/sdp".into());
-                let headers = [headers, vec![kind]].concat();
-                dialog.reinvite_with_glare_retry(Some(headers), body, CROSSINGS).await
+                (Method::Invite, [headers, vec![kind]].concat(), body)
             };
-            Answered::Refresh(answer.ok().flatten().map(|answer| u16::from(answer.status_code)))
+            let answer = within::ask(&dialog, credentials.as_ref(), method, headers, body).await;
+            Answered::Refresh(answer.map(|answer| u16::from(answer.status_code)))
         }));
     }
 }

@@ -5,14 +5,23 @@ use rsipstack::dialog::{
     dialog_layer::DialogLayer,
     invite_dialog::InviteDialog,
 };
-use rsipstack::sip::{Header, StatusCode};
+use rsipstack::sip::{Header, Method, StatusCode};
 use tokio::{
     runtime::Handle,
+    sync::mpsc,
     time::{sleep, timeout},
 };
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::{answers, incoming::Stack, quiet::quiet};
+use super::{
+    answers,
+    digest::Credentials,
+    incoming::Stack,
+    keypad::Order,
+    quiet::quiet,
+    switchboard::{Listed, Switchboard},
+    within,
+};
 
 /// How long a goodbye may take (RFC 3261, section 17.1.2.2), and how long the other side's own,
 /// which has crossed it, is still answered.
@@ -26,6 +35,11 @@ pub(super) struct Line {
     dialogs: Arc<DialogLayer>,
     /// Without the stack nobody would repeat what gets lost.
     stack: Arc<Stack>,
+    /// With what we prove who we are, where the other side asks for that within the call.
+    credentials: Option<Credentials>,
+    /// Where the call is listed once it has been answered, and who obeys for it.
+    board: Option<(Arc<Switchboard>, mpsc::Sender<Order>)>,
+    listed: Option<Listed>,
 }
 
 impl Line {
@@ -35,7 +49,35 @@ impl Line {
         dialogs: Arc<DialogLayer>,
         stack: Arc<Stack>,
     ) -> Self {
-        Self { dialog, states, dialogs, stack }
+        let (credentials, board, listed) = (None, None, None);
+        Self { dialog, states, dialogs, stack, credentials, board, listed }
+    }
+
+    /// Sets with what we prove who we are.
+    pub(super) fn with_credentials(mut self, credentials: Option<Credentials>) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// Sets where the call is to be listed, and who obeys for it.
+    pub(super) fn with_board(
+        mut self,
+        board: Arc<Switchboard>,
+        orders: mpsc::Sender<Order>,
+    ) -> Self {
+        self.board = Some((board, orders));
+        self
+    }
+
+    /// The call has been answered: from now on others can take its place.
+    pub(super) fn list(&mut self) {
+        self.listed = self.board.take().map(|(board, orders)| board.list(self.dialog.id(), orders));
+    }
+
+    /// Refuses a call that has not been answered.
+    pub(super) fn refuse(&self, status: StatusCode) {
+        // Whoever has given up needs no refusal.
+        let _ = self.dialog.reject(Some(status), None);
     }
 
     /// Picks up.
@@ -43,14 +85,22 @@ impl Line {
     /// # Errors
     ///
     /// [`Closed`](ErrorKind::Closed) when the caller has given up.
-    pub(super) fn accept(&self, mut headers: Vec<Header>, answer: &str) -> Result<()> {
+    pub(super) fn accept(&mut self, mut headers: Vec<Header>, answer: &str) -> Result<()> {
         let gone = || Error::new(ErrorKind::Closed, "pick up", "the caller has gone");
         if self.is_over() {
             return Err(gone());
         }
         headers.extend(answers::abilities());
         headers.push(Header::ContentType("application/sdp".into()));
-        self.dialog.accept(Some(headers), Some(answer.as_bytes().to_vec())).map_err(|_| gone())
+        let answer = Some(answer.as_bytes().to_vec());
+        self.dialog.accept(Some(headers), answer).map_err(|_| gone())?;
+        self.list();
+        Ok(())
+    }
+
+    /// Whom requests of ours go to, and how we prove to them who we are.
+    pub(super) fn party(&self) -> (InviteDialog, Option<Credentials>) {
+        (self.dialog.clone(), self.credentials.clone())
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -63,16 +113,19 @@ impl Drop for Line {
         let Ok(runtime) = Handle::try_current() else { return };
         let dialog = self.dialog.clone();
         let (dialogs, stack) = (Arc::clone(&self.dialogs), Arc::clone(&self.stack));
-        let state = dialog.state();
+        let (state, credentials) = (dialog.state(), self.credentials.take());
         runtime.spawn(quiet(async move {
             match state {
                 DialogState::Terminated(..) => {}
                 DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..) => {
                     let _ = dialog.reject(Some(StatusCode::TemporarilyUnavailable), None);
                 }
+                // Nobody is left to be told that a goodbye was not answered.
+                DialogState::WaitAck(..) => drop(timeout(GOODBYE, dialog.bye()).await),
                 _ => {
-                    // Nobody is left to be told that a goodbye was not answered.
-                    let _ = timeout(GOODBYE, dialog.bye()).await;
+                    let goodbye =
+                        within::ask(&dialog, credentials.as_ref(), Method::Bye, vec![], None);
+                    drop(timeout(GOODBYE, goodbye).await);
                 }
             }
             sleep(AFTERWARDS).await;

@@ -3,7 +3,9 @@ use std::sync::{Arc, Weak};
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use tokio::sync::Semaphore;
 
-use super::{SipConfig, addresses::Addresses, incoming::Stack, streams::Streams};
+use super::{
+    SipConfig, addresses::Addresses, incoming::Stack, streams::Streams, switchboard::Switchboard,
+};
 
 /// What all calls of a server share, those that come in and those that go out.
 pub(super) struct Office {
@@ -13,6 +15,13 @@ pub(super) struct Office {
     pub(super) calls: Arc<Semaphore>,
     pub(super) dialogs: Arc<DialogLayer>,
     pub(super) streams: Streams,
+    pub(super) board: Arc<Switchboard>,
     /// Gone with the server and the last of its calls.
     pub(super) stack: Weak<Stack>,
+}
+
+impl std::fmt::Debug for Office {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
 }

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use rsipstack::{
     dialog::invite_dialog::InviteDialog,
-    sip::{Request, StatusCode, prelude::HeadersExt as _},
+    sip::{Header, Method, Request, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::time::timeout;
 use voiceagent_core::{CallTime, ErrorKind, Result};
 
-use super::{addresses::contact, peer::Peer, quiet::quiet};
+use super::{addresses::contact, digest::Credentials, peer::Peer, quiet::quiet, within};
 use crate::control::{Directory, TransferTarget};
 
 /// How long the other side may take to say whether it hands a call on, and then to do it. Phones
@@ -117,9 +117,14 @@ impl Transfers {
 }
 
 /// Asks the other side to hand the call on; the status of its answer.
-pub(super) async fn ask(dialog: InviteDialog, to: String) -> Option<u16> {
-    let asking = quiet(async move { dialog.refer(to, None, None).await });
-    let answer = timeout(ASKING, asking).await.ok()?.ok()??;
+pub(super) async fn ask(
+    dialog: InviteDialog,
+    credentials: Option<Credentials>,
+    to: String,
+) -> Option<u16> {
+    let headers = vec![Header::ReferTo(to.into())];
+    let asking = within::ask(&dialog, credentials.as_ref(), Method::Refer, headers, None);
+    let answer = timeout(ASKING, quiet(asking)).await.ok()??;
     Some(code(answer.status_code))
 }
 

@@ -17,20 +17,20 @@ use voiceagent_testkit::phone::SipPhone;
 use crate::server::{SOON, Server, told};
 
 /// Somebody who is called, message by message.
-struct Phone {
+pub(crate) struct Phone {
     signals: UdpSocket,
     media: UdpSocket,
     /// Requests that have been read, so that repetitions are told from news.
     known: Vec<String>,
 }
 
-struct Request {
-    text: String,
+pub(crate) struct Request {
+    pub(crate) text: String,
     from: SocketAddr,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.text.lines().find_map(|line| {
             let (known, value) = line.split_once(':')?;
             known.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -51,7 +51,7 @@ impl Request {
 }
 
 impl Phone {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let bind = || UdpSocket::bind("127.0.0.1:0");
         let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
         Self { signals, media, known: Vec::new() }
@@ -62,7 +62,7 @@ impl Phone {
     }
 
     /// The next request of this method.
-    async fn request(&mut self, method: &str) -> Request {
+    pub(crate) async fn request(&mut self, method: &str) -> Request {
         let mut buffer = [0; 8_192];
         let reading = async {
             loop {
@@ -77,7 +77,7 @@ impl Phone {
         timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {method}"))
     }
 
-    async fn answer(&self, request: &Request, status: &str, headers: &str, body: &str) {
+    pub(crate) async fn answer(&self, request: &Request, status: &str, headers: &str, body: &str) {
         let copied: String = ["Via", "From", "Call-ID", "CSeq"]
             .map(|name| format!("{name}: {}\r\n", request.header(name)))
             .concat();
@@ -92,7 +92,7 @@ impl Phone {
         self.signals.send_to(answer.as_bytes(), request.from).await.unwrap();
     }
 
-    fn description(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let port = self.media.local_addr().unwrap().port();
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
@@ -115,14 +115,16 @@ impl Phone {
     }
 }
 
-type Opening = JoinHandle<Result<Link<Outbound, Inbound>>>;
+pub(crate) type Opening = JoinHandle<Result<Link<Outbound, Inbound>>>;
 
 /// A server that calls the phone by a trunk, and the task that it lives in.
-async fn caller(
+pub(crate) async fn caller(
     phone: &Phone,
     trunk: impl FnOnce(SipTrunk) -> SipTrunk,
 ) -> (SipCaller, JoinHandle<()>) {
     let mut config = Server::config();
+    // These phones say nothing.
+    config.media_timeout = Duration::from_secs(600);
     let address = format!("sip:{}", phone.address());
     config.trunk = Some(trunk(SipTrunk::new(address).with_user("+14155550199")));
     config.directory = config.directory.with_target("ann", "+14155550100".parse().unwrap());
@@ -131,11 +133,11 @@ async fn caller(
     (caller, tokio::spawn(server.serve(|call| async move { drop(call) })))
 }
 
-fn dial(caller: &SipCaller) -> SipDial {
+pub(crate) fn dial(caller: &SipCaller) -> SipDial {
     caller.call(&Callee::Target("ann".to_owned())).unwrap()
 }
 
-fn open(dial: SipDial) -> Opening {
+pub(crate) fn open(dial: SipDial) -> Opening {
     tokio::spawn(Box::new(dial).open())
 }
 

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
 mod calls;
+mod challenges;
 mod conversation;
 mod dial;
 mod registration;
+mod replaces;
 mod server;
 mod streams;
 mod torture;

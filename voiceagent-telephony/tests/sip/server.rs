@@ -61,12 +61,12 @@ impl Server {
     }
 }
 
-/// The next thing that is told and that is no audio.
+/// The next thing that is told and that is neither audio nor how well that goes.
 pub(crate) async fn told(link: &mut Link<Outbound, Inbound>) -> Option<Inbound> {
     let next = async {
         loop {
             match link.recv().await {
-                Some(Ok(Inbound::Audio(_))) => {}
+                Some(Ok(Inbound::Audio(_) | Inbound::Quality(_))) => {}
                 Some(told) => return Some(told.unwrap()),
                 None => return None,
             }
