@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use voiceagent_core::Secret;
+use voiceagent_telephony::sip::SipConfig;
 
 use crate::{departments::Department, store::Place, tools::Identity};
 
@@ -38,8 +39,9 @@ pub use self::turns::{Endpointing, TurnsConfig};
 /// ```
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
-/// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and
-/// for each provider its key: [`ProviderConfig::key_variables`].
+/// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of
+/// accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
+/// key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -52,8 +54,10 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
-    /// The carrier's account; without it no phone call comes in.
+    /// The carrier's account; without it and without `sip` no phone call comes in.
     pub twilio: Option<TwilioConfig>,
+    /// Calls from SIP trunks and PBXs, beside those of the carrier.
+    pub sip: Option<SipConfig>,
     /// The recognizer.
     pub stt: Option<ProviderConfig>,
     /// The language model; without it the rule brain answers.

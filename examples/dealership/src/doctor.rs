@@ -66,6 +66,7 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
         },
         public_url(config, &needs),
         account(config, &needs),
+        sip(config).await,
         provider("recognizer", "stt", config.stt.as_ref(), needs.stt.err()),
         match (&config.llm, needs.llm.err()) {
             (None, _) => finding(
@@ -163,8 +164,8 @@ async fn database(config: &Config, clock: Clock) -> Finding {
     }
 }
 
-/// A configuration whose database may be opened: where there is no such file, it is one beside it,
-/// which is removed in the end.
+/// A configuration that may be tried. Where there is no file of the database, it is one beside it,
+/// which is removed in the end; nobody is told that we take calls over SIP.
 struct Trial {
     config: Config,
     made: Option<PathBuf>,
@@ -180,6 +181,9 @@ impl Trial {
         });
         if let Some(made) = &made {
             config.dealership.database = made.into();
+        }
+        if let Some(sip) = &mut config.sip {
+            sip.accounts.clear();
         }
         Self { config, made }
     }
@@ -203,6 +207,9 @@ fn public_url(config: &Config, needs: &Needs) -> Finding {
                 which the carrier reaches this machine; a tunnel such as cloudflared or ngrok \
                 gives one.";
     match &needs.public_url {
+        Err(_) if !Needs::has_carrier(config) => {
+            finding(what, State::Optional, "not set; calls come over SIP", "")
+        }
         Err(_) if config.server.public_url.is_none() => {
             finding(what, State::Missing, "not set", next)
         }
@@ -218,11 +225,30 @@ fn account(config: &Config, needs: &Needs) -> Finding {
     let has_token = config.twilio.as_ref().is_some_and(|twilio| !twilio.auth_token.is_empty());
     match &needs.account {
         Err(error) if has_token => finding(what, State::Wrong, error.message(), next),
+        Err(_) if !Needs::has_carrier(config) => {
+            finding(what, State::Optional, "not set; calls come over SIP", "")
+        }
         Err(_) => finding(what, State::Missing, "the auth token is not set", next),
         Ok(_) => {
             let seen = "account and token are set";
             warning(needs, what, &[Warning::NoAccount, Warning::OddAccount], next, seen)
         }
+    }
+}
+
+/// Listens for a moment, and tells no registrar.
+async fn sip(config: &Config) -> Finding {
+    let what = "sip";
+    let Some(sip) = &config.sip else {
+        return finding(what, State::Optional, "no table `[sip]`; calls come by the carrier", "");
+    };
+    match server::try_sip(config).await {
+        Err(error) => finding(what, State::Wrong, error.message(), ""),
+        Ok(()) if sip.peers.is_empty() && sip.accounts.is_empty() => {
+            let next = "Set `sip.peers` to the hosts or networks of the trunk or the PBX.";
+            finding(what, State::Warning, "nobody may call: `sip.peers` is empty", next)
+        }
+        Ok(()) => ok(what, &format!("{} is free", sip.listen)),
     }
 }
 

@@ -25,7 +25,7 @@ use dealership::{
     templates::{TemplateCommand, Vendors},
 };
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry};
 
 /// A car dealership that answers its phone.
@@ -193,18 +193,29 @@ fn filter(otherwise: &str) -> Result<EnvFilter> {
         Ok(asked) => asked,
     };
     if asked.trim().is_empty() {
-        return Ok(EnvFilter::new(otherwise));
+        return discreet(EnvFilter::new(otherwise));
     }
     // A lone word that is no level would be taken for a part of the program, and log nothing.
-    let is_level =
-        |part: &str| part.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_level = |part: &str| part.trim().parse::<LevelFilter>().is_ok();
     let is_sound = asked.split(',').all(|part| part.contains(['=', '[']) || is_level(part));
-    EnvFilter::try_new(&asked).ok().filter(|_| is_sound).ok_or_else(|| {
+    let filter = EnvFilter::try_new(&asked).ok().filter(|_| is_sound).ok_or_else(|| {
         Error::config(
             "RUST_LOG is no filter; write it like `info` or `warn,dealership=debug`, with the \
              levels off, error, warn, info, debug and trace",
         )
-    })
+    })?;
+    // Whoever names it knows what it tells.
+    if asked.contains("rsipstack") { Ok(filter) } else { discreet(filter) }
+}
+
+/// Without what the SIP stack writes down at INFO: each message as a whole, and so who calls whom.
+fn discreet(filter: EnvFilter) -> Result<EnvFilter> {
+    if filter.max_level_hint().is_some_and(|level| level <= LevelFilter::WARN) {
+        return Ok(filter);
+    }
+    let stack = "rsipstack=warn".parse();
+    let stack = stack.map_err(|error| Error::config("a filter of logs").with_source(error))?;
+    Ok(filter.add_directive(stack))
 }
 
 async fn appointments(name: &str, database: Place) -> Result<()> {

@@ -86,6 +86,7 @@ impl Observer for Clerk {
                 ending.message_left = !interrupted;
             }
             Event::Ended { reason } => ending.failed = *reason == EndReason::Failed,
+            Event::LineQuality { quality } => ending.quality = Some(*quality),
             // The rest is for others.
             _ => {}
         }

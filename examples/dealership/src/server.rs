@@ -1,7 +1,8 @@
-//! The program that answers the phone: webhooks, media sockets, health, and the talk page.
+//! The program that answers the phone: webhooks, media sockets, SIP, health, and the talk page.
 
 mod needs;
 mod outbound;
+mod trunk;
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -19,12 +20,12 @@ use tokio::{
     time::timeout,
 };
 use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport as _};
+use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport};
 use voiceagent_telephony::{
     document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
-    media_stream::MediaStream,
     server,
+    sip::SipServer,
 };
 
 use crate::{
@@ -45,6 +46,7 @@ pub use self::outbound::worker;
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
     outbound::Outbound,
+    trunk::try_sip,
 };
 
 /// For the goodbye of calls that have not ended in time.
@@ -75,6 +77,7 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    sip: Option<SipServer>,
     /// Without a number of ours there is nothing that it could do.
     worker: Option<Worker>,
     drain: Duration,
@@ -98,7 +101,8 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 impl Server {
-    /// Puts a server together. Nobody is connected to yet, but for the database.
+    /// Puts a server together. Nobody is connected to yet, but for the database and the registrars of
+    /// SIP. Calls over SIP ring until it runs.
     ///
     /// # Errors
     ///
@@ -119,7 +123,10 @@ impl Server {
         clock: Clock,
     ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
-        let (public_url, Account { auth_token, control }) = (public_url?, account?);
+        let carrier = match Needs::has_carrier(config) {
+            true => Some((public_url?, account?)),
+            false => None,
+        };
         let (stt, tts, llm) = (stt?, tts?, llm?);
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
@@ -157,23 +164,10 @@ impl Server {
         let reception = Arc::new(reception);
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let (host, desk) = (lobby.clone(), Arc::clone(&reception));
-        let mut door = FrontDoor::twilio()
-            .auth_token(auth_token)
-            .public_url(public_url)
-            .voice_path(VOICE)
-            .status_path(STATUS)
-            .machine_detection(true)
-            .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
-            .statuses(status_events)
-            .on_call(move |stream| {
-                let (host, desk) = (host.clone(), Arc::clone(&desk));
-                async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
-            });
-        if let Some(control) = control {
-            door = door.control(control);
-        }
-        let mut router = door.build()?;
+        let mut router = match carrier {
+            Some(carrier) => front_door(carrier, status_events, (&reception, &lobby))?,
+            None => Router::new(),
+        };
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
@@ -183,7 +177,25 @@ impl Server {
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, worker, drain, warnings })
+        let sip = trunk::bind(config).await?;
+        Ok(Self {
+            router,
+            lobby,
+            reception,
+            store,
+            statuses,
+            visitors,
+            sip,
+            worker,
+            drain,
+            warnings,
+        })
+    }
+
+    /// Where calls over SIP come in, over UDP, if they do.
+    #[must_use]
+    pub fn sip_address(&self) -> Option<SocketAddr> {
+        self.sip.as_ref().map(SipServer::local_addr)
     }
 
     /// Lets go of the database without having answered anybody.
@@ -223,6 +235,7 @@ impl Server {
             store,
             statuses,
             visitors,
+            sip,
             worker,
             drain,
             warnings,
@@ -240,6 +253,9 @@ impl Server {
         if let Some(worker) = worker {
             let closing = lobby.clone();
             tasks.spawn(async move { worker.run(closing.closes()).await });
+        }
+        if let Some(sip) = sip {
+            tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
@@ -267,6 +283,31 @@ impl Server {
     }
 }
 
+/// Where the carrier's calls come in.
+fn front_door(
+    (public_url, Account { auth_token, control }): (String, Account),
+    statuses: mpsc::Sender<StatusEvent>,
+    (reception, lobby): (&Arc<Reception>, &Lobby),
+) -> Result<Router> {
+    let (host, desk) = (lobby.clone(), Arc::clone(reception));
+    let mut door = FrontDoor::twilio()
+        .auth_token(auth_token)
+        .public_url(public_url)
+        .voice_path(VOICE)
+        .status_path(STATUS)
+        .machine_detection(true)
+        .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
+        .statuses(statuses)
+        .on_call(move |stream| {
+            let (host, desk) = (host.clone(), Arc::clone(&desk));
+            async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
+        });
+    if let Some(control) = control {
+        door = door.control(control);
+    }
+    door.build()
+}
+
 fn no_listener(cause: Option<io::Error>) -> Error {
     let error = Error::new(ErrorKind::Closed, "listen", "nobody listens for calls any more");
     match cause {
@@ -290,9 +331,9 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
         })
 }
 
-async fn answer(reception: &Reception, stream: MediaStream, lobby: &Lobby) {
-    let id = stream.call().id.clone();
-    match reception.answer(Box::new(stream)).await {
+async fn answer(reception: &Reception, leg: impl Transport, lobby: &Lobby) {
+    let id = leg.call().id.clone();
+    match reception.answer(Box::new(leg)).await {
         Ok(call) => converse(call, lobby.dismissed(), |_, _| {}).await,
         Err(error) => warn!(%error, "a call could not be answered"),
     }

@@ -29,6 +29,7 @@ mod location;
 mod messages;
 mod outcomes;
 mod place;
+mod quality;
 mod records;
 mod results;
 mod rows;

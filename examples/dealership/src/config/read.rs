@@ -7,11 +7,11 @@ use voiceagent_core::{Error, Result};
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
 use crate::{errand::AllowList, phone::Phone};
 
-const TABLES: [&str; 8] =
-    ["dealership", "llm", "outbound", "server", "stt", "tts", "turns", "twilio"];
+const TABLES: [&str; 9] =
+    ["dealership", "llm", "outbound", "server", "sip", "stt", "tts", "turns", "twilio"];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 21] = [
+const FIELDS: [(&str, &str); 25] = [
     ("dealership.address", "a sentence in quotes"),
     (
         "dealership.database",
@@ -38,6 +38,10 @@ const FIELDS: [(&str, &str); 21] = [
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
     ("server.talk_page", "`true` or `false`"),
+    ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
+    ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
+    ("sip.peers", "a list of networks in quotes, such as `[\"192.0.2.0/24\"]`"),
+    ("sip.public_ip", "an address in quotes, such as `\"203.0.113.5\"`"),
     ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
     ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
     (
@@ -107,6 +111,15 @@ impl Config {
         }
         if let Some(token) = env("TWILIO_AUTH_TOKEN") {
             self.twilio.get_or_insert_default().auth_token = voiceagent_core::Secret::new(token);
+        }
+        if let (Some(sip), Some(password)) = (&mut self.sip, env("DEALERSHIP_SIP_PASSWORD")) {
+            let password = voiceagent_core::Secret::new(password);
+            for account in sip.accounts.iter_mut().filter(|account| account.password.is_empty()) {
+                account.password = password.clone();
+            }
+            if let Some(trunk) = &mut sip.trunk {
+                trunk.password = Some(password);
+            }
         }
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);

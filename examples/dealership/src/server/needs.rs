@@ -69,13 +69,19 @@ impl fmt::Display for Warning {
 }
 
 impl Needs {
+    /// Whether calls come by a carrier. Those that come over SIP need neither its account nor an
+    /// address on the web; where one of the two is set, both are meant.
+    pub(crate) fn has_carrier(config: &Config) -> bool {
+        config.sip.is_none() || config.twilio.is_some() || config.server.public_url.is_some()
+    }
+
     /// Makes every part that can be made. Nobody is connected to.
     pub(crate) fn of(config: &Config, registry: &Registry) -> Self {
         let account_sid = config.twilio.as_ref().map_or("", |twilio| twilio.account_sid.as_str());
         let warnings = [
             (config.server.public_url.is_some() && config.server.is_local())
                 .then_some(Warning::LocalAddress),
-            account_sid.is_empty().then_some(Warning::NoAccount),
+            (account_sid.is_empty() && Self::has_carrier(config)).then_some(Warning::NoAccount),
             (!account_sid.is_empty() && !is_account(account_sid)).then_some(Warning::OddAccount),
         ];
         Self {

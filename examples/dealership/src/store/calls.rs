@@ -1,11 +1,13 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
 use sqlx::AnyConnection;
-use voiceagent_core::transport::Direction;
+use voiceagent_core::transport::{Direction, LineQuality};
 
 use crate::phone::Phone;
 
-use super::{Fault, JobKind, Outcome, Store, ids::version_7, jobs, outcomes, slots::later};
+use super::{
+    Fault, JobKind, Outcome, Store, ids::version_7, jobs, outcomes, quality, slots::later,
+};
 
 /// How long it is remembered what a call was about that broke off.
 const REMEMBERED_HOURS: i64 = 24;
@@ -13,7 +15,7 @@ const REMEMBERED_HOURS: i64 = 24;
 const RECOVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers state every field")]
 pub struct Ending {
     /// Whether it broke off.
@@ -22,6 +24,8 @@ pub struct Ending {
     pub by_machine: bool,
     /// Whether the machine has the whole message.
     pub message_left: bool,
+    /// How well the line has carried sound, where it can tell.
+    pub quality: Option<LineQuality>,
 }
 
 impl Store {
@@ -120,6 +124,9 @@ impl Store {
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
+        if let Some(quality) = &ending.quality {
+            quality::note(&mut writes, call, quality).await?;
+        }
         // What was done or given up needs not be gone on with.
         sqlx::query(
             "UPDATE conversation_state SET wish = CASE $2 WHEN 1 THEN wish END,

@@ -62,6 +62,8 @@ pub(crate) struct House {
     running: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
     address: SocketAddr,
+    /// Where it takes calls over SIP, if it does.
+    pub(crate) sip: Option<SocketAddr>,
     client: Client,
     database: Database,
 }
@@ -114,10 +116,10 @@ impl House {
             let mut registry = Registry::default();
             voiceagent_providers::register(&mut registry);
             let server = Server::new(&config, &registry, clock()).await.unwrap();
-            ready.send(()).unwrap();
+            ready.send(server.sip_address()).unwrap();
             server.run(listener, async { drop(stopped.await) }).await.unwrap();
         });
-        is_ready.await.unwrap();
+        let sip = is_ready.await.unwrap();
         let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
         let house = Self {
             listen,
@@ -128,6 +130,7 @@ impl House {
             running,
             stop: Some(stop),
             address,
+            sip,
             client,
             database,
         };
@@ -237,6 +240,11 @@ impl House {
     /// Asks the program to stop.
     pub(crate) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until the program has stopped.
+    pub(crate) async fn has_ended(&mut self) {
+        (&mut self.running).await.unwrap();
     }
 
     /// Waits until the program has stopped, and checks that it left nothing behind.

@@ -5,6 +5,7 @@
 
 mod house;
 mod program;
+mod sip;
 
 use std::time::Duration;
 

@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use tracing::info;
+use voiceagent_core::{Error, Result};
+use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer};
+
+use super::answer;
+use crate::{config::Config, departments::Departments, lobby::Lobby, reception::Reception};
+
+/// Begins to listen for calls over SIP, where the configuration has any. They ring until somebody
+/// [receives](receive) them.
+///
+/// # Errors
+///
+/// [`Config`](voiceagent_core::ErrorKind::Config), with the field of the table `[sip]`.
+pub(super) async fn bind(config: &Config) -> Result<Option<SipServer>> {
+    let Some(sip) = settings(config)? else { return Ok(None) };
+    SipServer::bind(sip).await.map(Some).map_err(wrong)
+}
+
+/// Whether calls over SIP could be taken. It is listened for a moment, and no registrar is told.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub(crate) async fn try_sip(config: &Config) -> Result<()> {
+    let Some(mut sip) = settings(config)? else { return Ok(()) };
+    sip.check().map_err(wrong)?;
+    sip.accounts.clear();
+    SipServer::bind(sip).await.map(drop).map_err(wrong)
+}
+
+fn wrong(error: Error) -> Error {
+    Error::config(format!("table `[sip]`: {}", error.message())).with_source(error)
+}
+
+/// The table, with the departments as those to whom calls may be handed.
+fn settings(config: &Config) -> Result<Option<SipConfig>> {
+    let Some(mut sip) = config.sip.clone() else { return Ok(None) };
+    let departments = Departments::read(&config.dealership.departments)?.directory()?;
+    for (name, target) in departments.targets {
+        sip.directory.targets.entry(name).or_insert(target);
+    }
+    Ok(Some(sip))
+}
+
+/// Answers calls, each on a task of its own, until the future is dropped.
+pub(super) async fn receive(server: SipServer, reception: Arc<Reception>, lobby: Lobby) {
+    info!(listen = %server.local_addr(), "answering calls over SIP");
+    server
+        .serve(move |call: SipCall| {
+            let (reception, host) = (Arc::clone(&reception), lobby.clone());
+            async move {
+                if !host.is_open() {
+                    // Dropped, it is refused.
+                    return;
+                }
+                let call = Box::pin(answer(&reception, call, &host));
+                host.host(call).await;
+            }
+        })
+        .await;
+}
