@@ -5,28 +5,21 @@ Usage: baresip.py <host:port of the agent> <codec> <empty directory> [tcp|tls|sr
 TLS is at the port of the agent plus 3; `srtp` is TLS with media that must be protected.
 """
 
-import array
-import itertools
 import json
-import operator
 import os
 import socket
 import subprocess
 import sys
 import time
-import wave
+
+import likeness
 
 agent, codec, work, way, authority = [*sys.argv[1:], "udp", ""][:5]
 rate = int(codec.split("/")[1])
 os.makedirs(f"{work}/dump")
 said = f"{work}/say.wav"
-# After the tone of the agent. Noise that comes and goes resembles itself at one place only, and passes every codec.
-subprocess.run(
-    ["sox", "-D", "-R", "-n", "-r", str(rate), "-c", "1", "-b", "16", said, "synth", "4",
-     "brownnoise", "synth", "4", "sine", "amod", "2", "gain", "-n", "-6", "lowpass", "3000",
-     "pad", "2.5", "7"],
-    check=True,
-)
+# After the tone of the agent.
+likeness.make(said, rate, 2.5, 7)
 secure = f"module srtp.so\nsip_cafile {authority}\n" if way in ("tls", "srtp") else ""
 media = ";mediaenc=srtp-mand" if way == "srtp" else ""
 host, port = agent.split(":")
@@ -83,12 +76,6 @@ def command(name, params=""):
     line.sendall(f"{len(text)}:{text},".encode())
 
 
-def read(path):
-    with wave.open(path) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
-        return samples, file.getframerate()
-
-
 try:
     line = control()
     command("dial", target)
@@ -103,23 +90,7 @@ finally:
 dumps = [f"{work}/dump/{name}" for name in os.listdir(f"{work}/dump") if name.endswith("dec.wav")]
 if len(dumps) != 1:
     sys.exit("baresip has heard nothing\n" + open(f"{work}/log").read())
-heard, heard_rate = read(dumps[0])
-source, _ = read(said)
-step = heard_rate // 8000
-heard, source = heard[::step], source[::rate // 8000]
-# An eighth of a second from where the noise is loud.
-size = 1000
-begin = max(range(0, len(source) - size, 250), key=lambda at: sum(map(abs, source[at : at + size])))
-piece = source[begin : begin + size]
-own = sum(map(operator.mul, piece, piece))
-energy = [0, *itertools.accumulate(map(operator.mul, heard, heard))]
-best = 0.0
-for lag in range(0, len(heard) - size):
-    power = energy[lag + size] - energy[lag]
-    if power > own / 100:
-        product = sum(map(operator.mul, piece, heard[lag : lag + size]))
-        best = max(best, product / (own * power) ** 0.5)
-    if best > 0.99:
-        break
+heard = likeness.read(dumps[0])
+best = likeness.best(likeness.read(said), heard)
 print(f"{codec} over {way}: {len(heard) / 8000:.1f} s heard, correlation {best:.3f}")
 sys.exit(best < 0.9)

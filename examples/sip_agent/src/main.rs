@@ -5,12 +5,14 @@
 //! PEERS=192.0.2.0/24 LISTEN=0.0.0.0:5060 cargo run -p sip_agent
 //! ```
 //!
-//! `LISTEN_TCP` adds TCP, and `LISTEN_TLS` with the files `CERTIFICATE` and `KEY` adds TLS.
+//! `LISTEN_TCP` adds TCP, and `LISTEN_TLS` with the files `CERTIFICATE` and `KEY` adds TLS. Where
+//! `TRANSFER_TO` is an address, such as `sip:desk@192.0.2.10`, the key `#` hands the caller on to it.
 //!
 //! With an [`Agent`](voiceagent_core::Agent) in its place, `echo` is `agent.answer(Box::new(call))`.
 
 use std::{env, process::ExitCode, time::Duration};
 
+use tracing::info;
 use voiceagent_core::{
     Error, Link, Result,
     audio::{AudioFormat, AudioFrame, DtmfDetector, Encoder, MediaTime},
@@ -21,6 +23,9 @@ use voiceagent_telephony::sip::{SipCall, SipConfig, SipServer, SipTls};
 /// A tone that no speech resembles.
 const TONE: char = 'D';
 const TONE_LENGTH: Duration = Duration::from_secs(2);
+
+/// Whom callers are handed to.
+const DESK: &str = "desk";
 
 #[expect(clippy::print_stderr, reason = "the program says where it listens, and why it does not")]
 #[tokio::main]
@@ -62,6 +67,9 @@ fn config() -> Result<SipConfig> {
     if let Ok(ip) = env::var("PUBLIC_IP") {
         config.public_ip = Some(ip.parse().map_err(wrong("PUBLIC_IP"))?);
     }
+    if let Ok(desk) = env::var("TRANSFER_TO") {
+        config.directory = config.directory.with_target(DESK, desk.parse()?);
+    }
     Ok(config)
 }
 
@@ -88,6 +96,12 @@ async fn echo(mut link: Link<Outbound, Inbound>, format: AudioFormat) -> Result<
             Inbound::Audio(audio) if link.is_writable() => {
                 link.try_send(frame(format, &mut at, &audio.payload))?;
             }
+            Inbound::Dtmf('#') => link.try_send(Outbound::Transfer(DESK.into()))?,
+            Inbound::Transferred => {
+                info!("the call was handed over");
+                break;
+            }
+            Inbound::NotTransferred(kind) => info!(?kind, "the call was not handed on"),
             // A key drops what is still to be said.
             Inbound::Dtmf(_) => link.try_send(Outbound::Clear)?,
             Inbound::HungUp => break,
