@@ -9,6 +9,8 @@ pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod llm;
+#[cfg(test)]
+pub(crate) mod nulls;
 pub(crate) mod realtime;
 pub(crate) mod secrets;
 pub(crate) mod settings;
