@@ -9,6 +9,7 @@ pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod llm;
+pub(crate) mod models;
 #[cfg(test)]
 pub(crate) mod nulls;
 pub(crate) mod realtime;

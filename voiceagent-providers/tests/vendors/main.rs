@@ -39,6 +39,8 @@ mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
 mod hearing;
+#[cfg(all(feature = "anthropic", feature = "gemini", feature = "openai"))]
+mod model_ends;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
@@ -57,6 +59,7 @@ mod openai_speech;
 mod openai_stt;
 #[cfg(feature = "default")]
 mod pages;
+mod pages_of;
 #[cfg(all(feature = "anthropic", feature = "openai"))]
 mod rates;
 mod registered;
