@@ -62,6 +62,8 @@ mod pages;
 mod pages_of;
 #[cfg(all(feature = "anthropic", feature = "openai"))]
 mod rates;
+#[cfg(feature = "default")]
+mod redirects;
 mod registered;
 mod scripted;
 #[cfg(feature = "soniox")]
