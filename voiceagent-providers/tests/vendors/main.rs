@@ -18,6 +18,7 @@ mod cartesia;
 mod cartesia_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod chaos;
+mod clock;
 #[cfg(feature = "deepgram")]
 mod deepgram;
 #[cfg(feature = "deepgram")]

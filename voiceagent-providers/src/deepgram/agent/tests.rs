@@ -361,3 +361,8 @@ fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
     let codec = || AgentCodec::new(&config(), &options()).unwrap();
     assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["id", "name", "type"]);
 }
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    fixture::an_empty_frame_is_not_sent(Talk::new().codec, options().format);
+}

@@ -368,3 +368,10 @@ fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
         assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["data", "id", "name"]);
     }
 }
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    for config in [config(), vendors()] {
+        fixture::an_empty_frame_is_not_sent(Talk::new(config).0, FORMAT);
+    }
+}
