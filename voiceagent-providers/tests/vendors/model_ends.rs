@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, future::ready};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tracing::{
     Level, Metadata, Subscriber,
@@ -14,7 +14,7 @@ use tracing::{
     span,
 };
 use voiceagent_core::{
-    llm::{LanguageModel, LlmRequest, Message},
+    llm::{LanguageModel, LlmEvent, LlmRequest, Message},
     registry::Registry,
     tts::TextToSpeech,
 };
@@ -115,7 +115,8 @@ async fn a_vendor_that_tells_it_with_its_answers_is_told_once() {
     for told in [1, 0] {
         let question = LlmRequest::new("", vec![Message::User { text: "Hi".into() }]);
         let answer = model.generate(question).await.expect("the vendor answers");
-        answer.for_each(|event| ready(drop(event.expect("nothing fails")))).await;
+        let events: Vec<_> = answer.map(|event| event.expect("nothing fails")).collect().await;
+        assert!(events.contains(&LlmEvent::Text("Hi".to_owned())), "{events:?}");
         let warnings = warnings.take();
         assert_eq!(warnings.len(), told);
         assert!(warnings.iter().all(|told| told.contains("2027-02-03")), "{warnings:?}");
