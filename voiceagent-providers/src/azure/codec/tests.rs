@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     azure::{address::wav_head, frames::Frames},
     wire::{
-        nulls,
+        fixture as nulls,
         secrets::Secrets,
         stt::{InOrder, SttCodec},
         voice::{

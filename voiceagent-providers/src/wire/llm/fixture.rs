@@ -6,7 +6,7 @@ use voiceagent_core::{
 };
 
 use super::{answer::Codec, events::MAX_EVENT};
-use crate::wire::{nulls, sse::SseParser};
+use crate::wire::{fixture, sse::SseParser};
 
 pub(crate) const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
 pub(crate) const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
@@ -67,7 +67,7 @@ pub(crate) fn no_null_ends_an_answer<C: Codec>(make: impl Fn() -> C, streams: &[
         parser.feed(stream.as_bytes()).unwrap();
         let events: Vec<_> = std::iter::from_fn(|| parser.poll()).collect();
         let events: Vec<_> = events.iter().map(String::as_str).collect();
-        let needed = nulls::needed(&events, |events, changed| told(make(), events, changed));
+        let needed = fixture::needed(&events, |events, changed| told(make(), events, changed));
         assert!(needed.is_empty(), "{needed:?} must be there");
     }
 }

@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::codec::{Out, RealtimeCodec};
-use crate::wire::{nulls, secrets::Secrets};
+use crate::wire::{fixture, secrets::Secrets};
 
 /// As long as those of a phone.
 const FRAME: Duration = Duration::from_millis(20);
@@ -22,7 +22,7 @@ pub(crate) fn needed<C: RealtimeCodec>(
     messages: &[&str],
 ) -> BTreeSet<String> {
     let secrets = Secrets::new([&Secret::new("sk-12345")]);
-    nulls::needed(messages, |messages, changed| {
+    fixture::needed(messages, |messages, changed| {
         let (mut codec, mut out, mut ends) = (codec(), Out::default(), Vec::new());
         for (at, message) in messages.iter().enumerate() {
             let decoded = codec.decode(message, &secrets, &mut out);

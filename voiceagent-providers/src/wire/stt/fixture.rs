@@ -3,7 +3,7 @@
 use voiceagent_core::{ErrorKind, Secret};
 
 use super::SttCodec;
-use crate::wire::{nulls, secrets::Secrets};
+use crate::wire::{fixture, secrets::Secrets};
 
 /// Checks that a field that is `null` counts as one that is missing, for every field of these
 /// messages that may be missing.
@@ -11,7 +11,7 @@ pub(crate) fn a_null_costs_no_more_than_a_missing_field<C: SttCodec>(
     codec: impl Fn() -> C,
     messages: &[&str],
 ) {
-    nulls::needed(messages, |messages, at| understood(codec(), &messages[..at], &messages[at]));
+    fixture::needed(messages, |messages, at| understood(codec(), &messages[..at], &messages[at]));
 }
 
 /// What a codec tells of a message behind others; `None` if it could not read it.

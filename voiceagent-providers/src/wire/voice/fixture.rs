@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Debug};
 use voiceagent_core::{ErrorKind, Result, Secret};
 
 use super::context_codec::ContextCodec;
-use crate::wire::{nulls, secrets::Secrets};
+use crate::wire::{fixture, secrets::Secrets};
 
 /// Checks that a field that is `null` counts as one that is missing, and names those that must be
 /// there.
@@ -25,7 +25,7 @@ pub(crate) fn needed_by<T: Debug, D: FnMut(&str, &Secrets) -> Result<T>>(
     decode: impl Fn() -> D,
 ) -> BTreeSet<String> {
     let secrets = Secrets::new([&Secret::new("sk-12345")]);
-    nulls::needed(messages, |messages, changed| {
+    fixture::needed(messages, |messages, changed| {
         let mut decode = decode();
         let mut told = Vec::new();
         for (at, message) in messages.iter().enumerate() {
