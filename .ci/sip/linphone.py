@@ -24,7 +24,7 @@ said, heard = f"{work}/say.wav", f"{work}/heard.wav"
 likeness.make(said, 8000, 0, 1)
 with open(f"{work}/rc", "w") as config:
     config.write(
-        "[sip]\nsip_port=15090\nsip_tcp_port=0\nregister_only_when_network_is_up=0\n"
+        "[sip]\nuse_ipv6=0\nguess_hostname=0\n"
         "[rtp]\naudio_rtp_port=34000\n[video]\nenabled=0\n"
         "[audio_codec_0]\nmime=PCMU\nrate=8000\nchannels=1\nenabled=1\n"
     )
@@ -65,18 +65,20 @@ def until(*wanted):
 
 
 try:
+    tell("ipv6 disable")
+    tell("ports sip 15090")
     tell("soundcard use files")
-    tell(f"record {heard}")
     tell(f"call sip:agent@{agent}")
-    until("connected", "established")
+    until("Media streams established")
     # The tone of the agent.
     time.sleep(3)
     if mode == "hold":
         tell("pause")
-        until("paused")
+        until("is now paused")
         time.sleep(1)
         tell("resume")
-        until("resumed", "established", "running")
+        until("Media streams established")
+        tell(f"record {heard}")
         tell(f"play {said}")
         time.sleep(7)
     elif mode == "refer":

@@ -104,16 +104,12 @@ const fn plain(leg: AudioFormat) -> AudioFormat {
 mod tests {
     use super::*;
 
-    /// A voice of three overtones that comes and goes, so that it resembles itself at one place only.
-    fn voice(rate: u32, seconds: u32) -> Vec<i16> {
-        let wave = |at: f32, hertz: f32| (std::f32::consts::TAU * (at * hertz).fract()).sin();
-        let sample = |at: u32| {
-            let at = at as f32 / rate as f32;
-            let pitch = 140.0 + 30.0 * wave(at, 0.7);
-            let sound = wave(at, pitch) + wave(at, 3.0 * pitch) / 3.0 + wave(at, 6.0 * pitch) / 6.0;
-            (6_000.0 * sound * (0.55 + 0.45 * wave(at, 1.3))) as i16
-        };
-        (0..rate * seconds).map(sample).collect()
+    /// Speech at this rate.
+    fn voice(rate: u32, seconds: u64) -> Vec<i16> {
+        let said = voiceagent_testkit::clips::speech(std::time::Duration::from_secs(seconds));
+        let plain = AudioFormat::mono(Encoding::PcmS16Le, rate);
+        let mut transcoder = Transcoder::new(AudioFormat::MULAW_8K, plain).unwrap();
+        samples(&[transcoder.transcode(said), transcoder.finish()].concat())
     }
 
     fn bytes(samples: &[i16]) -> Bytes {
@@ -129,23 +125,25 @@ mod tests {
         let product = |a: &[i16], b: &[i16]| -> f64 {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };
-        let length = said.len() - 1_000;
+        const LATEST: usize = 320;
+        let length = said.len() - LATEST;
         let said = &said[..length];
         let at = |lag: usize| {
             let heard = &heard[lag..lag + length];
             product(said, heard) / (product(said, said) * product(heard, heard)).sqrt()
         };
-        let best = (0..1_000).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap_or(0);
+        let best = (0..LATEST).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap_or(0);
         (at(best), best)
     }
 
     #[test]
     fn a_voice_comes_back_through_opus_at_the_rate_of_every_leg() {
         for leg in [AudioFormat::PCM_16K, AudioFormat::PCM_8K] {
-            let said = voice(leg.sample_rate, 3);
+            let mut said = voice(leg.sample_rate, 3);
             let mut outward = OpusOutward::new(leg).unwrap();
             let mut inward = OpusInward::new(leg).unwrap();
             let frame = leg.sample_rate as usize / 50;
+            said.truncate(said.len() / frame * frame);
             let mut heard = Vec::new();
             for piece in said.chunks(frame) {
                 let packet = outward.encode(bytes(piece));
@@ -155,7 +153,8 @@ mod tests {
                 heard.extend(decoded);
             }
             let (likeness, late) = correlation(&said, &heard);
-            assert!(likeness > 0.95, "{leg:?}: {likeness} at {late}");
+            println!("{leg:?}: correlation {likeness:.3} at {late} samples");
+            assert!(likeness > 0.9, "{leg:?}: {likeness} at {late}");
             assert!(late < leg.sample_rate as usize / 100, "{leg:?}: {late}");
         }
     }

@@ -118,18 +118,19 @@ fn required(request: &Request) -> impl Iterator<Item = &str> {
     options.filter(|option| !option.is_empty())
 }
 
-/// Whether the sender of a message says that it takes `UPDATE`.
-pub(super) fn takes_updates(message: &impl HasHeaders) -> bool {
-    let mut allowed = message.headers().iter().filter(|header| matches!(header, Header::Allow(_)));
-    allowed.any(|header| header.value().split(',').any(|method| method.trim() == "UPDATE"))
-}
-
 /// The body of a request, if it is a description of media.
 pub(super) fn description(request: &Request) -> Option<&str> {
     let kind = request.header_value("content-type")?;
     let kind = kind.split(';').next()?.trim();
     let is_sdp = kind.eq_ignore_ascii_case("application/sdp");
     is_sdp.then(|| str::from_utf8(&request.body).ok()).flatten()
+}
+
+/// Whether somebody says that they take an `UPDATE` (RFC 3311, section 5.1).
+pub(super) fn allows_update(message: &impl HasHeaders) -> bool {
+    let allowed = message.headers().iter().filter(|header| matches!(header, Header::Allow(_)));
+    let mut methods = allowed.flat_map(|header| header.value().split(','));
+    methods.any(|method| method.trim() == "UPDATE")
 }
 
 /// The headers of what says that we are there, and what we can do.

@@ -6,9 +6,6 @@ use rsipstack::{
 
 use super::digest::{Asked, Challenge, Credentials};
 
-/// How often a description of ours that crosses one of the other side is sent.
-const CROSSINGS: usize = 3;
-
 /// How many challenges a request within a call answers, where all but the first say that only the
 /// nonce was too old.
 const MOST_PROOFS: usize = 3;
@@ -52,9 +49,7 @@ pub(super) async fn ask(
     for proofs in 0.. {
         let headers = headers.iter().cloned().chain(proof.take()).collect();
         let answer = match method {
-            Method::Invite => {
-                dialog.reinvite_with_glare_retry(Some(headers), body.clone(), CROSSINGS).await
-            }
+            Method::Invite => dialog.reinvite(Some(headers), body.clone()).await,
             _ => dialog.request(method.clone(), Some(headers), body.clone()).await,
         };
         let answer = unveiled(answer.ok()??);

@@ -6,17 +6,14 @@ use voiceagent_core::{Secret, transport::Outbound};
 use voiceagent_telephony::sip::SipTrunk;
 
 use crate::{
-    dial::{Phone, Request, caller, dial, open},
+    dial::{caller, dial, open},
+    phone::{Phone, Request},
     server::SOON,
 };
 
 /// What a trunk that knows every proof by its nonce says.
 fn challenge(nonce: &str) -> String {
     format!("Digest realm=\"t\", nonce=\"{nonce}\", algorithm=SHA-256, qop=\"auth\"")
-}
-
-fn number(request: &Request) -> u32 {
-    request.header("CSeq").split(' ').next().unwrap().parse().unwrap()
 }
 
 /// Whether a request is proven under this header, with this nonce.
@@ -42,7 +39,7 @@ async fn proven(phone: &mut Phone, method: &str, nonce: &str) -> Request {
     phone.answer(&first, "407 Proxy Authentication Required", &header, "").await;
     let second = phone.request(method).await;
     assert!(is_proven(&second, "Proxy-Authorization", nonce), "{}", second.text);
-    assert!(number(&second) > number(&first) && !second.text.contains("secret"));
+    assert!(second.number() > first.number() && !second.text.contains("secret"));
     assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
     second
 }

@@ -5,7 +5,11 @@
 mod calls;
 mod challenges;
 mod conversation;
+mod crossings;
 mod dial;
+mod phone;
+mod proxies;
+mod proxy;
 mod registration;
 mod replaces;
 mod server;
