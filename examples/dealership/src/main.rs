@@ -19,6 +19,7 @@ use dealership::{
     doctor::{examine, is_ready, render},
     eval,
     jobs::JobsCommand,
+    leads::LeadsCommand,
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
@@ -80,6 +81,11 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Takes in leads, from a file or from the sheet of the configuration.
+    Leads {
+        #[command(subcommand)]
+        command: LeadsCommand,
+    },
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
@@ -137,6 +143,9 @@ fn main() -> ExitCode {
         }
         Command::Jobs { command } => {
             config.and_then(|config| run(jobs(command, config), "error").map(success))
+        }
+        Command::Leads { command } => {
+            config.and_then(|config| run(leads(command, config), "error").map(success))
         }
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template(command) => config.and_then(|config| {
@@ -240,6 +249,17 @@ async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
         Ok(worker) => command.run(&store, &worker, Clock::System.now()).await,
         Err(error) => Err(error),
     };
+    store.close().await;
+    done.map(|text| show(&text))
+}
+
+async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
+    let sheet = server::sheet(&config.leads)?;
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        Error::config(format!("field `dealership.database`: {}", error.message()))
+            .with_source(error)
+    })?;
+    let done = command.run(&store, sheet.as_ref(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }

@@ -1,7 +1,9 @@
 //! The program that answers the phone: webhooks, media sockets, health, and the talk page.
 
+mod calendars;
 mod needs;
 mod outbound;
+mod replies;
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -28,10 +30,12 @@ use voiceagent_telephony::{
 };
 
 use crate::{
+    calendar::Mirror,
     clock::Clock,
     config::Config,
     health,
     jobs::Worker,
+    leads::GoogleSheet,
     lobby::Lobby,
     reception::{Reception, converse},
     store::Store,
@@ -41,7 +45,10 @@ use crate::{
     weather::WeatherService,
 };
 
-pub use self::outbound::worker;
+pub use self::{
+    calendars::{mirror, sheet},
+    outbound::worker,
+};
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
     outbound::Outbound,
@@ -77,6 +84,9 @@ pub struct Server {
     visitors: Option<mpsc::Receiver<Visitor>>,
     /// Without a number of ours there is nothing that it could do.
     worker: Option<Worker>,
+    mirror: Option<Mirror>,
+    sheet: Option<GoogleSheet>,
+    clock: Clock,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -120,6 +130,7 @@ impl Server {
     ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
         let (public_url, Account { auth_token, control }) = (public_url?, account?);
+        let house = (public_url.clone(), auth_token.clone());
         let (stt, tts, llm) = (stt?, tts?, llm?);
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
@@ -144,10 +155,10 @@ impl Server {
         if let Some(vendors) = vendors {
             reception = reception.with_vendors(vendors);
         }
-        let worker = match &config.outbound.from {
-            Some(_) => Some(worker(config, store.clone(), clock)?),
-            None => None,
-        };
+        let reaches = config.outbound.from.is_some() || config.email.smtp.is_some();
+        let worker = reaches.then(|| worker(config, store.clone(), clock)).transpose()?;
+        let mirror = mirror(&config.calendar, store.clone(), clock).await?;
+        let sheet = sheet(&config.leads)?;
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -181,9 +192,23 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
+            .merge(replies::routes(store.clone(), clock, (&house.0, &house.1))?)
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, worker, drain, warnings })
+        Ok(Self {
+            router,
+            lobby,
+            reception,
+            store,
+            statuses,
+            visitors,
+            worker,
+            mirror,
+            sheet,
+            clock,
+            drain,
+            warnings,
+        })
     }
 
     /// Lets go of the database without having answered anybody.
@@ -224,6 +249,9 @@ impl Server {
             statuses,
             visitors,
             worker,
+            mirror,
+            sheet,
+            clock,
             drain,
             warnings,
         } = self;
@@ -240,6 +268,14 @@ impl Server {
         if let Some(worker) = worker {
             let closing = lobby.clone();
             tasks.spawn(async move { worker.run(closing.closes()).await });
+        }
+        if let Some(mirror) = mirror {
+            let closing = lobby.clone();
+            tasks.spawn(async move { mirror.run(closing.closes()).await });
+        }
+        if let Some(sheet) = sheet {
+            let store = store.clone();
+            tasks.spawn(async move { sheet.run(&store, clock).await });
         }
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
