@@ -5,6 +5,7 @@
 //! answers. Nobody who books ever waits for a calendar.
 
 mod caldav;
+mod consent;
 mod google;
 pub(crate) mod http;
 mod ical;
@@ -25,6 +26,7 @@ use crate::store::AppointmentId;
 
 pub use self::{
     caldav::CalDav,
+    consent::GoogleConsent,
     google::GoogleCalendar,
     mirror::Mirror,
     nylas::Nylas,

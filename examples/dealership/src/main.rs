@@ -12,9 +12,10 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use dealership::{
     agenda,
+    calendar::{GoogleAccess, GoogleConsent},
     calls::{self, CallsRequest},
     clock::Clock,
-    config::Config,
+    config::{CalendarConfig, Config},
     demo::Demo,
     doctor::{examine, is_ready, render},
     eval,
@@ -47,6 +48,11 @@ enum Command {
         /// The database; without it, the one of the configuration. It is only read.
         #[arg(long)]
         db: Option<Place>,
+    },
+    /// Connects with a calendar outside.
+    Calendar {
+        #[command(subcommand)]
+        command: CalendarCommand,
     },
     /// Shows the calls that go on at the carrier, or ends one, or hands one on.
     Calls {
@@ -92,6 +98,13 @@ enum Command {
     Template(TemplateCommand),
 }
 
+#[derive(Debug, Subcommand)]
+enum CalendarCommand {
+    /// Asks somebody in a browser on this machine whether the program may act for them at Google, and
+    /// prints the token by which it does. Needs GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET.
+    Connect,
+}
+
 #[derive(Args, Debug)]
 struct DemoArguments {
     /// Where to serve the talk page.
@@ -121,6 +134,9 @@ fn main() -> ExitCode {
             };
             run(appointments(name, database), "error").map(success)
         }),
+        Command::Calendar { command: CalendarCommand::Connect } => {
+            config.and_then(|config| run(connect(config), "error").map(success))
+        }
         Command::Calls { hang_up, transfer, to } => config.and_then(|config| {
             let request = match (hang_up, transfer.zip(to)) {
                 (Some(call), _) => CallsRequest::HangUp(CallId::new(call)),
@@ -222,6 +238,25 @@ async fn appointments(name: &str, database: Place) -> Result<()> {
     })?;
     show(&agenda::table(&store.agenda(Clock::System.now()).await?));
     store.close().await;
+    Ok(())
+}
+
+async fn connect(config: Config) -> Result<()> {
+    let CalendarConfig { client_id, client_secret, .. } = config.calendar;
+    if client_id.is_empty() || client_secret.is_empty() {
+        return Err(Error::config(
+            "GOOGLE_CLIENT_ID or GOOGLE_CLIENT_SECRET is not set; make them for a desktop app at \
+             console.cloud.google.com/apis/credentials",
+        ));
+    }
+    let pages = (GoogleConsent::PAGE, GoogleAccess::PAGE);
+    let consent = GoogleConsent::open((&client_id, client_secret), pages).await?;
+    show(&format!("Open this address in a browser on this machine:\n{}\n", consent.url()));
+    let token = consent.finish().await?;
+    show(&format!(
+        "Connected. Keep this in the environment:\nGOOGLE_REFRESH_TOKEN={}\n",
+        token.expose()
+    ));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Every service is held to the same contract, and the mirror to the database.
 
+mod consent;
 mod google;
 mod house;
 mod mirror;

@@ -127,6 +127,18 @@ async fn busy(State(service): State<Service>, head: HeaderMap, Json(query): Json
     Ok(answer(json!([{ "email": email, "time_slots": slots, "object": "free_busy" }])))
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_calendar_that_does_not_answer_is_given_up_after_ten_seconds() {
+    // It takes connections, and says nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let calendar = Nylas::new(&url, "g", Secret::new("hush")).unwrap();
+    let begun = tokio::time::Instant::now();
+    let error = calendar.tag("kim@example.com", "event-0").await.unwrap_err();
+    assert_eq!(error.kind(), voiceagent_core::ErrorKind::Timeout);
+    assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
 #[tokio::test]
 async fn calendars_behind_nylas_conform() {
     let service = Service::default();
