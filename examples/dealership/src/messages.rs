@@ -145,6 +145,13 @@ mod tests {
             assert_eq!(api.requests().last().unwrap().field("To"), Some(to));
             assert_eq!(messenger.sent(&ana, channel, before).await.unwrap(), [name]);
         }
+        let places = [("1".to_owned(), "Ana".to_owned())].into();
+        messenger.send_template(&ana, "HX0123", &places).await.unwrap();
+        let request = api.requests().pop().unwrap();
+        assert_eq!(request.field("To"), Some("whatsapp:+16305550111"));
+        assert_eq!(request.field("ContentSid"), Some("HX0123"));
+        assert_eq!(request.field("ContentVariables"), Some(r#"{"1":"Ana"}"#));
+        assert_eq!(request.field("Body"), None, "a template stands in its place");
         let error = messenger.send(&ana, Channel::Voice, "Hello").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
     }

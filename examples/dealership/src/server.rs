@@ -1,6 +1,7 @@
 //! The program that answers the phone: webhooks, media sockets, health, and the talk page.
 
 mod calendars;
+mod errands;
 mod needs;
 mod outbound;
 mod replies;
@@ -30,12 +31,9 @@ use voiceagent_telephony::{
 };
 
 use crate::{
-    calendar::Mirror,
     clock::Clock,
     config::Config,
     health,
-    jobs::Worker,
-    leads::GoogleSheet,
     lobby::Lobby,
     reception::{Reception, converse},
     store::Store,
@@ -45,6 +43,7 @@ use crate::{
     weather::WeatherService,
 };
 
+use self::errands::Errands;
 pub use self::{
     calendars::{mirror, sheet},
     outbound::worker,
@@ -82,11 +81,7 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
-    /// Without a number of ours there is nothing that it could do.
-    worker: Option<Worker>,
-    mirror: Option<Mirror>,
-    sheet: Option<GoogleSheet>,
-    clock: Clock,
+    errands: Errands,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -155,10 +150,7 @@ impl Server {
         if let Some(vendors) = vendors {
             reception = reception.with_vendors(vendors);
         }
-        let reaches = config.outbound.from.is_some() || config.email.smtp.is_some();
-        let worker = reaches.then(|| worker(config, store.clone(), clock)).transpose()?;
-        let mirror = mirror(&config.calendar, store.clone(), clock).await?;
-        let sheet = sheet(&config.leads)?;
+        let errands = Errands::of(config, &store, clock).await?;
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -195,20 +187,7 @@ impl Server {
             .merge(replies::routes(store.clone(), clock, (&house.0, &house.1))?)
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self {
-            router,
-            lobby,
-            reception,
-            store,
-            statuses,
-            visitors,
-            worker,
-            mirror,
-            sheet,
-            clock,
-            drain,
-            warnings,
-        })
+        Ok(Self { router, lobby, reception, store, statuses, visitors, errands, drain, warnings })
     }
 
     /// Lets go of the database without having answered anybody.
@@ -248,10 +227,7 @@ impl Server {
             store,
             statuses,
             visitors,
-            worker,
-            mirror,
-            sheet,
-            clock,
+            errands,
             drain,
             warnings,
         } = self;
@@ -265,18 +241,7 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        if let Some(worker) = worker {
-            let closing = lobby.clone();
-            tasks.spawn(async move { worker.run(closing.closes()).await });
-        }
-        if let Some(mirror) = mirror {
-            let closing = lobby.clone();
-            tasks.spawn(async move { mirror.run(closing.closes()).await });
-        }
-        if let Some(sheet) = sheet {
-            let store = store.clone();
-            tasks.spawn(async move { sheet.run(&store, clock).await });
-        }
+        errands.begin(&mut tasks, &lobby, &store);
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
