@@ -229,6 +229,9 @@ impl Makings {
             .with_decoder(self.decoder.clone())
             .with_identity(self.identity(occasion))
             .with_departments(self.departments.clone());
+        if let Some(rule) = &occasion.template.qualification {
+            desk = desk.with_qualification(rule.clone());
+        }
         if let Some(weather) = &self.weather {
             desk = desk.with_weather(weather.clone());
         }

@@ -1,5 +1,8 @@
 //! Configuration: one TOML file, overridden by the environment.
 
+mod calendar;
+mod email;
+mod leads;
 mod read;
 
 mod turns;
@@ -13,7 +16,12 @@ use voiceagent_telephony::sip::SipConfig;
 
 use crate::{departments::Department, store::Place, tools::Identity};
 
-pub use self::turns::{Endpointing, TurnsConfig};
+pub use self::{
+    calendar::{CalendarConfig, CalendarProvider},
+    email::EmailConfig,
+    leads::LeadsConfig,
+    turns::{Endpointing, TurnsConfig},
+};
 
 /// Everything that can be set. Without a file all of it has a default, and the rule brain answers.
 ///
@@ -52,6 +60,12 @@ pub struct Config {
     pub dealership: DealershipConfig,
     /// Whom the house calls and writes to of its own accord.
     pub outbound: OutboundConfig,
+    /// Calendars outside.
+    pub calendar: CalendarConfig,
+    /// E-mail.
+    pub email: EmailConfig,
+    /// A table with leads.
+    pub leads: LeadsConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.

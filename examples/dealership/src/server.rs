@@ -1,7 +1,10 @@
 //! The program that answers the phone: webhooks, media sockets, SIP, health, and the talk page.
 
+mod calendars;
+mod errands;
 mod needs;
 mod outbound;
+mod replies;
 mod trunk;
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -32,7 +35,6 @@ use crate::{
     clock::Clock,
     config::Config,
     health,
-    jobs::Worker,
     lobby::Lobby,
     reception::{Reception, converse},
     store::Store,
@@ -42,7 +44,11 @@ use crate::{
     weather::WeatherService,
 };
 
-pub use self::outbound::worker;
+use self::errands::Errands;
+pub use self::{
+    calendars::{mirror, sheet},
+    outbound::worker,
+};
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
     outbound::Outbound,
@@ -78,8 +84,7 @@ pub struct Server {
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
     sip: Option<SipServer>,
-    /// Without a number of ours there is nothing that it could do.
-    worker: Option<Worker>,
+    errands: Errands,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -151,10 +156,7 @@ impl Server {
         if let Some(vendors) = vendors {
             reception = reception.with_vendors(vendors);
         }
-        let worker = match &config.outbound.from {
-            Some(_) => Some(worker(config, store.clone(), clock)?),
-            None => None,
-        };
+        let errands = Errands::of(config, &store, clock).await?;
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -164,10 +166,12 @@ impl Server {
         let reception = Arc::new(reception);
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let mut router = match carrier {
-            Some(carrier) => front_door(carrier, status_events, (&reception, &lobby))?,
-            None => Router::new(),
-        };
+        let mut router = Router::new();
+        let mut replies = Router::new();
+        if let Some((public_url, account)) = carrier {
+            replies = replies::routes(store.clone(), clock, (&public_url, &account.auth_token))?;
+            router = front_door((public_url, account), status_events, (&reception, &lobby))?;
+        }
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
@@ -175,6 +179,7 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
+            .merge(replies)
             .merge(health::routes(store.clone(), lobby.clone()));
         let drain = Duration::from_secs(config.server.drain_seconds);
         let sip = trunk::bind(config).await?;
@@ -186,7 +191,7 @@ impl Server {
             statuses,
             visitors,
             sip,
-            worker,
+            errands,
             drain,
             warnings,
         })
@@ -236,7 +241,7 @@ impl Server {
             statuses,
             visitors,
             sip,
-            worker,
+            errands,
             drain,
             warnings,
         } = self;
@@ -250,10 +255,7 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        if let Some(worker) = worker {
-            let closing = lobby.clone();
-            tasks.spawn(async move { worker.run(closing.closes()).await });
-        }
+        errands.begin(&mut tasks, &lobby, &store);
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }

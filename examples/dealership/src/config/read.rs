@@ -7,11 +7,37 @@ use voiceagent_core::{Error, Result};
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
 use crate::{errand::AllowList, phone::Phone};
 
-const TABLES: [&str; 9] =
-    ["dealership", "llm", "outbound", "server", "sip", "stt", "tts", "turns", "twilio"];
+const TABLES: &[&str] = &[
+    "calendar",
+    "dealership",
+    "email",
+    "leads",
+    "llm",
+    "outbound",
+    "server",
+    "sip",
+    "stt",
+    "tts",
+    "turns",
+    "twilio",
+];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 25] = [
+const FIELDS: &[(&str, &str)] = &[
+    ("calendar.calendar", "the name of a calendar in quotes, such as `\"service@example.com\"`"),
+    (
+        "calendar.people",
+        "a table of calendars by the names of people, such as `{ \"Maria Lopez\" = \"maria/work\" }`",
+    ),
+    ("calendar.api_key", "a key in quotes"),
+    ("calendar.client_id", "an identifier in quotes"),
+    ("calendar.client_secret", "a secret in quotes"),
+    ("calendar.grant", "an identifier in quotes"),
+    ("calendar.password", "a password in quotes"),
+    ("calendar.provider", "`\"caldav\"`, `\"google\"` or `\"nylas\"`"),
+    ("calendar.refresh_token", "a token in quotes"),
+    ("calendar.url", "an address in quotes, such as `\"https://cloud.example.com/dav/\"`"),
+    ("calendar.user", "a name in quotes"),
     ("dealership.address", "a sentence in quotes"),
     (
         "dealership.database",
@@ -26,6 +52,19 @@ const FIELDS: [(&str, &str); 25] = [
     ("dealership.identity", "`\"number\"` or `\"facts\"`"),
     ("dealership.name", "a name in quotes, such as `\"Bart's Automotive\"`"),
     ("dealership.timezone", "an IANA time zone in quotes, such as `\"America/Chicago\"`"),
+    ("email.from", "an address in quotes, such as `\"Nair Motors <service@example.com>\"`"),
+    ("email.imap", "an address in quotes, such as `\"imaps://mail.example.com\"`"),
+    ("email.imap_password", "a password in quotes"),
+    ("email.imap_user", "a name in quotes"),
+    ("email.password", "a password in quotes"),
+    ("email.smtp", "an address in quotes, such as `\"smtps://mail.example.com\"`"),
+    ("email.user", "a name in quotes"),
+    ("leads.client_id", "an identifier in quotes"),
+    ("leads.client_secret", "a secret in quotes"),
+    ("leads.refresh_token", "a token in quotes"),
+    ("leads.sheet", "the identifier of a sheet in quotes"),
+    ("leads.tab", "the name of a table in quotes, such as `\"Leads\"`"),
+    ("leads.url", "an address in quotes"),
     ("llm.provider", "a name in quotes, such as `\"openai\"`"),
     (
         "outbound.allow",
@@ -121,6 +160,9 @@ impl Config {
                 trunk.password = Some(password);
             }
         }
+        self.calendar.overlay(env);
+        self.email.overlay(env);
+        self.leads.overlay(env);
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
         }
@@ -144,6 +186,9 @@ impl Config {
                  `America/Chicago`"
             )));
         }
+        self.calendar.check()?;
+        self.email.check()?;
+        self.leads.check()?;
         AllowList::read(&self.outbound.allow)?;
         if let Some(from) = &self.outbound.from
             && Phone::parse(from).is_none_or(|phone| phone.as_str() != from)
