@@ -19,7 +19,9 @@ use tokio::{
     time::timeout,
 };
 use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport as _};
+use voiceagent_core::{
+    Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport as _,
+};
 use voiceagent_telephony::{
     document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
@@ -31,12 +33,15 @@ use crate::{
     clock::Clock,
     config::Config,
     health,
-    jobs::Worker,
+    jobs::{Pace, Worker},
     lobby::Lobby,
     reception::{Reception, converse},
-    store::Store,
+    replicas::{self, Heirs, Paths, Replica},
+    shared::{Health, Shared},
+    store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    version,
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
@@ -44,7 +49,7 @@ use crate::{
 pub use self::outbound::worker;
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
-    outbound::Outbound,
+    outbound::messenger,
 };
 
 /// For the goodbye of calls that have not ended in time.
@@ -75,6 +80,7 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    replica: Replica,
     /// Without a number of ours there is nothing that it could do.
     worker: Option<Worker>,
     drain: Duration,
@@ -124,36 +130,24 @@ impl Server {
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
         }
-        let store = Store::open(&config.dealership.database).await.map_err(|error| {
-            let why = format!("field `dealership.database`: {}", error.message());
-            Error::config(why).with_source(error)
-        })?;
+        let replica = replica(config, clock).await?;
+        let store = replica.store.clone();
+        let paths = Paths::of(&replica.life);
+        let heirs = Heirs::new(&replica, (auth_token.clone(), &public_url), VOICE, NOBODY_ANSWERS)?
+            .on_fly(config.server.on_fly);
         let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-        let mut reception = Reception::open(store.clone(), clock, &config.dealership)
+        let reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
             .with_endpointing(config.turns.endpointing)
             .with_voice(stt, tts)
             .with_decoder(decoder)
+            .with_shared(replica.shared.clone())
             .with_weather(WeatherService::new(
                 WeatherService::PLACES_URL,
                 WeatherService::FORECAST_URL,
             )?);
-        if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
-            reception = reception.with_messenger(messenger);
-        }
-        if let Some(vendors) = vendors {
-            reception = reception.with_vendors(vendors);
-        }
-        let worker = match &config.outbound.from {
-            Some(_) => Some(worker(config, store.clone(), clock)?),
-            None => None,
-        };
-        if let Some(model) = llm {
-            reception = reception.with_model(model);
-        }
-        if let Some(folder) = &config.server.journals {
-            reception = reception.with_journals(folder);
-        }
+        let reception = furnish(reception, config, (vendors, llm))?;
+        let worker = jobs(config, &replica)?;
         let reception = Arc::new(reception);
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
@@ -163,6 +157,8 @@ impl Server {
             .public_url(public_url)
             .voice_path(VOICE)
             .status_path(STATUS)
+            .media_path(paths.media)
+            .after_path(paths.after)
             .machine_detection(true)
             .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
             .statuses(status_events)
@@ -181,9 +177,22 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(health::routes(store.clone(), lobby.clone()));
+            .merge(heirs.router())
+            .merge(health::routes(store.clone(), lobby.clone()))
+            .merge(version::routes());
         let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, worker, drain, warnings })
+        Ok(Self {
+            router,
+            lobby,
+            reception,
+            store,
+            statuses,
+            visitors,
+            replica,
+            worker,
+            drain,
+            warnings,
+        })
     }
 
     /// Lets go of the database without having answered anybody.
@@ -223,6 +232,7 @@ impl Server {
             store,
             statuses,
             visitors,
+            replica,
             worker,
             drain,
             warnings,
@@ -230,7 +240,14 @@ impl Server {
         for warning in warnings {
             warn!("{warning}");
         }
+        // What its last life left behind is noted before anybody calls.
+        replica.beat().await;
         let mut tasks = JoinSet::new();
+        tasks.spawn(replica.clone().live());
+        if replica.shared.health() != Health::Local {
+            let shared = replica.shared.clone();
+            tasks.spawn(async move { shared.watch().await });
+        }
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
@@ -261,10 +278,59 @@ impl Server {
             let _ = timeout(CLOSING, lobby.empty()).await;
         }
         tasks.shutdown().await;
+        replica.end().await;
         store.close().await;
         info!("stopped");
         outcome
     }
+}
+
+/// This program among those on its database.
+async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+    let shared = match &config.redis {
+        Some(redis) => Shared::at(&redis.url)?,
+        None => Shared::local(),
+    };
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        let why = format!("field `dealership.database`: {}", error.message());
+        Error::config(why).with_source(error)
+    })?;
+    let life = Life::new(replicas::name(&config.server), clock.now());
+    let store = store.living(life.clone()).sharing(shared.clone());
+    Ok(Replica { store, clock, life, shared })
+}
+
+/// What a reception has only where the configuration says so.
+fn furnish(
+    mut reception: Reception,
+    config: &Config,
+    (vendors, llm): (Option<Vendors>, Option<Arc<dyn LanguageModel>>),
+) -> Result<Reception> {
+    if let Some(messenger) = messenger(config)? {
+        reception = reception.with_messenger(messenger);
+    }
+    if let Some(vendors) = vendors {
+        reception = reception.with_vendors(vendors);
+    }
+    if let Some(model) = llm {
+        reception = reception.with_model(model);
+    }
+    if let Some(folder) = &config.server.journals {
+        reception = reception.with_journals(folder);
+    }
+    Ok(reception)
+}
+
+/// What does the jobs. Without a number of ours there is nothing that it could do.
+fn jobs(config: &Config, replica: &Replica) -> Result<Option<Worker>> {
+    if config.outbound.from.is_none() {
+        return Ok(None);
+    }
+    let worker = worker(config, replica.store.clone(), replica.clock)?;
+    Ok(Some(match config.outbound.most_per_second {
+        Some(most) => worker.with_pace(Pace::new(replica.shared.clone(), most)),
+        None => worker,
+    }))
 }
 
 fn no_listener(cause: Option<io::Error>) -> Error {

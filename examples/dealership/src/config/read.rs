@@ -5,13 +5,13 @@ use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
-use crate::{errand::AllowList, phone::Phone};
+use crate::{errand::AllowList, phone::Phone, shared::Shared};
 
-const TABLES: [&str; 8] =
-    ["dealership", "llm", "outbound", "server", "stt", "tts", "turns", "twilio"];
+const TABLES: [&str; 9] =
+    ["dealership", "llm", "outbound", "redis", "server", "stt", "tts", "turns", "twilio"];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 21] = [
+const FIELDS: [(&str, &str); 24] = [
     ("dealership.address", "a sentence in quotes"),
     (
         "dealership.database",
@@ -33,10 +33,13 @@ const FIELDS: [(&str, &str); 21] = [
          have agreed",
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("redis.url", "an address in quotes, such as `\"redis://127.0.0.1:6379/0\"`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
+    ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.talk_page", "`true` or `false`"),
     ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
     ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
@@ -93,6 +96,12 @@ impl Config {
         if let Some(url) = env("DEALERSHIP_PUBLIC_URL") {
             self.server.public_url = Some(url);
         }
+        if let Some(machine) = env("FLY_MACHINE_ID") {
+            (self.server.replica, self.server.on_fly) = (Some(machine), true);
+        }
+        if let Some(replica) = env("DEALERSHIP_REPLICA") {
+            (self.server.replica, self.server.on_fly) = (Some(replica), false);
+        }
         if let Some(name) = env("DEALERSHIP_NAME") {
             self.dealership.name = name;
         }
@@ -101,6 +110,9 @@ impl Config {
         }
         if let Some(database) = env("DEALERSHIP_DATABASE") {
             self.dealership.database = database.as_str().into();
+        }
+        if let Some(redis) = env("DEALERSHIP_REDIS") {
+            self.redis.get_or_insert_default().url = voiceagent_core::Secret::new(redis);
         }
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
@@ -130,6 +142,21 @@ impl Config {
                 "field `dealership.timezone`: `{timezone}` is no IANA time zone; write it like \
                  `America/Chicago`"
             )));
+        }
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if self
+            .server
+            .replica
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.len() > 64 || !name.chars().all(is_part))
+        {
+            return Err(Error::config(
+                "field `server.replica` is no name; write up to 64 letters, digits, dots and \
+                 hyphens",
+            ));
+        }
+        if let Some(redis) = &self.redis {
+            Shared::check(&redis.url)?;
         }
         AllowList::read(&self.outbound.allow)?;
         if let Some(from) = &self.outbound.from
