@@ -18,6 +18,7 @@ mod health;
 pub mod jobs;
 mod keys;
 pub mod lobby;
+pub mod mcp;
 pub mod messages;
 mod minutes;
 mod mirror;

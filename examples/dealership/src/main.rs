@@ -19,6 +19,7 @@ use dealership::{
     doctor::{examine, is_ready, render},
     eval,
     jobs::JobsCommand,
+    mcp::McpCommand,
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
@@ -80,6 +81,8 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Serves the tools of the agent to assistants, by the Model Context Protocol.
+    Mcp(McpCommand),
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
@@ -138,6 +141,8 @@ fn main() -> ExitCode {
         Command::Jobs { command } => {
             config.and_then(|config| run(jobs(command, config), "error").map(success))
         }
+        Command::Mcp(command) => config
+            .and_then(|config| run(command.run(&config, asked_to_stop()), "warn").map(success)),
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template(command) => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)
