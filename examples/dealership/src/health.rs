@@ -30,6 +30,7 @@ async fn ready(State((store, lobby)): State<(Store, Lobby)>) -> Response {
         "database": database,
         "takes_calls": lobby.is_open(),
         "calls": lobby.calls(),
+        "replica": store.replica(),
         "shared": store.health().map(|health| word(&health)),
     });
     (status, Json(body)).into_response()

@@ -29,6 +29,7 @@ pub mod server;
 pub mod shared;
 pub mod spoken;
 pub mod store;
+mod table;
 pub mod talk;
 pub mod templates;
 pub mod terminal;

@@ -50,6 +50,11 @@ impl Store {
         self
     }
 
+    /// The name of the program with whose life calls are answered, if one was told.
+    pub(crate) fn replica(&self) -> Option<&str> {
+        self.life.as_ref().map(Life::name)
+    }
+
     /// Says that a life goes on, and notes the calls that go on in none as broken off. Returns them.
     ///
     /// # Errors

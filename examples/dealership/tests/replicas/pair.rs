@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -94,13 +95,23 @@ impl Pair {
         for replica in [0, 1] {
             pair.until_ready(replica, 200).await;
         }
-        let both = async {
-            while pair.get(pair.address, "/readyz").await != Some(200) {
-                sleep(LOOK).await
-            }
-        };
-        timeout(SOON, both).await.expect("HAProxy to find them");
+        timeout(SOON, pair.until_both_are_found()).await.expect("HAProxy to find them");
         pair
+    }
+
+    /// Waits until HAProxy leads to both.
+    async fn until_both_are_found(&self) {
+        let mut found = BTreeSet::new();
+        while found.len() < 2 {
+            let url = format!("http://{}/readyz", self.address);
+            if let Ok(answer) = self.client.get(url).send().await
+                && answer.status() == 200
+            {
+                let health: serde_json::Value = answer.json().await.unwrap();
+                found.insert(health["replica"].to_string());
+            }
+            sleep(LOOK).await;
+        }
     }
 
     /// Waits until a program answers so whether it takes calls.
