@@ -7,7 +7,7 @@ mod read;
 
 mod turns;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -46,10 +46,10 @@ pub use self::{
 /// model = "gpt-6-luna"
 /// ```
 ///
-/// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
-/// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of
-/// accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
-/// key: [`ProviderConfig::key_variables`].
+/// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
+/// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
+/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -66,6 +66,8 @@ pub struct Config {
     pub email: EmailConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
+    /// What programs share beside the database; without it, each has its own.
+    pub redis: Option<RedisConfig>,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
@@ -89,6 +91,13 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How the carrier reaches it, `https://` and without a path. `http://` is for this machine.
     pub public_url: Option<String>,
+    /// The name of this program, where several answer at the public address; `None` names it by
+    /// machine and port.
+    pub replica: Option<String>,
+    /// Whether requests for other replicas are sent back to Fly's proxy, which brings them there. So
+    /// on a machine of Fly, whose name is the replica's then.
+    #[serde(skip)]
+    pub on_fly: bool,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
@@ -103,6 +112,8 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            replica: None,
+            on_fly: false,
             talk_page: false,
             journals: None,
             drain_seconds: 30,
@@ -155,6 +166,17 @@ pub struct OutboundConfig {
     /// Who may be called. Nobody else is, and nobody at all if it is empty; `*` stands for everybody
     /// who has agreed to it.
     pub allow: Vec<String>,
+    /// How many calls and texts all programs begin within a second at most; `None` sets no limit.
+    pub most_per_second: Option<NonZeroU32>,
+}
+
+/// A Redis server, for what is shared for a while.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[redis]`")]
+#[non_exhaustive]
+pub struct RedisConfig {
+    /// Its address; with a password, better kept in `DEALERSHIP_REDIS`.
+    pub url: Secret,
 }
 
 /// The carrier's account.

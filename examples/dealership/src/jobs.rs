@@ -6,6 +6,7 @@
 //! carrier is asked whether it was done; only when it says no, it is done.
 
 mod command;
+mod pace;
 mod reach;
 mod replies;
 mod steps;
@@ -36,7 +37,7 @@ use crate::{
     },
 };
 
-pub use self::command::JobsCommand;
+pub use self::{command::JobsCommand, pace::Pace};
 
 /// How long a job is somebody's before others may take it: longer than its longest run.
 const LEASE: SignedDuration = SignedDuration::from_secs(120);
@@ -63,6 +64,7 @@ pub struct Worker {
     messenger: Option<Arc<dyn Messenger>>,
     mailer: Option<Arc<dyn Mailer>>,
     inbox: Option<Arc<dyn Inbox>>,
+    pace: Option<Pace>,
 }
 
 impl Worker {
@@ -79,7 +81,15 @@ impl Worker {
             messenger: None,
             mailer: None,
             inbox: None,
+            pace: None,
         }
+    }
+
+    /// Begins no more jobs within a second than this.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = Some(pace);
+        self
     }
 
     /// Makes calls with this.
@@ -166,6 +176,9 @@ impl Worker {
         for run in 0..MOST_RUNS {
             let job = self.store.claim_job(None, LEASE, self.clock.now()).await?;
             let Some(job) = job else { return Ok(run) };
+            if let Some(pace) = &self.pace {
+                pace.wait().await;
+            }
             self.work(&job).await?;
         }
         Ok(MOST_RUNS)

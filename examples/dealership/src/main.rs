@@ -21,6 +21,7 @@ use dealership::{
     eval,
     jobs::JobsCommand,
     leads::LeadsCommand,
+    mcp::McpCommand,
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
@@ -92,6 +93,8 @@ enum Command {
         #[command(subcommand)]
         command: LeadsCommand,
     },
+    /// Serves the tools of the agent to assistants, by the Model Context Protocol.
+    Mcp(McpCommand),
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
@@ -163,6 +166,8 @@ fn main() -> ExitCode {
         Command::Leads { command } => {
             config.and_then(|config| run(leads(command, config), "error").map(success))
         }
+        Command::Mcp(command) => config
+            .and_then(|config| run(command.run(&config, asked_to_stop()), "warn").map(success)),
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template(command) => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)

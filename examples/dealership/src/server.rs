@@ -23,7 +23,9 @@ use tokio::{
     time::timeout,
 };
 use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport};
+use voiceagent_core::{
+    Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
+};
 use voiceagent_telephony::{
     document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
@@ -37,9 +39,12 @@ use crate::{
     health,
     lobby::Lobby,
     reception::{Reception, converse},
-    store::Store,
+    replicas::{self, Heirs, Paths, Replica},
+    shared::{Health, Shared},
+    store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    version,
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
@@ -51,7 +56,7 @@ pub use self::{
 };
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
-    outbound::Outbound,
+    outbound::messenger,
     trunk::try_sip,
 };
 
@@ -83,6 +88,7 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    replica: Replica,
     sip: Option<SipServer>,
     errands: Errands,
     drain: Duration,
@@ -136,41 +142,29 @@ impl Server {
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
         }
-        let store = Store::open(&config.dealership.database).await.map_err(|error| {
-            let why = format!("field `dealership.database`: {}", error.message());
-            Error::config(why).with_source(error)
-        })?;
+        let replica = replica(config, clock).await?;
+        let store = replica.store.clone();
         let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-        let mut reception = Reception::open(store.clone(), clock, &config.dealership)
+        let reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
             .with_endpointing(config.turns.endpointing)
             .with_voice(stt, tts)
             .with_decoder(decoder)
+            .with_shared(replica.shared.clone())
             .with_weather(WeatherService::new(
                 WeatherService::PLACES_URL,
                 WeatherService::FORECAST_URL,
             )?);
-        if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
-            reception = reception.with_messenger(messenger);
-        }
-        if let Some(vendors) = vendors {
-            reception = reception.with_vendors(vendors);
-        }
-        let errands = Errands::of(config, &store, clock).await?;
-        if let Some(model) = llm {
-            reception = reception.with_model(model);
-        }
-        if let Some(folder) = &config.server.journals {
-            reception = reception.with_journals(folder);
-        }
-        let reception = Arc::new(reception);
+        let reception = Arc::new(furnish(reception, config, (vendors, llm))?);
+        let errands = Errands::of(config, &replica).await?;
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
+        let mut beside = health::routes(store.clone(), lobby.clone()).merge(version::routes());
         let mut router = Router::new();
-        let mut replies = Router::new();
-        if let Some((public_url, account)) = carrier {
-            replies = replies::routes(store.clone(), clock, (&public_url, &account.auth_token))?;
-            router = front_door((public_url, account), status_events, (&reception, &lobby))?;
+        if let Some(carrier) = carrier {
+            beside = beside.merge(carried(&carrier, config, &replica)?);
+            let paths = Paths::of(&replica.life);
+            router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
         }
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
@@ -179,8 +173,7 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(replies)
-            .merge(health::routes(store.clone(), lobby.clone()));
+            .merge(beside);
         let drain = Duration::from_secs(config.server.drain_seconds);
         let sip = trunk::bind(config).await?;
         Ok(Self {
@@ -190,6 +183,7 @@ impl Server {
             store,
             statuses,
             visitors,
+            replica,
             sip,
             errands,
             drain,
@@ -240,6 +234,7 @@ impl Server {
             store,
             statuses,
             visitors,
+            replica,
             sip,
             errands,
             drain,
@@ -248,7 +243,14 @@ impl Server {
         for warning in warnings {
             warn!("{warning}");
         }
+        // What its last life left behind is noted before anybody calls.
+        replica.beat().await;
         let mut tasks = JoinSet::new();
+        tasks.spawn(replica.clone().live());
+        if replica.shared.health() != Health::Local {
+            let shared = replica.shared.clone();
+            tasks.spawn(async move { shared.watch().await });
+        }
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
@@ -279,6 +281,7 @@ impl Server {
             let _ = timeout(CLOSING, lobby.empty()).await;
         }
         tasks.shutdown().await;
+        replica.end().await;
         store.close().await;
         info!("stopped");
         outcome
@@ -288,6 +291,7 @@ impl Server {
 /// Where the carrier's calls come in.
 fn front_door(
     (public_url, Account { auth_token, control }): (String, Account),
+    paths: Paths,
     statuses: mpsc::Sender<StatusEvent>,
     (reception, lobby): (&Arc<Reception>, &Lobby),
 ) -> Result<Router> {
@@ -297,6 +301,8 @@ fn front_door(
         .public_url(public_url)
         .voice_path(VOICE)
         .status_path(STATUS)
+        .media_path(paths.media)
+        .after_path(paths.after)
         .machine_detection(true)
         .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
         .statuses(statuses)
@@ -308,6 +314,55 @@ fn front_door(
         door = door.control(control);
     }
     door.build()
+}
+
+/// What else the carrier asks for: calls of programs that are gone, and what people write.
+fn carried(
+    (public_url, account): &(String, Account),
+    config: &Config,
+    replica: &Replica,
+) -> Result<Router> {
+    let token = &account.auth_token;
+    let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
+        .on_fly(config.server.on_fly);
+    let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
+    Ok(heirs.router().merge(replies))
+}
+
+/// This program among those on its database.
+async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+    let shared = match &config.redis {
+        Some(redis) => Shared::at(&redis.url)?,
+        None => Shared::local(),
+    };
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        let why = format!("field `dealership.database`: {}", error.message());
+        Error::config(why).with_source(error)
+    })?;
+    let life = Life::new(replicas::name(&config.server), clock.now());
+    let store = store.living(life.clone()).sharing(shared.clone());
+    Ok(Replica { store, clock, life, shared })
+}
+
+/// What a reception has only where the configuration says so.
+fn furnish(
+    mut reception: Reception,
+    config: &Config,
+    (vendors, llm): (Option<Vendors>, Option<Arc<dyn LanguageModel>>),
+) -> Result<Reception> {
+    if let Some(messenger) = messenger(config)? {
+        reception = reception.with_messenger(messenger);
+    }
+    if let Some(vendors) = vendors {
+        reception = reception.with_vendors(vendors);
+    }
+    if let Some(model) = llm {
+        reception = reception.with_model(model);
+    }
+    if let Some(folder) = &config.server.journals {
+        reception = reception.with_journals(folder);
+    }
+    Ok(reception)
 }
 
 fn no_listener(cause: Option<io::Error>) -> Error {

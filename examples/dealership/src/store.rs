@@ -34,6 +34,7 @@ mod outcomes;
 mod place;
 mod quality;
 mod records;
+mod replicas;
 mod results;
 mod rows;
 mod schema;
@@ -62,6 +63,7 @@ use sqlx::{
 use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::dialect::Dialect;
+use crate::shared::{Health, Shared};
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
@@ -88,6 +90,7 @@ pub use mirrors::{MirrorEnd, MirrorTask, Mirrored};
 pub use outcomes::Outcome;
 pub use place::Place;
 pub use records::{Escalation, Interaction};
+pub use replicas::Life;
 pub use results::TemplateResult;
 pub use scratch::Scratch;
 pub use services::{Need, Service};
@@ -112,6 +115,10 @@ pub struct Store {
     /// Keeps a database in memory alive while the writer reconnects, which it does when the future
     /// of an operation is dropped between a statement and its result.
     keeper: Option<AnyPool>,
+    /// In whose life calls are answered with it.
+    life: Option<Life>,
+    /// Where customers are kept for a while.
+    shared: Option<Shared>,
 }
 
 impl Store {
@@ -180,6 +187,18 @@ impl Store {
         let place = Place::from(address.as_str());
         assert!(place.file().is_none(), "DEALERSHIP_TEST_POSTGRES names no server");
         Some(place)
+    }
+
+    /// The same database, before which customers are kept for five minutes.
+    #[must_use]
+    pub fn sharing(mut self, shared: Shared) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+
+    /// Where customers are kept for a while, if anywhere.
+    pub(crate) fn health(&self) -> Option<Health> {
+        self.shared.as_ref().map(Shared::health)
     }
 
     /// Checks that the database answers.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
-use crate::{errand::AllowList, phone::Phone};
+use crate::{errand::AllowList, phone::Phone, shared::Shared};
 
 const TABLES: &[&str] = &[
     "calendar",
@@ -14,6 +14,7 @@ const TABLES: &[&str] = &[
     "leads",
     "llm",
     "outbound",
+    "redis",
     "server",
     "sip",
     "stt",
@@ -72,10 +73,13 @@ const FIELDS: &[(&str, &str)] = &[
          have agreed",
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("redis.url", "an address in quotes, such as `\"redis://127.0.0.1:6379/0\"`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
+    ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.talk_page", "`true` or `false`"),
     ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
     ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
@@ -136,6 +140,12 @@ impl Config {
         if let Some(url) = env("DEALERSHIP_PUBLIC_URL") {
             self.server.public_url = Some(url);
         }
+        if let Some(machine) = env("FLY_MACHINE_ID") {
+            (self.server.replica, self.server.on_fly) = (Some(machine), true);
+        }
+        if let Some(replica) = env("DEALERSHIP_REPLICA") {
+            (self.server.replica, self.server.on_fly) = (Some(replica), false);
+        }
         if let Some(name) = env("DEALERSHIP_NAME") {
             self.dealership.name = name;
         }
@@ -144,6 +154,9 @@ impl Config {
         }
         if let Some(database) = env("DEALERSHIP_DATABASE") {
             self.dealership.database = database.as_str().into();
+        }
+        if let Some(redis) = env("DEALERSHIP_REDIS") {
+            self.redis.get_or_insert_default().url = voiceagent_core::Secret::new(redis);
         }
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
@@ -189,6 +202,21 @@ impl Config {
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if self
+            .server
+            .replica
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.len() > 64 || !name.chars().all(is_part))
+        {
+            return Err(Error::config(
+                "field `server.replica` is no name; write up to 64 letters, digits, dots and \
+                 hyphens",
+            ));
+        }
+        if let Some(redis) = &self.redis {
+            Shared::check(&redis.url)?;
+        }
         AllowList::read(&self.outbound.allow)?;
         if let Some(from) = &self.outbound.from
             && Phone::parse(from).is_none_or(|phone| phone.as_str() != from)

@@ -3,7 +3,13 @@ use voiceagent_core::Result;
 
 use super::{mirror, sheet, worker};
 use crate::{
-    calendar::Mirror, clock::Clock, config::Config, jobs::Worker, leads::GoogleSheet, lobby::Lobby,
+    calendar::Mirror,
+    clock::Clock,
+    config::Config,
+    jobs::{Pace, Worker},
+    leads::GoogleSheet,
+    lobby::Lobby,
+    replicas::Replica,
     store::Store,
 };
 
@@ -23,13 +29,18 @@ impl Errands {
     /// # Errors
     ///
     /// [`Config`](voiceagent_core::ErrorKind::Config) naming the field that is missing or wrong.
-    pub(super) async fn of(config: &Config, store: &Store, clock: Clock) -> Result<Self> {
+    pub(super) async fn of(config: &Config, replica: &Replica) -> Result<Self> {
+        let Replica { store, clock, shared, .. } = replica;
         let reaches = config.outbound.from.is_some() || config.email.smtp.is_some();
+        let mut worker = reaches.then(|| worker(config, store.clone(), *clock)).transpose()?;
+        if let Some(most) = config.outbound.most_per_second {
+            worker = worker.map(|worker| worker.with_pace(Pace::new(shared.clone(), most)));
+        }
         Ok(Self {
-            worker: reaches.then(|| worker(config, store.clone(), clock)).transpose()?,
-            mirror: mirror(&config.calendar, store.clone(), clock).await?,
+            worker,
+            mirror: mirror(&config.calendar, store.clone(), *clock).await?,
             sheet: sheet(&config.leads)?,
-            clock,
+            clock: *clock,
         })
     }
 

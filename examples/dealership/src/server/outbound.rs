@@ -58,12 +58,22 @@ impl Outbound {
         };
         // The client refuses whom the list does not hold, whatever it is asked.
         let called = allow.prefixes().into_iter().fold(house.clone(), Directory::with_prefix);
-        let called = called.with_front_door(format!("{url}{VOICE}"), format!("{url}{STATUS}"));
+        // What is heard of a call by the carrier is told to the program that has made it: whoever
+        // stands before several goes by the name.
+        let to = config.server.replica.as_ref().map(|name| format!("?replica={name}"));
+        let to = to.unwrap_or_default();
+        let called =
+            called.with_front_door(format!("{url}{VOICE}{to}"), format!("{url}{STATUS}{to}"));
         let line: Arc<dyn CallControl> = Arc::new(client(called)?);
         // Who asks for a text, or is cut off, gets it: their consent is a row.
         let carrier: Arc<dyn Carrier> = Arc::new(client(house.with_prefix("+"))?);
         Ok(Some(Self { line, messenger: Arc::new(CarrierMessenger::new(carrier)) }))
     }
+}
+
+/// What sends texts by this configuration, if anything does.
+pub(crate) fn messenger(config: &Config) -> Result<Option<Arc<dyn Messenger>>> {
+    Ok(Outbound::of(config)?.map(|outbound| outbound.messenger))
 }
 
 /// What does the jobs of a store, by this configuration.

@@ -37,6 +37,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("calendars", include_str!("../../migrations/0007_calendars.sql"), ""),
     ("campaigns", include_str!("../../migrations/0008_campaigns.sql"), ""),
     ("line", include_str!("../../migrations/0009_line.sql"), ""),
+    ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
