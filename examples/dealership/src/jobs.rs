@@ -15,7 +15,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, warn};
 use voiceagent_core::{CallId, ErrorKind, Result};
 use voiceagent_telephony::{control::CallControl, front_door::CallStatus};
 
@@ -24,12 +24,15 @@ use crate::{
     clock::Clock,
     departments::Departments,
     errand::{self, AllowList},
+    events,
     messages::Messenger,
+    metrics::Metrics,
     phone::Phone,
     store::{
         Allowed, AppointmentId, AppointmentStatus, Attempt, Channel, ContactPlan, Fault, Job,
         JobEnd, JobKind, Outcome, Purpose, Refusal, Store,
     },
+    trace::Trace,
 };
 
 pub use self::command::JobsCommand;
@@ -46,6 +49,8 @@ const SILENCE: SignedDuration = SignedDuration::from_secs(120);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(60);
 /// A visit is reminded of no later than so long before.
 const TOO_LATE: i64 = 30;
+/// What is told of a job whose call or message the carrier has taken.
+const SENT: &str = "done";
 
 /// Does the jobs that are due. Any number of workers may share a store.
 #[derive(Debug)]
@@ -57,6 +62,7 @@ pub struct Worker {
     departments: Departments,
     line: Option<Arc<dyn CallControl>>,
     messenger: Option<Arc<dyn Messenger>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Worker {
@@ -71,7 +77,15 @@ impl Worker {
             departments: Departments::default(),
             line: None,
             messenger: None,
+            metrics: Arc::default(),
         }
+    }
+
+    /// Counts what is done with these.
+    #[must_use]
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
     }
 
     /// Makes calls with this.
@@ -233,7 +247,14 @@ impl Worker {
             allowed: Allowed::IfAgreed,
         };
         let text = errand::recovery_text(&self.house, &self.store.location().await?);
-        self.write(job, &[plan], &text).await
+        let id = CallId::new(&*job.about);
+        let span = Trace::of(&id).span(&id);
+        span.in_scope(|| events::recovery(&job.about));
+        let end = self.write(job, &[plan], &text).instrument(span).await?;
+        if matches!(end, JobEnd::Done(SENT)) {
+            self.metrics.recovery_sent();
+        }
+        Ok(end)
     }
 
     /// Calls somebody who asked for it, when those are there with whom they want to talk.

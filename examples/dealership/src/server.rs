@@ -3,7 +3,10 @@
 mod needs;
 mod outbound;
 
-use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, future::Future, io, net::SocketAddr, path::Path, sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -12,17 +15,20 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use jiff::tz::TimeZone;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
     time::timeout,
 };
-use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport as _};
+use tracing::{Instrument, info, warn};
+use voiceagent_core::{
+    CallId, Error, ErrorKind, Result, registry::Registry, transport::Transport as _,
+};
 use voiceagent_telephony::{
     document::{Say, Verb},
-    front_door::{FrontDoor, StatusEvent},
+    front_door::{CallStatus, FrontDoor, StatusEvent},
     media_stream::MediaStream,
     server,
 };
@@ -30,13 +36,17 @@ use voiceagent_telephony::{
 use crate::{
     clock::Clock,
     config::Config,
-    health,
+    events, health,
     jobs::Worker,
     lobby::Lobby,
+    metrics::{Metrics, Rejection},
+    operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
+    retention::Housekeeping,
     store::Store,
     talk::{Talk, Visitor},
     templates::Vendors,
+    trace::{TRACEPARENT, Trace},
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
@@ -57,9 +67,9 @@ const CLOSING: Duration = Duration::from_secs(2);
 const STATUSES: usize = 256;
 
 /// Where calls begin; these are refused first when the program stops.
-const VOICE: &str = "/twilio/voice";
+pub(crate) const VOICE: &str = "/twilio/voice";
 /// Where the carrier reports.
-const STATUS: &str = "/twilio/status";
+pub(crate) const STATUS: &str = "/twilio/status";
 const TALK: &str = "/talk";
 
 /// In the carrier's own voice, where ours cannot speak.
@@ -76,7 +86,8 @@ pub struct Server {
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
     /// Without a number of ours there is nothing that it could do.
-    worker: Option<Worker>,
+    worker: Option<Arc<Worker>>,
+    housekeeping: Housekeeping,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -119,7 +130,7 @@ impl Server {
         clock: Clock,
     ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
-        let (public_url, Account { auth_token, control }) = (public_url?, account?);
+        let (public_url, account) = (public_url?, account?);
         let (stt, tts, llm) = (stt?, tts?, llm?);
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
@@ -144,10 +155,6 @@ impl Server {
         if let Some(vendors) = vendors {
             reception = reception.with_vendors(vendors);
         }
-        let worker = match &config.outbound.from {
-            Some(_) => Some(worker(config, store.clone(), clock)?),
-            None => None,
-        };
         if let Some(model) = llm {
             reception = reception.with_model(model);
         }
@@ -155,25 +162,11 @@ impl Server {
             reception = reception.with_journals(folder);
         }
         let reception = Arc::new(reception);
+        let worker = worker(config, store.clone(), clock)?.with_metrics(reception.metrics());
+        let worker = Arc::new(worker);
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let (host, desk) = (lobby.clone(), Arc::clone(&reception));
-        let mut door = FrontDoor::twilio()
-            .auth_token(auth_token)
-            .public_url(public_url)
-            .voice_path(VOICE)
-            .status_path(STATUS)
-            .machine_detection(true)
-            .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
-            .statuses(status_events)
-            .on_call(move |stream| {
-                let (host, desk) = (host.clone(), Arc::clone(&desk));
-                async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
-            });
-        if let Some(control) = control {
-            door = door.control(control);
-        }
-        let mut router = door.build()?;
+        let mut router = door((account, public_url), status_events, (&lobby, &reception))?;
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
@@ -181,9 +174,26 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(health::routes(store.clone(), lobby.clone()));
-        let drain = Duration::from_secs(config.server.drain_seconds);
-        Ok(Self { router, lobby, reception, store, statuses, visitors, worker, drain, warnings })
+            .merge(health::routes(store.clone(), lobby.clone()))
+            .merge(office(config, (&store, clock), (&reception, &worker, &lobby))?);
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            clock,
+            keep: config.retention,
+            journals: config.server.journals.clone(),
+        };
+        Ok(Self {
+            router,
+            lobby,
+            reception,
+            store,
+            statuses,
+            visitors,
+            worker: config.outbound.from.as_ref().map(|_| worker),
+            housekeeping,
+            drain: Duration::from_secs(config.server.drain_seconds),
+            warnings,
+        })
     }
 
     /// Lets go of the database without having answered anybody.
@@ -224,6 +234,7 @@ impl Server {
             statuses,
             visitors,
             worker,
+            housekeeping,
             drain,
             warnings,
         } = self;
@@ -241,6 +252,8 @@ impl Server {
             let closing = lobby.clone();
             tasks.spawn(async move { worker.run(closing.closes()).await });
         }
+        let closing = lobby.clone();
+        tasks.spawn(async move { housekeeping.run(closing.closes()).await });
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
@@ -290,7 +303,85 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
         })
 }
 
+/// Where the carrier's calls come in.
+fn door(
+    (account, public_url): (Account, String),
+    statuses: mpsc::Sender<StatusEvent>,
+    (lobby, reception): (&Lobby, &Arc<Reception>),
+) -> Result<Router> {
+    let (host, desk) = (lobby.clone(), Arc::clone(reception));
+    let mut door = FrontDoor::twilio()
+        .auth_token(account.auth_token)
+        .public_url(public_url)
+        .voice_path(VOICE)
+        .status_path(STATUS)
+        .machine_detection(true)
+        .parameters(|webhook| {
+            let trace = Trace::of(&CallId::new(webhook.call()));
+            BTreeMap::from([(TRACEPARENT.to_owned(), trace.parent())])
+        })
+        .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
+        .statuses(statuses)
+        .on_call(move |stream| {
+            let (host, desk) = (host.clone(), Arc::clone(&desk));
+            async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
+        });
+    if let Some(control) = account.control {
+        door = door.control(control);
+    }
+    let noting = middleware::from_fn_with_state(reception.metrics(), note_rejections);
+    Ok(door.build()?.layer(noting))
+}
+
+/// The operator's side; without its keys, nothing.
+fn office(
+    config: &Config,
+    (store, clock): (&Store, Clock),
+    (reception, worker, lobby): (&Arc<Reception>, &Arc<Worker>, &Lobby),
+) -> Result<Router> {
+    let keys = OfficeKeys {
+        operator: config.operator.key.clone(),
+        metrics: config.operator.metrics_key.clone(),
+        is_https: config.server.public_url.as_ref().is_some_and(|url| url.starts_with("https")),
+    };
+    let zone = TimeZone::get(&config.dealership.timezone).map_err(|cause| {
+        Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
+    })?;
+    let office = Office {
+        store: store.clone(),
+        clock,
+        zone,
+        house: config.dealership.name.clone(),
+        worker: Arc::clone(worker),
+        reception: Arc::clone(reception),
+        lobby: lobby.clone(),
+        journals: config.server.journals.clone(),
+    };
+    Ok(operator::routes(office, keys))
+}
+
+/// Counts who asks in the carrier's name, and is not the carrier.
+async fn note_rejections(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN {
+        metrics.rejected(Rejection::Signature);
+        warn!(reason = Rejection::Signature.word(), path, "security.rejected");
+    }
+    response
+}
+
 async fn answer(reception: &Reception, stream: MediaStream, lobby: &Lobby) {
+    let id = stream.call().id.clone();
+    let span = Trace::of(&id).span(&id);
+    converse_with(reception, stream, lobby).instrument(span).await;
+}
+
+async fn converse_with(reception: &Reception, stream: MediaStream, lobby: &Lobby) {
     let id = stream.call().id.clone();
     match reception.answer(Box::new(stream)).await {
         Ok(call) => converse(call, lobby.dismissed(), |_, _| {}).await,
@@ -319,9 +410,20 @@ async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception
 
 async fn note_statuses(mut statuses: mpsc::Receiver<StatusEvent>, reception: Arc<Reception>) {
     while let Some(StatusEvent { call, status, duration, .. }) = statuses.recv().await {
-        info!(%call, ?status, ?duration, "the carrier reports");
-        reception.note_status(&call, status).await;
+        note_status(&reception, &call, (status, duration)).await;
     }
+}
+
+async fn note_status(
+    reception: &Reception,
+    call: &CallId,
+    (status, duration): (CallStatus, Option<Duration>),
+) {
+    let noted = async {
+        events::status(call, status, duration);
+        reception.note_status(call, status).await;
+    };
+    noted.instrument(Trace::of(call).span(call)).await;
 }
 
 async fn refuse_when_leaving(State(lobby): State<Lobby>, request: Request, next: Next) -> Response {

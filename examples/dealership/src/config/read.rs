@@ -2,16 +2,18 @@ use std::{io::ErrorKind, path::Path};
 
 use reqwest::Url;
 use serde_json::Value;
-use voiceagent_core::{Error, Result};
+use voiceagent_core::{Error, Result, Secret};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
 use crate::{errand::AllowList, phone::Phone};
 
-const TABLES: [&str; 8] =
-    ["dealership", "llm", "outbound", "server", "stt", "tts", "turns", "twilio"];
+const TABLES: [&str; 9] =
+    ["dealership", "llm", "outbound", "retention", "server", "stt", "tts", "turns", "twilio"];
+/// A key that is shorter can be guessed.
+const SHORTEST_KEY: usize = 24;
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 21] = [
+const FIELDS: [(&str, &str); 24] = [
     ("dealership.address", "a sentence in quotes"),
     (
         "dealership.database",
@@ -33,6 +35,9 @@ const FIELDS: [(&str, &str); 21] = [
          have agreed",
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("retention.identity_days", "a whole number of days, such as `30`"),
+    ("retention.journal_days", "a whole number of days, such as `90`"),
+    ("retention.transcript_days", "a whole number of days, such as `730`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
@@ -102,11 +107,13 @@ impl Config {
         if let Some(database) = env("DEALERSHIP_DATABASE") {
             self.dealership.database = database.as_str().into();
         }
+        self.operator.key = operator_key(env, "DEALERSHIP_OPERATOR_KEY")?;
+        self.operator.metrics_key = operator_key(env, "DEALERSHIP_METRICS_KEY")?;
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
         }
         if let Some(token) = env("TWILIO_AUTH_TOKEN") {
-            self.twilio.get_or_insert_default().auth_token = voiceagent_core::Secret::new(token);
+            self.twilio.get_or_insert_default().auth_token = Secret::new(token);
         }
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
@@ -191,6 +198,18 @@ impl ProviderConfig {
             }
         }
     }
+}
+
+/// A key of the operator's side.
+fn operator_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+    let Some(key) = env(name) else { return Ok(None) };
+    if key.trim().len() < SHORTEST_KEY {
+        return Err(Error::config(format!(
+            "{name} is shorter than {SHORTEST_KEY} characters; make one with \
+             `openssl rand -base64 32`"
+        )));
+    }
+    Ok(Some(Secret::new(key.trim())))
 }
 
 /// Says where in the file an error is, and what is accepted there. What was written there stays out

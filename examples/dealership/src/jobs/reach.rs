@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout};
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
 use voiceagent_telephony::control::NewCall;
 
-use super::Worker;
+use super::{SENT, Worker};
 use crate::{
     messages::callee,
     store::{Attempt, Channel, ContactPlan, Fault, Intent, Job, JobEnd, Objection, Purpose},
@@ -102,7 +102,7 @@ impl Worker {
         match made {
             Ok(name) => {
                 self.note_made(attempt, &name).await?;
-                Ok(JobEnd::Done("done"))
+                Ok(JobEnd::Done(SENT))
             }
             Err(error) if is_certain(&error) => {
                 let why = error.kind().to_string();

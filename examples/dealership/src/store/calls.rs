@@ -1,9 +1,9 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
 use sqlx::AnyConnection;
-use voiceagent_core::transport::Direction;
+use voiceagent_core::{CallId, transport::Direction};
 
-use crate::phone::Phone;
+use crate::{phone::Phone, trace::Trace};
 
 use super::{Fault, JobKind, Outcome, Store, ids::version_7, jobs, outcomes, slots::later};
 
@@ -40,10 +40,11 @@ impl Store {
     ) -> Result<Option<Value>, Fault> {
         let mut writes = self.begin().await?;
         sqlx::query(
-            "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at)
-             VALUES ($1, $2, $3, 'live', $4, $4)
+            "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at,
+                                      trace_id)
+             VALUES ($1, $2, $3, 'live', $4, $4, $5)
              ON CONFLICT (call) DO UPDATE SET phone_e164 = $2, direction = $3, status = 'live',
-                                              started_at = $4, updated_at = $4",
+                                              started_at = $4, updated_at = $4, trace_id = $5",
         )
         .bind(call)
         .bind(phone.map(Phone::as_str))
@@ -52,6 +53,7 @@ impl Store {
             Direction::Outbound => "outbound",
         })
         .bind(now.as_millisecond())
+        .bind(Trace::of(&CallId::new(call)).id())
         .execute(&mut *writes)
         .await?;
         let mut wish = None;

@@ -15,7 +15,7 @@ const TABLE: &str = "_sqlx_migrations";
 /// All that was ever changed, in order; the first is version 1. None of them is ever edited. Each is
 /// written for SQLite, and said in PostgreSQL's words by [`Dialect::migration`]; the last column is
 /// what has to be added there.
-const MIGRATIONS: [(&str, &str, &str); 6] = [
+const MIGRATIONS: [(&str, &str, &str); 7] = [
     (
         "scheduling",
         include_str!("../../migrations/0001_scheduling.sql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [(&str, &str, &str); 6] = [
     ("jobs", include_str!("../../migrations/0004_jobs.sql"), ""),
     ("outbound", include_str!("../../migrations/0005_outbound.sql"), ""),
     ("graph", include_str!("../../migrations/0006_graph.sql"), ""),
+    ("record", include_str!("../../migrations/0007_record.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
