@@ -98,11 +98,20 @@ def signalwire_json():
 def plivo():
     # Beyond ASCII, this library encodes twice what it signs; what Plivo does is not documented.
     plain = [(name, value.replace("é", "e")) for name, value in fields()]
-    request = {"carrier": "plivo", "key": "token", "url": "https://agent.example/path",
+    request = {"carrier": "plivo", "key": "token", "url": url().replace("%C3%A9", "e"),
                "fields": plain, "stamp": str(dice.randint(10**9, 10**15))}
-    base = construct_post_url(request["url"], lists(request["fields"]))
-    request["signature"] = get_signature_v3(request["key"], base, request["stamp"]).decode()
+    signed = plivo_text(request)
+    request["signature"] = get_signature_v3(request["key"], signed, request["stamp"]).decode()
     return request
+
+
+def plivo_text(request):
+    """What Plivo signs: queries that say the same in other letters are the same to it. Of what is
+    no ASCII its library knows nothing."""
+    try:
+        return construct_post_url(request["url"], lists(request["fields"]))
+    except UnicodeError:
+        return None
 
 
 SEED = SigningKey(bytes(range(32)))
@@ -193,6 +202,9 @@ def compare_signatures(make, library):
     while len(forgeries) < CHANGES:
         original = dice.choice(originals)
         forgery = tampered(original)
+        if make is plivo and forgery["url"] != original["url"] \
+                and plivo_text(forgery) == plivo_text(original):
+            continue
         same = bytes_of(forgery["signature"]) == bytes_of(original["signature"])
         if all(forgery.get(n) == v for n, v in json.loads(json.dumps(original)).items()
                if n != "signature") and same:

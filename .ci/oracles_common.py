@@ -1,6 +1,7 @@
 """What clients of the scripted vendors say, and what they should hear."""
 
 import math
+import time
 
 TOOL = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
 SAID = "At nine, or at ten?"
@@ -19,6 +20,13 @@ def silence(seconds, rate=16_000):
 
 def pieces(audio, size=3_200):
     return (audio[at:at + size] for at in range(0, len(audio), size))
+
+
+def in_real_time(audio, rate=16_000):
+    """Pieces at the pace at which they were spoken, for vendors that take them no faster."""
+    for piece in pieces(audio):
+        yield piece
+        time.sleep(len(piece) / (2 * rate))
 
 
 def expect(found, expected):

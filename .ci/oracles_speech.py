@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 
-from oracles_common import HEARD, SAID, TOOL, expect, pieces, silence, speech
+from oracles_common import HEARD, SAID, TOOL, expect, in_real_time, pieces, silence, speech
 
 
 def http(url):
@@ -104,7 +104,7 @@ async def assemblyai(at):
         client.on(StreamingEvents.Error, lambda _, error: wrong.append(error))
         client.connect(StreamingParameters(sample_rate=16_000,
                                            speech_model="universal-3-6-pro"))
-        client.stream(pieces(speech(1) + silence(2)))
+        client.stream(in_real_time(speech(1) + silence(2)))
         client.disconnect(terminate=True)
 
     await asyncio.to_thread(listen)

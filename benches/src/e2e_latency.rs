@@ -5,6 +5,7 @@
 //! in this one. `docs/latency.md` defines each figure.
 
 pub(crate) mod agent;
+mod awake;
 pub(crate) mod call;
 mod floor;
 mod journal;
@@ -24,6 +25,7 @@ use clap::Parser;
 
 use self::{
     agent::Program,
+    awake::Awake,
     pass::{Pass, Plan},
 };
 
@@ -42,6 +44,10 @@ struct Args {
     /// The agent; built when not given.
     #[arg(long)]
     agent: Option<PathBuf>,
+    /// Keeps the cores awake with work of the lowest priority: CPU time then does not hold what
+    /// waking a core costs, which is a property of the machine.
+    #[arg(long)]
+    awake: bool,
     /// Is the process that shows what this machine charges for being woken; started by the bench.
     #[arg(long, hide = true, value_name = "ADDRESS")]
     only_read_and_write: Option<String>,
@@ -59,6 +65,7 @@ pub async fn run() -> Result<(), Box<dyn Error>> {
         return Ok(floor::only_read_and_write(address)?);
     }
     fs::create_dir_all(&args.out)?;
+    let _awake = args.awake.then(Awake::keep).transpose()?;
     let program = Program::agent(args.agent.clone()).await?;
     let one = Plan { repeat: args.repeat, ..Plan::default() };
     let mut plans = vec![

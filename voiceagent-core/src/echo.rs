@@ -27,13 +27,14 @@ const LAGS: usize = 64;
 /// For how many hops of sound on both sides it is looked for before any sound counts as the
 /// caller's.
 const SEARCH: u32 = 40;
-/// After so many of them it is either suspicious or the caller's.
+/// After so many of them it is the caller's, unless it is suspicious, or a vowel in which nothing
+/// moves.
 const TOO_EARLY: u32 = 20;
 /// For how many hops of silence a sound is not decided about.
 const PAUSE: u32 = 20;
 /// Hops that tell how loud the echo is.
 const RECENT: usize = 24;
-/// The levels of a hop before the line opened.
+/// The levels of a hop that was not heard: the line was not open yet, or lost it.
 const UNHEARD: [f32; BANDS] = [f32::NEG_INFINITY; BANDS];
 /// How much louder than echo both voices are together, in dB, averaged over bands and hops.
 const DOUBLE: f32 = 1.2;
@@ -177,7 +178,9 @@ impl EchoDetector {
             self.shift(place.moved);
         }
         if let Some(begins) = place.begins {
+            let missed = (begins / HOP as u64).checked_sub(self.heard.next / HOP as u64);
             self.heard.begin(begins);
+            self.miss(missed.map_or(RECENT, |missed| (missed as usize).min(RECENT)));
         }
         let mut heard = std::mem::take(&mut self.heard.samples);
         self.heard.decode(&frame.payload, &mut heard);
@@ -200,6 +203,12 @@ impl EchoDetector {
             }
             Line::Unknown { .. } | Line::Clear { .. } => None,
         }
+    }
+
+    /// So many hops were not heard, or lie elsewhere than those before.
+    fn miss(&mut self, hops: usize) {
+        self.recent.rotate_left(hops);
+        self.recent[RECENT - hops..].fill(UNHEARD);
     }
 
     fn judge(&mut self, hop: u64, levels: [f32; BANDS]) -> Heard {
@@ -235,7 +244,8 @@ impl EchoDetector {
                 let is_late = self.reference.sounds(hop.saturating_sub(LAGS as u64), 1);
                 let is_still = *silence >= LAGS as u32 && is_late;
                 let is_early = *sound < TOO_EARLY;
-                let is_open = *sound > 0 && (is_early || self.likeness.is_suspicious());
+                let may_be_echo = !self.likeness.is_known() || self.likeness.is_suspicious();
+                let is_open = *sound > 0 && (is_early || may_be_echo);
                 if *sound > SEARCH || is_still {
                     self.line = Line::Clear { held: 0 };
                     Heard::Caller

@@ -4,11 +4,14 @@ pub(crate) mod address;
 pub(crate) mod backoff;
 pub(crate) mod connect;
 pub(crate) mod embedding;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod format;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod llm;
+pub(crate) mod models;
 pub(crate) mod realtime;
 pub(crate) mod secrets;
 pub(crate) mod settings;

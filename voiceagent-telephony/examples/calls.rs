@@ -16,7 +16,7 @@ use voiceagent_telephony::{
 };
 
 const USAGE: &str = "\
-calls CONFIG list                 the calls that go on, and how far they have come
+calls CONFIG list                 the calls that go on: with whom, since when, how far
 calls CONFIG status CALL
 calls CONFIG dial TARGET          to the front door, which answers with the agent
 calls CONFIG transfer CALL TARGET
@@ -78,11 +78,21 @@ fn usage() -> ExitCode {
 async fn perform(control: &dyn CallControl, command: &[&str]) -> Result<bool> {
     match *command {
         ["list"] => {
+            println!("{:<36}  {:<8}  {:<16}  {:<20}  STATUS", "CALL", "SIDE", "NUMBER", "SINCE");
             for call in control.live().await? {
-                show(control, &call).await?;
+                let side = call.direction.map(|side| format!("{side:?}").to_lowercase());
+                let since = call.since.and_then(|at| jiff::Timestamp::try_from(at).ok());
+                println!(
+                    "{:<36}  {:<8}  {:<16}  {:<20}  {:?}",
+                    call.id.as_str(),
+                    side.as_deref().unwrap_or("-"),
+                    call.number.as_deref().unwrap_or("-"),
+                    since.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}")),
+                    call.status,
+                );
             }
         }
-        ["status", call] => show(control, &CallId::new(call)).await?,
+        ["status", call] => println!("{call} {:?}", control.status(&CallId::new(call)).await?),
         ["dial", target] => {
             let call = control.dial(&NewCall::to(Callee::Target(target.to_owned()))).await?;
             println!("{call}");
@@ -92,9 +102,4 @@ async fn perform(control: &dyn CallControl, command: &[&str]) -> Result<bool> {
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-async fn show(control: &dyn CallControl, call: &CallId) -> Result<()> {
-    println!("{call} {:?}", control.status(call).await?);
-    Ok(())
 }

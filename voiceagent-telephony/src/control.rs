@@ -7,6 +7,7 @@
 mod capabilities;
 mod consultation;
 mod directory;
+pub(crate) mod live_call;
 mod new_call;
 
 use std::{fmt::Debug, time::SystemTime};
@@ -18,6 +19,7 @@ pub use self::{
     capabilities::ControlCapabilities,
     consultation::Consultation,
     directory::{Directory, TransferTarget},
+    live_call::LiveCall,
     new_call::{Answer, Callee, NewCall},
 };
 use crate::{
@@ -89,13 +91,13 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         Err(unsupported("ask for the status"))
     }
 
-    /// The carrier's names for the calls that go on now; of more than a hundred, or of what the
-    /// carrier names at once, the latest.
+    /// The calls that go on now; of more than a hundred, or of what the carrier names at once, the
+    /// latest.
     ///
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) where the carrier lists no live calls.
-    async fn live(&self) -> Result<Vec<CallId>> {
+    async fn live(&self) -> Result<Vec<LiveCall>> {
         Err(unsupported("list calls"))
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod application;
+mod call_fields;
 mod failure;
 
 use std::{
@@ -16,7 +17,7 @@ use tracing::debug;
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
 use self::failure::{attempt, fault};
-pub(crate) use self::{answer::Answer, application::Application};
+pub(crate) use self::{answer::Answer, application::Application, call_fields::CallFields};
 
 /// For one attempt. Carriers answer within a second, or not at all.
 const ATTEMPT: Duration = Duration::from_secs(4);
@@ -139,7 +140,7 @@ impl Rest {
             let pause = pauses.next().filter(|_| failure.may_repeat(ask.again));
             let Some(pause) = pause else { return Err(failure.error) };
             debug!(error = %failure.error, "trying again");
-            sleep(failure.wait.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+            sleep(rest(failure.wait, pause)).await;
         }
     }
 
@@ -201,8 +202,27 @@ impl fmt::Debug for Rest {
     }
 }
 
+/// How long to wait before the next attempt: as the carrier asks, if that is not too long.
+fn rest(asked: Option<Duration>, pause: Duration) -> Duration {
+    asked.unwrap_or(pause).min(LONGEST_PAUSE)
+}
+
 /// Whether the text may stand in a path: no carrier's names have more than this.
 pub(crate) fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':');
     (1..=128).contains(&text.len()) && text.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carrier_that_wants_a_long_rest_gets_two_seconds() {
+        let [first, second] = PAUSES;
+        assert_eq!((rest(None, first), rest(None, second)), (first, second));
+        assert_eq!(rest(Some(Duration::ZERO), second), Duration::ZERO);
+        assert_eq!(rest(Some(Duration::from_millis(1_999)), first), Duration::from_millis(1_999));
+        assert_eq!(rest(Some(Duration::from_secs(3_600)), first), Duration::from_secs(2));
+    }
 }

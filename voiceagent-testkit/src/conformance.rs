@@ -20,7 +20,7 @@ use serde::Serialize;
 pub use embedder::embedder;
 pub use stt::stt;
 pub use tool::tool;
-pub use tts::tts;
+pub use tts::{tts, tts_local};
 pub use turn::turn;
 pub use vad::vad;
 
@@ -31,6 +31,8 @@ pub struct Report {
     subject: String,
     claims: Vec<(String, String)>,
     checks: Vec<(String, Outcome)>,
+    /// Why nothing could be checked on this machine.
+    skipped: Option<String>,
 }
 
 /// How one check went.
@@ -49,7 +51,8 @@ impl Report {
     /// A report without checks about `subject`, an implementation of `contract`. A subject begins
     /// with the name under which it is registered.
     pub fn new(contract: &'static str, subject: impl Into<String>) -> Self {
-        Self { contract, subject: subject.into(), claims: Vec::new(), checks: Vec::new() }
+        let (claims, checks) = (Vec::new(), Vec::new());
+        Self { contract, subject: subject.into(), claims, checks, skipped: None }
     }
 
     /// Notes what the implementation claims of itself: each field of its capabilities.
@@ -68,6 +71,12 @@ impl Report {
         self.checks.push((check.into(), Outcome::NotClaimed));
     }
 
+    /// Notes that nothing can be checked on this machine, and why. It is said loudly, and is no
+    /// failure.
+    pub fn skip(&mut self, why: impl Into<String>) {
+        self.skipped = Some(why.into());
+    }
+
     /// All checks, in the order in which they ran.
     #[must_use]
     pub fn checks(&self) -> &[(String, Outcome)] {
@@ -75,17 +84,18 @@ impl Report {
     }
 
     /// Prints the whole report, which tests show when they fail or are asked to, and ends the test
-    /// if a check failed, or if none ran.
+    /// if a check failed, or if none ran although it was not skipped.
     ///
     /// # Panics
     ///
-    /// If a check failed, or if none ran.
+    /// If a check failed, or if none ran although it was not skipped.
     #[expect(clippy::print_stdout, reason = "the matrix of all implementations is read from it")]
     pub fn assert(&self) {
         println!("\n{self}");
         let failed = self.checks.iter().any(|(_, how)| matches!(how, Outcome::Failed(_)));
         let passed = self.checks.iter().any(|(_, how)| *how == Outcome::Passed);
-        assert!(passed && !failed, "{} {} does not conform", self.contract, self.subject);
+        let ran = passed || self.skipped.is_some();
+        assert!(ran && !failed, "{} {} does not conform", self.contract, self.subject);
     }
 }
 
@@ -94,6 +104,9 @@ impl fmt::Display for Report {
         writeln!(f, "{}: {}", self.contract, self.subject)?;
         for (what, how) in &self.claims {
             writeln!(f, "  claims       {what}: {how}")?;
+        }
+        if let Some(why) = &self.skipped {
+            writeln!(f, "  SKIPPED      {why}")?;
         }
         for (check, outcome) in &self.checks {
             match outcome {

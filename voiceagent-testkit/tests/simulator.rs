@@ -5,8 +5,18 @@ use std::{env, fs, process::Command, thread};
 use voiceagent_testkit::simulator::{Legs, Settings, Tally, compare, play};
 
 const CALLS: u64 = 1_000;
-/// Calls from further on that have shown faults of the session.
-const FOUND: [u64; 5] = [31_001_533, 47_003_218, 47_006_730, 63_004_104, 63_004_959];
+/// Calls from further on that have shown faults of the session, or of the laws.
+const FOUND: [u64; 9] = [
+    31_001_533,
+    47_003_218,
+    47_006_730,
+    63_004_104,
+    63_004_959,
+    99_002_308,
+    120_001_516,
+    120_009_888,
+    131_002_336,
+];
 
 /// Plays calls on all cores, and tells what did not hold, with the seed that shows it.
 fn all(calls: u64, check: impl Fn(u64) -> Vec<String> + Sync) -> Vec<String> {

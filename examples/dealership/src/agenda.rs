@@ -3,6 +3,7 @@
 use crate::{
     spoken,
     store::{AgendaEntry, AppointmentStatus},
+    table,
 };
 
 /// A table of what, when, who, the confirmation code and how it stands; or that there is none.
@@ -13,17 +14,7 @@ pub fn table(entries: &[AgendaEntry]) -> String {
     }
     let mut rows = vec![["WHAT", "WHEN", "WHO", "CODE", "STATUS"].map(str::to_owned)];
     rows.extend(entries.iter().map(row));
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    let mut table = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        table.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        table.push('\n');
-    }
-    table
+    table::write(&rows)
 }
 
 fn row(entry: &AgendaEntry) -> [String; 5] {

@@ -1,8 +1,10 @@
 //! The calls of the carrier's account, for whoever watches over them.
 
-use voiceagent_core::{CallId, Error, Result};
+use jiff::Timestamp;
+use voiceagent_core::{CallId, Error, Result, transport::Direction};
+use voiceagent_telephony::control::LiveCall;
 
-use crate::{config::Config, server};
+use crate::{config::Config, server, table};
 
 /// What is done with the calls that go on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,9 +48,28 @@ pub async fn handle(config: &Config, request: CallsRequest) -> Result<String> {
             if calls.is_empty() {
                 return Ok("No calls.\n".to_owned());
             }
-            Ok(calls.iter().map(|call| format!("{call}\n")).collect())
+            let mut rows = vec![["CALL", "SIDE", "NUMBER", "SINCE", "STATUS"].map(str::to_owned)];
+            rows.extend(calls.iter().map(row));
+            Ok(table::write(&rows))
         }
     }
+}
+
+fn row(call: &LiveCall) -> [String; 5] {
+    let unknown = || "-".to_owned();
+    let side = match call.direction {
+        Some(Direction::Inbound) => "inbound",
+        Some(Direction::Outbound) => "outbound",
+        None => "-",
+    };
+    let since = call.since.and_then(|at| Timestamp::try_from(at).ok());
+    [
+        call.id.to_string(),
+        side.to_owned(),
+        call.number.clone().unwrap_or_else(unknown),
+        since.map_or_else(unknown, |at| format!("{at:.0}")),
+        format!("{:?}", call.status),
+    ]
 }
 
 #[cfg(test)]
@@ -73,7 +94,11 @@ mod tests {
         let config = config(&api);
         assert_eq!(handle(&config, CallsRequest::Show).await.unwrap(), "No calls.\n");
         api.add_call("CA7");
-        assert_eq!(handle(&config, CallsRequest::Show).await.unwrap(), "CA7\n");
+        assert_eq!(
+            handle(&config, CallsRequest::Show).await.unwrap(),
+            "CALL  SIDE     NUMBER        SINCE                 STATUS\n\
+             CA7   inbound  **********23  2020-01-01T12:00:00Z  InProgress\n"
+        );
         let to = |department: &str| CallsRequest::Transfer {
             call: CallId::new("CA7"),
             department: department.to_owned(),

@@ -32,6 +32,7 @@ mod retention;
 pub mod server;
 pub mod spoken;
 pub mod store;
+mod table;
 pub mod talk;
 pub mod templates;
 pub mod terminal;

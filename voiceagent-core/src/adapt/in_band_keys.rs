@@ -1,18 +1,13 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use crate::{
     Link, LinkPeer, Result,
-    audio::{AudioFrame, Decoder, DtmfDetector, MediaTime},
+    audio::KeyListener,
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 
 /// Frames and requests that wait, as in a transport itself: 1.3 s of audio.
 const LINK: usize = 64;
-/// How much silence stands for a gap in the audio, at most. It lets each key go, and leaves a gap that
-/// is as short as those of a tone what it is.
-const GAP: Duration = Duration::from_millis(60);
 
 /// A line whose keys are heard by their tones, for carriers and trunks that do not report them.
 ///
@@ -38,14 +33,11 @@ impl InBandKeys {
     }
 
     /// The listener to a line that needs one.
-    fn listener(&self) -> Result<Option<Listener>> {
+    fn listener(&self) -> Result<Option<KeyListener>> {
         match self.line.call().media {
-            Media::Audio { inbound, .. } if !self.line.capabilities().dtmf => Ok(Some(Listener {
-                decoder: Decoder::new(inbound)?,
-                detector: DtmfDetector::new(inbound.sample_rate)?,
-                samples: Vec::new(),
-                heard_to: None,
-            })),
+            Media::Audio { inbound, .. } if !self.line.capabilities().dtmf => {
+                KeyListener::new(inbound).map(Some)
+            }
             Media::Audio { .. } | Media::Text => Ok(None),
         }
     }
@@ -76,7 +68,7 @@ impl Transport for InBandKeys {
 async fn relay(
     mut line: Link<Outbound, Inbound>,
     mut peer: LinkPeer<Outbound, Inbound>,
-    mut listener: Listener,
+    mut listener: KeyListener,
 ) -> Result<()> {
     loop {
         // What the line has no room for waits with the owner, who learns that it stalls.
@@ -89,43 +81,18 @@ async fn relay(
                 None => return Ok(()),
             },
             inbound = line.recv() => match inbound {
-                Some(Ok(Inbound::Audio(frame))) => listener.hear(frame, &peer).await?,
+                Some(Ok(Inbound::Audio(frame))) => {
+                    let mut keys = Vec::new();
+                    let frame = listener.hear(frame, |key| keys.push(key));
+                    for key in keys {
+                        peer.send(Inbound::Dtmf(key)).await?;
+                    }
+                    peer.send(Inbound::Audio(frame)).await?;
+                }
                 Some(Ok(inbound)) => peer.send(inbound).await?,
                 Some(Err(fault)) => peer.report(fault).await?,
                 None => return Ok(()),
             },
         }
-    }
-}
-
-struct Listener {
-    decoder: Decoder,
-    detector: DtmfDetector,
-    samples: Vec<f32>,
-    /// Where the last frame ended.
-    heard_to: Option<MediaTime>,
-}
-
-impl Listener {
-    async fn hear(
-        &mut self,
-        mut frame: AudioFrame,
-        peer: &LinkPeer<Outbound, Inbound>,
-    ) -> Result<()> {
-        self.samples.clear();
-        let missing = self.heard_to.map_or(0, |end| frame.at.0.saturating_sub(end.0));
-        let silence = missing.min(frame.format.samples_in(GAP)) as usize;
-        self.samples.resize(silence, 0.0);
-        self.heard_to = Some(MediaTime(frame.at.0.saturating_add(frame.samples())));
-        self.decoder.decode(&frame.payload, &mut self.samples);
-        let mut keys = Vec::new();
-        self.detector.push(&self.samples, |key| keys.push(key));
-        if let Some(silence) = frame.format.silence().filter(|_| self.detector.is_held()) {
-            frame.payload = vec![silence; frame.payload.len()].into();
-        }
-        for key in keys {
-            peer.send(Inbound::Dtmf(key)).await?;
-        }
-        peer.send(Inbound::Audio(frame)).await
     }
 }

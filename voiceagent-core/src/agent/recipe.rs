@@ -52,6 +52,9 @@ impl Recipe {
         config.clear = can.clear;
         config.transfer = can.transfer;
         config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
+        // What is known of words is known of English ones.
+        let is_english = |tag: &str| primary(tag) == "en";
+        config.endpointing.by_words &= self.language.as_deref().is_none_or(is_english);
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
@@ -101,7 +104,6 @@ pub(super) fn check_language(language: Option<&str>, config: &SessionConfig) -> 
         let why = "`language` is for `stt` and `tts`; a `realtime` model has settings of its own";
         return Err(Error::config(why));
     }
-    let primary = |tag: &str| tag.split(['-', '_']).next().map(str::to_lowercase);
     match &config.spoken_form {
         Some(form) if primary(&form.language) != primary(language) => Err(Error::config(format!(
             "`spoken_form.language` is `{}`, and `language` is `{language}`",
@@ -109,6 +111,11 @@ pub(super) fn check_language(language: Option<&str>, config: &SessionConfig) -> 
         ))),
         Some(_) | None => Ok(()),
     }
+}
+
+/// The language of a tag without its region and script.
+fn primary(tag: &str) -> String {
+    tag.split(['-', '_']).next().unwrap_or_default().trim().to_lowercase()
 }
 
 impl fmt::Debug for Recipe {

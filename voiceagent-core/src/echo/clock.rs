@@ -76,6 +76,9 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use proptest::{prelude::*, test_runner::RngSeed};
+
     use super::*;
     use crate::audio::{AudioFormat, MediaTime};
 
@@ -127,6 +130,82 @@ mod tests {
         let late = |n: u64| if (50..80).contains(&n) { 1_620 } else { n * 20 + 20 };
         let places = places((0..100).map(|n| (n, late(n))));
         assert!(places.iter().zip(0..).all(|(place, n)| *place == n * 20), "{places:?}");
+    }
+
+    /// What becomes of a line.
+    #[derive(Clone, Copy, Debug)]
+    enum Jump {
+        /// Frames take so many milliseconds longer from now on, or fewer.
+        Way(i64),
+        /// Positions leap by so many samples while no time goes by.
+        Leap(i64),
+        /// So many frames are lost.
+        Loss(u64),
+    }
+
+    fn jump() -> impl Strategy<Value = Jump> {
+        prop_oneof![
+            (-400_i64..900).prop_map(Jump::Way),
+            (-4_000_000_i64..4_000_000).prop_map(Jump::Leap),
+            (1_u64..100).prop_map(Jump::Loss),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(4),
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(64)
+        })]
+
+        #[test]
+        fn a_clock_is_followed_through_drift_jitter_and_jumps(
+            drift in -200_i64..=200,
+            jumps in prop::collection::vec((100_u64..15_000, jump()), 0..5),
+            jitter in prop::collection::vec(0_i64..60, 6),
+        ) {
+            let (mut clock, payload) = (Clock::default(), Bytes::from(vec![0xFF; 160]));
+            let (mut next, mut before) = (0, 0);
+            // Half an hour of line is in front, so that nothing begins below zero.
+            let (mut way, mut at, mut settled, mut lost) = (0, 40_000_000_i64, 0, 0);
+            for number in 0..15_000_u64 {
+                for (_, jump) in jumps.iter().filter(|(when, _)| *when == number) {
+                    settled = number + 100;
+                    match *jump {
+                        Jump::Way(more) => way += more,
+                        Jump::Leap(samples) => at += samples,
+                        Jump::Loss(frames) => {
+                            lost = number + frames;
+                            settled += frames;
+                        }
+                    }
+                }
+                let position = at + (number * 160).cast_signed();
+                if number < lost {
+                    continue;
+                }
+                // In microseconds: five minutes at 200 ppm are 60 ms.
+                let lies = (number * 20).cast_signed() * (1_000_000 + drift) / 1_000 + way * 1_000;
+                let lies = lies + 2_000_000;
+                // Frames that follow a late one come with it; the last of ten is on time.
+                let late = jitter.get(number as usize % 10).copied().unwrap_or_default();
+                let came = (lies + (20 + late) * 1_000).max(before);
+                before = came;
+                let frame = AudioFrame::new(
+                    AudioFormat::MULAW_8K,
+                    MediaTime(position.cast_unsigned()),
+                    payload.clone(),
+                );
+                let place = clock.place((came * 8 / 1_000).cast_unsigned(), &frame);
+                next = place.begins.map_or(next + place.moved * 80, u64::cast_signed);
+                let off = next * 125 - lies;
+                prop_assert!(
+                    number < settled.max(100) || off.abs() <= 25_000,
+                    "frame {number} is off by {off} us"
+                );
+                next += 160;
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl Likeness {
         Self { products, played, heard: 0.0, best: 0, peaks: (0.0, 0.0), steady: 0 }
     }
 
+    /// Whether enough has changed of what is heard to tell.
+    pub(super) fn is_known(&self) -> bool {
+        self.heard > ENOUGH
+    }
+
     /// Whether it may be that there is an echo.
     pub(super) fn is_suspicious(&self) -> bool {
         let ((best, next), (alike, clearly)) = (self.peaks, SUSPICIOUS);

@@ -37,8 +37,7 @@ impl Path {
     pub(super) fn learn_anew(&mut self, hop: u64, heard: &[[f32; BANDS]], reference: &Reference) {
         for (band, gain) in self.gain.iter_mut().enumerate() {
             let (mut sum, mut count) = (0.0, 0.0);
-            for (ago, levels) in
-                heard.iter().rev().enumerate().take_while(|it| it.1[band].is_finite())
+            for (ago, levels) in heard.iter().rev().enumerate().filter(|it| it.1[band].is_finite())
             {
                 let played = reference.levels(back(hop, ago as i64 + self.lag))[band];
                 // The louder, the surer it is that noise is not what was heard.
@@ -60,8 +59,9 @@ impl Path {
     ) -> f32 {
         let mut surplus = 0.0;
         for band in 0..BANDS {
-            // The clocks of both directions are a little off.
-            let near = back(hop, self.lag + 2)..=back(hop, self.lag - 1);
+            // The clocks of both directions are a little off, and what is said after a pause begins
+            // with the far end's next frame, up to 20 ms sooner or later than before.
+            let near = back(hop, self.lag + 2)..=back(hop, self.lag - 2);
             let played = near.map(|hop| reference.levels(hop)[band]).fold(NOTHING, f32::max);
             let fading = self.expected[band] - DECAY;
             self.expected[band] = (played + self.gain[band]).max(fading);

@@ -19,13 +19,17 @@ const STEEP: f32 = 6.0;
 /// bands at once, and any two of them do so alike.
 const COMMON: f32 = 0.7;
 
-/// How the levels change, without what changes them all.
+/// How the levels change, without what changes them all. What was not heard before has not changed:
+/// a line that opens in the middle of a word is no beginning of one.
 pub(super) fn change(
     now: &[f32; BANDS],
     before: &[f32; BANDS],
     floor: &[f32; BANDS],
 ) -> [f32; BANDS] {
     let mut change = [0.0; BANDS];
+    if before[0] == f32::NEG_INFINITY {
+        return change;
+    }
     for (band, change) in change.iter_mut().enumerate() {
         let (now, before) = (now[band].max(floor[band]), before[band].max(floor[band]));
         *change = (now - before).clamp(-STEEP, STEEP);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use voiceagent_testkit::clips;
 
 use super::*;
@@ -79,6 +79,17 @@ fn on_a_line(
     parts: usize,
     late: impl Fn(usize) -> Option<i64>,
 ) -> (Vec<usize>, Option<Duration>) {
+    on_a_line_that_leaps(played, heard, parts, late, |_| 0)
+}
+
+/// The same on a line whose positions are so many samples ahead.
+fn on_a_line_that_leaps(
+    played: &[f32],
+    heard: &[f32],
+    parts: usize,
+    late: impl Fn(usize) -> Option<i64>,
+    ahead: impl Fn(usize) -> usize,
+) -> (Vec<usize>, Option<Duration>) {
     const LEAD: usize = 1_600;
     let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap();
     let at = |sample: usize| CallTime::ZERO + FORMAT.duration_of(sample as u64);
@@ -94,7 +105,7 @@ fn on_a_line(
             echo.played(at(sent.saturating_sub(LEAD)), &frame(sent, &played[sent..end]));
             sent = end;
         }
-        let verdict = echo.heard(at(now), &frame(number * FRAME, samples));
+        let verdict = echo.heard(at(now), &frame(number * FRAME + ahead(number), samples));
         let part = number * FRAME * parts / heard.len();
         missed[part] += usize::from(is_loud(samples, -50.0) && verdict == Heard::Caller);
     }
@@ -104,6 +115,18 @@ fn on_a_line(
 fn is_loud(samples: &[f32], above: f32) -> bool {
     let power = samples.iter().map(|it| it * it).sum::<f32>() / samples.len() as f32;
     10.0 * (power + 1e-12).log10() > above
+}
+
+/// What a clock makes of it of which a second takes so much longer.
+fn slowed(heard: &[f32], drift: f64) -> Vec<f32> {
+    let length = 1.0 + drift;
+    (0..(heard.len() as f64 / length) as usize - 2)
+        .map(|n| {
+            let (whole, part) = ((n as f64 * length) as usize, (n as f64 * length).fract());
+            let next = heard.get(whole + 1).copied().unwrap_or_default();
+            heard.get(whole).map_or(0.0, |it| it * (1.0 - part as f32) + next * part as f32)
+        })
+        .collect()
 }
 
 /// The agent says one thing after another.
@@ -148,6 +171,34 @@ proptest! {
         let played = samples(clips::APPOINTMENT.audio);
         let heard = echo(&played, 1_000, 10.0, 1e-4);
         prop_assert_eq!(listen(&played, &heard, FRAME), listen(&played, &heard, piece));
+    }
+}
+
+proptest! {
+    // The same cases each time, and few: each is half a minute of a call.
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(4),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(8)
+    })]
+
+    #[test]
+    fn i16_an_echo_is_told_through_drift_and_jumps(
+        drift in -200e-6_f64..200e-6,
+        delay in 60_usize..250,
+        // At which frame the way grows longer or shorter, and positions leap.
+        longer in (150_usize..1_000, -150_i64..250),
+        leap in (150_usize..1_000, 0_usize..1_000_000),
+    ) {
+        let played = agent().repeat(2);
+        let heard = slowed(&echo(&played, delay * 8, 12.0, 1e-4), drift);
+        let late = |number: usize| {
+            let more = if number < longer.0 { 0 } else { longer.1 * 8 };
+            Some(((number + 1) as f64 * FRAME as f64 * drift) as i64 + more)
+        };
+        let ahead = |number: usize| if number < leap.0 { 0 } else { leap.1 };
+        let (missed, _) = on_a_line_that_leaps(&played, &heard, 1, late, ahead);
+        prop_assert!(missed[0] <= 40, "{missed:?} frames were the caller's");
     }
 }
 
@@ -204,16 +255,7 @@ fn i16_an_echo_is_told_on_a_line_that_loses_frames() {
 fn i16_an_echo_is_told_while_the_clocks_drift_apart() {
     let played = agent().repeat(4);
     for drift in [-0.005_f64, 0.005] {
-        let echo = echo(&played, 1_200, 12.0, 1e-4);
-        // A sample of the caller's clock takes so much longer than one of the call.
-        let length = 1.0 + drift;
-        let heard: Vec<f32> = (0..(played.len() as f64 / length) as usize - 2)
-            .map(|n| {
-                let (whole, part) = ((n as f64 * length) as usize, (n as f64 * length).fract());
-                let next = echo.get(whole + 1).copied().unwrap_or_default();
-                echo.get(whole).map_or(0.0, |it| it * (1.0 - part as f32) + next * part as f32)
-            })
-            .collect();
+        let heard = slowed(&echo(&played, 1_200, 12.0, 1e-4), drift);
         let late = |number: usize| Some(((number + 1) as f64 * FRAME as f64 * drift) as i64);
         let (missed, found) = on_a_line(&played, &heard, 4, late);
         // Half a minute of it is 160 ms.
@@ -269,6 +311,23 @@ fn a_line_that_is_doubted_is_searched_anew() {
         echo.doubt();
         assert!(matches!(echo.line, Line::Unknown { sound: 0, silence: 0 }));
     }
+}
+
+#[test]
+fn what_was_heard_before_a_gap_lies_where_it_was_and_a_word_that_goes_on_does_not_begin() {
+    let mut echo = EchoDetector::new(FORMAT, FORMAT).unwrap();
+    let loud = codes(&samples(SPEECH)[4_000..4_000 + FRAME]);
+    for number in (0..10).chain([15]) {
+        let frame = AudioFrame::new(FORMAT, MediaTime(number * 160), loud.clone().into());
+        echo.heard(CallTime::from_millis((number + 1) * 20), &frame);
+    }
+    let heard: Vec<bool> = echo.recent.iter().map(|levels| *levels != UNHEARD).collect();
+    // Ten hops of the gap before the last two, and before it what there is room for.
+    let expected: Vec<bool> =
+        (0..RECENT).map(|n| !(RECENT - 12..RECENT - 2).contains(&n)).collect();
+    assert_eq!(heard, expected);
+    let last = &echo.recent[RECENT - 1];
+    assert_eq!(change(last, &UNHEARD, &[NOTHING; BANDS]), [0.0; BANDS]);
 }
 
 #[test]

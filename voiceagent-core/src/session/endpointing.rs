@@ -127,7 +127,7 @@ impl Endpointing {
         }
         let last_speech = turn.last_speech?;
         let end = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
-            last_speech
+            last_speech + self.delay_after_silence(turn)
         } else if turn.is_settled() {
             last_speech + self.delay(turn)
         } else {
@@ -153,11 +153,6 @@ impl Endpointing {
     /// A continuous function of the prediction: no cliff between the shortest and the longest.
     pub(super) fn delay(&self, turn: &UserTurn) -> Duration {
         let EndpointingConfig { min_delay, max_delay, entity_max_delay, .. } = self.config;
-        let (least, most) = if self.config.learn {
-            self.pace.delays(min_delay, max_delay)
-        } else {
-            (min_delay, max_delay)
-        };
         match self.progress {
             Progress::Complete => return min_delay,
             Progress::Open => return entity_max_delay.max(min_delay),
@@ -166,18 +161,44 @@ impl Endpointing {
         if self.vendor_decides && !turn.is_belated() {
             return max_delay;
         }
-        let most =
-            if self.progress == Progress::Dictating { most.max(entity_max_delay) } else { most };
+        let (least, most) = self.delays();
         let more = most.saturating_sub(least);
+        match self.openness(turn) {
+            Some(open) => least + more.mul_f32(open),
+            None if self.progress == Progress::Plausible => least + more / 2,
+            None => least,
+        }
+    }
+
+    /// The delay of a turn that the recognizer has called over. One that predicts is believed. One
+    /// that counts silence knows less than words and detectors do: where they tell of more, the
+    /// delay grows from nothing to the longest.
+    fn delay_after_silence(&self, turn: &UserTurn) -> Duration {
+        if self.vendor_decides || self.progress == Progress::Complete {
+            return Duration::ZERO;
+        }
+        let (_, most) = self.delays();
+        self.openness(turn).map_or(Duration::ZERO, |open| most.mul_f32(open))
+    }
+
+    /// The shortest and the longest delay.
+    fn delays(&self) -> (Duration, Duration) {
+        let EndpointingConfig { min_delay, max_delay, entity_max_delay, learn, .. } = self.config;
+        let (least, most) =
+            if learn { self.pace.delays(min_delay, max_delay) } else { (min_delay, max_delay) };
+        let is_dictating = self.progress == Progress::Dictating;
+        (least, if is_dictating { most.max(entity_max_delay) } else { most })
+    }
+
+    /// How surely the user has more to say, from 0 to 1; `None` where nobody predicts.
+    fn openness(&self, turn: &UserTurn) -> Option<f32> {
         let score = self.score.as_ref().filter(|score| score.text_len == turn.text().len());
         match (score, self.wording) {
-            (Some(score), _) => least + more.mul_f32(1.0 - score.probability),
+            (Some(score), _) => Some(1.0 - score.probability),
             (None, Some(wording)) if self.progress == Progress::Plausible => {
-                least + more.mul_f32(openness(wording).max(PLAUSIBLE))
+                Some(openness(wording).max(PLAUSIBLE))
             }
-            (None, Some(wording)) => least + more.mul_f32(openness(wording)),
-            (None, None) if self.progress == Progress::Plausible => least + more / 2,
-            (None, None) => least,
+            (None, wording) => wording.map(openness),
         }
     }
 
@@ -280,6 +301,29 @@ mod tests {
         let mut turn = spoken(&Transcript::final_("yes"), 1_150);
         turn.ended_by_stt = Some(ms(1_200));
         assert_eq!(deadline(&endpointing(), &turn), Some(ms(1_000)));
+    }
+
+    #[test]
+    fn t11_a_recognizer_that_counts_silence_ends_no_turn_that_is_predicted_to_go_on() {
+        let mut turn = spoken(&Transcript::final_("I need the"), 1_150);
+        turn.ended_by_stt = Some(ms(1_300));
+        let mut endpointing = endpointing();
+        let mut last = ms(u64::MAX / 1_000);
+        for complete in [0.0, 0.2, 0.4, 0.6] {
+            endpointing.on_words(Some(complete));
+            let deadline = deadline(&endpointing, &turn).unwrap();
+            assert!(deadline < last, "{complete}");
+            last = deadline;
+        }
+        assert_eq!(last, ms(1_000), "no cliff: what is complete is over");
+        endpointing.on_score(10, 0.0);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(3_500)), "a detector knows better");
+        endpointing.on_progress(Progress::Complete);
+        assert_eq!(deadline(&endpointing, &turn), Some(ms(1_000)));
+        let config = SessionConfig { vad: true, stt_end_of_turn: true, ..SessionConfig::default() };
+        let mut believed = Endpointing::new(&config);
+        believed.on_words(Some(0.0));
+        assert_eq!(deadline(&believed, &turn), Some(ms(1_000)), "this one predicts");
     }
 
     #[test]

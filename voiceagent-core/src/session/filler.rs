@@ -254,6 +254,7 @@ impl Session {
             return false;
         };
         aside.is_lost = true;
+        aside.script.on_break_off();
         let (generation, is_silent) = (aside.id, aside.length == 0);
         self.commands.push_back(Command::CancelVoice { generation });
         self.emit(Event::Failed { leg: super::Leg::Tts, kind });

@@ -186,7 +186,7 @@ async fn i1_somebody_else_in_the_room_does_not_stop_the_agent() {
             caller.speak("", ms(300)).await;
             caller.silence(ms(300)).await;
         }
-        caller.speak("tell me everything", ms(1_000)).await;
+        caller.speak("what are your hours", ms(1_000)).await;
         caller.hears_something(ms(5_000)).await;
         is_quieter.store(true, Ordering::Relaxed);
         caller.speak("", ms(900)).await;

@@ -123,7 +123,7 @@ async fn p1_speculation_hides_the_model_behind_the_silence() {
             .build()
             .unwrap();
         let _call = agent.start(Box::new(line)).await.unwrap();
-        caller.speak("are you open", ms(1_000)).await;
+        caller.speak("are you open on Monday", ms(1_000)).await;
         let end = tokio::time::Instant::now();
         caller.hears_something(ms(5_000)).await;
         delays.push(end.elapsed());

@@ -106,7 +106,7 @@ async fn a8_nothing_is_said_twice_when_the_voice_drops_in_mid_sentence() {
     let requests = llm.requests();
     let agent = builder(llm, &caller).tts(Arc::new(tts)).build().unwrap();
     let _call = agent.start(Box::new(line)).await.unwrap();
-    caller.speak("hello", ms(500)).await;
+    caller.speak("what are your hours", ms(500)).await;
     caller.hears("Hello", ms(5_000)).await;
     caller.silence(ms(4_000)).await;
     caller.speak("are you there", ms(800)).await;
@@ -134,7 +134,7 @@ async fn what_a_voice_did_not_say_before_it_ended_is_not_taken_for_heard() {
         let requests = llm.requests();
         let agent = builder(llm, &caller).tts(voice).build().unwrap();
         let call = agent.start(Box::new(line)).await.unwrap();
-        caller.speak("hello", ms(500)).await;
+        caller.speak("what are your hours", ms(500)).await;
         caller.hears("The bakery", ms(5_000)).await;
         caller.silence(ms(4_000)).await;
         caller.speak("are you there", ms(800)).await;

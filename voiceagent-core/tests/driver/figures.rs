@@ -56,7 +56,7 @@ async fn m16_every_connection_tells_how_long_it_took_and_whether_it_was_open() {
     let agent = builder(llm, tts, &caller).build().unwrap();
     let call = agent.start(Box::new(line)).await.unwrap();
     let events = tokio::spawn(timed_events(call));
-    caller.speak("hello", ms(600)).await;
+    caller.speak("what are your hours", ms(600)).await;
     caller.hears("One", ms(9_000)).await;
     caller.silence(ms(4_000)).await;
     caller.speak("once more", ms(600)).await;

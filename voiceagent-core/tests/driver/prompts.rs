@@ -138,7 +138,7 @@ async fn a_voice_that_dies_is_replaced_by_a_clip_and_the_clip_is_history() {
     caller.speak("when do you close", ms(800)).await;
     caller.hears(TROUBLE, ms(9_000)).await;
     caller.silence(ms(1_000)).await;
-    caller.speak("pardon me", ms(800)).await;
+    caller.speak("when do you close", ms(800)).await;
     caller.hears("Until six, I said.", ms(9_000)).await;
     let messages = requests.last().unwrap().messages;
     let apology = Message::Assistant { text: TROUBLE.into(), interrupted: false };

@@ -23,7 +23,7 @@ use voiceagent_testkit::fakes::{
     Answer, FakeLine, FakeLlm, FakeRealtime, FakeStt, FakeTts, FakeVad, Reply, SttFault, TtsFault,
 };
 
-use crate::rig::{ms, phone_line};
+use crate::rig::{builder, ms, phone_line, timed_events};
 
 /// A store that never recalls anybody.
 #[derive(Debug)]
@@ -124,6 +124,28 @@ async fn recognizer_and_voice_are_told_the_language_each_time_that_they_are_open
     assert_eq!(heard, [Some("de-AT".into()), Some("de-AT".into())]);
     assert_eq!(spoken, [Some("de-AT".into()), Some("de-AT".into())]);
     drop(call);
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn t11_the_words_of_another_language_do_not_tell_how_long_is_waited() {
+    let mut decided = Vec::new();
+    for language in [None, Some("en-GB"), Some("de-AT")] {
+        let (line, caller) = phone_line();
+        let mut agent = builder(FakeLlm::new(|_| Answer::text("Ja.")), &caller);
+        if let Some(tag) = language {
+            agent = agent.language(tag);
+        }
+        let call = agent.build().unwrap().start(Box::new(line)).await.unwrap();
+        // In English, it ends with an article.
+        caller.speak("Nimm das, es ist an", ms(800)).await;
+        caller.silence(ms(4_000)).await;
+        caller.hang_up().await;
+        let events = timed_events(call).await;
+        let turn = events.iter().find(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        decided.push(turn.expect("somebody has spoken").0.elapsed());
+    }
+    assert_eq!(decided[0], decided[1]);
+    assert!(decided[2] + ms(1_000) < decided[0], "{decided:?}");
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks")]

@@ -78,6 +78,8 @@ impl World {
         config.format = Some(AudioFormat::MULAW_8K);
         config.marks = true;
         config.tools = [tool("book")].into();
+        // What is said here means nothing.
+        config.endpointing.by_words = false;
         Self {
             session: Session::new(config),
             now: 0,

@@ -11,13 +11,15 @@ use voiceagent_testkit::scenario::Scenario;
 pub(crate) const REPLY: &str =
     "Yes, we have one. It is a red car and it is at the front of the shop.";
 
-/// A call over the phone, with a detector of speech, and without drafts.
+/// A call over the phone, with a detector of speech, and without drafts. Turns end by silence alone,
+/// so that a test need not know what its words tell.
 pub(crate) fn phone() -> SessionConfig {
     let mut config = SessionConfig::default();
     config.format = Some(AudioFormat::MULAW_8K);
     config.marks = true;
     config.vad = true;
     config.speculation.enabled = false;
+    config.endpointing.by_words = false;
     config
 }
 

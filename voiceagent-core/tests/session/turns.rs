@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
-    CallTime, ErrorKind,
+    CallTime, ErrorKind, Event,
     session::{Command, EndpointingConfig, Input, Leg, SettingsChange},
     stt::Transcript,
     transport::Outbound,
@@ -12,7 +12,7 @@ use voiceagent_testkit::scenario::Scenario;
 
 use crate::{
     presets::phone_with_finalize,
-    readings::{agent, cut, user},
+    readings::{agent, cut, events, user},
 };
 
 #[test]
@@ -36,6 +36,40 @@ fn t2_the_delay_counts_from_the_last_speech() {
     // Speech ended at 1,600; the detector told at 1,800.
     let asked = call.when(|command| matches!(command, Command::Generate { .. }));
     assert_eq!(asked, Some(1_900));
+}
+
+/// How long after the beginning of a call its only turn is decided in which this is said, with and
+/// without a recognizer that notices 300 ms of silence.
+fn decided(words: &str, by_words: Option<bool>) -> [Duration; 2] {
+    [false, true].map(|ends| {
+        let mut config = phone_with_finalize();
+        config.endpointing = EndpointingConfig::default();
+        config.endpointing.by_words = by_words.unwrap_or(config.endpointing.by_words);
+        let mut call = Scenario::new(config);
+        call.at(1_000).says(words);
+        if ends {
+            call.at(1_850).feed(Input::EndOfTurn);
+        }
+        call.at(8_000);
+        let mut turns = events(&call).filter(|(_, event)| matches!(event, Event::UserTurn { .. }));
+        let (at, _) = turns.next().expect("somebody has spoken");
+        assert!(turns.next().is_none(), "{}", call.trace());
+        at.elapsed()
+    })
+}
+
+#[test]
+fn t11_unless_told_otherwise_the_words_tell_how_long_is_waited() {
+    let EndpointingConfig { min_delay, max_delay, .. } = EndpointingConfig::default();
+    let open = "hello there";
+    let (silence, words) = (decided(open, Some(false)), decided(open, None));
+    for (words, silence) in words.into_iter().zip(silence) {
+        let more = words - silence;
+        let most = max_delay - min_delay;
+        assert!(more > most / 2 && more <= most, "{words:?} by words, {silence:?} by silence");
+    }
+    let complete = "Are you open on Monday?";
+    assert_eq!(decided(complete, None), decided(complete, Some(false)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -16,10 +16,13 @@ use super::{
     config::{AnthropicLlmConfig, BASE_URL},
     request,
 };
-use crate::wire::llm::{
-    call_ids::CallIds,
-    client::{ModelClient, add_headers, base_url, below, secret_header},
-    keepsakes::Keepsakes,
+use crate::wire::{
+    llm::{
+        call_ids::CallIds,
+        client::{ModelClient, add_headers, base_url, below, secret_header},
+        keepsakes::Keepsakes,
+    },
+    models::Models,
 };
 
 /// A language model behind Anthropic's Messages API.
@@ -33,7 +36,7 @@ pub struct AnthropicLlm {
     config: AnthropicLlmConfig,
     client: ModelClient,
     messages: Url,
-    models: Url,
+    models: Models,
     keepsakes: Keepsakes,
 }
 
@@ -72,7 +75,7 @@ impl AnthropicLlm {
         Ok(Self {
             client: ModelClient::new(config.name.clone(), headers(&config)?, first_token, idle)?,
             messages: below(&base, &["messages"]),
-            models: below(&base, &["models"]),
+            models: Models::new(&base, Arc::clone(&config.name), &config.model, None),
             keepsakes: Keepsakes::default(),
             config,
         })

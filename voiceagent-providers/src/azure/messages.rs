@@ -199,13 +199,13 @@ pub(super) struct AudioMetadata<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Boundary<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_empty")]
     pub(super) r#type: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "json::null_as_default")]
     pub(super) data: BoundaryData<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct BoundaryData<'a> {
     #[serde(default, deserialize_with = "json::null_as_default")]

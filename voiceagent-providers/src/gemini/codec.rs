@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use voiceagent_core::{
     Error, ErrorKind, Result,
     llm::{FinishReason, LlmEvent, ToolCall, Usage},
@@ -13,6 +15,7 @@ use crate::wire::{
         length::Length,
         said::{Said, chunk},
     },
+    models::Models,
 };
 
 /// Makes our events of the vendor's chunks.
@@ -26,6 +29,8 @@ pub(crate) struct Chunks {
     usage: Option<Usage>,
     length: Length,
     said: Said,
+    /// What is told of the end of the model.
+    models: Option<Arc<Models>>,
 }
 
 impl Chunks {
@@ -40,7 +45,14 @@ impl Chunks {
             usage: None,
             length: Length::default(),
             said: Said::default(),
+            models: None,
         }
+    }
+
+    /// Tells it when the vendor says that the model ends.
+    pub(crate) fn telling(mut self, models: &Arc<Models>) -> Self {
+        self.models = Some(Arc::clone(models));
+        self
     }
 
     fn extend(&mut self, part: SaidPart<'_>) -> Result<bool> {
@@ -82,6 +94,10 @@ impl Codec for Chunks {
         }
         if let Some(usage) = chunk.usage_metadata {
             self.usage = Some(counted(&usage));
+        }
+        let ends = chunk.model_status.and_then(|status| status.retirement_time);
+        if let (Some(models), Some(at)) = (&self.models, ends) {
+            models.note_day(&at);
         }
         let mut progress = false;
         if chunk.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {

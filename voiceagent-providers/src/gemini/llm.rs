@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -16,10 +16,13 @@ use super::{
     config::{BASE_URL, GeminiLlmConfig},
     request,
 };
-use crate::wire::llm::{
-    call_ids::CallIds,
-    client::{ModelClient, add_headers, base_url, below, secret_header},
-    keepsakes::Keepsakes,
+use crate::wire::{
+    llm::{
+        call_ids::CallIds,
+        client::{ModelClient, add_headers, base_url, below, secret_header},
+        keepsakes::Keepsakes,
+    },
+    models::Models,
 };
 
 /// A language model behind Google's Gemini API.
@@ -33,7 +36,7 @@ pub struct GeminiLlm {
     config: GeminiLlmConfig,
     client: ModelClient,
     content: Url,
-    models: Url,
+    models: Arc<Models>,
     keepsakes: Keepsakes,
 }
 
@@ -76,7 +79,7 @@ impl GeminiLlm {
         Ok(Self {
             client: ModelClient::new(config.name.clone(), headers(&config)?, first_token, idle)?,
             content,
-            models: below(&base, &["models"]),
+            models: Arc::new(Models::new(&base, Arc::clone(&config.name), config.model(), None)),
             keepsakes: Keepsakes::default(),
             config,
         })
@@ -108,7 +111,8 @@ impl LanguageModel for GeminiLlm {
     }
 
     async fn generate(&self, request: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
-        let chunks = Chunks::new(CallIds::of(&request.messages), self.keepsakes.clone());
+        let chunks = Chunks::new(CallIds::of(&request.messages), self.keepsakes.clone())
+            .telling(&self.models);
         self.client.answer(self.ask(&request), chunks).await
     }
 }

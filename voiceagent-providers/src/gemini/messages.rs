@@ -141,6 +141,8 @@ pub(crate) struct Chunk<'a> {
     pub prompt_feedback: Option<Feedback<'a>>,
     pub usage_metadata: Option<Usage>,
     #[serde(borrow)]
+    pub model_status: Option<ModelStatus<'a>>,
+    #[serde(borrow)]
     pub error: Option<&'a RawValue>,
 }
 
@@ -176,6 +178,13 @@ pub(crate) struct Called<'a> {
     pub name: Option<String>,
     #[serde(borrow)]
     pub args: Option<&'a RawValue>,
+}
+
+/// How long the model will be there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct ModelStatus<'a> {
+    pub retirement_time: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,10 +14,22 @@ pub(crate) const BASE_URL: &str = "https://api.openai.com/v1";
 
 /// Whether an address is OpenAI's own, of the world or of a region (`eu.api.openai.com`).
 pub(super) fn is_openais(base_url: &str) -> bool {
-    const HOST: &str = "api.openai.com";
-    let host = base_url.split_once("://").map_or("", |(_, rest)| rest);
-    let host = host.split(['/', ':', '?']).next().unwrap_or_default();
-    host.strip_suffix(HOST).is_some_and(|region| region.is_empty() || region.ends_with('.'))
+    is_below(base_url, "api.openai.com")
+}
+
+/// Whether an address is that of a resource of Azure's, where OpenAI's models keep their own rules
+/// (Azure OpenAI documentation, "v1 API"; the other two are those of resources of Foundry).
+fn is_azures(base_url: &str) -> bool {
+    ["openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"]
+        .iter()
+        .any(|host| is_below(base_url, host))
+}
+
+/// Whether an address is of this host, or of one below it.
+fn is_below(base_url: &str, host: &str) -> bool {
+    let asked = base_url.split_once("://").map_or("", |(_, rest)| rest);
+    let asked = asked.split(['/', ':', '?']).next().unwrap_or_default();
+    asked.strip_suffix(host).is_some_and(|below| below.is_empty() || below.ends_with('.'))
 }
 
 /// The model that is used unless another is named: quick to its first word, and it calls tools.
@@ -151,7 +163,7 @@ impl OpenAiLlmConfig {
         check(is_named(&self.name), "`name` must not be empty")?;
         check_temperature(self.temperature, 2)?;
         check_top_p(self.top_p)?;
-        let samples = !self.is_the_vendors()
+        let samples = !self.has_openais_models()
             || takes_sampling(self.model(), self.reasoning_effort.as_deref());
         check(
             samples || self.temperature.is_none(),
@@ -176,6 +188,12 @@ impl OpenAiLlmConfig {
         is_openais(self.base_url())
     }
 
+    /// Whether models are what their names say. Azure's deployments are called as one likes, mostly
+    /// by the names of their models.
+    fn has_openais_models(&self) -> bool {
+        self.is_the_vendors() || is_azures(self.base_url())
+    }
+
     /// Whether the server holds answers to a form.
     pub(crate) fn is_structured(&self) -> bool {
         self.structured_outputs.unwrap_or_else(|| self.is_the_vendors())
@@ -190,8 +208,8 @@ impl OpenAiLlmConfig {
     pub(crate) fn effort(&self, with_tools: bool) -> Option<&str> {
         let with_tools = with_tools && self.api == OpenAiApi::ChatCompletions;
         self.reasoning_effort.as_deref().or_else(|| {
-            let ours = self.is_the_vendors();
-            ours.then(|| least_effort(self.model(), with_tools)).flatten()
+            let known = self.has_openais_models();
+            known.then(|| least_effort(self.model(), with_tools)).flatten()
         })
     }
 }
@@ -240,6 +258,30 @@ mod tests {
             assert_eq!(config.effort(false), plain, "{model}");
             assert_eq!(config.effort(true), with_tools, "{model} with tools");
         }
+    }
+
+    #[test]
+    fn deployments_of_azures_that_are_called_as_their_models_think_as_little() {
+        for (host, model, effort) in [
+            ("house.openai.azure.com", "gpt-6-luna", Some("none")),
+            ("house.openai.azure.com", "gpt-6-luna-calls", Some("none")),
+            ("house.services.ai.azure.com", "gpt-5-mini", Some("minimal")),
+            ("house.openai.azure.com", "front-desk", None),
+            ("openai.azure.com.example.org", "gpt-6-luna", None),
+            ("notopenai.azure.com", "gpt-6-luna", None),
+        ] {
+            let base_url = Some(format!("https://{host}/openai/v1").into());
+            let model = Some(model.into());
+            let config = OpenAiLlmConfig { base_url, model, ..Default::default() };
+            assert_eq!(config.effort(true), effort, "{host}: {:?}", config.model);
+            // The key goes in a header of Azure's own.
+            config.validate().unwrap();
+        }
+        let base_url = Some("https://house.openai.azure.com/openai/v1".into());
+        let config = OpenAiLlmConfig { base_url, temperature: Some(0.5), ..Default::default() };
+        config.validate().unwrap();
+        let thinks = OpenAiLlmConfig { reasoning_effort: Some("low".into()), ..config };
+        assert!(thinks.validate().unwrap_err().message().contains("`temperature`"));
     }
 
     #[test]

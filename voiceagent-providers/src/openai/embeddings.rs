@@ -58,7 +58,8 @@ impl OpenAiEmbedder {
 
     fn with_name(config: OpenAiEmbedderConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
-        let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
+        let of = (&name, &*config.model);
+        let server = Server::new(config.base_url(), of, config.api_key.as_ref(), &config.headers)?;
         let (client, page) = (server.client()?, server.page(&["embeddings"]));
         Ok(Self { config, name, client, page })
     }

@@ -56,7 +56,7 @@ pub(super) fn takes_sampling(model: &str, effort: Option<&str>) -> bool {
 }
 
 /// The day on which a model ends, as `2027-01-14`, if OpenAI has announced one.
-pub(super) fn ends(model: &str) -> Option<&'static str> {
+fn ends(model: &str) -> Option<&'static str> {
     let is_or_is_of_a_day = |name: &&str| {
         let dated = model.strip_prefix(*name).and_then(|rest| rest.strip_prefix("-20"));
         model == *name || dated.is_some()
@@ -65,9 +65,14 @@ pub(super) fn ends(model: &str) -> Option<&'static str> {
     Some(day)
 }
 
+/// The day on which a model of OpenAI's own service ends, without asking for it.
+pub(super) fn known_end(base_url: &str, model: &str) -> Option<&'static str> {
+    ends(model).filter(|_| is_openais(base_url))
+}
+
 /// Says in the log that a model of OpenAI's own service will end.
 pub(super) fn warn_of_end(base_url: &str, model: &str) {
-    if let Some(day) = ends(model).filter(|_| is_openais(base_url)) {
+    if let Some(day) = known_end(base_url, model) {
         tracing::warn!(provider = "openai", model, day, "the vendor ends this model on that day");
     }
 }

@@ -20,7 +20,7 @@ use voiceagent_core::{
 use super::{
     codec::Chunks,
     config::{BASE_URL, OpenAiApi, OpenAiLlmConfig},
-    families::warn_of_end,
+    families::{known_end, warn_of_end},
     request,
     responses::Responses,
 };
@@ -30,6 +30,7 @@ use crate::wire::{
         call_ids::CallIds,
         client::{ModelClient, add_headers, base_url, below, secret_header},
     },
+    models::Models,
 };
 
 /// A language model behind OpenAI's chat completions or responses.
@@ -40,7 +41,7 @@ use crate::wire::{
 pub struct OpenAiLlm {
     config: OpenAiLlmConfig,
     client: ModelClient,
-    models: Url,
+    models: Models,
     endpoint: Endpoint,
 }
 
@@ -101,8 +102,10 @@ impl OpenAiLlm {
                 Endpoint::Responses(Responses::over_a_socket(&config, headers.clone())?)
             }
         };
-        let client = ModelClient::new(name, headers, first_token, idle)?;
-        Ok(Self { client, models: below(&base, &["models"]), endpoint, config })
+        let client = ModelClient::new(Arc::clone(&name), headers, first_token, idle)?;
+        let known = known_end(config.base_url(), config.model());
+        let models = Models::new(&base, name, config.model(), known);
+        Ok(Self { client, models, endpoint, config })
     }
 
     /// The response to a request for chat completions that the vendor accepted.
@@ -170,7 +173,7 @@ impl fmt::Debug for OpenAiLlm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiLlm")
             .field("name", &self.name())
-            .field("host", &self.models.host_str())
+            .field("host", &self.models.host())
             .field("model", &self.config.model())
             .finish_non_exhaustive()
     }

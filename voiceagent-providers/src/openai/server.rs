@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, future::Future, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
 
 use reqwest::{
     Client, Url,
@@ -7,16 +7,18 @@ use reqwest::{
 use tokio::time::timeout;
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
-use super::{config::BASE_URL, llm::authorize};
+use super::{config::BASE_URL, families::known_end, llm::authorize};
 use crate::wire::{
     http::{self, Refusal},
     llm::client::{add_headers, base_url, below},
+    models::Models,
 };
 
 /// A server of speech: where it is, and what each request to it carries.
 pub(super) struct Server {
     base: Url,
     headers: HeaderMap,
+    models: Models,
 }
 
 impl Server {
@@ -27,13 +29,17 @@ impl Server {
     /// `Config` for an address, a key or a header that is none.
     pub(super) fn new(
         base: &str,
+        (name, model): (&Arc<str>, &str),
         api_key: Option<&Secret>,
         further: &BTreeMap<String, Secret>,
     ) -> Result<Self> {
         let mut headers = HeaderMap::new();
         authorize(&mut headers, api_key)?;
         add_headers(&mut headers, further)?;
-        Ok(Self { base: base_url(base, BASE_URL)?, headers })
+        let known = known_end(base, model);
+        let base = base_url(base, BASE_URL)?;
+        let models = Models::new(&base, Arc::clone(name), model, known);
+        Ok(Self { base, headers, models })
     }
 
     /// The URL of a page.
@@ -52,26 +58,29 @@ impl Server {
     }
 
     /// A client of its own for each call, so that the call's connection ends with it. The
-    /// connection is opened ahead, by asking for the head of a page. Not every server has the page;
-    /// the connection is open all the same.
+    /// connection is opened ahead, by asking for a page about models. Not every server has one; the
+    /// connection is open all the same.
     ///
     /// # Errors
     ///
     /// When the server cannot be reached in time, refuses the key, or has no room.
     pub(super) async fn connect(&self, limit: Duration) -> Result<Client> {
         let client = self.client()?;
-        let asked = client.head(self.page(&["models"])).send();
+        let asked = self.models.request(&client).send();
         let late = || Error::new(ErrorKind::Timeout, "open", "the vendor did not answer in time");
         let response = timeout(limit, asked)
             .await
             .map_err(|_| late())?
             .map_err(|error| http::unanswered(error, "open"))?;
-        // A key may be for nothing but speech (403 to the list of models).
+        // A key may be for nothing but speech (403 to pages about models).
         match response.status().as_u16() {
             401 | 429 | 500 | 502 | 503 | 529 => {
                 Err(Refusal::read(response).await.into_error("open"))
             }
-            _ => Ok(client),
+            _ => {
+                self.models.note(response).await;
+                Ok(client)
+            }
         }
     }
 }

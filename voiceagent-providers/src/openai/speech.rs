@@ -47,7 +47,8 @@ impl OpenAiTts {
     fn with_name(config: OpenAiTtsConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
         warn_of_end(config.base_url(), &config.model);
-        let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
+        let of = (&name, &*config.model);
+        let server = Server::new(config.base_url(), of, config.api_key.as_ref(), &config.headers)?;
         Ok(Self { config, name, server })
     }
 }

@@ -71,7 +71,8 @@ impl OpenAiStt {
     fn with_name(config: OpenAiSttConfig, name: Arc<str>) -> Result<Self> {
         config.validate()?;
         warn_of_end(config.base_url(), &config.model);
-        let server = Server::new(config.base_url(), config.api_key.as_ref(), &config.headers)?;
+        let of = (&name, &*config.model);
+        let server = Server::new(config.base_url(), of, config.api_key.as_ref(), &config.headers)?;
         Ok(Self { config: Arc::new(config), name, server, vad: Arc::new(Earshot::default()) })
     }
 

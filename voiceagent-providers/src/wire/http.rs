@@ -21,11 +21,11 @@ const IDLE: Duration = Duration::from_secs(300);
 /// answer. A connection lost in silence is found between two turns and not by the next one.
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(5));
 
-/// How much of a refusal is read: the codes stand at its beginning.
-const REFUSAL_SIZE: usize = 16 * 1024;
+/// How much of a page or a refusal is read: the codes stand at its beginning.
+const BODY_SIZE: usize = 16 * 1024;
 
-/// How long reading a refusal may take.
-const REFUSAL_TIME: Duration = Duration::from_secs(2);
+/// How long reading it may take.
+const BODY_TIME: Duration = Duration::from_secs(2);
 
 /// The client that every vendor's adapter starts from.
 ///
@@ -79,6 +79,21 @@ pub(crate) fn unanswered(error: reqwest::Error, operation: &'static str) -> Erro
     Error::new(kind, operation, message).with_source(error.without_url())
 }
 
+/// The beginning of a body, as much as is of use and comes in time.
+pub(crate) async fn beginning(mut response: Response) -> String {
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(piece)) = response.chunk().await {
+            body.extend_from_slice(&piece[..piece.len().min(BODY_SIZE - body.len())]);
+            if body.len() == BODY_SIZE {
+                break;
+            }
+        }
+    };
+    let _ = timeout(BODY_TIME, read).await;
+    String::from_utf8_lossy(&body).into_owned()
+}
+
 /// A response that says no.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -90,21 +105,11 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// Reads what the vendor says, as far as it is of use.
-    pub(crate) async fn read(mut response: Response) -> Self {
+    pub(crate) async fn read(response: Response) -> Self {
         let status = response.status();
         let retry_after = asked_wait(response.headers());
-        let mut body = Vec::new();
-        let read = async {
-            while let Ok(Some(piece)) = response.chunk().await {
-                body.extend_from_slice(&piece[..piece.len().min(REFUSAL_SIZE - body.len())]);
-                if body.len() == REFUSAL_SIZE {
-                    break;
-                }
-            }
-        };
         // What came in time is enough: the status alone tells the kind.
-        let _ = timeout(REFUSAL_TIME, read).await;
-        let body = String::from_utf8_lossy(&body).into_owned();
+        let body = beginning(response).await;
         Self { status, retry_after, fault: Fault::parse(&body), body }
     }
 
@@ -116,6 +121,12 @@ impl Refusal {
             fault: Fault::parse(data),
             body: String::new(),
         }
+    }
+
+    /// Whether it refuses the key, and not only what was asked for: a key may be for nothing but
+    /// answers, and get status 403 for all else.
+    pub(crate) fn refuses_the_key(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED || self.fault.is_about_the_account()
     }
 
     /// Whether it refuses the request for its content, and names `word`.

@@ -2,6 +2,8 @@
 
 mod codec;
 mod conversation;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod lost_calls;
 mod own_names;
 

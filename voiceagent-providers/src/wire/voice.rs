@@ -4,6 +4,8 @@ pub(crate) mod body;
 mod context;
 pub(crate) mod context_codec;
 pub(crate) mod contexts;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod line;
 pub(crate) mod patience;
 pub(crate) mod reader;

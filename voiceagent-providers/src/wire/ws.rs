@@ -276,7 +276,7 @@ impl Socket {
         self.send(Message::Text(text.into())).await
     }
 
-    /// The next message of the vendor. Pings are answered on the way.
+    /// The next message of the vendor that holds something. Pings are answered on the way.
     ///
     /// # Errors
     ///
@@ -288,7 +288,9 @@ impl Socket {
     pub(crate) async fn recv(&mut self) -> Result<Received> {
         loop {
             match self.stream.next().await {
+                Some(Ok(Message::Binary(payload))) if payload.is_empty() => {}
                 Some(Ok(Message::Binary(payload))) => return Ok(Received::Binary(payload)),
+                Some(Ok(Message::Text(text))) if text.is_empty() => {}
                 Some(Ok(Message::Text(text))) => return Ok(Received::Text(text)),
                 Some(Ok(Message::Close(frame))) => return Err(self.closed(frame.as_ref())),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -365,62 +367,4 @@ impl Socket {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dial() -> Dial {
-        let key = ("authorization", Secret::new("Token sk-12345"));
-        let url = "ws://127.0.0.1:1/x".to_owned();
-        let mut dial = Dial::new("vendor", url, key, Duration::from_secs(5));
-        dial.reason_header = Some("dg-error");
-        dial
-    }
-
-    fn refusal(status: u16, headers: &[(&'static str, &str)]) -> Error {
-        let mut response = Response::new(None);
-        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        for (name, value) in headers {
-            response.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
-        }
-        dial().http_refusal(&response)
-    }
-
-    #[test]
-    fn a_refusal_carries_the_vendors_reason_but_no_key() {
-        let error = refusal(401, &[("dg-error", "key sk-12345 is unknown")]);
-        assert_eq!(error.kind(), ErrorKind::Unauthorized);
-        assert_eq!(error.message(), "refused with status 401: key [secret] is unknown");
-    }
-
-    #[test]
-    fn a_rate_limit_says_when_to_come_back() {
-        let date = ("date", "Sun, 22 Nov 2026 01:00:00 GMT");
-        for told in [
-            &[("retry-after", "7")][..],
-            &[("retry-after-ms", "7000")],
-            &[("retry-after", "Sun, 22 Nov 2026 01:00:07 GMT"), date],
-            &[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "7s")],
-        ] {
-            let error = refusal(429, told);
-            assert_eq!(error.kind(), ErrorKind::RateLimited);
-            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn the_key_is_not_in_debug() {
-        assert!(!format!("{:?}", dial()).contains("12345"));
-    }
-
-    #[tokio::test]
-    async fn an_unreachable_vendor_is_disconnected() {
-        let error = dial().connect().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Disconnected);
-    }
-
-    #[tokio::test]
-    async fn tls_is_configured_with_an_explicit_provider() {
-        assert!(!TLS.alpn_protocols.iter().any(|protocol| protocol == b"h2"));
-        assert!(!TLS.crypto_provider().cipher_suites.is_empty());
-    }
-}
+mod tests;

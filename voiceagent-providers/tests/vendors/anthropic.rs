@@ -15,6 +15,7 @@ use voiceagent_testkit::{
     vendor::chat::{ChatVendor, Dialect, Reply},
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 const TOOLS: &str = include_str!("../cassettes/anthropic/text_then_tool_use.sample.sse");
@@ -52,6 +53,7 @@ async fn items(model: &AnthropicLlm, request: LlmRequest) -> Vec<Result<LlmEvent
 
 #[tokio::test]
 async fn anthropic_conforms() {
+    let _clock = Clock::start();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let suite = LlmSuite { subject: "anthropic", registry: &registry, config };

@@ -14,7 +14,10 @@ use voiceagent_testkit::{
     vendor::{Refusal, ScriptedVendor, SpeechVendor, TurnScript},
 };
 
-use crate::caller::{Caller, FORMAT};
+use crate::{
+    caller::{Caller, FORMAT},
+    clock::Clock,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const UTTERANCES: [&str; 2] = ["I need an oil change.", "On Friday at nine, please."];
@@ -36,6 +39,7 @@ async fn vendor() -> (SpeechVendor, AssemblyAiStt) {
 
 #[tokio::test]
 async fn assemblyai_passes_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let make =
         |url: &str| Arc::new(AssemblyAiStt::new(config(url)).unwrap()) as Arc<dyn SpeechToText>;
@@ -44,6 +48,7 @@ async fn assemblyai_passes_the_suite() {
 
 #[tokio::test]
 async fn assemblyai_with_formatted_turns_passes_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let make = |url: &str| {
         let mut config = config(url);
@@ -55,6 +60,7 @@ async fn assemblyai_with_formatted_turns_passes_the_suite() {
 
 #[tokio::test]
 async fn a_quiet_line_is_kept_alive_between_turns() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());
     config.keep_alive = Duration::from_millis(20);
@@ -67,6 +73,7 @@ async fn a_quiet_line_is_kept_alive_between_turns() {
 
 #[tokio::test]
 async fn a_turn_is_told_once_and_ends_although_its_audio_stops() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     caller.say();
@@ -81,6 +88,7 @@ async fn a_turn_is_told_once_and_ends_although_its_audio_stops() {
 
 #[tokio::test]
 async fn an_end_that_is_asked_for_comes_with_all_that_was_said() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     caller.say_for(Duration::from_millis(990));
@@ -92,6 +100,7 @@ async fn an_end_that_is_asked_for_comes_with_all_that_was_said() {
 
 #[tokio::test]
 async fn frames_of_a_phone_are_put_together_for_the_vendor() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     for _ in 0..50 {
@@ -103,6 +112,7 @@ async fn frames_of_a_phone_are_put_together_for_the_vendor() {
 
 #[tokio::test]
 async fn rc4_a_vendor_that_falls_silent_within_a_turn_is_replaced_and_no_words_are_lost() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());
     config.finalize_timeout = Duration::from_millis(50);
@@ -118,6 +128,7 @@ async fn rc4_a_vendor_that_falls_silent_within_a_turn_is_replaced_and_no_words_a
 
 #[tokio::test]
 async fn rc4_a_vendor_of_which_nothing_but_its_heart_is_left_is_replaced() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());
     config.stall_timeout = Duration::from_millis(300);
@@ -143,6 +154,7 @@ async fn rc4_a_vendor_of_which_nothing_but_its_heart_is_left_is_replaced() {
 
 #[tokio::test]
 async fn what_a_lost_connection_heard_is_played_again_no_faster_than_the_vendor_takes_it() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     caller.say_for(2 * SECOND);
@@ -158,6 +170,7 @@ async fn what_a_lost_connection_heard_is_played_again_no_faster_than_the_vendor_
 
 #[tokio::test]
 async fn a_vendor_that_was_given_audio_too_fast_is_called_again() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     vendor.close_connections(3007, "Audio Transmission Rate Exceeded");
@@ -169,6 +182,7 @@ async fn a_vendor_that_was_given_audio_too_fast_is_called_again() {
 
 #[tokio::test]
 async fn a_final_is_asked_for_when_the_vendor_has_all_that_was_said() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     caller.say_for(SECOND);
@@ -181,6 +195,7 @@ async fn a_final_is_asked_for_when_the_vendor_has_all_that_was_said() {
 
 #[tokio::test]
 async fn a_formatted_text_that_never_comes_is_not_waited_for() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());
     config.format_turns = true;
@@ -198,6 +213,7 @@ async fn a_formatted_text_that_never_comes_is_not_waited_for() {
 
 #[tokio::test]
 async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     for (code, reason) in [(3008, "Session Expired"), (3005, "Server error"), (1011, "")] {
@@ -215,6 +231,7 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 
 #[tokio::test]
 async fn rd1_too_many_sessions_are_waited_for_and_then_reported() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     let mut caller = Caller::dial(&stt).await;
     vendor.refuse(Some(Refusal::status(429).retry_after(Duration::from_millis(10))));
@@ -226,6 +243,7 @@ async fn rd1_too_many_sessions_are_waited_for_and_then_reported() {
 
 #[tokio::test]
 async fn a_wrong_key_is_told_at_once() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let mut config = config(&vendor.url());
     config.api_key = Secret::new("sk-wrong");
@@ -237,9 +255,10 @@ async fn a_wrong_key_is_told_at_once() {
 
 #[tokio::test]
 async fn a_dropped_link_says_goodbye() {
+    let _clock = Clock::start();
     let (vendor, stt) = vendor().await;
     drop(Caller::dial(&stt).await);
-    vendor.until(|records| records[0].said_goodbye).await;
+    vendor.until(|all| all.first().is_some_and(|it| it.said_goodbye)).await;
     vendor.until_connections(0).await;
 }
 

@@ -14,6 +14,7 @@ use voiceagent_testkit::{
 
 use crate::{
     caller::Caller,
+    clock::Clock,
     faults,
     hearing::{self, SECOND, UTTERANCES},
     voice::{FORMAT, ONE, TWO, Voice},
@@ -48,6 +49,7 @@ async fn mouth() -> (SpeechVendor, AzureTts) {
 
 #[tokio::test]
 async fn recognition_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = ears().await;
     let make = |_: &str| Arc::new(stt(&vendor, |_| {})) as Arc<dyn SpeechToText>;
     conformance::stt("azure", &vendor, &UTTERANCES, make).await.assert();
@@ -55,6 +57,7 @@ async fn recognition_passes_the_suite() {
 
 #[tokio::test]
 async fn voices_pass_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = mouth().await;
     let make = |url: &str| Arc::new(tts(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("azure", &vendor, make).await.assert();

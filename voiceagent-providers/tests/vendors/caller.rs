@@ -45,6 +45,13 @@ impl Caller {
         self.send(speech(self.format, duration));
     }
 
+    /// Frames that hold nothing, as some lines bring them.
+    pub(crate) fn say_nothing(&self) {
+        for _ in 0..3 {
+            self.send(bytes::Bytes::new());
+        }
+    }
+
     pub(crate) fn pause(&self) {
         self.send(silence(self.format, PAUSE));
     }

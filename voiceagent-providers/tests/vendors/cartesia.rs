@@ -11,6 +11,7 @@ use voiceagent_testkit::{
 };
 
 use crate::{
+    clock::Clock,
     faults,
     voice::{FORMAT, ONE, Voice},
 };
@@ -44,6 +45,7 @@ fn last(record: &Record) -> Value {
 
 #[tokio::test]
 async fn sonic_passes_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let make = |url: &str| Arc::new(sonic(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("cartesia", &vendor, make).await.assert();

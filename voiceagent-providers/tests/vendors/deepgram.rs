@@ -16,6 +16,8 @@ use voiceagent_testkit::{
     vendor::{ListenScript, SpeakScript, SpeechVendor, TurnScript},
 };
 
+use crate::clock::Clock;
+
 const SECOND: Duration = Duration::from_secs(1);
 const UTTERANCES: [&str; 2] = ["I need an oil change.", "On Friday at nine, please."];
 
@@ -42,6 +44,7 @@ fn flux(url: &str) -> DeepgramFluxConfig {
 
 #[tokio::test]
 async fn nova_passes_the_suite() {
+    let _clock = Clock::start();
     let script = ListenScript::utterances(UTTERANCES).idle_limit(SECOND);
     let vendor = SpeechVendor::listen(script).await;
     let make =
@@ -51,6 +54,7 @@ async fn nova_passes_the_suite() {
 
 #[tokio::test]
 async fn flux_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::flux(TurnScript::utterances(UTTERANCES)).await;
     let make = |url: &str| Arc::new(DeepgramFlux::new(flux(url)).unwrap()) as Arc<dyn SpeechToText>;
     conformance::stt("deepgram-flux", &vendor, &UTTERANCES, make).await.assert();
@@ -58,6 +62,7 @@ async fn flux_passes_the_suite() {
 
 #[tokio::test]
 async fn flux_with_early_notice_and_forced_ends_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::flux(TurnScript::utterances(UTTERANCES)).await;
     let make = |url: &str| {
         let mut config = flux(url);
@@ -70,6 +75,7 @@ async fn flux_with_early_notice_and_forced_ends_passes_the_suite() {
 
 #[tokio::test]
 async fn aura_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     let make = |url: &str| {
         let mut config = DeepgramTtsConfig::new(key());

@@ -17,6 +17,7 @@ use voiceagent_testkit::{
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
+use crate::clock::Clock;
 use crate::talk::{House, LONG, ONE, TWO, Talk};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -48,6 +49,7 @@ fn config(url: &str) -> DeepgramAgentConfig {
 
 #[tokio::test]
 async fn the_deepgram_agent_passes_the_suite() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
@@ -55,6 +57,7 @@ async fn the_deepgram_agent_passes_the_suite() {
 
 #[tokio::test]
 async fn the_deepgram_agent_passes_the_suite_of_connections() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(DeepgramAgent::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;

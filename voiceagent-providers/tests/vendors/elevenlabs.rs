@@ -11,6 +11,7 @@ use voiceagent_testkit::{
 };
 
 use crate::{
+    clock::Clock,
     faults,
     voice::{FORMAT, ONE, TWO, Voice},
 };
@@ -43,6 +44,7 @@ fn count(record: &Record, what: &str) -> usize {
 
 #[tokio::test]
 async fn elevenlabs_passes_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let make = |url: &str| Arc::new(multi(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("elevenlabs", &vendor, make).await.assert();
@@ -62,6 +64,7 @@ async fn stream_vendor() -> (SpeechVendor, ElevenLabsTts) {
 
 #[tokio::test]
 async fn elevenlabs_with_a_connection_for_each_answer_passes_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = stream_vendor().await;
     let make = |url: &str| Arc::new(single(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("elevenlabs single context", &vendor, make).await.assert();
@@ -218,6 +221,7 @@ async fn a_text_that_the_vendor_refuses_is_reported_and_the_next_one_is_said() {
 
 #[tokio::test]
 async fn a_dropped_link_says_goodbye() {
+    let _clock = Clock::start();
     let (vendor, tts) = vendor().await;
     drop(Voice::open(&tts).await);
     vendor.until(|all| all.first().is_some_and(|it| it.said_goodbye)).await;

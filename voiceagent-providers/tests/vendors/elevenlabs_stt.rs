@@ -13,6 +13,7 @@ use voiceagent_testkit::{
     vendor::{ScriptedVendor, SpeechVendor, TurnScript},
 };
 
+use crate::clock::Clock;
 use crate::hearing::{self, SECOND, UTTERANCES};
 
 fn ends_turns(config: &mut ElevenLabsSttConfig) {
@@ -41,11 +42,13 @@ async fn suite(subject: &str, change: impl Fn(&mut ElevenLabsSttConfig) + Send +
 
 #[tokio::test]
 async fn scribe_passes_the_suite() {
+    let _clock = Clock::start();
     suite("elevenlabs", |_| {}).await;
 }
 
 #[tokio::test]
 async fn scribe_that_ends_turns_passes_the_suite() {
+    let _clock = Clock::start();
     suite("elevenlabs turns", ends_turns).await;
 }
 

@@ -13,6 +13,8 @@ use voiceagent_testkit::{
     vendor::{ScriptedVendor, SpeechVendor},
 };
 
+use crate::clock::Clock;
+
 fn build(settings: Value) -> voiceagent_core::Result<Arc<dyn Embedder>> {
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
@@ -25,6 +27,7 @@ fn make(settings: Value) -> Arc<dyn Embedder> {
 
 #[tokio::test]
 async fn hashing_conforms() {
+    let _clock = Clock::start();
     let make = |_: &str| make(json!({ "provider": "hashing", "dimensions": 256 }));
     conformance::embedder::<SpeechVendor>("hashing", None, make).await.assert();
 }
@@ -45,6 +48,7 @@ mod openai {
 
     #[tokio::test]
     async fn openai_embeddings_conform() {
+        let _clock = Clock::start();
         for provider in ["openai", "openai-compatible"] {
             let vendor = SpeechVendor::openai_embeddings().await;
             let make = |url: &str| make(settings(url, provider));
@@ -102,6 +106,7 @@ mod vertex {
 
     #[tokio::test]
     async fn vertex_embeddings_conform() {
+        let _clock = Clock::start();
         let vendor = SpeechVendor::vertex_embeddings().await;
         let make = |url: &str| make(settings(url));
         conformance::embedder("vertex", Some(&vendor), make).await.assert();

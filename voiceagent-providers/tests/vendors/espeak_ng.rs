@@ -10,6 +10,7 @@ use voiceagent_core::{
     tts::{TextToSpeech, TtsOptions},
 };
 use voiceagent_providers::espeak_ng::{EspeakNgConfig, EspeakNgTts};
+use voiceagent_testkit::conformance;
 
 use crate::voice::{ONE, TWO, Voice};
 
@@ -40,6 +41,19 @@ async fn open() -> Voice {
 /// How long some audio lasts, in milliseconds.
 fn length(audio: &[u8]) -> u128 {
     format().duration_of(format().samples(audio.len())).as_millis()
+}
+
+#[tokio::test]
+async fn espeak_ng_passes_the_suite() {
+    let tts = espeak(|_| {});
+    if is_installed() {
+        conformance::tts_local("espeak-ng", &tts).await.assert();
+        return;
+    }
+    let mut report = conformance::Report::new("voice", "espeak-ng");
+    report.claim(&tts.capabilities());
+    report.skip("the program is not installed");
+    report.assert();
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ use voiceagent_testkit::{
     },
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -98,6 +99,7 @@ impl LanguageModel for Absent<()> {
 
 #[tokio::test]
 async fn a_chain_of_recognizers_passes_the_suite() {
+    let _clock = Clock::start();
     let script = ListenScript::utterances(UTTERANCES).idle_limit(SECOND);
     let vendor = SpeechVendor::listen(script).await;
     let make = |url: &str| {
@@ -119,6 +121,7 @@ async fn a_chain_of_recognizers_passes_the_suite() {
 
 #[tokio::test]
 async fn a_chain_of_voices_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     let make = |url: &str| {
         let mut config = DeepgramTtsConfig::new(Secret::new(SpeechVendor::KEY));
@@ -136,6 +139,7 @@ async fn a_chain_of_voices_passes_the_suite() {
 
 #[tokio::test]
 async fn a_chain_of_models_passes_the_suite() {
+    let _clock = Clock::start();
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}

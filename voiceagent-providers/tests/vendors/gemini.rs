@@ -16,6 +16,7 @@ use voiceagent_testkit::{
     vendor::chat::{ChatVendor, Dialect, Reply},
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 const TOOLS: &str =
@@ -57,6 +58,7 @@ async fn items(model: &GeminiLlm, request: LlmRequest) -> Vec<Result<LlmEvent>> 
 
 #[tokio::test]
 async fn gemini_conforms() {
+    let _clock = Clock::start();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let suite = LlmSuite { subject: "gemini", registry: &registry, config };

@@ -18,6 +18,7 @@ use voiceagent_testkit::{
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
+use crate::clock::Clock;
 use crate::talk::{House, LONG, ONE, TWO};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,6 +53,7 @@ fn vendors_turns(config: &mut GeminiLiveConfig) {
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
@@ -59,6 +61,7 @@ async fn gemini_live_passes_the_suite() {
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite_with_the_vendors_turns() {
+    let _clock = Clock::start();
     let house = new_house(vendors_turns).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
@@ -66,6 +69,7 @@ async fn gemini_live_passes_the_suite_with_the_vendors_turns() {
 
 #[tokio::test]
 async fn gemini_live_passes_the_suite_of_connections() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(GeminiLive::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;

@@ -18,6 +18,7 @@ mod cartesia;
 mod cartesia_stt;
 #[cfg(all(feature = "deepgram", feature = "openai"))]
 mod chaos;
+mod clock;
 #[cfg(feature = "deepgram")]
 mod deepgram;
 #[cfg(feature = "deepgram")]
@@ -39,6 +40,8 @@ mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
 mod hearing;
+#[cfg(all(feature = "anthropic", feature = "gemini", feature = "openai"))]
+mod model_ends;
 #[cfg(feature = "openai")]
 mod openai;
 #[cfg(feature = "openai")]
@@ -57,8 +60,11 @@ mod openai_speech;
 mod openai_stt;
 #[cfg(feature = "default")]
 mod pages;
+mod pages_of;
 #[cfg(all(feature = "anthropic", feature = "openai"))]
 mod rates;
+#[cfg(feature = "default")]
+mod redirects;
 mod registered;
 mod scripted;
 #[cfg(feature = "soniox")]

@@ -23,6 +23,7 @@ use voiceagent_testkit::{
     vendor::chat::{ChatRequest, ChatVendor, Dialect, Reply},
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 fn config(vendor: &Scripted, deadline: Duration) -> Value {
@@ -54,6 +55,7 @@ async fn events(model: &OpenAiLlm) -> Vec<LlmEvent> {
 
 #[tokio::test]
 async fn openai_conforms() {
+    let _clock = Clock::start();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     LlmSuite { subject: "openai", registry: &registry, config }
@@ -149,6 +151,7 @@ async fn failed_with(flaw: Flaw) -> Vec<String> {
 
 #[tokio::test]
 async fn the_suite_finds_every_flaw() {
+    let _clock = Clock::start();
     let flaws = [
         (Flaw::EndsTwice, "`Finished` comes once and last"),
         (Flaw::HidesErrors, "a cut connection is `Disconnected`, once, and then the end"),

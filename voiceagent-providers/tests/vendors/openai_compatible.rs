@@ -12,6 +12,7 @@ use voiceagent_testkit::{
     vendor::{SpeakScript, SpeechVendor, TurnScript, chat::Dialect},
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 const NAME: &str = "openai-compatible";
@@ -35,6 +36,7 @@ fn speech(url: &str) -> Value {
 
 #[tokio::test]
 async fn a_compatible_model_conforms() {
+    let _clock = Clock::start();
     let config = |vendor: &Scripted, deadline: Duration| {
         json!({
             "provider": NAME,
@@ -53,6 +55,7 @@ async fn a_compatible_model_conforms() {
 
 #[tokio::test]
 async fn a_compatible_recognizer_conforms() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::openai_transcriptions(TurnScript::utterances(UTTERANCES)).await;
     let make = |url: &str| registry().stt.build(speech(url)).expect("the settings are right");
     conformance::stt(NAME, &vendor, &UTTERANCES, make).await.assert();
@@ -60,6 +63,7 @@ async fn a_compatible_recognizer_conforms() {
 
 #[tokio::test]
 async fn a_compatible_voice_conforms() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::openai_speech(SpeakScript::new()).await;
     let make = |url: &str| registry().tts.build(speech(url)).expect("the settings are right");
     conformance::tts(NAME, &vendor, make).await.assert();

@@ -17,7 +17,10 @@ use voiceagent_testkit::{
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
-use crate::talk::{House, LONG, ONE, TWO, Talk, turn};
+use crate::{
+    clock::Clock,
+    talk::{House, LONG, ONE, TWO, Talk, turn},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FORMAT: AudioFormat = AudioFormat::MULAW_8K;
@@ -41,6 +44,7 @@ fn config(url: &str) -> OpenAiLiveConfig {
 
 #[tokio::test]
 async fn openai_live_passes_the_suite() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     realtime(&house).await.assert();
     house.assert_no_complaints();
@@ -48,6 +52,7 @@ async fn openai_live_passes_the_suite() {
 
 #[tokio::test]
 async fn openai_live_passes_the_suite_of_connections() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(OpenAiLive::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;
@@ -56,6 +61,7 @@ async fn openai_live_passes_the_suite_of_connections() {
 
 #[tokio::test]
 async fn a_turn_is_heard_told_and_answered_without_a_conversion() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     house.script.hear(["are you open today"]);
     house.script.play([Reply::text(LONG)]);
@@ -68,6 +74,7 @@ async fn a_turn_is_heard_told_and_answered_without_a_conversion() {
 
 #[tokio::test]
 async fn what_the_agent_says_on_its_own_account_is_said_in_order() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let mut talk = house.talk(FORMAT).await;
     talk.say(ONE, LONG);
@@ -79,6 +86,7 @@ async fn what_the_agent_says_on_its_own_account_is_said_in_order() {
 
 #[tokio::test]
 async fn a_conversation_that_expires_is_lost_and_one_that_is_left_is_closed() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let mut talk = house.talk(FORMAT).await;
     house.vendor.push(r#"{"type":"session.closed","reason":"expired"}"#);
@@ -89,6 +97,7 @@ async fn a_conversation_that_expires_is_lost_and_one_that_is_left_is_closed() {
 
 #[tokio::test]
 async fn a_vendor_that_hears_and_falls_silent_has_stalled() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let mut talk = house.talk(FORMAT).await;
     talk.speak();
@@ -100,6 +109,7 @@ async fn a_vendor_that_hears_and_falls_silent_has_stalled() {
 
 #[tokio::test]
 async fn a_conversation_is_left_in_silence_and_gone_on_with() {
+    let _clock = Clock::start();
     let house = new_house(|config| config.renew_after = Duration::from_millis(300)).await;
     house.script.play([Reply::text("Good morning.")]);
     let mut talk = house.talk(FORMAT).await;
@@ -116,6 +126,7 @@ async fn a_conversation_is_left_in_silence_and_gone_on_with() {
 
 #[tokio::test]
 async fn an_account_without_money_ends_the_conversation_and_a_refused_setting_does_at_once() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     house.script.fail("insufficient_quota");
     let mut talk = house.talk(FORMAT).await;

@@ -17,6 +17,7 @@ use voiceagent_testkit::{
     vendor::{RealtimeScript, ScriptedVendor, SpeechVendor},
 };
 
+use crate::clock::Clock;
 use crate::talk::{House, LONG, ONE, TWO, Talk};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,16 +56,19 @@ fn is(kind: &str) -> impl Fn(&Value) -> bool + Send + Sync {
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite() {
+    let _clock = Clock::start();
     realtime(&new_house(|_| {}).await).await.assert();
 }
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite_with_the_vendors_turns() {
+    let _clock = Clock::start();
     realtime(&new_house(vendors_turns).await).await.assert();
 }
 
 #[tokio::test]
 async fn openai_realtime_passes_the_suite_of_connections() {
+    let _clock = Clock::start();
     let house = new_house(|_| {}).await;
     let make =
         |url: &str| Arc::new(OpenAiRealtime::new(config(url)).unwrap()) as Arc<dyn RealtimeModel>;

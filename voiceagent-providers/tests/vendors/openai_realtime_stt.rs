@@ -13,6 +13,7 @@ use voiceagent_testkit::{
     vendor::{ScriptedVendor, SpeechVendor, TurnScript},
 };
 
+use crate::clock::Clock;
 use crate::hearing::{self, SECOND, UTTERANCES};
 
 fn config(url: &str) -> OpenAiRealtimeSttConfig {
@@ -47,16 +48,19 @@ async fn suite(subject: &str, change: impl Fn(&mut OpenAiRealtimeSttConfig) + Se
 
 #[tokio::test]
 async fn a_model_that_listens_all_the_time_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai-realtime", |_| {}).await;
 }
 
 #[tokio::test]
 async fn a_model_that_is_asked_for_each_utterance_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai-realtime asked", |config| config.model = "gpt-transcribe".into()).await;
 }
 
 #[tokio::test]
 async fn a_model_whose_vendor_ends_turns_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai-realtime turns", ends_turns).await;
 }
 

@@ -15,6 +15,7 @@ use voiceagent_testkit::{
     vendor::chat::{ChatVendor, Dialect, Reply},
 };
 
+use crate::clock::Clock;
 use crate::scripted::Scripted;
 
 const TOOL: &str = include_str!("../cassettes/openai_responses/function_call.sample.sse");
@@ -73,6 +74,7 @@ fn sent(vendor: &ChatVendor) -> Vec<(bool, usize)> {
 
 #[tokio::test]
 async fn openai_responses_conform_over_http() {
+    let _clock = Clock::start();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let config = |vendor: &Scripted, deadline| config(vendor, deadline, "responses");
@@ -82,6 +84,7 @@ async fn openai_responses_conform_over_http() {
 
 #[tokio::test]
 async fn openai_responses_conform_over_a_websocket() {
+    let _clock = Clock::start();
     let mut registry = Registry::default();
     voiceagent_providers::register(&mut registry);
     let config = |vendor: &Scripted, deadline| config(vendor, deadline, "responses_websocket");

@@ -15,6 +15,7 @@ use voiceagent_testkit::{
     vendor::{Refusal, ScriptedVendor, SpeakScript, SpeechVendor},
 };
 
+use crate::clock::Clock;
 use crate::voice::{ONE, TWO, Voice};
 
 const FORMAT: AudioFormat = AudioFormat::PCM_24K;
@@ -60,6 +61,7 @@ async fn goes_on(vendor: &SpeechVendor, voice: &mut Voice) {
 
 #[tokio::test]
 async fn a_compatible_voice_passes_the_suite() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::openai_speech(SpeakScript::new()).await;
     let make = |url: &str| Arc::new(tts(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("openai", &vendor, make).await.assert();

@@ -17,6 +17,7 @@ use voiceagent_testkit::{
 };
 
 use crate::caller::Caller;
+use crate::clock::Clock;
 
 const FORMAT: AudioFormat = AudioFormat::PCM_16K;
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,16 +60,19 @@ fn uploads(vendor: &SpeechVendor) -> Vec<usize> {
 
 #[tokio::test]
 async fn a_compatible_recognizer_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai", |_| {}).await;
 }
 
 #[tokio::test]
 async fn one_that_streams_its_words_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai streaming", |config| config.stream = true).await;
 }
 
 #[tokio::test]
 async fn one_with_times_of_words_passes_the_suite() {
+    let _clock = Clock::start();
     suite("openai verbose", |config| config.word_timings = true).await;
 }
 

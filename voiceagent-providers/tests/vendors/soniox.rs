@@ -15,6 +15,7 @@ use voiceagent_testkit::{
 
 use crate::{
     caller::Caller,
+    clock::Clock,
     hearing::{self, SECOND, UTTERANCES},
 };
 
@@ -44,11 +45,13 @@ async fn suite(subject: &str, change: impl Fn(&mut SonioxSttConfig) + Send + Syn
 
 #[tokio::test]
 async fn soniox_passes_the_suite() {
+    let _clock = Clock::start();
     suite("soniox", |_| {}).await;
 }
 
 #[tokio::test]
 async fn soniox_that_waits_to_be_asked_passes_the_suite() {
+    let _clock = Clock::start();
     suite("soniox asked", waits).await;
 }
 
@@ -141,4 +144,17 @@ fn wrong_settings_are_refused_by_name() {
         ("model", json!(" "), "model"),
     ];
     hearing::wrong_settings_are_refused(&right, &wrong);
+}
+
+#[tokio::test]
+async fn frames_without_audio_do_not_end_the_stream() {
+    let vendor = vendor().await;
+    let mut caller = hearing::dial(&stt(&vendor, |_| {})).await;
+    // To this vendor an empty message is the end.
+    caller.say_nothing();
+    caller.say();
+    caller.say_nothing();
+    caller.pause();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    assert_eq!((vendor.accepted(), vendor.records()[0].said_goodbye), (1, false));
 }

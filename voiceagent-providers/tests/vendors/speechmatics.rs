@@ -15,6 +15,7 @@ use voiceagent_testkit::{
 
 use crate::{
     caller::Caller,
+    clock::Clock,
     hearing::{self, SECOND, UTTERANCES},
 };
 
@@ -44,11 +45,13 @@ async fn suite(subject: &str, change: impl Fn(&mut SpeechmaticsSttConfig) + Send
 
 #[tokio::test]
 async fn speechmatics_passes_the_suite() {
+    let _clock = Clock::start();
     suite("speechmatics", |_| {}).await;
 }
 
 #[tokio::test]
 async fn speechmatics_that_waits_to_be_asked_passes_the_suite() {
+    let _clock = Clock::start();
     suite("speechmatics asked", waits).await;
 }
 
@@ -120,6 +123,7 @@ async fn a_wrong_key_and_what_the_vendor_does_not_know_are_told_at_once() {
 
 #[tokio::test]
 async fn a_dropped_link_says_goodbye() {
+    let _clock = Clock::start();
     let vendor = vendor().await;
     drop(Caller::dial(&stt(&vendor, |_| {})).await);
     vendor.until(|records| records.first().is_some_and(|it| it.said_goodbye)).await;

@@ -9,15 +9,23 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result};
 use super::{CompatibleConfig, flavor::Flavor};
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, Callee, ControlCapabilities, Directory, NewCall},
+    control::{Answer, CallControl, Callee, ControlCapabilities, Directory, LiveCall, NewCall},
     document::{Response, Shelf},
     front_door::CallStatus,
     random::random_name,
-    rest::{Ask, Body, Credentials, Rest, is_name},
+    rest::{Ask, Body, CallFields, Credentials, Rest, is_name},
 };
 
 /// The longest document that a request takes, in characters.
 const LONGEST_DOCUMENT: usize = 4_000;
+
+/// The fields of a call in a list of Twilio or SignalWire.
+const CALL: CallFields = CallFields {
+    id: "/sid",
+    from: &["/from"],
+    to: &["/to"],
+    since: &["/start_time", "/date_created"],
+};
 
 const EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
 
@@ -217,7 +225,7 @@ impl CallControl for CompatibleRest {
         answer.status("/status")
     }
 
-    async fn live(&self) -> Result<Vec<CallId>> {
+    async fn live(&self) -> Result<Vec<LiveCall>> {
         const ASK: &str = "list calls";
         if !self.flavor.lists_live {
             let message = "this carrier lists calls that have ended";
@@ -226,7 +234,7 @@ impl CallControl for CompatibleRest {
         let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
         let path = format!("{list}?Status=in-progress&PageSize=100");
         let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
-        answer.calls("/calls", "/sid")
+        answer.calls("/calls", &CALL)
     }
 
     async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {

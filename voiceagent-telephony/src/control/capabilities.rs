@@ -14,7 +14,8 @@ pub struct ControlCapabilities {
     pub made: bool,
     /// `status`.
     pub status: bool,
-    /// `send_keys`.
+    /// `send_keys`. SignalWire takes keys over the media stream in its place:
+    /// [`MediaStream::keys`](crate::media_stream::MediaStream::keys).
     pub keys: bool,
     /// `start_recording` and `stop_recording`.
     pub recording: bool,

@@ -13,7 +13,7 @@ const LONGEST: u64 = 7_200;
 
 /// Writes actions up to the first that ends the call: Vonage hangs up behind the last one.
 pub(super) fn write(verbs: &[Verb]) -> Result<String> {
-    let ends = |verb: &&Verb| matches!(verb, Verb::Hangup | Verb::Reject(_));
+    let ends = |verb: &&Verb| matches!(verb, Verb::Hangup);
     let mut actions = Vec::new();
     for verb in verbs.iter().take_while(|verb| !ends(verb)) {
         push(verb, &mut actions)?;

@@ -161,9 +161,9 @@ fn what_happens_around_a_stream_is_written_in_each_language() {
         .with(Verb::Pause(Duration::from_secs(2)))
         .with(Play::new("https://x/a.mp3").with_times(2))
         .with(Dial::number(number).with_timeout(Duration::from_secs(20)))
-        .with(Verb::Reject(RejectReason::Busy));
+        .with(Verb::Hangup);
     assert!(answer.write(Language::Plivo).unwrap().ends_with(
-        r#"<Speak language="en-US">A &amp; B</Speak><Wait length="2" /><Play loop="2">https://x/a.mp3</Play><Dial timeout="20"><Number>+14155550100</Number></Dial><Hangup reason="busy" /></Response>"#
+        r#"<Speak language="en-US">A &amp; B</Speak><Wait length="2" /><Play loop="2">https://x/a.mp3</Play><Dial timeout="20"><Number>+14155550100</Number></Dial><Hangup /></Response>"#
     ));
     let ncco: serde_json::Value =
         serde_json::from_str(&answer.write(Language::Ncco).unwrap()).unwrap();
@@ -285,6 +285,17 @@ fn recordings_and_input_are_written_in_the_words_of_vonage() {
             },
         ])
     );
+}
+
+#[test]
+fn what_vonage_cannot_do_is_not_left_out() {
+    let keys = |count| Response::new().with(Gather::keys("https://x/g").with_digits(count));
+    assert!(keys(20).write(Language::Ncco).unwrap().contains(r#""maxDigits":20"#));
+    let refused = keys(21).write(Language::Ncco).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    // A document without a word would take the call and say nothing.
+    let busy = Response::new().with(Verb::Reject(RejectReason::Busy));
+    assert_eq!(busy.write(Language::Ncco).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     control::CallControl,
-    document::{ConversationRelay, RejectReason, Response, Verb},
+    document::{ConversationRelay, Response, Verb},
     media_stream::{
         HeardCalls, MediaSocket, MediaSocketBuilder, MediaStream, RelayCall, RelaySocket,
         StreamTokens, TokenCheck,
@@ -88,7 +88,7 @@ impl FrontDoorBuilder {
             parameters: Arc::new(|_| BTreeMap::new()),
             callers: None,
             after: vec![Verb::Hangup],
-            when_full: vec![Verb::Reject(RejectReason::Busy)],
+            when_full: (house.when_full)(),
             when_unheard: Vec::new(),
             statuses: None,
             of_streams: BTreeSet::new(),
@@ -221,8 +221,9 @@ impl FrontDoorBuilder {
         self
     }
 
-    /// What a caller gets while the limit of calls is reached, or who calls too often: the busy
-    /// tone if not set, or words, or a redirect.
+    /// What a caller gets while the limit of calls is reached, or who calls too often: words, or a
+    /// redirect. If not set, it is the busy tone, and with Vonage, which has none, a sentence in
+    /// English.
     pub fn when_full(mut self, verbs: impl IntoIterator<Item = Verb>) -> Self {
         self.when_full = verbs.into_iter().collect();
         self

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use voiceagent_core::{Result, Secret};
 
 use crate::{
-    document::Language,
+    document::{Language, RejectReason, Say, Verb},
     media_stream::Carrier,
     signature::{
         CheckSignature, PlivoSignature, SignalWireSignature, TelnyxSignature, TwilioSignature,
@@ -35,6 +35,8 @@ pub(super) struct House {
     /// The fields of a status callback.
     pub(super) status: &'static str,
     pub(super) duration: &'static str,
+    /// What callers get for whom there is no room.
+    pub(super) when_full: fn() -> Vec<Verb>,
 }
 
 /// "TwiML for Programmable Voice: Twilio's request to your application".
@@ -52,6 +54,7 @@ pub(super) const TWILIO: House = House {
     direction: "Direction",
     status: "CallStatus",
     duration: "CallDuration",
+    when_full: || vec![Verb::Reject(RejectReason::Busy)],
 };
 
 /// "cXML: request parameters". No signature of the upgrade is documented.
@@ -101,4 +104,7 @@ pub(super) const VONAGE: House = House {
     direction: "direction",
     status: "status",
     duration: "duration",
+    when_full: || {
+        vec![Say::new("All lines are busy. Please call again later.").into(), Verb::Hangup]
+    },
 };

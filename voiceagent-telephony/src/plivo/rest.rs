@@ -7,7 +7,7 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result, Secret};
 
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, ControlCapabilities, Directory, NewCall},
+    control::{Answer, CallControl, ControlCapabilities, Directory, LiveCall, NewCall},
     document::{Language, Response, Shelf},
     front_door::CallStatus,
     phone_number::bare,
@@ -189,10 +189,10 @@ impl CallControl for PlivoRest {
         answer.status("/call_status")
     }
 
-    async fn live(&self) -> Result<Vec<CallId>> {
+    async fn live(&self) -> Result<Vec<LiveCall>> {
         let path = format!("{}/Call/?status=live", self.account);
         let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
-        answer.calls("/calls", "")
+        Ok(answer.names("/calls")?.into_iter().map(LiveCall::named).collect())
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

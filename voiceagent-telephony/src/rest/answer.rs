@@ -4,8 +4,8 @@ use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::Value;
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
 
-use super::failure::fault;
-use crate::front_door::CallStatus;
+use super::{CallFields, failure::fault};
+use crate::{control::LiveCall, front_door::CallStatus};
 
 /// What a carrier said to a request that it took.
 #[derive(Debug)]
@@ -23,17 +23,28 @@ impl Answer {
         pointers.iter().find_map(|pointer| self.value.pointer(pointer)?.as_str())
     }
 
-    /// The calls in a list: of its entries this field, or the entries themselves where the field
-    /// is empty. What cannot be a name is left out.
+    /// The names in a list. What cannot be one is left out.
     ///
     /// # Errors
     ///
     /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
-    pub(crate) fn calls(&self, list: &str, field: &str) -> Result<Vec<CallId>> {
-        let entries = self.value.pointer(list).and_then(Value::as_array);
-        let entries = entries.ok_or_else(|| self.fault("the answer holds no list"))?;
-        let names = entries.iter().filter_map(|entry| entry.pointer(field)?.as_str());
+    pub(crate) fn names(&self, list: &str) -> Result<Vec<CallId>> {
+        let names = self.entries(list)?.iter().filter_map(Value::as_str);
         Ok(names.filter(|name| super::is_name(name)).map(CallId::new).collect())
+    }
+
+    /// The calls in a list of those that go on. Entries without what can be a name are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
+    pub(crate) fn calls(&self, list: &str, fields: &CallFields) -> Result<Vec<LiveCall>> {
+        Ok(self.entries(list)?.iter().filter_map(|entry| fields.read(entry)).collect())
+    }
+
+    fn entries(&self, list: &str) -> Result<&Vec<Value>> {
+        let entries = self.value.pointer(list).and_then(Value::as_array);
+        entries.ok_or_else(|| self.fault("the answer holds no list"))
     }
 
     /// The names in a list of those entries that were made since then, to the second. Each has a
@@ -44,7 +55,7 @@ impl Answer {
     /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
     pub(crate) fn made(&self, list: &str, since: SystemTime) -> Result<Vec<String>> {
         let strange = || self.fault("the answer holds no list of names and times");
-        let entries = self.value.pointer(list).and_then(Value::as_array).ok_or_else(strange)?;
+        let entries = self.entries(list)?;
         let since = Timestamp::try_from(since).map_err(|_| strange())?.as_second();
         let mut made = Vec::new();
         for entry in entries {

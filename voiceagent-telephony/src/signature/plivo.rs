@@ -166,6 +166,10 @@ fn sorted<N: AsRef<str>, V: AsRef<str>>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     const NONCE: &str = "05429567804466091622";
@@ -199,6 +203,25 @@ mod tests {
         assert_eq!(check().form(URL, &FIELDS, NONCE, &several), Ok(()));
         assert_eq!(check().form(URL, &FIELDS, NONCE, "AAAA,BBBB"), Err(SignatureRefusal::Mismatch));
         assert_eq!(check().form(URL, &FIELDS, NONCE, "!,?"), Err(SignatureRefusal::Unreadable));
+    }
+
+    #[test]
+    fn the_signature_of_the_main_account_is_taken_where_that_of_the_subaccount_does_not_hold() {
+        let form = Form(FIELDS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec());
+        let judge = |headers: &[(&'static str, &'static str)]| {
+            let headers = headers.iter().chain(&[(NONCE_HEADER, NONCE)]);
+            let headers = headers.map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            let (headers, now) = (headers.collect(), SystemTime::UNIX_EPOCH);
+            let form = Some(&form);
+            check().check(&SignedRequest { url: URL, headers: &headers, body: b"", form, now })
+        };
+        assert_eq!(judge(&[(MAIN_ACCOUNT_HEADER, POSTED)]), Ok(()));
+        assert_eq!(judge(&[(HEADER, "AAAA"), (MAIN_ACCOUNT_HEADER, POSTED)]), Ok(()));
+        assert_eq!(judge(&[(HEADER, POSTED), (MAIN_ACCOUNT_HEADER, "AAAA")]), Ok(()));
+        assert_eq!(judge(&[(MAIN_ACCOUNT_HEADER, "AAAA")]), Err(SignatureRefusal::Mismatch));
+        assert_eq!(judge(&[]), Err(SignatureRefusal::Missing));
     }
 
     #[test]

@@ -158,6 +158,10 @@ fn tail<N: AsRef<str>, V: AsRef<str>>(fields: &[(N, V)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     const KEY: &str = "PSKtest1234567890abcdef";
@@ -199,6 +203,34 @@ mod tests {
         let other = [("A", "1"), ("A", "2"), ("A", "2")];
         assert_eq!(check().form(url, &other, &signature), Err(SignatureRefusal::Mismatch));
         assert_ne!(signature, super::super::TwilioSignature::sign(&key, url, &fields));
+    }
+
+    #[test]
+    fn a_form_is_taken_by_the_header_that_twilio_uses_where_signalwires_own_is_missing() {
+        let fields = vec![("CallSid".to_owned(), "a".to_owned())];
+        let url = "https://x.y/";
+        let good = SignalWireSignature::sign_form(&Secret::new(KEY), url, &fields);
+        let form = Form(fields);
+        let judge = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            });
+            let (headers, now) = (headers.collect(), SystemTime::UNIX_EPOCH);
+            check().check(&SignedRequest {
+                url,
+                headers: &headers,
+                body: b"",
+                form: Some(&form),
+                now,
+            })
+        };
+        assert_eq!(judge(&[(twilio::HEADER, &good)]), Ok(()));
+        assert_eq!(judge(&[(HEADER, &good)]), Ok(()));
+        let other = SignalWireSignature::sign_form(&Secret::new("other"), url, &form.0);
+        let mismatch = Err(SignatureRefusal::Mismatch);
+        assert_eq!(judge(&[(twilio::HEADER, &other)]), mismatch);
+        assert_eq!(judge(&[(HEADER, &other), (twilio::HEADER, &good)]), mismatch);
+        assert_eq!(judge(&[]), Err(SignatureRefusal::Missing));
     }
 
     #[test]

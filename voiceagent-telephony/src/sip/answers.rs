@@ -1,5 +1,5 @@
 use rsipstack::{
-    sip::{HasHeaders as _, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
+    sip::{HasHeaders, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
     transaction::Transaction,
 };
 
@@ -111,6 +111,13 @@ pub(super) fn description(request: &Request) -> Option<&str> {
     let kind = kind.split(';').next()?.trim();
     let is_sdp = kind.eq_ignore_ascii_case("application/sdp");
     is_sdp.then(|| str::from_utf8(&request.body).ok()).flatten()
+}
+
+/// Whether somebody says that they take an `UPDATE` (RFC 3311, section 5.1).
+pub(super) fn allows_update(message: &impl HasHeaders) -> bool {
+    let allowed = message.headers().iter().filter(|header| matches!(header, Header::Allow(_)));
+    let mut methods = allowed.flat_map(|header| header.value().split(','));
+    methods.any(|method| method.trim() == "UPDATE")
 }
 
 /// The headers of what says that we are there, and what we can do.

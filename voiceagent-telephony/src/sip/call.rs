@@ -2,7 +2,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::Transaction};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 use voiceagent_core::{
     CallTime, Error, Link, Result,
@@ -14,8 +14,8 @@ use super::{
     Keypad, RtpQuality, SipConfig, SipHandover,
     addresses::contact,
     answers::{self, Refusal},
+    controls::Controls,
     incoming::Stack,
-    keypad::Order,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
@@ -35,9 +35,6 @@ use crate::{
 /// frames.
 pub(super) const LINK: usize = 64;
 
-/// Keys and other orders that may wait: more than any number has.
-pub(super) const ORDERS: usize = 32;
-
 /// A call that rings.
 ///
 /// As a [`Transport`] it carries the format of the codec that was agreed on: G.711 as it is, and
@@ -53,8 +50,7 @@ pub struct SipCall {
     peer: Peer,
     expires: Option<SessionExpires>,
     config: Arc<SipConfig>,
-    quality: watch::Sender<RtpQuality>,
-    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+    controls: Controls,
     permit: OwnedSemaphorePermit,
 }
 
@@ -62,19 +58,19 @@ impl SipCall {
     /// How well the call goes, every five seconds while it lasts, and how it went.
     #[must_use]
     pub fn quality(&self) -> watch::Receiver<RtpQuality> {
-        self.quality.subscribe()
+        self.controls.quality()
     }
 
     /// Presses keys on the call, from when it is opened.
     #[must_use]
     pub fn keypad(&self) -> Keypad {
-        Keypad(self.orders.0.clone())
+        self.controls.keypad()
     }
 
     /// Hands the call over to somebody whom we have called, from when it is opened.
     #[must_use]
     pub fn handover(&self) -> SipHandover {
-        SipHandover(self.orders.0.clone())
+        self.controls.handover()
     }
 }
 
@@ -113,13 +109,11 @@ impl Transport for SipCall {
         });
         self.sockets.flush();
         self.line.accept(headers.collect(), &self.terms.answer)?;
-        let Self {
-            line, sockets, negotiation, terms, config, quality, orders, permit, peer, ..
-        } = *self;
+        let Self { line, sockets, negotiation, terms, config, controls, permit, peer, .. } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
-        let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
-            .with_limits(config.media_timeout, quality)
-            .with_orders(orders.1);
+        let agreed = (negotiation, terms);
+        let leg = Leg::new(line, sockets, media, agreed, timer, transfers, controls)
+            .with_media_timeout(config.media_timeout);
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.
             let _counted = permit;
@@ -181,8 +175,7 @@ impl Offered {
             peer,
             expires,
             config: Arc::clone(config),
-            quality: watch::Sender::new(RtpQuality::default()),
-            orders: mpsc::channel(ORDERS),
+            controls: Controls::new(),
             permit,
         }))
     }

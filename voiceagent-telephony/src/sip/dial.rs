@@ -10,10 +10,7 @@ use rsipstack::{
     sip::{Auth, Header, Param, Response, Scheme, StatusCodeKind, Uri, prelude::HeadersExt as _},
     transport::SipAddr,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use voiceagent_core::{
     CallTime, Error, ErrorKind, Link, Result,
     audio::AudioFormat,
@@ -24,9 +21,9 @@ use super::{
     Keypad, RtpQuality, SipConsultation, SipRefusal,
     addresses::contact,
     answers,
-    call::{LINK, ORDERS, session},
+    call::{LINK, session},
+    controls::Controls,
     digest::{Asked, Challenge, Credentials},
-    keypad::Order,
     leg::Leg,
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
@@ -67,8 +64,7 @@ pub struct SipDial {
     is_protected: bool,
     ring: Duration,
     headers: Vec<Header>,
-    quality: watch::Sender<RtpQuality>,
-    orders: (mpsc::Sender<Order>, mpsc::Receiver<Order>),
+    controls: Controls,
     consultation: SipConsultation,
 }
 
@@ -96,8 +92,7 @@ impl SipDial {
             is_protected: config.srtp == super::SipSrtp::Required,
             ring: RING,
             headers: Vec::new(),
-            quality: watch::Sender::new(RtpQuality::default()),
-            orders: mpsc::channel(ORDERS),
+            controls: Controls::new(),
             consultation: SipConsultation::default(),
             office: Arc::clone(&office),
         };
@@ -169,13 +164,13 @@ impl SipDial {
     /// How well the call goes, every five seconds while it lasts, and how it went.
     #[must_use]
     pub fn quality(&self) -> watch::Receiver<RtpQuality> {
-        self.quality.subscribe()
+        self.controls.quality()
     }
 
     /// Presses keys on the call, from when it is opened.
     #[must_use]
     pub fn keypad(&self) -> Keypad {
-        Keypad(self.orders.0.clone())
+        self.controls.keypad()
     }
 
     /// The call as the place that another one can be handed to, from when it has been taken.
@@ -309,10 +304,10 @@ impl Transport for SipDial {
         let media = session(&terms, peer, format_of(&self.info))?;
         let transfers = Transfers::new(config.directory.clone(), peer);
         sockets.flush();
-        let leg = Leg::new(line, sockets, media, (negotiation, terms), timer, transfers)
-            .with_limits(config.media_timeout, self.quality)
-            .with_orders(self.orders.1)
-            .begun();
+        let agreed = (negotiation, terms);
+        let leg = Leg::new(line, sockets, media, agreed, timer, transfers, self.controls)
+            .with_media_timeout(config.media_timeout)
+            .begun(&answer);
         Ok(Link::spawn(LINK, move |peer| async move {
             // A call counts against the limit for as long as it lasts.
             let _counted = permit;

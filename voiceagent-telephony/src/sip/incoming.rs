@@ -2,10 +2,13 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use rsipstack::{
     EndpointBuilder,
-    dialog::dialog_layer::DialogLayer,
+    dialog::{dialog::DialogState, dialog_layer::DialogLayer},
     platform::{CancellationToken, mpsc as stack_mpsc},
     sip::{Method, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
-    transaction::{Endpoint, Transaction, endpoint::EndpointInnerRef},
+    transaction::{
+        Endpoint, Transaction,
+        endpoint::{EndpointInnerRef, EndpointOption},
+    },
     transport::{
         SipAddr, SipConnection, TransportEvent, TransportLayer, channel::ChannelConnection,
         udp::UdpConnection,
@@ -45,6 +48,9 @@ pub(super) enum Arrival {
     Refused(Refusal),
 }
 
+/// A stack, what its calls share, and what it is told.
+type Started = (Arc<Stack>, Arc<Office>, mpsc::Receiver<Arrival>);
+
 /// The task that moves signalling. It ends with the server and the last of its calls.
 #[derive(Debug)]
 pub(super) struct Stack {
@@ -66,12 +72,15 @@ impl Stack {
     /// # Errors
     ///
     /// When an address is taken or not ours, or a file of TLS cannot be used.
-    pub(super) async fn start(
-        config: SipConfig,
-    ) -> Result<(Arc<Self>, Arc<Office>, mpsc::Receiver<Arrival>)> {
+    pub(super) async fn start(config: SipConfig) -> Result<Started> {
+        Self::start_with(config, EndpointOption::default()).await
+    }
+
+    /// Begins to listen, with such times of transactions (RFC 3261, section 17).
+    async fn start_with(config: SipConfig, times: EndpointOption) -> Result<Started> {
         let token = CancellationToken::new();
         let (streams, heard) = Streams::new(&config, token.clone())?;
-        let (endpoint, udp) = endpoint(&config, &streams, &token).await?;
+        let (endpoint, udp) = endpoint(&config, &streams, &token, times).await?;
         let serving = serve(&endpoint.inner).await;
         let addresses = listen(&config, &endpoint.inner, &udp, &streams).await?;
         let mut tasks = JoinSet::new();
@@ -110,6 +119,7 @@ async fn endpoint(
     config: &SipConfig,
     streams: &Streams,
     token: &CancellationToken,
+    times: EndpointOption,
 ) -> Result<(Endpoint, UdpConnection)> {
     let public = config.public_ip.map(|ip| SocketAddr::new(ip, config.listen.port()));
     let socket = Arc::new(Datagrams::bind(config).await.map_err(|_| not_free())?);
@@ -124,6 +134,7 @@ async fn endpoint(
         .with_transport_layer(layer)
         .with_allows(METHODS.to_vec())
         .with_target_locator(Box::new(streams.clone()))
+        .with_option(times)
         .build();
     streams.attach(&endpoint.inner);
     Ok((endpoint, udp))
@@ -282,7 +293,11 @@ impl Desk {
         match self.office.dialogs.match_dialog(&request).and_then(invite_of) {
             Some(mut dialog) => {
                 self.tasks.spawn(quiet(async move {
-                    let _ = dialog.handle(&mut request).await;
+                    // Asked here, since the call may end until this task runs.
+                    match untimely(&dialog.state(), request.original.method) {
+                        Some(status) => answers::reply(request, status, vec![]).await,
+                        None => drop(dialog.handle(&mut request).await),
+                    }
                 }));
             }
             None if request.original.method == Method::Ack => {}
@@ -329,6 +344,25 @@ impl Desk {
     }
 }
 
+/// The answer to a request within a call that comes too early or too late for it. The stack has
+/// none, and keeps what waits for one for good.
+fn untimely(state: &DialogState, method: Method) -> Option<StatusCode> {
+    match (state, method) {
+        (DialogState::Terminated(..), Method::Bye) => Some(StatusCode::OK),
+        (DialogState::Terminated(..), Method::Ack) => None,
+        (DialogState::Terminated(..), _) => Some(StatusCode::CallTransactionDoesNotExist),
+        // Nothing has acknowledged our answer yet: that comes with the answer's repetition.
+        (
+            DialogState::Calling(_)
+            | DialogState::Trying(_)
+            | DialogState::Early(..)
+            | DialogState::WaitAck(..),
+            Method::Invite,
+        ) => Some(StatusCode::RequestPending),
+        _ => None,
+    }
+}
+
 /// Lets so many through in a second, and as many at once.
 #[derive(Debug)]
 struct Gate {
@@ -355,15 +389,4 @@ impl Gate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_gets_as_many_calls_as_are_allowed() {
-        let (mut gate, begin) = (Gate::new(50), Instant::now());
-        let flood = |gate: &mut Gate, at| (0..1_000).filter(|_| gate.admits(at)).count();
-        assert_eq!(flood(&mut gate, begin), 50);
-        assert_eq!(flood(&mut gate, begin + Duration::from_millis(100)), 5);
-        assert_eq!(flood(&mut gate, begin + Duration::from_secs(60)), 50);
-    }
-}
+mod tests;

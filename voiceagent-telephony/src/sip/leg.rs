@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use rsipstack::{
     dialog::dialog::{DialogState, TransactionHandle},
-    sip::{HasHeaders as _, Header, Request, StatusCode, prelude::HeadersExt as _},
+    sip::{Header, Method, Request, Response, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::{
-    sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -16,7 +15,9 @@ use voiceagent_core::{
 };
 
 use super::{
-    RtpQuality, answers,
+    answers,
+    controls::Controls,
+    crossing,
     info::key_of,
     keypad::Order,
     line::Line,
@@ -24,6 +25,7 @@ use super::{
     quiet::quiet,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
+    tones::Tones,
     transfer::{self, Transfers},
 };
 use crate::rtp::{RtpAction, RtpSession};
@@ -38,9 +40,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at how well the call goes.
 const LOOKS: Duration = Duration::from_secs(5);
 
-/// How often a description of ours that crosses one of the other side is sent.
-const CROSSINGS: usize = 3;
-
 /// Moves audio between sockets and a link, and does what signalling asks for, in one task.
 pub(super) struct Leg {
     line: Line,
@@ -53,12 +52,13 @@ pub(super) struct Leg {
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
     media_timeout: Duration,
-    quality: watch::Sender<RtpQuality>,
-    /// What the application asks for beside the agent.
-    orders: mpsc::Receiver<Order>,
+    controls: Controls,
+    tones: Tones,
     next_look: CallTime,
     /// Whether a description of ours waits for its answer.
     is_describing: bool,
+    /// Whether the other side takes an `UPDATE`.
+    can_update: bool,
     /// Whether the other side has heard our answer.
     is_begun: bool,
     /// Whether the call ends when everything has been said.
@@ -87,7 +87,9 @@ impl Leg {
         (negotiation, terms): (Negotiation, Terms),
         timer: Option<SessionTimer>,
         transfers: Transfers,
+        controls: Controls,
     ) -> Self {
+        let can_update = answers::allows_update(&line.dialog.initial_request());
         Self {
             line,
             sockets,
@@ -98,34 +100,28 @@ impl Leg {
             transfers,
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
-            quality: watch::Sender::new(RtpQuality::default()),
-            orders: mpsc::channel(1).1,
+            controls,
+            tones: Tones::default(),
             next_look: CallTime::ZERO + LOOKS,
             is_describing: false,
+            can_update,
             is_begun: false,
             is_ending: false,
             begin: Instant::now(),
         }
     }
 
-    pub(super) fn with_limits(
-        mut self,
-        media_timeout: Duration,
-        quality: watch::Sender<RtpQuality>,
-    ) -> Self {
+    /// Ends the call when nothing has come for so long.
+    pub(super) const fn with_media_timeout(mut self, media_timeout: Duration) -> Self {
         self.media_timeout = media_timeout;
-        self.quality = quality;
         self
     }
 
-    pub(super) fn with_orders(mut self, orders: mpsc::Receiver<Order>) -> Self {
-        self.orders = orders;
-        self
-    }
-
-    /// The other side has picked up a call of ours: it hears us from the first word.
-    pub(super) const fn begun(mut self) -> Self {
+    /// The other side has picked up a call of ours, by this answer: it hears us from the first
+    /// word.
+    pub(super) fn begun(mut self, answer: &Response) -> Self {
         self.is_begun = true;
+        self.can_update = answers::allows_update(answer);
         self
     }
 
@@ -136,7 +132,7 @@ impl Leg {
             self.sockets.send_report(to, &datagram);
         }
         let quality = self.media.quality();
-        self.quality.send_replace(quality);
+        self.controls.tell(quality);
         info!(
             received = quality.received,
             lost = quality.lost,
@@ -177,7 +173,7 @@ impl Leg {
                         return Ok(());
                     }
                 }
-                Some(order) = self.orders.recv() => self.obey(order, peer).await?,
+                Some(order) = self.controls.order() => self.obey(order, peer).await?,
                 Some(Ok(answered)) = self.asking.join_next() => self.answered(answered, peer).await?,
                 received = self.sockets.receive() => {
                     // A port of the other side that is not open yet is told here, and is no fault.
@@ -212,6 +208,13 @@ impl Leg {
         }
         while let Some(action) = self.media.poll(now) {
             match action {
+                RtpAction::Tell(Inbound::Audio(frame)) if self.terms.types.keys.is_none() => {
+                    let (frame, keys) = self.tones.hear(now, frame)?;
+                    for key in keys {
+                        peer.send(Inbound::Dtmf(key)).await?;
+                    }
+                    peer.send(Inbound::Audio(frame)).await?;
+                }
                 RtpAction::Tell(inbound) => peer.send(inbound).await?,
                 RtpAction::Send(to, datagram) => self.sockets.send(to, &datagram),
                 RtpAction::Report(to, datagram) => self.sockets.send_report(to, &datagram),
@@ -227,7 +230,7 @@ impl Leg {
         }
         if now >= self.next_look {
             self.next_look = now + LOOKS;
-            self.quality.send_replace(self.media.quality());
+            self.controls.tell(self.media.quality());
             let is_watched = !self.terms.is_held;
             if is_watched && self.media.silent_for(now) >= self.media_timeout {
                 return Err(lost("the other side has gone silent"));
@@ -294,17 +297,24 @@ impl Leg {
                     tell(peer, outcome).await?;
                 }
             }
-            Answered::Refresh(Some(200..=299)) => {
-                self.is_describing = false;
-                let now = self.now();
-                if let Some(timer) = &mut self.timer {
-                    timer.confirm(now);
-                }
+            Answered::Refresh(status) => self.refreshed(status)?,
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to a request that confirms the call.
+    fn refreshed(&mut self, status: Option<u16>) -> Result<()> {
+        self.is_describing = false;
+        let now = self.now();
+        let Some(timer) = &mut self.timer else { return Ok(()) };
+        match status {
+            Some(200..=299) => timer.confirm(now),
+            Some(491) => timer.ask_again(now + crossing::pause(self.line.dialog.role())?),
+            Some(405 | 501) if self.can_update => {
+                self.can_update = false;
+                timer.ask_again(now);
             }
-            Answered::Refresh(_) => {
-                self.is_describing = false;
-                debug!("the call was not confirmed");
-            }
+            _ => debug!(status, "the call was not confirmed"),
         }
         Ok(())
     }
@@ -321,7 +331,8 @@ impl Leg {
             DialogState::Info(_, request, handle) => {
                 let kind = request.header_value("content-type").unwrap_or_default();
                 reply(&handle, StatusCode::OK).await;
-                if let Some(key) = key_of(&kind, &request.body) {
+                let (key, now) = (key_of(&kind, &request.body), self.now());
+                if let Some(key) = key.filter(|key| self.tones.told(now, key.as_char())) {
                     peer.send(Inbound::Dtmf(key.as_char())).await?;
                 }
             }
@@ -351,9 +362,10 @@ impl Leg {
 
     /// Answers a request that describes the media anew, or confirms the call.
     async fn update(&mut self, request: &Request, handle: TransactionHandle) -> Result<()> {
-        // Two descriptions that cross: both sides step back, and we try again later (RFC 3261,
-        // section 14.1).
-        if self.is_describing && answers::description(request).is_some() {
+        // Two descriptions that cross: both sides step back, and try again later (RFC 3261, section
+        // 14.2; RFC 3311, section 5.2).
+        let is_invite = request.method == Method::Invite;
+        if self.is_describing && (is_invite || answers::description(request).is_some()) {
             reply(&handle, StatusCode::RequestPending).await;
             return Ok(());
         }
@@ -380,9 +392,7 @@ impl Leg {
                 }
             },
             // A call that asks for our description gets the one that holds.
-            None if request.method == rsipstack::sip::Method::Invite => {
-                self.negotiation.repeat().map(str::to_owned)
-            }
+            None if is_invite => self.negotiation.repeat().map(str::to_owned),
             None => None,
         };
         if body.is_some() {
@@ -416,12 +426,8 @@ impl Leg {
             Header::SessionExpires(timer.header_of_refresh().into()),
             Header::Supported("timer".into()),
         ];
-        let allowed = dialog.initial_request();
-        let can_update = allowed
-            .headers()
-            .iter()
-            .any(|header| matches!(header, Header::Allow(_)) && header.value().contains("UPDATE"));
         let body = self.negotiation.repeat().map(|text| text.as_bytes().to_vec());
+        let can_update = self.can_update;
         self.is_describing = !can_update;
         self.asking.spawn(quiet(async move {
             let answer = if can_update {
@@ -429,7 +435,7 @@ impl Leg {
             } else {
                 let kind = Header::ContentType("application/sdp".into());
                 let headers = [headers, vec![kind]].concat();
-                dialog.reinvite_with_glare_retry(Some(headers), body, CROSSINGS).await
+                dialog.reinvite(Some(headers), body).await
             };
             Answered::Refresh(answer.ok().flatten().map(|answer| u16::from(answer.status_code)))
         }));

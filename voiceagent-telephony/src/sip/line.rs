@@ -64,7 +64,9 @@ impl Drop for Line {
         let dialog = self.dialog.clone();
         let (dialogs, stack) = (Arc::clone(&self.dialogs), Arc::clone(&self.stack));
         let state = dialog.state();
-        runtime.spawn(quiet(async move {
+        let (_, none) = dialogs.new_dialog_state_channel();
+        let states = std::mem::replace(&mut self.states, none);
+        let goodbye = async move {
             match state {
                 DialogState::Terminated(..) => {}
                 DialogState::Calling(_) | DialogState::Trying(_) | DialogState::Early(..) => {
@@ -78,8 +80,31 @@ impl Drop for Line {
             sleep(AFTERWARDS).await;
             dialogs.remove_dialog(&dialog.id());
             drop(stack);
+        };
+        runtime.spawn(quiet(async move {
+            tokio::select! {
+                () = goodbye => {}
+                () = refuse(states) => {}
+            }
         }));
     }
+}
+
+/// Says of what is still asked that there is no such call any more, for as long as it is polled.
+async fn refuse(mut states: DialogStateReceiver) {
+    while let Some(state) = states.recv().await {
+        if let DialogState::Updated(_, _, handle)
+        | DialogState::Notify(_, _, handle)
+        | DialogState::Info(_, _, handle)
+        | DialogState::Options(_, _, handle)
+        | DialogState::Refer(_, _, handle)
+        | DialogState::Message(_, _, handle) = state
+        {
+            // Whoever asked may have gone.
+            let _ = handle.reply(StatusCode::CallTransactionDoesNotExist).await;
+        }
+    }
+    std::future::pending().await
 }
 
 impl std::fmt::Debug for Line {

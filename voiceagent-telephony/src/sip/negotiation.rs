@@ -75,26 +75,17 @@ impl Negotiation {
             Some(theirs) => Some(self.protect(theirs)?),
             None => None,
         };
-        let keys = media.number_of("telephone-event", codec.clock_rate());
-        let ours = Ours {
-            formats: vec![(number, codec)],
-            keys: keys.map(|keys| (keys, codec.clock_rate())).into_iter().collect(),
-            noise: Some(NOISE).filter(|noise| codec.clock_rate() == 8_000 && media.has(*noise)),
-            direction: direction_of(media)?.reversed(),
-            crypto: crypto
-                .zip(srtp.as_ref())
-                .map(|(theirs, srtp)| Crypto { keys: srtp.ours.clone(), ..theirs.clone() }),
-        };
+        let crypto = crypto
+            .zip(srtp.as_ref())
+            .map(|(theirs, srtp)| Crypto { keys: srtp.ours.clone(), ..theirs.clone() });
+        let ours = taken(media, (number, codec), crypto)?;
         let mut answer = ours.answer(&offer, index, self.at, self.version);
         if self.last.as_ref().is_some_and(|last| *last != answer) {
             self.version += 1;
             answer = ours.answer(&offer, index, self.at, self.version);
         }
-        self.last = Some(answer.clone());
-        self.codec = Some(codec);
-        let types = PayloadTypes { audio: (number, codec), keys, noise: ours.noise };
-        let said = SocketAddr::new(media.address?, media.port);
-        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer })
+        self.last = Some(answer);
+        self.agree(media, (number, codec), &ours, srtp)
     }
 
     /// Offers all that we take.
@@ -141,22 +132,27 @@ impl Negotiation {
         let answered = media.codecs();
         let (number, codec) =
             answered.iter().find(|(_, codec)| self.codecs.contains(codec)).copied()?;
-        let keys = media.number_of("telephone-event", codec.clock_rate());
-        let ours = Ours {
-            formats: vec![(number, codec)],
-            keys: keys.map(|keys| (keys, codec.clock_rate())).into_iter().collect(),
-            noise: Some(NOISE).filter(|noise| codec.clock_rate() == 8_000 && media.has(*noise)),
-            direction: direction_of(media)?.reversed(),
-            crypto: self.own_crypto(),
-        };
+        let ours = taken(media, (number, codec), self.own_crypto())?;
         // What is repeated from now on offers only what has been agreed on.
         self.version += 1;
-        let last = ours.offer(self.at, self.version);
-        self.last = Some(last.clone());
-        self.codec = Some(codec);
-        let types = PayloadTypes { audio: (number, codec), keys, noise: ours.noise };
+        self.last = Some(ours.offer(self.at, self.version));
+        self.agree(media, (number, codec), &ours, srtp)
+    }
+
+    /// Goes by what has just been said of a medium.
+    fn agree(
+        &mut self,
+        media: &Media,
+        audio: (u8, RtpCodec),
+        ours: &Ours,
+        srtp: Option<SrtpTerms>,
+    ) -> Option<Terms> {
+        self.codec = Some(audio.1);
+        let keys = ours.keys.first().map(|(number, _)| *number);
+        let types = PayloadTypes { audio, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
-        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer: last })
+        let answer = self.last.clone()?;
+        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -190,6 +186,19 @@ impl Negotiation {
     pub(super) fn repeat(&self) -> Option<&str> {
         self.last.as_deref()
     }
+}
+
+/// What we say of a medium of the other side, of which we take this format.
+fn taken(media: &Media, (number, codec): (u8, RtpCodec), crypto: Option<Crypto>) -> Option<Ours> {
+    let rate = codec.clock_rate();
+    let keys = media.number_of("telephone-event", rate).map(|keys| (keys, rate));
+    Some(Ours {
+        formats: vec![(number, codec)],
+        keys: keys.into_iter().collect(),
+        noise: Some(NOISE).filter(|noise| rate == 8_000 && media.has(*noise)),
+        direction: direction_of(media)?.reversed(),
+        crypto,
+    })
 }
 
 /// Which side of a medium the other side says that it sends.

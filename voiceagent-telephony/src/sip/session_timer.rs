@@ -11,7 +11,8 @@ pub(super) struct SessionTimer {
     interval: Duration,
     refreshes: Refresher,
     last: CallTime,
-    has_asked: bool,
+    /// When we ask; never, where the other side does or an answer is still to come.
+    next: Option<CallTime>,
 }
 
 /// Who confirms.
@@ -67,7 +68,9 @@ impl SessionTimer {
     pub(super) fn new(now: CallTime, asked: SessionExpires) -> Self {
         let interval = asked.interval.max(SHORTEST);
         let refreshes = asked.refresher.unwrap_or(Refresher::Them);
-        Self { interval, refreshes, last: now, has_asked: false }
+        let mut timer = Self { interval, refreshes, last: now, next: None };
+        timer.confirm(now);
+        timer
     }
 
     /// The header of our answer.
@@ -84,30 +87,26 @@ impl SessionTimer {
         format!("{};refresher=uac", self.interval.as_secs())
     }
 
-    pub(super) const fn confirm(&mut self, now: CallTime) {
+    /// Both sides know again that the call goes on.
+    pub(super) fn confirm(&mut self, now: CallTime) {
         self.last = now;
-        self.has_asked = false;
+        self.next = (self.refreshes == Refresher::Us).then(|| now + self.interval / 2);
+    }
+
+    /// The other side could not be asked now: it is asked then.
+    pub(super) const fn ask_again(&mut self, at: CallTime) {
+        self.next = Some(at);
     }
 
     pub(super) fn poll(&mut self, now: CallTime) -> Option<Due> {
         if now >= self.end() {
             return Some(Due::End);
         }
-        if self.refreshes == Refresher::Us
-            && !self.has_asked
-            && now >= self.last + self.interval / 2
-        {
-            self.has_asked = true;
-            return Some(Due::Refresh);
-        }
-        None
+        self.next.take_if(|next| now >= *next).map(|_| Due::Refresh)
     }
 
     pub(super) fn poll_timeout(&self) -> CallTime {
-        match self.refreshes {
-            Refresher::Us if !self.has_asked => self.last + self.interval / 2,
-            Refresher::Them | Refresher::Us => self.end(),
-        }
+        self.next.map_or_else(|| self.end(), |next| next.min(self.end()))
     }
 
     /// A little before the other side gives up (section 10).
@@ -146,6 +145,20 @@ mod tests {
         assert_eq!(timer.poll_timeout(), at(60));
         timer.confirm(at(46));
         assert_eq!(timer.poll_timeout(), at(91));
+    }
+
+    #[test]
+    fn cp52_whoever_could_not_be_asked_is_asked_again_until_the_call_is_over() {
+        let asked = SessionExpires::parse("90;refresher=uas").unwrap();
+        let mut timer = SessionTimer::new(at(0), asked);
+        assert_eq!(timer.poll(at(45)), Some(Due::Refresh));
+        timer.ask_again(at(48));
+        assert_eq!((timer.poll_timeout(), timer.poll(at(47))), (at(48), None));
+        assert_eq!(timer.poll(at(48)), Some(Due::Refresh));
+        timer.ask_again(at(70));
+        assert_eq!((timer.poll_timeout(), timer.poll(at(60))), (at(60), Some(Due::End)));
+        timer.confirm(at(60));
+        assert_eq!(timer.poll(at(70)), None, "the other side has confirmed it meanwhile");
     }
 
     #[test]

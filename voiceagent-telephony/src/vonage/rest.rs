@@ -7,11 +7,21 @@ use voiceagent_core::{CallId, Error, Result, Secret};
 
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, ControlCapabilities, Directory, NewCall, TransferTarget},
+    control::{
+        Answer, CallControl, ControlCapabilities, Directory, LiveCall, NewCall, TransferTarget,
+    },
     document::{Language, Response},
     front_door::{CallStatus, outbound},
     phone_number::bare,
-    rest::{Application, Ask, Body, Credentials, Rest, is_name},
+    rest::{Application, Ask, Body, CallFields, Credentials, Rest, is_name},
+};
+
+/// The fields of a call in a list. Some answers have a list of those who are called.
+const CALL: CallFields = CallFields {
+    id: "/uuid",
+    from: &["/from/number", "/from/0/number", "/from/uri"],
+    to: &["/to/number", "/to/0/number", "/to/uri"],
+    since: &["/start_time"],
 };
 
 /// The settings of a [`VonageRest`].
@@ -178,10 +188,10 @@ impl CallControl for VonageRest {
         answer.status("/status")
     }
 
-    async fn live(&self) -> Result<Vec<CallId>> {
+    async fn live(&self) -> Result<Vec<LiveCall>> {
         let path = "/v1/calls?status=answered&page_size=100".to_owned();
         let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
-        answer.calls("/_embedded/calls", "/uuid")
+        answer.calls("/_embedded/calls", &CALL)
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

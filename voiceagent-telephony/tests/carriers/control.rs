@@ -1,10 +1,10 @@
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::Router;
-use voiceagent_core::{CallId, ErrorKind, Secret};
+use voiceagent_core::{CallId, ErrorKind, Secret, transport::Direction};
 use voiceagent_telephony::{
     DtmfKey,
     compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
@@ -199,7 +199,19 @@ async fn the_calls_that_go_on_are_listed() {
         let listed = bench.control.live().await;
         assert_eq!(bench.control.capabilities().live, listed.is_ok(), "{carrier:?}");
         match listed {
-            Ok(calls) => assert_eq!(calls, std::slice::from_ref(&bench.caller), "{carrier:?}"),
+            Ok(calls) => {
+                let [call] = &calls[..] else { panic!("{carrier:?}: {calls:?}") };
+                assert_eq!((&call.id, call.status), (&bench.caller, CallStatus::InProgress));
+                // Plivo names its calls and no more.
+                let is_told = carrier != Carrier::Plivo;
+                assert_eq!(call.direction, is_told.then_some(Direction::Inbound), "{carrier:?}");
+                let number = call.number.as_deref().map(|number| number.trim_start_matches('*'));
+                assert_eq!(number, is_told.then_some("23"), "{carrier:?}: {call:?}");
+                // Vonage tells the time of calls that are over.
+                let has_time = is_told && carrier != Carrier::Vonage;
+                let at = UNIX_EPOCH + Duration::from_secs(1_577_880_000);
+                assert_eq!(call.since, has_time.then_some(at), "{carrier:?}");
+            }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{carrier:?}"),
         }
         bench.control.hang_up(&bench.caller).await.unwrap();

@@ -353,7 +353,7 @@ async fn a_full_house_says_so_in_every_language() {
         let _call = calls.answer().await;
         let answer = house.post("voice", &row.of_other(row.body)).await.text().await.unwrap();
         let expected = match row.carrier {
-            Carrier::Vonage => "[]",
+            Carrier::Vonage => r#"text":"All lines are busy. Please call again later."}]"#,
             Carrier::Plivo => r#"<Response><Hangup reason="busy" /></Response>"#,
             _ => r#"<Response><Reject reason="busy" /></Response>"#,
         };

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::{net::UdpSocket, time::timeout};
 use voiceagent_core::{
     ErrorKind,
-    audio::{AudioFormat, AudioFrame, MediaTime},
+    audio::{AudioFormat, AudioFrame, DtmfDetector, Encoder, MediaTime},
     transport::{Inbound, Media, Outbound, Transport},
 };
 use voiceagent_telephony::DtmfKey;
@@ -12,7 +13,10 @@ use voiceagent_testkit::{
     phone::{SipPhone, Wire},
 };
 
-use crate::server::{SOON, Server, told};
+use crate::{
+    phone::Phone,
+    server::{SOON, Server, told},
+};
 
 fn frame(byte: u8, length: usize) -> Outbound {
     let payload = vec![byte; length].into();
@@ -255,6 +259,32 @@ async fn keys_come_by_info_too_and_go_out_as_events() {
         }
     };
     timeout(SOON, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn cp49_keys_that_are_only_sounds_are_heard_where_nothing_else_was_agreed_on() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    let mut link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    assert!(!answer.body().contains("telephone-event"), "{}", answer.text);
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    let (mut sound, mut encoder) = (BytesMut::new(), Encoder::new(AudioFormat::MULAW_8K).unwrap());
+    for key in ['4', '2', '2', '#'] {
+        let tone = DtmfDetector::tone(key, 8_000, Duration::from_millis(80)).unwrap();
+        encoder.encode(&tone, &mut sound);
+        encoder.encode(&[0.0; 640], &mut sound);
+    }
+    let listen = async {
+        for expected in ['4', '2', '2', '#'] {
+            assert_eq!(told(&mut link).await, Some(Inbound::Dtmf(expected)));
+        }
+    };
+    tokio::join!(phone.speak(&answer, &sound), listen);
+    let kind = "Content-Type: application/dtmf-relay\r\n";
+    phone.ask(&answer, "INFO", 2, kind, "Signal=7\r\n").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('7')));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use tokio::{net::UdpSocket, task::JoinHandle, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 use voiceagent_core::{
     ErrorKind, Link, Result, Secret,
     audio::{AudioFormat, AudioFrame, MediaTime},
@@ -14,106 +14,10 @@ use voiceagent_telephony::{
 
 use voiceagent_testkit::phone::SipPhone;
 
-use crate::server::{SOON, Server, told};
-
-/// Somebody who is called, message by message.
-struct Phone {
-    signals: UdpSocket,
-    media: UdpSocket,
-    /// Requests that have been read, so that repetitions are told from news.
-    known: Vec<String>,
-}
-
-struct Request {
-    text: String,
-    from: SocketAddr,
-}
-
-impl Request {
-    fn header(&self, name: &str) -> &str {
-        let found = self.text.lines().find_map(|line| {
-            let (known, value) = line.split_once(':')?;
-            known.eq_ignore_ascii_case(name).then_some(value.trim())
-        });
-        found.unwrap_or_else(|| panic!("no {name} in {}", self.text))
-    }
-
-    fn body(&self) -> &str {
-        self.text.split_once("\r\n\r\n").unwrap().1
-    }
-
-    /// A part of the proof.
-    fn proof(&self, name: &str) -> &str {
-        let parts = self.header("Proxy-Authorization").trim_start_matches("Digest ").split(", ");
-        let mut parts = parts.filter_map(|part| part.split_once('='));
-        parts.find(|(known, _)| *known == name).unwrap().1.trim_matches('"')
-    }
-}
-
-impl Phone {
-    async fn start() -> Self {
-        let bind = || UdpSocket::bind("127.0.0.1:0");
-        let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
-        Self { signals, media, known: Vec::new() }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.signals.local_addr().unwrap()
-    }
-
-    /// The next request of this method.
-    async fn request(&mut self, method: &str) -> Request {
-        let mut buffer = [0; 8_192];
-        let reading = async {
-            loop {
-                let (length, from) = self.signals.recv_from(&mut buffer).await.unwrap();
-                let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
-                if text.starts_with(method) && !self.known.contains(&text) {
-                    self.known.push(text.clone());
-                    return Request { text, from };
-                }
-            }
-        };
-        timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {method}"))
-    }
-
-    async fn answer(&self, request: &Request, status: &str, headers: &str, body: &str) {
-        let copied: String = ["Via", "From", "Call-ID", "CSeq"]
-            .map(|name| format!("{name}: {}\r\n", request.header(name)))
-            .concat();
-        let tag = if request.header("To").contains("tag=") { "" } else { ";tag=phone" };
-        let answer = format!(
-            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <sip:phone@{}>\r\n{headers}\
-             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-            request.header("To"),
-            self.address(),
-            body.len()
-        );
-        self.signals.send_to(answer.as_bytes(), request.from).await.unwrap();
-    }
-
-    fn description(&self) -> String {
-        let port = self.media.local_addr().unwrap().port();
-        format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0\r\n"
-        )
-    }
-
-    /// Waits for a packet that is no silence.
-    async fn hears(&self) -> Vec<u8> {
-        let mut buffer = [0; 2_048];
-        let listening = async {
-            loop {
-                let length = self.media.recv(&mut buffer).await.unwrap();
-                if buffer[12..length].iter().any(|sample| *sample != 0xFF) {
-                    return buffer[12..length].to_vec();
-                }
-            }
-        };
-        timeout(SOON, listening).await.unwrap()
-    }
-}
+use crate::{
+    phone::{Phone, Request},
+    server::{SOON, Server, told},
+};
 
 type Opening = JoinHandle<Result<Link<Outbound, Inbound>>>;
 
@@ -159,15 +63,7 @@ async fn a_call_of_ours_rings_is_taken_and_carries_sound_until_somebody_hangs_up
     let frame = AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), vec![0x11; 160].into());
     link.try_send(Outbound::Audio(frame)).unwrap();
     assert_eq!(phone.hears().await, [0x11; 160]);
-    let bye = format!(
-        "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKbye\r\nFrom: {}\r\nTo: {}\r\n\
-         Call-ID: {}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-        phone.address(),
-        ack.header("To"),
-        ack.header("From"),
-        ack.header("Call-ID")
-    );
-    phone.signals.send_to(bye.as_bytes(), invite.from).await.unwrap();
+    phone.ask(&invite, "BYE", 7, "", "").await;
     assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
     assert!(phone.request("SIP/2.0 200").await.text.contains("CSeq: 7 BYE"));
 }

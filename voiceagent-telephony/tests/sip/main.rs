@@ -4,7 +4,11 @@
 
 mod calls;
 mod conversation;
+mod crossings;
 mod dial;
+mod phone;
+mod proxies;
+mod proxy;
 mod registration;
 mod server;
 mod streams;

@@ -1,3 +1,5 @@
+mod local;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
@@ -12,6 +14,8 @@ use super::{
     opening::{GARBAGE, PATIENCE, ensure, opening, oversized, same, until_connections},
 };
 use crate::vendor::ScriptedVendor;
+
+pub use local::tts_local;
 
 /// Long enough that its audio is still coming when somebody interrupts.
 const LONG: &str = "This is a sentence that nobody would ever want to hear to its end, \

@@ -281,7 +281,9 @@ mod tests {
             .map(|talks| talks.into_iter().filter(|talk| talk.expected.is_none()).collect())
             .collect();
         let rule = fixed(&talks, 500, true);
-        let ours = of_session(&talks, (500, 2_500), EndpointingConfig::default());
+        let mut silence = EndpointingConfig::default();
+        silence.by_words = false;
+        let ours = of_session(&talks, (500, 2_500), silence);
         assert!((rule.false_cuts - ours.false_cuts).abs() < 0.03, "{rule:?} {ours:?}");
         assert!((rule.median_delay_ms - ours.median_delay_ms).abs() < 20.0, "{rule:?} {ours:?}");
         assert!(

@@ -69,6 +69,8 @@ pub(super) struct Account {
     pub(super) memory: BTreeMap<GenerationId, Vec<(Duration, u32)>>,
     /// When a duplex model gave the first audio of what it began by itself.
     pub(super) begun: Vec<Duration>,
+    /// When it fell silent by itself in the middle, because it heard the caller.
+    pub(super) gave_way: Vec<Duration>,
     pub(super) plans: Vec<PlanRun>,
     pub(super) notes: Vec<NoteRun>,
     pub(super) most_answers: usize,

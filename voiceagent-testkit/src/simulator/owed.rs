@@ -192,9 +192,13 @@ impl<'a> Replies<'a> {
             .iter()
             .any(|note| Some(note.turn) == *turn && matches!(note.plan, Plan::Stay));
         let leaves = unstoppable_since(account).is_some_and(|at| at <= *until);
-        let mut events = account.events.iter().filter(|(at, _)| (*since..=*until).contains(at));
+        let meanwhile = *since..=*until;
+        // It may take longer than the agent to hear whom it speaks over.
+        let gave_way = turn.is_none() && account.gave_way.iter().any(|at| meanwhile.contains(at));
+        let mut events = account.events.iter().filter(|(at, _)| meanwhile.contains(at));
         gone || refused
             || leaves
+            || gave_way
             || events.any(|(_, event)| match event {
                 Event::UserTurn { turn: other, .. } => turn.is_some_and(|turn| turn < *other),
                 // A model that takes turns gives way by itself; and where a flow has asked for a

@@ -260,9 +260,7 @@ fn perform(
         }
         Effect::List(list, name) => {
             let live = state.calls.iter().filter(|(_, status)| *status == "in-progress");
-            let named =
-                |(call, _)| if name.is_empty() { json!(call) } else { json!({ name: call }) };
-            let calls = Value::Array(live.map(named).collect());
+            let calls = Value::Array(live.map(|(call, _)| entry(name, call)).collect());
             let parts = list.split('/').skip(1).collect::<Vec<_>>();
             tell(200, parts.iter().rev().fold(calls, |inner, part| json!({ *part: inner })))
         }
@@ -274,6 +272,23 @@ fn perform(
             state.made.push(Made::new(false, name, fields));
             (202, body.to_owned())
         }
+    }
+}
+
+/// A call that goes on in a list that has its name in this field: as Twilio and SignalWire, as
+/// Vonage, or as Plivo tell of it.
+fn entry(name: &str, call: &str) -> Value {
+    match name {
+        "sid" => json!({
+            "sid": call, "from": "+14155550123", "to": "+14155550199", "direction": "inbound",
+            "status": "in-progress", "start_time": "Wed, 01 Jan 2020 12:00:00 +0000",
+        }),
+        "uuid" => json!({
+            "uuid": call, "from": { "type": "phone", "number": "14155550123" },
+            "to": { "type": "phone", "number": "14155550199" }, "direction": "inbound",
+            "status": "answered",
+        }),
+        _ => json!(call),
     }
 }
 

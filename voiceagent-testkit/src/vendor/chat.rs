@@ -44,7 +44,7 @@ type Script = Box<dyn Fn(&ChatRequest) -> Reply + Send + Sync>;
 /// A server on loopback that answers by a script, and refuses what the real one refuses.
 ///
 /// It serves streamed answers, those of [`Dialect::OpenAiResponses`] also over a WebSocket, and the
-/// list of models (`GET` and `HEAD`), with keep-alive. Dropping
+/// list of models (`GET` and `HEAD`) and each of them, with keep-alive. Dropping
 /// it ends every connection.
 pub struct ChatVendor {
     url: String,
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     requests: Mutex<Vec<ChatRequest>>,
     /// Answers that the client wanted stored, with the conversations that they end.
     stored: Mutex<HashMap<String, Vec<ChatMessage>>>,
+    /// The day on which its models end.
+    ends: Mutex<Option<String>>,
     refused: AtomicUsize,
     accepted: AtomicUsize,
     open: AtomicUsize,
@@ -88,6 +90,7 @@ impl ChatVendor {
             script: Box::new(script),
             requests: Mutex::default(),
             stored: Mutex::default(),
+            ends: Mutex::default(),
             refused: AtomicUsize::new(0),
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -122,6 +125,11 @@ impl ChatVendor {
             replies[at].clone()
         })
         .await
+    }
+
+    /// Announces that its models end on a day, such as `2027-01-14`. Nobody learns it from Google.
+    pub fn announce_end(&self, day: &str) {
+        *self.shared.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some(day.to_owned());
     }
 
     /// The base URL, up to and with the version, such as `/v1`.
@@ -193,6 +201,11 @@ impl Shared {
         requests.push(request);
         self.changed.notify_waiters();
         (reply, requests.len())
+    }
+
+    /// The day on which the models end.
+    pub(crate) fn ends(&self) -> Option<String> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The conversation that a stored answer ends.

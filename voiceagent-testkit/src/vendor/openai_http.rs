@@ -39,7 +39,7 @@ pub(super) trait Endpoint: Send {
     }
 }
 
-/// Serves an endpoint, and the head of `/v1/models`, until the client or the script ends the
+/// Serves an endpoint, the head of `/v1/models` and its models, until the client or the script ends the
 /// connection.
 pub(super) async fn serve<E: Endpoint>(
     tcp: TcpStream,
@@ -112,6 +112,11 @@ impl Connection {
         }
         match (&*request.method, &*request.path) {
             ("HEAD", "/v1/models") => self.http.respond(200, &[("content-length", "2")], "").await,
+            ("GET", path) if path.starts_with("/v1/models/") => {
+                let page = r#"{"object":"model","shutdown_date":null}"#;
+                let length = page.len().to_string();
+                self.http.respond(200, &[("content-length", &*length)], page).await
+            }
             ("POST", path) if path == E::PATH => match endpoint.answer(request, self).await? {
                 Ok(()) => Ok(()),
                 Err(code) => self.refuse(400, code, None).await,

@@ -20,6 +20,7 @@ pub(super) fn matrix(reports: &[Report]) -> String {
             let _ = write!(matrix, "{check:<width$}");
             for report in &reports {
                 let shown = match outcome(report, check) {
+                    None if report.skipped.is_some() => "!!",
                     None => "?",
                     Some(Outcome::Failed) => "NO",
                     Some(Outcome::NotClaimed) => "-",
@@ -30,20 +31,26 @@ pub(super) fn matrix(reports: &[Report]) -> String {
             matrix.push('\n');
         }
         for (number, report) in (1..).zip(&reports) {
-            let _ = writeln!(matrix, "{number:>3} {}", report.subject);
+            let _ = write!(matrix, "{number:>3} {}", report.subject);
+            if let Some(why) = &report.skipped {
+                let _ = write!(matrix, " !! SKIPPED: {why}");
+            }
+            matrix.push('\n');
         }
         matrix.push('\n');
     }
     matrix
 }
 
-/// Checks that failed, and those that a suite has not made of one of its subjects.
+/// Checks that failed, and those that a suite has not made of one of its subjects, unless it said
+/// that it could not make any.
 pub(super) fn findings(reports: &[Report]) -> Vec<String> {
     let mut findings = Vec::new();
     for (contract, reports) in by_contract(reports) {
         for check in checks(&reports) {
             for report in &reports {
                 let what = match outcome(report, check) {
+                    None if report.skipped.is_some() => continue,
                     None => "was not asked",
                     Some(Outcome::Failed) => "failed",
                     Some(Outcome::NotClaimed | Outcome::Passed) => continue,
@@ -85,5 +92,14 @@ mod tests {
         let shown = matrix(&reports);
         assert!(shown.starts_with("voice    1   2   3\nopens  yes  NO   -\n"), "{shown}");
         assert!(shown.contains("closes yes   ? yes\n  1 a\n  2 b\n  3 c\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_could_not_be_checked_here_is_shown_and_no_finding() {
+        let reports =
+            report::read("voice: a\n  passed       opens\nvoice: b\n  SKIPPED      no program\n");
+        assert_eq!(findings(&reports), [""; 0]);
+        let shown = matrix(&reports);
+        assert!(shown.contains("opens yes  !!\n  1 a\n  2 b !! SKIPPED: no program\n"), "{shown}");
     }
 }

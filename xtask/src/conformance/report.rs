@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) subject: String,
     pub(crate) claims: Vec<(String, String)>,
     pub(crate) checks: Vec<(String, Outcome)>,
+    /// Why nothing could be checked on this machine.
+    pub(crate) skipped: Option<String>,
 }
 
 /// The reports in what tests have printed, by contract and subject.
@@ -22,12 +24,13 @@ pub(crate) fn read(printed: &str) -> Vec<Report> {
     for line in printed.lines() {
         if let Some((contract, subject)) = heading(line) {
             let (contract, subject) = (contract.to_owned(), subject.to_owned());
-            reports.push(Report { contract, subject, claims: Vec::new(), checks: Vec::new() });
+            let (claims, checks) = (Vec::new(), Vec::new());
+            reports.push(Report { contract, subject, claims, checks, skipped: None });
         } else if let Some(report) = reports.last_mut() {
             note(report, line);
         }
     }
-    reports.retain(|report| !report.checks.is_empty());
+    reports.retain(|report| !report.checks.is_empty() || report.skipped.is_some());
     reports.sort_by(|one, two| (&one.contract, &one.subject).cmp(&(&two.contract, &two.subject)));
     reports
 }
@@ -50,6 +53,9 @@ fn note(report: &mut Report, line: &str) {
             Outcome::NotClaimed | Outcome::Passed => check,
         };
         report.checks.push((name.to_owned(), outcome));
+    }
+    if let Some(why) = line.strip_prefix("  SKIPPED      ") {
+        report.skipped = Some(why.to_owned());
     }
     if let Some((what, how)) =
         line.strip_prefix("  claims       ").and_then(|claim| claim.split_once(':'))
@@ -76,5 +82,13 @@ mod tests {
         assert_eq!(own.claims, claims.map(|(what, how)| (what.to_owned(), how.to_owned())));
         let checks = [("opens", Outcome::Passed), ("closes", Outcome::Failed)];
         assert_eq!(own.checks, checks.map(|(what, how)| (what.to_owned(), how)));
+        assert_eq!(own.skipped, None);
+    }
+
+    #[test]
+    fn what_could_not_be_checked_is_kept_with_the_reason() {
+        let reports = read("voice: own\n  claims       cancel: yes\n  SKIPPED      no program\n");
+        let [own] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!((own.skipped.as_deref(), own.claims.len()), (Some("no program"), 1));
     }
 }

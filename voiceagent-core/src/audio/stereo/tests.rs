@@ -286,6 +286,16 @@ fn a15_a_far_end_that_stalls_within_an_answer_loses_nothing_of_the_agent() {
     }
 }
 
+#[test]
+fn a15_an_answer_whose_marks_are_all_late_lies_where_the_one_before_tells() {
+    let mut world = World::new();
+    world.speak_to_one_behind(1_000, 6_000, |_| 0);
+    world.speak_to_one_behind(9_000, 1_500, |_| 400);
+    let (tape, _) = world.record(20_000);
+    let edges: Vec<i64> = tape.edges[1].iter().map(|at| millis(*at)).collect();
+    assert_eq!(edges, [1_080, 7_080, 9_080, 10_580]);
+}
+
 /// An answer of 40 s at 24 kHz, to a far end that is so far behind: what was recorded, the memory
 /// that took, and what was lost.
 fn far_behind(behind: u64) -> (Edges, usize, Duration) {

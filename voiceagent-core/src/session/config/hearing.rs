@@ -10,7 +10,8 @@ use crate::{Result, audio::Decibels};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EndpointingConfig {
-    /// The delay when the user has surely finished, and when nobody can tell.
+    /// The delay when the user has probably finished, and when nobody can tell. For a fixed silence
+    /// whatever was said, turn `by_words` off too.
     pub min_delay: Duration,
     /// The delay when the user has surely more to say.
     pub max_delay: Duration,
@@ -41,13 +42,18 @@ pub struct EndpointingConfig {
     /// longer for each answer then.
     pub learn: bool,
     /// Whether the words tell how long to wait, where no [turn detector](crate::turn::TurnDetector)
-    /// does: who ends with "and the" has more to say, and a question is complete. English only.
+    /// does: who ends with "and the" has more to say, and a question is complete. A recognizer that
+    /// counts silence does not end such a turn either.
+    ///
+    /// They are read as English. Calls of an agent that is told of [another
+    /// language](crate::AgentBuilder::language) begin with this off. Where nobody tells of it, turn
+    /// this off, or what is complete may be waited on for up to `max_delay`.
     pub by_words: bool,
 }
 
 impl EndpointingConfig {
-    /// Settings that answer sooner who has finished, and later who may go on: `by_words`, with
-    /// delays from 400 ms to 2 s.
+    /// Settings that cut off fewer callers than the default ones, and let nobody wait as long: delays
+    /// from 400 ms to 2 s, by words.
     #[must_use]
     pub fn adaptive() -> Self {
         Self {
@@ -71,7 +77,7 @@ impl Default for EndpointingConfig {
             max_turn: None,
             max_turn_words: None,
             learn: false,
-            by_words: false,
+            by_words: true,
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Waiting {
     last: Option<GenerationId>,
     /// The youngest that it stopped before it was heard.
     stopped: Option<GenerationId>,
+    /// The greeting is to be asked for once more.
+    greeting: bool,
 }
 
 impl Waiting {
@@ -74,28 +76,37 @@ impl Session {
     }
 
     /// Puts back what the model was asked to say and has not begun, now that it says something else
-    /// first: it has one voice.
+    /// first: it has one voice. A greeting that may be interrupted was.
     fn put_back_say(&mut self) {
         let is_unbegun = |live: &mut Generation| {
-            let is_say = matches!(live.request.prompt, Prompt::Say(_)) && live.reply_to.is_none();
-            is_say && live.stage == Stage::Writing && !live.rounds.begun && live.rounds.count == 0
+            let is_asked = !matches!(live.request.prompt, Prompt::Answer);
+            let is_own = is_asked && live.reply_to.is_none();
+            is_own && live.stage == Stage::Writing && !live.rounds.begun && live.rounds.count == 0
         };
         if self.is_closing() {
             return;
         }
         let Some(live) = self.live.take_if(is_unbegun) else { return };
-        let Prompt::Say(text) = live.request.prompt.clone() else { return };
         let (interruptible, ticket) = (live.interruptible, live.ticket);
         self.timers.clear(Timer::Model);
         self.timers.clear(Timer::Retry);
         self.commands.push_back(Command::CancelVoice { generation: live.synthesis.voice });
         self.forget_all(live.synthesis.voice);
-        self.says.push_front(Saying { text, interruptible, ticket });
+        match live.request.prompt {
+            Prompt::Say(text) => self.says.push_front(Saying { text, interruptible, ticket }),
+            Prompt::Follow(_) | Prompt::Answer => self.realtime.waiting.greeting = !interruptible,
+        }
     }
 
     /// Begins what has waited. Returns whether there was anything.
     pub(in super::super) fn begin_waiting(&mut self) -> bool {
-        let Some((name, _)) = self.realtime.waiting.inputs.front() else { return false };
+        let Some((name, _)) = self.realtime.waiting.inputs.front() else {
+            let greets = std::mem::take(&mut self.realtime.waiting.greeting);
+            if greets {
+                self.greet_by_model();
+            }
+            return greets;
+        };
         let name = *name;
         self.begin_own(name);
         while let Some((of, _)) = self.realtime.waiting.inputs.front()

@@ -2,7 +2,8 @@
 
 use voiceagent_core::{
     ErrorKind, GenerationId,
-    session::{Command, Input, Leg},
+    realtime::Prompt,
+    session::{Command, Input, Leg, RealtimeConfig},
     transport::Outbound,
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -121,4 +122,25 @@ fn the_owner_of_the_call_does_not_end_turns_for_a_duplex_model() {
     let mut call = duplex();
     call.at(2_000).speaks().at(2_500).feed(Input::CommitTurn).at(3_000);
     assert!(!call.trace().contains("reset detector"), "{}", call.trace());
+}
+
+#[test]
+fn a_duplex_model_that_answers_before_it_has_greeted_is_heard_at_once() {
+    for interruptible in [true, false] {
+        let mut settings = config();
+        let mut model = RealtimeConfig::default();
+        model.greeting = Some("Greet.".into());
+        settings.realtime = Some(model);
+        settings.greeting_interruptible = interruptible;
+        let mut call = Scenario::realtime(settings, true);
+        call.at(200).speaks().at(800).stops();
+        call.at(1_000).speech_of(Scenario::own(1), "Yes.", 500).at(1_020);
+        assert!(call.trace().contains("1000 agent started"), "{}", call.trace());
+        call.at(3_000);
+        let greeting = Prompt::Follow("Greet.".into());
+        let asked: Vec<Prompt> = prompts(&call).into_iter().map(|(_, prompt)| prompt).collect();
+        // Who may be interrupted was; what must be said is asked for once more.
+        let times = if interruptible { 1 } else { 2 };
+        assert_eq!(asked, vec![greeting; times], "{}", call.trace());
+    }
 }

@@ -198,3 +198,9 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
     let refused = (1..1_000).find_map(|calls| Some((calls, codec.handle(call).err()?)));
     assert_eq!(refused.unwrap().0, 129);
 }
+
+#[test]
+fn a_field_that_is_null_ends_no_answer() {
+    let streams: Vec<_> = cassettes().into_iter().map(|(stream, _)| stream).collect();
+    fixture::no_null_ends_an_answer(codec, &streams);
+}

@@ -7,9 +7,13 @@ use super::*;
 use crate::{
     azure::{address::wav_head, frames::Frames},
     wire::{
+        fixture as nulls,
         secrets::Secrets,
         stt::{InOrder, SttCodec},
-        voice::context_codec::{ContextCodec, Said},
+        voice::{
+            context_codec::{ContextCodec, Said},
+            fixture,
+        },
         ws::Frame,
     },
 };
@@ -154,4 +158,30 @@ fn no_request_begins_until_the_one_that_is_stopped_is_over() {
     assert!(mouth.is_stopping());
     mouth.decode(&framed("turn.end", "{}"), &secrets()).unwrap();
     assert!(!mouth.is_stopping());
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let heard = [
+        ("speech.hypothesis", cassette!("speech_hypothesis")),
+        ("speech.phrase", cassette!("speech_phrase")),
+        ("speech.phrase", cassette!("speech_phrase_no_match")),
+    ];
+    let needed = nulls::needed(&heard.map(|(_, body)| body), |bodies, changed| {
+        let (mut ear, mut events) = (ear(), Vec::new());
+        for (at, ((path, _), body)) in heard.iter().zip(bodies).enumerate() {
+            let told = ear.decode(&framed(path, body), &secrets(), &mut events);
+            let kind = told.err().map(|error| error.kind());
+            if at == changed && kind == Some(ErrorKind::Protocol) {
+                return None;
+            }
+        }
+        Some(format!("{events:?} {:?}", ear.covered()))
+    });
+    assert_eq!(Vec::from_iter(needed), ["RecognitionStatus", "Word"]);
+    let needed = fixture::needed_by(&[cassette!("audio_metadata")], || {
+        let mut mouth = mouth();
+        move |body: &str, secrets: &Secrets| mouth.decode(&framed("audio.metadata", body), secrets)
+    });
+    assert!(needed.is_empty(), "{needed:?}");
 }

@@ -2,6 +2,7 @@ use serde_json::Value;
 use voiceagent_core::{Secret, audio::Encoding};
 
 use super::*;
+use crate::wire::voice::fixture;
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -124,4 +125,19 @@ fn formats_that_the_vendor_does_not_make_are_unsupported() {
         let refused = SonicCodec::new(config, None, format).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("chunk"),
+        cassette!("timestamps"),
+        cassette!("flush_done"),
+        cassette!("done"),
+        cassette!("error"),
+    ]
+    .map(|message| message.replace("\"c1\"", "\"7\""));
+    let messages = messages.each_ref().map(String::as_str);
+    let needed = fixture::needed(|| codec(|_| {}), &messages);
+    assert_eq!(Vec::from_iter(needed), ["type"]);
 }

@@ -10,7 +10,7 @@ use voiceagent_core::{
 
 use super::{codec::AgentCodec, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec},
+    realtime::{Out, RealtimeCodec, fixture},
     secrets::Secrets,
 };
 
@@ -340,4 +340,29 @@ fn errors_end_the_conversation_and_warnings_do_not() {
         assert_eq!(error.kind(), kind);
         assert!(!error.to_string().contains("12345"), "{error}");
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("welcome"),
+        cassette!("settings_applied"),
+        cassette!("user_started_speaking"),
+        cassette!("conversation_text"),
+        cassette!("agent_thinking"),
+        cassette!("function_call_request"),
+        cassette!("function_call_cancelled"),
+        cassette!("agent_started_speaking"),
+        cassette!("agent_audio_done"),
+        cassette!("injection_refused"),
+        cassette!("warning"),
+        cassette!("error"),
+    ];
+    let codec = || AgentCodec::new(&config(), &options()).unwrap();
+    assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["id", "name", "type"]);
+}
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    fixture::an_empty_frame_is_not_sent(Talk::new().codec, options().format);
 }

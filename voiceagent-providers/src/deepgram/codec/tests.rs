@@ -7,7 +7,10 @@ use voiceagent_core::{
 use super::*;
 use crate::wire::{
     stt::{SttCodec, fixture},
-    voice::context_codec::{ContextCodec, Said},
+    voice::{
+        context_codec::{ContextCodec, Said},
+        fixture as voices,
+    },
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -454,4 +457,32 @@ fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
         cassette!("flux/error_fatal"),
     ];
     fixture::a_null_costs_no_more_than_a_missing_field(|| FluxCodec::new(true), &messages);
+}
+
+#[test]
+fn a_field_of_a_voice_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("flux_speak/speech_started"),
+        cassette!("flux_speak/speech_interrupted"),
+        cassette!("flux_speak/speech_metadata"),
+        cassette!("flux_speak/warning"),
+        cassette!("flux_speak/error"),
+    ];
+    let needed = voices::needed(
+        || {
+            let mut codec = open_turn();
+            codec.cancel(7, Some(Duration::from_millis(1_840))).unwrap();
+            codec
+        },
+        &messages,
+    );
+    assert_eq!(Vec::from_iter(needed), ["type"]);
+    let messages = [
+        cassette!("speak/metadata"),
+        cassette!("speak/flushed"),
+        cassette!("speak/cleared"),
+        cassette!("speak/warning"),
+    ];
+    let needed = voices::needed_by(&messages, || speak_message);
+    assert_eq!(Vec::from_iter(needed), ["type"]);
 }

@@ -2,6 +2,7 @@ use serde_json::Value;
 use voiceagent_core::Secret;
 
 use super::*;
+use crate::wire::voice::fixture;
 
 macro_rules! cassette {
     ($name:literal) => {
@@ -135,4 +136,12 @@ fn formats_that_the_vendor_does_not_make_are_unsupported() {
     for format in [wide, stereo] {
         assert_eq!(output_format(format).unwrap_err().kind(), ErrorKind::Unsupported);
     }
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [cassette!("audio"), cassette!("final"), cassette!("error_1008")]
+        .map(|message| message.replace("\"c1\"", "\"7\""));
+    let messages = messages.each_ref().map(String::as_str);
+    assert!(fixture::needed(codec, &messages).is_empty());
 }

@@ -176,3 +176,9 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
         assert_eq!((pieces, error.kind()), (11, ErrorKind::Protocol), "{part:.40}");
     }
 }
+
+#[test]
+fn a_field_that_is_null_ends_no_answer() {
+    let streams: Vec<_> = cassettes().into_iter().map(|(stream, _)| stream).collect();
+    fixture::no_null_ends_an_answer(codec, &streams);
+}

@@ -10,7 +10,7 @@ use voiceagent_core::{
 
 use super::{codec::LiveApi, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec},
+    realtime::{Out, RealtimeCodec, fixture},
     secrets::Secrets,
 };
 
@@ -346,4 +346,32 @@ fn a_turn_that_is_open_is_said_again_on_another_connection() {
     talk.begin();
     let sent = talk.listen();
     assert_eq!((sent.len(), keys(&sent[..1])), (502, vec!["activityStart".to_owned()]));
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("setup_complete"),
+        cassette!("session_resumption_update"),
+        cassette!("input_transcription"),
+        cassette!("output_transcription"),
+        cassette!("audio"),
+        cassette!("tool_call"),
+        cassette!("tool_call_cancellation"),
+        cassette!("generation_complete"),
+        cassette!("turn_complete_with_usage"),
+        cassette!("interrupted"),
+        cassette!("go_away"),
+    ];
+    for config in [config(), vendors()] {
+        let codec = || LiveApi::new(config.clone(), options()).unwrap();
+        assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["data", "id", "name"]);
+    }
+}
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    for config in [config(), vendors()] {
+        fixture::an_empty_frame_is_not_sent(Talk::new(config).0, FORMAT);
+    }
 }

@@ -189,3 +189,9 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
         assert_eq!(error.message(), "the answer is longer than 1048576 bytes");
     }
 }
+
+#[test]
+fn a_field_that_is_null_ends_no_answer() {
+    let streams: Vec<_> = cassettes().into_iter().map(|(stream, _)| stream).collect();
+    fixture::no_null_ends_an_answer(codec, &streams);
+}

@@ -13,7 +13,7 @@ use voiceagent_core::{
 
 use super::{codec::LiveApi, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec},
+    realtime::{Out, RealtimeCodec, fixture},
     secrets::Secrets,
 };
 
@@ -344,4 +344,37 @@ fn errors_are_of_the_conversation_or_of_what_was_asked_for() {
     let error = unready.decode(cassette!("error"), &Secrets::new([]), &mut Out::default());
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Rejected);
     assert!(talk.hear(cassette!("usage_updated")).is_empty());
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let item = json!({ "type": "function_call", "status": "completed", "name": "book",
+        "call_id": "call_1", "arguments": "{}" });
+    let usage = json!({ "input_tokens": 20, "output_tokens": 10,
+        "input_tokens_details": { "cached_tokens": 4 },
+        "output_tokens_details": { "reasoning_tokens": 2 } });
+    let backend = [
+        json!({ "type": "response.created", "response": { "id": "resp_1" } }),
+        json!({ "type": "response.output_item.done", "item": item }),
+        json!({ "type": "response.completed", "response": { "id": "resp_1", "usage": usage } }),
+    ]
+    .map(|event| json!({ "type": "response.event", "event": event }).to_string());
+    let messages = [
+        cassette!("session_started"),
+        cassette!("input_transcript_delta"),
+        cassette!("output_transcript_delta"),
+        cassette!("output_audio_delta"),
+        &backend[0],
+        &backend[1],
+        &backend[2],
+        cassette!("error"),
+        cassette!("session_closed"),
+    ];
+    let codec = || LiveApi::new(&config(), &options()).unwrap();
+    assert_eq!(Vec::from_iter(fixture::needed(codec, &messages)), ["type"]);
+}
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    fixture::an_empty_frame_is_not_sent(Talk::new().0, FORMAT);
 }

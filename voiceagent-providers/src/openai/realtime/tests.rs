@@ -12,7 +12,7 @@ use voiceagent_core::{
 
 use super::{codec::RealtimeApi, config::OpenAiRealtimeConfig, *};
 use crate::wire::{
-    realtime::{Out, RealtimeCodec},
+    realtime::{Out, RealtimeCodec, fixture},
     secrets::Secrets,
 };
 
@@ -445,4 +445,32 @@ fn formats_that_the_vendor_does_not_take_are_unsupported() {
     let options = RealtimeOptions::new("", AudioFormat::PCM_16K);
     let error = RealtimeApi::new(&config(), &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_field_that_is_null_costs_no_more_than_one_that_is_missing() {
+    let messages = [
+        cassette!("session_created"),
+        cassette!("session_updated"),
+        cassette!("input_audio_buffer_speech_started"),
+        cassette!("input_audio_buffer_speech_stopped"),
+        cassette!("input_audio_buffer_committed"),
+        cassette!("response_created"),
+        cassette!("response_output_item_added"),
+        cassette!("response_output_audio_delta"),
+        cassette!("response_output_audio_transcript_delta"),
+        cassette!("response_output_item_done_function_call"),
+        cassette!("response_done_completed"),
+        cassette!("input_transcription_completed"),
+        cassette!("error_cancel_not_active"),
+    ];
+    let codec = |config| move || RealtimeApi::new(&config, &options()).unwrap();
+    for config in [config(), vendors()] {
+        assert_eq!(Vec::from_iter(fixture::needed(codec(config), &messages)), ["type"]);
+    }
+}
+
+#[test]
+fn a_frame_without_audio_is_not_sent() {
+    fixture::an_empty_frame_is_not_sent(Talk::new(&config()).0, options().format);
 }

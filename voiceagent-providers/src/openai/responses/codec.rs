@@ -391,4 +391,10 @@ mod tests {
             assert_eq!((at, error.kind()), (11, ErrorKind::Protocol), "{kind}");
         }
     }
+
+    #[test]
+    fn a_field_that_is_null_ends_no_answer() {
+        let streams = [TEXT, TOOL, cassette!("incomplete.sample.sse")];
+        fixture::no_null_ends_an_answer(codec, &streams);
+    }
 }

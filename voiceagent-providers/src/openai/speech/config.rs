@@ -27,7 +27,8 @@ pub struct OpenAiTtsConfig {
     pub api_key: Option<Secret>,
     /// Up to and without `/audio/speech`. `https://api.openai.com/v1` unless set.
     pub base_url: Option<Arc<str>>,
-    /// The model.
+    /// The model. `gpt-4o-mini-tts` unless set, which OpenAI ends on 2027-01-06, as all others that
+    /// speak at this address.
     pub model: Arc<str>,
     /// The voice.
     pub voice: Arc<str>,

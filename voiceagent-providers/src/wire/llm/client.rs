@@ -15,6 +15,7 @@ use super::{
 use crate::wire::{
     connect,
     http::{self, Refusal},
+    models::Models,
 };
 
 /// The HTTP side of a language model: connections that stay open, deadlines, refusals.
@@ -51,23 +52,28 @@ impl ModelClient {
         &self.name
     }
 
-    /// Opens a connection ahead, by asking for the head of a page.
+    /// Opens a connection ahead, by asking for a page about the model.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Unauthorized`] when the vendor refuses the key, and when it is not reached.
-    pub(crate) async fn warm(&self, url: &Url) -> Result<()> {
-        let asked = self.client.head(url.clone()).send();
-        let refused = |kind, message: &'static str| self.named(Error::new(kind, "warm", message));
-        let response = timeout(self.first_token, asked)
+    pub(crate) async fn warm(&self, models: &Models) -> Result<()> {
+        let late = || Error::new(ErrorKind::Timeout, "warm", "the vendor did not answer in time");
+        let response = timeout(self.first_token, models.request(&self.client).send())
             .await
-            .map_err(|_| refused(ErrorKind::Timeout, "the vendor did not answer in time"))?
+            .map_err(|_| self.named(late()))?
             .map_err(|error| self.named(http::unanswered(error, "warm")))?;
-        // Not every server has the page; the connection is open all the same.
-        match response.status().as_u16() {
-            401 | 403 => Err(refused(ErrorKind::Unauthorized, "the key was refused")),
-            _ => Ok(()),
+        if response.status().is_success() {
+            models.note(response).await;
+            return Ok(());
         }
+        let refusal = Refusal::read(response).await;
+        if refusal.refuses_the_key() {
+            return Err(self.named(refusal.into_error("warm")));
+        }
+        // Not every server has the page, and not every key is for it; the connection is open all
+        // the same.
+        Ok(())
     }
 
     /// Sends a request of JSON. It fails where no response comes; one that says no is inside.

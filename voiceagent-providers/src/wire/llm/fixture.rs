@@ -1,12 +1,12 @@
 //! What the tests of the codecs share.
 
 use voiceagent_core::{
-    Error,
+    Error, ErrorKind,
     llm::{FinishReason, LlmEvent, ToolCall},
 };
 
 use super::{answer::Codec, events::MAX_EVENT};
-use crate::wire::sse::SseParser;
+use crate::wire::{fixture, sse::SseParser};
 
 pub(crate) const STOP: LlmEvent = LlmEvent::Finished(FinishReason::Stop);
 pub(crate) const CALLS: LlmEvent = LlmEvent::Finished(FinishReason::ToolCalls);
@@ -57,4 +57,38 @@ pub(crate) fn no_split_changes<C: Codec>(make: impl Fn() -> C, samples: &[(&str,
             }
         }
     }
+}
+
+/// Checks, for every field of every event of these streams, that one that is `null` counts as one
+/// that is missing, and that a stream without it is still understood as far as it goes.
+pub(crate) fn no_null_ends_an_answer<C: Codec>(make: impl Fn() -> C, streams: &[&str]) {
+    for stream in streams {
+        let mut parser = SseParser::new(MAX_EVENT);
+        parser.feed(stream.as_bytes()).unwrap();
+        let events: Vec<_> = std::iter::from_fn(|| parser.poll()).collect();
+        let events: Vec<_> = events.iter().map(String::as_str).collect();
+        let needed = fixture::needed(&events, |events, changed| told(make(), events, changed));
+        assert!(needed.is_empty(), "{needed:?} must be there");
+    }
+}
+
+/// What these events are understood as, and how that fails; `None` if it is by the changed one.
+fn told(mut codec: impl Codec, events: &[String], changed: usize) -> Option<String> {
+    let mut failed = None;
+    for (at, event) in events.iter().enumerate() {
+        if let Err(error) = codec.handle(event) {
+            if at == changed && error.kind() == ErrorKind::Protocol {
+                return None;
+            }
+            failed = Some(error);
+            break;
+        }
+    }
+    let failed = failed.or_else(|| codec.end().err()).map(|error| error.to_string());
+    let told = std::iter::from_fn(|| codec.poll()).map(|event| match event {
+        // One without an id gets one of ours, which is another each time.
+        LlmEvent::ToolCall(call) => LlmEvent::ToolCall(ToolCall { id: "".into(), ..call }),
+        event => event,
+    });
+    Some(format!("{:?} {failed:?}", told.collect::<Vec<_>>()))
 }

@@ -11,6 +11,7 @@ use voiceagent_testkit::{
 };
 
 use crate::{
+    clock::Clock,
     faults,
     voice::{FORMAT, ONE, TWO, Voice},
 };
@@ -37,6 +38,7 @@ const LONG: &str = "We have nine thirty or ten, and then there is half past ten,
 
 #[tokio::test]
 async fn flux_voices_pass_the_suite() {
+    let _clock = Clock::start();
     let (vendor, _) = vendor().await;
     let make = |url: &str| Arc::new(flux(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("deepgram-flux", &vendor, make).await.assert();

@@ -12,6 +12,7 @@ use voiceagent_providers::deepgram::{
 use voiceagent_testkit::vendor::{ListenScript, Refusal, ScriptedVendor, SpeechVendor, TurnScript};
 
 use crate::caller::{Caller, FORMAT, PAUSE, SPOKEN};
+use crate::clock::Clock;
 
 fn config(vendor: &SpeechVendor) -> DeepgramSttConfig {
     let mut config = DeepgramSttConfig::new(Secret::new(SpeechVendor::KEY));
@@ -80,9 +81,10 @@ async fn a_refusal_tells_the_vendors_reason() {
 
 #[tokio::test]
 async fn a_dropped_link_says_goodbye() {
+    let _clock = Clock::start();
     let vendor = listening().await;
     drop(Caller::dial(&nova(&vendor)).await);
-    vendor.until(|records| records[0].said_goodbye).await;
+    vendor.until(|all| all.first().is_some_and(|it| it.said_goodbye)).await;
     vendor.until_connections(0).await;
 }
 
@@ -156,6 +158,7 @@ async fn closes_that_may_pass_are_survived_and_others_end_the_link() {
 
 #[tokio::test]
 async fn a_goodbye_that_repeats_the_key_is_quoted_without_it() {
+    let _clock = Clock::start();
     let vendor = listening().await;
     let mut caller = Caller::dial(&nova(&vendor)).await;
     vendor.close_connections(1008, &format!("{} is\nno key", SpeechVendor::KEY));

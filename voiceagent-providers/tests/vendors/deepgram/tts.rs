@@ -7,6 +7,7 @@ use voiceagent_core::{ErrorKind, GenerationId, Secret, registry::Registry};
 use voiceagent_providers::deepgram::{DeepgramTts, DeepgramTtsConfig};
 use voiceagent_testkit::vendor::{Refusal, ScriptedVendor, SpeakScript, SpeechVendor};
 
+use crate::clock::Clock;
 use crate::voice::{FORMAT, ONE, PATIENCE, Said, TWO, Voice};
 
 /// A voice with these settings.
@@ -183,6 +184,7 @@ async fn a_vendor_that_is_away_is_reported_and_asked_again_for_the_next_generati
 
 #[tokio::test]
 async fn a_dropped_link_says_goodbye() {
+    let _clock = Clock::start();
     let vendor = SpeechVendor::speak(SpeakScript::new()).await;
     drop(open(&vendor).await);
     vendor.until(|records| records.first().is_some_and(|it| it.said_goodbye)).await;

@@ -109,6 +109,15 @@ fn a16_audio_keeps_its_place_when_the_carrier_leaves_out_silence() {
 }
 
 #[test]
+fn a16_a_pause_of_up_to_a_minute_is_believed() {
+    for (begins, place) in [(20, 160), (60_020, 480_160), (60_040, 160), (60_500, 160)] {
+        let mut line = Line::new();
+        assert_eq!(line.hear(&media(1, 0, &frame())), Some((0, 160)));
+        assert_eq!(line.hear(&media(2, begins, &frame())), Some((place, 160)), "{begins}");
+    }
+}
+
+#[test]
 fn a16_a_lost_frame_is_made_up_where_numbers_and_clock_tell_of_it() {
     let mut line = Line::new();
     let loud = STANDARD.encode_to_string([[0x90; 4], [0x10; 4]].concat().repeat(20));

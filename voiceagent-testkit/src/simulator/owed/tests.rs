@@ -90,6 +90,20 @@ fn only_sound_of_an_answer_is_a_reply() {
 }
 
 #[test]
+fn a_model_that_takes_turns_owes_what_it_begins_until_it_gives_way() {
+    let mut profile = calm();
+    profile.kind = Kind::Duplex;
+    let begun = || Account { begun: vec![ms(2_000)], ..Account::default() };
+    assert_eq!(judge_in(&profile, &begun()), (1, 1), "silence");
+    assert_eq!(judge_in(&profile, &begun().speech(1, None, 2_100, 3_000)), (1, 0));
+    let mut talked_over = begun();
+    talked_over.gave_way = vec![ms(2_050)];
+    assert_eq!(judge_in(&profile, &talked_over), (0, 0), "it hears whom it speaks over");
+    talked_over.gave_way = vec![ms(1_950)];
+    assert_eq!(judge_in(&profile, &talked_over), (1, 1), "what it begins after that is owed");
+}
+
+#[test]
 fn the_time_begins_with_the_last_sound_that_was_understood() {
     let mut late = asked();
     late.events = vec![(ms(15_000), over(1, "u1"))];

@@ -27,6 +27,8 @@ pub(in crate::simulator) struct Manner {
     pub(in crate::simulator) discards: bool,
     pub(in crate::simulator) max_turn: Option<Duration>,
     reopens: bool,
+    /// Whether words tell how long is waited. They are no English here, so that it is mostly off, and
+    /// turns are over when silence tells so, to the millisecond.
     pub(in crate::simulator) by_words: bool,
     pub(in crate::simulator) learns: bool,
     pub(in crate::simulator) pauses: bool,

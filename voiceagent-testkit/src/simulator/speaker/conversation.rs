@@ -215,6 +215,10 @@ impl Conversation {
         let saying = self.mouth.silence();
         self.log.tell(|| format!("model: gives way with {saying:?}"));
         self.was_stopped = saying.is_some();
+        if self.was_stopped {
+            let now = self.log.now();
+            self.log.account().gave_way.push(now);
+        }
         self.answering = None;
         if let Some(generation) = saying.filter(|_| !self.profile.edges) {
             peer.send(RealtimeEvent::Interrupted { generation }).await?;

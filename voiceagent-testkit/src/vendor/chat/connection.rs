@@ -47,7 +47,7 @@ impl Connection {
         let page = dialect.page(&request);
         let has_key = dialect.key(&request).is_some_and(|key| !key.trim().is_empty());
         match page {
-            Page::Answer | Page::Models | Page::Socket if !has_key => {
+            Page::Answer | Page::Model | Page::Models | Page::Socket if !has_key => {
                 shared.note_refused();
                 self.refuse(401, dialect.refusal(401, "invalid_api_key", None)).await
             }
@@ -61,6 +61,13 @@ impl Connection {
                     self.refuse(400, dialect.refusal(400, wrong.why, Some(wrong.param))).await
                 }
             },
+            Page::Model => {
+                let id = request.path.rsplit('/').next().unwrap_or_default();
+                let model = dialect.model(id, shared.ends().as_deref());
+                self.http
+                    .respond(200, &[("content-length", &model.len().to_string())], &model)
+                    .await
+            }
             Page::Models => {
                 let list = dialect.models();
                 let body = if request.method == "HEAD" { "" } else { &*list };

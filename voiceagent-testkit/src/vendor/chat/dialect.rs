@@ -26,6 +26,8 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Page {
     Answer,
+    /// One model.
+    Model,
     Models,
     None,
     /// Requests over a WebSocket.
@@ -67,6 +69,7 @@ impl Dialect {
             },
             "POST" if is_answer => Page::Answer,
             "GET" | "HEAD" if path == "/models" => Page::Models,
+            "GET" if path.starts_with("/models/") => Page::Model,
             _ => Page::None,
         }
     }
@@ -167,6 +170,22 @@ impl Dialect {
             ] }),
         };
         list.to_string()
+    }
+
+    /// A model that ends on a day, or does not.
+    pub(crate) fn model(self, id: &str, ends: Option<&str>) -> String {
+        let model = match self {
+            Self::Anthropic => json!({ "id": id, "type": "model", "display_name": id,
+                "lifecycle": if ends.is_some() { "deprecated" } else { "active" },
+                "retires_at": ends.map(|day| format!("{day}T00:00:00Z")) }),
+            // It tells of no end.
+            Self::Gemini => json!({ "name": format!("models/{id}"), "version": "001" }),
+            Self::OpenAi | Self::OpenAiResponses => {
+                json!({ "id": id, "object": "model", "created": 1_790_000_000,
+                    "owned_by": "system", "shutdown_date": ends })
+            }
+        };
+        model.to_string()
     }
 }
 

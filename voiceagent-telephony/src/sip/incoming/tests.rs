@@ -1,0 +1,121 @@
+use tokio::{net::UdpSocket, time::timeout};
+use voiceagent_core::{
+    Link,
+    transport::{Inbound, Outbound, Transport as _},
+};
+
+use super::*;
+
+#[test]
+fn a_flood_gets_as_many_calls_as_are_allowed() {
+    let (mut gate, begin) = (Gate::new(50), Instant::now());
+    let flood = |gate: &mut Gate, at| (0..1_000).filter(|_| gate.admits(at)).count();
+    assert_eq!(flood(&mut gate, begin), 50);
+    assert_eq!(flood(&mut gate, begin + Duration::from_millis(100)), 5);
+    assert_eq!(flood(&mut gate, begin + Duration::from_secs(60)), 50);
+}
+
+/// For anything that should happen at once; test machines are busy.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A caller who never says that it has heard our answer, unless a test does.
+struct Silent {
+    signals: UdpSocket,
+    media: UdpSocket,
+    server: SocketAddr,
+}
+
+impl Silent {
+    /// Calls a server whose times are a sixteenth of the usual ones.
+    async fn call() -> (Self, Arc<Stack>, Link<Outbound, Inbound>) {
+        let config =
+            SipConfig::new(([127, 0, 0, 1], 0).into(), vec!["127.0.0.0/8".parse().unwrap()]);
+        let t1 = Duration::from_millis(32);
+        let times = EndpointOption { t1, t1x64: t1 * 64, ..EndpointOption::default() };
+        let (stack, office, mut arrived) = Stack::start_with(config, times).await.unwrap();
+        let bind = || UdpSocket::bind("127.0.0.1:0");
+        let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
+        let phone = Self { signals, media, server: office.addresses.udp };
+        let body = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {} RTP/AVP 0\r\n",
+            phone.media.local_addr().unwrap().port()
+        );
+        phone.say("INVITE", "", &body).await;
+        let arrival = timeout(SOON, arrived.recv()).await.unwrap().unwrap();
+        let Arrival::Call(call) = arrival else { panic!("refused") };
+        let link = Box::new(*call).open().await.unwrap();
+        (phone, stack, link)
+    }
+
+    async fn say(&self, method: &str, tag: &str, body: &str) {
+        let (server, local) = (self.server, self.signals.local_addr().unwrap());
+        let text = format!(
+            "{method} sip:agent@{server} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK{method}\r\nMax-Forwards: 70\r\n\
+             From: <sip:ann@{local}>;tag=ann\r\nTo: <sip:agent@{server}>{tag}\r\n\
+             Call-ID: silent\r\nCSeq: 1 {method}\r\nContact: <sip:ann@{local}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.signals.send_to(text.as_bytes(), server).await.unwrap();
+    }
+
+    /// The next message that begins with this.
+    async fn message(&self, begin: &str) -> String {
+        let mut buffer = [0; 4_096];
+        let reading = async {
+            loop {
+                let length = self.signals.recv(&mut buffer).await.unwrap();
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.starts_with(begin) {
+                    return text;
+                }
+            }
+        };
+        timeout(SOON, reading).await.unwrap_or_else(|_| panic!("no {begin}"))
+    }
+}
+
+#[tokio::test]
+async fn cp45_a_call_whose_answer_nobody_acknowledges_is_heard_and_then_ended() {
+    let (phone, _stack, mut link) = Silent::call().await;
+    let answer = phone.message("SIP/2.0 200").await;
+    // It is repeated, and media waits for nothing.
+    assert_eq!(phone.message("SIP/2.0 200").await, answer);
+    timeout(SOON, phone.media.recv(&mut [0; 2_048])).await.unwrap().unwrap();
+    assert!(phone.message("BYE").await.contains("Call-ID: silent\r\n"));
+    let ended = async {
+        loop {
+            match link.recv().await {
+                Some(Ok(Inbound::Audio(_))) => {}
+                other => return other,
+            }
+        }
+    };
+    let ended = timeout(SOON, ended).await.unwrap().unwrap().unwrap();
+    assert_eq!(ended, Inbound::HungUp);
+}
+
+#[tokio::test]
+async fn cp45_a_call_whose_answer_is_acknowledged_late_goes_on() {
+    let (phone, _stack, link) = Silent::call().await;
+    let mut answer = phone.message("SIP/2.0 200").await;
+    for _ in 0..4 {
+        answer = phone.message("SIP/2.0 200").await;
+    }
+    let tag = answer.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+    let tag = tag.split_once(";tag=").unwrap().1.to_owned();
+    phone.say("ACK", &format!(";tag={tag}"), "").await;
+    // Three seconds of media: longer than anything is waited for.
+    for _ in 0..150 {
+        timeout(SOON, phone.media.recv(&mut [0; 2_048])).await.unwrap().unwrap();
+    }
+    let mut buffer = [0; 4_096];
+    while let Ok(length) = phone.signals.try_recv(&mut buffer) {
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(text.starts_with("SIP/2.0 200"), "{text}");
+    }
+    drop(link);
+    phone.message("BYE").await;
+}
