@@ -30,7 +30,7 @@ pub(super) fn parts(stages: Stages) -> Vec<Part> {
     let claimed: i64 = parts.iter().map(|part| part.ms).sum();
     let rest = stages.response.map_or(0, |response| response - claimed);
     if rest > 0 {
-        parts.push(Part { name: "tools and sending", class: "rest", ms: rest });
+        parts.push(Part { name: "plan, tools, sending", class: "rest", ms: rest });
     }
     if let Some(playout) = stages.playout {
         parts.push(Part { name: "line", class: "line", ms: playout.max(0) });
@@ -125,7 +125,7 @@ mod tests {
                 ("language model", 820),
                 ("first sentence", 80),
                 ("voice", 150),
-                ("tools and sending", 50),
+                ("plan, tools, sending", 50),
                 ("line", 60)
             ]
         );
@@ -133,7 +133,7 @@ mod tests {
         let slow_voice = Stages { first_audio: Some(2_000), response: Some(3_400), ..stages() };
         assert_eq!(slowest(slow_voice), Some("voice"));
         let slow_tool = Stages { response: Some(9_000), ..stages() };
-        assert_eq!(slowest(slow_tool), Some("tools and sending"));
+        assert_eq!(slowest(slow_tool), Some("plan, tools, sending"));
         assert_eq!(slowest(Stages { response: None, ..stages() }), None, "nobody was answered");
         assert_eq!(slowest(Stages::default()), None);
     }
