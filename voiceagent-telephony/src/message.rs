@@ -1,6 +1,6 @@
 //! Text messages: SMS, and WhatsApp where the carrier has it.
 
-use std::{fmt::Debug, time::SystemTime};
+use std::{collections::BTreeMap, fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use voiceagent_core::{Error, ErrorKind, Private, Result};
@@ -66,8 +66,40 @@ pub struct TextMessage {
     pub to: Callee,
     /// How it goes; by SMS if not set.
     pub channel: Channel,
-    /// What it says.
+    /// What it says; empty for a template.
     pub text: Private,
+    /// The template that stands for the text.
+    pub template: Option<MessageTemplate>,
+}
+
+/// Words that the vendor has approved, by their name there, with what their places are filled with.
+/// WhatsApp takes them at any time.
+#[derive(Clone, Debug)]
+pub struct MessageTemplate {
+    name: String,
+    variables: BTreeMap<String, Private>,
+}
+
+impl MessageTemplate {
+    /// A template with what its places are filled with, by their names: `1`, `2`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, variables: BTreeMap<String, String>) -> Self {
+        let private = |(name, value): (String, String)| (name, Private::new(value));
+        Self { name: name.into(), variables: variables.into_iter().map(private).collect() }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the places are filled with, as a JSON object.
+    #[must_use]
+    pub fn variables(&self) -> String {
+        let plain = self.variables.iter().map(|(name, value)| (name, value.expose()));
+        serde_json::json!(plain.collect::<BTreeMap<_, _>>()).to_string()
+    }
 }
 
 impl TextMessage {
@@ -81,7 +113,13 @@ impl TextMessage {
             let message = "the text has 1 to 1,600 characters";
             return Err(Error::new(ErrorKind::Rejected, "write a message", message));
         }
-        Ok(Self { to, channel: Channel::Sms, text: Private::new(text) })
+        Ok(Self { to, channel: Channel::Sms, text: Private::new(text), template: None })
+    }
+
+    /// A template, by SMS if not set otherwise.
+    #[must_use]
+    pub fn of_template(to: Callee, template: MessageTemplate) -> Self {
+        Self { to, channel: Channel::Sms, text: Private::new(""), template: Some(template) }
     }
 
     /// Says how it goes.

@@ -39,8 +39,9 @@ use crate::{
     keys::{Keys, Press},
     messages::Messenger,
     minutes::{Clerk, Minutes},
+    mirror::{Mirror, Talk},
     phone::Phone,
-    store::{Errand, Store},
+    store::{Appointment, Errand, Store},
     templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes},
     vin::Decoder,
@@ -51,6 +52,9 @@ use self::instructions::Instructions;
 
 /// The first words, where no template has others.
 const GREETING: &str = "Thank you for calling {name}. How can I help you?";
+/// The first words to a caller whose call is back.
+const BACK: &str = "I am sorry, we were cut off.";
+const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
 /// The last words to a caller for whom there is no more time.
 pub(crate) const CLOSING: &str =
     "I am sorry, I have to end this call now. Please call again soon. Goodbye!";
@@ -100,6 +104,12 @@ pub(crate) struct Occasion {
     pub(crate) errand: Option<Errand>,
     /// Whose number calls, if it is one customer's.
     pub(crate) first_name: Option<String>,
+    /// What was booked in it, if it broke off and is back.
+    pub(crate) back: Option<Vec<Appointment>>,
+    /// What was said in it before that.
+    pub(crate) talk: Talk,
+    /// Where it is written down what is said.
+    pub(crate) mirror: Option<Mirror>,
     /// What the last call of the number was about to book when it broke off.
     pub(crate) wish: Option<Value>,
     /// What a machine is told that answers.
@@ -156,6 +166,9 @@ impl Makings {
         if let Some(vad) = template.vad {
             agent = agent.speech_gate(vad.gate());
         }
+        if let Some(mirror) = occasion.mirror.clone() {
+            agent = agent.observer(move |_| mirror.clone());
+        }
         if let Some(journals) = &self.journals {
             agent = agent.journals(journals);
         }
@@ -164,7 +177,14 @@ impl Makings {
 
     /// The first words.
     fn greeting(&self, occasion: &Occasion) -> String {
-        let Occasion { template, errand, first_name, .. } = occasion;
+        let Occasion { template, errand, first_name, back, .. } = occasion;
+        if let (None, Some(booked)) = (errand, back) {
+            // Who has not heard it would book it again.
+            let done: String =
+                booked.iter().map(|booked| format!(" {}", tools::booked(booked))).collect();
+            let rest = if booked.is_empty() { "How can I help you?" } else { ANYTHING_ELSE };
+            return format!("{BACK}{done} {rest}");
+        }
         match (errand, &template.greeting_by_name, first_name) {
             (Some(errand), ..) => errand.greeting(&self.name),
             (None, Some(greeting), Some(caller)) => {
@@ -190,7 +210,8 @@ impl Makings {
             wish: occasion.wish.as_ref(),
             prompt: occasion.template.prompt.as_deref(),
         };
-        format!("{usual}{}", occasion.template.guidance.as_deref().unwrap_or_default())
+        let before = occasion.talk.brief().unwrap_or_default();
+        format!("{usual}{before}{}", occasion.template.guidance.as_deref().unwrap_or_default())
     }
 
     /// What the call is led through the graph by; `None` if its template lets the model find its way.
@@ -229,6 +250,9 @@ impl Makings {
             .with_decoder(self.decoder.clone())
             .with_identity(self.identity(occasion))
             .with_departments(self.departments.clone());
+        if let Some(rule) = &occasion.template.qualification {
+            desk = desk.with_qualification(rule.clone());
+        }
         if let Some(weather) = &self.weather {
             desk = desk.with_weather(weather.clone());
         }
@@ -266,7 +290,7 @@ impl Makings {
 }
 
 /// 128 random bits, so that no call can use what was offered in another.
-fn call_secret() -> Result<Secret> {
+pub(crate) fn call_secret() -> Result<Secret> {
     let mut random = [0; 16];
     rustls::crypto::ring::default_provider()
         .secure_random

@@ -111,6 +111,10 @@ impl RuleBrain {
         format!("{CALLER} {number}")
     }
 
+    /// The line of an agent's instructions behind which stands what was said before a call broke
+    /// off. The brain reads nothing there: others have said it.
+    pub const SAID_BEFORE: &str = "The call broke off and is back. Before, this was said:";
+
     /// The line of an agent's instructions that tells a model, this one included, why it calls.
     #[must_use]
     pub fn errand_line(errand: &Value) -> String {
@@ -126,11 +130,7 @@ impl RuleBrain {
 
     fn step(&self, request: &LlmRequest) -> Step {
         let today = (self.today)();
-        let setting = Setting {
-            caller: caller(&request.instructions),
-            errand: Errand::read(&request.instructions),
-            wish: Wish::read(&request.instructions, today),
-        };
+        let setting = setting(&request.instructions, today);
         let dialogue = Dialogue::after(heard(&request.messages), today, setting);
         let may_call = request.tool_choice != ToolChoice::None;
         let has =
@@ -198,6 +198,13 @@ fn heard(messages: &[Message]) -> &[Message] {
 }
 
 const CALLER: &str = "The caller's phone number is";
+
+/// What the instructions of an agent tell of a call.
+fn setting(instructions: &str, today: Date) -> Setting {
+    let told =
+        instructions.split_once(RuleBrain::SAID_BEFORE).map_or(instructions, |(ours, _)| ours);
+    Setting { caller: caller(told), errand: Errand::read(told), wish: Wish::read(told, today) }
+}
 
 fn caller(instructions: &str) -> Option<String> {
     let (_, rest) = instructions.split_once(CALLER)?;

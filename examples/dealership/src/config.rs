@@ -1,10 +1,13 @@
 //! Configuration: one TOML file, overridden by the environment.
 
+mod calendar;
+mod email;
+mod leads;
 mod read;
 
 mod turns;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +16,12 @@ use voiceagent_telephony::sip::SipConfig;
 
 use crate::{departments::Department, store::Place, tools::Identity};
 
-pub use self::turns::{Endpointing, TurnsConfig};
+pub use self::{
+    calendar::{CalendarConfig, CalendarProvider},
+    email::EmailConfig,
+    leads::LeadsConfig,
+    turns::{Endpointing, TurnsConfig},
+};
 
 /// Everything that can be set. Without a file all of it has a default, and the rule brain answers.
 ///
@@ -38,10 +46,10 @@ pub use self::turns::{Endpointing, TurnsConfig};
 /// model = "gpt-6-luna"
 /// ```
 ///
-/// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_NAME`,
-/// `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of
-/// accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
-/// key: [`ProviderConfig::key_variables`].
+/// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
+/// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
+/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -52,6 +60,14 @@ pub struct Config {
     pub dealership: DealershipConfig,
     /// Whom the house calls and writes to of its own accord.
     pub outbound: OutboundConfig,
+    /// Calendars outside.
+    pub calendar: CalendarConfig,
+    /// E-mail.
+    pub email: EmailConfig,
+    /// A table with leads.
+    pub leads: LeadsConfig,
+    /// What programs share beside the database; without it, each has its own.
+    pub redis: Option<RedisConfig>,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
@@ -75,6 +91,13 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// How the carrier reaches it, `https://` and without a path. `http://` is for this machine.
     pub public_url: Option<String>,
+    /// The name of this program, where several answer at the public address; `None` names it by
+    /// machine and port.
+    pub replica: Option<String>,
+    /// Whether requests for other replicas are sent back to Fly's proxy, which brings them there. So
+    /// on a machine of Fly, whose name is the replica's then.
+    #[serde(skip)]
+    pub on_fly: bool,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
@@ -89,6 +112,8 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
+            replica: None,
+            on_fly: false,
             talk_page: false,
             journals: None,
             drain_seconds: 30,
@@ -141,6 +166,17 @@ pub struct OutboundConfig {
     /// Who may be called. Nobody else is, and nobody at all if it is empty; `*` stands for everybody
     /// who has agreed to it.
     pub allow: Vec<String>,
+    /// How many calls and texts all programs begin within a second at most; `None` sets no limit.
+    pub most_per_second: Option<NonZeroU32>,
+}
+
+/// A Redis server, for what is shared for a while.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[redis]`")]
+#[non_exhaustive]
+pub struct RedisConfig {
+    /// Its address; with a password, better kept in `DEALERSHIP_REDIS`.
+    pub url: Secret,
 }
 
 /// The carrier's account.

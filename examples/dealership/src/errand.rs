@@ -158,7 +158,7 @@ fn spelled(number: &str) -> String {
 }
 
 /// "630-555-0100".
-fn written(number: &str) -> String {
+pub(crate) fn written(number: &str) -> String {
     match digits(number) {
         Some((area, office, line)) => format!("{area}-{office}-{line}"),
         None => number.to_owned(),

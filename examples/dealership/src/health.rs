@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{lobby::Lobby, store::Store};
+use crate::{lobby::Lobby, store::Store, tools::word};
 
 /// `/livez` for whoever restarts the program, `/readyz` for whoever sends it calls, and `/health`,
 /// which is the same as `/readyz`.
@@ -30,6 +30,8 @@ async fn ready(State((store, lobby)): State<(Store, Lobby)>) -> Response {
         "database": database,
         "takes_calls": lobby.is_open(),
         "calls": lobby.calls(),
+        "replica": store.replica(),
+        "shared": store.health().map(|health| word(&health)),
     });
     (status, Json(body)).into_response()
 }

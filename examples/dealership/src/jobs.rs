@@ -6,13 +6,17 @@
 //! carrier is asked whether it was done; only when it says no, it is done.
 
 mod command;
+mod pace;
 mod reach;
+mod replies;
+mod steps;
 
 #[cfg(test)]
 mod tests;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::select;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
@@ -24,6 +28,7 @@ use crate::{
     clock::Clock,
     departments::Departments,
     errand::{self, AllowList},
+    mail::{Inbox, Mailer},
     messages::Messenger,
     phone::Phone,
     store::{
@@ -32,7 +37,7 @@ use crate::{
     },
 };
 
-pub use self::command::JobsCommand;
+pub use self::{command::JobsCommand, pace::Pace};
 
 /// How long a job is somebody's before others may take it: longer than its longest run.
 const LEASE: SignedDuration = SignedDuration::from_secs(120);
@@ -57,6 +62,9 @@ pub struct Worker {
     departments: Departments,
     line: Option<Arc<dyn CallControl>>,
     messenger: Option<Arc<dyn Messenger>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    inbox: Option<Arc<dyn Inbox>>,
+    pace: Option<Pace>,
 }
 
 impl Worker {
@@ -71,7 +79,17 @@ impl Worker {
             departments: Departments::default(),
             line: None,
             messenger: None,
+            mailer: None,
+            inbox: None,
+            pace: None,
         }
+    }
+
+    /// Begins no more jobs within a second than this.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = Some(pace);
+        self
     }
 
     /// Makes calls with this.
@@ -85,6 +103,20 @@ impl Worker {
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.messenger = Some(messenger);
+        self
+    }
+
+    /// Sends letters with this.
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.mailer = Some(mailer);
+        self
+    }
+
+    /// Reads answers from this.
+    #[must_use]
+    pub fn with_inbox(mut self, inbox: Arc<dyn Inbox>) -> Self {
+        self.inbox = Some(inbox);
         self
     }
 
@@ -105,6 +137,13 @@ impl Worker {
 
     /// Does what is due until `stop` ends, and then what has begun.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let work = pin!(self.do_jobs(stop));
+        let read = pin!(self.read_replies());
+        // Reading never ends by itself.
+        select(work, read).await;
+    }
+
+    async fn do_jobs(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
             if let Err(error) = self.round().await {
@@ -137,6 +176,9 @@ impl Worker {
         for run in 0..MOST_RUNS {
             let job = self.store.claim_job(None, LEASE, self.clock.now()).await?;
             let Some(job) = job else { return Ok(run) };
+            if let Some(pace) = &self.pace {
+                pace.wait().await;
+            }
             self.work(&job).await?;
         }
         Ok(MOST_RUNS)
@@ -205,12 +247,13 @@ impl Worker {
             about: job.about.clone(),
             occasion: visit.start.timestamp().as_millisecond().to_string(),
             phone: phone.clone(),
+            is_free_text: false,
         };
         // Who has shown nothing but a number is not asked who they are.
         if job.kind == JobKind::Reminder && visit.customer.is_some() {
-            match self.reach(job, &plan(Channel::Voice, 2), None).await? {
-                Reached::Ended(end) => return Ok(end),
-                Reached::NotSo => {}
+            let reached = self.reach(job, &plan(Channel::Voice, 2), None).await?;
+            if let Reached::Ended(end) = reached.or_refused() {
+                return Ok(end);
             }
         }
         let place = self.store.location().await?;
@@ -231,6 +274,7 @@ impl Worker {
             occasion: String::new(),
             most: 1,
             allowed: Allowed::IfAgreed,
+            is_free_text: false,
         };
         let text = errand::recovery_text(&self.house, &self.store.location().await?);
         self.write(job, &[plan], &text).await
@@ -260,41 +304,12 @@ impl Worker {
             occasion: String::new(),
             most: 2,
             allowed,
+            is_free_text: false,
         };
-        match self.reach(job, &plan, None).await? {
+        match self.reach(job, &plan, None).await?.or_refused() {
             Reached::Ended(end) => Ok(end),
-            Reached::NotSo => Ok(JobEnd::Done("nobody answered; a person calls them back")),
+            _ => Ok(JobEnd::Done("nobody answered; a person calls them back")),
         }
-    }
-
-    /// Calls a lead, or writes to one whom calls have not reached.
-    async fn step(&self, job: &Job) -> Result<JobEnd, Fault> {
-        let place = self.store.enrollment(&job.about).await?;
-        let now = self.clock.now();
-        if !place.is_running {
-            let later = now.saturating_add(15.minutes()).unwrap_or(now);
-            return Ok(JobEnd::Later(later, "the campaign is paused"));
-        }
-        if !matches!(place.node.as_str(), "call" | "message") {
-            return Ok(JobEnd::Done("they have left the campaign"));
-        }
-        let plan = |channel, most| ContactPlan {
-            allowed: self.allowed(&place.phone),
-            channel,
-            most,
-            purpose: Purpose::Campaign,
-            about: job.about.clone(),
-            occasion: String::new(),
-            phone: place.phone.clone(),
-        };
-        if place.node == "call" {
-            match self.reach(job, &plan(Channel::Voice, place.most_calls), None).await? {
-                Reached::Ended(end) => return Ok(end),
-                Reached::NotSo => self.store.enough_calls(&job.about, now).await?,
-            }
-        }
-        let text = errand::campaign_text(&self.house, &self.store.location().await?);
-        self.write(job, &[plan(Channel::Sms, 1), plan(Channel::WhatsApp, 1)], &text).await
     }
 
     fn allowed(&self, phone: &Phone) -> Allowed {

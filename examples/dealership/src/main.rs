@@ -12,13 +12,16 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use dealership::{
     agenda,
+    calendar::{GoogleAccess, GoogleConsent},
     calls::{self, CallsRequest},
     clock::Clock,
-    config::Config,
+    config::{CalendarConfig, Config},
     demo::Demo,
     doctor::{examine, is_ready, render},
     eval,
     jobs::JobsCommand,
+    leads::LeadsCommand,
+    mcp::McpCommand,
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
@@ -46,6 +49,11 @@ enum Command {
         /// The database; without it, the one of the configuration. It is only read.
         #[arg(long)]
         db: Option<Place>,
+    },
+    /// Connects with a calendar outside.
+    Calendar {
+        #[command(subcommand)]
+        command: CalendarCommand,
     },
     /// Shows the calls that go on at the carrier, or ends one, or hands one on.
     Calls {
@@ -80,10 +88,24 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Takes in leads, from a file or from the sheet of the configuration.
+    Leads {
+        #[command(subcommand)]
+        command: LeadsCommand,
+    },
+    /// Serves the tools of the agent to assistants, by the Model Context Protocol.
+    Mcp(McpCommand),
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
     Template(TemplateCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CalendarCommand {
+    /// Asks somebody in a browser on this machine whether the program may act for them at Google, and
+    /// prints the token by which it does. Needs GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET.
+    Connect,
 }
 
 #[derive(Args, Debug)]
@@ -115,6 +137,9 @@ fn main() -> ExitCode {
             };
             run(appointments(name, database), "error").map(success)
         }),
+        Command::Calendar { command: CalendarCommand::Connect } => {
+            config.and_then(|config| run(connect(config), "error").map(success))
+        }
         Command::Calls { hang_up, transfer, to } => config.and_then(|config| {
             let request = match (hang_up, transfer.zip(to)) {
                 (Some(call), _) => CallsRequest::HangUp(CallId::new(call)),
@@ -138,6 +163,11 @@ fn main() -> ExitCode {
         Command::Jobs { command } => {
             config.and_then(|config| run(jobs(command, config), "error").map(success))
         }
+        Command::Leads { command } => {
+            config.and_then(|config| run(leads(command, config), "error").map(success))
+        }
+        Command::Mcp(command) => config
+            .and_then(|config| run(command.run(&config, asked_to_stop()), "warn").map(success)),
         Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
         Command::Template(command) => config.and_then(|config| {
             run(template(command, config.dealership.database), "error").map(success)
@@ -227,6 +257,25 @@ async fn appointments(name: &str, database: Place) -> Result<()> {
     Ok(())
 }
 
+async fn connect(config: Config) -> Result<()> {
+    let CalendarConfig { client_id, client_secret, .. } = config.calendar;
+    if client_id.is_empty() || client_secret.is_empty() {
+        return Err(Error::config(
+            "GOOGLE_CLIENT_ID or GOOGLE_CLIENT_SECRET is not set; make them for a desktop app at \
+             console.cloud.google.com/apis/credentials",
+        ));
+    }
+    let pages = (GoogleConsent::PAGE, GoogleAccess::PAGE);
+    let consent = GoogleConsent::open((&client_id, client_secret), pages).await?;
+    show(&format!("Open this address in a browser on this machine:\n{}\n", consent.url()));
+    let token = consent.finish().await?;
+    show(&format!(
+        "Connected. Keep this in the environment:\nGOOGLE_REFRESH_TOKEN={}\n",
+        token.expose()
+    ));
+    Ok(())
+}
+
 /// Fails unless all pass.
 async fn evaluate(folder: PathBuf, server: Option<Place>, verbose: bool) -> Result<ExitCode> {
     let scenarios = eval::scenarios(&folder)?;
@@ -251,6 +300,17 @@ async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
         Ok(worker) => command.run(&store, &worker, Clock::System.now()).await,
         Err(error) => Err(error),
     };
+    store.close().await;
+    done.map(|text| show(&text))
+}
+
+async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
+    let sheet = server::sheet(&config.leads)?;
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        Error::config(format!("field `dealership.database`: {}", error.message()))
+            .with_source(error)
+    })?;
+    let done = command.run(&store, sheet.as_ref(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }

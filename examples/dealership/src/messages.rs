@@ -1,13 +1,13 @@
 //! Text messages to people's phones.
 
-use std::{fmt::Debug, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use voiceagent_core::{Error, ErrorKind, Result};
 use voiceagent_telephony::{
     control::Callee,
-    message::{Channel as By, Messenger as Carrier, TextMessage},
+    message::{Channel as By, MessageTemplate, Messenger as Carrier, TextMessage},
 };
 
 use crate::{phone::Phone, store::Channel};
@@ -25,6 +25,26 @@ pub trait Messenger: Debug + Send + Sync + 'static {
     ///
     /// A message whose future is dropped was sent or not.
     async fn send(&self, to: &Phone, channel: Channel, text: &str) -> Result<String>;
+
+    /// Sends a template on `WhatsApp`, by its name at the carrier, with what its places are filled
+    /// with. Unlike free text it may be sent at any time.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    async fn send_template(
+        &self,
+        to: &Phone,
+        name: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<String> {
+        let _ = (to, name, variables);
+        Err(Error::new(ErrorKind::Unsupported, "send a template", "there are no templates"))
+    }
 
     /// The carrier's names for what was sent to somebody since then.
     ///
@@ -61,6 +81,16 @@ impl Messenger for CarrierMessenger {
         self.0.send(&message).await
     }
 
+    async fn send_template(
+        &self,
+        to: &Phone,
+        name: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<String> {
+        let template = MessageTemplate::new(name, variables.clone());
+        self.0.send(&TextMessage::of_template(callee(to)?, template).by(By::WhatsApp)).await
+    }
+
     async fn sent(&self, to: &Phone, channel: Channel, since: Timestamp) -> Result<Vec<String>> {
         self.0.sent(&callee(to)?, by(channel)?, SystemTime::from(since)).await
     }
@@ -79,8 +109,8 @@ fn by(channel: Channel) -> Result<By> {
     match channel {
         Channel::Sms => Ok(By::Sms),
         Channel::WhatsApp => Ok(By::WhatsApp),
-        Channel::Voice => {
-            Err(Error::new(ErrorKind::Rejected, "send a message", "a call is no message"))
+        Channel::Email | Channel::Voice => {
+            Err(Error::new(ErrorKind::Rejected, "send a message", "that is no such message"))
         }
     }
 }
@@ -115,6 +145,13 @@ mod tests {
             assert_eq!(api.requests().last().unwrap().field("To"), Some(to));
             assert_eq!(messenger.sent(&ana, channel, before).await.unwrap(), [name]);
         }
+        let places = [("1".to_owned(), "Ana".to_owned())].into();
+        messenger.send_template(&ana, "HX0123", &places).await.unwrap();
+        let request = api.requests().pop().unwrap();
+        assert_eq!(request.field("To"), Some("whatsapp:+16305550111"));
+        assert_eq!(request.field("ContentSid"), Some("HX0123"));
+        assert_eq!(request.field("ContentVariables"), Some(r#"{"1":"Ana"}"#));
+        assert_eq!(request.field("Body"), None, "a template stands in its place");
         let error = messenger.send(&ana, Channel::Voice, "Hello").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
     }

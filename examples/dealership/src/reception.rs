@@ -31,7 +31,9 @@ use crate::{
     jobs, keys,
     messages::Messenger,
     minutes::Minutes,
+    mirror::{self, Mirror, Talk},
     phone::Phone,
+    shared::Shared,
     spoken,
     store::{Errand, Fault, Store},
     talk::Visitor,
@@ -63,6 +65,7 @@ pub struct Reception {
     /// Who stands in for a model.
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
+    shared: Shared,
     /// The minutes of the calls that go on. Each use of the lock is one step.
     minutes: Mutex<BTreeMap<CallId, Arc<Minutes>>>,
 }
@@ -111,7 +114,13 @@ impl Reception {
             journals: None,
             witness: None,
         };
-        Ok(Self { makings, rules, vendors: None, minutes: Mutex::default() })
+        Ok(Self {
+            makings,
+            rules,
+            vendors: None,
+            shared: Shared::local(),
+            minutes: Mutex::default(),
+        })
     }
 
     /// Lets this model answer, and the rule brain only when the model fails.
@@ -133,6 +142,13 @@ impl Reception {
     #[must_use]
     pub fn with_vendors(mut self, vendors: Vendors) -> Self {
         self.vendors = Some(vendors);
+        self
+    }
+
+    /// Keeps what is said in calls here while they go on, in place of this process alone.
+    #[must_use]
+    pub fn with_shared(mut self, shared: Shared) -> Self {
+        self.shared = shared;
         self
     }
 
@@ -199,12 +215,16 @@ impl Reception {
     /// When a part of the call cannot be opened.
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
         let call = leg.call();
-        let occasion = self.occasion(call).await;
+        let mut occasion = self.occasion(call).await;
         let id = call.id.clone();
+        let (mirror, said) = Mirror::new(occasion.talk.clone());
+        occasion.mirror = Some(mirror);
         let (sender, presses) = keys::listen();
         let (agent, minutes) = self.makings.agent(call, &occasion, sender).await?;
         self.going_on().insert(id.clone(), Arc::clone(&minutes));
         let call = agent.start(leg).await?;
+        // It ends with the call, as the next one does.
+        tokio::spawn(mirror::keep(id.clone(), said, self.shared.clone()));
         // It ends with the call, whose observer holds the other end.
         tokio::spawn(keys::serve(presses, (id, call.line().clone()), minutes));
         Ok(call)
@@ -250,6 +270,11 @@ impl Reception {
         let Makings { store, clock, name, .. } = &self.makings;
         let (phone, now) = (counterpart(call), clock.now());
         let mut occasion = Occasion::default();
+        let back = store.back(call.id.as_str()).await;
+        occasion.back = known(back, "nobody knows whether a call is back").flatten();
+        if occasion.back.is_some() {
+            occasion.talk = Talk::of(&call.id, &self.shared).await;
+        }
         let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
         occasion.wish = known(begun, "a call is not noted").flatten();
         if call.direction == Direction::Outbound {

@@ -1,7 +1,10 @@
 //! The program that answers the phone: webhooks, media sockets, SIP, health, and the talk page.
 
+mod calendars;
+mod errands;
 mod needs;
 mod outbound;
+mod replies;
 mod trunk;
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -20,7 +23,9 @@ use tokio::{
     time::timeout,
 };
 use tracing::{info, warn};
-use voiceagent_core::{Error, ErrorKind, Result, registry::Registry, transport::Transport};
+use voiceagent_core::{
+    Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
+};
 use voiceagent_telephony::{
     document::{Say, Verb},
     front_door::{FrontDoor, StatusEvent},
@@ -32,20 +37,26 @@ use crate::{
     clock::Clock,
     config::Config,
     health,
-    jobs::Worker,
     lobby::Lobby,
     reception::{Reception, converse},
-    store::Store,
+    replicas::{self, Heirs, Paths, Replica},
+    shared::{Health, Shared},
+    store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    version,
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
 
-pub use self::outbound::worker;
+use self::errands::Errands;
+pub use self::{
+    calendars::{mirror, sheet},
+    outbound::worker,
+};
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
-    outbound::Outbound,
+    outbound::messenger,
     trunk::try_sip,
 };
 
@@ -77,9 +88,9 @@ pub struct Server {
     store: Store,
     statuses: mpsc::Receiver<StatusEvent>,
     visitors: Option<mpsc::Receiver<Visitor>>,
+    replica: Replica,
     sip: Option<SipServer>,
-    /// Without a number of ours there is nothing that it could do.
-    worker: Option<Worker>,
+    errands: Errands,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -131,43 +142,30 @@ impl Server {
         if let Some(folder) = &config.server.journals {
             make_folder(folder)?;
         }
-        let store = Store::open(&config.dealership.database).await.map_err(|error| {
-            let why = format!("field `dealership.database`: {}", error.message());
-            Error::config(why).with_source(error)
-        })?;
+        let replica = replica(config, clock).await?;
+        let store = replica.store.clone();
         let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-        let mut reception = Reception::open(store.clone(), clock, &config.dealership)
+        let reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
             .with_endpointing(config.turns.endpointing)
             .with_voice(stt, tts)
             .with_decoder(decoder)
+            .with_shared(replica.shared.clone())
             .with_weather(WeatherService::new(
                 WeatherService::PLACES_URL,
                 WeatherService::FORECAST_URL,
             )?);
-        if let Some(Outbound { messenger, .. }) = Outbound::of(config)? {
-            reception = reception.with_messenger(messenger);
-        }
-        if let Some(vendors) = vendors {
-            reception = reception.with_vendors(vendors);
-        }
-        let worker = match &config.outbound.from {
-            Some(_) => Some(worker(config, store.clone(), clock)?),
-            None => None,
-        };
-        if let Some(model) = llm {
-            reception = reception.with_model(model);
-        }
-        if let Some(folder) = &config.server.journals {
-            reception = reception.with_journals(folder);
-        }
-        let reception = Arc::new(reception);
+        let reception = Arc::new(furnish(reception, config, (vendors, llm))?);
+        let errands = Errands::of(config, &replica).await?;
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let mut router = match carrier {
-            Some(carrier) => front_door(carrier, status_events, (&reception, &lobby))?,
-            None => Router::new(),
-        };
+        let mut beside = health::routes(store.clone(), lobby.clone()).merge(version::routes());
+        let mut router = Router::new();
+        if let Some(carrier) = carrier {
+            beside = beside.merge(carried(&carrier, config, &replica)?);
+            let paths = Paths::of(&replica.life);
+            router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+        }
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
@@ -175,7 +173,7 @@ impl Server {
         });
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(health::routes(store.clone(), lobby.clone()));
+            .merge(beside);
         let drain = Duration::from_secs(config.server.drain_seconds);
         let sip = trunk::bind(config).await?;
         Ok(Self {
@@ -185,8 +183,9 @@ impl Server {
             store,
             statuses,
             visitors,
+            replica,
             sip,
-            worker,
+            errands,
             drain,
             warnings,
         })
@@ -235,25 +234,30 @@ impl Server {
             store,
             statuses,
             visitors,
+            replica,
             sip,
-            worker,
+            errands,
             drain,
             warnings,
         } = self;
         for warning in warnings {
             warn!("{warning}");
         }
+        // What its last life left behind is noted before anybody calls.
+        replica.beat().await;
         let mut tasks = JoinSet::new();
+        tasks.spawn(replica.clone().live());
+        if replica.shared.health() != Health::Local {
+            let shared = replica.shared.clone();
+            tasks.spawn(async move { shared.watch().await });
+        }
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        if let Some(worker) = worker {
-            let closing = lobby.clone();
-            tasks.spawn(async move { worker.run(closing.closes()).await });
-        }
+        errands.begin(&mut tasks, &lobby, &store);
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }
@@ -277,6 +281,7 @@ impl Server {
             let _ = timeout(CLOSING, lobby.empty()).await;
         }
         tasks.shutdown().await;
+        replica.end().await;
         store.close().await;
         info!("stopped");
         outcome
@@ -286,6 +291,7 @@ impl Server {
 /// Where the carrier's calls come in.
 fn front_door(
     (public_url, Account { auth_token, control }): (String, Account),
+    paths: Paths,
     statuses: mpsc::Sender<StatusEvent>,
     (reception, lobby): (&Arc<Reception>, &Lobby),
 ) -> Result<Router> {
@@ -295,6 +301,8 @@ fn front_door(
         .public_url(public_url)
         .voice_path(VOICE)
         .status_path(STATUS)
+        .media_path(paths.media)
+        .after_path(paths.after)
         .machine_detection(true)
         .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
         .statuses(statuses)
@@ -306,6 +314,55 @@ fn front_door(
         door = door.control(control);
     }
     door.build()
+}
+
+/// What else the carrier asks for: calls of programs that are gone, and what people write.
+fn carried(
+    (public_url, account): &(String, Account),
+    config: &Config,
+    replica: &Replica,
+) -> Result<Router> {
+    let token = &account.auth_token;
+    let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
+        .on_fly(config.server.on_fly);
+    let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
+    Ok(heirs.router().merge(replies))
+}
+
+/// This program among those on its database.
+async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+    let shared = match &config.redis {
+        Some(redis) => Shared::at(&redis.url)?,
+        None => Shared::local(),
+    };
+    let store = Store::open(&config.dealership.database).await.map_err(|error| {
+        let why = format!("field `dealership.database`: {}", error.message());
+        Error::config(why).with_source(error)
+    })?;
+    let life = Life::new(replicas::name(&config.server), clock.now());
+    let store = store.living(life.clone()).sharing(shared.clone());
+    Ok(Replica { store, clock, life, shared })
+}
+
+/// What a reception has only where the configuration says so.
+fn furnish(
+    mut reception: Reception,
+    config: &Config,
+    (vendors, llm): (Option<Vendors>, Option<Arc<dyn LanguageModel>>),
+) -> Result<Reception> {
+    if let Some(messenger) = messenger(config)? {
+        reception = reception.with_messenger(messenger);
+    }
+    if let Some(vendors) = vendors {
+        reception = reception.with_vendors(vendors);
+    }
+    if let Some(model) = llm {
+        reception = reception.with_model(model);
+    }
+    if let Some(folder) = &config.server.journals {
+        reception = reception.with_journals(folder);
+    }
+    Ok(reception)
 }
 
 fn no_listener(cause: Option<io::Error>) -> Error {

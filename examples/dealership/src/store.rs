@@ -11,6 +11,7 @@ mod appointments;
 mod attempts;
 mod brokers;
 mod calls;
+mod campaigns;
 mod claims;
 mod codes;
 mod contact;
@@ -25,12 +26,15 @@ mod ids;
 mod jobs;
 mod knowledge;
 mod leads;
+mod letters;
 mod location;
 mod messages;
+mod mirrors;
 mod outcomes;
 mod place;
 mod quality;
 mod records;
+mod replicas;
 mod results;
 mod rows;
 mod schema;
@@ -59,6 +63,7 @@ use sqlx::{
 use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::dialect::Dialect;
+use crate::shared::{Health, Shared};
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
@@ -66,10 +71,11 @@ pub(crate) use attempts::occasion_key;
 pub use attempts::{Allowed, Attempt, Channel, ContactPlan, Intent, Purpose};
 pub use brokers::{Assignment, Broker, CONSULTATION, ConsultRequest};
 pub use calls::Ending;
+pub use campaigns::Enrollment;
 pub use codes::{CodeVerdict, SentCode};
 pub use contact::{Objection, Permission, Window};
 pub use customers::{Customer, NewCustomer};
-pub use errands::{Callback, Enrollment, Errand};
+pub use errands::{Callback, Errand};
 pub use fault::{Fault, Refusal};
 pub use hours::{Closure, Hours, OpenInterval};
 pub use identity::{Fact, Verdict};
@@ -77,10 +83,14 @@ pub use ids::{AppointmentId, BrokerId, CodeId, CustomerId, LeadId, LocationId, V
 pub use jobs::{Job, JobEnd, JobKind};
 pub use knowledge::Passage;
 pub use leads::Lead;
+pub use letters::{Letter, Reply, ReplyKind};
 pub use location::{Advisor, Location};
+pub(crate) use mirrors::HOUSE;
+pub use mirrors::{MirrorEnd, MirrorTask, Mirrored};
 pub use outcomes::Outcome;
 pub use place::Place;
 pub use records::{Escalation, Interaction};
+pub use replicas::Life;
 pub use results::TemplateResult;
 pub use scratch::Scratch;
 pub use services::{Need, Service};
@@ -105,6 +115,10 @@ pub struct Store {
     /// Keeps a database in memory alive while the writer reconnects, which it does when the future
     /// of an operation is dropped between a statement and its result.
     keeper: Option<AnyPool>,
+    /// In whose life calls are answered with it.
+    life: Option<Life>,
+    /// Where customers are kept for a while.
+    shared: Option<Shared>,
 }
 
 impl Store {
@@ -173,6 +187,18 @@ impl Store {
         let place = Place::from(address.as_str());
         assert!(place.file().is_none(), "DEALERSHIP_TEST_POSTGRES names no server");
         Some(place)
+    }
+
+    /// The same database, before which customers are kept for five minutes.
+    #[must_use]
+    pub fn sharing(mut self, shared: Shared) -> Self {
+        self.shared = Some(shared);
+        self
+    }
+
+    /// Where customers are kept for a while, if anywhere.
+    pub(crate) fn health(&self) -> Option<Health> {
+        self.shared.as_ref().map(Shared::health)
     }
 
     /// Checks that the database answers.

@@ -3,6 +3,7 @@
 mod arms;
 mod command;
 mod difference;
+mod qualification;
 mod read;
 mod sections;
 mod vendors;
@@ -18,9 +19,11 @@ use crate::{
     tools::Identity,
 };
 
+pub(crate) use self::qualification::Verdict;
 pub use self::{
     arms::{Chosen, choose},
     command::{TemplateAction, TemplateCommand},
+    qualification::Qualification,
     read::Way,
     sections::{Interruptions, Limits, Silence, Vad},
     vendors::{Parts, Vendors},
@@ -67,6 +70,8 @@ pub struct Template {
     pub fillers: Vec<Arc<str>>,
     /// How much of anything a call may take.
     pub limits: Limits,
+    /// When a lead is worth a consultation; without it, whoever talks with them says so.
+    pub qualification: Option<Qualification>,
 }
 
 impl Template {
@@ -102,6 +107,7 @@ impl Template {
         self.interruptions.check()?;
         self.silence.check()?;
         self.limits.check()?;
+        self.qualification.as_ref().map_or(Ok(()), Qualification::check)?;
         if let Way::Graph(changes) = &self.graph {
             let script = Script::default();
             for (name, change) in changes {
@@ -187,6 +193,11 @@ mod tests {
             (r#"{"interruptions":{"min_ms":-1}}"#, "field `interruptions.min_ms`: write a whole"),
             (r#"{"silence":{"ask_after_ms":5}}"#, "field `silence.ask_after_ms`: write a whole"),
             (r#"{"limits":{"call_minutes":0}}"#, "field `limits.call_minutes`: write a whole"),
+            (
+                r#"{"qualification":{"states":["Illinois"]}}"#,
+                "field `qualification.states`: write a",
+            ),
+            (r#"{"qualification":{"needs":["shoes"]}}"#, "field `qualification.needs`: write a"),
             (r#"{"graph":"maze"}"#, "field `graph`: write `\"free\"`"),
             (r#"{"graph":{"colect":{}}}"#, "field `graph.colect` is no node; there are `greet`"),
             (r#"{"graph":{"collect":{"turns":0}}}"#, "field `graph.collect.turns`: write a whole"),

@@ -27,6 +27,7 @@ pub use known_codes::KnownCodes;
 pub use ledger::Ledger;
 pub use offer::{Offer, OfferKey};
 
+pub(crate) use book_appointment::said as booked;
 pub(crate) use desk::word;
 
 /// Declares the file of each tool, and puts all of them into one list.

@@ -22,7 +22,8 @@ impl Messenger for CompatibleRest {
     }
 
     async fn send(&self, message: &TextMessage) -> Result<String> {
-        if !self.has(message.channel) {
+        // A carrier without the channel has no templates for it either.
+        if !self.has(message.channel) || message.template.is_some() && !self.flavor.whatsapp {
             let why = "this carrier has no such channel";
             return Err(self.rest.fault(ErrorKind::Unsupported, SEND, why));
         }
@@ -34,7 +35,15 @@ impl Messenger for CompatibleRest {
             // "Send a message": no part of the shared API.
             ("/v2/messages".to_owned(), Body::Json(json!({ "to": to, "from": from, "text": text })))
         } else {
-            let fields = vec![("To", to), ("From", from), ("Body", text.to_owned())];
+            let mut fields = vec![("To", to), ("From", from)];
+            match &message.template {
+                // "Message resource": a template of the Content API in place of a body.
+                Some(template) => {
+                    fields.push(("ContentSid", template.name().to_owned()));
+                    fields.push(("ContentVariables", template.variables()));
+                }
+                None => fields.push(("Body", text.to_owned())),
+            }
             (format!("{}/Messages{}", self.account, self.flavor.suffix), Body::Form(fields))
         };
         let answer = self.rest.ask(&Ask::once(SEND, Method::POST, path).with(body)).await?;

@@ -21,8 +21,8 @@ impl Messenger for PlivoRest {
     }
 
     async fn send(&self, message: &TextMessage) -> Result<String> {
-        if !self.has(message.channel) {
-            let why = "this carrier has no such channel";
+        if !self.has(message.channel) || message.template.is_some() {
+            let why = "this carrier has no such channel, and no templates";
             return Err(self.rest.fault(ErrorKind::Unsupported, SEND, why));
         }
         let body = Body::Json(json!({

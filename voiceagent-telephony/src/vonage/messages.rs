@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
 use tracing::info;
-use voiceagent_core::Result;
+use voiceagent_core::{ErrorKind, Result};
 
 use super::VonageRest;
 use crate::{
@@ -10,6 +10,8 @@ use crate::{
     phone_number::bare,
     rest::{Ask, Body},
 };
+
+const SEND: &str = "send a message";
 
 /// "Messages API".
 #[async_trait]
@@ -19,6 +21,10 @@ impl Messenger for VonageRest {
     }
 
     async fn send(&self, message: &TextMessage) -> Result<String> {
+        if message.template.is_some() {
+            let why = "templates of this carrier are not known here";
+            return Err(self.rest.fault(ErrorKind::Unsupported, SEND, why));
+        }
         let channel = match message.channel {
             Channel::Sms => "sms",
             Channel::WhatsApp => "whatsapp",
@@ -30,7 +36,7 @@ impl Messenger for VonageRest {
             "to": bare(self.directory.addressee(&message.to)?.as_str()),
             "text": message.text.expose(),
         }));
-        let ask = Ask::once("send a message", Method::POST, "/v1/messages".to_owned());
+        let ask = Ask::once(SEND, Method::POST, "/v1/messages".to_owned());
         let name = self.rest.ask(&ask.with(body)).await?.name(&["/message_uuid"])?;
         info!(message = name, "message sent");
         Ok(name)

@@ -4,11 +4,10 @@ use jiff::civil::Date;
 use voiceagent_core::llm::Message;
 
 use super::{
-    Errand, Wish, caller,
-    dialogue::{Dialogue, Setting},
+    dialogue::Dialogue,
     intent::{self, Answer},
     question::Question,
-    times,
+    setting, times,
     words::Words,
 };
 
@@ -29,12 +28,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// Reads a talk. `instructions` are those of the agent: they tell who calls, and why.
     pub(crate) fn new(instructions: &str, history: &[Message], text: &str, today: Date) -> Self {
-        let setting = Setting {
-            caller: caller(instructions),
-            errand: Errand::read(instructions),
-            wish: Wish::read(instructions, today),
-        };
-        let mut dialogue = Dialogue::after(history, today, setting);
+        let mut dialogue = Dialogue::after(history, today, setting(instructions, today));
         let (asked, before) = (dialogue.question, state(&dialogue));
         let objections = dialogue.lead.objections.len();
         dialogue.hear(text);

@@ -5,13 +5,40 @@ use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
-use crate::{errand::AllowList, phone::Phone};
+use crate::{errand::AllowList, phone::Phone, shared::Shared};
 
-const TABLES: [&str; 9] =
-    ["dealership", "llm", "outbound", "server", "sip", "stt", "tts", "turns", "twilio"];
+const TABLES: &[&str] = &[
+    "calendar",
+    "dealership",
+    "email",
+    "leads",
+    "llm",
+    "outbound",
+    "redis",
+    "server",
+    "sip",
+    "stt",
+    "tts",
+    "turns",
+    "twilio",
+];
 
 /// Every field of ours, and what it accepts.
-const FIELDS: [(&str, &str); 25] = [
+const FIELDS: &[(&str, &str)] = &[
+    ("calendar.calendar", "the name of a calendar in quotes, such as `\"service@example.com\"`"),
+    (
+        "calendar.people",
+        "a table of calendars by the names of people, such as `{ \"Maria Lopez\" = \"maria/work\" }`",
+    ),
+    ("calendar.api_key", "a key in quotes"),
+    ("calendar.client_id", "an identifier in quotes"),
+    ("calendar.client_secret", "a secret in quotes"),
+    ("calendar.grant", "an identifier in quotes"),
+    ("calendar.password", "a password in quotes"),
+    ("calendar.provider", "`\"caldav\"`, `\"google\"` or `\"nylas\"`"),
+    ("calendar.refresh_token", "a token in quotes"),
+    ("calendar.url", "an address in quotes, such as `\"https://cloud.example.com/dav/\"`"),
+    ("calendar.user", "a name in quotes"),
     ("dealership.address", "a sentence in quotes"),
     (
         "dealership.database",
@@ -26,6 +53,19 @@ const FIELDS: [(&str, &str); 25] = [
     ("dealership.identity", "`\"number\"` or `\"facts\"`"),
     ("dealership.name", "a name in quotes, such as `\"Bart's Automotive\"`"),
     ("dealership.timezone", "an IANA time zone in quotes, such as `\"America/Chicago\"`"),
+    ("email.from", "an address in quotes, such as `\"Nair Motors <service@example.com>\"`"),
+    ("email.imap", "an address in quotes, such as `\"imaps://mail.example.com\"`"),
+    ("email.imap_password", "a password in quotes"),
+    ("email.imap_user", "a name in quotes"),
+    ("email.password", "a password in quotes"),
+    ("email.smtp", "an address in quotes, such as `\"smtps://mail.example.com\"`"),
+    ("email.user", "a name in quotes"),
+    ("leads.client_id", "an identifier in quotes"),
+    ("leads.client_secret", "a secret in quotes"),
+    ("leads.refresh_token", "a token in quotes"),
+    ("leads.sheet", "the identifier of a sheet in quotes"),
+    ("leads.tab", "the name of a table in quotes, such as `\"Leads\"`"),
+    ("leads.url", "an address in quotes"),
     ("llm.provider", "a name in quotes, such as `\"openai\"`"),
     (
         "outbound.allow",
@@ -33,10 +73,13 @@ const FIELDS: [(&str, &str); 25] = [
          have agreed",
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("redis.url", "an address in quotes, such as `\"redis://127.0.0.1:6379/0\"`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
+    ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.talk_page", "`true` or `false`"),
     ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
     ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
@@ -97,6 +140,12 @@ impl Config {
         if let Some(url) = env("DEALERSHIP_PUBLIC_URL") {
             self.server.public_url = Some(url);
         }
+        if let Some(machine) = env("FLY_MACHINE_ID") {
+            (self.server.replica, self.server.on_fly) = (Some(machine), true);
+        }
+        if let Some(replica) = env("DEALERSHIP_REPLICA") {
+            (self.server.replica, self.server.on_fly) = (Some(replica), false);
+        }
         if let Some(name) = env("DEALERSHIP_NAME") {
             self.dealership.name = name;
         }
@@ -105,6 +154,9 @@ impl Config {
         }
         if let Some(database) = env("DEALERSHIP_DATABASE") {
             self.dealership.database = database.as_str().into();
+        }
+        if let Some(redis) = env("DEALERSHIP_REDIS") {
+            self.redis.get_or_insert_default().url = voiceagent_core::Secret::new(redis);
         }
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
@@ -121,6 +173,9 @@ impl Config {
                 trunk.password = Some(password);
             }
         }
+        self.calendar.overlay(env);
+        self.email.overlay(env);
+        self.leads.overlay(env);
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
         }
@@ -143,6 +198,24 @@ impl Config {
                 "field `dealership.timezone`: `{timezone}` is no IANA time zone; write it like \
                  `America/Chicago`"
             )));
+        }
+        self.calendar.check()?;
+        self.email.check()?;
+        self.leads.check()?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+        if self
+            .server
+            .replica
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.len() > 64 || !name.chars().all(is_part))
+        {
+            return Err(Error::config(
+                "field `server.replica` is no name; write up to 64 letters, digits, dots and \
+                 hyphens",
+            ));
+        }
+        if let Some(redis) = &self.redis {
+            Shared::check(&redis.url)?;
         }
         AllowList::read(&self.outbound.allow)?;
         if let Some(from) = &self.outbound.from

@@ -118,6 +118,8 @@ async fn doctor_and_server_agree_about_every_setting() {
         (whole.replace(&database, &format!("{:?}", house.folder)), false),
         (whole.replace(&database, &format!("{:?}", house.folder.join("no/such.db"))), false),
         (whole.replace("[server]", &format!("[server]\njournals = {foreign:?}")), false),
+        (whole.replace("[stt]", "[redis]\nurl = \"x\"\n[stt]"), false),
+        (whole.replace("[server]", "[server]\nreplica = \"a/b\""), false),
         (whole.split("[llm]").next().unwrap().to_owned(), true),
         (format!("{whole}[[llm.fallback]]\nprovider = \"anthropic\"\n"), false),
         (format!("{whole}[[llm.fallback]]\nprovider = \"anthropic\"\napi_key = \"hush\"\n"), true),

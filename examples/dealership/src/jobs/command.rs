@@ -1,9 +1,12 @@
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use voiceagent_core::{Error, Result};
 
 use super::Worker;
 use crate::{
+    campaign::Steps,
     phone::Phone,
     store::{Fault, Job, JobKind, Refusal, Store},
 };
@@ -12,6 +15,14 @@ use crate::{
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum JobsCommand {
+    /// Sets the steps of a campaign, which is made if there is none of the name. Who is in it already
+    /// keeps theirs.
+    Campaign {
+        /// The campaign's name.
+        campaign: String,
+        /// A file with the steps, in JSON.
+        steps: PathBuf,
+    },
     /// Takes a lead into a campaign, which is made if there is none of the name.
     Enroll {
         /// The campaign's name.
@@ -28,6 +39,8 @@ pub enum JobsCommand {
     },
     /// Has the visits of tomorrow reminded of this evening that nobody reminds of yet.
     Plan,
+    /// Reads now what people have answered by e-mail.
+    Poll,
     /// Lets calls and messages go on.
     Resume,
     /// Does a job now, whether or not it is due. All that stands against a call still does.
@@ -62,6 +75,13 @@ impl JobsCommand {
     /// When there is no such job, lead or row, or the store cannot be used; the message says what.
     pub async fn run(&self, store: &Store, worker: &Worker, now: Timestamp) -> Result<String> {
         match self {
+            Self::Campaign { campaign, steps } => {
+                let text = std::fs::read_to_string(steps)
+                    .map_err(|cause| Error::config(format!("{}: {cause}", steps.display())))?;
+                let steps = Steps::read(&text)?;
+                store.set_steps(campaign, &steps, now).await?;
+                Ok(format!("{} steps.\n", steps.len()))
+            }
             Self::Enroll { campaign, phone } => {
                 let id = store.enroll(campaign, phone, now).await.map_err(|fault| match fault {
                     Fault::Refused(Refusal::NotFound) => {
@@ -76,6 +96,10 @@ impl JobsCommand {
                 Ok(table(&store.jobs(*all).await?, &zone))
             }
             Self::Plan => Ok(format!("{} visits.\n", store.plan_reminders(now).await?)),
+            Self::Poll => match worker.poll_replies().await? {
+                Some(news) => Ok(format!("{news} answers.\n")),
+                None => Err(Error::config("field `email.imap` is missing; answers are read there")),
+            },
             Self::Resume => {
                 store.stop_contacts(None, now).await?;
                 Ok("Calls and messages go on.\n".to_owned())

@@ -1,4 +1,7 @@
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout};
@@ -7,6 +10,7 @@ use voiceagent_telephony::control::NewCall;
 
 use super::Worker;
 use crate::{
+    mail::{self, Mail, Mailer},
     messages::callee,
     store::{Attempt, Channel, ContactPlan, Fault, Intent, Job, JobEnd, Objection, Purpose},
 };
@@ -30,6 +34,36 @@ pub(super) enum Reached {
     Ended(JobEnd),
     /// Not by this channel; another may do.
     NotSo,
+    /// Something stands against it, and that is written down.
+    Refused(&'static str),
+}
+
+impl Reached {
+    /// The end of a run that does not look for another way then.
+    pub(super) fn or_refused(self) -> Self {
+        match self {
+            Self::Refused(why) => Self::Ended(JobEnd::Done(why)),
+            reached => reached,
+        }
+    }
+}
+
+/// What a message says.
+#[derive(Debug)]
+pub(super) struct Words<'a> {
+    /// The words.
+    pub(super) text: &'a str,
+    /// The template that stands for them, with what its places are filled with.
+    pub(super) template: Option<(&'a str, BTreeMap<String, String>)>,
+    /// What a letter is about, and where it goes.
+    pub(super) letter: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Words<'a> {
+    /// Free text.
+    pub(super) const fn text(text: &'a str) -> Self {
+        Self { text, template: None, letter: None }
+    }
 }
 
 impl Worker {
@@ -44,11 +78,30 @@ impl Worker {
             return Ok(JobEnd::Done("nothing here sends texts"));
         }
         for plan in plans {
-            if let Reached::Ended(end) = self.reach(job, plan, Some(text)).await? {
+            let words = Words::text(text);
+            let reached = self.reach(job, plan, Some(&words)).await?;
+            if let Reached::Ended(end) = reached.or_refused() {
                 return Ok(end);
             }
         }
         Ok(JobEnd::Done("they cannot be written to"))
+    }
+
+    /// Sends a message, if there is something here that sends such messages.
+    pub(super) async fn say(
+        &self,
+        job: &Job,
+        plan: &ContactPlan,
+        words: &Words<'_>,
+    ) -> Result<Reached, Fault> {
+        let has_way = match plan.channel {
+            Channel::Email => self.mailer.is_some(),
+            _ => self.messenger.is_some(),
+        };
+        if !has_way {
+            return Ok(Reached::NotSo);
+        }
+        self.reach(job, plan, Some(words)).await
     }
 
     /// Calls somebody, or sends a text, unless something stands against it or it was done before.
@@ -56,7 +109,7 @@ impl Worker {
         &self,
         job: &Job,
         plan: &ContactPlan,
-        text: Option<&str>,
+        words: Option<&Words<'_>>,
     ) -> Result<Reached, Fault> {
         if plan.channel == Channel::Voice
             && !self.line.as_ref().is_some_and(|line| line.capabilities().dial)
@@ -66,18 +119,19 @@ impl Worker {
         loop {
             let begun = Instant::now();
             let end = match self.store.intend(job, plan, self.clock.now()).await? {
-                Intent::Free(attempt) => self.make(&attempt, text, begun).await?,
+                Intent::Free(attempt) => self.make(&attempt, words, begun).await?,
                 Intent::Open(attempt) => match self.find_out(&attempt).await? {
                     Some(end) => end,
                     // It was not made, and that is written down.
                     None => continue,
                 },
-                Intent::Over { reached: false } | Intent::Refused(Objection::NoConsent) => {
+                Intent::Over { reached: false }
+                | Intent::Refused(Objection::NoConsent | Objection::NoWindow) => {
                     return Ok(Reached::NotSo);
                 }
                 Intent::Over { reached: true } => JobEnd::Done("it was done before"),
                 Intent::Later(at, why) => JobEnd::Later(at, told(why)),
-                Intent::Refused(why) => JobEnd::Done(told(why)),
+                Intent::Refused(why) => return Ok(Reached::Refused(told(why))),
                 Intent::Lost => JobEnd::Done("somebody else does it"),
             };
             return Ok(Reached::Ended(end));
@@ -88,14 +142,14 @@ impl Worker {
     async fn make(
         &self,
         attempt: &Attempt,
-        text: Option<&str>,
+        words: Option<&Words<'_>>,
         begun: Instant,
     ) -> Result<JobEnd, Fault> {
         let doubt = JobEnd::Later(after(attempt.noted_at, DOUBT), "it is not known yet");
         if begun.elapsed() > AT_ONCE {
             return Ok(doubt);
         }
-        let made = match timeout(ANSWER, self.ask_for(attempt, text)).await {
+        let made = match timeout(ANSWER, self.ask_for(attempt, words)).await {
             Ok(made) => made,
             Err(_late) => return Ok(doubt),
         };
@@ -116,26 +170,48 @@ impl Worker {
         }
     }
 
-    async fn ask_for(&self, attempt: &Attempt, text: Option<&str>) -> Result<String> {
-        match (attempt.channel, text, &self.line, &self.messenger) {
+    async fn ask_for(&self, attempt: &Attempt, words: Option<&Words<'_>>) -> Result<String> {
+        if let (Channel::Email, Some(words), Some(mailer)) = (attempt.channel, words, &self.mailer)
+        {
+            return self.post(attempt, words, &**mailer).await;
+        }
+        match (attempt.channel, words, &self.line, &self.messenger) {
             (Channel::Voice, _, Some(line), _) => {
                 let call = NewCall::to(callee(&attempt.phone)?)
                     .with_machine_detection(true)
                     .with_ring(RING);
                 line.dial(&call).await.map(|call: CallId| call.as_str().to_owned())
             }
-            (channel, Some(text), _, Some(messenger)) => {
-                messenger.send(&attempt.phone, channel, text).await
-            }
+            (channel, Some(words), _, Some(messenger)) => match &words.template {
+                Some((name, variables)) => {
+                    messenger.send_template(&attempt.phone, name, variables).await
+                }
+                None => messenger.send(&attempt.phone, channel, words.text).await,
+            },
             _ => Err(Error::new(ErrorKind::Unsupported, "reach somebody", "there is no way to")),
         }
+    }
+
+    /// Sends a letter, under the token that was noted for it.
+    async fn post(
+        &self,
+        attempt: &Attempt,
+        words: &Words<'_>,
+        mailer: &dyn Mailer,
+    ) -> Result<String> {
+        let (subject, to) = words.letter.ok_or_else(|| {
+            Error::new(ErrorKind::Rejected, "reach somebody", "a letter has no address")
+        })?;
+        let prepared = (to, &*mail::token()?);
+        let token = self.store.prepare_letter(attempt, prepared, self.clock.now()).await?;
+        mailer.send(&Mail { token: &token, to, subject, text: words.text }).await
     }
 
     async fn note_made(&self, attempt: &Attempt, name: &str) -> Result<(), Fault> {
         let now = self.clock.now();
         match attempt.channel {
             Channel::Voice => self.store.note_placed(attempt, name, now).await,
-            Channel::Sms | Channel::WhatsApp => {
+            Channel::Email | Channel::Sms | Channel::WhatsApp => {
                 self.store.note_sent(attempt, (name, template(attempt.purpose)), now).await
             }
         }
@@ -211,6 +287,7 @@ fn told(objection: Objection) -> &'static str {
         Objection::Frequency => "they were called often enough for a day",
         Objection::InFlight => "their phone rings, or they are in a call",
         Objection::NoConsent => "they have not agreed",
+        Objection::NoWindow => "they have not written for a day",
         Objection::OutsideHours => "it is not the time to call them",
         Objection::Stopped => "all contact is stopped",
         Objection::TestNumberSafety => "they are not on the list of those who may be called",

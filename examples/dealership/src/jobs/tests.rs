@@ -2,6 +2,7 @@
 
 mod crash;
 mod follow;
+mod journey;
 mod policy;
 mod vendor;
 

@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
-use voiceagent_core::{Error, Result};
+use voiceagent_core::{Error, Result, Secret};
 use voiceagent_telephony::{
     compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
     control::{CallControl, Directory},
     message::Messenger as Carrier,
 };
 
-use super::{STATUS, VOICE};
+use super::{STATUS, VOICE, replies::UNSUBSCRIBE};
 use crate::{
     clock::Clock,
     config::Config,
     departments::Departments,
     errand::AllowList,
     jobs::Worker,
+    mail::{ImapAccount, ImapInbox, SmtpMailer, SmtpServer},
     messages::{CarrierMessenger, Messenger},
     store::Store,
 };
@@ -57,12 +58,22 @@ impl Outbound {
         };
         // The client refuses whom the list does not hold, whatever it is asked.
         let called = allow.prefixes().into_iter().fold(house.clone(), Directory::with_prefix);
-        let called = called.with_front_door(format!("{url}{VOICE}"), format!("{url}{STATUS}"));
+        // What is heard of a call by the carrier is told to the program that has made it: whoever
+        // stands before several goes by the name.
+        let to = config.server.replica.as_ref().map(|name| format!("?replica={name}"));
+        let to = to.unwrap_or_default();
+        let called =
+            called.with_front_door(format!("{url}{VOICE}{to}"), format!("{url}{STATUS}{to}"));
         let line: Arc<dyn CallControl> = Arc::new(client(called)?);
         // Who asks for a text, or is cut off, gets it: their consent is a row.
         let carrier: Arc<dyn Carrier> = Arc::new(client(house.with_prefix("+"))?);
         Ok(Some(Self { line, messenger: Arc::new(CarrierMessenger::new(carrier)) }))
     }
+}
+
+/// What sends texts by this configuration, if anything does.
+pub(crate) fn messenger(config: &Config) -> Result<Option<Arc<dyn Messenger>>> {
+    Ok(Outbound::of(config)?.map(|outbound| outbound.messenger))
 }
 
 /// What does the jobs of a store, by this configuration.
@@ -77,6 +88,25 @@ pub fn worker(config: &Config, store: Store, clock: Clock) -> Result<Worker> {
         .with_departments(Departments::read(&dealership.departments)?);
     if let Some(Outbound { line, messenger }) = Outbound::of(config)? {
         worker = worker.with_line(line).with_messenger(messenger);
+    }
+    let email = &config.email;
+    if let Some(url) = &email.smtp {
+        let login = (!email.user.is_empty()).then(|| (email.user.clone(), email.password.clone()));
+        let base = config.server.public_url.as_deref().unwrap_or_default();
+        let page =
+            (!base.is_empty()).then(|| format!("{}{UNSUBSCRIBE}", base.trim_end_matches('/')));
+        let server =
+            SmtpServer { url: url.clone(), login, from: email.from.clone(), unsubscribe: page };
+        worker = worker.with_mailer(Arc::new(SmtpMailer::new(server)?));
+    }
+    if let Some(url) = &email.imap {
+        let or = |own: &str, other: &str| if own.is_empty() { other } else { own }.to_owned();
+        let account = ImapAccount {
+            url: url.clone(),
+            user: or(&email.imap_user, &email.user),
+            password: Secret::new(or(email.imap_password.expose(), email.password.expose())),
+        };
+        worker = worker.with_inbox(Arc::new(ImapInbox::new(account)?));
     }
     Ok(worker)
 }

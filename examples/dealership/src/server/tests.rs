@@ -1,6 +1,6 @@
 use voiceagent_telephony::control::Callee;
 
-use super::*;
+use super::{outbound::Outbound, *};
 
 const WHOLE: [&str; 5] = [
     "[server]\npublic_url = \"https://a.example\"\n",

@@ -7,7 +7,7 @@ use super::{
     AppointmentId, CustomerId, Fault, LeadId, Refusal, Store, VehicleId,
     claims::{Booked, claim_all, claim_vehicle, move_along, release},
     ids::version_7,
-    instant, jobs, services,
+    instant, jobs, mirrors, services,
     slots::later,
     vehicles::label,
 };
@@ -143,6 +143,7 @@ impl Store {
             claim_vehicle(&mut writes, &span, vehicle, request.customer).await?;
         }
         jobs::remind(&mut writes, &span, now).await?;
+        mirrors::want(&mut writes, span.id, now).await?;
         let booked = find(&mut writes, id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(booked)
@@ -203,6 +204,7 @@ impl Store {
         .execute(&mut *writes)
         .await?;
         jobs::remind(&mut writes, &span, now).await?;
+        mirrors::want(&mut writes, span.id, now).await?;
         let moved = find(&mut writes, change.appointment).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(moved)
@@ -236,6 +238,7 @@ impl Store {
         }
         release(&mut writes, change.appointment).await?;
         jobs::forget(&mut writes, change.appointment, now).await?;
+        mirrors::want(&mut writes, change.appointment, now).await?;
         sqlx::query(
             "UPDATE appointment SET status = 'cancelled', cancelled_at = $2, cancel_reason = $3,
                     change_key = $4, updated_at = $2

@@ -8,7 +8,7 @@ use super::{
     contact::{opens_next, permission},
     fault::strange,
     ids::version_7,
-    instant, jobs,
+    instant, jobs, letters,
     slots::later,
 };
 
@@ -30,6 +30,8 @@ pub struct ContactPlan {
     pub most: i64,
     /// Whether somebody who may be reached at all may be reached for this.
     pub allowed: Allowed,
+    /// Whether it is free text on `WhatsApp`, which is taken within a day of theirs only.
+    pub is_free_text: bool,
 }
 
 /// Whom the configuration lets be reached.
@@ -48,6 +50,8 @@ pub enum Allowed {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Channel {
+    /// By a letter to their e-mail address.
+    Email,
     /// By a text message.
     Sms,
     /// By a call.
@@ -125,6 +129,7 @@ impl Channel {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Email => "email",
             Self::Sms => "sms",
             Self::Voice => "voice_ai",
             Self::WhatsApp => "whatsapp",
@@ -132,7 +137,8 @@ impl Channel {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Sms, Self::Voice, Self::WhatsApp].into_iter().find(|one| one.word() == word)
+        let all = [Self::Email, Self::Sms, Self::Voice, Self::WhatsApp];
+        all.into_iter().find(|one| one.word() == word)
     }
 }
 
@@ -266,6 +272,12 @@ async fn objection(
         if reasons.contains(&reason) {
             return never(reason);
         }
+    }
+    if plan.channel == Channel::WhatsApp
+        && plan.is_free_text
+        && !letters::wrote_lately(connection, &plan.phone, plan.channel, now).await?
+    {
+        return never(Objection::NoWindow);
     }
     if plan.channel == Channel::Voice {
         let since = later(now, (-24).hours());

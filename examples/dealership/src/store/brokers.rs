@@ -11,7 +11,7 @@ use super::{
     appointments::{by_key, confirmation_code, find},
     claims::{Booked, claim_whole},
     ids::version_7,
-    jobs, list, outcomes, services,
+    jobs, list, mirrors, outcomes, services,
     slots::later,
 };
 
@@ -202,7 +202,9 @@ impl Store {
         let duration = self.service(CONSULTATION).await?.duration;
         let busy: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT starts_at, ends_at FROM claim
-             WHERE claimable_no = $1 AND active = 1 AND ends_at > $2",
+             WHERE claimable_no = $1 AND active = 1 AND ends_at > $2
+             UNION ALL SELECT starts_at, ends_at FROM calendar_busy
+             WHERE claimable_no = $1 AND ends_at > $2",
         )
         .bind(broker.no)
         .bind(now.as_millisecond())
@@ -313,6 +315,7 @@ impl Store {
         .await?;
         outcomes::leave_campaigns(&mut writes, request.lead, now).await?;
         jobs::remind(&mut writes, &span, now).await?;
+        mirrors::want(&mut writes, span.id, now).await?;
         let booked = find(&mut writes, span.id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
         Ok(booked)

@@ -6,13 +6,16 @@ use voiceagent_core::transport::{Direction, LineQuality};
 use crate::phone::Phone;
 
 use super::{
-    Fault, JobKind, Outcome, Store, ids::version_7, jobs, outcomes, quality, slots::later,
+    Fault, JobKind, Life, Outcome, Store, ids::version_7, jobs, outcomes, quality, slots::later,
 };
 
 /// How long it is remembered what a call was about that broke off.
 const REMEMBERED_HOURS: i64 = 24;
 /// A caller who is cut off is given so long to call again before they are written to.
 const RECOVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is noted of a call that nobody has noted.
+const UNNOTED: &str = "The call ended before it was noted.";
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,11 +46,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Value>, Fault> {
         let mut writes = self.begin().await?;
+        come_back(&mut writes, call, now).await?;
         sqlx::query(
-            "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at)
-             VALUES ($1, $2, $3, 'live', $4, $4)
+            "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at,
+                                      life)
+             VALUES ($1, $2, $3, 'live', $4, $4, $5)
              ON CONFLICT (call) DO UPDATE SET phone_e164 = $2, direction = $3, status = 'live',
-                                              started_at = $4, updated_at = $4",
+                                              started_at = $4, updated_at = $4, life = $5",
         )
         .bind(call)
         .bind(phone.map(Phone::as_str))
@@ -56,6 +61,7 @@ impl Store {
             Direction::Outbound => "outbound",
         })
         .bind(now.as_millisecond())
+        .bind(self.life.as_ref().map(Life::id))
         .execute(&mut *writes)
         .await?;
         let mut wish = None;
@@ -114,39 +120,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let mut writes = self.begin().await?;
-        let is_news = sum_up(&mut writes, call, now).await?;
-        sqlx::query(
-            "UPDATE call_record SET status = $2, ended_at = $3, updated_at = $3
-             WHERE call = $1 AND status = 'live'",
-        )
-        .bind(call)
-        .bind(if ending.failed { "failed" } else { "completed" })
-        .bind(now.as_millisecond())
-        .execute(&mut *writes)
-        .await?;
-        if let Some(quality) = &ending.quality {
-            quality::note(&mut writes, call, quality).await?;
-        }
-        // What was done or given up needs not be gone on with.
-        sqlx::query(
-            "UPDATE conversation_state SET wish = CASE $2 WHEN 1 THEN wish END,
-                    broke_at = CASE $2 WHEN 1 THEN $3 END, updated_at = $3
-             WHERE call = $1",
-        )
-        .bind(call)
-        .bind(i64::from(ending.failed && is_abandoned(&mut writes, call).await?))
-        .bind(now.as_millisecond())
-        .execute(&mut *writes)
-        .await?;
-        let outcome = match ending {
-            Ending { message_left: true, .. } => Outcome::Voicemail,
-            Ending { by_machine: true, .. } => Outcome::Machine,
-            _ => Outcome::Answered,
-        };
-        outcomes::complete(&mut writes, call, (outcome, false), now).await?;
-        if ending.failed {
-            recover(&mut writes, call, now).await?;
-        }
+        let is_news = end(&mut writes, call, ending, now).await?;
         writes.commit().await?;
         Ok(is_news)
     }
@@ -183,7 +157,9 @@ impl Store {
              WHERE call = $1 AND status = 'failed' AND phone_e164 IS NOT NULL
                AND started_at > $2 AND NOT EXISTS (SELECT 1 FROM call_record AS next
                                WHERE next.phone_e164 = call_record.phone_e164
-                                 AND next.started_at > call_record.started_at)",
+                                 AND next.started_at > call_record.started_at)
+               AND EXISTS (SELECT 1 FROM interaction
+                           WHERE interaction.call = $1 AND disposition = 'abandoned')",
         )
         .bind(call)
         .bind(later(now, (-REMEMBERED_HOURS).hours()).as_millisecond())
@@ -191,6 +167,50 @@ impl Store {
         .await?;
         Ok(phone.and_then(|phone| Phone::parse(&phone)))
     }
+}
+
+/// Notes how a call went that is over. Returns whether nobody had noted it.
+pub(super) async fn end(
+    connection: &mut AnyConnection,
+    call: &str,
+    ending: Ending,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let is_news = sum_up(connection, call, now).await?;
+    sqlx::query(
+        "UPDATE call_record SET status = $2, ended_at = $3, updated_at = $3
+         WHERE call = $1 AND status = 'live'",
+    )
+    .bind(call)
+    .bind(if ending.failed { "failed" } else { "completed" })
+    .bind(now.as_millisecond())
+    .execute(&mut *connection)
+    .await?;
+    if let Some(quality) = &ending.quality {
+        quality::note(connection, call, quality).await?;
+    }
+    // What was done or given up needs not be gone on with.
+    let is_owed = ending.failed && is_abandoned(connection, call).await?;
+    sqlx::query(
+        "UPDATE conversation_state SET wish = CASE $2 WHEN 1 THEN wish END,
+                broke_at = CASE $2 WHEN 1 THEN $3 END, updated_at = $3
+         WHERE call = $1",
+    )
+    .bind(call)
+    .bind(i64::from(is_owed))
+    .bind(now.as_millisecond())
+    .execute(&mut *connection)
+    .await?;
+    let outcome = match ending {
+        Ending { message_left: true, .. } => Outcome::Voicemail,
+        Ending { by_machine: true, .. } => Outcome::Machine,
+        _ => Outcome::Answered,
+    };
+    outcomes::complete(connection, call, (outcome, false), now).await?;
+    if ending.failed {
+        recover(connection, call, now).await?;
+    }
+    Ok(is_news)
 }
 
 /// Notes a call by what it left behind. Returns whether nobody had noted it.
@@ -206,16 +226,48 @@ async fn sum_up(connection: &mut AnyConnection, call: &str, now: Timestamp) -> R
              WHEN EXISTS (SELECT 1 FROM callback WHERE call = $2) THEN 'callback_scheduled'
              WHEN EXISTS (SELECT 1 FROM identity_failure WHERE call = $2) THEN 'identity_failed'
              ELSE 'abandoned' END,
-             'The call ended before it was noted.', '[]', '[]', $3
+             $4, '[]', '[]', $3
          WHERE true
          ON CONFLICT (call) DO NOTHING",
     )
     .bind(version_7(now).to_string())
     .bind(call)
     .bind(now.as_millisecond())
+    .bind(UNNOTED)
     .execute(connection)
     .await?;
     Ok(noted.rows_affected() > 0)
+}
+
+/// Takes back what was noted of the end of a call that broke off, where the call is back.
+async fn come_back(
+    connection: &mut AnyConnection,
+    call: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let failed: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM call_record WHERE call = $1 AND status = 'failed'",
+    )
+    .bind(call)
+    .fetch_one(&mut *connection)
+    .await?;
+    if failed == 0 {
+        return Ok(());
+    }
+    sqlx::query("DELETE FROM interaction WHERE call = $1 AND summary = $2")
+        .bind(call)
+        .bind(UNNOTED)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "UPDATE job SET state = 'cancelled', updated_at = $2
+         WHERE kind = 'recovery_text' AND ref_id = $1 AND state = 'ready'",
+    )
+    .bind(call)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn is_abandoned(connection: &mut AnyConnection, call: &str) -> Result<bool, Fault> {
@@ -234,7 +286,8 @@ async fn recover(connection: &mut AnyConnection, call: &str, now: Timestamp) -> 
         "SELECT count(*) FROM call_record
          WHERE call = $1 AND status = 'failed' AND direction = 'inbound'
            AND phone_e164 IS NOT NULL
-           AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'recovery_text' AND ref_id = $1)",
+           AND NOT EXISTS (SELECT 1 FROM job WHERE kind = 'recovery_text' AND ref_id = $1
+                           AND state <> 'cancelled')",
     )
     .bind(call)
     .fetch_one(&mut *connection)

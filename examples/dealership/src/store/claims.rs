@@ -2,7 +2,8 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use sqlx::AnyConnection;
 
 use super::{
-    AppointmentId, CustomerId, Fault, LocationId, Refusal, Service, VehicleId, fault, slots::later,
+    AppointmentId, CustomerId, Fault, LocationId, Refusal, Service, VehicleId, fault, mirrors,
+    slots::later,
 };
 
 /// Which appointment occupies what, and when.
@@ -27,6 +28,9 @@ pub(super) async fn claim_all(
     service: &Service,
     advisor: Option<i64>,
 ) -> Result<(), Fault> {
+    if !service.needs.is_empty() && mirrors::is_closed(connection, span).await? {
+        return Err(Refusal::SlotTaken.into());
+    }
     for need in &service.needs {
         if !claim_one(connection, span, (&need.kind, need.duration), advisor).await? {
             return Err(Refusal::SlotTaken.into());
@@ -78,7 +82,7 @@ pub(super) async fn claim_vehicle(
     if claim_whole(connection, span, no).await? { Ok(()) } else { Err(Refusal::VehicleBusy.into()) }
 }
 
-/// Claims a number, unless somebody has it. Who writes here has the turn, so what is free stays free
+/// Claims a number, unless somebody has it or a calendar says that they are busy. Who writes here has the turn, so what is free stays free
 /// until the end of the transaction; what the tables themselves refuse was written past that.
 async fn claim(
     connection: &mut AnyConnection,
@@ -90,7 +94,10 @@ async fn claim(
         "INSERT INTO claim (appointment_id, claimable_no, starts_at, ends_at)
          SELECT $1, $2, $3, $4 WHERE NOT EXISTS (
              SELECT 1 FROM claim
-             WHERE claimable_no = $2 AND active = 1 AND starts_at < $4 AND ends_at > $3)",
+             WHERE claimable_no = $2 AND active = 1 AND starts_at < $4 AND ends_at > $3)
+           AND NOT EXISTS (
+             SELECT 1 FROM calendar_busy
+             WHERE claimable_no = $2 AND starts_at < $4 AND ends_at > $3)",
     )
     .bind(span.id.to_string())
     .bind(no)

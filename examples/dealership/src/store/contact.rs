@@ -32,6 +32,8 @@ pub enum Objection {
     InFlight,
     /// They never agreed, or took it back.
     NoConsent,
+    /// They have not written within a day, and free text is taken within one only.
+    NoWindow,
     /// It is not the time of day, or the day, where they may be.
     OutsideHours,
     /// All contact is stopped for now.
@@ -145,60 +147,86 @@ impl Store {
         now: Timestamp,
     ) -> Result<(String, u64), Fault> {
         let mut writes = self.begin().await?;
-        let (mut cancelled, mut first) = (0, None);
-        for channel in channels {
-            let id = version_7(now).to_string();
-            sqlx::query(
-                "INSERT INTO dnc_entry (id, phone_e164, channel, source, reason, added_at)
-                 VALUES ($1, $2, $3, 'call', $4, $5)",
-            )
-            .bind(&id)
-            .bind(phone.as_str())
-            .bind(channel)
-            .bind(reason)
-            .bind(now.as_millisecond())
-            .execute(&mut *writes)
-            .await?;
-            first.get_or_insert(id);
-            sqlx::query(
-                "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
-                 SELECT DISTINCT phone_e164, channel, purpose, 'revoked', 'opt-out', $3
-                 FROM consent WHERE phone_e164 = $1 AND (channel = $2 OR $2 = 'all')",
-            )
-            .bind(phone.as_str())
-            .bind(channel)
-            .bind(now.as_millisecond())
-            .execute(&mut *writes)
-            .await?;
-            cancelled += sqlx::query(
-                "UPDATE contact_attempt SET state = 'cancelled', reason = 'opt_out',
-                        updated_at = $3
-                 WHERE phone_e164 = $1 AND state = 'planned' AND (channel = $2 OR $2 = 'all')",
-            )
-            .bind(phone.as_str())
-            .bind(channel)
-            .bind(now.as_millisecond())
-            .execute(&mut *writes)
-            .await?
-            .rows_affected();
-        }
+        let done = stop(&mut writes, phone, channels, ("call", reason), now).await?;
+        writes.commit().await?;
+        Ok(done)
+    }
+}
+
+/// [`Store::opt_out`], as a part of a transaction, with where it was said.
+pub(super) async fn stop(
+    connection: &mut AnyConnection,
+    phone: &Phone,
+    channels: &[&str],
+    (source, reason): (&str, Option<&str>),
+    now: Timestamp,
+) -> Result<(String, u64), Fault> {
+    let (mut cancelled, mut first) = (0, None);
+    for channel in channels {
+        let id = block(connection, (phone, channel), (source, reason), now).await?;
+        first.get_or_insert(id);
         sqlx::query(
-            "UPDATE enrollment SET node = 'ended', reason = 'opt_out', updated_at = $2
-             WHERE node IN ('call', 'message')
-               AND lead_id IN (SELECT id FROM lead WHERE phone_e164 = $1)",
+            "INSERT INTO consent (phone_e164, channel, purpose, status, evidence, captured_at)
+             SELECT DISTINCT phone_e164, channel, purpose, 'revoked', 'opt-out', $3
+             FROM consent WHERE phone_e164 = $1 AND (channel = $2 OR $2 = 'all')",
         )
         .bind(phone.as_str())
+        .bind(channel)
         .bind(now.as_millisecond())
-        .execute(&mut *writes)
+        .execute(&mut *connection)
         .await?;
+        cancelled += sqlx::query(
+            "UPDATE contact_attempt SET state = 'cancelled', reason = 'opt_out',
+                    updated_at = $3
+             WHERE phone_e164 = $1 AND state = 'planned' AND (channel = $2 OR $2 = 'all')",
+        )
+        .bind(phone.as_str())
+        .bind(channel)
+        .bind(now.as_millisecond())
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    }
+    sqlx::query(
+        "UPDATE enrollment SET node = 'ended', reason = 'opt_out', updated_at = $2
+         WHERE node IN ('call', 'message')
+           AND lead_id IN (SELECT id FROM lead WHERE phone_e164 = $1)",
+    )
+    .bind(phone.as_str())
+    .bind(now.as_millisecond())
+    .execute(&mut *connection)
+    .await?;
+    if channels.iter().any(|channel| *channel != "email") {
         sqlx::query("UPDATE lead SET status = 'dnc', updated_at = $2 WHERE phone_e164 = $1")
             .bind(phone.as_str())
             .bind(now.as_millisecond())
-            .execute(&mut *writes)
+            .execute(&mut *connection)
             .await?;
-        writes.commit().await?;
-        Ok((first.unwrap_or_default(), cancelled))
     }
+    Ok((first.unwrap_or_default(), cancelled))
+}
+
+/// Lets nobody be contacted by a channel any more. Returns an identifier.
+pub(super) async fn block(
+    connection: &mut AnyConnection,
+    (phone, channel): (&Phone, &str),
+    (source, reason): (&str, Option<&str>),
+    now: Timestamp,
+) -> Result<String, Fault> {
+    let id = version_7(now).to_string();
+    sqlx::query(
+        "INSERT INTO dnc_entry (id, phone_e164, channel, source, reason, added_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&id)
+    .bind(phone.as_str())
+    .bind(channel)
+    .bind(source)
+    .bind(reason)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(id)
 }
 
 /// [`Store::permission`], as one reading of what a transaction sees.

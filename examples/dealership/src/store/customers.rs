@@ -1,11 +1,12 @@
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::phone::Phone;
+use crate::{phone::Phone, shared::CUSTOMERS};
 
 use super::{CustomerId, Fault, Refusal, Store};
 
 /// Somebody the dealership knows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Customer {
     /// The identifier.
@@ -39,12 +40,29 @@ pub struct NewCustomer {
 }
 
 impl Store {
-    /// The customers with this phone number: none, one, or a household.
+    /// The customers with this phone number: none, one, or a household. Who is known is known for
+    /// five minutes, where the store is [shared](Self::sharing); nobody is never kept.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     pub async fn customers_by_phone(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
+        let Some(shared) = &self.shared else { return self.read_customers(phone).await };
+        let key = key(phone);
+        let kept = shared.get(&key).await;
+        if let Some(customers) = kept.and_then(|kept| serde_json::from_str(&kept).ok()) {
+            return Ok(customers);
+        }
+        let customers = self.read_customers(phone).await?;
+        if !customers.is_empty()
+            && let Ok(kept) = serde_json::to_string(&customers)
+        {
+            shared.put(&key, &kept, CUSTOMERS).await;
+        }
+        Ok(customers)
+    }
+
+    async fn read_customers(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
              JOIN customer_phone ON customer_id = id WHERE phone_e164 = $1 ORDER BY first_name, id",
@@ -176,8 +194,16 @@ impl Store {
             .execute(&mut *writes)
             .await?;
         writes.commit().await?;
+        if let Some(shared) = &self.shared {
+            shared.forget(&key(&new.phone)).await;
+        }
         Ok((id, true))
     }
+}
+
+/// Under what customers are kept.
+fn key(phone: &Phone) -> String {
+    format!("customers:{}", phone.as_str())
 }
 
 impl Customer {

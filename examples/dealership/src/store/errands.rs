@@ -4,8 +4,8 @@ use sqlx::AnyConnection;
 use crate::{departments::Department, phone::Phone};
 
 use super::{
-    AppointmentId, CustomerId, Fault, JobKind, LeadId, Purpose, Refusal, Store, appointments,
-    attempts::Attempt, fault::strange, ids::version_7, jobs, leads,
+    AppointmentId, CustomerId, Fault, LeadId, Purpose, Refusal, Store, appointments,
+    attempts::Attempt, fault::strange, leads,
 };
 
 /// What somebody is called about.
@@ -47,24 +47,6 @@ pub struct Callback {
     pub department: Department,
     /// Whether it still stands.
     pub is_open: bool,
-}
-
-/// A lead's place in a campaign.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Enrollment {
-    /// Who.
-    pub lead: LeadId,
-    /// The number to reach them at.
-    pub phone: Phone,
-    /// The given name, if it is known.
-    pub first_name: Option<String>,
-    /// `call`, `message`, `booked`, `talked` or `ended`.
-    pub node: String,
-    /// Whether the campaign runs.
-    pub is_running: bool,
-    /// Calls at most.
-    pub most_calls: i64,
 }
 
 impl Store {
@@ -111,93 +93,6 @@ impl Store {
     pub async fn callback(&self, id: &str) -> Result<Callback, Fault> {
         let mut connection = self.reader.acquire().await?;
         callback(&mut connection, id).await
-    }
-
-    /// The place of a lead in a campaign.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NotFound`], or when the store cannot be read.
-    pub async fn enrollment(&self, id: &str) -> Result<Enrollment, Fault> {
-        let mut connection = self.reader.acquire().await?;
-        let (lead, node, status, most_calls): (String, String, String, i64) = sqlx::query_as(
-            "SELECT lead_id, node, status, most_calls FROM enrollment
-             JOIN campaign ON campaign.id = campaign_id WHERE enrollment.id = $1",
-        )
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(Refusal::NotFound)?;
-        let lead = leads::find(&mut connection, "lead.id = $1", &lead).await?;
-        Ok(Enrollment {
-            lead: lead.id,
-            phone: lead.phone,
-            first_name: lead.first_name,
-            node,
-            is_running: status == "running",
-            most_calls,
-        })
-    }
-
-    /// Takes a lead into a campaign, which is made if there is none of the name; the first step is
-    /// due at once. Who is in it already stays where they are.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NotFound`] for a number that no lead has, or when the store cannot be written.
-    pub async fn enroll(
-        &self,
-        campaign: &str,
-        phone: &Phone,
-        now: Timestamp,
-    ) -> Result<String, Fault> {
-        let mut writes = self.begin().await?;
-        let lead = leads::find(&mut writes, "lead.phone_e164 = $1", phone.as_str()).await?;
-        sqlx::query(
-            "INSERT INTO campaign (id, name, created_at) VALUES ($1, $2, $3)
-             ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(version_7(now).to_string())
-        .bind(campaign)
-        .bind(now.as_millisecond())
-        .execute(&mut *writes)
-        .await?;
-        let id = version_7(now).to_string();
-        let place: String = sqlx::query_scalar(
-            "INSERT INTO enrollment (id, campaign_id, lead_id, created_at, updated_at)
-             SELECT $1, campaign.id, $3, $4, $4 FROM campaign WHERE name = $2
-             ON CONFLICT (campaign_id, lead_id) DO UPDATE SET lead_id = excluded.lead_id
-             RETURNING id",
-        )
-        .bind(&id)
-        .bind(campaign)
-        .bind(lead.id.to_string())
-        .bind(now.as_millisecond())
-        .fetch_one(&mut *writes)
-        .await?;
-        if place == id {
-            jobs::schedule(&mut writes, (JobKind::CampaignStep, &id), now, now).await?;
-        }
-        writes.commit().await?;
-        Ok(place)
-    }
-
-    /// Lets a lead's next step in a campaign be a message.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written.
-    pub async fn enough_calls(&self, enrollment: &str, now: Timestamp) -> Result<(), Fault> {
-        self.write(
-            sqlx::query(
-                "UPDATE enrollment SET node = 'message', updated_at = $2
-             WHERE id = $1 AND node = 'call'",
-            )
-            .bind(enrollment)
-            .bind(now.as_millisecond()),
-        )
-        .await?;
-        Ok(())
     }
 
     /// Stops all calls and messages of the house's own accord, or lets them go on.

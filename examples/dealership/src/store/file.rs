@@ -30,7 +30,7 @@ pub(super) async fn open(path: &Path) -> Result<Store> {
     let writer = pool(1, path, "mode=rw").await?;
     schema::bring_up_to_date(Dialect::Sqlite, &writer).await?;
     let reader = pool(READERS, path, "mode=ro").await?;
-    Ok(Store { dialect: Dialect::Sqlite, writer, reader, keeper: None })
+    Ok(Store { dialect: Dialect::Sqlite, writer, reader, keeper: None, life: None, shared: None })
 }
 
 /// Opens the database in a file, which is there, to read it.
@@ -45,7 +45,14 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Store> {
         Err(_) if is_settled(path) => read(path, "mode=ro&immutable=true").await,
         opened => opened,
     }?;
-    Ok(Store { dialect: Dialect::Sqlite, writer: reader.clone(), reader, keeper: None })
+    Ok(Store {
+        dialect: Dialect::Sqlite,
+        writer: reader.clone(),
+        reader,
+        keeper: None,
+        life: None,
+        shared: None,
+    })
 }
 
 /// Opens an empty database that lives as long as the store.
@@ -59,7 +66,14 @@ pub(super) async fn in_memory() -> Result<Store> {
     let writer = memory(1).await?;
     schema::bring_up_to_date(Dialect::Sqlite, &writer).await?;
     let reader = writer.clone();
-    Ok(Store { dialect: Dialect::Sqlite, writer, reader, keeper: Some(keeper) })
+    Ok(Store {
+        dialect: Dialect::Sqlite,
+        writer,
+        reader,
+        keeper: Some(keeper),
+        life: None,
+        shared: None,
+    })
 }
 
 async fn read(path: &Path, parameters: &str) -> Result<AnyPool> {

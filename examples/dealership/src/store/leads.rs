@@ -20,6 +20,10 @@ pub struct Lead {
     pub status: String,
     /// Whether they are worth a consultation; `None` while nobody knows.
     pub qualified: Option<bool>,
+    /// What they can spend a month, in dollars.
+    pub budget_monthly_usd: Option<i64>,
+    /// In which state they live.
+    pub state: Option<String>,
     /// What they look for.
     pub vehicle_interest: Option<String>,
     /// By when.
@@ -117,27 +121,11 @@ impl Store {
     ) -> Result<Vec<&'static str>, Fault> {
         let mut writes = self.begin().await?;
         let known = find(&mut writes, "lead.id = $1", &id.to_string()).await?;
-        let mut changed = Vec::new();
-        for (field, value) in patch.iter().filter(|(_, value)| !value.is_null()) {
-            let (column, kind) = *COLUMNS
-                .iter()
-                .find(|(column, _)| column == field)
-                .expect("the tool's schema names the columns");
-            // The name of a column cannot be bound; it is one of those above.
-            let sql = format!("UPDATE lead SET {column} = $2, updated_at = $3 WHERE id = $1");
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
-            let query = match kind {
-                Kind::Flag => query.bind(value.as_bool().map(i64::from)),
-                Kind::List => query.bind(joined(&known.objections, value)),
-                Kind::Text => query.bind(value.as_str().map(str::to_owned)),
-                Kind::Whole => query.bind(value.as_i64()),
-            };
-            query.bind(now.as_millisecond()).execute(&mut *writes).await?;
-            changed.push(column);
-        }
+        let changed = fill(&mut writes, (id, &known), patch, now).await?;
         sqlx::query(
             "UPDATE lead SET status = CASE qualified WHEN 1 THEN 'qualified' WHEN 0 THEN
-                 'not_qualified' ELSE 'contacted' END
+                 'not_qualified' ELSE 'contacted' END,
+                 disqualify_reason = CASE qualified WHEN 1 THEN NULL ELSE disqualify_reason END
              WHERE id = $1 AND status IN ('new', 'contacted', 'qualified', 'not_qualified')",
         )
         .bind(id.to_string())
@@ -145,6 +133,54 @@ impl Store {
         .await?;
         writes.commit().await?;
         Ok(changed)
+    }
+
+    /// Fills in what a table has of a lead that is new, and which table.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`], or when the store cannot be written.
+    ///
+    /// # Panics
+    ///
+    /// As [`update_lead`](Self::update_lead).
+    pub async fn fill_in_lead(
+        &self,
+        id: LeadId,
+        (patch, source): (&serde_json::Map<String, Value>, &str),
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut writes = self.begin().await?;
+        let known = find(&mut writes, "lead.id = $1", &id.to_string()).await?;
+        fill(&mut writes, (id, &known), patch, now).await?;
+        sqlx::query("UPDATE lead SET source = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(source)
+            .execute(&mut *writes)
+            .await?;
+        writes.commit().await?;
+        Ok(())
+    }
+
+    /// What became of the lead with a number: its status, and where its last campaign stands. `None`
+    /// if there is no such lead.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn lead_outcome(
+        &self,
+        phone: &Phone,
+    ) -> Result<Option<(String, Option<String>)>, Fault> {
+        let outcome = sqlx::query_as(
+            "SELECT status, (SELECT node FROM enrollment WHERE lead_id = lead.id
+                             ORDER BY created_at DESC, id DESC LIMIT 1)
+             FROM lead WHERE phone_e164 = $1",
+        )
+        .bind(phone.as_str())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(outcome)
     }
 
     /// How many calls were noted for the number of a lead, and how the last of them went.
@@ -179,6 +215,8 @@ impl Lead {
             first_name: row.try_get("first_name")?,
             status: row.try_get("status")?,
             qualified: qualified.map(|qualified| qualified != 0),
+            budget_monthly_usd: row.try_get("budget_monthly_usd")?,
+            state: row.try_get("state")?,
             vehicle_interest: row.try_get("vehicle_interest")?,
             timeframe: row.try_get("timeframe")?,
             objections: super::list("lead", row.try_get("objections")?)?,
@@ -202,6 +240,34 @@ pub(super) async fn find(
         .await?
         .ok_or(Refusal::NotFound)?;
     Lead::read(&row)
+}
+
+/// Fills in columns of a lead; null leaves one as it is. Returns those that were changed.
+async fn fill(
+    connection: &mut AnyConnection,
+    (id, known): (LeadId, &Lead),
+    patch: &serde_json::Map<String, Value>,
+    now: Timestamp,
+) -> Result<Vec<&'static str>, Fault> {
+    let mut changed = Vec::new();
+    for (field, value) in patch.iter().filter(|(_, value)| !value.is_null()) {
+        let (column, kind) = *COLUMNS
+            .iter()
+            .find(|(column, _)| column == field)
+            .expect("whoever fills in a lead names the columns");
+        // The name of a column cannot be bound; it is one of those above.
+        let sql = format!("UPDATE lead SET {column} = $2, updated_at = $3 WHERE id = $1");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string());
+        let query = match kind {
+            Kind::Flag => query.bind(value.as_bool().map(i64::from)),
+            Kind::List => query.bind(joined(&known.objections, value)),
+            Kind::Text => query.bind(value.as_str().map(str::to_owned)),
+            Kind::Whole => query.bind(value.as_i64()),
+        };
+        query.bind(now.as_millisecond()).execute(&mut *connection).await?;
+        changed.push(column);
+    }
+    Ok(changed)
 }
 
 fn joined(known: &[String], more: &Value) -> String {

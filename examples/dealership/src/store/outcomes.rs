@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
-use super::{Attempt, Fault, JobKind, LeadId, Purpose, Store, ids::version_7, jobs};
+use super::{Attempt, Fault, JobKind, LeadId, Purpose, Store, campaigns, ids::version_7, jobs};
 
 /// What became of a contact that was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +84,7 @@ impl Store {
         .bind(now.as_millisecond())
         .execute(&mut *writes)
         .await?;
+        finish_job(&mut writes, &attempt.id, "sent", now).await?;
         if sent.rows_affected() > 0 {
             sqlx::query(
                 "INSERT INTO message (id, channel, to_addr, template, status, provider_id,
@@ -99,10 +100,9 @@ impl Store {
             .execute(&mut *writes)
             .await?;
             if attempt.purpose == Purpose::Campaign {
-                move_enrollment(&mut writes, &attempt.about, ("ended", "messaged"), now).await?;
+                campaigns::message_sent(&mut writes, &attempt.about, now).await?;
             }
         }
-        finish_job(&mut writes, &attempt.id, "sent", now).await?;
         writes.commit().await?;
         Ok(())
     }
@@ -264,22 +264,7 @@ async fn follow(
             move_enrollment(connection, about, ("talked", "answered"), now).await?;
         }
         Purpose::Campaign => {
-            sqlx::query(
-                "UPDATE enrollment SET attempts = attempts + 1, updated_at = $2 WHERE id = $1",
-            )
-            .bind(about)
-            .bind(now.as_millisecond())
-            .execute(&mut *connection)
-            .await?;
-            let minutes: i64 = sqlx::query_scalar(
-                "SELECT retry_minutes FROM campaign
-                 WHERE id = (SELECT campaign_id FROM enrollment WHERE id = $1)",
-            )
-            .bind(about)
-            .fetch_one(&mut *connection)
-            .await?;
-            let at = jobs::after(now, SignedDuration::from_mins(minutes));
-            jobs::schedule(connection, (JobKind::CampaignStep, about), at, now).await?;
+            campaigns::call_missed(connection, about, outcome, now).await?;
         }
         // Nobody is called about a call.
         Purpose::Recovery => {}

@@ -15,7 +15,7 @@ const TABLE: &str = "_sqlx_migrations";
 /// All that was ever changed, in order; the first is version 1. None of them is ever edited. Each is
 /// written for SQLite, and said in PostgreSQL's words by [`Dialect::migration`]; the last column is
 /// what has to be added there.
-const MIGRATIONS: [(&str, &str, &str); 7] = [
+const MIGRATIONS: &[(&str, &str, &str)] = &[
     (
         "scheduling",
         include_str!("../../migrations/0001_scheduling.sql"),
@@ -34,7 +34,10 @@ const MIGRATIONS: [(&str, &str, &str); 7] = [
     ("jobs", include_str!("../../migrations/0004_jobs.sql"), ""),
     ("outbound", include_str!("../../migrations/0005_outbound.sql"), ""),
     ("graph", include_str!("../../migrations/0006_graph.sql"), ""),
-    ("line", include_str!("../../migrations/0007_line.sql"), ""),
+    ("calendars", include_str!("../../migrations/0007_calendars.sql"), ""),
+    ("campaigns", include_str!("../../migrations/0008_campaigns.sql"), ""),
+    ("line", include_str!("../../migrations/0009_line.sql"), ""),
+    ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

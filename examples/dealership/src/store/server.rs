@@ -18,7 +18,7 @@ pub(super) async fn open(address: &Secret) -> Result<Store> {
     let writer = pool(WRITERS, options.clone()).await?;
     schema::bring_up_to_date(Dialect::Postgres, &writer).await?;
     let reader = pool(READERS, options).await?;
-    Ok(Store { dialect: Dialect::Postgres, writer, reader, keeper: None })
+    Ok(Store { dialect: Dialect::Postgres, writer, reader, keeper: None, life: None, shared: None })
 }
 
 /// Opens the database at an address to read it.
@@ -26,7 +26,14 @@ pub(super) async fn open_read_only(address: &Secret) -> Result<Store> {
     let options = with(place::options(address)?, "default_transaction_read_only", "on");
     let reader = pool(1, options).await?;
     schema::check(Dialect::Postgres, &reader).await?;
-    Ok(Store { dialect: Dialect::Postgres, writer: reader.clone(), reader, keeper: None })
+    Ok(Store {
+        dialect: Dialect::Postgres,
+        writer: reader.clone(),
+        reader,
+        keeper: None,
+        life: None,
+        shared: None,
+    })
 }
 
 /// Makes an empty schema in the database at an address. Returns the place that it is, and its name.

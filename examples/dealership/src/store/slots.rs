@@ -6,7 +6,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::{Appointment, Fault, Hours, Location, OpenInterval, Refusal, Service, Store};
+use super::{Appointment, Fault, HOUSE, Hours, Location, OpenInterval, Refusal, Service, Store};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -156,7 +156,8 @@ impl Store {
         .fetch_all(&self.reader)
         .await?;
         let mut busy: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
-        for (no, starts, ends) in claims {
+        let elsewhere = self.busy_times(window.from).await?;
+        for (no, starts, ends) in claims.into_iter().chain(elsewhere) {
             busy.entry(no).or_default().push((starts, ends));
         }
         let zone = location.zone.clone();
@@ -208,14 +209,16 @@ impl Plan {
     }
 
     fn is_free(&self, start: Timestamp) -> bool {
-        self.service.needs.iter().all(|need| {
-            let (starts, ends) =
-                (start.as_millisecond(), later(start, need.duration).as_millisecond());
-            self.resources.iter().filter(|(_, kind)| *kind == need.kind).any(|(no, _)| {
-                let busy = self.busy.get(no).map(Vec::as_slice).unwrap_or_default();
-                !busy.iter().any(|(from, until)| *from < ends && *until > starts)
+        let is_idle = |no: i64, duration: Span| {
+            let (starts, ends) = (start.as_millisecond(), later(start, duration).as_millisecond());
+            let busy = self.busy.get(&no).map(Vec::as_slice).unwrap_or_default();
+            !busy.iter().any(|(from, until)| *from < ends && *until > starts)
+        };
+        is_idle(HOUSE, self.service.duration)
+            && self.service.needs.iter().all(|need| {
+                let mut able = self.resources.iter().filter(|(_, kind)| *kind == need.kind);
+                able.any(|(no, _)| is_idle(*no, need.duration))
             })
-        })
     }
 }
 

@@ -2,6 +2,7 @@ mod jobs;
 mod migration;
 mod opening;
 mod race;
+mod replicas;
 mod rows;
 
 use jiff::{

@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 36] = [
+pub(super) const FIELDS: [(&str, &str); 40] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -84,6 +84,10 @@ pub(super) const FIELDS: [(&str, &str); 36] = [
     ("silence.again_after_ms", "a whole number of milliseconds from 1000 to 60000"),
     ("silence.ask_after_ms", "a whole number of milliseconds from 1000 to 60000"),
     ("silence.hang_up_after_ms", "a whole number of milliseconds from 1000 to 60000"),
+    ("qualification", "an object of `budget_at_least`, `states` and `needs`"),
+    ("qualification.budget_at_least", "a whole number of dollars a month"),
+    ("qualification.needs", "a list of `timeframe` and `vehicle_interest`"),
+    ("qualification.states", "a list of states by two letters, such as `IL`"),
     ("stt", "a provider with its settings, such as `{ \"provider\": \"deepgram\" }`"),
     ("stt.provider", "the name of a provider"),
     ("tts", "a provider with its settings, such as `{ \"provider\": \"cartesia\" }`"),

@@ -151,15 +151,20 @@ async fn consult(
     }
 }
 
-/// What is said and told of a booking, from the row that was written.
-fn done(booked: &Appointment) -> Envelope {
+/// What is said of a booking, from the row that was written.
+pub(crate) fn said(booked: &Appointment) -> String {
     let with = booked.broker.as_ref().map(|name| format!(" with {name}")).unwrap_or_default();
-    let say = format!(
+    format!(
         "You're booked for {}{with} on {}. Your confirmation code is {}.",
         spoken::one(&booked.service_name),
         spoken::moment(&booked.start),
         spelled(&booked.confirmation_code)
-    );
+    )
+}
+
+/// What is said and told of a booking.
+fn done(booked: &Appointment) -> Envelope {
+    let say = said(booked);
     let data = json!({
         "appointment_id": booked.id,
         "confirmation_code": booked.confirmation_code,

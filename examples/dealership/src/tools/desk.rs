@@ -18,6 +18,7 @@ use crate::{
         Appointment, AppointmentId, Channel, CodeId, Customer, CustomerId, Fault, Lead, LeadId,
         Objection, Refusal, Slot, Store,
     },
+    templates::Qualification,
     vin::Decoder,
     weather::WeatherService,
 };
@@ -39,6 +40,7 @@ pub struct Desk {
     pub(super) ledger: Arc<Ledger>,
     pub(super) identity: Identity,
     pub(super) departments: Departments,
+    pub(super) qualification: Option<Qualification>,
     pub(super) messenger: Option<Arc<dyn Messenger>>,
     pub(super) weather: Option<WeatherService>,
     /// Where people pay.
@@ -75,6 +77,7 @@ impl Desk {
             ledger: Arc::default(),
             identity: Identity::default(),
             departments: Departments::default(),
+            qualification: None,
             messenger: None,
             weather: None,
             payments: None,
@@ -102,6 +105,13 @@ impl Desk {
     #[must_use]
     pub fn with_departments(mut self, departments: Departments) -> Self {
         self.departments = departments;
+        self
+    }
+
+    /// Decides by this rule which leads are qualified, rather than by what a model says.
+    #[must_use]
+    pub fn with_qualification(mut self, rule: Qualification) -> Self {
+        self.qualification = Some(rule);
         self
     }
 

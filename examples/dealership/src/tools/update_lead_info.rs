@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use voiceagent_core::tool::{FunctionTool, ToolContext};
 
-use crate::store::{Fault, Refusal};
+use crate::{
+    store::{Fault, Refusal},
+    templates::Verdict,
+};
 
 use super::{Code, Desk, Envelope, at_desk};
 
@@ -79,16 +82,31 @@ async fn run(
             desk.store.meet_lead(&phone, desk.now()).await?
         }
     };
-    let Ok(Value::Object(patch)) = serde_json::to_value(&arguments.patch) else {
+    let Ok(Value::Object(mut patch)) = serde_json::to_value(&arguments.patch) else {
         return Err(Envelope::refused(Code::InvalidField));
     };
+    if desk.qualification.is_some() {
+        // The rule says so.
+        patch.remove("qualified");
+        patch.remove("disqualify_reason");
+    }
     let changed = match desk.store.update_lead(lead, &patch, desk.now()).await {
         Err(Fault::Refused(Refusal::NotFound)) => {
             return Err(Envelope::refused(Code::LeadNotFound));
         }
         changed => changed?,
     };
-    let known = desk.store.lead(lead).await?;
+    let mut known = desk.store.lead(lead).await?;
+    if let Some(rule) = &desk.qualification {
+        let judged = match rule.judge(&known) {
+            Verdict::No(reason) => json!({ "qualified": false, "disqualify_reason": reason }),
+            Verdict::Unknown => json!({}),
+            Verdict::Yes => json!({ "qualified": true }),
+        };
+        let judged = judged.as_object().cloned().unwrap_or_default();
+        desk.store.update_lead(lead, &judged, desk.now()).await?;
+        known = desk.store.lead(lead).await?;
+    }
     let missing: Vec<&str> = [
         ("vehicle_interest", known.vehicle_interest.is_none()),
         ("timeframe", known.timeframe.is_none()),

@@ -46,8 +46,8 @@ pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(100);
 /// A Friday noon in Chicago.
 pub(crate) const NOW: &str = "2026-11-20T18:00:00Z";
 
-/// The program, its listener, and its log of what the carrier reports.
-const OWN_TASKS: usize = 3;
+/// The program, its listener, its signs of life, and its log of what the carrier reports.
+const OWN_TASKS: usize = 4;
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -155,9 +155,13 @@ impl House {
         self.post("/twilio/voice", call, from, token).await
     }
 
-    /// Asks how to go on after the media stream, as the carrier does.
-    pub(crate) async fn after(&self, call: &str, from: &str) -> String {
-        let answer = self.post("/twilio/after", call, from, &Secret::new(TOKEN)).await;
+    /// Asks how to go on after the media stream, where the answer to the webhook says, as the
+    /// carrier does.
+    pub(crate) async fn after(&self, twiml: &str, call: &str, from: &str) -> String {
+        let (_, rest) = twiml.split_once("<Redirect").unwrap();
+        let (path, _) = rest.split_once("</Redirect>").unwrap();
+        let path = &path[path.find("/twilio").unwrap()..];
+        let answer = self.post(path, call, from, &Secret::new(TOKEN)).await;
         answer.text().await.unwrap()
     }
 

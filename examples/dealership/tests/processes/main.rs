@@ -1,13 +1,17 @@
 //! Several processes on one database: they compete for the same times, and they are killed.
 //!
 //! The database is a file, or a schema on the server that `DEALERSHIP_TEST_POSTGRES` names. The runs
-//! are short; `DEALERSHIP_RACE_ATTEMPTS=10000` and `DEALERSHIP_KILLS=500` make them long.
+//! are short; `DEALERSHIP_RACE_ATTEMPTS=10000` and `DEALERSHIP_KILLS=500` or `DEALERSHIP_CALL_KILLS=500` make them long.
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod calls;
+mod carrier;
 mod killed;
+mod lookup;
 mod race;
 mod site;
+mod switch;
 mod vendor;
 
 use std::{

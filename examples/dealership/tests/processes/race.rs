@@ -76,7 +76,7 @@ fn processes_that_compete_for_the_same_times_never_overlap_and_never_block_one_a
     });
 }
 
-const OVERLAPS: &str = "SELECT count(*) FROM claim one JOIN claim other
+pub(crate) const OVERLAPS: &str = "SELECT count(*) FROM claim one JOIN claim other
     ON one.claimable_no = other.claimable_no AND one.id < other.id
    AND one.active = 1 AND other.active = 1
    AND one.starts_at < other.ends_at AND one.ends_at > other.starts_at";

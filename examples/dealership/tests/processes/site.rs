@@ -29,14 +29,24 @@ impl Site {
         Self { place, folder, scratch: Some(scratch) }
     }
 
-    /// What a query counts, past the store.
-    pub(crate) async fn count(&self, query: &str) -> i64 {
+    /// Whether it is a server.
+    pub(crate) fn is_server(&self) -> bool {
+        self.scratch.is_some()
+    }
+
+    /// A way to the tables past the store.
+    pub(crate) async fn pool(&self) -> AnyPool {
         sqlx::any::install_default_drivers();
         let address = match &self.scratch {
             Some(_) => self.place.clone(),
             None => format!("sqlite:{}", self.place),
         };
-        let pool = AnyPool::connect(&address).await.unwrap();
+        AnyPool::connect(&address).await.unwrap()
+    }
+
+    /// What a query counts, past the store.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        let pool = self.pool().await;
         let count = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&pool).await.unwrap();
         pool.close().await;
         count

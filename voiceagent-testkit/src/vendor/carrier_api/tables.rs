@@ -102,7 +102,9 @@ static TWILIO: [Rule; 11] = [
     },
     Rule {
         path: "/2010-04-01/Accounts/AC1/Messages.json",
-        required: &["To", "From", "Body"],
+        required: &["To", "From"],
+        allowed: &["ContentVariables"],
+        one_of: &["Body", "ContentSid"],
         effect: Effect::Send(r#"{"sid":"SM1","status":"queued"}"#),
         ..NOTHING
     },

@@ -130,6 +130,7 @@ async fn who_has_lost_the_lease_writes_nothing() {
     let quick = house.store.claim_job(None, LEASE, evening() + minutes(2)).await.unwrap().unwrap();
     assert_eq!(quick.id, slow.id);
     let plan = ContactPlan {
+        is_free_text: false,
         phone: ana(),
         channel: Channel::Voice,
         purpose: Purpose::Reminder,

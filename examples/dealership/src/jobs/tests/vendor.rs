@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     future::pending,
     sync::{Mutex, MutexGuard},
     time::SystemTime,
@@ -135,6 +136,15 @@ impl Messenger for Vendor {
             format!("SM{}", state.texts.len())
         });
         name.await
+    }
+
+    async fn send_template(
+        &self,
+        to: &Phone,
+        name: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<String> {
+        self.send(to, Channel::WhatsApp, &format!("{name} {variables:?}")).await
     }
 
     async fn sent(&self, _to: &Phone, channel: Channel, _since: Timestamp) -> Result<Vec<String>> {

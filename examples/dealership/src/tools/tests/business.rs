@@ -100,6 +100,64 @@ async fn a_lead_is_met_qualified_and_given_a_time_and_a_number_of_the_broker() {
 }
 
 #[tokio::test]
+async fn the_rule_of_a_template_says_who_is_qualified_whatever_the_model_says() {
+    let store = seeded().await;
+    let rule = json!({ "budget_at_least": 300, "states": ["IL"], "needs": ["timeframe"] });
+    let desk = Call::desk(STRANGER, &store);
+    let desk = desk.with_qualification(serde_json::from_value(rule).unwrap());
+    let mut call = Call::at(desk);
+    let mut told = Vec::new();
+    for patch in [
+        json!({ "qualified": true, "budget_monthly_usd": 450 }),
+        json!({ "state": "il", "timeframe": "next month" }),
+        json!({ "budget_monthly_usd": 250, "qualified": true, "disqualify_reason": "none" }),
+        json!({ "budget_monthly_usd": 300, "state": "WI" }),
+    ] {
+        let answer = call.ask("update_lead_info", json!({ "patch": patch })).await;
+        let query = "SELECT qualified, disqualify_reason AS why, status FROM lead
+                     WHERE phone_e164 = '+16305550188'";
+        let row = store.export(query).await.unwrap().remove(0);
+        assert_eq!(answer.data["qualified"].as_bool().map(i64::from), row["qualified"].as_i64());
+        told.push(format!("{} {} {}", row["qualified"], row["why"], row["status"]));
+    }
+    assert_eq!(
+        told,
+        [
+            r#"null null "contacted""#,
+            r#"1 null "qualified""#,
+            r#"0 "budget" "not_qualified""#,
+            r#"0 "area" "not_qualified""#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_lead_is_its_status_and_the_last_word_is_theirs() {
+    let store = seeded().await;
+    let mut call = Call::from(STRANGER, &store);
+    let phone = Phone::parse(STRANGER).unwrap();
+    let status = async || store.lead_outcome(&phone).await.unwrap().unwrap().0;
+    let lead = call.lead().await;
+    assert_eq!(status().await, "contacted");
+    for (qualified, expected) in [(false, "not_qualified"), (true, "qualified")] {
+        let patch = json!({ "lead_id": lead, "patch": { "qualified": qualified } });
+        call.ask("update_lead_info", patch).await;
+        assert_eq!(status().await, expected);
+    }
+    let broker = call.broker(&lead).await;
+    call.consultation(&lead, &broker).await;
+    assert_eq!(status().await, "appointment_set");
+    let patch = json!({ "lead_id": lead, "patch": { "qualified": false } });
+    call.ask("update_lead_info", patch).await;
+    assert_eq!(status().await, "appointment_set", "they have booked");
+    call.ask("record_opt_out", json!({ "phone": STRANGER, "channels": ["all"] })).await;
+    assert_eq!(status().await, "dnc");
+    let patch = json!({ "lead_id": lead, "patch": { "qualified": true } });
+    call.ask("update_lead_info", patch).await;
+    assert_eq!(status().await, "dnc");
+}
+
+#[tokio::test]
 async fn a_broker_is_promised_once_and_the_numbers_run_out() {
     let store = seeded().await;
     let mut seen = Vec::new();

@@ -1,0 +1,63 @@
+use tokio::task::JoinSet;
+use voiceagent_core::Result;
+
+use super::{mirror, sheet, worker};
+use crate::{
+    calendar::Mirror,
+    clock::Clock,
+    config::Config,
+    jobs::{Pace, Worker},
+    leads::GoogleSheet,
+    lobby::Lobby,
+    replicas::Replica,
+    store::Store,
+};
+
+/// What the program does beside answering calls.
+#[derive(Debug)]
+pub(super) struct Errands {
+    /// Without a number or an address of ours there is nothing that it could do.
+    worker: Option<Worker>,
+    mirror: Option<Mirror>,
+    sheet: Option<GoogleSheet>,
+    clock: Clock,
+}
+
+impl Errands {
+    /// What a configuration has the program do.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) naming the field that is missing or wrong.
+    pub(super) async fn of(config: &Config, replica: &Replica) -> Result<Self> {
+        let Replica { store, clock, shared, .. } = replica;
+        let reaches = config.outbound.from.is_some() || config.email.smtp.is_some();
+        let mut worker = reaches.then(|| worker(config, store.clone(), *clock)).transpose()?;
+        if let Some(most) = config.outbound.most_per_second {
+            worker = worker.map(|worker| worker.with_pace(Pace::new(shared.clone(), most)));
+        }
+        Ok(Self {
+            worker,
+            mirror: mirror(&config.calendar, store.clone(), *clock).await?,
+            sheet: sheet(&config.leads)?,
+            clock: *clock,
+        })
+    }
+
+    /// Does it, each on a task of its own, until the lobby closes.
+    pub(super) fn begin(self, tasks: &mut JoinSet<()>, lobby: &Lobby, store: &Store) {
+        let Self { worker, mirror, sheet, clock } = self;
+        if let Some(worker) = worker {
+            let closing = lobby.clone();
+            tasks.spawn(async move { worker.run(closing.closes()).await });
+        }
+        if let Some(mirror) = mirror {
+            let closing = lobby.clone();
+            tasks.spawn(async move { mirror.run(closing.closes()).await });
+        }
+        if let Some(sheet) = sheet {
+            let store = store.clone();
+            tasks.spawn(async move { sheet.run(&store, clock).await });
+        }
+    }
+}
