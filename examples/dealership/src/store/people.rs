@@ -324,7 +324,7 @@ mod tests {
         let told = store.person(&ana).await.unwrap();
         assert_eq!(told["customer"][0]["first_name"], "Ana");
         assert_eq!(told["call_turn"][0]["words"], "my plate is ABC 123");
-        assert!(told["appointment"].len() > 0 && told["vehicle"].len() > 0, "{told:?}");
+        assert!(!told["appointment"].is_empty() && !told["vehicle"].is_empty(), "{told:?}");
         let against = store.erase_person(&ana, now()).await.unwrap();
         assert!(matches!(against, Erasure::Visits(1)), "{against:?}");
 
