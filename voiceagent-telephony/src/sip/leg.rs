@@ -221,6 +221,7 @@ impl Leg {
                     }
                     peer.send(Inbound::Audio(frame)).await?;
                 }
+                RtpAction::Tell(Inbound::Dtmf(key)) if !self.tones.sent(now, key) => {}
                 RtpAction::Tell(inbound) => peer.send(inbound).await?,
                 RtpAction::Send(to, datagram) => self.sockets.send(to, &datagram),
                 RtpAction::Report(to, datagram) => self.sockets.send_report(to, &datagram),
