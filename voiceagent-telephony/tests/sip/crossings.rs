@@ -16,20 +16,20 @@ use crate::{
 };
 
 /// We confirm such a call, halfway, and the other side takes no `UPDATE` for it.
-const OURS: &str = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
+pub(crate) const OURS: &str = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
 const OURS_AS_CALLED: &str = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\n";
-const HALF: Duration = Duration::from_secs(45);
+pub(crate) const HALF: Duration = Duration::from_secs(45);
 
 /// A call of ours that has been taken, with the request that it began with.
-struct Taken {
-    phone: Phone,
-    invite: Request,
-    link: Link<Outbound, Inbound>,
+pub(crate) struct Taken {
+    pub(crate) phone: Phone,
+    pub(crate) invite: Request,
+    pub(crate) link: Link<Outbound, Inbound>,
     _server: tokio::task::JoinHandle<()>,
 }
 
 impl Taken {
-    async fn by(headers: &str) -> Self {
+    pub(crate) async fn by(headers: &str) -> Self {
         let mut phone = Phone::start().await;
         let mut config = Server::config();
         config.trunk = Some(SipTrunk::new(format!("sip:{}", phone.address())));
