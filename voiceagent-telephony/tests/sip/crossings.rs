@@ -170,3 +170,32 @@ async fn cp52_a_description_that_comes_too_early_or_too_late_is_answered() {
     phone.ask(&answer, "BYE", 6, "", "").await;
     assert!(phone.answer_to("BYE", 6).await.text.starts_with("SIP/2.0 200"));
 }
+
+#[tokio::test]
+async fn cp52_whatever_comes_before_the_acknowledgement_is_put_off_and_taken_behind_it() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    let mut link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    let key = "Content-Type: application/dtmf\r\n";
+    let asked = [("UPDATE", "", ""), ("INFO", key, "5"), ("OPTIONS", "", ""), ("MESSAGE", "", "")];
+    for (number, (method, headers, body)) in (2..).zip(asked) {
+        phone.ask(&answer, method, number, headers, body).await;
+        let early = phone.answer_to(method, number).await;
+        assert!(early.text.starts_with("SIP/2.0 500"), "{}", early.text);
+        let wait: u32 = early.header("Retry-After").parse().unwrap();
+        assert!(wait <= 10, "{}", early.text);
+    }
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    phone.hears_silence().await;
+    for (number, (method, headers, body)) in (6..).zip(&asked[..3]) {
+        phone.ask(&answer, method, number, headers, body).await;
+        let taken = phone.answer_to(method, number).await;
+        assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+    }
+    // The key has counted once.
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('5')));
+    phone.ask(&answer, "BYE", 9, "", "").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
+}
