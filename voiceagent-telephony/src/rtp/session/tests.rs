@@ -21,8 +21,8 @@ fn session(number: u32, peer: u16) -> RtpSession {
 }
 
 /// Two sides and the network between them, which loses and delays.
-struct Line {
-    sides: [RtpSession; 2],
+pub(super) struct Line {
+    pub(super) sides: [RtpSession; 2],
     on_the_way: Vec<(u64, usize, SocketAddr, Bytes)>,
     dice: u64,
     loss_percent: u64,
@@ -32,7 +32,7 @@ struct Line {
 impl Line {
     const PORTS: [u16; 2] = [4_000, 5_000];
 
-    fn new(loss_percent: u64, jitter_millis: u64) -> Self {
+    pub(super) fn new(loss_percent: u64, jitter_millis: u64) -> Self {
         let sides = [session(1, Self::PORTS[1]), session(2, Self::PORTS[0])];
         Self { sides, on_the_way: Vec::new(), dice: 1, loss_percent, jitter_millis }
     }
@@ -43,7 +43,7 @@ impl Line {
     }
 
     /// A millisecond of it; what each side is told.
-    fn pass(&mut self, millis: u64) -> [Vec<Inbound>; 2] {
+    pub(super) fn pass(&mut self, millis: u64) -> [Vec<Inbound>; 2] {
         let now = CallTime::from_millis(millis);
         let (here, later): (Vec<_>, _) =
             self.on_the_way.drain(..).partition(|(at, ..)| *at <= millis);
