@@ -40,6 +40,7 @@ fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
         (
             TOOLS,
             vec![
+                LlmEvent::Progress,
                 call("fc1", "lookup_customer", r#"{"phone":"+15551234567"}"#),
                 call("fc2", "get_available_slots", r#"{"day":"2026-12-01"}"#),
                 usage(20, 8),
@@ -76,7 +77,8 @@ fn rd7_no_tool_is_called_wherever_the_answer_is_cut() {
     // Nor where a call is complete, and the answer is not.
     let called = format!("data: {}\n\n", chunk(r#"{"functionCall":{"name":"f"}}"#, ""));
     let (events, error) = understood(&[called.as_bytes()]);
-    assert_eq!((events, error.unwrap().kind()), (Vec::new(), ErrorKind::Disconnected));
+    let told = (events, error.unwrap().kind());
+    assert_eq!(told, (vec![LlmEvent::Progress], ErrorKind::Disconnected));
 }
 
 #[test]
