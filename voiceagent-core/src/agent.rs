@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{Instrument as _, error};
 
 use crate::{
     CallTime, Error, ErrorKind, Event, Line, Result,
@@ -148,7 +148,7 @@ impl Agent {
             journal,
         );
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.with_background(background).run()));
+        drop(tokio::spawn(driver.with_background(background).run().in_current_span()));
         Ok(Call::new(info, line, owner_events, owned))
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::{
     mpsc::{self, error::TrySendError},
     oneshot,
 };
+use tracing::Instrument as _;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -71,7 +72,7 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
             }
         };
         #[expect(clippy::disallowed_methods, reason = "the one place where a link's task starts")]
-        drop(tokio::spawn(task));
+        drop(tokio::spawn(task.in_current_span()));
         Self { inputs, outputs, _owned: owned }
     }
 

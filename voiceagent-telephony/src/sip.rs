@@ -30,6 +30,7 @@ mod parameters;
 mod peer;
 mod protection;
 mod quiet;
+mod refresh;
 mod refusal;
 mod registration;
 mod replaces;

@@ -38,9 +38,11 @@ use crate::{
     guard::Guard,
     keys::{Keys, Press},
     messages::Messenger,
+    metrics::Metrics,
     minutes::{Clerk, Minutes},
     mirror::{Mirror, Talk},
     phone::Phone,
+    record::Record,
     store::{Appointment, Errand, Store},
     templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes},
@@ -86,6 +88,7 @@ pub(crate) struct Makings {
     pub(crate) endpointing: Endpointing,
     pub(crate) journals: Option<PathBuf>,
     pub(crate) witness: Option<Arc<dyn Witness>>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// Watches what an agent does.
@@ -127,17 +130,17 @@ pub(crate) fn counterpart(call: &CallInfo) -> Option<Phone> {
 
 impl Makings {
     /// The agent for one call, and what is noted of it. Its tools act for this caller only; what the
-    /// caller's keys ask for goes to `presses`.
+    /// caller's keys ask for goes to `presses`, what is said to the record.
     pub(crate) async fn agent(
         &self,
         call: &CallInfo,
         occasion: &Occasion,
-        presses: mpsc::Sender<Press>,
+        (presses, record): (mpsc::Sender<Press>, &Arc<Record>),
     ) -> Result<(Agent, Arc<Minutes>)> {
         let (template, parts) = (&occasion.template, &occasion.parts);
         let tools = self.tools(call, occasion)?;
         let minutes = Minutes::new(tools.clone());
-        let clerk = Arc::clone(&minutes);
+        let (clerk, record) = (Arc::clone(&minutes), Arc::clone(record));
         let instructions = self.instructions(call, occasion);
         let mut agent = Agent::builder()
             .greeting(self.greeting(occasion))
@@ -148,6 +151,7 @@ impl Makings {
             .observer(move |_| Keys::new(presses.clone()))
             .observer(|call| Events::new(call, counterpart(call).as_ref()))
             .observer(|call| SpanObserver::new(&call.id))
+            .observer(move |_| record.scribe())
             // People call from their cars.
             .echo_detection();
         agent = match self.journey(call, occasion, (&instructions, &minutes)) {

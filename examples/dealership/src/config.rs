@@ -48,8 +48,9 @@ pub use self::{
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
-/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
+/// of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
+/// key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -68,6 +69,11 @@ pub struct Config {
     pub leads: LeadsConfig,
     /// What programs share beside the database; without it, each has its own.
     pub redis: Option<RedisConfig>,
+    /// The keys of the operator's side; from the environment alone.
+    #[serde(skip)]
+    pub operator: OperatorConfig,
+    /// For how long what is kept.
+    pub retention: RetentionConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
@@ -177,6 +183,36 @@ pub struct OutboundConfig {
 pub struct RedisConfig {
     /// Its address; with a password, better kept in `DEALERSHIP_REDIS`.
     pub url: Secret,
+}
+
+/// The keys of the operator's side.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OperatorConfig {
+    /// Opens the API, the dashboard and the metrics, `DEALERSHIP_OPERATOR_KEY`; `None` leaves them
+    /// out.
+    pub key: Option<Secret>,
+    /// Opens the metrics alone, `DEALERSHIP_METRICS_KEY`.
+    pub metrics_key: Option<Secret>,
+}
+
+/// For how many days what is kept.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table, such as `[retention]`")]
+#[non_exhaustive]
+pub struct RetentionConfig {
+    /// What was said in calls, and what was noted of them.
+    pub transcript_days: u32,
+    /// The journals of calls.
+    pub journal_days: u32,
+    /// Who has failed to show who they are.
+    pub identity_days: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { transcript_days: 730, journal_days: 90, identity_days: 30 }
+    }
 }
 
 /// The carrier's account.

@@ -1,5 +1,7 @@
 //! Says what is missing before the program can answer calls, and how to get it.
 
+mod remote;
+
 use std::{fmt::Write, path::PathBuf};
 
 use voiceagent_core::{Result, registry::Registry};
@@ -11,6 +13,8 @@ use crate::{
     server::{self, Needs, Server, Warning},
     store::{Place, Store},
 };
+
+pub use self::remote::examine_remote;
 
 /// One line of the diagnosis.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,5 +1,7 @@
 //! What the log tells of a call, under names that stay: alarms and searches go by them.
 
+use std::time::Duration;
+
 use tracing::info;
 use voiceagent_core::{
     CallId, CallTime, Event,
@@ -7,6 +9,7 @@ use voiceagent_core::{
     session::AgentState,
     transport::{CallInfo, Direction},
 };
+use voiceagent_telephony::front_door::CallStatus;
 
 use crate::phone::Phone;
 
@@ -61,6 +64,16 @@ pub(crate) fn masked(phone: Option<&Phone>) -> String {
     format!("{}{}", "*".repeat(shown), &number[shown..])
 }
 
+/// Tells that the carrier reports of a call.
+pub(crate) fn status(call: &CallId, status: CallStatus, duration: Option<Duration>) {
+    info!(%call, ?status, ?duration, "call.status");
+}
+
+/// Tells that somebody whose call broke off is about to be written to.
+pub(crate) fn recovery(call: &str) {
+    info!(call, "recovery.started");
+}
+
 /// Tells that a caller was found among the customers.
 pub(crate) fn identified(call: &CallId) {
     info!(%call, "caller.identified");
@@ -68,45 +81,24 @@ pub(crate) fn identified(call: &CallId) {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
     use jiff::Timestamp;
+    use serde_json::Value;
 
     use super::*;
     use crate::{
-        clock::Clock, config::DealershipConfig, reception::Reception, store::Store,
-        terminal::Terminal,
+        clock::Clock, config::DealershipConfig, logging::memory, reception::Reception,
+        store::Store, terminal::Terminal, trace::Trace,
     };
 
-    /// A log in memory.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    /// Whether a line, or a span that it stands in, names this call.
+    fn is_of(call: &str, line: &Value) -> bool {
+        let spans = line["spans"].as_array().into_iter().flatten();
+        spans.chain([line]).any(|part| part["call"] == call || part["call.id"] == call)
     }
 
     #[tokio::test]
     async fn the_log_tells_of_a_call_by_names_that_stay_and_of_no_number() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        // That of the whole process: what other tests do must not decide what is logged here.
-        tracing::subscriber::set_global_default(subscriber).unwrap();
+        memory::begin();
         let now: Timestamp = "2026-11-20T18:00:00Z".parse().unwrap();
         let store = Store::fresh().await;
         store.seed(now).await.unwrap();
@@ -115,10 +107,8 @@ mod tests {
         let lines = "when is my appointment\ngoodbye\n".as_bytes();
         let leg = Terminal::piped("logged", lines, tokio::io::sink()).with_from("+16305550111");
         reception.answer(Box::new(leg)).await.unwrap().finished().await;
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let ours = log.lines().filter(|line| line.contains("call=logged"));
-        let log: String = ours.flat_map(|line| [line, "\n"]).collect();
-        let mut rest = log.as_str();
+        let ours = memory::lines(|line| is_of("logged", line));
+        let mut rest = ours.iter();
         for name in [
             "call.incoming",
             "call.started",
@@ -128,10 +118,16 @@ mod tests {
             "tool.finished",
             "call.ended",
         ] {
-            let at = rest.find(name).unwrap_or_else(|| panic!("{name} comes next in {log}"));
-            rest = &rest[at..];
+            assert!(rest.any(|line| line["message"] == name), "{name} comes next in {ours:?}");
         }
-        assert!(log.contains("**********11") && !log.contains("6305550111"), "{log}");
+        let told = Value::from(ours.clone()).to_string();
+        assert!(told.contains("**********11") && !told.contains("6305550111"), "{told}");
+        let trace = Trace::of(&CallId::new("logged"));
+        for line in &ours {
+            assert_eq!(line["spans"][0]["trace_id"], trace.id(), "{line}");
+        }
+        let of_trace = memory::lines(|line| line["spans"][0]["trace_id"] == trace.id());
+        assert_eq!(of_trace.len(), ours.len());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::select;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, warn};
 use voiceagent_core::{CallId, ErrorKind, Result};
 use voiceagent_telephony::{control::CallControl, front_door::CallStatus};
 
@@ -28,13 +28,16 @@ use crate::{
     clock::Clock,
     departments::Departments,
     errand::{self, AllowList},
+    events,
     mail::{Inbox, Mailer},
     messages::Messenger,
+    metrics::Metrics,
     phone::Phone,
     store::{
         Allowed, AppointmentId, AppointmentStatus, Attempt, Channel, ContactPlan, Fault, Job,
         JobEnd, JobKind, Outcome, Purpose, Refusal, Store,
     },
+    trace::Trace,
 };
 
 pub use self::{command::JobsCommand, pace::Pace};
@@ -51,6 +54,8 @@ const SILENCE: SignedDuration = SignedDuration::from_secs(120);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(60);
 /// A visit is reminded of no later than so long before.
 const TOO_LATE: i64 = 30;
+/// What is told of a job whose call or message the carrier has taken.
+const SENT: &str = "done";
 
 /// Does the jobs that are due. Any number of workers may share a store.
 #[derive(Debug)]
@@ -65,6 +70,7 @@ pub struct Worker {
     mailer: Option<Arc<dyn Mailer>>,
     inbox: Option<Arc<dyn Inbox>>,
     pace: Option<Pace>,
+    metrics: Arc<Metrics>,
 }
 
 impl Worker {
@@ -82,6 +88,7 @@ impl Worker {
             mailer: None,
             inbox: None,
             pace: None,
+            metrics: Arc::default(),
         }
     }
 
@@ -89,6 +96,13 @@ impl Worker {
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = Some(pace);
+        self
+    }
+
+    /// Counts what is done with these.
+    #[must_use]
+    pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
         self
     }
 
@@ -277,7 +291,14 @@ impl Worker {
             is_free_text: false,
         };
         let text = errand::recovery_text(&self.house, &self.store.location().await?);
-        self.write(job, &[plan], &text).await
+        let id = CallId::new(&*job.about);
+        let span = Trace::of(&id).span(&id);
+        span.in_scope(|| events::recovery(&job.about));
+        let end = self.write(job, &[plan], &text).instrument(span).await?;
+        if matches!(end, JobEnd::Done(SENT)) {
+            self.metrics.recovery_sent();
+        }
+        Ok(end)
     }
 
     /// Calls somebody who asked for it, when those are there with whom they want to talk.

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     env::{self, VarError},
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -17,18 +17,19 @@ use dealership::{
     clock::Clock,
     config::{CalendarConfig, Config},
     demo::Demo,
-    doctor::{examine, is_ready, render},
-    eval,
+    doctor::{examine, examine_remote, is_ready, render},
+    eval, export,
     jobs::JobsCommand,
     leads::LeadsCommand,
+    logging::{self, LogFormat},
     mcp::McpCommand,
+    operator,
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
     templates::{TemplateCommand, Vendors},
 };
 use tokio::runtime::Runtime;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry};
 
 /// A car dealership that answers its phone.
@@ -38,6 +39,9 @@ struct Arguments {
     /// The configuration file; without one, everything has a default.
     #[arg(long, short, global = true, env = "DEALERSHIP_CONFIG")]
     config: Option<PathBuf>,
+    /// How the log is written: for people, or for programs, an object on each line.
+    #[arg(long, global = true, env = "DEALERSHIP_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,7 +74,12 @@ enum Command {
     /// Talks with you here and in a browser, without keys and without a network.
     Demo(DemoArguments),
     /// Says what is missing before phone calls can be answered, and how to get it.
-    Doctor,
+    Doctor {
+        /// Asks a program that runs, and the carrier, whether calls come through: whether token,
+        /// address or proxy is to blame if not.
+        #[arg(long)]
+        remote: bool,
+    },
     /// Plays made-up calls with the agent, without a network, and says which went as they should.
     Eval {
         /// A folder of scenarios in YAML.
@@ -82,6 +91,12 @@ enum Command {
         /// Shows what was said and done.
         #[arg(long, short)]
         verbose: bool,
+    },
+    /// Shows calls that are over as lines of JSON, with what says who called masked.
+    Export {
+        /// Only calls that began then or later, such as `2026-11-01T00:00Z`.
+        #[arg(long)]
+        since: Option<jiff::Timestamp>,
     },
     /// Shows and changes what the house does by itself: reminders, call backs, campaigns.
     Jobs {
@@ -95,6 +110,8 @@ enum Command {
     },
     /// Serves the tools of the agent to assistants, by the Model Context Protocol.
     Mcp(McpCommand),
+    /// Shows the description of the operator's API, in OpenAPI 3.1.
+    Openapi,
     /// Answers phone calls.
     Serve,
     /// Shows and changes how the agent behaves, while it answers.
@@ -128,17 +145,19 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config = load(arguments.config.as_deref());
     let success = |()| ExitCode::SUCCESS;
+    let format = arguments.log_format;
+    let [off, error, warn, info] = ["off", "error", "warn", "info"].map(|level| (level, format));
     let done = match arguments.command {
-        Command::Doctor => run(doctor(config), "off"),
+        Command::Doctor { remote } => run(doctor(config, remote), off),
         Command::Appointments { db } => config.and_then(|config| {
             let (name, database) = match db {
                 Some(db) => ("--db", db),
                 None => ("field `dealership.database`", config.dealership.database),
             };
-            run(appointments(name, database), "error").map(success)
+            run(appointments(name, database), error).map(success)
         }),
         Command::Calendar { command: CalendarCommand::Connect } => {
-            config.and_then(|config| run(connect(config), "error").map(success))
+            config.and_then(|config| run(connect(config), error).map(success))
         }
         Command::Calls { hang_up, transfer, to } => config.and_then(|config| {
             let request = match (hang_up, transfer.zip(to)) {
@@ -149,28 +168,36 @@ fn main() -> ExitCode {
                 (None, None) => CallsRequest::Show,
             };
             let asked = async { calls::handle(&config, request).await.map(|told| show(&told)) };
-            run(asked, "error").map(success)
+            run(asked, error).map(success)
         }),
         Command::Demo(arguments) => config.and_then(|config| {
             let DemoArguments { listen, db: database, script, from } = arguments;
             let dealership = config.dealership;
             let demo = Demo { dealership, listen, database, script, from };
-            run(demo.run(asked_to_stop()), "error").map(success)
+            run(demo.run(asked_to_stop()), error).map(success)
         }),
         Command::Eval { folder, database, verbose } => {
-            run(evaluate(folder, database, verbose), "error")
+            run(evaluate(folder, database, verbose), error)
+        }
+        Command::Export { since } => {
+            config.and_then(|config| run(exported(config, since), error).map(success))
         }
         Command::Jobs { command } => {
-            config.and_then(|config| run(jobs(command, config), "error").map(success))
+            config.and_then(|config| run(jobs(command, config), error).map(success))
         }
         Command::Leads { command } => {
-            config.and_then(|config| run(leads(command, config), "error").map(success))
+            config.and_then(|config| run(leads(command, config), error).map(success))
         }
-        Command::Mcp(command) => config
-            .and_then(|config| run(command.run(&config, asked_to_stop()), "warn").map(success)),
-        Command::Serve => config.and_then(|config| run(serve(config), "info").map(success)),
+        Command::Mcp(command) => {
+            config.and_then(|config| run(command.run(&config, asked_to_stop()), warn).map(success))
+        }
+        Command::Openapi => {
+            show(&format!("{:#}\n", operator::description()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Serve => config.and_then(|config| run(serve(config), info).map(success)),
         Command::Template(command) => config.and_then(|config| {
-            run(template(command, config.dealership.database), "error").map(success)
+            run(template(command, config.dealership.database), error).map(success)
         }),
     };
     match done {
@@ -202,12 +229,8 @@ fn load(file: Option<&Path>) -> Result<Config> {
 }
 
 /// Runs a command to its end. A read of standard input that is left over does not hold it.
-fn run<T>(command: impl Future<Output = Result<T>>, log: &str) -> Result<T> {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter(log)?)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+fn run<T>(command: impl Future<Output = Result<T>>, (log, format): (&str, LogFormat)) -> Result<T> {
+    logging::install(logging::filter(&filter(log))?, format);
     let runtime = Runtime::new()
         .map_err(|error| Error::config("no threads can be started").with_source(error))?;
     let done = runtime.block_on(command);
@@ -216,36 +239,14 @@ fn run<T>(command: impl Future<Output = Result<T>>, log: &str) -> Result<T> {
 }
 
 /// What RUST_LOG asks for; where it is not set, `otherwise`.
-fn filter(otherwise: &str) -> Result<EnvFilter> {
+fn filter(otherwise: &str) -> String {
     let asked = match env::var("RUST_LOG") {
         Err(VarError::NotPresent) => String::new(),
+        // It is no filter, and is refused as such.
         Err(VarError::NotUnicode(_)) => "?".to_owned(),
         Ok(asked) => asked,
     };
-    if asked.trim().is_empty() {
-        return discreet(EnvFilter::new(otherwise));
-    }
-    // A lone word that is no level would be taken for a part of the program, and log nothing.
-    let is_level = |part: &str| part.trim().parse::<LevelFilter>().is_ok();
-    let is_sound = asked.split(',').all(|part| part.contains(['=', '[']) || is_level(part));
-    let filter = EnvFilter::try_new(&asked).ok().filter(|_| is_sound).ok_or_else(|| {
-        Error::config(
-            "RUST_LOG is no filter; write it like `info` or `warn,dealership=debug`, with the \
-             levels off, error, warn, info, debug and trace",
-        )
-    })?;
-    // Whoever names it knows what it tells.
-    if asked.contains("rsipstack") { Ok(filter) } else { discreet(filter) }
-}
-
-/// Without what the SIP stack writes down at INFO: each message as a whole, and so who calls whom.
-fn discreet(filter: EnvFilter) -> Result<EnvFilter> {
-    if filter.max_level_hint().is_some_and(|level| level <= LevelFilter::WARN) {
-        return Ok(filter);
-    }
-    let stack = "rsipstack=warn".parse();
-    let stack = stack.map_err(|error| Error::config("a filter of logs").with_source(error))?;
-    Ok(filter.add_directive(stack))
+    if asked.trim().is_empty() { otherwise.to_owned() } else { asked }
 }
 
 async fn appointments(name: &str, database: Place) -> Result<()> {
@@ -291,6 +292,16 @@ async fn evaluate(folder: PathBuf, server: Option<Place>, verbose: bool) -> Resu
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+async fn exported(config: Config, since: Option<jiff::Timestamp>) -> Result<()> {
+    let store = Store::open_read_only(config.dealership.database).await.map_err(|error| {
+        Error::config(format!("field `dealership.database`: {}", error.message()))
+            .with_source(error)
+    })?;
+    let done = export::calls(&store, since, |line| show(&format!("{line}\n"))).await;
+    store.close().await;
+    done
+}
+
 async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
     let store = Store::open(&config.dealership.database).await.map_err(|error| {
         Error::config(format!("field `dealership.database`: {}", error.message()))
@@ -334,8 +345,12 @@ async fn serve(config: Config) -> Result<()> {
     server.run(listener, asked_to_stop()).await
 }
 
-async fn doctor(config: Result<Config>) -> Result<ExitCode> {
-    let findings = examine(&config, &registry(), Clock::System).await;
+async fn doctor(config: Result<Config>, remote: bool) -> Result<ExitCode> {
+    let findings = match &config {
+        // The port is taken by the program that is asked.
+        Ok(config) if remote => examine_remote(config).await,
+        config => examine(config, &registry(), Clock::System).await,
+    };
     show(&render(&findings));
     Ok(if is_ready(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

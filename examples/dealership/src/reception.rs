@@ -10,8 +10,11 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tracing::{Instrument, debug, warn};
 use voiceagent_core::{
     Call, CallId, CallTime, Error, Event, Line, Result,
     adapt::{FallbackLlm, LlmFailover},
@@ -30,15 +33,18 @@ use crate::{
     departments::Departments,
     jobs, keys,
     messages::Messenger,
+    metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
     phone::Phone,
+    record::Record,
     shared::Shared,
     spoken,
-    store::{Errand, Fault, Store},
+    store::{Ending, Errand, Fault, Store},
     talk::Visitor,
-    templates::{self, INBOUND, Parts, Vendors},
+    templates::{self, INBOUND, Parts, Template, Vendors},
     tools::KnownCodes,
+    trace::Trace,
     vin::Decoder,
     weather::WeatherService,
 };
@@ -66,8 +72,17 @@ pub struct Reception {
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
     shared: Shared,
-    /// The minutes of the calls that go on. Each use of the lock is one step.
-    minutes: Mutex<BTreeMap<CallId, Arc<Minutes>>>,
+    /// The calls that go on. Each use of the lock is one step.
+    calls: Mutex<BTreeMap<CallId, Papers>>,
+    /// Tells whoever watches that something has changed in a call.
+    watchers: watch::Sender<()>,
+}
+
+/// What is noted of a call while it goes on.
+#[derive(Debug)]
+struct Papers {
+    minutes: Arc<Minutes>,
+    record: Arc<Record>,
 }
 
 impl Reception {
@@ -113,14 +128,25 @@ impl Reception {
             codes: None,
             journals: None,
             witness: None,
+            metrics: Arc::default(),
         };
-        Ok(Self {
-            makings,
-            rules,
-            vendors: None,
-            shared: Shared::local(),
-            minutes: Mutex::default(),
-        })
+        let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
+        Ok(Self { makings, rules, vendors: None, shared: Shared::local(), calls, watchers })
+    }
+
+    /// What is counted of the calls.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.makings.metrics)
+    }
+
+    /// Checks that the vendors can be made that a template names.
+    pub(crate) fn check(&self, template: &Template) -> Result<()> {
+        self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.parts(template).map(drop))
+    }
+
+    /// Tells each time that something has changed in a call.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.watchers.subscribe()
     }
 
     /// Lets this model answer, and the rule brain only when the model fails.
@@ -214,19 +240,32 @@ impl Reception {
     ///
     /// When a part of the call cannot be opened.
     pub async fn answer(&self, leg: Box<dyn Transport>) -> Result<Call> {
+        let id = leg.call().id.clone();
+        let span = Trace::of(&id).span(&id);
+        // The tasks of the call are begun within it, so that all that they log is known by it.
+        self.begin(id, leg).instrument(span).await
+    }
+
+    async fn begin(&self, id: CallId, leg: Box<dyn Transport>) -> Result<Call> {
         let call = leg.call();
+        let begun = Instant::now();
         let mut occasion = self.occasion(call).await;
-        let id = call.id.clone();
+        let Makings { store, metrics, .. } = &self.makings;
+        metrics.lookup(Lookup::Context, begun.elapsed());
         let (mirror, said) = Mirror::new(occasion.talk.clone());
         occasion.mirror = Some(mirror);
         let (sender, presses) = keys::listen();
-        let (agent, minutes) = self.makings.agent(call, &occasion, sender).await?;
-        self.going_on().insert(id.clone(), Arc::clone(&minutes));
+        let watchers = self.watchers.clone();
+        let record = Record::new(id.clone(), store.clone(), Arc::clone(metrics), watchers);
+        let (agent, minutes) = self.makings.agent(call, &occasion, (sender, &record)).await?;
         let call = agent.start(leg).await?;
-        // It ends with the call, as the next one does.
-        tokio::spawn(mirror::keep(id.clone(), said, self.shared.clone()));
-        // It ends with the call, whose observer holds the other end.
-        tokio::spawn(keys::serve(presses, (id, call.line().clone()), minutes));
+        let papers = Papers { minutes: Arc::clone(&minutes), record: Arc::clone(&record) };
+        self.going_on().insert(id.clone(), papers);
+        self.watchers.send_replace(());
+        // They end with the call, whose observers hold the other ends.
+        tokio::spawn(mirror::keep(id.clone(), said, self.shared.clone()).in_current_span());
+        tokio::spawn(keys::serve(presses, (id, call.line().clone()), minutes).in_current_span());
+        tokio::spawn(record.write_along().in_current_span());
         Ok(call)
     }
 
@@ -245,15 +284,41 @@ impl Reception {
     /// Notes how a call went that is over, if nobody has: a caller may hang up, and a line may break.
     /// What follows from its end is begun.
     pub async fn conclude(&self, call: &CallId) {
-        let minutes = self.going_on().remove(call);
-        let ending = minutes.as_ref().map(|minutes| minutes.ending()).unwrap_or_default();
-        if let Some(minutes) = minutes.filter(|_| ending.message_left) {
-            minutes.note_message(call).await;
-        }
+        let span = Trace::of(call).span(call);
+        self.end(call).instrument(span).await;
+    }
+
+    async fn end(&self, call: &CallId) {
+        let papers = self.going_on().remove(call);
+        let ending = match &papers {
+            Some(Papers { minutes, record }) => {
+                record.write().await;
+                let ending = minutes.ending();
+                if ending.message_left {
+                    minutes.note_message(call).await;
+                }
+                ending
+            }
+            // Nobody could answer it.
+            None => Ending { failed: true, ..Ending::default() },
+        };
         let Makings { store, clock, .. } = &self.makings;
         if let Err(fault) = store.conclude(call.as_str(), ending, clock.now()).await {
             warn!(error = %Error::from(fault), "a call that is over is not noted");
         }
+        self.count(call, ending).await;
+        self.watchers.send_replace(());
+    }
+
+    /// Counts a call that is over, by what came of it.
+    async fn count(&self, call: &CallId, ending: Ending) {
+        let Makings { store, metrics, .. } = &self.makings;
+        let noted = known(store.call(call.as_str()).await, "a call is counted as failed").flatten();
+        let outcome = noted.as_ref().and_then(|call| call.disposition.as_deref());
+        let outcome = outcome.filter(|_| !ending.failed).unwrap_or(FAILED);
+        let is_outbound = noted.as_ref().is_some_and(|call| call.direction == "outbound");
+        let way = if is_outbound { Direction::Outbound } else { Direction::Inbound };
+        metrics.call_over(way, outcome);
     }
 
     /// Takes in what the carrier reports of a call.
@@ -297,16 +362,19 @@ impl Reception {
     /// The first name of the one customer with this number. Nobody waits for it for long: who
     /// calls is greeted without it then.
     async fn first_name(&self, phone: Option<&Phone>) -> Option<String> {
+        let begun = Instant::now();
         let found = self.makings.store.customers_by_phone(phone?);
-        let customers = timeout(LOOK_UP, found).await.ok()?;
+        let found = timeout(LOOK_UP, found).await;
+        self.makings.metrics.lookup(Lookup::Caller, begun.elapsed());
+        let customers = found.ok()?;
         match known(customers, "nobody knows who calls")?.as_slice() {
             [only] => Some(only.first_name.clone()),
             _ => None,
         }
     }
 
-    fn going_on(&self) -> MutexGuard<'_, BTreeMap<CallId, Arc<Minutes>>> {
-        self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn going_on(&self) -> MutexGuard<'_, BTreeMap<CallId, Papers>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the database say how the agent behaves in a call. Where it says nothing, or cannot, the

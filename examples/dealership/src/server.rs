@@ -1,6 +1,7 @@
 //! The program that answers the phone: webhooks, media sockets, SIP, health, and the talk page.
 
 mod calendars;
+mod door;
 mod errands;
 mod needs;
 mod outbound;
@@ -16,19 +17,19 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use jiff::tz::TimeZone;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
     time::timeout,
 };
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 use voiceagent_core::{
-    Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
+    CallId, Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
 };
 use voiceagent_telephony::{
-    document::{Say, Verb},
-    front_door::{FrontDoor, StatusEvent},
+    front_door::{CallStatus, StatusEvent},
     server,
     sip::SipServer,
 };
@@ -36,23 +37,30 @@ use voiceagent_telephony::{
 use crate::{
     clock::Clock,
     config::Config,
-    health,
+    events, health,
+    jobs::Worker,
     lobby::Lobby,
+    operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
-    replicas::{self, Heirs, Paths, Replica},
+    replicas::{self, Paths, Replica},
+    retention::Housekeeping,
     shared::{Health, Shared},
     store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    trace::Trace,
     version,
     vin::{Decoder, Vpic},
     weather::WeatherService,
 };
 
-use self::errands::Errands;
 pub use self::{
     calendars::{mirror, sheet},
     outbound::worker,
+};
+use self::{
+    door::{carried, front_door},
+    errands::Errands,
 };
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
@@ -70,9 +78,9 @@ const CLOSING: Duration = Duration::from_secs(2);
 const STATUSES: usize = 256;
 
 /// Where calls begin; these are refused first when the program stops.
-const VOICE: &str = "/twilio/voice";
+pub(crate) const VOICE: &str = "/twilio/voice";
 /// Where the carrier reports.
-const STATUS: &str = "/twilio/status";
+pub(crate) const STATUS: &str = "/twilio/status";
 const TALK: &str = "/talk";
 
 /// In the carrier's own voice, where ours cannot speak.
@@ -91,6 +99,7 @@ pub struct Server {
     replica: Replica,
     sip: Option<SipServer>,
     errands: Errands,
+    housekeeping: Housekeeping,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -156,10 +165,12 @@ impl Server {
                 WeatherService::FORECAST_URL,
             )?);
         let reception = Arc::new(furnish(reception, config, (vendors, llm))?);
-        let errands = Errands::of(config, &replica).await?;
+        let errands = Errands::of(config, &replica, reception.metrics()).await?;
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let mut beside = health::routes(store.clone(), lobby.clone()).merge(version::routes());
+        let mut beside = health::routes(store.clone(), lobby.clone())
+            .merge(version::routes())
+            .merge(office(config, (&store, clock), (&reception, errands.worker(), &lobby))?);
         let mut router = Router::new();
         if let Some(carrier) = carrier {
             beside = beside.merge(carried(&carrier, config, &replica)?);
@@ -174,8 +185,13 @@ impl Server {
         let router = router
             .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
             .merge(beside);
-        let drain = Duration::from_secs(config.server.drain_seconds);
         let sip = trunk::bind(config).await?;
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            clock,
+            keep: config.retention,
+            journals: config.server.journals.clone(),
+        };
         Ok(Self {
             router,
             lobby,
@@ -186,7 +202,8 @@ impl Server {
             replica,
             sip,
             errands,
-            drain,
+            housekeeping,
+            drain: Duration::from_secs(config.server.drain_seconds),
             warnings,
         })
     }
@@ -237,6 +254,7 @@ impl Server {
             replica,
             sip,
             errands,
+            housekeeping,
             drain,
             warnings,
         } = self;
@@ -261,6 +279,8 @@ impl Server {
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }
+        let closing = lobby.clone();
+        tasks.spawn(async move { housekeeping.run(closing.closes()).await });
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
@@ -286,47 +306,6 @@ impl Server {
         info!("stopped");
         outcome
     }
-}
-
-/// Where the carrier's calls come in.
-fn front_door(
-    (public_url, Account { auth_token, control }): (String, Account),
-    paths: Paths,
-    statuses: mpsc::Sender<StatusEvent>,
-    (reception, lobby): (&Arc<Reception>, &Lobby),
-) -> Result<Router> {
-    let (host, desk) = (lobby.clone(), Arc::clone(reception));
-    let mut door = FrontDoor::twilio()
-        .auth_token(auth_token)
-        .public_url(public_url)
-        .voice_path(VOICE)
-        .status_path(STATUS)
-        .media_path(paths.media)
-        .after_path(paths.after)
-        .machine_detection(true)
-        .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
-        .statuses(statuses)
-        .on_call(move |stream| {
-            let (host, desk) = (host.clone(), Arc::clone(&desk));
-            async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
-        });
-    if let Some(control) = control {
-        door = door.control(control);
-    }
-    door.build()
-}
-
-/// What else the carrier asks for: calls of programs that are gone, and what people write.
-fn carried(
-    (public_url, account): &(String, Account),
-    config: &Config,
-    replica: &Replica,
-) -> Result<Router> {
-    let token = &account.auth_token;
-    let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
-        .on_fly(config.server.on_fly);
-    let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
-    Ok(heirs.router().merge(replies))
 }
 
 /// This program among those on its database.
@@ -388,7 +367,40 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
         })
 }
 
+/// The operator's side; without its keys, nothing.
+fn office(
+    config: &Config,
+    (store, clock): (&Store, Clock),
+    (reception, worker, lobby): (&Arc<Reception>, &Arc<Worker>, &Lobby),
+) -> Result<Router> {
+    let keys = OfficeKeys {
+        operator: config.operator.key.clone(),
+        metrics: config.operator.metrics_key.clone(),
+        is_https: config.server.public_url.as_ref().is_some_and(|url| url.starts_with("https")),
+    };
+    let zone = TimeZone::get(&config.dealership.timezone).map_err(|cause| {
+        Error::config("field `dealership.timezone` is no IANA time zone").with_source(cause)
+    })?;
+    let office = Office {
+        store: store.clone(),
+        clock,
+        zone,
+        house: config.dealership.name.clone(),
+        worker: Arc::clone(worker),
+        reception: Arc::clone(reception),
+        lobby: lobby.clone(),
+        journals: config.server.journals.clone(),
+    };
+    Ok(operator::routes(office, keys))
+}
+
 async fn answer(reception: &Reception, leg: impl Transport, lobby: &Lobby) {
+    let id = leg.call().id.clone();
+    let span = Trace::of(&id).span(&id);
+    converse_with(reception, leg, lobby).instrument(span).await;
+}
+
+async fn converse_with(reception: &Reception, leg: impl Transport, lobby: &Lobby) {
     let id = leg.call().id.clone();
     match reception.answer(Box::new(leg)).await {
         Ok(call) => converse(call, lobby.dismissed(), |_, _| {}).await,
@@ -417,9 +429,20 @@ async fn receive(mut visitors: mpsc::Receiver<Visitor>, reception: Arc<Reception
 
 async fn note_statuses(mut statuses: mpsc::Receiver<StatusEvent>, reception: Arc<Reception>) {
     while let Some(StatusEvent { call, status, duration, .. }) = statuses.recv().await {
-        info!(%call, ?status, ?duration, "the carrier reports");
-        reception.note_status(&call, status).await;
+        note_status(&reception, &call, (status, duration)).await;
     }
+}
+
+async fn note_status(
+    reception: &Reception,
+    call: &CallId,
+    (status, duration): (CallStatus, Option<Duration>),
+) {
+    let noted = async {
+        events::status(call, status, duration);
+        reception.note_status(call, status).await;
+    };
+    noted.instrument(Trace::of(call).span(call)).await;
 }
 
 async fn refuse_when_leaving(State(lobby): State<Lobby>, request: Request, next: Next) -> Response {

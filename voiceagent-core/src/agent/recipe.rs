@@ -54,7 +54,8 @@ impl Recipe {
         config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
         // What is known of words is known of English ones.
         let is_english = |tag: &str| primary(tag) == "en";
-        config.endpointing.by_words &= self.language.as_deref().is_none_or(is_english);
+        let written = config.spoken_form.as_ref().map(|form| &*form.language);
+        config.endpointing.by_words &= self.language.as_deref().or(written).is_none_or(is_english);
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();

@@ -13,7 +13,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout, timeout_at},
 };
-use tracing::{error, warn};
+use tracing::{Instrument as _, error, warn};
 
 use crate::{
     CallId, ErrorKind, GenerationId, Line, Result, ToolCallId,
@@ -174,7 +174,7 @@ impl Jobs {
             }
         };
         #[expect(clippy::disallowed_methods, reason = "foreign code must not hold up the call")]
-        let task: JoinHandle<String> = tokio::spawn(work);
+        let task: JoinHandle<String> = tokio::spawn(work.in_current_span());
         self.running.push(Running {
             generation,
             id: call.id,

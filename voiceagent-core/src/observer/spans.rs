@@ -68,9 +68,6 @@ impl Observer for SpanObserver {
             Event::DraftStarted { generation, turn } => {
                 debug!(at_ms, %generation, %turn, "draft started");
             }
-            Event::Connected { leg, after, reused } => {
-                debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
-            }
             Event::FailedOver { leg, failover: Failover { from, to, cause, hedged } } => {
                 warn!(at_ms, ?leg, %from, %to, %cause, hedged, "failed over");
             }
@@ -80,9 +77,10 @@ impl Observer for SpanObserver {
             Event::FirstSentence { generation, after } => {
                 took(at_ms, *generation, *after, "first sentence")
             }
-            Event::Health { .. } | Event::LineQuality { .. } | Event::Metered { .. } => {
-                machinery_event(at_ms, event);
-            }
+            Event::Connected { .. }
+            | Event::Health { .. }
+            | Event::LineQuality { .. }
+            | Event::Metered { .. } => machinery_event(at_ms, event),
             Event::IdlePrompted { nth } => debug!(at_ms, nth, "idle prompted"),
             Event::Planned { generation, after } => took(at_ms, *generation, *after, "planned"),
             Event::FirstAudio { generation, after } => {
@@ -145,10 +143,13 @@ fn user_event(at_ms: u64, event: &Event) {
     }
 }
 
-/// What the call reports at intervals.
+/// What the call tells of its connections, and at intervals.
 #[expect(clippy::wildcard_enum_match_arm, reason = "whoever calls it names all events")]
 fn machinery_event(at_ms: u64, event: &Event) {
     match event {
+        Event::Connected { leg, after, reused } => {
+            debug!(at_ms, ?leg, after_ms = after.as_millis(), reused, "connected");
+        }
         Event::Health {
             late,
             late_wakes,

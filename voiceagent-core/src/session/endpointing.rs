@@ -14,6 +14,8 @@ const PLAUSIBLE: f32 = 0.2;
 /// Words that are complete with this probability are not waited on: that would delay many for the
 /// sake of few.
 const CLOSED: f32 = 0.6;
+/// A turn detector has told within this whether the turn is over, or is not waited for.
+const PREDICTION: Duration = Duration::from_millis(150);
 /// How long a voice without a pause may be speech where no words could have told so yet.
 const WORDLESS: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,8 @@ pub(super) struct Endpointing {
     config: EndpointingConfig,
     /// A model of the recognizer's vendor decides; our own delay is the fallback.
     vendor_decides: bool,
+    /// A turn detector predicts.
+    has_detector: bool,
     /// The owner of the call ends turns.
     is_manual: bool,
     score: Option<Score>,
@@ -55,6 +59,7 @@ impl Endpointing {
         Self {
             config: settings(config),
             vendor_decides: config.stt_end_of_turn,
+            has_detector: config.turn_detector,
             is_manual: is_manual(config),
             score: None,
             wording: None,
@@ -126,15 +131,26 @@ impl Endpointing {
             return Some((last.fold(since, CallTime::max) + patience, Outcome::Doubt));
         }
         let last_speech = turn.last_speech?;
-        let end = if turn.ended_by_stt.is_some() && self.progress != Progress::Open {
-            last_speech + self.delay_after_silence(turn)
+        let end = if let Some(ended) = turn.ended_by_stt.filter(|_| self.progress != Progress::Open)
+        {
+            let end = last_speech + self.delay_after_silence(turn);
+            if self.owes_score(turn) { end.max(ended + PREDICTION) } else { end }
         } else if turn.is_settled() {
             last_speech + self.delay(turn)
         } else {
             let delay = self.delay(turn).max(self.config.transcript_timeout);
             turn.final_by.max(last_speech + delay)
         };
+        // Voices of which nothing is understood do not put the answer off for ever.
+        let latest = turn.last_change.map(|words| words + self.delay(turn) + self.config.watchdog);
+        let end = latest.map_or(end, |latest| end.min(latest.max(last_speech)));
         Some((end.max(turn.not_before), Outcome::Commit))
+    }
+
+    /// Whether the turn detector has yet to say what it makes of the text.
+    fn owes_score(&self, turn: &UserTurn) -> bool {
+        let is_known = |score: &Score| score.text_len == turn.text().len();
+        self.has_detector && !self.vendor_decides && !self.score.as_ref().is_some_and(is_known)
     }
 
     /// When a turn of which nothing was understood is over.

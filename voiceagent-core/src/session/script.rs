@@ -26,8 +26,8 @@ const NEAR: usize = 48;
 #[derive(Debug)]
 pub(crate) struct Script {
     sample_rate: u64,
-    /// How much text the voice is expected to speak in so many samples, while nothing is known.
-    pace: (u64, u64),
+    /// How much text the voice spoke in so many samples before, if that is known.
+    pace: Option<(u64, u64)>,
     /// Places in it are those of what is spoken; what was heard is told as it is written.
     wording: Wording,
     /// Ends of the texts that were handed to the voice.
@@ -54,7 +54,7 @@ impl Script {
         let sample_rate = u64::from(sample_rate.max(1));
         Self {
             sample_rate,
-            pace: (TYPICAL_PACE, sample_rate),
+            pace: None,
             wording: Wording::default(),
             ends: Vec::new(),
             spoken_texts: 0,
@@ -71,14 +71,18 @@ impl Script {
 
     /// Says how much text the voice spoke in so many samples before.
     pub(crate) fn expect_pace(&mut self, text: usize, samples: u64) {
-        if self.can_be_spoken(text as u64, samples) {
-            self.pace = (text as u64, samples);
-        }
+        self.pace = Some((text as u64, samples));
     }
 
     /// Whether anybody speaks so much text in so many samples. A voice that claims it has said less.
     fn can_be_spoken(&self, text: u64, samples: u64) -> bool {
-        text * self.sample_rate <= samples * FASTEST_PACE
+        text * self.sample_rate <= samples * self.bytes_of(FASTEST_PACE)
+    }
+
+    /// So many characters as bytes, in the script of the text: letters take up to four.
+    fn bytes_of(&self, characters: u64) -> u64 {
+        let text = self.spoken();
+        characters * text.len() as u64 / (text.chars().count() as u64).max(1)
     }
 
     /// Whether text and audio come side by side, from one who speaks by itself.
@@ -272,14 +276,19 @@ impl Script {
             let rest = (self.spoken().len() - text) as u64;
             let share = samples * rest / self.samples.saturating_sub(at).max(1);
             // Text that runs ahead of its audio must not pass for heard.
-            let fastest = samples * FASTEST_PACE / self.sample_rate;
+            let fastest = samples * self.bytes_of(FASTEST_PACE) / self.sample_rate;
             return if self.complete { share } else { share.min(fastest) };
         }
         match self.anchors.last() {
             Some(&(text, at)) if at > 0 && self.can_be_spoken(text as u64, at) => {
                 samples * text as u64 / at
             }
-            _ => samples * self.pace.0 / self.pace.1.max(1),
+            _ => {
+                let known = self.pace.filter(|(text, of)| self.can_be_spoken(*text, *of));
+                let typical = (self.bytes_of(TYPICAL_PACE), self.sample_rate);
+                let (text, of) = known.unwrap_or(typical);
+                samples * text / of.max(1)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use voiceagent_core::{
     ErrorKind, Event, SessionConfig, TurnId,
-    session::{Command, Input, Leg},
+    session::{Command, EndpointingConfig, Input, Leg},
     stt::{Transcript, WordTiming},
 };
 use voiceagent_testkit::scenario::Scenario;
@@ -415,4 +415,40 @@ fn t7_a_final_that_only_repeats_its_interim_does_not_prolong_a_noise() {
     };
     assert_eq!(taken(false), [1_900, 7_750]);
     assert_eq!(taken(true), taken(false));
+}
+
+#[test]
+fn t7_noises_after_words_that_may_go_on_do_not_put_the_answer_off_for_ever() {
+    for every in [1_000, 1_500, 2_000] {
+        let mut config = phone_with_finalize();
+        config.endpointing = EndpointingConfig::default();
+        let mut call = Scenario::new(config);
+        call.at(1_000).says("hello there").at(1_850).feed(Input::EndOfTurn);
+        for bang in (3_000..30_000).step_by(every) {
+            call.at(bang).speaks().at(bang + 400).stops();
+        }
+        // Two seconds after the words, and for as long as a voice without words is believed.
+        let asked = call.when(|command| matches!(command, Command::Generate { .. }));
+        assert!(asked.is_some_and(|at| at < 10_000), "{asked:?}: {}", call.trace());
+    }
+}
+
+#[test]
+fn t11_a_turn_detector_is_waited_for_where_a_recognizer_that_counts_silence_ends_the_turn() {
+    let decided = |score: Option<f32>| {
+        let mut config = phone_with_finalize();
+        config.turn_detector = true;
+        let mut call = Scenario::new(config);
+        call.at(1_000).says("Hola, quisiera").at(1_850).feed(Input::EndOfTurn);
+        if let Some(probability) = score {
+            let (turn, text_len) = (TurnId::new(1), "Hola, quisiera".len());
+            let score = Input::EndOfTurnScore { turn, text_len, probability, backchannel: 0.0 };
+            call.at(1_890).feed(score);
+        }
+        call.at(9_000);
+        call.when(|command| matches!(command, Command::Generate { .. }))
+    };
+    assert_eq!(decided(Some(0.0)), Some(4_100), "more comes");
+    assert_eq!(decided(Some(1.0)), Some(1_890));
+    assert_eq!(decided(None), Some(2_000), "it is late");
 }

@@ -166,13 +166,10 @@ impl Inward {
 
     /// At most so many samples in place of what was lost before this payload, which is decoded next;
     /// `None` for codecs that know no more of it than whoever has heard what was before.
+    #[cfg(feature = "opus")]
     pub(super) fn recover(&mut self, lost: u64, next: &[u8]) -> Option<Bytes> {
         match self {
-            Self::Samples { .. } => {
-                let _ = (lost, next);
-                None
-            }
-            #[cfg(feature = "opus")]
+            Self::Samples { .. } => None,
             Self::Opus(opus) => Some(opus.recover(lost, next)),
         }
     }

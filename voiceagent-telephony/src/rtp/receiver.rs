@@ -174,6 +174,7 @@ impl Receiver {
 
     fn take(&mut self, now: CallTime, packet: &RtpPacket) {
         if packet.payload_type == self.types.audio.0 {
+            #[cfg(feature = "opus")]
             self.recover(now, packet);
             let payload = self.inward.decode(packet.payload.clone());
             let sample = self.format.sample_bytes().unwrap_or(1);
@@ -194,6 +195,7 @@ impl Receiver {
     }
 
     /// Makes up what was lost before a packet, where its codec knows better than we do.
+    #[cfg(feature = "opus")]
     fn recover(&mut self, now: CallTime, packet: &RtpPacket) {
         if !self.is_lost {
             return;

@@ -259,4 +259,6 @@ impl RtpSession {
 }
 
 #[cfg(test)]
+mod intelligibility;
+#[cfg(test)]
 mod tests;

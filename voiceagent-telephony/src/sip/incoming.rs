@@ -4,7 +4,7 @@ use rsipstack::{
     EndpointBuilder,
     dialog::{dialog::DialogState, dialog_layer::DialogLayer},
     platform::{CancellationToken, mpsc as stack_mpsc},
-    sip::{Method, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
+    sip::{Header, Method, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
     transaction::{
         Endpoint, Transaction,
         endpoint::{EndpointInnerRef, EndpointOption},
@@ -39,6 +39,7 @@ use super::{
     takeover::Takeover,
     within::veil,
 };
+use crate::random::random_number;
 
 /// Calls that may wait for the application to look at them.
 const ARRIVALS: usize = 64;
@@ -307,7 +308,7 @@ impl Desk {
                 self.tasks.spawn(quiet(async move {
                     // Asked here, since the call may end until this task runs.
                     match untimely(&dialog.state(), request.original.method) {
-                        Some(status) => answers::reply(request, status, vec![]).await,
+                        Some((status, headers)) => answers::reply(request, status, headers).await,
                         None => drop(dialog.handle(&mut request).await),
                     }
                 }));
@@ -384,21 +385,32 @@ impl Desk {
 
 /// The answer to a request within a call that comes too early or too late for it. The stack has
 /// none, and keeps what waits for one for good.
-fn untimely(state: &DialogState, method: Method) -> Option<StatusCode> {
-    match (state, method) {
-        (DialogState::Terminated(..), Method::Bye) => Some(StatusCode::OK),
-        (DialogState::Terminated(..), Method::Ack) => None,
-        (DialogState::Terminated(..), _) => Some(StatusCode::CallTransactionDoesNotExist),
-        // Nothing has acknowledged our answer yet: that comes with the answer's repetition.
-        (
-            DialogState::Calling(_)
+fn untimely(state: &DialogState, method: Method) -> Option<(StatusCode, Vec<Header>)> {
+    let is_early = matches!(
+        state,
+        DialogState::Calling(_)
             | DialogState::Trying(_)
             | DialogState::Early(..)
-            | DialogState::WaitAck(..),
-            Method::Invite,
-        ) => Some(StatusCode::RequestPending),
+            | DialogState::WaitAck(..)
+    );
+    match (state, method) {
+        (DialogState::Terminated(..), Method::Bye) => Some((StatusCode::OK, vec![])),
+        (DialogState::Terminated(..), Method::Ack) => None,
+        (DialogState::Terminated(..), _) => Some((StatusCode::CallTransactionDoesNotExist, vec![])),
+        // Nothing has acknowledged our answer yet: that comes with the answer's repetition.
+        (_, Method::Invite) if is_early => Some((StatusCode::RequestPending, vec![])),
+        // The stack sees to these itself.
+        (_, Method::Ack | Method::Cancel | Method::Bye | Method::PRack) => None,
+        _ if is_early => Some((StatusCode::ServerInternalError, vec![come_again()])),
         _ => None,
     }
+}
+
+/// When whoever was too early may ask again: at a random time of up to 10 s (RFC 3311, section
+/// 5.2).
+fn come_again() -> Header {
+    let wait = random_number("put off").map_or(10, |number| number % 11);
+    Header::RetryAfter(wait.to_string().into())
 }
 
 /// Lets so many through in a second, and as many at once.

@@ -23,12 +23,12 @@ use super::{
     line::Line,
     negotiation::{Negotiation, Terms, is_reachable},
     quiet::quiet,
+    refresh::{Refresh, Refreshed},
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
     takeover::Takeover,
     tones::Tones,
     transfer::{self, Transfers},
-    within,
 };
 use crate::rtp::{RtpAction, RtpSession};
 
@@ -68,10 +68,11 @@ pub(super) struct Leg {
     begin: Instant,
 }
 
-/// The answer to a request of ours, as its status.
+/// The answer to a request of ours.
 enum Answered {
+    /// Its status.
     Refer(Option<u16>),
-    Refresh(Option<u16>),
+    Refresh(Refreshed),
 }
 
 /// Whether a call goes on.
@@ -221,6 +222,7 @@ impl Leg {
                     }
                     peer.send(Inbound::Audio(frame)).await?;
                 }
+                RtpAction::Tell(Inbound::Dtmf(key)) if !self.tones.sent(now, key) => {}
                 RtpAction::Tell(inbound) => peer.send(inbound).await?,
                 RtpAction::Send(to, datagram) => self.sockets.send(to, &datagram),
                 RtpAction::Report(to, datagram) => self.sockets.send_report(to, &datagram),
@@ -338,24 +340,27 @@ impl Leg {
                     tell(peer, outcome).await?;
                 }
             }
-            Answered::Refresh(status) => self.refreshed(status)?,
+            Answered::Refresh(outcome) => self.refreshed(outcome)?,
         }
         Ok(())
     }
 
     /// Takes the answer to a request that confirms the call.
-    fn refreshed(&mut self, status: Option<u16>) -> Result<()> {
+    fn refreshed(&mut self, outcome: Refreshed) -> Result<()> {
         self.is_describing = false;
         let now = self.now();
         let Some(timer) = &mut self.timer else { return Ok(()) };
-        match status {
-            Some(200..=299) => timer.confirm(now),
-            Some(491) => timer.ask_again(now + crossing::pause(self.line.dialog.role())?),
-            Some(405 | 501) if self.can_update => {
+        match outcome {
+            Refreshed::Confirmed(expires) => timer.confirmed(now, expires),
+            Refreshed::Crossed => timer.ask_again(now + crossing::pause(self.line.dialog.role())?),
+            Refreshed::Untaken if self.can_update => {
                 self.can_update = false;
                 timer.ask_again(now);
             }
-            _ => debug!(status, "the call was not confirmed"),
+            Refreshed::Later(wait) => timer.ask_later(now, wait),
+            Refreshed::TooShort(least) if timer.lengthen(now, least) => {}
+            Refreshed::Gone => return Err(lost("the other side does not know the call any more")),
+            refused => debug!(?refused, "the call was not confirmed"),
         }
         Ok(())
     }
@@ -462,24 +467,11 @@ impl Leg {
     /// Confirms the call.
     fn refresh(&mut self) {
         let Some(timer) = &self.timer else { return };
+        let refresh = Refresh::new(timer, self.can_update, self.negotiation.repeat());
+        self.is_describing = !self.can_update;
         let (dialog, credentials) = self.line.party();
-        let headers = vec![
-            Header::SessionExpires(timer.header_of_refresh().into()),
-            Header::Supported("timer".into()),
-        ];
-        let body = self.negotiation.repeat().map(|text| text.as_bytes().to_vec());
-        let can_update = self.can_update;
-        self.is_describing = !can_update;
-        self.asking.spawn(quiet(async move {
-            let (method, headers, body) = if can_update {
-                (Method::Update, headers, None)
-            } else {
-                let kind = Header::ContentType("application/sdp".into());
-                (Method::Invite, [headers, vec![kind]].concat(), body)
-            };
-            let answer = within::ask(&dialog, credentials.as_ref(), method, headers, body).await;
-            Answered::Refresh(answer.map(|answer| u16::from(answer.status_code)))
-        }));
+        let asking = refresh.ask(dialog, credentials);
+        self.asking.spawn(quiet(async move { Answered::Refresh(asking.await) }));
     }
 }
 

@@ -5,10 +5,16 @@ use voiceagent_core::CallTime;
 /// The shortest time that is taken (RFC 4028, section 5).
 pub(super) const SHORTEST: Duration = Duration::from_secs(90);
 
+/// The shortest pause before a refused request comes again, so that an impatient answer makes no
+/// storm of it.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Keeps watch over a call that must be confirmed from time to time (RFC 4028).
 #[derive(Debug, PartialEq)]
 pub(super) struct SessionTimer {
     interval: Duration,
+    /// How often the other side lets itself be asked at most.
+    least: Duration,
     refreshes: Refresher,
     last: CallTime,
     /// When we ask; never, where the other side does or an answer is still to come.
@@ -68,7 +74,7 @@ impl SessionTimer {
     pub(super) fn new(now: CallTime, asked: SessionExpires) -> Self {
         let interval = asked.interval.max(SHORTEST);
         let refreshes = asked.refresher.unwrap_or(Refresher::Them);
-        let mut timer = Self { interval, refreshes, last: now, next: None };
+        let mut timer = Self { interval, least: SHORTEST, refreshes, last: now, next: None };
         timer.confirm(now);
         timer
     }
@@ -84,7 +90,17 @@ impl SessionTimer {
 
     /// The header of our own request.
     pub(super) fn header_of_refresh(&self) -> String {
-        format!("{};refresher=uac", self.interval.as_secs())
+        format!("{};refresher=uac", self.asked().as_secs())
+    }
+
+    /// What our own request says that the other side wants at least, where that is more than all
+    /// must take (RFC 4028, section 7.4).
+    pub(super) fn least_of_refresh(&self) -> Option<String> {
+        (self.least > SHORTEST).then(|| self.least.as_secs().to_string())
+    }
+
+    fn asked(&self) -> Duration {
+        self.interval.max(self.least)
     }
 
     /// Both sides know again that the call goes on.
@@ -93,9 +109,36 @@ impl SessionTimer {
         self.next = (self.refreshes == Refresher::Us).then(|| now + self.interval / 2);
     }
 
-    /// The other side could not be asked now: it is asked then.
-    pub(super) const fn ask_again(&mut self, at: CallTime) {
-        self.next = Some(at);
+    /// The other side has confirmed the call when we asked, and may have said how it goes on.
+    pub(super) fn confirmed(&mut self, now: CallTime, answer: Option<SessionExpires>) {
+        self.interval = answer.map_or(self.asked(), |answer| answer.interval.max(SHORTEST));
+        self.refreshes = answer.and_then(|answer| answer.refresher).unwrap_or(self.refreshes);
+        self.confirm(now);
+    }
+
+    /// The other side could not be asked now: it is asked then. Not where it has confirmed the call
+    /// meanwhile, or does so itself from now on.
+    pub(super) fn ask_again(&mut self, at: CallTime) {
+        if self.refreshes == Refresher::Us {
+            self.next.get_or_insert(at);
+        }
+    }
+
+    /// The other side is asked again when it says, else after a quarter of the time that is left.
+    pub(super) fn ask_later(&mut self, now: CallTime, wait: Option<Duration>) {
+        let left = self.end() - now;
+        self.ask_again(now + wait.unwrap_or(left / 4).max(PAUSE));
+    }
+
+    /// The other side does not let itself be asked so often: it is asked again at once, to be asked
+    /// less often. Whether that is less than what it was asked.
+    pub(super) fn lengthen(&mut self, now: CallTime, least: Duration) -> bool {
+        let is_longer = least > self.asked();
+        if is_longer {
+            self.least = least;
+            self.ask_again(now);
+        }
+        is_longer
     }
 
     pub(super) fn poll(&mut self, now: CallTime) -> Option<Due> {
@@ -159,6 +202,56 @@ mod tests {
         assert_eq!((timer.poll_timeout(), timer.poll(at(60))), (at(60), Some(Due::End)));
         timer.confirm(at(60));
         assert_eq!(timer.poll(at(70)), None, "the other side has confirmed it meanwhile");
+    }
+
+    #[test]
+    fn cp52_nobody_is_asked_again_who_has_confirmed_the_call_meanwhile() {
+        let ours = SessionExpires::parse("90;refresher=uas").unwrap();
+        let mut timer = SessionTimer::new(at(0), ours);
+        assert_eq!(timer.poll(at(45)), Some(Due::Refresh));
+        timer.confirm(at(46));
+        timer.ask_again(at(48));
+        assert_eq!(timer.poll_timeout(), at(91), "half of the time from then");
+        assert_eq!(timer.poll(at(91)), Some(Due::Refresh));
+        // From now on they confirm it.
+        let mut timer = SessionTimer::new(at(92), SessionExpires::parse("90").unwrap());
+        timer.ask_again(at(94));
+        timer.ask_later(at(94), None);
+        assert_eq!((timer.poll_timeout(), timer.poll(at(151))), (at(152), None));
+    }
+
+    #[test]
+    fn whoever_cannot_confirm_a_call_now_is_asked_when_they_say_or_while_time_is_left() {
+        let asked = SessionExpires::parse("90;refresher=uas").unwrap();
+        let mut timer = SessionTimer::new(at(0), asked);
+        assert_eq!(timer.poll(at(45)), Some(Due::Refresh));
+        timer.ask_later(at(45), Some(Duration::ZERO));
+        assert_eq!(timer.poll_timeout(), at(46));
+        assert_eq!(timer.poll(at(46)), Some(Due::Refresh));
+        timer.ask_later(at(48), None);
+        assert_eq!(timer.poll_timeout(), at(51));
+        assert_eq!(timer.poll(at(51)), Some(Due::Refresh));
+        timer.ask_later(at(59), None);
+        assert_eq!(timer.poll(at(60)), Some(Due::End));
+    }
+
+    #[test]
+    fn whoever_wants_to_be_asked_less_often_is_asked_so() {
+        let asked = SessionExpires::parse("90;refresher=uas").unwrap();
+        let mut timer = SessionTimer::new(at(0), asked);
+        assert_eq!(timer.poll(at(45)), Some(Due::Refresh));
+        assert_eq!((timer.lengthen(at(45), SHORTEST), timer.poll(at(45))), (false, None));
+        let long = Duration::from_secs(120);
+        assert_eq!((timer.least_of_refresh(), timer.lengthen(at(45), long)), (None, true));
+        assert_eq!(timer.poll(at(45)), Some(Due::Refresh));
+        assert_eq!(timer.header_of_refresh(), "120;refresher=uac");
+        assert_eq!(timer.least_of_refresh().as_deref(), Some("120"));
+        assert_eq!(timer.poll(at(60)), Some(Due::End), "nothing has been agreed on yet");
+        assert!(!timer.lengthen(at(46), long), "it would be the same again");
+        timer.confirmed(at(46), None);
+        assert_eq!(timer.poll_timeout(), at(106));
+        timer.confirmed(at(47), SessionExpires::parse_answer("300;refresher=uas"));
+        assert_eq!(timer.poll_timeout(), at(47 + 300 - 32), "they confirm it from now on");
     }
 
     #[test]

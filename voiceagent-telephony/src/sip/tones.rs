@@ -1,21 +1,34 @@
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use voiceagent_core::{
     CallTime, Result,
     audio::{AudioFrame, KeyListener},
 };
 
-/// A message about a key that comes so soon after its tone is about the same key. Phones send it when
-/// the key is let go, or behind the tone of its packets.
+/// A message about a key that comes so soon after its tone or its packets, or before them, is about
+/// the same key. Phones send it when the key is let go, or behind the tone of its packets.
 const SAME: Duration = Duration::from_secs(1);
 
-/// Keys that are only sounds, on calls whose other side sends no packets for them.
+/// Keys that may wait for their other report: more than a hand presses within [`SAME`], or a
+/// machine, whose tones of 40 ms and pauses of 40 ms make 12. The oldest gives way.
+const MOST: usize = 16;
+
+/// Keys that come by more than one way: as sounds where the other side sends no packets for them,
+/// as packets, and in messages.
 #[derive(Debug, Default)]
 pub(super) struct Tones {
     listener: Option<KeyListener>,
-    last: Option<(char, CallTime)>,
+    /// Keys that have counted, and of which the other way has not told yet.
+    counted: VecDeque<(Way, char, CallTime)>,
     /// The other side tells its keys in messages.
     are_told: bool,
+}
+
+/// How a key comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Way {
+    Media,
+    Message,
 }
 
 impl Tones {
@@ -34,15 +47,36 @@ impl Tones {
             none => none.insert(KeyListener::new(frame.format)?),
         };
         let frame = listener.hear(frame, |key| keys.push(key));
-        self.last = keys.last().map(|key| (*key, now)).or(self.last);
+        keys.retain(|key| self.counts(now, *key, Way::Media));
         Ok((frame, keys))
     }
 
-    /// A key comes in a message: whether it was not heard before. From then on sounds are no keys.
+    /// A key comes in packets: whether no message has told of it.
+    pub(super) fn sent(&mut self, now: CallTime, key: char) -> bool {
+        self.counts(now, key, Way::Media)
+    }
+
+    /// A key comes in a message: whether it came neither as a tone nor in packets. From then on
+    /// sounds are no keys.
     pub(super) fn told(&mut self, now: CallTime, key: char) -> bool {
         self.are_told = true;
-        let heard = self.last.take();
-        !heard.is_some_and(|(before, at)| before == key && now <= at + SAME)
+        self.counts(now, key, Way::Message)
+    }
+
+    /// Each key pairs with the oldest one of the other way that has no pair yet, so that the same
+    /// key again still counts.
+    fn counts(&mut self, now: CallTime, key: char, way: Way) -> bool {
+        self.counted.retain(|(_, _, at)| now <= *at + SAME);
+        let pair = self.counted.iter().position(|(other, known, _)| *other != way && *known == key);
+        if let Some(pair) = pair {
+            self.counted.remove(pair);
+            return false;
+        }
+        if self.counted.len() == MOST {
+            self.counted.pop_front();
+        }
+        self.counted.push_back((way, key, now));
+        true
     }
 }
 
@@ -83,5 +117,39 @@ mod tests {
         let mut tones = Tones::default();
         press(&mut tones, '5', 0);
         assert!(tones.told(CallTime::from_millis(2_000), '5'), "the same key, later");
+    }
+    #[test]
+    fn cp49_quick_keys_are_each_told_once_whatever_their_messages_come_behind() {
+        let mut tones = Tones::default();
+        assert_eq!(press(&mut tones, '5', 0), ['5']);
+        assert_eq!(press(&mut tones, '6', 200), ['6']);
+        assert!(!tones.told(CallTime::from_millis(450), '5'));
+        assert!(!tones.told(CallTime::from_millis(460), '6'));
+        assert!(tones.told(CallTime::from_millis(600), '6'), "pressed again");
+    }
+
+    #[test]
+    fn cp49_a_key_in_packets_and_in_a_message_counts_once_in_either_order() {
+        let at = CallTime::from_millis;
+        let mut tones = Tones::default();
+        for begin in [0, 300, 600] {
+            assert!(tones.sent(at(begin), '5'));
+            assert!(!tones.told(at(begin + 100), '5'));
+        }
+        assert!(tones.told(at(900), '5'));
+        assert!(!tones.sent(at(1_000), '5'));
+        assert!(tones.sent(at(1_100), '5') && tones.sent(at(1_200), '5'), "two of one way");
+        assert!(tones.told(at(1_300), '6'), "another key");
+        assert!(!tones.told(at(1_300), '5') && !tones.told(at(1_300), '5'));
+        assert!(tones.sent(at(2_400), '6'), "the same key, later");
+    }
+
+    #[test]
+    fn keys_that_wait_for_their_other_report_are_bounded() {
+        let mut tones = Tones::default();
+        for _ in 0..=MOST {
+            assert!(tones.sent(CallTime::ZERO, '1'));
+        }
+        assert_eq!(tones.counted.len(), MOST);
     }
 }

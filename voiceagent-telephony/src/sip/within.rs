@@ -50,7 +50,7 @@ pub(super) async fn ask(
         let headers = headers.iter().cloned().chain(proof.take()).collect();
         let answer = match method {
             Method::Invite => dialog.reinvite(Some(headers), body.clone()).await,
-            _ => dialog.request(method.clone(), Some(headers), body.clone()).await,
+            _ => dialog.request(method, Some(headers), body.clone()).await,
         };
         let answer = unveiled(answer.ok()??);
         let may_prove =

@@ -288,6 +288,52 @@ async fn cp49_keys_that_are_only_sounds_are_heard_where_nothing_else_was_agreed_
 }
 
 #[tokio::test]
+async fn cp49_a_key_that_comes_in_packets_and_by_info_counts_once() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = SipPhone::call(server.address, "keys2", "").await;
+    let mut link = server.open().await;
+    phone.sees(|seen| seen.packets > 0).await;
+    let kind = "Content-Type: application/dtmf-relay\r\n";
+    for key in ['5', '5', '6'] {
+        phone.press(key).await;
+        assert_eq!(told(&mut link).await, Some(Inbound::Dtmf(key)));
+        let answer = phone.request("INFO", kind, &format!("Signal={key}\r\n")).await;
+        assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
+    }
+    // It would come behind any that was told twice.
+    phone.press('#').await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('#')));
+}
+
+#[tokio::test]
+async fn cp49_two_quick_keys_as_tones_and_then_by_info_are_two_keys() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    let mut link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    let (mut sound, mut encoder) = (BytesMut::new(), Encoder::new(AudioFormat::MULAW_8K).unwrap());
+    for key in ['5', '6'] {
+        let tone = DtmfDetector::tone(key, 8_000, Duration::from_millis(60)).unwrap();
+        encoder.encode(&tone, &mut sound);
+        encoder.encode(&[0.0; 480], &mut sound);
+    }
+    let listen = async {
+        for expected in ['5', '6'] {
+            assert_eq!(told(&mut link).await, Some(Inbound::Dtmf(expected)));
+        }
+    };
+    tokio::join!(phone.speak(&answer, &sound), listen);
+    let kind = "Content-Type: application/dtmf-relay\r\n";
+    for (number, key) in [(2, '5'), (3, '6'), (4, '#')] {
+        phone.ask(&answer, "INFO", number, kind, &format!("Signal={key}\r\n")).await;
+        phone.answer_to("INFO", number).await;
+    }
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('#')));
+}
+
+#[tokio::test]
 async fn a_call_is_handed_on_when_the_other_side_says_so() {
     let mut config = Server::config();
     config.directory =

@@ -16,20 +16,20 @@ use crate::{
 };
 
 /// We confirm such a call, halfway, and the other side takes no `UPDATE` for it.
-const OURS: &str = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
+pub(crate) const OURS: &str = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\n";
 const OURS_AS_CALLED: &str = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\n";
-const HALF: Duration = Duration::from_secs(45);
+pub(crate) const HALF: Duration = Duration::from_secs(45);
 
 /// A call of ours that has been taken, with the request that it began with.
-struct Taken {
-    phone: Phone,
-    invite: Request,
-    link: Link<Outbound, Inbound>,
+pub(crate) struct Taken {
+    pub(crate) phone: Phone,
+    pub(crate) invite: Request,
+    pub(crate) link: Link<Outbound, Inbound>,
     _server: tokio::task::JoinHandle<()>,
 }
 
 impl Taken {
-    async fn by(headers: &str) -> Self {
+    pub(crate) async fn by(headers: &str) -> Self {
         let mut phone = Phone::start().await;
         let mut config = Server::config();
         config.trunk = Some(SipTrunk::new(format!("sip:{}", phone.address())));
@@ -169,4 +169,33 @@ async fn cp52_a_description_that_comes_too_early_or_too_late_is_answered() {
     assert!(late.text.starts_with("SIP/2.0 481"), "{}", late.text);
     phone.ask(&answer, "BYE", 6, "", "").await;
     assert!(phone.answer_to("BYE", 6).await.text.starts_with("SIP/2.0 200"));
+}
+
+#[tokio::test]
+async fn cp52_whatever_comes_before_the_acknowledgement_is_put_off_and_taken_behind_it() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    let mut link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    let key = "Content-Type: application/dtmf\r\n";
+    let asked = [("UPDATE", "", ""), ("INFO", key, "5"), ("OPTIONS", "", ""), ("MESSAGE", "", "")];
+    for (number, (method, headers, body)) in (2..).zip(asked) {
+        phone.ask(&answer, method, number, headers, body).await;
+        let early = phone.answer_to(method, number).await;
+        assert!(early.text.starts_with("SIP/2.0 500"), "{}", early.text);
+        let wait: u32 = early.header("Retry-After").parse().unwrap();
+        assert!(wait <= 10, "{}", early.text);
+    }
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    phone.hears_silence().await;
+    for (number, (method, headers, body)) in (6..).zip(&asked[..3]) {
+        phone.ask(&answer, method, number, headers, body).await;
+        let taken = phone.answer_to(method, number).await;
+        assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+    }
+    // The key has counted once.
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('5')));
+    phone.ask(&answer, "BYE", 9, "", "").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::HungUp));
 }

@@ -10,6 +10,7 @@ mod dial;
 mod phone;
 mod proxies;
 mod proxy;
+mod refreshes;
 mod registration;
 mod replaces;
 mod server;

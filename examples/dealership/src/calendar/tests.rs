@@ -91,9 +91,11 @@ async fn conforms(
 }
 
 #[tokio::test]
-#[ignore = "needs a server: .ci/calendars"]
 async fn calendars_of_a_caldav_server_conform() {
-    let url = std::env::var("DEALERSHIP_TEST_CALDAV").expect(".ci/calendars sets it");
+    let Ok(url) = std::env::var("DEALERSHIP_TEST_CALDAV") else {
+        println!("SKIPPED: DEALERSHIP_TEST_CALDAV is not set; see .ci/calendars");
+        return;
+    };
     let calendar = || {
         CalDav::new(&url, "service", voiceagent_core::Secret::new("hush"), Clock::System).unwrap()
     };

@@ -2,7 +2,7 @@ use std::{io::ErrorKind, path::Path};
 
 use reqwest::Url;
 use serde_json::Value;
-use voiceagent_core::{Error, Result};
+use voiceagent_core::{Error, Result, Secret};
 
 use super::{Config, ProviderConfig, ServerConfig, key_variables};
 use crate::{errand::AllowList, phone::Phone, shared::Shared};
@@ -15,6 +15,7 @@ const TABLES: &[&str] = &[
     "llm",
     "outbound",
     "redis",
+    "retention",
     "server",
     "sip",
     "stt",
@@ -22,6 +23,9 @@ const TABLES: &[&str] = &[
     "turns",
     "twilio",
 ];
+
+/// A key that is shorter can be guessed.
+const SHORTEST_KEY: usize = 24;
 
 /// Every field of ours, and what it accepts.
 const FIELDS: &[(&str, &str)] = &[
@@ -75,6 +79,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("outbound.most_per_second", "a whole number from 1, such as `1`"),
     ("redis.url", "an address in quotes, such as `\"redis://127.0.0.1:6379/0\"`"),
+    ("retention.identity_days", "a whole number of days, such as `30`"),
+    ("retention.journal_days", "a whole number of days, such as `90`"),
+    ("retention.transcript_days", "a whole number of days, such as `730`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
@@ -156,16 +163,18 @@ impl Config {
             self.dealership.database = database.as_str().into();
         }
         if let Some(redis) = env("DEALERSHIP_REDIS") {
-            self.redis.get_or_insert_default().url = voiceagent_core::Secret::new(redis);
+            self.redis.get_or_insert_default().url = Secret::new(redis);
         }
+        self.operator.key = operator_key(env, "DEALERSHIP_OPERATOR_KEY")?;
+        self.operator.metrics_key = operator_key(env, "DEALERSHIP_METRICS_KEY")?;
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
         }
         if let Some(token) = env("TWILIO_AUTH_TOKEN") {
-            self.twilio.get_or_insert_default().auth_token = voiceagent_core::Secret::new(token);
+            self.twilio.get_or_insert_default().auth_token = Secret::new(token);
         }
         if let (Some(sip), Some(password)) = (&mut self.sip, env("DEALERSHIP_SIP_PASSWORD")) {
-            let password = voiceagent_core::Secret::new(password);
+            let password = Secret::new(password);
             for account in sip.accounts.iter_mut().filter(|account| account.password.is_empty()) {
                 account.password = password.clone();
             }
@@ -277,6 +286,18 @@ impl ProviderConfig {
             }
         }
     }
+}
+
+/// A key of the operator's side.
+fn operator_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+    let Some(key) = env(name) else { return Ok(None) };
+    if key.trim().len() < SHORTEST_KEY {
+        return Err(Error::config(format!(
+            "{name} is shorter than {SHORTEST_KEY} characters; make one with \
+             `openssl rand -base64 32`"
+        )));
+    }
+    Ok(Some(Secret::new(key.trim())))
 }
 
 /// Says where in the file an error is, and what is accepted there. What was written there stays out

@@ -33,7 +33,8 @@ pub enum Endpointing {
     /// By the words, within 400 ms to 2 s of silence: [`EndpointingConfig::adaptive`].
     #[default]
     Adaptive,
-    /// By so much silence, whatever was said: `{ silence_ms = 500 }`.
+    /// By so much silence, whatever was said: `{ silence_ms = 500 }`. A recognizer that counts a
+    /// shorter one ends turns sooner.
     #[serde(rename = "silence_ms", deserialize_with = "silence")]
     Silence(Duration),
     /// By so much silence, the less the surer the words are that no more comes:

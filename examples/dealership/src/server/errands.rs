@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use tokio::task::JoinSet;
 use voiceagent_core::Result;
 
@@ -9,6 +11,7 @@ use crate::{
     jobs::{Pace, Worker},
     leads::GoogleSheet,
     lobby::Lobby,
+    metrics::Metrics,
     replicas::Replica,
     store::Store,
 };
@@ -16,8 +19,9 @@ use crate::{
 /// What the program does beside answering calls.
 #[derive(Debug)]
 pub(super) struct Errands {
-    /// Without a number or an address of ours there is nothing that it could do.
-    worker: Option<Worker>,
+    worker: Arc<Worker>,
+    /// Without a number or an address of ours there is nothing that the worker could do by itself.
+    reaches: bool,
     mirror: Option<Mirror>,
     sheet: Option<GoogleSheet>,
     clock: Clock,
@@ -29,25 +33,34 @@ impl Errands {
     /// # Errors
     ///
     /// [`Config`](voiceagent_core::ErrorKind::Config) naming the field that is missing or wrong.
-    pub(super) async fn of(config: &Config, replica: &Replica) -> Result<Self> {
+    pub(super) async fn of(
+        config: &Config,
+        replica: &Replica,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
         let Replica { store, clock, shared, .. } = replica;
-        let reaches = config.outbound.from.is_some() || config.email.smtp.is_some();
-        let mut worker = reaches.then(|| worker(config, store.clone(), *clock)).transpose()?;
+        let mut worker = worker(config, store.clone(), *clock)?.with_metrics(metrics);
         if let Some(most) = config.outbound.most_per_second {
-            worker = worker.map(|worker| worker.with_pace(Pace::new(shared.clone(), most)));
+            worker = worker.with_pace(Pace::new(shared.clone(), most));
         }
         Ok(Self {
-            worker,
+            worker: Arc::new(worker),
+            reaches: config.outbound.from.is_some() || config.email.smtp.is_some(),
             mirror: mirror(&config.calendar, store.clone(), *clock).await?,
             sheet: sheet(&config.leads)?,
             clock: *clock,
         })
     }
 
+    /// What does the jobs.
+    pub(super) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
     /// Does it, each on a task of its own, until the lobby closes.
     pub(super) fn begin(self, tasks: &mut JoinSet<()>, lobby: &Lobby, store: &Store) {
-        let Self { worker, mirror, sheet, clock } = self;
-        if let Some(worker) = worker {
+        let Self { worker, reaches, mirror, sheet, clock } = self;
+        if reaches {
             let closing = lobby.clone();
             tasks.spawn(async move { worker.run(closing.closes()).await });
         }

@@ -1,6 +1,7 @@
 use voiceagent_telephony::control::Callee;
 
 use super::{outbound::Outbound, *};
+use crate::{config::DealershipConfig, logging::memory};
 
 const WHOLE: [&str; 5] = [
     "[server]\npublic_url = \"https://a.example\"\n",
@@ -175,4 +176,18 @@ fn calls_of_our_own_need_an_account_an_address_and_a_number() {
         let error = Config::parse(&format!("{whole}{text}"), &|_| None).unwrap_err();
         assert!(error.message().starts_with("field `outbound.from`"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_the_carrier_reports_is_logged_in_the_trace_of_its_call() {
+    memory::begin();
+    let clock = Clock::Fixed("2026-11-20T18:00:00Z".parse().unwrap());
+    let config = DealershipConfig::default();
+    let reception = Reception::open(Store::fresh().await, clock, &config).await.unwrap();
+    let call = CallId::new("CA-reported");
+    note_status(&reception, &call, (CallStatus::Failed, None)).await;
+    let lines = memory::lines(|line| line["call"] == "CA-reported");
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&line["message"], &line["status"]), (&"call.status".into(), &"Failed".into()));
+    assert_eq!(line["spans"][0]["trace_id"], Trace::of(&call).id());
 }

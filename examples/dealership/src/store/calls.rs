@@ -1,9 +1,12 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
 use sqlx::AnyConnection;
-use voiceagent_core::transport::{Direction, LineQuality};
+use voiceagent_core::{
+    CallId,
+    transport::{Direction, LineQuality},
+};
 
-use crate::phone::Phone;
+use crate::{phone::Phone, trace::Trace};
 
 use super::{
     Fault, JobKind, Life, Outcome, Store, ids::version_7, jobs, outcomes, quality, slots::later,
@@ -49,10 +52,10 @@ impl Store {
         come_back(&mut writes, call, now).await?;
         sqlx::query(
             "INSERT INTO call_record (call, phone_e164, direction, status, started_at, updated_at,
-                                      life)
-             VALUES ($1, $2, $3, 'live', $4, $4, $5)
+                                      life, trace_id)
+             VALUES ($1, $2, $3, 'live', $4, $4, $5, $6)
              ON CONFLICT (call) DO UPDATE SET phone_e164 = $2, direction = $3, status = 'live',
-                                              started_at = $4, updated_at = $4, life = $5",
+                                              started_at = $4, updated_at = $4, life = $5, trace_id = $6",
         )
         .bind(call)
         .bind(phone.map(Phone::as_str))
@@ -62,6 +65,7 @@ impl Store {
         })
         .bind(now.as_millisecond())
         .bind(self.life.as_ref().map(Life::id))
+        .bind(Trace::of(&CallId::new(call)).id())
         .execute(&mut *writes)
         .await?;
         let mut wish = None;

@@ -183,6 +183,16 @@ impl Store {
         rows.iter().map(Job::read).collect()
     }
 
+    /// How many jobs stand how.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn job_states(&self) -> Result<Vec<(String, i64)>, Fault> {
+        let counted = "SELECT state, count(*) FROM job GROUP BY state ORDER BY state";
+        Ok(sqlx::query_as(counted).fetch_all(&self.reader).await?)
+    }
+
     /// Has something done at a time; where it is to be done already, then at this time. Returns the
     /// job's identifier.
     ///

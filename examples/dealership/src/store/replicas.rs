@@ -13,7 +13,8 @@ use super::{
 const GONE: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a call ends whose program is gone.
-const BROKEN: Ending = Ending { failed: true, by_machine: false, message_left: false };
+const BROKEN: Ending =
+    Ending { failed: true, by_machine: false, message_left: false, quality: None };
 
 /// The life of one program that answers calls, from its start to its end.
 #[derive(Clone, Debug, Eq, PartialEq)]

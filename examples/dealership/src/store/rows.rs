@@ -53,7 +53,7 @@ impl Store {
 }
 
 /// All columns are text or whole numbers.
-fn object(row: &AnyRow) -> Result<Value, Fault> {
+pub(super) fn object(row: &AnyRow) -> Result<Value, Fault> {
     let mut object = Map::new();
     for column in row.columns() {
         let value = match row.try_get::<Option<i64>, _>(column.ordinal()) {

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("campaigns", include_str!("../../migrations/0008_campaigns.sql"), ""),
     ("line", include_str!("../../migrations/0009_line.sql"), ""),
     ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
+    ("record", include_str!("../../migrations/0011_record.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::phone::Phone;
@@ -100,7 +102,7 @@ impl Store {
         Ok(rows.into_iter().map(step).collect())
     }
 
-    /// Notes that a call used a tool in a node, and what came of it.
+    /// Notes that a call used a tool in a node, what came of it and how long it took.
     ///
     /// # Errors
     ///
@@ -108,18 +110,20 @@ impl Store {
     pub async fn note_tool(
         &self,
         call: &str,
-        (ToolUse { name, code }, node): (&ToolUse, &str),
+        (ToolUse { name, code }, node, took): (&ToolUse, &str, Duration),
         now: Timestamp,
     ) -> Result<(), Fault> {
         let noted = sqlx::query(
-            "INSERT INTO tool_call (call, no, name, code, node, at)
-             SELECT $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5 FROM tool_call WHERE call = $1",
+            "INSERT INTO tool_call (call, no, name, code, node, at, took_ms)
+             SELECT $1, coalesce(max(no), 0) + 1, $2, $3, $4, $5, $6
+             FROM tool_call WHERE call = $1",
         )
         .bind(call)
         .bind(name)
         .bind(code)
         .bind(node)
-        .bind(now.as_millisecond());
+        .bind(now.as_millisecond())
+        .bind(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
         self.write(noted).await?;
         Ok(())
     }

@@ -46,10 +46,12 @@ pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(100);
 /// A Friday noon in Chicago.
 pub(crate) const NOW: &str = "2026-11-20T18:00:00Z";
 
-/// The program, its listener, its signs of life, and its log of what the carrier reports.
+/// The program, its listener, its signs of life, its log of what the carrier reports, and what looks
+/// for what is too old.
 const OWN_TASKS: usize = 4;
 
 const TOKEN: &str = "0123456789abcdef";
+const OPERATOR: &str = "the operator's key in these tests";
 
 /// The scripted vendors, the program on a runtime of its own, and a customer's phone.
 pub(crate) struct House {
@@ -109,7 +111,8 @@ impl House {
             openai.url(),
             key = SpeechVendor::KEY,
         );
-        let config = Config::parse(&text, &|_| None).unwrap();
+        let operator = |name: &str| (name == "DEALERSHIP_OPERATOR_KEY").then(|| OPERATOR.into());
+        let config = Config::parse(&text, &operator).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         let running = runtime.spawn(async move {
@@ -144,6 +147,12 @@ impl House {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(self.url(path)).send().await.unwrap()
+    }
+
+    /// What the program counts.
+    pub(crate) async fn metrics(&self) -> String {
+        let request = self.client.get(self.url("/metrics")).bearer_auth(OPERATOR);
+        request.send().await.unwrap().text().await.unwrap()
     }
 
     /// Asks the webhook to take a call, as the carrier does.

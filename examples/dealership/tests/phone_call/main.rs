@@ -268,9 +268,15 @@ async fn who_is_not_the_carrier_gets_no_further() {
     let mut house = House::open(&[], |_| Reply::silence()).await;
     let forged = house.ring_signed("CA4", PRIYA, &Secret::new("guess")).await;
     assert_eq!(forged.status(), 403);
+    let metrics = house.metrics().await;
+    assert!(
+        metrics.contains("va_security_rejections_total{reason=\"signature\"} 1\n"),
+        "{metrics}"
+    );
     assert_eq!((house.listen.accepted(), house.speak.accepted()), (0, 0));
 
     let twiml = house.ring("CA4", PRIYA).await.text().await.unwrap();
+    assert!(twiml.contains("name=\"traceparent\" value=\"00-"), "{twiml}");
     let phone = house.dial("CA4", &twiml).await.unwrap();
     phone.wait_until_agent_speaks(SOON).await.unwrap();
     phone.hang_up().await.unwrap();

@@ -11,7 +11,8 @@ use crate::{Result, audio::Decibels};
 #[non_exhaustive]
 pub struct EndpointingConfig {
     /// The delay when the user has probably finished, and when nobody can tell. For a fixed silence
-    /// whatever was said, turn `by_words` off too.
+    /// whatever was said, turn `by_words` off too, and have the recognizer count no shorter one: the
+    /// end that it tells is taken at once then.
     pub min_delay: Duration,
     /// The delay when the user has surely more to say.
     pub max_delay: Duration,

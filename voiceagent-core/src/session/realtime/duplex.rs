@@ -101,7 +101,8 @@ impl Session {
     /// Begins what has waited. Returns whether there was anything.
     pub(in super::super) fn begin_waiting(&mut self) -> bool {
         let Some((name, _)) = self.realtime.waiting.inputs.front() else {
-            let greets = std::mem::take(&mut self.realtime.waiting.greeting);
+            let waits = std::mem::take(&mut self.realtime.waiting.greeting);
+            let greets = waits && !self.is_closing();
             if greets {
                 self.greet_by_model();
             }

@@ -144,3 +144,16 @@ fn a_duplex_model_that_answers_before_it_has_greeted_is_heard_at_once() {
         assert_eq!(asked, vec![greeting; times], "{}", call.trace());
     }
 }
+
+#[test]
+fn d1_a_duplex_model_is_not_asked_to_greet_in_a_call_that_is_being_left() {
+    let mut settings = config();
+    let mut model = RealtimeConfig::default();
+    model.greeting = Some("Greet.".into());
+    settings.realtime = Some(model);
+    settings.greeting_interruptible = false;
+    let mut call = Scenario::realtime(settings, true);
+    call.at(1_000).speech_of(Scenario::own(1), "Yes.", 500).at(1_200).feed(Input::HangUp);
+    call.at(20_000);
+    assert_eq!(prompts(&call).len(), 1, "{}", call.trace());
+}

@@ -1,5 +1,3 @@
-mod intelligibility;
-
 use voiceagent_core::audio::MediaTime;
 
 use super::*;

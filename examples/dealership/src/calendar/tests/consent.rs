@@ -35,6 +35,7 @@ async fn ask(secret: &str) -> (GoogleConsent, Words) {
 
 /// What the browser is told at the address to which it is sent back.
 async fn come_back(asked: &Words, answer: &[(&str, &str)]) -> u16 {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let url = Url::parse_with_params(&asked["redirect_uri"], answer).unwrap();
     reqwest::get(url).await.unwrap().status().as_u16()
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     departments::Department,
+    logging::memory,
     store::{Ending, Errand},
 };
 use voiceagent_core::transport::Direction;
@@ -63,9 +64,12 @@ async fn a_call_is_known_by_its_number_before_the_carrier_has_named_it() {
 
 #[tokio::test]
 async fn who_is_cut_off_is_written_to_once_and_not_if_they_call_again() {
+    memory::begin();
     for calls_again in [false, true] {
         let house = House::open().await;
         let store = &house.store;
+        let metrics: Arc<Metrics> = Arc::default();
+        let counted = |count: usize| format!("va_recovery_sms_total {count}\n");
         store.begin_call("c1", Some(&ana()), INBOUND, evening()).await.unwrap();
         let failed = Ending { failed: true, ..Ending::default() };
         assert!(store.conclude("c1", failed, evening()).await.unwrap());
@@ -81,12 +85,16 @@ async fn who_is_cut_off_is_written_to_once_and_not_if_they_call_again() {
         for later in [1, 2, 60] {
             // Who is not on the list of those who may be called has called by themselves.
             let worker = house.worker(evening() + minutes(later));
-            worker.with_allowed(AllowList::default()).run_due().await.unwrap();
+            let worker = worker.with_allowed(AllowList::default());
+            worker.with_metrics(Arc::clone(&metrics)).run_due().await.unwrap();
             store.note_failed("c1", evening()).await.unwrap();
         }
         let texts = house.vendor.texts();
         assert_eq!(texts.len(), usize::from(!calls_again), "{texts:?}");
+        assert!(metrics.text(0, &[]).contains(&counted(texts.len())), "{}", texts.len());
     }
+    let begun = memory::lines(|line| line["message"] == "recovery.started" && line["call"] == "c1");
+    assert!(!begun.is_empty());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 use voiceagent_core::audio::{Decoder, MediaTime};
 use voiceagent_testkit::clips;
 
-use super::*;
+use super::{tests::*, *};
 
 /// The paper's frames of 25.6 ms, of which the next begins in the middle, at the rate of a phone.
 const FRAME: usize = 208;

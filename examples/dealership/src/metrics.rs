@@ -1,0 +1,269 @@
+//! What Prometheus reads: counts and times of this process.
+
+use std::{sync::Mutex, time::Duration};
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
+use voiceagent_core::transport::Direction;
+
+/// Names of tools that are counted apart; a template may bring its own, and a time series is for
+/// ever.
+const MOST_TOOLS: usize = 64;
+
+/// The outcome of a call that failed, whatever came of it before.
+pub(crate) const FAILED: &str = "failed";
+
+/// Counts and times. They begin with the process.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    active: IntGauge,
+    calls: IntCounterVec,
+    first_response: Histogram,
+    jobs: IntGaugeVec,
+    lookups: HistogramVec,
+    recovery: IntCounter,
+    rejections: IntCounterVec,
+    response: Histogram,
+    tools: HistogramVec,
+    known_tools: Mutex<Vec<String>>,
+}
+
+/// What is looked up for a caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lookup {
+    /// Everything that is known of a call before it is answered.
+    Context,
+    /// Whose number calls.
+    Caller,
+}
+
+/// Why somebody was not let in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rejection {
+    /// The key of an operator is wrong or missing.
+    Key,
+    /// The request is not signed by the carrier.
+    Signature,
+}
+
+impl Rejection {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Signature => "signature",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let metrics = Self {
+            active: made(
+                &registry,
+                IntGauge::with_opts(opts("va_active_calls", "Calls that go on.")),
+            ),
+            calls: made(
+                &registry,
+                IntCounterVec::new(
+                    opts("va_calls_total", "Calls that are over, by what came of them."),
+                    &["direction", "outcome"],
+                ),
+            ),
+            first_response: made(
+                &registry,
+                Histogram::with_opts(seconds(
+                    "va_first_response_seconds",
+                    "From the beginning of a call to the agent's first sound.",
+                )),
+            ),
+            jobs: made(
+                &registry,
+                IntGaugeVec::new(
+                    opts("va_jobs", "Jobs in the database, by how they stand."),
+                    &["state"],
+                ),
+            ),
+            lookups: made(
+                &registry,
+                HistogramVec::new(
+                    seconds("va_lookup_seconds", "How long looking up what is known took."),
+                    &["of"],
+                ),
+            ),
+            recovery: made(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "va_recovery_sms_total",
+                    "Texts to callers whose call broke off.",
+                )),
+            ),
+            rejections: made(
+                &registry,
+                IntCounterVec::new(
+                    opts("va_security_rejections_total", "Requests that were not let in."),
+                    &["reason"],
+                ),
+            ),
+            response: made(
+                &registry,
+                Histogram::with_opts(seconds(
+                    "va_response_seconds",
+                    "From the caller's last sound to the agent's first.",
+                )),
+            ),
+            tools: made(
+                &registry,
+                HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
+            ),
+            known_tools: Mutex::default(),
+            registry,
+        };
+        // Series that are there from the beginning are at zero, and rates of them are known.
+        for reason in [Rejection::Key, Rejection::Signature] {
+            metrics.rejections.with_label_values(&[reason.word()]).inc_by(0);
+        }
+        for direction in ["inbound", "outbound"] {
+            metrics.calls.with_label_values(&[direction, FAILED]).inc_by(0);
+        }
+        metrics
+    }
+}
+
+impl Metrics {
+    pub(crate) fn call_over(&self, direction: Direction, outcome: &str) {
+        let direction = match direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        };
+        self.calls.with_label_values(&[direction, outcome]).inc();
+    }
+
+    pub(crate) fn first_response(&self, took: Duration) {
+        self.first_response.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn lookup(&self, of: Lookup, took: Duration) {
+        let of = match of {
+            Lookup::Context => "context",
+            Lookup::Caller => "caller",
+        };
+        self.lookups.with_label_values(&[of]).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn recovery_sent(&self) {
+        self.recovery.inc();
+    }
+
+    pub(crate) fn rejected(&self, why: Rejection) {
+        self.rejections.with_label_values(&[why.word()]).inc();
+    }
+
+    pub(crate) fn response(&self, took: Duration) {
+        self.response.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn tool(&self, name: &str, took: Duration) {
+        let name = if self.is_known(name) { name } else { "other" };
+        self.tools.with_label_values(&[name]).observe(took.as_secs_f64());
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        // Nothing can be half-done in a panic: there is one step.
+        let mut known = self.known_tools.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.iter().any(|one| one == name) {
+            return true;
+        }
+        let has_room = known.len() < MOST_TOOLS;
+        if has_room {
+            known.push(name.to_owned());
+        }
+        has_room
+    }
+
+    /// All of it in Prometheus' text format. `active` calls go on; `jobs` are counted by state.
+    pub(crate) fn text(&self, active: usize, jobs: &[(String, i64)]) -> String {
+        self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
+        self.jobs.reset();
+        for (state, count) in jobs {
+            self.jobs.with_label_values(&[state.as_str()]).set(*count);
+        }
+        let mut text = Vec::new();
+        // Writing to memory does not fail, and the names are those of this file.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help)
+}
+
+/// Buckets from a millisecond to ten seconds; 100 ms, 500 ms and 2 s are what is promised.
+fn seconds(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(vec![
+        0.001, 0.002, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0,
+    ])
+}
+
+fn made<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> C {
+    let collector = collector.expect("the names and labels are part of the program");
+    registry.register(Box::new(collector.clone())).expect("each name is there once");
+    collector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prometheus_reads_calls_times_rejections_and_recoveries() {
+        let metrics = Metrics::default();
+        metrics.call_over(Direction::Inbound, "booked");
+        metrics.call_over(Direction::Inbound, FAILED);
+        metrics.first_response(Duration::from_millis(320));
+        metrics.lookup(Lookup::Caller, Duration::from_millis(4));
+        metrics.recovery_sent();
+        metrics.rejected(Rejection::Signature);
+        metrics.response(Duration::from_millis(700));
+        metrics.tool("get_time", Duration::from_millis(3));
+        let text = metrics.text(2, &[("ready".to_owned(), 5)]);
+        for line in [
+            "va_active_calls 2",
+            "va_calls_total{direction=\"inbound\",outcome=\"booked\"} 1",
+            "va_calls_total{direction=\"inbound\",outcome=\"failed\"} 1",
+            "va_calls_total{direction=\"outbound\",outcome=\"failed\"} 0",
+            "va_first_response_seconds_bucket{le=\"0.3\"} 0",
+            "va_first_response_seconds_bucket{le=\"0.5\"} 1",
+            "va_jobs{state=\"ready\"} 5",
+            "va_lookup_seconds_bucket{of=\"caller\",le=\"0.005\"} 1",
+            "va_recovery_sms_total 1",
+            "va_response_seconds_count 1",
+            "va_security_rejections_total{reason=\"key\"} 0",
+            "va_security_rejections_total{reason=\"signature\"} 1",
+            "va_tool_seconds_count{tool=\"get_time\"} 1",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        }
+        let emptied = metrics.text(0, &[]);
+        assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
+    }
+
+    #[test]
+    fn tools_of_templates_do_not_make_time_series_without_end() {
+        let metrics = Metrics::default();
+        for number in 0..200 {
+            metrics.tool(&format!("tool_{number}"), Duration::ZERO);
+        }
+        let text = metrics.text(0, &[]);
+        let series = text.lines().filter(|line| line.starts_with("va_tool_seconds_count")).count();
+        assert_eq!(series, MOST_TOOLS + 1);
+        assert!(text.contains("va_tool_seconds_count{tool=\"other\"} 136"), "{text}");
+    }
+}

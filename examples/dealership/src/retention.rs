@@ -1,0 +1,65 @@
+//! What is kept, and for how long.
+
+use std::{future::Future, path::PathBuf, pin::pin, time::Duration};
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+use voiceagent_core::Error;
+
+use crate::{
+    clock::Clock,
+    config::RetentionConfig,
+    journals,
+    store::{Keep, Store},
+};
+
+/// How often it is looked for what is too old.
+const PACE: Duration = Duration::from_secs(60 * 60);
+
+/// Deletes what has been kept for long enough.
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) keep: RetentionConfig,
+    pub(crate) journals: Option<PathBuf>,
+}
+
+impl Housekeeping {
+    /// Does it at once, and each hour until `stop` ends.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            self.round().await;
+            tokio::select! {
+                () = &mut stop => return,
+                () = sleep(PACE) => {}
+            }
+        }
+    }
+
+    async fn round(&self) {
+        let RetentionConfig { transcript_days, journal_days, identity_days } = self.keep;
+        let keep = Keep { transcripts: transcript_days, failures: identity_days };
+        let journals = match &self.journals {
+            Some(folder) => journals::remove_older(folder, days(journal_days)).await,
+            None => 0,
+        };
+        match self.store.forget(keep, self.clock.now()).await {
+            Ok(forgotten) if forgotten.is_nothing() && journals == 0 => {}
+            Ok(forgotten) => info!(
+                turns = forgotten.turns,
+                notes = forgotten.notes,
+                codes = forgotten.codes,
+                failures = forgotten.failures,
+                journals,
+                "retention.forgotten"
+            ),
+            Err(fault) => warn!(error = %Error::from(fault), "what is old is still there"),
+        }
+    }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 60 * 60)
+}

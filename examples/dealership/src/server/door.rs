@@ -1,0 +1,89 @@
+//! What the carrier asks for.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::Response,
+};
+use tokio::sync::mpsc;
+use tracing::warn;
+use voiceagent_core::{CallId, Result};
+use voiceagent_telephony::{
+    document::{Say, Verb},
+    front_door::{FrontDoor, StatusEvent},
+};
+
+use super::{Account, NOBODY_ANSWERS, STATUS, VOICE, answer, replies};
+use crate::{
+    config::Config,
+    lobby::Lobby,
+    metrics::{Metrics, Rejection},
+    reception::Reception,
+    replicas::{Heirs, Paths, Replica},
+    trace::{TRACEPARENT, Trace},
+};
+
+/// Where the carrier's calls come in.
+pub(super) fn front_door(
+    (public_url, Account { auth_token, control }): (String, Account),
+    paths: Paths,
+    statuses: mpsc::Sender<StatusEvent>,
+    (reception, lobby): (&Arc<Reception>, &Lobby),
+) -> Result<Router> {
+    let (host, desk) = (lobby.clone(), Arc::clone(reception));
+    let mut door = FrontDoor::twilio()
+        .auth_token(auth_token)
+        .public_url(public_url)
+        .voice_path(VOICE)
+        .status_path(STATUS)
+        .media_path(paths.media)
+        .after_path(paths.after)
+        .machine_detection(true)
+        .parameters(|webhook| {
+            let trace = Trace::of(&CallId::new(webhook.call()));
+            BTreeMap::from([(TRACEPARENT.to_owned(), trace.parent())])
+        })
+        .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
+        .statuses(statuses)
+        .on_call(move |stream| {
+            let (host, desk) = (host.clone(), Arc::clone(&desk));
+            async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
+        });
+    if let Some(control) = control {
+        door = door.control(control);
+    }
+    let noting = middleware::from_fn_with_state(reception.metrics(), note_rejections);
+    Ok(door.build()?.layer(noting))
+}
+
+/// What else the carrier asks for: calls of programs that are gone, and what people write.
+pub(super) fn carried(
+    (public_url, account): &(String, Account),
+    config: &Config,
+    replica: &Replica,
+) -> Result<Router> {
+    let token = &account.auth_token;
+    let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
+        .on_fly(config.server.on_fly);
+    let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
+    Ok(heirs.router().merge(replies))
+}
+
+/// Counts who asks in the carrier's name, and is not the carrier.
+async fn note_rejections(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN {
+        metrics.rejected(Rejection::Signature);
+        warn!(reason = Rejection::Signature.word(), path, "security.rejected");
+    }
+    response
+}

@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use tokio::time::{Instant, pause, resume, timeout};
+use voiceagent_core::ErrorKind;
+
+use crate::{
+    crossings::{HALF, OURS, Taken},
+    server::SOON,
+};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn a_side_that_cannot_confirm_a_call_now_is_asked_again_and_the_call_goes_on() {
+    let Taken { mut phone, link, .. } = Taken::by(OURS).await;
+    pause();
+    let mut before = phone.request_within("INVITE", HALF * 2).await;
+    for (status, headers, expected) in [
+        ("503 Service Unavailable", "Retry-After: 1\r\n", seconds(1)..=seconds(2)),
+        ("480 Temporarily Unavailable", "Retry-After: 3\r\n", seconds(3)..=seconds(4)),
+        ("500 Server Internal Error", "", seconds(1)..=seconds(5)),
+    ] {
+        phone.answer(&before, status, headers, "").await;
+        phone.request("ACK").await;
+        let begin = Instant::now();
+        let again = phone.request_within("INVITE", HALF).await;
+        assert!(expected.contains(&begin.elapsed()), "{status}: {:?}", begin.elapsed());
+        assert!(again.number() > before.number() && again.body() == before.body());
+        before = again;
+    }
+    phone.answer(&before, "200 OK", OURS, &phone.description()).await;
+    phone.request("ACK").await;
+    // The time counts from there, and the call is confirmed once more.
+    let begin = Instant::now();
+    phone.request_within("INVITE", HALF * 2).await;
+    assert!((HALF - seconds(1)..=HALF + seconds(1)).contains(&begin.elapsed()));
+    drop(link);
+}
+
+#[tokio::test]
+async fn a_side_that_wants_to_be_asked_less_often_is_asked_so() {
+    let Taken { mut phone, link, .. } = Taken::by(OURS).await;
+    pause();
+    let first = phone.request_within("INVITE", HALF * 2).await;
+    assert_eq!(first.headers("Min-SE").count(), 0, "{}", first.text);
+    phone.answer(&first, "422 Session Interval Too Small", "Min-SE: 120\r\n", "").await;
+    phone.request("ACK").await;
+    let begin = Instant::now();
+    let again = phone.request("INVITE").await;
+    assert!(begin.elapsed() <= seconds(1), "{:?}", begin.elapsed());
+    assert!(again.header("Session-Expires").starts_with("120;refresher=uac"), "{}", again.text);
+    assert_eq!(again.header("Min-SE"), "120");
+    let longer = OURS.replace("90", "120");
+    phone.answer(&again, "200 OK", &longer, &phone.description()).await;
+    phone.request("ACK").await;
+    let begin = Instant::now();
+    phone.request_within("INVITE", HALF * 2).await;
+    assert!((seconds(59)..=seconds(61)).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    drop(link);
+}
+
+#[tokio::test]
+async fn a_call_that_the_other_side_does_not_know_any_more_ends_at_once() {
+    let Taken { mut phone, mut link, .. } = Taken::by(OURS).await;
+    pause();
+    let ours = phone.request_within("INVITE", HALF * 2).await;
+    phone.answer(&ours, "481 Call/Transaction Does Not Exist", "", "").await;
+    phone.request("ACK").await;
+    let begin = Instant::now();
+    phone.request("BYE").await;
+    assert!(begin.elapsed() <= seconds(1), "{:?}", begin.elapsed());
+    let ended = async {
+        loop {
+            if let Err(error) = link.recv().await.expect("why it has ended") {
+                return error;
+            }
+        }
+    };
+    assert_eq!(timeout(SOON, ended).await.unwrap().kind(), ErrorKind::Disconnected);
+}
+
+#[tokio::test]
+async fn a_side_that_confirms_the_call_itself_from_now_on_is_not_asked_again() {
+    for status in ["491 Request Pending", "503 Service Unavailable"] {
+        let Taken { mut phone, invite, link, .. } = Taken::by(OURS).await;
+        pause();
+        let ours = phone.request_within("INVITE", HALF * 2).await;
+        let theirs = "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n";
+        phone.ask(&invite, "UPDATE", 2, theirs, "").await;
+        let taken = phone.answer_to("UPDATE", 2).await;
+        assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+        phone.answer(&ours, status, "Retry-After: 1\r\n", "").await;
+        phone.request("ACK").await;
+        let asked = timeout(HALF, phone.request_within("INVITE", HALF * 2)).await;
+        assert!(asked.is_err(), "{status}: {asked:?}");
+        drop(link);
+        phone.request("BYE").await;
+        resume();
+    }
+}
