@@ -262,8 +262,9 @@ pub enum LlmEvent {
     /// What is left of the vendor's rates. Sent before the answer, and only where the vendor tells. A
     /// chain acts by it, and sends none: it has no rates of its own.
     Limits(RateLimits),
-    /// The model works on its answer and has nothing to say yet: it reasons. Sent for each sign of
-    /// it that the vendor gives, so that the model is not taken for stalled.
+    /// The model works on its answer and has nothing to say yet: it reasons, or writes the arguments
+    /// of a call, which is sent when it is complete. Sent for each sign of it that the vendor gives,
+    /// so that the model is not taken for stalled.
     Progress,
     /// More words.
     Text(String),

@@ -75,8 +75,9 @@ pub struct LlmFailover {
     /// [`ModelConfig::stall_timeout`](crate::session::ModelConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
-    /// How long it may give nothing but [signs of reasoning](LlmEvent::Progress). The session gives up
-    /// after [`ModelConfig::reasoning_timeout`](crate::session::ModelConfig), which should be longer.
+    /// How long it may give nothing but [signs of reasoning](LlmEvent::Progress), before its first word
+    /// and after each one; white space and marks are no word. The session gives up after
+    /// [`ModelConfig::reasoning_timeout`](crate::session::ModelConfig), which should be longer.
     #[serde(deserialize_with = "duration::deserialize")]
     pub reasoning: Duration,
     /// How long a model has before the next one is asked as well; the one that begins first answers,

@@ -221,7 +221,8 @@ impl Session {
     }
 
     pub(super) fn on_llm_text(&mut self, generation: GenerationId, text: &str) {
-        if !self.note_progress(generation) {
+        let is_word = text.contains(char::is_alphanumeric);
+        if !self.note_said(generation, is_word) {
             return;
         }
         let words = self.live.as_mut().map(|live| live.content.speakable.push(text));
@@ -352,7 +353,12 @@ impl Session {
 
     /// Notes that the model of the live answer said something. Returns whether it is live.
     pub(super) fn note_progress(&mut self, generation: GenerationId) -> bool {
-        let now = self.now;
+        self.note_said(generation, true)
+    }
+
+    /// The same, of what may be no word: white space without end is no answer.
+    fn note_said(&mut self, generation: GenerationId, is_word: bool) -> bool {
+        let (now, deadlines) = (self.now, self.config.model);
         let Some(live) = self.live_mut(generation).filter(|live| live.stage == Stage::Writing)
         else {
             return false;
@@ -362,7 +368,14 @@ impl Session {
             let (after, reasoned) = (now - live.rounds.asked_at, live.rounds.reasoned);
             self.emit(Event::FirstToken { generation, after, reasoned });
         }
-        self.timers.set(Timer::Model, now + self.config.model.stall_timeout);
+        let Some(live) = &mut self.live else { return false };
+        let mut until = now + deadlines.stall_timeout;
+        if is_word {
+            live.rounds.said_at = now;
+        } else {
+            until = until.min(live.rounds.said_at + deadlines.reasoning_timeout);
+        }
+        self.timers.set(Timer::Model, until);
         true
     }
 
@@ -373,12 +386,11 @@ impl Session {
         else {
             return;
         };
-        let mut until = now + deadlines.stall_timeout;
         if !live.rounds.begun {
             live.rounds.reasoned.get_or_insert(now - live.rounds.asked_at);
-            until = until.min(live.rounds.asked_at + deadlines.reasoning_timeout);
         }
-        self.timers.set(Timer::Model, until);
+        let longest = live.rounds.said_at + deadlines.reasoning_timeout;
+        self.timers.set(Timer::Model, longest.min(now + deadlines.stall_timeout));
     }
 
     /// Lets go of a generation that is no longer live. Its tools go on, unless they may be

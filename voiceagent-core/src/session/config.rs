@@ -249,7 +249,8 @@ pub struct ModelConfig {
     pub first_token_timeout: Duration,
     /// Between two events of an answer.
     pub stall_timeout: Duration,
-    /// Request to first text or tool call of a model that shows that it reasons meanwhile.
+    /// Request to first word or tool call, and from each of them to the next, of a model that shows
+    /// that it reasons meanwhile. White space and marks are no word.
     pub reasoning_timeout: Duration,
     /// How often an answer that failed before its first word is asked for again; at most 10.
     pub retries: u32,

@@ -96,6 +96,23 @@ fn m5_a_model_may_not_reason_for_ever() {
 }
 
 #[test]
+fn m5_a_model_may_not_reason_for_ever_after_its_first_words_either() {
+    for blank in [None, Some(" \n")] {
+        let mut call = asked(config());
+        let generation = call.generation();
+        call.at(3_000).writes("Yes, we").at(4_000).writes(" are");
+        for second in 5..60 {
+            call.at(second * 1_000);
+            match blank {
+                Some(blank) => _ = call.writes(blank),
+                None => _ = call.feed(Input::LlmProgress { generation }),
+            }
+        }
+        assert!(call.trace().contains(" 34000 failed: Llm stalled"), "{}", call.trace());
+    }
+}
+
+#[test]
 fn m6_and_m7_the_first_sentence_counts_from_its_request_and_from_its_first_word() {
     let mut call = asked(config());
     let generation = call.generation();

@@ -53,11 +53,10 @@ impl Events {
         let parts = parts.into_iter().flatten().map(String::len).sum::<usize>();
         self.length.grow(text.len() + parts + block.input.map_or(0, |input| input.get().len()))?;
         let progress = match &*block.kind {
-            "redacted_thinking" | "thinking" => {
+            "redacted_thinking" | "thinking" | "tool_use" => {
                 self.said.think();
                 true
             }
-            "tool_use" => true,
             _ => false,
         };
         self.blocks.begin(index, block)?;
@@ -69,11 +68,10 @@ impl Events {
         let parts = delta.partial_json.len() + delta.thinking.len() + delta.signature.len();
         self.length.grow(text.len() + parts)?;
         let progress = match &*delta.kind {
-            "signature_delta" | "thinking_delta" => {
+            "input_json_delta" | "signature_delta" | "thinking_delta" => {
                 self.said.think();
                 true
             }
-            "input_json_delta" => true,
             _ => false,
         };
         self.blocks.extend(index, &delta);
@@ -160,7 +158,13 @@ impl Codec for Events {
                 self.done = true;
                 Ok(true)
             }
-            "ping" => Ok(self.blocks.are_open()),
+            "ping" => {
+                let works = self.blocks.are_open();
+                if works {
+                    self.said.think();
+                }
+                Ok(works)
+            }
             _ => Ok(false),
         }
     }

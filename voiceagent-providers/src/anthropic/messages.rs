@@ -138,6 +138,7 @@ pub(crate) enum Thought<'a> {
 pub(crate) struct Event<'a> {
     #[serde(borrow, rename = "type", deserialize_with = "json::null_as_empty")]
     pub kind: Cow<'a, str>,
+    #[serde(deserialize_with = "json::if_readable")]
     pub message: Option<MessageStart>,
     #[serde(deserialize_with = "json::null_as_default")]
     pub index: u32,
@@ -145,12 +146,14 @@ pub(crate) struct Event<'a> {
     pub content_block: Option<BlockStart<'a>>,
     #[serde(borrow)]
     pub delta: Option<Delta<'a>>,
+    #[serde(deserialize_with = "json::if_readable")]
     pub usage: Option<Usage>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct MessageStart {
+    #[serde(deserialize_with = "json::if_readable")]
     pub usage: Option<Usage>,
 }
 

@@ -60,6 +60,8 @@ impl Chunks {
         self.length.grow(signature.as_ref().map_or(0, String::len))?;
         if let Some(call) = part.function_call {
             self.call(call, signature)?;
+            // It is held back until the end, which other calls or words may put off.
+            self.said.think();
             return Ok(true);
         }
         let text = part.text.unwrap_or_default();

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
+use crate::wire::json;
+
 /// The body of `POST /models/{model}:streamGenerateContent`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,8 +141,9 @@ pub(crate) struct Chunk<'a> {
     pub candidates: Option<Vec<Candidate<'a>>>,
     #[serde(borrow)]
     pub prompt_feedback: Option<Feedback<'a>>,
+    #[serde(deserialize_with = "json::if_readable")]
     pub usage_metadata: Option<Usage>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "json::if_readable")]
     pub model_status: Option<ModelStatus<'a>>,
     #[serde(borrow)]
     pub error: Option<&'a RawValue>,

@@ -72,6 +72,7 @@ impl Chunks {
             progress = true;
             self.length.grow(call.length())?;
             self.calls.add(call)?;
+            self.said.think();
         }
         Ok(progress)
     }

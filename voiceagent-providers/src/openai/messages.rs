@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use crate::wire::json;
+
 /// The body of `POST /chat/completions`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Request<'a> {
@@ -114,6 +116,7 @@ pub(crate) struct Function<'a> {
 pub(crate) struct Chunk<'a> {
     #[serde(borrow)]
     pub choices: Option<Vec<Choice<'a>>>,
+    #[serde(deserialize_with = "json::if_readable")]
     pub usage: Option<Usage>,
     #[serde(borrow)]
     pub error: Option<&'a RawValue>,

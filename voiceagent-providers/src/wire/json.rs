@@ -7,6 +7,7 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use voiceagent_core::{Error, ErrorKind, Result};
 
 /// Reads a message.
@@ -56,6 +57,23 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// An object beside the answer, such as what it cost. One of a form that nobody knows counts as one
+/// that is missing: the answer is worth more.
+///
+/// # Errors
+///
+/// What is no JSON.
+pub(crate) fn if_readable<'de, D, T>(deserializer: D) -> std::result::Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw: Option<&RawValue> = Option::deserialize(deserializer)?;
+    // An array would be read as the fields in their order, which are not the vendor's.
+    let object = raw.map(RawValue::get).filter(|raw| raw.starts_with('{'));
+    Ok(object.and_then(|raw| serde_json::from_str(raw).ok()))
 }
 
 /// As [`null_as_default`], for a text that is borrowed where it has no escapes.

@@ -203,9 +203,11 @@ impl Dial {
         }
     }
 
-    /// What an error may not repeat.
+    /// What an error may not repeat: the key, and what the user has put into headers of their own.
     pub(crate) fn secrets(&self) -> Secrets {
-        Secrets::new([&self.key.1])
+        let own = self.own_headers.values().filter_map(|value| value.to_str().ok());
+        let own: Vec<_> = own.map(Secret::new).collect();
+        Secrets::new(own.iter().chain([&self.key.1]))
     }
 
     fn error(&self, kind: ErrorKind, message: String) -> Error {

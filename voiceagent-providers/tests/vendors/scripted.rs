@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -6,6 +9,13 @@ use voiceagent_testkit::{
     conformance::llm::{KEY, LlmScene, LlmVendor},
     vendor::chat::{ChatRequest, ChatVendor, Dialect, Reply},
 };
+
+/// How long a model that writes slowly takes for a piece of an argument.
+const PAUSE: Duration = Duration::from_millis(400);
+
+/// What it writes, which takes 4 s.
+const SLOW: [&str; 10] =
+    ["{\"no", "te\":", "\"The ", "left ", "lamp ", "is ", "out ", "when ", "it ", "rains\"}"];
 
 /// A scripted vendor of any dialect that plays the scenes of the suite.
 #[derive(Debug)]
@@ -44,6 +54,7 @@ impl LlmVendor for Scripted {
 
 fn reply(dialect: Dialect, scene: LlmScene, request: &ChatRequest) -> Reply {
     match scene {
+        LlmScene::CallSlowly => Reply::raw(slow_call(dialect)).per_token(PAUSE),
         LlmScene::CallTools(calls) => {
             let none = Reply::tokens([""; 0]);
             calls.iter().fold(none, |reply, (name, arguments)| reply.and_tool_call(name, arguments))
@@ -104,6 +115,64 @@ fn cut_call(dialect: Dialect) -> String {
         }
         unknown => panic!("{unknown:?} is not scripted"),
     }
+}
+
+/// A stream that calls a tool, in its pieces.
+fn slow_call(dialect: Dialect) -> Vec<String> {
+    let pieces = |piece: fn(&str) -> Value| SLOW.map(|text| event(&piece(text)));
+    let (begin, pieces, end) = match dialect {
+        Dialect::Anthropic => {
+            let call = json!({ "type": "tool_use", "id": "toolu_1", "name": "book", "input": {} });
+            let pieces = pieces(|text| {
+                let piece = json!({ "type": "input_json_delta", "partial_json": text });
+                json!({ "type": "content_block_delta", "index": 0, "delta": piece })
+            });
+            let reason = json!({ "stop_reason": "tool_use" });
+            (
+                event(&json!({ "type": "content_block_start", "index": 0, "content_block": call })),
+                pieces,
+                event(&json!({ "type": "message_delta", "delta": reason }))
+                    + &event(&json!({ "type": "message_stop" })),
+            )
+        }
+        Dialect::Gemini => {
+            let call = json!({ "name": "book", "args": { "note": "Calls come whole." } });
+            let content = json!({ "parts": [{ "functionCall": call }] });
+            let candidate = json!({ "content": content, "finishReason": "STOP" });
+            return vec![event(&json!({ "candidates": [candidate] }))];
+        }
+        Dialect::OpenAi => {
+            let call = json!({ "index": 0, "id": "call_1", "type": "function",
+                "function": { "name": "book", "arguments": "" } });
+            let pieces = pieces(|text| {
+                let piece = json!({ "index": 0, "function": { "arguments": text } });
+                json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [piece] } }] })
+            });
+            let last = json!({ "index": 0, "delta": {}, "finish_reason": "tool_calls" });
+            (
+                event(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] })),
+                pieces,
+                event(&json!({ "choices": [last] })) + "data: [DONE]\n\n",
+            )
+        }
+        Dialect::OpenAiResponses => {
+            let mut item = json!({ "type": "function_call", "call_id": "call_1", "name": "book" });
+            let begin = event(&json!({ "type": "response.output_item.added", "item": item }));
+            let pieces = pieces(
+                |text| json!({ "type": "response.function_call_arguments.delta", "delta": text }),
+            );
+            item["arguments"] = SLOW.concat().into();
+            let response = json!({ "id": "resp_1" });
+            (
+                begin,
+                pieces,
+                event(&json!({ "type": "response.output_item.done", "item": item }))
+                    + &event(&json!({ "type": "response.completed", "response": response })),
+            )
+        }
+        unknown => panic!("{unknown:?} is not scripted"),
+    };
+    [begin].into_iter().chain(pieces).chain([end]).collect()
 }
 
 /// A stream that says this text.

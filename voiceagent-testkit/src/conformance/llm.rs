@@ -103,9 +103,11 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
         check!("the key is in no `Debug` and no error", faults::key_is_kept);
         if capabilities.tools {
             check!("tool calls are complete", checks::tool_call);
+            check!("arguments that come slowly are no stall", checks::slow_arguments);
             check!("no tool is called when the answer is cut off", faults::cut_tool_call);
         } else {
             report.not_claimed("tool calls are complete");
+            report.not_claimed("arguments that come slowly are no stall");
             report.not_claimed("no tool is called when the answer is cut off");
         }
         if capabilities.tools && capabilities.parallel_tools {

@@ -48,8 +48,8 @@ struct Writing {
     stream: BoxStream<'static, Result<LlmEvent>>,
     /// Where it goes on with the words of another.
     seam: Option<Seam>,
-    /// Until when it may reason; nothing, once it has said or called something.
-    reasons_until: Option<Instant>,
+    /// Until when it must have said or called something: it may not reason for ever.
+    reasons_until: Instant,
 }
 
 impl Answer {
@@ -85,7 +85,7 @@ impl Answer {
                 Step::Begun(index, stream) => {
                     self.on_begun(index, race.losers(index));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
-                    let reasons_until = Some(now() + self.settings.reasoning);
+                    let reasons_until = now() + self.settings.reasoning;
                     self.writing = Some(Writing { index, stream, seam, reasons_until });
                     return Ok(());
                 }
@@ -159,8 +159,7 @@ impl Answer {
                 return Some((Err(error), self));
             }
             let Writing { index, stream, reasons_until, .. } = self.writing.as_mut()?;
-            let left = reasons_until.map(|until| until.saturating_duration_since(now()));
-            let limit = left.map_or(self.settings.stall, |left| left.min(self.settings.stall));
+            let limit = self.settings.stall.min(reasons_until.saturating_duration_since(now()));
             let (index, item) = (*index, timeout(limit, stream.next()).await);
             let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
             let is_endless = self.word.len() > LONGEST;
@@ -207,8 +206,11 @@ impl Answer {
     fn take(&mut self, event: LlmEvent) {
         let is_whole = self.is_whole();
         let Some(Writing { index, seam, reasons_until, .. }) = &mut self.writing else { return };
-        if matches!(event, LlmEvent::Text(_) | LlmEvent::ToolCall(_)) {
-            *reasons_until = None;
+        let is_word =
+            matches!(&event, LlmEvent::Text(text) if text.contains(char::is_alphanumeric));
+        if is_word || matches!(event, LlmEvent::ToolCall(_)) {
+            // Silence after it is a matter of `stall`, which may be the longer one.
+            *reasons_until = now() + self.settings.reasoning.max(self.settings.stall);
         }
         match event {
             LlmEvent::Text(text) => {
@@ -257,5 +259,92 @@ impl Answer {
             self.said.push_str(&words);
             self.ready.push_back(LlmEvent::Text(words));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures_util::stream;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::{
+        adapt::FallbackLlm,
+        llm::{FinishReason, LlmCapabilities, ToolCall},
+    };
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Says the first events at once and the others each second, over and over.
+    #[derive(Debug)]
+    struct Model(&'static str, Vec<LlmEvent>, Vec<LlmEvent>);
+
+    #[async_trait]
+    impl LanguageModel for Model {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn capabilities(&self) -> LlmCapabilities {
+            LlmCapabilities::default()
+        }
+
+        async fn generate(&self, _: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+            let (first, then) = (self.1.clone(), self.2.clone());
+            let each = stream::iter(then.into_iter().cycle()).then(async |event| {
+                sleep(SECOND).await;
+                event
+            });
+            Ok(stream::iter(first).chain(each).map(Ok).boxed())
+        }
+    }
+
+    fn text(text: &str) -> LlmEvent {
+        LlmEvent::Text(text.to_owned())
+    }
+
+    /// After how many seconds a model that goes on like this is given up, within so many.
+    async fn given_up(first: Vec<LlmEvent>, then: Vec<LlmEvent>, within: u64) -> Option<u64> {
+        let end = vec![text("nine."), LlmEvent::Finished(FinishReason::Stop)];
+        let models = [Model("a", first, then), Model("b", end, Vec::new())];
+        let [first, second] = models.map(|model| Arc::new(model) as Arc<dyn LanguageModel>);
+        let chain = FallbackLlm::new(first, vec![second]);
+        let begun = Instant::now();
+        let mut answer = chain.generate(LlmRequest::new("", [])).await.unwrap();
+        let is_over = async {
+            while let Some(Ok(event)) = answer.next().await {
+                if matches!(event, LlmEvent::FailedOver(_)) {
+                    break;
+                }
+            }
+        };
+        timeout(Duration::from_secs(within), is_over).await.ok().map(|()| begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rd5_a_model_that_reasons_without_end_after_a_word_is_given_up_as_well() {
+        let usage = LlmEvent::Usage(crate::llm::Usage::new(1, 0, 1));
+        for nothing in [LlmEvent::Progress, usage, text(" "), text("...\n")] {
+            for begin in [vec![], vec![text("Your appointment is at ")], vec![text("\n")]] {
+                let after = given_up(begin.clone(), vec![nothing.clone()], 60).await;
+                let begun = u64::from(begin.is_empty());
+                assert_eq!(after, Some(20 + begun), "{begin:?}, then {nothing:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rd7_a_model_that_reasons_without_end_after_a_call_ends_the_answer() {
+        let (name, arguments) = ("book".into(), "{}".into());
+        let call = LlmEvent::ToolCall(ToolCall { id: "call-1".into(), name, arguments });
+        assert_eq!(given_up(vec![call], vec![LlmEvent::Progress], 60).await, Some(20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_word_gives_a_model_its_time_to_reason_anew() {
+        let mut turns = vec![LlmEvent::Progress; 18];
+        turns.push(text("5"));
+        assert_eq!(given_up(vec![text("One, ")], turns, 200).await, None);
     }
 }

@@ -11,6 +11,8 @@ pub(in crate::session) struct Rounds {
     pub(in crate::session) count: u32,
     pub(in crate::session) retries: u32,
     pub(in crate::session) asked_at: CallTime,
+    /// When the model last said a word or called something in this round; before, when it was asked.
+    pub(in crate::session) said_at: CallTime,
     /// The model has said something in this round.
     pub(in crate::session) begun: bool,
     /// From the request of this round to the first sign that the model reasons.
@@ -35,7 +37,7 @@ impl Rounds {
         self.begun = false;
         self.reasoned = None;
         self.calls.clear();
-        self.asked_at = now;
+        (self.asked_at, self.said_at) = (now, now);
         self.first_item = content.items();
         self.earlier_answer = content.answer();
     }

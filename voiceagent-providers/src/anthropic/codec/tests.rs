@@ -35,8 +35,14 @@ const TOOLS: &str = cassette!("text_then_tool_use");
 fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
     let slots = call("toolu_01", "get_available_slots", r#"{"day": "2026-12-01"}"#);
     vec![
-        (TOOLS, vec![text("Let me check "), text("that."), slots, usage(42), CALLS]),
-        (cassette!("tool_no_arguments"), vec![call("toolu_02", "get_time", "{}"), usage(5), CALLS]),
+        (
+            TOOLS,
+            vec![text("Let me check "), text("that."), LlmEvent::Progress, slots, usage(42), CALLS],
+        ),
+        (
+            cassette!("tool_no_arguments"),
+            vec![LlmEvent::Progress, call("toolu_02", "get_time", "{}"), usage(5), CALLS],
+        ),
         (cassette!("thinking_then_text"), vec![LlmEvent::Progress, text("Yes."), usage(9), STOP]),
         (cassette!("unknown_event"), vec![text("ok"), usage(2), STOP]),
         (cassette!("refusal"), vec![usage(0), LlmEvent::Finished(FinishReason::Filtered)]),
@@ -110,10 +116,11 @@ fn rd11_calls_may_alternate_and_all_come_when_the_answer_is_complete() {
         r#"{"type":"message_stop"}"#,
     ]);
     let made = events(&made);
-    assert_eq!(made[..2], [call("a", "look", "{\"n\":1}"), call("b", "look", "{\"n\":2}")]);
-    let LlmEvent::ToolCall(third) = &made[2] else { panic!("{made:?}") };
+    let calls = [call("a", "look", "{\"n\":1}"), call("b", "look", "{\"n\":2}")];
+    assert_eq!((&made[0], &made[1..3]), (&LlmEvent::Progress, &calls[..]));
+    let LlmEvent::ToolCall(third) = &made[3] else { panic!("{made:?}") };
     assert!(!["a", "b", ""].contains(&third.id.as_str()), "a repeated id is replaced");
-    assert_eq!((&*third.arguments, &made[3]), ("{}", &CALLS));
+    assert_eq!((&*third.arguments, &made[4]), ("{}", &CALLS));
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn a_call_that_the_limit_cuts_off_is_left_out() {
     let cut =
         TOOLS.replace("\"tool_use\",\"stop", "\"max_tokens\",\"stop").replace("\\\"}\"", "\"");
     let made = events(&cut);
-    assert_eq!(made[2..], [usage(42), LlmEvent::Finished(FinishReason::Length)]);
+    assert_eq!(made[3..], [usage(42), LlmEvent::Finished(FinishReason::Length)]);
 }
 
 #[test]
@@ -172,6 +179,21 @@ fn rd4_only_what_the_model_does_is_progress() {
 }
 
 #[test]
+fn rd5_each_piece_of_an_argument_shows_that_the_model_works() {
+    let mut codec = codec();
+    let mut told = |data: &str| {
+        assert!(codec.handle(data).unwrap(), "{data}");
+        std::iter::from_fn(|| codec.poll()).collect::<Vec<_>>()
+    };
+    let begin = r#"{"type":"content_block_start","content_block":{"type":"tool_use"}}"#;
+    let piece =
+        r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}"#;
+    for data in [begin, piece, piece, r#"{"type":"ping"}"#] {
+        assert_eq!(told(data), [LlmEvent::Progress], "{data}");
+    }
+}
+
+#[test]
 fn what_is_none_of_the_protocol_is_refused() {
     let mut codec = codec();
     for broken in ["{", "[]", "null", "<html>", r#"{"type":7}"#] {
@@ -200,7 +222,8 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
 }
 
 #[test]
-fn a_field_that_is_null_ends_no_answer() {
+fn a_field_that_is_null_or_a_strange_cost_ends_no_answer() {
     let streams: Vec<_> = cassettes().into_iter().map(|(stream, _)| stream).collect();
     fixture::no_null_ends_an_answer(codec, &streams);
+    fixture::no_strange_cost_ends_an_answer(codec, &streams);
 }

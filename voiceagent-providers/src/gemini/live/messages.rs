@@ -156,7 +156,7 @@ pub(super) struct Message<'a> {
     pub(super) go_away: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) session_resumption_update: Option<Handle<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::if_readable")]
     pub(super) usage_metadata: Option<Tokens>,
 }
 

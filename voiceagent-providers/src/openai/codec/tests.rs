@@ -34,6 +34,7 @@ fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
         (
             cassette!("parallel_tool_calls_interleaved"),
             vec![
+                LlmEvent::Progress,
                 call("call_a", "lookup_customer", r#"{"phone":"+15551234567"}"#),
                 call("call_b", "get_available_slots", r#"{"day":"2026-12-01"}"#),
                 usage(120, 64, 18),
@@ -46,7 +47,7 @@ fn cassettes() -> Vec<(&'static str, Vec<LlmEvent>)> {
         (cassette!("quirk_azure_prompt_filter_first"), vec![text("ok"), STOP]),
         (
             cassette!("quirk_ollama_single_chunk_tool_no_index"),
-            vec![call("call_x", "book", r#"{"slot":1}"#), CALLS],
+            vec![LlmEvent::Progress, call("call_x", "book", r#"{"slot":1}"#), CALLS],
         ),
         (cassette!("quirk_reasoning_content_vllm"), vec![LlmEvent::Progress, text("ok"), STOP]),
         (
@@ -89,7 +90,7 @@ fn rd7_a_call_is_not_made_when_the_answer_is_cut_off() {
     let stream = cassette!("parallel_tool_calls_interleaved");
     let (cut, _) = stream.split_at(stream.find("\"finish_reason\":\"tool_calls\"").unwrap());
     let (events, error) = understood(&[cut.as_bytes()]);
-    assert_eq!(events, []);
+    assert_eq!(events, [LlmEvent::Progress]);
     assert_eq!(error.unwrap().kind(), ErrorKind::Disconnected);
 }
 
@@ -134,6 +135,9 @@ fn m5_a_model_that_reasons_makes_progress_before_it_answers() {
     assert_eq!(told(r#"{"content":"<think>or"}"#), [LlmEvent::Progress]);
     assert_eq!(told(r#"{"content":"</think>Yes"}"#), [text("Yes")]);
     assert_eq!(told(r#"{"content":"."}"#), [text(".")]);
+    let piece = r#"{"tool_calls":[{"index":0,"function":{"arguments":" "}}]}"#;
+    assert_eq!(told(piece), [LlmEvent::Progress], "it begins a call");
+    assert_eq!(told(piece), [LlmEvent::Progress], "it goes on with it");
 }
 
 #[test]
@@ -167,9 +171,9 @@ fn rd11_an_emoji_that_two_chunks_share_does_not_end_the_process() {
     let end = "data: {\"choices\":[{\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n";
     let (first, second) = (piece(r#"{\"date\":\"\ud83d"#), piece(r#"\ude00\"}"#));
     let joined = call("c1", "book", "{\"date\":\"\u{1f600}\"}");
-    assert_eq!(events(&format!("{first}{second}{end}")), [joined, CALLS]);
+    assert_eq!(events(&format!("{first}{second}{end}")), [LlmEvent::Progress, joined, CALLS]);
     let (told, error) = understood(&[format!("{first}{end}").as_bytes()]);
-    assert_eq!((told, error.unwrap().kind()), (Vec::new(), ErrorKind::Protocol));
+    assert_eq!((told, error.unwrap().kind()), (vec![LlmEvent::Progress], ErrorKind::Protocol));
 }
 
 #[test]
@@ -191,7 +195,8 @@ fn an_answer_that_does_not_end_is_refused_with_bounded_memory() {
 }
 
 #[test]
-fn a_field_that_is_null_ends_no_answer() {
+fn a_field_that_is_null_or_a_strange_cost_ends_no_answer() {
     let streams: Vec<_> = cassettes().into_iter().map(|(stream, _)| stream).collect();
     fixture::no_null_ends_an_answer(codec, &streams);
+    fixture::no_strange_cost_ends_an_answer(codec, &streams);
 }

@@ -224,7 +224,7 @@ pub(super) struct Response<'a> {
     pub(super) status_details: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) metadata: Option<&'a RawValue>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::if_readable")]
     pub(super) usage: Option<Usage>,
 }
 

@@ -83,14 +83,16 @@ impl Events {
     }
 
     /// Something that is not said. What comes of it is repeated as a whole when it is complete.
-    fn work(&mut self, delta: Option<&RawValue>) -> Result<()> {
-        self.length.grow(delta.map_or(0, |delta| delta.get().len()))
+    fn work(&mut self, delta: Option<&RawValue>) -> Result<bool> {
+        self.length.grow(delta.map_or(0, |delta| delta.get().len()))?;
+        self.said.think();
+        Ok(true)
     }
 
     fn begin(&mut self, item: Option<&RawValue>) -> Result<bool> {
         let Some(item) = item else { return Ok(false) };
         let kind = read::<OutputItem<'_>>(item)?.kind;
-        if kind == "reasoning" {
+        if matches!(&*kind, "function_call" | "reasoning") {
             // It may think in silence for longer than an answer may pause.
             self.said.think();
         }
@@ -169,14 +171,12 @@ impl Codec for Events {
                 self.finish(reason, &response);
                 Ok(true)
             }
-            "response.function_call_arguments.delta" => self.work(event.delta).map(|()| true),
             "response.output_item.added" => self.begin(event.item),
             "response.output_item.done" => self.complete(event.item),
             "response.output_text.delta" | "response.refusal.delta" => self.say(event.delta),
-            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                self.said.think();
-                self.work(event.delta).map(|()| true)
-            }
+            "response.function_call_arguments.delta"
+            | "response.reasoning_summary_text.delta"
+            | "response.reasoning_text.delta" => self.work(event.delta),
             _ => Ok(false),
         }
     }
@@ -281,7 +281,7 @@ mod tests {
         let length = LlmEvent::Finished(FinishReason::Length);
         let samples = [
             (TEXT, vec![text("Hello "), text("there."), cost(), STOP]),
-            (TOOL, vec![called(), cost(), CALLS]),
+            (TOOL, vec![LlmEvent::Progress, called(), cost(), CALLS]),
             (cassette!("incomplete.sample.sse"), vec![cost(), length]),
         ];
         fixture::no_split_changes(codec, &samples);
@@ -292,7 +292,11 @@ mod tests {
         let end = TOOL.find("event: response.completed").unwrap();
         for at in 0..end {
             let (events, error) = fixture::understood(codec(), &[&TOOL.as_bytes()[..at]]);
-            assert_eq!((events, error.unwrap().kind()), (vec![], ErrorKind::Disconnected), "{at}");
+            let is_quiet = events.iter().all(|event| *event == LlmEvent::Progress);
+            assert!(
+                is_quiet && error.unwrap().kind() == ErrorKind::Disconnected,
+                "{at}: {events:?}"
+            );
         }
     }
 
@@ -300,14 +304,16 @@ mod tests {
     fn an_answer_that_is_cut_short_makes_only_calls_that_are_complete() {
         let cut = TOOL.replace("response.completed", "response.incomplete");
         let events = fixture::whole(codec(), &cut);
-        assert_eq!(events, [called(), cost(), LlmEvent::Finished(FinishReason::Length)]);
+        let length = LlmEvent::Finished(FinishReason::Length);
+        assert_eq!(events, [LlmEvent::Progress, called(), cost(), length]);
         let unfinished = cut.replace("response.output_item.done", "response.something_new");
         let filtered = unfinished.replace(
             "\"incomplete_details\":null",
             r#""incomplete_details":{"reason":"content_filter"}"#,
         );
         let events = fixture::whole(codec(), &filtered);
-        assert_eq!(events, [cost(), LlmEvent::Finished(FinishReason::Filtered)]);
+        let filtered = LlmEvent::Finished(FinishReason::Filtered);
+        assert_eq!(events, [LlmEvent::Progress, cost(), filtered]);
     }
 
     #[test]
@@ -346,6 +352,13 @@ mod tests {
         assert_eq!(answer.poll(), Some(LlmEvent::Progress));
         let thought = r#"{"type":"response.reasoning_summary_text.delta","delta":"Well"}"#;
         assert!(answer.handle(thought).unwrap());
+        assert_eq!(answer.poll(), Some(LlmEvent::Progress));
+        let begun = r#"{"type":"response.output_item.added","item":{"type":"function_call"}}"#;
+        let piece = r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#;
+        for written in [begun, piece, piece] {
+            assert!(answer.handle(written).unwrap(), "{written}");
+            assert_eq!(answer.poll(), Some(LlmEvent::Progress), "{written}");
+        }
         for unknown in [r#"{"type":"response.new","delta":{"a":1},"item":7}"#, "{}", "[DONE]"] {
             assert!(!answer.handle(unknown).unwrap(), "{unknown}");
         }
@@ -361,7 +374,7 @@ mod tests {
             Events::new(CallIds::of(&[]), memory),
             &format!("data: {done}\n\n{TOOL}"),
         );
-        assert_eq!(events, [called(), cost(), CALLS]);
+        assert_eq!(events, [LlmEvent::Progress, called(), cost(), CALLS]);
         assert_eq!(keepsakes.of(&"call_1".into()).as_deref(), Some(&*format!("[{thought}]")));
     }
 
@@ -393,8 +406,9 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_null_ends_no_answer() {
+    fn a_field_that_is_null_or_a_strange_cost_ends_no_answer() {
         let streams = [TEXT, TOOL, cassette!("incomplete.sample.sse")];
         fixture::no_null_ends_an_answer(codec, &streams);
+        fixture::no_strange_cost_ends_an_answer(codec, &streams);
     }
 }

@@ -145,6 +145,7 @@ pub(crate) struct Response<'a> {
     pub error: Option<&'a RawValue>,
     #[serde(borrow)]
     pub incomplete_details: Option<Incomplete<'a>>,
+    #[serde(deserialize_with = "json::if_readable")]
     pub usage: Option<Usage>,
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of the codecs share.
 
+use serde_json::{Value, json};
 use voiceagent_core::{
     Error, ErrorKind,
     llm::{FinishReason, LlmEvent, ToolCall},
@@ -70,6 +71,41 @@ pub(crate) fn no_null_ends_an_answer<C: Codec>(make: impl Fn() -> C, streams: &[
         let needed = fixture::needed(&events, |events, changed| told(make(), events, changed));
         assert!(needed.is_empty(), "{needed:?} must be there");
     }
+}
+
+/// Checks that what an answer cost, in a form that nobody knows, ends none of these answers.
+pub(crate) fn no_strange_cost_ends_an_answer<C: Codec>(make: impl Fn() -> C, streams: &[&str]) {
+    let is_answer = |event: &LlmEvent| !matches!(event, LlmEvent::Usage(_));
+    let mut tried = 0;
+    for stream in streams {
+        let expected: Vec<_> = whole(make(), stream).into_iter().filter(is_answer).collect();
+        for strange in [json!(7), json!("none"), json!([1]), json!(false)] {
+            let mut strangely = String::new();
+            let mut parser = SseParser::new(MAX_EVENT);
+            parser.feed(stream.as_bytes()).unwrap();
+            while let Some(data) = parser.poll() {
+                let mut event: Value = serde_json::from_str(&data).unwrap_or(Value::Null);
+                tried += replace_costs(&mut event, &strange);
+                let data = if event.is_null() { data } else { event.to_string() };
+                strangely += &format!("data: {data}\n\n");
+            }
+            assert_eq!(whole(make(), &strangely), expected, "{strangely}");
+        }
+    }
+    assert!(tried > 0, "some answer tells its cost");
+}
+
+/// Puts this in the place of every cost, and says how many there were.
+fn replace_costs(value: &mut Value, by: &Value) -> usize {
+    let Value::Object(object) = value else { return 0 };
+    let replaced = object.iter_mut().map(|(name, value)| {
+        if matches!(name.as_str(), "modelStatus" | "usage" | "usageMetadata") {
+            *value = by.clone();
+            return 1;
+        }
+        replace_costs(value, by)
+    });
+    replaced.sum()
 }
 
 /// What these events are understood as, and how that fails; `None` if it is by the changed one.

@@ -33,7 +33,8 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Tells that the model works and says nothing; once for all that came in one go.
+    /// Tells that the model works and says nothing: it thinks, or writes the arguments of a call.
+    /// Once for all that came in one go.
     pub(crate) fn think(&mut self) {
         if self.events.back() != Some(&LlmEvent::Progress) {
             self.events.push_back(LlmEvent::Progress);

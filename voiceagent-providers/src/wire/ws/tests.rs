@@ -30,6 +30,25 @@ fn a_refusal_carries_the_vendors_reason_but_no_key() {
     assert_eq!(error.message(), "refused with status 401: key [secret] is unknown");
 }
 
+#[tokio::test]
+async fn a_reason_to_close_repeats_neither_the_key_nor_a_header_of_the_users_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut dial = dial();
+    dial.url = format!("ws://{}/x", listener.local_addr().unwrap());
+    dial.own_headers.insert("x-gateway", HeaderValue::from_static("Basic gw-67890"));
+    let accepted = async { accept_async(listener.accept().await.unwrap().0).await.unwrap() };
+    let (socket, mut vendor) = tokio::join!(dial.connect(), accepted);
+    let reason = "neither sk-12345 nor gw-67890 may".into();
+    vendor.close(Some(CloseFrame { code: 1008.into(), reason })).await.unwrap();
+    let error = socket.unwrap().recv().await.unwrap_err();
+    assert_eq!(error.message(), "closed with code 1008: neither [secret] nor [secret] may");
+    let mut refused = Response::new(None);
+    *refused.status_mut() = StatusCode::UNAUTHORIZED;
+    refused.headers_mut().insert("dg-error", HeaderValue::from_static("gw-67890?"));
+    let refusal = dial.http_refusal(&refused);
+    assert_eq!(refusal.message(), "refused with status 401: [secret]?");
+}
+
 #[test]
 fn a_rate_limit_says_when_to_come_back() {
     let date = ("date", "Sun, 22 Nov 2026 01:00:00 GMT");

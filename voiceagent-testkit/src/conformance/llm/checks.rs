@@ -3,6 +3,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, future::join_all};
 use serde_json::{Value, json};
 use voiceagent_core::{
+    adapt::FallbackLlm,
     llm::{FinishReason, LanguageModel, LlmEvent, LlmRequest, ToolCall, ToolChoice, Usage},
     tool::ToolSpec,
 };
@@ -92,6 +93,18 @@ pub(super) async fn tool_call(vendor: &dyn LlmVendor, model: &Model) -> Outcome 
     let arguments =
         json!({ "day": "2026-12-01", "note": "caf\u{e9} \"x\"", "list": [1, { "a": null }] });
     call_tools(vendor, model, &[("book", arguments)]).await
+}
+
+pub(super) async fn slow_arguments(vendor: &dyn LlmVendor, model: &Model) -> Outcome {
+    vendor.play(LlmScene::CallSlowly);
+    // It gives a model up that shows no sign of work for 2.5 s.
+    let chain: Model = Arc::new(FallbackLlm::new(Arc::clone(model), Vec::new()));
+    let events = ask_well(&chain, with_tools("Do it.")).await?;
+    let is_whole = |event: &LlmEvent| {
+        let LlmEvent::ToolCall(call) = event else { return false };
+        &*call.name == "book" && serde_json::from_str::<Value>(&call.arguments).is_ok()
+    };
+    ensure(events.iter().filter(|event| is_whole(event)).count() == 1, || format!("{events:?}"))
 }
 
 pub(super) async fn parallel_tool_calls(vendor: &dyn LlmVendor, model: &Model) -> Outcome {

@@ -20,6 +20,9 @@ pub trait LlmVendor: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LlmScene {
+    /// Calls the tool `book` with an object as arguments that takes 4 s to write, a piece of it every
+    /// 400 ms; as a whole where the protocol cannot cut it.
+    CallSlowly,
     /// Calls these tools with these arguments, all in one answer, cut into fragments where the
     /// protocol can, and with the given number of tokens as cost.
     CallTools(Vec<(String, Value)>),
