@@ -273,6 +273,38 @@ async fn rc12_the_link_ends_when_none_can_be_opened_for_five_seconds() {
     assert!((ms(5_000)..ms(6_000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
+/// Speaks for two seconds to a chain of which nobody is left then: what is told that is no interim.
+async fn last_words(replays: bool) -> Vec<String> {
+    let faults = std::iter::once(SttFault::Drop(ms(2_000)))
+        .chain([SttFault::Refuse(ErrorKind::Unauthorized); 99])
+        .collect::<Vec<_>>();
+    let stt = FallbackStt::new(Arc::new(FakeStt::new(script()).with_faults(faults)), Vec::new());
+    let mut options = SttOptions::new(MULAW);
+    options.replays = replays;
+    let mut link = stt.open(options).await.expect("one can be opened");
+    for frame in FRAMES.iter().take(110) {
+        link.try_send(SttInput::Audio(frame.clone())).expect("the chain reads");
+    }
+    let mut told = Vec::new();
+    while let Some(event) = link.recv().await {
+        match event {
+            Ok(SttEvent::Transcript(it)) if !it.is_final => {}
+            Ok(SttEvent::Transcript(it)) => told.push(it.text.to_string()),
+            Ok(event) => panic!("{event:?} is not claimed"),
+            Err(error) => told.push(error.kind().to_string()),
+        }
+    }
+    told
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc12_what_was_understood_is_told_when_nobody_is_left_who_could_hear_it_again() {
+    assert_eq!(last_words(true).await.len(), 1, "the chain around it hears it again");
+    let told = last_words(false).await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(!told[0].is_empty() && FIRST.starts_with(&told[0]), "{told:?}");
+}
+
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn only_what_all_recognizers_can_do_is_claimed_and_told() {
     let first = FakeStt::new(script()).with_word_timings().with_speech_started();

@@ -50,6 +50,8 @@ pub(super) struct Stream {
     finalize: Option<u64>,
     /// Words were told that are not final.
     pending: bool,
+    /// The text that no final covers, if it was not taken back.
+    interim: Option<Transcript>,
     speech_told: bool,
     eager_told: bool,
     /// Who is still to be tried in this round.
@@ -97,6 +99,7 @@ impl Stream {
             overlap: Overlap::default(),
             finalize: None,
             pending: false,
+            interim: None,
             speech_told: false,
             eager_told: false,
             round: VecDeque::new(),
@@ -108,7 +111,22 @@ impl Stream {
 
     /// Runs until the owner of the link has gone, or no recognizer is left.
     pub(super) async fn run(mut self, mut peer: Peer) -> Result<()> {
-        self.tell_failover(&peer).await?;
+        let end = self.serve(&mut peer).await;
+        if end.is_err() && !self.options.replays {
+            self.settle(&peer).await?;
+        }
+        end
+    }
+
+    /// Nobody hears the audio again: makes a final of what was understood so far.
+    async fn settle(&mut self, peer: &Peer) -> Result<()> {
+        let Some(mut last) = self.interim.take() else { return Ok(()) };
+        last.is_final = true;
+        peer.send(SttEvent::Transcript(last)).await
+    }
+
+    async fn serve(&mut self, peer: &mut Peer) -> Result<()> {
+        self.tell_failover(peer).await?;
         loop {
             let (wake, room) = self.prepare();
             let step = tokio::select! {
@@ -124,13 +142,13 @@ impl Stream {
                 Step::Input(Some(SttInput::Finalize)) => self.on_finalize(),
                 Step::Opened(index, Ok(opened)) => {
                     self.on_opened(index, opened)?;
-                    self.tell_failover(&peer).await?;
+                    self.tell_failover(peer).await?;
                 }
                 Step::Opened(index, Err(error)) => self.on_refused(index, error)?,
-                Step::Heard(Some(Ok(event))) => self.on_event(event, &peer).await?,
+                Step::Heard(Some(Ok(event))) => self.on_event(event, peer).await?,
                 Step::Heard(Some(Err(fault))) => self.note_fault(fault),
-                Step::Heard(None) => self.on_lost(&peer).await?,
-                Step::Look => self.look(&peer).await?,
+                Step::Heard(None) => self.on_lost(peer).await?,
+                Step::Look => self.look(peer).await?,
             }
         }
     }
@@ -342,6 +360,7 @@ impl Stream {
             }
             SttEvent::EndOfTurn => {
                 (self.pending, self.speech_told, self.eager_told) = (false, false, false);
+                self.interim = None;
                 tell(self.claims.end_of_turn, event, peer).await
             }
             SttEvent::EagerEndOfTurn => {
@@ -371,6 +390,8 @@ impl Stream {
         if !self.claims.word_timings {
             transcript.words.clear();
         }
+        let is_interim = !transcript.is_final && !transcript.text.is_empty();
+        self.interim = is_interim.then(|| transcript.clone());
         let is_news = !told_something || !transcript.text.is_empty();
         let is_wanted = transcript.is_final || (self.claims.interim && is_news);
         tell(is_wanted, SttEvent::Transcript(transcript), peer).await
