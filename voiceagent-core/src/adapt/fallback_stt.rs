@@ -1,5 +1,6 @@
 mod outage;
 mod overlap;
+mod requests;
 mod service;
 mod stream;
 mod tape;

@@ -9,7 +9,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Opened, SttFailover, open, outage::Outage, overlap::Overlap, service::Service, tape::Tape,
+    Opened, SttFailover, open, outage::Outage, overlap::Overlap, requests::Requests,
+    service::Service, tape::Tape,
 };
 use crate::{
     Error, ErrorKind, LinkPeer, Result,
@@ -46,8 +47,7 @@ pub(super) struct Stream {
     /// Everything before is covered by finals.
     sure: u64,
     overlap: Overlap,
-    /// Where a final was asked for that has not come.
-    finalize: Option<u64>,
+    requests: Requests,
     /// Words were told that are not final.
     pending: bool,
     /// The text that no final covers, if it was not taken back.
@@ -97,7 +97,7 @@ impl Stream {
             stage: Stage::Serving(Box::new(service)),
             sure: 0,
             overlap: Overlap::default(),
-            finalize: None,
+            requests: Requests::default(),
             pending: false,
             interim: None,
             speech_told: false,
@@ -139,7 +139,7 @@ impl Stream {
             match step {
                 Step::Input(None) => return Ok(()),
                 Step::Input(Some(SttInput::Audio(frame))) => self.on_audio(frame),
-                Step::Input(Some(SttInput::Finalize)) => self.on_finalize(),
+                Step::Input(Some(SttInput::Finalize)) => self.requests.ask(self.tape.end()),
                 Step::Opened(index, Ok(opened)) => {
                     self.on_opened(index, opened)?;
                     self.tell_failover(peer).await?;
@@ -160,7 +160,7 @@ impl Stream {
             Stage::Opening { .. } => {}
             Stage::Resting { until } => wake = Some(*until),
             Stage::Serving(service) => {
-                service.feed(&self.tape, self.finalize);
+                service.feed(&self.tape, &mut self.requests);
                 let at = [service.watch.deadline(), service.wake_at(&self.tape)];
                 wake = at.into_iter().flatten().min();
                 room = service.room(&self.tape);
@@ -189,10 +189,11 @@ impl Stream {
 
     /// Forgets silence, and what was loud long ago and came to nothing.
     fn trim(&mut self) {
+        self.requests.expire(now());
         let format = self.options.format;
         let loud_until = self.tape.loud_until().unwrap_or(self.sure).max(self.sure);
         let quiet = format.duration_of(self.tape.end() - loud_until);
-        if quiet < SETTLED || self.pending || self.finalize.is_some() || !self.silent.is_empty() {
+        if quiet < SETTLED || self.pending || !self.requests.is_empty() || !self.silent.is_empty() {
             return;
         }
         let stalls = |service: &Service| service.watch.deadline().is_some();
@@ -203,13 +204,6 @@ impl Stream {
         }
     }
 
-    fn on_finalize(&mut self) {
-        self.finalize = Some(self.tape.end());
-        if let Stage::Serving(service) = &mut self.stage {
-            service.asked = false;
-        }
-    }
-
     fn on_opened(&mut self, index: usize, opened: Opened) -> Result<()> {
         let theirs = self.chain.provider(index).capabilities();
         let (format, settings) = (self.options.format, self.settings);
@@ -217,6 +211,7 @@ impl Stream {
         service.resumes_speech = self.speech_told;
         service.watch.on_loud(now(), self.tape.loud_from(self.sure));
         self.overlap.rewind();
+        self.requests.restart();
         self.stage = Stage::Serving(Box::new(service));
         Ok(())
     }
@@ -315,7 +310,7 @@ impl Stream {
         if round.is_empty() {
             service.watch.forgive();
             self.silent.clear();
-            self.finalize = None;
+            self.requests.clear();
             return Ok(());
         }
         let error = stalled(self.chain.provider(index).name());
@@ -399,8 +394,8 @@ impl Stream {
 
     /// Finds out what a final covers. `last_word` is where its last word ends.
     fn on_final(&mut self, text: &str, last_word: Option<Duration>) {
-        let Stage::Serving(service) = &mut self.stage else { return };
-        let asked_at = self.finalize.take_if(|_| service.asked);
+        let Stage::Serving(service) = &self.stage else { return };
+        let asked_at = self.requests.answer(&self.tape);
         let format = self.options.format;
         let loud_until = self.tape.loud_until().unwrap_or(0);
         let pause = self.tape.end().saturating_sub(loud_until);
