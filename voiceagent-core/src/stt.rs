@@ -95,13 +95,17 @@ pub struct SttOptions {
     /// it is well to the next. Whoever opens the stream knows what else there is: 5 s unless set,
     /// and in a chain as long as the next recognizer may take to open.
     pub patience: Duration,
+    /// Whether the audio of which no final has come is heard again by another recognizer when this
+    /// one is lost. One that gives up then leaves what it understood so far unsaid; else it makes
+    /// a final of it. A chain sets it.
+    pub replays: bool,
 }
 
 impl SttOptions {
     /// Options for audio of this format.
     #[must_use]
     pub const fn new(format: AudioFormat) -> Self {
-        Self { format, language: None, patience: PATIENCE }
+        Self { format, language: None, patience: PATIENCE, replays: false }
     }
 }
 

@@ -1,5 +1,6 @@
 mod outage;
 mod overlap;
+mod requests;
 mod service;
 mod stream;
 mod tape;
@@ -200,7 +201,7 @@ async fn open(
         Some(_) => options.patience.min(limit),
         None => options.patience,
     };
-    let options = SttOptions { format, patience, ..options.clone() };
+    let options = SttOptions { format, patience, replays: true, ..options.clone() };
     let link = timeout(limit, stt.open(options)).await;
     let late = |_| named(Error::new(ErrorKind::Timeout, "open", "it did not open in time"));
     let link = link.map_err(late)??;

@@ -7,10 +7,10 @@ use std::{
 
 use tokio::time::{Instant, sleep_until, timeout};
 use voiceagent_core::{
-    ErrorKind, Link,
+    Error, ErrorKind, Link,
     adapt::FallbackStt,
     audio::{AudioFormat, AudioFrame, MediaTime},
-    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions},
+    stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
 };
 use voiceagent_testkit::{
     fakes::{FakeStt, SttFault, Words},
@@ -271,6 +271,84 @@ async fn rc12_the_link_ends_when_none_can_be_opened_for_five_seconds() {
     }
     assert!(last.unwrap().is_err());
     assert!((ms(5_000)..ms(6_000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+/// A recognizer that answers the first request to finalize when it gets the second, and is lost
+/// then.
+#[derive(Debug)]
+struct Late;
+
+#[async_trait::async_trait]
+impl SpeechToText for Late {
+    fn name(&self) -> &str {
+        "late"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(vec![MULAW]);
+        capabilities.finalize = true;
+        capabilities
+    }
+
+    async fn open(&self, _: SttOptions) -> voiceagent_core::Result<Link<SttInput, SttEvent>> {
+        Ok(Link::spawn(128, |mut peer| async move {
+            let mut requests = 0;
+            while requests < 2 {
+                let Some(input) = peer.recv().await else { return Ok(()) };
+                requests += usize::from(matches!(input, SttInput::Finalize));
+            }
+            peer.send(SttEvent::Transcript(Transcript::final_("I would like"))).await?;
+            Err(Error::new(ErrorKind::Disconnected, "read", "the connection is lost"))
+        }))
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc1_a_late_answer_to_one_request_covers_nothing_of_the_next() {
+    let second = FakeStt::new(script());
+    let inputs = second.inputs();
+    let stt = FallbackStt::new(Arc::new(Late), vec![Arc::new(second)]);
+    Line::open(&stt).await.run(ms(4_000), &[ms(2_500), ms(3_300)]).await;
+    let all = inputs.all();
+    let first = all.iter().find_map(|input| match input {
+        SttInput::Audio(frame) => Some(MULAW.duration_of(frame.at.0)),
+        _ => None,
+    });
+    assert_eq!(first, Some(ms(2_500)), "it hears all that was said after the first request");
+    let requests = all.iter().filter(|input| matches!(input, SttInput::Finalize)).count();
+    assert_eq!(requests, 1, "it is asked for the final that is owed");
+}
+
+/// Speaks for two seconds to a chain of which nobody is left then: what is told that is no interim.
+async fn last_words(replays: bool) -> Vec<String> {
+    let faults = std::iter::once(SttFault::Drop(ms(2_000)))
+        .chain([SttFault::Refuse(ErrorKind::Unauthorized); 99])
+        .collect::<Vec<_>>();
+    let stt = FallbackStt::new(Arc::new(FakeStt::new(script()).with_faults(faults)), Vec::new());
+    let mut options = SttOptions::new(MULAW);
+    options.replays = replays;
+    let mut link = stt.open(options).await.expect("one can be opened");
+    for frame in FRAMES.iter().take(110) {
+        link.try_send(SttInput::Audio(frame.clone())).expect("the chain reads");
+    }
+    let mut told = Vec::new();
+    while let Some(event) = link.recv().await {
+        match event {
+            Ok(SttEvent::Transcript(it)) if !it.is_final => {}
+            Ok(SttEvent::Transcript(it)) => told.push(it.text.to_string()),
+            Ok(event) => panic!("{event:?} is not claimed"),
+            Err(error) => told.push(error.kind().to_string()),
+        }
+    }
+    told
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc12_what_was_understood_is_told_when_nobody_is_left_who_could_hear_it_again() {
+    assert_eq!(last_words(true).await.len(), 1, "the chain around it hears it again");
+    let told = last_words(false).await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(!told[0].is_empty() && FIRST.starts_with(&told[0]), "{told:?}");
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]

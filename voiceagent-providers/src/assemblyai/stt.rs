@@ -97,6 +97,7 @@ impl AssemblyAiStt {
             pace_percent: Some(PACE_PERCENT),
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

@@ -93,6 +93,7 @@ impl AzureStt {
             pace_percent: None,
             finalize_timeout: config.stall_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

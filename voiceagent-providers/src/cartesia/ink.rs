@@ -92,6 +92,7 @@ impl CartesiaStt {
             pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

@@ -70,6 +70,7 @@ impl DeepgramFlux {
             // The vendor answers to the end of a turn that it was told to end.
             finalize_timeout: Duration::from_secs(1),
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

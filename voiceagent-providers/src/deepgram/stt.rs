@@ -84,6 +84,7 @@ impl DeepgramStt {
             pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

@@ -83,6 +83,7 @@ impl ElevenLabsStt {
             pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

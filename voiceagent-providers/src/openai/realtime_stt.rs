@@ -88,6 +88,7 @@ impl OpenAiRealtimeStt {
             pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

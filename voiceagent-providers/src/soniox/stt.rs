@@ -71,6 +71,7 @@ impl SonioxStt {
             pace_percent: None,
             finalize_timeout: config.finalize_timeout,
             patience: options.patience,
+            settles: !options.replays,
         })
     }
 }

@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::timeout;
 use voiceagent_core::{
     ErrorKind, Secret,
     adapt::{FallbackLlm, FallbackStt, FallbackTts, LlmFailover, TtsFailover},
@@ -18,12 +19,12 @@ use voiceagent_providers::deepgram::{
     DeepgramStt, DeepgramSttConfig, DeepgramTts, DeepgramTtsConfig,
 };
 use voiceagent_testkit::vendor::{
-    ListenScript, Refusal, ScriptedVendor, SpeakScript, SpeechVendor,
+    ListenScript, Record, Refusal, ScriptedVendor, SpeakScript, SpeechVendor, TurnScript,
     chat::{ChatVendor, Dialect, Reply},
 };
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, FORMAT},
     voice::{ONE, Voice},
 };
 
@@ -66,15 +67,12 @@ async fn understood_despite(fault: Fault) {
         config.base_url = vendor.url();
         config.connect_timeout = SECOND;
         config.stall_timeout = SECOND;
-        // Interims of the first would be settled when it is given up, and the second, which
-        // understands what its script says, would repeat them.
-        (config.interim_results, config.utterance_end, config.vad_events) = (false, None, true);
         Arc::new(DeepgramStt::new(config).expect("the settings are right")) as Arc<dyn SpeechToText>
     };
     let chain = FallbackStt::new(ears(&first), vec![ears(&second)]);
     let mut caller = Caller::dial(&chain).await;
     caller.say_for(SECOND / 2);
-    caller.until(|event| *event == SttEvent::SpeechStarted).await;
+    caller.until_interim().await;
     strike(&first, fault);
     caller.say_for(SECOND / 2);
     caller.pause();
@@ -110,6 +108,78 @@ async fn rc8_a_recognizer_that_asks_for_more_than_a_caller_waits_says_so_at_once
     assert_eq!((ended.kind(), ended.provider()), (ErrorKind::RateLimited, Some("deepgram")));
     assert_eq!(ended.retry_after(), Some(60 * SECOND));
     assert!(link.recv().await.is_none());
+}
+
+/// The audio of a connection, which one vendor takes as text.
+fn audio_bytes(record: &Record) -> usize {
+    let texts = record.texts.iter().filter_map(|text| {
+        let message: Value = serde_json::from_str(text).ok()?;
+        let encoded = message["audio_base_64"].as_str()?;
+        Some(encoded.trim_end_matches('=').len() * 3 / 4)
+    });
+    record.audio_bytes + texts.sum::<usize>()
+}
+
+/// Waits until a connection of a vendor has so many bytes of audio.
+async fn until_heard(provider: &str, vendor: &SpeechVendor, bytes: usize) {
+    let all = |records: &[Record]| records.iter().any(|it| audio_bytes(it) >= bytes);
+    let heard = timeout(10 * SECOND, vendor.until(all)).await;
+    let got = || vendor.records().iter().map(audio_bytes).collect::<Vec<_>>();
+    heard.unwrap_or_else(|_| panic!("{provider}: {:?} of {bytes} bytes were heard", got()));
+}
+
+/// What a chain says, from its first interim on, whose first recognizer is lost within the
+/// utterance, or between a request to finalize and its answer. All settings are the defaults.
+async fn understood_by_second(provider: &str, vendors: [SpeechVendor; 2], finalize: bool) {
+    let mut registry = Registry::default();
+    voiceagent_providers::register(&mut registry);
+    let ears = |vendor: &SpeechVendor| {
+        let settings =
+            json!({ "provider": provider, "api_key": SpeechVendor::KEY, "base_url": vendor.url() });
+        registry.stt.build(settings).expect("the settings are right")
+    };
+    let [first, second] = &vendors;
+    let chain = FallbackStt::new(ears(first), vec![ears(second)]);
+    let mut caller = Caller::dial(&chain).await;
+    let spoken = SECOND * 3 / 5;
+    caller.say_for(spoken);
+    caller.until_interim().await;
+    first.stall();
+    caller.say_for(spoken);
+    if finalize {
+        caller.finalize();
+    }
+    let sent = 2 * FORMAT.bytes_in(spoken);
+    until_heard(provider, first, sent).await;
+    strike(first, Fault::Limited);
+    let event = caller
+        .until(|event| match event {
+            SttEvent::Transcript(it) => it.is_final,
+            SttEvent::EndOfTurn | SttEvent::FailedOver(_) => true,
+            _ => false,
+        })
+        .await;
+    assert!(matches!(event, SttEvent::FailedOver(_)), "{provider}: {event:?} of half an utterance");
+    until_heard(provider, second, sent).await;
+}
+
+#[cfg(all(feature = "assemblyai", feature = "elevenlabs", feature = "soniox"))]
+#[tokio::test]
+async fn rc1_no_recognizer_that_is_given_up_covers_what_it_did_not_finish() {
+    for finalize in [false, true] {
+        let turns = || TurnScript::utterances([UTTERANCE]);
+        let listen = || SpeechVendor::listen(ListenScript::utterances([UTTERANCE]));
+        understood_by_second("deepgram", [listen().await, listen().await], finalize).await;
+        let flux = || SpeechVendor::flux(turns());
+        understood_by_second("deepgram-flux", [flux().await, flux().await], finalize).await;
+        let soniox = || SpeechVendor::soniox(turns());
+        understood_by_second("soniox", [soniox().await, soniox().await], finalize).await;
+        let scribe = || SpeechVendor::scribe(turns());
+        understood_by_second("elevenlabs", [scribe().await, scribe().await], finalize).await;
+        let assemblyai = || SpeechVendor::assemblyai(turns());
+        understood_by_second("assemblyai", [assemblyai().await, assemblyai().await], finalize)
+            .await;
+    }
 }
 
 /// All that a chain says whose first model answers so.

@@ -42,7 +42,8 @@ pub enum SttFault {
     LimitWithin(Duration),
     /// The stream cannot be opened.
     Refuse(ErrorKind),
-    /// The stream ends with [`ErrorKind::Disconnected`] after this much audio.
+    /// The stream ends with [`ErrorKind::Disconnected`] after this much audio. As adapters do, it
+    /// makes a final of what it understood so far, unless [`SttOptions::replays`] is set.
     Drop(Duration),
     /// The stream says nothing more after this much audio, and goes on reading.
     Mute(Duration),
@@ -201,6 +202,7 @@ impl SpeechToText for FakeStt {
             fault: fault_now.unwrap_or(SttFault::None),
             inputs: self.inputs.clone(),
             format: options.format,
+            replays: options.replays,
             got: Duration::ZERO,
             interim_at: Duration::ZERO,
             expected: false,
@@ -223,6 +225,7 @@ struct Stream {
     fault: SttFault,
     inputs: Recording<SttInput>,
     format: AudioFormat,
+    replays: bool,
     /// How much audio arrived, and how much of it had at the next interim.
     got: Duration,
     interim_at: Duration,
@@ -271,6 +274,7 @@ impl Stream {
         self.got += frame.format.duration_of(frame.samples());
         match self.fault {
             SttFault::Drop(after) if self.got > after => {
+                self.settle(peer).await?;
                 return Err(lost());
             }
             SttFault::Stall(after) if self.got > after => return pending().await,
@@ -294,6 +298,19 @@ impl Stream {
             if !interim.text.is_empty() {
                 self.say(SttEvent::Transcript(interim), peer).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Nothing more will come of what was said so far: makes the best of it.
+    async fn settle(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
+        let is_owed = !self.later.take(|later| *later == Later::Finalized).is_empty();
+        if self.replays || (self.ear.interim().text.is_empty() && !is_owed) {
+            return Ok(());
+        }
+        self.come_due(Later::Finalized, peer).await?;
+        if self.capabilities.end_of_turn {
+            self.come_due(Later::EndOfTurn, peer).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Opened, SttFailover, tape::Tape, watch::Watch};
+use super::{Opened, SttFailover, requests::Requests, tape::Tape, watch::Watch};
 use crate::{
     Error, Link, Result,
     adapt::chain::now,
@@ -23,8 +23,6 @@ pub(super) struct Service {
     pub(super) fault: Option<Error>,
     /// Whether it has said anything.
     pub(super) works: bool,
-    /// Whether it was asked for the final that is owed.
-    pub(super) asked: bool,
     /// Whether its finals are about what is said now, and not about what it hears again.
     pub(super) is_live: bool,
     /// Whether the beginning of speech that it tells next was told before.
@@ -53,7 +51,6 @@ impl Service {
             watch: Watch::new(settings.stall, settings.finalize, claims.interim),
             fault: None,
             works: false,
-            asked: false,
             is_live: false,
             resumes_speech: false,
             link: opened.link,
@@ -66,11 +63,10 @@ impl Service {
         })
     }
 
-    /// Hands over what the tape holds and the recognizer takes, and asks for a final at its place.
-    pub(super) fn feed(&mut self, tape: &Tape, finalize: Option<u64>) {
+    /// Hands over what the tape holds and the recognizer takes, and asks for finals at their places.
+    pub(super) fn feed(&mut self, tape: &Tape, requests: &mut Requests) {
         while self.link.is_writable() {
-            if finalize.is_some_and(|at| at <= self.sent) && !self.asked {
-                self.asked = true;
+            if requests.tell(self.sent, now()) {
                 self.watch.on_asked(now());
                 // That a link has ended is noticed where it is read.
                 let _ = self.link.try_send(SttInput::Finalize);

@@ -9,7 +9,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Opened, SttFailover, open, outage::Outage, overlap::Overlap, service::Service, tape::Tape,
+    Opened, SttFailover, open, outage::Outage, overlap::Overlap, requests::Requests,
+    service::Service, tape::Tape,
 };
 use crate::{
     Error, ErrorKind, LinkPeer, Result,
@@ -46,10 +47,11 @@ pub(super) struct Stream {
     /// Everything before is covered by finals.
     sure: u64,
     overlap: Overlap,
-    /// Where a final was asked for that has not come.
-    finalize: Option<u64>,
+    requests: Requests,
     /// Words were told that are not final.
     pending: bool,
+    /// The text that no final covers, if it was not taken back.
+    interim: Option<Transcript>,
     speech_told: bool,
     eager_told: bool,
     /// Who is still to be tried in this round.
@@ -95,8 +97,9 @@ impl Stream {
             stage: Stage::Serving(Box::new(service)),
             sure: 0,
             overlap: Overlap::default(),
-            finalize: None,
+            requests: Requests::default(),
             pending: false,
+            interim: None,
             speech_told: false,
             eager_told: false,
             round: VecDeque::new(),
@@ -108,7 +111,22 @@ impl Stream {
 
     /// Runs until the owner of the link has gone, or no recognizer is left.
     pub(super) async fn run(mut self, mut peer: Peer) -> Result<()> {
-        self.tell_failover(&peer).await?;
+        let end = self.serve(&mut peer).await;
+        if end.is_err() && !self.options.replays {
+            self.settle(&peer).await?;
+        }
+        end
+    }
+
+    /// Nobody hears the audio again: makes a final of what was understood so far.
+    async fn settle(&mut self, peer: &Peer) -> Result<()> {
+        let Some(mut last) = self.interim.take() else { return Ok(()) };
+        last.is_final = true;
+        peer.send(SttEvent::Transcript(last)).await
+    }
+
+    async fn serve(&mut self, peer: &mut Peer) -> Result<()> {
+        self.tell_failover(peer).await?;
         loop {
             let (wake, room) = self.prepare();
             let step = tokio::select! {
@@ -121,16 +139,16 @@ impl Stream {
             match step {
                 Step::Input(None) => return Ok(()),
                 Step::Input(Some(SttInput::Audio(frame))) => self.on_audio(frame),
-                Step::Input(Some(SttInput::Finalize)) => self.on_finalize(),
+                Step::Input(Some(SttInput::Finalize)) => self.requests.ask(self.tape.end()),
                 Step::Opened(index, Ok(opened)) => {
                     self.on_opened(index, opened)?;
-                    self.tell_failover(&peer).await?;
+                    self.tell_failover(peer).await?;
                 }
                 Step::Opened(index, Err(error)) => self.on_refused(index, error)?,
-                Step::Heard(Some(Ok(event))) => self.on_event(event, &peer).await?,
+                Step::Heard(Some(Ok(event))) => self.on_event(event, peer).await?,
                 Step::Heard(Some(Err(fault))) => self.note_fault(fault),
-                Step::Heard(None) => self.on_lost(&peer).await?,
-                Step::Look => self.look(&peer).await?,
+                Step::Heard(None) => self.on_lost(peer).await?,
+                Step::Look => self.look(peer).await?,
             }
         }
     }
@@ -142,7 +160,7 @@ impl Stream {
             Stage::Opening { .. } => {}
             Stage::Resting { until } => wake = Some(*until),
             Stage::Serving(service) => {
-                service.feed(&self.tape, self.finalize);
+                service.feed(&self.tape, &mut self.requests);
                 let at = [service.watch.deadline(), service.wake_at(&self.tape)];
                 wake = at.into_iter().flatten().min();
                 room = service.room(&self.tape);
@@ -171,10 +189,11 @@ impl Stream {
 
     /// Forgets silence, and what was loud long ago and came to nothing.
     fn trim(&mut self) {
+        self.requests.expire(now());
         let format = self.options.format;
         let loud_until = self.tape.loud_until().unwrap_or(self.sure).max(self.sure);
         let quiet = format.duration_of(self.tape.end() - loud_until);
-        if quiet < SETTLED || self.pending || self.finalize.is_some() || !self.silent.is_empty() {
+        if quiet < SETTLED || self.pending || !self.requests.is_empty() || !self.silent.is_empty() {
             return;
         }
         let stalls = |service: &Service| service.watch.deadline().is_some();
@@ -185,13 +204,6 @@ impl Stream {
         }
     }
 
-    fn on_finalize(&mut self) {
-        self.finalize = Some(self.tape.end());
-        if let Stage::Serving(service) = &mut self.stage {
-            service.asked = false;
-        }
-    }
-
     fn on_opened(&mut self, index: usize, opened: Opened) -> Result<()> {
         let theirs = self.chain.provider(index).capabilities();
         let (format, settings) = (self.options.format, self.settings);
@@ -199,6 +211,7 @@ impl Stream {
         service.resumes_speech = self.speech_told;
         service.watch.on_loud(now(), self.tape.loud_from(self.sure));
         self.overlap.rewind();
+        self.requests.restart();
         self.stage = Stage::Serving(Box::new(service));
         Ok(())
     }
@@ -297,7 +310,7 @@ impl Stream {
         if round.is_empty() {
             service.watch.forgive();
             self.silent.clear();
-            self.finalize = None;
+            self.requests.clear();
             return Ok(());
         }
         let error = stalled(self.chain.provider(index).name());
@@ -342,6 +355,7 @@ impl Stream {
             }
             SttEvent::EndOfTurn => {
                 (self.pending, self.speech_told, self.eager_told) = (false, false, false);
+                self.interim = None;
                 tell(self.claims.end_of_turn, event, peer).await
             }
             SttEvent::EagerEndOfTurn => {
@@ -371,6 +385,8 @@ impl Stream {
         if !self.claims.word_timings {
             transcript.words.clear();
         }
+        let is_interim = !transcript.is_final && !transcript.text.is_empty();
+        self.interim = is_interim.then(|| transcript.clone());
         let is_news = !told_something || !transcript.text.is_empty();
         let is_wanted = transcript.is_final || (self.claims.interim && is_news);
         tell(is_wanted, SttEvent::Transcript(transcript), peer).await
@@ -378,8 +394,8 @@ impl Stream {
 
     /// Finds out what a final covers. `last_word` is where its last word ends.
     fn on_final(&mut self, text: &str, last_word: Option<Duration>) {
-        let Stage::Serving(service) = &mut self.stage else { return };
-        let asked_at = self.finalize.take_if(|_| service.asked);
+        let Stage::Serving(service) = &self.stage else { return };
+        let asked_at = self.requests.answer(&self.tape);
         let format = self.options.format;
         let loud_until = self.tape.loud_until().unwrap_or(0);
         let pause = self.tape.end().saturating_sub(loud_until);

@@ -69,6 +69,9 @@ pub(crate) struct Settings {
     pub(crate) finalize_timeout: Duration,
     /// How long the vendor may ask to be left alone.
     pub(crate) patience: Duration,
+    /// Whether what was understood becomes a final when the vendor is given up: not where somebody
+    /// else hears the audio again.
+    pub(crate) settles: bool,
 }
 
 /// One stream of recognition, over as many connections as it takes.
@@ -139,14 +142,20 @@ impl<C: SttCodec> Stream<C> {
                 Err(lost) => lost,
             };
             tracing::debug!(error = %lost, "a recognition stream lost its connection");
-            self.codec.lost(self.tape.start(), &mut self.events);
+            // What the vendor said before it was lost.
             self.report(&peer).await?;
+            self.codec.lost(self.tape.start(), &mut self.events);
+            if self.settings.settles {
+                self.report(&peer).await?;
+            }
             match self.reconnect(&mut peer, lost).await {
-                Ok(true) => {}
+                Ok(true) => self.report(&peer).await?,
                 Ok(false) => return Ok(()),
                 Err(given_up) => {
-                    self.codec.settle(&mut self.events);
-                    self.report(&peer).await?;
+                    if self.settings.settles {
+                        self.codec.settle(&mut self.events);
+                        self.report(&peer).await?;
+                    }
                     return Err(given_up);
                 }
             }

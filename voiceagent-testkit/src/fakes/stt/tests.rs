@@ -128,6 +128,30 @@ async fn an_expected_end_is_taken_back_when_the_speech_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_lost_makes_a_final_of_what_it_understood_unless_it_is_heard_again() {
+    for (replays, told) in [(false, vec!["I want"]), (true, vec![])] {
+        let stt = FakeStt::new(words()).without_interims().with_faults([SttFault::Drop(ms(600))]);
+        let mut options = SttOptions::new(FORMAT);
+        options.replays = replays;
+        let mut link = stt.open(options).await.unwrap();
+        for number in 0..31 {
+            let at = MediaTime(number * 160);
+            let frame = AudioFrame::new(FORMAT, at, tone::speech(FORMAT, at, 160));
+            link.try_send(SttInput::Audio(frame)).unwrap();
+        }
+        let mut heard = Vec::new();
+        while let Some(event) = link.recv().await {
+            match event {
+                Ok(event) => heard.push((Duration::ZERO, event)),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Disconnected),
+            }
+        }
+        let finals: Vec<&str> = finals(&heard).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(finals, told, "replays: {replays}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_stream_fails_as_it_was_told() {
     let stt = FakeStt::new(words()).with_faults([
         SttFault::Refuse(ErrorKind::Unauthorized),
@@ -139,7 +163,7 @@ async fn each_stream_fails_as_it_was_told() {
     assert_eq!((refused.kind(), refused.provider()), (ErrorKind::Unauthorized, Some("fake")));
     let (heard, error) = play(&stt, 60, None).await;
     assert_eq!(error.unwrap().kind(), ErrorKind::Disconnected);
-    assert!(finals(&heard).is_empty());
+    assert_eq!(finals(&heard).last().map(|it| it.1), Some("I want"), "it makes the best of it");
     let (heard, error) = play(&stt, 80, None).await;
     assert!(finals(&heard).is_empty() && error.is_none());
     assert_eq!(heard.len(), 1, "the interim before the fault");

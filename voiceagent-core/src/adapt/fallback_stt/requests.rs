@@ -1,0 +1,146 @@
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::tape::Tape;
+
+/// Requests that may wait for their finals at once. Whoever owes so many learns nothing from one
+/// more.
+const LIMIT: usize = 8;
+/// A request that got no final for so long gets none: a recognizer may answer two at once.
+const LOST: Duration = Duration::from_secs(5);
+
+/// Where finals were asked for that have not come, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// Those that the recognizer was told, and when.
+    told: VecDeque<(u64, Instant)>,
+    /// Those whose place it has not reached.
+    ahead: VecDeque<u64>,
+}
+
+impl Requests {
+    /// A final is asked for of everything before `place`.
+    pub(super) fn ask(&mut self, place: u64) {
+        if self.told.len() + self.ahead.len() < LIMIT {
+            self.ahead.push_back(place);
+        } else if let Some(last) = self.ahead.back_mut() {
+            *last = place;
+        }
+    }
+
+    /// Whether the recognizer, which has everything before `sent`, is to be asked now; it counts as
+    /// asked then.
+    pub(super) fn tell(&mut self, sent: u64, now: Instant) -> bool {
+        let due = self.ahead.pop_front_if(|place| *place <= sent);
+        self.told.extend(due.map(|place| (place, now)));
+        due.is_some()
+    }
+
+    /// A final has come: the place that it answers, if one was asked for. It answers the oldest
+    /// request, and those after it between which nothing was loud.
+    pub(super) fn answer(&mut self, tape: &Tape) -> Option<u64> {
+        let (mut answered, _) = self.told.pop_front()?;
+        let heard = tape.loud_from(answered);
+        while let Some((next, _)) =
+            self.told.pop_front_if(|(place, _)| tape.loud_from(*place) == heard)
+        {
+            answered = next;
+        }
+        Some(answered)
+    }
+
+    /// Forgets what nobody will answer any more.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while self.told.pop_front_if(|(_, at)| now.duration_since(*at) >= LOST).is_some() {}
+    }
+
+    /// Another recognizer is to be asked all of it.
+    pub(super) fn restart(&mut self) {
+        let told = std::mem::take(&mut self.told).into_iter().map(|(place, _)| place);
+        self.ahead = told.chain(self.ahead.drain(..)).collect();
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.told.clear();
+        self.ahead.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.told.is_empty() && self.ahead.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{AudioFormat, AudioFrame, MediaTime};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// 100 ms of speech, 100 ms of silence, and so on; 800 samples each.
+    fn tape() -> Tape {
+        let mut tape = Tape::new(AudioFormat::MULAW_8K, 10 * SECOND);
+        for (number, byte) in [0x90, 0xFF, 0x90, 0xFF].into_iter().enumerate() {
+            let at = MediaTime(number as u64 * 800);
+            tape.push(AudioFrame::new(AudioFormat::MULAW_8K, at, vec![byte; 800].into()));
+        }
+        tape
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+    fn told(places: &[u64]) -> (Requests, Instant) {
+        let (mut requests, now) = (Requests::default(), Instant::now());
+        for place in places {
+            requests.ask(*place);
+            assert!(requests.tell(*place, now));
+        }
+        (requests, now)
+    }
+
+    #[test]
+    fn a_final_answers_the_oldest_request() {
+        let (mut requests, _) = told(&[800, 2_400]);
+        assert_eq!(requests.answer(&tape()), Some(800));
+        assert_eq!(requests.answer(&tape()), Some(2_400));
+        assert_eq!(requests.answer(&tape()), None);
+    }
+
+    #[test]
+    fn requests_with_nothing_loud_between_them_are_one() {
+        let (mut requests, _) = told(&[800, 1_600, 2_400]);
+        assert_eq!(requests.answer(&tape()), Some(1_600));
+        assert_eq!(requests.answer(&tape()), Some(2_400));
+    }
+
+    #[test]
+    fn nobody_is_asked_before_the_place_is_reached_and_the_next_one_is_asked_again() {
+        let (mut requests, now) = told(&[800]);
+        requests.ask(2_400);
+        assert!(!requests.tell(2_399, now));
+        requests.restart();
+        assert_eq!(requests.answer(&tape()), None);
+        assert!(requests.tell(800, now) && !requests.tell(800, now));
+        assert_eq!(requests.answer(&tape()), Some(800));
+    }
+
+    #[test]
+    fn a_request_without_an_answer_is_forgotten_and_not_one_that_waits_to_be_told() {
+        let (mut requests, now) = told(&[800]);
+        requests.ask(2_400);
+        requests.expire(now + 4 * SECOND);
+        assert_eq!(requests.told.len(), 1);
+        requests.expire(now + 5 * SECOND);
+        assert!(requests.told.is_empty() && !requests.is_empty());
+    }
+
+    #[test]
+    fn requests_are_bounded() {
+        let (mut requests, _) = told(&[800; LIMIT]);
+        requests.ask(2_400);
+        assert_eq!((requests.told.len(), requests.ahead.len()), (LIMIT, 0));
+        requests.restart();
+        requests.ask(2_400);
+        assert_eq!((requests.ahead.len(), requests.ahead.back()), (LIMIT, Some(&2_400)));
+    }
+}
