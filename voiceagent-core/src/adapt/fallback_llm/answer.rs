@@ -310,7 +310,7 @@ mod tests {
         let models = [Model("a", first, then), Model("b", end, Vec::new())];
         let [first, second] = models.map(|model| Arc::new(model) as Arc<dyn LanguageModel>);
         let chain = FallbackLlm::new(first, vec![second]);
-        let begun = Instant::now();
+        let begun = now();
         let mut answer = chain.generate(LlmRequest::new("", [])).await.unwrap();
         let is_over = async {
             while let Some(Ok(event)) = answer.next().await {
