@@ -71,6 +71,8 @@ pub(crate) fn journal(config: SessionConfig, inputs: &[(u64, Input)]) -> String 
 /// A detector, a recognizer that is done with speech at its end, and an answer that takes 300 ms.
 pub(crate) fn config() -> SessionConfig {
     let mut config = SessionConfig::default();
+    // Silence alone decides here.
+    config.endpointing.by_words = false;
     config.format = Some(AudioFormat::MULAW_8K);
     config.vad = true;
     config.speculation.enabled = false;

@@ -285,6 +285,7 @@ fn texts_are_shown_when_asked_for_and_other_settings_are_said_to_be_unknown() {
 fn what_the_owner_configured_meanwhile_is_kept_but_for_the_setting_in_question() {
     let mut patient = EndpointingConfig::default();
     patient.min_delay = Duration::from_millis(900);
+    patient.by_words = false;
     let change = Box::new(SettingsChange::default().with_endpointing(patient));
     let mut inputs = vec![(0, Input::Opened), (500, Input::Configure { change })];
     inputs.extend(says(1_000, 1_600, "hello"));

@@ -44,13 +44,22 @@ use Fate::{Emptied, Gone, Kept};
 /// Where the rows of the person with the number `$1` are, and what becomes of them; those last by
 /// which others are found. That somebody does not want to be contacted (`dnc_entry`) stays: nobody
 /// could heed it without the number.
-const PLACES: [(&str, &str, Fate); 26] = [
+const PLACES: [(&str, &str, Fate); 30] = [
     ("billing_event", "appointment_id IN ({appointments})", Kept),
     ("payment_link", "appointment_id IN ({appointments})", Kept),
     ("dnc_entry", "phone_e164 = $1", Kept),
+    // Calendars outside are written anew, without the name.
+    (
+        "calendar_entry",
+        "appointment_id IN ({appointments})",
+        Emptied("wanted = wanted + 1, run_at = 0"),
+    ),
+    ("letter", "phone_e164 = $1", Emptied("phone_e164 = 'erased', address = 'erased'")),
+    ("reply", "phone_e164 = $1", Emptied("phone_e164 = NULL")),
     ("call_turn", "call IN ({calls})", Gone),
     ("call_step", "call IN ({calls})", Kept),
     ("tool_call", "call IN ({calls})", Kept),
+    ("line_quality", "call IN ({calls})", Kept),
     ("escalation", "call IN ({calls})", Emptied("summary = ''")),
     (
         "interaction",
