@@ -4,7 +4,9 @@ mod calendar;
 mod email;
 mod leads;
 mod read;
+mod recordings;
 
+mod tracing;
 mod turns;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
@@ -20,6 +22,8 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     leads::LeadsConfig,
+    recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
+    tracing::TracingConfig,
     turns::{Endpointing, TurnsConfig},
 };
 
@@ -48,8 +52,9 @@ pub use self::{
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
-/// of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
+/// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
 /// key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -72,8 +77,12 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Recordings of calls.
+    pub recordings: RecordingsConfig,
     /// For how long what is kept.
     pub retention: RetentionConfig,
+    /// A collector of spans.
+    pub tracing: TracingConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
@@ -205,13 +214,15 @@ pub struct RetentionConfig {
     pub transcript_days: u32,
     /// The journals of calls.
     pub journal_days: u32,
+    /// The recordings of calls.
+    pub recording_days: u32,
     /// Who has failed to show who they are.
     pub identity_days: u32,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { transcript_days: 730, journal_days: 90, identity_days: 30 }
+        Self { transcript_days: 730, journal_days: 90, recording_days: 90, identity_days: 30 }
     }
 }
 

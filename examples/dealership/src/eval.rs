@@ -8,12 +8,15 @@
 
 mod acts;
 mod caller;
+mod confusion;
+mod draft;
 mod exchange;
 mod export;
 mod fixture;
 mod line;
 mod matching;
 mod play;
+mod qualified;
 mod scenario;
 mod scene;
 mod score;
@@ -30,7 +33,7 @@ use voiceagent_core::{Error, Result};
 use self::trace::{Happening, Trace};
 use crate::store::Place;
 
-pub use self::scenario::Scenario;
+pub use self::{confusion::Confusion, draft::draft, qualified::judge_leads, scenario::Scenario};
 
 /// How a scenario came out.
 #[derive(Clone, Debug)]

@@ -2,8 +2,10 @@
 
 pub mod agenda;
 pub mod agent;
+mod analysis;
 pub mod brain;
 pub mod calendar;
+mod call_files;
 pub mod calls;
 pub mod campaign;
 pub mod clock;
@@ -19,8 +21,8 @@ pub mod graph;
 pub mod guard;
 mod health;
 pub mod jobs;
-mod journals;
 mod keys;
+mod labels;
 pub mod leads;
 pub mod lobby;
 pub mod logging;
@@ -34,6 +36,7 @@ pub mod operator;
 pub mod phone;
 pub mod reception;
 mod record;
+mod recordings;
 mod replicas;
 mod retention;
 pub mod server;

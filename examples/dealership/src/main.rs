@@ -27,7 +27,7 @@ use dealership::{
     phone::Phone,
     server::{self, Server},
     store::{Place, Store},
-    templates::{TemplateCommand, Vendors},
+    templates::{INBOUND, Template, TemplateCommand, Vendors},
 };
 use tokio::runtime::Runtime;
 use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry};
@@ -91,6 +91,21 @@ enum Command {
         /// Shows what was said and done.
         #[arg(long, short)]
         verbose: bool,
+    },
+    /// Shows a call that is over as a scenario in YAML, to be played again by `eval`. It holds what was
+    /// said.
+    EvalDraft {
+        /// The call.
+        call: String,
+    },
+    /// Scores the rule by which a template qualifies leads against leads that people have judged.
+    EvalLeads {
+        /// The leads, with comma-separated values: `budget_monthly_usd`, `state`, `timeframe`,
+        /// `vehicle_interest`, and `qualified` as people see it (`yes`, `no`, `unknown`).
+        file: PathBuf,
+        /// The template, in JSON; without it, the newest version of `inbound` in the database.
+        #[arg(long)]
+        template: Option<PathBuf>,
     },
     /// Shows calls that are over as lines of JSON, with what says who called masked.
     Export {
@@ -178,6 +193,12 @@ fn main() -> ExitCode {
         }),
         Command::Eval { folder, database, verbose } => {
             run(evaluate(folder, database, verbose), error)
+        }
+        Command::EvalDraft { call } => {
+            config.and_then(|config| run(drafted(config, call), error).map(success))
+        }
+        Command::EvalLeads { file, template } => {
+            config.and_then(|config| run(scored(config, file, template), error).map(success))
         }
         Command::Export { since } => {
             config.and_then(|config| run(exported(config, since), error).map(success))
@@ -292,11 +313,39 @@ async fn evaluate(folder: PathBuf, server: Option<Place>, verbose: bool) -> Resu
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn exported(config: Config, since: Option<jiff::Timestamp>) -> Result<()> {
-    let store = Store::open_read_only(config.dealership.database).await.map_err(|error| {
+async fn drafted(config: Config, call: String) -> Result<()> {
+    let store = read_only(config).await?;
+    let draft = eval::draft(&store, &call).await;
+    store.close().await;
+    draft.map(|text| show(&text))
+}
+
+async fn scored(config: Config, file: PathBuf, template: Option<PathBuf>) -> Result<()> {
+    let text = match template {
+        Some(path) => std::fs::read_to_string(&path).map_err(|cause| {
+            Error::config(format!("{}: {cause}", path.display())).with_source(cause)
+        })?,
+        None => {
+            let store = read_only(config).await?;
+            let newest = store.templates(INBOUND).await?.into_iter().next();
+            store.close().await;
+            newest.ok_or_else(|| Error::config("there is no template; name one"))?.config
+        }
+    };
+    let rule = Template::read(&text)?.qualification.unwrap_or_default();
+    show(&eval::judge_leads(&rule, &file)?.to_string());
+    Ok(())
+}
+
+async fn read_only(config: Config) -> Result<Store> {
+    Store::open_read_only(config.dealership.database).await.map_err(|error| {
         Error::config(format!("field `dealership.database`: {}", error.message()))
             .with_source(error)
-    })?;
+    })
+}
+
+async fn exported(config: Config, since: Option<jiff::Timestamp>) -> Result<()> {
+    let store = read_only(config).await?;
     let done = export::calls(&store, since, |line| show(&format!("{line}\n"))).await;
     store.close().await;
     done

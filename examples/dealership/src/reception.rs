@@ -27,6 +27,7 @@ use voiceagent_telephony::front_door::CallStatus;
 
 use crate::{
     agent::{CLOSING, Makings, Occasion, Witness, counterpart},
+    analysis,
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
@@ -38,13 +39,14 @@ use crate::{
     mirror::{self, Mirror, Talk},
     phone::Phone,
     record::Record,
+    recordings::Recordings,
     shared::Shared,
     spoken,
     store::{Ending, Errand, Fault, Store},
     talk::Visitor,
     templates::{self, INBOUND, Parts, Template, Vendors},
     tools::KnownCodes,
-    trace::Trace,
+    trace::{Spans, Trace},
     vin::Decoder,
     weather::WeatherService,
 };
@@ -127,8 +129,11 @@ impl Reception {
             messenger: None,
             codes: None,
             journals: None,
+            recordings: None,
             witness: None,
             metrics: Arc::default(),
+            spans: None,
+            model: None,
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
         Ok(Self { makings, rules, vendors: None, shared: Shared::local(), calls, watchers })
@@ -227,6 +232,20 @@ impl Reception {
         self
     }
 
+    /// Records calls to the folder of these, unless their callers say no.
+    #[must_use]
+    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
+        self.makings.recordings = Some(recordings);
+        self
+    }
+
+    /// Tells a collector of calls; `model` is what the vendor calls the model that answers.
+    #[must_use]
+    pub(crate) fn with_spans(mut self, spans: Spans, model: Option<String>) -> Self {
+        (self.makings.spans, self.makings.model) = (Some(spans), model);
+        self
+    }
+
     /// Has the tools of every call watched.
     #[must_use]
     pub fn with_witness(mut self, witness: Arc<dyn Witness>) -> Self {
@@ -308,6 +327,11 @@ impl Reception {
         }
         self.count(call, ending).await;
         self.watchers.send_replace(());
+        analysis::conclude(store, call, self.makings.spans.as_ref(), clock.now()).await;
+        // What is long goes last, and is done later where the program ends before it.
+        if let Some(recordings) = &self.makings.recordings {
+            recordings.settle(store, call).await;
+        }
     }
 
     /// Counts a call that is over, by what came of it.
@@ -342,6 +366,12 @@ impl Reception {
         }
         let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
         occasion.wish = known(begun, "a call is not noted").flatten();
+        if self.makings.recordings.is_some() {
+            let noted = known(store.call(call.id.as_str()).await, "nobody knows who was recorded");
+            // Where it cannot be read, nobody is.
+            let said = noted.map(|call| call.map_or_else(String::new, |call| call.recording));
+            occasion.is_private = said.is_none_or(|said| !Recordings::may_record(&said));
+        }
         if call.direction == Direction::Outbound {
             let taken = store.take_up(call.id.as_str(), phone.as_ref(), now).await;
             occasion.errand = known(taken, "nobody knows what a call is about").flatten();

@@ -3,6 +3,7 @@
 mod calendars;
 mod door;
 mod errands;
+mod furnish;
 mod needs;
 mod outbound;
 mod replies;
@@ -25,9 +26,7 @@ use tokio::{
     time::timeout,
 };
 use tracing::{Instrument, info, warn};
-use voiceagent_core::{
-    CallId, Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
-};
+use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry, transport::Transport};
 use voiceagent_telephony::{
     front_door::{CallStatus, StatusEvent},
     server,
@@ -42,13 +41,14 @@ use crate::{
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
+    recordings::Recordings,
     replicas::{self, Paths, Replica},
     retention::Housekeeping,
     shared::{Health, Shared},
     store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
-    trace::Trace,
+    trace::{self, Exporting, Trace, note_webhooks},
     version,
     vin::{Decoder, Vpic},
     weather::WeatherService,
@@ -61,6 +61,7 @@ pub use self::{
 use self::{
     door::{carried, front_door},
     errands::Errands,
+    furnish::{Furniture, furnish},
 };
 pub(crate) use self::{
     needs::{Account, Needs, Warning, account, provider},
@@ -100,6 +101,7 @@ pub struct Server {
     sip: Option<SipServer>,
     errands: Errands,
     housekeeping: Housekeeping,
+    exporting: Option<Exporting>,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -148,24 +150,18 @@ impl Server {
             false => None,
         };
         let (stt, tts, llm) = (stt?, tts?, llm?);
-        if let Some(folder) = &config.server.journals {
-            make_folder(folder)?;
-        }
+        make_folders(config)?;
+        let recordings = Recordings::of(&config.recordings)?;
         let replica = replica(config, clock).await?;
         let store = replica.store.clone();
-        let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-        let reception = Reception::open(store.clone(), clock, &config.dealership)
-            .await?
-            .with_endpointing(config.turns.endpointing)
-            .with_voice(stt, tts)
-            .with_decoder(decoder)
-            .with_shared(replica.shared.clone())
-            .with_weather(WeatherService::new(
-                WeatherService::PLACES_URL,
-                WeatherService::FORECAST_URL,
-            )?);
-        let reception = Arc::new(furnish(reception, config, (vendors, llm))?);
-        let errands = Errands::of(config, &replica, reception.metrics()).await?;
+        let reception = bare_reception(config, &replica).await?.with_voice(stt, tts);
+        let tracing = trace::spans(&config.tracing, &config.dealership.name, &reception.metrics())?;
+        let (spans, exporting) = tracing.unzip();
+        let furniture =
+            Furniture { vendors, llm, recordings: recordings.clone(), spans: spans.clone() };
+        let reception = Arc::new(furnish(reception, config, furniture)?);
+        let told = (reception.metrics(), spans.clone());
+        let errands = Errands::of(config, &replica, told).await?;
         let lobby = Lobby::new();
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let mut beside = health::routes(store.clone(), lobby.clone())
@@ -176,6 +172,10 @@ impl Server {
             beside = beside.merge(carried(&carrier, config, &replica)?);
             let paths = Paths::of(&replica.life);
             router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+            if let Some(spans) = spans.clone() {
+                let noting = middleware::from_fn_with_state((spans, clock), note_webhooks);
+                router = router.layer(noting);
+            }
         }
         let visitors = config.server.talk_page.then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
@@ -191,6 +191,8 @@ impl Server {
             clock,
             keep: config.retention,
             journals: config.server.journals.clone(),
+            recordings,
+            spans: spans.clone(),
         };
         Ok(Self {
             router,
@@ -203,6 +205,7 @@ impl Server {
             sip,
             errands,
             housekeeping,
+            exporting,
             drain: Duration::from_secs(config.server.drain_seconds),
             warnings,
         })
@@ -255,6 +258,7 @@ impl Server {
             sip,
             errands,
             housekeeping,
+            exporting,
             drain,
             warnings,
         } = self;
@@ -279,6 +283,9 @@ impl Server {
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }
+        let (last, stopping) = oneshot::channel::<()>();
+        let exporting = exporting
+            .map(|exporting| tokio::spawn(exporting.run(async move { drop(stopping.await) })));
         let closing = lobby.clone();
         tasks.spawn(async move { housekeeping.run(closing.closes()).await });
         if let Some(visitors) = visitors {
@@ -301,6 +308,11 @@ impl Server {
             let _ = timeout(CLOSING, lobby.empty()).await;
         }
         tasks.shutdown().await;
+        drop(last);
+        if let Some(exporting) = exporting {
+            // Whatever the collector does, the program stops.
+            let _ = timeout(CLOSING, exporting).await;
+        }
         replica.end().await;
         store.close().await;
         info!("stopped");
@@ -323,25 +335,17 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
     Ok(Replica { store, clock, life, shared })
 }
 
-/// What a reception has only where the configuration says so.
-fn furnish(
-    mut reception: Reception,
-    config: &Config,
-    (vendors, llm): (Option<Vendors>, Option<Arc<dyn LanguageModel>>),
-) -> Result<Reception> {
-    if let Some(messenger) = messenger(config)? {
-        reception = reception.with_messenger(messenger);
-    }
-    if let Some(vendors) = vendors {
-        reception = reception.with_vendors(vendors);
-    }
-    if let Some(model) = llm {
-        reception = reception.with_model(model);
-    }
-    if let Some(folder) = &config.server.journals {
-        reception = reception.with_journals(folder);
-    }
-    Ok(reception)
+/// A reception with all that needs no part of a vendor.
+async fn bare_reception(config: &Config, replica: &Replica) -> Result<Reception> {
+    let Replica { store, clock, shared, .. } = replica;
+    let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
+    let weather = WeatherService::new(WeatherService::PLACES_URL, WeatherService::FORECAST_URL)?;
+    let reception = Reception::open(store.clone(), *clock, &config.dealership).await?;
+    Ok(reception
+        .with_endpointing(config.turns.endpointing)
+        .with_decoder(decoder)
+        .with_shared(shared.clone())
+        .with_weather(weather))
 }
 
 fn no_listener(cause: Option<io::Error>) -> Error {
@@ -352,15 +356,26 @@ fn no_listener(cause: Option<io::Error>) -> Error {
     }
 }
 
-/// Makes the folder of the journals, and sees that files can be made in it.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+/// Makes the folders that the configuration names.
+fn make_folders(config: &Config) -> Result<()> {
+    if let Some(folder) = &config.server.journals {
+        make_folder("server.journals", folder)?;
+    }
+    if let Some(folder) = &config.recordings.folder {
+        make_folder("recordings.folder", folder)?;
+    }
+    Ok(())
+}
+
+/// Makes a folder that a field names, and sees that files can be made in it.
+pub(crate) fn make_folder(field: &str, folder: &Path) -> Result<()> {
     let trial = folder.join(format!(".trial-{}", std::process::id()));
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&trial, ""))
         .and_then(|()| std::fs::remove_file(&trial))
         .map_err(|error| {
             let why = format!(
-                "field `server.journals`: {}: {error}; name a folder in which files can be made",
+                "field `{field}`: {}: {error}; name a folder in which files can be made",
                 folder.display()
             );
             Error::config(why).with_source(error)
@@ -390,6 +405,7 @@ fn office(
         reception: Arc::clone(reception),
         lobby: lobby.clone(),
         journals: config.server.journals.clone(),
+        recordings: Recordings::of(&config.recordings)?,
     };
     Ok(operator::routes(office, keys))
 }

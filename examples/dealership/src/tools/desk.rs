@@ -13,6 +13,7 @@ use crate::{
     departments::Departments,
     messages::Messenger,
     phone::Phone,
+    recordings::Recordings,
     spoken,
     store::{
         Appointment, AppointmentId, Channel, CodeId, Customer, CustomerId, Fault, Lead, LeadId,
@@ -43,6 +44,8 @@ pub struct Desk {
     pub(super) qualification: Option<Qualification>,
     pub(super) messenger: Option<Arc<dyn Messenger>>,
     pub(super) weather: Option<WeatherService>,
+    /// Without it, calls are not recorded.
+    pub(super) recordings: Option<Recordings>,
     /// Where people pay.
     pub(super) payments: Option<Arc<str>>,
     /// Whether keys that the caller presses come as a turn.
@@ -80,6 +83,7 @@ impl Desk {
             qualification: None,
             messenger: None,
             weather: None,
+            recordings: None,
             payments: None,
             keypad: false,
             codes: None,
@@ -126,6 +130,13 @@ impl Desk {
     #[must_use]
     pub fn with_weather(mut self, weather: WeatherService) -> Self {
         self.weather = Some(weather);
+        self
+    }
+
+    /// Lets callers decide about these.
+    #[must_use]
+    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
+        self.recordings = Some(recordings);
         self
     }
 

@@ -25,6 +25,9 @@ async fn run(
     context: ToolContext,
 ) -> Result<Envelope, Envelope> {
     desk.store.note_recording(context.call.as_str(), arguments.granted, desk.now()).await?;
-    // This agent keeps no sound of a call, whatever the caller says.
-    Ok(Envelope::done(json!({ "recording": "off" })))
+    let is_on = match &desk.recordings {
+        Some(recordings) => recordings.answer(&context.call, arguments.granted).await,
+        None => false,
+    };
+    Ok(Envelope::done(json!({ "recording": if is_on { "on" } else { "off" } })))
 }

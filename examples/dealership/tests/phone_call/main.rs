@@ -5,6 +5,7 @@
 
 mod house;
 mod program;
+mod recordings;
 mod sip;
 
 use std::time::Duration;
