@@ -5,10 +5,12 @@
 
 mod account;
 mod addresses;
+mod agreement;
 mod answers;
 mod call;
 mod caller;
 mod config;
+mod confirmation;
 mod controls;
 mod crossing;
 mod datagrams;

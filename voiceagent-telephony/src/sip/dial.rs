@@ -20,13 +20,14 @@ use voiceagent_core::{
 use super::{
     Keypad, RtpQuality, SipConsultation, SipRefusal,
     addresses::contact,
+    agreement::Agreement,
     answers,
     call::{LINK, session},
     controls::Controls,
     digest::{Asked, Challenge, Credentials},
     leg::Leg,
     line::Line,
-    negotiation::{Negotiation, Terms, is_reachable},
+    negotiation::Negotiation,
     office::Office,
     peer::Peer,
     quiet::quiet,
@@ -299,15 +300,14 @@ impl Transport for SipDial {
         let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());
         let terms = described.and_then(|answer| negotiation.answered(&answer));
-        let can_be_heard = |terms: &Terms| terms.is_held || is_reachable(terms.said.ip());
-        let terms = terms.filter(can_be_heard).ok_or_else(|| SipRefusal::Media.into_error())?;
+        let terms = terms.ok_or_else(|| SipRefusal::Media.into_error())?;
         let expires = answer.header_value("session-expires");
         let expires = expires.and_then(|value| SessionExpires::parse_answer(&value));
         let timer = expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
         let media = session(&terms, peer, format_of(&self.info))?;
         let transfers = Transfers::new(config.directory.clone(), peer);
         sockets.flush();
-        let agreed = (negotiation, terms);
+        let agreed = Agreement::new(negotiation, terms);
         let leg = Leg::new(line, sockets, media, agreed, timer, transfers, self.controls)
             .with_media_timeout(config.media_timeout)
             .begun(&answer);

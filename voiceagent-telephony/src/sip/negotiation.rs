@@ -51,6 +51,12 @@ pub(super) struct Negotiation {
     last: Option<String>,
 }
 
+impl fmt::Debug for Negotiation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiation").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
 impl Negotiation {
     pub(super) const fn new(codecs: Vec<RtpCodec>, srtp: SipSrtp, at: SocketAddr) -> Self {
         Self { codecs, srtp, at, codec: None, key: None, version: 1, last: None }
@@ -188,15 +194,20 @@ impl Negotiation {
     }
 }
 
-/// What we say of a medium of the other side, of which we take this format.
+/// What we say of a medium of the other side, of which we take this format; `None` when it listens
+/// nowhere.
 fn taken(media: &Media, (number, codec): (u8, RtpCodec), crypto: Option<Crypto>) -> Option<Ours> {
+    let direction = direction_of(media)?.reversed();
+    if direction.sends() && !is_reachable(media.address?) {
+        return None;
+    }
     let rate = codec.clock_rate();
     let keys = media.number_of("telephone-event", rate).map(|keys| (keys, rate));
     Some(Ours {
         formats: vec![(number, codec)],
         keys: keys.into_iter().collect(),
         noise: Some(NOISE).filter(|noise| rate == 8_000 && media.has(*noise)),
-        direction: direction_of(media)?.reversed(),
+        direction,
         crypto,
     })
 }
@@ -221,7 +232,7 @@ const KEYS: u8 = 101;
 const NOISE: u8 = 13;
 
 /// Whether packets can be sent there.
-pub(super) const fn is_reachable(address: IpAddr) -> bool {
+const fn is_reachable(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast()
 }
 
