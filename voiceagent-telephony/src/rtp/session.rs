@@ -93,13 +93,17 @@ impl RtpSession {
     /// Goes on as a new description says.
     pub(crate) fn renegotiate(
         &mut self,
+        now: CallTime,
         types: PayloadTypes,
         said: SocketAddr,
         is_held: bool,
     ) -> Result<()> {
         self.receiver.set_types(types)?;
         self.sender.set_types(types)?;
-        self.sender.hold(is_held);
+        if self.sender.hold(is_held) && !is_held {
+            // Whoever has put us on hold may have been silent for all that time.
+            self.last_sign = now;
+        }
         self.peer.move_to(said);
         Ok(())
     }

@@ -1,4 +1,4 @@
-use voiceagent_core::Result;
+use voiceagent_core::{CallTime, Result};
 
 use super::negotiation::{Negotiation, Terms};
 use crate::rtp::RtpSession;
@@ -32,6 +32,15 @@ impl Agreement {
         Some(self.terms.answer.clone())
     }
 
+    /// Takes the answer to what was said again; whether there is something in it that we can do. What
+    /// was agreed on stays if not.
+    pub(super) fn answered(&mut self, answer: &str) -> bool {
+        let terms = self.negotiation.answered(answer);
+        let is_taken = terms.is_some();
+        self.terms = terms.unwrap_or_else(|| self.terms.clone());
+        is_taken
+    }
+
     /// Says again what was said last.
     pub(super) fn repeat(&self) -> Option<&str> {
         self.negotiation.repeat()
@@ -42,8 +51,14 @@ impl Agreement {
     /// # Errors
     ///
     /// When a codec cannot be set up.
-    pub(super) fn apply(&self, media: &mut RtpSession, is_begun: bool) -> Result<()> {
-        media.protect(self.terms.srtp.clone());
-        media.renegotiate(self.terms.types, self.terms.said, self.terms.is_held || !is_begun)
+    pub(super) fn apply(
+        &self,
+        now: CallTime,
+        media: &mut RtpSession,
+        is_begun: bool,
+    ) -> Result<()> {
+        let Terms { types, said, is_held, srtp, .. } = &self.terms;
+        media.protect(srtp.clone());
+        media.renegotiate(now, *types, *said, *is_held || !is_begun)
     }
 }

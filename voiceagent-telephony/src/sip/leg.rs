@@ -67,7 +67,8 @@ pub(super) struct Leg {
 enum Answered {
     /// Its status.
     Refer(Option<u16>),
-    Refresh(Refreshed),
+    /// What it means, and how it describes the media.
+    Refresh(Refreshed, Option<String>),
 }
 
 /// Whether a call goes on.
@@ -330,7 +331,14 @@ impl Leg {
                     tell(peer, outcome).await?;
                 }
             }
-            Answered::Refresh(outcome) => {
+            Answered::Refresh(outcome, description) => {
+                if let Some(answer) = description {
+                    if self.agreement.answered(&answer) {
+                        self.hold()?;
+                    } else {
+                        debug!("the answer describes no media that are taken");
+                    }
+                }
                 let role = self.line.dialog.role();
                 self.confirmation.answered(self.now(), outcome, role)?;
             }
@@ -414,7 +422,7 @@ impl Leg {
 
     /// Goes by what was agreed on: whom packets go to, and whether they do.
     fn hold(&mut self) -> Result<()> {
-        self.agreement.apply(&mut self.media, self.is_begun)
+        self.agreement.apply(self.now(), &mut self.media, self.is_begun)
     }
 
     fn begin_to_speak(&mut self) -> Result<()> {
@@ -430,7 +438,10 @@ impl Leg {
         let Some(refresh) = self.confirmation.ask(self.agreement.repeat()) else { return };
         let (dialog, credentials) = self.line.party();
         let asking = refresh.ask(dialog, credentials);
-        self.asking.spawn(quiet(async move { Answered::Refresh(asking.await) }));
+        self.asking.spawn(quiet(async move {
+            let (outcome, description) = asking.await;
+            Answered::Refresh(outcome, description)
+        }));
     }
 }
 

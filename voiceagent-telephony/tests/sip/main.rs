@@ -12,6 +12,7 @@ mod proxies;
 mod proxy;
 mod refreshes;
 mod registration;
+mod reoffers;
 mod replaces;
 mod server;
 mod streams;

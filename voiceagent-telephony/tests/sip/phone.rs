@@ -228,6 +228,24 @@ impl Phone {
         self.known.retain(|known| *known != message.text);
     }
 
+    /// Listens at another port from now on, and says so in its next description.
+    pub(crate) async fn move_media(&mut self) {
+        self.media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    }
+
+    /// The type of the next packet, and what it carries.
+    pub(crate) async fn packet(&self) -> (u8, Vec<u8>) {
+        let mut buffer = [0; 2_048];
+        let length = timeout(SOON, self.media.recv(&mut buffer)).await.unwrap().unwrap();
+        (buffer[1] & 0x7F, buffer[12..length].to_vec())
+    }
+
+    /// Waits until no packet has come for ten times as long as between two.
+    pub(crate) async fn hears_no_more(&self) {
+        let pause = Duration::from_millis(200);
+        while timeout(pause, self.media.recv(&mut [0; 2_048])).await.is_ok() {}
+    }
+
     /// Waits for a packet: the other side knows that the call has begun.
     pub(crate) async fn hears_silence(&self) {
         timeout(SOON, self.media.recv(&mut [0; 2_048])).await.unwrap().unwrap();
