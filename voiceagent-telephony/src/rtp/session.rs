@@ -156,6 +156,11 @@ impl RtpSession {
         self.sender.press(key)
     }
 
+    /// The key that the other side pressed last, and when a packet last said that it is held.
+    pub(crate) const fn held_key(&self) -> Option<(DtmfKey, CallTime)> {
+        self.receiver.held_key()
+    }
+
     pub(crate) fn queued(&self) -> usize {
         self.sender.queued()
     }

@@ -359,6 +359,9 @@ impl Leg {
                 let kind = request.header_value("content-type").unwrap_or_default();
                 reply(&handle, StatusCode::OK).await;
                 let (key, now) = (key_of(&kind, &request.body), self.now());
+                if let Some((held, until)) = self.media.held_key() {
+                    self.tones.held(until, held.as_char());
+                }
                 if let Some(key) = key.filter(|key| self.tones.told(now, key.as_char())) {
                     peer.send(Inbound::Dtmf(key.as_char())).await?;
                 }
