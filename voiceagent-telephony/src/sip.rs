@@ -16,6 +16,7 @@ mod crossing;
 mod datagrams;
 mod dial;
 mod digest;
+mod early_media;
 mod framing;
 #[cfg(test)]
 mod fuzz;
@@ -30,6 +31,7 @@ mod network;
 mod office;
 mod parameters;
 mod peer;
+mod progress;
 mod protection;
 mod quiet;
 mod refresh;
@@ -61,6 +63,7 @@ pub use self::{
     handover::{SipConsultation, SipHandover},
     keypad::Keypad,
     network::Network,
+    progress::SipProgress,
     protection::SipSrtp,
     refusal::SipRefusal,
     server::SipServer,

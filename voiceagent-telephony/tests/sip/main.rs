@@ -7,6 +7,7 @@ mod challenges;
 mod conversation;
 mod crossings;
 mod dial;
+mod early_media;
 mod phone;
 mod proxies;
 mod proxy;

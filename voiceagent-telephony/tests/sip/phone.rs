@@ -240,6 +240,11 @@ impl Phone {
         (buffer[1] & 0x7F, buffer[12..length].to_vec())
     }
 
+    /// Whether no packet of media has come since the last that was read.
+    pub(crate) fn has_heard_nothing(&self) -> bool {
+        self.media.try_recv(&mut [0; 2_048]).is_err()
+    }
+
     /// Waits until no packet has come for ten times as long as between two.
     pub(crate) async fn hears_no_more(&self) {
         let pause = Duration::from_millis(200);
