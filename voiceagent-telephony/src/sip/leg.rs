@@ -375,6 +375,7 @@ impl Leg {
             DialogState::Options(_, _, handle) => {
                 let _ = handle.respond(StatusCode::OK, Some(answers::abilities()), None).await;
             }
+            // Whom we call stands in the configuration, and nobody on the line says it.
             DialogState::Refer(_, _, handle) => reply(&handle, StatusCode::Decline).await,
             DialogState::Message(_, _, handle) => {
                 reply(&handle, StatusCode::MethodNotAllowed).await
