@@ -8,6 +8,7 @@ mod conversation;
 mod crossings;
 mod dial;
 mod early_media;
+mod flood;
 mod phone;
 mod proxies;
 mod proxy;

@@ -240,6 +240,17 @@ impl Phone {
         (buffer[1] & 0x7F, buffer[12..length].to_vec())
     }
 
+    /// The numbers and timestamps of all packets that have come since the last that was read.
+    pub(crate) fn stream(&self) -> Vec<(u16, u32)> {
+        let mut buffer = [0; 2_048];
+        let next = || {
+            self.media.try_recv(&mut buffer).ok()?;
+            let number = u16::from_be_bytes([buffer[2], buffer[3]]);
+            Some((number, u32::from_be_bytes([buffer[4], buffer[5], buffer[6], buffer[7]])))
+        };
+        std::iter::from_fn(next).collect()
+    }
+
     /// Whether no packet of media has come since the last that was read.
     pub(crate) fn has_heard_nothing(&self) -> bool {
         self.media.try_recv(&mut [0; 2_048]).is_err()
