@@ -13,7 +13,7 @@ use crate::{
         words::Words,
     },
     graph::Intent,
-    store::{CallSummary, Fault, Store, ToolRun},
+    store::{CallSummary, CallTurn, Fault, Store, ToolRun},
     trace::{Piece, Spans, Trace, note_steps},
 };
 
@@ -57,7 +57,7 @@ pub(crate) async fn analyse(store: &Store, call: &str) -> Result<Option<Analysis
     let said: Vec<&str> =
         turns.iter().filter(|turn| !turn.by_agent).map(|turn| turn.words.as_str()).collect();
     let errand = store.errand_of(call).await?;
-    let (outcome, because) = judge(&found, &tools, errand.as_ref(), &said);
+    let (outcome, because) = judge(&found, &tools, errand.as_ref(), (&turns, &said));
     let qualified = match &found.phone {
         Some(phone) => match store.lead_by_phone(phone).await {
             Ok(lead) => lead.qualified,
@@ -74,7 +74,7 @@ fn judge<'a>(
     call: &CallSummary,
     tools: &'a [ToolRun],
     errand: Option<&(String, Option<String>)>,
-    said: &[&str],
+    (turns, said): (&[CallTurn], &[&str]),
 ) -> (&'static str, &'a str) {
     let done = |name: &str| tools.iter().find(|run| run.name == name && run.code == "OK");
     if errand.is_some_and(|(_, outcome)| outcome.as_deref() == Some("voicemail")) {
@@ -96,9 +96,7 @@ fn judge<'a>(
     {
         return ("identity_failed", "verify_identity");
     }
-    let yes = words.iter().filter(|words| intent::answer(words) == Some(Answer::Yes)).count();
-    // The first says who they are, the second that they come.
-    if errand.is_some_and(|(purpose, _)| purpose == "reminder") && yes > 1 {
+    if errand.is_some_and(|(purpose, _)| purpose == "reminder") && agrees(turns) {
         return ("confirmed", "words");
     }
     if let Some(run) = TELLING.iter().find_map(|name| done(name)) {
@@ -111,6 +109,15 @@ fn judge<'a>(
         return ("info_given", "words");
     }
     ("abandoned", "nothing")
+}
+
+/// Whether somebody has said yes when they were asked whether they come.
+fn agrees(turns: &[CallTurn]) -> bool {
+    turns.windows(2).any(|pair| {
+        let asked = pair[0].by_agent && pair[0].words.to_lowercase().contains("will you be there");
+        let answer = intent::answer(&Words::new(&pair[1].words));
+        asked && !pair[1].by_agent && answer == Some(Answer::Yes)
+    })
 }
 
 /// Works out what came of a call, stores it and tells a collector of it and of the call's way. Where the store cannot be

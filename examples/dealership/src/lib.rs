@@ -3,6 +3,7 @@
 pub mod agenda;
 pub mod agent;
 mod analysis;
+mod bearer;
 pub mod brain;
 pub mod calendar;
 mod call_files;
