@@ -58,7 +58,7 @@ async fn a_call_is_recorded_in_stereo_as_it_was_heard_and_told_so() {
     assert_eq!(file.len(), HEAD + told as usize, "the head tells how much there is");
     let (caller, agent) = (side(&file, 0), side(&file, 1));
     assert!(caller.iter().any(|sample| sample.unsigned_abs() > 1_000), "the caller has spoken");
-    let decoded: Vec<i16> = heard.iter().map(|code| Law::Mu.decode(*code)).collect();
+    let decoded: Vec<i16> = heard.iter().map(|code| Law::Mulaw.decode(*code)).collect();
     let words = &decoded[..decoded.len().min(8_000)];
     assert!(agent.windows(words.len()).any(|part| part == words), "a second, sample by sample");
     assert!(!caller.windows(words.len()).any(|part| part == words), "each has a side");
