@@ -105,7 +105,7 @@ fn judge<'a>(
     let asks = |said: &&str| {
         matches!(Intent::of(said), Intent::HoursInquiry | Intent::ServiceInquiry | Intent::Other)
     };
-    if said.iter().any(|said| asks(&said)) {
+    if said.iter().any(asks) {
         return ("info_given", "words");
     }
     ("abandoned", "nothing")

@@ -109,7 +109,7 @@ impl Bucket {
             .header(header::CONTENT_TYPE, "audio/wav")
             .header(header::CONTENT_LENGTH, length.unwrap_or_default())
             .body(reqwest::Body::wrap_stream(pieces));
-        answered("put a recording", request.send().await).await.map(drop)
+        answered("put a recording", request.send().await).map(drop)
     }
 
     /// Reads a recording by its name.
@@ -117,7 +117,7 @@ impl Bucket {
         let key = self.key(name);
         let url = self.place.get_object(Some(&self.credentials), &key).sign(SIGNED);
         let asked = self.client.get(url).timeout(LONGEST).send().await;
-        let response = answered("get a recording", asked).await?;
+        let response = answered("get a recording", asked)?;
         let length = response.content_length();
         let pieces = response.bytes_stream().map(|piece| piece.map_err(io::Error::other)).boxed();
         Ok(Body { length, pieces })
@@ -162,7 +162,7 @@ impl Bucket {
         let key = self.key(name);
         let url = self.place.delete_object(Some(&self.credentials), &key).sign(SIGNED);
         let asked = self.client.request(Method::DELETE, url).timeout(PATIENCE).send().await;
-        answered("delete a recording", asked).await.map(drop)
+        answered("delete a recording", asked).map(drop)
     }
 
     /// What lies in the bucket under names that begin like this, page by page.
@@ -177,7 +177,7 @@ impl Bucket {
                 action.with_continuation_token(token);
             }
             let asked = self.client.get(action.sign(SIGNED)).timeout(PATIENCE).send().await;
-            let text = answered(OPERATION, asked).await?.text().await;
+            let text = answered(OPERATION, asked)?.text().await;
             let text = text.map_err(|cause| unreached(OPERATION, cause))?;
             let listed = ListObjectsV2::parse_response(&text).map_err(|cause| {
                 Error::new(ErrorKind::Protocol, OPERATION, "what the bucket holds cannot be read")
@@ -239,7 +239,7 @@ async fn beside<T: Send + 'static>(
 
 /// The answer of the bucket, if it did what was asked. Its address holds the signature, and is told
 /// to nobody.
-async fn answered(operation: &'static str, answer: reqwest::Result<Response>) -> Result<Response> {
+fn answered(operation: &'static str, answer: reqwest::Result<Response>) -> Result<Response> {
     let response = answer.map_err(|cause| unreached(operation, cause))?;
     let status = response.status();
     if status.is_success() {

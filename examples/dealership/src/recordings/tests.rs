@@ -25,11 +25,14 @@ use crate::{config::BucketConfig, store::Ending};
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
+/// What a store holds by its key: the bytes, and since when.
+type Held = BTreeMap<String, (Vec<u8>, String)>;
+
 /// A store in memory that does what Amazon's does with what is asked of it here.
 #[derive(Clone, Default)]
 struct FakeS3 {
     /// What lies in it, and since when.
-    held: Arc<Mutex<BTreeMap<String, (Vec<u8>, String)>>>,
+    held: Arc<Mutex<Held>>,
     /// Whether it does nothing.
     is_down: Arc<Mutex<bool>>,
 }
@@ -130,7 +133,7 @@ async fn answer(State(fake): State<FakeS3>, request: Request) -> Response {
 }
 
 /// One name a page, so that every list is of several.
-fn listing(held: &BTreeMap<String, (Vec<u8>, String)>, query: &str) -> String {
+fn listing(held: &Held, query: &str) -> String {
     let of = |name: &str| {
         let found = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         found.unwrap_or_default().replace("%2F", "/")
