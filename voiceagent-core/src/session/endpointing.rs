@@ -72,7 +72,7 @@ impl Endpointing {
     pub(super) fn configure(&mut self, config: &SessionConfig) {
         self.config = settings(config);
         self.is_manual = is_manual(config);
-        self.wording = self.wording.filter(|_| self.config.by_words);
+        self.wording = self.wording.filter(|_| config.reads_words());
     }
 
     /// How long a voice is believed of which nothing is understood.
