@@ -272,7 +272,8 @@ impl AgentBuilder {
 
     /// The language of the calls, a BCP 47 tag as `de-AT`: recognizer and voice are told, and unless
     /// it is English, words do not [tell](crate::session::EndpointingConfig::by_words) when a turn is
-    /// over. Unless set, it is as each of them is configured.
+    /// over. Unless set, it is as each of them is configured, and what the recognizer
+    /// [says](crate::stt::SttCapabilities::language) of its own counts.
     pub fn language(mut self, tag: impl Into<Arc<str>>) -> Self {
         self.language = Some(tag.into());
         self

@@ -69,6 +69,10 @@ pub struct SttCapabilities {
     pub speech_started: bool,
     /// Transcripts carry the times of their words.
     pub word_timings: bool,
+    /// BCP 47 tag of the language that it expects while [`SttOptions::language`] tells none; `None`
+    /// if nobody has said so. Unless it is English, what it understands is not read as such.
+    #[serde(default)]
+    pub language: Option<Arc<str>>,
     /// The fastest pace at which it takes audio, in percent of real time; `None` if it takes audio
     /// as fast as it comes. Some vendors end a stream that is faster than 125.
     #[serde(default)]

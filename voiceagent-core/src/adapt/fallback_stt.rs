@@ -146,6 +146,8 @@ impl SpeechToText for FallbackStt {
             speech_started: all(|can| can.speech_started),
             word_timings: all(|can| can.word_timings),
             pace_percent: None,
+            // They hear the same callers: whoever was told their language tells it for all.
+            language: self.chain.providers().find_map(|it| it.capabilities().language),
         }
     }
 

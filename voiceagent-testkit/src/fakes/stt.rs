@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, fmt, future::pending, time::Duration};
+use std::{collections::VecDeque, fmt, future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
@@ -96,6 +96,13 @@ impl FakeStt {
     #[must_use]
     pub fn with_formats(mut self, formats: impl Into<Vec<AudioFormat>>) -> Self {
         self.capabilities.formats = formats.into();
+        self
+    }
+
+    /// Says which language it expects, unless it is told another.
+    #[must_use]
+    pub fn with_language(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.capabilities.language = Some(tag.into());
         self
     }
 
