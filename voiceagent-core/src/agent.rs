@@ -1,20 +1,15 @@
 //! Agents: immutable recipes for answering calls.
 
+mod attempt;
 mod recipe;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument as _, error};
 
 use crate::{
-    CallTime, Error, ErrorKind, Event, Line, Result,
+    Error, ErrorKind, Line, Result,
     audio::{AudioFilter, Background},
     call::Call,
     driver::{BackgroundLine, Driver, Legs},
@@ -24,7 +19,7 @@ use crate::{
     observer::Observer,
     realtime::RealtimeModel,
     recorder::Format,
-    session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
+    session::{OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     spoken::SpokenForm,
     store::ConversationStore,
@@ -38,6 +33,7 @@ use crate::{
 
 pub(crate) use recipe::Recipe;
 
+use attempt::Attempt;
 use recipe::{FilterFactory, ObserverFactory};
 
 /// Events that may wait for the owner of a call. A turn makes about ten; an owner who is a dozen
@@ -103,7 +99,7 @@ impl Agent {
     /// observers are told as of an error.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
-        let mut attempt = Attempt { recipe: &self.recipe, info: &info, has_begun: false };
+        let mut attempt = Attempt::new(&self.recipe, &info);
         let call = self.begin(info.clone(), transport).await?;
         attempt.has_begun = true;
         Ok(call)
@@ -140,44 +136,19 @@ impl Agent {
         let (owned, owner) = oneshot::channel();
         let (requests, call_requests) = mpsc::channel(REQUESTS);
         let line = Line::new(requests, config.transfer_targets.clone());
-        let driver = Box::new(
-            Driver::new(
-                self.recipe.clone(),
-                info.clone(),
-                config,
-                legs,
-                (events, owner),
-                (line.clone(), call_requests),
-                journal,
-            )
-            .with_background(background),
+        let driver = Driver::new(
+            self.recipe.clone(),
+            info.clone(),
+            config,
+            legs,
+            (events, owner),
+            (line.clone(), call_requests),
+            journal,
         );
+        let running = Box::new(driver.with_background(background)).run();
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.run().in_current_span()));
+        drop(tokio::spawn(running.in_current_span()));
         Ok(Call::new(info, line, owner_events, owned))
-    }
-}
-
-/// A call that is being answered. Whoever does something about failed calls hears of those too that
-/// never began, be it for an error or because nobody waits for them any more.
-struct Attempt<'a> {
-    recipe: &'a Recipe,
-    info: &'a CallInfo,
-    has_begun: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if self.has_begun {
-            return;
-        }
-        let ended = Event::Ended { reason: EndReason::Failed };
-        for make in &self.recipe.observers {
-            let told = || make(self.info).on_event(CallTime::ZERO, &ended);
-            if catch_unwind(AssertUnwindSafe(told)).is_err() {
-                error!("an observer broke down");
-            }
-        }
     }
 }
 
