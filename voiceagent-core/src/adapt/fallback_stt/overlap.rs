@@ -277,7 +277,7 @@ mod tests {
         let mut joins = false;
         for word in words {
             let digit = digit(word);
-            if !text.is_empty() && !(joins && digit.is_some()) {
+            if !(text.is_empty() || (joins && digit.is_some())) {
                 text.push(' ');
             }
             joins = digit.is_some();
