@@ -91,7 +91,7 @@ impl Agent {
     ///
     /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
     /// the agent does not have, and when the journal cannot be created. The call has not been
-    /// answered then, and its observers are told that it has [ended](Event::Ended).
+    /// answered then, and its observers are told that it has [ended](crate::Event::Ended).
     ///
     /// # Cancel safety
     ///
@@ -334,7 +334,7 @@ impl AgentBuilder {
     /// it arrived, and the agent on the right, as the caller heard it. Where the system knows
     /// owners, only the owner may read it.
     ///
-    /// A call that cannot be recorded goes on: it tells [`Event::Failed`] with
+    /// A call that cannot be recorded goes on: it tells [`Event::Failed`](crate::Event::Failed) with
     /// [`Leg::Recorder`](crate::session::Leg::Recorder), and what was recorded before is kept.
     pub fn record(mut self, folder: impl Into<PathBuf>) -> Self {
         self.recordings = Some((folder.into(), Format::Wav));
