@@ -117,7 +117,9 @@ impl Agent {
     /// Dropping the future ends the call.
     pub async fn answer(self, transport: Box<dyn Transport>) {
         let id = transport.call().id.clone();
-        match self.start(transport).await {
+        // The box goes when the call has begun, and with it what beginning took.
+        let started = Box::pin(self.start(transport)).await;
+        match started {
             Ok(call) => call.finished().await,
             Err(error) => error!(call = %id, %error, "a call could not be answered"),
         }
@@ -138,17 +140,20 @@ impl Agent {
         let (owned, owner) = oneshot::channel();
         let (requests, call_requests) = mpsc::channel(REQUESTS);
         let line = Line::new(requests, config.transfer_targets.clone());
-        let driver = Driver::new(
-            self.recipe.clone(),
-            info.clone(),
-            config,
-            legs,
-            (events, owner),
-            (line.clone(), call_requests),
-            journal,
+        let driver = Box::new(
+            Driver::new(
+                self.recipe.clone(),
+                info.clone(),
+                config,
+                legs,
+                (events, owner),
+                (line.clone(), call_requests),
+                journal,
+            )
+            .with_background(background),
         );
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.with_background(background).run().in_current_span()));
+        drop(tokio::spawn(driver.run().in_current_span()));
         Ok(Call::new(info, line, owner_events, owned))
     }
 }

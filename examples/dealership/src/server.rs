@@ -185,7 +185,7 @@ impl Server {
         }
         let mut router = Router::new();
         if let Some(carrier) = carrier {
-            beside = beside.merge(carried(&carrier, config, &replica)?);
+            beside = beside.merge(carried(&carrier, config, (&reception, &replica))?);
             if roles.media {
                 let paths = (Paths::of(&replica.life), config.server.most_calls);
                 router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
