@@ -46,7 +46,7 @@ impl LogsCommand {
     /// # Cancel safety
     ///
     /// Dropping the future ends it between two lines.
-    pub async fn run(&self, show: impl Fn(&str)) -> Result<()> {
+    pub async fn run(&self, show: impl Fn(&str) + Send + Sync) -> Result<()> {
         let Some(file) = &self.file else {
             return self.read(&mut BufReader::new(stdin()), &mut Vec::new(), &show).await;
         };
@@ -67,9 +67,9 @@ impl LogsCommand {
     /// Reads up to the end of what there is. The line that `begun` holds then is not complete.
     async fn read(
         &self,
-        log: &mut (impl AsyncBufRead + Unpin),
+        log: &mut (impl AsyncBufRead + Send + Unpin),
         begun: &mut Vec<u8>,
-        show: &impl Fn(&str),
+        show: &(impl Fn(&str) + Send + Sync),
     ) -> Result<()> {
         loop {
             let count = log.read_until(b'\n', begun).await;
