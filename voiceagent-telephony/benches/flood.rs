@@ -7,6 +7,8 @@
 //! their timestamps, and how far apart packets came for whoever hears them. The flood and the
 //! listeners are threads of their own on sockets that block; they share the machine with the server.
 
+#![expect(clippy::print_stdout, reason = "a bench tells what it found")]
+
 use std::{
     net::{SocketAddr, UdpSocket},
     process::ExitCode,

@@ -7,14 +7,17 @@ mod crates;
 mod faults;
 mod features;
 mod fuzz;
+mod links;
 mod mutants;
 mod pitfalls;
 mod proofs;
 mod rust_file;
 mod scorecard;
+mod secrets;
 mod streaming;
 mod structure;
 mod tree;
+mod vendors;
 mod words;
 
 use std::{
@@ -31,7 +34,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 12] = [
+const TASKS: [Task; 15] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -63,6 +66,11 @@ const TASKS: [Task; 12] = [
         run: fuzz::check,
     },
     Task {
+        name: "links",
+        about: "checks that each link of the pages leads somewhere, and the index to each page",
+        run: links::check,
+    },
+    Task {
         name: "mutants",
         about: "breaks the session in one place after the other, and counts what its tests notice",
         run: mutants::check,
@@ -77,6 +85,7 @@ const TASKS: [Task; 12] = [
         about: "checks that each promise of reliability has a command and a figure; --run, --write",
         run: scorecard::check,
     },
+    Task { name: "secrets", about: "looks for keys and tokens in the tree", run: secrets::check },
     Task {
         name: "streaming",
         about: "checks that no message of a vendor becomes a tree of values",
@@ -86,6 +95,11 @@ const TASKS: [Task; 12] = [
         name: "structure",
         about: "checks the shape of the code: lengths, names, depth, purity of the session",
         run: structure::check,
+    },
+    Task {
+        name: "vendors",
+        about: "checks that each vendor stands wherever it has to, and says where one does not",
+        run: vendors::check,
     },
     Task {
         name: "words",

@@ -8,6 +8,7 @@
 
 mod acts;
 mod caller;
+mod command;
 mod confusion;
 mod draft;
 mod exchange;
@@ -33,7 +34,13 @@ use voiceagent_core::{Error, Result};
 use self::trace::{Happening, Trace};
 use crate::store::Place;
 
-pub use self::{confusion::Confusion, draft::draft, qualified::judge_leads, scenario::Scenario};
+pub use self::{
+    command::{draft_call, score_leads},
+    confusion::Confusion,
+    draft::draft,
+    qualified::judge_leads,
+    scenario::Scenario,
+};
 
 /// How a scenario came out.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
+mod parts;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -46,7 +48,7 @@ use crate::{
     talk::Visitor,
     templates::{self, INBOUND, Parts, Template, Vendors},
     tools::KnownCodes,
-    trace::{Spans, Trace},
+    trace::Trace,
     vin::Decoder,
     weather::WeatherService,
 };
@@ -73,6 +75,8 @@ pub struct Reception {
     /// Who stands in for a model.
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
+    /// Whether templates may name models.
+    takes_models: bool,
     shared: Shared,
     /// The calls that go on. Each use of the lock is one step.
     calls: Mutex<BTreeMap<CallId, Papers>>,
@@ -136,7 +140,8 @@ impl Reception {
             model: None,
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
-        Ok(Self { makings, rules, vendors: None, shared: Shared::local(), calls, watchers })
+        let shared = Shared::local();
+        Ok(Self { makings, rules, vendors: None, takes_models: true, shared, calls, watchers })
     }
 
     /// What is counted of the calls.
@@ -173,6 +178,14 @@ impl Reception {
     #[must_use]
     pub fn with_vendors(mut self, vendors: Vendors) -> Self {
         self.vendors = Some(vendors);
+        self
+    }
+
+    /// Has the rules answer, also where a template names a model.
+    #[must_use]
+    pub fn by_rules_alone(mut self) -> Self {
+        self.makings.llm = Arc::clone(&self.rules);
+        self.takes_models = false;
         self
     }
 
@@ -229,20 +242,6 @@ impl Reception {
     #[must_use]
     pub fn with_journals(mut self, folder: impl Into<PathBuf>) -> Self {
         self.makings.journals = Some(folder.into());
-        self
-    }
-
-    /// Records calls to the folder of these, unless their callers say no.
-    #[must_use]
-    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
-        self.makings.recordings = Some(recordings);
-        self
-    }
-
-    /// Tells a collector of calls; `model` is what the vendor calls the model that answers.
-    #[must_use]
-    pub(crate) fn with_spans(mut self, spans: Spans, model: Option<String>) -> Self {
-        (self.makings.spans, self.makings.model) = (Some(spans), model);
         self
     }
 
@@ -433,7 +432,7 @@ impl Reception {
         if let Some(vendors) = &self.vendors {
             match vendors.parts(&occasion.template) {
                 Ok(Parts { stt, llm, tts }) => {
-                    let llm = llm.map(|llm| self.backed(llm));
+                    let llm = llm.filter(|_| self.takes_models).map(|llm| self.backed(llm));
                     occasion.parts = Parts { stt, llm, tts };
                 }
                 Err(error) => {

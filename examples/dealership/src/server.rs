@@ -9,13 +9,13 @@ mod outbound;
 mod replies;
 mod trunk;
 
-use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::{Request, State},
     http::StatusCode,
-    middleware::{self, Next},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use jiff::tz::TimeZone;
@@ -50,23 +50,23 @@ use crate::{
     templates::Vendors,
     trace::{self, Exporting, Trace, note_webhooks},
     version,
-    vin::{Decoder, Vpic},
-    weather::WeatherService,
 };
 
 pub use self::{
     calendars::{mirror, sheet},
     outbound::worker,
 };
-use self::{
-    door::{carried, front_door},
-    errands::Errands,
-    furnish::{Furniture, furnish},
-};
 pub(crate) use self::{
+    door::ALIASES,
+    furnish::make_folder,
     needs::{Account, Needs, Warning, account, provider},
     outbound::messenger,
     trunk::try_sip,
+};
+use self::{
+    door::{carried, front_door},
+    errands::Errands,
+    furnish::{Furniture, bare_reception, furnish, make_folders},
 };
 
 /// For the goodbye of calls that have not ended in time.
@@ -99,8 +99,8 @@ pub struct Server {
     visitors: Option<mpsc::Receiver<Visitor>>,
     replica: Replica,
     sip: Option<SipServer>,
-    errands: Errands,
-    housekeeping: Housekeeping,
+    errands: Option<Errands>,
+    housekeeping: Option<Housekeeping>,
     exporting: Option<Exporting>,
     drain: Duration,
     warnings: Vec<Warning>,
@@ -145,55 +145,63 @@ impl Server {
         clock: Clock,
     ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
+        let roles = config.server.roles;
         let carrier = match Needs::has_carrier(config) {
             true => Some((public_url?, account?)),
             false => None,
         };
-        let (stt, tts, llm) = (stt?, tts?, llm?);
+        // Only who answers calls has to hear, to think and to speak.
+        let (voice, llm) = match roles.media {
+            true => (Some((stt?, tts?)), llm?),
+            false => (None, None),
+        };
         make_folders(config)?;
         let recordings = Recordings::of(&config.recordings)?;
         let replica = replica(config, clock).await?;
         let store = replica.store.clone();
-        let reception = bare_reception(config, &replica).await?.with_voice(stt, tts);
-        let tracing = trace::spans(&config.tracing, &config.dealership.name, &reception.metrics())?;
-        let (spans, exporting) = tracing.unzip();
+        let reception = bare_reception(config, &replica).await?;
+        let (spans, exporting) = trace::spans(config, &reception.metrics())?.unzip();
         let furniture =
-            Furniture { vendors, llm, recordings: recordings.clone(), spans: spans.clone() };
+            Furniture { vendors, voice, llm, recordings: recordings.clone(), spans: spans.clone() };
         let reception = Arc::new(furnish(reception, config, furniture)?);
-        let told = (reception.metrics(), spans.clone());
-        let errands = Errands::of(config, &replica, told).await?;
-        let lobby = Lobby::new();
+        let errands = Errands::of(config, &replica, (reception.metrics(), spans.clone())).await?;
+        let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let mut beside = health::routes(store.clone(), lobby.clone())
-            .merge(version::routes())
-            .merge(office(config, (&store, clock), (&reception, errands.worker(), &lobby))?);
+        let mut beside =
+            health::routes(store.clone(), lobby.clone(), roles).merge(version::routes());
+        if roles.web {
+            let parts = (&reception, errands.worker(), &lobby);
+            beside = beside.merge(office(config, (&store, clock), parts)?);
+        }
         let mut router = Router::new();
         if let Some(carrier) = carrier {
             beside = beside.merge(carried(&carrier, config, (&reception, &replica))?);
-            let paths = Paths::of(&replica.life);
-            router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
-            if let Some(spans) = spans.clone() {
-                let noting = middleware::from_fn_with_state((spans, clock), note_webhooks);
-                router = router.layer(noting);
+            if roles.media {
+                let paths = (Paths::of(&replica.life), config.server.most_calls);
+                router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+                if let Some(spans) = spans.clone() {
+                    router = router.layer(from_fn_with_state((spans, clock), note_webhooks));
+                }
             }
         }
-        let visitors = config.server.talk_page.then(|| {
+        let visitors = (config.server.talk_page && roles.media).then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
             visitors
         });
-        let router = router
-            .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(beside);
+        let router =
+            router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
         let sip = trunk::bind(config).await?;
         let housekeeping = Housekeeping {
             store: store.clone(),
             clock,
             keep: config.retention,
-            journals: config.server.journals.clone(),
+            journals: config.journals().cloned(),
             recordings,
-            spans: spans.clone(),
+            spans,
         };
+        // Recordings are on the disk of who answers.
+        let keeps = roles.jobs || roles.media && housekeeping.recordings.is_some();
         Ok(Self {
             router,
             lobby,
@@ -203,8 +211,8 @@ impl Server {
             visitors,
             replica,
             sip,
-            errands,
-            housekeeping,
+            errands: roles.jobs.then_some(errands),
+            housekeeping: keeps.then_some(housekeeping),
             exporting,
             drain: Duration::from_secs(config.server.drain_seconds),
             warnings,
@@ -279,18 +287,22 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        errands.begin(&mut tasks, &lobby, &store);
+        if let Some(errands) = errands {
+            errands.begin(&mut tasks, &lobby, &store);
+        }
+        if let Some(housekeeping) = housekeeping {
+            let closing = lobby.clone();
+            tasks.spawn(async move { housekeeping.run(closing.closes()).await });
+        }
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
+        }
+        if let Some(visitors) = visitors {
+            tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
         let (last, stopping) = oneshot::channel::<()>();
         let exporting = exporting
             .map(|exporting| tokio::spawn(exporting.run(async move { drop(stopping.await) })));
-        let closing = lobby.clone();
-        tasks.spawn(async move { housekeeping.run(closing.closes()).await });
-        if let Some(visitors) = visitors {
-            tasks.spawn(receive(visitors, reception, lobby.clone()));
-        }
         let outcome = tokio::select! {
             () = stop => Ok(()),
             listened = deaf => Err(no_listener(listened.ok().and_then(io::Result::err))),
@@ -335,51 +347,12 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
     Ok(Replica { store, clock, life, shared })
 }
 
-/// A reception with all that needs no part of a vendor.
-async fn bare_reception(config: &Config, replica: &Replica) -> Result<Reception> {
-    let Replica { store, clock, shared, .. } = replica;
-    let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-    let weather = WeatherService::new(WeatherService::PLACES_URL, WeatherService::FORECAST_URL)?;
-    let reception = Reception::open(store.clone(), *clock, &config.dealership).await?;
-    Ok(reception
-        .with_endpointing(config.turns.endpointing)
-        .with_decoder(decoder)
-        .with_shared(shared.clone())
-        .with_weather(weather))
-}
-
 fn no_listener(cause: Option<io::Error>) -> Error {
     let error = Error::new(ErrorKind::Closed, "listen", "nobody listens for calls any more");
     match cause {
         Some(cause) => error.with_source(cause),
         None => error,
     }
-}
-
-/// Makes the folders that the configuration names.
-fn make_folders(config: &Config) -> Result<()> {
-    if let Some(folder) = &config.server.journals {
-        make_folder("server.journals", folder)?;
-    }
-    if let Some(folder) = &config.recordings.folder {
-        make_folder("recordings.folder", folder)?;
-    }
-    Ok(())
-}
-
-/// Makes a folder that a field names, and sees that files can be made in it.
-pub(crate) fn make_folder(field: &str, folder: &Path) -> Result<()> {
-    let trial = folder.join(format!(".trial-{}", std::process::id()));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&trial, ""))
-        .and_then(|()| std::fs::remove_file(&trial))
-        .map_err(|error| {
-            let why = format!(
-                "field `{field}`: {}: {error}; name a folder in which files can be made",
-                folder.display()
-            );
-            Error::config(why).with_source(error)
-        })
 }
 
 /// The operator's side; without its keys, nothing.
@@ -404,10 +377,19 @@ fn office(
         worker: Arc::clone(worker),
         reception: Arc::clone(reception),
         lobby: lobby.clone(),
-        journals: config.server.journals.clone(),
+        journals: config.journals().cloned(),
         recordings: Recordings::of(&config.recordings)?,
     };
-    Ok(operator::routes(office, keys))
+    let routes = operator::routes(office, keys);
+    Ok(if config.switches.observability { routes } else { routes.layer(from_fn(unmeasured)) })
+}
+
+/// Tells no metrics.
+async fn unmeasured(request: Request, next: Next) -> Response {
+    if request.uri().path() == "/metrics" {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    next.run(request).await
 }
 
 async fn answer(reception: &Reception, leg: impl Transport, lobby: &Lobby) {
@@ -462,7 +444,9 @@ async fn note_status(
 }
 
 async fn refuse_when_leaving(State(lobby): State<Lobby>, request: Request, next: Next) -> Response {
-    if !lobby.is_open() && matches!(request.uri().path(), VOICE | TALK) {
+    let path = request.uri().path();
+    let is_new = matches!(path, VOICE | TALK) || ALIASES.contains(&path);
+    if !lobby.is_open() && is_new {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     next.run(request).await

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use voiceagent_core::{Error, Result};
 
 use super::Spans;
-use crate::{config::TracingConfig, metrics::Metrics};
+use crate::{config::Config, metrics::Metrics};
 
 /// Spans that may wait: those of some twenty calls at once.
 pub(super) const WAITING: usize = 2_048;
@@ -58,16 +58,17 @@ impl HttpClient for Client {
     }
 }
 
-/// What takes spans in, and what sends them; `None` if no collector is configured.
+/// What takes spans in, and what sends them; `None` if no collector is configured, or it is switched
+/// off.
 ///
 /// # Errors
 ///
 /// [`Config`](voiceagent_core::ErrorKind::Config) for a collector that cannot be asked.
-pub(crate) fn spans(
-    config: &TracingConfig,
-    house: &str,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<(Spans, Exporting)>> {
+pub(crate) fn spans(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<(Spans, Exporting)>> {
+    let (house, config) = match config.switches.observability {
+        true => (&config.dealership.name, &config.tracing),
+        false => return Ok(None),
+    };
     let Some(url) = &config.url else { return Ok(None) };
     // Whoever installed a provider before has the same one; a second installation changes nothing.
     let _installed = rustls::crypto::ring::default_provider().install_default();
@@ -96,7 +97,7 @@ pub(crate) fn spans(
         .with_attributes([
             KeyValue::new("service.name", "dealership"),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("service.namespace", house.to_owned()),
+            KeyValue::new("service.namespace", house.clone()),
         ])
         .build();
     exporter.set_resource(&resource);

@@ -28,7 +28,7 @@ use voiceagent_core::Secret;
 use super::*;
 use crate::{
     clock::Clock,
-    config::{DealershipConfig, TracingConfig},
+    config::{Config, DealershipConfig, TracingConfig},
     messages::Messenger,
     metrics::Metrics,
     phone::Phone,
@@ -123,7 +123,7 @@ async fn a_call_is_a_tree_of_spans_with_the_attributes_of_generative_models() {
     let mut config = collector.config();
     config.headers = [("authorization".to_owned(), Secret::new("Basic abc"))].into();
     let metrics: Arc<Metrics> = Arc::default();
-    let (spans, exporting) = spans(&config, "Nair Motors", &metrics).unwrap().unwrap();
+    let (spans, exporting) = exported(config, &metrics);
     let sending = tokio::spawn(exporting.run(std::future::pending()));
     let reception = reception().await.with_spans(spans, Some("gpt-6-luna".to_owned()));
     read(&reception, "traced").await;
@@ -170,11 +170,19 @@ async fn a_call_is_a_tree_of_spans_with_the_attributes_of_generative_models() {
     assert!(metrics.text(0, &[]).lines().any(|line| line == sent), "{sent}");
 }
 
+#[test]
+fn what_is_switched_off_is_told_to_no_collector() {
+    let mut config = Config::default();
+    config.tracing.url = Some("http://127.0.0.1:9".to_owned());
+    config.switches.observability = false;
+    assert!(spans(&config, &Arc::default()).unwrap().is_none());
+}
+
 #[tokio::test]
 async fn what_was_said_is_sent_only_where_that_is_asked_for() {
     let collector = Collector::start(usize::MAX >> 4).await;
     let config = TracingConfig { words: true, ..collector.config() };
-    let (spans, exporting) = spans(&config, "", &Arc::default()).unwrap().unwrap();
+    let (spans, exporting) = exported(config, &Arc::default());
     let sending = tokio::spawn(exporting.run(std::future::pending()));
     let reception = reception().await.with_spans(spans, None);
     read(&reception, "words").await;
@@ -184,6 +192,13 @@ async fn what_was_said_is_sent_only_where_that_is_asked_for() {
     let turn = attributes(named(&told, "turn")[0]);
     assert!(turn["gen_ai.input.messages"].contains("when is my appointment"), "{turn:?}");
     assert!(turn["gen_ai.output.messages"].contains("assistant"), "{turn:?}");
+}
+
+/// What takes spans in and what sends them, as a configuration says.
+fn exported(tracing: TracingConfig, metrics: &Arc<Metrics>) -> (Spans, Exporting) {
+    let mut config = Config::default();
+    config.tracing = tracing;
+    spans(&config, metrics).unwrap().unwrap()
 }
 
 fn piece(spans: &Spans) -> Piece {
@@ -206,7 +221,7 @@ fn piece(spans: &Spans) -> Piece {
 async fn ten_thousand_spans_take_no_time_and_what_the_queue_has_no_room_for_is_counted() {
     let metrics: Arc<Metrics> = Arc::default();
     let config = TracingConfig { url: Some("http://127.0.0.1:9".to_owned()), ..Default::default() };
-    let (spans, _exporting) = spans(&config, "", &metrics).unwrap().unwrap();
+    let (spans, _exporting) = exported(config, &metrics);
     let before = Instant::now();
     for _ in 0..10_000 {
         spans.note(piece(&spans));
@@ -220,7 +235,7 @@ async fn ten_thousand_spans_take_no_time_and_what_the_queue_has_no_room_for_is_c
 async fn a_collector_that_does_not_answer_changes_nothing_in_a_call() {
     let usual = read(&reception().await, "same").await;
     let collector = Collector::start(0).await;
-    let (spans, exporting) = spans(&collector.config(), "", &Arc::default()).unwrap().unwrap();
+    let (spans, exporting) = exported(collector.config(), &Arc::default());
     let sending = tokio::spawn(exporting.run(std::future::pending()));
     let reception = reception().await.with_spans(spans, None);
     // The spans of the first are held when the second is answered.
@@ -237,7 +252,7 @@ async fn what_a_collector_that_is_down_does_not_take_is_counted_and_the_next_is_
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = Some(format!("http://{free}/v1/traces"));
     let config = TracingConfig { url, ..Default::default() };
-    let (spans, exporting) = spans(&config, "", &metrics).unwrap().unwrap();
+    let (spans, exporting) = exported(config, &metrics);
     spans.note(piece(&spans));
     drop(spans);
     exporting.run(std::future::pending()).await;
@@ -248,7 +263,7 @@ async fn what_a_collector_that_is_down_does_not_take_is_counted_and_the_next_is_
 #[tokio::test]
 async fn the_program_stops_with_its_last_spans_sent() {
     let collector = Collector::start(usize::MAX >> 4).await;
-    let (spans, exporting) = spans(&collector.config(), "", &Arc::default()).unwrap().unwrap();
+    let (spans, exporting) = exported(collector.config(), &Arc::default());
     spans.note(piece(&spans));
     // It is asked to stop at once, while somebody still has the other end.
     exporting.run(std::future::ready(())).await;
@@ -281,7 +296,7 @@ impl Messenger for Takes {
 #[tokio::test]
 async fn messages_and_webhooks_are_spans_of_the_call_that_they_are_about() {
     let collector = Collector::start(usize::MAX >> 4).await;
-    let (spans, exporting) = spans(&collector.config(), "", &Arc::default()).unwrap().unwrap();
+    let (spans, exporting) = exported(collector.config(), &Arc::default());
     let trace = Trace::of(&CallId::new("CA1"));
     let ana = Phone::parse("+16305550111").unwrap();
     for call in [Some(trace.clone()), None] {
