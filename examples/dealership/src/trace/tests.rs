@@ -196,8 +196,7 @@ async fn what_was_said_is_sent_only_where_that_is_asked_for() {
 
 /// What takes spans in and what sends them, as a configuration says.
 fn exported(tracing: TracingConfig, metrics: &Arc<Metrics>) -> (Spans, Exporting) {
-    let mut config = Config::default();
-    config.tracing = tracing;
+    let config = Config { tracing, ..Config::default() };
     spans(&config, metrics).unwrap().unwrap()
 }
 
