@@ -48,6 +48,7 @@ use crate::{
     store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    tools::Targets,
     trace::Trace,
     version,
     vin::{Decoder, Vpic},
@@ -332,6 +333,7 @@ fn furnish(
     if let Some(messenger) = messenger(config)? {
         reception = reception.with_messenger(messenger);
     }
+    reception = reception.with_targets(Targets::new(config.targets.clone())?);
     if let Some(vendors) = vendors {
         reception = reception.with_vendors(vendors);
     }
