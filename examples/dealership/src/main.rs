@@ -74,11 +74,6 @@ enum Command {
         #[arg(long, value_name = "DEPARTMENT", requires = "transfer")]
         to: Option<String>,
     },
-    /// Takes in customers of other systems, shows them, and puts two rows of one together.
-    Customers {
-        #[command(subcommand)]
-        command: CustomersCommand,
-    },
     /// Talks with you here and in a browser, without keys and without a network.
     Demo(DemoArguments),
     /// Says what is missing before phone calls can be answered, and how to get it.
@@ -116,19 +111,31 @@ enum Command {
         #[command(subcommand)]
         command: LeadsCommand,
     },
+    /// Serves the tools of the agent to assistants, by the Model Context Protocol.
+    Mcp(McpCommand),
+    /// Shows the description of the operator's API, in OpenAPI 3.1.
+    Openapi,
+    /// What is done with the database.
+    #[command(flatten)]
+    Records(RecordsCommand),
+    /// Answers phone calls.
+    Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum RecordsCommand {
+    /// Takes in customers of other systems, shows them, and puts two rows of one together.
+    Customers {
+        #[command(subcommand)]
+        command: CustomersCommand,
+    },
     /// Shows and changes the places of business.
     Locations {
         #[command(subcommand)]
         command: LocationsCommand,
     },
-    /// Serves the tools of the agent to assistants, by the Model Context Protocol.
-    Mcp(McpCommand),
-    /// Shows the description of the operator's API, in OpenAPI 3.1.
-    Openapi,
     /// Shows how calls went, week by week.
     Report(ReportCommand),
-    /// Answers phone calls.
-    Serve,
     /// Shows and changes how the agent behaves, while it answers.
     Template(TemplateCommand),
 }
@@ -185,14 +192,6 @@ fn main() -> ExitCode {
             let asked = async { calls::handle(&config, request).await.map(|told| show(&told)) };
             run(asked, error).map(success)
         }),
-        Command::Customers { command } => config.and_then(|config| {
-            let database = config.dealership.database;
-            run(
-                with_store(database, async |store: &Store, now| command.run(store, now).await),
-                error,
-            )
-            .map(success)
-        }),
         Command::Demo(arguments) => config.and_then(|config| {
             let DemoArguments { listen, db: database, script, from } = arguments;
             let dealership = config.dealership;
@@ -211,14 +210,6 @@ fn main() -> ExitCode {
         Command::Leads { command } => {
             config.and_then(|config| run(leads(command, config), error).map(success))
         }
-        Command::Locations { command } => config.and_then(|config| {
-            let database = config.dealership.database;
-            run(
-                with_store(database, async |store: &Store, now| command.run(store, now).await),
-                error,
-            )
-            .map(success)
-        }),
         Command::Mcp(command) => {
             config.and_then(|config| run(command.run(&config, asked_to_stop()), warn).map(success))
         }
@@ -226,18 +217,10 @@ fn main() -> ExitCode {
             show(&format!("{:#}\n", operator::description()));
             Ok(ExitCode::SUCCESS)
         }
-        Command::Report(command) => config.and_then(|config| {
-            let database = config.dealership.database;
-            run(
-                with_store(database, async |store: &Store, now| command.run(store, now).await),
-                error,
-            )
-            .map(success)
+        Command::Records(command) => config.and_then(|config| {
+            run(records(command, config.dealership.database), error).map(success)
         }),
         Command::Serve => config.and_then(|config| run(serve(config), info).map(success)),
-        Command::Template(command) => config.and_then(|config| {
-            run(template(command, config.dealership.database), error).map(success)
-        }),
     };
     match done {
         Ok(code) => code,
@@ -365,21 +348,19 @@ async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
     done.map(|text| show(&text))
 }
 
-async fn template(command: TemplateCommand, database: Place) -> Result<()> {
-    let vendors = vendors();
-    with_store(database, async |store: &Store, now| command.run(store, &vendors, now).await).await
-}
-
-/// Does something with the database of the configuration, and shows what it tells.
-async fn with_store(
-    database: Place,
-    run: impl AsyncFnOnce(&Store, jiff::Timestamp) -> Result<String>,
-) -> Result<()> {
+/// Does something with the database, and shows what that tells.
+async fn records(command: RecordsCommand, database: Place) -> Result<()> {
     let store = Store::open(database).await.map_err(|error| {
         Error::config(format!("field `dealership.database`: {}", error.message()))
             .with_source(error)
     })?;
-    let done = run(&store, Clock::System.now()).await;
+    let now = Clock::System.now();
+    let done = match command {
+        RecordsCommand::Customers { command } => command.run(&store, now).await,
+        RecordsCommand::Locations { command } => command.run(&store, now).await,
+        RecordsCommand::Report(command) => command.run(&store, now).await,
+        RecordsCommand::Template(command) => command.run(&store, &vendors(), now).await,
+    };
     store.close().await;
     done.map(|text| show(&text))
 }
