@@ -139,7 +139,7 @@ async fn open(writes: &mut AnyConnection, id: &str, place: &Premises) -> Result<
     for (weekday, opens, closes) in &place.hours {
         sqlx::query("INSERT INTO business_hours VALUES ($1, $2, $3, $4)")
             .bind(id)
-            .bind(i64::from(*weekday))
+            .bind(i32::from(*weekday))
             .bind(clock(*opens))
             .bind(clock(*closes))
             .execute(&mut *writes)
