@@ -15,6 +15,7 @@ PROGRAM, WORK = sys.argv[1:]
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CATALOGUE = os.path.join(ROOT, "examples/dealership/testdata/tools.json")
 TOKEN = "0123456789abcdef0123456789abcdef"
+OTHER = "fedcba9876543210fedcba9876543210"
 
 
 def environment(database):
@@ -59,40 +60,65 @@ def envelope(result):
     return answer
 
 
-async def books(client):
-    """Books and cancels as an assistant does, by what the tools have handed out."""
-    async def use(name, **arguments):
-        return envelope(await client.call_tool(name, arguments))
+async def use(client, name, **arguments):
+    return envelope(await client.call_tool(name, arguments))
 
-    made = await use("upsert_customer", first_name="Jane", last_name="Smith", phone="+16305550188",
-                     email=None, postal_code=None, language=None)
+
+async def customer(client):
+    made = await use(client, "upsert_customer", first_name="Jane", last_name="Smith",
+                     phone="+16305550188", email=None, postal_code=None, language=None)
     assert made["ok"], made
-    customer = made["data"]["customer_id"]
+    return made["data"]["customer_id"]
+
+
+async def first_slot(client):
     today = datetime.date.today()
-    slots = await use("get_available_slots", service_type="oil_change",
+    slots = await use(client, "get_available_slots", service_type="oil_change",
                       date_from=str(today + datetime.timedelta(days=1)),
                       date_to=str(today + datetime.timedelta(days=14)), part_of_day=None,
                       earliest_time=None, latest_time=None, advisor_id=None, limit=3)
     assert slots["ok"], slots
-    booking = {"slot_id": slots["data"]["slots"][0]["slot_id"], "customer_id": customer,
-               "vehicle_id": None, "service_type": "oil_change", "notes": None}
+    return slots["data"]["slots"][0]["slot_id"]
+
+
+def booking(slot, person):
+    asked = {"slot_id": slot, "customer_id": person, "vehicle_id": None,
+             "service_type": "oil_change", "notes": None}
     for extra in ("kind", "lead_id", "location_id"):
         if extra in PROPERTIES["book_appointment"]:
-            booking[extra] = None
-    asked = await use("book_appointment", confirmed=False, **booking)
+            asked[extra] = None
+    return asked
+
+
+async def books(client):
+    """Books and cancels as an assistant does, by what the tools have handed out."""
+    visit = booking(await first_slot(client), await customer(client))
+    asked = await use(client, "book_appointment", confirmed=False, **visit)
     assert asked["code"] == "NOT_CONFIRMED", asked
-    booked = await use("book_appointment", confirmed=True, **booking)
+    booked = await use(client, "book_appointment", confirmed=True, **visit)
     assert booked["ok"] and booked["say"].startswith("You're booked for an oil change"), booked
-    invented = await use("cancel_appointment", confirmed=True, reason=None,
+    invented = await use(client, "cancel_appointment", confirmed=True, reason=None,
                          appointment_id="0193b0c0-0000-7000-8000-000000000000")
     assert invented["code"] == "NOT_FOUND", invented
     appointment = booked["data"]["appointment_id"]
-    cancelled = await use("cancel_appointment", confirmed=True, reason=None,
+    cancelled = await use(client, "cancel_appointment", confirmed=True, reason=None,
                           appointment_id=appointment)
     assert cancelled["ok"], cancelled
 
 
 PROPERTIES = {}
+
+
+async def alone(url, client):
+    """What one token was handed is worth nothing to another."""
+    slot = await first_slot(client)
+    async with create_mcp_http_client(headers={"Authorization": f"Bearer {OTHER}"}) as http:
+        async with Client(streamable_http_client(url, http_client=http)) as other:
+            for desk, code in [(other, "SLOT_EXPIRED"), (client, "NOT_CONFIRMED")]:
+                asked = await use(desk, "book_appointment", confirmed=False,
+                                  **booking(slot, await customer(desk)))
+                assert asked["code"] == code, asked
+    print("HTTP: a second token has a desk of its own")
 
 
 async def check(client, how):
@@ -124,7 +150,7 @@ async def over_http():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = environment("http.db") | {"DEALERSHIP_MCP_TOKEN": TOKEN}
+    env = environment("http.db") | {"DEALERSHIP_MCP_TOKEN": f"{TOKEN},{OTHER}"}
     server = subprocess.Popen([PROGRAM, "mcp", "--http", f"127.0.0.1:{port}"], env=env)
     try:
         for _ in range(200):
@@ -146,6 +172,7 @@ async def over_http():
         async with create_mcp_http_client(headers=headers) as http:
             async with Client(streamable_http_client(url, http_client=http)) as client:
                 await check(client, "HTTP")
+                await alone(url, client)
     finally:
         server.terminate()
         assert server.wait(timeout=20) == 0

@@ -1,20 +1,15 @@
 //! Agents: immutable recipes for answering calls.
 
+mod attempt;
 mod recipe;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument as _, error};
 
 use crate::{
-    CallTime, Error, ErrorKind, Event, Line, Result,
+    Error, ErrorKind, Line, Result,
     audio::{AudioFilter, Background},
     call::Call,
     driver::{BackgroundLine, Driver, Legs},
@@ -24,7 +19,7 @@ use crate::{
     observer::Observer,
     realtime::RealtimeModel,
     recorder::Format,
-    session::{EndReason, OwedReplyConfig, RealtimeConfig, SessionConfig},
+    session::{OwedReplyConfig, RealtimeConfig, SessionConfig},
     speech_gate::SpeechGateConfig,
     spoken::SpokenForm,
     store::ConversationStore,
@@ -38,6 +33,7 @@ use crate::{
 
 pub(crate) use recipe::Recipe;
 
+use attempt::Attempt;
 use recipe::{FilterFactory, ObserverFactory};
 
 /// Events that may wait for the owner of a call. A turn makes about ten; an owner who is a dozen
@@ -95,7 +91,7 @@ impl Agent {
     ///
     /// When a leg does not open within 10 s or refuses, when the call's media needs a provider that
     /// the agent does not have, and when the journal cannot be created. The call has not been
-    /// answered then, and its observers are told that it has [ended](Event::Ended).
+    /// answered then, and its observers are told that it has [ended](crate::Event::Ended).
     ///
     /// # Cancel safety
     ///
@@ -103,7 +99,7 @@ impl Agent {
     /// observers are told as of an error.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
-        let mut attempt = Attempt { recipe: &self.recipe, info: &info, has_begun: false };
+        let mut attempt = Attempt::new(&self.recipe, &info);
         let call = self.begin(info.clone(), transport).await?;
         attempt.has_begun = true;
         Ok(call)
@@ -117,7 +113,9 @@ impl Agent {
     /// Dropping the future ends the call.
     pub async fn answer(self, transport: Box<dyn Transport>) {
         let id = transport.call().id.clone();
-        match self.start(transport).await {
+        // The box goes when the call has begun, and with it what beginning took.
+        let started = Box::pin(self.start(transport)).await;
+        match started {
             Ok(call) => call.finished().await,
             Err(error) => error!(call = %id, %error, "a call could not be answered"),
         }
@@ -147,32 +145,10 @@ impl Agent {
             (line.clone(), call_requests),
             journal,
         );
+        let running = Box::new(driver.with_background(background)).run();
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(driver.with_background(background).run().in_current_span()));
+        drop(tokio::spawn(running.in_current_span()));
         Ok(Call::new(info, line, owner_events, owned))
-    }
-}
-
-/// A call that is being answered. Whoever does something about failed calls hears of those too that
-/// never began, be it for an error or because nobody waits for them any more.
-struct Attempt<'a> {
-    recipe: &'a Recipe,
-    info: &'a CallInfo,
-    has_begun: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if self.has_begun {
-            return;
-        }
-        let ended = Event::Ended { reason: EndReason::Failed };
-        for make in &self.recipe.observers {
-            let told = || make(self.info).on_event(CallTime::ZERO, &ended);
-            if catch_unwind(AssertUnwindSafe(told)).is_err() {
-                error!("an observer broke down");
-            }
-        }
     }
 }
 
@@ -267,7 +243,8 @@ impl AgentBuilder {
 
     /// The language of the calls, a BCP 47 tag as `de-AT`: recognizer and voice are told, and unless
     /// it is English, words do not [tell](crate::session::EndpointingConfig::by_words) when a turn is
-    /// over. Unless set, it is as each of them is configured.
+    /// over. Unless set, it is as each of them is configured, and what the recognizer
+    /// [says](crate::stt::SttCapabilities::language) of its own counts.
     pub fn language(mut self, tag: impl Into<Arc<str>>) -> Self {
         self.language = Some(tag.into());
         self
@@ -357,7 +334,7 @@ impl AgentBuilder {
     /// it arrived, and the agent on the right, as the caller heard it. Where the system knows
     /// owners, only the owner may read it.
     ///
-    /// A call that cannot be recorded goes on: it tells [`Event::Failed`] with
+    /// A call that cannot be recorded goes on: it tells [`Event::Failed`](crate::Event::Failed) with
     /// [`Leg::Recorder`](crate::session::Leg::Recorder), and what was recorded before is kept.
     pub fn record(mut self, folder: impl Into<PathBuf>) -> Self {
         self.recordings = Some((folder.into(), Format::Wav));

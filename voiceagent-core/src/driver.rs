@@ -122,7 +122,9 @@ impl Driver {
 
     /// Runs the call to its end. A panic, be it of a model or of our own, ends this call and no other,
     /// and does not leave the caller on a dead line.
-    pub(crate) async fn run(mut self) {
+    ///
+    /// In a box, since a future holds what it is given twice.
+    pub(crate) async fn run(mut self: Box<Self>) {
         let span = tracing::info_span!("call", id = %self.info.id);
         async {
             if AssertUnwindSafe(self.converse()).catch_unwind().await.is_err() {

@@ -54,7 +54,8 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
     {
         let (inputs, pump_inputs) = mpsc::channel(capacity);
         let (pump_outputs, outputs) = mpsc::channel(capacity);
-        let pump = pump(LinkPeer { inputs: pump_inputs, outputs: pump_outputs.clone() });
+        // In a box, since the task has room twice for what it is given.
+        let pump = Box::pin(pump(LinkPeer { inputs: pump_inputs, outputs: pump_outputs.clone() }));
         // The sender's own `closed` would do, at the price of a lock each time the task is woken.
         let (owned, owner) = oneshot::channel();
         let task = async move {

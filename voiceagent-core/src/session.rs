@@ -113,6 +113,7 @@ pub(crate) use user_turn::normalised;
 use crate::{CallTime, GenerationId, llm::Message, transport::Outbound};
 
 pub use command::Command;
+pub(crate) use config::primary;
 pub use config::{
     BargeInConfig, EndpointingConfig, FarewellConfig, IdleConfig, IdlePrompt, ModelConfig,
     OwedReplyConfig, PlayoutConfig, RealtimeConfig, SessionConfig, SettingsChange,

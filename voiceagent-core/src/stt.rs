@@ -69,10 +69,18 @@ pub struct SttCapabilities {
     pub speech_started: bool,
     /// Transcripts carry the times of their words.
     pub word_timings: bool,
+    /// BCP 47 tag of the language that it expects while [`SttOptions::language`] tells none; `None`
+    /// if nobody has said so. Unless it is English, what it understands is not read as such.
+    #[serde(default)]
+    pub language: Option<Arc<str>>,
     /// The fastest pace at which it takes audio, in percent of real time; `None` if it takes audio
     /// as fast as it comes. Some vendors end a stream that is faster than 125.
     #[serde(default)]
     pub pace_percent: Option<u32>,
+    /// How long a final may take that was asked for, in milliseconds, before the provider itself
+    /// takes its vendor for lost; `None` if it does not say. A chain gives it that long.
+    #[serde(default)]
+    pub finalize_ms: Option<u32>,
 }
 
 impl SttCapabilities {
@@ -80,6 +88,12 @@ impl SttCapabilities {
     #[must_use]
     pub fn new(formats: Vec<AudioFormat>) -> Self {
         Self { formats, ..Self::default() }
+    }
+
+    /// Claims that a final comes when it is asked for, within so long at most.
+    pub fn claim_finalize(&mut self, within: Duration) {
+        self.finalize = true;
+        self.finalize_ms = Some(u32::try_from(within.as_millis()).unwrap_or(u32::MAX));
     }
 }
 

@@ -91,8 +91,9 @@ pub trait CallControl: Debug + Send + Sync + 'static {
         Err(unsupported("ask for the status"))
     }
 
-    /// The calls that go on now; of more than a hundred, or of what the carrier names at once, the
-    /// latest.
+    /// The calls that go on now, and behind them those that ring or wait to be made: they can be
+    /// ended, too. Of more than a hundred in one of these states, or of what the carrier names at
+    /// once, the latest.
     ///
     /// # Errors
     ///

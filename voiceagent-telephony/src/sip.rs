@@ -5,15 +5,18 @@
 
 mod account;
 mod addresses;
+mod agreement;
 mod answers;
 mod call;
 mod caller;
 mod config;
+mod confirmation;
 mod controls;
 mod crossing;
 mod datagrams;
 mod dial;
 mod digest;
+mod early_media;
 mod framing;
 #[cfg(test)]
 mod fuzz;
@@ -28,6 +31,7 @@ mod network;
 mod office;
 mod parameters;
 mod peer;
+mod progress;
 mod protection;
 mod quiet;
 mod refresh;
@@ -59,6 +63,7 @@ pub use self::{
     handover::{SipConsultation, SipHandover},
     keypad::Keypad,
     network::Network,
+    progress::SipProgress,
     protection::SipSrtp,
     refusal::SipRefusal,
     server::SipServer,

@@ -132,7 +132,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn assemblyai(script: TurnScript) -> Self {
-        Self::recognizer(assemblyai::AssemblyAi(script)).await
+        Self::starting(assemblyai::AssemblyAi(script)).await
     }
 
     /// Starts Azure's `/speech/recognition/conversation`.
@@ -141,7 +141,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn azure_listen(script: TurnScript) -> Self {
-        Self::recognizer(azure::AzureListen(script)).await
+        Self::starting(azure::AzureListen(script)).await
     }
 
     /// Starts Azure's `/cognitiveservices/websocket/v2`.
@@ -162,8 +162,7 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn cartesia(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        let server = Server::start(Arc::new(cartesia::Cartesia(script))).await;
-        Self { server, idle_limit: None, voice, joins_words: false }
+        Self { voice, joins_words: false, ..Self::starting(cartesia::Cartesia(script)).await }
     }
 
     /// Starts ElevenLabs' `multi-stream-input` for the voice `scripted-voice`.
@@ -173,8 +172,7 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn elevenlabs(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        let server = Server::start(Arc::new(elevenlabs::ElevenLabs(script))).await;
-        Self { server, idle_limit: None, voice, joins_words: true }
+        Self { voice, joins_words: true, ..Self::starting(elevenlabs::ElevenLabs(script)).await }
     }
 
     /// Starts ElevenLabs' `stream-input` for the voice `scripted-voice`.
@@ -184,8 +182,11 @@ impl SpeechVendor {
     /// Dropping the future starts no server, or ends it.
     pub async fn elevenlabs_stream(script: SpeakScript) -> Self {
         let voice = Some(script.clone());
-        let server = Server::start(Arc::new(elevenlabs_stream::ElevenLabsStream(script))).await;
-        Self { server, idle_limit: None, voice, joins_words: true }
+        Self {
+            voice,
+            joins_words: true,
+            ..Self::starting(elevenlabs_stream::ElevenLabsStream(script)).await
+        }
     }
 
     /// Starts OpenAI's `/v1/embeddings`, below the address with the path `/v1`. Its points are those
@@ -249,7 +250,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn flux(script: TurnScript) -> Self {
-        Self::recognizer(deepgram_flux::DeepgramFlux(script)).await
+        Self::starting(deepgram_flux::DeepgramFlux(script)).await
     }
 
     /// Starts Deepgram's `/v1/speak`.
@@ -315,7 +316,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn ink_turns(script: TurnScript) -> Self {
-        Self::recognizer(cartesia_ink::InkTurns(script)).await
+        Self::starting(cartesia_ink::InkTurns(script)).await
     }
 
     /// Starts Cartesia's `/stt/websocket`.
@@ -324,7 +325,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn ink_manual(script: TurnScript) -> Self {
-        Self::recognizer(cartesia_ink::InkManual(script)).await
+        Self::starting(cartesia_ink::InkManual(script)).await
     }
 
     /// Starts ElevenLabs' `/v1/speech-to-text/realtime`.
@@ -333,7 +334,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn scribe(script: TurnScript) -> Self {
-        Self::recognizer(elevenlabs_scribe::Scribe(script)).await
+        Self::starting(elevenlabs_scribe::Scribe(script)).await
     }
 
     /// Starts OpenAI's `/v1/realtime` for transcription, below the address with the path `/v1`.
@@ -342,7 +343,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn openai_listen(script: TurnScript) -> Self {
-        Self::recognizer(openai_listen::OpenAiListen(script)).await
+        Self::starting(openai_listen::OpenAiListen(script)).await
     }
 
     /// Starts OpenAI's `/v1/audio/transcriptions`, below the address with the path `/v1`.
@@ -366,7 +367,7 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn soniox(script: TurnScript) -> Self {
-        Self::recognizer(soniox::Soniox(script)).await
+        Self::starting(soniox::Soniox(script)).await
     }
 
     /// Starts Speechmatics' `/v2`.
@@ -375,12 +376,22 @@ impl SpeechVendor {
     ///
     /// Dropping the future starts no server, or ends it.
     pub async fn speechmatics(script: TurnScript) -> Self {
-        Self::recognizer(speechmatics::Speechmatics(script)).await
+        Self::starting(speechmatics::Speechmatics(script)).await
     }
 
-    async fn recognizer(script: impl Script) -> Self {
+    async fn starting(script: impl Script) -> Self {
         let server = Server::start(Arc::new(script)).await;
-        Self { server, idle_limit: None, voice: None, joins_words: false }
+        let idle_limit = server.state.idle().map(|idle| idle.limit);
+        Self { server, idle_limit, voice: None, joins_words: false }
+    }
+
+    /// Ends idle connections after this time, if its vendor ends any: what takes minutes there is
+    /// checked in seconds.
+    #[must_use]
+    pub fn with_idle_limit(mut self, limit: Duration) -> Self {
+        self.server.state.set_idle_limit(limit);
+        self.idle_limit = self.idle_limit.map(|_| limit);
+        self
     }
 
     /// Where it listens.

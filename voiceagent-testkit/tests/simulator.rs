@@ -5,8 +5,9 @@ use std::{env, fs, process::Command, thread};
 use voiceagent_testkit::simulator::{Legs, Settings, Tally, compare, play};
 
 const CALLS: u64 = 1_000;
-/// Calls from further on that have shown faults of the session, or of the laws.
-const FOUND: [u64; 9] = [
+/// Calls, most of them from further on, that have shown faults of the session, or of the laws.
+const FOUND: [u64; 16] = [
+    7_009,
     31_001_533,
     47_003_218,
     47_006_730,
@@ -16,6 +17,12 @@ const FOUND: [u64; 9] = [
     120_001_516,
     120_009_888,
     131_002_336,
+    153_004_865,
+    153_005_403,
+    153_005_971,
+    153_007_772,
+    274_006_861,
+    274_009_315,
 ];
 
 /// Plays calls on all cores, and tells what did not hold, with the seed that shows it.

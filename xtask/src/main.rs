@@ -15,6 +15,7 @@ mod scorecard;
 mod streaming;
 mod structure;
 mod tree;
+mod vendors;
 mod words;
 
 use std::{
@@ -31,7 +32,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 12] = [
+const TASKS: [Task; 13] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -86,6 +87,11 @@ const TASKS: [Task; 12] = [
         name: "structure",
         about: "checks the shape of the code: lengths, names, depth, purity of the session",
         run: structure::check,
+    },
+    Task {
+        name: "vendors",
+        about: "checks that each vendor stands wherever it has to, and says where one does not",
+        run: vendors::check,
     },
     Task {
         name: "words",

@@ -2,6 +2,7 @@
 
 pub mod agenda;
 pub mod agent;
+mod bearer;
 pub mod brain;
 pub mod calendar;
 pub mod calls;

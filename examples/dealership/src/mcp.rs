@@ -1,8 +1,10 @@
 //! The tools of the agent as a server of the [Model Context Protocol](https://modelcontextprotocol.io),
 //! for assistants that people use at their desks.
 //!
-//! One server is one desk: what it hands out is good until it ends, as in a call. Nobody is on the
-//! line, so what needs a line says that it cannot be done, and callers show who they are by facts.
+//! Whoever talks over standard input and output has a desk, and so has each token over HTTP, whose
+//! requests belong to no session: what it was handed is good there alone, and until the server ends.
+//! Nobody is on the line, so what needs a line says that it cannot be done, and callers show who they
+//! are by facts.
 
 mod command;
 mod http;

@@ -174,7 +174,7 @@ impl Server {
             .merge(office(config, (&store, clock), (&reception, errands.worker(), &lobby))?);
         let mut router = Router::new();
         if let Some(carrier) = carrier {
-            beside = beside.merge(carried(&carrier, config, &replica)?);
+            beside = beside.merge(carried(&carrier, config, (&reception, &replica))?);
             let paths = Paths::of(&replica.life);
             router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
         }

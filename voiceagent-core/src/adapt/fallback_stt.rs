@@ -1,7 +1,9 @@
+mod alignment;
 mod outage;
 mod overlap;
 mod requests;
 mod service;
+mod spelling;
 mod stream;
 mod tape;
 mod watch;
@@ -38,8 +40,10 @@ const LINK: usize = 128;
 /// already are left out.
 ///
 /// A recognizer has stalled when it says nothing about half a second of loud audio for three
-/// seconds, or brings no final for a second when it was asked for one. Where all of them are silent
-/// about it, it was a noise. One that reconnects by itself may do so unnoticed for that long.
+/// seconds, or of less where it noticed itself that somebody speaks: that alone says nothing. It has
+/// too when it brings no final for a second after it was asked for one, or for as long as it
+/// [claims to need](SttCapabilities::finalize_ms), but three seconds at most. Where all of them are
+/// silent about it, it was a noise. One that reconnects by itself may do so unnoticed for that long.
 ///
 /// A call stays with the recognizer that it has. One that failed is tried last by new calls, until
 /// it has [rested](super::CircuitBreaker). One whose vendor asks to be left alone for longer than
@@ -81,7 +85,8 @@ pub struct SttFailover {
     /// How long it may be silent about loud audio.
     #[serde(deserialize_with = "duration::deserialize")]
     pub stall: Duration,
-    /// How long it may take for a final that it was asked for.
+    /// How long it may take for a final that it was asked for, where it does not
+    /// [claim to need longer](SttCapabilities::finalize_ms); and then no longer than `stall`.
     #[serde(deserialize_with = "duration::deserialize")]
     pub finalize: Duration,
     /// How much audio is kept that no final covers: 30 s are 240 kB of mu-law. The oldest is lost
@@ -146,6 +151,13 @@ impl SpeechToText for FallbackStt {
             speech_started: all(|can| can.speech_started),
             word_timings: all(|can| can.word_timings),
             pace_percent: None,
+            // They hear the same callers: whoever was told their language tells it for all.
+            language: self.chain.providers().find_map(|it| it.capabilities().language),
+            finalize_ms: self
+                .chain
+                .providers()
+                .filter_map(|it| it.capabilities().finalize_ms)
+                .max(),
         }
     }
 

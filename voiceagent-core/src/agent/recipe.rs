@@ -8,7 +8,7 @@ use crate::{
     observer::Observer,
     realtime::RealtimeModel,
     recorder::Format,
-    session::SessionConfig,
+    session::{SessionConfig, primary},
     store::ConversationStore,
     stt::SpeechToText,
     tool::EquippedTool,
@@ -52,10 +52,9 @@ impl Recipe {
         config.clear = can.clear;
         config.transfer = can.transfer;
         config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
-        // What is known of words is known of English ones.
-        let is_english = |tag: &str| primary(tag) == "en";
-        let written = config.spoken_form.as_ref().map(|form| &*form.language);
-        config.endpointing.by_words &= self.language.as_deref().or(written).is_none_or(is_english);
+        if let Some(language) = &self.language {
+            config.language = Some(language.clone());
+        }
         match transport.call().media {
             Media::Audio { outbound, .. } => {
                 let stt = self.stt.as_ref().map(|stt| stt.capabilities()).unwrap_or_default();
@@ -73,6 +72,8 @@ impl Recipe {
                     // Nobody but the model has a voice that could fill its silence.
                     config.owed_reply = None;
                 }
+                // A recognizer that nobody tells the language has one of its own.
+                config.language = config.language.or(stt.language);
                 config.stt_interim = stt.interim && config.realtime.is_none();
                 config.stt_finalize = stt.finalize;
                 config.stt_end_of_turn = stt.semantic_end_of_turn;
@@ -112,11 +113,6 @@ pub(super) fn check_language(language: Option<&str>, config: &SessionConfig) -> 
         ))),
         Some(_) | None => Ok(()),
     }
-}
-
-/// The language of a tag without its region and script.
-fn primary(tag: &str) -> String {
-    tag.split(['-', '_']).next().unwrap_or_default().trim().to_lowercase()
 }
 
 impl fmt::Debug for Recipe {

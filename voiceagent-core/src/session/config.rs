@@ -54,6 +54,11 @@ pub struct SessionConfig {
     pub flow: bool,
     /// Whether a [`TurnDetector`](crate::turn::TurnDetector) scores pauses.
     pub turn_detector: bool,
+    /// BCP 47 tag of the language that the caller speaks, as far as anybody has told. What is known
+    /// of words is known of English ones: in another language words do not
+    /// [tell](EndpointingConfig::by_words) when a turn is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Arc<str>>,
     /// The format of the audio towards the caller; `None` on a text leg.
     pub format: Option<AudioFormat>,
     /// Whether the transport reports what was played.
@@ -127,6 +132,7 @@ impl Default for SessionConfig {
             voice_apology: None,
             flow: false,
             turn_detector: false,
+            language: None,
             format: None,
             marks: false,
             transfer: false,
@@ -200,6 +206,19 @@ impl SessionConfig {
         let targets = self.transfer_targets.as_ref();
         targets.is_none_or(|targets| targets.iter().any(|known| **known == *target))
     }
+
+    /// Whether words tell when a turn is over: they are wanted to, and nobody says that they are not
+    /// English.
+    pub(in crate::session) fn reads_words(&self) -> bool {
+        let written = self.spoken_form.as_ref().map(|form| &form.language);
+        let mut told = [self.language.as_ref(), written].into_iter().flatten();
+        self.endpointing.by_words && told.all(|tag| primary(tag) == "en")
+    }
+}
+
+/// The language of a tag without its region and script.
+pub(crate) fn primary(tag: &str) -> String {
+    tag.split(['-', '_']).next().unwrap_or_default().trim().to_lowercase()
 }
 
 /// Refuses the value of a setting.

@@ -72,7 +72,7 @@ impl Endpointing {
     pub(super) fn configure(&mut self, config: &SessionConfig) {
         self.config = settings(config);
         self.is_manual = is_manual(config);
-        self.wording = self.wording.filter(|_| self.config.by_words);
+        self.wording = self.wording.filter(|_| config.reads_words());
     }
 
     /// How long a voice is believed of which nothing is understood.
@@ -180,6 +180,8 @@ impl Endpointing {
         let (least, most) = self.delays();
         let more = most.saturating_sub(least);
         match self.openness(turn) {
+            // Who would have more to say has had the time for it.
+            Some(_) if turn.was_given_up() => least,
             Some(open) => least + more.mul_f32(open),
             None if self.progress == Progress::Plausible => least + more / 2,
             None => least,

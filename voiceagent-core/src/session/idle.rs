@@ -153,6 +153,7 @@ impl Session {
         is_there
             && self.live.is_none()
             && self.owed.is_none()
+            && self.pausing.given_at().is_none()
             && self.says.is_empty()
             && self.user.is_empty()
             && !self.has_spoken_turn()

@@ -70,6 +70,9 @@ impl Session {
         if self.config.vad {
             return;
         }
+        if self.config.stt_interim && !self.output.is_text() {
+            self.user.note_start();
+        }
         if self.user.begin(self.now) {
             self.emit(Event::UserStarted { turn: self.user.id, since: self.now });
         }
@@ -82,7 +85,8 @@ impl Session {
         }
         let words = self.user.words();
         let changed = self.user.push(self.now, transcript);
-        if !self.config.vad && !transcript.text.trim().is_empty() && changed {
+        let is_heard = !transcript.text.trim().is_empty() && !self.user.is_belated();
+        if !self.config.vad && is_heard && changed {
             self.user.begin(self.now);
             self.user.last_speech = Some(self.now);
         }

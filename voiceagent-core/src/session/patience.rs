@@ -62,8 +62,7 @@ impl Session {
             let expected = self.patience.expected.or_else(|| self.asked_for());
             let text = self.user.text();
             self.endpointing.on_progress(progress(expected, &text));
-            let by_words = self.config.endpointing.by_words;
-            let complete = by_words.then(|| {
+            let complete = self.config.reads_words().then(|| {
                 let said = self.said_before().unwrap_or_default();
                 Lexical::new().end_of_turn(&text, said, expected)
             });

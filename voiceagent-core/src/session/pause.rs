@@ -34,6 +34,9 @@ pub(super) struct Pausing {
 struct Unheard {
     reply: ReplyTo,
     request: Request,
+    /// When it is given after all, where no turn tells that the voice has come to nothing: a far end
+    /// that hears by itself may say no more than that it has stopped.
+    given_at: Option<CallTime>,
 }
 
 /// The agent is silent, and may go on.
@@ -67,6 +70,11 @@ impl Pausing {
     fn is_noisy(&self, now: CallTime, back_off: u32) -> bool {
         let recent = self.in_vain.iter().filter(|at| **at + MEMORY > now);
         back_off > 0 && recent.count() >= back_off as usize
+    }
+
+    /// When an answer that was cut is given after all, if nobody tells of the voice that did it.
+    pub(super) fn given_at(&self) -> Option<CallTime> {
+        self.unheard.as_ref()?.given_at
     }
 
     /// Forgets an answer that was cut: the user has said something else.
@@ -120,12 +128,13 @@ impl Session {
             return;
         }
         let Generation { reply_to, request, .. } = cut;
-        self.pausing.unheard = reply_to.map(|reply| Unheard { reply, request });
+        let given_at = (!self.user.begun).then(|| self.now + self.endpointing.watchdog());
+        self.pausing.unheard = reply_to.map(|reply| Unheard { reply, request, given_at });
     }
 
     /// What the user was taken to say is nothing: an answer that it has cut is given once more.
     pub(super) fn answer_again(&mut self) {
-        let Some(Unheard { reply, request }) = self.pausing.unheard.take() else { return };
+        let Some(Unheard { reply, request, .. }) = self.pausing.unheard.take() else { return };
         if self.live.is_some() || self.owed.is_some() || self.is_closing() {
             return;
         }
@@ -235,10 +244,22 @@ impl Session {
     /// Goes on if it is time to, or sees to it that it will be looked at when it is.
     pub(super) fn settle_pause(&mut self) {
         self.tell_silence();
+        self.settle_unheard();
         match self.resume_at() {
             Some(at) if at <= self.now => self.dismiss(),
-            Some(at) => self.timers.set(Timer::Resume, at),
-            None => self.timers.clear(Timer::Resume),
+            at => self.timers.set_or_clear(Timer::Resume, at.or(self.pausing.given_at())),
+        }
+    }
+
+    /// Gives an answer after all that was cut before it was heard, when nothing has come of the voice
+    /// that did it for as long as one is believed.
+    fn settle_unheard(&mut self) {
+        let Some(unheard) = &mut self.pausing.unheard else { return };
+        if self.user.begun || !self.user.is_empty() {
+            // The turn tells what becomes of it.
+            unheard.given_at = None;
+        } else if unheard.given_at.is_some_and(|at| at <= self.now) {
+            self.answer_again();
         }
     }
 

@@ -12,6 +12,9 @@ use crate::{
 /// Whole frames leave, so that the far end never has to fill one up.
 const FRAME: Duration = Duration::from_millis(20);
 
+/// How unevenly the answers to marks may come while the far end plays without a pause.
+const UNEVEN: Duration = Duration::from_millis(40);
+
 /// Short enough to take no sound of a word, and long enough not to click.
 const FADE: Duration = Duration::from_millis(5);
 
@@ -43,6 +46,8 @@ pub(super) struct Playout {
     /// there nobody can have heard more than time allows, whatever the marks say.
     begun: (CallTime, u64),
     unanswered: VecDeque<(MarkId, u64)>,
+    /// Everything up to here was played, as the far end has told.
+    told: u64,
     next_mark: MarkId,
     marked: u64,
     /// What left and is not known to have been heard.
@@ -70,6 +75,7 @@ impl Playout {
             answered: false,
             begun: (CallTime::ZERO, 0),
             unanswered: VecDeque::new(),
+            told: 0,
             next_mark: MarkId::new(1),
             marked: 0,
             kept: VecDeque::new(),
@@ -208,6 +214,7 @@ impl Playout {
         self.unanswered.drain(..=index);
         // Some answer when a mark arrives.
         let at = at.min(self.playable(now));
+        self.told = self.told.max(at);
         if at >= self.anchor.1 {
             self.anchor = (now, at);
             self.answered = true;
@@ -238,6 +245,19 @@ impl Playout {
     pub(super) fn heard(&self, now: CallTime) -> u64 {
         let played = if self.marks && !self.answered { self.anchor.1 } else { self.position(now) };
         self.unanswered.front().map_or(played, |(_, mark)| played.min(*mark))
+    }
+
+    /// What was heard in any case. A far end that should have answered the next mark by now, and has
+    /// not, may have played nothing since it last did.
+    fn heard_at_least(&self, now: CallTime) -> u64 {
+        let due = |mark: u64| {
+            let (at, place) = self.anchor;
+            at + self.format.duration_of(mark.saturating_sub(place)) + UNEVEN
+        };
+        match self.unanswered.front() {
+            Some((_, mark)) if self.marks && due(*mark) <= now => self.told,
+            Some(_) | None => self.heard(now),
+        }
     }
 
     /// Whether something was sent that may still be playing.
@@ -288,11 +308,15 @@ impl Playout {
     /// many samples that are: by so many, everything still to be heard lies further on.
     pub(super) fn rewind(&mut self, now: CallTime) -> u64 {
         self.forget_heard(now);
-        let skip = self.format.bytes_of(self.heard(now).max(self.kept_from) - self.kept_from);
+        let heard = self.heard_at_least(now).max(self.kept_from);
+        let mut skip = self.format.bytes_of(heard - self.kept_from);
         let heard = self.kept_from + self.format.samples(skip);
-        if let Some(first) = self.kept.front_mut() {
-            // Whole pieces that were heard are gone, so the rest of `skip` lies in this one.
-            let _heard = first.split_to(skip.min(first.len()));
+        while let Some(first) = self.kept.front_mut().filter(|_| skip > 0) {
+            let part = first.split_to(skip.min(first.len()));
+            skip -= part.len();
+            if first.is_empty() {
+                self.kept.pop_front();
+            }
         }
         while let Some(piece) = self.kept.pop_back() {
             self.queued += piece.len();
@@ -310,6 +334,7 @@ impl Playout {
         }
         self.unanswered.clear();
         self.marked = self.sent;
+        self.told = self.sent;
         self.anchor = (now, self.sent);
         self.answered = false;
         self.begun = self.anchor;
@@ -324,7 +349,7 @@ impl Playout {
     }
 
     fn forget_heard(&mut self, now: CallTime) {
-        let heard = self.heard(now);
+        let heard = if self.marks { self.told } else { self.heard(now) };
         while let Some(first) = self.kept.front()
             && self.kept_from + self.format.samples(first.len()) <= heard
         {

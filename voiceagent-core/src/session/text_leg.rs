@@ -90,6 +90,10 @@ impl Session {
                 self.send(Outbound::Clear);
             }
             self.output.on_heard(begin);
+            if let Some(live) = &mut self.live {
+                // What was said on its side came behind what was stopped, too.
+                live.content.drop_asides();
+            }
             let mut heard = Some(heard);
             for said in std::mem::take(&mut self.said).into_iter().skip(meant) {
                 self.cut_said(said, heard.take());

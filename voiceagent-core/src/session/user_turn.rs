@@ -35,6 +35,8 @@ pub(super) struct UserTurn {
     pub(super) begun_at: CallTime,
     /// A detector has told when the user speaks.
     has_edges: bool,
+    /// A recognizer that tells words while they are spoken has told when the user begins to speak.
+    has_starts: bool,
     /// When the turn was opened.
     opened_at: CallTime,
     /// Since when the detector has heard a voice that began in this turn.
@@ -43,6 +45,8 @@ pub(super) struct UserTurn {
     is_carried: bool,
     /// Nobody was heard, and the words came as finals: they were said in a turn that is over.
     is_belated: bool,
+    /// Nothing was understood of the turn before, and it was given up.
+    is_given_up: bool,
     /// When the recognizer said that the turn is over, unless words came later.
     pub(super) ended_by_stt: Option<CallTime>,
     /// Until when the recognizer is waited for, if the owner of the call has ended the turn.
@@ -84,7 +88,9 @@ impl UserTurn {
             begun: false,
             begun_at: CallTime::ZERO,
             has_edges: false,
+            has_starts: false,
             is_belated: false,
+            is_given_up: false,
             ended_by_stt: None,
             commit_by: None,
             is_told: false,
@@ -198,9 +204,15 @@ impl UserTurn {
         self.begun && now >= since + SOONEST_WORDS && fits
     }
 
-    /// Whether all words were said in a turn that is over, whose end was told with it.
+    /// Notes that the recognizer tells when the user begins to speak, and the words from then on.
+    pub(super) fn note_start(&mut self) {
+        self.has_starts = true;
+    }
+
+    /// Whether all words were said in a turn that is over, whose end was told with it: nobody has
+    /// told that the user began to speak again, of those who would.
     pub(super) fn is_belated(&self) -> bool {
-        self.has_edges && self.is_belated
+        (self.has_edges || self.has_starts) && self.is_belated
     }
 
     /// Everything the user has said in the turn.
@@ -268,7 +280,13 @@ impl UserTurn {
     pub(super) fn discard(&mut self, now: CallTime) -> TurnId {
         let id = self.id;
         self.reopen(now);
+        self.is_given_up = true;
         id
+    }
+
+    /// Whether all words were said by a voice that had been given up when they came.
+    pub(super) fn was_given_up(&self) -> bool {
+        self.is_given_up && self.is_belated()
     }
 
     /// Takes no words that were said before now, as far as they come until `until`.
@@ -282,6 +300,7 @@ impl UserTurn {
             speaking_since: self.speaking_since,
             is_carried: self.speaking_since.is_some(),
             has_edges: self.has_edges,
+            has_starts: self.has_starts,
             closed_until: self.closed_until,
             doubted: self.doubted,
             ..Self::open(self.id.next(), now, recall)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use voiceagent_core::{
     Agent, AgentBuilder, CallId, CallTime, Event, Result,
     observer::Observer,
-    session::EndReason,
+    session::{EndReason, EndpointingConfig, SettingsChange},
     spoken::SpokenForm,
     store::ConversationStore,
     tool::{Tool, ToolContext, ToolSpec},
@@ -126,26 +126,71 @@ async fn recognizer_and_voice_are_told_the_language_each_time_that_they_are_open
     drop(call);
 }
 
+/// How long after the beginning of a call its only turn is decided, which would be open in English:
+/// it ends with an article. The agent, its recognizer or its spoken form is told a language.
+async fn decided(
+    agent: Option<&str>,
+    recognizer: Option<&str>,
+    form: Option<&str>,
+    change: Option<SettingsChange>,
+) -> Duration {
+    let (line, caller) = phone_line();
+    let mut stt = FakeStt::new(caller.words());
+    if let Some(tag) = recognizer {
+        stt = stt.with_language(tag);
+    }
+    let llm = FakeLlm::new(|_| Answer::text("Ja."));
+    let mut recipe = builder(llm, &caller).stt(Arc::new(stt));
+    if let Some(tag) = agent {
+        recipe = recipe.language(tag);
+    }
+    if let Some(tag) = form {
+        recipe = recipe.spoken_form(SpokenForm::of(tag));
+    }
+    let call = recipe.build().expect("a whole agent").start(Box::new(line)).await.expect("a call");
+    if let Some(change) = change {
+        call.line().configure(change).expect("a change that fits");
+    }
+    caller.speak("Nimm das, es ist an", ms(800)).await;
+    caller.silence(ms(4_000)).await;
+    caller.hang_up().await;
+    let events = timed_events(call).await;
+    let turn = events.iter().find(|(_, event)| matches!(event, Event::UserTurn { .. }));
+    turn.expect("somebody has spoken").0.elapsed()
+}
+
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn t11_the_words_of_another_language_do_not_tell_how_long_is_waited() {
-    let mut decided = Vec::new();
-    for language in [None, Some("en-GB"), Some("de-AT")] {
-        let (line, caller) = phone_line();
-        let mut agent = builder(FakeLlm::new(|_| Answer::text("Ja.")), &caller);
-        if let Some(tag) = language {
-            agent = agent.language(tag);
-        }
-        let call = agent.build().unwrap().start(Box::new(line)).await.unwrap();
-        // In English, it ends with an article.
-        caller.speak("Nimm das, es ist an", ms(800)).await;
-        caller.silence(ms(4_000)).await;
-        caller.hang_up().await;
-        let events = timed_events(call).await;
-        let turn = events.iter().find(|(_, event)| matches!(event, Event::UserTurn { .. }));
-        decided.push(turn.expect("somebody has spoken").0.elapsed());
+    let read = decided(None, None, None, None).await;
+    for (agent, recognizer, form) in [
+        (Some("en-GB"), None, None),
+        (None, Some("en-US"), None),
+        (Some("en-GB"), Some("de-AT"), None),
+        (None, Some("en"), Some("en-US")),
+    ] {
+        assert_eq!(decided(agent, recognizer, form, None).await, read, "{agent:?} {recognizer:?}");
     }
-    assert_eq!(decided[0], decided[1]);
-    assert!(decided[2] + ms(1_000) < decided[0], "{decided:?}");
+    for (agent, recognizer, form) in [
+        (Some("de-AT"), None, None),
+        (Some("de-AT"), Some("en-US"), None),
+        (None, Some("de-AT"), None),
+        (None, Some("multi"), None),
+        (None, None, Some("de")),
+        (None, Some("en-US"), Some("de")),
+    ] {
+        let unread = decided(agent, recognizer, form, None).await;
+        assert!(unread + ms(1_000) < read, "{agent:?} {recognizer:?} {form:?}: {unread:?}");
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn t11_settings_given_in_the_call_do_not_make_english_of_another_language() {
+    let change = || SettingsChange::default().with_endpointing(EndpointingConfig::adaptive());
+    let read = decided(None, None, None, Some(change())).await;
+    for (agent, recognizer) in [(Some("de-AT"), None), (None, Some("de-AT"))] {
+        let unread = decided(agent, recognizer, None, Some(change())).await;
+        assert!(unread + ms(500) < read, "{unread:?} and {read:?}");
+    }
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks")]

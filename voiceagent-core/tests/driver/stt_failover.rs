@@ -33,7 +33,10 @@ fn script() -> Words {
 }
 
 /// The frames of 10 s, made once for all runs.
-static FRAMES: LazyLock<Vec<AudioFrame>> = LazyLock::new(|| {
+static FRAMES: LazyLock<Vec<AudioFrame>> = LazyLock::new(|| frames(is_spoken));
+
+/// 10 s of audio.
+fn frames(is_spoken: impl Fn(Duration) -> bool) -> Vec<AudioFrame> {
     let frames = (0..500).map(|number| FRAME * number).map(|at| {
         let place = MediaTime(MULAW.samples_in(at));
         let payload = match is_spoken(at) {
@@ -43,7 +46,7 @@ static FRAMES: LazyLock<Vec<AudioFrame>> = LazyLock::new(|| {
         AudioFrame::new(MULAW, place, payload)
     });
     frames.collect()
-});
+}
 
 fn is_spoken(at: Duration) -> bool {
     (ms(500)..ms(5_300)).contains(&at) || (ms(6_000)..ms(7_000)).contains(&at)
@@ -63,9 +66,18 @@ impl Line {
     }
 
     /// Speaks the script until `end`, and asks for finals at these times.
-    async fn run(mut self, end: Duration, finalize: &[Duration]) -> Vec<(Duration, SttEvent)> {
+    async fn run(self, end: Duration, finalize: &[Duration]) -> Vec<(Duration, SttEvent)> {
+        self.play(&FRAMES, end, finalize).await
+    }
+
+    async fn play(
+        mut self,
+        frames: &[AudioFrame],
+        end: Duration,
+        finalize: &[Duration],
+    ) -> Vec<(Duration, SttEvent)> {
         let mut at = Duration::ZERO;
-        for frame in FRAMES.iter().take_while(|frame| MULAW.duration_of(frame.at.0) < end) {
+        for frame in frames.iter().take_while(|frame| MULAW.duration_of(frame.at.0) < end) {
             self.link.try_send(SttInput::Audio(frame.clone())).expect("the chain reads");
             at += FRAME;
             if finalize.contains(&at) {
@@ -102,33 +114,60 @@ fn everything() -> String {
 }
 
 async fn understood(first: FakeStt, second: FakeStt) -> Vec<(Duration, SttEvent)> {
+    understood_when_asked(first, second, &[ms(5_500), ms(7_200)]).await
+}
+
+async fn understood_when_asked(
+    first: FakeStt,
+    second: FakeStt,
+    finalize: &[Duration],
+) -> Vec<(Duration, SttEvent)> {
     let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
-    Line::open(&stt).await.run(ms(9_000), &[ms(5_500), ms(7_200)]).await
+    Line::open(&stt).await.run(ms(9_000), finalize).await
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn rc1_a_recognizer_that_is_lost_at_any_moment_costs_0_ms_of_speech_and_no_word_comes_twice()
 {
-    for timings in [true, false] {
+    for (timings, lag) in [(true, 0), (false, 0), (true, 350), (false, 350), (false, 900)] {
         for after in (0..8_000).step_by(170) {
             let make = || match timings {
-                true => FakeStt::new(script()).with_word_timings(),
-                false => FakeStt::new(script()),
+                true => FakeStt::new(script()).with_lag(ms(lag)).with_word_timings(),
+                false => FakeStt::new(script()).with_lag(ms(lag)),
             };
             let second = make();
             let inputs = second.inputs();
             let first = make().with_faults([SttFault::Drop(ms(after))]);
-            let heard = understood(first, second).await;
-            assert_eq!(finals(&heard), everything(), "lost after {after} ms, timings {timings}");
+            let asked = [ms(5_500), ms(7_200)];
+            // The second time it tells by itself, each stretch of speech behind the next.
+            let asked = if after % 340 == 0 { &asked[..] } else { &asked[1..] };
+            let heard = understood_when_asked(first, second, asked).await;
+            let case = format!("lost after {after} ms, timings {timings}, lag {lag} ms");
+            assert_eq!(finals(&heard), everything(), "{case}");
             let mut end = None;
             for input in inputs.all() {
                 let SttInput::Audio(frame) = input else { continue };
                 let gap = frame.at.0 - end.unwrap_or(frame.at.0);
-                assert_eq!(gap, 0, "lost after {after} ms: the second missed {gap} samples");
+                assert_eq!(gap, 0, "{case}: the second missed {gap} samples");
                 end = Some(frame.at.0 + frame.samples());
             }
         }
     }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc1_a_late_final_covers_no_word_that_was_said_since() {
+    let words = Words::default();
+    words.say("at nine please", ms(500), ms(2_000));
+    words.say("no", ms(2_600), ms(2_900));
+    let frames =
+        frames(|at| (ms(500)..ms(2_000)).contains(&at) || (ms(2_600)..ms(2_900)).contains(&at));
+    // The final of the first words comes at 3,200 ms, in the pause behind the last.
+    let make = || FakeStt::new(words.clone()).with_lag(ms(900));
+    let first = make().with_faults([SttFault::Drop(ms(3_400))]);
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(make())]);
+    let heard = Line::open(&stt).await.play(&frames, ms(6_000), &[]).await;
+    assert_eq!(finals(&heard), "at nine please no");
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
@@ -170,6 +209,63 @@ async fn rc3_a_noise_that_nobody_understands_is_no_stall_of_anybody() {
         [2, 1],
         "the second hears the noise once, and the next call begins with the first"
     );
+}
+
+/// A short word, and a recognizer that only notices that somebody speaks.
+fn short_word() -> (Vec<AudioFrame>, Words) {
+    let words = Words::default();
+    words.say("yes please", ms(500), ms(960));
+    (frames(|at| (ms(500)..ms(960)).contains(&at)), words)
+}
+
+fn noticing(words: &Words) -> FakeStt {
+    FakeStt::new(words.clone()).with_speech_started().with_finalize(None)
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc3_one_that_notices_speech_and_says_no_word_of_it_is_replaced_within_three_seconds() {
+    let (frames, words) = short_word();
+    let first = noticing(&words).with_faults([SttFault::Wordless(ms(0))]);
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(noticing(&words))]);
+    let heard = Line::open(&stt).await.play(&frames, ms(8_000), &[]).await;
+    assert_eq!(finals(&heard), "yes please");
+    let is_text = |event: &SttEvent| matches!(event, SttEvent::Transcript(_));
+    let (when, _) = heard.iter().find(|(_, event)| is_text(event)).expect("there are words");
+    assert!(*when <= ms(500 + 3_000 + 400), "the word begins at 500 ms, it came at {when:?}");
+    let started = heard.iter().filter(|(_, event)| *event == SttEvent::SpeechStarted).count();
+    assert_eq!(started, 1, "the second notices nothing new");
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc3_a_noise_that_all_take_for_speech_goes_round_once() {
+    let (frames, words) = short_word();
+    let make = || noticing(&words).with_faults([SttFault::Wordless(ms(0)); 9]);
+    let (first, second) = (make(), make());
+    let opened = [first.opened(), second.opened()];
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(second)]);
+    Line::open(&stt).await.play(&frames, ms(10_000), &[]).await;
+    Line::open(&stt).await.play(&frames, ms(400), &[]).await;
+    assert_eq!(opened.map(|opened| opened.count()), [2, 1]);
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc3_one_that_claims_to_need_two_seconds_for_a_final_has_them() {
+    let slow = || FakeStt::new(script()).without_interims().with_finalize(Some(ms(2_000)));
+    let second = FakeStt::new(script());
+    let opened = second.opened();
+    let heard = understood(slow().with_final_delay(ms(60_000)), second).await;
+    assert_eq!((finals(&heard), opened.count()), (everything(), 0));
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc3_one_that_claims_to_need_ages_for_a_final_has_three_seconds() {
+    let first = FakeStt::new(script()).with_finalize(Some(ms(60_000)));
+    let first = first.with_final_delay(ms(60_000));
+    let stt = FallbackStt::new(Arc::new(first), vec![Arc::new(FakeStt::new(script()))]);
+    let heard = Line::open(&stt).await.run(ms(6_000), &[ms(5_500)]).await;
+    let is_final = |event: &SttEvent| matches!(event, SttEvent::Transcript(it) if it.is_final);
+    let (when, _) = heard.iter().find(|(_, event)| is_final(event)).expect("there is a final");
+    assert!((ms(8_500)..=ms(8_700)).contains(when), "asked at 5,500 ms, it came at {when:?}");
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]

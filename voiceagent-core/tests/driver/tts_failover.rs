@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use voiceagent_core::{
     ErrorKind, GenerationId, Link,
     adapt::FallbackTts,
     audio::AudioFormat,
-    tts::{TextToSpeech, TtsEvent, TtsInput, TtsOptions},
+    tts::{TextToSpeech, TtsCapabilities, TtsEvent, TtsInput, TtsOptions},
 };
 use voiceagent_testkit::{
     fakes::{FakeTts, TtsFault},
@@ -228,4 +228,59 @@ async fn only_what_all_voices_can_do_is_claimed_and_told() {
     voice.send(1, &TEXTS);
     let said = voice.until_finished(1).await.unwrap();
     assert_eq!((said.spoken, said.words.len()), (0, 0));
+}
+
+/// A voice that says nothing of what comes first, and without an end what comes second.
+#[derive(Debug)]
+struct Ahead;
+
+#[async_trait::async_trait]
+impl TextToSpeech for Ahead {
+    fn name(&self) -> &str {
+        "ahead"
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        let mut capabilities = TtsCapabilities::new(vec![MULAW]);
+        capabilities.streaming_text = true;
+        capabilities
+    }
+
+    async fn open(&self, _: TtsOptions) -> voiceagent_core::Result<Link<TtsInput, TtsEvent>> {
+        Ok(Link::spawn(64, |mut peer| async move {
+            let second = GenerationId::new(2);
+            let mut begun = false;
+            loop {
+                tokio::select! {
+                    input = peer.recv() => match input {
+                        Some(TtsInput::Text { generation, .. }) => begun |= generation == second,
+                        Some(_) => {}
+                        None => return Ok(()),
+                    },
+                    () = sleep(ms(400)), if begun => {
+                        let payload = tone::silence(MULAW, ms(20));
+                        peer.send(TtsEvent::Audio { generation: second, payload }).await?;
+                    }
+                }
+            }
+        }))
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re2_a_voice_that_is_ahead_with_the_next_and_owes_the_first_has_stalled() {
+    let tts = FallbackTts::new(Arc::new(Ahead), vec![Arc::new(FakeTts::new())]);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    voice.send(2, &["Goodbye. "]);
+    let begun = Instant::now();
+    let first = loop {
+        let event = timeout(ms(20_000), voice.0.recv()).await.expect("somebody says the first");
+        if let TtsEvent::Audio { generation, .. } = event.unwrap().unwrap()
+            && generation == GenerationId::new(1)
+        {
+            break begun.elapsed();
+        }
+    };
+    assert!(first <= ms(1_500 + 200), "the second voice began after {first:?}");
 }

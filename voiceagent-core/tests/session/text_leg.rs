@@ -270,6 +270,22 @@ fn f5_an_answer_that_a_noise_has_cut_before_it_was_heard_is_given_once_more() {
 }
 
 #[test]
+fn i24_an_answer_that_a_far_end_has_stopped_unheard_is_given_when_no_words_come() {
+    for heard in [Some("".into()), None] {
+        let mut call = Scenario::text(config());
+        turn(&mut call, 0, "Tell me.");
+        call.model("The first thing is this.").feed(Input::PeerInterrupted { heard }).at(6_000);
+        assert_eq!(call.times_asked(), 1, "words may come yet: {}", call.trace());
+        call.at(10_000);
+        assert_eq!(call.times_asked(), 2, "{}", call.trace());
+        call.model("The first thing is this.").at(14_000);
+        let told = [user("Tell me."), agent("The first thing is this.")];
+        assert_eq!(*call.session().messages(), told, "{}", call.trace());
+        assert_eq!(call.session().poll_timeout(), None, "law 9");
+    }
+}
+
+#[test]
 fn f5_an_answer_that_words_have_cut_is_not_given_once_more() {
     let mut call = Scenario::text(config());
     turn(&mut call, 0, "Tell me.");

@@ -213,6 +213,43 @@ fn t14_a_lost_end_of_turn_is_replaced_by_silence() {
 }
 
 #[test]
+fn t6_a_final_of_a_turn_that_is_over_is_no_beginning_of_another_where_beginnings_are_told() {
+    let mut config = without_edges();
+    config.stt_end_of_turn = true;
+    let told = |config: &SessionConfig, starts: bool| {
+        let mut call = Scenario::new(config.clone());
+        if starts {
+            call.at(1_000).feed(Input::SttSpeechStarted);
+        }
+        call.interim("my name").at(1_300).interim("is Bob").hears("is Bob");
+        call.feed(Input::EndOfTurn).at(3_000).hears("my name").at(9_000);
+        turns(&call)
+    };
+    assert_eq!(told(&config, true), ["1300 is Bob", "3300 my name"], "it was said before");
+    assert_eq!(told(&config, false), ["1300 is Bob", "5500 my name"], "it may have just begun");
+    config.stt_interim = false;
+    assert_eq!(told(&config, true).last().unwrap(), "5500 my name", "a voice may go on");
+}
+
+#[test]
+fn t6_words_of_a_voice_that_was_given_up_are_not_waited_on_as_if_it_went_on() {
+    let more = |text_len| Input::EndOfTurnScore {
+        turn: TurnId::new(2),
+        text_len,
+        probability: 0.0,
+        backchannel: 0.0,
+    };
+    let mut call = Scenario::new(phone_with_finalize());
+    call.at(1_000).speaks().at(1_600).stops().at(4_000);
+    assert!(call.trace().contains("turn dropped 1"), "{}", call.trace());
+    call.hears("And then").feed(more(8)).at(9_000);
+    assert_eq!(turns(&call), ["4300 And then"], "it was said before 1,600");
+    let mut call = Scenario::new(phone_with_finalize());
+    call.at(1_000).says("Yes.").at(4_000).hears("And then").feed(more(8)).at(9_000);
+    assert_eq!(turns(&call)[1..], ["6500 And then"], "the detector may have missed it");
+}
+
+#[test]
 fn t16_edges_are_told_with_the_times_at_which_they_were() {
     let mut call = Scenario::new(phone_with_finalize());
     call.at(1_000).says("Yes.").at(3_000);

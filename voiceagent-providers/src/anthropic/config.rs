@@ -65,6 +65,9 @@ pub struct AnthropicLlmConfig {
     /// Asks for arguments that follow the schema exactly. Every schema must then forbid additional
     /// properties.
     pub strict_tools: bool,
+    /// Whether the server holds an answer to a form where one is asked for. Unless set, the vendor
+    /// itself does, and other servers are told in words.
+    pub structured_outputs: Option<bool>,
     /// What is put after the words of an answer that the user cut off, so that the model knows.
     /// Nothing unless set.
     pub interruption_marker: Option<Arc<str>>,
@@ -103,6 +106,7 @@ impl Default for AnthropicLlmConfig {
             cache_ttl: None,
             parallel_tool_calls: None,
             strict_tools: false,
+            structured_outputs: None,
             interruption_marker: None,
             silence: "(silence)".into(),
             headers: BTreeMap::new(),
@@ -152,6 +156,11 @@ impl AnthropicLlmConfig {
     /// Whether it is the vendor's own service.
     pub(crate) fn is_the_vendors(&self) -> bool {
         self.base_url.trim_end_matches('/') == BASE_URL
+    }
+
+    /// Whether the server holds answers to a form.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.structured_outputs.unwrap_or_else(|| self.is_the_vendors())
     }
 }
 

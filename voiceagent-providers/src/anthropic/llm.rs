@@ -99,7 +99,7 @@ impl LanguageModel for AnthropicLlm {
         LlmCapabilities::default()
             .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
             .with_prompt_caching(self.config.prompt_caching)
-            .with_structured_outputs(self.config.is_the_vendors())
+            .with_structured_outputs(self.config.is_structured())
     }
 
     async fn warm(&self) -> Result<()> {

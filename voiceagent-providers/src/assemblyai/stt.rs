@@ -90,6 +90,7 @@ impl AssemblyAiStt {
             format: options.format,
             pause: Pause::Silence { idle: Some(config.keep_alive) },
             pause_after: config.silence_after,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,
             pause_stall_timeout: config.max_turn_silence.unwrap_or_default() + MARGIN,
@@ -125,7 +126,7 @@ impl SpeechToText for AssemblyAiStt {
             AudioFormat::MULAW_8K,
         ]);
         capabilities.interim = true;
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = true;
         capabilities.semantic_end_of_turn = true;
         capabilities.eager_end_of_turn = self.config.format_turns;

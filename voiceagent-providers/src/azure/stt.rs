@@ -86,6 +86,7 @@ impl AzureStt {
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             pause_stall_timeout: Duration::ZERO,

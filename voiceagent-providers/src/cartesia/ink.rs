@@ -85,6 +85,7 @@ impl CartesiaStt {
             format: options.format,
             pause: if config.manual { Pause::KeepAlive } else { Pause::Silence { idle: None } },
             pause_after: config.silence_after,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,
             pause_stall_timeout: config.turn_end_timeout.unwrap_or(TURN_END_TIMEOUT) + MARGIN,
@@ -113,7 +114,9 @@ impl SpeechToText for CartesiaStt {
         let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         let by_turns = !self.config.manual;
         capabilities.interim = true;
-        capabilities.finalize = !by_turns;
+        if self.config.manual {
+            capabilities.claim_finalize(self.config.finalize_timeout);
+        }
         capabilities.end_of_turn = by_turns;
         capabilities.semantic_end_of_turn = by_turns;
         capabilities.eager_end_of_turn = by_turns;

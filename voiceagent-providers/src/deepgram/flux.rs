@@ -62,13 +62,13 @@ impl DeepgramFlux {
             format: options.format,
             pause: Pause::Silence { idle: None },
             pause_after: config.silence_after,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout * 2,
             pause_stall_timeout: config.eot_timeout.unwrap_or(EOT_TIMEOUT) + MARGIN,
             shortest: Duration::ZERO,
             pace_percent: None,
-            // The vendor answers to the end of a turn that it was told to end.
-            finalize_timeout: Duration::from_secs(1),
+            finalize_timeout: FINALIZE_TIMEOUT,
             patience: options.patience,
             settles: !options.replays,
         })
@@ -84,7 +84,9 @@ impl SpeechToText for DeepgramFlux {
     fn capabilities(&self) -> SttCapabilities {
         let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = true;
-        capabilities.finalize = self.config.finalize;
+        if self.config.finalize {
+            capabilities.claim_finalize(FINALIZE_TIMEOUT);
+        }
         capabilities.end_of_turn = true;
         capabilities.semantic_end_of_turn = true;
         capabilities.eager_end_of_turn = self.config.eager_eot_threshold.is_some();
@@ -100,6 +102,9 @@ impl SpeechToText for DeepgramFlux {
 
 /// Silence after which the vendor ends a turn in any case, unless it is told another.
 const EOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The vendor answers to the end of a turn that it was told to end.
+const FINALIZE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What may pass between that silence and the news of it.
 const MARGIN: Duration = Duration::from_secs(1);

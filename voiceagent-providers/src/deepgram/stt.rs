@@ -77,6 +77,7 @@ impl DeepgramStt {
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             pause_stall_timeout: Duration::ZERO,
@@ -102,7 +103,7 @@ impl SpeechToText for DeepgramStt {
     fn capabilities(&self) -> SttCapabilities {
         let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = self.config.interim_results;
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = true;
         capabilities.speech_started = self.config.vad_events;
         capabilities.word_timings = true;

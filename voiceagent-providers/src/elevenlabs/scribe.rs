@@ -76,6 +76,7 @@ impl ElevenLabsStt {
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.silence_after,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             pause_stall_timeout: Duration::ZERO,
@@ -114,7 +115,7 @@ impl SpeechToText for ElevenLabsStt {
             AudioFormat::MULAW_8K,
         ]);
         capabilities.interim = true;
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.silence.is_some();
         capabilities.word_timings = true;
         capabilities

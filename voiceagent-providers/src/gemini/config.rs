@@ -51,6 +51,12 @@ pub struct GeminiLlmConfig {
     pub seed: Option<i32>,
     /// What is filtered, in the vendor's form: `{ category = "…", threshold = "…" }`.
     pub safety_settings: Vec<Map<String, Value>>,
+    /// Whether the server holds an answer to a form where one is asked for. Unless set, the vendor
+    /// itself does, and other servers are told in words.
+    pub structured_outputs: Option<bool>,
+    /// Whether it is claimed that the server keeps the beginning of a conversation at hand. Unless
+    /// set, it is of the vendor itself. Nothing is sent differently.
+    pub prompt_caching: Option<bool>,
     /// What is put after the words of an answer that the user cut off, so that the model knows.
     /// Nothing unless set.
     pub interruption_marker: Option<Arc<str>>,
@@ -84,6 +90,8 @@ impl Default for GeminiLlmConfig {
             max_output_tokens: None,
             seed: None,
             safety_settings: Vec::new(),
+            structured_outputs: None,
+            prompt_caching: None,
             interruption_marker: None,
             silence: "(silence)".into(),
             headers: BTreeMap::new(),
@@ -115,6 +123,16 @@ impl GeminiLlmConfig {
     /// Whether it is the vendor's own service.
     pub(crate) fn is_the_vendors(&self) -> bool {
         self.base_url.trim_end_matches('/') == BASE_URL
+    }
+
+    /// Whether the server holds answers to a form.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.structured_outputs.unwrap_or_else(|| self.is_the_vendors())
+    }
+
+    /// Whether the server caches prompts.
+    pub(crate) fn caches(&self) -> bool {
+        self.prompt_caching.unwrap_or_else(|| self.is_the_vendors())
     }
 
     /// The model without the folder that Google writes before it.

@@ -102,8 +102,8 @@ impl LanguageModel for GeminiLlm {
     fn capabilities(&self) -> LlmCapabilities {
         LlmCapabilities::default()
             .with_tools(true, true)
-            .with_prompt_caching(self.config.is_the_vendors())
-            .with_structured_outputs(self.config.is_the_vendors())
+            .with_prompt_caching(self.config.caches())
+            .with_structured_outputs(self.config.is_structured())
     }
 
     async fn warm(&self) -> Result<()> {

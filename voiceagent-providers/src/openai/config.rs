@@ -86,6 +86,9 @@ pub struct OpenAiLlmConfig {
     /// Whether the server holds an answer to a form where one is asked for. Unless set, OpenAI
     /// itself does, and other servers are told in words.
     pub structured_outputs: Option<bool>,
+    /// Whether it is claimed that the server keeps the beginning of a conversation at hand. Unless
+    /// set, it is of OpenAI itself. Nothing is sent differently.
+    pub prompt_caching: Option<bool>,
     /// Whether the vendor may store answers, and for how long is up to it. With it, responses over
     /// HTTP go on from the answer before, and send only what is new. Responses only.
     pub store: bool,
@@ -142,6 +145,7 @@ impl Default for OpenAiLlmConfig {
             parallel_tool_calls: None,
             strict_tools: false,
             structured_outputs: None,
+            prompt_caching: None,
             store: false,
             interruption_marker: None,
             organization: None,
@@ -197,6 +201,11 @@ impl OpenAiLlmConfig {
     /// Whether the server holds answers to a form.
     pub(crate) fn is_structured(&self) -> bool {
         self.structured_outputs.unwrap_or_else(|| self.is_the_vendors())
+    }
+
+    /// Whether the server caches prompts.
+    pub(crate) fn caches(&self) -> bool {
+        self.prompt_caching.unwrap_or_else(|| self.is_the_vendors())
     }
 
     pub(crate) fn model(&self) -> &str {

@@ -148,7 +148,7 @@ impl LanguageModel for OpenAiLlm {
     fn capabilities(&self) -> LlmCapabilities {
         LlmCapabilities::default()
             .with_tools(true, self.config.parallel_tool_calls.unwrap_or(true))
-            .with_prompt_caching(self.config.is_the_vendors())
+            .with_prompt_caching(self.config.caches())
             .with_structured_outputs(self.config.is_structured())
     }
 

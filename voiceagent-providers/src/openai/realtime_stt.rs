@@ -79,6 +79,7 @@ impl OpenAiRealtimeStt {
             // The session stays open without audio, but hears no silence in a pause.
             pause: Pause::Silence { idle: None },
             pause_after: Duration::from_secs(1),
+            ping: None,
             // Other models say nothing about an utterance before its end, and some not even that
             // it has begun.
             stall_timeout: if live { stall } else { stall * 12 },
@@ -106,7 +107,7 @@ impl SpeechToText for OpenAiRealtimeStt {
             AudioFormat::ALAW_8K,
         ]);
         capabilities.interim = self.config.listens_all_the_time();
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.silence.is_some();
         capabilities.speech_started = self.config.silence.is_some();
         capabilities

@@ -92,7 +92,7 @@ impl SpeechToText for OpenAiStt {
 
     fn capabilities(&self) -> SttCapabilities {
         let mut capabilities = SttCapabilities::new(vec![FORMAT]);
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.stall_timeout);
         capabilities.speech_started = true;
         capabilities.word_timings = self.config.word_timings;
         capabilities

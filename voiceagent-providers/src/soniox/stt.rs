@@ -64,6 +64,7 @@ impl SonioxStt {
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
+            ping: None,
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             pause_stall_timeout: Duration::ZERO,
@@ -88,7 +89,7 @@ impl SpeechToText for SonioxStt {
     fn capabilities(&self) -> SttCapabilities {
         let mut capabilities = SttCapabilities::new(HEARD.to_vec());
         capabilities.interim = true;
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.endpoint_detection;
         capabilities.word_timings = true;
         capabilities

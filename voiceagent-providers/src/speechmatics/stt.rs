@@ -75,6 +75,7 @@ impl SpeechmaticsStt {
             format: options.format,
             pause: Pause::KeepAlive,
             pause_after: config.keep_alive,
+            ping: Some(config.keep_alive),
             stall_timeout: config.stall_timeout,
             idle_stall_timeout: config.stall_timeout,
             pause_stall_timeout: Duration::ZERO,
@@ -114,7 +115,7 @@ impl SpeechToText for SpeechmaticsStt {
             AudioFormat::MULAW_8K,
         ]);
         capabilities.interim = true;
-        capabilities.finalize = true;
+        capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.end_of_utterance.is_some();
         capabilities.word_timings = true;
         capabilities

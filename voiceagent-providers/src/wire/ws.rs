@@ -278,6 +278,11 @@ impl Socket {
         self.send(Message::Text(text.into())).await
     }
 
+    /// Writes a ping. That its answer comes is not awaited: who is silent about speech is noticed.
+    pub(crate) async fn ping(&mut self) -> Result<()> {
+        self.send(Message::Ping(Bytes::new())).await
+    }
+
     /// The next message of the vendor that holds something. Pings are answered on the way.
     ///
     /// # Errors

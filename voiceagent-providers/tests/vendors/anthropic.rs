@@ -25,6 +25,7 @@ fn config(vendor: &Scripted, deadline: Duration) -> Value {
         "provider": "anthropic",
         "api_key": KEY,
         "base_url": vendor.server.url(),
+        "structured_outputs": true,
         "first_token_timeout": deadline,
         "idle_timeout": deadline,
     })

@@ -40,18 +40,22 @@ async fn vendor() -> (SpeechVendor, AssemblyAiStt) {
 #[tokio::test]
 async fn assemblyai_passes_the_suite() {
     let _clock = Clock::start();
-    let (vendor, _) = vendor().await;
-    let make =
-        |url: &str| Arc::new(AssemblyAiStt::new(config(url)).unwrap()) as Arc<dyn SpeechToText>;
+    let vendor = vendor().await.0.with_idle_limit(SECOND);
+    let make = |url: &str| {
+        let mut config = config(url);
+        config.keep_alive = SECOND / 4;
+        Arc::new(AssemblyAiStt::new(config).unwrap()) as Arc<dyn SpeechToText>
+    };
     conformance::stt("assemblyai", &vendor, &UTTERANCES, make).await.assert();
 }
 
 #[tokio::test]
 async fn assemblyai_with_formatted_turns_passes_the_suite() {
     let _clock = Clock::start();
-    let (vendor, _) = vendor().await;
+    let vendor = vendor().await.0.with_idle_limit(SECOND);
     let make = |url: &str| {
         let mut config = config(url);
+        config.keep_alive = SECOND / 4;
         config.format_turns = true;
         Arc::new(AssemblyAiStt::new(config).unwrap()) as Arc<dyn SpeechToText>
     };

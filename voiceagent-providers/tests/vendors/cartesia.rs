@@ -46,7 +46,7 @@ fn last(record: &Record) -> Value {
 #[tokio::test]
 async fn sonic_passes_the_suite() {
     let _clock = Clock::start();
-    let (vendor, _) = vendor().await;
+    let vendor = vendor().await.0.with_idle_limit(SECOND);
     let make = |url: &str| Arc::new(sonic(url)) as Arc<dyn TextToSpeech>;
     conformance::tts("cartesia", &vendor, make).await.assert();
 }

@@ -54,7 +54,7 @@ async fn ink_by_turns_passes_the_suite() {
 #[tokio::test]
 async fn ink_that_is_asked_passes_the_suite() {
     let _clock = Clock::start();
-    let vendor = manual_vendor().await;
+    let vendor = manual_vendor().await.with_idle_limit(SECOND);
     let make = |_: &str| Arc::new(stt(&vendor, manual)) as Arc<dyn SpeechToText>;
     conformance::stt("cartesia manual", &vendor, &UTTERANCES, make).await.assert();
 }

@@ -31,6 +31,13 @@ fn multi(url: &str) -> ElevenLabsTts {
     ElevenLabsTts::new(config(url)).expect("the settings are right")
 }
 
+/// One for a vendor that waits for a second in place of minutes.
+fn kept_alive(url: &str, multi_context: bool) -> Arc<dyn TextToSpeech> {
+    let mut config = config(url);
+    (config.multi_context, config.keep_alive) = (multi_context, SECOND / 4);
+    Arc::new(ElevenLabsTts::new(config).expect("the settings are right"))
+}
+
 async fn vendor() -> (SpeechVendor, ElevenLabsTts) {
     let vendor = SpeechVendor::elevenlabs(SpeakScript::new()).await;
     let tts = multi(&vendor.url());
@@ -45,8 +52,8 @@ fn count(record: &Record, what: &str) -> usize {
 #[tokio::test]
 async fn elevenlabs_passes_the_suite() {
     let _clock = Clock::start();
-    let (vendor, _) = vendor().await;
-    let make = |url: &str| Arc::new(multi(url)) as Arc<dyn TextToSpeech>;
+    let vendor = vendor().await.0.with_idle_limit(SECOND);
+    let make = |url: &str| kept_alive(url, true);
     conformance::tts("elevenlabs", &vendor, make).await.assert();
 }
 
@@ -65,8 +72,8 @@ async fn stream_vendor() -> (SpeechVendor, ElevenLabsTts) {
 #[tokio::test]
 async fn elevenlabs_with_a_connection_for_each_answer_passes_the_suite() {
     let _clock = Clock::start();
-    let (vendor, _) = stream_vendor().await;
-    let make = |url: &str| Arc::new(single(url)) as Arc<dyn TextToSpeech>;
+    let vendor = stream_vendor().await.0.with_idle_limit(SECOND);
+    let make = |url: &str| kept_alive(url, false);
     conformance::tts("elevenlabs single context", &vendor, make).await.assert();
 }
 

@@ -27,6 +27,8 @@ fn config(vendor: &Scripted, deadline: Duration) -> Value {
         "provider": "gemini",
         "api_key": KEY,
         "base_url": vendor.server.url(),
+        "structured_outputs": true,
+        "prompt_caching": true,
         "first_token_timeout": deadline,
         "idle_timeout": deadline,
     })

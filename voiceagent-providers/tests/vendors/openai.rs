@@ -31,6 +31,8 @@ fn config(vendor: &Scripted, deadline: Duration) -> Value {
         "provider": "openai",
         "api_key": KEY,
         "base_url": vendor.server.url(),
+        "structured_outputs": true,
+        "prompt_caching": true,
         "first_token_timeout": deadline,
         "idle_timeout": deadline,
     })

@@ -28,9 +28,13 @@ impl Scripted {
     pub(crate) async fn start(dialect: Dialect) -> Self {
         let scene = Arc::new(Mutex::new(LlmScene::Echo));
         let played = Arc::clone(&scene);
+        let before: Mutex<Option<ChatRequest>> = Mutex::default();
         let server = ChatVendor::start(dialect, move |request| {
             let scene = played.lock().expect("no test panics while it holds the lock").clone();
-            reply(dialect, scene, request)
+            let mut before = before.lock().expect("no test panics while it holds the lock");
+            let before = before.replace(request.clone());
+            let caches = before.is_some_and(|before| caches(dialect, &before, request));
+            reply(dialect, scene, request, caches)
         })
         .await;
         Self { server, scene }
@@ -52,8 +56,29 @@ impl LlmVendor for Scripted {
     }
 }
 
-fn reply(dialect: Dialect, scene: LlmScene, request: &ChatRequest) -> Reply {
+/// Whether the vendor has the beginning of a request at hand since the one before.
+fn caches(dialect: Dialect, before: &ChatRequest, request: &ChatRequest) -> bool {
+    let same = before.model == request.model
+        && before.body["tools"] == request.body["tools"]
+        && request.messages.starts_with(&before.messages);
+    // Anthropic keeps nothing that it is not asked to keep.
+    let asked = dialect != Dialect::Anthropic || before.body.to_string().contains("cache_control");
+    same && asked
+}
+
+fn reply(dialect: Dialect, scene: LlmScene, request: &ChatRequest, caches: bool) -> Reply {
     match scene {
+        LlmScene::AnswerInForm => match request.schema() {
+            Some(schema) if schema["properties"]["open"].is_object() => {
+                Reply::tokens(["{\"open\":true}"])
+            }
+            _ => Reply::text("Yes, we are."),
+        },
+        LlmScene::Cache => Reply::tokens([request.last_user_text().unwrap_or_default()]).usage(
+            120,
+            if caches { 64 } else { 0 },
+            18,
+        ),
         LlmScene::CallSlowly => Reply::raw(slow_call(dialect)).per_token(PAUSE),
         LlmScene::CallTools(calls) => {
             let none = Reply::tokens([""; 0]);

@@ -38,8 +38,12 @@ async fn vendor() -> SpeechVendor {
 }
 
 async fn suite(subject: &str, change: impl Fn(&mut SpeechmaticsSttConfig) + Send + Sync) {
-    let vendor = vendor().await;
-    let make = |_: &str| Arc::new(stt(&vendor, &change)) as Arc<dyn SpeechToText>;
+    let vendor = vendor().await.with_idle_limit(SECOND);
+    let kept_alive = |config: &mut SpeechmaticsSttConfig| {
+        change(config);
+        config.keep_alive = SECOND / 4;
+    };
+    let make = |_: &str| Arc::new(stt(&vendor, kept_alive)) as Arc<dyn SpeechToText>;
     conformance::stt(subject, &vendor, &UTTERANCES, make).await.assert();
 }
 

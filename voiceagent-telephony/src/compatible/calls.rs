@@ -9,7 +9,10 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result};
 use super::{CompatibleConfig, flavor::Flavor};
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, Callee, ControlCapabilities, Directory, LiveCall, NewCall},
+    control::{
+        Answer, CallControl, Callee, ControlCapabilities, Directory, LiveCall, NewCall,
+        live_call::add_further,
+    },
     document::{Response, Shelf},
     front_door::CallStatus,
     random::random_name,
@@ -26,6 +29,10 @@ const CALL: CallFields = CallFields {
     to: &["/to"],
     since: &["/start_time", "/date_created"],
 };
+
+/// The states of calls that are not over, of which a list takes one. In their order: a call that
+/// comes further while we ask is not missed.
+const LIVE: [&str; 3] = ["queued", "ringing", "in-progress"];
 
 const EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
 
@@ -232,9 +239,13 @@ impl CallControl for CompatibleRest {
             return Err(self.rest.fault(ErrorKind::Unsupported, ASK, message));
         }
         let list = format!("{}/Calls{}", self.account, self.flavor.suffix);
-        let path = format!("{list}?Status=in-progress&PageSize=100");
-        let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
-        answer.calls("/calls", &CALL)
+        let mut live = Vec::new();
+        for status in LIVE {
+            let path = format!("{list}?Status={status}&PageSize=100");
+            let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
+            add_further(&mut live, answer.calls("/calls", &CALL)?);
+        }
+        Ok(live)
     }
 
     async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {

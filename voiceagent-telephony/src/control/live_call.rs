@@ -4,7 +4,7 @@ use voiceagent_core::{CallId, transport::Direction};
 
 use crate::front_door::CallStatus;
 
-/// A call that goes on, as a carrier lists it. What a carrier does not tell is `None`.
+/// A call that waits, rings or goes on, as a carrier lists it. What a carrier does not tell is `None`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LiveCall {
@@ -30,6 +30,13 @@ impl LiveCall {
     }
 }
 
+/// Puts calls of a list that was asked for later before those that are known already: a call that
+/// stands in both has come further meanwhile.
+pub(crate) fn add_further(known: &mut Vec<LiveCall>, further: Vec<LiveCall>) {
+    known.retain(|call| further.iter().all(|other| other.id != call.id));
+    known.splice(0..0, further);
+}
+
 /// A number or an address, but for its last two characters; `None` where there is none.
 pub(crate) fn masked(number: &str) -> Option<String> {
     let count = number.chars().count();
@@ -40,6 +47,14 @@ pub(crate) fn masked(number: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_comes_further_while_lists_are_read_is_told_once() {
+        let call = |id: &str, status| LiveCall { status, ..LiveCall::named(id) };
+        let mut known = vec![call("a", CallStatus::Ringing), call("b", CallStatus::Ringing)];
+        add_further(&mut known, vec![call("b", CallStatus::InProgress)]);
+        assert_eq!(known, [call("b", CallStatus::InProgress), call("a", CallStatus::Ringing)]);
+    }
 
     #[test]
     fn of_a_number_only_the_end_is_told() {

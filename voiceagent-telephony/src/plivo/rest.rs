@@ -7,7 +7,10 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result, Secret};
 
 use crate::{
     DtmfKey,
-    control::{Answer, CallControl, ControlCapabilities, Directory, LiveCall, NewCall},
+    control::{
+        Answer, CallControl, ControlCapabilities, Directory, LiveCall, NewCall,
+        live_call::add_further,
+    },
     document::{Language, Response, Shelf},
     front_door::CallStatus,
     phone_number::bare,
@@ -190,9 +193,15 @@ impl CallControl for PlivoRest {
     }
 
     async fn live(&self) -> Result<Vec<LiveCall>> {
-        let path = format!("{}/Call/?status=live", self.account);
-        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
-        Ok(answer.names("/calls")?.into_iter().map(LiveCall::named).collect())
+        let mut live = Vec::new();
+        // In this order, so that a call that comes further while we ask is not missed.
+        for (word, status) in [("queued", CallStatus::Queued), ("live", CallStatus::InProgress)] {
+            let path = format!("{}/Call/?status={word}", self.account);
+            let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+            let named = |id| LiveCall { status, ..LiveCall::named(id) };
+            add_further(&mut live, answer.names("/calls")?.into_iter().map(named).collect());
+        }
+        Ok(live)
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

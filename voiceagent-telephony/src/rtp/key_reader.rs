@@ -1,3 +1,5 @@
+use voiceagent_core::CallTime;
+
 use super::{packet::RtpPacket, telephone_event::TelephoneEvent};
 use crate::DtmfKey;
 
@@ -11,6 +13,7 @@ const SEGMENT: u32 = 0xFFFF;
 #[derive(Debug, Default)]
 pub(super) struct KeyReader {
     last: Option<Last>,
+    held: Option<(DtmfKey, CallTime)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +24,17 @@ struct Last {
 }
 
 impl KeyReader {
+    /// The key that was pressed last, and when a packet last said that it is held.
+    pub(super) const fn held(&self) -> Option<(DtmfKey, CallTime)> {
+        self.held
+    }
+
     /// The key that is pressed, if the packet is the first to say so.
-    pub(super) fn read(&mut self, packet: &RtpPacket) -> Option<DtmfKey> {
+    pub(super) fn read(&mut self, at: CallTime, packet: &RtpPacket) -> Option<DtmfKey> {
         let event = TelephoneEvent::parse(&packet.payload)?;
         let now = Last { ssrc: packet.ssrc, timestamp: packet.timestamp, event };
         let Some(last) = self.last.filter(|last| last.ssrc == now.ssrc) else {
-            self.last = Some(now);
+            (self.last, self.held) = (Some(now), Some((event.key, at)));
             return Some(event.key);
         };
         // Half of all timestamps are later; the others are of a key of before.
@@ -34,7 +42,7 @@ impl KeyReader {
         if later >= u32::MAX / 2 {
             return None;
         }
-        self.last = Some(now);
+        (self.last, self.held) = (Some(now), Some((event.key, at)));
         let is_same = later == 0;
         // A key that is held for very long is said in pieces, of which none ends but the last.
         let goes_on = later == SEGMENT && !last.event.is_end && last.event.key == event.key;
@@ -60,7 +68,21 @@ mod tests {
 
     fn read(packets: &[RtpPacket]) -> String {
         let mut reader = KeyReader::default();
-        packets.iter().filter_map(|packet| reader.read(packet)).map(DtmfKey::as_char).collect()
+        let at = CallTime::ZERO;
+        packets.iter().filter_map(|packet| reader.read(at, packet)).map(DtmfKey::as_char).collect()
+    }
+
+    #[test]
+    fn a_key_is_held_until_its_last_packet_whichever_others_come_late() {
+        let (mut reader, at) = (KeyReader::default(), CallTime::from_millis);
+        let held = |reader: &KeyReader| reader.held().map(|(key, at)| (key.as_char(), at));
+        assert_eq!(held(&reader), None);
+        reader.read(at(20), &packet(100, '1', false, 160));
+        reader.read(at(2_000), &packet(100, '1', true, 16_000));
+        assert_eq!(held(&reader), Some(('1', at(2_000))));
+        reader.read(at(2_100), &packet(20_000, '2', false, 160));
+        reader.read(at(2_120), &packet(100, '1', true, 16_000));
+        assert_eq!(held(&reader), Some(('2', at(2_100))));
     }
 
     #[test]

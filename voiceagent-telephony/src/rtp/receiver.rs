@@ -15,6 +15,7 @@ use super::{
     reception::Reception,
     unwrap::Unwrapped,
 };
+use crate::DtmfKey;
 
 /// What is made up of lost audio at most. The sound of what is made up ends there.
 const CONCEALED: Duration = Duration::from_millis(60);
@@ -120,6 +121,11 @@ impl Receiver {
         Ok(())
     }
 
+    /// The key that was pressed last, and when a packet last said that it is held.
+    pub(super) const fn held_key(&self) -> Option<(DtmfKey, CallTime)> {
+        self.keys.held()
+    }
+
     pub(super) const fn counters(&self) -> Counters {
         self.buffer.counters
     }
@@ -128,7 +134,7 @@ impl Receiver {
         let number = Some(packet.payload_type);
         let is_audio = number == Some(self.types.audio.0) || number == self.types.noise;
         if number == self.types.keys
-            && let Some(key) = self.keys.read(&packet)
+            && let Some(key) = self.keys.read(now, &packet)
         {
             self.heard.push_back(Inbound::Dtmf(key.as_char()));
         }

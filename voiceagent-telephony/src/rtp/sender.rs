@@ -111,9 +111,12 @@ impl Sender {
         Ok(())
     }
 
-    /// Whether nothing is to be sent: the other side has put us on hold. What is queued waits.
-    pub(super) const fn hold(&mut self, is_held: bool) {
+    /// Says whether nothing is to be sent: the other side has put us on hold. What is queued waits.
+    /// Whether that is news.
+    pub(super) const fn hold(&mut self, is_held: bool) -> bool {
+        let is_news = self.is_held != is_held;
         self.is_held = is_held;
+        is_news
     }
 
     pub(super) const fn set_peer_jitter(&mut self, jitter: Duration) {

@@ -93,13 +93,17 @@ impl RtpSession {
     /// Goes on as a new description says.
     pub(crate) fn renegotiate(
         &mut self,
+        now: CallTime,
         types: PayloadTypes,
         said: SocketAddr,
         is_held: bool,
     ) -> Result<()> {
         self.receiver.set_types(types)?;
         self.sender.set_types(types)?;
-        self.sender.hold(is_held);
+        if self.sender.hold(is_held) && !is_held {
+            // Whoever has put us on hold may have been silent for all that time.
+            self.last_sign = now;
+        }
         self.peer.move_to(said);
         Ok(())
     }
@@ -150,6 +154,11 @@ impl RtpSession {
 
     pub(crate) fn press(&mut self, key: DtmfKey) -> bool {
         self.sender.press(key)
+    }
+
+    /// The key that the other side pressed last, and when a packet last said that it is held.
+    pub(crate) const fn held_key(&self) -> Option<(DtmfKey, CallTime)> {
+        self.receiver.held_key()
     }
 
     pub(crate) fn queued(&self) -> usize {

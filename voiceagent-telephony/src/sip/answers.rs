@@ -5,8 +5,9 @@ use rsipstack::{
 
 use super::session_timer::{SHORTEST, SessionExpires};
 
-/// What we take within a call and outside of one.
-pub(super) const METHODS: [Method; 9] = [
+/// What we take within a call and outside of one. Not `REFER`: nobody on the line makes us call
+/// somebody else.
+pub(super) const METHODS: [Method; 8] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -14,7 +15,6 @@ pub(super) const METHODS: [Method; 9] = [
     Method::Options,
     Method::Info,
     Method::Update,
-    Method::Refer,
     Method::Notify,
 ];
 

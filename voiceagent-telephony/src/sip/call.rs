@@ -1,7 +1,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Header, transaction::Transaction};
+use rsipstack::{dialog::invite_dialog::InviteDialog, transaction::Transaction};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 use voiceagent_core::{
@@ -13,12 +13,13 @@ use voiceagent_core::{
 use super::{
     Keypad, RtpQuality, SipConfig, SipHandover,
     addresses::contact,
+    agreement::Agreement,
     answers::{self, Refusal},
     controls::Controls,
     incoming::Stack,
     leg::Leg,
     line::Line,
-    negotiation::{Negotiation, Terms, is_reachable},
+    negotiation::{Negotiation, Terms},
     office::Office,
     parameters::call_info,
     peer::Peer,
@@ -104,14 +105,12 @@ impl Transport for SipCall {
         let format = self.terms.types.audio.1.leg_format();
         let media = session(&self.terms, self.peer, format)?;
         let timer = self.expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
-        let headers = timer.iter().flat_map(|timer| {
-            [Header::SessionExpires(timer.header().into()), Header::Require("timer".into())]
-        });
+        let headers = timer.as_ref().map(SessionTimer::headers).unwrap_or_default();
         self.sockets.flush();
-        self.line.accept(headers.collect(), &self.terms.answer)?;
+        self.line.accept(headers, &self.terms.answer)?;
         let Self { line, sockets, negotiation, terms, config, controls, permit, peer, .. } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
-        let agreed = (negotiation, terms);
+        let agreed = Agreement::new(negotiation, terms);
         let leg = Leg::new(line, sockets, media, agreed, timer, transfers, controls)
             .with_media_timeout(config.media_timeout);
         Ok(Link::spawn(LINK, move |peer| async move {
@@ -152,9 +151,6 @@ impl Offered {
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?;
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
-        if !is_reachable(terms.said.ip()) && !terms.is_held {
-            return Err(Refusal::Media);
-        }
         let media = Media::audio(terms.types.audio.1.leg_format());
         let info = call_info(&request.original, media).map_err(unavailable)?;
         let contact = contact(local, peer.transport, None);

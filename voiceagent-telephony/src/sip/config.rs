@@ -61,7 +61,7 @@ pub struct SipConfig {
     /// Calls at the same time; 100 if not set. The next is told to try again in some seconds.
     #[serde(default = "max_calls")]
     pub max_calls: usize,
-    /// New calls a second, 50 if not set. Requests beyond are not read: their sender repeats them.
+    /// New calls a second, 50 if not set. The next are refused (503), and forgotten at once.
     #[serde(default = "calls_per_second")]
     pub calls_per_second: u32,
     /// What a caller hears when there is no room: that we are busy, or else that the service is not

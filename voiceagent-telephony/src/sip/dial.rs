@@ -2,33 +2,35 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rsipstack::{
-    dialog::{
-        dialog::{DialogState, DialogStateReceiver},
-        invitation::InviteOption,
-        invite_dialog::InviteDialog,
-    },
+    dialog::{dialog::DialogStateReceiver, invitation::InviteOption, invite_dialog::InviteDialog},
     sip::{Auth, Header, Param, Response, Scheme, StatusCodeKind, Uri, prelude::HeadersExt as _},
     transport::SipAddr,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use voiceagent_core::{
     CallTime, Error, ErrorKind, Link, Result,
-    audio::AudioFormat,
+    audio::{AudioFormat, AudioFrame},
     transport::{CallInfo, Inbound, Media, Outbound, Transport, TransportCapabilities},
 };
 
 use super::{
     Keypad, RtpQuality, SipConsultation, SipRefusal,
     addresses::contact,
+    agreement::Agreement,
     answers,
     call::{LINK, session},
     controls::Controls,
     digest::{Asked, Challenge, Credentials},
+    early_media::EarlyMedia,
     leg::Leg,
     line::Line,
-    negotiation::{Negotiation, Terms, is_reachable},
+    negotiation::Negotiation,
     office::Office,
     peer::Peer,
+    progress::{Audience, SipProgress},
     quiet::quiet,
     refusal::code,
     session_timer::{SessionExpires, SessionTimer},
@@ -51,8 +53,9 @@ const MOST_PROOFS: usize = 3;
 ///
 /// As a [`Transport`] it is like a [`SipCall`](super::SipCall); it carries the format of the codec
 /// that we like best, whichever is agreed on. Opening it ends when somebody has picked up, or with
-/// an error whose source is a [`SipRefusal`]. What is heard before that, such as a ring or an
-/// announcement, is not.
+/// an error whose source is a [`SipRefusal`]. So an agent never speaks to a ring or to an
+/// announcement of the network, and no detector takes one for an answering machine;
+/// [`with_early_audio`](Self::with_early_audio) lets others hear them.
 pub struct SipDial {
     office: Arc<Office>,
     info: CallInfo,
@@ -66,6 +69,7 @@ pub struct SipDial {
     headers: Vec<Header>,
     controls: Controls,
     consultation: SipConsultation,
+    audience: Audience,
 }
 
 /// A call that has been taken.
@@ -94,6 +98,7 @@ impl SipDial {
             headers: Vec::new(),
             controls: Controls::new(),
             consultation: SipConsultation::default(),
+            audience: Audience::default(),
             office: Arc::clone(&office),
         };
         let user = match config.directory.callee(to)? {
@@ -161,6 +166,21 @@ impl SipDial {
         Ok(self)
     }
 
+    /// Lets the application hear what comes before the answer, such as a ring or an announcement, in
+    /// the format of the call. It ends when the call is taken or refused. Frames that find no room in
+    /// the channel are left out; 64 of them are 1.3 s.
+    #[must_use]
+    pub fn with_early_audio(mut self, listener: mpsc::Sender<AudioFrame>) -> Self {
+        self.audience.listener = Some(listener);
+        self
+    }
+
+    /// How far the call has come, from when it is opened.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<SipProgress> {
+        self.audience.progress()
+    }
+
     /// How well the call goes, every second while it lasts, and how it went.
     #[must_use]
     pub fn quality(&self) -> watch::Receiver<RtpQuality> {
@@ -181,7 +201,12 @@ impl SipDial {
 
     /// Asks until there is an answer that is final, and proves who we are where that is asked for.
     /// Dropping the future takes the call back (`CANCEL`).
-    async fn ask(&self, route: &SipAddr, contact: &Uri, offer: &str) -> Result<Taken> {
+    async fn ask(
+        &self,
+        (route, contact): (&SipAddr, &Uri),
+        offer: &str,
+        early: &mut EarlyMedia<'_>,
+    ) -> Result<Taken> {
         let mut proof = None;
         for proofs in 0.. {
             let mut headers = answers::abilities();
@@ -200,13 +225,13 @@ impl SipDial {
                 ..InviteOption::default()
             };
             let broken = |_| Error::new(ErrorKind::Protocol, "call", "the answers make no sense");
-            let asking = self.office.dialogs.do_invite(option, sender);
-            let (dialog, answer) = quiet(asking).await.map_err(broken)?;
+            let asking = quiet(self.office.dialogs.do_invite(option, sender));
+            let (dialog, answer) = early.during(asking, &mut states).await.map_err(broken)?;
             let silent = || Error::new(ErrorKind::Timeout, "call", "nothing answers");
             let answer = answer.ok_or_else(silent)?;
             if answer.status_code.kind() == StatusCodeKind::Successful {
-                let early = early_description(&mut states);
-                return Ok(Taken { dialog, states, answer, early });
+                self.audience.reach(SipProgress::Answered);
+                return Ok(Taken { dialog, states, answer, early: early.description() });
             }
             let may_prove =
                 |challenge: &Challenge| proofs == 0 || challenge.is_stale && proofs < MOST_PROOFS;
@@ -224,20 +249,6 @@ impl SipDial {
         }
         Err(SipRefusal::NotAllowed.into_error())
     }
-}
-
-/// What the last description before the answer said.
-fn early_description(states: &mut DialogStateReceiver) -> Option<Vec<u8>> {
-    let mut early = None;
-    // What comes behind the answer belongs to the call.
-    while let Ok(state) = states.try_recv() {
-        match state {
-            DialogState::Early(_, answer) if !answer.body.is_empty() => early = Some(answer.body),
-            DialogState::Confirmed(..) => break,
-            _ => {}
-        }
-    }
-    early
 }
 
 fn address(user: &str, host: &rsipstack::sip::HostWithPort) -> Uri {
@@ -285,7 +296,10 @@ impl Transport for SipDial {
         let offer = negotiation.offer(self.is_protected)?;
         let user = self.caller.auth.as_ref().map(|auth| auth.user.as_str());
         let contact = contact(local, peer.transport, user);
-        let asking = self.ask(&route, &contact, &offer);
+        let format = format_of(&self.info);
+        let mut early =
+            EarlyMedia::new(&sockets, &self.audience, negotiation.clone(), peer, format);
+        let asking = self.ask((&route, &contact), &offer, &mut early);
         let Ok(taken) = timeout(self.ring, asking).await else {
             return Err(SipRefusal::NoAnswer.into_error());
         };
@@ -299,15 +313,14 @@ impl Transport for SipDial {
         let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());
         let terms = described.and_then(|answer| negotiation.answered(&answer));
-        let can_be_heard = |terms: &Terms| terms.is_held || is_reachable(terms.said.ip());
-        let terms = terms.filter(can_be_heard).ok_or_else(|| SipRefusal::Media.into_error())?;
+        let terms = terms.ok_or_else(|| SipRefusal::Media.into_error())?;
         let expires = answer.header_value("session-expires");
         let expires = expires.and_then(|value| SessionExpires::parse_answer(&value));
         let timer = expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
-        let media = session(&terms, peer, format_of(&self.info))?;
+        let media = session(&terms, peer, format)?;
         let transfers = Transfers::new(config.directory.clone(), peer);
         sockets.flush();
-        let agreed = (negotiation, terms);
+        let agreed = Agreement::new(negotiation, terms);
         let leg = Leg::new(line, sockets, media, agreed, timer, transfers, self.controls)
             .with_media_timeout(config.media_timeout)
             .begun(&answer);

@@ -121,6 +121,11 @@ fn changed_descriptions_break_nothing() {
     let at = ([192, 0, 2, 1], 7_000).into();
     let negotiation = || Negotiation::new(codecs.clone(), SipSrtp::Accepted, at);
     let offers = [false, true].map(|srtp| negotiation().offer(srtp).unwrap().into_bytes());
+    let theirs = |is_protected| {
+        let mut call = negotiation();
+        call.answer(str::from_utf8(&offers[usize::from(is_protected)]).unwrap()).unwrap();
+        call
+    };
     fuzz(&offers, |bytes| {
         let text = String::from_utf8_lossy(&bytes);
         if let Some(terms) = negotiation().answer(&text) {
@@ -129,6 +134,12 @@ fn changed_descriptions_break_nothing() {
         let mut ours = negotiation();
         ours.offer(bytes.len() % 2 == 0).unwrap();
         let _ = ours.answered(&text);
+        // And to what we say again, in a call of either side.
+        for mut call in [ours, theirs(bytes.len() % 2 == 0)] {
+            if call.answered(&text).is_some() {
+                assert!(Description::parse(call.repeat().unwrap()).is_some());
+            }
+        }
     });
 }
 

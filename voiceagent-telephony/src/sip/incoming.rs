@@ -1,13 +1,21 @@
-use std::{net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use rsipstack::{
     EndpointBuilder,
     dialog::{dialog::DialogState, dialog_layer::DialogLayer},
     platform::{CancellationToken, mpsc as stack_mpsc},
-    sip::{Header, Method, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
+    sip::{Header, Method, Request, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
     transaction::{
         Endpoint, Transaction,
         endpoint::{EndpointInnerRef, EndpointOption},
+        key::{TransactionKey, TransactionRole},
     },
     transport::{
         SipAddr, SipConnection, TransportEvent, TransportLayer, channel::ChannelConnection,
@@ -213,21 +221,11 @@ async fn run(
             _ = &mut reading => return,
             () = &mut serving => return,
             Some(event) = messages.recv() => {
-                if let TransportEvent::Incoming(message, connection, from) = event
-                    && desk.admits(&message)
-                {
-                    let message = veil(&desk.office.dialogs, message);
-                    let _ = inner.on_received_message(message, connection, &from).await;
+                if let TransportEvent::Incoming(message, connection, from) = event {
+                    read(&inner, &mut desk, (message, connection, from)).await;
                 }
             }
-            Some((message, connection, from)) = heard.recv() => {
-                if desk.admits(&message) {
-                    let message = veil(&desk.office.dialogs, message);
-                    let _ = inner.on_received_message(message, connection, &from).await;
-                } else if let Some(refusal) = refuse(&inner, &message) {
-                    let _ = connection.send(refusal, None).await;
-                }
-            }
+            Some(message) = heard.recv() => read(&inner, &mut desk, message).await,
             Some(request) = requests.recv() => desk.receive(request),
             Some(_) = desk.tasks.join_next() => {}
         }
@@ -236,14 +234,42 @@ async fn run(
     }
 }
 
-/// The answer to a call that is not read. On a stream nobody repeats it.
+/// Hands a message to the transactions, or refuses it before there is one.
+async fn read(endpoint: &EndpointInnerRef, desk: &mut Desk, heard: Heard) {
+    let (message, connection, from) = heard;
+    if desk.admits(endpoint, &message) {
+        let message = veil(&desk.office.dialogs, message);
+        let _ = endpoint.on_received_message(message, connection, &from).await;
+    } else if let Some(refusal) = refuse(endpoint, &message) {
+        // Where it came from, whatever it says of that: it costs nobody else anything.
+        let _ = connection.send(refusal, (!connection.is_reliable()).then_some(&from)).await;
+    }
+}
+
+/// The answer to a call that is not read on. It is forgotten at once, as is what acknowledges it
+/// (RFC 3261, section 8.2.7), so that a flood leaves nothing behind.
 fn refuse(endpoint: &EndpointInnerRef, message: &SipMessage) -> Option<SipMessage> {
     let SipMessage::Request(request) = message else { return None };
-    let is_call = request.method == Method::Invite;
+    if request.method != Method::Invite {
+        return None;
+    }
     let refusal = Refusal::Unavailable;
     let mut answer = endpoint.make_response(request, refusal.status(), None);
+    // A repetition gets the same.
+    let mut tag = DefaultHasher::new();
+    request.header_value("call-id")?.hash(&mut tag);
+    let tag = format!("{:016x}", tag.finish());
+    answer.to_header_mut().ok()?.mut_tag(tag.into()).ok()?;
     answer.headers.extend(refusal.headers(request));
-    is_call.then_some(SipMessage::Response(answer))
+    Some(SipMessage::Response(answer))
+}
+
+/// Whether a request repeats one that is being answered, or has been.
+fn is_repeated(endpoint: &EndpointInnerRef, request: &Request) -> bool {
+    TransactionKey::from_request(request, TransactionRole::Server).is_ok_and(|key| {
+        endpoint.transactions.contains_key(&key)
+            || endpoint.finished_transactions.contains_key(&key)
+    })
 }
 
 /// A request that is refused.
@@ -259,15 +285,15 @@ struct Desk {
 
 impl Desk {
     /// Whether a message is read on. New calls beyond what is allowed are not, nor is anything
-    /// when more is being answered than ever should be; over UDP their senders repeat them.
-    fn admits(&mut self, message: &SipMessage) -> bool {
+    /// when more is being answered than ever should be.
+    fn admits(&mut self, endpoint: &EndpointInnerRef, message: &SipMessage) -> bool {
         let SipMessage::Request(request) = message else { return true };
         if self.tasks.len() >= TASKS {
             return matches!(request.method, Method::Bye | Method::Ack | Method::Cancel);
         }
-        let is_new = request.method == Method::Invite
+        let is_first = request.method == Method::Invite
             && request.to_header().is_ok_and(|to| !matches!(to.tag(), Ok(Some(_))));
-        !is_new || self.gate.admits(Instant::now())
+        !is_first || is_repeated(endpoint, request) || self.gate.admits(Instant::now())
     }
 
     fn receive(&mut self, request: Transaction) {

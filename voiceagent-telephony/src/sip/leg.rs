@@ -15,15 +15,15 @@ use voiceagent_core::{
 };
 
 use super::{
+    agreement::Agreement,
     answers,
+    confirmation::Confirmation,
     controls::Controls,
-    crossing,
     info::key_of,
     keypad::Order,
     line::Line,
-    negotiation::{Negotiation, Terms, is_reachable},
     quiet::quiet,
-    refresh::{Refresh, Refreshed},
+    refresh::Refreshed,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
     takeover::Takeover,
@@ -47,9 +47,8 @@ pub(super) struct Leg {
     line: Line,
     sockets: Sockets,
     media: RtpSession,
-    negotiation: Negotiation,
-    terms: Terms,
-    timer: Option<SessionTimer>,
+    agreement: Agreement,
+    confirmation: Confirmation,
     transfers: Transfers,
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
@@ -57,10 +56,6 @@ pub(super) struct Leg {
     controls: Controls,
     tones: Tones,
     next_look: CallTime,
-    /// Whether a description of ours waits for its answer.
-    is_describing: bool,
-    /// Whether the other side takes an `UPDATE`.
-    can_update: bool,
     /// Whether the other side has heard our answer.
     is_begun: bool,
     /// Whether the call ends when everything has been said.
@@ -72,7 +67,8 @@ pub(super) struct Leg {
 enum Answered {
     /// Its status.
     Refer(Option<u16>),
-    Refresh(Refreshed),
+    /// What it means, and how it describes the media.
+    Refresh(Refreshed, Option<String>),
 }
 
 /// Whether a call goes on.
@@ -87,7 +83,7 @@ impl Leg {
         line: Line,
         sockets: Sockets,
         media: RtpSession,
-        (negotiation, terms): (Negotiation, Terms),
+        agreement: Agreement,
         timer: Option<SessionTimer>,
         transfers: Transfers,
         controls: Controls,
@@ -97,17 +93,14 @@ impl Leg {
             line,
             sockets,
             media,
-            negotiation,
-            terms,
-            timer,
+            agreement,
+            confirmation: Confirmation::new(timer, can_update),
             transfers,
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
             controls,
             tones: Tones::default(),
             next_look: CallTime::ZERO + LOOKS,
-            is_describing: false,
-            can_update,
             is_begun: false,
             is_ending: false,
             begin: Instant::now(),
@@ -124,7 +117,7 @@ impl Leg {
     /// word.
     pub(super) fn begun(mut self, answer: &Response) -> Self {
         self.is_begun = true;
-        self.can_update = answers::allows_update(answer);
+        self.confirmation.set_updates(answers::allows_update(answer));
         self
     }
 
@@ -161,7 +154,7 @@ impl Leg {
         loop {
             let now = self.now();
             self.work(now, peer).await?;
-            if self.is_ending && (self.terms.is_held || self.media.is_idle(now)) {
+            if self.is_ending && (self.agreement.is_held() || self.media.is_idle(now)) {
                 return Ok(());
             }
             let wake = self.begin + self.poll_timeout().elapsed();
@@ -200,7 +193,7 @@ impl Leg {
 
     fn poll_timeout(&self) -> CallTime {
         let others = [
-            self.timer.as_ref().map(SessionTimer::poll_timeout),
+            self.confirmation.poll_timeout(),
             self.transfers.poll_timeout(),
             (!self.is_begun).then_some(CallTime::ZERO + PATIENCE),
         ];
@@ -215,7 +208,7 @@ impl Leg {
         }
         while let Some(action) = self.media.poll(now) {
             match action {
-                RtpAction::Tell(Inbound::Audio(frame)) if self.terms.types.keys.is_none() => {
+                RtpAction::Tell(Inbound::Audio(frame)) if !self.agreement.has_keys() => {
                     let (frame, keys) = self.tones.hear(now, frame)?;
                     for key in keys {
                         peer.send(Inbound::Dtmf(key)).await?;
@@ -231,7 +224,7 @@ impl Leg {
         if let Some(outcome) = self.transfers.poll(now) {
             tell(peer, outcome).await?;
         }
-        match self.timer.as_mut().and_then(|timer| timer.poll(now)) {
+        match self.confirmation.poll(now) {
             Some(Due::End) => return Err(lost("nobody has confirmed the call")),
             Some(Due::Refresh) => self.refresh(),
             None => {}
@@ -242,7 +235,7 @@ impl Leg {
             if self.controls.tell(quality) {
                 peer.send(Inbound::Quality(quality.into())).await?;
             }
-            let is_watched = !self.terms.is_held;
+            let is_watched = !self.agreement.is_held();
             if is_watched && self.media.silent_for(now) >= self.media_timeout {
                 return Err(lost("the other side has gone silent"));
             }
@@ -286,26 +279,24 @@ impl Leg {
     fn take_over(&mut self, takeover: Takeover) -> Result<()> {
         let mut negotiation = takeover.negotiation(&self.sockets);
         let terms = negotiation.answer(&takeover.offer);
-        let can_be_heard = |terms: &Terms| terms.is_held || is_reachable(terms.said.ip());
         let Takeover { mut line, peer, expires, transfers, .. } = takeover;
-        let Some(terms) = terms.filter(can_be_heard) else {
+        let Some(terms) = terms else {
             line.refuse(StatusCode::NotAcceptableHere);
             return Ok(());
         };
         let timer = expires.map(|asked| SessionTimer::new(self.now(), asked));
-        let headers = timer.iter().flat_map(|timer| {
-            [Header::SessionExpires(timer.header().into()), Header::Require("timer".into())]
-        });
-        if line.accept(headers.collect(), &terms.answer).is_err() {
+        let headers = timer.as_ref().map(SessionTimer::headers).unwrap_or_default();
+        if line.accept(headers, &terms.answer).is_err() {
             // Whoever wanted it has given up.
             return Ok(());
         }
-        self.can_update = answers::allows_update(&line.dialog.initial_request());
-        (self.negotiation, self.timer, self.transfers) = (negotiation, timer, transfers);
+        let can_update = answers::allows_update(&line.dialog.initial_request());
+        self.confirmation = Confirmation::new(timer, can_update);
+        self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
-        (self.asking, self.is_describing) = (JoinSet::new(), false);
+        self.asking = JoinSet::new();
         self.media.meet(terms.said, peer.address.ip());
-        self.terms = terms;
+        self.agreement = Agreement::new(negotiation, terms);
         // Dropped, the call whose place it takes ends.
         self.line = line;
         self.is_begun = true;
@@ -340,27 +331,17 @@ impl Leg {
                     tell(peer, outcome).await?;
                 }
             }
-            Answered::Refresh(outcome) => self.refreshed(outcome)?,
-        }
-        Ok(())
-    }
-
-    /// Takes the answer to a request that confirms the call.
-    fn refreshed(&mut self, outcome: Refreshed) -> Result<()> {
-        self.is_describing = false;
-        let now = self.now();
-        let Some(timer) = &mut self.timer else { return Ok(()) };
-        match outcome {
-            Refreshed::Confirmed(expires) => timer.confirmed(now, expires),
-            Refreshed::Crossed => timer.ask_again(now + crossing::pause(self.line.dialog.role())?),
-            Refreshed::Untaken if self.can_update => {
-                self.can_update = false;
-                timer.ask_again(now);
+            Answered::Refresh(outcome, description) => {
+                if let Some(answer) = description {
+                    if self.agreement.answered(&answer) {
+                        self.hold()?;
+                    } else {
+                        debug!("the answer describes no media that are taken");
+                    }
+                }
+                let role = self.line.dialog.role();
+                self.confirmation.answered(self.now(), outcome, role)?;
             }
-            Refreshed::Later(wait) => timer.ask_later(now, wait),
-            Refreshed::TooShort(least) if timer.lengthen(now, least) => {}
-            Refreshed::Gone => return Err(lost("the other side does not know the call any more")),
-            refused => debug!(?refused, "the call was not confirmed"),
         }
         Ok(())
     }
@@ -378,6 +359,9 @@ impl Leg {
                 let kind = request.header_value("content-type").unwrap_or_default();
                 reply(&handle, StatusCode::OK).await;
                 let (key, now) = (key_of(&kind, &request.body), self.now());
+                if let Some((held, until)) = self.media.held_key() {
+                    self.tones.held(until, held.as_char());
+                }
                 if let Some(key) = key.filter(|key| self.tones.told(now, key.as_char())) {
                     peer.send(Inbound::Dtmf(key.as_char())).await?;
                 }
@@ -391,6 +375,7 @@ impl Leg {
             DialogState::Options(_, _, handle) => {
                 let _ = handle.respond(StatusCode::OK, Some(answers::abilities()), None).await;
             }
+            // Whom we call stands in the configuration, and nobody on the line says it.
             DialogState::Refer(_, _, handle) => reply(&handle, StatusCode::Decline).await,
             DialogState::Message(_, _, handle) => {
                 reply(&handle, StatusCode::MethodNotAllowed).await
@@ -411,34 +396,24 @@ impl Leg {
         // Two descriptions that cross: both sides step back, and try again later (RFC 3261, section
         // 14.2; RFC 3311, section 5.2).
         let is_invite = request.method == Method::Invite;
-        if self.is_describing && (is_invite || answers::description(request).is_some()) {
+        let offer = answers::description(request);
+        if self.confirmation.is_describing() && (is_invite || offer.is_some()) {
             reply(&handle, StatusCode::RequestPending).await;
             return Ok(());
         }
-        let now = self.now();
         let mut headers = answers::abilities();
-        if let Some(asked) = answers::session_expires(request) {
-            let timer = SessionTimer::new(now, asked);
-            headers.push(Header::SessionExpires(timer.header().into()));
-            headers.push(Header::Require("timer".into()));
-            self.timer = Some(timer);
-        } else if let Some(timer) = &mut self.timer {
-            timer.confirm(now);
-        }
-        let body = match answers::description(request) {
-            Some(offer) => match self.negotiation.answer(offer) {
-                Some(terms) if terms.is_held || is_reachable(terms.said.ip()) => {
-                    self.terms = terms;
-                    self.hold()?;
-                    Some(self.terms.answer.clone())
-                }
-                _ => {
+        headers.extend(self.confirmation.asked(self.now(), request));
+        let body = match offer {
+            Some(offer) => {
+                let Some(answer) = self.agreement.answer(offer) else {
                     reply(&handle, StatusCode::NotAcceptableHere).await;
                     return Ok(());
-                }
-            },
+                };
+                self.hold()?;
+                Some(answer)
+            }
             // A call that asks for our description gets the one that holds.
-            None if is_invite => self.negotiation.repeat().map(str::to_owned),
+            None if is_invite => self.agreement.repeat().map(str::to_owned),
             None => None,
         };
         if body.is_some() {
@@ -449,11 +424,9 @@ impl Leg {
         Ok(())
     }
 
-    /// Goes by the terms: whom packets go to, and whether they do.
+    /// Goes by what was agreed on: whom packets go to, and whether they do.
     fn hold(&mut self) -> Result<()> {
-        let is_held = self.terms.is_held || !self.is_begun;
-        self.media.protect(self.terms.srtp.clone());
-        self.media.renegotiate(self.terms.types, self.terms.said, is_held)
+        self.agreement.apply(self.now(), &mut self.media, self.is_begun)
     }
 
     fn begin_to_speak(&mut self) -> Result<()> {
@@ -466,12 +439,13 @@ impl Leg {
 
     /// Confirms the call.
     fn refresh(&mut self) {
-        let Some(timer) = &self.timer else { return };
-        let refresh = Refresh::new(timer, self.can_update, self.negotiation.repeat());
-        self.is_describing = !self.can_update;
+        let Some(refresh) = self.confirmation.ask(self.agreement.repeat()) else { return };
         let (dialog, credentials) = self.line.party();
         let asking = refresh.ask(dialog, credentials);
-        self.asking.spawn(quiet(async move { Answered::Refresh(asking.await) }));
+        self.asking.spawn(quiet(async move {
+            let (outcome, description) = asking.await;
+            Answered::Refresh(outcome, description)
+        }));
     }
 }
 

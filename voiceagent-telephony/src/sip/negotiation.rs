@@ -7,7 +7,7 @@ use voiceagent_core::Result;
 
 use super::{
     SipSrtp,
-    sdp::{Crypto, Description, Direction, Media, Ours, PLAIN, PROTECTED},
+    sdp::{Beside, Crypto, Description, Direction, Media, Ours, PLAIN, PROTECTED},
 };
 use crate::rtp::{PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
@@ -36,7 +36,8 @@ impl fmt::Debug for Terms {
     }
 }
 
-/// Answers the offers of one call.
+/// Answers the offers of one call, and reads the answers to ours.
+#[derive(Clone)]
 pub(super) struct Negotiation {
     /// The codecs that we take, the best liked first.
     codecs: Vec<RtpCodec>,
@@ -48,7 +49,21 @@ pub(super) struct Negotiation {
     key: Option<(SrtpSuite, SrtpKeys)>,
     /// Our last words and their number, which changes with them only (RFC 3264, section 8).
     version: u32,
-    last: Option<String>,
+    last: Option<Said>,
+}
+
+/// What we have said of our side.
+#[derive(Clone)]
+struct Said {
+    ours: Ours,
+    beside: Beside,
+    words: String,
+}
+
+impl fmt::Debug for Negotiation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiation").field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 impl Negotiation {
@@ -79,13 +94,18 @@ impl Negotiation {
             .zip(srtp.as_ref())
             .map(|(theirs, srtp)| Crypto { keys: srtp.ours.clone(), ..theirs.clone() });
         let ours = taken(media, (number, codec), crypto)?;
-        let mut answer = ours.answer(&offer, index, self.at, self.version);
-        if self.last.as_ref().is_some_and(|last| *last != answer) {
+        self.say(ours, Beside::of(&offer, index));
+        self.agree(media, (number, codec), srtp)
+    }
+
+    /// Says this from now on.
+    fn say(&mut self, ours: Ours, beside: Beside) -> &Said {
+        let mut words = ours.write(&beside, self.at, self.version);
+        if self.last.as_ref().is_some_and(|last| last.words != words) {
             self.version += 1;
-            answer = ours.answer(&offer, index, self.at, self.version);
+            words = ours.write(&beside, self.at, self.version);
         }
-        self.last = Some(answer);
-        self.agree(media, (number, codec), &ours, srtp)
+        self.last.insert(Said { ours, beside, words })
     }
 
     /// Offers all that we take.
@@ -110,33 +130,35 @@ impl Negotiation {
             direction: Direction::Both,
             crypto: self.own_crypto(),
         };
-        let offer = ours.offer(self.at, self.version);
-        self.last = Some(offer.clone());
-        Ok(offer)
+        Ok(self.say(ours, Beside::default()).words.clone())
     }
 
-    /// Takes the answer to our offer; `None` when it is none.
+    /// Takes the answer to our offer, the first or a repeated one; `None` when it is none, or there
+    /// is nothing in it that we can do.
     pub(super) fn answered(&mut self, answer: &str) -> Option<Terms> {
         let answer = Description::parse(answer)?;
-        let media =
-            answer.media.first().filter(|media| media.kind == "audio" && media.port != 0)?;
-        let srtp = match &self.key {
+        let Said { ours: offered, beside, .. } = self.last.as_ref()?;
+        let media = answer.media.get(beside.place());
+        let media = media.filter(|media| media.kind == "audio" && media.port != 0)?;
+        let srtp = match &offered.crypto {
             None if media.protocol == PLAIN => None,
-            Some((suite, ours)) if media.protocol == PROTECTED => {
-                let is_taken = |crypto: &&Crypto| crypto.tag == TAG && crypto.suite == *suite;
+            Some(ours) if media.protocol == PROTECTED => {
+                let is_taken =
+                    |theirs: &&Crypto| (theirs.tag, theirs.suite) == (ours.tag, ours.suite);
                 let theirs = media.crypto.iter().find(is_taken)?.keys.clone();
-                Some(SrtpTerms { suite: *suite, ours: ours.clone(), theirs })
+                Some(SrtpTerms { suite: ours.suite, ours: ours.keys.clone(), theirs })
             }
             _ => return None,
         };
         let answered = media.codecs();
-        let (number, codec) =
-            answered.iter().find(|(_, codec)| self.codecs.contains(codec)).copied()?;
-        let ours = taken(media, (number, codec), self.own_crypto())?;
+        let known = |(_, codec): &&(u8, RtpCodec)| self.codecs.contains(codec);
+        let before = answered.iter().find(|(_, codec)| self.codec == Some(*codec));
+        let (number, codec) = before.or_else(|| answered.iter().find(known)).copied()?;
+        let ours = taken(media, (number, codec), offered.crypto.clone())?;
         // What is repeated from now on offers only what has been agreed on.
-        self.version += 1;
-        self.last = Some(ours.offer(self.at, self.version));
-        self.agree(media, (number, codec), &ours, srtp)
+        let beside = beside.clone();
+        self.say(ours, beside);
+        self.agree(media, (number, codec), srtp)
     }
 
     /// Goes by what has just been said of a medium.
@@ -144,15 +166,15 @@ impl Negotiation {
         &mut self,
         media: &Media,
         audio: (u8, RtpCodec),
-        ours: &Ours,
         srtp: Option<SrtpTerms>,
     ) -> Option<Terms> {
         self.codec = Some(audio.1);
+        let Said { ours, words, .. } = self.last.as_ref()?;
         let keys = ours.keys.first().map(|(number, _)| *number);
         let types = PayloadTypes { audio, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
-        let answer = self.last.clone()?;
-        Some(Terms { types, said, is_held: !ours.direction.sends(), srtp, answer })
+        let is_held = !ours.direction.sends();
+        Some(Terms { types, said, is_held, srtp, answer: words.clone() })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -184,19 +206,24 @@ impl Negotiation {
 
     /// Says again what was said last.
     pub(super) fn repeat(&self) -> Option<&str> {
-        self.last.as_deref()
+        self.last.as_ref().map(|last| last.words.as_str())
     }
 }
 
-/// What we say of a medium of the other side, of which we take this format.
+/// What we say of a medium of the other side, of which we take this format; `None` when it listens
+/// nowhere.
 fn taken(media: &Media, (number, codec): (u8, RtpCodec), crypto: Option<Crypto>) -> Option<Ours> {
+    let direction = direction_of(media)?.reversed();
+    if direction.sends() && !is_reachable(media.address?) {
+        return None;
+    }
     let rate = codec.clock_rate();
     let keys = media.number_of("telephone-event", rate).map(|keys| (keys, rate));
     Some(Ours {
         formats: vec![(number, codec)],
         keys: keys.into_iter().collect(),
         noise: Some(NOISE).filter(|noise| rate == 8_000 && media.has(*noise)),
-        direction: direction_of(media)?.reversed(),
+        direction,
         crypto,
     })
 }
@@ -221,7 +248,7 @@ const KEYS: u8 = 101;
 const NOISE: u8 = 13;
 
 /// Whether packets can be sent there.
-pub(super) const fn is_reachable(address: IpAddr) -> bool {
+const fn is_reachable(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast()
 }
 
@@ -331,6 +358,51 @@ mod tests {
         let offered = plain.offer(false).unwrap();
         assert!(!offered.contains("crypto"));
         assert_eq!(plain.answered(&answer.answer), None, "nobody asked for keys");
+    }
+
+    #[test]
+    fn the_answer_to_what_is_said_again_moves_holds_and_changes_the_media() {
+        let mut ours = negotiation();
+        ours.offer(false).unwrap();
+        ours.answered(&offer("8 101", "")).unwrap();
+        let moved = offer("0 8 101", "").replace("4000", "4100").replace("192.0.2.9", "192.0.2.8");
+        let terms = ours.answered(&moved).unwrap();
+        assert_eq!(terms.said, ([192, 0, 2, 8], 4_100).into());
+        assert_eq!(terms.types.audio.1, RtpCodec::Pcma, "the codec of before is still there");
+        assert!(ours.repeat().unwrap().contains("o=- 1 2 "), "nothing of ours has changed");
+        for (line, is_held) in [("a=inactive", true), ("a=sendonly", true), ("a=sendrecv", false)] {
+            assert_eq!(ours.answered(&offer("8", line)).unwrap().is_held, is_held, "{line}");
+        }
+        let other = ours.answered(&offer("0 101", "")).unwrap();
+        assert_eq!((other.types.audio, other.types.keys), ((0, RtpCodec::Pcmu), Some(101)));
+        assert_eq!(ours.answered(&offer("0 101", "").replace("192.0.2.9", "224.0.0.1")), None);
+    }
+
+    #[test]
+    fn what_is_said_again_keeps_the_media_that_were_refused_and_its_answer_is_read_by_its_place() {
+        let video = "m=video 5000 RTP/AVP 99\r\n";
+        let key = format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+        let audio = |port| format!("m=audio {port} RTP/SAVP 0\r\n{key}");
+        let head = "v=0\r\nc=IN IP4 192.0.2.9\r\n";
+        let mut ours = negotiation();
+        let first = ours.answer(&format!("{head}{video}{}", audio(4_000))).unwrap();
+        let again = ours.repeat().unwrap().to_owned();
+        assert_eq!(again, first.answer);
+        assert!(again.contains("m=video 0 RTP/AVP 99\r\nm=audio 7000 RTP/SAVP 0\r\n"), "{again}");
+        let refused = video.replace("5000", "0");
+        let terms = ours.answered(&format!("{head}{refused}{}", audio(4_100))).unwrap();
+        assert_eq!((terms.said.port(), terms.srtp), (4_100, first.srtp));
+        assert_eq!(ours.repeat(), Some(again.as_str()));
+        assert_eq!(ours.answered(&format!("{head}{}", audio(4_100))), None, "a medium is missing");
+    }
+
+    #[test]
+    fn a_call_that_is_not_protected_any_more_is_said_again_without_a_key() {
+        let mut ours = negotiation();
+        ours.answer(&protected("AES_CM_128_HMAC_SHA1_80", KEY)).unwrap();
+        ours.answer(&offer("0 101", "")).unwrap();
+        assert!(!ours.repeat().unwrap().contains("crypto"));
+        assert_eq!(ours.answered(&offer("0 101", "")).unwrap().srtp, None);
     }
 
     #[test]

@@ -52,20 +52,26 @@ impl Refresh {
         Self { method: Method::Invite, headers, body }
     }
 
+    /// What the answer means, and how it describes the media where the request has done so.
     pub(super) async fn ask(
         self,
         dialog: InviteDialog,
         credentials: Option<Credentials>,
-    ) -> Refreshed {
+    ) -> (Refreshed, Option<String>) {
         let Self { method, headers, body } = self;
-        Refreshed::by(within::ask(&dialog, credentials.as_ref(), method, headers, body).await)
+        let is_described = body.is_some();
+        let answer = within::ask(&dialog, credentials.as_ref(), method, headers, body).await;
+        let outcome = Refreshed::by(answer.as_ref());
+        let is_taken = is_described && matches!(outcome, Refreshed::Confirmed(_));
+        let body = answer.filter(|answer| is_taken && !answer.body.is_empty());
+        (outcome, body.and_then(|answer| String::from_utf8(answer.body).ok()))
     }
 }
 
 impl Refreshed {
     /// Reads the answer; there is none where the request could not be sent. The stack answers 408
     /// itself where nobody else does in time.
-    fn by(answer: Option<Response>) -> Self {
+    fn by(answer: Option<&Response>) -> Self {
         let Some(answer) = answer else { return Self::Later(None) };
         let header = |name| answer.header_value(name);
         match u16::from(answer.status_code.clone()) {
@@ -81,7 +87,7 @@ impl Refreshed {
                 least.map_or(Self::Refused(422), |least| Self::TooShort(least.interval))
             }
             491 => Self::Crossed,
-            status => match retry_after(&answer) {
+            status => match retry_after(answer) {
                 None if status / 100 != 5 => Self::Refused(status),
                 wait => Self::Later(wait),
             },
@@ -95,7 +101,7 @@ mod tests {
 
     fn by(status: u16, headers: &str) -> Refreshed {
         let text = format!("SIP/2.0 {status} x\r\n{headers}\r\n");
-        Refreshed::by(Some(Response::try_from(text.as_bytes()).unwrap()))
+        Refreshed::by(Some(&Response::try_from(text.as_bytes()).unwrap()))
     }
 
     #[test]

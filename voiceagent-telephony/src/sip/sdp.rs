@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 pub(super) use self::{
     crypto::Crypto,
-    ours::{Ours, PLAIN, PROTECTED},
+    ours::{Beside, Ours, PLAIN, PROTECTED},
 };
 use crate::rtp::RtpCodec;
 

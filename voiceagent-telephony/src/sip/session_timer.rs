@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use rsipstack::sip::Header;
 use voiceagent_core::CallTime;
 
 /// The shortest time that is taken (RFC 4028, section 5).
@@ -79,8 +80,12 @@ impl SessionTimer {
         timer
     }
 
-    /// The header of our answer.
-    pub(super) fn header(&self) -> String {
+    /// What our answer says of it.
+    pub(super) fn headers(&self) -> Vec<Header> {
+        vec![Header::SessionExpires(self.header().into()), Header::Require("timer".into())]
+    }
+
+    fn header(&self) -> String {
         let refresher = match self.refreshes {
             Refresher::Them => "uac",
             Refresher::Us => "uas",

@@ -5,8 +5,8 @@ use voiceagent_core::{
     audio::{AudioFrame, KeyListener},
 };
 
-/// A message about a key that comes so soon after its tone or its packets, or before them, is about
-/// the same key. Phones send it when the key is let go, or behind the tone of its packets.
+/// A message about a key that comes so soon after the end of its tone or of its packets, or before
+/// them, is about the same key. Phones send it when the key is let go, however long it was held.
 const SAME: Duration = Duration::from_secs(1);
 
 /// Keys that may wait for their other report: more than a hand presses within [`SAME`], or a
@@ -20,6 +20,8 @@ pub(super) struct Tones {
     listener: Option<KeyListener>,
     /// Keys that have counted, and of which the other way has not told yet.
     counted: VecDeque<(Way, char, CallTime)>,
+    /// The key that was heard last.
+    heard: Option<char>,
     /// The other side tells its keys in messages.
     are_told: bool,
 }
@@ -46,7 +48,14 @@ impl Tones {
             Some(listener) => listener,
             none => none.insert(KeyListener::new(frame.format)?),
         };
+        let payload = frame.payload.clone();
         let frame = listener.hear(frame, |key| keys.push(key));
+        // It takes the tone out for as long as a key is held.
+        let is_held = frame.payload != payload;
+        if let Some(key) = self.heard.filter(|_| is_held && keys.is_empty()) {
+            self.held(now, key);
+        }
+        self.heard = keys.last().copied().or(self.heard);
         keys.retain(|key| self.counts(now, *key, Way::Media));
         Ok((frame, keys))
     }
@@ -54,6 +63,14 @@ impl Tones {
     /// A key comes in packets: whether no message has told of it.
     pub(super) fn sent(&mut self, now: CallTime, key: char) -> bool {
         self.counts(now, key, Way::Media)
+    }
+
+    /// The key that came last as a tone or in packets was held until then.
+    pub(super) fn held(&mut self, until: CallTime, key: char) {
+        let mut media = self.counted.iter_mut().rev().filter(|(way, ..)| *way == Way::Media);
+        if let Some((_, _, at)) = media.next().filter(|(_, known, _)| *known == key) {
+            *at = until.max(*at);
+        }
     }
 
     /// A key comes in a message: whether it came neither as a tone nor in packets. From then on
@@ -88,10 +105,13 @@ mod tests {
 
     /// Presses a key for 100 ms, and lets it go for as long; the keys that are heard.
     fn press(tones: &mut Tones, key: char, begin: u64) -> Vec<char> {
+        press_for(tones, key, begin, Duration::from_millis(100))
+    }
+
+    fn press_for(tones: &mut Tones, key: char, begin: u64, held: Duration) -> Vec<char> {
         let format = AudioFormat::MULAW_8K;
-        let mut samples =
-            DtmfDetector::tone(key, format.sample_rate, Duration::from_millis(100)).unwrap();
-        samples.resize(1_600, 0.0);
+        let mut samples = DtmfDetector::tone(key, format.sample_rate, held).unwrap();
+        samples.resize(samples.len() + 800, 0.0);
         let mut bytes = bytes::BytesMut::new();
         Encoder::new(format).unwrap().encode(&samples, &mut bytes);
         let mut keys = Vec::new();
@@ -118,6 +138,24 @@ mod tests {
         press(&mut tones, '5', 0);
         assert!(tones.told(CallTime::from_millis(2_000), '5'), "the same key, later");
     }
+
+    #[test]
+    fn cp49_a_key_that_is_held_for_long_and_told_when_it_is_let_go_counts_once() {
+        let held = Duration::from_millis(2_500);
+        let mut tones = Tones::default();
+        assert_eq!(press_for(&mut tones, '5', 0, held), ['5']);
+        assert!(!tones.told(CallTime::from_millis(2_700), '5'));
+        assert!(tones.told(CallTime::from_millis(2_900), '5'), "pressed again");
+        let (mut tones, at) = (Tones::default(), CallTime::from_millis);
+        assert!(tones.sent(at(0), '5'));
+        tones.held(at(2_500), '5');
+        assert!(!tones.told(at(2_600), '5'));
+        assert!(tones.told(at(2_700), '5'), "pressed again");
+        assert!(tones.sent(at(3_000), '7') && tones.sent(at(3_100), '8'));
+        tones.held(at(9_000), '7');
+        assert!(tones.told(at(9_100), '7'), "another key was pressed since");
+    }
+
     #[test]
     fn cp49_quick_keys_are_each_told_once_whatever_their_messages_come_behind() {
         let mut tones = Tones::default();

@@ -9,6 +9,7 @@ use crate::{
     DtmfKey,
     control::{
         Answer, CallControl, ControlCapabilities, Directory, LiveCall, NewCall, TransferTarget,
+        live_call::add_further,
     },
     document::{Language, Response},
     front_door::{CallStatus, outbound},
@@ -23,6 +24,10 @@ const CALL: CallFields = CallFields {
     to: &["/to/number", "/to/0/number", "/to/uri"],
     since: &["/start_time"],
 };
+
+/// The states of calls that are not over, of which a list takes one. In their order: a call that
+/// comes further while we ask is not missed.
+const LIVE: [&str; 3] = ["started", "ringing", "answered"];
 
 /// The settings of a [`VonageRest`].
 #[derive(Clone, Debug, Deserialize)]
@@ -189,9 +194,13 @@ impl CallControl for VonageRest {
     }
 
     async fn live(&self) -> Result<Vec<LiveCall>> {
-        let path = "/v1/calls?status=answered&page_size=100".to_owned();
-        let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
-        answer.calls("/_embedded/calls", &CALL)
+        let mut live = Vec::new();
+        for status in LIVE {
+            let path = format!("/v1/calls?status={status}&page_size=100");
+            let answer = self.rest.ask(&Ask::again("list calls", Method::GET, path)).await?;
+            add_further(&mut live, answer.calls("/_embedded/calls", &CALL)?);
+        }
+        Ok(live)
     }
 
     async fn send_keys(&self, call: &CallId, keys: &[DtmfKey]) -> Result<()> {

@@ -10,6 +10,7 @@ mod dialects;
 mod forgeries;
 mod front_door;
 mod front_doors;
+mod live_calls;
 mod log;
 mod look_ups;
 mod media_socket;

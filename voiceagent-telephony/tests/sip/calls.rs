@@ -367,6 +367,27 @@ async fn a_call_is_handed_on_when_the_other_side_says_so() {
 }
 
 #[tokio::test]
+async fn a_side_that_asks_us_to_call_somebody_is_declined_and_the_call_goes_on() {
+    let mut config = Server::config();
+    // Also where the configuration has them: the agent calls them, and nobody else says so.
+    config.directory =
+        config.directory.with_target("sales", "sip:sales@127.0.0.1".parse().unwrap());
+    let mut server = Server::start(config).await;
+    let mut phone = SipPhone::call(server.address, "referred", "").await;
+    let mut link = server.open().await;
+    let answer = phone.message("SIP/2.0 200").await;
+    let allowed = answer.lines().find(|line| line.starts_with("Allow: ")).unwrap();
+    assert!(!allowed.contains("REFER"), "{allowed}");
+    let before = phone.sees(|seen| seen.packets > 0).await.packets;
+    let declined = phone.request("REFER", "Refer-To: <sip:sales@127.0.0.1>\r\n", "").await;
+    assert!(declined.starts_with("SIP/2.0 603"), "{declined}");
+    let seen = phone.sees(|seen| seen.packets > before + 10).await;
+    assert!(!seen.is_over && !seen.messages.iter().any(|message| message.starts_with("NOTIFY")));
+    phone.press('#').await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('#')));
+}
+
+#[tokio::test]
 async fn requests_of_no_call_are_told_so() {
     let server = Server::start(Server::config()).await;
     let mut phone = SipPhone::call(server.address, "none1", "Require: unknown\r\n").await;

@@ -228,6 +228,40 @@ impl Phone {
         self.known.retain(|known| *known != message.text);
     }
 
+    /// Listens at another port from now on, and says so in its next description.
+    pub(crate) async fn move_media(&mut self) {
+        self.media = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    }
+
+    /// The type of the next packet, and what it carries.
+    pub(crate) async fn packet(&self) -> (u8, Vec<u8>) {
+        let mut buffer = [0; 2_048];
+        let length = timeout(SOON, self.media.recv(&mut buffer)).await.unwrap().unwrap();
+        (buffer[1] & 0x7F, buffer[12..length].to_vec())
+    }
+
+    /// The numbers and timestamps of all packets that have come since the last that was read.
+    pub(crate) fn stream(&self) -> Vec<(u16, u32)> {
+        let mut buffer = [0; 2_048];
+        let next = || {
+            self.media.try_recv(&mut buffer).ok()?;
+            let number = u16::from_be_bytes([buffer[2], buffer[3]]);
+            Some((number, u32::from_be_bytes([buffer[4], buffer[5], buffer[6], buffer[7]])))
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    /// Whether no packet of media has come since the last that was read.
+    pub(crate) fn has_heard_nothing(&self) -> bool {
+        self.media.try_recv(&mut [0; 2_048]).is_err()
+    }
+
+    /// Waits until no packet has come for ten times as long as between two.
+    pub(crate) async fn hears_no_more(&self) {
+        let pause = Duration::from_millis(200);
+        while timeout(pause, self.media.recv(&mut [0; 2_048])).await.is_ok() {}
+    }
+
     /// Waits for a packet: the other side knows that the call has begun.
     pub(crate) async fn hears_silence(&self) {
         timeout(SOON, self.media.recv(&mut [0; 2_048])).await.unwrap().unwrap();

@@ -83,6 +83,16 @@ impl<V: LlmVendor> LlmSuite<'_, V> {
         check!("text may be cut within a character", checks::text_cut_anywhere);
         check!("`Finished` comes once and last", checks::finished_once_and_last);
         check!("the cost is reported", checks::usage_reported);
+        if capabilities.prompt_caching {
+            check!("a conversation that goes on is cached", checks::cached);
+        } else {
+            report.not_claimed("a conversation that goes on is cached");
+        }
+        if capabilities.structured {
+            check!("an answer is held to its form", checks::held_to_form);
+        } else {
+            report.not_claimed("an answer is held to its form");
+        }
         check!("concurrent requests are independent", checks::concurrent_requests);
         check!("dropping the stream aborts the request", checks::dropped_stream);
         check!("dropping `generate` aborts the request", checks::dropped_generate);

@@ -18,6 +18,8 @@ use crate::vendor::{Refusal, ScriptedVendor};
 const SPOKEN: Duration = Duration::from_millis(1_200);
 const PAUSE: Duration = Duration::from_millis(2_000);
 
+const SILENCE: &str = "silence beyond a limit that the vendor states is survived";
+
 /// How long to listen for what must not come.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -56,8 +58,9 @@ pub async fn stt<V: ScriptedVendor>(
         report.not_claimed("a request to finalize yields a final");
     }
     match vendor.idle_limit() {
-        Some(limit) => report.note("silence is survived", suite.survives_silence(limit).await),
-        None => report.not_claimed("silence is survived"),
+        Some(limit) => report.note(SILENCE, suite.survives_silence(limit).await),
+        // The vendor states no limit.
+        None => report.not_claimed(SILENCE),
     }
     report.note("a loss between words costs none", suite.loss_in_utterance().await);
     report.note("a loss between utterances repeats none", suite.loss_between().await);

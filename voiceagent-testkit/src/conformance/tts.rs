@@ -24,6 +24,8 @@ const LONG: &str = "This is a sentence that nobody would ever want to hear to it
 /// Audio that may still come after an interruption.
 const LEFT_OVER: Duration = Duration::from_secs(2);
 
+const SILENCE: &str = "silence beyond a limit that the vendor states goes unnoticed";
+
 /// How often an interruption is tried: on a busy machine audio may run ahead of it. A voice that
 /// does not stop fails each time.
 const ATTEMPTS: usize = 4;
@@ -72,6 +74,11 @@ pub async fn tts<V: ScriptedVendor>(
         report.note("which words were heard is told", suite.tells_heard().await);
     } else {
         report.not_claimed("which words were heard is told");
+    }
+    match vendor.idle_limit() {
+        Some(limit) => report.note(SILENCE, suite.survives_silence(limit).await),
+        // The vendor states no limit.
+        None => report.not_claimed(SILENCE),
     }
     report.note("a loss between generations goes unnoticed", suite.loss_between().await);
     report.note("a loss within a generation is reported once", suite.loss_within().await);
@@ -134,14 +141,9 @@ impl<V: ScriptedVendor> Suite<'_, V> {
 
     async fn follows(&self) -> Result<(), String> {
         let mut voice = self.voice().await?;
-        voice.finish(1)?;
-        for number in 2..5 {
-            voice.say(number, &["Yes, ", "of course."])?;
-            voice.finish(number)?;
-        }
-        self.expect(&mut voice, 1, &[]).await?;
-        for number in 2..5 {
-            self.expect(&mut voice, number, &["Yes, ", "of course."]).await?;
+        voice.say_in_a_row()?;
+        for (number, texts) in IN_A_ROW {
+            self.expect(&mut voice, number, texts).await?;
         }
         Ok(())
     }
@@ -160,26 +162,7 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     /// Cancels a generation, and counts what comes of it before the next one begins.
     async fn left_over(&self) -> Result<usize, String> {
         let mut voice = self.voice().await?;
-        voice.say(1, &[LONG, LONG])?;
-        while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
-        let generation = GenerationId::new(1);
-        voice.send(TtsInput::Cancel { generation })?;
-        // What had been handed over by then came in time.
-        while voice.link.try_recv().is_some() {}
-        voice.say(2, &["Sorry. "])?;
-        voice.finish(2)?;
-        let mut left_over = 0;
-        let mut second = Said::default();
-        while !second.finished {
-            let event = voice.next().await?;
-            if second.audio.is_empty() && of(&event) == Some(generation) {
-                if let TtsEvent::Audio { payload, .. } = event {
-                    left_over += payload.len();
-                }
-            } else {
-                second.note(event, 2)?;
-            }
-        }
+        let (left_over, second) = voice.cancel(&[LONG, LONG]).await?;
         ensure(second.audio == self.vendor.audio(self.format, "Sorry. "), || {
             "stale audio is mixed into the next generation".to_owned()
         })?;
@@ -206,6 +189,18 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
         let is_beginning = !told.is_empty() && letters(LONG).starts_with(&letters(&told));
         ensure(is_beginning, || format!("{told:?} is no beginning of what was said"))
+    }
+
+    async fn survives_silence(&self, limit: Duration) -> Result<(), String> {
+        let mut voice = self.voice().await?;
+        for number in 1..3 {
+            voice.say(number, &["Hello. "])?;
+            voice.finish(number)?;
+            self.expect(&mut voice, number, &["Hello. "]).await?;
+            // That time passes is what is checked.
+            tokio::time::sleep(limit * 2).await;
+        }
+        Ok(())
     }
 
     async fn loss_between(&self) -> Result<(), String> {
@@ -253,6 +248,10 @@ impl<V: ScriptedVendor> Suite<'_, V> {
     }
 }
 
+/// Generations that are said without waiting for each other.
+const IN_A_ROW: [(u64, &[&str]); 4] =
+    [(1, &[]), (2, &["Yes, ", "of course."]), (3, &["Yes, ", "of course."]), (4, &["No."])];
+
 struct Voice {
     link: Link<TtsInput, TtsEvent>,
 }
@@ -287,6 +286,39 @@ impl Voice {
 
     async fn next(&mut self) -> Result<TtsEvent, String> {
         self.receive().await?.map_err(|error| error.to_string())
+    }
+
+    /// Says several things at once, of which the first is nothing.
+    fn say_in_a_row(&self) -> Result<(), String> {
+        IN_A_ROW.iter().try_for_each(|(number, texts)| {
+            self.say(*number, texts)?;
+            self.finish(*number)
+        })
+    }
+
+    /// Cancels a generation that sounds, and says another one. Returns how many bytes came of the
+    /// first before the second began, and the second.
+    async fn cancel(&mut self, texts: &[&str]) -> Result<(usize, Said), String> {
+        self.say(1, texts)?;
+        while !matches!(self.next().await?, TtsEvent::Audio { .. }) {}
+        let generation = GenerationId::new(1);
+        self.send(TtsInput::Cancel { generation })?;
+        // What had been handed over by then came in time.
+        while self.link.try_recv().is_some() {}
+        self.say(2, &["Sorry. "])?;
+        self.finish(2)?;
+        let (mut left_over, mut second) = (0, Said::default());
+        while !second.finished {
+            let event = self.next().await?;
+            if second.audio.is_empty() && of(&event) == Some(generation) {
+                if let TtsEvent::Audio { payload, .. } = event {
+                    left_over += payload.len();
+                }
+            } else {
+                second.note(event, 2)?;
+            }
+        }
+        Ok((left_over, second))
     }
 
     /// Everything of a generation; that of another one is an error.

@@ -1,9 +1,9 @@
-use std::{collections::VecDeque, fmt, future::pending, time::Duration};
+use std::{collections::VecDeque, fmt, future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
     ErrorKind, Link, LinkPeer, Result,
-    audio::AudioFormat,
+    audio::{AudioFormat, AudioFrame},
     stt::{SpeechToText, SttCapabilities, SttEvent, SttInput, SttOptions, Transcript},
 };
 
@@ -19,9 +19,9 @@ const LINK: usize = 128;
 
 /// A recognizer that understands what a [`Caller`](super::Caller) says.
 ///
-/// It understands a word when its audio arrives, and nothing that is lost or silenced on its way.
-/// Interims come each 250 ms of speech, finals a delay after the speech, and after
-/// [`SttInput::Finalize`].
+/// It understands a word when its audio arrives, or [later](FakeStt::with_lag), and nothing that is
+/// lost or silenced on its way. Interims come each 250 ms of speech, finals a delay after the speech,
+/// and after [`SttInput::Finalize`].
 pub struct FakeStt {
     words: Words,
     capabilities: SttCapabilities,
@@ -51,10 +51,13 @@ pub enum SttFault {
     Stall(Duration),
     /// Nothing.
     None,
+    /// The stream tells when speech begins, and no words, after this much audio.
+    Wordless(Duration),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Pace {
+    lag: Duration,
     interim: Duration,
     after_speech: Duration,
     after_finalize: Duration,
@@ -76,6 +79,7 @@ impl FakeStt {
         capabilities.interim = true;
         capabilities.finalize = true;
         let pace = Pace {
+            lag: Duration::ZERO,
             interim: Duration::from_millis(250),
             after_speech: Duration::from_millis(300),
             after_finalize: Duration::from_millis(80),
@@ -99,6 +103,21 @@ impl FakeStt {
         self
     }
 
+    /// Says which language it expects, unless it is told another.
+    #[must_use]
+    pub fn with_language(mut self, tag: impl Into<Arc<str>>) -> Self {
+        self.capabilities.language = Some(tag.into());
+        self
+    }
+
+    /// Says how long after its audio anything is understood, as of vendors: 200 to 500 ms. All other
+    /// delays are added to it. A request to finalize makes it catch up.
+    #[must_use]
+    pub const fn with_lag(mut self, lag: Duration) -> Self {
+        self.pace.lag = lag;
+        self
+    }
+
     /// Says how long after the end of speech its final comes.
     #[must_use]
     pub const fn with_final_delay(mut self, delay: Duration) -> Self {
@@ -106,11 +125,15 @@ impl FakeStt {
         self
     }
 
-    /// Says how long after [`SttInput::Finalize`] the final comes; `None` takes the ability away.
+    /// Says how long after [`SttInput::Finalize`] the final comes, which is claimed as well; `None`
+    /// takes the ability away.
     #[must_use]
     pub fn with_finalize(mut self, delay: Option<Duration>) -> Self {
-        self.capabilities.finalize = delay.is_some();
-        self.pace.after_finalize = delay.unwrap_or_default();
+        (self.capabilities.finalize, self.capabilities.finalize_ms) = (false, None);
+        if let Some(delay) = delay {
+            self.capabilities.claim_finalize(delay);
+            self.pace.after_finalize = delay;
+        }
         self
     }
 
@@ -204,9 +227,11 @@ impl SpeechToText for FakeStt {
             format: options.format,
             replays: options.replays,
             got: Duration::ZERO,
+            heard: Duration::ZERO,
             interim_at: Duration::ZERO,
             expected: false,
             later: Schedule::new(),
+            behind: Schedule::new(),
         };
         Ok(Link::spawn(LINK, |peer| stream.run(peer)))
     }
@@ -226,12 +251,16 @@ struct Stream {
     inputs: Recording<SttInput>,
     format: AudioFormat,
     replays: bool,
-    /// How much audio arrived, and how much of it had at the next interim.
+    /// How much audio arrived, how much of it was heard, and how much will have been at the next
+    /// interim.
     got: Duration,
+    heard: Duration,
     interim_at: Duration,
     /// The end of the turn was announced, and neither confirmed nor taken back.
     expected: bool,
     later: Schedule<Later>,
+    /// Audio that it has not got to.
+    behind: Schedule<AudioFrame>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -249,6 +278,7 @@ impl Stream {
         loop {
             tokio::select! {
                 biased;
+                frame = self.behind.due() => self.hear(&frame, &peer).await?,
                 later = self.later.due() => self.come_due(later, &peer).await?,
                 input = peer.recv() => {
                     let Some(input) = input else { return Ok(()) };
@@ -263,6 +293,9 @@ impl Stream {
         let frame = match input {
             SttInput::Audio(frame) => frame,
             SttInput::Finalize if self.capabilities.finalize => {
+                for frame in self.behind.take(|_| true) {
+                    self.hear(&frame, peer).await?;
+                }
                 self.later.after(self.pace.after_finalize, Later::Finalized);
                 return Ok(());
             }
@@ -284,16 +317,32 @@ impl Stream {
             | SttFault::Mute(_)
             | SttFault::None
             | SttFault::Refuse(_)
-            | SttFault::Stall(_) => {}
+            | SttFault::Stall(_)
+            | SttFault::Wordless(_) => {}
         }
-        let noticed = self.ear.hear(&frame);
+        if self.pace.lag.is_zero() {
+            return self.hear(&frame, peer).await;
+        }
+        self.behind.after(self.pace.lag, frame);
+        Ok(())
+    }
+
+    /// Gets to a piece of audio.
+    async fn hear(
+        &mut self,
+        frame: &AudioFrame,
+        peer: &LinkPeer<SttInput, SttEvent>,
+    ) -> Result<()> {
+        self.heard += frame.format.duration_of(frame.samples());
+        let noticed = self.ear.hear(frame);
         if noticed.started {
             self.speech_starts(peer).await?;
         }
         if noticed.stopped {
             self.speech_stops();
-        } else if self.ear.speaking() && self.capabilities.interim && self.got >= self.interim_at {
-            self.interim_at = self.got + self.pace.interim;
+        } else if self.ear.speaking() && self.capabilities.interim && self.heard >= self.interim_at
+        {
+            self.interim_at = self.heard + self.pace.interim;
             let interim = self.ear.interim();
             if !interim.text.is_empty() {
                 self.say(SttEvent::Transcript(interim), peer).await?;
@@ -316,7 +365,7 @@ impl Stream {
     }
 
     async fn speech_starts(&mut self, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
-        self.interim_at = self.got + self.pace.interim;
+        self.interim_at = self.heard + self.pace.interim;
         self.later.take(|later| matches!(later, Later::Eager | Later::EndOfTurn));
         if self.capabilities.end_of_turn {
             // Its finals come with the end of the turn, so they wait for it.
@@ -369,10 +418,13 @@ impl Stream {
     }
 
     async fn say(&self, event: SttEvent, peer: &LinkPeer<SttInput, SttEvent>) -> Result<()> {
-        if matches!(self.fault, SttFault::Mute(after) if self.got > after) {
-            return Ok(());
+        match self.fault {
+            SttFault::Mute(after) if self.got > after => Ok(()),
+            SttFault::Wordless(after) if self.got > after && event != SttEvent::SpeechStarted => {
+                Ok(())
+            }
+            _ => peer.send(event).await,
         }
-        peer.send(event).await
     }
 }
 

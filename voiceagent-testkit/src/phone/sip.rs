@@ -6,7 +6,7 @@ use tokio::{
     net::UdpSocket,
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{interval, timeout},
 };
 
 use super::Wire;
@@ -348,10 +348,12 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
 impl FarEnd for SipPhone {
     async fn speak(&mut self, audio: Bytes) {
         let _ = self.sees(|seen| seen.media.is_some()).await;
+        // By moments, not by pauses: a timer that fires late must not slow the speech down.
+        let mut packets = interval(Duration::from_millis(20));
         for frame in audio.chunks(FRAME) {
+            packets.tick().await;
             self.send_packet(0, self.timestamp, frame).await;
             self.timestamp = self.timestamp.wrapping_add(160);
-            sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -221,16 +221,17 @@ impl<'a> Places<'a> {
         })
     }
 
-    /// When the end of a word left the agent, at the earliest, and the first mark behind it; for
-    /// each time that the word was sent.
+    /// When the end of a word left the agent, at the earliest, and the first mark behind it, though
+    /// the line may be gone before that comes; for each time that the word was sent.
     fn copies(&self, word: &Word) -> impl Iterator<Item = (Duration, usize)> {
         let order = self.account.order.iter().enumerate();
         let copies = order.filter(move |(_, (_, number))| {
             std::ptr::eq(&raw const self.account.words[*number as usize], word)
         });
-        copies.filter_map(|(place, (arrived, _))| {
-            let mark = self.account.marks.iter().position(|mark| mark.words > place)?;
-            Some((arrived.saturating_sub(self.on_its_way), mark))
+        copies.map(|(place, (arrived, _))| {
+            let marks = &self.account.marks;
+            let mark = marks.iter().position(|mark| mark.words > place).unwrap_or(marks.len());
+            (arrived.saturating_sub(self.on_its_way), mark)
         })
     }
 }

@@ -148,24 +148,42 @@ impl<'a> Replies<'a> {
     }
 
     /// Until when a voice that sounds at this moment is believed though its words are lost, where
-    /// the far end tells when a voice begins and never when it ends. Nothing tells the agent then
-    /// that it is over but the watchdog, which counts from its beginning (T7, T14): an answer that
-    /// came sooner would be spoken into what most callers still say. That holds of a turn that came
-    /// to nothing, and of no other: whatever is understood of a turn tells more.
+    /// the far end tells when a voice begins, or that it has stopped for one, and never when it ends.
+    /// Nothing tells the agent then that it is over but the watchdog, which counts from what was told
+    /// (T7, T14, I24): an answer that came sooner would be spoken into what most callers still say.
+    /// That holds of a turn that came to nothing, and of no other: whatever is understood of a turn
+    /// tells more.
     fn believed(&self, at: Duration) -> Option<Duration> {
         let Profile { kind, relay, carrier, .. } = self.profile;
-        if *kind != Kind::Text || !relay.starts {
+        if *kind != Kind::Text {
             return None;
         }
-        let known = at + relay.notices + carrier.inbound;
         let events = || self.account.events.iter();
-        let (begun, turn) = events().rev().find_map(|(begun, event)| match event {
-            Event::UserStarted { turn, .. } if *begun <= known => Some((*begun, *turn)),
+        let belief = Limits::of(self.account, self.profile).belief();
+        if relay.starts {
+            let known = at + relay.notices + carrier.inbound;
+            let (begun, turn) = events().rev().find_map(|(begun, event)| match event {
+                Event::UserStarted { turn, .. } if *begun <= known => Some((*begun, *turn)),
+                _ => None,
+            })?;
+            let mut later = events().filter(|(later, _)| at <= *later);
+            let is_nothing = later.any(|(_, event)| *event == Event::TurnDropped { turn });
+            return is_nothing.then(|| begun + belief);
+        }
+        let known = at + relay.tells_after + carrier.inbound;
+        let stopped = events().rev().find_map(|(stopped, event)| match event {
+            Event::Interrupted { reason: InterruptionReason::BargeIn, .. } if *stopped <= known => {
+                Some(*stopped)
+            }
             _ => None,
-        })?;
-        let mut later = events().filter(|(later, _)| at <= *later);
-        let is_nothing = later.any(|(_, event)| *event == Event::TurnDropped { turn });
-        is_nothing.then(|| begun + Limits::of(self.account, self.profile).belief())
+        });
+        let stopped = stopped.filter(|_| relay.decides)?;
+        let meanwhile = stopped..stopped + belief;
+        let is_something = |(at, event): &(Duration, Event)| {
+            let words = matches!(event, Event::UserPartial { .. } | Event::UserTurn { .. });
+            words && meanwhile.contains(at)
+        };
+        (!events().any(is_something)).then_some(meanwhile.end)
     }
 
     /// Whether something of the answer was heard in time, or something that is said in its place.

@@ -13,7 +13,7 @@ use super::{
     profile::Profile,
     tool::TIME,
     words::Words,
-    world::Aftermath,
+    world::{Aftermath, GREETING},
 };
 
 /// Audio may be on its way, and a decision be for this moment, so long.
@@ -221,7 +221,7 @@ impl Judge<'_> {
         }
         let says_late = *kind == Kind::Cascade && !recognizer.interims;
         let (long, soon) = if says_late { INSISTS_UNHEARD } else { INSISTS };
-        let firm = self.firm_until();
+        let firm = self.firm();
         let spans = joined(&self.account.caller);
         for (index, over) in spans.iter().enumerate() {
             // Who goes on for 5 s before any words of it are known is a noise, and so is what follows.
@@ -236,8 +236,9 @@ impl Judge<'_> {
                 continue;
             }
             let ignored = self.account.agent.iter().find(|Span { from, to }| {
-                let begun = *from + MOMENT * 20 < over.from && firm <= *from;
-                over.to - over.from >= long && begun && *to > stop
+                let begun = *from + MOMENT * 20 < over.from;
+                let is_firm = firm.is_some_and(|firm| *from < firm.to && firm.from < *to);
+                over.to - over.from >= long && begun && !is_firm && *to > stop
             });
             self.check(ignored.is_none(), "a caller who insists is let speak", || {
                 format!("{over:?} over {ignored:?}")
@@ -247,13 +248,31 @@ impl Judge<'_> {
 }
 
 impl Judge<'_> {
-    /// Until when the agent speaks as nobody can stop it: a firm greeting.
-    fn firm_until(&self) -> Duration {
-        let is_firm = self.profile.manner.firm_greeting && self.profile.greeting;
-        let mut events = self.account.events.iter().filter(|_| is_firm);
-        let greeted = events.find(|(_, event)| matches!(event, Event::AgentStopped { .. }));
-        greeted.map_or(Duration::ZERO, |(at, _)| *at + self.profile.carrier.outbound)
+    /// While the agent speaks as nobody can stop it: a firm greeting, before which a model that takes
+    /// turns by itself may have answered already.
+    fn firm(&self) -> Option<Span> {
+        let Profile { manner, greeting, kind, speaker, carrier, .. } = self.profile;
+        let in_own_words = kind.is_realtime() && speaker.greets;
+        let mut events = self.account.events.iter().filter(|_| manner.firm_greeting && *greeting);
+        let (greeted, to) = events.find_map(|(at, event)| match event {
+            Event::AgentStopped { generation, pii_heard, .. }
+                if in_own_words || is_greeting(pii_heard) =>
+            {
+                Some((*generation, *at))
+            }
+            _ => None,
+        })?;
+        let from = self.account.events.iter().find_map(|(at, event)| match event {
+            Event::AgentStarted { generation, .. } if *generation == greeted => Some(*at),
+            _ => None,
+        });
+        Some(Span { from: from?, to: to + carrier.outbound })
     }
+}
+
+/// Whether this was heard of the greeting.
+fn is_greeting(heard: &str) -> bool {
+    heard.split_whitespace().next() == GREETING.split_whitespace().next()
 }
 
 fn joined(spans: &[Span]) -> Vec<Span> {

@@ -33,6 +33,8 @@ use crate::fakes::{FakeStore, FakeTurnDetector};
 
 /// The name of every simulated call, and so of its journal.
 pub(super) const CALL: &str = "simulated";
+/// What an agent says first, unless a model greets in words of its own.
+pub(super) const GREETING: &str = "Hello, welcome to the simulated workshop. What is it?";
 /// No script is as long.
 const LONGEST: Duration = Duration::from_secs(1_200);
 /// What a call may leave running when it is over: tools have 6 s.
@@ -117,7 +119,7 @@ fn agent(
         builder = if profile.kind.is_realtime() && profile.speaker.greets {
             builder.greet_by("Greet the caller.")
         } else {
-            builder.greeting("Hello, welcome to the simulated workshop. What is it?")
+            builder.greeting(GREETING)
         };
     }
     if profile.turn_detector {

@@ -9,7 +9,7 @@ use super::{
     ears::{Ears, Heard},
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 const UPDATE_EVERY: Duration = Duration::from_millis(250);
@@ -81,6 +81,15 @@ impl Script for AssemblyAi {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The shortest `inactivity_timeout` that may be asked for; without one it has no limit.
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle {
+            limit: Duration::from_secs(5),
+            sign: Sign::Message,
+            close: (3005, "inactivity"),
+        })
     }
 
     fn begin(&self, query: &Query, progress: usize) -> Box<dyn Session> {

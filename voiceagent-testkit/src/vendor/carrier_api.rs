@@ -259,8 +259,15 @@ fn perform(
             (204, String::new())
         }
         Effect::List(list, name) => {
-            let live = state.calls.iter().filter(|(_, status)| *status == "in-progress");
-            let calls = Value::Array(live.map(|(call, _)| entry(name, call)).collect());
+            // Vonage and Plivo have words of their own.
+            let wanted = match call {
+                "answered" | "live" => "in-progress",
+                "started" => "queued",
+                same => same,
+            };
+            let found = state.calls.iter().filter(|(_, status)| *status == wanted);
+            let calls =
+                Value::Array(found.map(|(name_of, _)| entry(name, name_of, call)).collect());
             let parts = list.split('/').skip(1).collect::<Vec<_>>();
             tell(200, parts.iter().rev().fold(calls, |inner, part| json!({ *part: inner })))
         }
@@ -275,18 +282,18 @@ fn perform(
     }
 }
 
-/// A call that goes on in a list that has its name in this field: as Twilio and SignalWire, as
-/// Vonage, or as Plivo tell of it.
-fn entry(name: &str, call: &str) -> Value {
+/// A call in a list that has its name in this field: as Twilio and SignalWire, as Vonage, or as
+/// Plivo tell of it, with the state in the carrier's word.
+fn entry(name: &str, call: &str, status: &str) -> Value {
     match name {
         "sid" => json!({
             "sid": call, "from": "+14155550123", "to": "+14155550199", "direction": "inbound",
-            "status": "in-progress", "start_time": "Wed, 01 Jan 2020 12:00:00 +0000",
+            "status": status, "start_time": "Wed, 01 Jan 2020 12:00:00 +0000",
         }),
         "uuid" => json!({
             "uuid": call, "from": { "type": "phone", "number": "14155550123" },
             "to": { "type": "phone", "number": "14155550199" }, "direction": "inbound",
-            "status": "answered",
+            "status": status,
         }),
         _ => json!(call),
     }

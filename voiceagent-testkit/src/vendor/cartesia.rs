@@ -10,7 +10,7 @@ use super::{
     contexts::Contexts,
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 /// Cartesia's `/tts/websocket`, as its Python SDK 4.2.0 types it.
@@ -30,6 +30,14 @@ impl Script for Cartesia {
 
     fn check(&self, query: &Query) -> Result<(), String> {
         query.check_known(&[])
+    }
+
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle {
+            limit: Duration::from_secs(300),
+            sign: Sign::Message,
+            close: (1000, "connection idle timeout"),
+        })
     }
 
     fn begin(&self, _query: &Query, _progress: usize) -> Box<dyn Session> {

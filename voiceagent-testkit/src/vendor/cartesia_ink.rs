@@ -9,7 +9,7 @@ use super::{
     hearing::{Hearing, Sound},
     outbox::Output,
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 /// Cartesia's `/stt/turns/websocket`, as its Python SDK 4.2.0 types it. Each stretch of speech is a
@@ -77,6 +77,14 @@ impl Script for InkManual {
     fn check(&self, query: &Query) -> Result<(), String> {
         query.check_known(&MANUAL_KNOWN)?;
         check(query)
+    }
+
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle {
+            limit: Duration::from_secs(180),
+            sign: Sign::Message,
+            close: (1000, "connection idle timeout"),
+        })
     }
 
     fn begin(&self, query: &Query, progress: usize) -> Box<dyn Session> {

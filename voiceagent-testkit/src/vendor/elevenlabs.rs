@@ -10,7 +10,7 @@ use super::{
     contexts::{Context, Contexts, Piece},
     outbox::{Outbox, Output},
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 /// ElevenLabs' `multi-stream-input` for the voice `scripted-voice`, as its Python SDK 2.78.0 types
@@ -47,6 +47,15 @@ impl Script for ElevenLabs {
             return Err("this script speaks in auto_mode only".to_owned());
         }
         check(query)
+    }
+
+    /// The longest `inactivity_timeout` that may be asked for, which stands for the one that is.
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle {
+            limit: Duration::from_secs(180),
+            sign: Sign::Message,
+            close: (1008, "input_timeout_exceeded"),
+        })
     }
 
     fn begin(&self, query: &Query, _progress: usize) -> Box<dyn Session> {

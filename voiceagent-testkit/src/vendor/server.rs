@@ -45,8 +45,33 @@ pub(super) trait Script: Send + Sync + 'static {
     /// Checks the parameters; the error is the reason of a refusal with status 400.
     fn check(&self, query: &Query) -> Result<(), String>;
 
+    /// What the vendor does when nothing comes for long; nothing, unless it is known.
+    fn idle(&self) -> Option<Idle> {
+        None
+    }
+
     /// Begins a connection. `progress` continues one that was cut.
     fn begin(&self, query: &Query, progress: usize) -> Box<dyn Session>;
+}
+
+/// How a vendor ends a connection on which nothing comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Idle {
+    /// How long it waits.
+    pub(super) limit: Duration,
+    /// What it waits for.
+    pub(super) sign: Sign,
+    /// The code and the reason of its close.
+    pub(super) close: (u16, &'static str),
+}
+
+/// A sign of life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sign {
+    /// Audio, or a text message.
+    Message,
+    /// A ping of the WebSocket.
+    Ping,
 }
 
 /// One connection of the vendor, without its socket.
@@ -85,7 +110,11 @@ pub(super) struct Server {
 impl Server {
     /// Serves WebSockets.
     pub(super) async fn start(script: Arc<dyn Script>) -> Self {
-        Self::serve(move |tcp, state| connection(tcp, Arc::clone(&script), state)).await
+        let idle = script.idle();
+        let server =
+            Self::serve(move |tcp, state| connection(tcp, Arc::clone(&script), state)).await;
+        server.state.lock().idle = idle;
+        server
     }
 
     /// Serves each connection by itself.
@@ -125,6 +154,7 @@ struct Inner {
     open: usize,
     refusal: Option<Refusal>,
     silent: bool,
+    idle: Option<Idle>,
     orphans: VecDeque<(Instant, usize)>,
 }
 
@@ -151,6 +181,18 @@ impl State {
 
     pub(super) fn set_refusal(&self, refusal: Option<Refusal>) {
         self.lock().refusal = refusal;
+    }
+
+    /// How a connection ends on which nothing comes.
+    pub(super) fn idle(&self) -> Option<Idle> {
+        self.lock().idle
+    }
+
+    /// Ends connections after another time without a sign of life than the vendor does.
+    pub(super) fn set_idle_limit(&self, limit: Duration) {
+        if let Some(idle) = &mut self.lock().idle {
+            idle.limit = limit;
+        }
     }
 
     pub(super) fn set_silent(&self, silent: bool) {
@@ -266,7 +308,10 @@ async fn connection(tcp: TcpStream, script: Arc<dyn Script>, state: Arc<State>) 
     let Ok(socket) = accept_hdr_async(tcp, check).await else { return };
     let session = script.begin(&query, state.adopt());
     let (number, _open) = state.open(query.0);
-    Connection { socket, session, state, number, stalled: false, cut: false }.run(control).await;
+    let idle = state.idle().map(|idle| (Instant::now() + idle.limit, idle));
+    let connection =
+        Connection { socket, session, state, number, idle, stalled: false, cut: false };
+    connection.run(control).await;
 }
 
 /// Counts an open connection until it is dropped, however that comes.
@@ -323,6 +368,8 @@ struct Connection {
     session: Box<dyn Session>,
     state: Arc<State>,
     number: usize,
+    /// When it ends unless there is a sign of life.
+    idle: Option<(Instant, Idle)>,
     stalled: bool,
     /// The script ended the connection, so that the client will come back.
     cut: bool,
@@ -346,15 +393,35 @@ impl Connection {
         }
         let far = || Instant::now() + Duration::from_secs(3_600);
         let wake = self.session.wake_at().unwrap_or_else(far);
+        let idle_at = self.idle.map_or_else(far, |(at, _)| at);
         tokio::select! {
             message = self.socket.next() => self.on_message(message?.ok()?),
             Ok(control) = control.recv() => self.obey(control).await,
             () = sleep_until(wake) => Some(()),
+            () = sleep_until(idle_at) => self.end_idle().await,
         }
+    }
+
+    /// Ends the connection for want of a sign of life.
+    async fn end_idle(&mut self) -> Option<()> {
+        let (_, idle) = self.idle?;
+        self.cut = true;
+        let (code, reason) = idle.close;
+        self.send(Output::Close(code, reason)).await
     }
 
     fn on_message(&mut self, message: Message) -> Option<()> {
         let now = Instant::now();
+        let sign = match message {
+            Message::Binary(_) | Message::Text(_) => Some(Sign::Message),
+            Message::Ping(_) => Some(Sign::Ping),
+            Message::Close(_) | Message::Pong(_) | Message::Frame(_) => None,
+        };
+        if let Some((at, idle)) = &mut self.idle
+            && sign == Some(idle.sign)
+        {
+            *at = now + idle.limit;
+        }
         match message {
             Message::Binary(audio) => {
                 let length = audio.len();
@@ -381,7 +448,7 @@ impl Connection {
             }
             Control::Drop => None,
             Control::Stall => {
-                self.stalled = true;
+                (self.stalled, self.idle) = (true, None);
                 Some(())
             }
             Control::Text(text) => self.socket.send(Message::text(&*text)).await.ok(),

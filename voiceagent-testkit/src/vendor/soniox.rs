@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use voiceagent_core::audio::{AudioFormat, Encoding};
@@ -7,7 +9,7 @@ use super::{
     hearing::{Hearing, Sound},
     outbox::Output,
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 /// Soniox' `/transcribe-websocket`, as its Python SDK 2.10.0 types it. The key comes with the
@@ -36,6 +38,14 @@ impl Script for Soniox {
 
     fn check(&self, query: &Query) -> Result<(), String> {
         query.check_known(&[])
+    }
+
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle {
+            limit: Duration::from_secs(20),
+            sign: Sign::Message,
+            close: (1011, "no audio and no keepalive"),
+        })
     }
 
     fn begin(&self, _query: &Query, progress: usize) -> Box<dyn Session> {

@@ -9,7 +9,7 @@ use super::{
     hearing::{Hearing, Sound},
     outbox::Output,
     query::Query,
-    server::{Script, Session},
+    server::{Idle, Script, Session, Sign},
 };
 
 /// Speechmatics' `/v2`, as its Python SDK (`speechmatics-rt` 1.2.1) types it. An utterance becomes
@@ -37,6 +37,10 @@ impl Script for Speechmatics {
     fn check(&self, query: &Query) -> Result<(), String> {
         // The vendor's own SDK names itself.
         query.check_known(&["sm-sdk"])
+    }
+
+    fn idle(&self) -> Option<Idle> {
+        Some(Idle { limit: Duration::from_secs(180), sign: Sign::Ping, close: (1008, "no ping") })
     }
 
     fn begin(&self, _query: &Query, progress: usize) -> Box<dyn Session> {

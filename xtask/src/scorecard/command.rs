@@ -10,7 +10,8 @@ use super::super::{TASKS, behaviours::rust_tests, tree};
 ///
 /// When the files of the tree cannot be read.
 pub(crate) fn gaps(root: &Path, id: u8, line: &str) -> io::Result<Vec<String>> {
-    let words: Vec<&str> = line.split_whitespace().collect();
+    // Settings stand before a command as a shell reads them.
+    let words: Vec<&str> = line.split_whitespace().skip_while(|word| word.contains('=')).collect();
     let gap = match words[..] {
         ["cargo", "xtask", task, ..] => (!TASKS.iter().any(|known| known.name == task))
             .then(|| format!("there is no task {task}")),
@@ -86,7 +87,9 @@ mod tests {
         assert!(is_there("cargo xtask words"));
         assert!(!is_there("cargo xtask nonsense"));
         assert!(is_there(".ci/run"));
+        assert!(is_there("CALLS=50 .ci/run"));
         assert!(!is_there(".ci/nonsense"));
+        assert!(!is_there("CALLS=50 .ci/nonsense"));
         assert!(is_there("cargo test -p xtask -- a_command_is_there_ files_are_named_"));
         assert!(!is_there("cargo test -p xtask -- a_command_is_there_ no_test_begins_so"));
         assert!(!is_there("cargo test -p xtask"), "all tests would pass for the one that counts");

@@ -165,7 +165,9 @@ pub(crate) const ROWS: [Row; 28] = [
     Row {
         id: 21,
         what: "a process that is killed at a random moment, 500 times",
-        commands: &[],
+        commands: &[
+            "DEALERSHIP_KILLS=500 DEALERSHIP_CALL_KILLS=500 cargo test -p dealership --test processes -- a_process_that_is_killed_",
+        ],
         target: "no booking, message or record lost or twice; up again within 5 s",
         how: How::ByHand,
     },
@@ -179,7 +181,7 @@ pub(crate) const ROWS: [Row; 28] = [
     Row {
         id: 23,
         what: "SIGTERM with 50 calls",
-        commands: &["cargo test -p dealership -- d10_"],
+        commands: &["DEALERSHIP_REPLICA_CALLS=50 .ci/replicas"],
         target: "50 of 50 end in peace or with a goodbye, no new one, exit 0",
         how: How::ByHand,
     },

@@ -18,7 +18,7 @@ use crate::{
     weather::WeatherService,
 };
 
-/// What clients over HTTP bring.
+/// What clients over HTTP bring: one token or several.
 const TOKEN: &str = "DEALERSHIP_MCP_TOKEN";
 /// It must not be guessed.
 const SHORTEST_TOKEN: usize = 20;
@@ -26,8 +26,8 @@ const SHORTEST_TOKEN: usize = 20;
 /// Serves the tools of the agent to assistants that speak the Model Context Protocol.
 #[derive(Args, Debug)]
 pub struct McpCommand {
-    /// Listens here, at the path `/mcp`, for clients that bring the token of DEALERSHIP_MCP_TOKEN;
-    /// without it, one client talks over standard input and output.
+    /// Listens here, at the path `/mcp`, for clients that bring a token of DEALERSHIP_MCP_TOKEN, each
+    /// of which has a desk of its own; without it, one client talks over standard input and output.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
     /// A name under which clients may address it beside this machine's, such as `tools.example.com`.
@@ -50,37 +50,50 @@ impl McpCommand {
             let why = format!("field `dealership.database`: {}", error.message());
             Error::config(why).with_source(error)
         })?;
-        let counter = self.counter(config, store.clone(), clock).await;
-        let served = match counter {
-            Ok(counter) => self.serve(counter, stop).await,
+        let served = match self.counters(config, store.clone(), clock).await {
+            Ok(counters) => self.serve(counters, stop).await,
             Err(error) => Err(error),
         };
         store.close().await;
         served
     }
 
-    async fn counter(&self, config: &Config, store: Store, clock: Clock) -> Result<Counter> {
+    /// What sets up a desk.
+    async fn counters(
+        &self,
+        config: &Config,
+        store: Store,
+        clock: Clock,
+    ) -> Result<impl Fn() -> Result<Counter> + use<>> {
         let dealership = &config.dealership;
         store.establish(&dealership.name, &dealership.timezone, clock.now()).await?;
-        let mut desk = Desk::new(store.clone(), clock, self.from.clone(), agent::call_secret()?)
-            .with_identity(Identity::Facts)
-            .with_decoder(Decoder::new(store, Some(Vpic::new(Vpic::BASE_URL)?)))
-            .with_departments(Departments::read(&dealership.departments)?)
-            .with_weather(WeatherService::new(
-                WeatherService::PLACES_URL,
-                WeatherService::FORECAST_URL,
-            )?);
-        if let Some(messenger) = server::messenger(config)? {
-            desk = desk.with_messenger(messenger);
-        }
-        Counter::new(desk, clock.now())
+        let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
+        let departments = Departments::read(&dealership.departments)?;
+        let weather =
+            WeatherService::new(WeatherService::PLACES_URL, WeatherService::FORECAST_URL)?;
+        let (messenger, from) = (server::messenger(config)?, self.from.clone());
+        Ok(move || {
+            let mut desk = Desk::new(store.clone(), clock, from.clone(), agent::call_secret()?)
+                .with_identity(Identity::Facts)
+                .with_decoder(decoder.clone())
+                .with_departments(departments.clone())
+                .with_weather(weather.clone());
+            if let Some(messenger) = messenger.clone() {
+                desk = desk.with_messenger(messenger);
+            }
+            Counter::new(desk, clock.now())
+        })
     }
 
-    async fn serve(self, counter: Counter, stop: impl Future<Output = ()>) -> Result<()> {
+    async fn serve(
+        self,
+        counters: impl Fn() -> Result<Counter>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
         let Some(address) = self.http else {
             let failed =
                 |why: &'static str| Error::new(ErrorKind::Disconnected, "serve tools", why);
-            let serving = counter.serve(stdio()).await.map_err(|cause| {
+            let serving = counters()?.serve(stdio()).await.map_err(|cause| {
                 failed("nobody speaks MCP on standard input").with_source(cause)
             })?;
             let token = serving.cancellation_token();
@@ -92,17 +105,46 @@ impl McpCommand {
             }
             return Ok(());
         };
-        let token = env::var(TOKEN).unwrap_or_default();
-        if token.len() < SHORTEST_TOKEN {
-            return Err(Error::config(format!(
-                "{TOKEN} is missing or shorter than {SHORTEST_TOKEN} characters; set it to what \
-                 `openssl rand -hex 32` prints"
-            )));
-        }
-        http::serve(counter, address, (Secret::new(token), self.host), stop).await
+        let desks = tokens(&env::var(TOKEN).unwrap_or_default())?
+            .into_iter()
+            .map(|token| Ok((token, counters()?)))
+            .collect::<Result<_>>()?;
+        http::serve(desks, address, self.host, stop).await
     }
+}
+
+/// The tokens that a variable holds, with commas between them.
+fn tokens(written: &str) -> Result<Vec<Secret>> {
+    let tokens: Vec<_> = written.split(',').map(str::trim).collect();
+    if tokens.iter().any(|token| token.len() < SHORTEST_TOKEN) {
+        return Err(Error::config(format!(
+            "{TOKEN}: a token is missing or shorter than {SHORTEST_TOKEN} characters; take what \
+             `openssl rand -hex 32` prints, with commas between the tokens of several people"
+        )));
+    }
+    Ok(tokens.into_iter().map(Secret::new).collect())
 }
 
 fn number(written: &str) -> Result<Phone, &'static str> {
     Phone::parse(written).ok_or("write it like +16305550111")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_token_is_long_enough_and_there_is_one() {
+        let (one, two) = ("a".repeat(20), "b".repeat(20));
+        let read = |written: &str| {
+            let tokens = tokens(written)?;
+            Ok::<_, Error>(tokens.iter().map(|token| token.expose().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(read(&one).unwrap(), [one.as_str()]);
+        assert_eq!(read(&format!("{one}, {two}")).unwrap(), [one.as_str(), two.as_str()]);
+        for wrong in [String::new(), "short".to_owned(), format!("{one},"), format!("{one},b")] {
+            let error = read(&wrong).unwrap_err().to_string();
+            assert!(error.contains(TOKEN) && !error.contains(&one), "{error}");
+        }
+    }
 }

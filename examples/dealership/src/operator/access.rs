@@ -4,6 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use voiceagent_core::Secret;
 
+use crate::bearer::{bearer, is_same};
+
 /// How long somebody stays signed in.
 const SESSION: SignedDuration = SignedDuration::from_hours(12);
 /// The cookie of whoever is signed in.
@@ -92,27 +94,10 @@ pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
     origin.is_some() && origin == host
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-}
-
-/// Compares in a time that tells nothing of where two texts differ: their codes under one key are
-/// compared in their place.
-fn is_same(known: &Secret, shown: &str) -> bool {
-    let code = |text: &str| mac(b"compare").chain_update(text.as_bytes());
-    let known = code(known.expose()).finalize().into_bytes();
-    code(shown).verify_slice(&known).is_ok()
-}
-
 fn seal(key: &Secret, ends: i64) -> String {
-    let code = mac(key.expose().as_bytes()).chain_update(format!("session {ends}"));
+    let mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes());
+    let code = mac.expect("a key of any length will do").chain_update(format!("session {ends}"));
     code.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn mac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("a key of any length will do")
 }
 
 #[cfg(test)]

@@ -56,21 +56,24 @@ pub(super) fn front_door(
     if let Some(control) = control {
         door = door.control(control);
     }
-    let noting = middleware::from_fn_with_state(reception.metrics(), note_rejections);
-    Ok(door.build()?.layer(noting))
+    Ok(noted(door.build()?, reception))
 }
 
 /// What else the carrier asks for: calls of programs that are gone, and what people write.
 pub(super) fn carried(
     (public_url, account): &(String, Account),
     config: &Config,
-    replica: &Replica,
+    (reception, replica): (&Arc<Reception>, &Replica),
 ) -> Result<Router> {
     let token = &account.auth_token;
     let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
         .on_fly(config.server.on_fly);
     let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
-    Ok(heirs.router().merge(replies))
+    Ok(noted(heirs.router().merge(replies), reception))
+}
+
+fn noted(routes: Router, reception: &Arc<Reception>) -> Router {
+    routes.layer(middleware::from_fn_with_state(reception.metrics(), note_rejections))
 }
 
 /// Counts who asks in the carrier's name, and is not the carrier.

@@ -66,7 +66,7 @@ async fn message(
     if let Some(refusal) = signature.map_or(Some("there is none".to_owned()), |signature| {
         check(signature).err().map(|refusal| refusal.to_string())
     }) {
-        warn!(refusal, "security.rejected");
+        warn!(refusal, "a message is not the carrier's");
         return StatusCode::FORBIDDEN.into_response();
     }
     let field = |name: &str| {

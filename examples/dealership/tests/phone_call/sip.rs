@@ -3,7 +3,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 use voiceagent_testkit::{
-    clips, conformance::transport::FarEnd as _, phone::SipPhone, vendor::chat::Reply,
+    clips::{self, Clip},
+    conformance::transport::FarEnd as _,
+    phone::SipPhone,
+    vendor::chat::{ChatRequest, Reply},
 };
 
 use crate::{
@@ -31,23 +34,40 @@ async fn listens(phone: &mut SipPhone, before: usize) -> usize {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_over_sip_is_answered_and_its_record_tells_how_well_it_was_heard() {
-    let said = ["What are your hours?", "goodbye"];
-    let mut house = House::open_with(SETTINGS, &said, |request| match request.last_user_text() {
-        Some(said) if said.contains("hours") => Reply::text("We open at seven."),
+/// Says something, and falls silent as a phone does: by sound in which nothing is heard.
+async fn says(phone: &mut SipPhone, clip: Clip) {
+    const SILENCE: [u8; 8_000] = [0xFF; 8_000];
+    phone.speak([clip.audio, &SILENCE].concat().into()).await;
+}
+
+/// Books as [`books`] does, in fewer words, which name no time that one could agree to.
+fn books_briefly(request: &ChatRequest) -> Reply {
+    match request.tool_results().len() {
+        2 => Reply::text("There are some on Monday morning."),
         _ => books(request),
-    })
-    .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_over_sip_books_and_its_record_tells_how_well_it_was_heard() {
+    let said = ["I need an oil change", "Monday at eight is fine", "yes", "goodbye"];
+    let mut house = House::open_with(SETTINGS, &said, books_briefly).await;
     let caller = format!("P-Asserted-Identity: <sip:{PRIYA}@pbx>\r\n");
     let mut phone = SipPhone::call(house.sip.unwrap(), "sip1", &caller).await;
     phone.message("SIP/2.0 180").await;
     phone.message("SIP/2.0 200").await;
     let mut heard = listens(&mut phone, 0).await;
-    phone.speak(clips::HELLO.into()).await;
-    heard = listens(&mut phone, heard).await;
-    assert!(heard > 0, "greeting and answer");
-    phone.speak(clips::GOODBYE.into()).await;
+    for clip in [clips::STOP, clips::HELLO, clips::YES] {
+        assert!(house.changes().await.is_empty(), "nothing is booked before the yes");
+        says(&mut phone, clip).await;
+        heard = listens(&mut phone, heard).await;
+    }
+    let changes = house.changes().await;
+    let [booked] = changes.as_slice() else { panic!("one booking, not {changes:?}") };
+    assert_eq!(booked.customer, "Priya Nair");
+    assert_eq!(booked.appointment.service, "oil_change");
+    assert_eq!(booked.appointment.start.to_string(), "2026-11-23T08:00:00-06:00[America/Chicago]");
+    says(&mut phone, clips::GOODBYE).await;
     assert!(phone.closes().await, "the agent hangs up");
     assert!(house.carrier.asked().is_empty(), "no carrier has this call");
     house.stop();

@@ -10,6 +10,10 @@ use crate::{
     stt::{SttCapabilities, SttEvent, SttInput, Transcript},
 };
 
+/// How much later than a recognizer itself its final is given up: by then it has told what it
+/// understood, or has opened another connection.
+const MARGIN: Duration = Duration::from_millis(250);
+
 /// How far a recognizer with a limited pace may be ahead of it.
 const BURST: Duration = Duration::from_millis(250);
 
@@ -45,10 +49,13 @@ impl Service {
         settings: SttFailover,
         base: u64,
     ) -> Result<Self> {
+        let own = claims.finalize_ms.map(|ms| Duration::from_millis(ms.into()) + MARGIN);
+        let finalize = own.map_or(settings.finalize, |own| own.min(settings.stall));
+        let finalize = finalize.max(settings.finalize);
         Ok(Self {
             index: opened.index,
             opened: now(),
-            watch: Watch::new(settings.stall, settings.finalize, claims.interim),
+            watch: Watch::new(settings.stall, finalize, claims.interim),
             fault: None,
             works: false,
             is_live: false,

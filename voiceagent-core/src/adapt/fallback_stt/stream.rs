@@ -26,6 +26,9 @@ use crate::{
 const SOUND: Duration = Duration::from_secs(5);
 /// A pause in which a final covers everything that was said before it.
 const BREAK: Duration = Duration::from_millis(200);
+/// The longest that a final may be behind its audio, as of whole utterances over HTTP. One that comes
+/// behind a word that was begun since may be about what was said before that.
+const LAG: Duration = Duration::from_secs(2);
 /// Silence that is kept: no word begins before it.
 const PRE_ROLL: Duration = Duration::from_secs(1);
 /// After so much silence nothing more comes of what was loud before.
@@ -337,14 +340,18 @@ impl Stream {
         let is_final = matches!(&event, SttEvent::Transcript(it) if it.is_final)
             || event == SttEvent::EndOfTurn;
         let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
-        service.watch.on_event(is_final);
         service.fault = None;
         if !std::mem::replace(&mut service.works, true) {
             self.chain.succeeded(service.index);
             self.outage.end();
         }
-        for index in self.silent.drain(..).filter(|index| *index != service.index) {
-            self.chain.failed(index, &stalled(self.chain.provider(index).name()));
+        if matches!(event, SttEvent::SpeechStarted | SttEvent::TurnResumed) {
+            service.watch.on_notice();
+        } else {
+            service.watch.on_event(is_final);
+            for index in self.silent.drain(..).filter(|index| *index != service.index) {
+                self.chain.failed(index, &stalled(self.chain.provider(index).name()));
+            }
         }
         match event {
             SttEvent::Transcript(transcript) => self.on_transcript(transcript, peer).await,
@@ -397,10 +404,15 @@ impl Stream {
         let Stage::Serving(service) = &self.stage else { return };
         let asked_at = self.requests.answer(&self.tape);
         let format = self.options.format;
-        let loud_until = self.tape.loud_until().unwrap_or(0);
+        let last_loud = self.tape.loud_until();
+        let loud_until = last_loud.unwrap_or(0);
         let pause = self.tape.end().saturating_sub(loud_until);
-        let in_pause =
-            service.is_live && service.has_all_of(&self.tape) && format.duration_of(pause) >= BREAK;
+        let begun = self.tape.begins_anew(self.sure, BREAK);
+        let is_late = begun.is_some_and(|at| format.duration_of(self.tape.end() - at) < LAG);
+        let in_pause = service.is_live
+            && service.has_all_of(&self.tape)
+            && format.duration_of(pause) >= BREAK
+            && !is_late;
         let covered = match last_word {
             Some(end) => Some(format.samples_in(end)),
             None if asked_at.is_some() => asked_at,
@@ -409,7 +421,10 @@ impl Stream {
         };
         match covered {
             Some(position) => self.cover(position),
-            None => self.overlap.on_final(text),
+            None => {
+                let until = last_loud.unwrap_or(self.tape.end());
+                self.overlap.on_final(text, format.duration_of(until));
+            }
         }
     }
 
@@ -417,7 +432,7 @@ impl Stream {
     fn cover(&mut self, position: u64) {
         self.sure = self.sure.max(position.min(self.tape.end()));
         self.tape.forget_before(self.sure);
-        self.overlap.settle();
+        self.overlap.settle(self.options.format.duration_of(self.sure));
     }
 }
 

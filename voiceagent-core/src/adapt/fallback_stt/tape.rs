@@ -78,6 +78,22 @@ impl Tape {
         self.frames.iter().rev().find(|recorded| recorded.is_loud).map(Recorded::end)
     }
 
+    /// Where the last stretch of loud audio begins, if another one behind `position` and a pause of
+    /// `pause` come before it.
+    pub(super) fn begins_anew(&self, position: u64, pause: Duration) -> Option<u64> {
+        let loud = self.frames.iter().rev().filter(|it| it.is_loud && it.end() > position);
+        let mut begins: Option<u64> = None;
+        for recorded in loud {
+            let parted =
+                begins.filter(|begin| self.format.duration_of(begin - recorded.end()) >= pause);
+            if parted.is_some() {
+                return parted;
+            }
+            begins = Some(recorded.start);
+        }
+        None
+    }
+
     /// How much loud audio there is after `position`.
     pub(super) fn loud_from(&self, position: u64) -> Duration {
         let after = self.frames.iter().filter(|it| it.is_loud && it.end() > position);
@@ -145,7 +161,11 @@ mod tests {
             let at = MediaTime(number as u64 * 160);
             tape.push(AudioFrame::new(AudioFormat::MULAW_8K, at, vec![byte; 160].into()));
         }
-        assert_eq!(tape.loud_until(), Some(480));
-        assert_eq!((tape.loud_from(0), tape.loud_from(320)), (40 * MS, 20 * MS));
+        assert_eq!(tape.begins_anew(0, 20 * MS), None, "nothing was said before");
+        tape.push(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(640), vec![0x90; 160].into()));
+        assert_eq!(tape.begins_anew(0, 20 * MS), Some(640));
+        assert_eq!((tape.begins_anew(0, 40 * MS), tape.begins_anew(480, 20 * MS)), (None, None));
+        assert_eq!(tape.loud_until(), Some(800));
+        assert_eq!((tape.loud_from(0), tape.loud_from(320)), (60 * MS, 40 * MS));
     }
 }

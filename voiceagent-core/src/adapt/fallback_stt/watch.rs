@@ -5,7 +5,7 @@ use tokio::time::Instant;
 /// Loud audio that a recognizer should have something to say about. With less, it may have been a
 /// knock on the table.
 const UTTERANCE: Duration = Duration::from_millis(500);
-/// The same where a final was asked for: somebody was heard to speak.
+/// The same where a final was asked for, or the recognizer itself has noticed that somebody speaks.
 const WORD: Duration = Duration::from_millis(300);
 
 /// Notices that a recognizer makes no progress. Time is an argument.
@@ -20,6 +20,8 @@ pub(super) struct Watch {
     unfinished: Duration,
     first_loud: Option<Instant>,
     last_loud: Option<Instant>,
+    /// It has noticed that somebody speaks, and brought no final since.
+    has_noticed: bool,
     asked: Option<Instant>,
 }
 
@@ -33,6 +35,7 @@ impl Watch {
             unfinished: Duration::ZERO,
             first_loud: None,
             last_loud: None,
+            has_noticed: false,
             asked: None,
         }
     }
@@ -53,11 +56,17 @@ impl Watch {
         self.asked.get_or_insert(now);
     }
 
-    /// It said something.
+    /// It noticed that somebody speaks. That answers nothing: the words are still owed.
+    pub(super) const fn on_notice(&mut self) {
+        self.has_noticed = true;
+    }
+
+    /// It said something of what was spoken.
     pub(super) fn on_event(&mut self, is_final: bool) {
         self.unanswered = Duration::ZERO;
         self.first_loud = None;
         self.last_loud = None;
+        self.has_noticed = !is_final;
         if is_final {
             self.unfinished = Duration::ZERO;
             self.asked = None;
@@ -67,7 +76,8 @@ impl Watch {
     /// When it has stalled, if it says nothing until then.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let since = if self.interim { self.first_loud } else { self.last_loud };
-        let silent = since.filter(|_| self.unanswered >= UTTERANCE).map(|at| at + self.stall);
+        let enough = if self.has_noticed { WORD } else { UTTERANCE };
+        let silent = since.filter(|_| self.unanswered >= enough).map(|at| at + self.stall);
         let asked = self.asked.filter(|_| self.unfinished >= WORD).map(|at| at + self.finalize);
         [silent, asked].into_iter().flatten().min()
     }
@@ -101,6 +111,26 @@ mod tests {
         assert_eq!(watch.deadline(), Some(now + 3 * SECOND));
         watch.on_event(false);
         assert_eq!(watch.deadline(), None);
+    }
+
+    #[test]
+    fn rc3_to_notice_that_somebody_speaks_is_no_answer() {
+        let (mut watch, now) = watch(true, 50);
+        watch.on_notice();
+        assert_eq!(watch.deadline(), Some(now + 3 * SECOND));
+        watch.on_event(true);
+        assert_eq!(watch.deadline(), None);
+    }
+
+    #[test]
+    fn rc3_one_that_notices_a_word_owes_it() {
+        let (mut watch, now) = watch(true, 20);
+        assert_eq!(watch.deadline(), None, "it may have been a knock");
+        watch.on_notice();
+        assert_eq!(watch.deadline(), Some(now + 3 * SECOND));
+        watch.on_event(false);
+        (0..20).for_each(|frame| watch.on_loud(now + SECOND + FRAME * frame, FRAME));
+        assert_eq!(watch.deadline(), Some(now + 4 * SECOND), "somebody is in mid-sentence");
     }
 
     #[test]

@@ -243,11 +243,15 @@ impl Speaker {
             | TtsEvent::Spoken { generation, .. }
             | TtsEvent::Words { generation, .. } => *generation,
         };
+        // A voice may be ahead with what comes next, and owe what comes first.
+        let is_first = self.speeches.front().is_some_and(|it| it.generation == generation);
         // What is left of something that was given up is not wanted.
         let wanted = |speech: &&mut Speech| speech.generation == generation;
         let Some(speech) = self.speeches.iter_mut().find(wanted) else { return Ok(()) };
         let Stage::Speaking(voice) = &mut self.stage else { return Ok(()) };
-        self.progress = Some(now());
+        if is_first {
+            self.progress = Some(now());
+        }
         voice.works = true;
         match event {
             TtsEvent::Audio { payload, .. } => {

@@ -46,8 +46,8 @@ pub struct EndpointingConfig {
     /// does: who ends with "and the" has more to say, and a question is complete. A recognizer that
     /// counts silence does not end such a turn either.
     ///
-    /// They are read as English. Calls of an agent that is told of [another
-    /// language](crate::AgentBuilder::language) begin with this off. Where nobody tells of it, turn
+    /// They are read as English, and not at all where the agent, its recognizer or its spoken form is
+    /// told of [another language](super::SessionConfig::language). Where nobody tells of it, turn
     /// this off, or what is complete may be waited on for up to `max_delay`.
     pub by_words: bool,
 }

@@ -156,6 +156,16 @@ impl Content {
         self.items[at] = Item::Aside { heard: cut.words(), interrupted: true };
     }
 
+    /// Notes that nothing was heard of any words on the side: the far end had stopped before them.
+    pub(in crate::session) fn drop_asides(&mut self) {
+        for item in &mut self.items {
+            if let Item::Aside { heard, interrupted } = item {
+                *interrupted = true;
+                *heard = "".into();
+            }
+        }
+    }
+
     /// Whether there is nothing but words of an answer.
     pub(super) fn is_plain(&self) -> bool {
         self.items.iter().all(|item| matches!(item, Item::Text(_))) && self.holding == 0

@@ -208,6 +208,43 @@ fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
 }
 
 #[test]
+fn f6_pieces_that_were_heard_since_the_last_answer_are_not_sent_again() {
+    let source = counted(1_000);
+    let mut playout = playout(true);
+    playout.config.piece = FRAME;
+    let base = playout.begin();
+    playout.push(source.clone());
+    playout.complete();
+    playout.hold(false);
+    leaving(&mut playout, ms(0));
+    assert!(playout.on_mark(ms(100), MarkId::new(1)));
+    leaving(&mut playout, ms(100));
+    let again = playout.rewind(ms(175));
+    assert_eq!(playout.heard(ms(900)) - (base + again), 175 * 8);
+    let left = leaving(&mut playout, ms(1_000));
+    assert_eq!(left, source[175 * 8..175 * 8 + left.len()]);
+}
+
+#[test]
+fn f6_what_a_far_end_that_stands_still_has_not_answered_leaves_once_more() {
+    for (paused, from) in [(230, 200), (240, 100), (900, 100)] {
+        let source = counted(1_000);
+        let mut playout = playout(true);
+        playout.begin();
+        playout.push(source.clone());
+        playout.complete();
+        playout.hold(false);
+        leaving(&mut playout, ms(0));
+        assert!(playout.on_mark(ms(100), MarkId::new(1)));
+        leaving(&mut playout, ms(100));
+        assert_eq!(playout.heard(ms(paused)), 1_600, "it may have played all but its answer");
+        playout.rewind(ms(paused));
+        let left = leaving(&mut playout, ms(1_000));
+        assert_eq!(left, source[from * 8..from * 8 + left.len()], "the answer is due at 200");
+    }
+}
+
+#[test]
 fn f7_a_second_pause_counts_from_the_first() {
     let source = counted(2_000);
     let mut playout = playout(false);

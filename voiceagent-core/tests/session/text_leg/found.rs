@@ -201,6 +201,27 @@ fn h1_a_far_end_that_was_stopped_in_words_on_the_side_has_not_said_those_behind_
 }
 
 #[test]
+fn h1_words_on_the_side_of_an_answer_were_not_heard_when_the_answer_before_it_was_stopped() {
+    for is_over in [false, true] {
+        let mut call = far_end();
+        call.at(0).says("Tell me.").at(1_200).model("One thing. Another thing.").at(1_300);
+        call.says("Book it.").at(2_600);
+        let generation = call.generation();
+        call.model_calls(&[("a", "book")]).feed(say("One moment.")).at(2_700);
+        if is_over {
+            call.feed(Input::ToolFinished { generation, id: "a".into(), output: "1".into() });
+        }
+        call.feed(stopped_after("One thing.")).at(2_800);
+        if !is_over {
+            call.feed(Input::ToolFinished { generation, id: "a".into(), output: "1".into() });
+        }
+        call.feed(Input::LlmText { generation, text: "It is booked.".into() });
+        call.feed(Input::LlmFinished { generation, reason: FinishReason::Stop }).at(9_000);
+        assert_eq!(said(&mut call), ["One thing.", "It is booked."], "{}", call.trace());
+    }
+}
+
+#[test]
 fn h1_words_on_the_side_of_an_answer_that_was_never_begun_are_cut_where_the_far_end_says() {
     let mut call = far_end();
     call.at(0).says("Book it.").at(1_200);

@@ -62,7 +62,7 @@ impl Default for OpenAiRealtimeSttConfig {
             silence: None,
             connect_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(5),
-            finalize_timeout: Duration::from_secs(3),
+            finalize_timeout: Duration::from_millis(2_500),
         }
     }
 }

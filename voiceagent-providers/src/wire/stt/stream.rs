@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) pause: Pause,
     /// How long a pause lasts before something is sent.
     pub(crate) pause_after: Duration,
+    /// How often the connection is pinged, for a vendor that closes those without.
+    pub(crate) ping: Option<Duration>,
     /// How long speech may stay without any answer within a turn, and before one.
     pub(crate) stall_timeout: Duration,
     pub(crate) idle_stall_timeout: Duration,
@@ -90,6 +92,8 @@ pub(crate) struct Stream<C> {
     events: Vec<SttEvent>,
     /// When something must be sent unless audio comes.
     pause_at: Instant,
+    /// When the connection is pinged.
+    ping_at: Option<Instant>,
     /// Whether this connection ever got audio.
     began: bool,
     /// Since when the vendor has been silent.
@@ -121,6 +125,7 @@ impl<C: SttCodec> Stream<C> {
             retries: Retries::new(settings.patience),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
+            ping_at: settings.ping.map(|ping| now + ping),
             began: false,
             silent_since: now,
             unanswered: Duration::ZERO,
@@ -315,7 +320,7 @@ impl<C: SttCodec> Stream<C> {
             // Too little audio to judge by; the next frame checks again.
             .filter(|_| self.unanswered >= self.stall_limit() / 2);
         let far = self.silent_since + Duration::from_secs(86_400);
-        [self.pause_due(), self.more_at(), stall, self.finalize_by]
+        [self.pause_due(), self.ping_at, self.more_at(), stall, self.finalize_by]
             .into_iter()
             .flatten()
             .min()
@@ -336,6 +341,10 @@ impl<C: SttCodec> Stream<C> {
     async fn on_wake(&mut self) -> Result<()> {
         self.catch_up().await?;
         let now = Instant::now();
+        if self.ping_at.is_some_and(|at| at <= now) {
+            self.ping_at = self.settings.ping.map(|ping| now + ping);
+            self.socket.ping().await?;
+        }
         if self.finalize_by.is_some_and(|by| by <= now) {
             self.finalize_by = None;
             if self.codec.owes_final() {
@@ -471,7 +480,9 @@ impl<C: SttCodec> Stream<C> {
         self.codec.connected(zero);
         self.pace.restart(zero);
         self.sent = self.settings.format.samples_in(zero);
-        self.pause_at = Instant::now() + self.settings.pause_after;
+        let now = Instant::now();
+        self.pause_at = now + self.settings.pause_after;
+        self.ping_at = self.settings.ping.map(|ping| now + ping);
         self.began = false;
         self.unanswered = Duration::ZERO;
         self.pending.clear();

@@ -177,6 +177,19 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
 }
 
 #[test]
+fn whoever_was_on_hold_is_not_taken_for_silent_when_the_call_goes_on() {
+    let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
+    side.renegotiate(at(0), TYPES, address(5_000), true).unwrap();
+    // The hold is only said again, and is no end of it.
+    side.renegotiate(at(300_000), TYPES, address(5_000), true).unwrap();
+    assert_eq!(side.silent_for(at(600_000)), Duration::from_secs(600));
+    side.renegotiate(at(600_000), TYPES, address(5_000), false).unwrap();
+    assert_eq!(side.silent_for(at(601_000)), Duration::from_secs(1));
+    side.renegotiate(at(620_000), TYPES, address(5_000), false).unwrap();
+    assert_eq!(side.silent_for(at(631_000)), Duration::from_secs(31));
+}
+
+#[test]
 fn protected_media_is_heard_as_plain_media_is_and_forged_packets_are_not() {
     let keys = || SrtpKeys::random().unwrap();
     let (one, two) = (keys(), keys());

@@ -1,6 +1,6 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
-use super::{Crypto, Description, Direction};
+use super::{Crypto, Description, Direction, Media};
 use crate::rtp::RtpCodec;
 
 /// The profiles of packets that are plain (RFC 3551) and protected (RFC 3711).
@@ -19,32 +19,44 @@ pub(in crate::sip) struct Ours {
     pub(in crate::sip) crypto: Option<Crypto>,
 }
 
-impl Ours {
-    /// Writes our answer to what was offered: the medium with this index is taken, and the others
-    /// are refused (RFC 3264, section 6).
-    pub(in crate::sip) fn answer(
-        &self,
-        offer: &Description,
-        taken: usize,
-        at: SocketAddr,
-        version: u32,
-    ) -> String {
-        let mut text = begin(at, version);
-        for (index, media) in offer.media.iter().enumerate() {
-            if index == taken {
-                self.write_audio(&mut text, at.port());
-            } else {
-                let formats = media.formats.join(" ");
-                append(&mut text, format_args!("m={} 0 {} {formats}", media.kind, media.protocol));
-            }
+/// The media beside the one that we take. They are refused, and stand at their places in each
+/// description of a call (RFC 3264, sections 6 and 8).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(in crate::sip) struct Beside {
+    before: Vec<String>,
+    behind: Vec<String>,
+}
+
+impl Beside {
+    /// What is refused of an offer, of which the medium with this index is taken.
+    pub(in crate::sip) fn of(offer: &Description, taken: usize) -> Self {
+        let refused = |media: &Media| {
+            format!("m={} 0 {} {}", media.kind, media.protocol, media.formats.join(" "))
+        };
+        let (before, behind) = offer.media.split_at(taken.min(offer.media.len()));
+        Self {
+            before: before.iter().map(refused).collect(),
+            behind: behind.iter().skip(1).map(refused).collect(),
         }
-        text
     }
 
-    /// Writes our offer.
-    pub(in crate::sip) fn offer(&self, at: SocketAddr, version: u32) -> String {
+    /// Where ours stands among them.
+    pub(in crate::sip) const fn place(&self) -> usize {
+        self.before.len()
+    }
+}
+
+impl Ours {
+    /// Writes it, beside what else was offered.
+    pub(in crate::sip) fn write(&self, beside: &Beside, at: SocketAddr, version: u32) -> String {
         let mut text = begin(at, version);
+        for line in &beside.before {
+            append(&mut text, format_args!("{line}"));
+        }
         self.write_audio(&mut text, at.port());
+        for line in &beside.behind {
+            append(&mut text, format_args!("{line}"));
+        }
         text
     }
 

@@ -4,7 +4,10 @@ use futures_util::{StreamExt, future::join_all};
 use serde_json::{Value, json};
 use voiceagent_core::{
     adapt::FallbackLlm,
-    llm::{FinishReason, LanguageModel, LlmEvent, LlmRequest, ToolCall, ToolChoice, Usage},
+    llm::{
+        AnswerFormat, FinishReason, LanguageModel, LlmEvent, LlmRequest, Message, ToolCall,
+        ToolChoice, Usage,
+    },
     tool::ToolSpec,
 };
 
@@ -42,6 +45,40 @@ pub(super) async fn usage_reported(vendor: &dyn LlmVendor, model: &Model) -> Out
         .filter_map(|event| if let LlmEvent::Usage(usage) = event { Some(*usage) } else { None })
         .collect();
     ensure(reported == [Usage::new(120, 64, 18)], || format!("{reported:?}"))
+}
+
+pub(super) async fn cached(vendor: &dyn LlmVendor, model: &Model) -> Outcome {
+    vendor.play(LlmScene::Cache);
+    let user = |text: &str| Message::User { text: text.into() };
+    let mut messages = vec![user("What does it cost?")];
+    let mut cached = Vec::new();
+    for next in ["And on Sunday?", "And by car?"] {
+        let request = LlmRequest::new("Answer.", messages.clone());
+        let events = ask_well(model, request.with_tools(tools(), ToolChoice::Auto)).await?;
+        cached.extend(events.iter().filter_map(|event| match event {
+            LlmEvent::Usage(usage) => Some(usage.cached_tokens),
+            _ => None,
+        }));
+        messages.push(Message::Assistant { text: text_of(&events).into(), interrupted: false });
+        messages.push(user(next));
+    }
+    ensure(cached == [0, 64], || format!("{cached:?} tokens were cached"))
+}
+
+pub(super) async fn held_to_form(vendor: &dyn LlmVendor, model: &Model) -> Outcome {
+    vendor.play(LlmScene::AnswerInForm);
+    let form = json!({ "type": "object", "properties": { "open": { "type": "boolean" } },
+        "required": ["open"], "additionalProperties": false });
+    let request = question("Are you open?").with_format(AnswerFormat::new("Hours", form));
+    let said = text_of(&ask_well(model, request).await?);
+    let data: Option<Value> = serde_json::from_str(&said).ok();
+    ensure(data == Some(json!({ "open": true })), || {
+        format!("the form is not asked for: {said:?}")
+    })?;
+    let said = text_of(&ask_well(model, question("Are you open?")).await?);
+    ensure(!said.is_empty() && !said.starts_with('{'), || {
+        format!("without a form it said {said:?}")
+    })
 }
 
 pub(super) async fn concurrent_requests(vendor: &dyn LlmVendor, model: &Model) -> Outcome {
@@ -137,9 +174,12 @@ async fn call_tools(vendor: &dyn LlmVendor, model: &Model, calls: &[(&str, Value
 }
 
 pub(super) fn with_tools(text: &str) -> LlmRequest {
+    question(text).with_tools(tools(), ToolChoice::Auto)
+}
+
+fn tools() -> [ToolSpec; 2] {
     let schema = json!({ "type": "object", "properties": {} });
-    let tools = ["book", "look_up"].map(|name| ToolSpec::new(name, "Does it.", schema.clone()));
-    question(text).with_tools(tools, ToolChoice::Auto)
+    ["book", "look_up"].map(|name| ToolSpec::new(name, "Does it.", schema.clone()))
 }
 
 fn text_of(events: &[LlmEvent]) -> String {

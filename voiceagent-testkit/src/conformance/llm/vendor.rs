@@ -20,6 +20,9 @@ pub trait LlmVendor: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LlmScene {
+    /// Answers with `{"open":true}` where the request holds its answer to a schema that has the
+    /// property `open`, as the protocol says it, and else with words.
+    AnswerInForm,
     /// Calls the tool `book` with an object as arguments that takes 4 s to write, a piece of it every
     /// 400 ms; as a whole where the protocol cannot cut it.
     CallSlowly,
@@ -28,6 +31,10 @@ pub enum LlmScene {
     CallTools(Vec<(String, Value)>),
     /// Begins to call a tool and cuts the connection in the middle of the arguments.
     CutToolCall,
+    /// Repeats what the user said last, and reports as cached what the real vendor would have: 64 of
+    /// 120 tokens where the conversation begins with all of the request before, and where the vendor
+    /// caches only what it is asked to, that was asked for then.
+    Cache,
     /// Repeats what the user said last.
     Echo,
     /// Answers 200 and with bytes that are none of the protocol's.

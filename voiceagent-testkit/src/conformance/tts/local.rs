@@ -26,6 +26,7 @@ pub async fn tts_local(subject: &str, tts: &dyn TextToSpeech) -> Report {
         "429 says when to come back",
         "503 is Overloaded",
         "a silent handshake is a Timeout",
+        SILENCE,
         "a loss between generations goes unnoticed",
         "a loss within a generation is reported once",
         "garbage does not end the link",
@@ -110,39 +111,16 @@ impl Local<'_> {
 
     async fn follows(&self) -> Result<(), String> {
         let mut voice = self.voice().await?;
-        voice.finish(1)?;
-        for number in 2..5 {
-            voice.say(number, &["Yes, ", "of course."])?;
-            voice.finish(number)?;
-        }
-        self.expect(&mut voice, 1, &[]).await?;
-        for number in 2..5 {
-            self.expect(&mut voice, number, &["Yes, ", "of course."]).await?;
+        voice.say_in_a_row()?;
+        for (number, texts) in IN_A_ROW {
+            self.expect(&mut voice, number, texts).await?;
         }
         Ok(())
     }
 
     async fn cancels(&self) -> Result<(), String> {
         let mut voice = self.voice().await?;
-        let generation = GenerationId::new(1);
-        let texts = [LONG; 20];
-        voice.say(1, &texts)?;
-        while !matches!(voice.next().await?, TtsEvent::Audio { .. }) {}
-        voice.send(TtsInput::Cancel { generation })?;
-        while voice.link.try_recv().is_some() {}
-        voice.say(2, &["Sorry. "])?;
-        voice.finish(2)?;
-        let (mut left_over, mut second) = (0, Said::default());
-        while !second.finished {
-            let event = voice.next().await?;
-            if second.audio.is_empty() && of(&event) == Some(generation) {
-                if let TtsEvent::Audio { payload, .. } = event {
-                    left_over += payload.len();
-                }
-            } else {
-                second.note(event, 2)?;
-            }
-        }
+        let (left_over, second) = voice.cancel(&[LONG; 20]).await?;
         ensure(!second.audio.is_empty(), || "nothing is said any more".to_owned())?;
         let most = self.format.bytes_in(LEFT_OVER);
         ensure(left_over <= most, || format!("{left_over} B left over"))?;

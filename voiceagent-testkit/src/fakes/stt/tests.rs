@@ -200,3 +200,20 @@ async fn finals_carry_the_times_of_their_words_when_asked_to() {
     let [(_, SttEvent::Transcript(said))] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!((said.words[1].start, said.words[1].end), (ms(300), ms(500)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_lags_understands_everything_later_and_catches_up_when_it_is_asked() {
+    let stt = FakeStt::new(words()).with_lag(ms(300));
+    let (heard, _) = play(&stt, 140, None).await;
+    assert_eq!(transcripts(&heard, false), [(ms(680), "I"), (ms(940), "I want a")]);
+    assert_eq!(finals(&heard), [(ms(1_500), "I want a car"), (ms(2_200), "please")]);
+    let (heard, _) = play(&stt, 70, Some(25)).await;
+    assert_eq!(finals(&heard)[0], (ms(600), "I want"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_without_words_tells_when_speech_begins() {
+    let stt = FakeStt::new(words()).with_speech_started().with_faults([SttFault::Wordless(ms(0))]);
+    let (heard, _) = play(&stt, 120, Some(50)).await;
+    assert_eq!(heard, [(ms(120), SttEvent::SpeechStarted), (ms(1_420), SttEvent::SpeechStarted)]);
+}

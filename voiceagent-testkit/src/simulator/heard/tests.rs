@@ -55,3 +55,21 @@ fn of_a_model_that_gave_way_before_it_told_its_words_they_may_be_missing() {
     }
     assert!(!is_right(&spoken(false), Text::Behind, "Goodbye."), "it has said something else");
 }
+
+#[test]
+fn a_word_behind_the_last_answer_may_be_written_down_though_the_line_was_gone_before_its_mark() {
+    let mut profile = floor::tests::calm();
+    profile.kind = Kind::Cascade;
+    profile.carrier.marks = true;
+    let mut account = spoken(true);
+    account.marks.pop();
+    account.words[1].heard = None;
+    let check = |account: &Account, history: &str| {
+        let said = Message::Assistant { text: history.into(), interrupted: true };
+        Expected::of(account, &profile).check(&[said]).is_none()
+    };
+    assert!(check(&account, "Hello, there.") && check(&account, "Hello,"));
+    assert!(!check(&account, ""), "this was answered");
+    account.marks[0].answered = None;
+    assert!(!check(&account, "Hello, there."), "nothing was answered before it");
+}

@@ -28,7 +28,7 @@ pub(super) enum Effect {
     Create(&'static str),
     /// Ends a call.
     End,
-    /// Names the calls that go on, each in this field of an entry of this list; the entry is the
+    /// Names the calls in the state of the query, each in this field of an entry of this list; the entry is the
     /// name itself where the field is empty.
     List(&'static str, &'static str),
     /// Names the calls (or, if not, the messages) of the query in an entry each of this list, with

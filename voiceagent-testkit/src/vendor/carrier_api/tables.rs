@@ -70,7 +70,7 @@ const CREATE: &[&str] = &[
 static TWILIO: [Rule; 11] = [
     Rule {
         method: "GET",
-        path: "/2010-04-01/Accounts/AC1/Calls.json?Status=in-progress&PageSize=100",
+        path: "/2010-04-01/Accounts/AC1/Calls.json?Status={}&PageSize=100",
         effect: Effect::List("/calls", "sid"),
         ..NOTHING
     },
@@ -146,7 +146,7 @@ static TWILIO: [Rule; 11] = [
 static SIGNALWIRE: [Rule; 12] = [
     Rule {
         method: "GET",
-        path: "/api/laml/2010-04-01/Accounts/AC1/Calls?Status=in-progress&PageSize=100",
+        path: "/api/laml/2010-04-01/Accounts/AC1/Calls?Status={}&PageSize=100",
         effect: Effect::List("/calls", "sid"),
         ..NOTHING
     },
@@ -309,7 +309,7 @@ static TELNYX: [Rule; 12] = [
 static PLIVO: [Rule; 11] = [
     Rule {
         method: "GET",
-        path: "/v1/Account/AC1/Call/?status=live",
+        path: "/v1/Account/AC1/Call/?status={}",
         effect: Effect::List("/calls", ""),
         ..NOTHING
     },
@@ -372,7 +372,7 @@ static PLIVO: [Rule; 11] = [
 static VONAGE: [Rule; 8] = [
     Rule {
         method: "GET",
-        path: "/v1/calls?status=answered&page_size=100",
+        path: "/v1/calls?status={}&page_size=100",
         effect: Effect::List("/_embedded/calls", "uuid"),
         ..NOTHING
     },

@@ -51,6 +51,21 @@ impl ChatRequest {
         last.map(|message| &*message.content)
     }
 
+    /// The schema that the answer is held to, wherever the dialect says it.
+    #[must_use]
+    pub fn schema(&self) -> Option<&Value> {
+        let held = [
+            ("/response_format/type", "/response_format/json_schema/schema"),
+            ("/text/format/type", "/text/format/schema"),
+            ("/output_config/format/type", "/output_config/format/schema"),
+        ];
+        let schema = held.into_iter().find_map(|(kind, schema)| {
+            let is_schema = self.body.pointer(kind)? == "json_schema";
+            self.body.pointer(schema).filter(|_| is_schema)
+        });
+        schema.or_else(|| self.body.pointer("/generationConfig/responseJsonSchema"))
+    }
+
     /// The results of the tools that were called last, if nothing was said since.
     #[must_use]
     pub fn tool_results(&self) -> Vec<&str> {
