@@ -6,6 +6,7 @@ mod leads;
 mod read;
 mod roles;
 mod switches;
+mod targets;
 mod turns;
 
 use std::{
@@ -29,6 +30,7 @@ pub use self::{
     leads::LeadsConfig,
     roles::Roles,
     switches::SwitchesConfig,
+    targets::TargetConfig,
     turns::{Endpointing, TurnsConfig},
 };
 
@@ -58,7 +60,8 @@ pub use self::{
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_TARGET_<NAME>_TOKEN`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
 /// of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
 /// key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,6 +80,8 @@ pub struct Config {
     pub email: EmailConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
+    /// Services that the tools of templates may ask, by name.
+    pub targets: BTreeMap<String, TargetConfig>,
     /// What programs share beside the database; without it, each has its own.
     pub redis: Option<RedisConfig>,
     /// The keys of the operator's side; from the environment alone.

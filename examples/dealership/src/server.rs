@@ -49,6 +49,7 @@ use crate::{
     store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
+    tools::Targets,
     trace::Trace,
     version,
     vin::{Decoder, Vpic},
@@ -353,6 +354,7 @@ fn furnish(
     if let Some(messenger) = messenger(config)? {
         reception = reception.with_messenger(messenger);
     }
+    reception = reception.with_targets(Targets::new(config.targets.clone())?);
     if let Some(vendors) = vendors {
         reception = reception.with_vendors(vendors);
     }

@@ -20,6 +20,7 @@ const TABLES: &[&str] = &[
     "sip",
     "stt",
     "switches",
+    "targets",
     "tts",
     "turns",
     "twilio",
@@ -202,6 +203,7 @@ impl Config {
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);
+        self.targets.iter_mut().for_each(|(name, target)| target.overlay(name, env));
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
         }
@@ -228,6 +230,7 @@ impl Config {
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        self.targets.iter().try_for_each(|(name, target)| target.check(name))?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self
             .server

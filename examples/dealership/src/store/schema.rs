@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("line", include_str!("../../migrations/0009_line.sql"), ""),
     ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
     ("record", include_str!("../../migrations/0011_record.sql"), ""),
+    ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
