@@ -99,7 +99,7 @@ impl Agent {
     /// observers are told as of an error.
     pub async fn start(&self, transport: Box<dyn Transport>) -> Result<Call> {
         let info = Arc::new(transport.call().clone());
-        let mut attempt = Attempt::new(&self.recipe, &info);
+        let mut attempt = Attempt { recipe: &self.recipe, info: &info, has_begun: false };
         let call = self.begin(info.clone(), transport).await?;
         attempt.has_begun = true;
         Ok(call)
@@ -136,18 +136,20 @@ impl Agent {
         let (owned, owner) = oneshot::channel();
         let (requests, call_requests) = mpsc::channel(REQUESTS);
         let line = Line::new(requests, config.transfer_targets.clone());
-        let driver = Driver::new(
-            self.recipe.clone(),
-            info.clone(),
-            config,
-            legs,
-            (events, owner),
-            (line.clone(), call_requests),
-            journal,
+        let driver = Box::new(
+            Driver::new(
+                self.recipe.clone(),
+                info.clone(),
+                config,
+                legs,
+                (events, owner),
+                (line.clone(), call_requests),
+                journal,
+            )
+            .with_background(background),
         );
-        let running = Box::new(driver.with_background(background)).run();
         #[expect(clippy::disallowed_methods, reason = "the one place where a call's task starts")]
-        drop(tokio::spawn(running.in_current_span()));
+        drop(tokio::spawn(driver.run().in_current_span()));
         Ok(Call::new(info, line, owner_events, owned))
     }
 }

@@ -148,7 +148,14 @@ impl From<StatusCode> for Refused {
 
 impl Door {
     fn router(self: Arc<Self>) -> Router {
-        Router::new()
+        let mut router = Router::new();
+        for path in &self.paths.voice_aliases {
+            router = router.route(path, post(voice));
+        }
+        for path in &self.paths.media_aliases {
+            router = router.route(path, any(media));
+        }
+        router
             .route(&self.paths.voice, post(voice))
             .route(&self.paths.status, post(status))
             .route(&self.paths.media, any(media))

@@ -7,11 +7,13 @@ mod crates;
 mod faults;
 mod features;
 mod fuzz;
+mod links;
 mod mutants;
 mod pitfalls;
 mod proofs;
 mod rust_file;
 mod scorecard;
+mod secrets;
 mod streaming;
 mod structure;
 mod tree;
@@ -32,7 +34,7 @@ struct Task {
     run: fn(&Path) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 13] = [
+const TASKS: [Task; 15] = [
     Task {
         name: "behaviours",
         about: "prints the tests of each behaviour in docs/behaviours.md, and finds gaps",
@@ -64,6 +66,11 @@ const TASKS: [Task; 13] = [
         run: fuzz::check,
     },
     Task {
+        name: "links",
+        about: "checks that each link of the pages leads somewhere, and the index to each page",
+        run: links::check,
+    },
+    Task {
         name: "mutants",
         about: "breaks the session in one place after the other, and counts what its tests notice",
         run: mutants::check,
@@ -78,6 +85,7 @@ const TASKS: [Task; 13] = [
         about: "checks that each promise of reliability has a command and a figure; --run, --write",
         run: scorecard::check,
     },
+    Task { name: "secrets", about: "looks for keys and tokens in the tree", run: secrets::check },
     Task {
         name: "streaming",
         about: "checks that no message of a vendor becomes a tree of values",

@@ -3,6 +3,7 @@
 mod birthday;
 mod car;
 mod clocks;
+mod curious;
 mod dates;
 mod decide;
 pub(crate) mod dialogue;

@@ -4,10 +4,18 @@ mod calendar;
 mod email;
 mod leads;
 mod read;
+mod roles;
+mod switches;
 mod targets;
 mod turns;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,6 +28,8 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     leads::LeadsConfig,
+    roles::Roles,
+    switches::SwitchesConfig,
     targets::TargetConfig,
     turns::{Endpointing, TurnsConfig},
 };
@@ -48,6 +58,7 @@ pub use self::{
 /// ```
 ///
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
+/// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
 /// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_TARGET_<NAME>_TOKEN`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
@@ -78,6 +89,8 @@ pub struct Config {
     pub operator: OperatorConfig,
     /// For how long what is kept.
     pub retention: RetentionConfig,
+    /// What can be turned off without taking its settings away.
+    pub switches: SwitchesConfig,
     /// When a caller's turn is over.
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
@@ -108,6 +121,12 @@ pub struct ServerConfig {
     /// on a machine of Fly, whose name is the replica's then.
     #[serde(skip)]
     pub on_fly: bool,
+    /// What this program does, of all that there is to do.
+    pub roles: Roles,
+    /// Calls at the same time. From nine tenths of them on `/readyz` sends new ones elsewhere, and
+    /// whoever comes when there is no room hears so. `None` is 100 by the carrier, and no bound that
+    /// `/readyz` knows.
+    pub most_calls: Option<NonZeroUsize>,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
@@ -124,6 +143,8 @@ impl Default for ServerConfig {
             public_url: None,
             replica: None,
             on_fly: false,
+            roles: Roles::ALL,
+            most_calls: None,
             talk_page: false,
             journals: None,
             drain_seconds: 30,
@@ -273,6 +294,11 @@ impl ProviderConfig {
         let number = complaint.split("fallback[").nth(1).and_then(|rest| rest.split(']').next());
         let number = number.and_then(|number| number.parse().ok());
         number.and_then(|number| self.fallback().nth(number)).unwrap_or_else(|| self.clone())
+    }
+
+    /// Where the provider is asked, where that is set.
+    pub(crate) fn base_url(&self) -> Option<&str> {
+        self.settings.get("base_url").and_then(Value::as_str)
     }
 
     /// Where a key stands in the settings, if one does.

@@ -25,6 +25,11 @@ use crate::{
     terminal::Terminal,
 };
 
+/// The script that is built in: a few questions to which everybody knows the answer.
+pub const SMOKE: &str = "smoke";
+
+const SMOKE_LINES: &str = include_str!("smoke.txt");
+
 /// How to try the dealership out.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the command line states every field")]
@@ -35,7 +40,7 @@ pub struct Demo {
     pub listen: SocketAddr,
     /// The database; `None` keeps it in memory.
     pub database: Option<Place>,
-    /// A file with the caller's lines; `None` reads them from standard input.
+    /// A file with the caller's lines, or [`SMOKE`]; `None` reads them from standard input.
     pub script: Option<PathBuf>,
     /// The number from which the caller seems to call.
     pub from: Option<Phone>,
@@ -107,6 +112,13 @@ impl Demo {
                 None => Box::new(leg),
             });
         };
+        if script.as_os_str() == SMOKE {
+            let leg = Terminal::piped(call, SMOKE_LINES.as_bytes(), tokio::io::stdout());
+            return Ok(match from {
+                Some(from) => Box::new(leg.with_from(from)),
+                None => Box::new(leg),
+            });
+        }
         let lines = File::open(script).await.map_err(|error| {
             Error::config(format!("--script: {}: {error}", script.display())).with_source(error)
         })?;

@@ -1,20 +1,27 @@
 //! Says what is missing before the program can answer calls, and how to get it.
 
+mod production;
 mod remote;
+mod running;
+mod stored;
 
-use std::{fmt::Write, path::PathBuf};
+use std::fmt::Write;
 
 use voiceagent_core::{Result, registry::Registry};
 
 use crate::{
     clock::Clock,
     config::{Config, ProviderConfig},
-    reception::Reception,
     server::{self, Needs, Server, Warning},
-    store::{Place, Store},
+    shared::{Health, Shared},
 };
 
-pub use self::remote::examine_remote;
+use self::stored::Trial;
+pub use self::{
+    production::{Surroundings, examine_production},
+    remote::examine_remote,
+    stored::examine_templates,
+};
 
 /// One line of the diagnosis.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -63,7 +70,8 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
     let needs = Needs::of(config, registry);
     let mut findings = vec![
         ok("configuration", "valid"),
-        database(config, clock).await,
+        stored::database(config, clock).await,
+        redis(config).await,
         match server::listen(config.server.listen) {
             Ok(_) => ok("port", &format!("{} is free", config.server.listen)),
             Err(error) => finding("port", State::Wrong, error.message(), ""),
@@ -71,19 +79,15 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
         public_url(config, &needs),
         account(config, &needs),
         sip(config).await,
-        provider("recognizer", "stt", config.stt.as_ref(), needs.stt.err()),
-        match (&config.llm, needs.llm.err()) {
-            (None, _) => finding(
-                "language model",
-                State::Optional,
-                "none set; the rule brain answers, in English",
-                &format!("For a model, set `llm.provider` to one of: {}.", list(registry)),
-            ),
-            (llm, error) => provider("language model", "llm", llm.as_ref(), error),
-        },
-        provider("voice", "tts", config.tts.as_ref(), needs.tts.err()),
     ];
-    if let Some(folder) = &config.server.journals {
+    if config.server.roles.media {
+        findings.extend([
+            provider("recognizer", "stt", config.stt.as_ref(), needs.stt.err()),
+            model(config, registry, needs.llm.err()),
+            provider("voice", "tts", config.tts.as_ref(), needs.tts.err()),
+        ]);
+    }
+    if let Some(folder) = config.journals() {
         findings.push(match server::make_folder(folder) {
             Ok(()) => ok("journals", &format!("{} is writable", folder.display())),
             Err(error) => finding("journals", State::Wrong, error.message(), ""),
@@ -137,72 +141,35 @@ async fn start(config: &Config, registry: &Registry, clock: Clock) -> Result<()>
     Ok(())
 }
 
-async fn database(config: &Config, clock: Clock) -> Finding {
-    let trial = Trial::of(config);
-    let tried = async {
-        let store = Store::open(&trial.config.dealership.database).await?;
-        let opened = Reception::open(store.clone(), clock, &config.dealership).await;
-        store.close().await;
-        opened.map(drop)
+/// Asks the server of what programs share, if there is one.
+async fn redis(config: &Config) -> Finding {
+    let what = "redis";
+    let Some(redis) = &config.redis else {
+        return finding(what, State::Optional, "not set; each program has its own", "");
     };
-    let place = &config.dealership.database;
-    match tried.await {
-        Ok(()) if trial.made.is_some() => ok("database", &format!("{place} can be made")),
-        Ok(()) => ok("database", &format!("{place} can be read and written")),
-        Err(error) => finding(
-            "database",
-            State::Wrong,
-            &error
-                .message()
-                .replace(&trial.config.dealership.database.to_string(), &place.to_string()),
-            match place {
-                Place::File(_) => {
-                    "Set `dealership.database` or DEALERSHIP_DATABASE to another file."
-                }
-                Place::Server(_) => {
-                    "Correct the address in `dealership.database` or DEALERSHIP_DATABASE, or what \
-                     it says is wrong on the server."
-                }
-            },
-        ),
+    let shared = match Shared::at(&redis.url) {
+        Ok(shared) => shared,
+        Err(error) => return finding(what, State::Wrong, error.message(), ""),
+    };
+    shared.get("doctor").await;
+    if shared.health() == Health::Down {
+        let next = "Start it, or correct `redis.url` or DEALERSHIP_REDIS; calls do without it.";
+        return finding(what, State::Warning, "the server does not answer", next);
     }
+    ok(what, "the server answers")
 }
 
-/// A configuration that may be tried. Where there is no file of the database, it is one beside it,
-/// which is removed in the end; nobody is told that we take calls over SIP.
-struct Trial {
-    config: Config,
-    made: Option<PathBuf>,
-}
-
-impl Trial {
-    fn of(config: &Config) -> Self {
-        let mut config = config.clone();
-        let missing = config.dealership.database.file().filter(|file| !file.exists());
-        let made = missing.map(|file| {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            file.with_file_name(format!(".{name}.trial-{}", std::process::id()))
-        });
-        if let Some(made) = &made {
-            config.dealership.database = made.into();
-        }
-        if let Some(sip) = &mut config.sip {
-            sip.accounts.clear();
-        }
-        Self { config, made }
+fn model(config: &Config, registry: &Registry, error: Option<voiceagent_core::Error>) -> Finding {
+    let what = "language model";
+    let brain = "the rule brain answers, in English";
+    if config.llm.is_some() && config.model().is_none() {
+        return finding(what, State::Warning, &format!("switched off; {brain}"), "");
     }
-}
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        let Some(made) = &self.made else { return };
-        for suffix in ["", "-wal", "-shm"] {
-            let mut file = made.clone().into_os_string();
-            file.push(suffix);
-            // Those that were not made cannot be removed.
-            let _ = std::fs::remove_file(file);
-        }
+    if config.llm.is_none() {
+        let next = format!("For a model, set `llm.provider` to one of: {}.", list(registry));
+        return finding(what, State::Optional, &format!("none set; {brain}"), &next);
     }
+    provider(what, "llm", config.llm.as_ref(), error)
 }
 
 fn public_url(config: &Config, needs: &Needs) -> Finding {
@@ -212,7 +179,7 @@ fn public_url(config: &Config, needs: &Needs) -> Finding {
                 gives one.";
     match &needs.public_url {
         Err(_) if !Needs::has_carrier(config) => {
-            finding(what, State::Optional, "not set; calls come over SIP", "")
+            finding(what, State::Optional, "not set, and not needed", "")
         }
         Err(_) if config.server.public_url.is_none() => {
             finding(what, State::Missing, "not set", next)
@@ -230,7 +197,7 @@ fn account(config: &Config, needs: &Needs) -> Finding {
     match &needs.account {
         Err(error) if has_token => finding(what, State::Wrong, error.message(), next),
         Err(_) if !Needs::has_carrier(config) => {
-            finding(what, State::Optional, "not set; calls come over SIP", "")
+            finding(what, State::Optional, "not set, and not needed", "")
         }
         Err(_) => finding(what, State::Missing, "the auth token is not set", next),
         Ok(_) => {

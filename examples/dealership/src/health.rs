@@ -9,28 +9,30 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{lobby::Lobby, store::Store, tools::word};
+use crate::{config::Roles, lobby::Lobby, store::Store, tools::word};
 
 /// `/livez` for whoever restarts the program, `/readyz` for whoever sends it calls, and `/health`,
 /// which is the same as `/readyz`.
-pub(crate) fn routes(store: Store, lobby: Lobby) -> Router {
+pub(crate) fn routes(store: Store, lobby: Lobby, roles: Roles) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/health", get(ready))
-        .with_state((store, lobby))
+        .with_state((store, lobby, roles))
 }
 
-async fn ready(State((store, lobby)): State<(Store, Lobby)>) -> Response {
+async fn ready(State((store, lobby, roles)): State<(Store, Lobby, Roles)>) -> Response {
     let database = store.ping().await.is_ok();
-    let is_ready = database && lobby.is_open();
+    let is_ready = database && lobby.is_open() && lobby.has_room();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "ready": is_ready,
         "database": database,
-        "takes_calls": lobby.is_open(),
+        "takes_calls": roles.media && lobby.is_open() && !lobby.is_full(),
+        "has_room": lobby.has_room(),
         "calls": lobby.calls(),
         "replica": store.replica(),
+        "roles": roles.names(),
         "shared": store.health().map(|health| word(&health)),
     });
     (status, Json(body)).into_response()

@@ -1,6 +1,6 @@
 //! Who is being served, so that the program can leave without leaving anybody in mid-sentence.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 pub struct Lobby {
     phase: Arc<watch::Sender<Phase>>,
     calls: Arc<watch::Sender<usize>>,
+    most: Option<NonZeroUsize>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -37,7 +38,28 @@ impl Lobby {
         Self {
             phase: Arc::new(watch::Sender::new(Phase::Open)),
             calls: Arc::new(watch::Sender::new(0)),
+            most: None,
         }
+    }
+
+    /// As many calls as there is room for, and no more than these are let in.
+    #[must_use]
+    pub fn with_most(mut self, most: Option<NonZeroUsize>) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// Whether no call more is let in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.most.is_some_and(|most| self.calls() >= most.get())
+    }
+
+    /// Whether others should send calls here: a tenth of the room is kept for those that are on
+    /// their way while they find out.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.most.is_none_or(|most| self.calls() < most.get() - most.get() / 10)
     }
 
     /// Whether new calls are welcome.
@@ -130,6 +152,19 @@ mod tests {
     use std::future::pending;
 
     use super::*;
+
+    #[test]
+    fn a_tenth_of_the_room_is_kept_for_calls_that_are_on_their_way() {
+        let lobby = Lobby::new().with_most(NonZeroUsize::new(20));
+        let mut calls = Vec::new();
+        for held in 0..=20 {
+            assert_eq!((lobby.has_room(), lobby.is_full()), (held < 18, held == 20), "{held}");
+            calls.push(Seat::take(&lobby.calls));
+        }
+        drop(calls);
+        assert!(lobby.has_room() && !lobby.is_full());
+        assert!(Lobby::new().has_room() && !Lobby::new().is_full(), "without a bound");
+    }
 
     #[tokio::test]
     async fn d10_calls_are_counted_and_end_when_the_lobby_closes() {

@@ -15,25 +15,31 @@ use dealership::{
     calendar::{GoogleAccess, GoogleConsent},
     calls::{self, CallsRequest},
     clock::Clock,
-    config::{CalendarConfig, Config},
-    customers::CustomersCommand,
+    config::{CalendarConfig, Config, DealershipConfig, Roles},
     demo::Demo,
-    doctor::{examine, examine_remote, is_ready, render},
+    doctor::{
+        Surroundings, examine, examine_production, examine_remote, examine_templates, is_ready,
+        render,
+    },
     eval, export,
     jobs::JobsCommand,
     leads::LeadsCommand,
-    locations::LocationsCommand,
     logging::{self, LogFormat},
+    logs::LogsCommand,
     mcp::McpCommand,
     operator,
     phone::Phone,
-    report::ReportCommand,
+    records::RecordsCommand,
     server::{self, Server},
     store::{Place, Store},
-    templates::{TemplateCommand, Vendors},
+    templates::Vendors,
+    unit::UnitCommand,
 };
 use tokio::runtime::Runtime;
 use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry};
+
+/// Where the database is named.
+const DATABASE: &str = "field `dealership.database`";
 
 /// A car dealership that answers its phone.
 #[derive(Debug, Parser)]
@@ -77,12 +83,7 @@ enum Command {
     /// Talks with you here and in a browser, without keys and without a network.
     Demo(DemoArguments),
     /// Says what is missing before phone calls can be answered, and how to get it.
-    Doctor {
-        /// Asks a program that runs, and the carrier, whether calls come through: whether token,
-        /// address or proxy is to blame if not.
-        #[arg(long)]
-        remote: bool,
-    },
+    Doctor(DoctorArguments),
     /// Plays made-up calls with the agent, without a network, and says which went as they should.
     Eval {
         /// A folder of scenarios in YAML.
@@ -101,6 +102,8 @@ enum Command {
         #[arg(long)]
         since: Option<jiff::Timestamp>,
     },
+    /// Writes the unit by which systemd runs this program with this configuration.
+    InstallUnit(UnitCommand),
     /// Shows and changes what the house does by itself: reminders, call backs, campaigns.
     Jobs {
         #[command(subcommand)]
@@ -111,6 +114,8 @@ enum Command {
         #[command(subcommand)]
         command: LeadsCommand,
     },
+    /// Shows what the log tells of one call or of one part of the program, and goes on if asked to.
+    Logs(LogsCommand),
     /// Serves the tools of the agent to assistants, by the Model Context Protocol.
     Mcp(McpCommand),
     /// Shows the description of the operator's API, in OpenAPI 3.1.
@@ -118,26 +123,12 @@ enum Command {
     /// What is done with the database.
     #[command(flatten)]
     Records(RecordsCommand),
-    /// Answers phone calls.
-    Serve,
-}
-
-#[derive(Debug, Subcommand)]
-enum RecordsCommand {
-    /// Takes in customers of other systems, shows them, and puts two rows of one together.
-    Customers {
-        #[command(subcommand)]
-        command: CustomersCommand,
+    /// Answers phone calls, and does whatever else its roles say.
+    Serve {
+        /// What this program does of it: some of `web`, `media` and `jobs`; all if not set.
+        #[arg(long, value_name = "ROLES")]
+        roles: Option<Roles>,
     },
-    /// Shows and changes the places of business.
-    Locations {
-        #[command(subcommand)]
-        command: LocationsCommand,
-    },
-    /// Shows how calls went, week by week.
-    Report(ReportCommand),
-    /// Shows and changes how the agent behaves, while it answers.
-    Template(TemplateCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +139,20 @@ enum CalendarCommand {
 }
 
 #[derive(Args, Debug)]
+struct DoctorArguments {
+    /// Asks a program that runs, and the carrier, whether calls come through: whether token,
+    /// address or proxy is to blame if not; and whether its jobs are done.
+    #[arg(long)]
+    remote: bool,
+    /// Refuses settings with which calls are answered, and real people should not be.
+    #[arg(long, conflicts_with = "remote")]
+    production: bool,
+    /// Says that only the numbers of a test are to be called, so that `--production` lets them pass.
+    #[arg(long, requires = "production")]
+    test_numbers: bool,
+}
+
+#[derive(Args, Debug)]
 struct DemoArguments {
     /// Where to serve the talk page.
     #[arg(long, default_value = "127.0.0.1:8787", value_parser = address)]
@@ -155,7 +160,7 @@ struct DemoArguments {
     /// The database, a file or a server; without it, it is gone at the end.
     #[arg(long)]
     db: Option<Place>,
-    /// A file with the caller's lines, in place of standard input.
+    /// A file with the caller's lines, in place of standard input; `smoke` is a few that are built in.
     #[arg(long)]
     script: Option<PathBuf>,
     /// The phone number to call from; +16305550111 is a customer's.
@@ -164,65 +169,8 @@ struct DemoArguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let config = load(arguments.config.as_deref());
-    let success = |()| ExitCode::SUCCESS;
-    let format = arguments.log_format;
-    let [off, error, warn, info] = ["off", "error", "warn", "info"].map(|level| (level, format));
-    let done = match arguments.command {
-        Command::Doctor { remote } => run(doctor(config, remote), off),
-        Command::Appointments { db } => config.and_then(|config| {
-            let (name, database) = match db {
-                Some(db) => ("--db", db),
-                None => ("field `dealership.database`", config.dealership.database),
-            };
-            run(appointments(name, database), error).map(success)
-        }),
-        Command::Calendar { command: CalendarCommand::Connect } => {
-            config.and_then(|config| run(connect(config), error).map(success))
-        }
-        Command::Calls { hang_up, transfer, to } => config.and_then(|config| {
-            let request = match (hang_up, transfer.zip(to)) {
-                (Some(call), _) => CallsRequest::HangUp(CallId::new(call)),
-                (None, Some((call, department))) => {
-                    CallsRequest::Transfer { call: CallId::new(call), department }
-                }
-                (None, None) => CallsRequest::Show,
-            };
-            let asked = async { calls::handle(&config, request).await.map(|told| show(&told)) };
-            run(asked, error).map(success)
-        }),
-        Command::Demo(arguments) => config.and_then(|config| {
-            let DemoArguments { listen, db: database, script, from } = arguments;
-            let dealership = config.dealership;
-            let demo = Demo { dealership, listen, database, script, from };
-            run(demo.run(asked_to_stop()), error).map(success)
-        }),
-        Command::Eval { folder, database, verbose } => {
-            run(evaluate(folder, database, verbose), error)
-        }
-        Command::Export { since } => {
-            config.and_then(|config| run(exported(config, since), error).map(success))
-        }
-        Command::Jobs { command } => {
-            config.and_then(|config| run(jobs(command, config), error).map(success))
-        }
-        Command::Leads { command } => {
-            config.and_then(|config| run(leads(command, config), error).map(success))
-        }
-        Command::Mcp(command) => {
-            config.and_then(|config| run(command.run(&config, asked_to_stop()), warn).map(success))
-        }
-        Command::Openapi => {
-            show(&format!("{:#}\n", operator::description()));
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Records(command) => config.and_then(|config| {
-            run(records(command, config.dealership.database), error).map(success)
-        }),
-        Command::Serve => config.and_then(|config| run(serve(config), info).map(success)),
-    };
-    match done {
+    let Arguments { config: file, log_format, command } = Arguments::parse();
+    match perform(command, file.as_deref(), log_format) {
         Ok(code) => code,
         Err(error) => {
             match error.kind() {
@@ -231,6 +179,76 @@ fn main() -> ExitCode {
             }
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Does what can be done without a configuration, or is about one that may be wrong.
+fn perform(command: Command, file: Option<&Path>, format: LogFormat) -> Result<ExitCode> {
+    let config = load(file);
+    match command {
+        Command::Doctor(arguments) => run(doctor(config, file, arguments), ("off", format)),
+        Command::Eval { folder, database, verbose } => {
+            run(evaluate(folder, database, verbose), ("error", format))
+        }
+        Command::InstallUnit(command) => {
+            show(&command.run(file)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Logs(command) => {
+            run(command.run(show), ("error", format)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Openapi => {
+            show(&format!("{:#}\n", operator::description()));
+            Ok(ExitCode::SUCCESS)
+        }
+        command => configured(command, config?, format).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Does what needs a configuration.
+fn configured(command: Command, mut config: Config, format: LogFormat) -> Result<()> {
+    let [error, warn, info] = ["error", "warn", "info"].map(|level| (level, format));
+    match command {
+        Command::Appointments { db } => {
+            let (name, database) = match db {
+                Some(db) => ("--db", db),
+                None => (DATABASE, config.dealership.database),
+            };
+            run(appointments(name, database), error)
+        }
+        Command::Calendar { command: CalendarCommand::Connect } => run(connect(config), error),
+        Command::Calls { hang_up, transfer, to } => {
+            let request = match (hang_up, transfer.zip(to)) {
+                (Some(call), _) => CallsRequest::HangUp(CallId::new(call)),
+                (None, Some((call, department))) => {
+                    CallsRequest::Transfer { call: CallId::new(call), department }
+                }
+                (None, None) => CallsRequest::Show,
+            };
+            let asked = async { calls::handle(&config, request).await.map(|told| show(&told)) };
+            run(asked, error)
+        }
+        Command::Demo(arguments) => {
+            let DemoArguments { listen, db: database, script, from } = arguments;
+            let dealership = config.dealership;
+            let demo = Demo { dealership, listen, database, script, from };
+            run(demo.run(asked_to_stop()), error)
+        }
+        Command::Export { since } => run(exported(config, since), error),
+        Command::Jobs { command } => run(jobs(command, config), error),
+        Command::Leads { command } => run(leads(command, config), error),
+        Command::Mcp(command) => run(command.run(&config, asked_to_stop()), warn),
+        Command::Records(command) => run(records(command, config.dealership), error),
+        Command::Serve { roles } => {
+            config.server.roles = roles.unwrap_or(config.server.roles);
+            run(serve(config), info)
+        }
+        // Done before.
+        Command::Doctor(_)
+        | Command::Eval { .. }
+        | Command::InstallUnit(_)
+        | Command::Logs(_)
+        | Command::Openapi => Ok(()),
     }
 }
 
@@ -316,19 +334,22 @@ async fn evaluate(folder: PathBuf, server: Option<Place>, verbose: bool) -> Resu
 
 async fn exported(config: Config, since: Option<jiff::Timestamp>) -> Result<()> {
     let store = Store::open_read_only(config.dealership.database).await.map_err(|error| {
-        Error::config(format!("field `dealership.database`: {}", error.message()))
-            .with_source(error)
+        Error::config(format!("{DATABASE}: {}", error.message())).with_source(error)
     })?;
     let done = export::calls(&store, since, |line| show(&format!("{line}\n"))).await;
     store.close().await;
     done
 }
 
+/// Opens the database, and brings its tables up to date.
+async fn open(database: impl Into<Place>) -> Result<Store> {
+    Store::open(database).await.map_err(|error| {
+        Error::config(format!("{DATABASE}: {}", error.message())).with_source(error)
+    })
+}
+
 async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
-    let store = Store::open(&config.dealership.database).await.map_err(|error| {
-        Error::config(format!("field `dealership.database`: {}", error.message()))
-            .with_source(error)
-    })?;
+    let store = open(&config.dealership.database).await?;
     let done = match server::worker(&config, store.clone(), Clock::System) {
         Ok(worker) => command.run(&store, &worker, Clock::System.now()).await,
         Err(error) => Err(error),
@@ -339,28 +360,16 @@ async fn jobs(command: JobsCommand, config: Config) -> Result<()> {
 
 async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
     let sheet = server::sheet(&config.leads)?;
-    let store = Store::open(&config.dealership.database).await.map_err(|error| {
-        Error::config(format!("field `dealership.database`: {}", error.message()))
-            .with_source(error)
-    })?;
+    let store = open(&config.dealership.database).await?;
     let done = command.run(&store, sheet.as_ref(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }
 
 /// Does something with the database, and shows what that tells.
-async fn records(command: RecordsCommand, database: Place) -> Result<()> {
-    let store = Store::open(database).await.map_err(|error| {
-        Error::config(format!("field `dealership.database`: {}", error.message()))
-            .with_source(error)
-    })?;
-    let now = Clock::System.now();
-    let done = match command {
-        RecordsCommand::Customers { command } => command.run(&store, now).await,
-        RecordsCommand::Locations { command } => command.run(&store, now).await,
-        RecordsCommand::Report(command) => command.run(&store, now).await,
-        RecordsCommand::Template(command) => command.run(&store, &vendors(), now).await,
-    };
+async fn records(command: RecordsCommand, dealership: DealershipConfig) -> Result<()> {
+    let store = open(&dealership.database).await?;
+    let done = command.run((&store, &dealership), &vendors(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }
@@ -374,12 +383,26 @@ async fn serve(config: Config) -> Result<()> {
     server.run(listener, asked_to_stop()).await
 }
 
-async fn doctor(config: Result<Config>, remote: bool) -> Result<ExitCode> {
-    let findings = match &config {
+async fn doctor(
+    config: Result<Config>,
+    file: Option<&Path>,
+    arguments: DoctorArguments,
+) -> Result<ExitCode> {
+    let mut findings = match &config {
         // The port is taken by the program that is asked.
-        Ok(config) if remote => examine_remote(config).await,
+        Ok(config) if arguments.remote => examine_remote(config, Clock::System.now()).await,
         config => examine(config, &registry(), Clock::System).await,
     };
+    if let (Ok(config), false) = (&config, arguments.remote) {
+        findings.push(examine_templates(config, &vendors()).await);
+    }
+    if let (Ok(config), true) = (&config, arguments.production) {
+        let text = file.and_then(|file| std::fs::read_to_string(file).ok());
+        let log = filter("info");
+        let test_numbers = arguments.test_numbers;
+        let around = Surroundings { file: text.as_deref(), log: &log, test_numbers };
+        findings.extend(examine_production(config, around));
+    }
     show(&render(&findings));
     Ok(if is_ready(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

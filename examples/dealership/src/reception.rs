@@ -74,6 +74,8 @@ pub struct Reception {
     /// Who stands in for a model.
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
+    /// Whether templates may name models.
+    takes_models: bool,
     shared: Shared,
     /// The calls that go on. Each use of the lock is one step.
     calls: Mutex<BTreeMap<CallId, Papers>>,
@@ -138,7 +140,8 @@ impl Reception {
             metrics: Arc::default(),
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
-        Ok(Self { makings, rules, vendors: None, shared: Shared::local(), calls, watchers })
+        let shared = Shared::local();
+        Ok(Self { makings, rules, vendors: None, takes_models: true, shared, calls, watchers })
     }
 
     /// What is counted of the calls.
@@ -176,6 +179,14 @@ impl Reception {
     #[must_use]
     pub fn with_vendors(mut self, vendors: Vendors) -> Self {
         self.vendors = Some(vendors);
+        self
+    }
+
+    /// Has the rules answer, also where a template names a model.
+    #[must_use]
+    pub fn by_rules_alone(mut self) -> Self {
+        self.makings.llm = Arc::clone(&self.rules);
+        self.takes_models = false;
         self
     }
 

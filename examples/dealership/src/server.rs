@@ -14,7 +14,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::StatusCode,
-    middleware::{self, Next},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use jiff::tz::TimeZone;
@@ -26,7 +26,8 @@ use tokio::{
 };
 use tracing::{Instrument, info, warn};
 use voiceagent_core::{
-    CallId, Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, transport::Transport,
+    CallId, Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, stt::SpeechToText,
+    transport::Transport, tts::TextToSpeech,
 };
 use voiceagent_telephony::{
     front_door::{CallStatus, StatusEvent},
@@ -59,14 +60,15 @@ pub use self::{
     calendars::{mirror, sheet},
     outbound::worker,
 };
-use self::{
-    door::{carried, front_door},
-    errands::Errands,
-};
 pub(crate) use self::{
+    door::ALIASES,
     needs::{Account, Needs, Warning, account, provider},
     outbound::messenger,
     trunk::try_sip,
+};
+use self::{
+    door::{carried, front_door},
+    errands::Errands,
 };
 
 /// For the goodbye of calls that have not ended in time.
@@ -88,6 +90,9 @@ const TALK: &str = "/talk";
 const NOBODY_ANSWERS: &str = "We are sorry, nobody can answer your call at the moment. Please call \
     again in a few minutes. Goodbye.";
 
+/// Who hears and who speaks.
+type Voice = (Arc<dyn SpeechToText>, Arc<dyn TextToSpeech>);
+
 /// Everything that is needed to answer calls, checked and ready to run.
 #[derive(Debug)]
 pub struct Server {
@@ -100,7 +105,7 @@ pub struct Server {
     replica: Replica,
     sip: Option<SipServer>,
     errands: Errands,
-    housekeeping: Housekeeping,
+    housekeeping: Option<Housekeeping>,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -144,12 +149,17 @@ impl Server {
         clock: Clock,
     ) -> Result<Self> {
         let Needs { public_url, account, stt, tts, llm, warnings } = Needs::of(config, registry);
+        let roles = config.server.roles;
         let carrier = match Needs::has_carrier(config) {
             true => Some((public_url?, account?)),
             false => None,
         };
-        let (stt, tts, llm) = (stt?, tts?, llm?);
-        if let Some(folder) = &config.server.journals {
+        // Only who answers calls has to hear, to think and to speak.
+        let (voice, llm) = match roles.media {
+            true => (Some((stt?, tts?)), llm?),
+            false => (None, None),
+        };
+        if let Some(folder) = config.journals() {
             make_folder(folder)?;
         }
         let replica = replica(config, clock).await?;
@@ -158,40 +168,43 @@ impl Server {
         let reception = Reception::open(store.clone(), clock, &config.dealership)
             .await?
             .with_endpointing(config.turns.endpointing)
-            .with_voice(stt, tts)
             .with_decoder(decoder)
             .with_shared(replica.shared.clone())
             .with_weather(WeatherService::new(
                 WeatherService::PLACES_URL,
                 WeatherService::FORECAST_URL,
             )?);
-        let reception = Arc::new(furnish(reception, config, (vendors, llm))?);
+        let reception = Arc::new(furnish(reception, config, (vendors, voice, llm))?);
         let errands = Errands::of(config, &replica, reception.metrics()).await?;
-        let lobby = Lobby::new();
+        let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
-        let mut beside = health::routes(store.clone(), lobby.clone())
-            .merge(version::routes())
-            .merge(office(config, (&store, clock), (&reception, errands.worker(), &lobby))?);
+        let mut beside =
+            health::routes(store.clone(), lobby.clone(), roles).merge(version::routes());
+        if roles.web {
+            let parts = (&reception, errands.worker(), &lobby);
+            beside = beside.merge(office(config, (&store, clock), parts)?);
+        }
         let mut router = Router::new();
         if let Some(carrier) = carrier {
             beside = beside.merge(carried(&carrier, config, (&reception, &replica))?);
-            let paths = Paths::of(&replica.life);
-            router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+            if roles.media {
+                let paths = (Paths::of(&replica.life), config.server.most_calls);
+                router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+            }
         }
-        let visitors = config.server.talk_page.then(|| {
+        let visitors = (config.server.talk_page && roles.media).then(|| {
             let Talk { router: page, visitors } = Talk::new(&[]);
             router = std::mem::take(&mut router).merge(page);
             visitors
         });
-        let router = router
-            .layer(middleware::from_fn_with_state(lobby.clone(), refuse_when_leaving))
-            .merge(beside);
+        let router =
+            router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
         let sip = trunk::bind(config).await?;
         let housekeeping = Housekeeping {
             store: store.clone(),
             clock,
             keep: config.retention,
-            journals: config.server.journals.clone(),
+            journals: config.journals().cloned(),
         };
         Ok(Self {
             router,
@@ -203,7 +216,7 @@ impl Server {
             replica,
             sip,
             errands,
-            housekeeping,
+            housekeeping: roles.jobs.then_some(housekeeping),
             drain: Duration::from_secs(config.server.drain_seconds),
             warnings,
         })
@@ -276,12 +289,14 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        errands.begin(&mut tasks, &lobby, &store);
+        if let Some(housekeeping) = housekeeping {
+            errands.begin(&mut tasks, &lobby, &store);
+            let closing = lobby.clone();
+            tasks.spawn(async move { housekeeping.run(closing.closes()).await });
+        }
         if let Some(sip) = sip {
             tasks.spawn(trunk::receive(sip, Arc::clone(&reception), lobby.clone()));
         }
-        let closing = lobby.clone();
-        tasks.spawn(async move { housekeeping.run(closing.closes()).await });
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
@@ -328,8 +343,14 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
 fn furnish(
     mut reception: Reception,
     config: &Config,
-    (vendors, llm): (Option<Vendors>, Option<Arc<dyn LanguageModel>>),
+    (vendors, voice, llm): (Option<Vendors>, Option<Voice>, Option<Arc<dyn LanguageModel>>),
 ) -> Result<Reception> {
+    if let Some((stt, tts)) = voice {
+        reception = reception.with_voice(stt, tts);
+    }
+    if !config.switches.model {
+        reception = reception.by_rules_alone();
+    }
     if let Some(messenger) = messenger(config)? {
         reception = reception.with_messenger(messenger);
     }
@@ -340,7 +361,7 @@ fn furnish(
     if let Some(model) = llm {
         reception = reception.with_model(model);
     }
-    if let Some(folder) = &config.server.journals {
+    if let Some(folder) = config.journals() {
         reception = reception.with_journals(folder);
     }
     Ok(reception)
@@ -391,9 +412,18 @@ fn office(
         worker: Arc::clone(worker),
         reception: Arc::clone(reception),
         lobby: lobby.clone(),
-        journals: config.server.journals.clone(),
+        journals: config.journals().cloned(),
     };
-    Ok(operator::routes(office, keys))
+    let routes = operator::routes(office, keys);
+    Ok(if config.switches.observability { routes } else { routes.layer(from_fn(unmeasured)) })
+}
+
+/// Tells no metrics.
+async fn unmeasured(request: Request, next: Next) -> Response {
+    if request.uri().path() == "/metrics" {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    next.run(request).await
 }
 
 async fn answer(reception: &Reception, leg: impl Transport, lobby: &Lobby) {
@@ -448,7 +478,9 @@ async fn note_status(
 }
 
 async fn refuse_when_leaving(State(lobby): State<Lobby>, request: Request, next: Next) -> Response {
-    if !lobby.is_open() && matches!(request.uri().path(), VOICE | TALK) {
+    let path = request.uri().path();
+    let is_new = matches!(path, VOICE | TALK) || ALIASES.contains(&path);
+    if !lobby.is_open() && is_new {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     next.run(request).await

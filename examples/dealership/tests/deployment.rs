@@ -6,6 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use dealership::config::Config;
@@ -172,7 +173,7 @@ fn who_calls_while_the_program_is_down_hears_so_and_may_leave_a_message() {
 
 #[test]
 fn every_link_of_the_pages_on_deployment_and_trouble_leads_somewhere() {
-    for page in ["deployment.md", "runbook.md"] {
+    for page in ["deployment.md", "go-live.md", "production-checklist.md", "runbook.md"] {
         let text = read(&format!("docs/{page}"));
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.starts_with("https://")) {
@@ -191,6 +192,98 @@ fn every_link_of_the_pages_on_deployment_and_trouble_leads_somewhere() {
             assert!(root().join("examples/dealership").join(file).exists(), "{page}: {word}");
         }
     }
+}
+
+/// The commands of the program that a page shows, in blocks and between backticks.
+fn commands(page: &str) -> Vec<&str> {
+    let lines = page.lines().map(str::trim);
+    let spans = page.split('`').skip(1).step_by(2);
+    let shown = lines.chain(spans).filter_map(|text| {
+        let starts = ["dealership ", "cargo run -p dealership -- "];
+        starts.iter().find_map(|start| text.strip_prefix(start))
+    });
+    let commands = shown.filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+    commands.map(|rest| rest.split(['#', '|', '>', ';', '\\']).next().unwrap_or(rest)).collect()
+}
+
+#[test]
+fn every_command_of_the_pages_is_one_of_the_program() {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let pages = docs.map(|entry| entry.unwrap().path());
+    let pages = pages.chain([root().join("examples/dealership/README.md")]);
+    let mut count = 0;
+    for page in pages.filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(&page).unwrap();
+        for command in commands(&text) {
+            // What stands between quotation marks is one word.
+            let words = command.split('"').enumerate().flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
+            // Nothing is done, and what the program does not know it says before it helps.
+            let output = Command::new(env!("CARGO_BIN_EXE_dealership"))
+                .args(words)
+                .arg("--help")
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            let is_known = !["unexpected argument", "unrecognized subcommand"]
+                .iter()
+                .any(|complaint| told.contains(complaint));
+            assert!(is_known, "{}: {command}: {told}", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 40, "{count} commands were found");
+}
+
+#[test]
+fn the_oldest_compiler_is_named_alike_everywhere() {
+    let manifest: toml::Value = toml::from_str(&read("Cargo.toml")).unwrap();
+    let version = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
+    let image = deploy("container/Dockerfile");
+    assert!(image.contains(&format!("/rust:{version}-alpine AS build")), "the image uses it");
+    let workflow = yaml(&read(".github/workflows/ci.yml"));
+    let oldest = &workflow["jobs"]["oldest-compiler"]["steps"];
+    let told = oldest.to_string();
+    assert!(told.contains(&format!("rustup toolchain install {version}")), "{told}");
+    assert!(read("README.md").contains(&format!("({version} or later)")), "the README says so");
+}
+
+#[test]
+fn every_change_runs_the_checks_before_it_is_in() {
+    let workflow = yaml(&read(".github/workflows/ci.yml"));
+    let on = &workflow["on"];
+    assert!(on.get("pull_request").is_some() && on["push"]["branches"][0] == "main");
+    let steps = workflow["jobs"]["checks"]["steps"].to_string();
+    assert!(steps.contains(".ci/run"), "{steps}");
+    // What `.ci/run` is made of: formatters, linters, advisories, secrets.
+    let run = read(".ci/run");
+    for check in [
+        "cargo fmt --all -- --check",
+        "cargo clippy --locked --workspace --all-targets -- -D warnings",
+        "cargo deny --locked check licenses bans sources",
+        "cargo deny --locked check advisories",
+        "cargo xtask secrets",
+        "cargo xtask links",
+    ] {
+        assert!(run.contains(check), "{check}");
+    }
+    let hook = read(".githooks/pre-commit");
+    assert!(hook.contains("cargo fmt") && hook.contains("cargo xtask secrets"), "{hook}");
+}
+
+#[test]
+fn one_container_is_enough() {
+    let compose = yaml(&deploy("compose/single.yaml"));
+    let services = compose["services"].as_object().unwrap();
+    let [(name, service)] = services.iter().collect::<Vec<_>>()[..] else {
+        panic!("one service runs all: {:?}", services.keys())
+    };
+    assert_eq!(name, "dealership");
+    let set = &service["environment"];
+    assert!(set.get("DEALERSHIP_ROLES").is_none(), "it has all roles");
+    assert_eq!(service["volumes"][0], "data:/data", "the database outlives it");
 }
 
 /// The anchor of a heading.

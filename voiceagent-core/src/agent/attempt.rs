@@ -2,21 +2,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::error;
 
-use super::recipe::Recipe;
+use super::Recipe;
 use crate::{CallTime, Event, session::EndReason, transport::CallInfo};
 
 /// A call that is being answered. Whoever does something about failed calls hears of those too that
 /// never began, be it for an error or because nobody waits for them any more.
 pub(super) struct Attempt<'a> {
-    recipe: &'a Recipe,
-    info: &'a CallInfo,
+    pub(super) recipe: &'a Recipe,
+    pub(super) info: &'a CallInfo,
     pub(super) has_begun: bool,
-}
-
-impl<'a> Attempt<'a> {
-    pub(super) const fn new(recipe: &'a Recipe, info: &'a CallInfo) -> Self {
-        Self { recipe, info, has_begun: false }
-    }
 }
 
 impl Drop for Attempt<'_> {

@@ -147,9 +147,9 @@ async fn decided(
     if let Some(tag) = form {
         recipe = recipe.spoken_form(SpokenForm::of(tag));
     }
-    let call = recipe.build().expect("a whole agent").start(Box::new(line)).await.expect("a call");
+    let call = recipe.build().expect("it is whole").start(Box::new(line)).await.expect("it begins");
     if let Some(change) = change {
-        call.line().configure(change).expect("a change that fits");
+        call.line().configure(change).expect("the settings make sense");
     }
     caller.speak("Nimm das, es ist an", ms(800)).await;
     caller.silence(ms(4_000)).await;

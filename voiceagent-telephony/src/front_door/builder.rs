@@ -61,6 +61,10 @@ pub(super) struct Paths {
     pub(super) status: String,
     pub(super) media: String,
     pub(super) after: String,
+    /// Other paths of the voice webhook.
+    pub(super) voice_aliases: Vec<String>,
+    /// Other paths of the media socket.
+    pub(super) media_aliases: Vec<String>,
 }
 
 impl FrontDoorBuilder {
@@ -79,6 +83,8 @@ impl FrontDoorBuilder {
                 status: format!("/{carrier}/status"),
                 media: format!("/{carrier}/media"),
                 after: format!("/{carrier}/after"),
+                voice_aliases: Vec::new(),
+                media_aliases: Vec::new(),
             },
             media: MediaSocket::of(carrier, check),
             relay: None,
@@ -121,6 +127,20 @@ impl FrontDoorBuilder {
     /// set.
     pub fn voice_path(mut self, path: impl Into<String>) -> Self {
         self.paths.voice = path.into();
+        self
+    }
+
+    /// Another path of the voice webhook, for numbers that were set to it before. What comes there is
+    /// signed for it, and answered as at the path of the voice webhook.
+    pub fn voice_alias(mut self, path: impl Into<String>) -> Self {
+        self.paths.voice_aliases.push(path.into());
+        self
+    }
+
+    /// Another path of the media socket. It takes the streams that the path of the media socket
+    /// takes, with their tokens; webhooks lead nobody there.
+    pub fn media_alias(mut self, path: impl Into<String>) -> Self {
+        self.paths.media_aliases.push(path.into());
         self
     }
 
@@ -343,16 +363,18 @@ impl FrontDoorBuilder {
 
 impl Paths {
     fn check(&self) -> Result<()> {
-        let mut paths = [&self.voice, &self.status, &self.media, &self.after];
+        let mut paths = vec![&self.voice, &self.status, &self.media, &self.after];
+        paths.extend(self.voice_aliases.iter().chain(&self.media_aliases));
         if paths.iter().any(|path| !path.starts_with('/') || path.contains(['{', '?', '#'])) {
             return Err(Error::config(
-                "voice_path, status_path, media_path, after_path: each begins with / and is fixed",
+                "voice_path, status_path, media_path, after_path and aliases: each begins with / \
+                 and is fixed",
             ));
         }
         paths.sort();
         if paths.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(Error::config(
-                "voice_path, status_path, media_path, after_path: all different",
+                "voice_path, status_path, media_path, after_path and aliases: all different",
             ));
         }
         Ok(())

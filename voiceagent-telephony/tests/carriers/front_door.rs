@@ -437,6 +437,8 @@ fn a_missing_or_wrong_setting_is_named() {
         ("start_deadline", door().start_deadline(Duration::ZERO)),
         ("media_path", door().media_path("media")),
         ("media_path", door().media_path("/twilio/voice")),
+        ("aliases", door().voice_alias("webhook")),
+        ("aliases", door().media_alias("/twilio/status")),
     ];
     for (field, builder) in wrong {
         let error = builder.build().unwrap_err();

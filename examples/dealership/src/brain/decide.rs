@@ -113,6 +113,7 @@ fn aside(dialogue: &Dialogue, facts: &Facts) -> String {
         Some(Aside::Location) => facts.address.clone(),
         Some(Aside::Robot) => replies::ROBOT.to_owned(),
         Some(Aside::Greeting) => "Hello!".to_owned(),
+        Some(Aside::Who) => replies::who(&dialogue.customer),
         Some(Aside::Human | Aside::Goodbye) | None => String::new(),
     }
 }
@@ -122,11 +123,16 @@ fn urgent(dialogue: &Dialogue, facts: &Facts, has: &dyn Fn(&str) -> bool) -> Opt
     if dialogue.wants_out && has("record_opt_out") {
         return Some(opt_out(dialogue, has));
     }
-    if let Some((tool, arguments)) = dialogue.manner.call().filter(|(tool, _)| has(tool)) {
+    let beside = dialogue.manner.call().or_else(|| dialogue.curious.call());
+    if let Some((tool, arguments)) = beside.filter(|(tool, _)| has(tool)) {
         return Some(Step::Call { tool, arguments });
     }
     if dialogue.aside == Some(Aside::Human) {
         return Some(human(dialogue, facts, has));
+    }
+    let is_known = dialogue.customer != Customer::Unknown;
+    if dialogue.aside == Some(Aside::Who) && !is_known && has("lookup_customer") {
+        return Some(look_up(dialogue, false));
     }
     if dialogue.wants_callback && has("schedule_callback") {
         return Some(call_back(dialogue, has));

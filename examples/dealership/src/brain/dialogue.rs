@@ -13,6 +13,7 @@ use voiceagent_core::llm::{Message, ToolCall};
 
 use super::{
     car::Car,
+    curious::Curious,
     dates::{self, Days},
     errand::{Errand, Wish},
     intent::Intent,
@@ -83,6 +84,8 @@ pub(crate) enum Aside {
     Human,
     Location,
     Robot,
+    /// Who the agent takes the caller for.
+    Who,
 }
 
 /// The state of a conversation.
@@ -177,6 +180,7 @@ pub(crate) struct Dialogue {
     pub(crate) wants_callback: bool,
     /// How the call is to be held, where that is not noted yet.
     pub(crate) manner: Manner,
+    pub(crate) curious: Curious,
     /// Whether the caller wants never to be contacted, and whether that is noted.
     pub(crate) wants_out: bool,
     pub(crate) opted_out: bool,
@@ -341,6 +345,7 @@ impl Dialogue {
             put_through: None,
             wants_callback: false,
             manner: Manner::default(),
+            curious: Curious::default(),
             wants_out: false,
             opted_out: false,
             errand: None,

@@ -1,6 +1,7 @@
 //! What the agent says.
 
 use super::{
+    dialogue::Customer,
     outcome::{Appointment, Outcome, Slot, Vehicle},
     phones,
 };
@@ -65,6 +66,19 @@ pub(crate) fn by_the_clocks(slot: Option<&Slot>) -> String {
         ),
         None => "All times are local time on the day of the visit, whatever the clocks do before."
             .to_owned(),
+    }
+}
+
+/// Who the agent takes the caller for. A number says no more than a first name.
+pub(crate) fn who(customer: &Customer) -> String {
+    match customer {
+        Customer::Known { first_name, .. } if !first_name.is_empty() => {
+            format!("By the number that you call from, you are {first_name}.")
+        }
+        Customer::Known { .. } => "You are one of our customers.".to_owned(),
+        Customer::Ambiguous | Customer::Stranger | Customer::Unknown => {
+            "I don't know the number that you call from.".to_owned()
+        }
     }
 }
 

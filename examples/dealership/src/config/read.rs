@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "server",
     "sip",
     "stt",
+    "switches",
     "targets",
     "tts",
     "turns",
@@ -86,14 +87,18 @@ const FIELDS: &[(&str, &str)] = &[
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
+    ("server.most_calls", "a whole number from 1, such as `100`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
     ("server.replica", "a name in quotes, such as `\"a\"`"),
+    ("server.roles", "a list of `\"web\"`, `\"media\"` and `\"jobs\"`"),
     ("server.talk_page", "`true` or `false`"),
     ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
     ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
     ("sip.peers", "a list of networks in quotes, such as `[\"192.0.2.0/24\"]`"),
     ("sip.public_ip", "an address in quotes, such as `\"203.0.113.5\"`"),
     ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
+    ("switches.model", "`true` or `false`"),
+    ("switches.observability", "`true` or `false`"),
     ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
     (
         "turns.endpointing",
@@ -154,6 +159,17 @@ impl Config {
         if let Some(replica) = env("DEALERSHIP_REPLICA") {
             (self.server.replica, self.server.on_fly) = (Some(replica), false);
         }
+        if let Some(roles) = env("DEALERSHIP_ROLES") {
+            self.server.roles = roles.parse().map_err(|error: Error| {
+                Error::config(format!("DEALERSHIP_ROLES: {}", error.message()))
+            })?;
+        }
+        if let Some(most) = env("DEALERSHIP_MOST_CALLS") {
+            let most = most.parse().map_err(|_| {
+                Error::config("DEALERSHIP_MOST_CALLS is no whole number from 1, such as `100`")
+            })?;
+            self.server.most_calls = Some(most);
+        }
         if let Some(name) = env("DEALERSHIP_NAME") {
             self.dealership.name = name;
         }
@@ -183,6 +199,7 @@ impl Config {
                 trunk.password = Some(password);
             }
         }
+        self.switches.overlay(env)?;
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);

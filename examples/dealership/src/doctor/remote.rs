@@ -1,14 +1,18 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Client, StatusCode, redirect::Policy};
 use serde::Deserialize;
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 use voiceagent_telephony::signature::TwilioSignature;
 
-use super::{Finding, State, finding, ok};
+use super::{
+    Finding, State, finding, ok,
+    running::{Running, sheet},
+};
 use crate::{
     config::{Config, TwilioConfig},
-    server::{STATUS, VOICE},
+    server::{ALIASES, STATUS, VOICE},
 };
 
 /// For each answer.
@@ -18,9 +22,10 @@ const API_URL: &str = "https://api.twilio.com";
 const REPORT: [(&str, &str); 2] = [("CallSid", "CAdoctor"), ("CallStatus", "queued")];
 
 /// Looks from outside at a program that runs: asks its webhook as the carrier does, and the carrier
-/// where it sends calls. Of a signature that does not hold it says whether the token, the address or a
+/// where it sends calls; whether it is ready, does its jobs, and answers its operator; and whether the
+/// sheet with leads can be read. Of a signature that does not hold it says whether the token, the address or a
 /// proxy is to blame. Nothing is changed.
-pub async fn examine_remote(config: &Config) -> Vec<Finding> {
+pub async fn examine_remote(config: &Config, now: Timestamp) -> Vec<Finding> {
     let twilio = config.twilio.as_ref().filter(|twilio| !twilio.auth_token.is_empty());
     let url = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
     let (Some(twilio), Some(url)) = (twilio, url) else {
@@ -33,10 +38,13 @@ pub async fn examine_remote(config: &Config) -> Vec<Finding> {
     let Ok(client) = client else {
         return vec![finding("webhook", State::Wrong, "no client can be made", "")];
     };
-    let mut findings = vec![webhook(&client, url, &twilio.auth_token).await];
+    let key = config.operator.key.as_ref();
+    let mut findings = Running { client: &client, url, key }.examine(now).await;
+    findings.push(webhook(&client, url, &twilio.auth_token).await);
     if !twilio.account_sid.is_empty() {
         findings.push(numbers(&client, url, twilio).await);
     }
+    findings.push(sheet(config).await);
     findings
 }
 
@@ -150,13 +158,17 @@ async fn numbers(client: &Client, url: &str, twilio: &TwilioConfig) -> Finding {
         return wrong("the carrier's answer is not understood", "");
     };
     let (voice, status) = (format!("{url}{VOICE}"), format!("{url}{STATUS}"));
-    let ours = numbers.iter().filter(|number| number.voice_url == voice).count();
+    let leads_here = |number: &&Number| {
+        let path = number.voice_url.strip_prefix(url);
+        path.is_some_and(|path| path == VOICE || ALIASES.contains(&path))
+    };
+    let ours = numbers.iter().filter(leads_here).count();
     if ours == 0 {
         let next = format!("The address: set the webhook of a number to {voice}, HTTP POST.");
         let seen = format!("none of {} sends its calls to {voice}", numbers.len());
         return wrong(&seen, &next);
     }
-    let told = |number: &&Number| number.voice_url == voice && number.status_callback == status;
+    let told = |number: &&Number| leads_here(number) && number.status_callback == status;
     if numbers.iter().filter(told).count() < ours {
         let next = format!("Set `Call status changes` of the number to {status}, HTTP POST.");
         return finding(WHAT, State::Warning, "a number does not report how calls end", &next);
@@ -205,13 +217,15 @@ mod tests {
     async fn findings(url: &str, more: &str) -> Vec<Finding> {
         let text =
             format!("[server]\npublic_url = \"{url}\"\n[twilio]\nauth_token = \"{TOKEN}\"\n{more}");
-        examine_remote(&Config::parse(&text, &|_| None).unwrap()).await
+        examine_remote(&Config::parse(&text, &|_| None).unwrap(), Timestamp::UNIX_EPOCH).await
     }
 
     async fn told(url: &str) -> Finding {
-        let findings = findings(url, "").await;
-        let [only] = findings.as_slice() else { panic!("{findings:?}") };
-        only.clone()
+        of("webhook", findings(url, "").await)
+    }
+
+    fn of(what: &str, findings: Vec<Finding>) -> Finding {
+        findings.into_iter().find(|finding| finding.what == what).unwrap()
     }
 
     #[tokio::test]
@@ -247,8 +261,9 @@ mod tests {
     async fn where_the_carrier_sends_calls_is_compared_with_where_they_are_answered() {
         let url = running(TOKEN, str::to_owned).await;
         let number = |voice: &str, status: &str| json!({ "voice_url": format!("{url}{voice}"), "status_callback": format!("{url}{status}") });
-        let cases: [(Value, State, &str); 3] = [
+        let cases: [(Value, State, &str); 4] = [
             (number(VOICE, STATUS), State::Ok, "1 of 1"),
+            (number(ALIASES[0], STATUS), State::Ok, "1 of 1"),
             (number(VOICE, "/other"), State::Warning, "does not report"),
             (number("/voice", STATUS), State::Wrong, "none of 1"),
         ];
@@ -262,13 +277,12 @@ mod tests {
                 }),
             );
             let account = format!("account_sid = \"AC1\"\napi_url = \"{}\"\n", serve(api).await);
-            let findings = findings(&url, &account).await;
-            let [_, told] = findings.as_slice() else { panic!("{findings:?}") };
+            let told = of("numbers", findings(&url, &account).await);
             assert!(told.state == state && told.seen.contains(seen), "{told:?}");
         }
         let refuses = Router::new().fallback(|| async { StatusCode::UNAUTHORIZED });
         let account = format!("account_sid = \"AC1\"\napi_url = \"{}\"\n", serve(refuses).await);
-        let findings = findings(&url, &account).await;
-        assert!(findings[1].next.starts_with("The token:"), "{findings:?}");
+        let told = of("numbers", findings(&url, &account).await);
+        assert!(told.next.starts_with("The token:"), "{told:?}");
     }
 }

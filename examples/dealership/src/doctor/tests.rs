@@ -1,6 +1,14 @@
-use std::{fs, net::TcpListener, path::Path};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use super::*;
+use crate::{
+    store::{Arm, Store},
+    templates::{INBOUND, Vendors},
+};
 
 fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -196,6 +204,44 @@ async fn every_language_model_is_taken_by_its_name() {
         let config = Config::parse(&keyless, &env);
         assert!(is_ready(&examine(&config, &registry(), Clock::System).await), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_template_that_is_not_understood_is_told_before_a_call_needs_it() {
+    let house = House::new("templates");
+    let config = Config::parse(&house.text, &|_| None).unwrap();
+    let vendors = Vendors::new(registry(), |_| None);
+    let none = examine_templates(&config, &vendors).await;
+    assert_eq!((none.state, &*none.seen), (State::Ok, "none yet; the configuration counts"));
+    let store = Store::open(&house.database()).await.unwrap();
+    let now = Clock::System.now();
+    for (text, state) in [
+        (r#"{"greeting":"Hello."}"#, State::Ok),
+        (r#"{"voice":"x"}"#, State::Wrong),
+        (r#"{"stt":{"provider":"castle"}}"#, State::Wrong),
+        (r#"{"stt":{"provider":"deepgram"}}"#, State::Wrong),
+    ] {
+        let version = store.push_template(INBOUND, (text, "a test"), now).await.unwrap();
+        store.activate_template(INBOUND, &[Arm { version, weight: 1 }], now).await.unwrap();
+        let looked = examine_templates(&config, &vendors).await;
+        assert_eq!(looked.state, state, "{looked:?}");
+        let is_named = looked.seen.contains(&format!("`inbound`, version {version}: "));
+        assert_eq!(is_named, state == State::Wrong, "{looked:?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_needs_no_calls_is_not_asked_of_a_program_that_takes_none() {
+    let house = House::new("roles");
+    let worker = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nroles = [\"jobs\"]\n[dealership]\ndatabase = {:?}\n",
+        house.database()
+    );
+    let findings = diagnosis(&worker).await;
+    assert!(is_ready(&findings), "{findings:?}");
+    assert!(findings.iter().all(|finding| finding.what != "recognizer"), "{findings:?}");
+    assert!(serves(&worker).await);
 }
 
 #[tokio::test]

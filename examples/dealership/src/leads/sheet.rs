@@ -146,6 +146,24 @@ impl GoogleSheet {
         Ok(Sync { imported, written: changes.len() })
     }
 
+    /// How many rows it has below its header. Nothing is taken in and nothing written.
+    ///
+    /// # Errors
+    ///
+    /// When the service does not answer, refuses, or has no time four times; when the table has no
+    /// column with numbers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn rows(&self) -> Result<usize> {
+        let rows = self.read().await?;
+        let Some((first, rows)) = rows.split_first() else { return Ok(0) };
+        let first: Vec<String> = first.iter().map(text).collect();
+        Header::read(first.iter().map(String::as_str))?;
+        Ok(rows.len())
+    }
+
     async fn read(&self) -> Result<Vec<Vec<Value>>> {
         const OPERATION: &str = "read a sheet";
         let place = ["v4", "spreadsheets", &self.id, "values", &quoted(&self.tab)];

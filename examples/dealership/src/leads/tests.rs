@@ -177,6 +177,20 @@ async fn a_sheet_brings_leads_and_shows_what_became_of_them_in_two_requests() {
 }
 
 #[tokio::test]
+async fn a_look_at_a_sheet_counts_its_rows_and_takes_in_nobody() {
+    let held = Held {
+        values: vec![vec![json!("phone")], vec![json!("+16305550111")], vec![json!("x")]],
+        ..Held::default()
+    };
+    let sheet = Arc::new(Mutex::new(held));
+    let looked = serve(Arc::clone(&sheet)).await;
+    assert_eq!(looked.rows().await.unwrap(), 2);
+    assert_eq!(sheet.lock().unwrap().requests, 1, "nothing is written");
+    sheet.lock().unwrap().values[0] = vec![json!("name")];
+    assert!(looked.rows().await.unwrap_err().message().contains("no column with numbers"));
+}
+
+#[tokio::test]
 async fn what_somebody_writes_over_an_outcome_is_put_right() {
     let (store, sheet) = (Store::fresh().await, full());
     let client = serve(sheet.clone()).await;

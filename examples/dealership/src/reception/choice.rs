@@ -66,7 +66,8 @@ impl Reception {
         if let Some(vendors) = &self.vendors {
             match vendors.parts(&occasion.template) {
                 Ok(Parts { stt, llm, tts }) => {
-                    let llm = llm.map(|llm| self.backed(llm)).or_else(|| occasion.parts.llm.take());
+                    let llm = llm.filter(|_| self.takes_models).map(|llm| self.backed(llm));
+                    let llm = llm.or_else(|| occasion.parts.llm.take());
                     occasion.parts = Parts { stt, llm, tts };
                 }
                 Err(error) => {

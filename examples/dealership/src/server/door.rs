@@ -1,6 +1,6 @@
 //! What the carrier asks for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
 use axum::{
     Router,
@@ -27,10 +27,21 @@ use crate::{
     trace::{TRACEPARENT, Trace},
 };
 
+/// Where calls begin too, beside [`VOICE`]: addresses that numbers had before, at which they are
+/// answered alike.
+pub(crate) const ALIASES: [&str; 3] =
+    ["/webhook", "/api/v1/webhooks/inbound-call", "/api/v1/webhooks/outbound-reminder"];
+/// The same for media sockets; they bring the token that a webhook was answered with here too.
+const STREAM: &str = "/stream";
+
+/// In the carrier's own voice, while there is no room.
+const NO_ROOM: &str = "Thank you for calling. All our lines are busy at the moment. Please call \
+    again in a few minutes. Goodbye.";
+
 /// Where the carrier's calls come in.
 pub(super) fn front_door(
     (public_url, Account { auth_token, control }): (String, Account),
-    paths: Paths,
+    (paths, most): (Paths, Option<NonZeroUsize>),
     statuses: mpsc::Sender<StatusEvent>,
     (reception, lobby): (&Arc<Reception>, &Lobby),
 ) -> Result<Router> {
@@ -42,6 +53,8 @@ pub(super) fn front_door(
         .status_path(STATUS)
         .media_path(paths.media)
         .after_path(paths.after)
+        .media_alias(STREAM)
+        .when_full([Say::new(NO_ROOM).into(), Verb::Hangup])
         .machine_detection(true)
         .parameters(|webhook| {
             let trace = Trace::of(&CallId::new(webhook.call()));
@@ -53,6 +66,12 @@ pub(super) fn front_door(
             let (host, desk) = (host.clone(), Arc::clone(&desk));
             async move { host.host(Box::pin(answer(&desk, stream, &host))).await }
         });
+    for path in ALIASES {
+        door = door.voice_alias(path);
+    }
+    if let Some(most) = most {
+        door = door.max_calls(most.get());
+    }
     if let Some(control) = control {
         door = door.control(control);
     }
@@ -66,10 +85,16 @@ pub(super) fn carried(
     (reception, replica): (&Arc<Reception>, &Replica),
 ) -> Result<Router> {
     let token = &account.auth_token;
-    let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?
-        .on_fly(config.server.on_fly);
-    let replies = replies::routes(replica.store.clone(), replica.clock, (public_url, token))?;
-    Ok(noted(heirs.router().merge(replies), reception))
+    let mut router = Router::new();
+    if config.server.roles.media {
+        let heirs = Heirs::new(replica, (token.clone(), public_url), VOICE, NOBODY_ANSWERS)?;
+        router = router.merge(heirs.on_fly(config.server.on_fly).router());
+    }
+    if config.server.roles.web {
+        let desk = (public_url.as_str(), token);
+        router = router.merge(replies::routes(replica.store.clone(), replica.clock, desk)?);
+    }
+    Ok(noted(router, reception))
 }
 
 fn noted(routes: Router, reception: &Arc<Reception>) -> Router {

@@ -70,8 +70,13 @@ impl fmt::Display for Warning {
 
 impl Needs {
     /// Whether calls come by a carrier. Those that come over SIP need neither its account nor an
-    /// address on the web; where one of the two is set, both are meant.
+    /// address on the web; where one of the two is set, both are meant. A program that does the jobs
+    /// alone is asked for nothing by a carrier.
     pub(crate) fn has_carrier(config: &Config) -> bool {
+        let roles = config.server.roles;
+        if !roles.web && !roles.media {
+            return false;
+        }
         config.sip.is_none() || config.twilio.is_some() || config.server.public_url.is_some()
     }
 
@@ -95,9 +100,9 @@ impl Needs {
             account: account(config),
             stt: provider("stt", config.stt.as_ref(), &registry.stt),
             tts: provider("tts", config.tts.as_ref(), &registry.tts),
-            llm: match &config.llm {
+            llm: match config.model() {
                 None => Ok(None),
-                llm => provider("llm", llm.as_ref(), &registry.llm).map(Some),
+                llm => provider("llm", llm, &registry.llm).map(Some),
             },
             warnings: warnings.into_iter().flatten().collect(),
         }

@@ -59,8 +59,9 @@ impl Outbound {
         // The client refuses whom the list does not hold, whatever it is asked.
         let called = allow.prefixes().into_iter().fold(house.clone(), Directory::with_prefix);
         // What is heard of a call by the carrier is told to the program that has made it: whoever
-        // stands before several goes by the name.
-        let to = config.server.replica.as_ref().map(|name| format!("?replica={name}"));
+        // stands before several goes by the name. One that takes no calls leaves them to any other.
+        let to = config.server.replica.as_ref().filter(|_| config.server.roles.media);
+        let to = to.map(|name| format!("?replica={name}"));
         let to = to.unwrap_or_default();
         let called =
             called.with_front_door(format!("{url}{VOICE}{to}"), format!("{url}{STATUS}{to}"));

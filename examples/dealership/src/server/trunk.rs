@@ -14,7 +14,9 @@ use crate::{config::Config, departments::Departments, lobby::Lobby, reception::R
 ///
 /// [`Config`](voiceagent_core::ErrorKind::Config), with the field of the table `[sip]`.
 pub(super) async fn bind(config: &Config) -> Result<Option<SipServer>> {
-    let Some(sip) = settings(config)? else { return Ok(None) };
+    let Some(sip) = settings(config)?.filter(|_| config.server.roles.media) else {
+        return Ok(None);
+    };
     SipServer::bind(sip).await.map(Some).map_err(wrong)
 }
 
@@ -51,7 +53,7 @@ pub(super) async fn receive(server: SipServer, reception: Arc<Reception>, lobby:
         .serve(move |call: SipCall| {
             let (reception, host) = (Arc::clone(&reception), lobby.clone());
             async move {
-                if !host.is_open() {
+                if !host.is_open() || host.is_full() {
                     // Dropped, it is refused.
                     return;
                 }

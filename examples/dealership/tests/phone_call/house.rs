@@ -39,6 +39,9 @@ use voiceagent_testkit::{
 /// For anything that should happen at once; test machines are busy.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Between two looks at something that another process does.
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
+
 /// How fast the scripted voice speaks: a character lasts from one mark to the next, so that every
 /// word ends at a mark.
 pub(crate) const PER_CHARACTER: Duration = Duration::from_millis(100);
@@ -183,6 +186,16 @@ impl House {
     /// Tells what a call that the dealership makes has come to, as the carrier does.
     pub(crate) async fn tell(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         self.send(path, fields, &Secret::new(TOKEN)).await
+    }
+
+    /// The same, signed by somebody else.
+    pub(crate) async fn tell_signed(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        token: &Secret,
+    ) -> Response {
+        self.send(path, fields, token).await
     }
 
     async fn send(&self, path: &str, fields: &[(&str, &str)], token: &Secret) -> Response {

@@ -5,6 +5,8 @@
 
 mod house;
 mod program;
+mod quick_start;
+mod roles;
 mod sip;
 
 use std::time::Duration;
@@ -287,6 +289,73 @@ async fn who_is_not_the_carrier_gets_no_further() {
     assert_eq!(closed, voiceagent_testkit::phone::Closed::ByServer(1008));
     assert_eq!((house.listen.accepted(), house.speak.accepted()), dialled);
     assert_eq!(house.openai.accepted(), 0);
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_come_in_at_the_addresses_that_numbers_had_before() {
+    let mut house = House::open(&[], |_| Reply::silence()).await;
+    let fields =
+        [("CallSid", "CA20"), ("From", PRIYA), ("To", "+16305550100"), ("Direction", "inbound")];
+    let reminder = "/api/v1/webhooks/outbound-reminder?appointment_id=a1";
+    for path in ["/webhook", "/api/v1/webhooks/inbound-call", reminder] {
+        let forged = house.tell_signed(path, &fields, &Secret::new("guess")).await;
+        assert_eq!(forged.status(), 403, "{path}");
+        let answer = house.tell(path, &fields).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let twiml = answer.text().await.unwrap();
+        assert!(twiml.contains("<Connect>") && twiml.contains("<Stream "), "{path}: {twiml}");
+    }
+    // The socket has an address of before as well; it takes who brings the token.
+    let twiml = house.tell("/webhook", &fields).await.text().await.unwrap();
+    let (before, rest) = twiml.split_once("/twilio/media/").unwrap();
+    let (_, behind) = rest.split_once('"').unwrap();
+    let phone = house.dial("CA20", &format!("{before}/stream\"{behind}")).await.unwrap();
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
+    assert_eq!(house.get("/health").await.status(), 200);
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_when_there_is_no_room_hears_so_and_others_are_sent_elsewhere() {
+    let mut house = House::open_with("most_calls = 1", &[], |_| Reply::silence()).await;
+    let phone = house.call("CA21", PRIYA).await;
+    phone.wait_until_agent_speaks(SOON).await.unwrap();
+    let health = house.get("/readyz").await;
+    assert_eq!(health.status(), 503);
+    let health: Value = health.json().await.unwrap();
+    assert_eq!((&health["has_room"], &health["takes_calls"]), (&json!(false), &json!(false)));
+    let refused = house.ring("CA22", "+16305550199").await;
+    assert_eq!(refused.status(), 200);
+    let told = refused.text().await.unwrap();
+    assert!(told.contains("<Say>Thank you for calling. All our lines are busy"), "{told}");
+    assert!(!told.contains("<Stream"), "{told}");
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
+    assert_eq!(house.get("/readyz").await.status(), 200, "there is room again");
+    house.stop();
+    house.has_stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_switched_off_is_not_there_and_the_rules_answer() {
+    let off = "[switches]\nmodel = false\nobservability = false";
+    let mut house = House::open_with(off, &["what are your hours"], |_| Reply::silence()).await;
+    assert_eq!(house.get("/metrics").await.status(), 404);
+    assert_eq!(house.get("/api/jobs").await.status(), 401, "the rest of the operator's side is");
+    let phone = house.call("CA23", PRIYA).await;
+    listens(&phone).await;
+    let before = arrived(&phone.heard().await.unwrap());
+    phone.speak(clips::HELLO).await.unwrap();
+    listens(&phone).await;
+    assert!(arrived(&phone.heard().await.unwrap()) > before, "the rules have answered");
+    assert_eq!(house.openai.accepted(), 0, "nobody has asked the model");
+    phone.hang_up().await.unwrap();
+    house.is_quiet().await;
     house.stop();
     house.has_stopped().await;
 }

@@ -40,6 +40,27 @@ fn the_demo_books_what_is_typed_and_shows_it() {
 }
 
 #[test]
+fn the_smoke_script_asks_what_everybody_knows_and_is_answered() {
+    let arguments =
+        ["demo", "--script", "smoke", "--from", "+16305550111", "--listen", "127.0.0.1:0"];
+    let output = dealership(&arguments, b"");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    let mut rest = shown.as_str();
+    for answer in [
+        "you are Ana.",
+        "Agent: It is ",
+        "I can't see the weather right now.",
+        // Times, or the days on which there are some.
+        "Agent: I ",
+        "Goodbye",
+    ] {
+        let found = rest.find(answer).unwrap_or_else(|| panic!("{answer} in {shown}"));
+        rest = &rest[found + answer.len()..];
+    }
+}
+
+#[test]
 fn serving_without_settings_says_what_is_missing() {
     let output = dealership(&["serve"], b"");
     let complaint = String::from_utf8(output.stderr).unwrap();
@@ -89,6 +110,72 @@ fn doctor_says_not_ready_with_its_exit_code() {
     assert!(!output.status.success());
     assert!(shown.contains("no-such.toml does not exist"), "{shown}");
     assert!(shown.contains("Not ready for phone calls yet."), "{shown}");
+}
+
+#[test]
+fn the_lines_of_one_call_are_shown_and_those_that_come_later_too() {
+    use std::{
+        fs,
+        io::{BufRead, BufReader},
+    };
+
+    let line = |call: &str| {
+        format!(
+            "{{\"timestamp\":\"t\",\"level\":\"INFO\",\"message\":\"call.incoming\",\
+             \"call\":\"{call}\",\"target\":\"dealership::events\"}}\n"
+        )
+    };
+    let log = std::env::temp_dir().join(format!("dealership-log-{}", std::process::id()));
+    fs::write(&log, line("CA1") + &line("CA2")).unwrap();
+    let file = log.to_str().unwrap();
+    let output = dealership(&["logs", file, "--call", "CA2"], b"");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(shown, "t  INFO dealership::events: call.incoming call=CA2\n");
+    let piped = dealership(&["logs", "--call", "CA1", "--json"], &fs::read(&log).unwrap());
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), line("CA1"));
+
+    let mut follows = program(&["logs", file, "--call", "CA3", "--follow"]);
+    let mut follows = follows.stdout(Stdio::piped()).spawn().unwrap();
+    let mut writer = fs::OpenOptions::new().append(true).open(&log).unwrap();
+    let third = line("CA3");
+    let (first, rest) = third.split_at(30);
+    writer.write_all(first.as_bytes()).unwrap();
+    writer.write_all(rest.as_bytes()).unwrap();
+    let mut shown = String::new();
+    BufReader::new(follows.stdout.take().unwrap()).read_line(&mut shown).unwrap();
+    assert!(shown.ends_with("call=CA3\n"), "{shown}");
+    follows.kill().unwrap();
+    follows.wait().unwrap();
+    fs::remove_file(&log).unwrap();
+}
+
+#[test]
+fn tables_are_made_once_and_invented_people_come_only_into_an_empty_house() {
+    let file = std::env::temp_dir().join(format!("dealership-seed-{}.db", std::process::id()));
+    let run = |arguments: &[&str]| {
+        let output = started(program(arguments).env("DEALERSHIP_DATABASE", &file), b"");
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for _ in 0..2 {
+        assert!(run(&["migrate"]).ends_with(": the tables are up to date\n"));
+    }
+    assert_eq!(run(&["seed"]), "A dealership with invented customers and visits.\n");
+    assert_eq!(run(&["seed"]), "There is a dealership already; nothing was invented.\n");
+    assert!(run(&["appointments"]).lines().count() > 1);
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_test_is_no_production() {
+    let output = dealership(&["doctor", "--production"], b"");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success());
+    for refused in
+        ["wrong     https address", "wrong     operator key", "wrong     caller identity"]
+    {
+        assert!(shown.contains(refused), "{shown}");
+    }
 }
 
 #[test]

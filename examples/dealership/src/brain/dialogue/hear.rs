@@ -5,6 +5,7 @@ use crate::brain::{
     birthday,
     car::{self, Car},
     clocks,
+    curious::Curious,
     dates::{self, Days, Doubt},
     intent::{self, Answer, Intent, Shift},
     manner::Manner,
@@ -47,6 +48,7 @@ pub(super) struct Heard {
     birthday: Option<Date>,
     car: Option<Car>,
     clocks: bool,
+    asks_who: bool,
     says_bye: bool,
 }
 
@@ -63,6 +65,7 @@ impl Heard {
         let at_same_time = words.says(&["same time"]);
         let says_bye = words.any(&["bye", "goodbye"]);
         let vin = vin::take(&mut words, question == Question::Vin);
+        let asks_who = words.says(&["who am i", "do you know who i am"]);
         let clocks = clocks::take(&mut words);
         let birthday = (question == Question::Birthday)
             .then(|| birthday::take(&mut words, dialogue.today))
@@ -120,6 +123,7 @@ impl Heard {
             birthday,
             car,
             clocks,
+            asks_who,
             says_bye,
         }
     }
@@ -164,7 +168,8 @@ impl Dialogue {
         self.wants_vin &= !understood || heard.intent == Some(Intent::Vin);
         understood |= self.hear_aside(&heard);
         self.manner = Manner::of(&words);
-        understood |= self.manner.is_wanted();
+        self.curious = Curious::of(&words, self.task.is_some());
+        understood |= self.manner.is_wanted() || self.curious.is_any();
         self.in_danger = temper::is_emergency(&words);
         if self.in_danger {
             self.aside = Some(Aside::Human);
@@ -440,6 +445,10 @@ impl Dialogue {
             return true;
         }
         let busy = matches!(self.question, Question::ReadBack | Question::CancelIt);
+        if heard.asks_who {
+            self.aside = Some(Aside::Who);
+            return true;
+        }
         if heard.clocks {
             self.aside = Some(Aside::Clocks);
             return true;

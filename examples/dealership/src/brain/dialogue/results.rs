@@ -35,6 +35,10 @@ impl Dialogue {
                 self.wants_keys = outcome.ok;
                 self.notices.extend(outcome.say().filter(|_| outcome.ok).map(str::to_owned));
             }
+            "get_time" | "get_weather" => {
+                let told = self.curious.told(outcome);
+                self.notices.push(told);
+            }
             // A call that cannot be noted is no worse for the caller.
             "save_interaction" => self.is_noted = true,
             "transfer_to_human" => {
