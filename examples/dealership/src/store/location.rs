@@ -132,7 +132,7 @@ impl Store {
             "SELECT DISTINCT resource.no FROM customer_phone
              JOIN customer ON customer.id = customer_id
              JOIN resource ON resource.id = preferred_advisor_id
-             WHERE phone_e164 = $1 AND merged_into IS NULL AND resource.active = 1",
+             WHERE phone_e164 = $1 AND resource.active = 1",
         )
         .bind(phone.as_str())
         .fetch_all(&self.reader)
