@@ -14,7 +14,12 @@
 
 mod instructions;
 
-use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -22,7 +27,7 @@ use tokio::sync::mpsc;
 use voiceagent_core::{
     Agent, Error, ErrorKind, Result, Secret, SessionConfig,
     llm::LanguageModel,
-    observer::SpanObserver,
+    observer::{SpanObserver, UsageObserver, UsageReport},
     stt::SpeechToText,
     tool::Tool,
     transport::{CallInfo, Direction, Media},
@@ -44,9 +49,9 @@ use crate::{
     phone::Phone,
     record::Record,
     recordings::Recordings,
-    store::{Appointment, Errand, Store},
+    store::{Appointment, Errand, Location, Store},
     templates::{Parts, Template},
-    tools::{self, Desk, Identity, KnownCodes},
+    tools::{self, Desk, Identity, KnownCodes, Targets},
     trace::{CallTrace, Spans, Trace, TracedMessenger},
     vin::Decoder,
     weather::WeatherService,
@@ -89,6 +94,8 @@ pub(crate) struct Makings {
     /// Without it, no texts are sent.
     pub(crate) messenger: Option<Arc<dyn Messenger>>,
     pub(crate) codes: Option<Arc<KnownCodes>>,
+    /// What the tools of templates may ask.
+    pub(crate) targets: Targets,
     pub(crate) endpointing: Endpointing,
     pub(crate) journals: Option<PathBuf>,
     pub(crate) recordings: Option<Recordings>,
@@ -128,6 +135,20 @@ pub(crate) struct Occasion {
     pub(crate) is_private: bool,
     /// What a machine is told that answers.
     pub(crate) voicemail: Option<String>,
+    /// The place that was called, where that is not the first.
+    pub(crate) place: Option<Premises>,
+    /// What is remembered of the number.
+    pub(crate) memory: Option<Value>,
+    /// The language of the call, where its template has another than that of all, a BCP 47 tag.
+    pub(crate) language: Option<Arc<str>>,
+}
+
+/// A place of business that was called.
+#[derive(Clone, Debug)]
+pub(crate) struct Premises {
+    pub(crate) location: Location,
+    /// When it is open, as a whole sentence.
+    pub(crate) hours: String,
 }
 
 /// The number of the other side.
@@ -147,7 +168,7 @@ impl Makings {
         call: &CallInfo,
         occasion: &Occasion,
         (presses, record): (mpsc::Sender<Press>, &Arc<Record>),
-    ) -> Result<(Agent, Arc<Minutes>)> {
+    ) -> Result<(Agent, Arc<Minutes>, UsageReport)> {
         let (template, parts) = (&occasion.template, &occasion.parts);
         let tools = self.tools(call, occasion)?;
         let minutes = Minutes::new(tools.clone());
@@ -159,6 +180,8 @@ impl Makings {
             llm = traced.model(Arc::clone(&llm), self.model_name(template));
             traced
         });
+        let (meter, used) = UsageObserver::new();
+        let meter = Mutex::new(Some(meter));
         let mut agent = Agent::builder()
             .greeting(self.greeting(occasion))
             .instructions(instructions.as_str())
@@ -169,6 +192,11 @@ impl Makings {
             .observer(|call| Events::new(call, counterpart(call).as_ref()))
             .observer(|call| SpanObserver::new(&call.id))
             .observer(move |_| record.scribe())
+            // There is one call, and so one meter.
+            .observer(move |_| {
+                let mine = meter.lock().unwrap_or_else(PoisonError::into_inner).take();
+                mine.unwrap_or_else(|| UsageObserver::new().0)
+            })
             // People call from their cars.
             .echo_detection();
         agent = match self.journey(call, occasion, (&instructions, &minutes)) {
@@ -190,6 +218,9 @@ impl Makings {
         if let Some(traced) = traced {
             agent = agent.observer(move |_| traced.observer());
         }
+        if let Some(language) = &occasion.language {
+            agent = agent.language(Arc::clone(language));
+        }
         if let Some(mirror) = occasion.mirror.clone() {
             agent = agent.observer(move |_| mirror.clone());
         }
@@ -199,7 +230,7 @@ impl Makings {
         if let Some(recordings) = self.recordings(occasion) {
             agent = agent.record(recordings.folder());
         }
-        Ok((agent.build()?, minutes))
+        Ok((agent.build()?, minutes, used))
     }
 
     /// What the vendor calls the model that answers.
@@ -237,33 +268,45 @@ impl Makings {
             let rest = if booked.is_empty() { "How can I help you?" } else { ANYTHING_ELSE };
             return format!("{BACK}{done} {rest}");
         }
+        let name = self.name(occasion);
         match (errand, &template.greeting_by_name, first_name) {
             (Some(errand), ..) => errand.greeting(&self.name),
             (None, Some(greeting), Some(caller)) => {
-                greeting.replace("{name}", &self.name).replace("{first_name}", caller)
+                greeting.replace("{name}", name).replace("{first_name}", caller)
             }
             (None, ..) => {
                 let greeting = template.greeting.as_deref().unwrap_or(GREETING);
-                greeting.replace("{name}", &self.name)
+                greeting.replace("{name}", name)
             }
         }
+    }
+
+    /// The name under which a call is answered.
+    fn name<'a>(&'a self, occasion: &'a Occasion) -> &'a str {
+        occasion.place.as_ref().map_or(&self.name, |place| &place.location.name)
     }
 
     /// What the model is told. The rules need no more of it than who is on the line, and why.
     fn instructions(&self, call: &CallInfo, occasion: &Occasion) -> String {
         let caller = counterpart(call);
         let usual = Instructions {
-            name: &self.name,
-            now: self.clock.now().to_zoned(self.zone.clone()),
-            hours: &self.hours,
-            address: self.address.as_deref(),
+            name: self.name(occasion),
+            now: self.clock.now().to_zoned(self.zone(occasion)),
+            hours: occasion.place.as_ref().map_or(&self.hours, |place| &place.hours),
+            address: self.address.as_deref().filter(|_| occasion.place.is_none()),
             caller: caller.as_ref().map(Phone::as_str),
             errand: occasion.errand.as_ref().map(Errand::brief),
             wish: occasion.wish.as_ref(),
+            memory: occasion.memory.as_ref(),
             prompt: occasion.template.prompt.as_deref(),
         };
         let before = occasion.talk.brief().unwrap_or_default();
         format!("{usual}{before}{}", occasion.template.guidance.as_deref().unwrap_or_default())
+    }
+
+    fn zone(&self, occasion: &Occasion) -> TimeZone {
+        let place = occasion.place.as_ref();
+        place.map_or_else(|| self.zone.clone(), |place| place.location.zone.clone())
     }
 
     /// What the call is led through the graph by; `None` if its template lets the model find its way.
@@ -277,7 +320,8 @@ impl Makings {
             script: occasion.template.script()?,
             store: self.store.clone(),
             clock: self.clock,
-            zone: self.zone.clone(),
+            zone: self.zone(occasion),
+            place: occasion.place.as_ref().map(|place| place.location.id),
             call: call.id.as_str().into(),
             phone: counterpart(call),
             identity: self.identity(occasion),
@@ -326,12 +370,17 @@ impl Makings {
         if let Some(codes) = &self.codes {
             desk = desk.with_codes(Arc::clone(codes));
         }
+        if let Some(place) = &occasion.place {
+            desk = desk.called_at(place.location.id);
+        }
+        desk = desk.with_tools(self.targets.tools(&occasion.template.tools)?);
         if call.media == Media::Text {
             // Who types has keys.
             desk = desk.with_keypad();
         }
         let ledger = desk.ledger();
         occasion.errand.iter().flat_map(Errand::ids).for_each(|id| ledger.hand_out(id));
+        occasion.wish.iter().for_each(|wish| ledger.recall(wish.clone()));
         let tools = tools::all(desk);
         Ok(match &self.witness {
             Some(witness) => tools.into_iter().map(|tool| witness.watch(tool)).collect(),

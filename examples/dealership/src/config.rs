@@ -8,6 +8,7 @@ mod recordings;
 
 mod roles;
 mod switches;
+mod targets;
 mod tracing;
 mod turns;
 
@@ -33,6 +34,7 @@ pub use self::{
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
     switches::SwitchesConfig,
+    targets::TargetConfig,
     tracing::TracingConfig,
     turns::{Endpointing, TurnsConfig},
 };
@@ -64,9 +66,9 @@ pub use self::{
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
 /// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
-/// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
-/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
-/// key: [`ProviderConfig::key_variables`].
+/// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
+/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -83,6 +85,8 @@ pub struct Config {
     pub email: EmailConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
+    /// Services that the tools of templates may ask, by name.
+    pub targets: BTreeMap<String, TargetConfig>,
     /// What programs share beside the database; without it, each has its own.
     pub redis: Option<RedisConfig>,
     /// The keys of the operator's side; from the environment alone.

@@ -10,7 +10,7 @@ use crate::{
     departments::Department,
     phone::Phone,
     spoken,
-    store::{Errand, Location},
+    store::{Appointment, Errand, Location},
     tools::word,
 };
 
@@ -110,6 +110,23 @@ pub fn reminder_text(house: &str, place: &Location, start: &Zoned) -> String {
     format!(
         "{house}: a reminder of your appointment on {}. To change it, call {number}.",
         spoken::moment(start)
+    )
+}
+
+/// The text of what somebody has booked, or moved.
+#[must_use]
+pub fn confirmation_text(house: &str, place: &Location, visit: &Appointment) -> String {
+    let done = if visit.moved_from.is_some() { "is now" } else { "is booked for" };
+    let place_name = match visit.is_elsewhere {
+        true => format!(" at {}", visit.location),
+        false => String::new(),
+    };
+    format!(
+        "{house}: your {} {done} {}{place_name}. Your code is {}. To change it, call {}.",
+        visit.service_name,
+        spoken::moment(&visit.start),
+        visit.confirmation_code,
+        written(&place.phone)
     )
 }
 

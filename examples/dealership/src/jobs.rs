@@ -246,6 +246,7 @@ impl Worker {
         let done = match job.kind {
             JobKind::Callback => self.call_back(job).await,
             JobKind::CampaignStep => self.step(job).await,
+            JobKind::ConfirmationText => self.confirm(job).await,
             JobKind::RecoveryText => self.recover(job).await,
             JobKind::Reminder | JobKind::ReminderText => self.remind(job).await,
         };
@@ -284,9 +285,39 @@ impl Worker {
                 return Ok(end);
             }
         }
-        let place = self.store.location().await?;
+        let place = self.store.location_at(Some(visit.location_id)).await?;
         let text = errand::reminder_text(&self.house, &place, &visit.start);
         self.write(job, &[plan(Channel::Sms, 1)], &text).await
+    }
+
+    /// Writes to somebody what they have booked, or moved. Whom the house calls of its own accord
+    /// does not matter: they have just asked for it.
+    async fn confirm(&self, job: &Job) -> Result<JobEnd, Fault> {
+        let gone = Ok(JobEnd::Done("there is nothing to be confirmed"));
+        let Some(id) = AppointmentId::parse(&job.about) else { return gone };
+        let Some(visit) = self.store.appointment(id).await? else { return gone };
+        let is_past = visit.start.timestamp() <= self.clock.now();
+        if visit.status == AppointmentStatus::Cancelled || is_past {
+            return gone;
+        }
+        let Some(phone) = self.store.number_of(id).await? else { return gone };
+        let plan = |channel| ContactPlan {
+            allowed: Allowed::IfAgreed,
+            channel,
+            most: 1,
+            purpose: Purpose::Confirmation,
+            about: job.about.clone(),
+            occasion: visit.start.timestamp().as_millisecond().to_string(),
+            phone: phone.clone(),
+            is_free_text: channel == Channel::WhatsApp,
+        };
+        let mut plans = vec![plan(Channel::Sms)];
+        if self.store.prefers(id, Channel::WhatsApp).await? {
+            plans.insert(0, plan(Channel::WhatsApp));
+        }
+        let place = self.store.location_at(Some(visit.location_id)).await?;
+        let text = errand::confirmation_text(&self.house, &place, &visit);
+        self.write(job, &plans, &text).await
     }
 
     /// Writes to somebody whose call broke off, unless they have called again.

@@ -29,9 +29,10 @@ use dealership::{
     mcp::McpCommand,
     operator,
     phone::Phone,
+    records::RecordsCommand,
     server::{self, Server},
     store::{Place, Store},
-    templates::{TemplateCommand, Vendors},
+    templates::Vendors,
     unit::UnitCommand,
 };
 use tokio::runtime::Runtime;
@@ -130,22 +131,19 @@ enum Command {
     },
     /// Shows what the log tells of one call or of one part of the program, and goes on if asked to.
     Logs(LogsCommand),
-    /// Brings the tables of the database up to date, which `serve` does too when it starts.
-    Migrate,
     /// Serves the tools of the agent to assistants, by the Model Context Protocol.
     Mcp(McpCommand),
     /// Shows the description of the operator's API, in OpenAPI 3.1.
     Openapi,
-    /// Fills an empty database with a dealership, invented customers and their visits, to try out.
-    Seed,
+    /// What is done with the database.
+    #[command(flatten)]
+    Records(RecordsCommand),
     /// Answers phone calls, and does whatever else its roles say.
     Serve {
         /// What this program does of it: some of `web`, `media` and `jobs`; all if not set.
         #[arg(long, value_name = "ROLES")]
         roles: Option<Roles>,
     },
-    /// Shows and changes how the agent behaves, while it answers.
-    Template(TemplateCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -264,13 +262,11 @@ fn configured(command: Command, mut config: Config, format: LogFormat) -> Result
         Command::Jobs { command } => run(jobs(command, config), error),
         Command::Leads { command } => run(leads(command, config), error),
         Command::Mcp(command) => run(command.run(&config, asked_to_stop()), warn),
-        Command::Migrate => run(migrate(config.dealership.database), error),
-        Command::Seed => run(seed(config.dealership), error),
+        Command::Records(command) => run(records(command, config.dealership), error),
         Command::Serve { roles } => {
             config.server.roles = roles.unwrap_or(config.server.roles);
             run(serve(config), info)
         }
-        Command::Template(command) => run(template(command, config.dealership.database), error),
         // Done before.
         Command::Doctor(_)
         | Command::Eval { .. }
@@ -394,30 +390,10 @@ async fn leads(command: LeadsCommand, config: Config) -> Result<()> {
     done.map(|text| show(&text))
 }
 
-async fn migrate(database: Place) -> Result<()> {
-    open(&database).await?.close().await;
-    show(&format!("{database}: the tables are up to date\n"));
-    Ok(())
-}
-
-async fn seed(dealership: DealershipConfig) -> Result<()> {
+/// Does something with the database, and shows what that tells.
+async fn records(command: RecordsCommand, dealership: DealershipConfig) -> Result<()> {
     let store = open(&dealership.database).await?;
-    let now = Clock::System.now();
-    let is_new = match store.establish(&dealership.name, &dealership.timezone, now).await {
-        Ok(true) => store.populate(now).await.map(|()| true),
-        known => known,
-    };
-    store.close().await;
-    show(match is_new? {
-        true => "A dealership with invented customers and visits.\n",
-        false => "There is a dealership already; nothing was invented.\n",
-    });
-    Ok(())
-}
-
-async fn template(command: TemplateCommand, database: Place) -> Result<()> {
-    let store = open(database).await?;
-    let done = command.run(&store, &vendors(), Clock::System.now()).await;
+    let done = command.run((&store, &dealership), &vendors(), Clock::System.now()).await;
     store.close().await;
     done.map(|text| show(&text))
 }

@@ -1,5 +1,6 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
+mod choice;
 mod parts;
 
 use std::{
@@ -21,6 +22,7 @@ use voiceagent_core::{
     Call, CallId, CallTime, Error, Event, Line, Result,
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
+    observer::UsageReport,
     stt::SpeechToText,
     transport::{CallInfo, Direction, Transport},
     tts::TextToSpeech,
@@ -44,10 +46,10 @@ use crate::{
     recordings::Recordings,
     shared::Shared,
     spoken,
-    store::{Ending, Errand, Fault, Store},
+    store::{Ending, Fault, Store},
     talk::Visitor,
-    templates::{self, INBOUND, Parts, Template, Vendors},
-    tools::KnownCodes,
+    templates::{Prices, Template, Vendors},
+    tools::{KnownCodes, Targets},
     trace::Trace,
     vin::Decoder,
     weather::WeatherService,
@@ -89,6 +91,9 @@ pub struct Reception {
 struct Papers {
     minutes: Arc<Minutes>,
     record: Arc<Record>,
+    used: UsageReport,
+    prices: Option<Prices>,
+    begun: Instant,
 }
 
 impl Reception {
@@ -132,6 +137,7 @@ impl Reception {
             tts: None,
             messenger: None,
             codes: None,
+            targets: Targets::default(),
             journals: None,
             recordings: None,
             witness: None,
@@ -149,9 +155,10 @@ impl Reception {
         Arc::clone(&self.makings.metrics)
     }
 
-    /// Checks that the vendors can be made that a template names.
+    /// Checks that the vendors and the tools can be made that a template names.
     pub(crate) fn check(&self, template: &Template) -> Result<()> {
-        self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.parts(template).map(drop))
+        self.makings.targets.tools(&template.tools)?;
+        self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.check(template))
     }
 
     /// Tells each time that something has changed in a call.
@@ -231,6 +238,13 @@ impl Reception {
         self
     }
 
+    /// Lets tools of templates ask these.
+    #[must_use]
+    pub fn with_targets(mut self, targets: Targets) -> Self {
+        self.makings.targets = targets;
+        self
+    }
+
     /// Texts these codes, and when they are used up others.
     #[must_use]
     pub fn with_codes(mut self, codes: KnownCodes) -> Self {
@@ -275,9 +289,15 @@ impl Reception {
         let (sender, presses) = keys::listen();
         let watchers = self.watchers.clone();
         let record = Record::new(id.clone(), store.clone(), Arc::clone(metrics), watchers);
-        let (agent, minutes) = self.makings.agent(call, &occasion, (sender, &record)).await?;
+        let (agent, minutes, used) = self.makings.agent(call, &occasion, (sender, &record)).await?;
         let call = agent.start(leg).await?;
-        let papers = Papers { minutes: Arc::clone(&minutes), record: Arc::clone(&record) };
+        let papers = Papers {
+            minutes: Arc::clone(&minutes),
+            record: Arc::clone(&record),
+            used,
+            prices: occasion.template.prices,
+            begun,
+        };
         self.going_on().insert(id.clone(), papers);
         self.watchers.send_replace(());
         // They end with the call, whose observers hold the other ends.
@@ -309,8 +329,16 @@ impl Reception {
     async fn end(&self, call: &CallId) {
         let papers = self.going_on().remove(call);
         let ending = match &papers {
-            Some(Papers { minutes, record }) => {
+            Some(Papers { minutes, record, used, prices, begun }) => {
                 record.write().await;
+                let used = used.snapshot();
+                let cost = prices.map(|prices| prices.cost(&used, begun.elapsed()));
+                let noted = self.makings.store.note_usage(
+                    call.as_str(),
+                    (&used, cost),
+                    self.makings.clock.now(),
+                );
+                known(noted.await, "nobody will know what a call has cost");
                 let ending = minutes.ending();
                 if ending.message_left {
                     minutes.note_message(call).await;
@@ -371,6 +399,16 @@ impl Reception {
             let said = noted.map(|call| call.map_or_else(String::new, |call| call.recording));
             occasion.is_private = said.is_none_or(|said| !Recordings::may_record(&said));
         }
+        if let Some(phone) = &phone {
+            let kept = known(store.conversation(phone).await, "a number is not remembered");
+            let memory = kept.flatten().map(|kept| kept.memory);
+            occasion.memory =
+                memory.filter(|memory| memory.as_object().is_some_and(|all| !all.is_empty()));
+        }
+        if call.direction == Direction::Inbound {
+            occasion.place =
+                known(self.called(call).await, "nobody knows which place was called").flatten();
+        }
         if call.direction == Direction::Outbound {
             let taken = store.take_up(call.id.as_str(), phone.as_ref(), now).await;
             occasion.errand = known(taken, "nobody knows what a call is about").flatten();
@@ -404,52 +442,6 @@ impl Reception {
 
     fn going_on(&self) -> MutexGuard<'_, BTreeMap<CallId, Papers>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets the database say how the agent behaves in a call. Where it says nothing, or cannot, the
-    /// configuration counts. A call keeps what it begins with.
-    async fn apply_template(
-        &self,
-        call: &CallInfo,
-        phone: Option<&Phone>,
-        occasion: &mut Occasion,
-    ) {
-        let Makings { store, clock, .. } = &self.makings;
-        let caller = phone.map_or(call.id.as_str(), Phone::as_str);
-        let chosen = match templates::choose(store, slug(occasion.errand.as_ref()), caller).await {
-            Ok(Some(chosen)) => chosen,
-            Ok(None) => return,
-            Err(error) => {
-                warn!(%error, "a call is answered without its template");
-                return;
-            }
-        };
-        debug!(slug = chosen.slug, version = chosen.version, "a template answers");
-        let answers = (chosen.slug.as_str(), chosen.version);
-        let noted = store.note_template(call.id.as_str(), answers, clock.now()).await;
-        known(noted, "nobody will know which template has answered");
-        occasion.template = chosen.template;
-        if let Some(vendors) = &self.vendors {
-            match vendors.parts(&occasion.template) {
-                Ok(Parts { stt, llm, tts }) => {
-                    let llm = llm.filter(|_| self.takes_models).map(|llm| self.backed(llm));
-                    occasion.parts = Parts { stt, llm, tts };
-                }
-                Err(error) => {
-                    warn!(%error, "a call is answered by the vendors of the configuration")
-                }
-            }
-        }
-    }
-}
-
-/// The template that a call asks for.
-fn slug(errand: Option<&Errand>) -> &'static str {
-    match errand {
-        None => INBOUND,
-        Some(Errand::Callback { .. }) => "callback",
-        Some(Errand::Lead { .. }) => "campaign",
-        Some(Errand::Reminder { .. }) => "reminder",
     }
 }
 

@@ -9,17 +9,21 @@
 mod agenda;
 mod appointments;
 mod attempts;
+mod booking;
 mod brokers;
 mod calls;
 mod campaigns;
 mod claims;
 mod codes;
 mod contact;
+mod conversation;
 mod customers;
 mod dialect;
 mod errands;
 mod fault;
 mod file;
+mod garage;
+mod gathered;
 mod history;
 mod hours;
 mod identity;
@@ -35,9 +39,13 @@ mod mirrors;
 mod outcomes;
 mod people;
 mod place;
+mod premises;
+mod profile;
 mod quality;
+mod ranking;
 mod records;
 mod replicas;
+mod reports;
 mod results;
 mod retention;
 mod rows;
@@ -50,14 +58,16 @@ mod slots;
 mod steps;
 mod templates;
 mod turns;
+mod upkeep;
+mod usage;
 mod vehicles;
 mod vins;
 mod workshop;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::{Span, Timestamp};
 use sqlx::{
@@ -74,14 +84,18 @@ pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
 pub(crate) use attempts::occasion_key;
 pub use attempts::{Allowed, Attempt, Channel, ContactPlan, Intent, Purpose};
+pub use booking::BookingRecord;
 pub use brokers::{Assignment, Broker, CONSULTATION, ConsultRequest};
 pub use calls::Ending;
 pub use campaigns::Enrollment;
 pub use codes::{CodeVerdict, SentCode};
 pub use contact::{Objection, Permission, Window};
+pub use conversation::{Conversation, merge};
 pub use customers::{Customer, NewCustomer};
 pub use errands::{Callback, Errand};
 pub use fault::{Fault, Refusal};
+pub use garage::{VehicleDetails, VehicleRecord};
+pub use gathered::{Gathered, Source};
 pub use history::{CallFilter, CallStatistics, CallSummary, LastWords, ToolRun};
 pub use hours::{Closure, Hours, OpenInterval};
 pub use identity::{Fact, Verdict};
@@ -97,8 +111,12 @@ pub use mirrors::{MirrorEnd, MirrorTask, Mirrored};
 pub use outcomes::Outcome;
 pub use people::Erasure;
 pub use place::Place;
+pub use premises::{Capacity, Premises};
+pub use profile::Profile;
+pub use ranking::{Balanced, Candidate, SlotRanker};
 pub use records::{Escalation, Interaction};
 pub use replicas::Life;
+pub use reports::Week;
 pub use results::TemplateResult;
 pub use retention::{Forgotten, Keep};
 pub use scratch::Scratch;
@@ -107,8 +125,9 @@ pub use slots::{Availability, Slot, SlotSearch};
 pub use steps::{CallStep, Progress, ToolUse};
 pub use templates::{Arm, StoredTemplate};
 pub use turns::{CallTurn, Stages};
+pub use upkeep::DueWork;
 pub use vehicles::{NewVehicle, Vehicle};
-pub use workshop::{DueWork, Ticket};
+pub use workshop::Ticket;
 
 /// The longest that an operation waits for a connection, and a connection for a lock.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -129,6 +148,8 @@ pub struct Store {
     life: Option<Life>,
     /// Where customers are kept for a while.
     shared: Option<Shared>,
+    /// Who has a visit, of those that are free.
+    ranker: Arc<dyn SlotRanker>,
 }
 
 impl Store {
@@ -203,6 +224,13 @@ impl Store {
     #[must_use]
     pub fn sharing(mut self, shared: Shared) -> Self {
         self.shared = Some(shared);
+        self
+    }
+
+    /// The same database, with visits given to whom this ranker prefers, in place of [`Balanced`].
+    #[must_use]
+    pub fn ranking(mut self, ranker: Arc<dyn SlotRanker>) -> Self {
+        self.ranker = ranker;
         self
     }
 

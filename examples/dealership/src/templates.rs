@@ -3,26 +3,35 @@
 mod arms;
 mod command;
 mod difference;
+mod interval;
+mod locale;
+mod prices;
 mod qualification;
 mod read;
 mod sections;
 mod vendors;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Deserialize;
-use voiceagent_core::{Result, SessionConfig};
+use voiceagent_core::{Error, Result, SessionConfig};
 
 use crate::{
     config::{Endpointing, ProviderConfig},
     graph::{Node, Script},
-    tools::Identity,
+    tools::{HttpToolSpec, Identity},
 };
 
 pub(crate) use self::qualification::Verdict;
 pub use self::{
     arms::{Chosen, choose},
     command::{TemplateAction, TemplateCommand},
+    interval::Interval,
+    locale::Locale,
+    prices::{Budget, Prices},
     qualification::Qualification,
     read::Way,
     sections::{Interruptions, Limits, Silence, Vad},
@@ -72,6 +81,14 @@ pub struct Template {
     pub limits: Limits,
     /// When a lead is worth a consultation; without it, whoever talks with them says so.
     pub qualification: Option<Qualification>,
+    /// What its vendors charge; without it, nobody knows what its calls cost.
+    pub prices: Option<Prices>,
+    /// What its calls may cost.
+    pub budget: Option<Budget>,
+    /// Tools beside those of the program.
+    pub tools: Vec<HttpToolSpec>,
+    /// What is set anew for callers of other languages, by BCP 47 tags.
+    pub locales: BTreeMap<String, Locale>,
 }
 
 impl Template {
@@ -108,6 +125,10 @@ impl Template {
         self.silence.check()?;
         self.limits.check()?;
         self.qualification.as_ref().map_or(Ok(()), Qualification::check)?;
+        self.prices.as_ref().map_or(Ok(()), Prices::check)?;
+        self.budget.as_ref().map_or(Ok(()), Budget::check)?;
+        fits("budget", self.budget.is_none() || self.prices.is_some())?;
+        fits("tools", HttpToolSpec::fit(&self.tools))?;
         if let Way::Graph(changes) = &self.graph {
             let script = Script::default();
             for (name, change) in changes {
@@ -128,10 +149,16 @@ impl Template {
             fits(&format!("{table}.provider"), !vendor.provider.trim().is_empty())?;
             if let Some(path) = vendor.secret() {
                 let variables = vendor.key_variables().join(" or ");
-                return Err(voiceagent_core::Error::config(format!(
+                return Err(Error::config(format!(
                     "field `{table}.{path}`: keys are not kept in templates; put it into {variables}"
                 )));
             }
+        }
+        fits("locales", self.locales.keys().all(|tag| locale::is_tag(tag)))?;
+        for (tag, locale) in &self.locales {
+            self.with(locale).check().map_err(|wrong| {
+                Error::config(format!("in `locales.{tag}`: {}", wrong.message()))
+            })?;
         }
         Ok(())
     }

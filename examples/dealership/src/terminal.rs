@@ -77,6 +77,13 @@ impl<R, W> Terminal<R, W> {
         self.call = self.call.with_from(number);
         self
     }
+
+    /// Says which number is called, E.164.
+    #[must_use]
+    pub fn with_to(mut self, number: &str) -> Self {
+        self.call = self.call.with_to(number);
+        self
+    }
 }
 
 #[async_trait]

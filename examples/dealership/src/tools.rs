@@ -7,9 +7,11 @@ mod at_desk;
 mod code;
 mod desk;
 mod envelope;
+mod http_tool;
 mod known_codes;
 mod ledger;
 mod offer;
+mod provenance;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ use ledger::Entered;
 pub use code::Code;
 pub use desk::{Desk, Identity};
 pub use envelope::Envelope;
+pub use http_tool::{HttpToolSpec, Targets};
 pub use known_codes::KnownCodes;
 pub use ledger::Ledger;
 pub use offer::{Offer, OfferKey};
@@ -35,12 +38,16 @@ macro_rules! tools {
     ($($tool:ident,)*) => {
         $(mod $tool;)*
 
+        /// The names of all tools.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($tool),)*];
+
         /// The tools for one call. They take only what was handed out in it.
         #[must_use]
         pub fn all(desk: Desk) -> Vec<Arc<dyn Tool>> {
             let desk = &Arc::new(desk);
-            let tools: Vec<Arc<dyn Tool>> = vec![$(Arc::new($tool::tool(desk)),)*];
-            let enter = |tool| -> Arc<dyn Tool> { Arc::new(Entered::new(tool, desk.ledger())) };
+            let mut tools: Vec<Arc<dyn Tool>> = vec![$(Arc::new($tool::tool(desk)),)*];
+            tools.extend(desk.more.iter().cloned());
+            let enter = |tool| -> Arc<dyn Tool> { Arc::new(Entered::new(tool, desk)) };
             tools.into_iter().map(enter).collect()
         }
     };

@@ -18,13 +18,15 @@ pub(super) struct Instructions<'a> {
     pub(super) errand: Option<Value>,
     /// What a call that broke off was about to book.
     pub(super) wish: Option<&'a Value>,
+    /// What is remembered of the number.
+    pub(super) memory: Option<&'a Value>,
     /// What stands in place of the usual rules.
     pub(super) prompt: Option<&'a str>,
 }
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, now, hours, address, caller, errand, wish, prompt } = self;
+        let Self { name, now, hours, address, caller, errand, wish, memory, prompt } = self;
         writeln!(f, "You answer the phone of {name}, a car dealership. You are an automated ")?;
         writeln!(f, "assistant and say so when asked.\n")?;
         writeln!(f, "It is {}, {}, {}.", spoken::moment(now), now.date(), zone(now))?;
@@ -43,6 +45,9 @@ impl fmt::Display for Instructions<'_> {
             writeln!(f, "{}", RuleBrain::wish_line(wish))?;
             writeln!(f, "When they come back to it, go on there, and ask nothing of it again.")?;
         }
+        if let Some(memory) = memory {
+            writeln!(f, "{MEMORY} {memory}")?;
+        }
         match prompt {
             Some(prompt) => writeln!(f, "\n{}", prompt.replace("{name}", name)),
             None => f.write_str(RULES),
@@ -53,6 +58,11 @@ impl fmt::Display for Instructions<'_> {
 fn zone(now: &Zoned) -> &str {
     now.time_zone().iana_name().unwrap_or("UTC")
 }
+
+/// Whoever calls may be somebody else at the same phone.
+const MEMORY: &str = "\
+From earlier calls of this number is remembered what follows, as data. Ask for nothing of it again, \
+go by the preferences, and say nothing of it before you know who calls:";
 
 const OUTBOUND: &str = "\
 You have said who you are and why you call. Find out first whether it is the right person. Until \
@@ -82,6 +92,7 @@ mod tests {
     #[test]
     fn the_model_learns_who_calls_and_what_day_it_is() {
         let now: Zoned = "2026-11-20T12:00:00[America/Chicago]".parse().unwrap();
+        let memory = serde_json::json!({ "topics": ["brakes"] });
         let mut instructions = Instructions {
             name: "Nair Motors",
             now,
@@ -90,6 +101,7 @@ mod tests {
             caller: Some("+16305550111"),
             errand: None,
             wish: None,
+            memory: None,
             prompt: None,
         };
         let text = instructions.to_string();
@@ -100,6 +112,9 @@ mod tests {
         let text = instructions.to_string();
         assert!(text.contains(r#"{"first_name":"Ana","reason":"reminder"}"#), "{text}");
         assert!(text.contains("To book: find out"));
+        instructions.memory = Some(&memory);
+        let text = instructions.to_string();
+        assert!(text.contains(r#"before you know who calls: {"topics":["brakes"]}"#), "{text}");
         instructions.prompt = Some("Sell cars of {name}.");
         let text = instructions.to_string();
         assert!(text.ends_with("\nSell cars of Nair Motors.\n") && !text.contains("To book"));

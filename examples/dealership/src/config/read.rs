@@ -23,6 +23,7 @@ const TABLES: &[&str] = &[
     "stt",
     "tracing",
     "switches",
+    "targets",
     "tts",
     "turns",
     "twilio",
@@ -219,6 +220,7 @@ impl Config {
         self.leads.overlay(env);
         self.recordings.overlay(env);
         self.tracing.overlay(env)?;
+        self.targets.iter_mut().for_each(|(name, target)| target.overlay(name, env));
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
         }
@@ -247,6 +249,7 @@ impl Config {
         self.leads.check()?;
         self.recordings.check()?;
         self.tracing.check()?;
+        self.targets.iter().try_for_each(|(name, target)| target.check(name))?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self
             .server

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     brain::Reading,
     phone::Phone,
-    store::{AppointmentId, Fault, Progress, SlotSearch, Store, ToolUse},
+    store::{AppointmentId, Fault, LocationId, Progress, SlotSearch, Store, ToolUse},
     tools::Identity,
 };
 
@@ -17,6 +17,8 @@ pub(super) struct Asked<'a> {
     pub(super) now: Timestamp,
     pub(super) call: &'a str,
     pub(super) phone: Option<&'a Phone>,
+    /// The place that was called, where that is not the first.
+    pub(super) place: Option<LocationId>,
     pub(super) identity: Identity,
     pub(super) is_for_lead: bool,
     pub(super) by_machine: bool,
@@ -117,6 +119,8 @@ impl Asked<'_> {
             earliest: Some(time),
             latest: Some(time),
             advisor: None,
+            location: self.place,
+            preferred: None,
             limit: 2,
         };
         self.store.find_slots(&search, self.now).await.map_or(true, |found| !found.slots.is_empty())

@@ -29,7 +29,7 @@ use crate::{
     events,
     minutes::Minutes,
     phone::Phone,
-    store::{CallStep, Store, ToolUse},
+    store::{CallStep, LocationId, Store, ToolUse},
     tools::Identity,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Journey {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) zone: TimeZone,
+    /// The place that was called, where that is not the first.
+    pub(crate) place: Option<LocationId>,
     pub(crate) call: Arc<str>,
     pub(crate) phone: Option<Phone>,
     pub(crate) identity: Identity,
@@ -139,6 +141,7 @@ impl Guide {
             now: journey.clock.now(),
             call: &journey.call,
             phone: journey.phone.as_ref(),
+            place: journey.place,
             identity: journey.identity,
             is_for_lead: journey.is_for_lead,
             by_machine: journey.minutes.ending().by_machine,

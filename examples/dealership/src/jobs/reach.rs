@@ -276,6 +276,7 @@ fn template(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Callback => "callback",
         Purpose::Campaign => "campaign",
+        Purpose::Confirmation => "appointment_confirmation",
         Purpose::Recovery => "call_recovery",
         Purpose::Reminder => "appointment_reminder",
     }

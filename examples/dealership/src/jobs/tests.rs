@@ -1,5 +1,6 @@
 //! Nobody is called twice, nobody is forgotten, and nobody is called who may not be.
 
+mod confirm;
 mod crash;
 mod follow;
 mod journey;
@@ -75,6 +76,7 @@ impl House {
             service: "state_inspection".to_owned(),
             start: "2026-11-24T15:00:00Z".parse().unwrap(),
             advisor: None,
+            location: None,
             customer: self.customer().await,
             vehicle: None,
             notes: None,

@@ -8,7 +8,11 @@ use voiceagent_core::{
 };
 
 use super::*;
-use crate::{store::Arm, terminal::Terminal};
+use crate::{
+    store::{Arm, Premises},
+    templates::INBOUND,
+    terminal::Terminal,
+};
 
 /// What somebody reads who says nothing but goodbye.
 async fn read(reception: &Reception, call: &'static str) -> String {
@@ -125,4 +129,120 @@ async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new
     let results = store.template_results(INBOUND).await.unwrap();
     let counted: Vec<_> = results.iter().map(|one| (one.version, one.calls)).collect();
     assert_eq!(counted, [(version, 1)]);
+}
+
+/// Lets a template answer.
+async fn activate(store: &Store, text: &str) -> i64 {
+    let now = Clock::System.now();
+    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    version
+}
+
+/// What the caller with a number reads who says nothing but goodbye.
+async fn read_from(reception: &Reception, call: &'static str, from: &str) -> String {
+    let (output, mut screen) = duplex(4_096);
+    let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output).with_from(from);
+    reception.answer(Box::new(leg)).await.unwrap().finished().await;
+    reception.conclude(&CallId::new(call)).await;
+    let mut text = String::new();
+    screen.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_caller_of_another_language_is_answered_in_it_with_its_vendors() {
+    let store = Store::fresh().await;
+    store.seed(Clock::System.now()).await.unwrap();
+    let mut registry = Registry::default();
+    registry.llm.register("parrot", |_: Map<String, Value>| {
+        let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
+        Ok(parrot)
+    });
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_vendors(Vendors::new(registry, |_| None));
+    let text = r#"{ "greeting": "Hello.", "locales": { "es-US": {
+        "greeting": "Hola, habla {name}.", "llm": { "provider": "parrot" } } } }"#;
+    activate(&store, text).await;
+    let ana = Phone::parse("+16305550111").unwrap();
+    let english = read_from(&reception, "1", ana.as_str()).await;
+    assert!(english.starts_with("Agent: Hello.") && !english.contains("Polly"), "{english}");
+    let id = store.customers_by_phone(&ana).await.unwrap()[0].id;
+    let spanish = serde_json::json!({ "language": "es-MX" });
+    let now = Clock::System.now();
+    store.update_profile(id, spanish.as_object().unwrap(), now).await.unwrap();
+    let spanish = read_from(&reception, "2", ana.as_str()).await;
+    assert!(spanish.starts_with("Agent: Hola, habla Bart's Automotive."), "{spanish}");
+    assert!(spanish.contains("Polly says hello."), "its model answers: {spanish}");
+    let locales = store.export("SELECT locale FROM call_record WHERE call = '2'").await.unwrap();
+    assert_eq!(locales, [serde_json::json!({ "locale": "es-US" })]);
+    let stranger = read_from(&reception, "3", "+16305550188").await;
+    assert!(stranger.starts_with("Agent: Hello."), "{stranger}");
+}
+
+#[tokio::test]
+async fn a_call_has_a_cost_and_when_the_budget_of_a_day_is_spent_the_rules_answer() {
+    let store = Store::fresh().await;
+    let mut registry = Registry::default();
+    registry.llm.register("parrot", |_: Map<String, Value>| {
+        let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
+        Ok(parrot)
+    });
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_vendors(Vendors::new(registry, |_| None));
+    // A model that tells no tokens costs what its minutes cost.
+    let text = r#"{ "llm": { "provider": "parrot" }, "prices": { "line_per_minute": 600.0 },
+        "budget": { "dollars_a_day": 5 } }"#;
+    let version = activate(&store, text).await;
+    let first = read_from(&reception, "1", "+16305550111").await;
+    assert!(first.contains("Polly"), "{first}");
+    let cost = store.cost_of("1").await.unwrap();
+    assert!(cost.is_some_and(|cost| cost > 0), "{cost:?}");
+    store.run("UPDATE call_record SET cost_micros = 4999999").await;
+    assert!(read_from(&reception, "2", "+16305550111").await.contains("Polly"));
+    let third = read_from(&reception, "3", "+16305550111").await;
+    assert!(!third.contains("Polly") && third.contains("oodbye"), "the rules answer: {third}");
+    let results = store.template_results(INBOUND).await.unwrap();
+    assert_eq!((results[0].version, results[0].cost_micros.1), (version, 3));
+    // What was spent yesterday is spent.
+    store.run("UPDATE call_record SET started_at = started_at - 90000000").await;
+    assert!(read_from(&reception, "4", "+16305550111").await.contains("Polly"));
+}
+
+#[tokio::test]
+async fn who_calls_the_number_of_a_place_is_answered_in_its_name() {
+    let store = Store::fresh().await;
+    let now = Clock::System.now();
+    store.seed(now).await.unwrap();
+    let place = Premises {
+        phone: Phone::parse("+13125550200").unwrap(),
+        name: "Bart's Downtown".to_owned(),
+        zone: "America/Chicago".to_owned(),
+        address: Default::default(),
+        remind_at: None,
+        hours: Vec::new(),
+        closures: Default::default(),
+        resources: Vec::new(),
+    };
+    store.put_location(&place, now).await.unwrap();
+    let config = DealershipConfig::default();
+    let reception = Reception::open(store, Clock::System, &config).await.unwrap();
+    for (call, to, name) in [
+        ("first", "+16305550100", "Bart's Automotive"),
+        ("second", "+13125550200", "Bart's Downtown"),
+        ("other", "+19995550000", "Bart's Automotive"),
+    ] {
+        let (output, mut screen) = duplex(4_096);
+        let leg = Terminal::piped(call, "goodbye\n".as_bytes(), output).with_to(to);
+        reception.answer(Box::new(leg)).await.unwrap().finished().await;
+        let mut text = String::new();
+        screen.read_to_string(&mut text).await.unwrap();
+        let greeting = format!("Agent: Thank you for calling {name}.");
+        assert!(text.starts_with(&greeting), "{call}: {text}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     recordings::Recordings,
     replicas::Replica,
     templates::Vendors,
+    tools::Targets,
     trace::Spans,
     vin::{Decoder, Vpic},
     weather::WeatherService,
@@ -56,6 +57,7 @@ pub(super) fn furnish(
     if let Some(messenger) = messenger(config)? {
         reception = reception.with_messenger(messenger);
     }
+    reception = reception.with_targets(Targets::new(config.targets.clone())?);
     if let Some(vendors) = vendors {
         reception = reception.with_vendors(vendors);
     }

@@ -4,8 +4,9 @@ use sqlx::{AnyConnection, Row, any::AnyRow};
 use voiceagent_core::{Error, ErrorKind};
 
 use super::{
-    AppointmentId, CustomerId, Fault, LeadId, Refusal, Store, VehicleId,
-    claims::{Booked, claim_all, claim_vehicle, move_along, release},
+    AppointmentId, CustomerId, Fault, LeadId, LocationId, Refusal, Store, VehicleId,
+    claims::{Booked, Choice, claim_all, claim_vehicle, move_along, preferred_by, release},
+    conversation,
     ids::version_7,
     instant, jobs, mirrors, services,
     slots::later,
@@ -36,8 +37,12 @@ pub struct Appointment {
     pub end: Zoned,
     /// The start before it was last moved.
     pub moved_from: Option<Zoned>,
-    /// The name of the location, as it is spoken.
+    /// Where it is.
+    pub location_id: LocationId,
+    /// The name of that place, as it is spoken.
     pub location: String,
+    /// Whether that is another place than the first.
+    pub is_elsewhere: bool,
     /// The vehicle, as it is spoken.
     pub vehicle: Option<String>,
     /// Whether it stands.
@@ -74,6 +79,8 @@ pub struct BookingRequest {
     pub start: Timestamp,
     /// The number of the advisor who was promised.
     pub advisor: Option<i64>,
+    /// Where; `None` is the first place.
+    pub location: Option<LocationId>,
     /// Who comes.
     pub customer: CustomerId,
     /// With which vehicle.
@@ -117,7 +124,7 @@ impl Store {
         request: &BookingRequest,
         now: Timestamp,
     ) -> Result<Appointment, Fault> {
-        let location = self.location().await?;
+        let location = self.location_at(request.location).await?;
         let mut writes = self.begin().await?;
         if let Some(first) = by_key(&mut writes, &request.key).await? {
             return first.standing();
@@ -138,11 +145,14 @@ impl Store {
             end: later(request.start, service.duration),
         };
         insert(&mut writes, request, &span, now).await?;
-        claim_all(&mut writes, &span, &service, request.advisor).await?;
+        let preferred = preferred_by(&mut writes, Some(request.customer)).await?;
+        let choice = Choice { ranker: &*self.ranker, advisor: request.advisor, preferred };
+        claim_all(&mut writes, &span, &service, &choice).await?;
         if let Some(vehicle) = request.vehicle {
             claim_vehicle(&mut writes, &span, vehicle, request.customer).await?;
         }
         jobs::remind(&mut writes, &span, now).await?;
+        conversation::note_booked(&mut writes, request.call.as_deref()).await?;
         mirrors::want(&mut writes, span.id, now).await?;
         let booked = find(&mut writes, id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;
@@ -167,7 +177,6 @@ impl Store {
         advisor: Option<i64>,
         now: Timestamp,
     ) -> Result<Appointment, Fault> {
-        let location = self.location().await?;
         let mut writes = self.begin().await?;
         let old =
             find(&mut writes, change.appointment).await?.ok_or(Refusal::NotFound)?.standing()?;
@@ -183,16 +192,18 @@ impl Store {
         release(&mut writes, change.appointment).await?;
         let span = Booked {
             id: change.appointment,
-            location: location.id,
+            location: old.location_id,
             zone,
             start,
             end: later(start, service.duration),
         };
-        claim_all(&mut writes, &span, &service, advisor).await?;
+        let preferred = preferred_by(&mut writes, old.customer).await?;
+        let choice = Choice { ranker: &*self.ranker, advisor, preferred };
+        claim_all(&mut writes, &span, &service, &choice).await?;
         move_along(&mut writes, &span).await?;
         sqlx::query(
             "UPDATE appointment SET moved_from = starts_at, starts_at = $2, ends_at = $3,
-                    local_start = $4, change_key = $5, updated_at = $6
+                    local_start = $4, change_key = $5, version = version + 1, updated_at = $6
              WHERE id = $1",
         )
         .bind(change.appointment.to_string())
@@ -241,7 +252,7 @@ impl Store {
         mirrors::want(&mut writes, change.appointment, now).await?;
         sqlx::query(
             "UPDATE appointment SET status = 'cancelled', cancelled_at = $2, cancel_reason = $3,
-                    change_key = $4, updated_at = $2
+                    change_key = $4, version = version + 1, updated_at = $2
              WHERE id = $1",
         )
         .bind(change.appointment.to_string())
@@ -334,7 +345,9 @@ impl Appointment {
             start: instant(row.try_get("starts_at")?)?.to_zoned(zone.clone()),
             end: instant(row.try_get("ends_at")?)?.to_zoned(zone.clone()),
             moved_from: moved_from.map(instant).transpose()?.map(|from| from.to_zoned(zone)),
+            location_id: LocationId::stored(row.try_get("location_id")?)?,
             location: row.try_get("location_name")?,
+            is_elsewhere: row.try_get::<i64, _>("elsewhere")? != 0,
             vehicle: match vehicle {
                 Some(_) => {
                     Some(label(row.try_get("year")?, row.try_get("make")?, row.try_get("model")?))

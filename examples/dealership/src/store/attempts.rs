@@ -68,6 +68,8 @@ pub enum Purpose {
     Callback,
     /// They may buy something.
     Campaign,
+    /// They have booked a visit, or moved it.
+    Confirmation,
     /// Their call broke off.
     Recovery,
     /// They have a visit.
@@ -149,13 +151,15 @@ impl Purpose {
         match self {
             Self::Callback => "callback",
             Self::Campaign => "campaign",
+            Self::Confirmation => "confirmation",
             Self::Recovery => "recovery",
             Self::Reminder => "reminder",
         }
     }
 
     fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Callback, Self::Campaign, Self::Recovery, Self::Reminder];
+        let all =
+            [Self::Callback, Self::Campaign, Self::Confirmation, Self::Recovery, Self::Reminder];
         all.into_iter().find(|one| one.word() == word)
     }
 
@@ -163,7 +167,9 @@ impl Purpose {
     const fn consent(self) -> &'static str {
         match self {
             Self::Campaign => "marketing",
-            Self::Callback | Self::Recovery | Self::Reminder => "transactional",
+            Self::Callback | Self::Confirmation | Self::Recovery | Self::Reminder => {
+                "transactional"
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Appointment, AppointmentId, BrokerId, Fault, LeadId, Refusal, Store,
     appointments::{by_key, confirmation_code, find},
     claims::{Booked, claim_whole},
+    conversation,
     ids::version_7,
     jobs, list, mirrors, outcomes, services,
     slots::later,
@@ -315,6 +316,7 @@ impl Store {
         .await?;
         outcomes::leave_campaigns(&mut writes, request.lead, now).await?;
         jobs::remind(&mut writes, &span, now).await?;
+        conversation::note_booked(&mut writes, Some(&request.call)).await?;
         mirrors::want(&mut writes, span.id, now).await?;
         let booked = find(&mut writes, span.id).await?.ok_or(Refusal::NotFound)?;
         writes.commit().await?;

@@ -73,8 +73,17 @@ impl Store {
             let kept: Option<Option<String>> = sqlx::query_scalar(
                 "INSERT INTO conversation_state (phone_e164, call, updated_at) VALUES ($1, $2, $3)
                  ON CONFLICT (phone_e164) DO UPDATE SET
-                     call = $2, call_count = conversation_state.call_count + 1, broke_at = NULL,
-                     updated_at = $3, wish = CASE WHEN conversation_state.broke_at > $4
+                     call = $2, broke_at = NULL, updated_at = $3,
+                     call_count = conversation_state.call_count
+                                + CASE WHEN conversation_state.call = $2 THEN 0 ELSE 1 END,
+                     node = CASE WHEN conversation_state.call = $2
+                                 THEN conversation_state.node END,
+                     verified = CASE WHEN conversation_state.call = $2
+                                     THEN conversation_state.verified ELSE 0 END,
+                     appointment_booked = CASE WHEN conversation_state.call = $2
+                                               THEN conversation_state.appointment_booked
+                                               ELSE 0 END,
+                      wish = CASE WHEN conversation_state.broke_at > $4
                                                   THEN conversation_state.wish END
                  RETURNING wish",
             )

@@ -1,8 +1,12 @@
-use jiff::{Span, Timestamp, tz::TimeZone};
+use std::cmp::Reverse;
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sqlx::AnyConnection;
 
 use super::{
-    AppointmentId, CustomerId, Fault, LocationId, Refusal, Service, VehicleId, fault, mirrors,
+    AppointmentId, CustomerId, Fault, LocationId, Need, Refusal, Service, SlotRanker, VehicleId,
+    fault, mirrors,
+    ranking::{Occasion, Resource},
     slots::later,
 };
 
@@ -13,6 +17,15 @@ pub(super) struct Booked {
     pub(super) zone: TimeZone,
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
+}
+
+/// By what it is decided who has a visit.
+pub(super) struct Choice<'a> {
+    pub(super) ranker: &'a dyn SlotRanker,
+    /// The number of the advisor who was promised.
+    pub(super) advisor: Option<i64>,
+    /// The number of the advisor whom the customer prefers.
+    pub(super) preferred: Option<i64>,
 }
 
 impl Booked {
@@ -26,13 +39,13 @@ pub(super) async fn claim_all(
     connection: &mut AnyConnection,
     span: &Booked,
     service: &Service,
-    advisor: Option<i64>,
+    choice: &Choice<'_>,
 ) -> Result<(), Fault> {
     if !service.needs.is_empty() && mirrors::is_closed(connection, span).await? {
         return Err(Refusal::SlotTaken.into());
     }
     for need in &service.needs {
-        if !claim_one(connection, span, (&need.kind, need.duration), advisor).await? {
+        if !claim_one(connection, span, (service, need), choice).await? {
             return Err(Refusal::SlotTaken.into());
         }
     }
@@ -42,26 +55,71 @@ pub(super) async fn claim_all(
 async fn claim_one(
     connection: &mut AnyConnection,
     span: &Booked,
-    (kind, duration): (&str, Span),
-    advisor: Option<i64>,
+    (service, need): (&Service, &Need),
+    choice: &Choice<'_>,
 ) -> Result<bool, Fault> {
-    let candidates: Vec<i64> = sqlx::query_scalar(
-        "SELECT no FROM resource
+    let until = later(span.start, need.duration);
+    let resources: Vec<(i64, String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT no, kind, skills, buffer_minutes FROM resource
          WHERE location_id = $1 AND kind = $2 AND active = 1
            AND (kind <> 'advisor' OR no = coalesce($3, no))
          ORDER BY no",
     )
     .bind(span.location.to_string())
-    .bind(kind)
-    .bind(advisor)
+    .bind(&need.kind)
+    .bind(choice.advisor)
     .fetch_all(&mut *connection)
     .await?;
-    for no in candidates {
-        if claim(connection, span, no, later(span.start, duration)).await? {
+    let visits: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT claimable_no, claim.starts_at, claim.ends_at
+         FROM claim JOIN resource ON resource.no = claim.claimable_no
+         WHERE claim.active = 1 AND resource.location_id = $1 AND resource.kind = $2
+           AND claim.starts_at < $4 AND claim.ends_at > $3",
+    )
+    .bind(span.location.to_string())
+    .bind(&need.kind)
+    .bind(later(span.start, (-24).hours()).as_millisecond())
+    .bind(later(span.end, 24.hours()).as_millisecond())
+    .fetch_all(&mut *connection)
+    .await?;
+    let occasion =
+        Occasion { service: &service.code, preferred: choice.preferred, counts_load: true };
+    let mut candidates = Vec::new();
+    for resource in resources {
+        let resource = Resource::read(resource)?;
+        let own: Vec<(i64, i64)> = visits
+            .iter()
+            .filter(|(no, ..)| *no == resource.no)
+            .map(|(_, from, to)| (*from, *to))
+            .collect();
+        let candidate = resource.candidate(&occasion, (span.start, until), &own);
+        candidates
+            .extend(choice.ranker.score(&candidate).map(|score| (Reverse(score), resource.no)));
+    }
+    // Of those that suit as well, the one with the lowest number.
+    candidates.sort_unstable();
+    for (_, no) in candidates {
+        if claim(connection, span, no, until).await? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// The number of the advisor whom a customer prefers.
+pub(super) async fn preferred_by(
+    connection: &mut AnyConnection,
+    customer: Option<CustomerId>,
+) -> Result<Option<i64>, Fault> {
+    let no = sqlx::query_scalar(
+        "SELECT resource.no FROM customer
+         JOIN resource ON resource.id = preferred_advisor_id
+         WHERE customer.id = $1 AND resource.active = 1",
+    )
+    .bind(customer.map(|customer| customer.to_string()))
+    .fetch_optional(connection)
+    .await?;
+    Ok(no)
 }
 
 /// Claims the vehicle for the whole appointment.
@@ -82,8 +140,8 @@ pub(super) async fn claim_vehicle(
     if claim_whole(connection, span, no).await? { Ok(()) } else { Err(Refusal::VehicleBusy.into()) }
 }
 
-/// Claims a number, unless somebody has it or a calendar says that they are busy. Who writes here has the turn, so what is free stays free
-/// until the end of the transaction; what the tables themselves refuse was written past that.
+/// Claims a number, unless somebody has it or a calendar says that they are busy. Who writes here has
+/// the turn, so what is free stays free until the end of the transaction; what the tables themselves refuse was written past that.
 async fn claim(
     connection: &mut AnyConnection,
     span: &Booked,

@@ -3,7 +3,7 @@ use jiff::{Timestamp, ToSpan};
 use crate::phone::Phone;
 
 use super::{
-    Appointment, AppointmentId, CodeId, Fault, Refusal, Store, appointments, slots::later,
+    Appointment, AppointmentId, Channel, CodeId, Fault, Refusal, Store, appointments, slots::later,
 };
 
 /// How long a code is good.
@@ -61,6 +61,22 @@ impl Store {
         .await?
         .flatten();
         Ok(number.and_then(|number| Phone::parse(&number)))
+    }
+
+    /// Whether whom an appointment is for wants to be reached so.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn prefers(&self, id: AppointmentId, channel: Channel) -> Result<bool, Fault> {
+        let preferred: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT preferred_channel FROM appointment
+             JOIN customer ON customer.id = customer_id WHERE appointment.id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(preferred.flatten().as_deref() == Some(channel.word()))
     }
 
     /// Notes a code, as its hash, before it is sent.
@@ -149,7 +165,8 @@ impl Store {
             .await?;
         if is_right {
             sqlx::query(
-                "UPDATE appointment SET status = 'confirmed', updated_at = $2
+                "UPDATE appointment SET status = 'confirmed', confirmed_at = $2,
+                        confirmation_method = 'code', version = version + 1, updated_at = $2
                  WHERE id = $1 AND status = 'booked'",
             )
             .bind(appointment.to_string())

@@ -62,10 +62,14 @@ impl Store {
         Ok(customers)
     }
 
+    /// Who counts no more has no number. That they do not is no condition here: of a column that is
+    /// nearly always empty PostgreSQL expects little as long as it has counted nothing, and reads all
+    /// customers.
     async fn read_customers(&self, phone: &Phone) -> Result<Vec<Customer>, Fault> {
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
-            "SELECT id, first_name, last_name, language FROM customer
-             JOIN customer_phone ON customer_id = id WHERE phone_e164 = $1 ORDER BY first_name, id",
+            "SELECT id, coalesce(preferred_name, first_name) AS called, last_name, language
+             FROM customer JOIN customer_phone ON customer_id = id
+             WHERE phone_e164 = $1 ORDER BY called, id",
         )
         .bind(phone.as_str())
         .fetch_all(&self.reader)
@@ -84,7 +88,8 @@ impl Store {
         let last = parts.next_back().unwrap_or(first);
         let rows: Vec<(String, String, String, String)> = sqlx::query_as(
             "SELECT id, first_name, last_name, language FROM customer
-             WHERE lower(first_name) = lower($1) AND lower(last_name) = lower($2) ORDER BY id",
+             WHERE (lower(first_name) = lower($1) OR lower(preferred_name) = lower($1))
+               AND lower(last_name) = lower($2) AND merged_into IS NULL ORDER BY id",
         )
         .bind(first)
         .bind(last)
@@ -106,7 +111,7 @@ impl Store {
         call: &str,
     ) -> Result<Option<Customer>, Fault> {
         let row: Option<(String, String, String, String)> = sqlx::query_as(
-            "SELECT id, first_name, last_name, language FROM customer
+            "SELECT id, coalesce(preferred_name, first_name), last_name, language FROM customer
              WHERE id = $1 AND (source_call = $2 OR EXISTS (
                  SELECT 1 FROM customer_phone WHERE customer_id = id AND phone_e164 = $3))",
         )
@@ -125,7 +130,8 @@ impl Store {
     /// When the store cannot be read.
     pub async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, Fault> {
         let row: Option<(String, String, String, String)> = sqlx::query_as(
-            "SELECT id, first_name, last_name, language FROM customer WHERE id = $1",
+            "SELECT id, coalesce(preferred_name, first_name), last_name, language FROM customer
+             WHERE id = $1",
         )
         .bind(id.to_string())
         .fetch_optional(&self.reader)
@@ -159,7 +165,8 @@ impl Store {
         let mut writes = self.begin().await?;
         let known: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM customer JOIN customer_phone ON customer_id = id
-             WHERE phone_e164 = $1 AND lower(first_name) = lower($2)
+             WHERE phone_e164 = $1
+               AND (lower(first_name) = lower($2) OR lower(preferred_name) = lower($2))
                AND lower(last_name) = lower($3)",
         )
         .bind(new.phone.as_str())
@@ -201,6 +208,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Forgets what is kept of a customer for a while: it has changed.
+    pub(super) async fn forget_customer(&self, id: CustomerId) -> Result<(), Fault> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let phones: Vec<String> =
+            sqlx::query_scalar("SELECT phone_e164 FROM customer_phone WHERE customer_id = $1")
+                .bind(id.to_string())
+                .fetch_all(&self.reader)
+                .await?;
+        for phone in phones.iter().filter_map(|phone| Phone::parse(phone)) {
+            shared.forget(&key(&phone)).await;
+        }
+        Ok(())
+    }
+}
+
 /// Under what customers are kept.
 fn key(phone: &Phone) -> String {
     format!("customers:{}", phone.as_str())
@@ -211,5 +234,43 @@ impl Customer {
         (id, first_name, last_name, language): (String, String, String, String),
     ) -> Result<Self, Fault> {
         Ok(Self { id: CustomerId::stored(&id)?, first_name, last_name, language })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        shared::Shared,
+        store::tests::{customer, friday},
+    };
+
+    #[tokio::test]
+    async fn customers_are_kept_for_five_minutes_unless_they_change_and_nobody_is_not() {
+        let store = Store::fresh().await;
+        store.seed(friday()).await.unwrap();
+        let store = store.sharing(Shared::local());
+        let names = async |number: &str| {
+            let phone = Phone::parse(number).unwrap();
+            let found = store.customers_by_phone(&phone).await.unwrap();
+            found.into_iter().map(|one| one.first_name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("+16305550111").await, ["Ana"]);
+        // Another program writes past us, which shows what is kept.
+        store.run("UPDATE customer SET first_name = 'Eve' WHERE first_name = 'Ana'").await;
+        assert_eq!(names("+16305550111").await, ["Ana"]);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(301)).await;
+        tokio::time::resume();
+        assert_eq!(names("+16305550111").await, ["Eve"]);
+        let id = store.customers_named("Eve Morales").await.unwrap()[0].id;
+        let patch = serde_json::json!({ "preferred_name": "Evie" });
+        store.update_profile(id, patch.as_object().unwrap(), friday()).await.unwrap();
+        assert_eq!(names("+16305550111").await, ["Evie"], "what we change is forgotten at once");
+        assert!(names("+16305550199").await.is_empty());
+        customer(&store, "Zoe").await;
+        assert_eq!(names("+16305550199").await, ["Zoe"], "nobody is kept who was not there");
     }
 }

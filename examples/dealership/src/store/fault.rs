@@ -37,6 +37,8 @@ pub enum Refusal {
     SlotTaken,
     /// It was done too often, or a moment ago.
     TooSoon,
+    /// What is to be written does not fit its field.
+    Unfit,
     /// There is no such service.
     UnknownService,
     /// The vehicle is in the shop at that time.

@@ -5,6 +5,7 @@ use std::{
     fs::OpenOptions,
     io,
     path::Path,
+    sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 use voiceagent_core::Result;
 
-use super::{Dialect, PATIENCE, READERS, Store, connect, fault, schema, unusable};
+use super::{Balanced, Dialect, PATIENCE, READERS, Store, connect, fault, schema, unusable};
 
 /// Between two attempts to get a lock that SQLite does not wait for.
 const RETRY: Duration = Duration::from_millis(10);
@@ -30,7 +31,15 @@ pub(super) async fn open(path: &Path) -> Result<Store> {
     let writer = pool(1, path, "mode=rw").await?;
     schema::bring_up_to_date(Dialect::Sqlite, &writer).await?;
     let reader = pool(READERS, path, "mode=ro").await?;
-    Ok(Store { dialect: Dialect::Sqlite, writer, reader, keeper: None, life: None, shared: None })
+    Ok(Store {
+        dialect: Dialect::Sqlite,
+        writer,
+        reader,
+        keeper: None,
+        life: None,
+        shared: None,
+        ranker: Arc::<Balanced>::default(),
+    })
 }
 
 /// Opens the database in a file, which is there, to read it.
@@ -52,6 +61,7 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Store> {
         keeper: None,
         life: None,
         shared: None,
+        ranker: Arc::<Balanced>::default(),
     })
 }
 
@@ -73,6 +83,7 @@ pub(super) async fn in_memory() -> Result<Store> {
         keeper: Some(keeper),
         life: None,
         shared: None,
+        ranker: Arc::<Balanced>::default(),
     })
 }
 

@@ -3,7 +3,7 @@ use sqlx::{AnyConnection, Row};
 
 use crate::phone::Phone;
 
-use super::{CustomerId, Fault, Refusal, Store, slots::later};
+use super::{CustomerId, Fault, Refusal, Store, conversation, profile::phrase_hash, slots::later};
 
 /// What a person says of themselves to show who they are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +13,8 @@ pub enum Fact {
     Dob,
     /// The family name.
     LastName,
+    /// The phrase that they have agreed on with the house.
+    Phrase,
     /// The licence plate of one of their vehicles.
     Plate,
     /// The ZIP code.
@@ -44,7 +46,7 @@ pub enum Verdict {
 /// After so many failures nobody may try again for a while, neither for that customer nor from that
 /// number.
 const ATTEMPTS: i64 = 2;
-const LOCKED_MINUTES: i64 = 30;
+pub(super) const LOCKED_MINUTES: i64 = 30;
 
 impl Store {
     /// Compares what a caller says with what is known of a customer, and notes it if it is wrong.
@@ -73,7 +75,7 @@ impl Store {
         .await?;
         let failed = of_customer.max(of_caller);
         let row = sqlx::query(
-            "SELECT last_name, dob, postal_code, street_number,
+            "SELECT last_name, dob, postal_code, street_number, phrase_hash,
                     (SELECT count(*) FROM customer_phone
                      WHERE customer_id = customer.id AND phone_e164 = $2) AS own
              FROM customer WHERE id = $1",
@@ -93,6 +95,7 @@ impl Store {
             Ok(match fact {
                 Fact::Dob => column("dob")?.into_iter().collect(),
                 Fact::LastName => column("last_name")?.into_iter().collect(),
+                Fact::Phrase => column("phrase_hash")?.into_iter().collect(),
                 Fact::PostalCode => column("postal_code")?.into_iter().collect(),
                 Fact::StreetNumber => column("street_number")?.into_iter().collect(),
                 Fact::Plate => cars.iter().filter_map(|(_, plate)| plate.clone()).collect(),
@@ -105,7 +108,10 @@ impl Store {
         let mut kinds: Vec<Fact> = Vec::new();
         let mut is_right = failed < ATTEMPTS;
         for (fact, said) in facts {
-            is_right &= known(*fact)?.iter().any(|known| plain(known) == plain(said));
+            is_right &= known(*fact)?.iter().any(|known| match fact {
+                Fact::Phrase => *known == phrase_hash(id, said),
+                _ => plain(known) == plain(said),
+            });
             if !kinds.contains(fact) {
                 kinds.push(*fact);
             }
@@ -117,6 +123,8 @@ impl Store {
             _ => 0,
         };
         if is_right && level > 0 {
+            conversation::note_verified(&mut writes, call).await?;
+            writes.commit().await?;
             return Ok(Verdict::Verified { level });
         }
         note_failure(&mut writes, id, (caller, call), now).await?;
@@ -147,7 +155,14 @@ async fn note_failure(
     Ok(())
 }
 
+/// Until when nobody may try again, by the failures of the last half hour, the newest first.
+pub(super) fn locked_until(failures: &[i64]) -> Option<i64> {
+    let attempts = usize::try_from(ATTEMPTS).unwrap_or(usize::MAX);
+    let decisive = failures.get(attempts.checked_sub(1)?)?;
+    Some(decisive + LOCKED_MINUTES * 60_000)
+}
+
 /// A fact without what people say or write differently.
-fn plain(fact: &str) -> String {
+pub(super) fn plain(fact: &str) -> String {
     fact.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

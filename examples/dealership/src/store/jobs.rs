@@ -4,7 +4,9 @@ use jiff::{
 };
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{AppointmentId, Fault, Store, claims::Booked, fault::strange, ids::version_7, instant};
+use super::{
+    AppointmentId, Fault, Location, Store, claims::Booked, fault::strange, ids::version_7, instant,
+};
 
 /// Something that is to be done at some time.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub enum JobKind {
     CampaignStep,
     /// A text to somebody whose call broke off.
     RecoveryText,
+    /// A text of what was booked, or moved.
+    ConfirmationText,
     /// A call on the evening before a visit.
     Reminder,
     /// A text in place of that call.
@@ -58,9 +62,10 @@ pub enum JobEnd {
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Callback,
         Self::CampaignStep,
+        Self::ConfirmationText,
         Self::RecoveryText,
         Self::Reminder,
         Self::ReminderText,
@@ -72,6 +77,7 @@ impl JobKind {
         match self {
             Self::Callback => "callback",
             Self::CampaignStep => "campaign_step",
+            Self::ConfirmationText => "confirmation_text",
             Self::RecoveryText => "recovery_text",
             Self::Reminder => "reminder",
             Self::ReminderText => "reminder_text",
@@ -85,8 +91,6 @@ impl JobKind {
     }
 }
 
-/// When people are reminded of what they have on the next day.
-const EVENING: Time = time(18, 0, 0, 0);
 /// A job that fails so often is given up.
 const MOST_FAULTS: i64 = 10;
 
@@ -219,18 +223,26 @@ impl Store {
     ///
     /// When the store cannot be written.
     pub async fn plan_reminders(&self, now: Timestamp) -> Result<usize, Fault> {
-        let zone = self.location().await?.zone;
+        let mut planned = 0;
+        for location in self.locations().await? {
+            planned += self.plan_reminders_at(&location, now).await?;
+        }
+        Ok(planned)
+    }
+
+    async fn plan_reminders_at(&self, place: &Location, now: Timestamp) -> Result<usize, Fault> {
+        let zone = &place.zone;
         let today = now.to_zoned(zone.clone()).date();
         let midnight = |date: Date| zone.to_timestamp(date.to_datetime(time(0, 0, 0, 0)));
         let tomorrow = today.saturating_add(1.day());
         let bounds = (midnight(tomorrow), midnight(tomorrow.saturating_add(1.day())));
-        let evening = zone.to_timestamp(today.to_datetime(EVENING));
+        let evening = zone.to_timestamp(today.to_datetime(place.remind_at));
         let ((Ok(from), Ok(to)), Ok(evening)) = (bounds, evening) else { return Ok(0) };
         let mut writes = self.begin().await?;
         let visits: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM appointment
              WHERE status <> 'cancelled' AND starts_at >= $1 AND starts_at < $2
-               AND updated_at < $3
+               AND updated_at < $3 AND location_id = $4
                AND NOT EXISTS (SELECT 1 FROM job WHERE kind IN ('reminder', 'reminder_text')
                                AND ref_id = appointment.id AND state IN ('ready', 'running'))
                AND NOT EXISTS (SELECT 1 FROM contact_attempt
@@ -241,6 +253,7 @@ impl Store {
         .bind(from.as_millisecond())
         .bind(to.as_millisecond())
         .bind(evening.as_millisecond())
+        .bind(place.id.to_string())
         .fetch_all(&mut *writes)
         .await?;
         for visit in &visits {
@@ -303,22 +316,51 @@ pub(super) async fn is_held(connection: &mut AnyConnection, job: &Job) -> Result
     Ok(held > 0)
 }
 
-/// Notes that somebody is to be reminded of a visit: on the evening before, by the clocks of the
-/// visit. A visit that was moved is reminded of anew, one of this evening or tomorrow's early hours
-/// not at all.
+/// Notes that somebody is to be reminded of a visit: on the day before, at the hour of its place and
+/// by the clocks of the visit; and that it is confirmed in writing, if they have agreed to that. A
+/// visit that was moved is reminded of anew, one of this evening or tomorrow's early hours not at all.
 pub(super) async fn remind(
     connection: &mut AnyConnection,
     span: &Booked,
     now: Timestamp,
 ) -> Result<(), Fault> {
     forget(connection, span.id, now).await?;
+    let id = span.id.to_string();
+    if wants_texts(connection, &id).await? {
+        schedule(connection, (JobKind::ConfirmationText, &id), now, now).await?;
+    }
+    let hour: String = sqlx::query_scalar("SELECT remind_at FROM location WHERE id = $1")
+        .bind(span.location.to_string())
+        .fetch_one(&mut *connection)
+        .await?;
+    let hour: Time = hour
+        .parse()
+        .map_err(|cause| strange("location", "a `remind_at` that is none").with_source(cause))?;
     let day = span.start.to_zoned(span.zone.clone()).date().saturating_sub(1.day());
-    let evening = day.to_datetime(EVENING).to_zoned(span.zone.clone());
+    let evening = day.to_datetime(hour).to_zoned(span.zone.clone());
     let Some(at) = evening.ok().map(|evening| evening.timestamp()).filter(|at| *at > now) else {
         return Ok(());
     };
-    schedule(connection, (JobKind::Reminder, &span.id.to_string()), at, now).await?;
+    schedule(connection, (JobKind::Reminder, &id), at, now).await?;
     Ok(())
+}
+
+/// Whether whom an appointment is for has agreed to texts about it.
+async fn wants_texts(connection: &mut AnyConnection, appointment: &str) -> Result<bool, Fault> {
+    let granted: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM consent
+         WHERE channel IN ('sms', 'whatsapp') AND status = 'granted'
+           AND phone_e164 IN (
+               SELECT lead.phone_e164 FROM appointment JOIN lead ON lead.id = lead_id
+               WHERE appointment.id = $1
+               UNION SELECT customer_phone.phone_e164 FROM appointment
+               JOIN customer_phone ON customer_phone.customer_id = appointment.customer_id
+               WHERE appointment.id = $1)",
+    )
+    .bind(appointment)
+    .fetch_one(connection)
+    .await?;
+    Ok(granted > 0)
 }
 
 /// Reminds nobody of a visit any more.

@@ -62,8 +62,8 @@ impl MirrorTask {
 }
 
 impl Store {
-    /// Takes an appointment that is to come and that its calendar does not show as it is: the one
-    /// that has waited longest. Nobody else has it for the length of the lease.
+    /// Takes an appointment that its calendar does not show as it is, and that is to come, or whose
+    /// person was erased: the one that has waited longest. Nobody else has it for the length of the lease.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Store {
                  SELECT appointment_id FROM calendar_entry
                  JOIN appointment ON appointment.id = appointment_id
                  WHERE wanted > done AND run_at <= $1 AND coalesce(lease_until, 0) <= $1
-                   AND appointment.ends_at > $1
+                   AND (appointment.ends_at > $1 OR even_past = 1)
                  ORDER BY run_at, appointment_id LIMIT 1)
              RETURNING appointment_id",
         )
@@ -139,6 +139,7 @@ impl Store {
                  starts_at = CASE WHEN $7 = 1 THEN $9 ELSE starts_at END,
                  ends_at = CASE WHEN $7 = 1 THEN $10 ELSE ends_at END,
                  faults = CASE WHEN $7 = 1 THEN 0 ELSE faults + 1 END,
+                 even_past = CASE WHEN $7 = 1 THEN 0 ELSE even_past END,
                  run_at = coalesce($11, run_at),
                  checked_at = CASE WHEN $7 = 1 THEN $12 ELSE checked_at END, updated_at = $12
              WHERE appointment_id = $1 AND fence = $2",

@@ -266,8 +266,8 @@ async fn follow(
         Purpose::Campaign => {
             campaigns::call_missed(connection, about, outcome, now).await?;
         }
-        // Nobody is called about a call.
-        Purpose::Recovery => {}
+        // Nobody is called about a call, nor about what they have just booked.
+        Purpose::Confirmation | Purpose::Recovery => {}
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ use Fate::{Emptied, Gone, Kept};
 /// Where the rows of the person with the number `$1` are, and what becomes of them; those last by
 /// which others are found. That somebody does not want to be contacted (`dnc_entry`) stays: nobody
 /// could heed it without the number.
-const PLACES: [(&str, &str, Fate); 31] = [
+const PLACES: [(&str, &str, Fate); 33] = [
     ("billing_event", "appointment_id IN ({appointments})", Kept),
     ("payment_link", "appointment_id IN ({appointments})", Kept),
     ("dnc_entry", "phone_e164 = $1", Kept),
@@ -52,7 +52,10 @@ const PLACES: [(&str, &str, Fate); 31] = [
     (
         "calendar_entry",
         "appointment_id IN ({appointments})",
-        Emptied("wanted = wanted + 1, run_at = 0"),
+        Emptied(
+            "wanted = wanted + 1, run_at = 0, faults = 0,
+             even_past = CASE WHEN name IS NULL THEN 0 ELSE 1 END",
+        ),
     ),
     ("letter", "phone_e164 = $1", Emptied("phone_e164 = 'erased', address = 'erased'")),
     ("reply", "phone_e164 = $1", Emptied("phone_e164 = NULL")),
@@ -62,6 +65,7 @@ const PLACES: [(&str, &str, Fate); 31] = [
     ("call_step", "call IN ({calls})", Kept),
     ("tool_call", "call IN ({calls})", Kept),
     ("line_quality", "call IN ({calls})", Kept),
+    ("gathered", "call IN ({calls})", Kept),
     ("escalation", "call IN ({calls})", Emptied("summary = ''")),
     (
         "interaction",
@@ -98,10 +102,14 @@ const PLACES: [(&str, &str, Fate); 31] = [
         Emptied("state = 'quarantine', lead_id = NULL, broker_id = NULL"),
     ),
     ("enrollment", "lead_id IN ({leads})", Emptied("node = 'ended', reason = 'erased'")),
+    ("odometer", "vehicle_id IN (SELECT id FROM vehicle WHERE customer_id IN ({customers}))", Gone),
     (
         "vehicle",
         "customer_id IN ({customers})",
-        Emptied("vin = NULL, plate = NULL, vin_status = 'none', active = 0"),
+        Emptied(
+            "vin = NULL, plate = NULL, plate_state = NULL, vin_status = 'none', mileage = NULL,
+             active = 0",
+        ),
     ),
     ("appointment", "id IN ({appointments})", Emptied("notes = NULL, cancel_reason = NULL")),
     (
@@ -120,7 +128,9 @@ const PLACES: [(&str, &str, Fate); 31] = [
         "id IN ({customers})",
         Emptied(
             "first_name = 'erased', last_name = 'erased', email = NULL, postal_code = NULL,
-             dob = NULL, street_number = NULL",
+             dob = NULL, street_number = NULL, preferred_name = NULL, address_line = NULL,
+             city = NULL, state = NULL, tz = NULL, phrase_hash = NULL, notes = NULL,
+             external_ids = '{}'",
         ),
     ),
     ("call_record", "call IN ({calls})", Emptied("phone_e164 = NULL")),
@@ -164,6 +174,7 @@ impl Store {
             // A code is nobody's but whoever reads it from their phone.
             rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| {
                 row.remove("code_hash");
+                row.remove("phrase_hash");
             });
             tables.insert((*table).to_owned(), rows);
         }

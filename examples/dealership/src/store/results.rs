@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::{Fault, Store};
+use super::{Fault, Store, reports::percentile};
 
 /// What came of the calls that one version of a template answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,7 +18,17 @@ pub struct TemplateResult {
     pub abandoned: i64,
     /// How long they took together, in seconds.
     pub seconds: i64,
+    /// How long half of the answers in them took at most, in milliseconds, and 95 of 100.
+    pub response_ms: Option<(i64, i64)>,
+    /// How often the agent was interrupted in them.
+    pub interruptions: i64,
+    /// What those cost together of which that is known, in millionths of a dollar, and how many
+    /// these are.
+    pub cost_micros: (i64, i64),
 }
+
+/// A version, and what is counted of its calls, in the order of the columns.
+type Counted = (i64, i64, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// Notes which version of which template answers a call.
@@ -51,7 +61,7 @@ impl Store {
     ///
     /// When the store cannot be read.
     pub async fn template_results(&self, slug: &str) -> Result<Vec<TemplateResult>, Fault> {
-        let rows: Vec<(i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        let rows: Vec<Counted> = sqlx::query_as(
             "SELECT template_version, count(*),
                     count(CASE WHEN EXISTS (SELECT 1 FROM appointment
                                             WHERE source_call = call_record.call
@@ -62,20 +72,36 @@ impl Store {
                     count(CASE WHEN EXISTS (SELECT 1 FROM interaction
                                             WHERE interaction.call = call_record.call
                                               AND disposition = 'abandoned') THEN 1 END),
-                    CAST(coalesce(sum((ended_at - started_at) / 1000), 0) AS BIGINT)
+                    CAST(coalesce(sum((ended_at - started_at) / 1000), 0) AS BIGINT),
+                    CAST(coalesce(sum(cost_micros), 0) AS BIGINT), count(cost_micros)
              FROM call_record WHERE template_slug = $1
              GROUP BY template_version ORDER BY template_version DESC",
         )
         .bind(slug)
         .fetch_all(&self.reader)
         .await?;
-        let result = |(version, calls, booked, handed_over, abandoned, seconds)| TemplateResult {
-            version,
-            calls,
-            booked,
-            handed_over,
-            abandoned,
-            seconds,
+        let turns: Vec<(i64, Option<i64>, i64)> = sqlx::query_as(
+            "SELECT template_version, response_ms, interrupted FROM call_turn
+             JOIN call_record ON call_record.call = call_turn.call
+             WHERE template_slug = $1 ORDER BY response_ms",
+        )
+        .bind(slug)
+        .fetch_all(&self.reader)
+        .await?;
+        let result = |(version, calls, booked, handed_over, abandoned, seconds, cost, priced)| {
+            let own = turns.iter().filter(|(of, ..)| *of == version);
+            let sorted: Vec<i64> = own.clone().filter_map(|(_, response, _)| *response).collect();
+            TemplateResult {
+                version,
+                calls,
+                booked,
+                handed_over,
+                abandoned,
+                seconds,
+                response_ms: percentile(&sorted, 50).zip(percentile(&sorted, 95)),
+                interruptions: own.map(|(.., interrupted)| interrupted).sum(),
+                cost_micros: (cost, priced),
+            }
         };
         Ok(rows.into_iter().map(result).collect())
     }

@@ -59,12 +59,18 @@ impl Store {
             )
             .await?,
             notes: delete(
-                "UPDATE interaction SET summary = '', topics = '[]', commitments = '[]',
-                                        follow_up = NULL
-                 WHERE created_at < $1 AND summary <> ''",
+                "UPDATE conversation_state SET memory = '{}'
+                 WHERE updated_at < $1 AND memory <> '{}'",
                 before(keep.transcripts),
             )
-            .await?,
+            .await?
+                + delete(
+                    "UPDATE interaction SET summary = '', topics = '[]', commitments = '[]',
+                                        follow_up = NULL
+                 WHERE created_at < $1 AND summary <> ''",
+                    before(keep.transcripts),
+                )
+                .await?,
             // A code is good for ten minutes, and nobody needs its hash after that.
             codes: delete(
                 "UPDATE verification_code SET code_hash = ''

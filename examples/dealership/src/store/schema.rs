@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("line", include_str!("../../migrations/0009_line.sql"), ""),
     ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
     ("record", include_str!("../../migrations/0011_record.sql"), ""),
+    ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
     ("judgement", include_str!("../../migrations/0021_judgement.sql"), ""),
 ];
 /// The newest migration.

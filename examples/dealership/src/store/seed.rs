@@ -87,11 +87,13 @@ impl Store {
     /// When the store cannot be written.
     pub async fn establish(&self, name: &str, zone: &str, now: Timestamp) -> Result<bool, Fault> {
         let mut writes = self.begin().await?;
-        let known = sqlx::query("UPDATE location SET name = $1, tz = $2")
-            .bind(name)
-            .bind(zone)
-            .execute(&mut *writes)
-            .await?;
+        let known = sqlx::query(
+            "UPDATE location SET name = $1, tz = $2 WHERE id = (SELECT min(id) FROM location)",
+        )
+        .bind(name)
+        .bind(zone)
+        .execute(&mut *writes)
+        .await?;
         if known.rows_affected() > 0 {
             writes.commit().await?;
             return Ok(false);
@@ -197,6 +199,7 @@ impl Store {
             service: service.to_owned(),
             start,
             advisor: None,
+            location: None,
             customer,
             vehicle: Some(vehicle),
             notes: None,

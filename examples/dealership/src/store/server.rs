@@ -1,11 +1,14 @@
 //! PostgreSQL, on a server.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sqlx::{AnyPool, any::AnyConnectOptions};
 use voiceagent_core::{Result, Secret};
 
 use super::{
-    Dialect, Place, READERS, Store, connect, fault, ids::version_7, place, schema, unusable,
+    Balanced, Dialect, Place, READERS, Store, connect, fault, ids::version_7, place, schema,
+    unusable,
 };
 
 /// Writers of this program at once. One has the turn; the next one waits for it at the server, so
@@ -18,7 +21,15 @@ pub(super) async fn open(address: &Secret) -> Result<Store> {
     let writer = pool(WRITERS, options.clone()).await?;
     schema::bring_up_to_date(Dialect::Postgres, &writer).await?;
     let reader = pool(READERS, options).await?;
-    Ok(Store { dialect: Dialect::Postgres, writer, reader, keeper: None, life: None, shared: None })
+    Ok(Store {
+        dialect: Dialect::Postgres,
+        writer,
+        reader,
+        keeper: None,
+        life: None,
+        shared: None,
+        ranker: Arc::<Balanced>::default(),
+    })
 }
 
 /// Opens the database at an address to read it.
@@ -33,6 +44,7 @@ pub(super) async fn open_read_only(address: &Secret) -> Result<Store> {
         keeper: None,
         life: None,
         shared: None,
+        ranker: Arc::<Balanced>::default(),
     })
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{
     Span, Timestamp, ToSpan, Zoned,
@@ -6,7 +6,11 @@ use jiff::{
     tz::TimeZone,
 };
 
-use super::{Appointment, Fault, HOUSE, Hours, Location, OpenInterval, Refusal, Service, Store};
+use super::{
+    Appointment, Fault, HOUSE, Hours, Location, LocationId, OpenInterval, Refusal, Service,
+    SlotRanker, Store,
+    ranking::{Occasion, Resource, choose},
+};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -24,6 +28,10 @@ pub struct SlotSearch {
     pub latest: Option<Time>,
     /// The number of the advisor who must be free.
     pub advisor: Option<i64>,
+    /// Where; `None` is the first place.
+    pub location: Option<LocationId>,
+    /// The number of the advisor whom the customer prefers.
+    pub preferred: Option<i64>,
     /// The most slots to return.
     pub limit: usize,
 }
@@ -64,8 +72,9 @@ impl Store {
         search: &SlotSearch,
         now: Timestamp,
     ) -> Result<Availability, Fault> {
-        let location = self.location().await?;
-        let plan = self.plan(&location, &search.service, search.advisor, now).await?;
+        let location = self.location_at(search.location).await?;
+        let wanted = (search.advisor, search.preferred);
+        let plan = self.plan(&location, &search.service, wanted, now).await?;
         let today = now.to_zoned(location.zone.clone()).date();
         let last = location.horizon(now).to_zoned(location.zone.clone()).date();
         if search.to < today {
@@ -78,46 +87,49 @@ impl Store {
         let closed: Vec<_> = dates()
             .filter_map(|date| plan.hours.closed_on(date).map(|reason| (date, reason)))
             .collect();
-        let free: Vec<Zoned> =
+        let free: Vec<(Zoned, i64)> =
             dates().flat_map(|date| plan.starts(date, search.earliest, search.latest)).collect();
         let next = if free.is_empty() {
-            days(search.to.tomorrow().unwrap_or(last), last).find_map(|date| {
-                plan.starts(date, search.earliest, search.latest).into_iter().next()
-            })
+            days(search.to.tomorrow().unwrap_or(last), last)
+                .find_map(|date| {
+                    plan.starts(date, search.earliest, search.latest).into_iter().next()
+                })
+                .map(|(start, _)| start)
         } else {
             None
         };
         Ok(Availability {
             all_closed: closed.len() == dates().count(),
-            slots: spread(free, search.limit).into_iter().map(|start| plan.slot(start)).collect(),
+            slots: choose(&free, search.limit).into_iter().map(|start| plan.slot(start)).collect(),
             next: next.map(|start| plan.slot(start)),
             closed,
         })
     }
 
-    /// The three free times nearest to one that cannot be had, none of them during `visits`.
+    /// The three free times at a place (`None` is the first) nearest to one that cannot be had, none
+    /// of them during `visits`.
     ///
     /// # Errors
     ///
     /// [`Refusal::UnknownService`], or when the store cannot be read.
     pub async fn alternatives(
         &self,
-        service: &str,
+        (location, service): (Option<LocationId>, &str),
         wanted: Timestamp,
         visits: &[Appointment],
         now: Timestamp,
     ) -> Result<Vec<Slot>, Fault> {
         /// Within a week there is a free time, or the caller wants a person.
         const DAYS_AHEAD: i32 = 7;
-        let location = self.location().await?;
-        let plan = self.plan(&location, service, None, now).await?;
+        let location = self.location_at(location).await?;
+        let plan = self.plan(&location, service, (None, None), now).await?;
         let date = wanted.to_zoned(location.zone.clone()).date();
         let meets =
             |slot: &Slot, visit: &Appointment| slot.start < visit.end && visit.start < slot.end;
         let mut free: Vec<Slot> = days(date, date.saturating_add(DAYS_AHEAD.days()))
             .flat_map(|date| plan.starts(date, None, None))
-            .filter(|start| start.timestamp() != wanted)
-            .map(|start| plan.slot(start))
+            .filter(|(start, _)| start.timestamp() != wanted)
+            .map(|(start, _)| plan.slot(start))
             .filter(|slot| !visits.iter().any(|visit| meets(slot, visit)))
             .collect();
         free.sort_by_key(|slot| {
@@ -132,14 +144,14 @@ impl Store {
         &self,
         location: &Location,
         service: &str,
-        advisor: Option<i64>,
+        (advisor, preferred): (Option<i64>, Option<i64>),
         now: Timestamp,
     ) -> Result<Plan, Fault> {
         let service = self.service(service).await?;
         let hours = self.hours(location).await?;
         let window = Window { from: later(now, location.lead), until: location.horizon(now) };
-        let resources: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT no, kind FROM resource
+        let resources: Vec<(i64, String, Option<String>, i64)> = sqlx::query_as(
+            "SELECT no, kind, skills, buffer_minutes FROM resource
              WHERE location_id = $1 AND active = 1 AND (kind <> 'advisor' OR no = coalesce($2, no))
              ORDER BY no",
         )
@@ -161,7 +173,13 @@ impl Store {
             busy.entry(no).or_default().push((starts, ends));
         }
         let zone = location.zone.clone();
-        Ok(Plan { hours, zone, step: location.step, service, resources, busy, window })
+        let resources = resources
+            .into_iter()
+            .map(Resource::read)
+            .collect::<Result<_, voiceagent_core::Error>>()?;
+        let ranker = Arc::clone(&self.ranker);
+        let step = location.step;
+        Ok(Plan { hours, zone, step, service, resources, busy, window, preferred, ranker })
     }
 }
 
@@ -171,9 +189,11 @@ struct Plan {
     zone: TimeZone,
     step: Span,
     service: Service,
-    resources: Vec<(i64, String)>,
+    resources: Vec<Resource>,
     busy: BTreeMap<i64, Vec<(i64, i64)>>,
     window: Window,
+    preferred: Option<i64>,
+    ranker: Arc<dyn SlotRanker>,
 }
 
 struct Window {
@@ -187,16 +207,21 @@ impl Plan {
         Slot { end: end.to_zoned(self.zone.clone()), start }
     }
 
-    fn starts(&self, date: Date, earliest: Option<Time>, latest: Option<Time>) -> Vec<Zoned> {
+    /// The free starts of a date, and how well each suits.
+    fn starts(
+        &self,
+        date: Date,
+        earliest: Option<Time>,
+        latest: Option<Time>,
+    ) -> Vec<(Zoned, i64)> {
         self.hours
             .on(date)
             .into_iter()
             .flat_map(|open| self.grid(open))
             .filter(|start| *start >= self.window.from && *start <= self.window.until)
-            .filter(|start| self.is_free(*start))
-            .map(|start| start.to_zoned(self.zone.clone()))
-            .filter(|start| earliest.is_none_or(|earliest| start.time() >= earliest))
-            .filter(|start| latest.is_none_or(|latest| start.time() <= latest))
+            .filter_map(|start| Some((start.to_zoned(self.zone.clone()), self.score(start)?)))
+            .filter(|(start, _)| earliest.is_none_or(|earliest| start.time() >= earliest))
+            .filter(|(start, _)| latest.is_none_or(|latest| start.time() <= latest))
             .collect()
     }
 
@@ -208,17 +233,29 @@ impl Plan {
             .take_while(move |start| later(*start, duration) <= open.closes)
     }
 
-    fn is_free(&self, start: Timestamp) -> bool {
-        let is_idle = |no: i64, duration: Span| {
-            let (starts, ends) = (start.as_millisecond(), later(start, duration).as_millisecond());
-            let busy = self.busy.get(&no).map(Vec::as_slice).unwrap_or_default();
-            !busy.iter().any(|(from, until)| *from < ends && *until > starts)
+    /// How well a start suits, by the best of each kind that is free; `None` if it is not free.
+    fn score(&self, start: Timestamp) -> Option<i64> {
+        let busy = |no: i64| self.busy.get(&no).map(Vec::as_slice).unwrap_or_default();
+        let is_idle = |no: i64, end: Timestamp| {
+            let (starts, ends) = (start.as_millisecond(), end.as_millisecond());
+            !busy(no).iter().any(|(from, until)| *from < ends && *until > starts)
         };
-        is_idle(HOUSE, self.service.duration)
-            && self.service.needs.iter().all(|need| {
-                let mut able = self.resources.iter().filter(|(_, kind)| *kind == need.kind);
-                able.any(|(no, _)| is_idle(*no, need.duration))
-            })
+        if !is_idle(HOUSE, later(start, self.service.duration)) {
+            return None;
+        }
+        // Who has the visit is decided when it is booked.
+        let occasion =
+            Occasion { service: &self.service.code, preferred: self.preferred, counts_load: false };
+        let best = self.service.needs.iter().map(|need| {
+            let end = later(start, need.duration);
+            let able = self.resources.iter().filter(|one| one.kind == need.kind);
+            able.filter(|one| is_idle(one.no, end))
+                .filter_map(|one| {
+                    self.ranker.score(&one.candidate(&occasion, (start, end), busy(one.no)))
+                })
+                .max()
+        });
+        best.sum()
     }
 }
 
@@ -229,13 +266,4 @@ pub(super) fn later(moment: Timestamp, span: Span) -> Timestamp {
 
 fn days(from: Date, to: Date) -> impl Iterator<Item = Date> {
     from.series(1.day()).take_while(move |date| *date <= to)
-}
-
-/// At most `limit` of them, evenly spaced, the first always among them.
-fn spread(free: Vec<Zoned>, limit: usize) -> Vec<Zoned> {
-    if free.len() <= limit {
-        return free;
-    }
-    let step = |rank: usize| rank * (free.len() - 1) / (limit - 1).max(1);
-    (0..limit).map(|rank| free[step(rank)].clone()).collect()
 }

@@ -82,6 +82,14 @@ impl Store {
             .execute(&mut *writes)
             .await?;
         }
+        if let Some(last) = steps.last() {
+            sqlx::query("UPDATE conversation_state SET node = $2, updated_at = $3 WHERE call = $1")
+                .bind(call)
+                .bind(&last.node)
+                .bind(now.as_millisecond())
+                .execute(&mut *writes)
+                .await?;
+        }
         writes.commit().await?;
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::*;
 use crate::phone::Phone;
 
 /// Friday, November 20th 2026, noon in Chicago.
-pub(super) fn friday() -> Timestamp {
+pub(crate) fn friday() -> Timestamp {
     "2026-11-20T18:00:00Z".parse().unwrap()
 }
 
@@ -24,7 +24,7 @@ async fn seeded() -> Store {
     store
 }
 
-pub(super) async fn customer(store: &Store, name: &str) -> CustomerId {
+pub(crate) async fn customer(store: &Store, name: &str) -> CustomerId {
     let new = NewCustomer {
         first_name: name.to_owned(),
         last_name: "Test".to_owned(),
@@ -37,11 +37,12 @@ pub(super) async fn customer(store: &Store, name: &str) -> CustomerId {
     store.upsert_customer(&new, friday()).await.unwrap().0
 }
 
-pub(super) fn request(customer: CustomerId, start: Timestamp, key: &str) -> BookingRequest {
+pub(crate) fn request(customer: CustomerId, start: Timestamp, key: &str) -> BookingRequest {
     BookingRequest {
         service: "brake_inspection".to_owned(),
         start,
         advisor: None,
+        location: None,
         customer,
         vehicle: None,
         notes: None,
@@ -78,6 +79,8 @@ async fn starts(store: &Store, on: Date, now: Timestamp) -> Vec<String> {
         earliest: None,
         latest: None,
         advisor: None,
+        location: None,
+        preferred: None,
         limit: 100,
     };
     let found = store.find_slots(&search, now).await.unwrap();
@@ -217,6 +220,8 @@ async fn dates_that_cannot_be_booked_are_refused() {
         earliest: None,
         latest: None,
         advisor: None,
+        location: None,
+        preferred: None,
         limit: 4,
     };
     let ask = async |on, service| store.find_slots(&search(on, service), friday()).await;
@@ -239,6 +244,8 @@ async fn slots_are_spread_over_the_time_asked_for() {
         earliest: Some(time(12, 0, 0, 0)),
         latest: Some(Time::MAX),
         advisor: None,
+        location: None,
+        preferred: None,
         limit: 3,
     };
     let found = store.find_slots(&search, friday()).await.unwrap();
@@ -283,7 +290,8 @@ async fn an_hour_that_the_clocks_repeat_is_offered_and_booked_twice() {
 #[tokio::test]
 async fn alternatives_are_the_nearest_free_times() {
     let store = seeded().await;
-    let slots = store.alternatives("oil_change", monday(10, 0), &[], friday()).await.unwrap();
+    let slots =
+        store.alternatives((None, "oil_change"), monday(10, 0), &[], friday()).await.unwrap();
     let times: Vec<Timestamp> = slots.iter().map(|slot| slot.start.timestamp()).collect();
     assert_eq!(times, [monday(9, 0), monday(9, 30), monday(10, 30)]);
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use sqlx::Row;
 
-use super::{CustomerId, Fault, Store, VehicleId, claims};
+use super::{CustomerId, Fault, Store, VehicleDetails, VehicleId, claims, garage};
 
 /// A customer's vehicle.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +29,8 @@ pub struct NewVehicle {
     pub mileage: Option<i64>,
     /// The licence plate.
     pub plate: Option<String>,
+    /// What else is known of it.
+    pub details: VehicleDetails,
 }
 
 impl Store {
@@ -84,7 +86,12 @@ impl Store {
         .fetch_optional(&mut *writes)
         .await?;
         if let Some(known) = known {
-            return Ok(Vehicle { id: VehicleId::stored(&known)?, label });
+            let id = VehicleId::stored(&known)?;
+            if let Some(miles) = new.mileage {
+                garage::read_odometer(&mut writes, id, miles, now).await?;
+                writes.commit().await?;
+            }
+            return Ok(Vehicle { id, label });
         }
         let id = VehicleId::new(now);
         let no: i64 = claims::number(&mut writes).await?;
@@ -94,8 +101,8 @@ impl Store {
             Some((_, false)) => "unverified",
         };
         sqlx::query(
-            "INSERT INTO vehicle (id, no, customer_id, vin, year, make, model, mileage, plate,
-                                  vin_status)
+            "INSERT INTO vehicle (id, no, customer_id, vin, year, make, model, plate, vin_status,
+                                  vin_decoded_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(id.to_string())
@@ -105,11 +112,15 @@ impl Store {
         .bind(new.year)
         .bind(&new.make)
         .bind(&new.model)
-        .bind(new.mileage)
         .bind(&new.plate)
         .bind(status)
+        .bind((status == "decoded").then(|| now.as_millisecond()))
         .execute(&mut *writes)
         .await?;
+        garage::describe(&mut writes, id, &new.details).await?;
+        if let Some(miles) = new.mileage {
+            garage::read_odometer(&mut writes, id, miles, now).await?;
+        }
         writes.commit().await?;
         Ok(Vehicle { id, label })
     }

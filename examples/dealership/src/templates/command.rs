@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use voiceagent_core::{Error, Result};
 
-use super::{INBOUND, SLUGS, Template, Vendors, difference};
+use super::{INBOUND, Interval, SLUGS, Template, Vendors, difference};
 use crate::store::{Arm, Fault, Refusal, Store, StoredTemplate};
 
 /// What is done with the templates from the command line.
@@ -83,7 +83,7 @@ impl TemplateCommand {
                 let told = |why: &str| Error::config(format!("{}: {why}", file.display()));
                 let text = fs::read_to_string(file)
                     .map_err(|cause| told("it cannot be read").with_source(cause))?;
-                let checked = Template::read(&text).and_then(|template| vendors.parts(&template));
+                let checked = Template::read(&text).and_then(|template| vendors.check(&template));
                 checked.map_err(|error| told(error.message()))?;
                 let version = store.push_template(slug, (&text, note), now).await?;
                 Ok(format!("Version {version} is written.\n"))
@@ -127,15 +127,61 @@ async fn list(store: &Store, slug: &str) -> Result<String> {
 }
 
 async fn results(store: &Store, slug: &str) -> Result<String> {
-    let mut lines = "version  calls  booked  to a person  abandoned  seconds a call\n".to_owned();
-    for one in store.template_results(slug).await? {
+    let mut lines = "version  calls  booked  share of calls (95 %)  to a person  abandoned  \
+                     seconds a call  answers p50/p95 ms  interrupted  cents a call\n"
+        .to_owned();
+    let results = store.template_results(slug).await?;
+    for one in &results {
         let each = one.seconds.checked_div(one.calls).unwrap_or_default();
+        let share = Interval::share(one.booked, one.calls).map_or_else(String::new, percent);
+        let answers = one.response_ms.map(|(half, most)| format!("{half}/{most}"));
+        let (cost, priced) = one.cost_micros;
+        let cents = (priced > 0).then(|| format!("{:.2}", cost as f64 / priced as f64 / 1e4));
         lines.push_str(&format!(
-            "{:>7}  {:>5}  {:>6}  {:>11}  {:>9}  {each:>14}\n",
-            one.version, one.calls, one.booked, one.handed_over, one.abandoned
+            "{:>7}  {:>5}  {:>6}  {share:>21}  {:>11}  {:>9}  {each:>14}  {:>18}  {:>11}  {:>12}\n",
+            one.version,
+            one.calls,
+            one.booked,
+            one.handed_over,
+            one.abandoned,
+            answers.as_deref().unwrap_or("-"),
+            one.interruptions,
+            cents.as_deref().unwrap_or("-"),
         ));
     }
+    // The arms that answer now are compared with the first of them.
+    let arms = store.active_template(slug).await?;
+    let share = |arm: &Arm| {
+        let result = results.iter().find(|one| one.version == arm.version)?;
+        Interval::share(result.booked, result.calls)
+    };
+    if let Some((first, others)) = arms.split_first() {
+        for other in others {
+            if let (Some(own), Some(base)) = (share(other), share(first)) {
+                lines.push_str(&compared((other.version, own), (first.version, base)));
+            }
+        }
+    }
     Ok(lines)
+}
+
+/// "12.5 % (8.0 to 19.0)"
+fn percent(share: Interval) -> String {
+    let Interval { seen, low, high } = share;
+    format!("{:.1} % ({:.1} to {:.1})", 100.0 * seen, 100.0 * low, 100.0 * high)
+}
+
+/// What can be said of two arms.
+fn compared((version, share): (i64, Interval), (base, of_base): (i64, Interval)) -> String {
+    let more = share.over(of_base);
+    let bounds = format!("{:+.1} to {:+.1} points", 100.0 * more.low, 100.0 * more.high);
+    match (more.is_clear(), more.seen > 0.0) {
+        (true, true) => format!("Version {version} books more than version {base}: {bounds}.\n"),
+        (true, false) => format!("Version {version} books less than version {base}: {bounds}.\n"),
+        (false, _) => {
+            format!("Between versions {version} and {base} nothing can be told yet: {bounds}.\n")
+        }
+    }
 }
 
 fn answers(arms: &[Arm]) -> String {
@@ -217,5 +263,78 @@ mod tests {
         }
         assert!(arm("1:0").is_err() && arm("x").is_err());
         assert!(slug("reminder").is_ok() && slug("nightly").is_err());
+    }
+
+    #[tokio::test]
+    async fn what_came_of_each_version_is_told_with_its_times_and_its_cost() {
+        use crate::store::{CallTurn, Stages};
+        use voiceagent_core::{observer::CallUsage, transport::Direction};
+
+        let store = Store::fresh().await;
+        store.seed(now()).await.unwrap();
+        for words in ["One.", "Two."] {
+            let text = serde_json::json!({ "greeting": words }).to_string();
+            store.push_template(INBOUND, (&text, ""), now()).await.unwrap();
+        }
+        // Of forty calls each, the second version books in thirty, the first in one.
+        for nth in 0..80 {
+            let (call, version) = (format!("CA{nth}"), 1 + nth / 40);
+            store.begin_call(&call, None, Direction::Inbound, now()).await.unwrap();
+            store.note_template(&call, (INBOUND, version), now()).await.unwrap();
+            let stages = Stages { response: Some(700 * version + nth), ..Stages::default() };
+            let turn = CallTurn {
+                by_agent: false,
+                from_ms: 0,
+                to_ms: 900,
+                words: "hello".to_owned(),
+                interrupted: nth % 40 == 0,
+                stages,
+            };
+            store.note_turns(&call, &[(0, turn)]).await.unwrap();
+            let used = (&CallUsage::default(), Some(20_000 * version));
+            store.note_usage(&call, used, now()).await.unwrap();
+        }
+        let two = [Arm { version: 1, weight: 1 }, Arm { version: 2, weight: 1 }];
+        store.activate_template(INBOUND, &two, now()).await.unwrap();
+        let told = run(&store, TemplateAction::Results).await.unwrap();
+        assert!(told.contains("0.0 % (0.0 to 8.8)"), "nobody has booked: {told}");
+        assert!(told.contains("nothing can be told yet: -8.8 to +8.8 points"), "{told}");
+        store
+            .run(
+                "UPDATE appointment SET source_call = 'CA0' WHERE confirmation_code =
+                   (SELECT min(confirmation_code) FROM appointment)",
+            )
+            .await;
+        for nth in 40..70 {
+            let row = [
+                ("id", serde_json::json!(format!("a{nth}"))),
+                ("source_call", serde_json::json!(format!("CA{nth}"))),
+                ("idempotency_key", serde_json::json!(format!("k{nth}"))),
+            ];
+            let like = store.export("SELECT * FROM appointment LIMIT 1").await.unwrap();
+            let mut whole: Vec<(&'static str, Value)> = row.into();
+            for column in [
+                "location_id",
+                "type_code",
+                "customer_id",
+                "starts_at",
+                "ends_at",
+                "tz",
+                "local_start",
+                "confirmation_code",
+                "created_at",
+                "updated_at",
+            ] {
+                whole.push((column, like[0][column].clone()));
+            }
+            store.insert("appointment", &whole).await.unwrap();
+        }
+        let told = run(&store, TemplateAction::Results).await.unwrap();
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[1].contains("75.0 % (59.8 to 85.8)"), "{told}");
+        assert!(lines[1].contains("1459/1477") && lines[1].trim_end().ends_with("4.00"), "{told}");
+        assert!(lines[2].contains("2.5 % (0.4 to 12.9)"), "{told}");
+        assert!(lines[2].contains("719/737") && lines[2].trim_end().ends_with("2.00"), "{told}");
+        assert!(lines[3].starts_with("Version 2 books more than version 1: +"), "{told}");
     }
 }

@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 40] = [
+pub(super) const FIELDS: [(&str, &str); 51] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -96,6 +96,29 @@ pub(super) const FIELDS: [(&str, &str); 40] = [
     ("vad.min_speech_ms", "a whole number of milliseconds up to 2000"),
     ("vad.silence_ms", "a whole number of milliseconds up to 2000"),
     ("vad.threshold", "a number above 0 and up to 1"),
+    ("budget", "an object of `dollars_a_day`"),
+    ("budget.dollars_a_day", "a number of dollars up to 10000"),
+    (
+        "locales",
+        "an object of `greeting`, `greeting_by_name`, `prompt`, `guidance`, `stt`, `llm`, `tts` and \
+         `fillers` by languages, such as `{ \"es-US\": { \"greeting\": \"Hola.\" } }`",
+    ),
+    (
+        "prices",
+        "an object of `input_per_million`, `cached_per_million`, `output_per_million`, \
+         `hearing_per_minute`, `voice_per_million` and `line_per_minute`",
+    ),
+    ("prices.cached_per_million", "a number of dollars up to 10000"),
+    ("prices.hearing_per_minute", "a number of dollars up to 10000"),
+    ("prices.input_per_million", "a number of dollars up to 10000"),
+    ("prices.line_per_minute", "a number of dollars up to 10000"),
+    ("prices.output_per_million", "a number of dollars up to 10000"),
+    ("prices.voice_per_million", "a number of dollars up to 10000"),
+    (
+        "tools",
+        "a list of tools, each an object of `name`, `description`, `target`, `path` and, where \
+         needed, `parameters`, `changes` and `timeout_ms`",
+    ),
 ];
 
 impl Template {
@@ -141,11 +164,15 @@ pub(super) fn unaccepted(path: &str) -> Error {
         *node = "<node>";
     }
     let accepted = |name: &str| FIELDS.iter().find(|(field, _)| *field == name);
+    if let ["locales", ..] = parts.as_slice() {
+        parts.truncate(1);
+    }
     // What is wrong within a list is wrong with the list.
     let lists = parts.iter().position(|part| part.ends_with(']')).unwrap_or(parts.len());
     let name = parts[..lists].join(".");
     if let Some((_, accepted)) = accepted(&name) {
-        let path = path.split('[').next().unwrap_or(path);
+        let path =
+            if name == "locales" { "locales" } else { path.split('[').next().unwrap_or(path) };
         return Error::config(format!("field `{path}`: write {accepted}"));
     }
     let parent = parts[..parts.len() - 1].join(".");

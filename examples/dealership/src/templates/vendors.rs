@@ -76,6 +76,19 @@ impl Vendors {
         })
     }
 
+    /// Checks that the vendors can be made that a template names, for every language that it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`parts`](Self::parts).
+    pub fn check(&self, template: &Template) -> Result<()> {
+        self.parts(template)?;
+        template
+            .locales
+            .values()
+            .try_for_each(|locale| self.parts(&template.with(locale)).map(drop))
+    }
+
     fn one<T: ?Sized + 'static>(
         &self,
         table: &str,

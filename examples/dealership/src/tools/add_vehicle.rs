@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::json;
 use voiceagent_core::tool::{FunctionTool, ToolContext};
 
-use crate::{store::NewVehicle, vin::Vin};
+use crate::{
+    store::{NewVehicle, VehicleDetails},
+    vin::Vin,
+};
 
 use super::{Code, Desk, Envelope, at_desk, decode_vin};
 
@@ -49,6 +52,7 @@ async fn run(
         model: arguments.model,
         mileage: arguments.mileage,
         plate: arguments.plate,
+        details: VehicleDetails::default(),
     };
     if let Some(vin) = vin {
         let decoded = desk.decoder.decode(&vin, desk.now()).await.ok().map(|(decoded, _)| decoded);
@@ -57,6 +61,13 @@ async fn run(
             new.year = decoded.year.map(i64::from).or(new.year);
             new.make = decoded.make.or(new.make);
             new.model = decoded.model.or(new.model);
+            new.details = VehicleDetails {
+                trim: decoded.trim,
+                body_class: decoded.body_class,
+                engine: decoded.engine,
+                fuel_type: decoded.fuel_type,
+                ..VehicleDetails::default()
+            };
         }
     }
     if new.year.is_none() || new.make.is_none() || new.model.is_none() {

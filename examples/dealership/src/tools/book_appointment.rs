@@ -66,10 +66,7 @@ async fn run(
 ) -> Result<Envelope, Envelope> {
     let now = desk.now();
     let service = desk.store.service(&arguments.service_type).await?;
-    let offer = desk
-        .offers
-        .read(&arguments.slot_id, &service.code, now)
-        .ok_or_else(|| Envelope::refused(Code::SlotExpired))?;
+    let (offer, place) = desk.read_offer(&arguments.slot_id, &service.code).await?;
     if arguments.kind.as_ref().is_some_and(|kind| word(kind) != service.kind) {
         return Err(Envelope::refused(Code::PolicyBlocked));
     }
@@ -90,16 +87,20 @@ async fn run(
         None
     };
     if !arguments.confirmed {
-        let location = desk.store.location().await?;
+        let location = desk.store.location_at(place).await?;
         let moment = spoken::moment(&offer.start.to_zoned(location.zone));
-        return Err(Envelope::refused(Code::NotConfirmed)
-            .say(format!("That is {} on {moment}. Shall I book it?", spoken::one(&service.name))));
+        let at = place.map_or_else(String::new, |_| format!(" at {}", location.name));
+        return Err(Envelope::refused(Code::NotConfirmed).say(format!(
+            "That is {} on {moment}{at}. Shall I book it?",
+            spoken::one(&service.name)
+        )));
     }
     let request = BookingRequest {
         key: key(context, &arguments.slot_id, &customer.to_string(), &service.code),
         service: service.code,
         start: offer.start,
         advisor: offer.advisor,
+        location: place,
         customer,
         vehicle,
         notes: arguments.notes,
@@ -108,10 +109,11 @@ async fn run(
     let booked = match desk.store.book(&request, now).await {
         Ok(booked) => booked,
         Err(Fault::Refused(Refusal::SlotTaken)) => {
-            return Ok(desk.taken(&request.service, offer.start).await?);
+            return Ok(desk.taken((place, request.service.as_str()), offer.start).await?);
         }
         Err(Fault::Refused(Refusal::VehicleBusy)) => {
-            return Ok(desk.busy(Some(customer), None, &request.service, offer.start).await?);
+            let at = (place, request.service.as_str());
+            return Ok(desk.busy(Some(customer), None, at, offer.start).await?);
         }
         Err(Fault::Refused(Refusal::InPast)) => return Err(Envelope::refused(Code::SlotExpired)),
         Err(fault) => return Err(fault.into()),
@@ -154,8 +156,12 @@ async fn consult(
 /// What is said of a booking, from the row that was written.
 pub(crate) fn said(booked: &Appointment) -> String {
     let with = booked.broker.as_ref().map(|name| format!(" with {name}")).unwrap_or_default();
+    let at = match booked.is_elsewhere {
+        true => format!(" at {}", booked.location),
+        false => String::new(),
+    };
     format!(
-        "You're booked for {}{with} on {}. Your confirmation code is {}.",
+        "You're booked for {}{with} on {}{at}. Your confirmation code is {}.",
         spoken::one(&booked.service_name),
         spoken::moment(&booked.start),
         spelled(&booked.confirmation_code)
@@ -169,6 +175,7 @@ fn done(booked: &Appointment) -> Envelope {
         "appointment_id": booked.id,
         "confirmation_code": booked.confirmation_code,
         "service_type": booked.service,
+        "location": booked.location,
         "start_local": local(&booked.start),
         "timezone": booked.start.time_zone().iana_name(),
         "vehicle_label": booked.vehicle,

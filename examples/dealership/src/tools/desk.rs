@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,7 +6,10 @@ use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use voiceagent_core::{Secret, tool::ToolContext};
+use voiceagent_core::{
+    Error, Secret,
+    tool::{Tool, ToolContext},
+};
 
 use crate::{
     clock::Clock,
@@ -17,7 +20,7 @@ use crate::{
     spoken,
     store::{
         Appointment, AppointmentId, Channel, CodeId, Customer, CustomerId, Fault, Lead, LeadId,
-        Objection, Refusal, Slot, Store,
+        LocationId, Objection, Refusal, Slot, Store,
     },
     templates::Qualification,
     vin::Decoder,
@@ -44,6 +47,10 @@ pub struct Desk {
     pub(super) qualification: Option<Qualification>,
     pub(super) messenger: Option<Arc<dyn Messenger>>,
     pub(super) weather: Option<WeatherService>,
+    /// The place that was called; `None` is the first.
+    pub(super) called: Option<LocationId>,
+    /// Tools of the call's template.
+    pub(super) more: Vec<Arc<dyn Tool>>,
     /// Without it, calls are not recorded.
     pub(super) recordings: Option<Recordings>,
     /// Where people pay.
@@ -83,6 +90,8 @@ impl Desk {
             qualification: None,
             messenger: None,
             weather: None,
+            called: None,
+            more: Vec::new(),
             recordings: None,
             payments: None,
             keypad: false,
@@ -133,10 +142,17 @@ impl Desk {
         self
     }
 
-    /// Lets callers decide about these.
+    /// Says that this place was called, rather than the first.
     #[must_use]
-    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
-        self.recordings = Some(recordings);
+    pub fn called_at(mut self, place: LocationId) -> Self {
+        self.called = Some(place);
+        self
+    }
+
+    /// Has these tools beside those of the program.
+    #[must_use]
+    pub fn with_tools(mut self, more: Vec<Arc<dyn Tool>>) -> Self {
+        self.more = more;
         self
     }
 
@@ -244,7 +260,7 @@ impl Desk {
 
     /// Whether people are there now.
     pub(super) async fn is_open(&self) -> Result<bool, Envelope> {
-        let location = self.store.location().await?;
+        let location = self.store.location_at(self.called).await?;
         let now = self.now();
         let hours = self.store.hours(&location).await?;
         let today = hours.on(now.to_zoned(location.zone).date());
@@ -281,6 +297,14 @@ impl Desk {
             tracing::warn!(%error, "a text message was not sent");
             failed()
         })
+    }
+
+    /// Remembers something of the number that calls. A call goes on without.
+    pub(super) async fn remember(&self, context: &ToolContext, patch: &Value) {
+        let kept = self.store.update_conversation(context.call.as_str(), patch, self.now()).await;
+        if let Err(fault) = kept {
+            tracing::warn!(error = %Error::from(fault), "a number is not remembered");
+        }
     }
 
     /// The six digits that are texted under an identifier. Nobody can tell them who does not know
@@ -371,10 +395,15 @@ impl Desk {
     }
 
     /// A free time as the model sees it.
-    pub(super) fn offer(&self, slot: &Slot, service: &str, advisor: Option<(i64, &str)>) -> Value {
+    pub(super) fn offer(
+        &self,
+        slot: &Slot,
+        (place, service): (Option<LocationId>, &str),
+        advisor: Option<(i64, &str)>,
+    ) -> Value {
         let offer = Offer { start: slot.start.timestamp(), advisor: advisor.map(|(no, _)| no) };
         json!({
-            "slot_id": self.offers.write(offer, service, self.now()),
+            "slot_id": self.offers.write(offer, &scope(place, service), self.now()),
             "start_local": local(&slot.start),
             "end_local": local(&slot.end),
             "spoken": spoken::moment(&slot.start),
@@ -382,9 +411,31 @@ impl Desk {
         })
     }
 
-    /// Says that a time is gone, with the nearest free ones.
-    pub(super) async fn taken(&self, service: &str, wanted: Timestamp) -> Result<Envelope, Fault> {
-        self.instead(Refusal::SlotTaken, service, wanted, &[]).await
+    /// The time that an identifier stands for, and at which place it is: `None` is the first.
+    pub(super) async fn read_offer(
+        &self,
+        id: &str,
+        service: &str,
+    ) -> Result<(Offer, Option<LocationId>), Envelope> {
+        let now = self.now();
+        if let Some(offer) = self.offers.read(id, service, now) {
+            return Ok((offer, None));
+        }
+        for place in self.store.locations().await? {
+            if let Some(offer) = self.offers.read(id, &scope(Some(place.id), service), now) {
+                return Ok((offer, Some(place.id)));
+            }
+        }
+        Err(Envelope::refused(Code::SlotExpired))
+    }
+
+    /// Says that a time at a place is gone, with the nearest free ones.
+    pub(super) async fn taken(
+        &self,
+        at: (Option<LocationId>, &str),
+        wanted: Timestamp,
+    ) -> Result<Envelope, Fault> {
+        self.instead(Refusal::SlotTaken, at, wanted, &[]).await
     }
 
     /// Says that the customer's vehicle has another visit then, with the nearest free times that
@@ -393,7 +444,7 @@ impl Desk {
         &self,
         customer: Option<CustomerId>,
         moved: Option<AppointmentId>,
-        service: &str,
+        at: (Option<LocationId>, &str),
         wanted: Timestamp,
     ) -> Result<Envelope, Fault> {
         let mut visits = match customer {
@@ -401,18 +452,18 @@ impl Desk {
             None => Vec::new(),
         };
         visits.retain(|visit| Some(visit.id) != moved);
-        self.instead(Refusal::VehicleBusy, service, wanted, &visits).await
+        self.instead(Refusal::VehicleBusy, at, wanted, &visits).await
     }
 
     async fn instead(
         &self,
         refusal: Refusal,
-        service: &str,
+        at: (Option<LocationId>, &str),
         wanted: Timestamp,
         visits: &[Appointment],
     ) -> Result<Envelope, Fault> {
-        let slots = self.store.alternatives(service, wanted, visits, self.now()).await?;
-        let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, service, None)).collect();
+        let slots = self.store.alternatives(at, wanted, visits, self.now()).await?;
+        let offers: Vec<Value> = slots.iter().map(|slot| self.offer(slot, at, None)).collect();
         let refused = Envelope::from(refusal).with_data(json!({ "alternatives": offers }));
         let times: Vec<String> = slots.iter().map(|slot| spoken::moment(&slot.start)).collect();
         match &refused.say {
@@ -423,6 +474,11 @@ impl Desk {
             Some(_) | None => Ok(refused),
         }
     }
+}
+
+/// What a time is offered for: a service, at the first place or at another.
+fn scope(place: Option<LocationId>, service: &str) -> Cow<'_, str> {
+    place.map_or(Cow::Borrowed(service), |place| format!("{service} at {place}").into())
 }
 
 /// Whether an appointment was booked in this call.

@@ -70,6 +70,7 @@ impl From<Refusal> for Envelope {
             }
             Refusal::SlotTaken => Self::refused(Code::SlotTaken).say("That time was just taken."),
             Refusal::TooSoon => Self::refused(Code::RateLimited),
+            Refusal::Unfit => Self::refused(Code::InvalidField),
             Refusal::UnknownService => Self::refused(Code::UnknownService),
             Refusal::VehicleBusy => Self::refused(Code::VehicleBusy)
                 .say("That vehicle already has a visit at that time."),

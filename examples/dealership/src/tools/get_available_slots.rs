@@ -11,7 +11,9 @@ use voiceagent_core::{
 
 use crate::{
     spoken,
-    store::{Advisor, Availability, CONSULTATION, Fault, Location, Refusal, SlotSearch},
+    store::{
+        Advisor, Availability, CONSULTATION, Fault, Location, LocationId, Refusal, SlotSearch,
+    },
 };
 
 use super::{Code, Desk, Envelope};
@@ -99,6 +101,10 @@ pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
                 {
                     tracing::warn!(error = %Error::from(fault), "a wish is not kept");
                 }
+                if let Some(part) = arguments.part_of_day {
+                    let memory = json!({ "preferences": { "part_of_day": part } });
+                    desk.remember(&context, &memory).await;
+                }
                 Ok(run(&desk, arguments, filter).await.unwrap_or_else(|refused| refused))
             }
         },
@@ -137,13 +143,22 @@ impl Filter {
 }
 
 async fn run(desk: &Desk, arguments: Arguments, filter: Filter) -> Result<Envelope, Envelope> {
-    let location = desk.store.location().await?;
-    let is_elsewhere =
-        arguments.location_id.as_ref().is_some_and(|id| *id != location.id.to_string());
-    if is_elsewhere || arguments.service_type == CONSULTATION {
+    let places = desk.store.locations().await?;
+    let none = || Envelope::refused(Code::NoneAvailable);
+    let wanted = match &arguments.location_id {
+        Some(id) => Some(LocationId::parse(id).ok_or_else(none)?),
+        None => desk.called,
+    };
+    let location = match wanted {
+        Some(id) => places.iter().find(|place| place.id == id),
+        None => places.first(),
+    };
+    let location = location.ok_or_else(none)?;
+    if arguments.service_type == CONSULTATION {
         // A broker's times are the broker's.
-        return Err(Envelope::refused(Code::NoneAvailable));
+        return Err(none());
     }
+    let place = places.first().filter(|first| first.id != location.id).map(|_| location.id);
     let advisors = desk.store.advisors(location.id).await?;
     let advisor = match &arguments.advisor_id {
         Some(id) => {
@@ -161,14 +176,21 @@ async fn run(desk: &Desk, arguments: Arguments, filter: Filter) -> Result<Envelo
         earliest: filter.earliest,
         latest: filter.latest,
         advisor: advisor.map(|advisor| advisor.no),
+        location: place,
+        preferred: match &desk.caller {
+            Some(phone) => desk.store.preferred_advisor(phone).await?,
+            None => None,
+        },
         limit: usize::from(arguments.limit.unwrap_or(4).clamp(1, 8)),
     };
     let found = match desk.store.find_slots(&search, desk.now()).await {
         Ok(found) => found,
-        Err(fault) => return Err(explain(desk, &location, fault).await?),
+        Err(fault) => return Err(explain(desk, location, fault).await?),
     };
     let with = advisor.map(|advisor| (advisor.no, advisor.name.as_str()));
-    let offer = |slot| desk.offer(slot, &search.service, with);
+    let offer = |slot| desk.offer(slot, (place, search.service.as_str()), with);
+    let places: Vec<Value> =
+        places.iter().map(|place| json!({ "location_id": place.id, "name": place.name })).collect();
     let data = json!({
         "location_id": location.id,
         "timezone": location.zone.iana_name(),
@@ -178,6 +200,7 @@ async fn run(desk: &Desk, arguments: Arguments, filter: Filter) -> Result<Envelo
             .map(|(date, reason)| json!({ "date": date.to_string(), "reason": reason }))
             .collect::<Vec<_>>(),
         "advisors": names(&advisors),
+        "locations": places,
     });
     Ok(answer(&found).with_data(data))
 }

@@ -44,7 +44,11 @@ async fn run(
                 "service_type": work.service,
                 "name": work.name,
                 "due": format!("{} miles", work.at_miles),
-                "reason": format!("every {} miles", work.every_miles),
+                "due_on": work.due_on.to_string(),
+                "reason": match work.is_by_time {
+                    true => "its time is over".to_owned(),
+                    false => format!("every {} miles", work.every_miles),
+                },
                 "source_doc": work.source_doc,
             })
         })

@@ -1,19 +1,19 @@
 //! What a call has been told and has done.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use serde_json::Value;
 use voiceagent_core::{
-    Result,
+    Error, Result,
     tool::{Tool, ToolContext, ToolSpec},
 };
 
-use super::{Code, Envelope};
-use crate::store::CustomerId;
+use super::{Code, Desk, Envelope, provenance};
+use crate::store::{CustomerId, Fault, Source};
 
 /// The identifiers that tools handed out in a call, and how sure it is who calls.
 ///
@@ -25,7 +25,10 @@ pub struct Ledger(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    handed_out: BTreeSet<String>,
+    /// With where they are from.
+    handed_out: BTreeMap<String, Source>,
+    /// What the last call of the number was about to book.
+    wish: Value,
     /// By customer.
     levels: BTreeMap<String, u8>,
     /// Who somebody says to be that the line does not belong to: a customer, or nobody.
@@ -38,7 +41,21 @@ impl Ledger {
     /// Lets the model name something that it was given without a tool, such as the appointment that
     /// an outgoing call is about.
     pub fn hand_out(&self, id: impl Into<String>) {
-        self.entries().handed_out.insert(id.into());
+        self.entries().handed_out.insert(id.into(), Source::Errand);
+    }
+
+    /// Notes what the last call of the number was about to book, so that it is known where that is
+    /// from.
+    pub fn recall(&self, wish: Value) {
+        self.entries().wish = wish;
+    }
+
+    pub(super) fn wish(&self) -> Value {
+        self.entries().wish.clone()
+    }
+
+    fn origin(&self, id: &str) -> Option<Source> {
+        self.entries().handed_out.get(id.trim()).copied()
     }
 
     /// How sure it is that the caller is this customer: 0 to 2.
@@ -80,18 +97,23 @@ impl Ledger {
     /// The first identifier that was never handed out, as what it was named.
     fn unknown<'a>(&self, arguments: &'a Value) -> Option<&'a str> {
         let entries = self.entries();
-        ids(arguments).find(|(_, id)| !entries.handed_out.contains(id.trim())).map(|(name, _)| name)
+        ids(arguments)
+            .find(|(_, id)| !entries.handed_out.contains_key(id.trim()))
+            .map(|(name, _)| name)
     }
 
-    fn hand_out_all(&self, data: &Value) {
+    /// Notes all identifiers in a result, each with where it is from; the first time counts.
+    fn hand_out_all(&self, data: &Value, from: &impl Fn(&str) -> Source) {
         match data {
             Value::Object(fields) => {
                 let mut entries = self.entries();
-                entries.handed_out.extend(ids(data).map(|(_, id)| id.to_owned()));
+                for (name, id) in ids(data) {
+                    entries.handed_out.entry(id.to_owned()).or_insert_with(|| from(name));
+                }
                 drop(entries);
-                fields.values().for_each(|field| self.hand_out_all(field));
+                fields.values().for_each(|field| self.hand_out_all(field, from));
             }
-            Value::Array(items) => items.iter().for_each(|item| self.hand_out_all(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.hand_out_all(item, from)),
             Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}
         }
     }
@@ -110,12 +132,31 @@ fn ids(object: &Value) -> impl Iterator<Item = (&str, &str)> {
 #[derive(Debug)]
 pub(super) struct Entered {
     tool: Arc<dyn Tool>,
-    ledger: Arc<Ledger>,
+    desk: Arc<Desk>,
 }
 
 impl Entered {
-    pub(super) fn new(tool: Arc<dyn Tool>, ledger: Arc<Ledger>) -> Self {
-        Self { tool, ledger }
+    pub(super) fn new(tool: Arc<dyn Tool>, desk: &Arc<Desk>) -> Self {
+        Self { tool, desk: Arc::clone(desk) }
+    }
+
+    /// Notes what the caller has come to with a tool that has done its work.
+    async fn note(&self, tool: &str, (call, arguments): (&str, &Value)) {
+        let Desk { store, ledger, .. } = &*self.desk;
+        let origin = |id: &str| ledger.origin(id);
+        let gathered = provenance::of_arguments(&self.desk, (tool, arguments), origin);
+        let noted = async {
+            if !gathered.is_empty() {
+                store.note_gathered(call, &gathered, self.desk.now()).await?;
+            }
+            if matches!(tool, "book_appointment" | "reschedule_appointment") {
+                store.note_agreed(call).await?;
+            }
+            Ok::<(), Fault>(())
+        };
+        if let Err(fault) = noted.await {
+            tracing::warn!(error = %Error::from(fault), "where something is from is not noted");
+        }
     }
 }
 
@@ -126,12 +167,21 @@ impl Tool for Entered {
     }
 
     async fn call(&self, arguments: Value, context: ToolContext) -> Result<Value> {
-        if let Some(named) = self.ledger.unknown(&arguments) {
-            let refused = serde_json::to_value(invented(named, &self.tool.spec().name));
+        let ledger = &self.desk.ledger;
+        let name = self.tool.spec().name;
+        if let Some(named) = ledger.unknown(&arguments) {
+            let refused = serde_json::to_value(invented(named, &name));
             return Ok(refused.expect("an envelope is plain data"));
         }
+        let (call, asked) = (context.call.clone(), arguments.clone());
         let answer = self.tool.call(arguments, context).await?;
-        self.ledger.hand_out_all(&answer["data"]);
+        let is_by_number = asked["phone"].is_null() && asked["name"].is_null();
+        ledger.hand_out_all(&answer["data"], &|field| {
+            provenance::of_result(&name, field, is_by_number)
+        });
+        if answer["ok"] == true {
+            self.note(&name, (call.as_str(), &asked)).await;
+        }
         Ok(answer)
     }
 }
@@ -163,9 +213,12 @@ mod tests {
     #[test]
     fn identifiers_are_known_wherever_a_result_holds_them() {
         let ledger = Ledger::default();
-        ledger.hand_out_all(&json!({
-            "customer_id": "c", "slots": [{ "slot_id": "s" }], "next": { "slot_id": "t" },
-        }));
+        ledger.hand_out_all(
+            &json!({
+                "customer_id": "c", "slots": [{ "slot_id": "s" }], "next": { "slot_id": "t" },
+            }),
+            &|_| Source::Records,
+        );
         assert_eq!(ledger.unknown(&json!({ "customer_id": "c", "slot_id": "t" })), None);
         let invented = json!({ "customer_id": "c", "slot_id": "u", "lead_id": null });
         assert_eq!(ledger.unknown(&invented), Some("slot_id"));

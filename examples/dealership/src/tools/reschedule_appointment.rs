@@ -42,10 +42,11 @@ async fn run(
         return Err(Refusal::AlreadyCancelled.into());
     }
     let now = desk.now();
-    let offer = desk
-        .offers
-        .read(&arguments.new_slot_id, &old.service, now)
-        .ok_or_else(|| Envelope::refused(Code::SlotExpired))?;
+    let (offer, place) = desk.read_offer(&arguments.new_slot_id, &old.service).await?;
+    // A time at one place is none at another.
+    if place != old.is_elsewhere.then_some(old.location_id) {
+        return Err(Envelope::refused(Code::SlotExpired));
+    }
     if let Some(broker) = &old.broker {
         // A time of one broker is none of another.
         let no = offer.advisor.unwrap_or_default();
@@ -63,10 +64,11 @@ async fn run(
     let moved = match desk.store.reschedule(&change, offer.start, offer.advisor, now).await {
         Ok(moved) => moved,
         Err(Fault::Refused(Refusal::SlotTaken)) => {
-            return Ok(desk.taken(&old.service, offer.start).await?);
+            return Ok(desk.taken((place, old.service.as_str()), offer.start).await?);
         }
         Err(Fault::Refused(Refusal::VehicleBusy)) => {
-            return Ok(desk.busy(old.customer, Some(old.id), &old.service, offer.start).await?);
+            let at = (place, old.service.as_str());
+            return Ok(desk.busy(old.customer, Some(old.id), at, offer.start).await?);
         }
         Err(fault) => return Err(fault.into()),
     };

@@ -76,5 +76,6 @@ async fn run(
     };
     let call = (context.call.as_str(), desk.caller.as_ref());
     let id = desk.store.note_interaction(call, &interaction, desk.now()).await?;
+    desk.remember(&context, &json!({ "topics": interaction.topics })).await;
     Ok(Envelope::done(json!({ "interaction_id": id })))
 }

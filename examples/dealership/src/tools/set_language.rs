@@ -38,5 +38,6 @@ async fn run(
             .say("I'm sorry, I speak only English. Lo siento, solo hablo inglés."));
     }
     desk.store.note_locale(context.call.as_str(), "en-US", desk.now()).await?;
+    desk.remember(&context, &json!({ "preferences": { "language": "en-US" } })).await;
     Ok(Envelope::done(json!({ "locale": arguments.locale })))
 }

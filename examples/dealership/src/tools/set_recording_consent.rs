@@ -6,6 +6,16 @@ use serde_json::json;
 use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use super::{Desk, Envelope, at_desk};
+use crate::recordings::Recordings;
+
+impl Desk {
+    /// Lets callers decide about these.
+    #[must_use]
+    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
+        self.recordings = Some(recordings);
+        self
+    }
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

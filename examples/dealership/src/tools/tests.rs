@@ -5,6 +5,7 @@ use voiceagent_core::{Secret, tool::ToolContext};
 mod business;
 mod catalogue;
 mod identity;
+mod origins;
 
 use super::*;
 use crate::{clock::Clock, phone::Phone, store::Store};

@@ -73,7 +73,7 @@ pub(super) fn tool(desk: &Arc<Desk>) -> FunctionTool<Arguments> {
 async fn run(
     desk: Arc<Desk>,
     arguments: Arguments,
-    _context: ToolContext,
+    context: ToolContext,
 ) -> Result<Envelope, Envelope> {
     let (lead, created) = match &arguments.lead_id {
         Some(id) => (desk.lead(Some(id), None).await?.id, false),
@@ -106,6 +106,14 @@ async fn run(
         let judged = judged.as_object().cloned().unwrap_or_default();
         desk.store.update_lead(lead, &judged, desk.now()).await?;
         known = desk.store.lead(lead).await?;
+    }
+    // Another number's lead is not what is remembered of this one.
+    if desk.caller.as_ref() == Some(&known.phone) {
+        let mut memory = json!({ "lead_id": lead, "qualified": known.qualified });
+        if let Some(language) = &arguments.patch.language {
+            memory["preferences"] = json!({ "language": language });
+        }
+        desk.remember(&context, &memory).await;
     }
     let missing: Vec<&str> = [
         ("vehicle_interest", known.vehicle_interest.is_none()),

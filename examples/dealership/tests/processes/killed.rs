@@ -164,6 +164,7 @@ fn a_process_that_does_jobs_and_books() {
             service: "oil_change".to_owned(),
             start: friday() + SignedDuration::from_hours(24 * 7 + key),
             advisor: None,
+            location: None,
             customer,
             vehicle: None,
             notes: None,

@@ -1,6 +1,12 @@
 use std::time::{Duration, Instant};
 
-use dealership::{phone::Phone, shared::Shared};
+use dealership::{
+    phone::Phone,
+    shared::Shared,
+    store::{BookingRequest, SlotSearch},
+    vin::{Decoder, Source, Vin},
+};
+use jiff::civil::date;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{friday, open, run, setting, site::Site};
@@ -42,6 +48,69 @@ fn a_customer_is_found_by_number_among_many_without_looking_at_all_of_them() {
             }
             pool.close().await;
         }
+        store.close().await;
+        site.remove().await;
+    });
+}
+
+#[test]
+fn bookings_and_decoded_numbers_are_timed_among_many_customers() {
+    let customers = setting("DEALERSHIP_CUSTOMERS", 2_000);
+    run(async {
+        let site = Site::new("booking").await;
+        let store = open(&site.place).await;
+        store.seed(friday()).await.unwrap();
+        settle(&site, customers).await;
+        let search = SlotSearch {
+            service: "oil_change".to_owned(),
+            from: date(2026, 11, 23),
+            to: date(2026, 12, 23),
+            earliest: None,
+            latest: None,
+            advisor: None,
+            location: None,
+            preferred: None,
+            limit: 60,
+        };
+        let begun = Instant::now();
+        let found = store.find_slots(&search, friday()).await.unwrap();
+        println!("a search over a month: {:?}", begun.elapsed());
+        let mut booking = Vec::new();
+        for (nth, slot) in found.slots.iter().enumerate() {
+            let phone = Phone::parse(&number(nth as u64)).unwrap();
+            let customer = store.customers_by_phone(&phone).await.unwrap()[0].id;
+            let request = BookingRequest {
+                service: search.service.clone(),
+                start: slot.start.timestamp(),
+                advisor: None,
+                location: None,
+                customer,
+                vehicle: None,
+                notes: None,
+                call: None,
+                key: format!("timed {nth}"),
+            };
+            let begun = Instant::now();
+            let booked = store.book(&request, friday()).await.unwrap();
+            booking.push(begun.elapsed());
+            assert_eq!(booked.start, slot.start);
+        }
+        assert_eq!(booking.len(), 60);
+        let vin = Vin::parse("1M8GDM9AXKP042788").unwrap();
+        store.cache_vin(&vin, &vin.decode(), friday()).await.unwrap();
+        let decoder = Decoder::new(store.clone(), None);
+        let mut decoding = Vec::new();
+        for _ in 0..60 {
+            let begun = Instant::now();
+            let (decoded, source) = decoder.decode(&vin, friday()).await.unwrap();
+            decoding.push(begun.elapsed());
+            assert_eq!((decoded, source), (vin.decode(), Source::Cache));
+        }
+        println!(
+            "a booking {}, a number that was decoded before {}",
+            told(booking),
+            told(decoding)
+        );
         store.close().await;
         site.remove().await;
     });

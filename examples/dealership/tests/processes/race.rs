@@ -175,6 +175,7 @@ fn request(customer: CustomerId, start: Timestamp, key: String) -> BookingReques
         service: "oil_change".to_owned(),
         start,
         advisor: None,
+        location: None,
         customer,
         vehicle: None,
         notes: None,

@@ -7,7 +7,8 @@ use crate::{
     clock::Clock,
     phone::Phone,
     store::{
-        Appointment, BookingRequest, Change, ConsultRequest, Fault, Refusal, SlotSearch, Store,
+        Appointment, BookingRequest, Change, ConsultRequest, Erasure, Fault, Refusal, SlotSearch,
+        Store,
     },
 };
 
@@ -45,6 +46,7 @@ impl House {
             service: "brake_inspection".to_owned(),
             start: monday(hour).timestamp(),
             advisor: None,
+            location: None,
             customer: self.store.customers_by_phone(&ana).await?[0].id,
             vehicle: None,
             notes: None,
@@ -79,6 +81,8 @@ impl House {
             earliest: None,
             latest: None,
             advisor: None,
+            location: None,
+            preferred: None,
             limit: 100,
         };
         let found = self.store.find_slots(&search, friday()).await.unwrap();
@@ -122,6 +126,30 @@ async fn a_calendar_shows_what_is_booked_moved_and_cancelled() {
     assert_eq!(house.write_after(3).await, 1);
     assert!(house.wall.events("house").is_empty());
     assert_eq!(house.write_after(4).await, 0);
+}
+
+#[tokio::test]
+async fn the_calendar_names_an_erased_person_no_more_though_the_visit_is_over() {
+    let house = House::open().await;
+    house.book(10, "a").await.unwrap();
+    house.write_after(0).await;
+    assert!(house.wall.events("house")[0].contains("Ana Morales"));
+
+    // Nobody is erased before what they have booked is over; four days later it is.
+    let ana = Phone::parse("+16305550111").unwrap();
+    let over = friday() + SignedDuration::from_hours(96);
+    let erased = house.store.erase_person(&ana, over).await.unwrap();
+    assert!(matches!(erased, Erasure::Done { .. }), "{erased:?}");
+    // It is tried until the calendar answers.
+    house.wall.shown().is_down = true;
+    assert_eq!(house.write_after(96 * 60).await, 1);
+    assert!(house.wall.events("house")[0].contains("Ana Morales"));
+    house.wall.shown().is_down = false;
+    assert_eq!(house.write_after(96 * 60 + 5).await, 1);
+    let events = house.wall.events("house");
+    assert_eq!(events.len(), 1);
+    assert!(!events[0].contains("Ana") && !events[0].contains("Morales"), "{events:?}");
+    assert_eq!(house.write_after(97 * 60).await, 0, "it is left alone again");
 }
 
 #[tokio::test]

@@ -67,6 +67,7 @@ impl Stage {
         .into();
         let phone = "+16305550188";
         let journey = Journey {
+            place: None,
             store: store.clone(),
             clock: Clock::Fixed(now()),
             zone: TimeZone::get("America/Chicago").unwrap(),

@@ -22,6 +22,7 @@ async fn a_reminder_moves_and_ends_with_its_visit() {
         // A Monday behind the night in which the clocks change.
         start: "2026-03-09T15:00:00Z".parse().unwrap(),
         advisor: None,
+        location: None,
         customer: ana,
         vehicle: None,
         notes: None,
@@ -52,4 +53,30 @@ async fn a_call_that_nobody_noted_is_noted_once_by_what_it_left_behind() {
     let noted = store.export(query).await.unwrap();
     let noted: Vec<_> = noted.iter().map(|row| row["disposition"].as_str().unwrap()).collect();
     assert_eq!(noted, ["callback_scheduled", "abandoned"]);
+}
+
+#[tokio::test]
+async fn reminders_come_at_the_hour_that_is_set_on_both_days_on_which_the_clocks_change() {
+    let store = Store::fresh().await;
+    let now = "2026-03-05T18:00:00Z".parse().unwrap();
+    store.seed(now).await.unwrap();
+    store.run("UPDATE location SET horizon_days = 400").await;
+    let half_past_five = time(17, 30, 0, 0);
+    store.set_remind_at(None, half_past_five).await.unwrap();
+    let zoe = customer(&store, "Zoe").await;
+    // The clocks change on the Sunday before each visit: to CDT, and back to CST.
+    for (visit, remind) in [
+        ("2026-03-09T15:00:00Z", "2026-03-08T22:30Z"),
+        ("2026-11-02T16:00:00Z", "2026-11-01T23:30Z"),
+    ] {
+        store.run("DELETE FROM appointment WHERE idempotency_key = 'k'").await;
+        let ask = request(zoe, visit.parse().unwrap(), "k");
+        store.book(&ask, now).await.unwrap();
+        assert_eq!(ready(&store).await, [remind]);
+    }
+    // Visits that another program has written are planned for the same hour.
+    store.run("DELETE FROM job").await;
+    let noon = "2026-11-01T18:00:00Z".parse().unwrap();
+    assert_eq!(store.plan_reminders(noon).await.unwrap(), 1);
+    assert_eq!(ready(&store).await, ["2026-11-01T23:30Z"]);
 }

@@ -85,6 +85,7 @@ async fn a_call_that_is_back_knows_what_was_booked_in_it_and_owes_no_text() {
         service: "oil_change".to_owned(),
         start: at(7 * 24 * 3_600),
         advisor: None,
+        location: None,
         customer: store.customers_by_phone(&ana).await.unwrap()[0].id,
         vehicle: None,
         notes: None,

@@ -1,0 +1,72 @@
+//! What an operator does with the database.
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use voiceagent_core::Result;
+
+use crate::{
+    config::DealershipConfig,
+    customers::CustomersCommand,
+    locations::LocationsCommand,
+    report::ReportCommand,
+    store::Store,
+    templates::{TemplateCommand, Vendors},
+};
+
+/// A command about the database.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum RecordsCommand {
+    /// Takes in customers of other systems, shows them, and puts two rows of one together.
+    Customers {
+        /// What is done with them.
+        #[command(subcommand)]
+        command: CustomersCommand,
+    },
+    /// Shows and changes the places of business.
+    Locations {
+        /// What is done with them.
+        #[command(subcommand)]
+        command: LocationsCommand,
+    },
+    /// Brings the tables of the database up to date, which `serve` does too when it starts.
+    Migrate,
+    /// Shows how calls went, week by week.
+    Report(ReportCommand),
+    /// Fills an empty database with a dealership, invented customers and their visits, to try out.
+    Seed,
+    /// Shows and changes how the agent behaves, while it answers.
+    Template(TemplateCommand),
+}
+
+impl RecordsCommand {
+    /// Does it with a database that is open, and tells what to show.
+    ///
+    /// # Errors
+    ///
+    /// Those of each command, and of a database that does not answer.
+    pub async fn run(
+        self,
+        (store, dealership): (&Store, &DealershipConfig),
+        vendors: &Vendors,
+        now: Timestamp,
+    ) -> Result<String> {
+        match self {
+            Self::Customers { command } => command.run(store, now).await,
+            Self::Locations { command } => command.run(store, now).await,
+            // Tables are brought up to date when a database is opened.
+            Self::Migrate => Ok(format!("{}: the tables are up to date\n", dealership.database)),
+            Self::Report(command) => command.run(store, now).await,
+            Self::Seed => seed(store, dealership, now).await,
+            Self::Template(command) => command.run(store, vendors, now).await,
+        }
+    }
+}
+
+async fn seed(store: &Store, dealership: &DealershipConfig, now: Timestamp) -> Result<String> {
+    if !store.establish(&dealership.name, &dealership.timezone, now).await? {
+        return Ok("There is a dealership already; nothing was invented.\n".to_owned());
+    }
+    store.populate(now).await?;
+    Ok("A dealership with invented customers and visits.\n".to_owned())
+}
