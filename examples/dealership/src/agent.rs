@@ -48,9 +48,11 @@ use crate::{
     mirror::{Mirror, Talk},
     phone::Phone,
     record::Record,
+    recordings::Recordings,
     store::{Appointment, Errand, Location, Store},
     templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes, Targets},
+    trace::{CallTrace, Spans, Trace, TracedMessenger},
     vin::Decoder,
     weather::WeatherService,
 };
@@ -59,6 +61,8 @@ use self::instructions::Instructions;
 
 /// The first words, where no template has others.
 const GREETING: &str = "Thank you for calling {name}. How can I help you?";
+/// What is said where a call is recorded and the greeting does not tell.
+const RECORDED: &str = "This call may be recorded.";
 /// The first words to a caller whose call is back.
 const BACK: &str = "I am sorry, we were cut off.";
 const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
@@ -94,8 +98,13 @@ pub(crate) struct Makings {
     pub(crate) targets: Targets,
     pub(crate) endpointing: Endpointing,
     pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<Recordings>,
     pub(crate) witness: Option<Arc<dyn Witness>>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Without them, no collector is told of calls.
+    pub(crate) spans: Option<Spans>,
+    /// The name of the model at its vendor, where one is configured.
+    pub(crate) model: Option<String>,
 }
 
 /// Watches what an agent does.
@@ -122,6 +131,8 @@ pub(crate) struct Occasion {
     pub(crate) mirror: Option<Mirror>,
     /// What the last call of the number was about to book when it broke off.
     pub(crate) wish: Option<Value>,
+    /// Whether the caller has said before that they are not to be recorded.
+    pub(crate) is_private: bool,
     /// What a machine is told that answers.
     pub(crate) voicemail: Option<String>,
     /// The place that was called, where that is not the first.
@@ -163,12 +174,18 @@ impl Makings {
         let minutes = Minutes::new(tools.clone());
         let (clerk, record) = (Arc::clone(&minutes), Arc::clone(record));
         let instructions = self.instructions(call, occasion);
+        let mut llm = Arc::clone(parts.llm.as_ref().unwrap_or(&self.llm));
+        let traced = self.spans.as_ref().map(|spans| {
+            let traced = CallTrace::begin(call, &self.name, (spans, self.clock));
+            llm = traced.model(Arc::clone(&llm), self.model_name(template));
+            traced
+        });
         let (meter, used) = UsageObserver::new();
         let meter = Mutex::new(Some(meter));
         let mut agent = Agent::builder()
             .greeting(self.greeting(occasion))
             .instructions(instructions.as_str())
-            .llm(Arc::new(Guard::new(Arc::clone(parts.llm.as_ref().unwrap_or(&self.llm)))))
+            .llm(Arc::new(Guard::new(llm)))
             .tune(|config| self.settle(config, call, occasion))
             .observer(move |_| Clerk(Arc::clone(&clerk)))
             .observer(move |_| Keys::new(presses.clone()))
@@ -198,6 +215,9 @@ impl Makings {
         if let Some(vad) = template.vad {
             agent = agent.speech_gate(vad.gate());
         }
+        if let Some(traced) = traced {
+            agent = agent.observer(move |_| traced.observer());
+        }
         if let Some(language) = &occasion.language {
             agent = agent.language(Arc::clone(language));
         }
@@ -207,11 +227,39 @@ impl Makings {
         if let Some(journals) = &self.journals {
             agent = agent.journals(journals);
         }
+        if let Some(recordings) = self.recordings(occasion) {
+            agent = agent.record(recordings.folder());
+        }
         Ok((agent.build()?, minutes, used))
     }
 
-    /// The first words.
+    /// What the vendor calls the model that answers.
+    fn model_name(&self, template: &Template) -> Option<String> {
+        match &template.llm {
+            Some(vendor) => vendor.to_value()["model"].as_str().map(str::to_owned),
+            None => self.model.clone(),
+        }
+    }
+
+    /// The recordings, if this call is to be one of them.
+    fn recordings(&self, occasion: &Occasion) -> Option<&Recordings> {
+        self.recordings.as_ref().filter(|_| !occasion.is_private)
+    }
+
+    /// The first words. Nobody is recorded without having been told.
     fn greeting(&self, occasion: &Occasion) -> String {
+        let words = self.first_words(occasion);
+        let tells = words.to_lowercase().contains("record");
+        if self.recordings(occasion).is_none() || tells {
+            return words;
+        }
+        // The question is what is answered, so it comes last.
+        let (before, question) = words.rsplit_once(". ").unwrap_or(("", words.as_str()));
+        let before = if before.is_empty() { String::new() } else { format!("{before}. ") };
+        format!("{before}{RECORDED} {question}")
+    }
+
+    fn first_words(&self, occasion: &Occasion) -> String {
         let Occasion { template, errand, first_name, back, .. } = occasion;
         if let (None, Some(booked)) = (errand, back) {
             // Who has not heard it would book it again.
@@ -304,8 +352,20 @@ impl Makings {
         if let Some(weather) = &self.weather {
             desk = desk.with_weather(weather.clone());
         }
+        if let Some(recordings) = self.recordings(occasion) {
+            desk = desk.with_recordings(recordings.clone());
+        }
         if let Some(messenger) = &self.messenger {
-            desk = desk.with_messenger(Arc::clone(messenger));
+            let messenger = Arc::clone(messenger);
+            desk = desk.with_messenger(match &self.spans {
+                Some(spans) => Arc::new(TracedMessenger {
+                    messenger,
+                    spans: spans.clone(),
+                    clock: self.clock,
+                    call: Some(Trace::of(&call.id)),
+                }),
+                None => messenger,
+            });
         }
         if let Some(codes) = &self.codes {
             desk = desk.with_codes(Arc::clone(codes));

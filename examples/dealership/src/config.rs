@@ -4,9 +4,12 @@ mod calendar;
 mod email;
 mod leads;
 mod read;
+mod recordings;
+
 mod roles;
 mod switches;
 mod targets;
+mod tracing;
 mod turns;
 
 use std::{
@@ -28,9 +31,11 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     leads::LeadsConfig,
+    recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
     switches::SwitchesConfig,
     targets::TargetConfig,
+    tracing::TracingConfig,
     turns::{Endpointing, TurnsConfig},
 };
 
@@ -60,10 +65,10 @@ pub use self::{
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_TARGET_<NAME>_TOKEN`,
-/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and
-/// of accounts that have none), `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`, and for each provider its
-/// key: [`ProviderConfig::key_variables`].
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
+/// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
+/// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
+/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -87,8 +92,12 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Recordings of calls.
+    pub recordings: RecordingsConfig,
     /// For how long what is kept.
     pub retention: RetentionConfig,
+    /// A collector of spans.
+    pub tracing: TracingConfig,
     /// What can be turned off without taking its settings away.
     pub switches: SwitchesConfig,
     /// When a caller's turn is over.
@@ -230,13 +239,15 @@ pub struct RetentionConfig {
     pub transcript_days: u32,
     /// The journals of calls.
     pub journal_days: u32,
+    /// The recordings of calls.
+    pub recording_days: u32,
     /// Who has failed to show who they are.
     pub identity_days: u32,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { transcript_days: 730, journal_days: 90, identity_days: 30 }
+        Self { transcript_days: 730, journal_days: 90, recording_days: 90, identity_days: 30 }
     }
 }
 

@@ -88,9 +88,15 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
         ]);
     }
     if let Some(folder) = config.journals() {
-        findings.push(match server::make_folder(folder) {
+        findings.push(match server::make_folder("server.journals", folder) {
             Ok(()) => ok("journals", &format!("{} is writable", folder.display())),
             Err(error) => finding("journals", State::Wrong, error.message(), ""),
+        });
+    }
+    if let Some(folder) = &config.recordings.folder {
+        findings.push(match server::make_folder("recordings.folder", folder) {
+            Ok(()) => ok("recordings", &format!("{} is writable", folder.display())),
+            Err(error) => finding("recordings", State::Wrong, error.message(), ""),
         });
     }
     // Whatever is left is what only the whole can tell.

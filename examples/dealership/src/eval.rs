@@ -8,12 +8,16 @@
 
 mod acts;
 mod caller;
+mod command;
+mod confusion;
+mod draft;
 mod exchange;
 mod export;
 mod fixture;
 mod line;
 mod matching;
 mod play;
+mod qualified;
 mod scenario;
 mod scene;
 mod score;
@@ -30,7 +34,13 @@ use voiceagent_core::{Error, Result};
 use self::trace::{Happening, Trace};
 use crate::store::Place;
 
-pub use self::scenario::Scenario;
+pub use self::{
+    command::{draft_call, score_leads},
+    confusion::Confusion,
+    draft::draft,
+    qualified::judge_leads,
+    scenario::Scenario,
+};
 
 /// How a scenario came out.
 #[derive(Clone, Debug)]
@@ -44,25 +54,29 @@ pub struct Verdict {
     pub failures: Vec<String>,
     /// What it wants that is told by calls with sound only, and was not checked.
     pub unchecked: Vec<String>,
+    /// What the rules make of its last call afterwards, where there was one.
+    pub outcome: Option<String>,
     /// What was said and done, line by line.
     pub transcript: String,
 }
 
 /// Plays a scenario and judges it. Its database is in memory, or a schema of its own on a server.
 pub async fn judge(scenario: &Scenario, server: Option<&Place>) -> Verdict {
-    let (failures, transcript) = match play::play(scenario, server).await {
+    let (failures, outcome, transcript) = match play::play(scenario, server).await {
         Ok(played) => {
             let mut failures = score::score(scenario, &played.trace, &played.tables);
             failures.extend(played.notes);
-            (failures, transcript(&played.trace))
+            let outcome = played.analysis.map(|analysis| analysis.outcome);
+            (failures, outcome, transcript(&played.trace))
         }
-        Err(error) => (vec![error.message().to_owned()], String::new()),
+        Err(error) => (vec![error.message().to_owned()], None, String::new()),
     };
     Verdict {
         id: scenario.id.clone(),
         title: scenario.title.clone(),
         failures,
         unchecked: score::unchecked(scenario).into_iter().map(str::to_owned).collect(),
+        outcome,
         transcript,
     }
 }
@@ -102,6 +116,9 @@ pub fn render(verdicts: &[Verdict], verbose: bool) -> String {
         }
         if verbose {
             let _ = writeln!(text, "{}", one.transcript);
+            if let Some(outcome) = &one.outcome {
+                let _ = writeln!(text, "      by the rules: {outcome}");
+            }
         }
     }
     let passed = verdicts.iter().filter(|one| one.failures.is_empty()).count();

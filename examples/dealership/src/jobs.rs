@@ -37,7 +37,7 @@ use crate::{
         Allowed, AppointmentId, AppointmentStatus, Attempt, Channel, ContactPlan, Fault, Job,
         JobEnd, JobKind, Outcome, Purpose, Refusal, Store,
     },
-    trace::Trace,
+    trace::{Spans, Trace, TracedMessenger},
 };
 
 pub use self::{command::JobsCommand, pace::Pace};
@@ -71,6 +71,8 @@ pub struct Worker {
     inbox: Option<Arc<dyn Inbox>>,
     pace: Option<Pace>,
     metrics: Arc<Metrics>,
+    /// Without them, no collector is told.
+    spans: Option<Spans>,
 }
 
 impl Worker {
@@ -89,6 +91,7 @@ impl Worker {
             inbox: None,
             pace: None,
             metrics: Arc::default(),
+            spans: None,
         }
     }
 
@@ -103,6 +106,17 @@ impl Worker {
     #[must_use]
     pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// Tells a collector of what is done. What sends texts is set before.
+    #[must_use]
+    pub(crate) fn with_spans(mut self, spans: Spans) -> Self {
+        let clock = self.clock;
+        self.messenger = self.messenger.map(|messenger| -> Arc<dyn Messenger> {
+            Arc::new(TracedMessenger { messenger, spans: spans.clone(), clock, call: None })
+        });
+        self.spans = Some(spans);
         self
     }
 

@@ -96,6 +96,21 @@ enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
+    /// Shows a call that is over as a scenario in YAML, to be played again by `eval`. It holds what was
+    /// said.
+    EvalDraft {
+        /// The call.
+        call: String,
+    },
+    /// Scores the rule by which a template qualifies leads against leads that people have judged.
+    EvalLeads {
+        /// The leads, with comma-separated values: `budget_monthly_usd`, `state`, `timeframe`,
+        /// `vehicle_interest`, and `qualified` as people see it (`yes`, `no`, `unknown`).
+        file: PathBuf,
+        /// The template, in JSON; without it, the newest version of `inbound` in the database.
+        #[arg(long)]
+        template: Option<PathBuf>,
+    },
     /// Shows calls that are over as lines of JSON, with what says who called masked.
     Export {
         /// Only calls that began then or later, such as `2026-11-01T00:00Z`.
@@ -233,6 +248,15 @@ fn configured(command: Command, mut config: Config, format: LogFormat) -> Result
             let dealership = config.dealership;
             let demo = Demo { dealership, listen, database, script, from };
             run(demo.run(asked_to_stop()), error)
+        }
+        Command::EvalDraft { call } => {
+            let drafted = eval::draft_call(config.dealership.database, &call);
+            run(drafted, error).map(|text| show(&text))
+        }
+        Command::EvalLeads { file, template } => {
+            let place = config.dealership.database;
+            let scored = eval::score_leads(place, &file, template.as_deref());
+            run(scored, error).map(|text| show(&text))
         }
         Command::Export { since } => run(exported(config, since), error),
         Command::Jobs { command } => run(jobs(command, config), error),

@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     recovery: IntCounter,
     rejections: IntCounterVec,
     response: Histogram,
+    spans: IntCounterVec,
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
 }
@@ -115,6 +116,13 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
+            spans: made(
+                &registry,
+                IntCounterVec::new(
+                    opts("va_spans_total", "Spans for the collector, by what became of them."),
+                    &["end"],
+                ),
+            ),
             tools: made(
                 &registry,
                 HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
@@ -122,18 +130,25 @@ impl Default for Metrics {
             known_tools: Mutex::default(),
             registry,
         };
-        // Series that are there from the beginning are at zero, and rates of them are known.
-        for reason in [Rejection::Key, Rejection::Signature] {
-            metrics.rejections.with_label_values(&[reason.word()]).inc_by(0);
-        }
-        for direction in ["inbound", "outbound"] {
-            metrics.calls.with_label_values(&[direction, FAILED]).inc_by(0);
-        }
+        metrics.begin_at_zero();
         metrics
     }
 }
 
 impl Metrics {
+    /// Series that are there from the beginning are at zero, and rates of them are known.
+    fn begin_at_zero(&self) {
+        for reason in [Rejection::Key, Rejection::Signature] {
+            self.rejections.with_label_values(&[reason.word()]).inc_by(0);
+        }
+        for end in ["dropped", "failed", "sent"] {
+            self.spans.with_label_values(&[end]).inc_by(0);
+        }
+        for direction in ["inbound", "outbound"] {
+            self.calls.with_label_values(&[direction, FAILED]).inc_by(0);
+        }
+    }
+
     pub(crate) fn call_over(&self, direction: Direction, outcome: &str) {
         let direction = match direction {
             Direction::Inbound => "inbound",
@@ -160,6 +175,11 @@ impl Metrics {
 
     pub(crate) fn rejected(&self, why: Rejection) {
         self.rejections.with_label_values(&[why.word()]).inc();
+    }
+
+    /// So many spans came to this end: `dropped`, `failed` or `sent`.
+    pub(crate) fn spans(&self, end: &str, count: u64) {
+        self.spans.with_label_values(&[end]).inc_by(count);
     }
 
     pub(crate) fn response(&self, took: Duration) {

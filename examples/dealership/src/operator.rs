@@ -32,7 +32,7 @@ use voiceagent_core::Secret;
 use self::{access::Access, refusal::Refusal};
 use crate::{
     clock::Clock, jobs::Worker, lobby::Lobby, metrics::Rejection, reception::Reception,
-    store::Store,
+    recordings::Recordings, store::Store,
 };
 
 pub use self::openapi::description;
@@ -54,6 +54,7 @@ pub(crate) struct Office {
     pub(crate) reception: Arc<Reception>,
     pub(crate) lobby: Lobby,
     pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<Recordings>,
 }
 
 /// With which keys it is opened.

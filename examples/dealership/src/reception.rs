@@ -1,6 +1,7 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
 mod choice;
+mod parts;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +31,7 @@ use voiceagent_telephony::front_door::CallStatus;
 
 use crate::{
     agent::{CLOSING, Makings, Occasion, Witness, counterpart},
+    analysis,
     brain::RuleBrain,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
@@ -41,6 +43,7 @@ use crate::{
     mirror::{self, Mirror, Talk},
     phone::Phone,
     record::Record,
+    recordings::Recordings,
     shared::Shared,
     spoken,
     store::{Ending, Fault, Store},
@@ -136,8 +139,11 @@ impl Reception {
             codes: None,
             targets: Targets::default(),
             journals: None,
+            recordings: None,
             witness: None,
             metrics: Arc::default(),
+            spans: None,
+            model: None,
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
         let shared = Shared::local();
@@ -348,6 +354,11 @@ impl Reception {
         }
         self.count(call, ending).await;
         self.watchers.send_replace(());
+        analysis::conclude(store, call, self.makings.spans.as_ref(), clock.now()).await;
+        // What is long goes last, and is done later where the program ends before it.
+        if let Some(recordings) = &self.makings.recordings {
+            recordings.settle(store, call).await;
+        }
     }
 
     /// Counts a call that is over, by what came of it.
@@ -382,6 +393,12 @@ impl Reception {
         }
         let begun = store.begin_call(call.id.as_str(), phone.as_ref(), call.direction, now).await;
         occasion.wish = known(begun, "a call is not noted").flatten();
+        if self.makings.recordings.is_some() {
+            let noted = known(store.call(call.id.as_str()).await, "nobody knows who was recorded");
+            // Where it cannot be read, nobody is.
+            let said = noted.map(|call| call.map_or_else(String::new, |call| call.recording));
+            occasion.is_private = said.is_none_or(|said| !Recordings::may_record(&said));
+        }
         if let Some(phone) = &phone {
             let kept = known(store.conversation(phone).await, "a number is not remembered");
             let memory = kept.flatten().map(|kept| kept.memory);

@@ -7,10 +7,13 @@ use tracing::{info, warn};
 use voiceagent_core::Error;
 
 use crate::{
+    analysis,
+    call_files::CallFiles,
     clock::Clock,
     config::RetentionConfig,
-    journals,
+    recordings::Recordings,
     store::{Keep, Store},
+    trace::Spans,
 };
 
 /// How often it is looked for what is too old.
@@ -23,6 +26,8 @@ pub(crate) struct Housekeeping {
     pub(crate) clock: Clock,
     pub(crate) keep: RetentionConfig,
     pub(crate) journals: Option<PathBuf>,
+    pub(crate) recordings: Option<Recordings>,
+    pub(crate) spans: Option<Spans>,
 }
 
 impl Housekeeping {
@@ -39,20 +44,30 @@ impl Housekeeping {
     }
 
     async fn round(&self) {
-        let RetentionConfig { transcript_days, journal_days, identity_days } = self.keep;
+        let RetentionConfig { transcript_days, journal_days, recording_days, identity_days } =
+            self.keep;
         let keep = Keep { transcripts: transcript_days, failures: identity_days };
         let journals = match &self.journals {
-            Some(folder) => journals::remove_older(folder, days(journal_days)).await,
+            Some(folder) => CallFiles::journals(folder).remove_older(days(journal_days)).await,
             None => 0,
         };
-        match self.store.forget(keep, self.clock.now()).await {
-            Ok(forgotten) if forgotten.is_nothing() && journals == 0 => {}
+        let now = self.clock.now();
+        if let Err(error) = analysis::catch_up(&self.store, self.spans.as_ref(), now).await {
+            warn!(%error, "calls are not analysed");
+        }
+        let recordings = match &self.recordings {
+            Some(all) => all.look_after(&self.store, days(recording_days), now).await,
+            None => 0,
+        };
+        match self.store.forget(keep, now).await {
+            Ok(forgotten) if forgotten.is_nothing() && journals + recordings == 0 => {}
             Ok(forgotten) => info!(
                 turns = forgotten.turns,
                 notes = forgotten.notes,
                 codes = forgotten.codes,
                 failures = forgotten.failures,
                 journals,
+                recordings,
                 "retention.forgotten"
             ),
             Err(fault) => warn!(error = %Error::from(fault), "what is old is still there"),

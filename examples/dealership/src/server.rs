@@ -3,12 +3,13 @@
 mod calendars;
 mod door;
 mod errands;
+mod furnish;
 mod needs;
 mod outbound;
 mod replies;
 mod trunk;
 
-use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -25,10 +26,7 @@ use tokio::{
     time::timeout,
 };
 use tracing::{Instrument, info, warn};
-use voiceagent_core::{
-    CallId, Error, ErrorKind, Result, llm::LanguageModel, registry::Registry, stt::SpeechToText,
-    transport::Transport, tts::TextToSpeech,
-};
+use voiceagent_core::{CallId, Error, ErrorKind, Result, registry::Registry, transport::Transport};
 use voiceagent_telephony::{
     front_door::{CallStatus, StatusEvent},
     server,
@@ -43,17 +41,15 @@ use crate::{
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
+    recordings::Recordings,
     replicas::{self, Paths, Replica},
     retention::Housekeeping,
     shared::{Health, Shared},
     store::{Life, Store},
     talk::{Talk, Visitor},
     templates::Vendors,
-    tools::Targets,
-    trace::Trace,
+    trace::{self, Exporting, Trace, note_webhooks},
     version,
-    vin::{Decoder, Vpic},
-    weather::WeatherService,
 };
 
 pub use self::{
@@ -62,6 +58,7 @@ pub use self::{
 };
 pub(crate) use self::{
     door::ALIASES,
+    furnish::make_folder,
     needs::{Account, Needs, Warning, account, provider},
     outbound::messenger,
     trunk::try_sip,
@@ -69,6 +66,7 @@ pub(crate) use self::{
 use self::{
     door::{carried, front_door},
     errands::Errands,
+    furnish::{Furniture, bare_reception, furnish, make_folders},
 };
 
 /// For the goodbye of calls that have not ended in time.
@@ -90,9 +88,6 @@ const TALK: &str = "/talk";
 const NOBODY_ANSWERS: &str = "We are sorry, nobody can answer your call at the moment. Please call \
     again in a few minutes. Goodbye.";
 
-/// Who hears and who speaks.
-type Voice = (Arc<dyn SpeechToText>, Arc<dyn TextToSpeech>);
-
 /// Everything that is needed to answer calls, checked and ready to run.
 #[derive(Debug)]
 pub struct Server {
@@ -104,8 +99,9 @@ pub struct Server {
     visitors: Option<mpsc::Receiver<Visitor>>,
     replica: Replica,
     sip: Option<SipServer>,
-    errands: Errands,
+    errands: Option<Errands>,
     housekeeping: Option<Housekeeping>,
+    exporting: Option<Exporting>,
     drain: Duration,
     warnings: Vec<Warning>,
 }
@@ -159,23 +155,16 @@ impl Server {
             true => (Some((stt?, tts?)), llm?),
             false => (None, None),
         };
-        if let Some(folder) = config.journals() {
-            make_folder(folder)?;
-        }
+        make_folders(config)?;
+        let recordings = Recordings::of(&config.recordings)?;
         let replica = replica(config, clock).await?;
         let store = replica.store.clone();
-        let decoder = Decoder::new(store.clone(), Some(Vpic::new(Vpic::BASE_URL)?));
-        let reception = Reception::open(store.clone(), clock, &config.dealership)
-            .await?
-            .with_endpointing(config.turns.endpointing)
-            .with_decoder(decoder)
-            .with_shared(replica.shared.clone())
-            .with_weather(WeatherService::new(
-                WeatherService::PLACES_URL,
-                WeatherService::FORECAST_URL,
-            )?);
-        let reception = Arc::new(furnish(reception, config, (vendors, voice, llm))?);
-        let errands = Errands::of(config, &replica, reception.metrics()).await?;
+        let reception = bare_reception(config, &replica).await?;
+        let (spans, exporting) = trace::spans(config, &reception.metrics())?.unzip();
+        let furniture =
+            Furniture { vendors, voice, llm, recordings: recordings.clone(), spans: spans.clone() };
+        let reception = Arc::new(furnish(reception, config, furniture)?);
+        let errands = Errands::of(config, &replica, (reception.metrics(), spans.clone())).await?;
         let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let mut beside =
@@ -190,6 +179,9 @@ impl Server {
             if roles.media {
                 let paths = (Paths::of(&replica.life), config.server.most_calls);
                 router = front_door(carrier, paths, status_events, (&reception, &lobby))?;
+                if let Some(spans) = spans.clone() {
+                    router = router.layer(from_fn_with_state((spans, clock), note_webhooks));
+                }
             }
         }
         let visitors = (config.server.talk_page && roles.media).then(|| {
@@ -205,7 +197,11 @@ impl Server {
             clock,
             keep: config.retention,
             journals: config.journals().cloned(),
+            recordings,
+            spans,
         };
+        // Recordings are on the disk of who answers.
+        let keeps = roles.jobs || roles.media && housekeeping.recordings.is_some();
         Ok(Self {
             router,
             lobby,
@@ -215,8 +211,9 @@ impl Server {
             visitors,
             replica,
             sip,
-            errands,
-            housekeeping: roles.jobs.then_some(housekeeping),
+            errands: roles.jobs.then_some(errands),
+            housekeeping: keeps.then_some(housekeeping),
+            exporting,
             drain: Duration::from_secs(config.server.drain_seconds),
             warnings,
         })
@@ -269,6 +266,7 @@ impl Server {
             sip,
             errands,
             housekeeping,
+            exporting,
             drain,
             warnings,
         } = self;
@@ -289,8 +287,10 @@ impl Server {
             let _ = over.send(listening.await);
         });
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
-        if let Some(housekeeping) = housekeeping {
+        if let Some(errands) = errands {
             errands.begin(&mut tasks, &lobby, &store);
+        }
+        if let Some(housekeeping) = housekeeping {
             let closing = lobby.clone();
             tasks.spawn(async move { housekeeping.run(closing.closes()).await });
         }
@@ -300,6 +300,9 @@ impl Server {
         if let Some(visitors) = visitors {
             tasks.spawn(receive(visitors, reception, lobby.clone()));
         }
+        let (last, stopping) = oneshot::channel::<()>();
+        let exporting = exporting
+            .map(|exporting| tokio::spawn(exporting.run(async move { drop(stopping.await) })));
         let outcome = tokio::select! {
             () = stop => Ok(()),
             listened = deaf => Err(no_listener(listened.ok().and_then(io::Result::err))),
@@ -317,6 +320,11 @@ impl Server {
             let _ = timeout(CLOSING, lobby.empty()).await;
         }
         tasks.shutdown().await;
+        drop(last);
+        if let Some(exporting) = exporting {
+            // Whatever the collector does, the program stops.
+            let _ = timeout(CLOSING, exporting).await;
+        }
         replica.end().await;
         store.close().await;
         info!("stopped");
@@ -339,55 +347,12 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
     Ok(Replica { store, clock, life, shared })
 }
 
-/// What a reception has only where the configuration says so.
-fn furnish(
-    mut reception: Reception,
-    config: &Config,
-    (vendors, voice, llm): (Option<Vendors>, Option<Voice>, Option<Arc<dyn LanguageModel>>),
-) -> Result<Reception> {
-    if let Some((stt, tts)) = voice {
-        reception = reception.with_voice(stt, tts);
-    }
-    if !config.switches.model {
-        reception = reception.by_rules_alone();
-    }
-    if let Some(messenger) = messenger(config)? {
-        reception = reception.with_messenger(messenger);
-    }
-    reception = reception.with_targets(Targets::new(config.targets.clone())?);
-    if let Some(vendors) = vendors {
-        reception = reception.with_vendors(vendors);
-    }
-    if let Some(model) = llm {
-        reception = reception.with_model(model);
-    }
-    if let Some(folder) = config.journals() {
-        reception = reception.with_journals(folder);
-    }
-    Ok(reception)
-}
-
 fn no_listener(cause: Option<io::Error>) -> Error {
     let error = Error::new(ErrorKind::Closed, "listen", "nobody listens for calls any more");
     match cause {
         Some(cause) => error.with_source(cause),
         None => error,
     }
-}
-
-/// Makes the folder of the journals, and sees that files can be made in it.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    let trial = folder.join(format!(".trial-{}", std::process::id()));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&trial, ""))
-        .and_then(|()| std::fs::remove_file(&trial))
-        .map_err(|error| {
-            let why = format!(
-                "field `server.journals`: {}: {error}; name a folder in which files can be made",
-                folder.display()
-            );
-            Error::config(why).with_source(error)
-        })
 }
 
 /// The operator's side; without its keys, nothing.
@@ -413,6 +378,7 @@ fn office(
         reception: Arc::clone(reception),
         lobby: lobby.clone(),
         journals: config.journals().cloned(),
+        recordings: Recordings::of(&config.recordings)?,
     };
     let routes = operator::routes(office, keys);
     Ok(if config.switches.observability { routes } else { routes.layer(from_fn(unmeasured)) })

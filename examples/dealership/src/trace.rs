@@ -1,8 +1,28 @@
-//! The trace of a call: one identifier in all its lines of the log, whichever program writes them.
+//! The trace of a call: one identifier in all its lines of the log, whichever program writes them, and
+//! in the spans that a collector is sent.
 
+mod call;
+mod export;
+mod message;
+mod model;
+mod spans;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use opentelemetry::{SpanId, TraceId};
 use sha2::{Digest, Sha256};
 use tracing::{Span, info_span};
 use voiceagent_core::CallId;
+
+pub(crate) use self::{
+    call::{CallTrace, note_steps},
+    export::{Exporting, spans},
+    message::TracedMessenger,
+    spans::{Piece, Spans},
+    webhook::note_webhooks,
+};
 
 /// The parameter in which the trace goes through the carrier, as the W3C writes it
 /// (<https://www.w3.org/TR/trace-context/>).
@@ -18,13 +38,23 @@ pub(crate) struct Trace {
     id: String,
     /// The call as a span of that trace.
     parent: String,
+    ids: (TraceId, SpanId),
 }
 
 impl Trace {
     pub(crate) fn of(call: &CallId) -> Self {
         let digest = Sha256::digest(call.as_str());
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { id: hex(&digest[..16]), parent: hex(&digest[16..24]) }
+        let (mut trace, mut span) = ([0; 16], [0; 8]);
+        trace.copy_from_slice(&digest[..16]);
+        span.copy_from_slice(&digest[16..24]);
+        let ids = (TraceId::from_bytes(trace), SpanId::from_bytes(span));
+        Self { id: hex(&trace), parent: hex(&span), ids }
+    }
+
+    /// As OpenTelemetry names the trace, and the call as a span of it.
+    pub(crate) const fn ids(&self) -> (TraceId, SpanId) {
+        self.ids
     }
 
     /// 32 hexadecimal digits.
@@ -40,22 +70,5 @@ impl Trace {
     /// What a call does is done within this.
     pub(crate) fn span(&self, call: &CallId) -> Span {
         info_span!("trace", trace_id = self.id, %call)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_program_knows_a_call_by_the_same_trace() {
-        let trace = Trace::of(&CallId::new("CA1"));
-        assert_eq!(trace, Trace::of(&CallId::new("CA1")));
-        assert_ne!(trace, Trace::of(&CallId::new("CA2")));
-        let parent = trace.parent();
-        let parts: Vec<&str> = parent.split('-').collect();
-        let [version, id, span, flags] = parts[..] else { panic!("{parent}") };
-        assert_eq!((version, id, span.len(), flags), ("00", trace.id(), 16, "01"));
-        assert!(id.len() == 32 && parent.bytes().all(|byte| byte != b'g'), "{parent}");
     }
 }

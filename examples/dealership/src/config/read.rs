@@ -14,11 +14,14 @@ const TABLES: &[&str] = &[
     "leads",
     "llm",
     "outbound",
+    "recordings",
+    "recordings.bucket",
     "redis",
     "retention",
     "server",
     "sip",
     "stt",
+    "tracing",
     "switches",
     "targets",
     "tts",
@@ -80,9 +83,19 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("recordings.bucket.name", "a name in quotes"),
+    ("recordings.bucket.prefix", "a text in quotes, such as `\"calls/\"`"),
+    ("recordings.bucket.region", "a name in quotes, such as `\"eu-central-1\"`"),
+    (
+        "recordings.bucket.url",
+        "an address in quotes, such as `\"https://s3.eu-central-1.amazonaws.com\"`",
+    ),
+    ("recordings.consent", "`\"announce\"` or `\"ask\"`"),
+    ("recordings.folder", "the name of a folder in quotes, such as `\"recordings\"`"),
     ("redis.url", "an address in quotes, such as `\"redis://127.0.0.1:6379/0\"`"),
     ("retention.identity_days", "a whole number of days, such as `30`"),
     ("retention.journal_days", "a whole number of days, such as `90`"),
+    ("retention.recording_days", "a whole number of days, such as `90`"),
     ("retention.transcript_days", "a whole number of days, such as `730`"),
     ("server.drain_seconds", "a whole number of seconds, such as `30`"),
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
@@ -97,6 +110,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("sip.peers", "a list of networks in quotes, such as `[\"192.0.2.0/24\"]`"),
     ("sip.public_ip", "an address in quotes, such as `\"203.0.113.5\"`"),
     ("stt.provider", "a name in quotes, such as `\"deepgram\"`"),
+    ("tracing.url", "an address in quotes, such as `\"http://127.0.0.1:4318/v1/traces\"`"),
+    ("tracing.words", "`true` or `false`"),
     ("switches.model", "`true` or `false`"),
     ("switches.observability", "`true` or `false`"),
     ("tts.provider", "a name in quotes, such as `\"deepgram\"`"),
@@ -203,6 +218,8 @@ impl Config {
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);
+        self.recordings.overlay(env);
+        self.tracing.overlay(env)?;
         self.targets.iter_mut().for_each(|(name, target)| target.overlay(name, env));
         for provider in [&mut self.stt, &mut self.llm, &mut self.tts].into_iter().flatten() {
             provider.take_key(env);
@@ -230,6 +247,8 @@ impl Config {
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        self.recordings.check()?;
+        self.tracing.check()?;
         self.targets.iter().try_for_each(|(name, target)| target.check(name))?;
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         if self

@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -22,6 +26,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
+    analysis::{Analysis, analyse},
     clock::Clock,
     config::DealershipConfig,
     departments::Departments,
@@ -54,6 +59,8 @@ const TICK: &str = "reminder_tick";
 pub(super) struct Played {
     pub(super) trace: Trace,
     pub(super) tables: Tables,
+    /// What the rules make of the last call.
+    pub(super) analysis: Option<Analysis>,
     /// What went wrong with the play itself, and what was not so later.
     pub(super) notes: Vec<String>,
 }
@@ -75,12 +82,12 @@ pub(super) async fn play(scenario: &Scenario, server: Option<&Place>) -> Result<
     played
 }
 
-async fn play_over(store: Store, scenario: &Scenario) -> Result<Played> {
+pub(super) async fn play_over(store: Store, scenario: &Scenario) -> Result<Played> {
     let names = fixture::furnish(&store, scenario).await?;
     let version = store.push_template(INBOUND, (TEMPLATE, ""), scenario.now).await?;
     store.activate_template(INBOUND, &[Arm { version, weight: 1 }], scenario.now).await?;
     let scene = Arc::new(Scene::new(scenario, Acts::load(), names, store.clone()));
-    let stage = Stage { scenario, scene, store, exchange: Arc::default() };
+    let stage = Stage { scenario, scene, store, exchange: Arc::default(), last: Mutex::default() };
     let mut notes = Vec::new();
     for _ in ticks(&scenario.fixture.before) {
         stage.tick(scenario.now).await?;
@@ -100,7 +107,12 @@ async fn play_over(store: Store, scenario: &Scenario) -> Result<Played> {
         let failures = stage.tables().await?.check(&later.expect);
         notes.extend(failures.into_iter().map(|failure| format!("later, {failure}")));
     }
-    Ok(Played { trace: stage.scene.trace(), tables, notes })
+    let last = stage.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let analysis = match last {
+        Some(call) => analyse(&stage.store, call.as_str()).await?,
+        None => None,
+    };
+    Ok(Played { trace: stage.scene.trace(), tables, analysis, notes })
 }
 
 /// Long enough for everything that is to follow a call at once.
@@ -131,6 +143,7 @@ struct Stage<'a> {
     scene: Arc<Scene>,
     store: Store,
     exchange: Arc<Exchange>,
+    last: Mutex<Option<CallId>>,
 }
 
 impl Stage<'_> {
@@ -149,6 +162,7 @@ impl Stage<'_> {
         let id = dialled.unwrap_or_else(|| CallId::new(format!("{}-{nth}", self.scenario.id)));
         converse(&reception, &self.scene, self.scenario, id.clone(), notes).await?;
         reception.conclude(&id).await;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
         for _ in 0..self.failed_reports(nth) {
             reception.note_status(&id, CallStatus::Failed).await;
         }

@@ -93,3 +93,46 @@ fn what_is_wrong_with_a_scenario_is_told_by_its_field() {
         assert!(error.message().contains(told), "{told}: {}", error.message());
     }
 }
+
+#[tokio::test]
+async fn the_rules_find_out_from_the_record_what_came_of_every_scenario() {
+    let mut confusion = Confusion::default();
+    let mut wrong = Vec::new();
+    for name in ["scenarios", "more"] {
+        for scenario in scenarios(&folder(name)).unwrap() {
+            let played = play::play(&scenario, Store::test_server().as_ref()).await.unwrap();
+            let analysis = played.analysis.expect("the call is over");
+            let wanted = &scenario.expect.call["disposition"];
+            let truth = wanted.as_str().unwrap_or(&analysis.outcome);
+            if !matching::fits(wanted, &analysis.outcome.as_str().into()) {
+                wrong.push(format!("{}: {analysis:?}, not {wanted}", scenario.id));
+            }
+            confusion.add(truth, &analysis.outcome);
+        }
+    }
+    assert_eq!(confusion.total(), 25, "{confusion}");
+    let report = format!("{confusion}\n{}", wrong.join("\n"));
+    assert!(confusion.kappa().is_some_and(|kappa| kappa > 0.9), "{report}");
+    assert!(wrong.len() <= 1, "{report}");
+}
+
+#[tokio::test]
+async fn a_call_becomes_a_scenario_that_passes_and_catches_what_is_changed() {
+    let path = folder("more/s33_opt_out.yaml");
+    let original = Scenario::read(&path).unwrap();
+    let scratch = crate::store::Scratch::open(None).await.unwrap();
+    play::play_over(scratch.store.clone(), &original).await.unwrap();
+    let text = draft(&scratch.store, "s33-1").await.unwrap();
+    for part in ["- {id: u1, when: {}, say:", "hangup: true", "disposition: opted_out"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let again = Scenario::parse(&text).unwrap();
+    let verdict = judge(&again, None).await;
+    assert!(verdict.failures.is_empty(), "{text}\n{}", render(&[verdict], true));
+    let other = text.replace("disposition: opted_out", "disposition: booked");
+    let verdict = judge(&Scenario::parse(&other).unwrap(), None).await;
+    assert!(verdict.failures.iter().any(|failure| failure.contains("disposition")));
+    let refused = draft(&scratch.store, "nobody's").await.unwrap_err();
+    assert_eq!(refused.message(), "there is no such call");
+    scratch.remove().await.unwrap();
+}

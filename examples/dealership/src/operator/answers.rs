@@ -369,6 +369,8 @@ pub(super) struct Person {
     pub(super) phone: String,
     /// Rows, by the table that they are in.
     pub(super) tables: BTreeMap<String, Vec<Value>>,
+    /// The names of the recordings of their calls.
+    pub(super) recordings: Vec<String>,
 }
 
 /// What was erased of a person.
@@ -378,6 +380,8 @@ pub(super) struct Erased {
     pub(super) rows: BTreeMap<String, u64>,
     /// Journals of calls that were deleted.
     pub(super) journals: u64,
+    /// Recordings of calls that were deleted.
+    pub(super) recordings: u64,
 }
 
 /// How much is logged.

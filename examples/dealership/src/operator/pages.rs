@@ -1,8 +1,10 @@
 mod call;
 mod calls;
 mod jobs;
+mod labels;
 mod live;
 mod person;
+mod recording;
 mod sign_in;
 
 use axum::{
@@ -23,6 +25,7 @@ const SIGN_IN: &str = "/dashboard/sign-in";
 
 /// Nothing of others, and no script or style but the files of the dashboard.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
+                      media-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 
@@ -32,6 +35,11 @@ pub(super) fn routes(desk: &Shared) -> Router<Shared> {
         .route("/dashboard/live", get(live::events))
         .route("/dashboard/calls", get(calls::page))
         .route("/dashboard/calls/{call}", get(call::page))
+        .route("/dashboard/calls/{call}/recordings/{name}", get(recording::sound))
+        .route("/dashboard/calls/{call}/label", post(labels::add))
+        .route("/dashboard/calls/{call}/scenario", get(labels::scenario))
+        .route("/dashboard/labels", get(labels::page))
+        .route("/dashboard/labels.jsonl", get(labels::lines))
         .route("/dashboard/jobs", get(jobs::page))
         .route("/dashboard/jobs/{id}/run", post(jobs::run))
         .route("/dashboard/people", get(person::page))
@@ -102,6 +110,7 @@ fn shell(desk: &Shared, title: &str, content: &Markup) -> Html<String> {
     let places = [
         ("/dashboard", "Live"),
         ("/dashboard/calls", "Calls"),
+        ("/dashboard/labels", "Labels"),
         ("/dashboard/jobs", "Jobs"),
         ("/dashboard/people", "People"),
     ];
@@ -165,15 +174,18 @@ fn moment(desk: &Shared, at: Option<Timestamp>) -> Markup {
 
 /// A link to a call.
 fn call_link(call: &str, shown: &Markup) -> Markup {
-    let quoted: String = call
-        .bytes()
+    html! { a href=(format!("/dashboard/calls/{}", quoted(call))) { (shown) } }
+}
+
+/// A name as a part of a path.
+fn quoted(name: &str) -> String {
+    name.bytes()
         .map(|byte| match byte {
             b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
             byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
             byte => format!("%{byte:02X}"),
         })
-        .collect();
-    html! { a href=(format!("/dashboard/calls/{quoted}")) { (shown) } }
+        .collect()
 }
 
 fn millis(ms: Option<i64>) -> Markup {

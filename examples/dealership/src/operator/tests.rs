@@ -1,3 +1,5 @@
+mod judgement;
+
 use std::collections::BTreeSet;
 
 use axum::{
@@ -56,6 +58,10 @@ async fn house() -> House {
 }
 
 async fn house_with(keys: OfficeKeys) -> House {
+    house_of(keys, None).await
+}
+
+async fn house_of(keys: OfficeKeys, recordings: Option<Recordings>) -> House {
     let store = Store::fresh().await;
     store.seed(now()).await.unwrap();
     let clock = Clock::Fixed(now());
@@ -71,6 +77,7 @@ async fn house_with(keys: OfficeKeys) -> House {
         reception: Arc::clone(&reception),
         lobby: Lobby::new(),
         journals: None,
+        recordings,
     };
     House { router: routes(office, keys), store, reception }
 }

@@ -14,6 +14,7 @@ use crate::{
     metrics::Metrics,
     replicas::Replica,
     store::Store,
+    trace::Spans,
 };
 
 /// What the program does beside answering calls.
@@ -36,12 +37,15 @@ impl Errands {
     pub(super) async fn of(
         config: &Config,
         replica: &Replica,
-        metrics: Arc<Metrics>,
+        (metrics, spans): (Arc<Metrics>, Option<Spans>),
     ) -> Result<Self> {
         let Replica { store, clock, shared, .. } = replica;
         let mut worker = worker(config, store.clone(), *clock)?.with_metrics(metrics);
         if let Some(most) = config.outbound.most_per_second {
             worker = worker.with_pace(Pace::new(shared.clone(), most));
+        }
+        if let Some(spans) = spans {
+            worker = worker.with_spans(spans);
         }
         Ok(Self {
             worker: Arc::new(worker),

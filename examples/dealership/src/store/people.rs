@@ -44,7 +44,7 @@ use Fate::{Emptied, Gone, Kept};
 /// Where the rows of the person with the number `$1` are, and what becomes of them; those last by
 /// which others are found. That somebody does not want to be contacted (`dnc_entry`) stays: nobody
 /// could heed it without the number.
-const PLACES: [(&str, &str, Fate); 32] = [
+const PLACES: [(&str, &str, Fate); 33] = [
     ("billing_event", "appointment_id IN ({appointments})", Kept),
     ("payment_link", "appointment_id IN ({appointments})", Kept),
     ("dnc_entry", "phone_e164 = $1", Kept),
@@ -60,6 +60,8 @@ const PLACES: [(&str, &str, Fate); 32] = [
     ("letter", "phone_e164 = $1", Emptied("phone_e164 = 'erased', address = 'erased'")),
     ("reply", "phone_e164 = $1", Emptied("phone_e164 = NULL")),
     ("call_turn", "call IN ({calls})", Gone),
+    // It says of a call what it was, and of nobody who called.
+    ("call_label", "call IN ({calls})", Kept),
     ("call_step", "call IN ({calls})", Kept),
     ("tool_call", "call IN ({calls})", Kept),
     ("line_quality", "call IN ({calls})", Kept),

@@ -155,6 +155,26 @@ impl Store {
         Ok(())
     }
 
+    /// What the callers said to being recorded whose calls are over and may have left a file of this
+    /// name, which has `_` in place of what no file name holds.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn said_of_recording(&self, file: &str) -> Result<Vec<String>, Fault> {
+        // A call that comes again has a number behind its name.
+        let first = file.rsplit_once('-').map_or(file, |(first, _)| first);
+        let said = sqlx::query_scalar(
+            "SELECT recording FROM call_record
+             WHERE status <> 'live' AND (call LIKE $1 OR call LIKE $2)",
+        )
+        .bind(file)
+        .bind(first)
+        .fetch_all(&self.reader)
+        .await?;
+        Ok(said)
+    }
+
     /// Notes whether the caller lets a call be recorded.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::phone::Phone;
 
-use super::{AppointmentId, Fault, Store};
+use super::{AppointmentId, Fault, Store, instant};
 
 /// A step of a call in the conversation graph.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -108,6 +108,24 @@ impl Store {
         .await?;
         let step = |(node, phase, intent, cause)| CallStep { node, phase, intent, cause };
         Ok(rows.into_iter().map(step).collect())
+    }
+
+    /// Where a call went and when, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn timed_steps(
+        &self,
+        call: &str,
+    ) -> Result<Vec<(CallStep, Timestamp)>, Fault> {
+        let times: Vec<i64> =
+            sqlx::query_scalar("SELECT at FROM call_step WHERE call = $1 ORDER BY no")
+                .bind(call)
+                .fetch_all(&self.reader)
+                .await?;
+        let times: Vec<Timestamp> = times.into_iter().map(instant).collect::<Result<_, _>>()?;
+        Ok(self.steps(call).await?.into_iter().zip(times).collect())
     }
 
     /// Notes that a call used a tool in a node, what came of it and how long it took.

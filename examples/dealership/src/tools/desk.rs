@@ -16,6 +16,7 @@ use crate::{
     departments::Departments,
     messages::Messenger,
     phone::Phone,
+    recordings::Recordings,
     spoken,
     store::{
         Appointment, AppointmentId, Channel, CodeId, Customer, CustomerId, Fault, Lead, LeadId,
@@ -50,6 +51,8 @@ pub struct Desk {
     pub(super) called: Option<LocationId>,
     /// Tools of the call's template.
     pub(super) more: Vec<Arc<dyn Tool>>,
+    /// Without it, calls are not recorded.
+    pub(super) recordings: Option<Recordings>,
     /// Where people pay.
     pub(super) payments: Option<Arc<str>>,
     /// Whether keys that the caller presses come as a turn.
@@ -89,6 +92,7 @@ impl Desk {
             weather: None,
             called: None,
             more: Vec::new(),
+            recordings: None,
             payments: None,
             keypad: false,
             codes: None,

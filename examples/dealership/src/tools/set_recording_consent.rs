@@ -6,6 +6,16 @@ use serde_json::json;
 use voiceagent_core::tool::{FunctionTool, ToolContext};
 
 use super::{Desk, Envelope, at_desk};
+use crate::recordings::Recordings;
+
+impl Desk {
+    /// Lets callers decide about these.
+    #[must_use]
+    pub(crate) fn with_recordings(mut self, recordings: Recordings) -> Self {
+        self.recordings = Some(recordings);
+        self
+    }
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +35,9 @@ async fn run(
     context: ToolContext,
 ) -> Result<Envelope, Envelope> {
     desk.store.note_recording(context.call.as_str(), arguments.granted, desk.now()).await?;
-    // This agent keeps no sound of a call, whatever the caller says.
-    Ok(Envelope::done(json!({ "recording": "off" })))
+    let is_on = match &desk.recordings {
+        Some(recordings) => recordings.answer(&context.call, arguments.granted).await,
+        None => false,
+    };
+    Ok(Envelope::done(json!({ "recording": if is_on { "on" } else { "off" } })))
 }

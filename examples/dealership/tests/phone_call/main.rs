@@ -6,6 +6,7 @@
 mod house;
 mod program;
 mod quick_start;
+mod recordings;
 mod roles;
 mod sip;
 

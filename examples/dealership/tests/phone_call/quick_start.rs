@@ -79,6 +79,8 @@ async fn the_quick_start_leads_from_nothing_to_a_program_that_is_well() {
             &format!("api_url = \"{}\"", carrier(address).await),
         );
     fs::write(folder.join("dealership.toml"), config).unwrap();
+    // The program has its own; this process has none yet.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let commands = commands();
     let names: Vec<&str> = commands.iter().map(|command| command[0].as_str()).collect();
     assert_eq!(names, ["doctor", "migrate", SERVE, "install-unit", "doctor"], "{commands:?}");

@@ -46,6 +46,8 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        // The program has its own; this process has none yet.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let program = Self { process, address, client: Client::new() };
         let ready = async {
             while program.get("/readyz").await.is_none_or(|(status, _)| status != StatusCode::OK) {

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
     routing::{delete, get},
 };
+use serde_json::Value;
 use tracing::info;
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
     },
     Answer, Operation, of,
 };
-use crate::{events::masked, journals, phone::Phone, store::Erasure};
+use crate::{call_files::CallFiles, events::masked, phone::Phone, store::Erasure};
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -52,8 +55,12 @@ async fn export(
     if tables.values().all(Vec::is_empty) {
         return Err(Refusal::none("person"));
     }
+    let recordings = match &desk.office.recordings {
+        Some(recordings) => recordings.names(&calls_of(&tables)).await?,
+        None => Vec::new(),
+    };
     info!(phone = masked(Some(&phone)), "person.exported");
-    Ok(Json(Person { phone: phone.as_str().to_owned(), tables }))
+    Ok(Json(Person { phone: phone.as_str().to_owned(), tables, recordings }))
 }
 
 async fn erase(
@@ -62,15 +69,23 @@ async fn erase(
 ) -> Result<Json<Erased>, Refusal> {
     let phone = number(&phone)?;
     let office = &desk.office;
+    // What is erased here is found there no more, so a bucket that does not answer stands against it.
+    if let Some(recordings) = &office.recordings {
+        recordings.names(&calls_of(&office.store.person(&phone).await?)).await?;
+    }
     let conflict = |why: String| Err(Refusal::new(StatusCode::CONFLICT, why));
     match office.store.erase_person(&phone, office.clock.now()).await? {
         Erasure::Done { rows, calls } => {
             let journals = match &office.journals {
-                Some(folder) => journals::remove(folder, &calls).await,
+                Some(folder) => CallFiles::journals(folder).remove(&calls).await,
                 None => 0,
             };
-            info!(phone = masked(Some(&phone)), journals, "person.erased");
-            Ok(Json(Erased { rows, journals }))
+            let recordings = match &office.recordings {
+                Some(recordings) => recordings.remove(&calls).await?,
+                None => 0,
+            };
+            info!(phone = masked(Some(&phone)), journals, recordings, "person.erased");
+            Ok(Json(Erased { rows, journals, recordings }))
         }
         Erasure::InCall => conflict("a call with this number goes on".to_owned()),
         Erasure::Shared(people) => {
@@ -81,6 +96,12 @@ async fn erase(
             conflict(format!("{visits} visits are to come; cancel them first"))
         }
     }
+}
+
+/// The calls among the rows of a person.
+fn calls_of(tables: &BTreeMap<String, Vec<Value>>) -> Vec<String> {
+    let rows = tables.get("call_record").into_iter().flatten();
+    rows.filter_map(|row| Some(row["call"].as_str()?.to_owned())).collect()
 }
 
 fn number(written: &str) -> Result<Phone, Refusal> {

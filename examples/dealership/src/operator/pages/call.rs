@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::{
     super::{Shared, refusal::Refusal, waterfall},
-    Trouble, calls, millis, moment, shell,
+    Trouble, calls, labels, millis, moment, recording, shell,
 };
 use crate::store::{CallStep, CallSummary, CallTurn, ToolRun};
 
@@ -27,7 +27,9 @@ async fn content(desk: &Shared, call: &str) -> Result<Markup, Refusal> {
     let steps = store.steps(call).await?;
     Ok(html! {
         (about(desk, &found))
+        (recording::players(desk, call).await?)
         (transcript(&turns))
+        (labels::of_call(desk, &found).await?)
         (used(desk, &tools))
         (path(&steps))
     })
