@@ -40,7 +40,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("replicas", include_str!("../../migrations/0010_replicas.sql"), ""),
     ("record", include_str!("../../migrations/0011_record.sql"), ""),
     ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
-    ("judgement", include_str!("../../migrations/0021_judgement.sql"), ""),
+    ("judgement", include_str!("../../migrations/0013_judgement.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
