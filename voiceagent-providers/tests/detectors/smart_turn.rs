@@ -13,7 +13,8 @@ use voiceagent_testkit::conformance;
 use super::registry;
 
 fn tiny() -> Arc<dyn TurnDetector> {
-    registry().turn.build(json!({ "provider": "smart-turn", "model": path("tiny.onnx") })).unwrap()
+    let config = json!({ "provider": "smart-turn", "model": path("tiny.onnx") });
+    registry().turn.build(config).expect("the tiny model loads")
 }
 
 fn path(name: &str) -> PathBuf {
@@ -53,7 +54,7 @@ fn frames(format: AudioFormat, samples: &[f64]) -> Vec<AudioFrame> {
 async fn end_of_turn(frames: Vec<AudioFrame>) -> f64 {
     let mut turn = TurnSnapshot::new(TurnId::new(1), "");
     turn.audio = frames.into();
-    f64::from(tiny().score(turn).await.unwrap().end_of_turn)
+    f64::from(tiny().score(turn).await.expect("it scores any turn").end_of_turn)
 }
 
 #[tokio::test]
