@@ -176,10 +176,11 @@ fn leaving(playout: &mut Playout, now: CallTime) -> Vec<u8> {
     left
 }
 
-#[test]
-fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
+/// A second of an answer is being played in such pieces, and that 100 ms were heard has come back.
+fn under_way(piece: Duration) -> (Playout, Bytes, u64) {
     let source = counted(1_000);
     let mut playout = playout(true);
+    playout.config.piece = piece;
     let base = playout.begin();
     playout.push(source.clone());
     playout.complete();
@@ -187,6 +188,12 @@ fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
     leaving(&mut playout, ms(0));
     assert!(playout.on_mark(ms(100), MarkId::new(1)));
     leaving(&mut playout, ms(100));
+    (playout, source, base)
+}
+
+#[test]
+fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
+    let (mut playout, source, base) = under_way(PlayoutConfig::default().piece);
     let heard = playout.heard(ms(153));
     assert_eq!(heard, 153 * 8);
     playout.hold(true);
@@ -209,16 +216,7 @@ fn f6_what_was_not_heard_leaves_once_more_from_the_exact_sample() {
 
 #[test]
 fn f6_pieces_that_were_heard_since_the_last_answer_are_not_sent_again() {
-    let source = counted(1_000);
-    let mut playout = playout(true);
-    playout.config.piece = FRAME;
-    let base = playout.begin();
-    playout.push(source.clone());
-    playout.complete();
-    playout.hold(false);
-    leaving(&mut playout, ms(0));
-    assert!(playout.on_mark(ms(100), MarkId::new(1)));
-    leaving(&mut playout, ms(100));
+    let (mut playout, source, base) = under_way(FRAME);
     let again = playout.rewind(ms(175));
     assert_eq!(playout.heard(ms(900)) - (base + again), 175 * 8);
     let left = leaving(&mut playout, ms(1_000));
@@ -228,15 +226,7 @@ fn f6_pieces_that_were_heard_since_the_last_answer_are_not_sent_again() {
 #[test]
 fn f6_what_a_far_end_that_stands_still_has_not_answered_leaves_once_more() {
     for (paused, from) in [(230, 200), (240, 100), (900, 100)] {
-        let source = counted(1_000);
-        let mut playout = playout(true);
-        playout.begin();
-        playout.push(source.clone());
-        playout.complete();
-        playout.hold(false);
-        leaving(&mut playout, ms(0));
-        assert!(playout.on_mark(ms(100), MarkId::new(1)));
-        leaving(&mut playout, ms(100));
+        let (mut playout, source, _) = under_way(PlayoutConfig::default().piece);
         assert_eq!(playout.heard(ms(paused)), 1_600, "it may have played all but its answer");
         playout.rewind(ms(paused));
         let left = leaving(&mut playout, ms(1_000));
