@@ -25,25 +25,29 @@ async fn read(reception: &Reception, call: &'static str) -> String {
     text
 }
 
+/// Lets a template answer.
+async fn activate(store: &Store, text: &str) -> i64 {
+    let now = Clock::System.now();
+    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
+    let arms = [Arm { version, weight: 1 }];
+    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    version
+}
+
 #[tokio::test]
 async fn the_next_call_is_greeted_as_the_active_template_says() {
     let store = Store::fresh().await;
     let config = DealershipConfig::default();
-    let now = Clock::System.now();
     let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
     let usual = "Agent: Thank you for calling Bart's Automotive. How can I help you?";
     let first = read(&reception, "1").await;
     assert!(first.starts_with(usual), "{first}");
     let text = r#"{ "greeting": "{name}, good day." }"#;
-    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
-    let arms = [Arm { version, weight: 1 }];
-    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    activate(&store, text).await;
     let next = read(&reception, "2").await;
     assert!(next.starts_with("Agent: Bart's Automotive, good day."), "{next}");
     // What no program of this version can have written.
-    let version = store.push_template(INBOUND, ("{}}", ""), now).await.unwrap();
-    let arms = [Arm { version, weight: 1 }];
-    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    activate(&store, "{}}").await;
     let plain = read(&reception, "3").await;
     assert!(plain.starts_with(usual), "{plain}");
 }
@@ -56,9 +60,7 @@ async fn a_caller_whose_number_is_one_customers_is_greeted_by_name_and_nobody_el
     let config = DealershipConfig::default();
     let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
     let text = r#"{ "greeting_by_name": "Hello {first_name}, {name} here." }"#;
-    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
-    let arms = [Arm { version, weight: 1 }];
-    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    activate(&store, text).await;
     let ana = Phone::parse("+16305550111").unwrap();
     let known = store.customers_by_phone(&ana).await.unwrap();
     let [only] = known.as_slice() else { panic!("{known:?}") };
@@ -96,28 +98,30 @@ impl LanguageModel for Parrot {
     }
 }
 
-#[tokio::test]
-async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new_version() {
-    let store = Store::fresh().await;
-    let now = Clock::System.now();
+/// A reception whose templates may name the parrot.
+async fn with_parrot(store: &Store) -> Reception {
     let mut registry = Registry::default();
     registry.llm.register("parrot", |_: Map<String, Value>| {
         let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
         Ok(parrot)
     });
-    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+    Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
         .await
         .unwrap()
-        .with_vendors(Vendors::new(registry, |_| None));
+        .with_vendors(Vendors::new(registry, |_| None))
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new_version() {
+    let store = Store::fresh().await;
+    let reception = with_parrot(&store).await;
     // More than is said.
     let (mut keyboard, input) = duplex(4_096);
     let (output, mut screen) = duplex(4_096);
     let leg = Terminal::piped("running", BufReader::new(input), output);
     let running = reception.answer(Box::new(leg)).await.unwrap();
     let text = r#"{ "llm": { "provider": "parrot" } }"#;
-    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
-    let arms = [Arm { version, weight: 1 }];
-    store.activate_template(INBOUND, &arms, now).await.unwrap();
+    let version = activate(&store, text).await;
     let next = read(&reception, "next").await;
     assert!(next.contains("Polly says hello."), "{next}");
     keyboard.write_all(b"hello\ngoodbye\n").await.unwrap();
@@ -129,15 +133,6 @@ async fn a_call_that_goes_on_keeps_its_vendors_and_the_next_has_those_of_the_new
     let results = store.template_results(INBOUND).await.unwrap();
     let counted: Vec<_> = results.iter().map(|one| (one.version, one.calls)).collect();
     assert_eq!(counted, [(version, 1)]);
-}
-
-/// Lets a template answer.
-async fn activate(store: &Store, text: &str) -> i64 {
-    let now = Clock::System.now();
-    let version = store.push_template(INBOUND, (text, ""), now).await.unwrap();
-    let arms = [Arm { version, weight: 1 }];
-    store.activate_template(INBOUND, &arms, now).await.unwrap();
-    version
 }
 
 /// What the caller with a number reads who says nothing but goodbye.
@@ -155,15 +150,7 @@ async fn read_from(reception: &Reception, call: &'static str, from: &str) -> Str
 async fn a_caller_of_another_language_is_answered_in_it_with_its_vendors() {
     let store = Store::fresh().await;
     store.seed(Clock::System.now()).await.unwrap();
-    let mut registry = Registry::default();
-    registry.llm.register("parrot", |_: Map<String, Value>| {
-        let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
-        Ok(parrot)
-    });
-    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
-        .await
-        .unwrap()
-        .with_vendors(Vendors::new(registry, |_| None));
+    let reception = with_parrot(&store).await;
     let text = r#"{ "greeting": "Hello.", "locales": { "es-US": {
         "greeting": "Hola, habla {name}.", "llm": { "provider": "parrot" } } } }"#;
     activate(&store, text).await;
@@ -186,15 +173,7 @@ async fn a_caller_of_another_language_is_answered_in_it_with_its_vendors() {
 #[tokio::test]
 async fn a_call_has_a_cost_and_when_the_budget_of_a_day_is_spent_the_rules_answer() {
     let store = Store::fresh().await;
-    let mut registry = Registry::default();
-    registry.llm.register("parrot", |_: Map<String, Value>| {
-        let parrot: Arc<dyn LanguageModel> = Arc::new(Parrot);
-        Ok(parrot)
-    });
-    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
-        .await
-        .unwrap()
-        .with_vendors(Vendors::new(registry, |_| None));
+    let reception = with_parrot(&store).await;
     // A model that tells no tokens costs what its minutes cost.
     let text = r#"{ "llm": { "provider": "parrot" }, "prices": { "line_per_minute": 600.0 },
         "budget": { "dollars_a_day": 5 } }"#;
