@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::vendor::Vendor;
 use super::*;
-use crate::store::{BookingRequest, CustomerId};
+use crate::store::{Appointment, BookingRequest, CustomerId};
 
 /// Friday, 6 PM in Chicago.
 fn evening() -> Timestamp {
@@ -36,7 +36,10 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let store = Store::fresh().await;
+        Self::at(Store::fresh().await).await
+    }
+
+    async fn at(store: Store) -> Self {
         store.seed(evening()).await.unwrap();
         for channel in ["voice_ai", "sms", "whatsapp"] {
             for purpose in ["transactional", "marketing"] {
@@ -70,8 +73,8 @@ impl House {
         self.store.customers_by_phone(&ana()).await.unwrap()[0].id
     }
 
-    /// A visit on Tuesday, and somebody who is to be reminded of it now.
-    async fn reminded(&self, kind: JobKind) -> AppointmentId {
+    /// A visit on Tuesday.
+    async fn booked(&self) -> Appointment {
         let request = BookingRequest {
             service: "state_inspection".to_owned(),
             start: "2026-11-24T15:00:00Z".parse().unwrap(),
@@ -83,7 +86,12 @@ impl House {
             call: None,
             key: "k".to_owned(),
         };
-        let id = self.store.book(&request, evening()).await.unwrap().id;
+        self.store.book(&request, evening()).await.unwrap()
+    }
+
+    /// A visit on Tuesday, and somebody who is to be reminded of it now.
+    async fn reminded(&self, kind: JobKind) -> AppointmentId {
+        let id = self.booked().await.id;
         self.forget_jobs().await;
         self.store.schedule_job((kind, &id.to_string()), evening(), evening()).await.unwrap();
         id

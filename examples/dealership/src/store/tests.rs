@@ -4,12 +4,14 @@ mod opening;
 mod race;
 mod replicas;
 mod rows;
+mod wire;
 
 use jiff::{
     ToSpan,
     civil::{Date, Time, date, time},
 };
 
+pub(crate) use self::wire::awaited;
 use super::*;
 use crate::phone::Phone;
 

@@ -1,25 +1,9 @@
 //! What was booked is confirmed in writing, once, to those who want that.
 
 use super::*;
-use crate::store::{Appointment, Change};
+use crate::store::Change;
 
 impl House {
-    /// A visit on Tuesday.
-    async fn booked(&self) -> Appointment {
-        let request = BookingRequest {
-            service: "state_inspection".to_owned(),
-            start: "2026-11-24T15:00:00Z".parse().unwrap(),
-            advisor: None,
-            location: None,
-            customer: self.customer().await,
-            vehicle: None,
-            notes: None,
-            call: None,
-            key: "k".to_owned(),
-        };
-        self.store.book(&request, evening()).await.unwrap()
-    }
-
     /// Nobody is on the list of those who may be called.
     async fn confirm_after(&self, period: SignedDuration) {
         let worker = self.worker(evening() + period).with_allowed(AllowList::default());

@@ -4,10 +4,7 @@ use std::{
 };
 
 use super::{vendor::Mood, *};
-
-/// A job takes more steps than this; how many more, depends on the machine: what a database has
-/// answered before it is looked at again takes none.
-const MANY: usize = 5;
+use crate::store::tests::awaited;
 
 /// Lets a future run for so many steps, and drops it then, as a process does that is killed. Returns
 /// whether it came to its end.
@@ -27,7 +24,7 @@ async fn killed_after(steps: usize, future: impl Future) -> bool {
 /// Kills a worker at each of its steps; others go on later. Returns how often it was killed.
 async fn kill_at_each_step(kind: JobKind, mood: Mood) -> usize {
     for steps in 0.. {
-        let house = House::open().await;
+        let house = House::at(awaited().await).await;
         house.reminded(kind).await;
         house.vendor.be(mood);
         let is_done = killed_after(steps, house.worker(evening()).run_due()).await;
@@ -55,13 +52,13 @@ async fn kill_at_each_step(kind: JobKind, mood: Mood) -> usize {
 #[tokio::test]
 async fn a_program_that_is_killed_at_any_step_has_called_once() {
     let steps = kill_at_each_step(JobKind::Reminder, Mood::Does).await;
-    assert!(steps > MANY, "{steps} steps");
+    assert!(steps > 10, "{steps} steps");
 }
 
 #[tokio::test]
 async fn a_program_that_is_killed_at_any_step_has_written_once() {
     let steps = kill_at_each_step(JobKind::ReminderText, Mood::Does).await;
-    assert!(steps > MANY, "{steps} steps");
+    assert!(steps > 10, "{steps} steps");
 }
 
 #[tokio::test]
