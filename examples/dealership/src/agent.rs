@@ -12,6 +12,7 @@
 //! To give the agent another tool, write `src/tools/<name>.rs` with a function `tool`, and add its
 //! name to the list in `src/tools.rs`.
 
+mod hosted;
 mod instructions;
 
 use std::{
@@ -36,6 +37,7 @@ use voiceagent_core::{
 
 use crate::{
     clock::Clock,
+    call_context::CallContext,
     config::Endpointing,
     departments::Departments,
     events::Events,
@@ -121,6 +123,8 @@ pub(crate) struct Occasion {
     pub(crate) parts: Parts,
     /// Why we call, if we do.
     pub(crate) errand: Option<Errand>,
+    /// What whoever has sent the call on says of it.
+    pub(crate) context: CallContext,
     /// Whose number calls, if it is one customer's.
     pub(crate) first_name: Option<String>,
     /// What was booked in it, if it broke off and is back.
@@ -145,16 +149,28 @@ pub(crate) struct Occasion {
 
 /// A place of business that was called.
 #[derive(Clone, Debug)]
+/// What a talk is led by that somebody else leads.
+#[derive(Debug)]
+pub(crate) struct HostedTalk {
+    pub(crate) greeting: String,
+    pub(crate) instructions: String,
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+}
+
 pub(crate) struct Premises {
     pub(crate) location: Location,
     /// When it is open, as a whole sentence.
     pub(crate) hours: String,
 }
 
-/// The number of the other side.
+/// The number of the other side: the line's, else the one that the call was sent on with.
 pub(crate) fn counterpart(call: &CallInfo) -> Option<Phone> {
     let number = match call.direction {
         Direction::Inbound => call.from.as_ref(),
+    number_of_line(call).or_else(|| CallContext::of(call).phone)
+}
+
+fn number_of_line(call: &CallInfo) -> Option<Phone> {
         Direction::Outbound => call.to.as_ref(),
     };
     Phone::parse(number?.expose())
@@ -311,6 +327,7 @@ impl Makings {
 
     /// What the call is led through the graph by; `None` if its template lets the model find its way.
     fn journey(
+            context: occasion.context.brief(),
         &self,
         call: &CallInfo,
         occasion: &Occasion,
@@ -324,7 +341,7 @@ impl Makings {
             place: occasion.place.as_ref().map(|place| place.location.id),
             call: call.id.as_str().into(),
             phone: counterpart(call),
-            identity: self.identity(occasion),
+            identity: self.identity(call, occasion),
             is_for_lead: matches!(occasion.errand, Some(Errand::Lead { .. })),
             instructions: instructions.into(),
             minutes: Arc::clone(minutes),
@@ -332,7 +349,7 @@ impl Makings {
     }
 
     /// By what the other side shows who they are.
-    fn identity(&self, occasion: &Occasion) -> Identity {
+    fn identity(&self, call: &CallInfo, occasion: &Occasion) -> Identity {
         match occasion.errand {
             // Whoever takes a phone is not yet who it belongs to.
             Some(_) => Identity::Facts,
@@ -344,7 +361,7 @@ impl Makings {
     fn tools(&self, call: &CallInfo, occasion: &Occasion) -> Result<Vec<Arc<dyn Tool>>> {
         let mut desk = Desk::new(self.store.clone(), self.clock, counterpart(call), call_secret()?)
             .with_decoder(self.decoder.clone())
-            .with_identity(self.identity(occasion))
+            .with_identity(self.identity(call, occasion))
             .with_departments(self.departments.clone());
         if let Some(rule) = &occasion.template.qualification {
             desk = desk.with_qualification(rule.clone());
@@ -353,6 +370,10 @@ impl Makings {
             desk = desk.with_weather(weather.clone());
         }
         if let Some(recordings) = self.recordings(occasion) {
+            // Nor is a number shown that only metadata tells.
+            None if number_of_line(call).is_none() && occasion.context.phone.is_some() => {
+                Identity::Facts
+            }
             desk = desk.with_recordings(recordings.clone());
         }
         if let Some(messenger) = &self.messenger {
@@ -397,6 +418,7 @@ impl Makings {
         if call.direction == Direction::Outbound {
             config.greeting_waits = Some(VERDICT);
             config.farewell.voicemail = occasion.voicemail.as_deref().map(Into::into);
+        occasion.context.lead.iter().for_each(|lead| ledger.hand_out(lead.to_string()));
         }
         occasion.template.settle(config, call.media != Media::Text);
     }

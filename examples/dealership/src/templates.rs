@@ -25,9 +25,8 @@ use crate::{
     tools::{HttpToolSpec, Identity},
 };
 
-pub(crate) use self::qualification::Verdict;
 pub use self::{
-    arms::{Chosen, choose},
+    arms::{Chosen, choose, named},
     command::{TemplateAction, TemplateCommand},
     interval::Interval,
     locale::Locale,

@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 51] = [
+pub(super) const FIELDS: [(&str, &str); 52] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
