@@ -53,6 +53,7 @@ pub mod spoken;
 pub mod store;
 mod table;
 pub mod talk;
+mod team;
 pub mod templates;
 pub mod terminal;
 pub mod tools;

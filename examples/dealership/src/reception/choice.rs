@@ -67,10 +67,10 @@ impl Reception {
         }
         if let Some(vendors) = &self.vendors {
             match vendors.parts(&occasion.template) {
-                Ok(Parts { stt, llm, tts }) => {
+                Ok(Parts { stt, llm, tts, voices }) => {
                     let llm = llm.filter(|_| self.takes_models).map(|llm| self.backed(llm));
                     let llm = llm.or_else(|| occasion.parts.llm.take());
-                    occasion.parts = Parts { stt, llm, tts };
+                    occasion.parts = Parts { stt, llm, tts, voices };
                 }
                 Err(error) => {
                     warn!(%error, "a call is answered by the vendors of the configuration")

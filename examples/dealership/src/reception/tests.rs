@@ -280,3 +280,67 @@ async fn who_calls_the_number_of_a_place_is_answered_in_its_name() {
         assert!(text.starts_with(&greeting), "{call}: {text}");
     }
 }
+
+/// A model that hands the talk on when somebody wants to buy, and tells what it was told and may do.
+#[derive(Debug)]
+struct Switchboard;
+
+#[async_trait]
+impl LanguageModel for Switchboard {
+    fn name(&self) -> &str {
+        "switchboard"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(true, false)
+    }
+
+    async fn generate(&self, asked: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let hands_over = asked.tools.iter().filter(|tool| tool.name.starts_with("hand_over_to_"));
+        let hands_over: Vec<&str> = hands_over.map(|tool| &*tool.name).collect();
+        let said = match asked.messages.last() {
+            Some(Message::User { text }) if text.contains("buy") => LlmEvent::ToolCall(ToolCall {
+                id: ToolCallId::new("t1"),
+                name: "hand_over_to_sales".into(),
+                arguments: "{}".into(),
+            }),
+            Some(Message::ToolResult { .. }) => LlmEvent::Text(String::new()),
+            _ => {
+                let who = if asked.instructions.contains("You sell") { "Seller" } else { "Desk" };
+                let knows = asked.messages.iter().any(
+                    |message| matches!(message, Message::User { text } if text.contains("buy")),
+                );
+                LlmEvent::Text(format!("{who}; knows: {knows}; {}.", hands_over.join(", ")))
+            }
+        };
+        let events = [said, LlmEvent::Finished(FinishReason::Stop)];
+        Ok(stream::iter(events.map(Ok)).boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_talk_is_handed_from_one_agent_to_another_who_knows_what_was_said() {
+    let store = Store::fresh().await;
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_model(Arc::new(Switchboard));
+    let template = r#"{ "profiles": {
+        "broker": { "about": "credit" },
+        "sales": { "about": "who wants a car", "prompt": "You sell cars of {name}.",
+                   "greeting": "This is sales of {name}." } } }"#;
+    activate(&store, template).await;
+    let lines = "hello there\nI want to buy a car\nWho is this?\ngoodbye\n";
+    let text = sent_on(&reception, &[], lines).await;
+    let places: Vec<usize> = [
+        "Desk; knows: false; hand_over_to_broker, hand_over_to_sales.",
+        "This is sales of Bart's Automotive.",
+        "Seller; knows: true; hand_over_to_broker, hand_over_to_reception.",
+    ]
+    .map(|told| text.find(told).unwrap_or_else(|| panic!("{told}: {text}")))
+    .into();
+    assert!(places.is_sorted(), "{text}");
+    let audited = store.export("SELECT name, code FROM tool_call").await.unwrap();
+    let handed = |row: &&Value| row["name"] == "hand_over_to_sales";
+    assert_eq!(audited.iter().filter(handed).count(), 1, "{audited:?}");
+}
