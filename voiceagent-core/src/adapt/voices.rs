@@ -368,7 +368,7 @@ mod tests {
                         TtsInput::Finish { .. } => {
                             peer.send(TtsEvent::Finished { generation }).await?;
                         }
-                        _ => {}
+                        TtsInput::Cancel { .. } | TtsInput::Interrupt { .. } => {}
                     }
                 }
                 Ok(())
@@ -382,11 +382,9 @@ mod tests {
 
     async fn heard(link: &mut Link<TtsInput, TtsEvent>) -> String {
         loop {
-            match link.recv().await.unwrap().unwrap() {
-                TtsEvent::Audio { payload, generation } => {
-                    return format!("{generation} {}", str::from_utf8(&payload).unwrap());
-                }
-                _ => continue,
+            let said = link.recv().await.unwrap().unwrap();
+            if let TtsEvent::Audio { payload, generation } = said {
+                return format!("{generation} {}", str::from_utf8(&payload).unwrap());
             }
         }
     }

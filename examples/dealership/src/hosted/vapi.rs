@@ -114,7 +114,7 @@ impl VapiDoor {
                 self.conclude(&call, ended, transcript).await?;
                 nothing()
             }
-            _ => nothing(),
+            VapiEvent::Other(_) | _ => nothing(),
         })
     }
 
