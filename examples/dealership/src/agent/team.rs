@@ -10,19 +10,18 @@ use crate::{
     templates::{FIRST, Profile},
 };
 
+/// Who speaks; calls in text have nobody.
+type Voice = Option<Arc<dyn TextToSpeech>>;
+
 impl Makings {
     /// Who speaks at first.
-    pub(super) fn voice(&self, occasion: &Occasion) -> Option<Arc<dyn TextToSpeech>> {
+    pub(super) fn voice(&self, occasion: &Occasion) -> Voice {
         occasion.parts.tts.as_ref().or(self.tts.as_ref()).map(Arc::clone)
     }
 
     /// Those between whom the talk can be handed, and what speaks for all of them; `None` where there
     /// is one alone.
-    pub(super) fn team(
-        &self,
-        call: &CallInfo,
-        occasion: &Occasion,
-    ) -> Option<(Arc<Team>, Option<Arc<dyn TextToSpeech>>)> {
+    pub(super) fn team(&self, call: &CallInfo, occasion: &Occasion) -> Option<(Arc<Team>, Voice)> {
         let Occasion { template, parts, .. } = occasion;
         if template.profiles.is_empty() {
             return None;
