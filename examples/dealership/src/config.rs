@@ -2,6 +2,7 @@
 
 mod calendar;
 mod email;
+mod hosted;
 mod leads;
 mod read;
 mod recordings;
@@ -30,6 +31,7 @@ use crate::{departments::Department, store::Place, tools::Identity};
 pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
+    hosted::{SignalWireTable, VapiTable},
     leads::LeadsConfig,
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
@@ -68,7 +70,7 @@ pub use self::{
 /// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
 /// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
-/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
+/// `TWILIO_AUTH_TOKEN`, `SIGNALWIRE_API_TOKEN`, `VAPI_API_KEY`, `VAPI_SERVER_SECRET`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -104,6 +106,10 @@ pub struct Config {
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
     pub twilio: Option<TwilioConfig>,
+    /// An account at SignalWire, by which texts go out.
+    pub signalwire: Option<SignalWireTable>,
+    /// A platform that hosts the talk.
+    pub vapi: Option<VapiTable>,
     /// Calls from SIP trunks and PBXs, beside those of the carrier.
     pub sip: Option<SipConfig>,
     /// The recognizer.

@@ -1,6 +1,7 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
 mod choice;
+mod hosted;
 mod parts;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
     agent::{CLOSING, Makings, Occasion, Witness, counterpart},
     analysis,
     brain::RuleBrain,
+    call_context::CallContext,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
@@ -348,6 +350,15 @@ impl Reception {
             // Nobody could answer it.
             None => Ending { failed: true, ..Ending::default() },
         };
+        self.over(call, ending).await;
+        // What is long goes last, and is done later where the program ends before it.
+        if let Some(recordings) = &self.makings.recordings {
+            recordings.settle(&self.makings.store, call).await;
+        }
+    }
+
+    /// Notes and counts a call that is over, and begins what follows from its end.
+    async fn over(&self, call: &CallId, ending: Ending) {
         let Makings { store, clock, .. } = &self.makings;
         if let Err(fault) = store.conclude(call.as_str(), ending, clock.now()).await {
             warn!(error = %Error::from(fault), "a call that is over is not noted");
@@ -355,10 +366,6 @@ impl Reception {
         self.count(call, ending).await;
         self.watchers.send_replace(());
         analysis::conclude(store, call, self.makings.spans.as_ref(), clock.now()).await;
-        // What is long goes last, and is done later where the program ends before it.
-        if let Some(recordings) = &self.makings.recordings {
-            recordings.settle(store, call).await;
-        }
     }
 
     /// Counts a call that is over, by what came of it.
@@ -385,7 +392,7 @@ impl Reception {
     async fn occasion(&self, call: &CallInfo) -> Occasion {
         let Makings { store, clock, name, .. } = &self.makings;
         let (phone, now) = (counterpart(call), clock.now());
-        let mut occasion = Occasion::default();
+        let mut occasion = Occasion { context: CallContext::of(call), ..Occasion::default() };
         let back = store.back(call.id.as_str()).await;
         occasion.back = known(back, "nobody knows whether a call is back").flatten();
         if occasion.back.is_some() {

@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde_json::Value;
 use voiceagent_core::{Error, Result, Secret};
 
-use super::{Config, ProviderConfig, ServerConfig, key_variables};
+use super::{Config, ProviderConfig, ServerConfig, SignalWireTable, VapiTable, key_variables};
 use crate::{errand::AllowList, phone::Phone, shared::Shared};
 
 const TABLES: &[&str] = &[
@@ -19,6 +19,7 @@ const TABLES: &[&str] = &[
     "redis",
     "retention",
     "server",
+    "signalwire",
     "sip",
     "stt",
     "tracing",
@@ -27,6 +28,7 @@ const TABLES: &[&str] = &[
     "tts",
     "turns",
     "twilio",
+    "vapi",
 ];
 
 /// A key that is shorter can be guessed.
@@ -105,6 +107,10 @@ const FIELDS: &[(&str, &str)] = &[
     ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.roles", "a list of `\"web\"`, `\"media\"` and `\"jobs\"`"),
     ("server.talk_page", "`true` or `false`"),
+    ("signalwire.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("signalwire.project", "an identifier in quotes"),
+    ("signalwire.token", "a token in quotes"),
+    ("signalwire.url", "an address in quotes, such as `\"https://example.signalwire.com\"`"),
     ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
     ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
     ("sip.peers", "a list of networks in quotes, such as `[\"192.0.2.0/24\"]`"),
@@ -123,6 +129,11 @@ const FIELDS: &[(&str, &str)] = &[
     ("twilio.account_sid", "`AC` and 32 hexadecimal digits, in quotes"),
     ("twilio.api_url", "an address in quotes, such as `\"https://api.dublin.ie1.twilio.com\"`"),
     ("twilio.auth_token", "a token in quotes"),
+    ("vapi.assistant", "an identifier in quotes"),
+    ("vapi.base_url", "an address in quotes, such as `\"https://api.vapi.ai\"`"),
+    ("vapi.key", "a key in quotes"),
+    ("vapi.phone_number", "an identifier in quotes"),
+    ("vapi.secret", "a secret in quotes"),
 ];
 
 impl Config {
@@ -214,6 +225,8 @@ impl Config {
                 trunk.password = Some(password);
             }
         }
+        self.signalwire.iter_mut().for_each(|table| table.overlay(env));
+        self.vapi.iter_mut().for_each(|table| table.overlay(env));
         self.switches.overlay(env)?;
         self.calendar.overlay(env);
         self.email.overlay(env);
@@ -244,6 +257,8 @@ impl Config {
                  `America/Chicago`"
             )));
         }
+        self.signalwire.as_ref().map_or(Ok(()), SignalWireTable::check)?;
+        self.vapi.as_ref().map_or(Ok(()), VapiTable::check)?;
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
