@@ -3,6 +3,7 @@
 mod calendar;
 mod email;
 mod leads;
+mod portal;
 mod read;
 mod recordings;
 
@@ -31,6 +32,7 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     leads::LeadsConfig,
+    portal::PortalConfig,
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
     switches::SwitchesConfig,
@@ -65,7 +67,8 @@ pub use self::{
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_PORTAL_KEY`, `DEALERSHIP_S3_KEY`,
+/// `DEALERSHIP_S3_SECRET`,
 /// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
 /// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
@@ -92,6 +95,8 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Links by which customers see and change their appointments.
+    pub portal: PortalConfig,
     /// Recordings of calls.
     pub recordings: RecordingsConfig,
     /// For how long what is kept.

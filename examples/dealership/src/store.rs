@@ -41,6 +41,7 @@ mod people;
 mod place;
 mod premises;
 mod profile;
+mod promises;
 mod quality;
 mod ranking;
 mod records;
