@@ -6,6 +6,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { chromium } = require("playwright-core");
 const portal = require("./portal.cjs");
+const { templates, trends } = require("./templates.cjs");
 
 const { CHROMIUM, PICTURES, SERVING_KEY, SERVING_LOG, SERVING_URL } = process.env;
 const SAID = [
@@ -82,6 +83,8 @@ async function watch(browser) {
   await record(desk);
   await jobs(desk);
   await people(desk);
+  await templates(desk, faults);
+  await trends(desk);
   assert.deepStrictEqual(faults, []);
 }
 

@@ -161,6 +161,11 @@ impl Reception {
         self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.check(template))
     }
 
+    /// What makes the vendors that templates name, if they may name any.
+    pub(crate) fn vendors(&self) -> Option<&Vendors> {
+        self.vendors.as_ref()
+    }
+
     /// Tells each time that something has changed in a call.
     pub(crate) fn watch(&self) -> watch::Receiver<()> {
         self.watchers.subscribe()
