@@ -3,6 +3,7 @@
 mod calendar;
 mod email;
 mod leads;
+mod payments;
 mod portal;
 mod read;
 mod recordings;
@@ -32,6 +33,7 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     leads::LeadsConfig,
+    payments::{PaymentsConfig, PaymentsProvider},
     portal::PortalConfig,
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
@@ -68,7 +70,7 @@ pub use self::{
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
 /// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_PORTAL_KEY`, `DEALERSHIP_S3_KEY`,
-/// `DEALERSHIP_S3_SECRET`,
+/// `DEALERSHIP_S3_SECRET`, `DEALERSHIP_STRIPE_KEY`, `DEALERSHIP_STRIPE_WEBHOOK_SECRET`,
 /// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
 /// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
@@ -95,6 +97,8 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Who takes payments.
+    pub payments: PaymentsConfig,
     /// Links by which customers see and change their appointments.
     pub portal: PortalConfig,
     /// Recordings of calls.

@@ -38,6 +38,7 @@ mod minutes;
 mod mirror;
 mod notices;
 pub mod operator;
+pub mod payments;
 pub mod phone;
 mod portal;
 pub mod reception;

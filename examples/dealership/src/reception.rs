@@ -41,6 +41,7 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -136,6 +137,7 @@ impl Reception {
             stt: None,
             tts: None,
             messenger: None,
+            payments: None,
             codes: None,
             targets: Targets::default(),
             journals: None,
@@ -240,6 +242,13 @@ impl Reception {
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
+        self
+    }
+
+    /// Has payments taken.
+    #[must_use]
+    pub fn with_payments(mut self, payments: Payments) -> Self {
+        self.makings.payments = Some(payments);
         self
     }
 

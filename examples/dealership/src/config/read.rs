@@ -14,6 +14,7 @@ const TABLES: &[&str] = &[
     "leads",
     "llm",
     "outbound",
+    "payments",
     "portal",
     "recordings",
     "recordings.bucket",
@@ -84,6 +85,9 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("payments.currency", "a currency in quotes, such as `\"usd\"`"),
+    ("payments.provider", "`\"stripe\"`"),
+    ("payments.url", "an address in quotes"),
     ("portal.confirmation", "words in quotes, such as `\"{name}: {service}, {when}. {link}\"`"),
     ("portal.reminder", "words in quotes, such as `\"{name}: see you {when}. {link}\"`"),
     ("recordings.bucket.name", "a name in quotes"),
@@ -221,6 +225,7 @@ impl Config {
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);
+        self.payments.overlay(env);
         self.portal.overlay(env)?;
         self.recordings.overlay(env);
         self.tracing.overlay(env)?;
@@ -251,6 +256,7 @@ impl Config {
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        self.payments.check()?;
         self.portal.check()?;
         self.recordings.check()?;
         self.tracing.check()?;

@@ -5,12 +5,13 @@ use voiceagent_core::Result;
 
 use crate::{
     config::Config,
+    payments::{self, StripeSignature, Till},
     portal::{self, Links, Portal},
     reception::Reception,
     replicas::Replica,
 };
 
-/// The pages of appointments; what the configuration has nothing for is not there.
+/// The pages of appointments and payments; what the configuration has nothing for is not there.
 ///
 /// # Errors
 ///
@@ -27,6 +28,16 @@ pub(super) fn routes(config: &Config, replica: &Replica, reception: &Reception) 
             metrics: reception.metrics(),
             house: house.clone(),
             links,
+        }));
+    }
+    if config.payments.provider.is_some() {
+        let secret = config.payments.webhook_secret.clone();
+        router = router.merge(payments::routes(Till {
+            store: store.clone(),
+            clock: *clock,
+            house: house.clone(),
+            metrics: reception.metrics(),
+            signature: StripeSignature::new(secret),
         }));
     }
     Ok(router)
