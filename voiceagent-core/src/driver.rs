@@ -4,6 +4,7 @@ mod background;
 mod ears;
 mod health;
 mod jobs;
+mod keys;
 mod legs;
 mod levels;
 mod listeners;
@@ -14,6 +15,7 @@ mod provider;
 mod realtime;
 mod record;
 mod summary;
+mod tool_result;
 mod wait;
 
 use std::{
@@ -45,6 +47,7 @@ pub(crate) use legs::Legs;
 
 use health::Health;
 use jobs::Jobs;
+use keys::Keys;
 use listeners::Listeners;
 use meter::Meter;
 use wait::Alarm;
@@ -72,6 +75,7 @@ pub(crate) struct Driver {
     owner: Fuse<oneshot::Receiver<Infallible>>,
     events_lost: u64,
     health: Health,
+    keys: Keys,
     meter: Meter,
     observers: Vec<Box<dyn Observer>>,
     journal: Option<Journal>,
@@ -110,6 +114,7 @@ impl Driver {
             owner: owner.fuse(),
             events_lost: 0,
             health: Health::default(),
+            keys: Keys::default(),
             meter: Meter::default(),
             journal,
             recorder: None,

@@ -8,6 +8,8 @@ use prometheus::{
 };
 use voiceagent_core::transport::Direction;
 
+use crate::logging;
+
 /// Names of tools that are counted apart; a template may bring its own, and a time series is for
 /// ever.
 const MOST_TOOLS: usize = 64;
@@ -23,6 +25,7 @@ pub(crate) struct Metrics {
     calls: IntCounterVec,
     first_response: Histogram,
     jobs: IntGaugeVec,
+    log_lines: IntCounter,
     lookups: HistogramVec,
     recovery: IntCounter,
     rejections: IntCounterVec,
@@ -90,6 +93,13 @@ impl Default for Metrics {
                     opts("va_jobs", "Jobs in the database, by how they stand."),
                     &["state"],
                 ),
+            ),
+            log_lines: made(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "va_log_lines_dropped_total",
+                    "Lines of the log that nobody read in time.",
+                )),
             ),
             lookups: made(
                 &registry,
@@ -214,6 +224,8 @@ impl Metrics {
         for (state, count) in jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
         }
+        self.log_lines.reset();
+        self.log_lines.inc_by(logging::dropped());
         let mut text = Vec::new();
         // Writing to memory does not fail, and the names are those of this file.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);

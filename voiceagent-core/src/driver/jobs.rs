@@ -7,7 +7,7 @@ use futures_util::{
     future::{BoxFuture, Shared},
     stream::FuturesUnordered,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
@@ -15,6 +15,7 @@ use tokio::{
 };
 use tracing::{Instrument as _, error, warn};
 
+use super::tool_result::{explain, failure, told};
 use crate::{
     CallId, ErrorKind, GenerationId, Line, Result, ToolCallId,
     flow::{Flow, Plan, TurnContext},
@@ -162,7 +163,7 @@ impl Jobs {
         let (tool, name, limit) = (tool.clone(), spec.name.clone(), spec.timeout);
         let work = async move {
             match timeout(limit, tool.call(arguments, context)).await {
-                Ok(Ok(value)) => value.to_string(),
+                Ok(Ok(value)) => told(&value),
                 Ok(Err(error)) => {
                     warn!(tool = %name, %error, "a tool failed");
                     explain(&error)
@@ -324,28 +325,4 @@ fn arguments(schema: &Schema, text: &str) -> Result<Value, String> {
         .map_err(|wrong| format!("the arguments are not JSON: {wrong}"))?;
     schema.validate(&value).map_err(|wrong| wrong.to_string())?;
     Ok(value)
-}
-
-/// What the model is told about an error: the message where it is meant for it, and never more
-/// than is known. Whoever lost the connection may have lost it after the change was made.
-fn explain(error: &crate::Error) -> String {
-    match error.kind() {
-        ErrorKind::Rejected => failure(error.message()),
-        ErrorKind::Config
-        | ErrorKind::RateLimited
-        | ErrorKind::Unauthorized
-        | ErrorKind::Unsupported => failure("it failed for a technical reason; nothing was done"),
-        ErrorKind::Closed
-        | ErrorKind::Disconnected
-        | ErrorKind::Overloaded
-        | ErrorKind::Protocol
-        | ErrorKind::Stalled
-        | ErrorKind::Timeout => {
-            failure("it failed for a technical reason; it is not known whether it had an effect")
-        }
-    }
-}
-
-fn failure(why: &str) -> String {
-    json!({ "error": why }).to_string()
 }

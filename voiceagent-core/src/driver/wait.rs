@@ -180,7 +180,10 @@ impl Driver {
                 self.caused.pop_front()
             }
             Some(Ok(Inbound::Beep)) => Some(Input::Beep),
-            Some(Ok(Inbound::Dtmf(digit))) => Some(Input::Dtmf { digit }),
+            Some(Ok(Inbound::Dtmf(digit))) => {
+                let now = self.now();
+                self.keys.take(now).then_some(Input::Dtmf { digit })
+            }
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
             Some(Ok(Inbound::MarkPlayed(mark))) => {
                 let now = self.now();

@@ -187,13 +187,14 @@ async fn d5_dropping_the_call_ends_it_and_a_running_tool_finishes() {
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
-async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
+async fn x6_rf10_whatever_a_tool_does_the_model_gets_a_result_that_it_can_read() {
     for (tool, told) in [
         (FakeTool::failing("book", voiceagent_core::ErrorKind::Disconnected), "not known"),
         (FakeTool::failing("book", voiceagent_core::ErrorKind::Unauthorized), "nothing was done"),
         (FakeTool::returning("book", json!(1)).with_delay(ms(60_000)).with_timeout(ms(500)), "in time"),
         (FakeTool::new("book", |_| panic!("a broken tool")), "broke down"),
         (FakeTool::returning("other", json!(1)), "no tool named"),
+        (FakeTool::returning("book", json!("\u{e9}".repeat(5_000_000))), "the rest is left out"),
         (
             FakeTool::returning("book", json!(1)).with_parameters(
                 json!({ "type": "object", "properties": { "day": { "type": "string" } }, "required": ["day"] }),
@@ -218,6 +219,7 @@ async fn x6_whatever_a_tool_does_the_model_gets_a_result() {
             panic!("{:?}", last.messages)
         };
         assert!(output.contains(told), "{output}");
+        assert!(output.len() < 33 * 1024, "{} bytes", output.len());
     }
 }
 
