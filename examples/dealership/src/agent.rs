@@ -49,6 +49,7 @@ use crate::{
     metrics::Metrics,
     minutes::{Clerk, Minutes},
     mirror::{Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -97,6 +98,8 @@ pub(crate) struct Makings {
     pub(crate) weather: Option<WeatherService>,
     /// Without it, no texts are sent.
     pub(crate) messenger: Option<Arc<dyn Messenger>>,
+    /// Without it, people pay at the counter.
+    pub(crate) payments: Option<Payments>,
     pub(crate) codes: Option<Arc<KnownCodes>>,
     /// What the tools of templates may ask.
     pub(crate) targets: Targets,
@@ -404,6 +407,9 @@ impl Makings {
                 }),
                 None => messenger,
             });
+        }
+        if let Some(payments) = &self.payments {
+            desk = desk.with_payments(payments.clone());
         }
         if let Some(codes) = &self.codes {
             desk = desk.with_codes(Arc::clone(codes));

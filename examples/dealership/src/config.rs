@@ -4,6 +4,8 @@ mod calendar;
 mod email;
 mod hosted;
 mod leads;
+mod payments;
+mod portal;
 mod read;
 mod recordings;
 
@@ -33,6 +35,8 @@ pub use self::{
     email::EmailConfig,
     hosted::{SignalWireTable, VapiTable},
     leads::LeadsConfig,
+    payments::{PaymentsConfig, PaymentsProvider},
+    portal::PortalConfig,
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
     switches::SwitchesConfig,
@@ -67,7 +71,8 @@ pub use self::{
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_PORTAL_KEY`, `DEALERSHIP_S3_KEY`,
+/// `DEALERSHIP_S3_SECRET`, `DEALERSHIP_STRIPE_KEY`, `DEALERSHIP_STRIPE_WEBHOOK_SECRET`,
 /// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
 /// `TWILIO_AUTH_TOKEN`, `SIGNALWIRE_API_TOKEN`, `VAPI_API_KEY`, `VAPI_SERVER_SECRET`, and for each provider its key: [`ProviderConfig::key_variables`].
@@ -94,6 +99,10 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Who takes payments.
+    pub payments: PaymentsConfig,
+    /// Links by which customers see and change their appointments.
+    pub portal: PortalConfig,
     /// Recordings of calls.
     pub recordings: RecordingsConfig,
     /// For how long what is kept.

@@ -43,6 +43,7 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -138,6 +139,7 @@ impl Reception {
             stt: None,
             tts: None,
             messenger: None,
+            payments: None,
             codes: None,
             targets: Targets::default(),
             journals: None,
@@ -161,6 +163,11 @@ impl Reception {
     pub(crate) fn check(&self, template: &Template) -> Result<()> {
         self.makings.targets.tools(&template.tools)?;
         self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.check(template))
+    }
+
+    /// What makes the vendors that templates name, if they may name any.
+    pub(crate) fn vendors(&self) -> Option<&Vendors> {
+        self.vendors.as_ref()
     }
 
     /// Tells each time that something has changed in a call.
@@ -237,6 +244,13 @@ impl Reception {
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
+        self
+    }
+
+    /// Has payments taken.
+    #[must_use]
+    pub fn with_payments(mut self, payments: Payments) -> Self {
+        self.makings.payments = Some(payments);
         self
     }
 

@@ -4,6 +4,7 @@ mod calendars;
 mod door;
 mod errands;
 mod furnish;
+mod guests;
 mod needs;
 mod outbound;
 mod replies;
@@ -174,6 +175,7 @@ impl Server {
         if roles.web {
             let parts = (&reception, errands.worker(), &lobby);
             beside = beside.merge(office(config, (&store, clock), parts)?);
+            beside = beside.merge(guests::routes(config, &replica, &reception)?);
         }
         let mut router = Router::new();
         if let Some(carrier) = carrier {

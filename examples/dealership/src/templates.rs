@@ -2,7 +2,7 @@
 
 mod arms;
 mod command;
-mod difference;
+pub(crate) mod difference;
 mod interval;
 mod locale;
 mod prices;

@@ -14,6 +14,8 @@ const TABLES: &[&str] = &[
     "leads",
     "llm",
     "outbound",
+    "payments",
+    "portal",
     "recordings",
     "recordings.bucket",
     "redis",
@@ -85,6 +87,11 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("payments.currency", "a currency in quotes, such as `\"usd\"`"),
+    ("payments.provider", "`\"stripe\"`"),
+    ("payments.url", "an address in quotes"),
+    ("portal.confirmation", "words in quotes, such as `\"{name}: {service}, {when}. {link}\"`"),
+    ("portal.reminder", "words in quotes, such as `\"{name}: see you {when}. {link}\"`"),
     ("recordings.bucket.name", "a name in quotes"),
     ("recordings.bucket.prefix", "a text in quotes, such as `\"calls/\"`"),
     ("recordings.bucket.region", "a name in quotes, such as `\"eu-central-1\"`"),
@@ -208,8 +215,8 @@ impl Config {
         if let Some(redis) = env("DEALERSHIP_REDIS") {
             self.redis.get_or_insert_default().url = Secret::new(redis);
         }
-        self.operator.key = operator_key(env, "DEALERSHIP_OPERATOR_KEY")?;
-        self.operator.metrics_key = operator_key(env, "DEALERSHIP_METRICS_KEY")?;
+        self.operator.key = long_key(env, "DEALERSHIP_OPERATOR_KEY")?;
+        self.operator.metrics_key = long_key(env, "DEALERSHIP_METRICS_KEY")?;
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
         }
@@ -231,6 +238,8 @@ impl Config {
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);
+        self.payments.overlay(env);
+        self.portal.overlay(env)?;
         self.recordings.overlay(env);
         self.tracing.overlay(env)?;
         self.targets.iter_mut().for_each(|(name, target)| target.overlay(name, env));
@@ -262,6 +271,8 @@ impl Config {
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        self.payments.check()?;
+        self.portal.check()?;
         self.recordings.check()?;
         self.tracing.check()?;
         self.targets.iter().try_for_each(|(name, target)| target.check(name))?;
@@ -342,8 +353,8 @@ impl ProviderConfig {
     }
 }
 
-/// A key of the operator's side.
-fn operator_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+/// A key that opens something of this program.
+pub(super) fn long_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
     let Some(key) = env(name) else { return Ok(None) };
     if key.trim().len() < SHORTEST_KEY {
         return Err(Error::config(format!(

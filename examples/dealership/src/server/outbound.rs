@@ -17,6 +17,8 @@ use crate::{
     jobs::Worker,
     mail::{ImapAccount, ImapInbox, SmtpMailer, SmtpServer},
     messages::{CarrierMessenger, Messenger},
+    notices::Notices,
+    portal::Links,
     store::Store,
 };
 
@@ -131,7 +133,8 @@ pub fn worker(config: &Config, store: Store, clock: Clock) -> Result<Worker> {
     let dealership = &config.dealership;
     let mut worker = Worker::new(store, clock, &*dealership.name)
         .with_allowed(AllowList::read(&config.outbound.allow)?)
-        .with_departments(Departments::read(&dealership.departments)?);
+        .with_departments(Departments::read(&dealership.departments)?)
+        .with_notices(Notices::read(&config.portal)?.with_links(Links::of(config)?));
     if let Some(Outbound { line, messenger }) = Outbound::of(config)? {
         worker = worker.with_line(line).with_messenger(messenger);
     }

@@ -98,6 +98,17 @@ impl Vendors {
             .try_for_each(|locale| self.parts(&template.with(locale)).map(drop))
     }
 
+    /// The names of all that a template may name, by the field that does.
+    #[must_use]
+    pub fn names(&self) -> [(&'static str, Vec<&str>); 3] {
+        let Registry { stt, llm, tts, .. } = &self.registry;
+        [
+            ("stt", stt.names().collect()),
+            ("llm", llm.names().collect()),
+            ("tts", tts.names().collect()),
+        ]
+    }
+
     fn one<T: ?Sized + 'static>(
         &self,
         table: &str,
