@@ -1,6 +1,7 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
 mod choice;
+mod conversation;
 mod hosted;
 mod parts;
 
@@ -8,7 +9,6 @@ use std::{
     collections::BTreeMap,
     future::Future,
     path::PathBuf,
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,9 +18,9 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, warn};
 use voiceagent_core::{
-    Call, CallId, CallTime, Error, Event, Line, Result,
+    Call, CallId, Error, Result,
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
     observer::UsageReport,
@@ -30,8 +30,9 @@ use voiceagent_core::{
 };
 use voiceagent_telephony::front_door::CallStatus;
 
+pub(crate) use self::conversation::converse;
 use crate::{
-    agent::{CLOSING, Makings, Occasion, Witness, counterpart},
+    agent::{Makings, Occasion, Witness, counterpart},
     analysis,
     brain::RuleBrain,
     call_context::CallContext,
@@ -469,38 +470,6 @@ impl Reception {
 /// What the store says, or nothing, with a warning.
 fn known<T>(told: Result<T, Fault>, otherwise: &str) -> Option<T> {
     told.map_err(|fault| warn!(error = %Error::from(fault), "{otherwise}")).ok()
-}
-
-/// Lets a call run to its end, and shows what happens in it. When `closing` ends, the caller is told
-/// goodbye.
-pub(crate) async fn converse(
-    mut call: Call,
-    closing: impl Future<Output = ()>,
-    mut show: impl FnMut(CallTime, &Event),
-) {
-    let mut closing = pin!(closing);
-    let mut is_open = true;
-    loop {
-        tokio::select! {
-            event = call.next_event() => match event {
-                Some((at, event)) => show(at, &event),
-                None => return,
-            },
-            () = &mut closing, if is_open => {
-                is_open = false;
-                if let Err(error) = take_leave(call.line()) {
-                    debug!(%error, "a call ended before its goodbye");
-                }
-            }
-        }
-    }
-}
-
-/// There is no time to finish what is being said.
-fn take_leave(line: &Line) -> Result<()> {
-    line.interrupt()?;
-    line.announce(CLOSING)?;
-    line.hang_up()
 }
 
 #[cfg(test)]
