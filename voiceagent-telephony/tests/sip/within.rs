@@ -11,6 +11,8 @@ use crate::{
     server::Server,
 };
 
+const SDP: &str = "Content-Type: application/sdp\r\n";
+
 /// A call of a phone that has begun.
 pub(crate) struct Begun {
     pub(crate) phone: Phone,
@@ -32,4 +34,16 @@ impl Begun {
         phone.hears_silence().await;
         Self { phone, answer, link, _server: server }
     }
+}
+
+#[tokio::test]
+async fn requests_of_ours_go_to_where_the_other_side_said_last_that_it_is() {
+    let Begun { mut phone, answer, link, .. } = Begun::with(Server::config(), "").await;
+    let contact = format!("sip:moved@{}", phone.address());
+    let described = phone.description();
+    phone.ask_from(&answer, ("INVITE", 2), &contact, SDP, &described).await;
+    phone.answer_to("INVITE", 2).await;
+    phone.ask(&answer, "ACK", 2, "", "").await;
+    drop(link);
+    assert_eq!(phone.request("BYE").await.uri(), contact);
 }

@@ -10,7 +10,7 @@ use voiceagent_core::{
 };
 
 use super::{
-    super::{answers, quiet::quiet},
+    super::{answers, quiet::quiet, target},
     Answered, Leg, reply,
 };
 
@@ -49,6 +49,7 @@ impl Leg {
             headers.push(Header::ContentType("application/sdp".into()));
         }
         let body = body.map(String::into_bytes);
+        target::refresh(&self.line.dialog, request);
         let _ = handle.respond(StatusCode::OK, Some(headers), body).await;
         Ok(())
     }
