@@ -47,3 +47,36 @@ async fn requests_of_ours_go_to_where_the_other_side_said_last_that_it_is() {
     drop(link);
     assert_eq!(phone.request("BYE").await.uri(), contact);
 }
+
+#[tokio::test]
+async fn a_caller_who_knows_no_timers_is_confirmed_by_us() {
+    let asked = "Session-Expires: 1800\r\n";
+    for (headers, refresher, required) in [
+        (asked.to_owned(), "uas", None),
+        (format!("{asked}Supported: replaces, Timer\r\n"), "uac", Some("timer")),
+        (format!("{asked}k: timer\r\n"), "uac", Some("timer")),
+    ] {
+        let begun = Begun::with(Server::config(), &headers).await;
+        let answer = &begun.answer;
+        assert_eq!(answer.header("Session-Expires"), format!("1800;refresher={refresher}"));
+        assert_eq!(answer.headers("Require").next(), required, "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_required_or_too_short_within_a_call_is_refused_as_in_a_new_one() {
+    let Begun { mut phone, answer, link, .. } = Begun::with(Server::config(), "").await;
+    let described = phone.description();
+    for (number, method, headers, status, told) in [
+        (2, "INVITE", "Require: what-we-lack\r\n", "420", ("Unsupported", "what-we-lack")),
+        (3, "UPDATE", "Require: what-we-lack\r\n", "420", ("Unsupported", "what-we-lack")),
+        (4, "INVITE", "Supported: timer\r\nSession-Expires: 30\r\n", "422", ("Min-SE", "90")),
+    ] {
+        phone.ask(&answer, method, number, &format!("{headers}{SDP}"), &described).await;
+        let refused = phone.answer_to(method, number).await;
+        assert!(refused.text.starts_with(&format!("SIP/2.0 {status} ")), "{}", refused.text);
+        assert_eq!(refused.header(told.0), told.1);
+    }
+    drop(link);
+    phone.request("BYE").await;
+}

@@ -30,6 +30,11 @@ impl Leg {
             reply(&handle, StatusCode::RequestPending).await;
             return Ok(());
         }
+        if let Err(refusal) = answers::check(request) {
+            let headers = Some(refusal.headers(request));
+            let _ = handle.respond(refusal.status(), headers, None).await;
+            return Ok(());
+        }
         let mut headers = answers::abilities();
         headers.extend(self.confirmation.asked(self.now(), request));
         let body = match offer {
