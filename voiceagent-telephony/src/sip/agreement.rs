@@ -41,6 +41,12 @@ impl Agreement {
         is_taken
     }
 
+    /// Offers all that we can do, whatever was agreed on: the other side asks for it. What was agreed
+    /// on holds until it is [answered](Self::answered).
+    pub(super) fn offer(&mut self) -> Option<String> {
+        self.negotiation.reoffer().map(str::to_owned)
+    }
+
     /// Says again what was said last.
     pub(super) fn repeat(&self) -> Option<&str> {
         self.negotiation.repeat()

@@ -62,6 +62,9 @@ pub(super) struct Leg {
     is_begun: bool,
     /// What the session knows of a hold.
     is_held: bool,
+    /// The number of the request that we have answered by an offer, until its answer comes with what
+    /// acknowledges that.
+    offered: Option<u32>,
     /// Whether the call ends when everything has been said.
     is_ending: bool,
     begin: Instant,
@@ -107,6 +110,7 @@ impl Leg {
             next_look: CallTime::ZERO + LOOKS,
             is_begun: false,
             is_held: false,
+            offered: None,
             is_ending: false,
             begin: Instant::now(),
         }
@@ -366,7 +370,10 @@ impl Leg {
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<Next> {
         match state {
-            DialogState::Confirmed(..) => self.begin_to_speak(peer).await?,
+            DialogState::Confirmed(..) => {
+                self.acknowledged(peer).await?;
+                self.begin_to_speak(peer).await?;
+            }
             DialogState::Updated(_, request, handle) => {
                 self.update(&request, handle, peer).await?;
             }

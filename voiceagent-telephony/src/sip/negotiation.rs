@@ -133,6 +133,38 @@ impl Negotiation {
         Ok(self.say(ours, Beside::default()).words.clone())
     }
 
+    /// Offers all that we take anew, both ways, where the other side asks what that is (RFC 3264,
+    /// section 8; RFC 3261, section 14.1). Numbers keep their meaning, and our key stays.
+    pub(super) fn reoffer(&mut self) -> Option<&str> {
+        let Said { ours: before, beside, .. } = self.last.clone()?;
+        let is_free = |number: &u8| !before.formats.iter().any(|(known, _)| known == number);
+        let mut dynamic = (DYNAMIC..128).filter(is_free);
+        let mut formats = Vec::with_capacity(self.codecs.len());
+        for codec in &self.codecs {
+            let known = before.formats.iter().find(|(_, known)| known == codec);
+            let known = known.map(|(number, _)| *number).or_else(|| codec.static_payload_type());
+            formats.push((known.or_else(|| dynamic.next())?, *codec));
+        }
+        let mut rates: Vec<_> = formats.iter().map(|(_, codec)| codec.clock_rate()).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        let is_taken = |number: &u8| {
+            let mut taken = formats.iter().map(|(number, _)| *number);
+            taken.any(|taken| taken == *number)
+                || before.keys.iter().any(|(known, _)| known == number)
+        };
+        let mut numbers = (KEYS..128).filter(|number| !is_taken(number));
+        let mut keys = Vec::with_capacity(rates.len());
+        for rate in &rates {
+            let known = before.keys.iter().find(|(_, known)| known == rate);
+            keys.push((known.map(|(number, _)| *number).or_else(|| numbers.next())?, *rate));
+        }
+        let crypto = before.crypto.map(|before| self.own_crypto().unwrap_or(before));
+        let noise = Some(NOISE).filter(|_| rates.contains(&8_000));
+        let ours = Ours { formats, keys, noise, direction: Direction::Both, crypto };
+        Some(&self.say(ours, beside).words)
+    }
+
     /// Takes the answer to our offer, the first or a repeated one; `None` when it is none, or there
     /// is nothing in it that we can do.
     pub(super) fn answered(&mut self, answer: &str) -> Option<Terms> {

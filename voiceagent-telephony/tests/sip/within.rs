@@ -8,7 +8,7 @@ use voiceagent_telephony::sip::SipConfig;
 
 use crate::{
     phone::{Phone, Request},
-    server::Server,
+    server::{Server, told},
 };
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
@@ -79,4 +79,23 @@ async fn what_is_required_or_too_short_within_a_call_is_refused_as_in_a_new_one(
     }
     drop(link);
     phone.request("BYE").await;
+}
+
+#[tokio::test]
+async fn whoever_asks_what_we_can_do_is_offered_all_of_it_and_answers_when_they_acknowledge() {
+    let Begun { mut phone, answer, mut link, .. } = Begun::with(Server::config(), "").await;
+    let hold = phone.description() + "a=sendonly\r\n";
+    phone.describe(&answer, 2, &hold).await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Held(true)));
+    phone.ask(&answer, "INVITE", 3, "", "").await;
+    let offer = phone.answer_to("INVITE", 3).await;
+    assert!(offer.body().contains("a=sendrecv"), "a hold is not offered: {}", offer.body());
+    assert!(offer.body().contains("RTP/AVP 0 8 "), "all codecs: {}", offer.body());
+    phone.move_media().await;
+    phone.ask(&answer, "ACK", 3, SDP, &phone.description().replace("AVP 0", "AVP 8")).await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Held(false)));
+    while phone.packet().await.0 != 8 {}
+    // And the next description of the other side is taken.
+    phone.describe(&answer, 4, &hold).await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Held(true)));
 }

@@ -2,8 +2,9 @@
 
 use rsipstack::{
     dialog::dialog::TransactionHandle,
-    sip::{Header, Method, Request, StatusCode},
+    sip::{Header, Method, Request, StatusCode, prelude::HeadersExt as _},
 };
+use tracing::debug;
 use voiceagent_core::{
     LinkPeer, Result,
     transport::{Inbound, Outbound},
@@ -26,7 +27,8 @@ impl Leg {
         // 14.2; RFC 3311, section 5.2).
         let is_invite = request.method == Method::Invite;
         let offer = answers::description(request);
-        if self.confirmation.is_describing() && (is_invite || offer.is_some()) {
+        let is_describing = self.confirmation.is_describing() || self.offered.is_some();
+        if is_describing && (is_invite || offer.is_some()) {
             reply(&handle, StatusCode::RequestPending).await;
             return Ok(());
         }
@@ -46,8 +48,10 @@ impl Leg {
                 self.go_by_terms(peer).await?;
                 Some(answer)
             }
-            // A call that asks for our description gets the one that holds.
-            None if is_invite => self.agreement.repeat().map(str::to_owned),
+            None if is_invite => {
+                self.offered = request.cseq_header().and_then(|number| number.seq()).ok();
+                self.agreement.offer()
+            }
             None => None,
         };
         if body.is_some() {
@@ -57,6 +61,26 @@ impl Leg {
         target::refresh(&self.line.dialog, request);
         let _ = handle.respond(StatusCode::OK, Some(headers), body).await;
         Ok(())
+    }
+
+    /// Takes the answer to an offer of ours that stood in an answer.
+    pub(super) async fn acknowledged(
+        &mut self,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<()> {
+        let Some(offered) = self.offered else { return Ok(()) };
+        let Some(told) = self.line.dialog.last_remote_ack() else { return Ok(()) };
+        if told.cseq_header().and_then(|number| number.seq()).ok() != Some(offered) {
+            return Ok(());
+        }
+        self.offered = None;
+        match answers::description(&told) {
+            Some(answer) if self.agreement.answered(answer) => self.go_by_terms(peer).await,
+            _ => {
+                debug!("our offer was acknowledged with nothing that is taken");
+                Ok(())
+            }
+        }
     }
 
     /// Goes by what was agreed on: whom packets go to, and whether they do. The session is told of a
