@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
 mod calls;
+mod capacity;
 mod challenges;
 mod conversation;
 mod crossings;

@@ -129,6 +129,18 @@ impl Phone {
         self.signals.send_to(invite.as_bytes(), through).await.unwrap();
     }
 
+    /// Asks a server whether it is there.
+    pub(crate) async fn probe(&self, server: SocketAddr) {
+        let local = self.address();
+        let probe = format!(
+            "OPTIONS sip:agent@{server} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bKprobe\r\nMax-Forwards: 70\r\n\
+             From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
+             Call-ID: probe{local}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.signals.send_to(probe.as_bytes(), server).await.unwrap();
+    }
+
     /// Sends a request within a call, of which this is a message of the other side: its `INVITE`,
     /// or its answer to ours.
     pub(crate) async fn ask(
