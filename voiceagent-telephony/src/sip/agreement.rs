@@ -20,6 +20,12 @@ impl Agreement {
         self.terms.is_held
     }
 
+    /// Whether nothing is to be expected from the other side for now: it sends nothing, or has put us
+    /// on hold and may.
+    pub(super) const fn may_be_silent(&self) -> bool {
+        self.terms.is_held || self.terms.is_silent
+    }
+
     /// Whether the other side sends packets for keys.
     pub(super) const fn has_keys(&self) -> bool {
         self.terms.types.keys.is_some()

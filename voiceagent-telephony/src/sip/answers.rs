@@ -106,7 +106,8 @@ pub(super) fn session_expires(request: &Request) -> Option<SessionExpires> {
 /// Whether whoever asks knows timers (RFC 4028, section 7.1).
 fn knows_timers(request: &Request) -> bool {
     let names = ["supported", "k", "require"];
-    let is_told = |header: &&Header| names.iter().any(|name| header.name().eq_ignore_ascii_case(name));
+    let is_told =
+        |header: &&Header| names.iter().any(|name| header.name().eq_ignore_ascii_case(name));
     let told = request.headers().iter().filter(is_told);
     let mut options = told.flat_map(|header| header.value().split(','));
     options.any(|option| option.trim().eq_ignore_ascii_case("timer"))

@@ -1,11 +1,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use rsipstack::{
-    dialog::invite_dialog::InviteDialog,
-    sip::StatusCode,
-    transaction::Transaction,
-};
+use rsipstack::{dialog::invite_dialog::InviteDialog, sip::StatusCode, transaction::Transaction};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 use voiceagent_core::{

@@ -248,7 +248,7 @@ impl Leg {
             if self.controls.tell(quality) {
                 peer.send(Inbound::Quality(quality.into())).await?;
             }
-            let is_watched = !self.agreement.is_held();
+            let is_watched = !self.agreement.may_be_silent();
             if is_watched && self.media.silent_for(now) >= self.media_timeout {
                 return Err(lost("the other side has gone silent"));
             }

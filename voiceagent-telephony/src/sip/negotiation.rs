@@ -19,6 +19,8 @@ pub(super) struct Terms {
     pub(super) said: SocketAddr,
     /// Whether the other side takes nothing from us for now.
     pub(super) is_held: bool,
+    /// Whether the other side says that it sends nothing for now.
+    pub(super) is_silent: bool,
     /// How both sides protect what they send, if they do.
     pub(super) srtp: Option<SrtpTerms>,
     /// It has our key in it where there is one.
@@ -31,6 +33,7 @@ impl fmt::Debug for Terms {
             .field("types", &self.types)
             .field("said", &self.said)
             .field("is_held", &self.is_held)
+            .field("is_silent", &self.is_silent)
             .field("srtp", &self.srtp)
             .finish_non_exhaustive()
     }
@@ -172,6 +175,7 @@ impl Negotiation {
         let Said { ours: offered, beside, .. } = self.last.as_ref()?;
         let media = answer.media.get(beside.place());
         let media = media.filter(|media| media.kind == "audio" && media.port != 0)?;
+        let media = Some(media).filter(|media| self.can_take(media))?;
         let srtp = match &offered.crypto {
             None if media.protocol == PLAIN => None,
             Some(ours) if media.protocol == PROTECTED => {
@@ -206,7 +210,8 @@ impl Negotiation {
         let types = PayloadTypes { audio, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
         let is_held = !ours.direction.sends();
-        Some(Terms { types, said, is_held, srtp, answer: words.clone() })
+        let is_silent = !ours.direction.reversed().sends();
+        Some(Terms { types, said, is_held, is_silent, srtp, answer: words.clone() })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -220,9 +225,16 @@ impl Negotiation {
         profiles.into_iter().flatten().find_map(|profile| {
             offer.media.iter().enumerate().find(|(_, media)| {
                 let can_be_done = profile == PLAIN || !media.crypto.is_empty();
-                media.kind == "audio" && media.protocol == profile && media.port != 0 && can_be_done
+                let is_audio = media.kind == "audio" && media.port != 0;
+                is_audio && media.protocol == profile && can_be_done && self.can_take(media)
             })
         })
+    }
+
+    /// Whether we have one of its codecs, and an address of its family.
+    fn can_take(&self, media: &Media) -> bool {
+        let is_near = media.address.is_some_and(|address| address.is_ipv4() == self.at.is_ipv4());
+        is_near && media.codecs().iter().any(|(_, codec)| self.codecs.contains(codec))
     }
 
     /// Our key beside that of the other side.
@@ -330,6 +342,22 @@ mod tests {
             assert_eq!(terms.is_held, is_held, "{line}");
             assert!(terms.answer.ends_with(&format!("a={expected}\r\n")), "{line}");
         }
+    }
+
+    #[test]
+    fn the_first_audio_that_can_be_taken_is_and_none_of_an_address_that_we_cannot_reach() {
+        let mut two = offer("18", "m=audio 4002 RTP/AVP 0");
+        assert_eq!(negotiation().answer(&two).unwrap().said.port(), 4_002);
+        two = two.replace("IP4 192.0.2.9", "IP6 2001:db8::9");
+        assert_eq!(negotiation().answer(&two), None);
+        let mut ours = negotiation();
+        ours.offer(false).unwrap();
+        assert_eq!(ours.answered(&offer("0", "").replace("IP4 192.0.2.9", "IP6 ::1")), None);
+        let silent = |line| negotiation().answer(&offer("0", line)).unwrap().is_silent;
+        assert_eq!(
+            ["a=recvonly", "a=sendonly", "a=inactive", ""].map(silent),
+            [true, false, true, false]
+        );
     }
 
     const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";

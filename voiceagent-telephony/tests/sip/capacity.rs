@@ -8,7 +8,10 @@ use std::sync::{
 use tokio::sync::mpsc;
 use voiceagent_telephony::sip::SipServer;
 
-use crate::{phone::{Phone, Request}, server::Server};
+use crate::{
+    phone::{Phone, Request},
+    server::Server,
+};
 
 /// What a phone hears first but 100 to a new call, or to a probe.
 async fn first_answer(server: std::net::SocketAddr, method: &str) -> Request {

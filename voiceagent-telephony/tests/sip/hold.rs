@@ -69,3 +69,18 @@ async fn marks_return_on_hold_when_what_is_before_them_was_dropped() {
     }
     assert_eq!(told(&mut link).await, Some(Inbound::MarkPlayed(MarkId::new(7))));
 }
+
+#[tokio::test]
+async fn a_side_that_says_that_it_only_listens_is_not_taken_for_dead() {
+    let mut config = Server::config();
+    config.media_timeout = Duration::from_secs(2);
+    let Begun { mut phone, answer, mut link, .. } = Begun::with(config, "").await;
+    pause();
+    phone.describe(&answer, 2, &(phone.description() + "a=recvonly\r\n")).await;
+    let mut seconds = 0;
+    while seconds < 10 {
+        let next = link.recv().await.expect("the call goes on").expect("the line is there");
+        assert!(!matches!(next, Inbound::Held(_) | Inbound::HungUp), "{next:?}");
+        seconds += u32::from(matches!(next, Inbound::Quality(_)));
+    }
+}

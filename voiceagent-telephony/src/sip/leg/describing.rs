@@ -64,10 +64,7 @@ impl Leg {
     }
 
     /// Takes the answer to an offer of ours that stood in an answer.
-    pub(super) async fn acknowledged(
-        &mut self,
-        peer: &LinkPeer<Outbound, Inbound>,
-    ) -> Result<()> {
+    pub(super) async fn acknowledged(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
         let Some(offered) = self.offered else { return Ok(()) };
         let Some(told) = self.line.dialog.last_remote_ack() else { return Ok(()) };
         if told.cseq_header().and_then(|number| number.seq()).ok() != Some(offered) {
