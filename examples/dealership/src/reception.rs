@@ -1,6 +1,7 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
 mod choice;
+mod hosted;
 mod parts;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
     agent::{CLOSING, Makings, Occasion, Witness, counterpart},
     analysis,
     brain::RuleBrain,
+    call_context::CallContext,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
@@ -41,6 +43,7 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -136,6 +139,7 @@ impl Reception {
             stt: None,
             tts: None,
             messenger: None,
+            payments: None,
             codes: None,
             targets: Targets::default(),
             journals: None,
@@ -159,6 +163,11 @@ impl Reception {
     pub(crate) fn check(&self, template: &Template) -> Result<()> {
         self.makings.targets.tools(&template.tools)?;
         self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.check(template))
+    }
+
+    /// What makes the vendors that templates name, if they may name any.
+    pub(crate) fn vendors(&self) -> Option<&Vendors> {
+        self.vendors.as_ref()
     }
 
     /// Tells each time that something has changed in a call.
@@ -235,6 +244,13 @@ impl Reception {
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
+        self
+    }
+
+    /// Has payments taken.
+    #[must_use]
+    pub fn with_payments(mut self, payments: Payments) -> Self {
+        self.makings.payments = Some(payments);
         self
     }
 
@@ -348,6 +364,15 @@ impl Reception {
             // Nobody could answer it.
             None => Ending { failed: true, ..Ending::default() },
         };
+        self.over(call, ending).await;
+        // What is long goes last, and is done later where the program ends before it.
+        if let Some(recordings) = &self.makings.recordings {
+            recordings.settle(&self.makings.store, call).await;
+        }
+    }
+
+    /// Notes and counts a call that is over, and begins what follows from its end.
+    async fn over(&self, call: &CallId, ending: Ending) {
         let Makings { store, clock, .. } = &self.makings;
         if let Err(fault) = store.conclude(call.as_str(), ending, clock.now()).await {
             warn!(error = %Error::from(fault), "a call that is over is not noted");
@@ -355,10 +380,6 @@ impl Reception {
         self.count(call, ending).await;
         self.watchers.send_replace(());
         analysis::conclude(store, call, self.makings.spans.as_ref(), clock.now()).await;
-        // What is long goes last, and is done later where the program ends before it.
-        if let Some(recordings) = &self.makings.recordings {
-            recordings.settle(store, call).await;
-        }
     }
 
     /// Counts a call that is over, by what came of it.
@@ -385,7 +406,7 @@ impl Reception {
     async fn occasion(&self, call: &CallInfo) -> Occasion {
         let Makings { store, clock, name, .. } = &self.makings;
         let (phone, now) = (counterpart(call), clock.now());
-        let mut occasion = Occasion::default();
+        let mut occasion = Occasion { context: CallContext::of(call), ..Occasion::default() };
         let back = store.back(call.id.as_str()).await;
         occasion.back = known(back, "nobody knows whether a call is back").flatten();
         if occasion.back.is_some() {
