@@ -11,6 +11,8 @@ use super::{
 };
 use crate::rtp::{PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
+mod whole;
+
 /// What both sides have agreed on.
 #[derive(Clone, PartialEq)]
 pub(super) struct Terms {
@@ -136,38 +138,6 @@ impl Negotiation {
         Ok(self.say(ours, Beside::default()).words.clone())
     }
 
-    /// Offers all that we take anew, both ways, where the other side asks what that is (RFC 3264,
-    /// section 8; RFC 3261, section 14.1). Numbers keep their meaning, and our key stays.
-    pub(super) fn reoffer(&mut self) -> Option<&str> {
-        let Said { ours: before, beside, .. } = self.last.clone()?;
-        let is_free = |number: &u8| !before.formats.iter().any(|(known, _)| known == number);
-        let mut dynamic = (DYNAMIC..128).filter(is_free);
-        let mut formats = Vec::with_capacity(self.codecs.len());
-        for codec in &self.codecs {
-            let known = before.formats.iter().find(|(_, known)| known == codec);
-            let known = known.map(|(number, _)| *number).or_else(|| codec.static_payload_type());
-            formats.push((known.or_else(|| dynamic.next())?, *codec));
-        }
-        let mut rates: Vec<_> = formats.iter().map(|(_, codec)| codec.clock_rate()).collect();
-        rates.sort_unstable();
-        rates.dedup();
-        let is_taken = |number: &u8| {
-            let mut taken = formats.iter().map(|(number, _)| *number);
-            taken.any(|taken| taken == *number)
-                || before.keys.iter().any(|(known, _)| known == number)
-        };
-        let mut numbers = (KEYS..128).filter(|number| !is_taken(number));
-        let mut keys = Vec::with_capacity(rates.len());
-        for rate in &rates {
-            let known = before.keys.iter().find(|(_, known)| known == rate);
-            keys.push((known.map(|(number, _)| *number).or_else(|| numbers.next())?, *rate));
-        }
-        let crypto = before.crypto.map(|before| self.own_crypto().unwrap_or(before));
-        let noise = Some(NOISE).filter(|_| rates.contains(&8_000));
-        let ours = Ours { formats, keys, noise, direction: Direction::Both, crypto };
-        Some(&self.say(ours, beside).words)
-    }
-
     /// Takes the answer to our offer, the first or a repeated one; `None` when it is none, or there
     /// is nothing in it that we can do.
     pub(super) fn answered(&mut self, answer: &str) -> Option<Terms> {
@@ -229,12 +199,6 @@ impl Negotiation {
                 is_audio && media.protocol == profile && can_be_done && self.can_take(media)
             })
         })
-    }
-
-    /// Whether we have one of its codecs, and an address of its family.
-    fn can_take(&self, media: &Media) -> bool {
-        let is_near = media.address.is_some_and(|address| address.is_ipv4() == self.at.is_ipv4());
-        is_near && media.codecs().iter().any(|(_, codec)| self.codecs.contains(codec))
     }
 
     /// Our key beside that of the other side.
@@ -342,22 +306,6 @@ mod tests {
             assert_eq!(terms.is_held, is_held, "{line}");
             assert!(terms.answer.ends_with(&format!("a={expected}\r\n")), "{line}");
         }
-    }
-
-    #[test]
-    fn the_first_audio_that_can_be_taken_is_and_none_of_an_address_that_we_cannot_reach() {
-        let mut two = offer("18", "m=audio 4002 RTP/AVP 0");
-        assert_eq!(negotiation().answer(&two).unwrap().said.port(), 4_002);
-        two = two.replace("IP4 192.0.2.9", "IP6 2001:db8::9");
-        assert_eq!(negotiation().answer(&two), None);
-        let mut ours = negotiation();
-        ours.offer(false).unwrap();
-        assert_eq!(ours.answered(&offer("0", "").replace("IP4 192.0.2.9", "IP6 ::1")), None);
-        let silent = |line| negotiation().answer(&offer("0", line)).unwrap().is_silent;
-        assert_eq!(
-            ["a=recvonly", "a=sendonly", "a=inactive", ""].map(silent),
-            [true, false, true, false]
-        );
     }
 
     const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
