@@ -49,6 +49,7 @@ mod farewell;
 mod filler;
 mod generation;
 mod history;
+mod hold;
 mod idle;
 mod input;
 mod interruption;
@@ -301,10 +302,8 @@ impl Session {
 
     fn on_input(&mut self, input: Input) {
         match input {
-            // Taken in and written down; nothing is decided by them yet.
-            Input::Opened => {}
-            // Only a speech-to-speech model says so.
-            Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
+            // The call has begun; the others only a speech-to-speech model says.
+            Input::Opened | Input::ModelInterrupted { .. } | Input::UserWords { .. } => {}
             Input::AnsweredBy { who } => self.on_answered_by(who),
             Input::Beep => self.on_beep(),
             Input::CommitTurn => self.on_commit_turn(),
@@ -323,6 +322,7 @@ impl Session {
             Input::Expect { what } => self.on_expect(what),
             Input::HangUp => self.leave_after_speech(Leave::HangUp),
             Input::HangUpByTool { generation, id } => self.on_hang_up_by_tool(generation, id),
+            Input::Held { held } => self.on_held(held),
             Input::HungUp => self.end(EndReason::UserHungUp),
             Input::Interrupt => self.interrupt(InterruptionReason::Requested, None),
             Input::LegLost { leg, kind } => self.on_leg_lost(leg, kind),

@@ -30,6 +30,7 @@ pub use quality::LineQuality;
 ///   [`Inbound::NotTransferred`],
 /// - answers each [`Outbound::Mark`] with [`Inbound::MarkPlayed`] when everything sent before it
 ///   has been played, if it claims [`TransportCapabilities::marks`],
+/// - says by [`Inbound::Held`] when the far end takes no audio for a while, if it can tell,
 /// - sends [`Inbound::HungUp`] once when the far end goes, and then returns.
 ///
 /// ```
@@ -243,6 +244,13 @@ pub enum Inbound {
     Beep,
     /// A key of the phone: `0` to `9`, `*`, `#`, `A` to `D`.
     Dtmf(char),
+    /// The far end has put the call on hold, or takes it back: once for each change.
+    ///
+    /// While a call is on hold, the leg plays nothing, keeps what it has been sent, answers no mark of
+    /// it, and brings silence in place of what the far end plays to whoever waits. A leg that tells
+    /// it claims [`clear`](TransportCapabilities::clear): what has been sent and not played is taken
+    /// back by the session, and sent once more behind the hold.
+    Held(bool),
     /// The far end has gone.
     HungUp,
     /// The far end of a text leg stopped what it was saying, and says how much of it was heard.

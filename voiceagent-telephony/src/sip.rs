@@ -47,6 +47,7 @@ mod stream;
 mod streams;
 mod switchboard;
 mod takeover;
+mod target;
 mod tls;
 mod tones;
 mod transfer;

@@ -26,6 +26,8 @@ pub(crate) struct BackgroundLine {
     sent: u64,
     /// A place that the playhead has passed, and when.
     anchor: (CallTime, u64),
+    /// The far end takes nothing for a while.
+    is_held: bool,
 }
 
 impl BackgroundLine {
@@ -37,7 +39,7 @@ impl BackgroundLine {
         };
         let mixer = Mixer::new(background, outbound)?;
         let anchor = (CallTime::ZERO, 0);
-        Ok(Some(Self { mixer, format: outbound, sent: 0, anchor }))
+        Ok(Some(Self { mixer, format: outbound, sent: 0, anchor, is_held: false }))
     }
 
     /// Adds the background to what is sent.
@@ -62,7 +64,7 @@ impl BackgroundLine {
 
     /// A frame of the background alone, if it is time for one.
     fn poll(&mut self, now: CallTime) -> Option<Outbound> {
-        if self.due() > now {
+        if self.due()? > now {
             return None;
         }
         let samples = self.format.samples_in(FRAME) as usize;
@@ -70,10 +72,11 @@ impl BackgroundLine {
         Some(Outbound::Audio(self.frame(now, payload)))
     }
 
-    /// When a frame of the background alone is to be sent.
-    pub(super) fn due(&self) -> CallTime {
+    /// When a frame of the background alone is to be sent; `None` while the call is on hold.
+    pub(super) fn due(&self) -> Option<CallTime> {
         let (at, position) = self.anchor;
-        (at + self.format.duration_of(self.sent - position)).saturating_sub(LEAD - FRAME)
+        let end = at + self.format.duration_of(self.sent - position);
+        (!self.is_held).then(|| end.saturating_sub(LEAD - FRAME))
     }
 
     fn frame(&mut self, now: CallTime, payload: bytes::Bytes) -> AudioFrame {
@@ -116,6 +119,17 @@ impl Driver {
         self.play_background();
     }
 
+    /// Has the background wait while the call is on hold, with all of it that was not heard.
+    pub(super) fn hold_background(&mut self, is_held: bool) {
+        let Some(background) = &mut self.background else { return };
+        background.is_held = is_held;
+        if is_held {
+            self.send(Outbound::Clear);
+        } else {
+            self.play_background();
+        }
+    }
+
     /// Sends as much of the background alone as keeps the line from falling silent.
     pub(super) fn play_background(&mut self) {
         let now = self.now();
@@ -146,7 +160,7 @@ mod tests {
         let plain = background.with_gain(Decibels(0.0)).with_duck(Decibels(0.0));
         let mixer = Mixer::new(&plain, format).unwrap();
         let anchor = (CallTime::ZERO, 0);
-        let mut line = BackgroundLine { mixer, format, sent: 0, anchor };
+        let mut line = BackgroundLine { mixer, format, sent: 0, anchor, is_held: false };
         let silence = AudioFrame::new(format, MediaTime(0), vec![0; 8_000].into());
         // Half a second is sent, and 100 ms of it have sounded.
         let sent = payload(line.mix(CallTime::ZERO, Outbound::Audio(silence)));
@@ -154,5 +168,18 @@ mod tests {
         line.mix(now, Outbound::Clear);
         let again = payload(line.poll(now).expect("the line falls silent"));
         assert_eq!(again, sent[1_600..][..again.len()], "it goes on where it was");
+    }
+
+    #[test]
+    fn i17_the_background_waits_while_the_call_is_on_hold() {
+        let format = AudioFormat::MULAW_8K;
+        let background = Background::new(Clip::new(format, &[0x10; 800]).unwrap());
+        let mixer = Mixer::new(&background, format).unwrap();
+        let anchor = (CallTime::ZERO, 0);
+        let mut line = BackgroundLine { mixer, format, sent: 0, anchor, is_held: true };
+        let later = CallTime::from_millis(60_000);
+        assert_eq!((line.due(), line.poll(later).is_none()), (None, true));
+        line.is_held = false;
+        assert!(line.poll(later).is_some());
     }
 }

@@ -80,7 +80,7 @@ impl Driver {
     pub(super) fn deadline(&self) -> Option<CallTime> {
         let session = self.session.poll_timeout().map(|(at, _)| at);
         let ears = self.legs.ears.as_ref().and_then(|ears| ears.idle_at());
-        let background = self.background.as_ref().map(BackgroundLine::due);
+        let background = self.background.as_ref().and_then(BackgroundLine::due);
         [session, ears, background].into_iter().flatten().min()
     }
 
@@ -183,6 +183,10 @@ impl Driver {
             Some(Ok(Inbound::Dtmf(digit))) => {
                 let now = self.now();
                 self.keys.take(now).then_some(Input::Dtmf { digit })
+            }
+            Some(Ok(Inbound::Held(held))) => {
+                self.hold_background(held);
+                Some(Input::Held { held })
             }
             Some(Ok(Inbound::Interrupted { heard })) => Some(Input::PeerInterrupted { heard }),
             Some(Ok(Inbound::MarkPlayed(mark))) => {

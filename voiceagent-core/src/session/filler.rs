@@ -105,7 +105,7 @@ impl Session {
             live.synthesis.state == VoiceState::Open && live.content.script.samples() == 0;
         if live.aside.is_some()
             || self.is_realtime()
-            || self.pausing.is_paused()
+            || self.pausing.is_silent()
             || voice_is_late
             || live.rounds.fillers >= self.fillers().len()
             || self.user.speaking_since.is_some()

@@ -51,7 +51,8 @@ impl Idle {
         *self = Self { wait: period, joined: self.joined, ..Self::default() };
     }
 
-    fn on_words(&mut self) {
+    /// Somebody is there: has said words, pressed a key, or put the call on hold.
+    pub(super) fn on_words(&mut self) {
         let wait = self.wait;
         *self = Self { wait, joined: true, ..Self::default() };
     }
@@ -151,6 +152,7 @@ impl Session {
     fn is_quiet(&self) -> bool {
         let is_there = self.idle.joined || !self.config.answerer;
         is_there
+            && !self.pausing.on_hold
             && self.live.is_none()
             && self.owed.is_none()
             && self.pausing.given_at().is_none()

@@ -68,6 +68,11 @@ pub enum Input {
         /// What the next turn holds; `None` when it may be anything.
         what: Option<Expected>,
     },
+    /// The far end has put the call on hold, or takes it back.
+    Held {
+        /// Whether the call is on hold from now on.
+        held: bool,
+    },
     /// End the call once what is being said has been heard.
     HangUp,
     /// A tool asks for the same.
@@ -320,6 +325,7 @@ mod tests {
             Input::Beep,
             Input::CommitTurn,
             Input::Configure { change },
+            Input::Held { held: true },
             Input::Expect { what: Some(Expected::Phone) },
             Input::Expect { what: None },
             Input::LlmProgress { generation: GenerationId::new(1) },

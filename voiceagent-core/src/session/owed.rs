@@ -16,7 +16,7 @@ pub(super) struct Silence {
 impl Session {
     /// Watches over the silence of an answer that takes its time.
     pub(super) fn settle_owed(&mut self) {
-        if !self.owes() {
+        if !self.owes() || self.pausing.on_hold {
             self.silence = Silence::default();
             self.timers.clear(Timer::Owed);
             return;

@@ -27,6 +27,8 @@ pub(super) struct Pausing {
     in_vain: VecDeque<CallTime>,
     cut: Option<Cut>,
     unheard: Option<Unheard>,
+    /// The far end has put the call on hold.
+    pub(super) on_hold: bool,
 }
 
 /// An answer that a voice has cut before anything of it was heard.
@@ -64,6 +66,11 @@ struct Cut {
 impl Pausing {
     pub(super) fn is_paused(&self) -> bool {
         self.pause.is_some()
+    }
+
+    /// Whether nothing may leave that is to be heard.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_paused() || self.on_hold
     }
 
     /// Whether pauses come to nothing so often that the line must be noisy.

@@ -17,7 +17,7 @@ impl Session {
             Some(live) => {
                 // A voice that takes a breath has not stopped.
                 let goes_on = matches!(live.stage, Stage::Written | Stage::Spoken);
-                if self.pausing.is_paused() {
+                if self.pausing.is_silent() {
                     AgentState::Paused
                 } else if live.has_floor() && (goes_on || self.output.is_audible(self.now)) {
                     AgentState::Speaking

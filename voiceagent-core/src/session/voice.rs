@@ -333,7 +333,7 @@ impl Session {
         };
         let floor = self.user_holds_floor_until();
         let waits = self.waits_for_silence();
-        let held = !live.committed || waits || self.pausing.is_paused();
+        let held = !live.committed || waits || self.pausing.is_silent();
         self.output.hold(held);
         let mut sent = false;
         while let Some(outbound) = self.output.poll(self.now) {

@@ -184,6 +184,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Dtmf { digit: '1' }),
         1 => Just(Input::SttReopened),
         1 => answered(),
+        1 => any::<bool>().prop_map(|held| Input::Held { held }),
         1 => any::<u32>().prop_map(|bits| {
             let SessionConfig { endpointing, barge_in, idle, .. } = config(bits);
             let change = SettingsChange::default().with_endpointing(endpointing);
@@ -257,6 +258,8 @@ struct Attempts {
     draft: Option<(GenerationId, TurnId)>,
     /// What was said has been cleared, and neither is it to go on nor was the voice asked anew.
     cleared: bool,
+    /// The far end takes nothing.
+    on_hold: bool,
     /// Who is silent and may go on.
     paused: Option<GenerationId>,
     started: BTreeSet<GenerationId>,
@@ -294,6 +297,11 @@ impl Watch for Attempts {
                     self.finished.insert(key);
                 }
             }
+            Input::Held { held } => {
+                self.on_hold = *held;
+                // What was cleared then goes on now.
+                self.cleared &= *held;
+            }
             Input::SpeechStarted { .. } => self.speaking = true,
             Input::SpeechStopped { .. } | Input::LegLost { leg: Leg::Vad, .. } => {
                 self.speaking = false;
@@ -324,6 +332,7 @@ impl Watch for Attempts {
                     self.texts.entry(*generation).or_default().push_str(text);
                 }
                 Command::Send { outbound: Outbound::Audio(_) } => {
+                    prop_assert!(!self.on_hold, "f10: audio for nobody");
                     prop_assert!(!self.cleared, "i7: audio after it was cleared");
                     prop_assert!(self.draft.is_none(), "p7: a draft is heard");
                 }

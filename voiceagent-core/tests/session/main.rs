@@ -11,6 +11,7 @@ mod flow;
 mod goodbyes;
 mod heard;
 mod history;
+mod hold;
 mod idle;
 mod late_results;
 mod laws;

@@ -205,6 +205,12 @@ impl Sender {
         self.due += FRAME;
         if self.is_held {
             self.is_marked = true;
+            // What they stand behind has been played, or was dropped.
+            while let Some(Queued::Mark(mark)) =
+                self.queue.pop_front_if(|next| matches!(next, Queued::Mark(_)))
+            {
+                self.played.push_back((self.audible_until, mark));
+            }
         } else if !self.say_key() {
             let payload = self.next_frame();
             let payload = self.outward.encode(payload);

@@ -20,6 +20,12 @@ impl Agreement {
         self.terms.is_held
     }
 
+    /// Whether nothing is to be expected from the other side for now: it sends nothing, or has put us
+    /// on hold and may.
+    pub(super) const fn may_be_silent(&self) -> bool {
+        self.terms.is_held || self.terms.is_silent
+    }
+
     /// Whether the other side sends packets for keys.
     pub(super) const fn has_keys(&self) -> bool {
         self.terms.types.keys.is_some()
@@ -39,6 +45,12 @@ impl Agreement {
         let is_taken = terms.is_some();
         self.terms = terms.unwrap_or_else(|| self.terms.clone());
         is_taken
+    }
+
+    /// Offers all that we can do, whatever was agreed on: the other side asks for it. What was agreed
+    /// on holds until it is [answered](Self::answered).
+    pub(super) fn offer(&mut self) -> Option<String> {
+        self.negotiation.reoffer().map(str::to_owned)
     }
 
     /// Says again what was said last.

@@ -95,7 +95,22 @@ pub(super) fn check(request: &Request) -> Result<Option<SessionExpires>, Refusal
 /// What a request says of how often it is to be confirmed.
 pub(super) fn session_expires(request: &Request) -> Option<SessionExpires> {
     let value = request.header_value("session-expires").or_else(|| request.header_value("x"))?;
-    SessionExpires::parse(&value)
+    let asked = SessionExpires::parse(&value)?;
+    if knows_timers(request) {
+        return Some(asked);
+    }
+    // Nobody is there to be told that it is too short.
+    (asked.interval >= SHORTEST).then(|| asked.unsupported())
+}
+
+/// Whether whoever asks knows timers (RFC 4028, section 7.1).
+fn knows_timers(request: &Request) -> bool {
+    let names = ["supported", "k", "require"];
+    let is_told =
+        |header: &&Header| names.iter().any(|name| header.name().eq_ignore_ascii_case(name));
+    let told = request.headers().iter().filter(is_told);
+    let mut options = told.flat_map(|header| header.value().split(','));
+    options.any(|option| option.trim().eq_ignore_ascii_case("timer"))
 }
 
 /// Whether nothing but the last answer may be sent without being confirmed (RFC 3262, section 3). We

@@ -1,7 +1,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
-use rsipstack::{dialog::invite_dialog::InviteDialog, transaction::Transaction};
+use rsipstack::{dialog::invite_dialog::InviteDialog, sip::StatusCode, transaction::Transaction};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 use voiceagent_core::{
@@ -66,6 +66,22 @@ impl SipCall {
     #[must_use]
     pub fn keypad(&self) -> Keypad {
         self.controls.keypad()
+    }
+
+    /// Refuses the call with a status from 400 to 699; one that is dropped is refused with 480. Where
+    /// there is no room, [`SipServer::with_room`](super::SipServer::with_room) refuses calls before
+    /// they ring, and says when to try again.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](voiceagent_core::ErrorKind::Config) when the status is no refusal; the call is
+    /// refused with 480 then.
+    pub fn refuse(self, status: u16) -> Result<()> {
+        if !(400..700).contains(&status) {
+            return Err(Error::config("status: from 400 to 699"));
+        }
+        self.line.refuse(StatusCode::from(status));
+        Ok(())
     }
 
     /// Hands the call over to somebody whom we have called, from when it is opened.

@@ -183,6 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn a_host_of_an_account_is_told_the_login_of_it_and_others_that_of_the_trunk() {
+        let mut config: SipConfig = serde_json::from_str(
+            r#"{"listen":"127.0.0.1:0",
+                "trunk":{"address":"sip:t.example.com","user":"+1","login":"ours","password":"a"},
+                "accounts":[{"registrar":"192.0.2.10:5060","user":"there","password":"b"}]}"#,
+        )
+        .unwrap();
+        let login = |config: &SipConfig, host: [u8; 4]| {
+            config.credentials_for(host.into()).map(|credentials| credentials.login)
+        };
+        assert_eq!(login(&config, [192, 0, 2, 10]).as_deref(), Some("there"));
+        assert_eq!(login(&config, [192, 0, 2, 11]).as_deref(), Some("ours"));
+        config.trunk = None;
+        assert_eq!(login(&config, [192, 0, 2, 11]), None);
+    }
+
+    #[test]
     fn settings_that_cannot_work_are_told_by_their_name() {
         for (text, field) in [
             (r#"{"listen":"127.0.0.1:0","codecs":[]}"#, "codecs"),

@@ -275,7 +275,7 @@ impl Transport for SipDial {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Office { config, addresses, calls, dialogs, streams, board, stack } = &*self.office;
+        let Office { config, addresses, calls, dialogs, streams, board, stack, .. } = &*self.office;
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;

@@ -2,7 +2,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::Poll,
     time::Duration,
 };
@@ -23,7 +23,7 @@ use rsipstack::{
     },
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::{JoinHandle, JoinSet, yield_now},
     time::Instant,
 };
@@ -111,6 +111,7 @@ impl Stack {
                 streams,
                 board: Arc::default(),
                 stack: stack.clone(),
+                room: OnceLock::new(),
                 config: Arc::new(config),
             });
             let gate = Gate::new(shared.config.calls_per_second);
@@ -311,7 +312,14 @@ impl Desk {
                     Err(refusal @ Refusal::Extension) => {
                         (refusal.status(), refusal.headers(&request.original))
                     }
-                    _ => (StatusCode::OK, answers::abilities()),
+                    _ => match self.room() {
+                        Ok(_) => (StatusCode::OK, answers::abilities()),
+                        // A probe of a trunk asks for room, and for nobody who is busy.
+                        Err(_) => {
+                            let full = Refusal::Unavailable;
+                            (full.status(), full.headers(&request.original))
+                        }
+                    },
                 };
                 self.tasks.spawn(quiet(answers::reply(request, status, headers)));
             }
@@ -398,11 +406,19 @@ impl Desk {
         Err((refusal, Box::new(request)))
     }
 
+    /// The room for one more call, where there is any and somebody takes calls.
+    fn room(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if self.arrivals.is_closed() || !self.office.has_room() {
+            return Err(Refusal::Unavailable);
+        }
+        let full = Refusal::Full { is_busy: self.office.config.is_busy_when_full };
+        Arc::clone(&self.office.calls).try_acquire_owned().map_err(|_| full)
+    }
+
     fn offer(&self, request: &Transaction) -> Result<Offered, Refusal> {
         let expires = answers::check(&request.original)?;
         let office = &self.office;
-        let full = Refusal::Full { is_busy: office.config.is_busy_when_full };
-        let permit = Arc::clone(&office.calls).try_acquire_owned().map_err(|_| full)?;
+        let permit = self.room()?;
         let stack = office.stack.upgrade().ok_or(Refusal::Unavailable)?;
         let from = Peer::of(request).ok_or(Refusal::Unavailable)?;
         Offered::new(office, from, request, expires, (stack, permit))

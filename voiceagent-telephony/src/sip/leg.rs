@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rsipstack::{
     dialog::dialog::{DialogState, TransactionHandle},
-    sip::{Header, Method, Request, Response, StatusCode, prelude::HeadersExt as _},
+    sip::{Response, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::{
     task::JoinSet,
@@ -11,6 +11,7 @@ use tokio::{
 use tracing::{debug, info};
 use voiceagent_core::{
     CallTime, Error, ErrorKind, LinkPeer, Result,
+    audio::AudioFrame,
     transport::{Inbound, Outbound},
 };
 
@@ -22,7 +23,6 @@ use super::{
     info::key_of,
     keypad::Order,
     line::Line,
-    quiet::quiet,
     refresh::Refreshed,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
@@ -31,6 +31,8 @@ use super::{
     transfer::{self, Transfers},
 };
 use crate::rtp::{RtpAction, RtpSession};
+
+mod describing;
 
 /// Pieces and marks that may wait: as many as the link holds. The session sends 100 ms ahead.
 const QUEUE: usize = 64;
@@ -58,6 +60,11 @@ pub(super) struct Leg {
     next_look: CallTime,
     /// Whether the other side has heard our answer.
     is_begun: bool,
+    /// What the session knows of a hold.
+    is_held: bool,
+    /// The number of the request that we have answered by an offer, until its answer comes with what
+    /// acknowledges that.
+    offered: Option<u32>,
     /// Whether the call ends when everything has been said.
     is_ending: bool,
     begin: Instant,
@@ -102,6 +109,8 @@ impl Leg {
             tones: Tones::default(),
             next_look: CallTime::ZERO + LOOKS,
             is_begun: false,
+            is_held: false,
+            offered: None,
             is_ending: false,
             begin: Instant::now(),
         }
@@ -122,7 +131,7 @@ impl Leg {
     }
 
     pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
-        self.hold()?;
+        self.go_by_terms(&peer).await?;
         let ended = self.talk(&mut peer).await;
         if let RtpAction::Report(to, datagram) = self.media.goodbye() {
             self.sockets.send_report(to, &datagram);
@@ -179,7 +188,7 @@ impl Leg {
                     // A port of the other side that is not open yet is told here, and is no fault.
                     if let Ok((from, datagram)) = received {
                         self.media.receive(self.now(), from, &datagram);
-                        self.begin_to_speak()?;
+                        self.begin_to_speak(peer).await?;
                     }
                 }
                 () = sleep_until(wake) => {}
@@ -204,10 +213,14 @@ impl Leg {
     /// Does what is due.
     async fn work(&mut self, now: CallTime, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
         if !self.is_begun && now >= CallTime::ZERO + PATIENCE {
-            self.begin_to_speak()?;
+            self.begin_to_speak(peer).await?;
         }
         while let Some(action) = self.media.poll(now) {
             match action {
+                // Music for whoever waits is not the caller.
+                RtpAction::Tell(Inbound::Audio(frame)) if self.is_held => {
+                    peer.send(Inbound::Audio(silenced(&frame))).await?;
+                }
                 RtpAction::Tell(Inbound::Audio(frame)) if !self.agreement.has_keys() => {
                     let (frame, keys) = self.tones.hear(now, frame)?;
                     for key in keys {
@@ -235,7 +248,7 @@ impl Leg {
             if self.controls.tell(quality) {
                 peer.send(Inbound::Quality(quality.into())).await?;
             }
-            let is_watched = !self.agreement.is_held();
+            let is_watched = !self.agreement.may_be_silent();
             if is_watched && self.media.silent_for(now) >= self.media_timeout {
                 return Err(lost("the other side has gone silent"));
             }
@@ -267,7 +280,7 @@ impl Leg {
                 }
                 Ok(())
             }
-            Order::TakeOver(takeover) => self.take_over(*takeover),
+            Order::TakeOver(takeover) => self.take_over(*takeover, peer).await,
             Order::HandTo(address) => {
                 let begun = self.transfers.begin_at(address);
                 self.refer(begun, peer).await
@@ -276,10 +289,14 @@ impl Leg {
     }
 
     /// Goes on with whoever takes the other side's place.
-    fn take_over(&mut self, takeover: Takeover) -> Result<()> {
+    async fn take_over(
+        &mut self,
+        takeover: Takeover,
+        peer: &LinkPeer<Outbound, Inbound>,
+    ) -> Result<()> {
         let mut negotiation = takeover.negotiation(&self.sockets);
         let terms = negotiation.answer(&takeover.offer);
-        let Takeover { mut line, peer, expires, transfers, .. } = takeover;
+        let Takeover { mut line, peer: party, expires, transfers, .. } = takeover;
         let Some(terms) = terms else {
             line.refuse(StatusCode::NotAcceptableHere);
             return Ok(());
@@ -295,12 +312,12 @@ impl Leg {
         self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
         self.asking = JoinSet::new();
-        self.media.meet(terms.said, peer.address.ip());
+        self.media.meet(terms.said, party.address.ip());
         self.agreement = Agreement::new(negotiation, terms);
         // Dropped, the call whose place it takes ends.
         self.line = line;
         self.is_begun = true;
-        self.hold()
+        self.go_by_terms(peer).await
     }
 
     /// Asks for a transfer that has begun, or says that it has not.
@@ -334,7 +351,7 @@ impl Leg {
             Answered::Refresh(outcome, description) => {
                 if let Some(answer) = description {
                     if self.agreement.answered(&answer) {
-                        self.hold()?;
+                        self.go_by_terms(peer).await?;
                     } else {
                         debug!("the answer describes no media that are taken");
                     }
@@ -353,8 +370,13 @@ impl Leg {
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<Next> {
         match state {
-            DialogState::Confirmed(..) => self.begin_to_speak()?,
-            DialogState::Updated(_, request, handle) => self.update(&request, handle).await?,
+            DialogState::Confirmed(..) => {
+                self.acknowledged(peer).await?;
+                self.begin_to_speak(peer).await?;
+            }
+            DialogState::Updated(_, request, handle) => {
+                self.update(&request, handle, peer).await?;
+            }
             DialogState::Info(_, request, handle) => {
                 let kind = request.header_value("content-type").unwrap_or_default();
                 reply(&handle, StatusCode::OK).await;
@@ -390,63 +412,6 @@ impl Leg {
         }
         Ok(Next::GoOn)
     }
-
-    /// Answers a request that describes the media anew, or confirms the call.
-    async fn update(&mut self, request: &Request, handle: TransactionHandle) -> Result<()> {
-        // Two descriptions that cross: both sides step back, and try again later (RFC 3261, section
-        // 14.2; RFC 3311, section 5.2).
-        let is_invite = request.method == Method::Invite;
-        let offer = answers::description(request);
-        if self.confirmation.is_describing() && (is_invite || offer.is_some()) {
-            reply(&handle, StatusCode::RequestPending).await;
-            return Ok(());
-        }
-        let mut headers = answers::abilities();
-        headers.extend(self.confirmation.asked(self.now(), request));
-        let body = match offer {
-            Some(offer) => {
-                let Some(answer) = self.agreement.answer(offer) else {
-                    reply(&handle, StatusCode::NotAcceptableHere).await;
-                    return Ok(());
-                };
-                self.hold()?;
-                Some(answer)
-            }
-            // A call that asks for our description gets the one that holds.
-            None if is_invite => self.agreement.repeat().map(str::to_owned),
-            None => None,
-        };
-        if body.is_some() {
-            headers.push(Header::ContentType("application/sdp".into()));
-        }
-        let body = body.map(String::into_bytes);
-        let _ = handle.respond(StatusCode::OK, Some(headers), body).await;
-        Ok(())
-    }
-
-    /// Goes by what was agreed on: whom packets go to, and whether they do.
-    fn hold(&mut self) -> Result<()> {
-        self.agreement.apply(self.now(), &mut self.media, self.is_begun)
-    }
-
-    fn begin_to_speak(&mut self) -> Result<()> {
-        if self.is_begun {
-            return Ok(());
-        }
-        self.is_begun = true;
-        self.hold()
-    }
-
-    /// Confirms the call.
-    fn refresh(&mut self) {
-        let Some(refresh) = self.confirmation.ask(self.agreement.repeat()) else { return };
-        let (dialog, credentials) = self.line.party();
-        let asking = refresh.ask(dialog, credentials);
-        self.asking.spawn(quiet(async move {
-            let (outcome, description) = asking.await;
-            Answered::Refresh(outcome, description)
-        }));
-    }
 }
 
 async fn reply(handle: &TransactionHandle, status: StatusCode) {
@@ -463,4 +428,10 @@ async fn tell(peer: &LinkPeer<Outbound, Inbound>, outcome: Result<(), ErrorKind>
 
 fn lost(why: &'static str) -> Error {
     Error::new(ErrorKind::Disconnected, "talk", why).with_provider("sip")
+}
+
+/// As much silence as this is sound.
+fn silenced(frame: &AudioFrame) -> AudioFrame {
+    let silence = frame.format.silence().unwrap_or_default();
+    AudioFrame::new(frame.format, frame.at, vec![silence; frame.payload.len()].into())
 }

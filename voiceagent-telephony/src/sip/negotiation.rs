@@ -11,6 +11,8 @@ use super::{
 };
 use crate::rtp::{PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
+mod whole;
+
 /// What both sides have agreed on.
 #[derive(Clone, PartialEq)]
 pub(super) struct Terms {
@@ -19,6 +21,8 @@ pub(super) struct Terms {
     pub(super) said: SocketAddr,
     /// Whether the other side takes nothing from us for now.
     pub(super) is_held: bool,
+    /// Whether the other side says that it sends nothing for now.
+    pub(super) is_silent: bool,
     /// How both sides protect what they send, if they do.
     pub(super) srtp: Option<SrtpTerms>,
     /// It has our key in it where there is one.
@@ -31,6 +35,7 @@ impl fmt::Debug for Terms {
             .field("types", &self.types)
             .field("said", &self.said)
             .field("is_held", &self.is_held)
+            .field("is_silent", &self.is_silent)
             .field("srtp", &self.srtp)
             .finish_non_exhaustive()
     }
@@ -140,6 +145,7 @@ impl Negotiation {
         let Said { ours: offered, beside, .. } = self.last.as_ref()?;
         let media = answer.media.get(beside.place());
         let media = media.filter(|media| media.kind == "audio" && media.port != 0)?;
+        let media = Some(media).filter(|media| self.can_take(media))?;
         let srtp = match &offered.crypto {
             None if media.protocol == PLAIN => None,
             Some(ours) if media.protocol == PROTECTED => {
@@ -174,7 +180,8 @@ impl Negotiation {
         let types = PayloadTypes { audio, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
         let is_held = !ours.direction.sends();
-        Some(Terms { types, said, is_held, srtp, answer: words.clone() })
+        let is_silent = !ours.direction.reversed().sends();
+        Some(Terms { types, said, is_held, is_silent, srtp, answer: words.clone() })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -188,7 +195,8 @@ impl Negotiation {
         profiles.into_iter().flatten().find_map(|profile| {
             offer.media.iter().enumerate().find(|(_, media)| {
                 let can_be_done = profile == PLAIN || !media.crypto.is_empty();
-                media.kind == "audio" && media.protocol == profile && media.port != 0 && can_be_done
+                let is_audio = media.kind == "audio" && media.port != 0;
+                is_audio && media.protocol == profile && can_be_done && self.can_take(media)
             })
         })
     }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use tokio::sync::Semaphore;
@@ -18,6 +18,18 @@ pub(super) struct Office {
     pub(super) board: Arc<Switchboard>,
     /// Gone with the server and the last of its calls.
     pub(super) stack: Weak<Stack>,
+    /// Asked whether the application has room for a call, where it says so.
+    pub(super) room: OnceLock<Room>,
+}
+
+/// Whether there is room for one more call.
+pub(super) type Room = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl Office {
+    /// Whether the application takes one more call.
+    pub(super) fn has_room(&self) -> bool {
+        self.room.get().is_none_or(|has_room| has_room())
+    }
 }
 
 impl std::fmt::Debug for Office {

@@ -9,7 +9,7 @@ use super::{
     digest::Credentials,
     refusal::retry_after,
     session_timer::{SessionExpires, SessionTimer},
-    within,
+    target, within,
 };
 
 /// A request of ours that confirms a call (RFC 4028, section 10).
@@ -62,7 +62,11 @@ impl Refresh {
         let is_described = body.is_some();
         let answer = within::ask(&dialog, credentials.as_ref(), method, headers, body).await;
         let outcome = Refreshed::by(answer.as_ref());
-        let is_taken = is_described && matches!(outcome, Refreshed::Confirmed(_));
+        let is_confirmed = matches!(outcome, Refreshed::Confirmed(_));
+        if let Some(answer) = answer.as_ref().filter(|_| is_confirmed) {
+            target::refresh(&dialog, answer);
+        }
+        let is_taken = is_described && is_confirmed;
         let body = answer.filter(|answer| is_taken && !answer.body.is_empty());
         (outcome, body.and_then(|answer| String::from_utf8(answer.body).ok()))
     }

@@ -16,7 +16,7 @@ use rsipstack::{
     },
     transport::SipAddr,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 use voiceagent_core::{Error, Result};
 
@@ -75,12 +75,15 @@ impl Registrar {
     /// Lets the registrar know where we are, until the future is dropped.
     ///
     /// What was granted is renewed after three quarters of its time. After a failure it is tried
-    /// again after a second, twice that, and so on up to a minute, or when the registrar says.
+    /// again after a second, twice that, and so on up to a minute, or when the registrar says. A
+    /// connection that is lost is made anew in the same way.
     pub(super) async fn keep(mut self, endpoint: EndpointInnerRef, streams: Streams) {
         let registrar = self.account.registrar;
         let mut asked = self.account.expires.as_secs() as u32;
         let mut failures = 0;
         let mut was_known = false;
+        // Connections that were lost one after the other, each soon after it had been made.
+        let mut losses = 0;
         loop {
             let outcome = quiet(self.attempt(asked, &endpoint, &streams)).await;
             let wait = match outcome {
@@ -102,11 +105,22 @@ impl Registrar {
                     let status = status.as_deref().unwrap_or("no answer");
                     failures += 1;
                     warn!(%registrar, status, failures, "not registered");
-                    let backoff = FIRST_WAIT * 2_u32.saturating_pow((failures - 1).min(10));
-                    backoff.min(LONGEST_WAIT).max(wait)
+                    backoff(failures).max(wait)
                 }
             };
-            sleep(wait).await;
+            if failures > 0 || wait.is_zero() {
+                sleep(wait).await;
+                continue;
+            }
+            let since = Instant::now();
+            // What comes to us came by that connection.
+            if timeout(wait, streams.lost(&self.address())).await.is_err() {
+                losses = 0;
+                continue;
+            }
+            losses = if since.elapsed() < LONGEST_WAIT { losses + 1 } else { 1 };
+            warn!(%registrar, losses, "the connection to the registrar is lost");
+            sleep(backoff(losses)).await;
         }
     }
 
@@ -117,8 +131,7 @@ impl Registrar {
         endpoint: &EndpointInnerRef,
         streams: &Streams,
     ) -> Option<Response> {
-        let address =
-            SipAddr::new(self.account.transport.of_stack(), self.account.registrar.into());
+        let address = self.address();
         let name = self.domain.host_with_port.host.to_string();
         streams.connect(&address, self.account.registrar, &name).await.ok()?;
         let mut proof = None;
@@ -134,6 +147,10 @@ impl Registrar {
             proof = Some(challenge.answer(&self.account.credentials(), asked).ok()?);
         }
         None
+    }
+
+    fn address(&self) -> SipAddr {
+        SipAddr::new(self.account.transport.of_stack(), self.account.registrar.into())
     }
 
     fn request(
@@ -184,6 +201,12 @@ impl Registrar {
         let at_all = || answer.header_value("expires")?.trim().parse().ok();
         at_ours.or_else(at_all).unwrap_or(asked)
     }
+}
+
+/// Between attempts, after so many that failed.
+fn backoff(failures: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(10));
+    (FIRST_WAIT * doubled).min(LONGEST_WAIT)
 }
 
 /// Sends a request and waits for its last answer.

@@ -45,7 +45,7 @@ const NEEDED: [&str; 5] = ["via", "from", "to", "call-id", "cseq"];
 pub(super) fn screen(bytes: &[u8], is_stream: bool) -> Screened<'_> {
     let Some(raw) = Raw::parse(bytes) else { return Screened::Drop };
     if raw.start.starts_with("SIP/2.0 ") {
-        return Screened::Pass(bytes.into());
+        return Screened::Pass(if raw.is_utf8 { bytes.into() } else { raw.write().into() });
     }
     match fault(&raw, is_stream) {
         None if raw.is_usual => Screened::Pass(bytes.into()),

@@ -68,6 +68,17 @@ impl SipServer {
         }
     }
 
+    /// Asks this before a call is told to the application, and before it rings. Where it says that
+    /// there is no room, the call and `OPTIONS` get 503 with `Retry-After: 5`, upon which many trunks
+    /// try their next host. It is asked on the task of the signalling and must answer at once. What
+    /// is said first holds.
+    #[must_use]
+    pub fn with_room(self, has_room: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        // The first one is there already.
+        let _ = self.office.room.set(Box::new(has_room));
+        self
+    }
+
     /// What makes calls, for as long as this server or one of its calls is there.
     #[must_use]
     pub fn caller(&self) -> SipCaller {
@@ -79,7 +90,7 @@ impl SipServer {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future refuses further calls. Those that have been handed over go on.
+    /// Dropping the future refuses further calls, with 503. Those that have been handed over go on.
     pub async fn serve<F>(mut self, on_call: impl Fn(SipCall) -> F + Send + Sync)
     where
         F: Future<Output = ()> + Send + 'static,

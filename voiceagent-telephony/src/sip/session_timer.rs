@@ -17,6 +17,7 @@ pub(super) struct SessionTimer {
     /// How often the other side lets itself be asked at most.
     least: Duration,
     refreshes: Refresher,
+    is_supported: bool,
     last: CallTime,
     /// When we ask; never, where the other side does or an answer is still to come.
     next: Option<CallTime>,
@@ -43,6 +44,8 @@ pub(super) struct SessionExpires {
     pub(super) interval: Duration,
     /// In requests of the other side, `uas` is us.
     pub(super) refresher: Option<Refresher>,
+    /// Whether the other side knows timers. A proxy may ask for one where it does not.
+    is_supported: bool,
 }
 
 impl SessionExpires {
@@ -50,12 +53,24 @@ impl SessionExpires {
     pub(super) fn parse(value: &str) -> Option<Self> {
         let mut parts = value.split(';').map(str::trim);
         let interval = Duration::from_secs(parts.next()?.parse::<u32>().ok()?.into());
-        let refresher = parts.find_map(|part| match part.strip_prefix("refresher=")? {
-            "uac" => Some(Refresher::Them),
-            "uas" => Some(Refresher::Us),
-            _ => None,
+        let refresher = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            if !name.trim_end().eq_ignore_ascii_case("refresher") {
+                return None;
+            }
+            match value.trim_start().to_ascii_lowercase().as_str() {
+                "uac" => Some(Refresher::Them),
+                "uas" => Some(Refresher::Us),
+                _ => None,
+            }
         });
-        Some(Self { interval, refresher })
+        Some(Self { interval, refresher, is_supported: true })
+    }
+
+    /// The same of a side that does not know timers: only we can confirm its call (RFC 4028, section
+    /// 9, table 2).
+    pub(super) const fn unsupported(self) -> Self {
+        Self { refresher: Some(Refresher::Us), is_supported: false, ..self }
     }
 
     /// Reads the header of an answer to a request of ours, in which `uac` is us.
@@ -75,14 +90,17 @@ impl SessionTimer {
     pub(super) fn new(now: CallTime, asked: SessionExpires) -> Self {
         let interval = asked.interval.max(SHORTEST);
         let refreshes = asked.refresher.unwrap_or(Refresher::Them);
-        let mut timer = Self { interval, least: SHORTEST, refreshes, last: now, next: None };
+        let SessionExpires { is_supported, .. } = asked;
+        let (least, last, next) = (SHORTEST, now, None);
+        let mut timer = Self { interval, least, refreshes, is_supported, last, next };
         timer.confirm(now);
         timer
     }
 
     /// What our answer says of it.
     pub(super) fn headers(&self) -> Vec<Header> {
-        vec![Header::SessionExpires(self.header().into()), Header::Require("timer".into())]
+        let required = self.is_supported.then(|| Header::Require("timer".into()));
+        std::iter::once(Header::SessionExpires(self.header().into())).chain(required).collect()
     }
 
     fn header(&self) -> String {
@@ -184,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn whoever_does_not_know_timers_is_asked_by_us_and_need_not_know_them() {
+        let asked = SessionExpires::parse("1800").unwrap();
+        assert_eq!(SessionTimer::new(at(0), asked).headers().len(), 2, "both are told");
+        let mut timer = SessionTimer::new(at(0), asked.unsupported());
+        assert_eq!(timer.headers(), [Header::SessionExpires("1800;refresher=uas".into())]);
+        assert_eq!(timer.poll(at(900)), Some(Due::Refresh));
+    }
+
+    #[test]
     fn a_call_that_we_confirm_is_asked_for_once_at_half_time() {
         let asked = SessionExpires::parse("90;refresher=uas").unwrap();
         let mut timer = SessionTimer::new(at(0), asked);
@@ -263,7 +290,9 @@ mod tests {
     fn headers_are_read_as_they_come_and_nonsense_is_none() {
         let read = |value| SessionExpires::parse(value);
         assert_eq!(read("600").unwrap().refresher, None);
-        assert_eq!(read("600;x=y;refresher=uas").unwrap().refresher, Some(Refresher::Us));
+        for ours in ["600;x=y;refresher=uas", "600 ; Refresher = UAS"] {
+            assert_eq!(read(ours).unwrap().refresher, Some(Refresher::Us), "{ours}");
+        }
         let answered = |value| SessionExpires::parse_answer(value).unwrap().refresher;
         assert_eq!(answered("600;refresher=uac"), Some(Refresher::Us));
         assert_eq!(answered("600;refresher=uas"), Some(Refresher::Them));

@@ -15,7 +15,7 @@ use rsipstack::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, lookup_host},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 use tracing::debug;
@@ -55,6 +55,8 @@ struct Shared {
     heard: mpsc::Sender<Heard>,
     token: CancellationToken,
     slots: Arc<Semaphore>,
+    /// Told when a connection is over.
+    ended: watch::Sender<()>,
     /// Set once, when the stack is there.
     endpoint: OnceLock<Weak<EndpointInner>>,
 }
@@ -76,6 +78,7 @@ impl Streams {
             heard,
             token,
             slots: Arc::new(Semaphore::new(MOST)),
+            ended: watch::Sender::default(),
             endpoint: OnceLock::new(),
         };
         Ok((Self(Arc::new(shared)), hearing))
@@ -161,11 +164,36 @@ impl Streams {
         let endpoint = self.0.endpoint.get()?.upgrade()?;
         let stream = quiet(Stream::open(socket, who, endpoint, self.0.token.child_token())).await?;
         let (heard, endpoint) = (self.0.heard.clone(), self.0.endpoint.get()?.clone());
+        let ended = self.0.ended.clone();
         tokio::spawn(async move {
             stream.run(heard, &endpoint).await;
             drop(slot);
+            ended.send_replace(());
         });
         Some(())
+    }
+
+    /// Waits until there is no connection to an address; for ever where none is needed, and not at all
+    /// where there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn lost(&self, address: &SipAddr) {
+        if !matches!(address.r#type, Some(Transport::Tcp | Transport::Tls)) {
+            return std::future::pending().await;
+        }
+        let mut ended = self.0.ended.subscribe();
+        while self.is_connected(address) {
+            if ended.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn is_connected(&self, address: &SipAddr) -> bool {
+        let endpoint = self.0.endpoint.get().and_then(Weak::upgrade);
+        endpoint.is_some_and(|endpoint| endpoint.transport_layer.get_addrs().contains(address))
     }
 
     /// Where requests to an address go. What they go by, if it is a stream, is connected then.

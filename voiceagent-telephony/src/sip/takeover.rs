@@ -1,4 +1,4 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use rsipstack::{dialog::invite_dialog::InviteDialog, transaction::Transaction};
 use tokio::sync::mpsc;
@@ -19,7 +19,6 @@ use super::{
 
 /// A new call that is to take the place of one that goes on (RFC 3891): the agent's conversation
 /// goes on with whoever makes it.
-#[derive(Debug)]
 pub(super) struct Takeover {
     pub(super) line: Line,
     pub(super) offer: String,
@@ -72,5 +71,12 @@ impl Takeover {
         let config = &self.office.config;
         let at = (self.ip, sockets.port()).into();
         Negotiation::new(config.codecs.clone(), config.srtp, at)
+    }
+}
+
+impl fmt::Debug for Takeover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The offer holds keys.
+        f.debug_struct("Takeover").field("peer", &self.peer).finish_non_exhaustive()
     }
 }

@@ -157,7 +157,7 @@ async fn what_cannot_be_done_is_refused_by_its_name() {
     let server = Server::start(Server::config()).await;
     for (name, headers, status, header) in [
         ("req1", "Require: path, timer\r\n", "SIP/2.0 420", "Unsupported: path\r\n"),
-        ("req2", "Session-Expires: 30\r\n", "SIP/2.0 422", "Min-SE: 90\r\n"),
+        ("req2", "Supported: timer\r\nSession-Expires: 30\r\n", "SIP/2.0 422", "Min-SE: 90\r\n"),
         ("req3", "Content-Type: text/plain\r\n", "SIP/2.0 415", "accept: application/sdp\r\n"),
     ] {
         let mut phone = SipPhone::call(server.address, name, headers).await;

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test whose setup fails must stop")]
 
 mod calls;
+mod capacity;
 mod challenges;
 mod conversation;
 mod crossings;
 mod dial;
 mod early_media;
 mod flood;
+mod hold;
 mod phone;
 mod proxies;
 mod proxy;
@@ -19,3 +21,4 @@ mod replaces;
 mod server;
 mod streams;
 mod torture;
+mod within;

@@ -129,6 +129,18 @@ impl Phone {
         self.signals.send_to(invite.as_bytes(), through).await.unwrap();
     }
 
+    /// Asks a server whether it is there.
+    pub(crate) async fn probe(&self, server: SocketAddr) {
+        let local = self.address();
+        let probe = format!(
+            "OPTIONS sip:agent@{server} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bKprobe\r\nMax-Forwards: 70\r\n\
+             From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
+             Call-ID: probe{local}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.signals.send_to(probe.as_bytes(), server).await.unwrap();
+    }
+
     /// Sends a request within a call, of which this is a message of the other side: its `INVITE`,
     /// or its answer to ours.
     pub(crate) async fn ask(
@@ -142,12 +154,37 @@ impl Phone {
         self.ask_as(call, (method, number), &format!("{method}{number}"), headers, body).await;
     }
 
+    /// The same, from somebody who is at another address from now on.
+    pub(crate) async fn ask_from(
+        &self,
+        call: &Request,
+        (method, number): (&str, u32),
+        contact: &str,
+        headers: &str,
+        body: &str,
+    ) {
+        let branch = format!("{method}{number}");
+        self.write(call, (method, number), (&branch, contact), headers, body).await;
+    }
+
     /// The same, as a part of the transaction with this branch.
     async fn ask_as(
         &self,
         call: &Request,
-        (method, number): (&str, u32),
+        request: (&str, u32),
         branch: &str,
+        headers: &str,
+        body: &str,
+    ) {
+        let contact = format!("sip:phone@{}", self.address());
+        self.write(call, request, (branch, &contact), headers, body).await;
+    }
+
+    async fn write(
+        &self,
+        call: &Request,
+        (method, number): (&str, u32),
+        (branch, contact): (&str, &str),
         headers: &str,
         body: &str,
     ) {
@@ -165,14 +202,13 @@ impl Phone {
         let text = format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{branch}\r\n\
              Max-Forwards: 70\r\n{routes}From: {}{tag}\r\nTo: {}\r\nCall-ID: {}\r\n\
-             CSeq: {number} {method}\r\nContact: <sip:phone@{}>\r\n{headers}\
+             CSeq: {number} {method}\r\nContact: <{contact}>\r\n{headers}\
              Content-Length: {}\r\n\r\n{body}",
             call.contact(),
             self.address(),
             call.header(local),
             call.header(remote),
             call.header("Call-ID"),
-            self.address(),
             body.len()
         );
         self.signals.send_to(text.as_bytes(), first).await.unwrap();

@@ -7,8 +7,8 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{
-    io::AsyncReadExt as _,
-    net::{TcpListener, UdpSocket},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UdpSocket},
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -207,4 +207,37 @@ async fn an_account_registers_over_tls_with_nobody_but_its_domain() {
         assert!(text.contains("Via: SIP/2.0/TLS "), "{text}");
         assert!(text.contains(";transport=TLS>"), "{text}");
     }
+}
+
+/// Reads a request from a stream and takes it, for an hour.
+async fn take(socket: &mut TcpStream) {
+    let mut read = Vec::new();
+    while !read.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+        assert_ne!(socket.read_buf(&mut read).await.unwrap(), 0);
+    }
+    let asked = Asked { text: String::from_utf8(read).unwrap(), from: socket.peer_addr().unwrap() };
+    let copied = ["Via", "From", "Call-ID", "CSeq"]
+        .map(|name| format!("{name}: {}\r\n", asked.header(name)));
+    let answer = format!(
+        "SIP/2.0 200 OK\r\n{}To: {};tag=r1\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n",
+        copied.concat(),
+        asked.header("To")
+    );
+    socket.write_all(answer.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_registration_whose_connection_is_lost_is_made_anew_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let account = SipAccount::new(listener.local_addr().unwrap(), "agent", Secret::new("secret"))
+        .with_domain("pbx.example")
+        .with_transport(SipTransport::Tcp);
+    let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+    config.accounts.push(account);
+    let _server = Server::start(config).await;
+    for _ in 0..2 {
+        let (mut socket, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        take(&mut socket).await;
+    }
+    timeout(SOON, listener.accept()).await.unwrap().unwrap();
 }

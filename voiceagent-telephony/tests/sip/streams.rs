@@ -200,3 +200,23 @@ async fn a_side_that_says_nothing_is_sent_away_and_one_that_has_spoken_is_kept()
     speaking.send(&speaking.request("OPTIONS", 2, "", "")).await;
     speaking.message("SIP/2.0 200").await;
 }
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_at_once_and_the_others_stay() {
+    let server = Server::start(config()).await;
+    let at = server.address_of(SipTransport::Tcp);
+    let mut taken = Vec::with_capacity(256);
+    for _ in 0..256 {
+        taken.push(TcpStream::connect(at).await.unwrap());
+    }
+    let mut beyond = TcpStream::connect(at).await.unwrap();
+    let closed = timeout(SOON, beyond.read(&mut [0; 1])).await.expect("it stays open");
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    // The last one that was let in is served.
+    let socket = taken.pop().unwrap();
+    let mut peer = Peer { socket, heard: Vec::new(), protocol: "TCP", call: "last".to_owned() };
+    peer.socket.write_all(peer.request("OPTIONS", 1, "", "").as_bytes()).await.unwrap();
+    let mut answer = [0; 11];
+    timeout(SOON, peer.socket.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"SIP/2.0 200");
+}

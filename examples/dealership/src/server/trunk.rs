@@ -49,12 +49,15 @@ fn settings(config: &Config) -> Result<Option<SipConfig>> {
 /// Answers calls, each on a task of its own, until the future is dropped.
 pub(super) async fn receive(server: SipServer, reception: Arc<Reception>, lobby: Lobby) {
     info!(listen = %server.local_addr(), "answering calls over SIP");
+    let room = lobby.clone();
     server
+        .with_room(move || room.is_open() && !room.is_full())
         .serve(move |call: SipCall| {
             let (reception, host) = (Arc::clone(&reception), lobby.clone());
             async move {
                 if !host.is_open() || host.is_full() {
-                    // Dropped, it is refused.
+                    // It was let in together with the last one that found room.
+                    let _ = call.refuse(503);
                     return;
                 }
                 let call = Box::pin(answer(&reception, call, &host));

@@ -62,6 +62,9 @@ pub(crate) fn rest(
     mut now: CallTime,
 ) -> Result<(), TestCaseError> {
     let mut wakes = 0;
+    // Nobody holds a call for ever.
+    watch.note(&Input::Held { held: false });
+    session.handle(now, Input::Held { held: false });
     loop {
         // Tools are owed a result by the driver.
         for (generation, id) in watch.take_calls() {

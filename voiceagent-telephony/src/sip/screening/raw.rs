@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use crate::random::random_name;
 
 /// How many lines a head may have. An `INVITE` with everything has some forty.
@@ -20,22 +22,29 @@ const SHORT: [(&str, &str); 10] = [
 /// The lines of a message, without knowing what they mean.
 #[derive(Debug)]
 pub(super) struct Raw<'a> {
-    pub(super) start: &'a str,
+    pub(super) start: String,
     /// Long names in lower case, and values that stand on one line.
     headers: Vec<(String, String)>,
     pub(super) body: &'a [u8],
-    /// Whether no value was folded and no name was followed by space.
+    /// Whether no value was folded and no name was followed by space, and the head is UTF-8.
     pub(super) is_usual: bool,
+    /// Whether the head is UTF-8, as it should be (RFC 3261, section 7). Names of callers often come
+    /// in Latin-1 all the same, and are read so.
+    pub(super) is_utf8: bool,
 }
 
 impl<'a> Raw<'a> {
     /// `None` for what is no message.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-        let head = str::from_utf8(&bytes[..end]).ok()?;
+        let read = str::from_utf8(&bytes[..end]);
+        let is_utf8 = read.is_ok();
+        let latin = || bytes[..end].iter().copied().map(char::from).collect::<String>();
+        let head = read.map_or_else(|_| Cow::from(latin()), Cow::from);
         let mut lines = head.split("\r\n");
-        let start = lines.next()?;
-        let mut raw = Self { start, headers: Vec::new(), body: &bytes[end + 4..], is_usual: true };
+        let start = lines.next()?.to_owned();
+        let body = &bytes[end + 4..];
+        let mut raw = Self { start, headers: Vec::new(), body, is_usual: is_utf8, is_utf8 };
         for (count, line) in lines.enumerate() {
             if count == MOST_LINES {
                 return None;
@@ -143,6 +152,16 @@ mod tests {
         ] {
             assert_eq!(squeeze(value), squeezed);
         }
+    }
+
+    #[test]
+    fn a_name_in_latin_1_is_read_and_written_as_utf_8() {
+        let raw =
+            Raw::parse(b"OPTIONS x SIP/2.0\r\nf: \"M\xfcller\" <sip:a@b>\r\n\r\n\xfc").unwrap();
+        assert!(!raw.is_usual && !raw.is_utf8);
+        let written = raw.write();
+        let head = "OPTIONS x SIP/2.0\r\nfrom: \"Müller\" <sip:a@b>\r\n\r\n";
+        assert_eq!(written, [head.as_bytes(), b"\xfc"].concat());
     }
 
     #[test]

@@ -1,0 +1,83 @@
+//! Calls and probes that find no room.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::SeqCst},
+};
+
+use tokio::sync::mpsc;
+use voiceagent_telephony::sip::SipServer;
+
+use crate::{
+    phone::{Phone, Request},
+    server::Server,
+};
+
+/// What a phone hears first but 100 to a new call, or to a probe.
+async fn first_answer(server: std::net::SocketAddr, method: &str) -> Request {
+    let mut phone = Phone::start().await;
+    if method == "INVITE" {
+        phone.call(server, server, "").await;
+    } else {
+        phone.probe(server).await;
+    }
+    loop {
+        let answer = phone.request("SIP/2.0").await;
+        if !answer.text.starts_with("SIP/2.0 100") {
+            return answer;
+        }
+    }
+}
+
+async fn finds_no_room(server: std::net::SocketAddr) {
+    for method in ["INVITE", "OPTIONS"] {
+        let answer = first_answer(server, method).await;
+        assert!(answer.text.starts_with("SIP/2.0 503"), "{method}: {}", answer.text);
+        assert_eq!(answer.header("Retry-After"), "5");
+    }
+}
+
+#[tokio::test]
+async fn without_room_of_the_application_nothing_rings_and_probes_say_so() {
+    let server = SipServer::bind(Server::config()).await.unwrap();
+    let (address, has_room) = (server.local_addr(), Arc::new(AtomicBool::new(false)));
+    let asked = Arc::clone(&has_room);
+    let server = server.with_room(move || asked.load(SeqCst));
+    let (told, mut calls) = mpsc::channel(4);
+    let serving = tokio::spawn(server.serve(move |call| {
+        let told = told.clone();
+        async move { drop(told.send(call).await) }
+    }));
+    finds_no_room(address).await;
+    has_room.store(true, SeqCst);
+    assert!(first_answer(address, "OPTIONS").await.text.starts_with("SIP/2.0 200"));
+    assert!(first_answer(address, "INVITE").await.text.starts_with("SIP/2.0 180"));
+    let call = calls.recv().await.unwrap();
+    // Whoever takes calls no more is drained: the call that is there keeps the server.
+    serving.abort();
+    assert!(serving.await.unwrap_err().is_cancelled());
+    finds_no_room(address).await;
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_full_server_tells_probes_too() {
+    let mut config = Server::config();
+    config.max_calls = 0;
+    let server = Server::start(config).await;
+    finds_no_room(server.address).await;
+}
+
+#[tokio::test]
+async fn a_call_is_refused_as_the_application_says() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    phone.call(server.address, server.address, "").await;
+    server.call().await.refuse(600).unwrap();
+    let answer = phone.answer_to("INVITE", 1).await;
+    assert!(answer.text.starts_with("SIP/2.0 600"), "{}", answer.text);
+    let mut other = Phone::start().await;
+    other.call(server.address, server.address, "").await;
+    assert!(server.call().await.refuse(200).is_err());
+    assert!(other.answer_to("INVITE", 1).await.text.starts_with("SIP/2.0 480"));
+}
