@@ -109,8 +109,10 @@ impl RtpSession {
     }
 
     /// The other side is somebody else from now on, at this address and this host of signalling.
-    pub(crate) const fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
+    pub(crate) fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
         self.peer = MediaPeer::new(said, signalling);
+        // Nobody has told it how much has been counted.
+        self.guard = SrtpGuard::default();
     }
 
     /// Protects what is sent from now on, and takes what is protected only; or neither.

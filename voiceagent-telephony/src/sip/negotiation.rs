@@ -45,7 +45,7 @@ pub(super) struct Negotiation {
     /// Where we listen.
     at: SocketAddr,
     codec: Option<RtpCodec>,
-    /// Our key, which stays as long as the suite does.
+    /// Our key, which stays as long as the suite does and media is protected.
     key: Option<(SrtpSuite, SrtpKeys)>,
     /// Our last words and their number, which changes with them only (RFC 3264, section 8).
     version: u32,
@@ -88,7 +88,10 @@ impl Negotiation {
             .next()?;
         let srtp = match crypto {
             Some(theirs) => Some(self.protect(theirs)?),
-            None => None,
+            None => {
+                self.key = None;
+                None
+            }
         };
         let crypto = crypto
             .zip(srtp.as_ref())
@@ -403,6 +406,17 @@ mod tests {
         ours.answer(&offer("0 101", "")).unwrap();
         assert!(!ours.repeat().unwrap().contains("crypto"));
         assert_eq!(ours.answered(&offer("0 101", "")).unwrap().srtp, None);
+    }
+
+    #[test]
+    fn media_that_is_protected_again_after_it_was_plain_has_a_new_key() {
+        let mut negotiation = negotiation();
+        let mut secure =
+            |offer: &str| negotiation.answer(offer).unwrap().srtp.map(|srtp| srtp.ours);
+        let offered = protected("AES_CM_128_HMAC_SHA1_80", KEY);
+        let first = secure(&offered).unwrap();
+        assert_eq!(secure(&offer("0 101", "")), None);
+        assert_ne!(secure(&offered).unwrap(), first);
     }
 
     #[test]
