@@ -210,12 +210,16 @@ impl RtpSession {
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {
-        let (counters, tally) = (self.receiver.counters(), self.receiver.reception.tally());
+        // Of what was heard. Reports count what has arrived, however late and often (RFC 3550,
+        // appendix A.3).
+        let counters = self.receiver.counters();
+        let loss = counters.lost as f64 / (counters.lost + counters.played).max(1) as f64;
         let jitter = self.receiver.reception.jitter();
         let delay = self.round_trip.unwrap_or_default() / 2 + jitter * 2;
         RtpQuality {
             received: self.received,
-            lost: tally.lost(),
+            played: counters.played,
+            lost: counters.lost,
             late: counters.late,
             repeated: counters.repeated,
             foreign: self.foreign,
@@ -225,7 +229,7 @@ impl RtpSession {
             peer_loss: self.peer_loss,
             peer_jitter: self.peer_jitter,
             round_trip: self.round_trip,
-            estimated_mos: mos(tally.loss(), delay),
+            estimated_mos: mos(loss, delay),
         }
     }
 
