@@ -101,6 +101,16 @@ impl Negotiation {
         self.agree(media, (number, codec), srtp)
     }
 
+    /// Whether there is something in an offer that we can do.
+    pub(super) fn takes(&self, offer: &str) -> bool {
+        self.clone().answer(offer).is_some()
+    }
+
+    /// Listens at this port, of which nobody has been told yet.
+    pub(super) const fn listen_at(&mut self, port: u16) {
+        self.at.set_port(port);
+    }
+
     /// Says this from now on.
     fn say(&mut self, ours: Ours, beside: Beside) -> &Said {
         let mut words = ours.write(&beside, self.at, self.version);

@@ -9,6 +9,7 @@ mod crossings;
 mod dial;
 mod early_media;
 mod flood;
+mod media;
 mod phone;
 mod proxies;
 mod proxy;

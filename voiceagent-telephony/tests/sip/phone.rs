@@ -129,6 +129,20 @@ impl Phone {
         self.signals.send_to(invite.as_bytes(), through).await.unwrap();
     }
 
+    /// Calls an agent at a server with this description, and a name of its own for the call.
+    pub(crate) async fn call_with(&self, server: SocketAddr, call: &str, body: &str) {
+        let local = self.address();
+        let invite = format!(
+            "INVITE sip:agent@{server} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK{call}\r\nMax-Forwards: 70\r\n\
+             From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
+             Call-ID: {call}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@{local}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.signals.send_to(invite.as_bytes(), server).await.unwrap();
+    }
+
     /// Sends a request within a call, of which this is a message of the other side: its `INVITE`,
     /// or its answer to ours.
     pub(crate) async fn ask(
