@@ -70,8 +70,19 @@ impl Reception {
     /// What follows is another stream, perhaps by another clock.
     pub(super) fn restart(&mut self, clock_rate: u32) {
         self.stream = None;
+        self.count_in(clock_rate);
+    }
+
+    /// The stream goes on by another clock.
+    pub(super) fn count_in(&mut self, clock_rate: u32) {
+        if clock_rate == self.clock_rate {
+            return;
+        }
         self.jitter *= f64::from(clock_rate) / f64::from(self.clock_rate);
         self.clock_rate = clock_rate;
+        if let Some(stream) = &mut self.stream {
+            stream.last = None;
+        }
     }
 
     pub(super) fn jitter(&self) -> Duration {

@@ -9,7 +9,7 @@ use super::{
     SipSrtp,
     sdp::{Beside, Crypto, Description, Direction, Media, Ours, PLAIN, PROTECTED},
 };
-use crate::rtp::{PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
+use crate::rtp::{OtherCodecs, PayloadTypes, RtpCodec, SrtpKeys, SrtpSuite, SrtpTerms};
 
 /// What both sides have agreed on.
 #[derive(Clone, PartialEq)]
@@ -98,7 +98,7 @@ impl Negotiation {
             .map(|(theirs, srtp)| Crypto { keys: srtp.ours.clone(), ..theirs.clone() });
         let ours = taken(media, (number, codec), crypto)?;
         self.say(ours, Beside::of(&offer, index));
-        self.agree(media, (number, codec), srtp)
+        self.agree(media, ((number, codec), OtherCodecs::default()), srtp)
     }
 
     /// Whether there is something in an offer that we can do.
@@ -168,23 +168,30 @@ impl Negotiation {
         let before = answered.iter().find(|(_, codec)| self.codec == Some(*codec));
         let (number, codec) = before.or_else(|| answered.iter().find(known)).copied()?;
         let ours = taken(media, (number, codec), offered.crypto.clone())?;
+        // All that the answer has of our offer may come, by the numbers of the offer (RFC 3264,
+        // section 7).
+        let is_answered =
+            |(_, codec): &&(u8, RtpCodec)| answered.iter().any(|(_, other)| other == codec);
+        let mut rest = offered.formats.iter().filter(is_answered).copied();
+        let mut others = std::iter::from_fn(|| rest.find(|other| *other != (number, codec)));
+        let others = std::array::from_fn(|_| others.next());
         // What is repeated from now on offers only what has been agreed on.
         let beside = beside.clone();
         self.say(ours, beside);
-        self.agree(media, (number, codec), srtp)
+        self.agree(media, ((number, codec), others), srtp)
     }
 
     /// Goes by what has just been said of a medium.
     fn agree(
         &mut self,
         media: &Media,
-        audio: (u8, RtpCodec),
+        (audio, others): ((u8, RtpCodec), OtherCodecs),
         srtp: Option<SrtpTerms>,
     ) -> Option<Terms> {
         self.codec = Some(audio.1);
         let Said { ours, words, .. } = self.last.as_ref()?;
         let keys = ours.keys.first().map(|(number, _)| *number);
-        let types = PayloadTypes { audio, keys, noise: ours.noise };
+        let types = PayloadTypes { audio, others, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
         let is_held = !ours.direction.sends();
         Some(Terms { types, said, is_held, srtp, answer: words.clone() })
@@ -371,6 +378,19 @@ mod tests {
         let offered = plain.offer(false).unwrap();
         assert!(!offered.contains("crypto"));
         assert_eq!(plain.answered(&answer.answer), None, "nobody asked for keys");
+    }
+
+    #[test]
+    fn all_codecs_of_an_answer_may_come_until_a_new_description_has_one() {
+        let mut ours = negotiation();
+        ours.offer(false).unwrap();
+        let terms = ours.answered(&offer("8 0 101", "")).unwrap();
+        assert_eq!(terms.types.audio, (8, RtpCodec::Pcma));
+        let others: Vec<_> = terms.types.others.into_iter().flatten().collect();
+        assert_eq!(others, [(0, RtpCodec::Pcmu)]);
+        assert!(ours.repeat().unwrap().contains("RTP/AVP 8 101\r\n"));
+        let terms = ours.answered(&offer("8 101", "")).unwrap();
+        assert_eq!(terms.types.others, OtherCodecs::default());
     }
 
     #[test]

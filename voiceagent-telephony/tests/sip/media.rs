@@ -1,13 +1,42 @@
+use std::time::Duration;
+
+use tokio::time::timeout;
+use voiceagent_core::transport::Inbound;
 use voiceagent_telephony::sip::SipConfig;
 
 use crate::{
+    dial::{caller, dial, open},
     phone::{Phone, Request},
-    server::Server,
+    server::{SOON, Server},
 };
 
 /// A description with this beside the audio, of which the formats are these.
 fn described(phone: &Phone, formats: &str, rest: &str) -> String {
     phone.description().replace("AVP 0", &format!("AVP {formats}")) + rest
+}
+
+#[tokio::test]
+async fn whoever_answers_with_two_codecs_is_heard_in_both() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk).await;
+    let opening = open(dial(&caller));
+    let invite = phone.request("INVITE").await;
+    phone.answer(&invite, "200 OK", "", &described(&phone, "0 8", "")).await;
+    phone.request("ACK").await;
+    let mut link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    for (payload_type, sample) in [(0, 0x11), (8, 0x3B)] {
+        let mut frames = 0;
+        while frames < 5 {
+            phone.say(&invite, payload_type, &[sample; 160]).await;
+            let heard = timeout(Duration::from_millis(20), link.recv()).await;
+            // A-law is heard as the mu-law that the call has.
+            if let Ok(Some(Ok(Inbound::Audio(frame)))) = heard
+                && frame.payload[80] == 0x11
+            {
+                frames += 1;
+            }
+        }
+    }
 }
 
 /// A server with ports for two calls.

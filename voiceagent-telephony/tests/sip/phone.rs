@@ -11,6 +11,8 @@ use crate::server::SOON;
 pub(crate) struct Phone {
     pub(crate) signals: UdpSocket,
     media: UdpSocket,
+    /// Of the next packet that [`say`](Self::say) sends.
+    number: u16,
     /// Messages that have been read, so that repetitions are told from news.
     known: Vec<String>,
 }
@@ -67,7 +69,7 @@ impl Phone {
     pub(crate) async fn start() -> Self {
         let bind = || UdpSocket::bind("127.0.0.1:0");
         let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
-        Self { signals, media, known: Vec::new() }
+        Self { signals, media, number: 0, known: Vec::new() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -235,6 +237,19 @@ impl Phone {
             self.media.send_to(&packet, ("127.0.0.1", port)).await.unwrap();
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Sends the next packet of 20 ms to where a message of the other side says that it listens.
+    pub(crate) async fn say(&mut self, described: &Request, payload_type: u8, payload: &[u8]) {
+        let port = described.body().split_once("m=audio ").unwrap().1;
+        let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(self.number.to_be_bytes());
+        packet.extend((u32::from(self.number) * 160).to_be_bytes());
+        packet.extend(7_u32.to_be_bytes());
+        packet.extend_from_slice(payload);
+        self.number += 1;
+        self.media.send_to(&packet, ("127.0.0.1", port)).await.unwrap();
     }
 
     /// Takes a message for news when it comes again.

@@ -6,8 +6,12 @@ use crate::rtp::{
     srtp::{SrtpKeys, SrtpSuite},
 };
 
-const TYPES: PayloadTypes =
-    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
+const TYPES: PayloadTypes = PayloadTypes {
+    audio: (0, RtpCodec::Pcmu),
+    others: [None; 5],
+    keys: Some(101),
+    noise: Some(13),
+};
 
 fn address(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
