@@ -108,6 +108,11 @@ impl RtpSession {
         Ok(())
     }
 
+    /// Reports are wanted there, or at the port next to that of the media.
+    pub(crate) const fn report_to(&mut self, reports: Option<SocketAddr>) {
+        self.peer.report_to(reports);
+    }
+
     /// The other side is somebody else from now on, at this address and this host of signalling.
     pub(crate) fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
         self.peer = MediaPeer::new(said, signalling);
@@ -195,7 +200,7 @@ impl RtpSession {
         }
         self.next_report = now + REPORTS;
         let report = self.report(now);
-        Some(RtpAction::Report(self.report_address(), self.guard.seal_report(report)))
+        Some(RtpAction::Report(self.peer.report_address(), self.guard.seal_report(report)))
     }
 
     pub(crate) fn poll_timeout(&self) -> CallTime {
@@ -206,7 +211,7 @@ impl RtpSession {
     /// The last report: the stream is over.
     pub(crate) fn goodbye(&mut self) -> RtpAction {
         let report = self.guard.seal_report(rtcp::goodbye(self.ssrc));
-        RtpAction::Report(self.report_address(), report)
+        RtpAction::Report(self.peer.report_address(), report)
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {
@@ -231,12 +236,6 @@ impl RtpSession {
             round_trip: self.round_trip,
             estimated_mos: mos(loss, delay),
         }
-    }
-
-    /// Reports go to the next port (RFC 3550, section 11).
-    fn report_address(&self) -> SocketAddr {
-        let media = self.peer.address();
-        SocketAddr::new(media.ip(), media.port().saturating_add(1))
     }
 
     fn report(&mut self, now: CallTime) -> Vec<u8> {

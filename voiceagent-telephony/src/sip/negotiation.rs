@@ -17,6 +17,8 @@ pub(super) struct Terms {
     pub(super) types: PayloadTypes,
     /// Where the other side says that it listens.
     pub(super) said: SocketAddr,
+    /// Where it says that it wants reports, if that is not the next port.
+    pub(super) reports: Option<SocketAddr>,
     /// Whether the other side takes nothing from us for now.
     pub(super) is_held: bool,
     /// How both sides protect what they send, if they do.
@@ -30,6 +32,7 @@ impl fmt::Debug for Terms {
         f.debug_struct("Terms")
             .field("types", &self.types)
             .field("said", &self.said)
+            .field("reports", &self.reports)
             .field("is_held", &self.is_held)
             .field("srtp", &self.srtp)
             .finish_non_exhaustive()
@@ -193,8 +196,10 @@ impl Negotiation {
         let keys = ours.keys.first().map(|(number, _)| *number);
         let types = PayloadTypes { audio, others, keys, noise: ours.noise };
         let said = SocketAddr::new(media.address?, media.port);
+        let reports = media.reports.map(|(host, port)| (host.unwrap_or(said.ip()), port).into());
+        let reports = reports.filter(|reports: &SocketAddr| is_reachable(reports.ip()));
         let is_held = !ours.direction.sends();
-        Some(Terms { types, said, is_held, srtp, answer: words.clone() })
+        Some(Terms { types, said, reports, is_held, srtp, answer: words.clone() })
     }
 
     fn own_crypto(&self) -> Option<Crypto> {
@@ -378,6 +383,22 @@ mod tests {
         let offered = plain.offer(false).unwrap();
         assert!(!offered.contains("crypto"));
         assert_eq!(plain.answered(&answer.answer), None, "nobody asked for keys");
+    }
+
+    #[test]
+    fn reports_go_where_a_description_wants_them() {
+        for (line, expected) in [
+            ("", None),
+            ("a=rtcp:4700", Some("192.0.2.9:4700")),
+            ("a=rtcp:4700 IN IP4 192.0.2.77", Some("192.0.2.77:4700")),
+            ("a=rtcp:0", None),
+            ("a=rtcp:4700 IN IP4 224.0.0.1", None),
+            ("a=rtcp:4700 IN IP4 host.example", None),
+            ("a=rtcp:many", None),
+        ] {
+            let terms = negotiation().answer(&offer("0", line)).unwrap();
+            assert_eq!(terms.reports, expected.map(|at| at.parse().unwrap()), "{line}");
+        }
     }
 
     #[test]

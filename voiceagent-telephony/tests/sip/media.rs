@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::{net::UdpSocket, time::timeout};
 use voiceagent_core::transport::Inbound;
 use voiceagent_telephony::sip::SipConfig;
 
@@ -37,6 +37,22 @@ async fn whoever_answers_with_two_codecs_is_heard_in_both() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn reports_go_to_the_port_that_is_described_for_them() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = Phone::start().await;
+    let reports = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let wanted = format!("a=rtcp:{}\r\n", reports.local_addr().unwrap().port());
+    let offer = described(&phone, "0", &wanted);
+    phone.call_with(server.address, "reports", &offer).await;
+    let _link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    phone.ask(&answer, "ACK", 1, "", "").await;
+    let mut report = [0; 512];
+    timeout(SOON, reports.recv(&mut report)).await.unwrap().unwrap();
+    assert!(matches!(report[1], 200 | 201), "a sender's or a receiver's report");
 }
 
 /// A server with ports for two calls.
