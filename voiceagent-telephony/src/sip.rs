@@ -11,6 +11,7 @@ mod call;
 mod caller;
 mod config;
 mod confirmation;
+mod connected;
 mod controls;
 mod crossing;
 mod datagrams;
