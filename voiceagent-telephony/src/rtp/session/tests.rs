@@ -181,6 +181,32 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
 }
 
 #[test]
+fn a_report_of_a_stranger_is_no_sign_of_life_and_tells_nothing() {
+    let mut line = Line::new(0, 0);
+    for millis in 0..1_000 {
+        line.pass(millis);
+    }
+    let block = rtcp::ReportBlock {
+        ssrc: 1,
+        fraction_lost: 255,
+        lost: 9,
+        highest: 9,
+        jitter: 9,
+        last_report: 0,
+        since_report: 0,
+    };
+    let forged: Bytes = Report { ssrc: 2, sent: None, blocks: vec![block] }.write("side2").into();
+    let (later, stranger) = (CallTime::from_millis(31_000), ([10, 9, 8, 7], 5_001).into());
+    line.sides[0].receive(later, stranger, &forged);
+    assert!(line.sides[0].silent_for(later) >= Duration::from_secs(29));
+    assert_eq!(line.sides[0].quality().peer_loss, None);
+    // What makes the difference is where it comes from.
+    line.sides[0].receive(later, address(5_001), &forged);
+    assert_eq!(line.sides[0].silent_for(later), Duration::ZERO);
+    assert!(line.sides[0].quality().peer_loss.is_some());
+}
+
+#[test]
 fn whoever_was_on_hold_is_not_taken_for_silent_when_the_call_goes_on() {
     let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
     side.renegotiate(at(0), TYPES, address(5_000), true).unwrap();
