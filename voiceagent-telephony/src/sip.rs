@@ -27,6 +27,8 @@ mod info;
 mod keypad;
 mod leg;
 mod line;
+#[cfg(test)]
+mod lossy;
 mod negotiation;
 mod network;
 mod office;

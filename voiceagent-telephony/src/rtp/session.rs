@@ -273,6 +273,6 @@ impl RtpSession {
 }
 
 #[cfg(test)]
-mod intelligibility;
+pub(crate) mod intelligibility;
 #[cfg(test)]
 mod tests;
