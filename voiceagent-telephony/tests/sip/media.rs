@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    time::{sleep, timeout},
+};
 use voiceagent_core::transport::Inbound;
 use voiceagent_telephony::sip::SipConfig;
 
@@ -92,6 +95,31 @@ async fn calls_that_come_to_nothing_leave_no_port_behind() {
         assert!(refusal.text.starts_with("SIP/2.0 480"), "{}", refusal.text);
     }
     phone.call_with(server.address, "taken", &offer).await;
+    let _link = server.open().await;
+    let answer = phone.answer_to("INVITE", 1).await;
+    assert!(answer.text.starts_with("SIP/2.0 200"), "{}", answer.text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_calls_when_no_port_is_left_is_told_when_to_come_back() {
+    let mut server = two_calls().await;
+    let mut phone = Phone::start().await;
+    let offer = phone.description();
+    for call in ["first", "second"] {
+        phone.call_with(server.address, call, &offer).await;
+        let link = server.open().await;
+        let answer = phone.answer_to("INVITE", 1).await;
+        phone.ask(&answer, "ACK", 1, "", "").await;
+        drop(link);
+        let bye = phone.request("BYE").await;
+        phone.answer(&bye, "200 OK", "", "").await;
+    }
+    // Both calls are over, and their ports rest.
+    let refusal = status(&mut phone, &server, "third", &offer).await;
+    assert!(refusal.text.starts_with("SIP/2.0 503"), "{}", refusal.text);
+    assert_eq!(refusal.header("Retry-After"), "5");
+    sleep(Duration::from_secs(60)).await;
+    phone.call_with(server.address, "fourth", &offer).await;
     let _link = server.open().await;
     let answer = phone.answer_to("INVITE", 1).await;
     assert!(answer.text.starts_with("SIP/2.0 200"), "{}", answer.text);
