@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::ValueEnum;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Registry, filter::LevelFilter, fmt, layer::SubscriberExt as _, reload,
     util::SubscriberInitExt as _,
@@ -26,21 +27,45 @@ pub enum LogFormat {
 /// The filter of the process's log. There is one log.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
-/// Writes the log to standard error from now on. Where there is a log already, that one stays.
-pub fn install(filter: EnvFilter, format: LogFormat) {
+/// Counts the lines that found no room.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Lines that wait to be written: some seconds of a busy program. Who reads them has then stopped,
+/// and a call does not wait for that.
+const WAITING: usize = 8_192;
+
+/// Writes the log to standard error from now on, until the guard is dropped, which waits for a
+/// second at most for what is still to be written. Where there is a log already, that one stays.
+///
+/// Whoever logs never waits: lines for which there is no room are left out, and [counted](dropped).
+pub fn install(filter: EnvFilter, format: LogFormat) -> WorkerGuard {
     let (filter, handle) = reload::Layer::new(filter);
+    let (writer, guard) = outlet(io::stderr());
+    let counter = writer.error_counter();
     let log = tracing_subscriber::registry().with(filter);
     let installed = match format {
-        LogFormat::Json => log.with(json(io::stderr)).try_init(),
+        LogFormat::Json => log.with(json(writer)).try_init(),
         LogFormat::Text => {
-            let lines = fmt::layer().with_writer(io::stderr);
+            let lines = fmt::layer().with_writer(writer);
             log.with(lines.with_ansi(io::stderr().is_terminal())).try_init()
         }
     };
     if installed.is_ok() {
-        // It is the first that was installed.
-        let _ = FILTER.set(handle);
+        // They are the first that were installed.
+        let _ = (FILTER.set(handle), DROPPED.set(counter));
     }
+    guard
+}
+
+/// How many lines of the log were left out since the program began, because nobody read them.
+pub(crate) fn dropped() -> u64 {
+    DROPPED.get().map_or(0, |counter| counter.dropped_lines() as u64)
+}
+
+/// Writes from a thread of its own.
+fn outlet(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    let outlet = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING);
+    outlet.thread_name("log").finish(writer)
 }
 
 /// Lines for programs: all fields of the spans stand with those of the line, so that a line says by
@@ -154,7 +179,48 @@ pub(crate) mod memory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+
+    /// A pipe that nobody reads until somebody lets go of the other half.
+    struct Pipe {
+        let_go: mpsc::Receiver<()>,
+        written: mpsc::Sender<usize>,
+    }
+
+    impl io::Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.let_go.recv();
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            self.written.send(lines).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn rg16_nobody_waits_for_a_log_that_is_not_read_and_what_is_left_out_is_counted() {
+        let (hold, let_go) = mpsc::channel();
+        let (written, lines) = mpsc::channel();
+        let (writer, guard) = outlet(Pipe { let_go, written });
+        let counter = writer.error_counter();
+        let log = tracing_subscriber::registry().with(json(writer));
+        let said = 2 * WAITING;
+        tracing::subscriber::with_default(log, || {
+            for number in 0..said {
+                tracing::info!(number, "a call goes on");
+            }
+        });
+        // One line may be on its way.
+        let dropped = counter.dropped_lines();
+        assert!((said - WAITING - 1..=said - WAITING).contains(&dropped), "{dropped} left out");
+        drop((hold, guard));
+        assert_eq!(lines.iter().sum::<usize>(), said - dropped, "the rest is written");
+    }
 
     #[test]
     fn a_filter_that_would_log_nothing_is_refused_with_what_is_accepted() {

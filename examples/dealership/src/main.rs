@@ -294,7 +294,7 @@ fn load(file: Option<&Path>) -> Result<Config> {
 
 /// Runs a command to its end. A read of standard input that is left over does not hold it.
 fn run<T>(command: impl Future<Output = Result<T>>, (log, format): (&str, LogFormat)) -> Result<T> {
-    logging::install(logging::filter(&filter(log))?, format);
+    let _log = logging::install(logging::filter(&filter(log))?, format);
     let runtime = Runtime::new()
         .map_err(|error| Error::config("no threads can be started").with_source(error))?;
     let done = runtime.block_on(command);

@@ -8,6 +8,8 @@ use prometheus::{
 };
 use voiceagent_core::transport::Direction;
 
+use crate::logging;
+
 /// Names of tools that are counted apart; a template may bring its own, and a time series is for
 /// ever.
 const MOST_TOOLS: usize = 64;
@@ -23,6 +25,7 @@ pub(crate) struct Metrics {
     calls: IntCounterVec,
     first_response: Histogram,
     jobs: IntGaugeVec,
+    log_lines: IntCounter,
     lookups: HistogramVec,
     recovery: IntCounter,
     rejections: IntCounterVec,
@@ -46,6 +49,8 @@ pub(crate) enum Lookup {
 pub(crate) enum Rejection {
     /// The key of an operator is wrong or missing.
     Key,
+    /// The link of a customer is not one of ours.
+    Link,
     /// The request is not signed by the carrier.
     Signature,
 }
@@ -54,6 +59,7 @@ impl Rejection {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::Link => "link",
             Self::Signature => "signature",
         }
     }
@@ -87,6 +93,13 @@ impl Default for Metrics {
                     opts("va_jobs", "Jobs in the database, by how they stand."),
                     &["state"],
                 ),
+            ),
+            log_lines: made(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "va_log_lines_dropped_total",
+                    "Lines of the log that nobody read in time.",
+                )),
             ),
             lookups: made(
                 &registry,
@@ -138,7 +151,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Series that are there from the beginning are at zero, and rates of them are known.
     fn begin_at_zero(&self) {
-        for reason in [Rejection::Key, Rejection::Signature] {
+        for reason in [Rejection::Key, Rejection::Link, Rejection::Signature] {
             self.rejections.with_label_values(&[reason.word()]).inc_by(0);
         }
         for end in ["dropped", "failed", "sent"] {
@@ -211,6 +224,8 @@ impl Metrics {
         for (state, count) in jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
         }
+        self.log_lines.reset();
+        self.log_lines.inc_by(logging::dropped());
         let mut text = Vec::new();
         // Writing to memory does not fail, and the names are those of this file.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
