@@ -307,3 +307,19 @@ fn what_comes_twice_counts_once_and_hides_no_loss() {
     assert!(quality.estimated_mos < 3.5, "{quality:?}");
     assert!(reported < f32::EPSILON, "{reported}");
 }
+
+#[test]
+fn whoever_takes_the_other_sides_place_has_not_counted_what_was_protected_before() {
+    let mut side = session(1, 5_000);
+    let mut number_of_report = |is_met: bool| {
+        if is_met {
+            side.meet(address(6_000), address(0).ip());
+        }
+        let keys = || SrtpKeys::random().unwrap();
+        let terms = SrtpTerms { suite: SrtpSuite::Sha80, ours: keys(), theirs: keys() };
+        side.protect(Some(terms));
+        let RtpAction::Report(_, report) = side.goodbye() else { panic!("no report") };
+        report[report.len() - 11]
+    };
+    assert_eq!([false, false, true].map(&mut number_of_report), [1, 2, 1]);
+}

@@ -35,7 +35,7 @@ impl SrtpOpener {
         let heard =
             self.heard.drain(..).filter_map(|(source, heard)| Some((source, heard.newest()?)));
         let mut before: Vec<_> = heard.collect();
-        before.extend(self.before.drain(..));
+        before.append(&mut self.before);
         before.truncate(SOURCES);
         *self = Self { before, ..Self::new(suite, keys) };
     }
