@@ -24,7 +24,9 @@ mod unwrap;
 pub use codec::RtpCodec;
 pub(crate) use latch::MediaPeer;
 pub use quality::RtpQuality;
-pub(crate) use receiver::PayloadTypes;
+pub(crate) use receiver::{OtherCodecs, PayloadTypes};
 pub(crate) use sender::Begin;
+#[cfg(test)]
+pub(crate) use session::intelligibility::understood;
 pub(crate) use session::{RtpAction, RtpSession};
 pub(crate) use srtp::{SrtpKeys, SrtpSuite, SrtpTerms};

@@ -11,6 +11,7 @@ mod call;
 mod caller;
 mod config;
 mod confirmation;
+mod connected;
 mod controls;
 mod crossing;
 mod datagrams;
@@ -26,6 +27,8 @@ mod info;
 mod keypad;
 mod leg;
 mod line;
+#[cfg(test)]
+mod lossy;
 mod negotiation;
 mod network;
 mod office;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LineQuality {
-    /// Packets that arrived.
+    /// Packets that arrived in time to be heard, each counted once.
     pub received: u64,
     /// Packets that did not arrive, or too late.
     pub lost: u64,

@@ -26,9 +26,11 @@ pub(super) struct JitterBuffer {
     pub(super) counters: Counters,
 }
 
-/// What became of packets.
+/// What became of packets. `lost` are those that were not there in time, of which `late` came after
+/// all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Counters {
+    pub(super) played: u64,
     pub(super) late: u64,
     pub(super) lost: u64,
     pub(super) repeated: u64,
@@ -40,6 +42,10 @@ pub(super) struct Counters {
 struct Stream {
     ssrc: u32,
     latest: Unwrapped<16>,
+    /// A bit for each packet that has come, the latest the lowest: as many as may come behind it.
+    seen: u128,
+    /// The first that was expected.
+    first: i64,
     next: i64,
     held: BTreeMap<i64, (CallTime, RtpPacket)>,
     is_new: bool,
@@ -93,11 +99,14 @@ impl JitterBuffer {
             return self.meet(now, packet);
         }
         self.strange = None;
-        stream.latest.move_to(place.max(stream.latest.latest()));
-        if place < stream.next {
-            self.counters.late += 1;
-        } else if stream.held.insert(place, (now, packet)).is_some() {
+        if !stream.sees(place) {
             self.counters.repeated += 1;
+        } else if place < stream.next {
+            self.counters.late += 1;
+            // Nobody has missed what was before the beginning until it came.
+            self.counters.lost += u64::from(place < stream.first);
+        } else {
+            stream.held.insert(place, (now, packet));
         }
         Fit::Follows
     }
@@ -137,6 +146,7 @@ impl JitterBuffer {
         }
         let (_, (_, packet)) = stream.held.pop_first()?;
         stream.next += 1;
+        self.counters.played += 1;
         Some(Ordered::Packet(packet))
     }
 
@@ -153,7 +163,22 @@ impl Stream {
         let latest = Unwrapped::new(packet.sequence.into());
         let next = latest.latest();
         let ssrc = packet.ssrc;
-        Self { ssrc, latest, next, held: BTreeMap::from([(next, (now, packet))]), is_new }
+        let held = BTreeMap::from([(next, (now, packet))]);
+        Self { ssrc, latest, seen: 1, first: next, next, held, is_new }
+    }
+
+    /// Notes that a packet has come; whether it is the first time.
+    fn sees(&mut self, place: i64) -> bool {
+        let ahead = place - self.latest.latest();
+        if ahead > 0 {
+            self.seen =
+                u32::try_from(ahead).ok().and_then(|by| self.seen.checked_shl(by)).unwrap_or(0);
+            self.latest.move_to(place);
+        }
+        let bit = 1_u128 << ahead.min(0).unsigned_abs().min(127);
+        let is_new = self.seen & bit == 0;
+        self.seen |= bit;
+        is_new
     }
 }
 
@@ -221,6 +246,9 @@ mod tests {
         feed(&mut buffer, 41, &[12]);
         assert_eq!(drain(&mut buffer, 100), [0_i64; 0]);
         assert_eq!((buffer.counters.lost, buffer.counters.late), (2, 1));
+        feed(&mut buffer, 101, &[12, 13, 9]);
+        let Counters { played, lost, late, repeated, .. } = buffer.counters;
+        assert_eq!((played, lost, late, repeated), (2, 3, 2, 2));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::packet::RtpPacket;
 #[derive(Debug)]
 pub(crate) struct MediaPeer {
     said: SocketAddr,
+    /// Where it wants reports, if that was said.
+    reports: Option<SocketAddr>,
     signalling: IpAddr,
     latched: Option<SocketAddr>,
     /// A source that has sent one packet, and the number and source of its next.
@@ -20,7 +22,7 @@ pub(crate) struct MediaPeer {
 impl MediaPeer {
     /// The address that its description says, and the host that the description came from.
     pub(crate) const fn new(said: SocketAddr, signalling: IpAddr) -> Self {
-        Self { said, signalling, latched: None, candidate: None }
+        Self { said, reports: None, signalling, latched: None, candidate: None }
     }
 
     /// Whether a packet is the other side's.
@@ -44,7 +46,23 @@ impl MediaPeer {
 
     /// Whether a report may be the other side's.
     pub(super) fn accepts_report(&self, from: SocketAddr) -> bool {
-        from.ip() == self.latched.unwrap_or(self.said).ip()
+        from.ip() == self.address().ip() || self.reports.is_some_and(|at| from.ip() == at.ip())
+    }
+
+    /// Says where reports are wanted; at the next port if not said.
+    pub(super) const fn report_to(&mut self, reports: Option<SocketAddr>) {
+        self.reports = reports;
+    }
+
+    /// Where reports go: the next port (RFC 3550, section 11), or where they are wanted (RFC 3605).
+    pub(super) fn report_address(&self) -> SocketAddr {
+        let media = self.address();
+        match self.reports {
+            // Behind a translator of addresses it is on the host that the media comes from.
+            Some(at) if at.ip() == self.said.ip() => SocketAddr::new(media.ip(), at.port()),
+            Some(at) => at,
+            None => SocketAddr::new(media.ip(), media.port().saturating_add(1)),
+        }
     }
 
     /// Where packets go.
@@ -55,7 +73,7 @@ impl MediaPeer {
     /// A new description says an address: if it is another, sources count anew.
     pub(super) fn move_to(&mut self, said: SocketAddr) {
         if said != self.said {
-            *self = Self::new(said, self.signalling);
+            *self = Self { reports: self.reports, ..Self::new(said, self.signalling) };
         }
     }
 }
@@ -119,6 +137,28 @@ mod tests {
         }
         assert_eq!(peer.address(), SAID);
         assert!(peer.accepts(SAID, &packet(1)));
+    }
+
+    #[test]
+    fn reports_are_taken_from_the_hosts_of_the_other_side_only_and_go_where_it_wants_them() {
+        let mut peer = peer();
+        let (media, elsewhere) = (address("10.0.0.7:9"), address("10.0.0.9:4700"));
+        assert!(peer.accepts_report(media) && !peer.accepts_report(elsewhere));
+        assert_eq!(peer.report_address(), address("10.0.0.7:4001"));
+        peer.report_to(Some(address("10.0.0.7:4700")));
+        assert_eq!(peer.report_address(), address("10.0.0.7:4700"));
+        peer.report_to(Some(elsewhere));
+        assert_eq!(peer.report_address(), elsewhere);
+        assert!(peer.accepts_report(elsewhere) && peer.accepts_report(media));
+        assert!(!peer.accepts_report(address("192.0.2.1:4700")));
+        // A new address of the media changes nothing about that, and a translated one of both does.
+        peer.move_to(address("10.0.0.8:5000"));
+        assert_eq!(peer.report_address(), elsewhere);
+        peer.report_to(Some(address("10.0.0.8:4700")));
+        let public = address("192.0.2.1:9000");
+        assert!(!peer.accepts(public, &packet(1)) && peer.accepts(public, &packet(2)));
+        assert_eq!(peer.report_address(), address("192.0.2.1:4700"));
+        assert!(peer.accepts_report(public));
     }
 
     #[test]

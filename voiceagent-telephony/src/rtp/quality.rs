@@ -7,11 +7,13 @@ use voiceagent_core::transport::LineQuality;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RtpQuality {
-    /// Packets that arrived.
+    /// Packets that arrived, in time or not, and each time that one did.
     pub received: u64,
+    /// Packets that were heard: in their order, and each once.
+    pub played: u64,
     /// Packets that did not arrive, or too late.
     pub lost: u64,
-    /// Packets that arrived after they had been made up for.
+    /// Packets of the lost that arrived after they had been made up for.
     pub late: u64,
     /// Packets that came twice.
     pub repeated: u64,
@@ -39,13 +41,13 @@ pub struct RtpQuality {
 impl From<RtpQuality> for LineQuality {
     fn from(rtp: RtpQuality) -> Self {
         let mut line = Self::default();
-        line.received = rtp.received;
+        line.received = rtp.played;
         line.lost = rtp.lost;
         line.jitter = rtp.jitter;
         line.peer_loss = rtp.peer_loss;
         line.peer_jitter = rtp.peer_jitter;
         line.round_trip = rtp.round_trip;
-        line.estimated_mos = (rtp.received > 0).then_some(rtp.estimated_mos);
+        line.estimated_mos = (rtp.played > 0).then_some(rtp.estimated_mos);
         line
     }
 }

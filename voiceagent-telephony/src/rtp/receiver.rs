@@ -42,9 +42,21 @@ const FRAME: Duration = Duration::from_millis(20);
 /// What the numbers of payload types stand for in a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct PayloadTypes {
+    /// What we send, and are sent first of all.
     pub(crate) audio: (u8, RtpCodec),
+    /// What the other side may send instead, at any time (RFC 3264, section 7).
+    pub(crate) others: OtherCodecs,
     pub(crate) keys: Option<u8>,
     pub(crate) noise: Option<u8>,
+}
+
+/// Codecs beside the one of a call: as many as there are.
+pub(crate) type OtherCodecs = [Option<(u8, RtpCodec)>; 5];
+
+impl PayloadTypes {
+    fn audible(&self) -> impl Iterator<Item = (u8, RtpCodec)> {
+        std::iter::once(self.audio).chain(self.others.into_iter().flatten())
+    }
 }
 
 /// Turns packets into what a call hears.
@@ -52,7 +64,9 @@ pub(crate) struct PayloadTypes {
 pub(super) struct Receiver {
     format: AudioFormat,
     types: PayloadTypes,
-    inward: Inward,
+    ears: Vec<Ear>,
+    /// Of the codec that comes now.
+    ear: usize,
     buffer: JitterBuffer,
     pub(super) reception: Reception,
     keys: KeyReader,
@@ -63,6 +77,14 @@ pub(super) struct Receiver {
     concealer: Concealer,
     pause: Pause,
     heard: VecDeque<Inbound>,
+}
+
+/// What hears one payload type.
+#[derive(Debug)]
+struct Ear {
+    number: u8,
+    clock_rate: u32,
+    inward: Inward,
 }
 
 /// Ties the other side's clock to our samples.
@@ -91,7 +113,8 @@ impl Receiver {
         Ok(Self {
             format,
             types,
-            inward: Inward::new(types.audio.1, format)?,
+            ears: ears(format, types)?,
+            ear: 0,
             buffer: JitterBuffer::new(LEAST_PATIENCE),
             reception: Reception::new(types.audio.1.clock_rate()),
             keys: KeyReader::default(),
@@ -112,8 +135,12 @@ impl Receiver {
 
     /// What the numbers stand for from now on. The leg's format stays.
     pub(super) fn set_types(&mut self, types: PayloadTypes) -> Result<()> {
-        if types.audio != self.types.audio {
-            self.inward = Inward::new(types.audio.1, self.format)?;
+        let before = self.clock_rate();
+        if (types.audio, types.others) != (self.types.audio, self.types.others) {
+            self.ears = ears(self.format, types)?;
+            self.ear = 0;
+        }
+        if types.audio != self.types.audio || self.clock_rate() != before {
             self.reception.restart(types.audio.1.clock_rate());
             self.clock = None;
         }
@@ -132,7 +159,8 @@ impl Receiver {
 
     pub(super) fn receive(&mut self, now: CallTime, packet: RtpPacket) {
         let number = Some(packet.payload_type);
-        let is_audio = number == Some(self.types.audio.0) || number == self.types.noise;
+        let ear = self.ears.iter().find(|ear| Some(ear.number) == number);
+        let is_audio = ear.is_some() || number == self.types.noise;
         if number == self.types.keys
             && let Some(key) = self.keys.read(now, &packet)
         {
@@ -143,11 +171,15 @@ impl Receiver {
         if !is_audio && !self.buffer.is_of(packet.ssrc) {
             return;
         }
+        let clock_rate = ear.map(|ear| ear.clock_rate);
         let counted = packet.clone();
         match self.buffer.insert(now, packet) {
             Fit::Strange => return,
-            Fit::Restarts => self.reception.restart(self.types.audio.1.clock_rate()),
+            Fit::Restarts => self.reception.restart(self.clock_rate()),
             Fit::Follows => {}
+        }
+        if let Some(clock_rate) = clock_rate {
+            self.reception.count_in(clock_rate);
         }
         self.reception.note(now, &counted, is_audio);
         let patience = self.reception.jitter() * PATIENCE;
@@ -166,7 +198,7 @@ impl Receiver {
                 Some(Ordered::Restarted) => {
                     self.clock = None;
                     self.is_lost = false;
-                    self.inward.reset();
+                    self.ears[self.ear].inward.reset();
                 }
                 None => return self.fill(now),
             }
@@ -179,10 +211,11 @@ impl Receiver {
     }
 
     fn take(&mut self, now: CallTime, packet: &RtpPacket) {
-        if packet.payload_type == self.types.audio.0 {
+        if let Some(ear) = self.ears.iter().position(|ear| ear.number == packet.payload_type) {
+            self.listen_by(ear);
             #[cfg(feature = "opus")]
             self.recover(now, packet);
-            let payload = self.inward.decode(packet.payload.clone());
+            let payload = self.ears[ear].inward.decode(packet.payload.clone());
             let sample = self.format.sample_bytes().unwrap_or(1);
             if !payload.is_empty() && payload.len().is_multiple_of(sample) {
                 self.pause.is_announced = false;
@@ -200,6 +233,25 @@ impl Receiver {
         }
     }
 
+    /// Goes on with this codec. Another clock says nothing about the times of before.
+    fn listen_by(&mut self, ear: usize) {
+        if ear == self.ear {
+            return;
+        }
+        let before = self.clock_rate();
+        self.ear = ear;
+        self.ears[ear].inward.reset();
+        if self.clock_rate() != before {
+            self.clock = None;
+            self.is_lost = false;
+        }
+    }
+
+    /// Of the codec that comes now.
+    fn clock_rate(&self) -> u32 {
+        self.ears[self.ear].clock_rate
+    }
+
     /// Makes up what was lost before a packet, where its codec knows better than we do.
     #[cfg(feature = "opus")]
     fn recover(&mut self, now: CallTime, packet: &RtpPacket) {
@@ -210,7 +262,8 @@ impl Receiver {
         let missing = told.saturating_sub(self.position);
         let limit = self.format.samples_in(CONCEALED);
         if missing >= self.format.samples_in(PAUSE)
-            && let Some(made_up) = self.inward.recover(missing.min(limit), &packet.payload)
+            && let Some(made_up) =
+                self.ears[self.ear].inward.recover(missing.min(limit), &packet.payload)
         {
             self.push(made_up);
             self.position = told;
@@ -246,7 +299,7 @@ impl Receiver {
 
     /// Where a timestamp is among our samples. One that nobody can believe begins a new clock.
     fn told(&mut self, now: CallTime, timestamp: u32) -> u64 {
-        let (rate, ticks) = (self.format.sample_rate, self.types.audio.1.clock_rate());
+        let (rate, ticks) = (self.format.sample_rate, self.clock_rate());
         if let Some(clock) = &mut self.clock {
             let place = clock.timestamps.place(timestamp);
             let since = (place - clock.epoch) * i64::from(rate) / i64::from(ticks);
@@ -289,6 +342,15 @@ impl Receiver {
         self.push(silence);
         self.heard.pop_front()
     }
+}
+
+/// The first is that of the codec which a call has chosen.
+fn ears(format: AudioFormat, types: PayloadTypes) -> Result<Vec<Ear>> {
+    let ear = |(number, codec): (u8, RtpCodec)| {
+        let inward = Inward::new(codec, format)?;
+        Ok(Ear { number, clock_rate: codec.clock_rate(), inward })
+    };
+    types.audible().map(ear).collect()
 }
 
 #[cfg(test)]

@@ -11,8 +11,6 @@ pub(super) struct Reception {
     stream: Option<Stream>,
     /// In units of the timestamp.
     jitter: f64,
-    /// Of streams that were before this one.
-    before: Tally,
 }
 
 #[derive(Debug)]
@@ -28,25 +26,25 @@ struct Stream {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Tally {
-    pub(super) expected: u64,
-    pub(super) received: u64,
+struct Tally {
+    expected: u64,
+    received: u64,
 }
 
 impl Tally {
-    pub(super) const fn lost(self) -> u64 {
+    const fn lost(self) -> u64 {
         self.expected.saturating_sub(self.received)
     }
 
     /// From 0 to 1.
-    pub(super) fn loss(self) -> f64 {
+    fn loss(self) -> f64 {
         self.lost() as f64 / self.expected.max(1) as f64
     }
 }
 
 impl Reception {
     pub(super) fn new(clock_rate: u32) -> Self {
-        Self { clock_rate, stream: None, jitter: 0.0, before: Tally::default() }
+        Self { clock_rate, stream: None, jitter: 0.0 }
     }
 
     /// Counts a packet of the stream. Packets of a key have no time of their own.
@@ -71,18 +69,19 @@ impl Reception {
 
     /// What follows is another stream, perhaps by another clock.
     pub(super) fn restart(&mut self, clock_rate: u32) {
-        self.before = self.tally();
         self.stream = None;
-        self.jitter *= f64::from(clock_rate) / f64::from(self.clock_rate);
-        self.clock_rate = clock_rate;
+        self.count_in(clock_rate);
     }
 
-    pub(super) fn tally(&self) -> Tally {
-        let Tally { expected, received } =
-            self.stream.as_ref().map_or_else(Tally::default, Stream::tally);
-        Tally {
-            expected: self.before.expected + expected,
-            received: self.before.received + received,
+    /// The stream goes on by another clock.
+    pub(super) fn count_in(&mut self, clock_rate: u32) {
+        if clock_rate == self.clock_rate {
+            return;
+        }
+        self.jitter *= f64::from(clock_rate) / f64::from(self.clock_rate);
+        self.clock_rate = clock_rate;
+        if let Some(stream) = &mut self.stream {
+            stream.last = None;
         }
     }
 
@@ -160,7 +159,8 @@ mod tests {
         assert_eq!(report.jitter, 0);
         reception.note(CallTime::from_millis(2_000), &packet(99, 99 * 160), true);
         assert_eq!(reception.report().unwrap().fraction_lost, 0);
-        assert_eq!(reception.tally(), Tally { expected: 100, received: 76 });
+        let tally = reception.stream.unwrap().tally();
+        assert_eq!(tally, Tally { expected: 100, received: 76 });
     }
 
     #[test]

@@ -108,9 +108,16 @@ impl RtpSession {
         Ok(())
     }
 
+    /// Reports are wanted there, or at the port next to that of the media.
+    pub(crate) const fn report_to(&mut self, reports: Option<SocketAddr>) {
+        self.peer.report_to(reports);
+    }
+
     /// The other side is somebody else from now on, at this address and this host of signalling.
-    pub(crate) const fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
+    pub(crate) fn meet(&mut self, said: SocketAddr, signalling: IpAddr) {
         self.peer = MediaPeer::new(said, signalling);
+        // Nobody has told it how much has been counted.
+        self.guard = SrtpGuard::default();
     }
 
     /// Protects what is sent from now on, and takes what is protected only; or neither.
@@ -193,7 +200,7 @@ impl RtpSession {
         }
         self.next_report = now + REPORTS;
         let report = self.report(now);
-        Some(RtpAction::Report(self.report_address(), self.guard.seal_report(report)))
+        Some(RtpAction::Report(self.peer.report_address(), self.guard.seal_report(report)))
     }
 
     pub(crate) fn poll_timeout(&self) -> CallTime {
@@ -204,16 +211,20 @@ impl RtpSession {
     /// The last report: the stream is over.
     pub(crate) fn goodbye(&mut self) -> RtpAction {
         let report = self.guard.seal_report(rtcp::goodbye(self.ssrc));
-        RtpAction::Report(self.report_address(), report)
+        RtpAction::Report(self.peer.report_address(), report)
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {
-        let (counters, tally) = (self.receiver.counters(), self.receiver.reception.tally());
+        // Of what was heard. Reports count what has arrived, however late and often (RFC 3550,
+        // appendix A.3).
+        let counters = self.receiver.counters();
+        let loss = counters.lost as f64 / (counters.lost + counters.played).max(1) as f64;
         let jitter = self.receiver.reception.jitter();
         let delay = self.round_trip.unwrap_or_default() / 2 + jitter * 2;
         RtpQuality {
             received: self.received,
-            lost: tally.lost(),
+            played: counters.played,
+            lost: counters.lost,
             late: counters.late,
             repeated: counters.repeated,
             foreign: self.foreign,
@@ -223,14 +234,8 @@ impl RtpSession {
             peer_loss: self.peer_loss,
             peer_jitter: self.peer_jitter,
             round_trip: self.round_trip,
-            estimated_mos: mos(tally.loss(), delay),
+            estimated_mos: mos(loss, delay),
         }
-    }
-
-    /// Reports go to the next port (RFC 3550, section 11).
-    fn report_address(&self) -> SocketAddr {
-        let media = self.peer.address();
-        SocketAddr::new(media.ip(), media.port().saturating_add(1))
     }
 
     fn report(&mut self, now: CallTime) -> Vec<u8> {
@@ -268,6 +273,6 @@ impl RtpSession {
 }
 
 #[cfg(test)]
-mod intelligibility;
+pub(crate) mod intelligibility;
 #[cfg(test)]
 mod tests;

@@ -69,8 +69,9 @@ impl Agreement {
         media: &mut RtpSession,
         is_begun: bool,
     ) -> Result<()> {
-        let Terms { types, said, is_held, srtp, .. } = &self.terms;
+        let Terms { types, said, reports, is_held, srtp, .. } = &self.terms;
         media.protect(srtp.clone());
+        media.report_to(*reports);
         media.renegotiate(now, *types, *said, *is_held || !is_begun)
     }
 }

@@ -124,6 +124,7 @@ impl Transport for SipCall {
         let headers = timer.as_ref().map(SessionTimer::headers).unwrap_or_default();
         self.sockets.flush();
         self.line.accept(headers, &self.terms.answer)?;
+        self.sockets.tell();
         let Self { line, sockets, negotiation, terms, config, controls, permit, peer, .. } = *self;
         let transfers = Transfers::new(config.directory.clone(), peer);
         let agreed = Agreement::new(negotiation, terms);
@@ -147,7 +148,7 @@ impl fmt::Debug for SipCall {
 pub(super) struct Offered(SipCall);
 
 impl Offered {
-    /// Takes ports, agrees on the media, and lets it ring.
+    /// Agrees on the media, takes ports, and lets it ring.
     pub(super) fn new(
         office: &Office,
         peer: Peer,
@@ -162,10 +163,15 @@ impl Offered {
         };
         let local = addresses.seen_from(config, peer.transport, peer.address);
         let local = local.map_err(unavailable)?;
-        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
-        let at = SocketAddr::new(local.ip(), sockets.port());
+        let at = SocketAddr::new(local.ip(), 0);
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = answers::description(&request.original).ok_or(Refusal::Media)?;
+        // Ports are for calls that can be.
+        if !negotiation.takes(offer) {
+            return Err(Refusal::Media);
+        }
+        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
+        negotiation.listen_at(sockets.port());
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
         let media = Media::audio(terms.types.audio.1.leg_format());
         let info = call_info(&request.original, media).map_err(unavailable)?;

@@ -55,7 +55,9 @@ pub struct SipConfig {
     /// Whether media must be protected; it is where that is offered if not set.
     #[serde(default)]
     pub srtp: SipSrtp,
-    /// The first and the last port for media, of which a call takes two; 10000 to 20000 if not set.
+    /// The first and the last port for media; 10000 to 20000 if not set. A call takes two, and they
+    /// rest for half a minute after it: as many as [`max_calls`](Self::max_calls) take are needed, and
+    /// more where calls are short.
     #[serde(default = "media_ports")]
     pub media_ports: (u16, u16),
     /// Calls at the same time; 100 if not set. The next is told to try again in some seconds.
@@ -129,8 +131,11 @@ impl SipConfig {
         if self.codecs.is_empty() {
             return wrong("codecs: at least one is needed");
         }
-        if self.ports().count() == 0 {
-            return wrong("media_ports: the first must be below the last, and above 1023");
+        if self.media_ports.0 < 1_024 || self.ports().count() == 0 {
+            return wrong("media_ports: the first must be below the last, and both above 1023");
+        }
+        if self.ports().count() < self.max_calls {
+            return wrong("media_ports: each of max_calls takes two");
         }
         for account in &self.accounts {
             if account.transport == SipTransport::Tls && self.tls.is_none() {
@@ -150,7 +155,7 @@ impl SipConfig {
     /// The even ports of which the next is free for reports, too (RFC 3550, section 11).
     pub(super) fn ports(&self) -> impl DoubleEndedIterator<Item = u16> + Clone + use<> {
         let (first, last) = self.media_ports;
-        let ports: RangeInclusive<u16> = first.max(1_024)..=last.saturating_sub(1);
+        let ports: RangeInclusive<u16> = first..=last.saturating_sub(1);
         ports.filter(|port| port.is_multiple_of(2))
     }
 
@@ -204,10 +209,14 @@ mod tests {
         for (text, field) in [
             (r#"{"listen":"127.0.0.1:0","codecs":[]}"#, "codecs"),
             (r#"{"listen":"127.0.0.1:0","media_ports":[5000,5000]}"#, "media_ports"),
+            (r#"{"listen":"127.0.0.1:0","media_ports":[80,20000]}"#, "media_ports"),
+            (r#"{"listen":"127.0.0.1:0","media_ports":[5000,5198]}"#, "media_ports"),
             (r#"{"listen":"127.0.0.1:0","calls_per_second":0}"#, "calls_per_second"),
         ] {
             let config: SipConfig = serde_json::from_str(text).unwrap();
             assert!(config.check().unwrap_err().message().starts_with(field));
         }
+        let enough = r#"{"listen":"127.0.0.1:0","media_ports":[5000,5199]}"#;
+        serde_json::from_str::<SipConfig>(enough).unwrap().check().unwrap();
     }
 }

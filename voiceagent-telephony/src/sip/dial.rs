@@ -290,10 +290,11 @@ impl Transport for SipDial {
             transport: route.r#type.unwrap_or_default(),
         };
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
-        let sockets = Sockets::bind(config, addresses.ip())?;
+        let mut sockets = Sockets::bind(config, addresses.ip())?;
         let at = SocketAddr::new(local.ip(), sockets.port());
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = negotiation.offer(self.is_protected)?;
+        sockets.tell();
         let user = self.caller.auth.as_ref().map(|auth| auth.user.as_str());
         let contact = contact(local, peer.transport, user);
         let format = format_of(&self.info);

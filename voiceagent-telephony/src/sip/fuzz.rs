@@ -149,7 +149,12 @@ fn changed_packets_break_nothing() {
     let keys = SrtpKeys::random().unwrap();
     let session = |is_protected: bool| {
         let begin = Begin { ssrc: 1, sequence: 2, timestamp: 3 };
-        let types = PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
+        let types = PayloadTypes {
+            audio: (0, RtpCodec::Pcmu),
+            others: [None; 5],
+            keys: Some(101),
+            noise: Some(13),
+        };
         let peer = MediaPeer::new(from, from.ip());
         let format = AudioFormat::MULAW_8K;
         let name = "fuzz".to_owned();

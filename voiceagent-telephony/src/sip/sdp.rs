@@ -29,6 +29,8 @@ pub(super) struct Media {
     /// As they are written: an answer repeats them.
     pub(super) formats: Vec<String>,
     pub(super) address: Option<IpAddr>,
+    /// Where reports go, if not to the next port (RFC 3605), perhaps on another host.
+    pub(super) reports: Option<(Option<IpAddr>, u16)>,
     /// Payload types: number, name, clock rate, channels.
     maps: Vec<(u8, String, u32, u8)>,
     pub(super) direction: Direction,
@@ -122,6 +124,15 @@ fn parse_connection(value: &str) -> Option<IpAddr> {
     address.split('/').next()?.parse().ok()
 }
 
+/// `53020`, perhaps with ` IN IP4 192.0.2.1` behind it. Port 0 is none.
+fn parse_reports(value: &str) -> Option<(Option<IpAddr>, u16)> {
+    let (port, rest) = value.split_once(' ').unwrap_or((value, ""));
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let host = parse_connection(rest);
+    // A host that we cannot read is not the one of the media.
+    (rest.trim().is_empty() || host.is_some()).then_some((host, port))
+}
+
 impl Media {
     fn parse(value: &str, address: Option<IpAddr>, direction: Direction) -> Option<Self> {
         let mut words = value.split_whitespace();
@@ -130,7 +141,8 @@ impl Media {
         let protocol = words.next()?.to_owned();
         let formats = words.map(str::to_owned).collect();
         let (maps, crypto) = (Vec::new(), Vec::new());
-        Some(Self { kind, port, protocol, formats, address, maps, direction, crypto })
+        let reports = None;
+        Some(Self { kind, port, protocol, formats, address, reports, maps, direction, crypto })
     }
 
     fn read_attribute(&mut self, value: &str) {
@@ -140,6 +152,8 @@ impl Media {
             && let Some(map) = parse_map(map)
         {
             self.maps.push(map);
+        } else if let Some(reports) = value.strip_prefix("rtcp:") {
+            self.reports = parse_reports(reports);
         } else if let Some(crypto) = value.strip_prefix("crypto:").and_then(Crypto::parse)
             && self.crypto.len() < MOST_KEYS
         {

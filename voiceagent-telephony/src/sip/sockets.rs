@@ -11,7 +11,8 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::SipConfig;
 use crate::random::random_number;
 
-/// How long ports stay taken after their call, so that its last packets do not reach the next one.
+/// How long ports that somebody was told of stay taken after their call, so that its last packets do
+/// not reach the next one.
 const REST: Duration = Duration::from_secs(30);
 
 /// How many pairs of ports are tried.
@@ -24,6 +25,8 @@ const LONGEST: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct Sockets {
     pair: Option<(UdpSocket, UdpSocket)>,
+    /// Whether the other side knows of them.
+    is_told: bool,
 }
 
 impl Sockets {
@@ -39,7 +42,7 @@ impl Sockets {
         for port in ports.clone().skip(from).chain(ports.take(from)).take(ATTEMPTS) {
             let bind = |port| bind(SocketAddr::new(ip, port));
             if let (Ok(media), Ok(reports)) = (bind(port), bind(port + 1)) {
-                return Ok(Self { pair: Some((media, reports)) });
+                return Ok(Self { pair: Some((media, reports)), is_told: false });
             }
         }
         Err(Error::new(ErrorKind::Overloaded, "take a port", "no ports for media are free"))
@@ -48,6 +51,11 @@ impl Sockets {
     /// The port of the media.
     pub(super) fn port(&self) -> u16 {
         self.media().local_addr().map_or(0, |address| address.port())
+    }
+
+    /// The other side is told of them now. Others are free as soon as they are dropped.
+    pub(super) const fn tell(&mut self) {
+        self.is_told = true;
     }
 
     /// Drops what came before anybody listened.
@@ -89,6 +97,7 @@ impl Sockets {
 impl Drop for Sockets {
     fn drop(&mut self) {
         if let Some(pair) = self.pair.take()
+            && self.is_told
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(async move {
@@ -103,4 +112,52 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = std::net::UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
     UdpSocket::from_std(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// Two ports of a range that no other test uses, and a configuration that has no others.
+    fn only_two() -> (Sockets, SipConfig) {
+        let mut config = SipConfig::new((HOST, 0).into(), Vec::new());
+        config.media_ports = (12_000, 19_999);
+        let sockets = Sockets::bind(&config, HOST).unwrap();
+        config.media_ports = (sockets.port(), sockets.port() + 1);
+        (sockets, config)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ports_that_somebody_was_told_of_rest_for_half_a_minute_and_others_do_not() {
+        let (sockets, config) = only_two();
+        let taken = Sockets::bind(&config, HOST).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::Overloaded);
+        drop(sockets);
+        let mut sockets = Sockets::bind(&config, HOST).unwrap();
+        sockets.tell();
+        drop(sockets);
+        sleep(Duration::from_secs(29)).await;
+        assert!(Sockets::bind(&config, HOST).is_err(), "packets may still come there");
+        sleep(Duration::from_secs(2)).await;
+        assert!(Sockets::bind(&config, HOST).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_anybody_listened_is_not_heard() {
+        let (sockets, _) = only_two();
+        let phone = std::net::UdpSocket::bind((HOST, 0)).unwrap();
+        for packet in ["early", "earlier"] {
+            phone.send_to(packet.as_bytes(), (HOST, sockets.port())).unwrap();
+            phone.send_to(packet.as_bytes(), (HOST, sockets.port() + 1)).unwrap();
+        }
+        sockets.media().readable().await.unwrap();
+        sockets.reports().readable().await.unwrap();
+        sockets.flush();
+        phone.send_to(b"now", (HOST, sockets.port())).unwrap();
+        assert_eq!(sockets.receive().await.unwrap().1, "now");
+        phone.send_to(b"report", (HOST, sockets.port() + 1)).unwrap();
+        assert_eq!(sockets.receive().await.unwrap().1, "report");
+    }
 }

@@ -81,6 +81,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         })
     }
 
+    /// As the stack knows it.
+    pub(super) fn connection(&self) -> SipConnection {
+        self.connection.clone()
+    }
+
     /// Moves messages until either side has had enough.
     pub(super) async fn run(mut self, heard: mpsc::Sender<Heard>, endpoint: &Weak<EndpointInner>) {
         let why = self.talk(&heard).await;

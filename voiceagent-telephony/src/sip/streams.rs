@@ -10,7 +10,7 @@ use rsipstack::{
     platform::CancellationToken,
     sip::{Host, Scheme, Transport, Uri},
     transaction::endpoint::{EndpointInner, EndpointInnerRef, TargetLocator},
-    transport::SipAddr,
+    transport::{SipAddr, SipConnection},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -23,6 +23,7 @@ use voiceagent_core::{Error, ErrorKind, Result};
 
 use super::{
     SipConfig,
+    connected::Connected,
     quiet::quiet,
     stream::{Heard, Stream},
     tls::Tls,
@@ -57,6 +58,7 @@ struct Shared {
     slots: Arc<Semaphore>,
     /// Told when a connection is over.
     ended: watch::Sender<()>,
+    connected: Connected,
     /// Set once, when the stack is there.
     endpoint: OnceLock<Weak<EndpointInner>>,
 }
@@ -79,6 +81,7 @@ impl Streams {
             token,
             slots: Arc::new(Semaphore::new(MOST)),
             ended: watch::Sender::default(),
+            connected: Connected::default(),
             endpoint: OnceLock::new(),
         };
         Ok((Self(Arc::new(shared)), hearing))
@@ -157,12 +160,13 @@ impl Streams {
         socket: S,
         who: (Transport, SocketAddr),
         slot: Option<OwnedSemaphorePermit>,
-    ) -> Option<()>
+    ) -> Option<SipConnection>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let endpoint = self.0.endpoint.get()?.upgrade()?;
         let stream = quiet(Stream::open(socket, who, endpoint, self.0.token.child_token())).await?;
+        let connection = stream.connection();
         let (heard, endpoint) = (self.0.heard.clone(), self.0.endpoint.get()?.clone());
         let ended = self.0.ended.clone();
         tokio::spawn(async move {
@@ -170,7 +174,7 @@ impl Streams {
             drop(slot);
             ended.send_replace(());
         });
-        Some(())
+        Some(connection)
     }
 
     /// Waits until there is no connection to an address; for ever where none is needed, and not at all
@@ -225,7 +229,8 @@ impl Streams {
         found.find(is_ours).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Connects to a host that is called so, unless it is connected, or is reached without.
+    /// Connects to a host that is called so, unless it is connected, or is reached without. Over TLS
+    /// only a connection counts that we have made, and to this name.
     ///
     /// # Errors
     ///
@@ -242,7 +247,13 @@ impl Streams {
         }
         let endpoint =
             self.0.endpoint.get().and_then(Weak::upgrade).ok_or(io::ErrorKind::NotConnected)?;
-        if endpoint.transport_layer.get_addrs().contains(address) {
+        if transport == Transport::Tls {
+            if let Some(connection) = self.0.connected.find(host, name) {
+                // The stack goes by addresses, of which the last to be added is used.
+                endpoint.transport_layer.add_connection(connection);
+                return Ok(());
+            }
+        } else if endpoint.transport_layer.get_addrs().contains(address) {
             return Ok(());
         }
         let connecting = async {
@@ -251,10 +262,11 @@ impl Streams {
             let who = (transport, host);
             let begun = match (transport, &self.0.tls) {
                 (Transport::Tls, Some(tls)) => {
-                    self.begin(tls.connect(name, socket).await?, who, None).await
+                    let begun = self.begin(tls.connect(name, socket).await?, who, None).await;
+                    begun.map(|connection| self.0.connected.note(host, name, connection))
                 }
                 (Transport::Tls, None) => return Err(io::ErrorKind::Unsupported.into()),
-                _ => self.begin(socket, who, None).await,
+                _ => self.begin(socket, who, None).await.map(drop),
             };
             begun.ok_or_else(|| io::ErrorKind::NotConnected.into())
         };

@@ -11,6 +11,8 @@ use crate::server::SOON;
 pub(crate) struct Phone {
     pub(crate) signals: UdpSocket,
     media: UdpSocket,
+    /// Of the next packet that [`say`](Self::say) sends.
+    number: u16,
     /// Messages that have been read, so that repetitions are told from news.
     known: Vec<String>,
 }
@@ -67,7 +69,7 @@ impl Phone {
     pub(crate) async fn start() -> Self {
         let bind = || UdpSocket::bind("127.0.0.1:0");
         let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
-        Self { signals, media, known: Vec::new() }
+        Self { signals, media, number: 0, known: Vec::new() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -139,6 +141,20 @@ impl Phone {
              Call-ID: probe{local}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
         );
         self.signals.send_to(probe.as_bytes(), server).await.unwrap();
+    }
+
+    /// Calls an agent at a server with this description, and a name of its own for the call.
+    pub(crate) async fn call_with(&self, server: SocketAddr, call: &str, body: &str) {
+        let local = self.address();
+        let invite = format!(
+            "INVITE sip:agent@{server} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch=z9hG4bK{call}\r\nMax-Forwards: 70\r\n\
+             From: <sip:ann@{local}>;tag=phone\r\nTo: <sip:agent@{server}>\r\n\
+             Call-ID: {call}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@{local}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.signals.send_to(invite.as_bytes(), server).await.unwrap();
     }
 
     /// Sends a request within a call, of which this is a message of the other side: its `INVITE`,
@@ -257,6 +273,19 @@ impl Phone {
             self.media.send_to(&packet, ("127.0.0.1", port)).await.unwrap();
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Sends the next packet of 20 ms to where a message of the other side says that it listens.
+    pub(crate) async fn say(&mut self, described: &Request, payload_type: u8, payload: &[u8]) {
+        let port = described.body().split_once("m=audio ").unwrap().1;
+        let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(self.number.to_be_bytes());
+        packet.extend((u32::from(self.number) * 160).to_be_bytes());
+        packet.extend(7_u32.to_be_bytes());
+        packet.extend_from_slice(payload);
+        self.number += 1;
+        self.media.send_to(&packet, ("127.0.0.1", port)).await.unwrap();
     }
 
     /// Takes a message for news when it comes again.

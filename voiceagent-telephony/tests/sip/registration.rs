@@ -166,11 +166,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[tokio::test]
-async fn an_account_registers_over_tls_with_nobody_but_its_domain() {
-    let file = |name: &str| {
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sip").join(name)
-    };
+fn file(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sip").join(name)
+}
+
+/// A host that proves to be `localhost`.
+fn localhost() -> TlsAcceptor {
     let chain = vec![CertificateDer::from_pem_file(file("host.crt")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(file("host.key")).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -179,7 +180,46 @@ async fn an_account_registers_over_tls_with_nobody_but_its_domain() {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn a_connection_to_one_name_is_not_used_for_another_name_of_the_same_host() {
+    let (acceptor, listener) = (localhost(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let registrar = listener.local_addr().unwrap();
+    let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+    for domain in ["localhost", "pbx.example"] {
+        let account = SipAccount::new(registrar, "agent", Secret::new("secret"));
+        config.accounts.push(account.with_domain(domain).with_transport(SipTransport::Tls));
+    }
+    config.tls = Some(SipTls::default().with_authorities(file("authority.crt")));
+    let _server = Server::start(config).await;
+    let (sender, mut said) = tokio::sync::mpsc::unbounded_channel();
+    // One of the two is refused by us, and tried again: three connections show that it has been.
+    let (mut readers, mut connections) = (tokio::task::JoinSet::new(), 0);
+    while connections < 3 {
+        let (socket, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        connections += 1;
+        let (acceptor, sender) = (acceptor.clone(), sender.clone());
+        readers.spawn(async move {
+            let Ok(mut socket) = acceptor.accept(socket).await else { return };
+            let mut text = [0; 4_096];
+            while let Ok(length @ 1..) = socket.read(&mut text).await {
+                drop(sender.send(String::from_utf8_lossy(&text[..length]).into_owned()));
+            }
+        });
+    }
+    let mut all = String::new();
+    while let Ok(text) = said.try_recv() {
+        all += &text;
+    }
+    assert!(all.contains("REGISTER sip:localhost SIP/2.0\r\n"), "{all}");
+    assert!(!all.contains("pbx.example"), "its certificate is of another name: {all}");
+}
+
+#[tokio::test]
+async fn an_account_registers_over_tls_with_nobody_but_its_domain() {
+    let acceptor = localhost();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     for (domain, is_trusted) in [("localhost", true), ("pbx.example", false)] {
         let registrar = listener.local_addr().unwrap();

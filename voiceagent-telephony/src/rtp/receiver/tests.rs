@@ -2,8 +2,12 @@ use voiceagent_core::audio::Encoding;
 
 use super::*;
 
-const PCMU: PayloadTypes =
-    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
+const PCMU: PayloadTypes = PayloadTypes {
+    audio: (0, RtpCodec::Pcmu),
+    others: [None; 5],
+    keys: Some(101),
+    noise: Some(13),
+};
 
 fn receiver(types: PayloadTypes) -> Receiver {
     Receiver::new(types.audio.1.leg_format(), types).unwrap()
@@ -177,8 +181,40 @@ fn a_new_codec_keeps_the_format_of_the_leg_and_its_time() {
 }
 
 #[test]
+fn whoever_may_send_several_codecs_is_heard_in_each_without_a_gap() {
+    let mut others = [None; 5];
+    others[..2].copy_from_slice(&[Some((8, RtpCodec::Pcma)), Some((96, RtpCodec::L16At16k))]);
+    let mut receiver = receiver(PayloadTypes { others, ..PCMU });
+    // Silence of each codec, ten packets in turn; the clock of the last is another.
+    let packets = [(0, 0xFF, 160), (8, 0xD5, 160), (0, 0xFF, 160), (96, 0, 640), (8, 0xD5, 160)];
+    let (mut end, mut timestamp) = (0, 0_u32);
+    for (number, (payload_type, byte, length)) in
+        (0_u16..).zip(packets.iter().flat_map(|of| std::iter::repeat_n(*of, 10)))
+    {
+        let at = u64::from(number) * 20;
+        let payload = vec![byte; length];
+        receiver
+            .receive(CallTime::from_millis(at), packet(payload_type, number, timestamp, &payload));
+        timestamp += if payload_type == 96 { 320 } else { 160 };
+        for (begin, samples, middle) in heard(&mut receiver, at) {
+            assert_eq!(begin, end, "{number}");
+            end += samples;
+            assert_eq!(middle & 0x70, 0x70, "{number}: {middle:#x} is no silence");
+        }
+    }
+    assert!(end.abs_diff(50 * 160) <= 8, "{end}");
+    receiver.receive(CallTime::from_millis(1_000), packet(9, 50, timestamp, &[0; 160]));
+    assert_eq!(heard(&mut receiver, 1_000), [], "nobody has agreed on that");
+}
+
+#[test]
 fn broken_payloads_are_not_heard() {
-    let types = PayloadTypes { audio: (96, RtpCodec::L16At16k), keys: None, noise: None };
+    let types = PayloadTypes {
+        audio: (96, RtpCodec::L16At16k),
+        others: [None; 5],
+        keys: None,
+        noise: None,
+    };
     let mut receiver = receiver(types);
     for (number, payload) in [&[][..], &[1], &[9; 3]].iter().enumerate() {
         let number = u16::try_from(number).unwrap();

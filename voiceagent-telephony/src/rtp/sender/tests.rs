@@ -4,7 +4,7 @@ use super::*;
 use crate::rtp::codec::RtpCodec;
 
 const TYPES: PayloadTypes =
-    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: None };
+    PayloadTypes { audio: (0, RtpCodec::Pcmu), others: [None; 5], keys: Some(101), noise: None };
 
 fn sender() -> Sender {
     let begin = Begin { ssrc: 7, sequence: 65_530, timestamp: u32::MAX - 300 };

@@ -126,7 +126,13 @@ fn heard_over(loss_percent: u64, jitter_millis: u64) -> f64 {
             }
         }
     }
-    let (said, heard) = (samples(&said), samples(&heard));
+    understood(&said, &heard)
+}
+
+/// How much is understood of speech that was heard a few packets sooner than it was said, both as
+/// mu-law.
+pub(crate) fn understood(said: &[u8], heard: &[u8]) -> f64 {
+    let (said, heard) = (samples(said), samples(heard));
     // The first packet that arrives need not be the first that was sent; from there on all is in its
     // place.
     let like = |packets: &usize| {

@@ -6,8 +6,12 @@ use crate::rtp::{
     srtp::{SrtpKeys, SrtpSuite},
 };
 
-const TYPES: PayloadTypes =
-    PayloadTypes { audio: (0, RtpCodec::Pcmu), keys: Some(101), noise: Some(13) };
+const TYPES: PayloadTypes = PayloadTypes {
+    audio: (0, RtpCodec::Pcmu),
+    others: [None; 5],
+    keys: Some(101),
+    noise: Some(13),
+};
 
 fn address(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
@@ -96,7 +100,7 @@ fn ten_minutes_of_losses_and_jitter_do_not_drift() {
     let all = 600_000 * 8;
     assert!(samples * 1_000 > all * 999, "{samples} of {all} samples, {silent} skipped");
     let quality = line.sides[1].quality();
-    let loss = quality.lost as f64 / (quality.lost + quality.received) as f64;
+    let loss = quality.lost as f64 / (quality.lost + quality.played) as f64;
     assert!((0.045..0.06).contains(&loss), "{quality:?}");
     assert!(quality.late * 100 < quality.received, "{quality:?}");
     assert!((15..30).contains(&quality.jitter.as_millis()), "{quality:?}");
@@ -177,6 +181,32 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
 }
 
 #[test]
+fn a_report_of_a_stranger_is_no_sign_of_life_and_tells_nothing() {
+    let mut line = Line::new(0, 0);
+    for millis in 0..1_000 {
+        line.pass(millis);
+    }
+    let block = rtcp::ReportBlock {
+        ssrc: 1,
+        fraction_lost: 255,
+        lost: 9,
+        highest: 9,
+        jitter: 9,
+        last_report: 0,
+        since_report: 0,
+    };
+    let forged: Bytes = Report { ssrc: 2, sent: None, blocks: vec![block] }.write("side2").into();
+    let (later, stranger) = (CallTime::from_millis(31_000), ([10, 9, 8, 7], 5_001).into());
+    line.sides[0].receive(later, stranger, &forged);
+    assert!(line.sides[0].silent_for(later) >= Duration::from_secs(29));
+    assert_eq!(line.sides[0].quality().peer_loss, None);
+    // What makes the difference is where it comes from.
+    line.sides[0].receive(later, address(5_001), &forged);
+    assert_eq!(line.sides[0].silent_for(later), Duration::ZERO);
+    assert!(line.sides[0].quality().peer_loss.is_some());
+}
+
+#[test]
 fn whoever_was_on_hold_is_not_taken_for_silent_when_the_call_goes_on() {
     let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
     side.renegotiate(at(0), TYPES, address(5_000), true).unwrap();
@@ -220,4 +250,76 @@ fn protected_media_is_heard_as_plain_media_is_and_forged_packets_are_not() {
     let quality = line.sides[1].quality();
     assert_eq!((quality.unproven, quality.foreign), (20_000, 0));
     assert!(quality.round_trip.is_some(), "reports are protected, too");
+}
+
+/// Twenty seconds of a stream of which each packet arrives so often, and so late, by its number.
+fn quality_of(arrivals: impl Fn(u16) -> Vec<u64>) -> (RtpQuality, f32) {
+    let mut side = session(1, 5_000);
+    let mut on_the_way: Vec<_> = (0..1_000_u16)
+        .flat_map(|number| {
+            let at = u64::from(number) * 20;
+            arrivals(number).into_iter().map(move |late| (at + late, number))
+        })
+        .collect();
+    on_the_way.sort_unstable();
+    for (at, number) in on_the_way {
+        let packet = RtpPacket {
+            payload_type: 0,
+            is_marked: false,
+            sequence: number,
+            timestamp: u32::from(number) * 160,
+            ssrc: 9,
+            payload: vec![0x31; 160].into(),
+        };
+        side.receive(CallTime::from_millis(at), address(5_000), &packet.write().into());
+        while side.poll(CallTime::from_millis(at)).is_some() {}
+    }
+    let block = side.receiver.reception.report().unwrap();
+    (side.quality(), f32::from(block.fraction_lost) / 256.0)
+}
+
+#[test]
+fn what_comes_too_late_is_lost_to_the_listener_and_has_arrived_for_reports() {
+    let (quality, reported) = quality_of(|number| match number % 10 {
+        5 => vec![400],
+        _ => vec![0],
+    });
+    assert_eq!((quality.received, quality.played), (1_000, 900), "{quality:?}");
+    assert_eq!((quality.lost, quality.late, quality.repeated), (100, 100, 0), "{quality:?}");
+    let (gone, _) = quality_of(|number| if number % 10 == 5 { vec![] } else { vec![0] });
+    let alike = mos(0.1, quality.jitter * 2);
+    assert!((quality.estimated_mos - alike).abs() < 0.01, "{quality:?}");
+    assert!(gone.estimated_mos < 3.5 && quality.estimated_mos <= gone.estimated_mos, "{gone:?}");
+    assert!(reported < f32::EPSILON, "{reported}");
+    let line = voiceagent_core::transport::LineQuality::from(quality);
+    assert!((line.loss() - 0.1).abs() < 0.001, "{line:?}");
+}
+
+#[test]
+fn what_comes_twice_counts_once_and_hides_no_loss() {
+    let (quality, _) = quality_of(|_| vec![0, 0]);
+    assert_eq!((quality.played, quality.lost, quality.late), (1_000, 0, 0), "{quality:?}");
+    assert_eq!(quality.repeated, 1_000);
+    let (quality, reported) =
+        quality_of(|number| if number % 10 == 5 { vec![] } else { vec![0, 300] });
+    assert_eq!((quality.played, quality.lost, quality.late), (900, 100, 0), "{quality:?}");
+    assert_eq!(quality.repeated, 900);
+    assert!(quality.estimated_mos < 3.5, "{quality:?}");
+    assert!(reported < f32::EPSILON, "{reported}");
+}
+
+#[test]
+fn whoever_takes_the_other_sides_place_has_not_counted_what_was_protected_before() {
+    let mut side = session(1, 5_000);
+    let mut number_of_report = |is_met: bool| {
+        if is_met {
+            side.meet(address(6_000), address(0).ip());
+        }
+        let keys = || SrtpKeys::random().unwrap();
+        let terms = SrtpTerms { suite: SrtpSuite::Sha80, ours: keys(), theirs: keys() };
+        side.protect(Some(terms));
+        let RtpAction::Report(_, report) = side.goodbye() else { panic!("no report") };
+        report[report.len() - 11]
+    };
+    assert_eq!([false, false, true].map(&mut number_of_report), [1, 2, 1]);
 }

@@ -20,12 +20,24 @@ pub(super) struct SrtpOpener {
     /// What has come of each source, the latest first.
     heard: Vec<(u32, Window)>,
     reported: Vec<(u32, Window)>,
+    /// The newest of each source by the keys of before.
+    before: Vec<(u32, u64)>,
 }
 
 impl SrtpOpener {
     pub(super) fn new(suite: SrtpSuite, keys: &SrtpKeys) -> Self {
         let (media, reports) = (keys.media(), keys.reports());
-        Self { suite, media, reports, heard: Vec::new(), reported: Vec::new() }
+        Self { suite, media, reports, heard: Vec::new(), reported: Vec::new(), before: Vec::new() }
+    }
+
+    /// Goes on with other keys. Sources count on from where they were.
+    pub(super) fn change(&mut self, suite: SrtpSuite, keys: &SrtpKeys) {
+        let heard =
+            self.heard.drain(..).filter_map(|(source, heard)| Some((source, heard.newest()?)));
+        let mut before: Vec<_> = heard.collect();
+        before.append(&mut self.before);
+        before.truncate(SOURCES);
+        *self = Self { before, ..Self::new(suite, keys) };
     }
 
     /// A packet of media as it was before it was protected; `None` for what nobody with the key has
@@ -36,16 +48,32 @@ impl SrtpOpener {
         let source = number_at(packet, 8)?;
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let mut window = window_of(&self.heard, source);
-        let index = window.newest().map_or(sequence.into(), |newest| index_of(newest, sequence));
-        let rollover = u32::try_from(index >> 16).ok()?;
-        if !window.admits(index) || !self.media.is_proven(packet, rollover, tag) {
-            return None;
-        }
+        let is_genuine = |index: &u64| {
+            let rollover = u32::try_from(index >> 16);
+            window.admits(*index)
+                && rollover.is_ok_and(|rollover| self.media.is_proven(packet, rollover, tag))
+        };
+        let index = self.indexes(source, window.newest(), sequence).find(is_genuine)?;
         window.note(index);
         keep(&mut self.heard, source, window);
         let mut packet = packet.to_vec();
         self.media.apply(source, index, &mut packet[begin..]);
         Some(packet.into())
+    }
+
+    /// What a number may stand for. With a new key a source counts on (RFC 3711, section 3.3.1), but
+    /// some begin anew.
+    fn indexes(
+        &self,
+        source: u32,
+        newest: Option<u64>,
+        sequence: u16,
+    ) -> impl Iterator<Item = u64> + use<> {
+        let before = self.before.iter().find(|(other, _)| *other == source);
+        let known = newest.or(before.map(|(_, newest)| *newest));
+        let counted = known.map(|newest| index_of(newest, sequence));
+        let anew = newest.is_none().then(|| u64::from(sequence));
+        counted.into_iter().chain(anew.filter(|anew| Some(*anew) != counted))
     }
 
     /// Reports as they were before they were protected.

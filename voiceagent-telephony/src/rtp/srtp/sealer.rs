@@ -23,6 +23,12 @@ impl SrtpSealer {
         Self { suite, media, reports, rollover: 0, last: None, report: 0 }
     }
 
+    /// Goes on with other keys. Packets and reports are counted on: that must not begin anew (RFC
+    /// 3711, sections 3.3.1 and 3.4).
+    pub(super) fn change(&mut self, suite: SrtpSuite, keys: &SrtpKeys) {
+        (self.suite, self.media, self.reports) = (suite, keys.media(), keys.reports());
+    }
+
     /// Encrypts a packet of media and proves it. Packets come in order.
     pub(super) fn seal(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
         let (Some(begin), Some(source)) = (payload_begin(&packet), number_at(&packet, 8)) else {
