@@ -23,6 +23,7 @@ mod resume;
 mod rig;
 mod start;
 mod stt_failover;
+mod stt_finals;
 mod summary;
 mod tools;
 mod tts_failover;
