@@ -346,7 +346,7 @@ impl Stream {
         let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
         service.fault = None;
         if !std::mem::replace(&mut service.works, true) {
-            self.chain.succeeded(service.index);
+            self.chain.succeeded(service.index, service.opened);
             self.outage.end();
         }
         if matches!(event, SttEvent::SpeechStarted | SttEvent::TurnResumed) {

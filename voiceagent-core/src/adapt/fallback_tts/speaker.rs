@@ -185,7 +185,8 @@ impl Speaker {
         let Stage::Speaking(voice) = &self.stage else { return };
         while voice.link.is_writable() && !voice.link.is_closed() {
             let cancel = self.cancels.pop_front().map(|generation| TtsInput::Cancel { generation });
-            let input = cancel.or_else(|| self.speeches.iter_mut().find_map(Speech::next_input));
+            let input =
+                cancel.or_else(|| self.speeches.iter_mut().find_map(|it| it.next_input(now())));
             let Some(input) = input else { break };
             let first = self.speeches.front().map(|speech| speech.generation);
             match &input {
@@ -311,7 +312,7 @@ impl Speaker {
         let pace = speech.pace();
         if pace.0 > 0 && pace.1 > 0 {
             self.paces[index] = Some(pace);
-            self.chain.succeeded(index);
+            self.chain.succeeded(index, speech.asked().unwrap_or(voice.opened));
         }
         if self.transcoded == Some(generation) {
             self.end_audio(peer).await?;
