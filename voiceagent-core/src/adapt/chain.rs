@@ -74,6 +74,11 @@ impl<T: ?Sized> Chain<T> {
         self.breaker(index).succeeded(asked);
     }
 
+    /// Some of what one was asked for at that time has come.
+    pub(super) fn delivered(&self, index: usize, asked: Instant) {
+        self.breaker(index).delivered(asked);
+    }
+
     pub(super) fn failed(&self, index: usize, error: &Error) {
         self.breaker(index).failed(now(), error);
     }

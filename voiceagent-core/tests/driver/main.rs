@@ -11,6 +11,7 @@ mod end;
 mod endurance;
 mod failures;
 mod figures;
+mod health;
 mod in_band_keys;
 mod line_faults;
 mod prompts;

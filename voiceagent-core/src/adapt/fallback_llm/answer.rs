@@ -211,6 +211,7 @@ impl Answer {
         if is_word || matches!(event, LlmEvent::ToolCall(_)) {
             // Silence after it is a matter of `stall`, which may be the longer one.
             *reasons_until = now() + self.settings.reasoning.max(self.settings.stall);
+            self.chain.delivered(asked.index, asked.at);
         }
         match event {
             LlmEvent::Text(text) => {

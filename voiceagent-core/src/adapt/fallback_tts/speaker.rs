@@ -282,6 +282,11 @@ impl Speaker {
     async fn on_audio(&mut self, of: GenerationId, payload: Bytes, peer: &Peer) -> Result<()> {
         let wanted = |speech: &&mut Speech| speech.generation == of;
         let Some(speech) = self.speeches.iter_mut().find(wanted) else { return Ok(()) };
+        if let Stage::Speaking(voice) = &self.stage
+            && speech.is_mute()
+        {
+            self.chain.delivered(voice.index, speech.asked().unwrap_or(voice.opened));
+        }
         let words = speech.on_audio(payload.len());
         let words =
             (self.claims.word_timings && !words.is_empty()).then(|| speech.words_event(words));
