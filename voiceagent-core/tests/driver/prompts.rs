@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use voiceagent_core::{
     Agent, AgentBuilder, Error, ErrorKind, GenerationId, Link, Result,
     adapt::PromptCache,
@@ -85,6 +85,37 @@ async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
     assert_eq!(says(&voice, &["Yes, ", "until six."]).await, ("Yes, until six.".into(), 2));
     let texts = inputs.all().into_iter().filter(|it| matches!(it, TtsInput::Text { .. }));
     assert_eq!(texts.count(), 3);
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn what_begins_a_prompt_is_said_when_nothing_follows_for_300_ms() {
+    const SHORT: &str = "One moment please.";
+    const LONG: &str = "One moment please. It takes a while.";
+    for prompts in [&[SHORT, LONG][..], &[LONG]] {
+        let fake = FakeTts::new().with_first_audio(Duration::ZERO);
+        let inputs = fake.inputs();
+        let mut voice = PromptCache::new(Arc::new(fake));
+        for prompt in prompts {
+            voice = voice.with_clip(prompt, clip(prompt)).expect("it has words");
+        }
+        let generation = GenerationId::new(1);
+        let text = |text: &str| TtsInput::Text { generation, text: text.into() };
+        for follows_after in [ms(250), ms(5_000)] {
+            let mut link = voice.open(TtsOptions::new(MULAW)).await.expect("the voice opens");
+            let begun = Instant::now();
+            link.try_send(text("One moment please. ")).expect("there is room");
+            let first = timeout(follows_after, link.recv()).await;
+            if first.is_ok() {
+                let after = begun.elapsed();
+                assert!((ms(300)..ms(500)).contains(&after), "{prompts:?}: after {after:?}");
+                continue;
+            }
+            assert_eq!(follows_after, ms(250), "nothing was said");
+            link.try_send(text("It takes a while.")).expect("there is room");
+            assert!(matches!(link.recv().await, Some(Ok(TtsEvent::Audio { .. }))));
+            assert_eq!((begun.elapsed(), inputs.all().len()), (ms(250), 0), "all of it is known");
+        }
+    }
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
