@@ -230,6 +230,41 @@ async fn only_what_all_voices_can_do_is_claimed_and_told() {
     assert_eq!((said.spoken, said.words.len()), (0, 0));
 }
 
+/// What the second voice is given of a text of which the first loses the end.
+async fn given_of(text: &str, after: Duration, make: fn() -> FakeTts) -> String {
+    let second = make();
+    let inputs = second.inputs();
+    let first = Arc::new(make().with_faults([TtsFault::Drop(after)]));
+    let mut voice = Voice::open(&FallbackTts::new(first, vec![Arc::new(second)])).await;
+    voice.send(1, &[text]);
+    voice.until_finished(1).await.expect("the second voice says the rest");
+    let inputs = inputs.all();
+    let given = inputs.iter().filter_map(|input| match input {
+        TtsInput::Text { text, .. } => Some(&**text),
+        _ => None,
+    });
+    given.collect()
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re3_no_voice_is_given_half_of_how_a_word_is_pronounced() {
+    const NAME: &str = r#"<phoneme alphabet="ipa" ph="ʃɪˈvɔn">Siobhan</phoneme>"#;
+    let text = format!("Hello to {NAME} and <<ʃ|ɪ>> <<v|ɔ|n>> today my friend.");
+    let outside = text.replace(NAME, "").replace("<<ʃ|ɪ>>", "").replace("<<v|ɔ|n>>", "");
+    assert!(!outside.contains(['<', '|']), "{outside}");
+    for make in [FakeTts::new, || FakeTts::new().with_word_timings()] {
+        for after in (100..7_000).step_by(220) {
+            let given = given_of(&text, ms(after), make).await;
+            assert!(text.ends_with(&given), "{given:?}");
+            let said = &text[..text.len() - given.len()];
+            for (open, close) in [("<phoneme", "</phoneme>"), ("<<", ">>")] {
+                let (opened, closed) = (said.matches(open).count(), said.matches(close).count());
+                assert_eq!(opened, closed, "cut after {after} ms: {said:?}");
+            }
+        }
+    }
+}
+
 /// A voice that says nothing of what comes first, and without an end what comes second.
 #[derive(Debug)]
 struct Ahead;
