@@ -119,6 +119,40 @@ async fn what_begins_a_prompt_is_said_when_nothing_follows_for_300_ms() {
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn answers_whose_texts_come_by_turns_are_said_completely_and_end_then() {
+    const LONG: &str = "One moment please. It takes a while.";
+    // The first text is for the voice, or may become a prompt.
+    for first in ["I look it up. ", "One moment please. "] {
+        let voice = PromptCache::new(Arc::new(FakeTts::new()));
+        let voice = voice.with_clip(LONG, clip(LONG)).expect("it has words");
+        let mut link = voice.open(TtsOptions::new(MULAW)).await.expect("the voice opens");
+        let (one, two) = (GenerationId::new(1), GenerationId::new(2));
+        for input in [
+            TtsInput::Text { generation: one, text: first.into() },
+            TtsInput::Text { generation: two, text: "Hold on. ".into() },
+            TtsInput::Finish { generation: two },
+            TtsInput::Finish { generation: one },
+        ] {
+            link.try_send(input).expect("there is room");
+        }
+        let (mut audio, mut ended) = ([Vec::new(), Vec::new()], Vec::new());
+        while let Ok(event) = timeout(ms(10_000), link.recv()).await {
+            match event.expect("the link lives").expect("nothing fails") {
+                TtsEvent::Audio { generation, payload } => {
+                    assert!(!ended.contains(&generation), "{first:?}: it had ended");
+                    audio[usize::from(generation == two)].extend_from_slice(&payload);
+                }
+                TtsEvent::Finished { generation } => ended.push(generation),
+                _ => {}
+            }
+        }
+        let said = audio.map(|audio| tone::read(MULAW, &audio));
+        assert_eq!(said, [first, "Hold on. "]);
+        assert_eq!(ended.len(), 2, "{ended:?}");
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
 async fn words_after_a_clip_are_told_where_they_are() {
     let tts = FakeTts::new().with_formats([MULAW]).with_word_timings();
     let known = clip("Yes.");

@@ -17,6 +17,9 @@ use crate::{
 
 /// What a voice has no room for yet: more texts than any answer has.
 const WAITING: usize = 1_024;
+/// Answers that are said at once: one, with what is said on the side, and what is left of those that
+/// nobody ended.
+const ANSWERS: usize = 16;
 /// How long a voice that was lost may take to open again. The caller waits meanwhile.
 const OPENING: Duration = Duration::from_secs(2);
 /// A voice whose link ends sooner, and has said nothing, is opened again only when it is needed: it
@@ -38,14 +41,11 @@ pub(super) struct Speaker {
     prompts: Vec<Prompt>,
     /// What the voice has no room for yet.
     waiting: VecDeque<TtsInput>,
-    answer: Answer,
-    /// What the voice has begun and not finished.
-    owed: Option<GenerationId>,
-    /// Of this, nothing more is handed to a voice: it could not be opened, or was lost in the middle.
-    given_up: Option<GenerationId>,
+    /// What has not been said completely. Texts of several may come by turns.
+    answers: VecDeque<Answer>,
 }
 
-/// What is being said.
+/// What is said under one name.
 #[derive(Default)]
 struct Answer {
     generation: GenerationId,
@@ -57,6 +57,10 @@ struct Answer {
     played: Duration,
     /// The voice speaks, and goes on to the end.
     by_voice: bool,
+    /// The voice has begun it and not finished.
+    is_owed: bool,
+    /// Nothing more of it is handed to a voice: none could be opened, or one was lost in the middle.
+    is_given_up: bool,
 }
 
 type Peer = LinkPeer<TtsInput, TtsEvent>;
@@ -75,9 +79,7 @@ impl Speaker {
             asked: None,
             prompts,
             waiting: VecDeque::new(),
-            answer: Answer::default(),
-            owed: None,
-            given_up: None,
+            answers: VecDeque::new(),
         }
     }
 
@@ -91,7 +93,10 @@ impl Speaker {
                 }
             };
             let room = or_never(room);
-            let patience = or_never(self.answer.waits_until.map(sleep_until));
+            let waiting = self.answers.iter().enumerate();
+            let waiting = waiting.filter_map(|(at, answer)| Some((answer.waits_until?, at)));
+            let (until, waiting) = waiting.min().unzip();
+            let patience = or_never(until.map(sleep_until));
             tokio::select! {
                 biased;
                 input = peer.recv() => match input {
@@ -100,7 +105,7 @@ impl Speaker {
                 },
                 event = heard => self.pass_on(event, &peer).await?,
                 () = room => self.hand_over(),
-                () = patience => self.resolve(true, &peer).await?,
+                () = patience => self.resolve(waiting.unwrap_or_default(), true, &peer).await?,
             }
         }
     }
@@ -108,27 +113,28 @@ impl Speaker {
     async fn take(&mut self, input: TtsInput, peer: &Peer) -> Result<()> {
         match input {
             TtsInput::Text { generation, text } => {
-                self.begin(generation);
-                if self.answer.by_voice {
-                    return self.ask(TtsInput::Text { generation, text }, peer).await;
+                let at = self.begin(generation);
+                if self.answers[at].by_voice {
+                    return self.ask(at, TtsInput::Text { generation, text }, peer).await;
                 }
-                self.answer.pending.push(text);
-                self.resolve(false, peer).await
+                self.answers[at].pending.push(text);
+                self.resolve(at, false, peer).await
             }
             TtsInput::Finish { generation } => {
-                self.begin(generation);
-                self.resolve(true, peer).await?;
-                if self.answer.by_voice {
-                    return self.ask(TtsInput::Finish { generation }, peer).await;
+                let at = self.begin(generation);
+                self.resolve(at, true, peer).await?;
+                if self.answers[at].is_given_up {
+                    self.answers.remove(at);
+                    return Ok(());
                 }
+                if self.answers[at].by_voice {
+                    return self.ask(at, TtsInput::Finish { generation }, peer).await;
+                }
+                self.answers.remove(at);
                 peer.send(TtsEvent::Finished { generation }).await
             }
             TtsInput::Cancel { generation } | TtsInput::Interrupt { generation, .. } => {
-                if self.answer.generation == generation {
-                    self.answer.pending.clear();
-                    self.answer.waits_until = None;
-                }
-                self.owed.take_if(|owed| *owed == generation);
+                self.answers.retain(|answer| answer.generation != generation);
                 self.waiting.retain(|waiting| match waiting {
                     TtsInput::Text { generation: of, .. } | TtsInput::Finish { generation: of } => {
                         *of != generation
@@ -144,22 +150,28 @@ impl Speaker {
         }
     }
 
-    fn begin(&mut self, generation: GenerationId) {
-        if self.answer.generation != generation {
-            self.answer = Answer { generation, ..Answer::default() };
-        }
+    /// The place of what is said under this name.
+    fn begin(&mut self, generation: GenerationId) -> usize {
+        let known = self.answers.iter().position(|answer| answer.generation == generation);
+        known.unwrap_or_else(|| {
+            if self.answers.len() >= ANSWERS {
+                self.answers.pop_front();
+            }
+            self.answers.push_back(Answer { generation, ..Answer::default() });
+            self.answers.len() - 1
+        })
     }
 
     /// Says what is pending, unless it may become something that is known, or something longer.
-    async fn resolve(&mut self, is_all: bool, peer: &Peer) -> Result<()> {
-        self.answer.waits_until = None;
-        while !self.answer.pending.is_empty() {
-            let pending = &self.answer.pending;
+    async fn resolve(&mut self, at: usize, is_all: bool, peer: &Peer) -> Result<()> {
+        self.answers[at].waits_until = None;
+        while !self.answers[at].pending.is_empty() {
+            let pending = &self.answers[at].pending;
             let text = plain(&pending.concat());
             let begins =
                 |prompt: &Prompt| prompt.text.len() > text.len() && prompt.text.starts_with(&text);
             if !is_all && self.prompts.iter().any(begins) {
-                self.answer.waits_until = Some(now() + PATIENCE);
+                self.answers[at].waits_until = Some(now() + PATIENCE);
                 return Ok(());
             }
             let known = (1..=pending.len()).rev().find_map(|texts| {
@@ -168,23 +180,23 @@ impl Speaker {
                 Some((texts, clip.clone()))
             });
             let Some((texts, clip)) = known else {
-                self.answer.by_voice = true;
-                let generation = self.answer.generation;
-                for text in std::mem::take(&mut self.answer.pending) {
-                    self.ask(TtsInput::Text { generation, text }, peer).await?;
+                self.answers[at].by_voice = true;
+                let generation = self.answers[at].generation;
+                for text in std::mem::take(&mut self.answers[at].pending) {
+                    self.ask(at, TtsInput::Text { generation, text }, peer).await?;
                 }
                 return Ok(());
             };
-            self.answer.pending.drain(..texts);
-            self.play(&clip, texts, peer).await?;
+            self.answers[at].pending.drain(..texts);
+            self.play(at, &clip, texts, peer).await?;
         }
         Ok(())
     }
 
-    async fn play(&mut self, clip: &Clip, texts: usize, peer: &Peer) -> Result<()> {
-        let (generation, format) = (self.answer.generation, self.options.format);
+    async fn play(&mut self, at: usize, clip: &Clip, texts: usize, peer: &Peer) -> Result<()> {
+        let (generation, format) = (self.answers[at].generation, self.options.format);
         let mut audio = clip.encode(format)?;
-        self.answer.played += format.duration_of(format.samples(audio.len()));
+        self.answers[at].played += format.duration_of(format.samples(audio.len()));
         // A second at a time, as a voice would speak.
         let second = format.bytes_in(Duration::from_secs(1)).max(1);
         while !audio.is_empty() {
@@ -196,28 +208,43 @@ impl Speaker {
     }
 
     /// Lets the voice speak.
-    async fn ask(&mut self, input: TtsInput, peer: &Peer) -> Result<()> {
-        let generation = self.answer.generation;
-        if self.given_up == Some(generation) {
+    async fn ask(&mut self, at: usize, input: TtsInput, peer: &Peer) -> Result<()> {
+        if self.answers[at].is_given_up {
             return Ok(());
         }
         let is_lost = self.link.as_ref().is_none_or(Link::is_closed);
-        if is_lost && self.owed == Some(generation) {
+        if is_lost && self.answers[at].is_owed {
             // Its beginning went with the voice, which is told where the end of the link is read.
             return Ok(());
         }
-        if is_lost && let Err(error) = self.reopen().await {
-            self.given_up = Some(generation);
-            return peer.report(error).await;
+        if is_lost {
+            self.give_up_owed(peer).await?;
+            if let Err(error) = self.reopen().await {
+                self.answers[at].is_given_up = true;
+                return peer.report(error).await;
+            }
         }
         if self.waiting.len() >= WAITING {
             let error = Error::new(ErrorKind::Stalled, "send", "the voice takes nothing");
             return peer.report(error).await;
         }
-        self.owed = Some(generation);
+        self.answers[at].is_owed = true;
         self.waiting.push_back(input);
         self.hand_over();
         Ok(())
+    }
+
+    /// The voice has gone: nobody says the rest of what it had begun.
+    async fn give_up_owed(&mut self, peer: &Peer) -> Result<()> {
+        let mut has_owed = false;
+        for answer in self.answers.iter_mut().filter(|answer| answer.is_owed) {
+            (answer.is_owed, answer.is_given_up, has_owed) = (false, true, true);
+        }
+        if !has_owed {
+            return Ok(());
+        }
+        let error = Error::new(ErrorKind::Disconnected, "read", "the voice has ended");
+        peer.report(error.with_provider(self.voice.name().to_owned())).await
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -267,36 +294,34 @@ impl Speaker {
         }
         match event {
             Some(Ok(TtsEvent::Words { generation, mut words })) => {
-                if generation == self.answer.generation {
-                    for word in &mut words {
-                        word.start += self.answer.played;
-                        word.end += self.answer.played;
-                    }
+                let answer = self.answers.iter().find(|answer| answer.generation == generation);
+                let played = answer.map_or(Duration::ZERO, |answer| answer.played);
+                for word in &mut words {
+                    word.start += played;
+                    word.end += played;
                 }
                 peer.send(TtsEvent::Words { generation, words }).await
             }
             Some(Ok(event)) => {
                 if let TtsEvent::Finished { generation } = event {
-                    self.owed.take_if(|owed| *owed == generation);
+                    self.answers.retain(|answer| answer.generation != generation);
                 }
                 peer.send(event).await
             }
             Some(Err(error)) => {
                 self.note(&error);
-                match self.owed.take() {
-                    Some(_) => peer.report(error).await,
-                    None => {
-                        tracing::debug!(%error, "a voice that nobody needs reports a fault");
-                        Ok(())
-                    }
+                let mut is_needed = false;
+                for answer in &mut self.answers {
+                    is_needed |= std::mem::take(&mut answer.is_owed);
                 }
+                if is_needed {
+                    return peer.report(error).await;
+                }
+                tracing::debug!(%error, "a voice that nobody needs reports a fault");
+                Ok(())
             }
             None => {
-                if let Some(owed) = self.owed.take() {
-                    self.given_up = Some(owed);
-                    let error = Error::new(ErrorKind::Disconnected, "read", "the voice has ended");
-                    peer.report(error.with_provider(self.voice.name().to_owned())).await?;
-                }
+                self.give_up_owed(peer).await?;
                 self.link = None;
                 let is_of_use = self.mute_since.is_none_or(|opened| opened.elapsed() >= SOON);
                 if is_of_use
