@@ -1,4 +1,4 @@
-//! A chain of recognizers: what a final covers that does not say what it is about.
+//! A chain of recognizers: what a final covers that does not say what it is about, and what is taken back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -142,4 +142,45 @@ async fn a_final_behind_a_request_covers_all_where_nothing_was_said_that_it_may_
         Late { claims: ms(1_000), takes: ms(200), text: "first part here second part there" };
     let told = told(first, ms(100)).await;
     assert!(told.heard_from >= ms(2_600), "heard from {:?}", told.heard_from);
+}
+
+/// A recognizer that takes a turn to be over, and is lost.
+#[derive(Debug)]
+struct Eager;
+
+#[async_trait::async_trait]
+impl SpeechToText for Eager {
+    fn name(&self) -> &str {
+        "eager"
+    }
+
+    fn capabilities(&self) -> SttCapabilities {
+        let mut capabilities = SttCapabilities::new(vec![MULAW]);
+        capabilities.eager_end_of_turn = true;
+        capabilities
+    }
+
+    async fn open(&self, _: SttOptions) -> Result<Link<SttInput, SttEvent>> {
+        Ok(Link::spawn(128, async move |peer| {
+            peer.send(SttEvent::EagerEndOfTurn).await?;
+            Err(Error::new(ErrorKind::Disconnected, "read", "gone"))
+        }))
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn rc1_an_end_of_turn_that_only_the_lost_recognizer_could_confirm_is_taken_back() {
+    let chain = FallbackStt::new(Arc::new(Eager), vec![Arc::new(Eager)]);
+    let mut link = chain.open(SttOptions::new(MULAW)).await.expect("the first opens");
+    let mut events = Vec::new();
+    while events.len() < 4 {
+        let event = timeout(ms(5_000), link.recv()).await.expect("it goes on");
+        match event.expect("the chain goes on").expect("nothing fails") {
+            SttEvent::FailedOver(_) => events.push("failed over"),
+            SttEvent::EagerEndOfTurn => events.push("eager"),
+            SttEvent::TurnResumed => events.push("resumed"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(events, ["eager", "resumed", "failed over", "eager"]);
 }
