@@ -5,6 +5,8 @@ const assert = require("node:assert");
 const fs = require("node:fs");
 const path = require("node:path");
 const { chromium } = require("playwright-core");
+const portal = require("./portal.cjs");
+const { templates, trends } = require("./templates.cjs");
 
 const { CHROMIUM, PICTURES, SERVING_KEY, SERVING_LOG, SERVING_URL } = process.env;
 const SAID = [
@@ -18,11 +20,13 @@ async function main() {
   });
   try {
     await watch(browser);
+    await portal("+16305550123");
   } finally {
     await browser.close();
   }
   log();
-  console.log("the dashboard shows a call as it goes on, its record, its jobs and its log");
+  console.log("the dashboard shows a call as it goes on, its record, its jobs and its log;\n" +
+    "a customer confirms, moves and cancels their visit by its link, in an app that can be installed");
 }
 
 /// A page whose every fault, and whose every request to somebody else, is a failure.
@@ -79,6 +83,8 @@ async function watch(browser) {
   await record(desk);
   await jobs(desk);
   await people(desk);
+  await templates(desk, faults);
+  await trends(desk);
   assert.deepStrictEqual(faults, []);
 }
 

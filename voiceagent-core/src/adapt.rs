@@ -11,6 +11,7 @@ mod health;
 mod hedged;
 mod in_band_keys;
 mod prompt_cache;
+mod voices;
 mod warm;
 mod words;
 
@@ -22,4 +23,5 @@ pub use health::{CircuitBreaker, Health};
 pub use hedged::Hedged;
 pub use in_band_keys::InBandKeys;
 pub use prompt_cache::PromptCache;
+pub use voices::{VoiceSwitch, Voices};
 pub use warm::{WarmLlm, WarmStt, WarmTts, Warmth};

@@ -56,6 +56,10 @@ pub struct McpConfig {
     /// of it while the caller waits.
     #[serde(default = "longest")]
     pub max_result: usize,
+    /// How many calls may be under way at once, of all conversations. 512 unless set. One more is
+    /// refused, and the server is not asked.
+    #[serde(default = "most")]
+    pub max_calls: usize,
 }
 
 /// What is known of one tool of a server.
@@ -107,6 +111,7 @@ impl McpConfig {
             open_timeout: ten(),
             timeout: ten(),
             max_result: longest(),
+            max_calls: most(),
         }
     }
 
@@ -125,12 +130,17 @@ impl McpConfig {
         check(self.command.is_some() || !for_a_program, "`args` and `env` are for a `command`")?;
         check(!self.open_timeout.is_zero(), "`open_timeout` must be longer than 0")?;
         check(!self.timeout.is_zero(), "`timeout` must be longer than 0")?;
-        check(self.max_result > 0, "`max_result` must be at least 1")
+        check(self.max_result > 0, "`max_result` must be at least 1")?;
+        check(self.max_calls > 0, "`max_calls` must be at least 1")
     }
 }
 
 fn ten() -> Duration {
     Duration::from_secs(10)
+}
+
+fn most() -> usize {
+    512
 }
 
 fn longest() -> usize {

@@ -26,6 +26,10 @@ const ENVIRONMENT: [&str; 5] = ["HOME", "LANG", "PATH", "TMPDIR", "USER"];
 /// The largest event that is read: a long list of tools with their schemas.
 const MAX_EVENT: usize = 4 << 20;
 
+/// Requests beside the calls: cancellations, lists and signs of life. One that finds no room waits
+/// unseen, and a call whose caller was told that it failed would be sent after all.
+const BESIDE: usize = 64;
+
 /// Our side of a connection: it hears that the list of tools has changed, and offers nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ear {
@@ -88,7 +92,8 @@ fn over_http(config: &McpConfig, url: &str) -> Result<StreamableHttpClientTransp
     let headers: HashMap<_, _> = config.headers.iter().map(header).collect::<Result<_>>()?;
     let mut settings = StreamableHttpClientTransportConfig::with_uri(url)
         .custom_headers(headers)
-        .max_sse_event_size(MAX_EVENT);
+        .max_sse_event_size(MAX_EVENT)
+        .max_concurrent_requests(config.max_calls.saturating_add(BESIDE));
     if let Some(token) = &config.token {
         settings = settings.auth_header(token.expose());
     }

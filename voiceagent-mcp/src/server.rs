@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc};
 
 use rmcp::{Peer, RoleClient};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, watch},
+    time::timeout,
+};
 use voiceagent_core::{Error, ErrorKind, Link, Result, tool::Tool};
 
 use super::{
@@ -28,6 +31,8 @@ struct Shared {
     state: watch::Receiver<State>,
     /// The task that keeps the server open, and ends with the last handle.
     keeper: Link<Needed, ()>,
+    /// Calls that may begin.
+    calls: Semaphore,
 }
 
 impl McpServer {
@@ -48,7 +53,9 @@ impl McpServer {
         config.validate().map_err(named)?;
         let (publish, state) = watch::channel(State::default());
         let keeper = Link::spawn(ASKED, |owner| keep(Arc::clone(&config), publish, owner));
-        let server = Self { shared: Arc::new(Shared { config: config.clone(), state, keeper }) };
+        let calls = Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS));
+        let shared = Shared { config: config.clone(), state, keeper, calls };
+        let server = Self { shared: Arc::new(shared) };
         server.peer().await?;
         Ok(server)
     }
@@ -110,6 +117,16 @@ impl McpServer {
             Err(_) => Error::new(ErrorKind::Timeout, "open", "the server does not open in time"),
         };
         Err(why.with_provider(self.name().to_owned()))
+    }
+
+    /// The right to ask the server once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RateLimited`] where `max_calls` are under way.
+    pub(crate) fn begin(&self) -> Result<SemaphorePermit<'_>> {
+        let busy = |_| Error::new(ErrorKind::RateLimited, "call", "`max_calls` are under way");
+        self.shared.calls.try_acquire().map_err(busy)
     }
 
     pub(crate) fn config(&self) -> &McpConfig {

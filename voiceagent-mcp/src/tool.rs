@@ -60,6 +60,7 @@ impl McpTool {
     }
 
     async fn ask(&self, arguments: Value) -> Result<Value> {
+        let _under_way = self.server.begin()?;
         let peer = self.server.peer().await?;
         if !self.server.offers(&self.offer.theirs) {
             let message = "the server does not offer this function any more";

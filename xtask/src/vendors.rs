@@ -8,10 +8,19 @@ const MODULES: &str = "voiceagent-providers/src";
 const SHARED: [&str; 3] = ["fuzz", "lib", "wire"];
 /// What a vendor may register that a call talks to.
 const CONTRACTS: [&str; 5] = ["embedding", "llm", "realtime", "stt", "tts"];
+/// How a module registers what runs on this machine, which is no vendor's.
+const DETECTORS: [&str; 2] = ["registry.turn.register(", "registry.vad.register("];
 /// Contracts whose messages come while a caller waits: what each of them takes is measured.
 const MEASURED: [&str; 3] = ["llm", "stt", "tts"];
-/// These answer whole requests, of which the first byte is none of the adapter's doing.
-const WHOLE: [(&str, &str); 2] = [("stt", "openai"), ("tts", "openai")];
+/// These are not: recognizers and voices that answer whole requests, of which the first byte is none
+/// of the adapter's doing, and the model that is the one of `openai` by another name.
+const UNMEASURED: [(&str, &str); 5] = [
+    ("llm", "openai-compatible"),
+    ("stt", "openai"),
+    ("stt", "openai-compatible"),
+    ("tts", "openai"),
+    ("tts", "openai-compatible"),
+];
 
 const MANIFEST: &str = "voiceagent-providers/Cargo.toml";
 const LIB: &str = "voiceagent-providers/src/lib.rs";
@@ -84,10 +93,21 @@ fn missing_of(tree: &Tree, module: &str) -> Vec<String> {
     wants(MANIFEST, format!("\n{feature} = ["));
     wants(LIB, format!("\npub mod {module};"));
     wants(LIB, format!("\n//! | `{feature}` | "));
-    let registered = registered(root);
+    let (registered, unread) = registered(tree, module);
+    for name in unread {
+        missing.push(format!("{module}: registers {name}, of which no name is found"));
+    }
     if registered.is_empty() {
+        if missing.is_empty() && !DETECTORS.iter().any(|it| root.contains(it)) {
+            missing.push(format!("{module}: {MODULES}/{module}.rs registers nothing"));
+        }
         return missing;
     }
+    let mut wants = |file: &str, what: String| {
+        if !tree.read(file).contains(&what) {
+            missing.push(format!("{module}: {file} lacks {}", what.trim()));
+        }
+    };
     wants(LIB, format!("\n    {module}::register(registry);"));
     wants(SUITES, format!("\nmod {module};"));
     wants(LIST, format!("(providers/{feature}.md)"));
@@ -97,7 +117,7 @@ fn missing_of(tree: &Tree, module: &str) -> Vec<String> {
         wants(LIST, format!("`{name}`"));
         if has_address {
             wants(REDIRECTS, format!("\"{name}\""));
-            if MEASURED.contains(contract) && !WHOLE.contains(&(contract, name)) {
+            if MEASURED.contains(contract) && !UNMEASURED.contains(&(contract, name)) {
                 wants(FIRST_BYTE, format!("\"provider\":\"{name}\""));
             }
         }
@@ -119,15 +139,34 @@ fn missing_of(tree: &Tree, module: &str) -> Vec<String> {
     missing
 }
 
-/// What a module registers: the contract and the name, where it is written out.
-fn registered(source: &str) -> Vec<(&str, &str)> {
-    let calls = source.split("registry.").skip(1).filter_map(|call| {
-        let (contract, rest) = call.split_once(".register(")?;
-        let contract = CONTRACTS.into_iter().find(|known| *known == contract.trim())?;
-        let name = rest.trim_start().strip_prefix('"')?.split_once('"')?.0;
-        Some((contract, name))
-    });
-    calls.collect()
+/// What a module registers, contracts and names; and what it registers by a name that is neither
+/// written there nor a constant of the module.
+fn registered<'a>(tree: &'a Tree, module: &str) -> (Vec<(&'static str, &'a str)>, Vec<&'a str>) {
+    let root = tree.read(&format!("{MODULES}/{module}.rs"));
+    let (mut registered, mut unread) = (Vec::new(), Vec::new());
+    for call in root.split("registry.").skip(1) {
+        let Some((contract, rest)) = call.split_once(".register(") else { continue };
+        let Some(contract) = CONTRACTS.into_iter().find(|known| *known == contract.trim()) else {
+            continue;
+        };
+        let argument = rest.split(',').next().unwrap_or_default().trim();
+        let literal = argument.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        match literal.or_else(|| constant(tree, module, argument)) {
+            Some(name) => registered.push((contract, name)),
+            None => unread.push(argument),
+        }
+    }
+    (registered, unread)
+}
+
+/// The text of a constant of the module, or of one of the files in its folder.
+fn constant<'a>(tree: &'a Tree, module: &str, path: &str) -> Option<&'a str> {
+    let (file, name) = match path.rsplit_once("::") {
+        Some((file, name)) => (format!("{MODULES}/{module}/{}.rs", file.replace("::", "/")), name),
+        None => (format!("{MODULES}/{module}.rs"), path),
+    };
+    let (_, rest) = tree.read(&file).split_once(&format!("const {name}: &str = \""))?;
+    Some(rest.split_once('"')?.0)
 }
 
 #[cfg(test)]
@@ -185,6 +224,32 @@ mod tests {
             ("docs/providers/new.md", "# New"),
         ];
         assert_eq!(missing(&tree(&files)), [""; 0]);
+    }
+
+    #[test]
+    fn a_name_is_found_where_it_is_written_and_a_module_without_one_is_told() {
+        let registers = |name: &str| format!("registry.stt.register({name}, |c| Ok(c));");
+        let here = format!("const PROVIDER: &str = \"new\";\n{}", registers("PROVIDER"));
+        let below = registers("ears::PROVIDER");
+        let ears = "pub(super) const PROVIDER: &str = \"new-ears\";";
+        for (root, found, unread) in [
+            (&here, vec![("stt", "new")], vec![]),
+            (&below, vec![("stt", "new-ears")], vec![]),
+            (&registers("NAMES[0]"), vec![], vec!["NAMES[0]"]),
+        ] {
+            let files = [
+                ("voiceagent-providers/src/new.rs", root.as_str()),
+                ("voiceagent-providers/src/new/ears.rs", ears),
+            ];
+            assert_eq!(registered(&tree(&files), "new"), (found, unread), "{root}");
+        }
+        let files = [
+            ("voiceagent-providers/Cargo.toml", "\nnew = []\n"),
+            ("voiceagent-providers/src/lib.rs", "\n//! | `new` | ears |\npub mod new;\n"),
+            ("voiceagent-providers/src/new.rs", "//! Nobody can name it."),
+        ];
+        let told = missing(&tree(&files));
+        assert_eq!(told, ["new: voiceagent-providers/src/new.rs registers nothing"]);
     }
 
     #[test]

@@ -12,7 +12,9 @@
 //! To give the agent another tool, write `src/tools/<name>.rs` with a function `tool`, and add its
 //! name to the list in `src/tools.rs`.
 
+mod hosted;
 mod instructions;
+mod team;
 
 use std::{
     fmt::Debug,
@@ -35,6 +37,7 @@ use voiceagent_core::{
 };
 
 use crate::{
+    call_context::CallContext,
     clock::Clock,
     config::Endpointing,
     departments::Departments,
@@ -46,10 +49,12 @@ use crate::{
     metrics::Metrics,
     minutes::{Clerk, Minutes},
     mirror::{Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
     store::{Appointment, Errand, Location, Store},
+    team::Team,
     templates::{Parts, Template},
     tools::{self, Desk, Identity, KnownCodes, Targets},
     trace::{CallTrace, Spans, Trace, TracedMessenger},
@@ -93,6 +98,8 @@ pub(crate) struct Makings {
     pub(crate) weather: Option<WeatherService>,
     /// Without it, no texts are sent.
     pub(crate) messenger: Option<Arc<dyn Messenger>>,
+    /// Without it, people pay at the counter.
+    pub(crate) payments: Option<Payments>,
     pub(crate) codes: Option<Arc<KnownCodes>>,
     /// What the tools of templates may ask.
     pub(crate) targets: Targets,
@@ -119,6 +126,8 @@ pub(crate) struct Occasion {
     pub(crate) template: Template,
     /// The vendors that the template names.
     pub(crate) parts: Parts,
+    /// What whoever has sent the call on says of it.
+    pub(crate) context: CallContext,
     /// Why we call, if we do.
     pub(crate) errand: Option<Errand>,
     /// Whose number calls, if it is one customer's.
@@ -143,6 +152,14 @@ pub(crate) struct Occasion {
     pub(crate) language: Option<Arc<str>>,
 }
 
+/// What a talk is led by that somebody else leads.
+#[derive(Debug)]
+pub(crate) struct HostedTalk {
+    pub(crate) greeting: String,
+    pub(crate) instructions: String,
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+}
+
 /// A place of business that was called.
 #[derive(Clone, Debug)]
 pub(crate) struct Premises {
@@ -151,8 +168,12 @@ pub(crate) struct Premises {
     pub(crate) hours: String,
 }
 
-/// The number of the other side.
+/// The number of the other side: the line's, else the one that the call was sent on with.
 pub(crate) fn counterpart(call: &CallInfo) -> Option<Phone> {
+    number_of_line(call).or_else(|| CallContext::of(call).phone)
+}
+
+fn number_of_line(call: &CallInfo) -> Option<Phone> {
     let number = match call.direction {
         Direction::Inbound => call.from.as_ref(),
         Direction::Outbound => call.to.as_ref(),
@@ -170,7 +191,9 @@ impl Makings {
         (presses, record): (mpsc::Sender<Press>, &Arc<Record>),
     ) -> Result<(Agent, Arc<Minutes>, UsageReport)> {
         let (template, parts) = (&occasion.template, &occasion.parts);
-        let tools = self.tools(call, occasion)?;
+        let mut tools = self.tools(call, occasion)?;
+        let (team, voices) = self.team(call, occasion).unzip();
+        tools.extend(team.iter().flat_map(Team::tools));
         let minutes = Minutes::new(tools.clone());
         let (clerk, record) = (Arc::clone(&minutes), Arc::clone(record));
         let instructions = self.instructions(call, occasion);
@@ -199,7 +222,7 @@ impl Makings {
             })
             // People call from their cars.
             .echo_detection();
-        agent = match self.journey(call, occasion, (&instructions, &minutes)) {
+        agent = match self.journey(call, occasion, (&instructions, &minutes), team) {
             Some(journey) => {
                 let guide = Guide::new(journey, &tools).await;
                 agent.tools(guide.watch(tools)).flow(guide)
@@ -209,8 +232,8 @@ impl Makings {
         if let Some(stt) = parts.stt.as_ref().or(self.stt.as_ref()) {
             agent = agent.stt(Arc::clone(stt));
         }
-        if let Some(tts) = parts.tts.as_ref().or(self.tts.as_ref()) {
-            agent = agent.tts(Arc::clone(tts));
+        if let Some(tts) = voices.flatten().or_else(|| self.voice(occasion)) {
+            agent = agent.tts(tts);
         }
         if let Some(vad) = template.vad {
             agent = agent.speech_gate(vad.gate());
@@ -288,6 +311,17 @@ impl Makings {
 
     /// What the model is told. The rules need no more of it than who is on the line, and why.
     fn instructions(&self, call: &CallInfo, occasion: &Occasion) -> String {
+        let template = &occasion.template;
+        let own = (template.prompt.as_deref(), template.guidance.as_deref());
+        self.instructions_by(call, occasion, own)
+    }
+
+    fn instructions_by(
+        &self,
+        call: &CallInfo,
+        occasion: &Occasion,
+        (prompt, guidance): (Option<&str>, Option<&str>),
+    ) -> String {
         let caller = counterpart(call);
         let usual = Instructions {
             name: self.name(occasion),
@@ -296,12 +330,13 @@ impl Makings {
             address: self.address.as_deref().filter(|_| occasion.place.is_none()),
             caller: caller.as_ref().map(Phone::as_str),
             errand: occasion.errand.as_ref().map(Errand::brief),
+            context: occasion.context.brief(),
             wish: occasion.wish.as_ref(),
             memory: occasion.memory.as_ref(),
-            prompt: occasion.template.prompt.as_deref(),
+            prompt,
         };
         let before = occasion.talk.brief().unwrap_or_default();
-        format!("{usual}{before}{}", occasion.template.guidance.as_deref().unwrap_or_default())
+        format!("{usual}{before}{}", guidance.unwrap_or_default())
     }
 
     fn zone(&self, occasion: &Occasion) -> TimeZone {
@@ -315,6 +350,7 @@ impl Makings {
         call: &CallInfo,
         occasion: &Occasion,
         (instructions, minutes): (&str, &Arc<Minutes>),
+        team: Option<Arc<Team>>,
     ) -> Option<Journey> {
         Some(Journey {
             script: occasion.template.script()?,
@@ -324,18 +360,23 @@ impl Makings {
             place: occasion.place.as_ref().map(|place| place.location.id),
             call: call.id.as_str().into(),
             phone: counterpart(call),
-            identity: self.identity(occasion),
+            identity: self.identity(call, occasion),
             is_for_lead: matches!(occasion.errand, Some(Errand::Lead { .. })),
             instructions: instructions.into(),
             minutes: Arc::clone(minutes),
+            team,
         })
     }
 
     /// By what the other side shows who they are.
-    fn identity(&self, occasion: &Occasion) -> Identity {
+    fn identity(&self, call: &CallInfo, occasion: &Occasion) -> Identity {
         match occasion.errand {
             // Whoever takes a phone is not yet who it belongs to.
             Some(_) => Identity::Facts,
+            // Nor is a number shown that only metadata tells.
+            None if number_of_line(call).is_none() && occasion.context.phone.is_some() => {
+                Identity::Facts
+            }
             None => occasion.template.identity.unwrap_or(self.identity),
         }
     }
@@ -344,7 +385,7 @@ impl Makings {
     fn tools(&self, call: &CallInfo, occasion: &Occasion) -> Result<Vec<Arc<dyn Tool>>> {
         let mut desk = Desk::new(self.store.clone(), self.clock, counterpart(call), call_secret()?)
             .with_decoder(self.decoder.clone())
-            .with_identity(self.identity(occasion))
+            .with_identity(self.identity(call, occasion))
             .with_departments(self.departments.clone());
         if let Some(rule) = &occasion.template.qualification {
             desk = desk.with_qualification(rule.clone());
@@ -367,6 +408,9 @@ impl Makings {
                 None => messenger,
             });
         }
+        if let Some(payments) = &self.payments {
+            desk = desk.with_payments(payments.clone());
+        }
         if let Some(codes) = &self.codes {
             desk = desk.with_codes(Arc::clone(codes));
         }
@@ -380,6 +424,7 @@ impl Makings {
         }
         let ledger = desk.ledger();
         occasion.errand.iter().flat_map(Errand::ids).for_each(|id| ledger.hand_out(id));
+        occasion.context.lead.iter().for_each(|lead| ledger.hand_out(lead.to_string()));
         occasion.wish.iter().for_each(|wish| ledger.recall(wish.clone()));
         let tools = tools::all(desk);
         Ok(match &self.witness {

@@ -2,7 +2,10 @@
 
 mod calendar;
 mod email;
+mod hosted;
 mod leads;
+mod payments;
+mod portal;
 mod read;
 mod recordings;
 
@@ -30,7 +33,10 @@ use crate::{departments::Department, store::Place, tools::Identity};
 pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
+    hosted::{SignalWireTable, VapiTable},
     leads::LeadsConfig,
+    payments::{PaymentsConfig, PaymentsProvider},
+    portal::PortalConfig,
     recordings::{BucketConfig, RecordingConsent, RecordingsConfig},
     roles::Roles,
     switches::SwitchesConfig,
@@ -65,10 +71,11 @@ pub use self::{
 /// The environment wins: `DEALERSHIP_LISTEN`, `DEALERSHIP_PUBLIC_URL`, `DEALERSHIP_REPLICA`,
 /// `DEALERSHIP_ROLES`, `DEALERSHIP_MOST_CALLS`, `DEALERSHIP_MODEL`, `DEALERSHIP_OBSERVABILITY`,
 /// `DEALERSHIP_NAME`, `DEALERSHIP_TIMEZONE`, `DEALERSHIP_DATABASE`, `DEALERSHIP_REDIS`,
-/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_S3_KEY`, `DEALERSHIP_S3_SECRET`,
+/// `DEALERSHIP_OPERATOR_KEY`, `DEALERSHIP_METRICS_KEY`, `DEALERSHIP_PORTAL_KEY`, `DEALERSHIP_S3_KEY`,
+/// `DEALERSHIP_S3_SECRET`, `DEALERSHIP_STRIPE_KEY`, `DEALERSHIP_STRIPE_WEBHOOK_SECRET`,
 /// `DEALERSHIP_TARGET_<NAME>_TOKEN`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
 /// `DEALERSHIP_SIP_PASSWORD` (of the trunk, and of accounts that have none), `TWILIO_ACCOUNT_SID`,
-/// `TWILIO_AUTH_TOKEN`, and for each provider its key: [`ProviderConfig::key_variables`].
+/// `TWILIO_AUTH_TOKEN`, `SIGNALWIRE_API_TOKEN`, `VAPI_API_KEY`, `VAPI_SERVER_SECRET`, and for each provider its key: [`ProviderConfig::key_variables`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -92,6 +99,10 @@ pub struct Config {
     /// The keys of the operator's side; from the environment alone.
     #[serde(skip)]
     pub operator: OperatorConfig,
+    /// Who takes payments.
+    pub payments: PaymentsConfig,
+    /// Links by which customers see and change their appointments.
+    pub portal: PortalConfig,
     /// Recordings of calls.
     pub recordings: RecordingsConfig,
     /// For how long what is kept.
@@ -104,6 +115,10 @@ pub struct Config {
     pub turns: TurnsConfig,
     /// The carrier's account; without it and without `sip` no phone call comes in.
     pub twilio: Option<TwilioConfig>,
+    /// An account at SignalWire, by which texts go out.
+    pub signalwire: Option<SignalWireTable>,
+    /// A platform that hosts the talk.
+    pub vapi: Option<VapiTable>,
     /// Calls from SIP trunks and PBXs, beside those of the carrier.
     pub sip: Option<SipConfig>,
     /// The recognizer.

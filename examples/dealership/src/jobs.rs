@@ -32,6 +32,7 @@ use crate::{
     mail::{Inbox, Mailer},
     messages::Messenger,
     metrics::Metrics,
+    notices::Notices,
     phone::Phone,
     store::{
         Allowed, AppointmentId, AppointmentStatus, Attempt, Channel, ContactPlan, Fault, Job,
@@ -71,6 +72,7 @@ pub struct Worker {
     inbox: Option<Arc<dyn Inbox>>,
     pace: Option<Pace>,
     metrics: Arc<Metrics>,
+    notices: Notices,
     /// Without them, no collector is told.
     spans: Option<Spans>,
 }
@@ -91,6 +93,7 @@ impl Worker {
             inbox: None,
             pace: None,
             metrics: Arc::default(),
+            notices: Notices::default(),
             spans: None,
         }
     }
@@ -106,6 +109,13 @@ impl Worker {
     #[must_use]
     pub(crate) fn with_metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// Words messages about appointments so.
+    #[must_use]
+    pub(crate) fn with_notices(mut self, notices: Notices) -> Self {
+        self.notices = notices;
         self
     }
 
@@ -286,7 +296,7 @@ impl Worker {
             }
         }
         let place = self.store.location_at(Some(visit.location_id)).await?;
-        let text = errand::reminder_text(&self.house, &place, &visit.start);
+        let text = self.notices.reminder(&self.house, (&place, &visit), now);
         self.write(job, &[plan(Channel::Sms, 1)], &text).await
     }
 
@@ -316,7 +326,7 @@ impl Worker {
             plans.insert(0, plan(Channel::WhatsApp));
         }
         let place = self.store.location_at(Some(visit.location_id)).await?;
-        let text = errand::confirmation_text(&self.house, &place, &visit);
+        let text = self.notices.confirmation(&self.house, (&place, &visit), self.clock.now());
         self.write(job, &plans, &text).await
     }
 

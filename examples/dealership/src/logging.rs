@@ -38,7 +38,6 @@ const WAITING: usize = 8_192;
 /// second at most for what is still to be written. Where there is a log already, that one stays.
 ///
 /// Whoever logs never waits: lines for which there is no room are left out, and [counted](dropped).
-#[must_use]
 pub fn install(filter: EnvFilter, format: LogFormat) -> WorkerGuard {
     let (filter, handle) = reload::Layer::new(filter);
     let (writer, guard) = outlet(io::stderr());

@@ -66,39 +66,52 @@ impl Counter {
     ///
     /// None at present: the schemas of all tools are tested.
     pub(crate) fn new(desk: Desk, now: Timestamp) -> Result<Self> {
+        Self::of(tools::all(desk), CallId::new(format!("mcp-{}", AppointmentId::new(now))))
+    }
+
+    /// The tools of a call.
+    ///
+    /// # Errors
+    ///
+    /// When the schema of a tool makes no sense.
+    pub(crate) fn of(tools: Vec<Arc<dyn Tool>>, call: CallId) -> Result<Self> {
         let equip = |tool: Arc<dyn Tool>| {
             let spec = tool.spec();
             Ok(Equipped { schema: Schema::compile(&spec.parameters)?, spec, tool })
         };
-        let tools = tools::all(desk).into_iter().map(equip).collect::<Result<_>>()?;
-        let call = CallId::new(format!("mcp-{}", AppointmentId::new(now)));
+        let tools = tools.into_iter().map(equip).collect::<Result<_>>()?;
         Ok(Self(Arc::new(Shelf { tools, call, uses: AtomicU64::new(0) })))
     }
 
-    async fn run(&self, tool: &Equipped, arguments: Value) -> CallToolResult {
-        let failed = |why: String| CallToolResult::error(vec![ContentBlock::text(why)]);
+    /// Uses a tool, under a name for the use that a repetition has again: its answer, or why there
+    /// is none. `None` if there is no such tool.
+    pub(crate) async fn ask(
+        &self,
+        (tool, arguments): (&str, Value),
+        name: &str,
+    ) -> Option<Result<Value, String>> {
+        let tool = self.0.tools.iter().find(|one| *one.spec.name == *tool)?;
+        Some(self.run(tool, arguments, name).await)
+    }
+
+    async fn run(&self, tool: &Equipped, arguments: Value, id: &str) -> Result<Value, String> {
         if let Err(mismatch) = tool.schema.validate(&arguments) {
-            return failed(format!(
-                "argument `{}`: expected {}",
-                mismatch.path(),
-                mismatch.accepted()
-            ));
+            let (path, accepted) = (mismatch.path(), mismatch.accepted());
+            return Err(format!("argument `{path}`: expected {accepted}"));
         }
-        let nth = self.0.uses.fetch_add(1, Ordering::Relaxed);
-        let mut context = ToolContext::detached(format!("{}-{nth}", self.0.call).as_str());
+        let mut context = ToolContext::detached(format!("{}-{id}", self.0.call).as_str());
         context.call = self.0.call.clone();
         let name = &tool.spec.name;
         match timeout(tool.spec.timeout, tool.tool.call(arguments, context)).await {
-            Ok(Ok(answer)) if answer["ok"] == false => CallToolResult::structured_error(answer),
-            Ok(Ok(answer)) => CallToolResult::structured(answer),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.kind() == ErrorKind::Rejected => {
-                failed(error.message().to_owned())
+                Err(error.message().to_owned())
             }
             Ok(Err(error)) => {
                 warn!(%error, %name, "a tool failed");
-                failed("The tool failed.".to_owned())
+                Err("The tool failed.".to_owned())
             }
-            Err(_late) => failed(format!("The tool took longer than {:?}.", tool.spec.timeout)),
+            Err(_late) => Err(format!("The tool took longer than {:?}.", tool.spec.timeout)),
         }
     }
 }
@@ -133,9 +146,15 @@ impl ServerHandler for Counter {
         request: CallToolRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tool = self.0.tools.iter().find(|tool| *tool.spec.name == *request.name);
-        let tool = tool.ok_or_else(|| ErrorData::invalid_params("there is no such tool", None))?;
         let arguments = Value::Object(request.arguments.unwrap_or_default());
-        Ok(self.run(tool, arguments).await.into())
+        // Each is a use of its own: the protocol tells no repetition from it.
+        let nth = self.0.uses.fetch_add(1, Ordering::Relaxed).to_string();
+        let done = self.ask((&*request.name, arguments), &nth).await;
+        let done = done.ok_or_else(|| ErrorData::invalid_params("there is no such tool", None))?;
+        Ok(CallToolResponse::from(match done {
+            Ok(answer) if answer["ok"] == false => CallToolResult::structured_error(answer),
+            Ok(answer) => CallToolResult::structured(answer),
+            Err(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
+        }))
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Lookup {
 pub(crate) enum Rejection {
     /// The key of an operator is wrong or missing.
     Key,
+    /// The link of a customer is not one of ours.
+    Link,
     /// The request is not signed by the carrier.
     Signature,
 }
@@ -57,6 +59,7 @@ impl Rejection {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Key => "key",
+            Self::Link => "link",
             Self::Signature => "signature",
         }
     }
@@ -148,7 +151,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Series that are there from the beginning are at zero, and rates of them are known.
     fn begin_at_zero(&self) {
-        for reason in [Rejection::Key, Rejection::Signature] {
+        for reason in [Rejection::Key, Rejection::Link, Rejection::Signature] {
             self.rejections.with_label_values(&[reason.word()]).inc_by(0);
         }
         for end in ["dropped", "failed", "sent"] {

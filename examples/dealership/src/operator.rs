@@ -8,6 +8,7 @@ mod api;
 mod events;
 mod openapi;
 mod pages;
+mod plots;
 mod refusal;
 mod waterfall;
 

@@ -1,13 +1,14 @@
 //! Who answers: opens what all calls share, and gives each call an agent of its own.
 
 mod choice;
+mod conversation;
+mod hosted;
 mod parts;
 
 use std::{
     collections::BTreeMap,
     future::Future,
     path::PathBuf,
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,9 +18,9 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout},
 };
-use tracing::{Instrument, debug, warn};
+use tracing::{Instrument, warn};
 use voiceagent_core::{
-    Call, CallId, CallTime, Error, Event, Line, Result,
+    Call, CallId, Error, Result,
     adapt::{FallbackLlm, LlmFailover},
     llm::LanguageModel,
     observer::UsageReport,
@@ -29,10 +30,12 @@ use voiceagent_core::{
 };
 use voiceagent_telephony::front_door::CallStatus;
 
+pub(crate) use self::conversation::converse;
 use crate::{
-    agent::{CLOSING, Makings, Occasion, Witness, counterpart},
+    agent::{Makings, Occasion, Witness, counterpart},
     analysis,
     brain::RuleBrain,
+    call_context::CallContext,
     clock::Clock,
     config::{DealershipConfig, Endpointing},
     departments::Departments,
@@ -41,6 +44,7 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
+    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -136,6 +140,7 @@ impl Reception {
             stt: None,
             tts: None,
             messenger: None,
+            payments: None,
             codes: None,
             targets: Targets::default(),
             journals: None,
@@ -159,6 +164,11 @@ impl Reception {
     pub(crate) fn check(&self, template: &Template) -> Result<()> {
         self.makings.targets.tools(&template.tools)?;
         self.vendors.as_ref().map_or(Ok(()), |vendors| vendors.check(template))
+    }
+
+    /// What makes the vendors that templates name, if they may name any.
+    pub(crate) fn vendors(&self) -> Option<&Vendors> {
+        self.vendors.as_ref()
     }
 
     /// Tells each time that something has changed in a call.
@@ -235,6 +245,13 @@ impl Reception {
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
+        self
+    }
+
+    /// Has payments taken.
+    #[must_use]
+    pub fn with_payments(mut self, payments: Payments) -> Self {
+        self.makings.payments = Some(payments);
         self
     }
 
@@ -348,6 +365,15 @@ impl Reception {
             // Nobody could answer it.
             None => Ending { failed: true, ..Ending::default() },
         };
+        self.over(call, ending).await;
+        // What is long goes last, and is done later where the program ends before it.
+        if let Some(recordings) = &self.makings.recordings {
+            recordings.settle(&self.makings.store, call).await;
+        }
+    }
+
+    /// Notes and counts a call that is over, and begins what follows from its end.
+    async fn over(&self, call: &CallId, ending: Ending) {
         let Makings { store, clock, .. } = &self.makings;
         if let Err(fault) = store.conclude(call.as_str(), ending, clock.now()).await {
             warn!(error = %Error::from(fault), "a call that is over is not noted");
@@ -355,10 +381,6 @@ impl Reception {
         self.count(call, ending).await;
         self.watchers.send_replace(());
         analysis::conclude(store, call, self.makings.spans.as_ref(), clock.now()).await;
-        // What is long goes last, and is done later where the program ends before it.
-        if let Some(recordings) = &self.makings.recordings {
-            recordings.settle(store, call).await;
-        }
     }
 
     /// Counts a call that is over, by what came of it.
@@ -385,7 +407,7 @@ impl Reception {
     async fn occasion(&self, call: &CallInfo) -> Occasion {
         let Makings { store, clock, name, .. } = &self.makings;
         let (phone, now) = (counterpart(call), clock.now());
-        let mut occasion = Occasion::default();
+        let mut occasion = Occasion { context: CallContext::of(call), ..Occasion::default() };
         let back = store.back(call.id.as_str()).await;
         occasion.back = known(back, "nobody knows whether a call is back").flatten();
         if occasion.back.is_some() {
@@ -448,38 +470,6 @@ impl Reception {
 /// What the store says, or nothing, with a warning.
 fn known<T>(told: Result<T, Fault>, otherwise: &str) -> Option<T> {
     told.map_err(|fault| warn!(error = %Error::from(fault), "{otherwise}")).ok()
-}
-
-/// Lets a call run to its end, and shows what happens in it. When `closing` ends, the caller is told
-/// goodbye.
-pub(crate) async fn converse(
-    mut call: Call,
-    closing: impl Future<Output = ()>,
-    mut show: impl FnMut(CallTime, &Event),
-) {
-    let mut closing = pin!(closing);
-    let mut is_open = true;
-    loop {
-        tokio::select! {
-            event = call.next_event() => match event {
-                Some((at, event)) => show(at, &event),
-                None => return,
-            },
-            () = &mut closing, if is_open => {
-                is_open = false;
-                if let Err(error) = take_leave(call.line()) {
-                    debug!(%error, "a call ended before its goodbye");
-                }
-            }
-        }
-    }
-}
-
-/// There is no time to finish what is being said.
-fn take_leave(line: &Line) -> Result<()> {
-    line.interrupt()?;
-    line.announce(CLOSING)?;
-    line.hang_up()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod calendars;
 mod door;
 mod errands;
 mod furnish;
+mod guests;
 mod needs;
 mod outbound;
 mod replies;
@@ -37,6 +38,7 @@ use crate::{
     clock::Clock,
     config::Config,
     events, health,
+    hosted::{self, Hosted, VapiDoor},
     jobs::Worker,
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
@@ -61,6 +63,7 @@ pub(crate) use self::{
     furnish::make_folder,
     needs::{Account, Needs, Warning, account, provider},
     outbound::messenger,
+    replies::MESSAGES,
     trunk::try_sip,
 };
 use self::{
@@ -172,6 +175,7 @@ impl Server {
         if roles.web {
             let parts = (&reception, errands.worker(), &lobby);
             beside = beside.merge(office(config, (&store, clock), parts)?);
+            beside = beside.merge(guests::routes(config, &replica, &reception)?);
         }
         let mut router = Router::new();
         if let Some(carrier) = carrier {
@@ -189,8 +193,12 @@ impl Server {
             router = std::mem::take(&mut router).merge(page);
             visitors
         });
+        if roles.media {
+            beside = beside.merge(guests(config, &reception, clock)?);
+        }
         let router =
             router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
+        let router = router.clone().merge(hosted::dispatching(router));
         let sip = trunk::bind(config).await?;
         let housekeeping = Housekeeping {
             store: store.clone(),
@@ -382,6 +390,20 @@ fn office(
     };
     let routes = operator::routes(office, keys);
     Ok(if config.switches.observability { routes } else { routes.layer(from_fn(unmeasured)) })
+}
+
+/// What programs come for that lead talks themselves.
+fn guests(config: &Config, reception: &Arc<Reception>, clock: Clock) -> Result<Router> {
+    let hosted = Hosted::new(Arc::clone(reception));
+    let mut router = Router::new();
+    if let Some(key) = &config.operator.key {
+        router = router.merge(hosted::tool_calls(Arc::clone(&hosted), key.clone()));
+    }
+    if let Some(table) = &config.vapi {
+        let door = VapiDoor::new(table, hosted, (clock, reception.metrics()))?;
+        router = router.merge(door.router());
+    }
+    Ok(router)
 }
 
 /// Tells no metrics.

@@ -2,10 +2,11 @@
 
 mod arms;
 mod command;
-mod difference;
+pub(crate) mod difference;
 mod interval;
 mod locale;
 mod prices;
+mod profile;
 mod qualification;
 mod read;
 mod sections;
@@ -25,18 +26,19 @@ use crate::{
     tools::{HttpToolSpec, Identity},
 };
 
-pub(crate) use self::qualification::Verdict;
 pub use self::{
-    arms::{Chosen, choose},
+    arms::{Chosen, choose, named},
     command::{TemplateAction, TemplateCommand},
     interval::Interval,
     locale::Locale,
     prices::{Budget, Prices},
+    profile::Profile,
     qualification::Qualification,
     read::Way,
     sections::{Interruptions, Limits, Silence, Vad},
     vendors::{Parts, Vendors},
 };
+pub(crate) use self::{profile::FIRST, qualification::Verdict};
 use self::{read::unaccepted, sections::fits};
 
 /// The template that answers calls which come in, and all others that have none of their own.
@@ -87,6 +89,8 @@ pub struct Template {
     pub budget: Option<Budget>,
     /// Tools beside those of the program.
     pub tools: Vec<HttpToolSpec>,
+    /// Agents to whom a talk can be handed within a call, by their names.
+    pub profiles: BTreeMap<String, Profile>,
     /// What is set anew for callers of other languages, by BCP 47 tags.
     pub locales: BTreeMap<String, Locale>,
 }
@@ -129,6 +133,7 @@ impl Template {
         self.budget.as_ref().map_or(Ok(()), Budget::check)?;
         fits("budget", self.budget.is_none() || self.prices.is_some())?;
         fits("tools", HttpToolSpec::fit(&self.tools))?;
+        Profile::check(self.profiles.iter(), matches!(self.graph, Way::Graph(_)))?;
         if let Way::Graph(changes) = &self.graph {
             let script = Script::default();
             for (name, change) in changes {

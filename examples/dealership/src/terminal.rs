@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::{fmt, future::pending, time::Duration};
+use std::{collections::BTreeMap, fmt, future::pending, time::Duration};
 
 use async_trait::async_trait;
 use tokio::{
@@ -75,6 +75,13 @@ impl<R, W> Terminal<R, W> {
     #[must_use]
     pub fn with_from(mut self, number: &str) -> Self {
         self.call = self.call.with_from(number);
+        self
+    }
+
+    /// Attaches parameters as calls by a carrier or a trunk bring them.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: BTreeMap<String, String>) -> Self {
+        self.call = self.call.with_parameters(parameters);
         self
     }
 

@@ -183,6 +183,29 @@ async fn a_call_that_is_given_up_or_too_late_is_cancelled_at_the_server() {
 }
 
 #[tokio::test]
+async fn calls_for_which_there_is_room_are_asked_at_once_and_one_more_is_refused_unasked() {
+    let clock = Clock::default();
+    let (address, _serving) = service(&clock, loopback()).await;
+    let mut config = by_url(address);
+    config.max_calls = 40;
+    let server = McpServer::open(config).await.unwrap();
+    let hang = tool(&server, "clock_hang");
+    let calls: Vec<_> = (0..40)
+        .map(|_| {
+            let hang = Arc::clone(&hang);
+            tokio::spawn(async move { hang.call(json!({}), ToolContext::detached("1")).await })
+        })
+        .collect();
+    reaches(&clock.hung, 40).await;
+    let refused = call(&server, "clock_book", json!({ "slot": 9 })).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    calls.iter().for_each(JoinHandle::abort);
+    reaches(&clock.cancelled, 40).await;
+    let booked = call(&server, "clock_book", json!({ "slot": 9 })).await.unwrap();
+    assert_eq!(booked, json!({ "booked": 9 }));
+}
+
+#[tokio::test]
 async fn a_list_that_changes_is_followed_and_what_is_gone_is_refused() {
     let server = McpServer::open(by_program()).await.unwrap();
     let book = tool(&server, "clock_book");

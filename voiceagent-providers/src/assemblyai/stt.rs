@@ -133,6 +133,9 @@ impl SpeechToText for AssemblyAiStt {
         capabilities.speech_started = true;
         capabilities.word_timings = true;
         capabilities.pace_percent = Some(PACE_PERCENT);
+        if let [only] = self.config.languages.as_slice() {
+            capabilities.language = Some(only.as_str().into());
+        }
         capabilities
     }
 

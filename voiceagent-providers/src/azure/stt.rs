@@ -114,6 +114,7 @@ impl SpeechToText for AzureStt {
         ]);
         capabilities.interim = true;
         capabilities.word_timings = true;
+        capabilities.language = Some(self.config.language.clone());
         capabilities
     }
 

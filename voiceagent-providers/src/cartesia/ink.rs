@@ -122,6 +122,7 @@ impl SpeechToText for CartesiaStt {
         capabilities.eager_end_of_turn = by_turns;
         capabilities.speech_started = by_turns;
         capabilities.word_timings = !by_turns;
+        capabilities.language = self.config.language.clone();
         capabilities
     }
 

@@ -91,6 +91,9 @@ impl SpeechToText for DeepgramFlux {
         capabilities.semantic_end_of_turn = true;
         capabilities.eager_end_of_turn = self.config.eager_eot_threshold.is_some();
         capabilities.speech_started = true;
+        if let [only] = self.config.language_hints.as_slice() {
+            capabilities.language = Some(only.as_str().into());
+        }
         capabilities
     }
 

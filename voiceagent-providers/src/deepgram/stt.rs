@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use voiceagent_core::{
@@ -107,6 +107,7 @@ impl SpeechToText for DeepgramStt {
         capabilities.end_of_turn = true;
         capabilities.speech_started = self.config.vad_events;
         capabilities.word_timings = true;
+        capabilities.language = self.config.language.as_deref().map(Arc::from);
         capabilities
     }
 

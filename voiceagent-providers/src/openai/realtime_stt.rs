@@ -110,6 +110,7 @@ impl SpeechToText for OpenAiRealtimeStt {
         capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.silence.is_some();
         capabilities.speech_started = self.config.silence.is_some();
+        capabilities.language = self.config.language.clone();
         capabilities
     }
 

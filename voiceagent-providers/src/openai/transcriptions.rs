@@ -95,6 +95,7 @@ impl SpeechToText for OpenAiStt {
         capabilities.claim_finalize(self.config.stall_timeout);
         capabilities.speech_started = true;
         capabilities.word_timings = self.config.word_timings;
+        capabilities.language = self.config.language.clone();
         capabilities
     }
 

@@ -92,6 +92,9 @@ impl SpeechToText for SonioxStt {
         capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.endpoint_detection;
         capabilities.word_timings = true;
+        if let [only] = self.config.languages.as_slice() {
+            capabilities.language = Some(only.as_str().into());
+        }
         capabilities
     }
 

@@ -118,6 +118,7 @@ impl SpeechToText for SpeechmaticsStt {
         capabilities.claim_finalize(self.config.finalize_timeout);
         capabilities.end_of_turn = self.config.end_of_utterance.is_some();
         capabilities.word_timings = true;
+        capabilities.language = self.config.language.clone();
         capabilities
     }
 

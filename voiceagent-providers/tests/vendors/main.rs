@@ -40,6 +40,8 @@ mod gemini;
 #[cfg(feature = "gemini")]
 mod gemini_live;
 mod hearing;
+#[cfg(feature = "default")]
+mod languages;
 #[cfg(all(feature = "anthropic", feature = "gemini", feature = "openai"))]
 mod model_ends;
 #[cfg(feature = "openai")]

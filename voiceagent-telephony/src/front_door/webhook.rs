@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use voiceagent_core::{Private, transport::Direction};
 
 use super::house::House;
-use crate::media_stream::is_name;
+use crate::{media_stream::is_name, signature::read_pairs};
 
 /// What Twilio writes for callers without a number: the words ANONYMOUS, RESTRICTED, UNAVAILABLE,
 /// UNKNOWN and BLOCKED on the keys of a phone ("Why am I getting calls from these strange
@@ -28,6 +28,7 @@ pub struct VoiceWebhook {
     call: String,
     is_outbound: bool,
     fields: BTreeMap<String, String>,
+    query: Vec<(String, String)>,
 }
 
 impl VoiceWebhook {
@@ -43,7 +44,9 @@ impl VoiceWebhook {
         let told = fields.get(house.direction).map(|told| told.starts_with("outbound"));
         let is_marked = || query.is_some_and(|query| query.split('&').any(|pair| pair == OUTBOUND));
         let is_outbound = told.unwrap_or_else(is_marked);
-        Some(Self { house, call, is_outbound, fields })
+        // Where the signature leaves the address out, anybody between could have written there.
+        let query = query.filter(|_| house.signs_url).map(read_pairs).unwrap_or_default();
+        Some(Self { house, call, is_outbound, fields, query })
     }
 
     /// The carrier's name for the call.
@@ -80,10 +83,48 @@ impl VoiceWebhook {
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
     }
+
+    /// All fields, by their names.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What stands in the address of the webhook behind its `?`, decoded and in order; nothing from
+    /// carriers whose signature leaves the address out: Telnyx and Vonage.
+    pub fn query(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
 }
 
 impl fmt::Debug for VoiceWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VoiceWebhook").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front_door::house;
+
+    #[test]
+    fn what_the_address_says_is_known_where_the_signature_holds_it() {
+        let fields =
+            |call: &str| vec![(call.to_owned(), "C1".to_owned()), ("b".to_owned(), "2".to_owned())];
+        for (house, is_known) in [
+            (&house::TWILIO, true),
+            (&house::SIGNALWIRE, true),
+            (&house::PLIVO, true),
+            (&house::TELNYX, false),
+            (&house::VONAGE, false),
+        ] {
+            let query = Some("template_id=inbound%403&lead=");
+            let webhook = VoiceWebhook::new(house, query, fields(house.call)).unwrap();
+            let told: Vec<_> = webhook.query().collect();
+            let all = [("template_id", "inbound@3"), ("lead", "")];
+            assert_eq!(told, if is_known { &all[..] } else { &[] }, "{:?}", house.carrier);
+            assert!(webhook.fields().any(|field| field == ("b", "2")));
+            assert!(!format!("{webhook:?}").contains("inbound@3"));
+        }
     }
 }

@@ -69,6 +69,23 @@ impl Answer {
         Ok(made)
     }
 
+    /// The names, each in this field, of those entries of a list that fit. The list is the answer
+    /// itself where the pointer is empty. Entries without what can be a name are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol) when the answer holds no such list.
+    pub(crate) fn named(
+        &self,
+        list: &str,
+        field: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Vec<String>> {
+        let entries = self.entries(list)?.iter().filter(|entry| fits(entry));
+        let names = entries.filter_map(|entry| entry[field].as_str());
+        Ok(names.filter(|name| super::is_name(name)).map(str::to_owned).collect())
+    }
+
     /// How far a call has come.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 use voiceagent_core::{CallId, Private};
 
+use crate::front_door::CallStatus;
+
 /// What Vapi says to the server of an assistant ("Server events").
 ///
 /// ```
@@ -68,10 +70,14 @@ pub struct VapiToolCall {
 pub enum EndedBy {
     /// The assistant ended it, or forwarded it.
     Assistant,
-    /// The customer ended it, or did not answer.
+    /// The customer's line was busy.
+    Busy,
+    /// The customer ended it.
     Customer,
     /// Something broke: at Vapi, a vendor, or a carrier.
     Failure,
+    /// The customer did not answer.
+    NoAnswer,
     /// Something else.
     Other,
     /// Nobody said anything.
@@ -135,10 +141,27 @@ impl VapiToolCall {
 }
 
 impl EndedBy {
+    /// What a carrier would say of such a call.
+    #[must_use]
+    pub const fn status(self) -> CallStatus {
+        match self {
+            Self::Busy => CallStatus::Busy,
+            Self::Failure => CallStatus::Failed,
+            Self::NoAnswer => CallStatus::NoAnswer,
+            Self::Assistant | Self::Customer | Self::Other | Self::Silence | Self::Voicemail => {
+                CallStatus::Completed
+            }
+        }
+    }
+
     pub(super) fn parse(reason: &str) -> Self {
         let begins = |with: &[&str]| with.iter().any(|with| reason.starts_with(with));
         if reason.contains("error") || begins(&["twilio-failed", "vonage-failed"]) {
             Self::Failure
+        } else if begins(&["customer-busy"]) {
+            Self::Busy
+        } else if begins(&["customer-did-not-answer"]) {
+            Self::NoAnswer
         } else if begins(&["customer-"]) {
             Self::Customer
         } else if begins(&["assistant-"]) {
@@ -196,7 +219,9 @@ mod tests {
     #[test]
     fn reasons_are_told_by_how_they_begin() {
         for (reason, ended) in [
-            ("customer-did-not-answer", EndedBy::Customer),
+            ("customer-did-not-answer", EndedBy::NoAnswer),
+            ("customer-busy", EndedBy::Busy),
+            ("customer-ended-call", EndedBy::Customer),
             ("assistant-forwarded-call", EndedBy::Assistant),
             ("assistant-request-returned-error", EndedBy::Failure),
             ("pipeline-error-openai-llm-failed", EndedBy::Failure),
@@ -206,6 +231,7 @@ mod tests {
             ("exceeded-max-duration", EndedBy::Other),
         ] {
             assert_eq!(EndedBy::parse(reason), ended, "{reason}");
+            assert!(ended.status().is_final());
         }
     }
 }

@@ -1,5 +1,7 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
+use async_trait::async_trait;
+use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -8,7 +10,8 @@ use voiceagent_core::{CallId, Error, ErrorKind, Result, Secret};
 
 use super::EndedBy;
 use crate::{
-    control::{Callee, Directory},
+    control::{Answer, CallControl, Callee, ControlCapabilities, Directory, NewCall},
+    front_door::CallStatus,
     rest::{Ask, Body, Credentials, Rest, is_name},
 };
 
@@ -138,5 +141,58 @@ impl VapiRest {
             self.rest.fault(ErrorKind::Protocol, ASK, "the answer tells no status")
         })?;
         Ok(VapiStatus { status, ended: answer.text(&["/endedReason"]).map(EndedBy::parse) })
+    }
+}
+
+/// Calls whose talk the assistant leads. What Vapi is not asked for here is a carrier's work.
+#[async_trait]
+impl CallControl for VapiRest {
+    fn capabilities(&self) -> ControlCapabilities {
+        ControlCapabilities::default().with_dial(true).with_made(true).with_status(true)
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    async fn hang_up(&self, call: &CallId) -> Result<()> {
+        let _ = call;
+        Err(self.rest.fault(ErrorKind::Unsupported, "hang up", "the assistant ends its calls"))
+    }
+
+    async fn dial(&self, call: &NewCall) -> Result<CallId> {
+        match call.answer {
+            Answer::FrontDoor => self.call(&call.to, &BTreeMap::new()).await,
+            Answer::Document(_) => {
+                let why = "the assistant answers, and no document";
+                Err(self.rest.fault(ErrorKind::Unsupported, "dial", why))
+            }
+        }
+    }
+
+    async fn status(&self, call: &CallId) -> Result<CallStatus> {
+        let VapiStatus { status, ended } = self.status(call).await?;
+        Ok(match (status.as_str(), ended) {
+            ("ended", ended) => ended.unwrap_or(EndedBy::Other).status(),
+            ("ringing", _) => CallStatus::Ringing,
+            ("in-progress" | "forwarding", _) => CallStatus::InProgress,
+            _ => CallStatus::Queued,
+        })
+    }
+
+    /// "List Calls": there is no filter by customer, so the calls of our number since then are read.
+    async fn made(&self, to: &Callee, since: SystemTime) -> Result<Vec<CallId>> {
+        const ASK: &str = "list calls";
+        let strange = |why| self.rest.fault(ErrorKind::Protocol, ASK, why);
+        let number = self.directory.addressee(to)?;
+        let since = Timestamp::try_from(since).map_err(|_| strange("there is no such time"))?;
+        let since = since.strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ");
+        let path =
+            format!("/call?phoneNumberId={}&createdAtGe={since}&limit=100", self.phone_number);
+        let answer = self.rest.ask(&Ask::again(ASK, Method::GET, path)).await?;
+        let made = answer.named("", "id", |entry| {
+            entry["customer"]["number"].as_str() == Some(number.as_str())
+        })?;
+        Ok(made.into_iter().map(CallId::new).collect())
     }
 }

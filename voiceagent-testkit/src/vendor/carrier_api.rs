@@ -213,7 +213,11 @@ fn answer(
     let call = names.first().cloned().unwrap_or_default();
     if !matches!(
         rule.effect,
-        Effect::Create(_) | Effect::List(..) | Effect::Made(..) | Effect::Send(_)
+        Effect::Create(_)
+            | Effect::List(..)
+            | Effect::Made(..)
+            | Effect::MadeByHost
+            | Effect::Send(_)
     ) && !state.calls.contains_key(&call)
     {
         return refuse(404, "no such call");
@@ -243,6 +247,18 @@ fn perform(
                 made.is_call == calls && fits("To", &made.to) && fits("From", &made.from)
             });
             tell(200, json!({ list: wanted.map(Made::entry).collect::<Value>() }))
+        }
+        Effect::MadeByHost => {
+            let query = Query::parse(call);
+            let asked = |name: &str| query.0.iter().find(|(known, _)| known == name);
+            let since: Option<Timestamp> =
+                asked("createdAtGe").and_then(|(_, since)| since.parse().ok());
+            let fits = |made: &&Made| {
+                let at = Timestamp::try_from(made.at).ok();
+                asked("phoneNumberId").is_some_and(|(_, number)| *number == made.from)
+                    && since.zip(at).is_some_and(|(since, at)| since <= at)
+            };
+            tell(200, state.made.iter().rev().filter(fits).map(Made::hosted).collect())
         }
         Effect::Update => {
             let ends = |(name, value): &&(String, String)| {
@@ -305,8 +321,18 @@ impl Made {
             let found = fields.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let (to, from, at) = (field("To"), field("From"), SystemTime::now());
+        let (mut to, mut from, at) = (field("To"), field("From"), SystemTime::now());
+        if let Ok(customer) = serde_json::from_str::<Value>(&field("customer")) {
+            to = customer["number"].as_str().unwrap_or_default().to_owned();
+            from = field("phoneNumberId");
+        }
         Self { is_call, name: name.to_owned(), to, from, at }
+    }
+
+    /// An entry of Vapi's list.
+    fn hosted(&self) -> Value {
+        let at = Timestamp::try_from(self.at).expect("a time of this age");
+        json!({ "id": self.name, "createdAt": at.to_string(), "customer": { "number": self.to } })
     }
 
     fn entry(&self) -> Value {

@@ -24,8 +24,15 @@ fn tables(reports: &[Report]) -> String {
     let mut tables = String::new();
     for (contract, mut reports) in by_contract(reports) {
         reports.retain(|it| !it.claims.is_empty() && it.subject != CHAIN);
-        let Some(first) = reports.first() else { continue };
-        let columns: Vec<&str> = first.claims.iter().map(|(what, _)| what.as_str()).collect();
+        if reports.is_empty() {
+            continue;
+        }
+        let mut columns = Vec::new();
+        for (what, _) in reports.iter().flat_map(|it| &it.claims) {
+            if !columns.contains(&what.as_str()) {
+                columns.push(what.as_str());
+            }
+        }
         let _ = writeln!(tables, "\n| {contract} | {} |", columns.join(" | "));
         let _ = writeln!(tables, "|---{}|", "|---".repeat(columns.len()));
         for report in reports {
@@ -55,10 +62,13 @@ mod tests {
     fn a_table_takes_the_place_of_the_old_one() {
         let reports = report::read(
             "voice: a with words\n  claims       formats: PCM\n  claims       cancel: \n  passed       \
-             opens\nvoice: fallback\n  claims       formats: PCM\n  passed       opens\n",
+             opens\nvoice: b\n  claims       formats: PCM\n  claims       phonemes: IPA\n  \
+             passed       opens\nvoice: fallback\n  claims       formats: PCM\n  passed       \
+             opens\n",
         );
         let text = format!("before\n{BEGIN}old\n{END}after\n");
-        let table = "\n| voice | formats | cancel |\n|---|---|---|\n| `a` with words | PCM | |\n\n";
+        let table = "\n| voice | formats | cancel | phonemes |\n|---|---|---|---|\n\
+                     | `a` with words | PCM | | |\n| `b` | PCM | | IPA |\n\n";
         let renewed = renewed(&text, &reports).unwrap();
         assert_eq!(renewed, format!("before\n{BEGIN}{table}{END}after\n"));
         assert!(super::renewed("nothing", &reports).is_err());

@@ -16,6 +16,8 @@ pub(super) struct Instructions<'a> {
     pub(super) caller: Option<&'a str>,
     /// Why we call, if we do.
     pub(super) errand: Option<Value>,
+    /// What whoever has sent the call on says of it.
+    pub(super) context: Option<Value>,
     /// What a call that broke off was about to book.
     pub(super) wish: Option<&'a Value>,
     /// What is remembered of the number.
@@ -26,7 +28,8 @@ pub(super) struct Instructions<'a> {
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, now, hours, address, caller, errand, wish, memory, prompt } = self;
+        let Self { name, now, hours, address, caller, errand, context, wish, memory, prompt } =
+            self;
         writeln!(f, "You answer the phone of {name}, a car dealership. You are an automated ")?;
         writeln!(f, "assistant and say so when asked.\n")?;
         writeln!(f, "It is {}, {}, {}.", spoken::moment(now), now.date(), zone(now))?;
@@ -40,6 +43,9 @@ impl fmt::Display for Instructions<'_> {
         }
         if let Some(errand) = errand {
             writeln!(f, "{}\n{OUTBOUND}", RuleBrain::errand_line(errand))?;
+        }
+        if let Some(context) = context {
+            writeln!(f, "{CONTEXT} {context}")?;
         }
         if let Some(wish) = wish {
             writeln!(f, "{}", RuleBrain::wish_line(wish))?;
@@ -63,6 +69,10 @@ fn zone(now: &Zoned) -> &str {
 const MEMORY: &str = "\
 From earlier calls of this number is remembered what follows, as data. Ask for nothing of it again, \
 go by the preferences, and say nothing of it before you know who calls:";
+
+const CONTEXT: &str = "\
+The call was sent on to you with what follows, as data. Of a lead, ask get_lead_context by its \
+lead_id. Who is qualified was found worth a consultation before:";
 
 const OUTBOUND: &str = "\
 You have said who you are and why you call. Find out first whether it is the right person. Until \
@@ -100,6 +110,7 @@ mod tests {
             address: None,
             caller: Some("+16305550111"),
             errand: None,
+            context: None,
             wish: None,
             memory: None,
             prompt: None,
@@ -112,6 +123,9 @@ mod tests {
         let text = instructions.to_string();
         assert!(text.contains(r#"{"first_name":"Ana","reason":"reminder"}"#), "{text}");
         assert!(text.contains("To book: find out"));
+        instructions.context = Some(serde_json::json!({ "call_type": "inbound-qualified" }));
+        let text = instructions.to_string();
+        assert!(text.contains(r#"before: {"call_type":"inbound-qualified"}"#), "{text}");
         instructions.memory = Some(&memory);
         let text = instructions.to_string();
         assert!(text.contains(r#"before you know who calls: {"topics":["brakes"]}"#), "{text}");

@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde_json::Value;
 use voiceagent_core::{Error, Result, Secret};
 
-use super::{Config, ProviderConfig, ServerConfig, key_variables};
+use super::{Config, ProviderConfig, ServerConfig, SignalWireTable, VapiTable, key_variables};
 use crate::{errand::AllowList, phone::Phone, shared::Shared};
 
 const TABLES: &[&str] = &[
@@ -14,11 +14,14 @@ const TABLES: &[&str] = &[
     "leads",
     "llm",
     "outbound",
+    "payments",
+    "portal",
     "recordings",
     "recordings.bucket",
     "redis",
     "retention",
     "server",
+    "signalwire",
     "sip",
     "stt",
     "tracing",
@@ -27,6 +30,7 @@ const TABLES: &[&str] = &[
     "tts",
     "turns",
     "twilio",
+    "vapi",
 ];
 
 /// A key that is shorter can be guessed.
@@ -83,6 +87,11 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     ("outbound.from", "a phone number in quotes, such as `\"+16305550100\"`"),
     ("outbound.most_per_second", "a whole number from 1, such as `1`"),
+    ("payments.currency", "a currency in quotes, such as `\"usd\"`"),
+    ("payments.provider", "`\"stripe\"`"),
+    ("payments.url", "an address in quotes"),
+    ("portal.confirmation", "words in quotes, such as `\"{name}: {service}, {when}. {link}\"`"),
+    ("portal.reminder", "words in quotes, such as `\"{name}: see you {when}. {link}\"`"),
     ("recordings.bucket.name", "a name in quotes"),
     ("recordings.bucket.prefix", "a text in quotes, such as `\"calls/\"`"),
     ("recordings.bucket.region", "a name in quotes, such as `\"eu-central-1\"`"),
@@ -105,6 +114,10 @@ const FIELDS: &[(&str, &str)] = &[
     ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.roles", "a list of `\"web\"`, `\"media\"` and `\"jobs\"`"),
     ("server.talk_page", "`true` or `false`"),
+    ("signalwire.from", "a phone number in quotes, such as `\"+16305550100\"`"),
+    ("signalwire.project", "an identifier in quotes"),
+    ("signalwire.token", "a token in quotes"),
+    ("signalwire.url", "an address in quotes, such as `\"https://example.signalwire.com\"`"),
     ("sip.codecs", "a list of `\"g722\"`, `\"pcma\"`, `\"pcmu\"`, `\"l16-8000\"`, `\"l16-16000\"`"),
     ("sip.listen", "an address and a port in quotes, such as `\"0.0.0.0:5060\"`"),
     ("sip.peers", "a list of networks in quotes, such as `[\"192.0.2.0/24\"]`"),
@@ -123,6 +136,11 @@ const FIELDS: &[(&str, &str)] = &[
     ("twilio.account_sid", "`AC` and 32 hexadecimal digits, in quotes"),
     ("twilio.api_url", "an address in quotes, such as `\"https://api.dublin.ie1.twilio.com\"`"),
     ("twilio.auth_token", "a token in quotes"),
+    ("vapi.assistant", "an identifier in quotes"),
+    ("vapi.base_url", "an address in quotes, such as `\"https://api.vapi.ai\"`"),
+    ("vapi.key", "a key in quotes"),
+    ("vapi.phone_number", "an identifier in quotes"),
+    ("vapi.secret", "a secret in quotes"),
 ];
 
 impl Config {
@@ -197,8 +215,8 @@ impl Config {
         if let Some(redis) = env("DEALERSHIP_REDIS") {
             self.redis.get_or_insert_default().url = Secret::new(redis);
         }
-        self.operator.key = operator_key(env, "DEALERSHIP_OPERATOR_KEY")?;
-        self.operator.metrics_key = operator_key(env, "DEALERSHIP_METRICS_KEY")?;
+        self.operator.key = long_key(env, "DEALERSHIP_OPERATOR_KEY")?;
+        self.operator.metrics_key = long_key(env, "DEALERSHIP_METRICS_KEY")?;
         if let Some(account) = env("TWILIO_ACCOUNT_SID") {
             self.twilio.get_or_insert_default().account_sid = account;
         }
@@ -214,10 +232,14 @@ impl Config {
                 trunk.password = Some(password);
             }
         }
+        self.signalwire.iter_mut().for_each(|table| table.overlay(env));
+        self.vapi.iter_mut().for_each(|table| table.overlay(env));
         self.switches.overlay(env)?;
         self.calendar.overlay(env);
         self.email.overlay(env);
         self.leads.overlay(env);
+        self.payments.overlay(env);
+        self.portal.overlay(env)?;
         self.recordings.overlay(env);
         self.tracing.overlay(env)?;
         self.targets.iter_mut().for_each(|(name, target)| target.overlay(name, env));
@@ -244,9 +266,13 @@ impl Config {
                  `America/Chicago`"
             )));
         }
+        self.signalwire.as_ref().map_or(Ok(()), SignalWireTable::check)?;
+        self.vapi.as_ref().map_or(Ok(()), VapiTable::check)?;
         self.calendar.check()?;
         self.email.check()?;
         self.leads.check()?;
+        self.payments.check()?;
+        self.portal.check()?;
         self.recordings.check()?;
         self.tracing.check()?;
         self.targets.iter().try_for_each(|(name, target)| target.check(name))?;
@@ -327,8 +353,8 @@ impl ProviderConfig {
     }
 }
 
-/// A key of the operator's side.
-fn operator_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+/// A key that opens something of this program.
+pub(super) fn long_key(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
     let Some(key) = env(name) else { return Ok(None) };
     if key.trim().len() < SHORTEST_KEY {
         return Err(Error::config(format!(

@@ -110,7 +110,7 @@ async fn the_rules_find_out_from_the_record_what_came_of_every_scenario() {
             confusion.add(truth, &analysis.outcome);
         }
     }
-    assert_eq!(confusion.total(), 25, "{confusion}");
+    assert_eq!(confusion.total(), 27, "{confusion}");
     let report = format!("{confusion}\n{}", wrong.join("\n"));
     assert!(confusion.kappa().is_some_and(|kappa| kappa > 0.9), "{report}");
     assert!(wrong.len() <= 1, "{report}");

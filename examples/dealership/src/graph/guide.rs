@@ -30,6 +30,7 @@ use crate::{
     minutes::Minutes,
     phone::Phone,
     store::{CallStep, LocationId, Store, ToolUse},
+    team::Team,
     tools::Identity,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Journey {
     pub(crate) instructions: Arc<str>,
     pub(crate) script: Arc<Script>,
     pub(crate) minutes: Arc<Minutes>,
+    /// Those between whom the talk is handed, where there are several.
+    pub(crate) team: Option<Arc<Team>>,
 }
 
 /// Leads one call through the graph: it says for each turn what the model is told and what it may
@@ -163,12 +166,18 @@ impl Guide {
             return Plan::Stay;
         }
         let guidance = &self.journey.script.node(place.node).guidance;
-        let instructions = format!("{}\n{guidance}\n", self.journey.instructions);
+        let team = self.journey.team.as_ref();
+        let told = team.and_then(|team| Some(team.member()?.instructions));
+        let told = told.as_ref().unwrap_or(&self.journey.instructions);
+        let instructions = format!("{told}\n{guidance}\n");
         let names = offer::tools(&self.journey.script, place, &known.facts);
         let mut tools: Vec<ToolSpec> =
             names.iter().filter_map(|name| self.specs.get(*name).cloned()).collect();
         if place.node != Node::Answer {
             tools.extend(self.others.iter().cloned());
+        }
+        if let Some(team) = team {
+            tools.retain(|tool| team.may_use(&tool.name));
         }
         let answer = Generate::new(instructions, tools);
         match expected(place.node, known, reading) {

@@ -12,6 +12,7 @@ use super::{Shared, answers::Refused};
 pub(super) use self::{
     calls::{Which, going_on, of_today},
     jobs::run_job,
+    templates::{go_back, known, let_answer, write},
 };
 
 /// What the API does at one path, and what is written of it in the description.

@@ -6,6 +6,8 @@ mod live;
 mod person;
 mod recording;
 mod sign_in;
+mod templates;
+mod trends;
 
 use axum::{
     Router,
@@ -43,6 +45,11 @@ pub(super) fn routes(desk: &Shared) -> Router<Shared> {
         .route("/dashboard/jobs", get(jobs::page))
         .route("/dashboard/jobs/{id}/run", post(jobs::run))
         .route("/dashboard/people", get(person::page))
+        .route("/dashboard/trends", get(trends::page))
+        .route("/dashboard/templates", get(templates::first))
+        .route("/dashboard/templates/{slug}", get(templates::page).post(templates::save))
+        .route("/dashboard/templates/{slug}/activate", post(templates::activate))
+        .route("/dashboard/templates/{slug}/rollback", post(templates::roll_back))
         .layer(middleware::from_fn_with_state(
             std::sync::Arc::clone(desk),
             let_signed_in_people_in,
@@ -110,6 +117,8 @@ fn shell(desk: &Shared, title: &str, content: &Markup) -> Html<String> {
     let places = [
         ("/dashboard", "Live"),
         ("/dashboard/calls", "Calls"),
+        ("/dashboard/trends", "Trends"),
+        ("/dashboard/templates", "Templates"),
         ("/dashboard/labels", "Labels"),
         ("/dashboard/jobs", "Jobs"),
         ("/dashboard/people", "People"),

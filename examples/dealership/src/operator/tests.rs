@@ -1,3 +1,4 @@
+mod editor;
 mod judgement;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use crate::{
     config::DealershipConfig,
     phone::Phone,
     store::{CallTurn, Ending, Interaction, JobKind, Stages, ToolUse},
+    templates::Vendors,
 };
 
 const KEY: &str = "the key of the operator in tests";
@@ -67,7 +69,10 @@ async fn house_of(keys: OfficeKeys, recordings: Option<Recordings>) -> House {
     let clock = Clock::Fixed(now());
     let config = DealershipConfig::default();
     let reception = Reception::open(store.clone(), clock, &config).await.unwrap();
-    let reception = Arc::new(reception);
+    let mut registry = voiceagent_core::registry::Registry::default();
+    voiceagent_providers::register(&mut registry);
+    let vendors = Vendors::new(registry, |name| name.ends_with("_API_KEY").then(|| "k".to_owned()));
+    let reception = Arc::new(reception.with_vendors(vendors));
     let office = Office {
         store: store.clone(),
         clock,

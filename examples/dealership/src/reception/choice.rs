@@ -12,7 +12,7 @@ use crate::{
     phone::Phone,
     spoken,
     store::{Errand, Fault},
-    templates::{self, Budget, INBOUND, Parts},
+    templates::{self, Budget, Chosen, INBOUND, Parts},
 };
 
 impl Reception {
@@ -40,7 +40,9 @@ impl Reception {
     ) {
         let Makings { store, clock, .. } = &self.makings;
         let caller = phone.map_or(call.id.as_str(), Phone::as_str);
-        let chosen = match templates::choose(store, slug(occasion.errand.as_ref()), caller).await {
+        let asked = self.asked_for(occasion).await;
+        let usual = templates::choose(store, slug(occasion.errand.as_ref()), caller);
+        let chosen = match if asked.is_some() { Ok(asked) } else { usual.await } {
             Ok(Some(chosen)) => chosen,
             Ok(None) => return,
             Err(error) => {
@@ -65,16 +67,30 @@ impl Reception {
         }
         if let Some(vendors) = &self.vendors {
             match vendors.parts(&occasion.template) {
-                Ok(Parts { stt, llm, tts }) => {
+                Ok(Parts { stt, llm, tts, voices }) => {
                     let llm = llm.filter(|_| self.takes_models).map(|llm| self.backed(llm));
                     let llm = llm.or_else(|| occasion.parts.llm.take());
-                    occasion.parts = Parts { stt, llm, tts };
+                    occasion.parts = Parts { stt, llm, tts, voices };
                 }
                 Err(error) => {
                     warn!(%error, "a call is answered by the vendors of the configuration")
                 }
             }
         }
+    }
+
+    /// The template that the call was sent on for.
+    async fn asked_for(&self, occasion: &Occasion) -> Option<Chosen> {
+        let name = occasion.context.template.as_deref()?;
+        let found = templates::named(&self.makings.store, name).await;
+        match found {
+            Ok(Some(chosen)) => return Some(chosen),
+            Ok(None) => warn!(name, "a call was sent on for a template that is none"),
+            Err(error) => {
+                warn!(%error, name, "a call is answered without the template it asks for")
+            }
+        }
+        None
     }
 
     /// Lets a template be what it is for the caller's language: that of the one customer with the

@@ -3,7 +3,8 @@ use futures_util::{StreamExt, stream, stream::BoxStream};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, duplex};
 use voiceagent_core::{
-    llm::{FinishReason, LlmCapabilities, LlmEvent, LlmRequest},
+    ToolCallId,
+    llm::{FinishReason, LlmCapabilities, LlmEvent, LlmRequest, Message, ToolCall},
     registry::Registry,
 };
 
@@ -75,6 +76,60 @@ async fn a_caller_whose_number_is_one_customers_is_greeted_by_name_and_nobody_el
         screen.read_to_string(&mut text).await.unwrap();
         assert!(text.starts_with(&first), "{text}");
     }
+}
+
+/// What a caller reads whose call was sent on with these fields, and who says these lines.
+async fn sent_on(reception: &Reception, fields: &[(&str, &str)], lines: &'static str) -> String {
+    let (output, mut screen) = duplex(4_096);
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let id = format!("sent-on-{}", fields.iter().map(|(_, value)| value.len()).sum::<usize>());
+    let leg = Terminal::piped(id.as_str(), lines.as_bytes(), output)
+        .with_parameters(fields.iter().map(own).collect());
+    reception.answer(Box::new(leg)).await.unwrap().finished().await;
+    let mut text = String::new();
+    screen.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_call_that_is_sent_on_is_answered_by_the_template_that_it_names() {
+    let store = Store::fresh().await;
+    let config = DealershipConfig::default();
+    let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+    for words in ["One.", "Two."] {
+        activate(&store, &serde_json::json!({ "greeting": words }).to_string()).await;
+    }
+    let metadata = r#"{ "template_id": "inbound@1", "call_type": "warm" }"#;
+    for (fields, first) in [
+        (&[("template_id", "inbound@1")][..], "One."),
+        (&[("X-Metadata", metadata)], "One."),
+        (&[("template_id", "inbound")], "Two."),
+        // What is none does not keep anybody from being answered.
+        (&[("template_id", "inbound@77")], "Two."),
+        (&[("template_id", "no such template")], "Two."),
+        (&[("metadata", "{")], "Two."),
+    ] {
+        let text = sent_on(&reception, fields, "goodbye\n").await;
+        assert!(text.starts_with(&format!("Agent: {first}")), "{fields:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_only_metadata_tells_shows_nobody_who_calls() {
+    let store = Store::fresh().await;
+    store.seed(Clock::System.now()).await.unwrap();
+    let config = DealershipConfig::default();
+    let reception = Reception::open(store.clone(), Clock::System, &config).await.unwrap();
+    let asked = "When is my appointment?\nGoodbye\n";
+    let ana = "+16305550111";
+    let told = sent_on(&reception, &[("phone_number", ana)], asked).await;
+    assert!(told.to_lowercase().contains("zip"), "{told}");
+    let (output, mut screen) = duplex(4_096);
+    let leg = Terminal::piped("by-line", asked.as_bytes(), output).with_from(ana);
+    reception.answer(Box::new(leg)).await.unwrap().finished().await;
+    let mut text = String::new();
+    screen.read_to_string(&mut text).await.unwrap();
+    assert!(!text.to_lowercase().contains("zip"), "{text}");
 }
 
 /// A model that says one thing.
@@ -224,4 +279,68 @@ async fn who_calls_the_number_of_a_place_is_answered_in_its_name() {
         let greeting = format!("Agent: Thank you for calling {name}.");
         assert!(text.starts_with(&greeting), "{call}: {text}");
     }
+}
+
+/// A model that hands the talk on when somebody wants to buy, and tells what it was told and may do.
+#[derive(Debug)]
+struct Switchboard;
+
+#[async_trait]
+impl LanguageModel for Switchboard {
+    fn name(&self) -> &str {
+        "switchboard"
+    }
+
+    fn capabilities(&self) -> LlmCapabilities {
+        LlmCapabilities::default().with_tools(true, false)
+    }
+
+    async fn generate(&self, asked: LlmRequest) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let hands_over = asked.tools.iter().filter(|tool| tool.name.starts_with("hand_over_to_"));
+        let hands_over: Vec<&str> = hands_over.map(|tool| &*tool.name).collect();
+        let said = match asked.messages.last() {
+            Some(Message::User { text }) if text.contains("buy") => LlmEvent::ToolCall(ToolCall {
+                id: ToolCallId::new("t1"),
+                name: "hand_over_to_sales".into(),
+                arguments: "{}".into(),
+            }),
+            Some(Message::ToolResult { .. }) => LlmEvent::Text(String::new()),
+            _ => {
+                let who = if asked.instructions.contains("You sell") { "Seller" } else { "Desk" };
+                let knows = asked.messages.iter().any(
+                    |message| matches!(message, Message::User { text } if text.contains("buy")),
+                );
+                LlmEvent::Text(format!("{who}; knows: {knows}; {}.", hands_over.join(", ")))
+            }
+        };
+        let events = [said, LlmEvent::Finished(FinishReason::Stop)];
+        Ok(stream::iter(events.map(Ok)).boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_talk_is_handed_from_one_agent_to_another_who_knows_what_was_said() {
+    let store = Store::fresh().await;
+    let reception = Reception::open(store.clone(), Clock::System, &DealershipConfig::default())
+        .await
+        .unwrap()
+        .with_model(Arc::new(Switchboard));
+    let template = r#"{ "profiles": {
+        "broker": { "about": "credit" },
+        "sales": { "about": "who wants a car", "prompt": "You sell cars of {name}.",
+                   "greeting": "This is sales of {name}." } } }"#;
+    activate(&store, template).await;
+    let lines = "hello there\nI want to buy a car\nWho is this?\ngoodbye\n";
+    let text = sent_on(&reception, &[], lines).await;
+    let places: Vec<usize> = [
+        "Desk; knows: false; hand_over_to_broker, hand_over_to_sales.",
+        "This is sales of Bart's Automotive.",
+        "Seller; knows: true; hand_over_to_broker, hand_over_to_reception.",
+    ]
+    .map(|told| text.find(told).unwrap_or_else(|| panic!("{told}: {text}")))
+    .into();
+    assert!(places.is_sorted(), "{text}");
+    let audited = store.export("SELECT name, code FROM tool_call").await.unwrap();
+    let handed = |row: &&Value| row["name"] == "hand_over_to_sales";
+    assert_eq!(audited.iter().filter(handed).count(), 1, "{audited:?}");
 }

@@ -1,6 +1,6 @@
 //! What the carrier asks for.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use axum::{
     Router,
@@ -19,6 +19,7 @@ use voiceagent_telephony::{
 
 use super::{Account, NOBODY_ANSWERS, STATUS, VOICE, answer, replies};
 use crate::{
+    call_context::CallContext,
     config::Config,
     lobby::Lobby,
     metrics::{Metrics, Rejection},
@@ -58,7 +59,9 @@ pub(super) fn front_door(
         .machine_detection(true)
         .parameters(|webhook| {
             let trace = Trace::of(&CallId::new(webhook.call()));
-            BTreeMap::from([(TRACEPARENT.to_owned(), trace.parent())])
+            let mut parameters = CallContext::carried(webhook);
+            parameters.insert(TRACEPARENT.to_owned(), trace.parent());
+            parameters
         })
         .when_unheard([Say::new(NOBODY_ANSWERS).into(), Verb::Hangup])
         .statuses(statuses)

@@ -5,6 +5,7 @@ use voiceagent_core::{Error, Result, llm::LanguageModel, stt::SpeechToText, tts:
 use super::messenger;
 use crate::{
     config::Config,
+    payments::Payments,
     reception::Reception,
     recordings::Recordings,
     replicas::Replica,
@@ -56,6 +57,9 @@ pub(super) fn furnish(
     }
     if let Some(messenger) = messenger(config)? {
         reception = reception.with_messenger(messenger);
+    }
+    if let Some(payments) = Payments::of(config)? {
+        reception = reception.with_payments(payments);
     }
     reception = reception.with_targets(Targets::new(config.targets.clone())?);
     if let Some(vendors) = vendors {

@@ -5,17 +5,20 @@ use voiceagent_telephony::{
     compatible::{CompatibleApi, CompatibleConfig, CompatibleRest},
     control::{CallControl, Directory},
     message::Messenger as Carrier,
+    vapi::{VapiConfig, VapiRest},
 };
 
 use super::{STATUS, VOICE, replies::UNSUBSCRIBE};
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, SignalWireTable, VapiTable},
     departments::Departments,
     errand::AllowList,
     jobs::Worker,
     mail::{ImapAccount, ImapInbox, SmtpMailer, SmtpServer},
     messages::{CarrierMessenger, Messenger},
+    notices::Notices,
+    portal::Links,
     store::Store,
 };
 
@@ -38,16 +41,14 @@ impl Outbound {
         let needed = |field: &str| {
             Error::config(format!("field `{field}` is missing; `outbound.from` needs it"))
         };
-        let twilio = config.twilio.as_ref().filter(|twilio| !twilio.account_sid.is_empty());
-        let twilio = twilio.ok_or_else(|| needed("twilio.account_sid"))?;
-        let url = config.server.public_url.as_deref();
-        let url = url.ok_or_else(|| needed("server.public_url"))?.trim_end_matches('/');
         let from = from.parse().map_err(|error: Error| {
             let why = format!("field `outbound.from`: {}", error.message());
             Error::config(why).with_source(error)
         })?;
         let house = Directory::default().with_from(from);
         let client = |directory: Directory| {
+            let twilio = config.twilio.as_ref().filter(|twilio| !twilio.account_sid.is_empty());
+            let twilio = twilio.ok_or_else(|| needed("twilio.account_sid"))?;
             let token = twilio.auth_token.clone();
             let rest = CompatibleConfig::new(CompatibleApi::Twilio, &*twilio.account_sid, token);
             let rest = match &twilio.api_url {
@@ -63,13 +64,59 @@ impl Outbound {
         let to = config.server.replica.as_ref().filter(|_| config.server.roles.media);
         let to = to.map(|name| format!("?replica={name}"));
         let to = to.unwrap_or_default();
-        let called =
-            called.with_front_door(format!("{url}{VOICE}{to}"), format!("{url}{STATUS}{to}"));
-        let line: Arc<dyn CallControl> = Arc::new(client(called)?);
+        let line = match hosted_line(config, &called)? {
+            Some(line) => line,
+            None => {
+                let url = config.server.public_url.as_deref();
+                let url = url.ok_or_else(|| needed("server.public_url"))?.trim_end_matches('/');
+                let (voice, status) = (format!("{url}{VOICE}{to}"), format!("{url}{STATUS}{to}"));
+                let line: Arc<dyn CallControl> =
+                    Arc::new(client(called.with_front_door(voice, status))?);
+                line
+            }
+        };
         // Who asks for a text, or is cut off, gets it: their consent is a row.
-        let carrier: Arc<dyn Carrier> = Arc::new(client(house.with_prefix("+"))?);
+        let everybody = house.with_prefix("+");
+        let carrier: Arc<dyn Carrier> = match &config.signalwire {
+            Some(table) => Arc::new(signalwire(table, everybody)?),
+            None => Arc::new(client(everybody)?),
+        };
         Ok(Some(Self { line, messenger: Arc::new(CarrierMessenger::new(carrier)) }))
     }
+}
+
+/// Vapi, where it makes the calls of the house.
+fn hosted_line(config: &Config, called: &Directory) -> Result<Option<Arc<dyn CallControl>>> {
+    let Some(VapiTable { assistant, phone_number: Some(number), key, base_url, .. }) = &config.vapi
+    else {
+        return Ok(None);
+    };
+    let mut settings =
+        VapiConfig::new(key.clone(), assistant, number).with_directory(called.clone());
+    if let Some(url) = base_url {
+        settings = settings.with_base_url(url);
+    }
+    let line = VapiRest::new(settings).map_err(|error| in_table("vapi", &error))?;
+    Ok(Some(Arc::new(line)))
+}
+
+/// SignalWire's account, which writes to these.
+fn signalwire(table: &SignalWireTable, mut writes_to: Directory) -> Result<CompatibleRest> {
+    if let Some(from) = &table.from {
+        writes_to = writes_to.with_from(from.parse().map_err(|error: Error| {
+            let why = format!("field `signalwire.from`: {}", error.message());
+            Error::config(why).with_source(error)
+        })?);
+    }
+    let token = table.token.clone();
+    let settings = CompatibleConfig::new(CompatibleApi::SignalWire, &*table.project, token)
+        .with_base_url(&*table.url)
+        .with_directory(writes_to);
+    CompatibleRest::new(settings).map_err(|error| in_table("signalwire", &error))
+}
+
+fn in_table(table: &str, error: &Error) -> Error {
+    Error::config(format!("table `[{table}]`: {}", error.message()))
 }
 
 /// What sends texts by this configuration, if anything does.
@@ -86,7 +133,8 @@ pub fn worker(config: &Config, store: Store, clock: Clock) -> Result<Worker> {
     let dealership = &config.dealership;
     let mut worker = Worker::new(store, clock, &*dealership.name)
         .with_allowed(AllowList::read(&config.outbound.allow)?)
-        .with_departments(Departments::read(&dealership.departments)?);
+        .with_departments(Departments::read(&dealership.departments)?)
+        .with_notices(Notices::read(&config.portal)?.with_links(Links::of(config)?));
     if let Some(Outbound { line, messenger }) = Outbound::of(config)? {
         worker = worker.with_line(line).with_messenger(messenger);
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::{
     Form, Router,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, OriginalUri, Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -45,7 +45,7 @@ pub(crate) fn routes(
     (public_url, token): (&str, &Secret),
 ) -> Result<Router> {
     let signature = TwilioSignature::new([token.clone()])?;
-    let url = format!("{}{MESSAGES}", public_url.trim_end_matches('/'));
+    let url = public_url.trim_end_matches('/').to_owned();
     let desk = Desk { store, clock, signature, url };
     Ok(Router::new()
         .route(MESSAGES, post(message))
@@ -58,11 +58,13 @@ pub(crate) fn routes(
 /// wrote hears from a person.
 async fn message(
     State(desk): State<Arc<Desk>>,
+    OriginalUri(uri): OriginalUri,
     head: HeaderMap,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
     let signature = head.get("x-twilio-signature").and_then(|value| value.to_str().ok());
-    let check = |signature| desk.signature.form(&desk.url, &fields, signature);
+    let url = format!("{}{uri}", desk.url);
+    let check = |signature| desk.signature.form(&url, &fields, signature);
     if let Some(refusal) = signature.map_or(Some("there is none".to_owned()), |signature| {
         check(signature).err().map(|refusal| refusal.to_string())
     }) {

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use crate::phone::Phone;
 
-use super::{AppointmentId, BrokerId, Fault, LeadId, Refusal, Store, ids::version_7};
+use super::{BrokerId, Fault, LeadId, Refusal, Store, ids::version_7};
 
 impl Store {
     /// Notes that a text message was sent, by the carrier's name for it, or could not be. `template`
@@ -27,33 +27,6 @@ impl Store {
         .bind(provider)
         .bind(now.as_millisecond())).await?;
         Ok(())
-    }
-
-    /// Makes a link by which somebody pays. Returns its identifier.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written.
-    pub async fn make_payment_link(
-        &self,
-        appointment: AppointmentId,
-        (cents, purpose): (i64, &str),
-        now: Timestamp,
-    ) -> Result<String, Fault> {
-        let id = version_7(now).to_string();
-        self.write(
-            sqlx::query(
-                "INSERT INTO payment_link (id, appointment_id, amount_cents, purpose, created_at)
-             VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(&id)
-            .bind(appointment.to_string())
-            .bind(cents)
-            .bind(purpose)
-            .bind(now.as_millisecond()),
-        )
-        .await?;
-        Ok(id)
     }
 
     /// Gives a lead a number by which they reach their broker, or finds the one that they have.

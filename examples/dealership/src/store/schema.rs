@@ -41,6 +41,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("record", include_str!("../../migrations/0011_record.sql"), ""),
     ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
     ("judgement", include_str!("../../migrations/0013_judgement.sql"), ""),
+    ("payments", include_str!("../../migrations/0014_payments.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

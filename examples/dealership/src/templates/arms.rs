@@ -31,7 +31,30 @@ pub async fn choose(store: &Store, slug: &str, caller: &str) -> Result<Option<Ch
         slug = INBOUND;
         arms = store.active_template(slug).await?;
     }
-    let Some(version) = arm(&arms, slug, caller) else { return Ok(None) };
+    match arm(&arms, slug, caller) {
+        Some(version) => versioned(store, (slug, version)).await,
+        None => Ok(None),
+    }
+}
+
+/// The template of a name, or with a version behind it the one of that version: `inbound`,
+/// `inbound@3`. `None` if there is none, or none is active.
+///
+/// # Errors
+///
+/// As [`choose`].
+pub async fn named(store: &Store, name: &str) -> Result<Option<Chosen>> {
+    let (slug, version) = match name.split_once('@') {
+        Some((slug, version)) => (slug, version.parse().ok()),
+        None => (name, arm(&store.active_template(name).await?, name, "")),
+    };
+    match version {
+        Some(version) => versioned(store, (slug, version)).await,
+        None => Ok(None),
+    }
+}
+
+async fn versioned(store: &Store, (slug, version): (&str, i64)) -> Result<Option<Chosen>> {
     let stored = store.templates(slug).await?;
     match stored.into_iter().find(|stored| stored.version == version) {
         Some(stored) => {

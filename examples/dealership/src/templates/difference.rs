@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What differs between two templates, a line for each field: `-` what only the first says, `+` what
 /// only the second says.
-pub(super) fn between(first: &Value, second: &Value) -> String {
+pub(crate) fn between(first: &Value, second: &Value) -> String {
     let (first, second) = (fields(first), fields(second));
     let names: std::collections::BTreeSet<&String> = first.keys().chain(second.keys()).collect();
     let mut lines = String::new();

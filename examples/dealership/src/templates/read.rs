@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 51] = [
+pub(super) const FIELDS: [(&str, &str); 52] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -84,6 +84,11 @@ pub(super) const FIELDS: [(&str, &str); 51] = [
     ("silence.again_after_ms", "a whole number of milliseconds from 1000 to 60000"),
     ("silence.ask_after_ms", "a whole number of milliseconds from 1000 to 60000"),
     ("silence.hang_up_after_ms", "a whole number of milliseconds from 1000 to 60000"),
+    (
+        "profiles",
+        "an object of agents by their names, in small letters, each with `about` and, where needed, \
+         `greeting`, `prompt`, `guidance`, `without` and `tts`; it needs the graph",
+    ),
     ("qualification", "an object of `budget_at_least`, `states` and `needs`"),
     ("qualification.budget_at_least", "a whole number of dollars a month"),
     ("qualification.needs", "a list of `timeframe` and `vehicle_interest`"),
@@ -164,15 +169,17 @@ pub(super) fn unaccepted(path: &str) -> Error {
         *node = "<node>";
     }
     let accepted = |name: &str| FIELDS.iter().find(|(field, _)| *field == name);
-    if let ["locales", ..] = parts.as_slice() {
+    if let ["locales" | "profiles", ..] = parts.as_slice() {
         parts.truncate(1);
     }
     // What is wrong within a list is wrong with the list.
     let lists = parts.iter().position(|part| part.ends_with(']')).unwrap_or(parts.len());
     let name = parts[..lists].join(".");
     if let Some((_, accepted)) = accepted(&name) {
-        let path =
-            if name == "locales" { "locales" } else { path.split('[').next().unwrap_or(path) };
+        let path = match name.as_str() {
+            whole @ ("locales" | "profiles") => whole,
+            _ => path.split('[').next().unwrap_or(path),
+        };
         return Error::config(format!("field `{path}`: write {accepted}"));
     }
     let parent = parts[..parts.len() - 1].join(".");

@@ -48,6 +48,8 @@ pub struct Parts {
     pub llm: Option<Arc<dyn LanguageModel>>,
     /// Who speaks.
     pub tts: Option<Arc<dyn TextToSpeech>>,
+    /// Who speaks for those to whom a talk is handed, where they have voices of their own.
+    pub voices: BTreeMap<String, Arc<dyn TextToSpeech>>,
 }
 
 impl Vendors {
@@ -69,7 +71,14 @@ impl Vendors {
     pub fn parts(&self, template: &Template) -> Result<Parts> {
         let made = &mut *self.made();
         let Registry { stt, llm, tts, .. } = &self.registry;
+        let mut voices = BTreeMap::new();
+        for (name, profile) in &template.profiles {
+            if let Some(voice) = self.one("tts", profile.tts.as_ref(), (tts, &mut made.tts))? {
+                voices.insert(name.clone(), voice);
+            }
+        }
         Ok(Parts {
+            voices,
             stt: self.one("stt", template.stt.as_ref(), (stt, &mut made.stt))?,
             llm: self.one("llm", template.llm.as_ref(), (llm, &mut made.llm))?,
             tts: self.one("tts", template.tts.as_ref(), (tts, &mut made.tts))?,
@@ -87,6 +96,17 @@ impl Vendors {
             .locales
             .values()
             .try_for_each(|locale| self.parts(&template.with(locale)).map(drop))
+    }
+
+    /// The names of all that a template may name, by the field that does.
+    #[must_use]
+    pub fn names(&self) -> [(&'static str, Vec<&str>); 3] {
+        let Registry { stt, llm, tts, .. } = &self.registry;
+        [
+            ("stt", stt.names().collect()),
+            ("llm", llm.names().collect()),
+            ("tts", tts.names().collect()),
+        ]
     }
 
     fn one<T: ?Sized + 'static>(

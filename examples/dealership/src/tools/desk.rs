@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     departments::Departments,
     messages::Messenger,
+    payments::Payments,
     phone::Phone,
     recordings::Recordings,
     spoken,
@@ -53,8 +54,7 @@ pub struct Desk {
     pub(super) more: Vec<Arc<dyn Tool>>,
     /// Without it, calls are not recorded.
     pub(super) recordings: Option<Recordings>,
-    /// Where people pay.
-    pub(super) payments: Option<Arc<str>>,
+    pub(super) payments: Option<Payments>,
     /// Whether keys that the caller presses come as a turn.
     pub(super) keypad: bool,
     codes: Option<Arc<KnownCodes>>,
@@ -156,10 +156,10 @@ impl Desk {
         self
     }
 
-    /// Takes payments at this address, behind which the identifier of the payment is put.
+    /// Has payments taken.
     #[must_use]
-    pub fn with_payments(mut self, address: impl Into<Arc<str>>) -> Self {
-        self.payments = Some(address.into());
+    pub fn with_payments(mut self, payments: Payments) -> Self {
+        self.payments = Some(payments);
         self
     }
 

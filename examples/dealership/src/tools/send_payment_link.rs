@@ -37,14 +37,22 @@ async fn run(
     arguments: Arguments,
     context: ToolContext,
 ) -> Result<Envelope, Envelope> {
-    let base = desk.payments.as_deref().ok_or_else(|| {
+    let payments = desk.payments.as_ref().ok_or_else(|| {
         Envelope::refused(Code::PaymentsDisabled).say("Payments are made at the counter.")
     })?;
     let found = desk.appointment(&arguments.appointment_id, &context).await?;
     let to = desk.texts_to(found.id).await?;
-    let amount = (arguments.amount_cents, word(&arguments.purpose));
-    let link = desk.store.make_payment_link(found.id, (amount.0, &amount.1), desk.now()).await?;
-    let text = format!("{}/{link}", base.trim_end_matches('/'));
+    let (cents, purpose) = (arguments.amount_cents, word(&arguments.purpose));
+    let now = desk.now();
+    let link = desk.store.make_payment(found.id, (cents, &purpose), now).await?;
+    let page = payments.page((&link, &found.service_name), cents, now).await;
+    let (provider, page) = page.map_err(|error| {
+        tracing::warn!(%error, "a payment has no page");
+        Envelope::refused(Code::UpstreamUnavailable).say("I can't take payments at the moment.")
+    })?;
+    let known = (provider, page.reference.as_str());
+    desk.store.note_payment_page(&link, known, (&page.url, page.until)).await?;
+    let text = payments.link(&link);
     desk.text(&to, "payment_link", &text).await.map_err(|refused| match refused.code {
         Some(Code::SmsFailed) => Envelope { code: Some(Code::UpstreamUnavailable), ..refused },
         _ => refused,

@@ -317,6 +317,31 @@ async fn calls_come_in_at_the_addresses_that_numbers_had_before() {
     phone.hang_up().await.unwrap();
     house.is_quiet().await;
     assert_eq!(house.get("/health").await.status(), 200);
+    // Callbacks come in at one address for everything too, signed for that address.
+    let report = [("CallSid", "CA20"), ("CallStatus", "completed"), ("CallDuration", "3")];
+    let forged = house.tell_signed("/action", &report, &Secret::new("guess")).await;
+    assert_eq!(forged.status(), 403);
+    assert_eq!(house.tell("/action", &report).await.status(), 204);
+    let text = [("MessageSid", "SM1"), ("From", PRIYA), ("Body", "Stop")];
+    let forged = house.tell_signed("/action", &text, &Secret::new("guess")).await;
+    assert_eq!(forged.status(), 403);
+    assert_eq!(house.tell("/action", &text).await.status(), 200);
+    assert_eq!(house.tell("/action", &[("Hello", "world")]).await.status(), 400);
+    // What the address says of a call, and a header that a trunk has put in, go with it.
+    let sent_on = [
+        ("CallSid", "CA23"),
+        ("From", PRIYA),
+        ("Direction", "inbound"),
+        ("SipHeader_X-Call-Type", "inbound-qualified"),
+        ("SipHeader_X-Template-Id", "campaign"),
+    ];
+    let twiml = house.tell("/twilio/voice?template_id=inbound%402", &sent_on).await;
+    let twiml = twiml.text().await.unwrap();
+    for parameter in
+        [r#"name="template_id" value="inbound@2""#, r#"name="call_type" value="inbound-qualified""#]
+    {
+        assert!(twiml.contains(parameter), "{twiml}");
+    }
     house.stop();
     house.has_stopped().await;
 }

@@ -34,6 +34,8 @@ pub(super) enum Effect {
     /// Names the calls (or, if not, the messages) of the query in an entry each of this list, with
     /// when they were made.
     Made(&'static str, bool),
+    /// Names the calls of a number's name in the query, since when it says, as Vapi lists them.
+    MadeByHost,
     /// Does nothing that is kept, and says this.
     Note(&'static str),
     /// Sends a message, and says this.

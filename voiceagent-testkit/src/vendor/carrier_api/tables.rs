@@ -417,7 +417,7 @@ static VONAGE: [Rule; 8] = [
 ];
 
 /// "Calls".
-pub(super) static VAPI: [Rule; 2] = [
+pub(super) static VAPI: [Rule; 3] = [
     Rule {
         path: "/call",
         required: &["assistantId", "customer", "phoneNumberId"],
@@ -425,5 +425,6 @@ pub(super) static VAPI: [Rule; 2] = [
         effect: Effect::Create("id"),
         ..NOTHING
     },
+    Rule { method: "GET", path: "/call?{}", effect: Effect::MadeByHost, ..NOTHING },
     Rule { method: "GET", path: "/call/{}", effect: Effect::Status("status"), ..NOTHING },
 ];

@@ -78,6 +78,7 @@ impl Stage {
             instructions: RuleBrain::caller_line(phone).into(),
             script: Arc::new(Script::default()),
             minutes: Minutes::new(Vec::new()),
+            team: None,
         };
         let guide = Guide::new(journey, &tools).await;
         let tools = guide.watch(tools);

@@ -1,7 +1,7 @@
 //! What was booked is confirmed in writing, once, to those who want that.
 
 use super::*;
-use crate::store::Change;
+use crate::{config::PortalConfig, notices::Notices, portal::Links, store::Change};
 
 impl House {
     /// Nobody is on the list of those who may be called.
@@ -78,4 +78,34 @@ async fn who_prefers_whatsapp_is_written_to_there_where_free_text_is_taken() {
     house.confirm_after(minutes(1)).await;
     let channels: Vec<Channel> = house.texts_sent().iter().map(|(channel, _)| *channel).collect();
     assert_eq!(channels, [Channel::Sms], "they have not written to us within a day");
+}
+
+#[tokio::test]
+async fn a_message_brings_the_link_of_its_visit_in_the_words_of_the_house() {
+    let house = House::open().await;
+    let visit = house.booked().await;
+    let links = Links::new(voiceagent_core::Secret::new("key"), "https://agent.example.com");
+    let config = PortalConfig {
+        confirmation: Some("{name} {service} {when} {place} {code} {phone}: {link}".to_owned()),
+        key: Some(voiceagent_core::Secret::new("key")),
+        ..PortalConfig::default()
+    };
+    let notices = Notices::read(&config).unwrap().with_links(Some(links.clone()));
+    let worker = house.worker(evening() + minutes(1)).with_notices(notices);
+    worker.run_due().await.unwrap();
+    let link = links.to(&visit, evening() + minutes(1));
+    let said = format!(
+        "Nair Motors state inspection Tuesday, November 24th at 9 AM {} {} 630-555-0100: {link}",
+        visit.location, visit.confirmation_code
+    );
+    assert_eq!(house.texts_sent(), [(Channel::Sms, said)]);
+    let bare = Notices::default().with_links(Some(links.clone()));
+    let place = house.store.location().await.unwrap();
+    for text in [
+        bare.confirmation("Nair Motors", (&place, &visit), evening()),
+        bare.reminder("Nair Motors", (&place, &visit), evening()),
+    ] {
+        let link = links.to(&visit, evening());
+        assert!(text.ends_with(&format!("call 630-555-0100, or go to {link}")), "{text}");
+    }
 }

@@ -123,14 +123,22 @@ async fn push(
     asked: Result<Json<Push>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Pushed>), Refusal> {
     let Json(Push { config, note }) = asked?;
+    let version = write(&desk, known(&slug)?, (&config, &note)).await?;
+    Ok((StatusCode::CREATED, Json(Pushed { version })))
+}
+
+/// Checks a template and writes it as a new version.
+pub(in super::super) async fn write(
+    desk: &Shared,
+    slug: &str,
+    (config, note): (&Value, &str),
+) -> Result<i64, Refusal> {
     let text = config.to_string();
     let office = &desk.office;
     let wrong = |error: Error| Refusal::bad(error.message());
     let template = Template::read(&text).map_err(wrong)?;
     office.reception.check(&template).map_err(wrong)?;
-    let now = office.clock.now();
-    let version = office.store.push_template(known(&slug)?, (&text, &note), now).await?;
-    Ok((StatusCode::CREATED, Json(Pushed { version })))
+    Ok(office.store.push_template(slug, (&text, note), office.clock.now()).await?)
 }
 
 async fn show(
@@ -156,24 +164,40 @@ async fn activate(
     let Json(Activate { arms }) = asked?;
     let arms: Vec<Arm> =
         arms.iter().map(|one| Arm { version: one.version, weight: one.weight }).collect();
+    let told = let_answer(&desk, known(&slug)?, &arms).await?;
+    Ok(Json(Done { told }))
+}
+
+/// Lets versions answer, and tells so.
+pub(in super::super) async fn let_answer(
+    desk: &Shared,
+    slug: &str,
+    arms: &[Arm],
+) -> Result<String, Refusal> {
     let office = &desk.office;
-    let done = office.store.activate_template(known(&slug)?, &arms, office.clock.now()).await;
+    let done = office.store.activate_template(slug, arms, office.clock.now()).await;
     done.map_err(no_version)?;
-    Ok(Json(answers(&arms)))
+    Ok(answers(arms))
 }
 
 async fn roll_back(
     State(desk): State<Shared>,
     Path(slug): Path<String>,
 ) -> Result<Json<Done>, Refusal> {
-    let office = &desk.office;
-    let arms = office.store.roll_back_template(known(&slug)?, office.clock.now()).await;
-    Ok(Json(answers(&arms.map_err(no_version)?)))
+    let told = go_back(&desk, known(&slug)?).await?;
+    Ok(Json(Done { told }))
 }
 
-fn answers(arms: &[Arm]) -> Done {
+/// Goes back to what answered before, and tells so.
+pub(in super::super) async fn go_back(desk: &Shared, slug: &str) -> Result<String, Refusal> {
+    let office = &desk.office;
+    let arms = office.store.roll_back_template(slug, office.clock.now()).await;
+    Ok(answers(&arms.map_err(no_version)?))
+}
+
+fn answers(arms: &[Arm]) -> String {
     let versions: Vec<String> = arms.iter().map(|arm| arm.version.to_string()).collect();
-    Done { told: format!("New calls are answered by version {}.", versions.join(" or ")) }
+    format!("New calls are answered by version {}.", versions.join(" or "))
 }
 
 fn no_version(fault: Fault) -> Refusal {
@@ -183,6 +207,7 @@ fn no_version(fault: Fault) -> Refusal {
     }
 }
 
-fn known(slug: &str) -> Result<&str, Refusal> {
+/// One of the templates that there may be.
+pub(in super::super) fn known(slug: &str) -> Result<&str, Refusal> {
     SLUGS.contains(&slug).then_some(slug).ok_or_else(|| Refusal::none("template"))
 }

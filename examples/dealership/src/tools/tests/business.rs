@@ -4,11 +4,14 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use voiceagent_testkit::{phone::Carrier as House, vendor::CarrierApi};
 
 use super::*;
 use crate::{
+    config::Config,
     departments::{Department, Departments},
     messages::Messenger,
+    server,
     store::Channel,
 };
 
@@ -230,6 +233,39 @@ async fn an_appointment_is_confirmed_by_the_code_that_was_texted_and_by_no_other
     assert_eq!((code(&missed), &missed.data["attempts_left"]), (Code::CodeMismatch, &json!(2)));
     let done = call.ask("verify_appointment_confirmation", attempt(right)).await;
     assert_eq!(done.data, json!({ "verified": true, "appointment_status": "confirmed" }));
+}
+
+#[tokio::test]
+async fn a_code_goes_out_by_the_account_at_signalwire_and_confirms() {
+    let api = CarrierApi::start(House::SignalWire).await;
+    let text = format!(
+        "[server]\npublic_url = \"https://a.example\"\n\
+         [outbound]\nfrom = \"+16305550100\"\n\
+         [twilio]\naccount_sid = \"AC2\"\nauth_token = \"t\"\n\
+         [signalwire]\nurl = \"{}\"\nproject = \"{}\"\ntoken = \"{}\"\nfrom = \"+16305550199\"\n",
+        api.url(),
+        CarrierApi::ACCOUNT,
+        CarrierApi::SECRET,
+    );
+    let config = Config::parse(&text, &|_| None).unwrap();
+    let messenger = server::messenger(&config).unwrap().unwrap();
+    let store = seeded().await;
+    agrees(&store, STRANGER, "sms").await;
+    let mut call = Call::at(Call::desk(STRANGER, &store).with_messenger(messenger));
+    let lead = call.lead().await;
+    let broker = call.broker(&lead).await;
+    let booked = call.consultation(&lead, &broker).await;
+    let send = json!({ "appointment_id": booked.data["appointment_id"], "channel": "sms" });
+    let sent = call.ask("send_appointment_confirmation", send).await;
+    assert!(sent.ok, "{sent:?}");
+    let [request] = api.requests().try_into().unwrap();
+    assert_eq!(request.path, "/api/laml/2010-04-01/Accounts/AC1/Messages");
+    assert_eq!(request.field("From"), Some("+16305550199"));
+    assert_eq!(request.field("To"), Some(STRANGER));
+    let code = &request.field("Body").unwrap()[..6];
+    let attempt = json!({ "mfa_session_id": sent.data["mfa_session_id"], "code": code });
+    let done = call.ask("verify_appointment_confirmation", attempt).await;
+    assert_eq!(done.data["verified"], true, "{done:?}");
 }
 
 #[tokio::test]
