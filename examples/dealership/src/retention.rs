@@ -10,7 +10,7 @@ use crate::{
     analysis,
     call_files::CallFiles,
     clock::Clock,
-    config::RetentionConfig,
+    config::{Config, RetentionConfig},
     recordings::Recordings,
     store::{Keep, Store},
     trace::Spans,
@@ -22,15 +22,25 @@ const PACE: Duration = Duration::from_secs(60 * 60);
 /// Deletes what has been kept for long enough.
 #[derive(Debug)]
 pub(crate) struct Housekeeping {
-    pub(crate) store: Store,
-    pub(crate) clock: Clock,
-    pub(crate) keep: RetentionConfig,
-    pub(crate) journals: Option<PathBuf>,
+    store: Store,
+    clock: Clock,
+    keep: RetentionConfig,
+    journals: Option<PathBuf>,
     pub(crate) recordings: Option<Recordings>,
-    pub(crate) spans: Option<Spans>,
+    spans: Option<Spans>,
 }
 
 impl Housekeeping {
+    /// What the configuration asks for.
+    pub(crate) fn of(
+        config: &Config,
+        (store, clock): (Store, Clock),
+        (recordings, spans): (Option<Recordings>, Option<Spans>),
+    ) -> Self {
+        let (keep, journals) = (config.retention, config.journals().cloned());
+        Self { store, clock, keep, journals, recordings, spans }
+    }
+
     /// Does it at once, and each hour until `stop` ends.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);

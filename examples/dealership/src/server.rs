@@ -200,14 +200,7 @@ impl Server {
             router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
         let router = router.clone().merge(hosted::dispatching(router));
         let sip = trunk::bind(config).await?;
-        let housekeeping = Housekeeping {
-            store: store.clone(),
-            clock,
-            keep: config.retention,
-            journals: config.journals().cloned(),
-            recordings,
-            spans,
-        };
+        let housekeeping = Housekeeping::of(config, (store.clone(), clock), (recordings, spans));
         // Recordings are on the disk of who answers.
         let keeps = roles.jobs || roles.media && housekeeping.recordings.is_some();
         Ok(Self {
