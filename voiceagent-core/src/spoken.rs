@@ -7,6 +7,7 @@
 mod english;
 mod markup;
 mod pronunciation;
+mod sounds;
 mod stripped;
 
 use std::{ops::Range, sync::Arc};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 pub(crate) use english::{ONES, TENS};
 pub use pronunciation::{Phonemes, Pronunciation};
+pub(crate) use sounds::Sounds;
 
 use stripped::Stripped;
 

@@ -12,6 +12,7 @@ pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod llm;
 pub(crate) mod models;
+pub(crate) mod patience;
 pub(crate) mod realtime;
 pub(crate) mod secrets;
 pub(crate) mod settings;

@@ -69,8 +69,14 @@ impl<T: ?Sized> Chain<T> {
         matches!(self.breaker(index).health(now()), Health::Resting { .. })
     }
 
-    pub(super) fn succeeded(&self, index: usize) {
-        self.breaker(index).succeeded();
+    /// One did what it was asked for at that time.
+    pub(super) fn succeeded(&self, index: usize, asked: Instant) {
+        self.breaker(index).succeeded(asked);
+    }
+
+    /// Some of what one was asked for at that time has come.
+    pub(super) fn delivered(&self, index: usize, asked: Instant) {
+        self.breaker(index).delivered(asked);
     }
 
     pub(super) fn failed(&self, index: usize, error: &Error) {

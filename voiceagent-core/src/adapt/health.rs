@@ -19,7 +19,8 @@ const STRIKES: u32 = 3;
 /// request that is refused ([`ErrorKind::Rejected`]) or badly answered ([`ErrorKind::Protocol`]) may
 /// itself be the reason: three in a row are a failure. One that said with an answer that nothing is
 /// left of its rates rests, too, and is well when that time is over. After the rest of a failure one
-/// request is let through, the probe, and the others wait for how it fares.
+/// request is let through, the probe, and the others wait until something [comes](Self::delivered)
+/// of it. What was asked for before a failure proves nothing against it, however well it ends.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,9 +33,10 @@ const STRIKES: u32 = 3;
 /// let mut breaker = CircuitBreaker::new(Duration::from_secs(10));
 /// breaker.failed(now, &limited);
 /// assert_eq!(breaker.health(now), Health::Resting { until: now + Duration::from_secs(20) });
-/// assert_eq!(breaker.health(now + Duration::from_secs(20)), Health::OnTrial);
-/// breaker.succeeded();
-/// assert_eq!(breaker.health(now), Health::Well);
+/// let later = now + Duration::from_secs(20);
+/// assert_eq!(breaker.health(later), Health::OnTrial);
+/// breaker.succeeded(later);
+/// assert_eq!(breaker.health(later), Health::Well);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CircuitBreaker {
@@ -45,6 +47,8 @@ pub struct CircuitBreaker {
     /// How often in a row another one was quicker.
     outrun: u32,
     resting_until: Option<Instant>,
+    /// When it failed last.
+    failed_at: Option<Instant>,
     /// Until when there is nothing left of its rates.
     limited_until: Option<Instant>,
 }
@@ -68,7 +72,15 @@ impl CircuitBreaker {
     /// A breaker that lets nobody rest yet. A first failure costs so much rest.
     #[must_use]
     pub const fn new(rest: Duration) -> Self {
-        Self { rest, failures: 0, refusals: 0, outrun: 0, resting_until: None, limited_until: None }
+        Self {
+            rest,
+            failures: 0,
+            refusals: 0,
+            outrun: 0,
+            resting_until: None,
+            failed_at: None,
+            limited_until: None,
+        }
     }
 
     /// How the one behind it fares.
@@ -90,10 +102,25 @@ impl CircuitBreaker {
         }
     }
 
-    /// Notes that it did what it was asked for.
-    pub const fn succeeded(&mut self) {
-        (self.failures, self.refusals, self.outrun) = (0, 0, 0);
-        self.resting_until = None;
+    /// Notes that it did what it was asked for at that time.
+    pub fn succeeded(&mut self, asked: Instant) {
+        if !self.has_failed_since(asked) {
+            (self.failures, self.refusals, self.outrun) = (0, 0, 0);
+            self.resting_until = None;
+        }
+    }
+
+    /// Notes that some of what it was asked for at that time has come. Its rest is over, since much
+    /// of what is asked for is given up before its end; should it fail after all, it rests for
+    /// longer than before.
+    pub fn delivered(&mut self, asked: Instant) {
+        if !self.has_failed_since(asked) {
+            self.resting_until = None;
+        }
+    }
+
+    fn has_failed_since(&self, asked: Instant) -> bool {
+        self.failed_at.is_some_and(|failed| failed > asked)
     }
 
     /// Notes that it has begun to do what it was asked for, and may still fail.
@@ -145,6 +172,7 @@ impl CircuitBreaker {
         self.failures = self.failures.saturating_add(1);
         let rest = doubled.min(LONGEST_REST).max(least);
         self.resting_until = self.resting_until.max(Some(now + rest));
+        self.failed_at = Some(now);
     }
 }
 
@@ -197,7 +225,8 @@ mod tests {
         let lost = error(ErrorKind::Disconnected);
         let rests: Vec<_> = (0..7).map(|_| rest(&mut breaker, &lost).as_secs()).collect();
         assert_eq!(rests, [10, 20, 40, 80, 160, 300, 300]);
-        breaker.succeeded();
+        let failed = breaker.failed_at.unwrap();
+        breaker.succeeded(failed);
         assert_eq!(rest(&mut breaker, &lost), 10 * SECOND);
     }
 
@@ -236,7 +265,7 @@ mod tests {
                 breaker.failed(now, &refused);
                 breaker.failed(now, &refused);
                 assert_eq!(breaker.health(now), Health::Well, "{kind}");
-                breaker.succeeded();
+                breaker.succeeded(now);
             }
             (0..3).for_each(|_| breaker.failed(now, &refused));
             assert_eq!(breaker.health(now), Health::Resting { until: now + 10 * SECOND }, "{kind}");
@@ -262,6 +291,39 @@ mod tests {
     }
 
     #[test]
+    fn rd1_what_was_asked_for_before_a_failure_ends_no_rest() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        let limited = error(ErrorKind::RateLimited).with_retry_after(60 * SECOND);
+        breaker.failed(now + SECOND, &limited);
+        let until = now + 61 * SECOND;
+        breaker.delivered(now);
+        breaker.succeeded(now);
+        assert_eq!(breaker.health(now + 5 * SECOND), Health::Resting { until });
+        breaker.try_out(until);
+        breaker.succeeded(now);
+        assert_ne!(breaker.health(until), Health::Well, "and none of a probe");
+        breaker.succeeded(now + 2 * SECOND);
+        assert_eq!(breaker.health(now + 5 * SECOND), Health::Well, "it was asked all the same");
+    }
+
+    #[test]
+    fn rd2_the_beginning_of_an_answer_ends_the_trial_and_no_row_of_failures() {
+        #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
+        let now = Instant::now();
+        let mut breaker = CircuitBreaker::new(10 * SECOND);
+        let lost = error(ErrorKind::Disconnected);
+        breaker.failed(now, &lost);
+        let later = now + 10 * SECOND;
+        breaker.try_out(later);
+        breaker.delivered(later);
+        assert_eq!(breaker.health(later), Health::Well);
+        breaker.failed(later, &lost);
+        assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
+    }
+
+    #[test]
     fn one_that_is_outrun_three_times_in_a_row_rests_like_one_that_failed() {
         #[expect(clippy::disallowed_methods, reason = "a moment to count from")]
         let now = Instant::now();
@@ -277,7 +339,7 @@ mod tests {
         let later = now + 10 * SECOND;
         breaker.outrun(later);
         assert_eq!(breaker.health(later), Health::Resting { until: later + 20 * SECOND });
-        breaker.succeeded();
+        breaker.succeeded(later);
         assert_eq!(breaker.health(later), Health::Well);
     }
 
@@ -287,7 +349,7 @@ mod tests {
         let now = Instant::now();
         let mut breaker = CircuitBreaker::new(10 * SECOND);
         breaker.limited(now, 3 * SECOND);
-        breaker.succeeded();
+        breaker.succeeded(now);
         let until = now + 3 * SECOND;
         assert_eq!(breaker.health(now), Health::Resting { until }, "the answer itself was good");
         assert_eq!(breaker.health(until), Health::Well, "and there is nothing to prove");

@@ -8,7 +8,7 @@ use futures_util::{
 use tokio::time::timeout;
 
 use super::{
-    chain::{Chain, REST},
+    chain::{Chain, REST, now},
     failover::Failover,
     first_item::{common, first_item},
 };
@@ -66,9 +66,10 @@ impl Hedged {
         index: usize,
         request: LlmRequest,
     ) -> Result<BoxStream<'static, Result<LlmEvent>>> {
+        let asked = now();
         let answer = first_item(&**self.models.provider(index), request).await;
         match &answer {
-            Ok(_) => self.models.succeeded(index),
+            Ok(_) => self.models.succeeded(index, asked),
             Err(error) => self.note(index, error),
         }
         answer
@@ -139,7 +140,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::{ErrorKind, adapt::chain::now, llm::FinishReason};
+    use crate::{ErrorKind, llm::FinishReason};
 
     #[derive(Debug)]
     struct Timed {

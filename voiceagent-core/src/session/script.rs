@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::wording::Wording;
-use crate::{spoken::SpokenForm, stt::WordTiming};
+use crate::{
+    spoken::{Sounds, SpokenForm},
+    stt::WordTiming,
+};
 
 /// How fast a voice speaks when nothing is known about it, in characters a second.
 const TYPICAL_PACE: u64 = 15;
@@ -308,7 +311,14 @@ impl Script {
             // The guess ran past the last word, which may still be on its way.
             end = self.spoken().trim_end().rfind(char::is_whitespace).unwrap_or(0);
         }
-        self.spoken()[..end].trim_end()
+        self.spoken()[..self.unbroken(end)].trim_end()
+    }
+
+    /// The place, or the nearest one outside of a pronunciation, of which no voice can make anything
+    /// when it is cut.
+    fn unbroken(&self, end: usize) -> usize {
+        let text = self.spoken();
+        Sounds::around(text, end).map_or(end, |sounds| sounds.cut(text, end))
     }
 
     /// The text up to `end` and the punctuation that belongs to its last word.
@@ -316,7 +326,7 @@ impl Script {
         let rest = &self.spoken()[end..];
         let more =
             rest.find(|c: char| c.is_whitespace() || c.is_alphanumeric()).unwrap_or(rest.len());
-        if end == 0 { "" } else { &self.spoken()[..end + more] }
+        if end == 0 { "" } else { &self.spoken()[..self.unbroken(end + more)] }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use voiceagent_core::{
     Agent, AgentBuilder, Error, ErrorKind, GenerationId, Link, Result,
     adapt::PromptCache,
@@ -85,6 +85,71 @@ async fn what_is_not_known_is_spoken_by_the_voice_also_after_what_is() {
     assert_eq!(says(&voice, &["Yes, ", "until six."]).await, ("Yes, until six.".into(), 2));
     let texts = inputs.all().into_iter().filter(|it| matches!(it, TtsInput::Text { .. }));
     assert_eq!(texts.count(), 3);
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn what_begins_a_prompt_is_said_when_nothing_follows_for_300_ms() {
+    const SHORT: &str = "One moment please.";
+    const LONG: &str = "One moment please. It takes a while.";
+    for prompts in [&[SHORT, LONG][..], &[LONG]] {
+        let fake = FakeTts::new().with_first_audio(Duration::ZERO);
+        let inputs = fake.inputs();
+        let mut voice = PromptCache::new(Arc::new(fake));
+        for prompt in prompts {
+            voice = voice.with_clip(prompt, clip(prompt)).expect("it has words");
+        }
+        let generation = GenerationId::new(1);
+        let text = |text: &str| TtsInput::Text { generation, text: text.into() };
+        for follows_after in [ms(250), ms(5_000)] {
+            let mut link = voice.open(TtsOptions::new(MULAW)).await.expect("the voice opens");
+            let begun = Instant::now();
+            link.try_send(text("One moment please. ")).expect("there is room");
+            let first = timeout(follows_after, link.recv()).await;
+            if first.is_ok() {
+                let after = begun.elapsed();
+                assert!((ms(300)..ms(500)).contains(&after), "{prompts:?}: after {after:?}");
+                continue;
+            }
+            assert_eq!(follows_after, ms(250), "nothing was said");
+            link.try_send(text("It takes a while.")).expect("there is room");
+            assert!(matches!(link.recv().await, Some(Ok(TtsEvent::Audio { .. }))));
+            assert_eq!((begun.elapsed(), inputs.all().len()), (ms(250), 0), "all of it is known");
+        }
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn answers_whose_texts_come_by_turns_are_said_completely_and_end_then() {
+    const LONG: &str = "One moment please. It takes a while.";
+    // The first text is for the voice, or may become a prompt.
+    for first in ["I look it up. ", "One moment please. "] {
+        let voice = PromptCache::new(Arc::new(FakeTts::new()));
+        let voice = voice.with_clip(LONG, clip(LONG)).expect("it has words");
+        let mut link = voice.open(TtsOptions::new(MULAW)).await.expect("the voice opens");
+        let (one, two) = (GenerationId::new(1), GenerationId::new(2));
+        for input in [
+            TtsInput::Text { generation: one, text: first.into() },
+            TtsInput::Text { generation: two, text: "Hold on. ".into() },
+            TtsInput::Finish { generation: two },
+            TtsInput::Finish { generation: one },
+        ] {
+            link.try_send(input).expect("there is room");
+        }
+        let (mut audio, mut ended) = ([Vec::new(), Vec::new()], Vec::new());
+        while let Ok(event) = timeout(ms(10_000), link.recv()).await {
+            match event.expect("the link lives").expect("nothing fails") {
+                TtsEvent::Audio { generation, payload } => {
+                    assert!(!ended.contains(&generation), "{first:?}: it had ended");
+                    audio[usize::from(generation == two)].extend_from_slice(&payload);
+                }
+                TtsEvent::Finished { generation } => ended.push(generation),
+                _ => {}
+            }
+        }
+        let said = audio.map(|audio| tone::read(MULAW, &audio));
+        assert_eq!(said, [first, "Hold on. "]);
+        assert_eq!(ended.len(), 2, "{ended:?}");
+    }
 }
 
 #[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]

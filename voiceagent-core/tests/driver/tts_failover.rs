@@ -230,6 +230,41 @@ async fn only_what_all_voices_can_do_is_claimed_and_told() {
     assert_eq!((said.spoken, said.words.len()), (0, 0));
 }
 
+/// What the second voice is given of a text of which the first loses the end.
+async fn given_of(text: &str, after: Duration, make: fn() -> FakeTts) -> String {
+    let second = make();
+    let inputs = second.inputs();
+    let first = Arc::new(make().with_faults([TtsFault::Drop(after)]));
+    let mut voice = Voice::open(&FallbackTts::new(first, vec![Arc::new(second)])).await;
+    voice.send(1, &[text]);
+    voice.until_finished(1).await.expect("the second voice says the rest");
+    let inputs = inputs.all();
+    let given = inputs.iter().filter_map(|input| match input {
+        TtsInput::Text { text, .. } => Some(&**text),
+        _ => None,
+    });
+    given.collect()
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re3_no_voice_is_given_half_of_how_a_word_is_pronounced() {
+    const NAME: &str = r#"<phoneme alphabet="ipa" ph="ʃɪˈvɔn">Siobhan</phoneme>"#;
+    let text = format!("Hello to {NAME} and <<ʃ|ɪ>> <<v|ɔ|n>> today my friend.");
+    let outside = text.replace(NAME, "").replace("<<ʃ|ɪ>>", "").replace("<<v|ɔ|n>>", "");
+    assert!(!outside.contains(['<', '|']), "{outside}");
+    for make in [FakeTts::new, || FakeTts::new().with_word_timings()] {
+        for after in (100..7_000).step_by(220) {
+            let given = given_of(&text, ms(after), make).await;
+            assert!(text.ends_with(&given), "{given:?}");
+            let said = &text[..text.len() - given.len()];
+            for (open, close) in [("<phoneme", "</phoneme>"), ("<<", ">>")] {
+                let (opened, closed) = (said.matches(open).count(), said.matches(close).count());
+                assert_eq!(opened, closed, "cut after {after} ms: {said:?}");
+            }
+        }
+    }
+}
+
 /// A voice that says nothing of what comes first, and without an end what comes second.
 #[derive(Debug)]
 struct Ahead;
@@ -283,4 +318,63 @@ async fn re2_a_voice_that_is_ahead_with_the_next_and_owes_the_first_has_stalled(
         }
     };
     assert!(first <= ms(1_500 + 200), "the second voice began after {first:?}");
+}
+
+/// What is heard of the second thing said, when the first is cancelled in the middle, or not said.
+async fn second_of(cancels_first: bool) -> Vec<u8> {
+    let make = FakeTts::new().with_formats([AudioFormat::PCM_24K]);
+    let mut voice = Voice::open(&FallbackTts::new(Arc::new(make), Vec::new())).await;
+    if cancels_first {
+        voice.send(1, &TEXTS);
+        while !matches!(voice.0.recv().await, Some(Ok(TtsEvent::Audio { .. }))) {}
+        let generation = GenerationId::new(1);
+        voice.0.try_send(TtsInput::Cancel { generation }).expect("the chain reads");
+        while timeout(ms(1_000), voice.0.recv()).await.is_ok() {}
+    }
+    voice.send(2, &TEXTS);
+    voice.until_finished(2).await.expect("nothing fails").audio
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn nothing_of_what_was_cancelled_is_left_in_the_next_audio() {
+    assert!(second_of(true).await == second_of(false).await, "the same samples");
+}
+
+/// A voice that takes two texts and no more, and ends.
+#[derive(Debug)]
+struct Full;
+
+#[async_trait::async_trait]
+impl TextToSpeech for Full {
+    fn name(&self) -> &str {
+        "full"
+    }
+
+    fn capabilities(&self) -> TtsCapabilities {
+        FakeTts::new().capabilities()
+    }
+
+    async fn open(&self, _: TtsOptions) -> voiceagent_core::Result<Link<TtsInput, TtsEvent>> {
+        Ok(Link::spawn(2, async move |peer| {
+            sleep(ms(1_000)).await;
+            drop(peer);
+            Ok(())
+        }))
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re6_the_next_voice_is_told_to_stop_nothing_that_it_never_had() {
+    let second = FakeTts::new();
+    let inputs = second.inputs();
+    let tts = FallbackTts::new(Arc::new(Full), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    voice.send(1, &TEXTS);
+    sleep(ms(100)).await;
+    let generation = GenerationId::new(1);
+    voice.0.try_send(TtsInput::Cancel { generation }).expect("the chain reads");
+    voice.send(2, &TEXTS);
+    voice.until_finished(2).await.expect("the second voice says it");
+    let cancels = inputs.all().iter().filter(|it| matches!(it, TtsInput::Cancel { .. })).count();
+    assert_eq!(cancels, 0);
 }

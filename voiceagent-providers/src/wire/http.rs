@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::{connect::Timed, limits::rate_limits};
+use super::{connect::Timed, patience::asked_wait};
 
 /// How long a connection may take to open, TLS included.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
@@ -168,7 +168,11 @@ pub(crate) fn reported(data: &str) -> Error {
     } else {
         format!("the vendor reports an error ({codes})")
     };
-    Error::new(kind, "generate", message)
+    let error = Error::new(kind, "generate", message);
+    match fault.retry_after {
+        Some(wait) => error.with_retry_after(wait),
+        None => error,
+    }
 }
 
 /// The machine-readable part of a vendor's error. The rest is left out of every error and log: it
@@ -333,68 +337,15 @@ fn is_identifier(text: &str) -> bool {
     (1..=64).contains(&text.len()) && (text.bytes().all(is_path) || text.bytes().all(is_name))
 }
 
-/// How long a refusal asks us to wait.
-pub(crate) fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
-    // Who says when there is something left again need not say when to come back.
-    let spent = || rate_limits(headers)?.wait().filter(|wait| !wait.is_zero());
-    retry_after(headers).or_else(spent)
-}
-
-/// How long the vendor asks us to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date
-/// (RFC 9110, section 10.2.3), which counts from the response's own `Date`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |text: &str| text.parse::<f64>().ok();
-    if let Some(milliseconds) = text("retry-after-ms").and_then(number) {
-        return Duration::try_from_secs_f64(milliseconds / 1_000.0).ok();
-    }
-    let wait = text("retry-after")?;
-    if let Some(seconds) = number(wait) {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let until = httpdate::parse_http_date(wait).ok()?;
-    let sent = httpdate::parse_http_date(text("date")?).ok()?;
-    Some(until.duration_since(sent).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
-    use reqwest::header::{HeaderName, HeaderValue};
     use voiceagent_core::Retry;
 
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pair =
-            |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
-        pairs.iter().map(pair).collect()
-    }
-
     fn refusal(status: u16, body: &str) -> Refusal {
         let status = StatusCode::from_u16(status).unwrap();
         Refusal { status, retry_after: None, fault: Fault::parse(body), body: body.to_owned() }
-    }
-
-    #[test]
-    fn rd1_every_way_to_ask_for_patience_is_understood() {
-        let wait = |pairs: &[_]| retry_after(&headers(pairs));
-        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
-        let both = [("retry-after", "7"), ("retry-after-ms", "250")];
-        assert_eq!(wait(&both), Some(Duration::from_millis(250)));
-        let date = [
-            ("date", "Sun, 06 Nov 1994 08:49:30 GMT"),
-            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
-        ];
-        assert_eq!(wait(&date), Some(Duration::from_secs(7)));
-        let past = [
-            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("retry-after", "Sun, 06 Nov 1994 08:49:30 GMT"),
-        ];
-        assert_eq!(wait(&past), Some(Duration::ZERO));
-        for nonsense in ["", "soon", "-1", "NaN", "1e400"] {
-            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense:?}");
-        }
     }
 
     #[test]
@@ -463,6 +414,9 @@ mod tests {
         let error = refusal(429, body).into_error("generate");
         assert_eq!(error.retry(), Retry::After(Duration::from_millis(12_500)));
         assert_eq!(error.message(), "status 429 (RESOURCE_EXHAUSTED)");
+        let within = reported(body);
+        assert_eq!(within.kind(), ErrorKind::RateLimited, "in the middle of an answer");
+        assert_eq!(within.retry_after(), error.retry_after());
     }
 
     #[test]

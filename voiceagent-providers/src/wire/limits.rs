@@ -57,9 +57,10 @@ fn span(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(sum).ok()
 }
 
-/// A moment as RFC 3339 writes it, in UTC.
+/// A moment as RFC 3339 writes it.
 fn moment(text: &str) -> Option<SystemTime> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (date, time) = text.split_once('T')?;
+    let (time, offset) = time.split_at(time.find(['Z', '+', '-'])?);
     let numbers = |text: &str, sign: char| -> Option<[u64; 3]> {
         let mut parts = text.split(sign).map(|part| part.parse().ok());
         let numbers = [parts.next()??, parts.next()??, parts.next()??];
@@ -75,7 +76,14 @@ fn moment(text: &str) -> Option<SystemTime> {
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
     let seconds = days * 86_400 + hour.min(23) * 3_600 + minute.min(59) * 60 + second.min(60);
-    Some(UNIX_EPOCH + Duration::from_secs(seconds))
+    let local = UNIX_EPOCH + Duration::from_secs(seconds);
+    if offset == "Z" {
+        return Some(local);
+    }
+    let (hours, minutes) = offset[1..].split_once(':')?;
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let ahead = Duration::from_secs(hours.min(23) * 3_600 + minutes.min(59) * 60);
+    if offset.starts_with('+') { local.checked_sub(ahead) } else { local.checked_add(ahead) }
 }
 
 #[cfg(test)]
@@ -136,12 +144,24 @@ mod tests {
         for text in ["s", "5 parsecs", "-1s", "NaN", "1e400"] {
             assert_eq!(span(text), None, "{text}");
         }
-        for (text, seconds) in
-            [("1970-01-01T00:00:00Z", 0), ("2000-02-29T12:00:01.5Z", 951_825_601)]
-        {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29T12:00:01.5Z", 951_825_601),
+            ("2000-02-29T12:00:01+00:00", 951_825_601),
+            ("2000-02-29T14:30:01.5+02:30", 951_825_601),
+            ("2000-02-29T07:00:01-05:00", 951_825_601),
+        ] {
             assert_eq!(moment(text), Some(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "2026-11-22", "2026-13-01T00:00:00Z", "2026-01-01T00:00Z", "aZ"] {
+        for text in [
+            "",
+            "2026-11-22",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T00:00Z",
+            "aZ",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00+0",
+        ] {
             assert_eq!(moment(text), None, "{text}");
         }
     }

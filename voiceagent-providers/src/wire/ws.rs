@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 };
 use voiceagent_core::{Error, ErrorKind, Result, Secret};
 
-use super::{http::asked_wait, secrets::Secrets};
+use super::{patience::asked_wait, secrets::Secrets};
 
 /// The largest message that is accepted.
 ///

@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     LlmFailover,
-    race::{Race, Step},
+    race::{Asked, Race, Step},
     seam::Seam,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) struct Answer {
 
 /// The model that writes.
 struct Writing {
-    index: usize,
+    asked: Asked,
     stream: BoxStream<'static, Result<LlmEvent>>,
     /// Where it goes on with the words of another.
     seam: Option<Seam>,
@@ -82,11 +82,11 @@ impl Answer {
                 return Err(last);
             }
             match race.next(self.patience()).await {
-                Step::Begun(index, stream) => {
-                    self.on_begun(index, race.losers(index));
+                Step::Begun(asked, stream) => {
+                    self.on_begun(asked.index, race.losers(asked.index));
                     let seam = (!self.said.is_empty()).then(|| Seam::new(&self.said));
                     let reasons_until = now() + self.settings.reasoning;
-                    self.writing = Some(Writing { index, stream, seam, reasons_until });
+                    self.writing = Some(Writing { asked, stream, seam, reasons_until });
                     return Ok(());
                 }
                 Step::Failed(index, error) => {
@@ -158,9 +158,9 @@ impl Answer {
             if let Some(error) = self.failure.take() {
                 return Some((Err(error), self));
             }
-            let Writing { index, stream, reasons_until, .. } = self.writing.as_mut()?;
+            let Writing { asked, stream, reasons_until, .. } = self.writing.as_mut()?;
             let limit = self.settings.stall.min(reasons_until.saturating_duration_since(now()));
-            let (index, item) = (*index, timeout(limit, stream.next()).await);
+            let (index, item) = (asked.index, timeout(limit, stream.next()).await);
             let failed = |kind, message| Err(failure(&**self.chain.provider(index), kind, message));
             let is_endless = self.word.len() > LONGEST;
             let item = match item {
@@ -205,12 +205,13 @@ impl Answer {
 
     fn take(&mut self, event: LlmEvent) {
         let is_whole = self.is_whole();
-        let Some(Writing { index, seam, reasons_until, .. }) = &mut self.writing else { return };
+        let Some(Writing { asked, seam, reasons_until, .. }) = &mut self.writing else { return };
         let is_word =
             matches!(&event, LlmEvent::Text(text) if text.contains(char::is_alphanumeric));
         if is_word || matches!(event, LlmEvent::ToolCall(_)) {
             // Silence after it is a matter of `stall`, which may be the longer one.
             *reasons_until = now() + self.settings.reasoning.max(self.settings.stall);
+            self.chain.delivered(asked.index, asked.at);
         }
         match event {
             LlmEvent::Text(text) => {
@@ -229,7 +230,7 @@ impl Answer {
             // asks another one while nothing is left.
             LlmEvent::Limits(limits) => {
                 if let Some(wait) = limits.wait() {
-                    self.chain.limited(*index, wait);
+                    self.chain.limited(asked.index, wait);
                 }
             }
             LlmEvent::Connected { .. } if seam.is_some() => {}
@@ -237,7 +238,7 @@ impl Answer {
                 let last_words = seam.as_mut().map(Seam::finish).unwrap_or_default();
                 let is_over = matches!(event, LlmEvent::Finished(_));
                 if is_over {
-                    self.chain.succeeded(*index);
+                    self.chain.succeeded(asked.index, asked.at);
                     self.writing = None;
                 }
                 self.has_called |= !is_over;

@@ -23,17 +23,24 @@ type Begun = BoxStream<'static, Result<LlmEvent>>;
 
 /// The models that are asked for one answer and have not begun. With it all requests are dropped.
 pub(super) struct Race {
-    requests: FuturesUnordered<BoxFuture<'static, (usize, Result<Begun>)>>,
+    requests: FuturesUnordered<BoxFuture<'static, (Asked, Result<Begun>)>>,
     /// Whose they are, in the order in which they were asked.
     asked: Vec<usize>,
     /// When the last of them was asked.
     since: Instant,
 }
 
+/// Which model was asked, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) index: usize,
+    pub(super) at: Instant,
+}
+
 /// What happens in a race.
 pub(super) enum Step {
     /// The answer of this model is there.
-    Begun(usize, Begun),
+    Begun(Asked, Begun),
     /// This model failed.
     Failed(usize, crate::Error),
     /// The model that was asked last has not begun in time.
@@ -53,14 +60,15 @@ impl Race {
         request: LlmRequest,
         limit: Duration,
     ) {
+        self.since = now();
+        let asked = Asked { index, at: self.since };
         let begun = async move {
             let begun = timeout(limit, first_item(&*model, request)).await;
             let late = |_| failure(&*model, ErrorKind::Timeout, "no first item in time");
-            (index, begun.map_err(late).and_then(|begun| begun))
+            (asked, begun.map_err(late).and_then(|begun| begun))
         };
         self.requests.push(begun.boxed());
         self.asked.push(index);
-        self.since = now();
     }
 
     /// Nobody is asked any more.
@@ -88,11 +96,11 @@ impl Race {
         };
         tokio::select! {
             biased;
-            Some((index, begun)) = self.requests.next() => match begun {
-                Ok(answer) => Step::Begun(index, answer),
+            Some((asked, begun)) = self.requests.next() => match begun {
+                Ok(answer) => Step::Begun(asked, answer),
                 Err(error) => {
-                    self.asked.retain(|other| *other != index);
-                    Step::Failed(index, error)
+                    self.asked.retain(|other| *other != asked.index);
+                    Step::Failed(asked.index, error)
                 }
             },
             () = slow => Step::Slow,

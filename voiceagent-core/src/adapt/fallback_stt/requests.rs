@@ -15,6 +15,8 @@ const LOST: Duration = Duration::from_secs(5);
 pub(super) struct Requests {
     /// Those that the recognizer was told, and when.
     told: VecDeque<(u64, Instant)>,
+    /// One that a final may have answered, or not, and since when.
+    doubted: Option<(u64, Instant)>,
     /// Those whose place it has not reached.
     ahead: VecDeque<u64>,
 }
@@ -38,9 +40,11 @@ impl Requests {
     }
 
     /// A final has come: the place that it answers, if one was asked for. It answers the oldest
-    /// request, and those after it between which nothing was loud.
+    /// request, and those after it between which nothing was loud. One that was doubted is answered
+    /// by the next final.
     pub(super) fn answer(&mut self, tape: &Tape) -> Option<u64> {
-        let (mut answered, _) = self.told.pop_front()?;
+        let doubted = self.doubted.take().map(|(place, _)| place);
+        let Some((mut answered, _)) = self.told.pop_front() else { return doubted };
         let heard = tape.loud_from(answered);
         while let Some((next, _)) =
             self.told.pop_front_if(|(place, _)| tape.loud_from(*place) == heard)
@@ -50,24 +54,34 @@ impl Requests {
         Some(answered)
     }
 
-    /// Forgets what nobody will answer any more.
-    pub(super) fn expire(&mut self, now: Instant) {
-        while self.told.pop_front_if(|(_, at)| now.duration_since(*at) >= LOST).is_some() {}
+    /// The final that came for this place may be about what was said long before. Only another
+    /// recognizer is asked again: this one may have said all.
+    pub(super) const fn doubt(&mut self, place: u64, now: Instant) {
+        self.doubted = Some((place, now));
+    }
+
+    /// Forgets what nobody will answer any more. Returns the place that was answered after all.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<u64> {
+        let is_over = |at: Instant| now.duration_since(at) >= LOST;
+        while self.told.pop_front_if(|(_, at)| is_over(*at)).is_some() {}
+        self.doubted.take_if(|(_, at)| is_over(*at)).map(|(place, _)| place)
     }
 
     /// Another recognizer is to be asked all of it.
     pub(super) fn restart(&mut self) {
-        let told = std::mem::take(&mut self.told).into_iter().map(|(place, _)| place);
+        let told = std::mem::take(&mut self.told);
+        let told = self.doubted.take().into_iter().chain(told).map(|(place, _)| place);
         self.ahead = told.chain(self.ahead.drain(..)).collect();
     }
 
     pub(super) fn clear(&mut self) {
         self.told.clear();
+        self.doubted = None;
         self.ahead.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.told.is_empty() && self.ahead.is_empty()
+        self.told.is_empty() && self.doubted.is_none() && self.ahead.is_empty()
     }
 }
 
@@ -132,6 +146,23 @@ mod tests {
         assert_eq!(requests.told.len(), 1);
         requests.expire(now + 5 * SECOND);
         assert!(requests.told.is_empty() && !requests.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_doubted_is_asked_of_the_next_recognizer_until_a_final_or_time_settles_it() {
+        let (mut requests, now) = told(&[800]);
+        requests.answer(&tape());
+        requests.doubt(800, now);
+        assert_eq!(requests.expire(now + 4 * SECOND), None);
+        assert!(!requests.is_empty() && !requests.tell(800, now), "this one is not asked again");
+        requests.restart();
+        assert!(requests.tell(800, now));
+        assert_eq!(requests.answer(&tape()), Some(800));
+        requests.doubt(800, now);
+        assert_eq!(requests.answer(&tape()), Some(800), "the next final is the answer");
+        requests.doubt(800, now);
+        assert_eq!(requests.expire(now + 5 * SECOND), Some(800), "it was answered");
+        assert!(requests.is_empty());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Service {
     pub(super) index: usize,
     pub(super) opened: Instant,
     pub(super) watch: Watch,
+    /// How long a final may take that was asked for.
+    pub(super) finalize: Duration,
     /// What it said last that may be why it ends.
     pub(super) fault: Option<Error>,
     /// Whether it has said anything.
@@ -56,6 +58,7 @@ impl Service {
             index: opened.index,
             opened: now(),
             watch: Watch::new(settings.stall, finalize, claims.interim),
+            finalize,
             fault: None,
             works: false,
             is_live: false,

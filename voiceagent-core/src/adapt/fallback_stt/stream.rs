@@ -192,7 +192,11 @@ impl Stream {
 
     /// Forgets silence, and what was loud long ago and came to nothing.
     fn trim(&mut self) {
-        self.requests.expire(now());
+        if matches!(self.stage, Stage::Serving(_))
+            && let Some(place) = self.requests.expire(now())
+        {
+            self.cover(place);
+        }
         let format = self.options.format;
         let loud_until = self.tape.loud_until().unwrap_or(self.sure).max(self.sure);
         let quiet = format.duration_of(self.tape.end() - loud_until);
@@ -342,7 +346,7 @@ impl Stream {
         let Stage::Serving(service) = &mut self.stage else { return Ok(()) };
         service.fault = None;
         if !std::mem::replace(&mut service.works, true) {
-            self.chain.succeeded(service.index);
+            self.chain.succeeded(service.index, service.opened);
             self.outage.end();
         }
         if matches!(event, SttEvent::SpeechStarted | SttEvent::TurnResumed) {
@@ -404,6 +408,13 @@ impl Stream {
         let Stage::Serving(service) = &self.stage else { return };
         let asked_at = self.requests.answer(&self.tape);
         let format = self.options.format;
+        if last_word.is_none()
+            && let Some(place) = asked_at.filter(|place| self.may_be_late_for(*place))
+        {
+            self.requests.doubt(place, now());
+            self.overlap.on_final(text, format.duration_of(place));
+            return;
+        }
         let last_loud = self.tape.loud_until();
         let loud_until = last_loud.unwrap_or(0);
         let pause = self.tape.end().saturating_sub(loud_until);
@@ -426,6 +437,14 @@ impl Stream {
                 self.overlap.on_final(text, format.duration_of(until));
             }
         }
+    }
+
+    /// Whether a final that comes now may be about less than what was said before `place`, because
+    /// some of that is newer than a final may be late.
+    fn may_be_late_for(&self, place: u64) -> bool {
+        let Stage::Serving(service) = &self.stage else { return false };
+        let lag = self.options.format.samples_in(LAG.max(service.finalize));
+        self.tape.is_parted(self.sure..place, BREAK, self.tape.end().saturating_sub(lag))
     }
 
     /// Everything before `position` is covered.

@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use crate::audio::{AudioFormat, AudioFrame, Decibels, MediaTime};
 
@@ -94,6 +94,17 @@ impl Tape {
         None
     }
 
+    /// Whether a stretch of loud audio in `within` begins after `since`, behind another one and a
+    /// pause of `pause`.
+    pub(super) fn is_parted(&self, within: Range<u64>, pause: Duration, since: u64) -> bool {
+        let is_within = |it: &&Recorded| it.end() > within.start && it.start < within.end;
+        let loud = self.frames.iter().filter(|it| it.is_loud).filter(is_within);
+        let parts = |(before, behind): (&Recorded, &Recorded)| {
+            behind.start > since && self.format.duration_of(behind.start - before.end()) >= pause
+        };
+        loud.clone().zip(loud.skip(1)).any(parts)
+    }
+
     /// How much loud audio there is after `position`.
     pub(super) fn loud_from(&self, position: u64) -> Duration {
         let after = self.frames.iter().filter(|it| it.is_loud && it.end() > position);
@@ -165,6 +176,10 @@ mod tests {
         tape.push(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(640), vec![0x90; 160].into()));
         assert_eq!(tape.begins_anew(0, 20 * MS), Some(640));
         assert_eq!((tape.begins_anew(0, 40 * MS), tape.begins_anew(480, 20 * MS)), (None, None));
+        let parted = |within, pause, since| tape.is_parted(within, pause * MS, since);
+        assert!(parted(0..800, 20, 0) && parted(0..641, 20, 639));
+        assert!(!parted(0..800, 40, 0) && !parted(0..800, 20, 640));
+        assert!(!parted(480..800, 20, 0) && !parted(0..640, 20, 0));
         assert_eq!(tape.loud_until(), Some(800));
         assert_eq!((tape.loud_from(0), tape.loud_from(320)), (60 * MS, 40 * MS));
     }

@@ -185,7 +185,8 @@ impl Speaker {
         let Stage::Speaking(voice) = &self.stage else { return };
         while voice.link.is_writable() && !voice.link.is_closed() {
             let cancel = self.cancels.pop_front().map(|generation| TtsInput::Cancel { generation });
-            let input = cancel.or_else(|| self.speeches.iter_mut().find_map(Speech::next_input));
+            let input =
+                cancel.or_else(|| self.speeches.iter_mut().find_map(|it| it.next_input(now())));
             let Some(input) = input else { break };
             let first = self.speeches.front().map(|speech| speech.generation);
             match &input {
@@ -281,6 +282,11 @@ impl Speaker {
     async fn on_audio(&mut self, of: GenerationId, payload: Bytes, peer: &Peer) -> Result<()> {
         let wanted = |speech: &&mut Speech| speech.generation == of;
         let Some(speech) = self.speeches.iter_mut().find(wanted) else { return Ok(()) };
+        if let Stage::Speaking(voice) = &self.stage
+            && speech.is_mute()
+        {
+            self.chain.delivered(voice.index, speech.asked().unwrap_or(voice.opened));
+        }
         let words = speech.on_audio(payload.len());
         let words =
             (self.claims.word_timings && !words.is_empty()).then(|| speech.words_event(words));
@@ -311,7 +317,7 @@ impl Speaker {
         let pace = speech.pace();
         if pace.0 > 0 && pace.1 > 0 {
             self.paces[index] = Some(pace);
-            self.chain.succeeded(index);
+            self.chain.succeeded(index, speech.asked().unwrap_or(voice.opened));
         }
         if self.transcoded == Some(generation) {
             self.end_audio(peer).await?;

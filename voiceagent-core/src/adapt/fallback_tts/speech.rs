@@ -1,5 +1,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
+use tokio::time::Instant;
+
 use crate::{
     GenerationId,
     audio::AudioFormat,
@@ -23,6 +25,8 @@ pub(super) struct Speech {
     /// The owner has no more text; the voice knows it.
     is_finished: bool,
     finish_handed: bool,
+    /// When the voice was handed the first of them.
+    asked: Option<Instant>,
     /// Samples that other voices said before.
     before: u64,
     /// Words that have not been said completely.
@@ -40,6 +44,7 @@ impl Speech {
             completed: 0,
             is_finished: false,
             finish_handed: false,
+            asked: None,
             before: 0,
             words: VecDeque::new(),
         }
@@ -55,14 +60,20 @@ impl Speech {
     }
 
     /// What the voice is to be handed next.
-    pub(super) fn next_input(&mut self) -> Option<TtsInput> {
+    pub(super) fn next_input(&mut self, now: Instant) -> Option<TtsInput> {
         let generation = self.generation;
         if let Some(text) = self.texts.get(self.handed) {
             self.handed += 1;
+            self.asked.get_or_insert(now);
             return Some(TtsInput::Text { generation, text: text.clone() });
         }
         let is_news = self.is_finished && !std::mem::replace(&mut self.finish_handed, true);
         is_news.then_some(TtsInput::Finish { generation })
+    }
+
+    /// When the voice was asked to say it.
+    pub(super) const fn asked(&self) -> Option<Instant> {
+        self.asked
     }
 
     /// Texts that the voice was not handed.
@@ -140,6 +151,7 @@ impl Speech {
         rest.iter().for_each(|text| self.script.push_text(text));
         self.texts = rest;
         (self.handed, self.completed, self.finish_handed) = (0, 0, false);
+        self.asked = None;
         self.words.clear();
         u32::try_from(untold).unwrap_or(u32::MAX)
     }

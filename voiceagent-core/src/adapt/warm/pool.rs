@@ -173,7 +173,7 @@ where
         let waiting = self.waiting.take();
         match opened {
             Ok(link) => {
-                self.breaker.succeeded();
+                self.breaker.succeeded(now());
                 match waiting {
                     Some(reply) => drop(reply.send(Some(link))),
                     None => self.spares.push_back(Spare { link, since: now() }),
