@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use voiceagent_core::{
     Error, GenerationId, Result, Secret, TurnId,
     audio::{AudioFormat, AudioFrame, MediaTime},
@@ -110,7 +111,11 @@ pub fn conversations(bytes: &[u8]) {
 }
 
 /// The settings of a provider, as somebody wrote them: refused by their field, without the value.
+/// Names of settings are told as they stand, so a key within one is not looked for.
 pub fn settings(bytes: &[u8]) {
+    if read(bytes).is_ok_and(|config: Value| is_named(&config)) {
+        return;
+    }
     let mut registry = Registry::default();
     crate::register(&mut registry);
     check(read(bytes).and_then(|config| registry.stt.build(config)).map(drop));
@@ -118,6 +123,17 @@ pub fn settings(bytes: &[u8]) {
     check(read(bytes).and_then(|config| registry.tts.build(config)).map(drop));
     check(read(bytes).and_then(|config| registry.realtime.build(config)).map(drop));
     check(read(bytes).and_then(|config| registry.embedding.build(config)).map(drop));
+}
+
+/// Whether the key stands in a name.
+fn is_named(config: &Value) -> bool {
+    match config {
+        Value::Object(fields) => {
+            fields.iter().any(|(name, value)| name.contains(KEY) || is_named(value))
+        }
+        Value::Array(values) => values.iter().any(is_named),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Reads settings as JSON of any shape, as an application does.
