@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use voiceagent_core::{
     Error, GenerationId, Result, Secret, TurnId,
     audio::{AudioFormat, AudioFrame, MediaTime},
@@ -113,7 +112,7 @@ pub fn conversations(bytes: &[u8]) {
 /// The settings of a provider, as somebody wrote them: refused by their field, without the value.
 /// Names of settings are told as they stand, so a key within one is not looked for.
 pub fn settings(bytes: &[u8]) {
-    if read(bytes).is_ok_and(|config: Value| is_named(&config)) {
+    if is_named(bytes) {
         return;
     }
     let mut registry = Registry::default();
@@ -126,14 +125,12 @@ pub fn settings(bytes: &[u8]) {
 }
 
 /// Whether the key stands in a name.
-fn is_named(config: &Value) -> bool {
-    match config {
-        Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains(KEY) || is_named(value))
-        }
-        Value::Array(values) => values.iter().any(is_named),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
+fn is_named(settings: &[u8]) -> bool {
+    let settings = String::from_utf8_lossy(settings);
+    let is_name = |rest: &str| {
+        rest.split_once('"').is_some_and(|(_, after)| after.trim_start().starts_with(':'))
+    };
+    settings.split(KEY).skip(1).any(is_name)
 }
 
 /// Reads settings as JSON of any shape, as an application does.

@@ -351,14 +351,7 @@ impl Watch for Attempts {
                     prop_assert!(self.started.insert(*generation), "f9: started twice");
                 }
                 Command::Emit { event: Event::AgentHeard { generation, pii_text, .. } } => {
-                    let heard = self.heard.entry(*generation).or_default();
-                    let grows = pii_text.starts_with(heard.as_str());
-                    prop_assert!(grows, "h14: {heard:?}, then {pii_text:?}");
-                    heard.replace_range(.., pii_text);
-                    // A voice that was asked anew has another name than the attempt.
-                    let is_said =
-                        self.texts.values().any(|text| text.trim().starts_with(&**pii_text));
-                    prop_assert!(is_said, "h14: {pii_text:?} of {:?}", self.texts);
+                    self.hear(*generation, pii_text)?;
                 }
                 Command::Emit { event: Event::AgentStopped { generation, pii_heard, .. } } => {
                     self.paused.take_if(|paused| paused == generation);
@@ -418,6 +411,17 @@ impl Watch for Attempts {
 }
 
 impl Attempts {
+    /// What was heard of an answer grows, and is what was said.
+    fn hear(&mut self, generation: GenerationId, text: &str) -> Result<(), TestCaseError> {
+        let heard = self.heard.entry(generation).or_default();
+        prop_assert!(text.starts_with(heard.as_str()), "h14: {heard:?}, then {text:?}");
+        heard.replace_range(.., text);
+        // A voice that was asked anew has another name than the attempt.
+        let is_said = self.texts.values().any(|said| said.trim().starts_with(text));
+        prop_assert!(is_said, "h14: {text:?} of {:?}", self.texts);
+        Ok(())
+    }
+
     fn follow_turns(&mut self, command: &Command) -> Result<(), TestCaseError> {
         match command {
             Command::Generate { .. } | Command::Plan { .. } => self.unanswered = None,
