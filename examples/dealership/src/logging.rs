@@ -37,7 +37,7 @@ const WAITING: usize = 8_192;
 /// Writes the log to standard error from now on, until the guard is dropped, which waits for a
 /// second at most for what is still to be written. Where there is a log already, that one stays.
 ///
-/// Whoever logs never waits: lines for which there is no room are left out, and [counted](dropped).
+/// Whoever logs never waits: lines for which there is no room are left out and counted.
 pub fn install(filter: EnvFilter, format: LogFormat) -> WorkerGuard {
     let (filter, handle) = reload::Layer::new(filter);
     let (writer, guard) = outlet(io::stderr());
