@@ -92,7 +92,8 @@ async fn a_house_that_closes_takes_no_more_calls_over_sip() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let mut late = SipPhone::call(house.sip.unwrap(), "sip3", "").await;
-    late.message("SIP/2.0 480").await;
+    let refused = late.message("SIP/2.0 503").await;
+    assert!(refused.contains("\r\nRetry-After: "), "{refused}");
     phone.hang_up().await;
     timeout(SOON, house.has_ended()).await.unwrap();
 }
