@@ -1,6 +1,12 @@
 //! Live connections to the outside of a call.
 
-use std::{convert::Infallible, fmt, future::Future, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
@@ -129,6 +135,11 @@ impl<I: Send + 'static, O: Send + 'static> Link<I, O> {
     /// Nothing is lost when the future is dropped.
     pub async fn recv(&mut self) -> Option<Result<O>> {
         self.outputs.recv().await
+    }
+
+    /// The next thing that the pump says, for a task that watches several links at once.
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<O>>> {
+        self.outputs.poll_recv(cx)
     }
 
     /// How much the pump has said that nobody has read yet.

@@ -1,13 +1,13 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fmt,
     future::{self, Future},
     pin::Pin,
     sync::Arc,
+    task::Poll,
 };
 
 use async_trait::async_trait;
-use futures_util::future::select_all;
 use tokio::sync::watch;
 
 use crate::{
@@ -141,7 +141,7 @@ impl TextToSpeech for Voices {
             opening: None,
             name,
             speakers: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            waiting: None,
         };
         Ok(Link::spawn(LINK, move |peer| stage.run(peer, chosen)))
     }
@@ -161,8 +161,8 @@ struct Stage {
     /// Who speaks what has begun and is not finished.
     speakers: BTreeMap<GenerationId, Arc<str>>,
     /// What a voice has no room for yet, or waits for one that is not there yet. No more is read
-    /// while there is any, so it holds one input.
-    waiting: VecDeque<TtsInput>,
+    /// meanwhile.
+    waiting: Option<TtsInput>,
 }
 
 /// What comes next.
@@ -184,7 +184,7 @@ impl Stage {
             match self.next(&mut peer, &mut chosen).await {
                 News::Chosen(name) => self.choose(name),
                 News::Input(None) => return Ok(()),
-                News::Input(Some(input)) => self.waiting.push_back(input),
+                News::Input(Some(input)) => self.waiting = Some(input),
                 News::Opened(opened) => self.take(opened?),
                 News::Room => {}
                 News::Said(name, said) => self.pass_on(&peer, name, said).await?,
@@ -200,15 +200,14 @@ impl Stage {
     ) -> News {
         let room = self.room();
         let Self { links, opening, waiting, .. } = self;
-        let said = links.iter_mut().map(|(name, link)| {
-            let name = Arc::clone(name);
-            Box::pin(async move { News::Said(name, link.recv().await) })
+        let said = future::poll_fn(|cx| {
+            for (name, link) in links.iter_mut() {
+                if let Poll::Ready(said) = link.poll_recv(cx) {
+                    return Poll::Ready(News::Said(Arc::clone(name), said));
+                }
+            }
+            Poll::Pending
         });
-        let said: Vec<_> = said.collect();
-        let said = async {
-            // Where none is open, another one is on its way.
-            if said.is_empty() { future::pending().await } else { select_all(said).await.0 }
-        };
         let opened = async {
             match opening {
                 Some((_, opening)) => News::Opened(opening.await),
@@ -228,13 +227,13 @@ impl Stage {
             news = opened => news,
             news = said => news,
             () = room => News::Room,
-            input = peer.recv(), if waiting.is_empty() => News::Input(input),
+            input = peer.recv(), if waiting.is_none() => News::Input(input),
         }
     }
 
     /// Ends when the voice has room that is to have what waits.
     fn room(&self) -> impl Future<Output = ()> + Send + use<> {
-        let link = self.waiting.front().and_then(|input| self.links.get(self.speaker(input)));
+        let link = self.waiting.as_ref().and_then(|input| self.links.get(self.speaker(input)));
         let writable = link.map(Link::writable);
         async move {
             match writable {
@@ -266,24 +265,21 @@ impl Stage {
         self.speakers.get(&generation(input)).unwrap_or(&self.name)
     }
 
-    /// Hands out what waits, as far as there is somebody who has room.
+    /// Hands out what waits, if there is somebody who has room.
     fn hand_out(&mut self) -> Result<()> {
-        while let Some(input) = self.waiting.front() {
-            let (speaker, generation) = (Arc::clone(self.speaker(input)), generation(input));
-            let Some(link) = self.links.get(&speaker) else { return Ok(()) };
-            if !link.is_writable() && !link.is_closed() {
-                return Ok(());
-            }
-            let Some(input) = self.waiting.pop_front() else { return Ok(()) };
-            if matches!(input, TtsInput::Text { .. }) {
-                self.speakers.insert(generation, speaker);
-            }
-            if matches!(input, TtsInput::Cancel { .. }) {
-                self.speakers.remove(&generation);
-            }
-            link.try_send(input)?;
+        let Some(input) = &self.waiting else { return Ok(()) };
+        let (speaker, generation) = (Arc::clone(self.speaker(input)), generation(input));
+        let link = self.links.get(&speaker).filter(|link| link.is_writable() || link.is_closed());
+        let Some((link, input)) = link.zip(self.waiting.take_if(|_| link.is_some())) else {
+            return Ok(());
+        };
+        if matches!(input, TtsInput::Text { .. }) {
+            self.speakers.insert(generation, speaker);
         }
-        Ok(())
+        if matches!(input, TtsInput::Cancel { .. }) {
+            self.speakers.remove(&generation);
+        }
+        link.try_send(input)
     }
 
     async fn pass_on(
