@@ -114,6 +114,24 @@ impl ToolSpec {
     }
 }
 
+/// The beginning of a text that may be too long for a model: at most so many bytes, and behind them
+/// that the rest is left out. No character is torn.
+///
+/// ```
+/// use voiceagent_core::tool::cut;
+///
+/// assert_eq!(cut("nine to five".to_owned(), 20), "nine to five");
+/// assert_eq!(cut("caf\u{e9}".to_owned(), 4), "caf [the rest is left out]");
+/// ```
+#[must_use]
+pub fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push_str(" [the rest is left out]");
+    }
+    text
+}
+
 fn no_fillers() -> Arc<[Arc<str>]> {
     Arc::from([])
 }

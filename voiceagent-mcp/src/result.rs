@@ -1,9 +1,6 @@
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
-use voiceagent_core::{Error, ErrorKind, Result};
-
-/// What takes the place of the rest of a result that is too long.
-const CUT: &str = " [the rest is left out]";
+use voiceagent_core::{Error, ErrorKind, Result, tool::cut};
 
 /// What a model is given of a result: the structured content where there is some, else the texts.
 /// Pictures and sounds are named and left out.
@@ -38,14 +35,6 @@ fn words(block: &ContentBlock) -> String {
 /// Servers of older versions write objects as text.
 fn object(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
-}
-
-fn cut(mut text: String, longest: usize) -> String {
-    if text.len() > longest {
-        text.truncate(text.floor_char_boundary(longest));
-        text.push_str(CUT);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -85,7 +74,7 @@ mod tests {
     fn a_long_result_is_cut_at_a_character() {
         let long = json!({ "content": [{ "type": "text", "text": "\u{e9}".repeat(9) }] });
         let text = read(result(long), 5).unwrap();
-        assert_eq!(text["text"], format!("\u{e9}\u{e9}{CUT}"));
+        assert_eq!(text["text"], "\u{e9}\u{e9} [the rest is left out]");
         let structured = json!({ "content": [], "structuredContent": { "a": "x".repeat(99) } });
         assert!(read(result(structured), 9).unwrap()["cut"].is_string());
     }

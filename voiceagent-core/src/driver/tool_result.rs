@@ -2,14 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, tool::cut};
 
 /// Bytes of a result that a model is given. More would fill its context and stay there for the rest
 /// of the call, for words that nobody can say on the phone.
 const LONGEST: usize = 32 * 1024;
-
-/// What takes the place of the rest of a result that is too long.
-const CUT: &str = " [the rest is left out]";
 
 /// A result as the model is given it: JSON, or the beginning of it as a text.
 pub(super) fn told(result: &Value) -> String {
@@ -18,14 +15,14 @@ pub(super) fn told(result: &Value) -> String {
         return output;
     }
     let text = result.as_str().map_or(output, str::to_owned);
-    json!({ "cut": cut(text) }).to_string()
+    json!({ "cut": cut(text, LONGEST) }).to_string()
 }
 
 /// What the model is told about an error: the message where it is meant for it, and never more
 /// than is known. Whoever lost the connection may have lost it after the change was made.
 pub(super) fn explain(error: &Error) -> String {
     match error.kind() {
-        ErrorKind::Rejected => failure(&cut(error.message().to_owned())),
+        ErrorKind::Rejected => failure(&cut(error.message().to_owned(), LONGEST)),
         ErrorKind::Config
         | ErrorKind::RateLimited
         | ErrorKind::Unauthorized
@@ -44,12 +41,4 @@ pub(super) fn explain(error: &Error) -> String {
 /// What the model is told of a tool that did not do it.
 pub(super) fn failure(why: &str) -> String {
     json!({ "error": why }).to_string()
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
-        text.push_str(CUT);
-    }
-    text
 }
