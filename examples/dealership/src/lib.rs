@@ -40,6 +40,7 @@ mod minutes;
 mod mirror;
 mod notices;
 pub mod operator;
+mod own_pages;
 pub mod payments;
 pub mod phone;
 mod portal;

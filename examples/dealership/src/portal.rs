@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, header},
+    http::HeaderValue,
     middleware::{Next, from_fn},
     response::Response,
 };
@@ -30,6 +30,7 @@ use self::{links::Sealed, trouble::Trouble};
 use crate::{
     clock::Clock,
     metrics::{Metrics, Rejection},
+    own_pages::OwnPage,
     shared::Shared,
     store::{Appointment, Store},
 };
@@ -84,14 +85,7 @@ pub(crate) fn routes(portal: Portal) -> Router {
 async fn keep_to_ourselves(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    OwnPage { policy: POLICY, referrer: "no-referrer" }.keep(headers);
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
     response
 }

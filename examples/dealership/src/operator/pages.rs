@@ -12,7 +12,7 @@ mod trends;
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Shared, access::is_own_page, refusal::Refusal};
+use crate::own_pages::OwnPage;
 
 /// Where people sign in.
 const SIGN_IN: &str = "/dashboard/sign-in";
@@ -99,15 +100,7 @@ fn may_change(method: &Method, headers: &HeaderMap) -> bool {
 /// No foreign page shows these pages, and no cache keeps them.
 async fn keep_to_ourselves(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    OwnPage { policy: POLICY, referrer: "same-origin" }.keep(response.headers_mut());
     response
 }
 

@@ -17,6 +17,7 @@ use super::StripeSignature;
 use crate::{
     clock::Clock,
     metrics::{Metrics, Rejection},
+    own_pages::OwnPage,
     store::{Fault, Refusal, Store},
 };
 
@@ -134,11 +135,6 @@ async fn note(State(till): State<Arc<Till>>, head: HeaderMap, body: Bytes) -> Re
 
 fn page(house: &str, told: &Markup) -> Response {
     let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
-    let head = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -151,7 +147,9 @@ fn page(house: &str, told: &Markup) -> Response {
             body { h1 { (house) } (told) }
         }
     };
-    (head, Html(page.into_string())).into_response()
+    let mut response = Html(page.into_string()).into_response();
+    OwnPage { policy, referrer: "no-referrer" }.keep(response.headers_mut());
+    response
 }
 
 fn failed(fault: Fault) -> Response {

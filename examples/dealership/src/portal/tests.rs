@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, Method, Request as HttpRequest, StatusCode},
+    http::{HeaderMap, Method, Request as HttpRequest, StatusCode, header},
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};

@@ -14,6 +14,7 @@ use voiceagent_telephony::signature::TwilioSignature;
 use crate::{
     clock::Clock,
     mail,
+    own_pages::OwnPage,
     phone::Phone,
     store::{Channel, Fault, Reply, ReplyKind, Store},
 };
@@ -119,12 +120,9 @@ fn page(body: &str) -> Response {
          <meta name=\"robots\" content=\"noindex\"><title>Letters</title>{body}</html>"
     );
     let policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
-    let head = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (head, Html(page)).into_response()
+    let mut response = Html(page).into_response();
+    OwnPage { policy, referrer: "no-referrer" }.keep(response.headers_mut());
+    response
 }
 
 fn unknown() -> Response {
