@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
 /// - sends interim transcripts that *replace* each other, and finals that never change,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
-///   [`SttCapabilities::finalize`],
+///   [`SttCapabilities::finalize`], and with no [`SttEvent::EndOfTurn`]: whoever asks decides,
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
 ///   finalised, so that a lost socket costs no words,
 /// - tries no sooner than a vendor [asks for](crate::Error::retry_after), and ends with that error at
@@ -61,7 +61,8 @@ pub struct SttCapabilities {
     /// [`SttEvent::EndOfTurn`] arrives.
     pub end_of_turn: bool,
     /// [`SttEvent::EndOfTurn`] is a prediction from what was said and how, not a count of silence.
-    /// The session then leaves the decision to it, and counts silence only as a fallback.
+    /// The session then leaves the decision to it, asks it for no final in a pause, and counts
+    /// silence only as a fallback.
     pub semantic_end_of_turn: bool,
     /// [`SttEvent::EagerEndOfTurn`] and [`SttEvent::TurnResumed`] arrive.
     pub eager_end_of_turn: bool,
@@ -129,7 +130,7 @@ impl SttOptions {
 pub enum SttInput {
     /// The next piece of audio.
     Audio(AudioFrame),
-    /// Do not wait for more: say now what has been understood so far.
+    /// Do not wait for more: say now what has been understood so far. That ends no turn.
     Finalize,
 }
 
@@ -140,7 +141,8 @@ pub enum SttEvent {
     /// The user has probably finished; [`SttEvent::EndOfTurn`] or [`SttEvent::TurnResumed`]
     /// follows. The transcript so far is worth starting a draft on.
     EagerEndOfTurn,
-    /// The user has finished. All finals of the turn have been sent.
+    /// The user has finished, as the recognizer itself has found. All finals of the turn have been
+    /// sent.
     EndOfTurn,
     /// Another recognizer has taken over. Only chains of them say so.
     FailedOver(Failover),
