@@ -132,6 +132,14 @@ pub enum SttInput {
     Audio(AudioFrame),
     /// Do not wait for more: say now what has been understood so far. That ends no turn.
     Finalize,
+    /// The stream was opened ahead, and is taken now by somebody whose [`SttOptions`] differ in
+    /// what the vendor is not told: these hold from now on.
+    Adopt {
+        /// As [`SttOptions::patience`].
+        patience: Duration,
+        /// As [`SttOptions::replays`].
+        replays: bool,
+    },
 }
 
 /// What a recognizer reports.

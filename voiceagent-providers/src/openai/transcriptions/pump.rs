@@ -51,7 +51,7 @@ impl Pump {
             provider,
             waiting: VecDeque::new(),
             reading: None,
-            retries: Retries::new(patience),
+            retries: Retries::new(patience, true),
             idle_at: Instant::now(),
             found: Vec::with_capacity(2),
         }
@@ -103,6 +103,7 @@ impl Pump {
                     peer.send(SttEvent::Transcript(Transcript::final_(""))).await?;
                 }
             }
+            SttInput::Adopt { patience, replays } => self.retries.adopt(patience, replays),
             _ => {}
         }
         Ok(())
