@@ -137,7 +137,10 @@ impl Pump {
     ) -> Result<()> {
         match event {
             Some(Ok(event)) => {
-                self.retries.reset();
+                // A request that has begun to answer may fail each time at the same place.
+                if matches!(&event, SttEvent::Transcript(told) if told.is_final) {
+                    self.retries.reset();
+                }
                 peer.send(event).await
             }
             Some(Err(lost)) => {
