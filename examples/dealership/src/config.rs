@@ -19,7 +19,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
 
@@ -151,6 +151,12 @@ pub struct ServerConfig {
     /// whoever comes when there is no room hears so. `None` is 100 by the carrier, and no bound that
     /// `/readyz` knows.
     pub most_calls: Option<NonZeroUsize>,
+    /// How late the program may be woken, in milliseconds, before no call is let in: the median of
+    /// three seconds. More is heard in the talk of those who are there.
+    pub most_late_ms: NonZeroU64,
+    /// Memory that the process may have before no call is let in, in mebibytes. `None` is nine tenths
+    /// of what the container or the service may have, where that is bounded (Linux).
+    pub most_memory_mib: Option<NonZeroU64>,
     /// Whether to serve the talk page too, to browsers on this machine only.
     pub talk_page: bool,
     /// A folder in which each call leaves its journal, with all that was said; `None` keeps none.
@@ -169,6 +175,8 @@ impl Default for ServerConfig {
             on_fly: false,
             roles: Roles::ALL,
             most_calls: None,
+            most_late_ms: const { NonZeroU64::new(250).unwrap() },
+            most_memory_mib: None,
             talk_page: false,
             journals: None,
             drain_seconds: 30,

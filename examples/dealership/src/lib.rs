@@ -55,6 +55,7 @@ pub mod server;
 pub mod shared;
 pub mod spoken;
 pub mod store;
+mod strain;
 mod table;
 pub mod talk;
 mod team;

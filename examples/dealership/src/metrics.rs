@@ -8,7 +8,7 @@ use prometheus::{
 };
 use voiceagent_core::transport::Direction;
 
-use crate::logging;
+use crate::{logging, strain::Strain};
 
 /// Names of tools that are counted apart; a template may bring its own, and a time series is for
 /// ever.
@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     rejections: IntCounterVec,
     response: Histogram,
     spans: IntCounterVec,
+    strain: IntGaugeVec,
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
 }
@@ -73,12 +74,10 @@ impl Default for Metrics {
                 &registry,
                 IntGauge::with_opts(opts("va_active_calls", "Calls that go on.")),
             ),
-            calls: made(
+            calls: counters(
                 &registry,
-                IntCounterVec::new(
-                    opts("va_calls_total", "Calls that are over, by what came of them."),
-                    &["direction", "outcome"],
-                ),
+                opts("va_calls_total", "Calls that are over, by what came of them."),
+                &["direction", "outcome"],
             ),
             first_response: made(
                 &registry,
@@ -87,12 +86,10 @@ impl Default for Metrics {
                     "From the beginning of a call to the agent's first sound.",
                 )),
             ),
-            jobs: made(
+            jobs: gauges(
                 &registry,
-                IntGaugeVec::new(
-                    opts("va_jobs", "Jobs in the database, by how they stand."),
-                    &["state"],
-                ),
+                opts("va_jobs", "Jobs in the database, by how they stand."),
+                &["state"],
             ),
             log_lines: made(
                 &registry,
@@ -115,12 +112,10 @@ impl Default for Metrics {
                     "Texts to callers whose call broke off.",
                 )),
             ),
-            rejections: made(
+            rejections: counters(
                 &registry,
-                IntCounterVec::new(
-                    opts("va_security_rejections_total", "Requests that were not let in."),
-                    &["reason"],
-                ),
+                opts("va_security_rejections_total", "Requests that were not let in."),
+                &["reason"],
             ),
             response: made(
                 &registry,
@@ -129,12 +124,15 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
-            spans: made(
+            spans: counters(
                 &registry,
-                IntCounterVec::new(
-                    opts("va_spans_total", "Spans for the collector, by what became of them."),
-                    &["end"],
-                ),
+                opts("va_spans_total", "Spans for the collector, by what became of them."),
+                &["end"],
+            ),
+            strain: gauges(
+                &registry,
+                opts("va_short_of", "1 while no call is let in, because this is short."),
+                &["what"],
             ),
             tools: made(
                 &registry,
@@ -154,6 +152,7 @@ impl Metrics {
         for reason in [Rejection::Key, Rejection::Link, Rejection::Signature] {
             self.rejections.with_label_values(&[reason.word()]).inc_by(0);
         }
+        self.strained(None);
         for end in ["dropped", "failed", "sent"] {
             self.spans.with_label_values(&[end]).inc_by(0);
         }
@@ -197,6 +196,12 @@ impl Metrics {
 
     pub(crate) fn response(&self, took: Duration) {
         self.response.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn strained(&self, strain: Option<Strain>) {
+        for one in Strain::ALL {
+            self.strain.with_label_values(&[one.word()]).set((strain == Some(one)).into());
+        }
     }
 
     pub(crate) fn tool(&self, name: &str, took: Duration) {
@@ -244,6 +249,14 @@ fn seconds(name: &str, help: &str) -> HistogramOpts {
     ])
 }
 
+fn counters(registry: &Registry, opts: Opts, labels: &[&str]) -> IntCounterVec {
+    made(registry, IntCounterVec::new(opts, labels))
+}
+
+fn gauges(registry: &Registry, opts: Opts, labels: &[&str]) -> IntGaugeVec {
+    made(registry, IntGaugeVec::new(opts, labels))
+}
+
 fn made<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: prometheus::Result<C>,
@@ -267,6 +280,7 @@ mod tests {
         metrics.recovery_sent();
         metrics.rejected(Rejection::Signature);
         metrics.response(Duration::from_millis(700));
+        metrics.strained(Some(Strain::Processor));
         metrics.tool("get_time", Duration::from_millis(3));
         let text = metrics.text(2, &[("ready".to_owned(), 5)]);
         for line in [
@@ -282,6 +296,8 @@ mod tests {
             "va_response_seconds_count 1",
             "va_security_rejections_total{reason=\"key\"} 0",
             "va_security_rejections_total{reason=\"signature\"} 1",
+            "va_short_of{what=\"memory\"} 0",
+            "va_short_of{what=\"processor\"} 1",
             "va_tool_seconds_count{tool=\"get_time\"} 1",
         ] {
             assert!(text.lines().any(|one| one == line), "{line} in\n{text}");

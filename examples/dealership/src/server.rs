@@ -48,6 +48,7 @@ use crate::{
     retention::Housekeeping,
     shared::{Health, Shared},
     store::{Life, Store},
+    strain::Scales,
     talk::{Talk, Visitor},
     templates::Vendors,
     trace::{self, Exporting, Trace, note_webhooks},
@@ -106,6 +107,7 @@ pub struct Server {
     housekeeping: Option<Housekeeping>,
     exporting: Option<Exporting>,
     drain: Duration,
+    scales: Scales,
     warnings: Vec<Warning>,
 }
 
@@ -216,6 +218,7 @@ impl Server {
             housekeeping: keeps.then_some(housekeeping),
             exporting,
             drain: Duration::from_secs(config.server.drain_seconds),
+            scales: Scales::of(&config.server),
             warnings,
         })
     }
@@ -269,6 +272,7 @@ impl Server {
             housekeeping,
             exporting,
             drain,
+            scales,
             warnings,
         } = self;
         for warning in warnings {
@@ -287,6 +291,7 @@ impl Server {
             // Nobody waits for it once the program stops.
             let _ = over.send(listening.await);
         });
+        tasks.spawn(scales.watch(lobby.clone(), reception.metrics()));
         tasks.spawn(note_statuses(statuses, Arc::clone(&reception)));
         if let Some(errands) = errands {
             errands.begin(&mut tasks, &lobby, &store);

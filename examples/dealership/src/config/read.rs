@@ -110,6 +110,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("server.journals", "the name of a folder in quotes, such as `\"calls\"`"),
     ("server.listen", "an address and a port in quotes, such as `\"127.0.0.1:8080\"`"),
     ("server.most_calls", "a whole number from 1, such as `100`"),
+    ("server.most_late_ms", "a whole number of milliseconds from 1, such as `250`"),
+    ("server.most_memory_mib", "a whole number of mebibytes from 1, such as `900`"),
     ("server.public_url", "an address in quotes, such as `\"https://agent.example.com\"`"),
     ("server.replica", "a name in quotes, such as `\"a\"`"),
     ("server.roles", "a list of `\"web\"`, `\"media\"` and `\"jobs\"`"),
