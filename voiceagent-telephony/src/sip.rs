@@ -21,6 +21,7 @@ mod early_media;
 mod framing;
 #[cfg(test)]
 mod fuzz;
+mod gate;
 mod handover;
 mod incoming;
 mod info;
@@ -32,11 +33,14 @@ mod lossy;
 mod negotiation;
 mod network;
 mod office;
+mod outside;
 mod parameters;
 mod peer;
+mod prober;
 mod progress;
 mod protection;
 mod quiet;
+mod reach;
 mod refresh;
 mod refusal;
 mod registration;
@@ -69,6 +73,7 @@ pub use self::{
     network::Network,
     progress::SipProgress,
     protection::SipSrtp,
+    reach::{SipNeighbor, SipReach},
     refusal::SipRefusal,
     server::SipServer,
     tls::SipTls,

@@ -1,12 +1,16 @@
 //! What Prometheus reads: counts and times of this process.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use voiceagent_core::transport::Direction;
+use voiceagent_telephony::sip::{SipNeighbor, SipReach};
 
 use crate::logging;
 
@@ -30,9 +34,11 @@ pub(crate) struct Metrics {
     recovery: IntCounter,
     rejections: IntCounterVec,
     response: Histogram,
+    sip: IntGaugeVec,
     spans: IntCounterVec,
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
+    neighbors: OnceLock<Vec<SipNeighbor>>,
 }
 
 /// What is looked up for a caller.
@@ -129,6 +135,13 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
+            sip: made(
+                &registry,
+                IntGaugeVec::new(
+                    opts("va_sip_reachable", "Whether the trunk and the registrars answer."),
+                    &["neighbor"],
+                ),
+            ),
             spans: made(
                 &registry,
                 IntCounterVec::new(
@@ -141,6 +154,7 @@ impl Default for Metrics {
                 HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
             ),
             known_tools: Mutex::default(),
+            neighbors: OnceLock::new(),
             registry,
         };
         metrics.begin_at_zero();
@@ -199,6 +213,12 @@ impl Metrics {
         self.response.observe(took.as_secs_f64());
     }
 
+    /// Tells from now on whether these answer.
+    pub(crate) fn watch_sip(&self, neighbors: &[SipNeighbor]) {
+        // A program has one server.
+        let _ = self.neighbors.set(neighbors.to_vec());
+    }
+
     pub(crate) fn tool(&self, name: &str, took: Duration) {
         let name = if self.is_known(name) { name } else { "other" };
         self.tools.with_label_values(&[name]).observe(took.as_secs_f64());
@@ -223,6 +243,15 @@ impl Metrics {
         self.jobs.reset();
         for (state, count) in jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
+        }
+        for neighbor in self.neighbors.get().into_iter().flatten() {
+            let gauge = self.sip.with_label_values(&[neighbor.name()]);
+            match *neighbor.reach().borrow() {
+                SipReach::Reachable => gauge.set(1),
+                SipReach::Unreachable => gauge.set(0),
+                // Who has not been asked yet has no series.
+                _ => drop(self.sip.remove_label_values(&[neighbor.name()])),
+            }
         }
         self.log_lines.reset();
         self.log_lines.inc_by(logging::dropped());

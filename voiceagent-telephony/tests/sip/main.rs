@@ -11,6 +11,7 @@ mod dial;
 mod early_media;
 mod flood;
 mod hold;
+mod keep_alive;
 mod media;
 mod phone;
 mod proxies;
