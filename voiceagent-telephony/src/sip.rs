@@ -13,6 +13,7 @@ mod config;
 mod confirmation;
 mod connected;
 mod controls;
+mod copies;
 mod crossing;
 mod datagrams;
 mod dial;

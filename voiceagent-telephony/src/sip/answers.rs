@@ -40,6 +40,8 @@ pub(super) enum Refusal {
     Answered,
     /// It says what cannot be understood.
     Nonsense,
+    /// It rings already: the same request has come by another way (RFC 3261, section 8.2.2.2).
+    Merged,
 }
 
 impl Refusal {
@@ -53,6 +55,7 @@ impl Refusal {
             Self::NoSuchCall => "the call that it is to replace is not there",
             Self::Answered => "the call that it is to replace has been answered",
             Self::Nonsense => "it cannot be understood",
+            Self::Merged => "it has come by another way, too",
         }
     }
 
@@ -66,6 +69,7 @@ impl Refusal {
             Self::NoSuchCall => StatusCode::CallTransactionDoesNotExist,
             Self::Answered => StatusCode::BusyHere,
             Self::Nonsense => StatusCode::BadRequest,
+            Self::Merged => StatusCode::LoopDetected,
         }
     }
 
@@ -76,7 +80,9 @@ impl Refusal {
             }
             Self::Extension => vec![Header::Unsupported(unknown(request).join(", ").into())],
             Self::TooShort => vec![Header::MinSE(SHORTEST.as_secs().to_string().into())],
-            Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense => vec![],
+            Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense | Self::Merged => {
+                vec![]
+            }
         }
     }
 }

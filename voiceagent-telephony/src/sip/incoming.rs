@@ -33,6 +33,7 @@ use super::{
     addresses::Addresses,
     answers::{self, METHODS, Refusal},
     call::Offered,
+    copies::Copies,
     datagrams::Datagrams,
     gate::Gate,
     keypad::Order,
@@ -114,7 +115,8 @@ impl Stack {
                 config: Arc::new(config),
             });
             let gate = Gate::new(shared.config.calls_per_second);
-            let desk = Desk { gate, office: Arc::clone(&shared), arrivals, tasks };
+            let office = Arc::clone(&shared);
+            let desk = Desk { gate, copies: Copies::new(), office, arrivals, tasks };
             started = Some(shared);
             let run = run(endpoint, (udp, heard, serving), desk);
             Self { task: tokio::spawn(quiet(run)), token }
@@ -301,6 +303,7 @@ type Refused = (Refusal, Box<Transaction>);
 struct Desk {
     office: Arc<Office>,
     gate: Gate,
+    copies: Copies,
     arrivals: mpsc::Sender<Arrival>,
     tasks: JoinSet<()>,
 }
@@ -394,12 +397,21 @@ impl Desk {
     }
 
     fn invite(&mut self, request: Transaction) {
+        let (copies, now) = (self.copies.key(&request.original), Instant::now());
         let refused = match Replaces::of(&request.original) {
+            _ if copies.is_some_and(|key| self.copies.has(key, now)) => {
+                Err((Refusal::Merged, Box::new(request)))
+            }
             Ok(None) => self.ring(request),
             Ok(Some(replaces)) => self.replace(request, &replaces),
             Err(refusal) => Err((refusal, Box::new(request))),
         };
-        let Err((refusal, request)) = refused else { return };
+        let Err((refusal, request)) = refused else {
+            if let Some(key) = copies {
+                self.copies.note(key, now);
+            }
+            return;
+        };
         // That one was refused may be left out of the log, when there are many.
         let _ = self.arrivals.try_send(Arrival::Refused(refusal));
         let headers = refusal.headers(&request.original);

@@ -6,6 +6,7 @@ mod calls;
 mod capacity;
 mod challenges;
 mod conversation;
+mod copies;
 mod crossings;
 mod dial;
 mod early_media;
