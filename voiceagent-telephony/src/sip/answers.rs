@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rsipstack::{
     sip::{HasHeaders, Header, Method, Request, StatusCode, prelude::HeadersExt as _},
     transaction::Transaction,
@@ -18,8 +20,8 @@ pub(super) const METHODS: [Method; 8] = [
     Method::Notify,
 ];
 
-/// For how long a caller who finds no room should stay away, in seconds.
-const RETRY_AFTER: u32 = 5;
+/// For how long a caller who finds no room should stay away.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a call is not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,9 +77,7 @@ impl Refusal {
 
     pub(super) fn headers(self, request: &Request) -> Vec<Header> {
         match self {
-            Self::Full { .. } | Self::Unavailable => {
-                vec![Header::RetryAfter(RETRY_AFTER.to_string().into())]
-            }
+            Self::Full { .. } | Self::Unavailable => vec![try_again_after(RETRY_AFTER)],
             Self::Extension => vec![Header::Unsupported(unknown(request).join(", ").into())],
             Self::TooShort => vec![Header::MinSE(SHORTEST.as_secs().to_string().into())],
             Self::Media | Self::NoSuchCall | Self::Answered | Self::Nonsense | Self::Merged => {
@@ -85,6 +85,13 @@ impl Refusal {
             }
         }
     }
+}
+
+/// When whoever is refused may try again.
+pub(super) fn try_again_after(wait: Duration) -> Header {
+    // Whole seconds, and not before the time.
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Header::RetryAfter(seconds.to_string().into())
 }
 
 /// Whether what a request insists on is there.

@@ -422,9 +422,12 @@ impl Desk {
         let refusal = match self.offer(&request) {
             Ok(offered) => {
                 let mut dialog = offered.dialog();
-                let is_told = self.arrivals.try_send(Arrival::Call(Box::new(offered.into_call())));
-                // When nobody takes it, the call that is dropped here refuses itself.
-                let _ = is_told;
+                let told = self.arrivals.try_send(Arrival::Call(Box::new(offered.into_call())));
+                if let Err(untold) = told
+                    && let Arrival::Call(call) = untold.into_inner()
+                {
+                    call.turn_away();
+                }
                 self.tasks.spawn(quiet(async move {
                     if answers::wants_confirmations(&request.original) {
                         // So that it is not repeated.
