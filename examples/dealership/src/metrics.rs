@@ -93,13 +93,7 @@ impl Default for Metrics {
                     "From the beginning of a call to the agent's first sound.",
                 )),
             ),
-            jobs: made(
-                &registry,
-                IntGaugeVec::new(
-                    opts("va_jobs", "Jobs in the database, by how they stand."),
-                    &["state"],
-                ),
-            ),
+            jobs: gauges(&registry, "va_jobs", "Jobs in the database, by how they stand.", "state"),
             log_lines: made(
                 &registry,
                 IntCounter::with_opts(opts(
@@ -135,13 +129,7 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
-            sip: made(
-                &registry,
-                IntGaugeVec::new(
-                    opts("va_sip_reachable", "Whether the trunk and the registrars answer."),
-                    &["neighbor"],
-                ),
-            ),
+            sip: gauges(&registry, "va_sip_reachable", "Whether SIP neighbors answer.", "neighbor"),
             spans: made(
                 &registry,
                 IntCounterVec::new(
@@ -273,6 +261,10 @@ fn seconds(name: &str, help: &str) -> HistogramOpts {
     ])
 }
 
+fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
+    made(registry, IntGaugeVec::new(opts(name, help), &[label]))
+}
+
 fn made<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: prometheus::Result<C>,
@@ -284,6 +276,8 @@ fn made<C: Collector + Clone + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use voiceagent_telephony::sip::{SipConfig, SipServer, SipTrunk};
+
     use super::*;
 
     #[test]
@@ -317,6 +311,21 @@ mod tests {
         }
         let emptied = metrics.text(0, &[]);
         assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
+    }
+
+    #[tokio::test]
+    async fn a_trunk_that_does_not_answer_is_told_once_it_has_been_asked() {
+        let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+        // Nobody can be connected to there.
+        config.trunk = Some(SipTrunk::new("sip:127.0.0.1:1;transport=tcp"));
+        let server = SipServer::bind(config).await.unwrap();
+        let metrics = Metrics::default();
+        metrics.watch_sip(server.neighbors());
+        let mut reach = server.neighbors()[0].reach();
+        reach.wait_for(|reach| *reach == SipReach::Unreachable).await.unwrap();
+        let away = "va_sip_reachable{neighbor=\"sip:127.0.0.1:1;transport=tcp\"} 0";
+        let text = metrics.text(0, &[]);
+        assert!(text.lines().any(|line| line == away), "{text}");
     }
 
     #[test]
