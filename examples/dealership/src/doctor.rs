@@ -8,6 +8,7 @@ mod stored;
 use std::fmt::Write;
 
 use voiceagent_core::{Result, registry::Registry};
+use voiceagent_telephony::sip::SipReach;
 
 use crate::{
     clock::Clock,
@@ -213,7 +214,7 @@ fn account(config: &Config, needs: &Needs) -> Finding {
     }
 }
 
-/// Listens for a moment, and tells no registrar.
+/// Listens for a moment, asks the trunk whether it is there, and tells no registrar.
 async fn sip(config: &Config) -> Finding {
     let what = "sip";
     let Some(sip) = &config.sip else {
@@ -221,11 +222,19 @@ async fn sip(config: &Config) -> Finding {
     };
     match server::try_sip(config).await {
         Err(error) => finding(what, State::Wrong, error.message(), ""),
-        Ok(()) if sip.peers.is_empty() && sip.accounts.is_empty() => {
+        Ok(_) if sip.peers.is_empty() && sip.accounts.is_empty() => {
             let next = "Set `sip.peers` to the hosts or networks of the trunk or the PBX.";
             finding(what, State::Warning, "nobody may call: `sip.peers` is empty", next)
         }
-        Ok(()) => ok(what, &format!("{} is free", sip.listen)),
+        Ok(Some(SipReach::Unreachable)) => {
+            let next = "Look whether `sip.trunk.address` is right and, over UDP, its hosts are in \
+                        `sip.peers`; a trunk that never answers OPTIONS needs \
+                        `sip.trunk.keep_alive = 0`.";
+            let seen = "the trunk does not answer OPTIONS, and no call would be made by it";
+            finding(what, State::Warning, seen, next)
+        }
+        Ok(Some(_)) => ok(what, &format!("{} is free, and the trunk answers", sip.listen)),
+        Ok(None) => ok(what, &format!("{} is free", sip.listen)),
     }
 }
 

@@ -1,12 +1,16 @@
 //! What Prometheus reads: counts and times of this process.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use voiceagent_core::transport::Direction;
+use voiceagent_telephony::sip::{SipNeighbor, SipReach};
 
 use crate::{logging, strain::Strain};
 
@@ -30,10 +34,12 @@ pub(crate) struct Metrics {
     recovery: IntCounter,
     rejections: IntCounterVec,
     response: Histogram,
+    sip: IntGaugeVec,
     spans: IntCounterVec,
     strain: IntGaugeVec,
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
+    neighbors: OnceLock<Vec<SipNeighbor>>,
 }
 
 /// What is looked up for a caller.
@@ -86,11 +92,7 @@ impl Default for Metrics {
                     "From the beginning of a call to the agent's first sound.",
                 )),
             ),
-            jobs: gauges(
-                &registry,
-                opts("va_jobs", "Jobs in the database, by how they stand."),
-                &["state"],
-            ),
+            jobs: gauges(&registry, "va_jobs", "Jobs in the database, by how they stand.", "state"),
             log_lines: made(
                 &registry,
                 IntCounter::with_opts(opts(
@@ -124,6 +126,7 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
+            sip: gauges(&registry, "va_sip_reachable", "Whether SIP neighbors answer.", "neighbor"),
             spans: counters(
                 &registry,
                 opts("va_spans_total", "Spans for the collector, by what became of them."),
@@ -131,14 +134,16 @@ impl Default for Metrics {
             ),
             strain: gauges(
                 &registry,
-                opts("va_short_of", "1 while no call is let in, because this is short."),
-                &["what"],
+                "va_short_of",
+                "1 while no call is let in, because this is short.",
+                "what",
             ),
             tools: made(
                 &registry,
                 HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
             ),
             known_tools: Mutex::default(),
+            neighbors: OnceLock::new(),
             registry,
         };
         metrics.begin_at_zero();
@@ -204,6 +209,12 @@ impl Metrics {
         }
     }
 
+    /// Tells from now on whether these answer.
+    pub(crate) fn watch_sip(&self, neighbors: &[SipNeighbor]) {
+        // A program has one server.
+        let _ = self.neighbors.set(neighbors.to_vec());
+    }
+
     pub(crate) fn tool(&self, name: &str, took: Duration) {
         let name = if self.is_known(name) { name } else { "other" };
         self.tools.with_label_values(&[name]).observe(took.as_secs_f64());
@@ -229,6 +240,15 @@ impl Metrics {
         for (state, count) in jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
         }
+        for neighbor in self.neighbors.get().into_iter().flatten() {
+            let gauge = self.sip.with_label_values(&[neighbor.name()]);
+            match *neighbor.reach().borrow() {
+                SipReach::Reachable => gauge.set(1),
+                SipReach::Unreachable => gauge.set(0),
+                // Who has not been asked yet has no series.
+                _ => drop(self.sip.remove_label_values(&[neighbor.name()])),
+            }
+        }
         self.log_lines.reset();
         self.log_lines.inc_by(logging::dropped());
         let mut text = Vec::new();
@@ -253,8 +273,8 @@ fn counters(registry: &Registry, opts: Opts, labels: &[&str]) -> IntCounterVec {
     made(registry, IntCounterVec::new(opts, labels))
 }
 
-fn gauges(registry: &Registry, opts: Opts, labels: &[&str]) -> IntGaugeVec {
-    made(registry, IntGaugeVec::new(opts, labels))
+fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
+    made(registry, IntGaugeVec::new(opts(name, help), &[label]))
 }
 
 fn made<C: Collector + Clone + 'static>(
@@ -268,6 +288,8 @@ fn made<C: Collector + Clone + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use voiceagent_telephony::sip::{SipConfig, SipServer, SipTrunk};
+
     use super::*;
 
     #[test]
@@ -304,6 +326,21 @@ mod tests {
         }
         let emptied = metrics.text(0, &[]);
         assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
+    }
+
+    #[tokio::test]
+    async fn a_trunk_that_does_not_answer_is_told_once_it_has_been_asked() {
+        let mut config = SipConfig::new(([127, 0, 0, 1], 0).into(), vec![]);
+        // Nobody can be connected to there.
+        config.trunk = Some(SipTrunk::new("sip:127.0.0.1:1;transport=tcp"));
+        let server = SipServer::bind(config).await.unwrap();
+        let metrics = Metrics::default();
+        metrics.watch_sip(server.neighbors());
+        let mut reach = server.neighbors()[0].reach();
+        reach.wait_for(|reach| *reach == SipReach::Unreachable).await.unwrap();
+        let away = "va_sip_reachable{neighbor=\"sip:127.0.0.1:1;transport=tcp\"} 0";
+        let text = metrics.text(0, &[]);
+        assert!(text.lines().any(|line| line == away), "{text}");
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Server {
         let router =
             router.layer(from_fn_with_state(lobby.clone(), refuse_when_leaving)).merge(beside);
         let router = router.clone().merge(hosted::dispatching(router));
-        let sip = trunk::bind(config).await?;
+        let sip = trunk::bind(config, &reception.metrics()).await?;
         let housekeeping = Housekeeping::of(config, (store.clone(), clock), (recordings, spans));
         // Recordings are on the disk of who answers.
         let keeps = roles.jobs || roles.media && housekeeping.recordings.is_some();
