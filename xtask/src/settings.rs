@@ -28,7 +28,8 @@ fn unreadable_time(field: &[TokenTree]) -> Option<Finding> {
         kind == *time || kind.strip_suffix(time).is_some_and(|path| path.ends_with("::"))
     });
     let attributes = attributes_before(&field[..colon - 1]);
-    if !is_time || ["duration::", "skip"].iter().any(|read| attributes.contains(read)) {
+    if !is_time || ["duration::", "duration\"", "skip"].iter().any(|read| attributes.contains(read))
+    {
         return None;
     }
     let why = format!("`{name}` is a time: `deserialize_with = \"duration::deserialize\"`");
