@@ -3,6 +3,7 @@
 mod calendar;
 mod email;
 mod hosted;
+mod knowledge;
 mod leads;
 mod payments;
 mod portal;
@@ -34,6 +35,7 @@ pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
     hosted::{SignalWireTable, VapiTable},
+    knowledge::KnowledgeConfig,
     leads::LeadsConfig,
     payments::{PaymentsConfig, PaymentsProvider},
     portal::PortalConfig,
@@ -90,6 +92,8 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// E-mail.
     pub email: EmailConfig,
+    /// How documents are found.
+    pub knowledge: KnowledgeConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
     /// Services that the tools of templates may ask, by name.

@@ -26,6 +26,7 @@ mod health;
 mod hosted;
 pub mod jobs;
 mod keys;
+pub mod knowledge;
 mod labels;
 pub mod leads;
 pub mod lobby;

@@ -261,7 +261,7 @@ fn configured(command: Command, mut config: Config, format: LogFormat) -> Result
         Command::Export { since } => run(exported(config, since), error),
         Command::Jobs { command } => run(jobs(command, config), error),
         Command::Leads { command } => run(leads(command, config), error),
-        Command::Mcp(command) => run(command.run(&config, asked_to_stop()), warn),
+        Command::Mcp(command) => run(command.run((&config, &registry()), asked_to_stop()), warn),
         Command::Records(command) => run(records(command, config.dealership), error),
         Command::Serve { roles } => {
             config.server.roles = roles.unwrap_or(config.server.roles);

@@ -40,6 +40,7 @@ use crate::{
     events, health,
     hosted::{self, Hosted, VapiDoor},
     jobs::Worker,
+    knowledge::Librarian,
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
@@ -160,7 +161,7 @@ impl Server {
         };
         make_folders(config)?;
         let recordings = Recordings::of(&config.recordings)?;
-        let replica = replica(config, clock).await?;
+        let replica = replica(config, registry, clock).await?;
         let store = replica.store.clone();
         let reception = bare_reception(config, &replica).await?;
         let (spans, exporting) = trace::spans(config, &reception.metrics())?.unzip();
@@ -277,11 +278,7 @@ impl Server {
         // What its last life left behind is noted before anybody calls.
         replica.beat().await;
         let mut tasks = JoinSet::new();
-        tasks.spawn(replica.clone().live());
-        if replica.shared.health() != Health::Local {
-            let shared = replica.shared.clone();
-            tasks.spawn(async move { shared.watch().await });
-        }
+        tend(&replica, &mut tasks);
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
@@ -333,8 +330,20 @@ impl Server {
     }
 }
 
+/// Looks after what is shared with other programs, and after what is kept of documents.
+fn tend(replica: &Replica, tasks: &mut JoinSet<()>) {
+    tasks.spawn(replica.clone().live());
+    let knowing = replica.store.clone();
+    tasks.spawn(async move { knowing.keep_points().await });
+    if replica.shared.health() != Health::Local {
+        let shared = replica.shared.clone();
+        tasks.spawn(async move { shared.watch().await });
+    }
+}
+
 /// This program among those on its database.
-async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+async fn replica(config: &Config, registry: &Registry, clock: Clock) -> Result<Replica> {
+    let librarian = Librarian::of(config, registry)?;
     let shared = match &config.redis {
         Some(redis) => Shared::at(&redis.url)?,
         None => Shared::local(),
@@ -344,7 +353,7 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
         Error::config(why).with_source(error)
     })?;
     let life = Life::new(replicas::name(&config.server), clock.now());
-    let store = store.living(life.clone()).sharing(shared.clone());
+    let store = store.living(life.clone()).sharing(shared.clone()).reading_by(librarian);
     Ok(Replica { store, clock, life, shared })
 }
 

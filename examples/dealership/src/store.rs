@@ -81,7 +81,10 @@ use sqlx::{
 use voiceagent_core::{Error, ErrorKind, Result};
 
 use self::dialect::Dialect;
-use crate::shared::{Health, Shared};
+use crate::{
+    knowledge::Librarian,
+    shared::{Health, Shared},
+};
 
 pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
@@ -155,6 +158,8 @@ pub struct Store {
     shared: Option<Shared>,
     /// Who has a visit, of those that are free.
     ranker: Arc<dyn SlotRanker>,
+    /// Where documents lie in meaning.
+    librarian: Arc<Librarian>,
 }
 
 impl Store {
@@ -236,6 +241,13 @@ impl Store {
     #[must_use]
     pub fn ranking(mut self, ranker: Arc<dyn SlotRanker>) -> Self {
         self.ranker = ranker;
+        self
+    }
+
+    /// The same database, with documents found by this librarian.
+    #[must_use]
+    pub fn reading_by(mut self, librarian: Librarian) -> Self {
+        self.librarian = Arc::new(librarian);
         self
     }
 
