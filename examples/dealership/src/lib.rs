@@ -56,6 +56,7 @@ pub mod server;
 pub mod shared;
 pub mod spoken;
 pub mod store;
+pub mod summary;
 mod table;
 pub mod talk;
 mod team;

@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 52] = [
+pub(super) const FIELDS: [(&str, &str); 58] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -95,6 +95,15 @@ pub(super) const FIELDS: [(&str, &str); 52] = [
     ("qualification.states", "a list of states by two letters, such as `IL`"),
     ("stt", "a provider with its settings, such as `{ \"provider\": \"deepgram\" }`"),
     ("stt.provider", "the name of a provider"),
+    (
+        "summary",
+        "an object of `on`, `above_tokens`, `above_messages`, `keep_tokens` and `keep_messages`",
+    ),
+    ("summary.above_messages", "a whole number from 10 to 10000"),
+    ("summary.above_tokens", "a whole number from 500 to 1000000"),
+    ("summary.keep_messages", "a whole number below `above_messages`"),
+    ("summary.keep_tokens", "a whole number below `above_tokens`"),
+    ("summary.on", "`true` or `false`"),
     ("tts", "a provider with its settings, such as `{ \"provider\": \"cartesia\" }`"),
     ("tts.provider", "the name of a provider"),
     ("vad", "`\"realtime\"`, or an object of `threshold`, `min_speech_ms` and `silence_ms`"),
