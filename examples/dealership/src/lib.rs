@@ -45,6 +45,7 @@ mod own_pages;
 pub mod payments;
 pub mod phone;
 mod portal;
+mod rating;
 pub mod reception;
 mod record;
 mod recordings;

@@ -1,6 +1,6 @@
 //! What Prometheus reads: counts and times of this process.
 
-use std::{sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -33,6 +33,19 @@ pub(crate) struct Metrics {
     spans: IntCounterVec,
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
+    late_jobs: IntGauge,
+    ratings: IntGaugeVec,
+}
+
+/// What only the database can tell.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// Jobs by how they stand.
+    pub(crate) jobs: Vec<(String, i64)>,
+    /// Jobs that are due for long.
+    pub(crate) late: i64,
+    /// Ratings of the last 30 days by their stars.
+    pub(crate) ratings: BTreeMap<u8, i64>,
 }
 
 /// What is looked up for a caller.
@@ -69,10 +82,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
         let metrics = Self {
-            active: made(
-                &registry,
-                IntGauge::with_opts(opts("va_active_calls", "Calls that go on.")),
-            ),
+            active: gauge(&registry, "va_active_calls", "Calls that go on."),
             calls: made(
                 &registry,
                 IntCounterVec::new(
@@ -87,19 +97,15 @@ impl Default for Metrics {
                     "From the beginning of a call to the agent's first sound.",
                 )),
             ),
-            jobs: made(
+            jobs: gauges(
                 &registry,
-                IntGaugeVec::new(
-                    opts("va_jobs", "Jobs in the database, by how they stand."),
-                    &["state"],
-                ),
+                ("va_jobs", "Jobs in the database, by how they stand."),
+                "state",
             ),
-            log_lines: made(
+            log_lines: counter(
                 &registry,
-                IntCounter::with_opts(opts(
-                    "va_log_lines_dropped_total",
-                    "Lines of the log that nobody read in time.",
-                )),
+                "va_log_lines_dropped_total",
+                "Lines of the log that nobody read in time.",
             ),
             lookups: made(
                 &registry,
@@ -108,19 +114,15 @@ impl Default for Metrics {
                     &["of"],
                 ),
             ),
-            recovery: made(
+            recovery: counter(
                 &registry,
-                IntCounter::with_opts(opts(
-                    "va_recovery_sms_total",
-                    "Texts to callers whose call broke off.",
-                )),
+                "va_recovery_sms_total",
+                "Texts to callers whose call broke off.",
             ),
-            rejections: made(
+            rejections: counters(
                 &registry,
-                IntCounterVec::new(
-                    opts("va_security_rejections_total", "Requests that were not let in."),
-                    &["reason"],
-                ),
+                ("va_security_rejections_total", "Requests that were not let in."),
+                "reason",
             ),
             response: made(
                 &registry,
@@ -129,18 +131,26 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
-            spans: made(
+            spans: counters(
                 &registry,
-                IntCounterVec::new(
-                    opts("va_spans_total", "Spans for the collector, by what became of them."),
-                    &["end"],
-                ),
+                ("va_spans_total", "Spans for the collector, by what became of them."),
+                "end",
             ),
             tools: made(
                 &registry,
                 HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
             ),
             known_tools: Mutex::default(),
+            late_jobs: gauge(
+                &registry,
+                "va_jobs_late",
+                "Jobs in the database that are due for ten minutes, and nobody does them.",
+            ),
+            ratings: gauges(
+                &registry,
+                ("va_ratings", "Ratings of calls in the last 30 days, by their stars."),
+                "stars",
+            ),
             registry,
         };
         metrics.begin_at_zero();
@@ -217,12 +227,17 @@ impl Metrics {
         has_room
     }
 
-    /// All of it in Prometheus' text format. `active` calls go on; `jobs` are counted by state.
-    pub(crate) fn text(&self, active: usize, jobs: &[(String, i64)]) -> String {
+    /// All of it in Prometheus' text format. `active` calls go on.
+    pub(crate) fn text(&self, active: usize, stored: &Stored) -> String {
         self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
         self.jobs.reset();
-        for (state, count) in jobs {
+        for (state, count) in &stored.jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
+        }
+        self.late_jobs.set(stored.late);
+        for stars in 1..=5 {
+            let count = stored.ratings.get(&stars).copied().unwrap_or_default();
+            self.ratings.with_label_values(&[stars.to_string().as_str()]).set(count);
         }
         self.log_lines.reset();
         self.log_lines.inc_by(logging::dropped());
@@ -231,6 +246,22 @@ impl Metrics {
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    made(registry, IntCounter::with_opts(opts(name, help)))
+}
+
+fn counters(registry: &Registry, (name, help): (&str, &str), label: &str) -> IntCounterVec {
+    made(registry, IntCounterVec::new(opts(name, help), &[label]))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    made(registry, IntGauge::with_opts(opts(name, help)))
+}
+
+fn gauges(registry: &Registry, (name, help): (&str, &str), label: &str) -> IntGaugeVec {
+    made(registry, IntGaugeVec::new(opts(name, help), &[label]))
 }
 
 fn opts(name: &str, help: &str) -> Opts {
@@ -268,7 +299,9 @@ mod tests {
         metrics.rejected(Rejection::Signature);
         metrics.response(Duration::from_millis(700));
         metrics.tool("get_time", Duration::from_millis(3));
-        let text = metrics.text(2, &[("ready".to_owned(), 5)]);
+        let stored =
+            Stored { jobs: vec![("ready".to_owned(), 5)], late: 1, ratings: [(4, 3)].into() };
+        let text = metrics.text(2, &stored);
         for line in [
             "va_active_calls 2",
             "va_calls_total{direction=\"inbound\",outcome=\"booked\"} 1",
@@ -277,6 +310,9 @@ mod tests {
             "va_first_response_seconds_bucket{le=\"0.3\"} 0",
             "va_first_response_seconds_bucket{le=\"0.5\"} 1",
             "va_jobs{state=\"ready\"} 5",
+            "va_jobs_late 1",
+            "va_ratings{stars=\"4\"} 3",
+            "va_ratings{stars=\"5\"} 0",
             "va_lookup_seconds_bucket{of=\"caller\",le=\"0.005\"} 1",
             "va_recovery_sms_total 1",
             "va_response_seconds_count 1",
@@ -286,7 +322,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
         }
-        let emptied = metrics.text(0, &[]);
+        let emptied = metrics.text(0, &Stored::default());
         assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
     }
 
@@ -296,7 +332,7 @@ mod tests {
         for number in 0..200 {
             metrics.tool(&format!("tool_{number}"), Duration::ZERO);
         }
-        let text = metrics.text(0, &[]);
+        let text = metrics.text(0, &Stored::default());
         let series = text.lines().filter(|line| line.starts_with("va_tool_seconds_count")).count();
         assert_eq!(series, MOST_TOOLS + 1);
         assert!(text.contains("va_tool_seconds_count{tool=\"other\"} 136"), "{text}");

@@ -52,7 +52,7 @@ use crate::{
     spoken,
     store::{Ending, Fault, Store},
     talk::Visitor,
-    templates::{Prices, Template, Vendors},
+    templates::{FollowUp, Prices, Template, Vendors},
     tools::{KnownCodes, Targets},
     trace::Trace,
     vin::Decoder,
@@ -97,6 +97,8 @@ struct Papers {
     record: Arc<Record>,
     used: UsageReport,
     prices: Option<Prices>,
+    /// What is written after it, in whose name.
+    follow_up: Option<(FollowUp, String)>,
     begun: Instant,
 }
 
@@ -313,6 +315,10 @@ impl Reception {
             record: Arc::clone(&record),
             used,
             prices: occasion.template.prices,
+            follow_up: occasion.template.follow_up.clone().map(|one| {
+                let place = occasion.place.as_ref().map(|place| &place.location.name);
+                (one, place.unwrap_or(&self.makings.name).clone())
+            }),
             begun,
         };
         self.going_on().insert(id.clone(), papers);
@@ -346,7 +352,7 @@ impl Reception {
     async fn end(&self, call: &CallId) {
         let papers = self.going_on().remove(call);
         let ending = match &papers {
-            Some(Papers { minutes, record, used, prices, begun }) => {
+            Some(Papers { minutes, record, used, prices, begun, .. }) => {
                 record.write().await;
                 let used = used.snapshot();
                 let cost = prices.map(|prices| prices.cost(&used, begun.elapsed()));
@@ -366,6 +372,15 @@ impl Reception {
             None => Ending { failed: true, ..Ending::default() },
         };
         self.over(call, ending).await;
+        if let Some((follow_up, house)) = papers.and_then(|papers| papers.follow_up)
+            && !ending.failed
+            && !ending.by_machine
+        {
+            let Makings { store, clock, .. } = &self.makings;
+            let planned =
+                store.plan_follow_up(call.as_str(), (&follow_up, &house), clock.now()).await;
+            known(planned, "nobody is written to after a call");
+        }
         // What is long goes last, and is done later where the program ends before it.
         if let Some(recordings) = &self.makings.recordings {
             recordings.settle(&self.makings.store, call).await;

@@ -3,6 +3,7 @@
 mod arms;
 mod command;
 pub(crate) mod difference;
+mod follow_up;
 mod interval;
 mod locale;
 mod prices;
@@ -30,6 +31,7 @@ use crate::{
 pub use self::{
     arms::{Chosen, choose, named},
     command::{TemplateAction, TemplateCommand},
+    follow_up::FollowUp,
     interval::Interval,
     locale::Locale,
     prices::{Budget, Prices},
@@ -84,6 +86,8 @@ pub struct Template {
     pub limits: Limits,
     /// When a long talk is summed up.
     pub summary: Summary,
+    /// What is written to callers after their call; without it, nothing.
+    pub follow_up: Option<FollowUp>,
     /// When a lead is worth a consultation; without it, whoever talks with them says so.
     pub qualification: Option<Qualification>,
     /// What its vendors charge; without it, nobody knows what its calls cost.
@@ -133,6 +137,7 @@ impl Template {
         self.silence.check()?;
         self.limits.check()?;
         self.summary.misfit().map_or(Ok(()), |field| fits(field, false))?;
+        self.follow_up.as_ref().map_or(Ok(()), FollowUp::check)?;
         self.qualification.as_ref().map_or(Ok(()), Qualification::check)?;
         self.prices.as_ref().map_or(Ok(()), Prices::check)?;
         self.budget.as_ref().map_or(Ok(()), Budget::check)?;
@@ -231,6 +236,12 @@ mod tests {
             (r#"{"silence":{"ask_after_ms":5}}"#, "field `silence.ask_after_ms`: write a whole"),
             (r#"{"summary":{"above_tokens":9}}"#, "field `summary.above_tokens`: write a whole"),
             (r#"{"summary":{"keep_messages":60}}"#, "field `summary.keep_messages`: write a whole"),
+            (r#"{"follow_up":{"text":"{who}"}}"#, "field `follow_up.text`: write a message"),
+            (r#"{"follow_up":{}}"#, "field `follow_up.text`: write a message"),
+            (
+                r#"{"follow_up":{"text":"Hi","after_minutes":-1}}"#,
+                "field `follow_up.after_minutes`",
+            ),
             (r#"{"limits":{"call_minutes":0}}"#, "field `limits.call_minutes`: write a whole"),
             (
                 r#"{"qualification":{"states":["Illinois"]}}"#,

@@ -42,6 +42,8 @@ pub enum JobKind {
     RecoveryText,
     /// A text of what was booked, or moved.
     ConfirmationText,
+    /// A text after a call.
+    FollowUp,
     /// A call on the evening before a visit.
     Reminder,
     /// A text in place of that call.
@@ -62,10 +64,11 @@ pub enum JobEnd {
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Callback,
         Self::CampaignStep,
         Self::ConfirmationText,
+        Self::FollowUp,
         Self::RecoveryText,
         Self::Reminder,
         Self::ReminderText,
@@ -78,6 +81,7 @@ impl JobKind {
             Self::Callback => "callback",
             Self::CampaignStep => "campaign_step",
             Self::ConfirmationText => "confirmation_text",
+            Self::FollowUp => "follow_up",
             Self::RecoveryText => "recovery_text",
             Self::Reminder => "reminder",
             Self::ReminderText => "reminder_text",
@@ -195,6 +199,18 @@ impl Store {
     pub async fn job_states(&self) -> Result<Vec<(String, i64)>, Fault> {
         let counted = "SELECT state, count(*) FROM job GROUP BY state ORDER BY state";
         Ok(sqlx::query_as(counted).fetch_all(&self.reader).await?)
+    }
+
+    /// How many jobs were due so long ago, and nobody has taken them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn late_jobs(&self, by: SignedDuration, now: Timestamp) -> Result<i64, Fault> {
+        let latest = after(now, -by);
+        let counted = "SELECT count(*) FROM job WHERE state = 'ready' AND run_at < $1";
+        let query = sqlx::query_scalar(counted).bind(latest.as_millisecond());
+        Ok(query.fetch_one(&self.reader).await?)
     }
 
     /// Has something done at a time; where it is to be done already, then at this time. Returns the

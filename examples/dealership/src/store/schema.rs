@@ -43,6 +43,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("judgement", include_str!("../../migrations/0013_judgement.sql"), ""),
     ("payments", include_str!("../../migrations/0014_payments.sql"), ""),
     ("points", include_str!("../../migrations/0015_points.sql"), ""),
+    ("follow_ups", include_str!("../../migrations/0016_follow_ups.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Way {
 }
 
 /// Every field, and what it accepts. `<node>` stands for the name of a node.
-pub(super) const FIELDS: [(&str, &str); 58] = [
+pub(super) const FIELDS: [(&str, &str); 63] = [
     (
         "endpointing",
         "`\"adaptive\"`, `{ \"silence_ms\": 500 }`, or `{ \"between_ms\": [300, 1200] }`, with 100 \
@@ -110,6 +110,15 @@ pub(super) const FIELDS: [(&str, &str); 58] = [
     ("vad.min_speech_ms", "a whole number of milliseconds up to 2000"),
     ("vad.silence_ms", "a whole number of milliseconds up to 2000"),
     ("vad.threshold", "a number above 0 and up to 1"),
+    ("follow_up", "an object of `text`, `after_minutes`, `rating` and `outcomes`"),
+    ("follow_up.after_minutes", "a whole number of minutes up to 10080"),
+    ("follow_up.outcomes", "a list of outcomes of calls, such as `[\"booked\"]`"),
+    ("follow_up.rating", "`true` or `false`"),
+    (
+        "follow_up.text",
+        "a message of up to 1000 characters; `{name}` stands for the name of the dealership. It may \
+         be left out where `rating` is `true`",
+    ),
     ("budget", "an object of `dollars_a_day`"),
     ("budget.dollars_a_day", "a number of dollars up to 10000"),
     (
