@@ -2,6 +2,7 @@
 
 mod calendar;
 mod email;
+mod evaluation;
 mod hosted;
 mod knowledge;
 mod leads;
@@ -34,6 +35,7 @@ use crate::{departments::Department, store::Place, tools::Identity};
 pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
+    evaluation::EvaluationConfig,
     hosted::{SignalWireTable, VapiTable},
     knowledge::KnowledgeConfig,
     leads::LeadsConfig,
@@ -92,6 +94,8 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// E-mail.
     pub email: EmailConfig,
+    /// Scenarios that are played week by week.
+    pub evaluation: EvaluationConfig,
     /// How documents are found.
     pub knowledge: KnowledgeConfig,
     /// A table with leads.

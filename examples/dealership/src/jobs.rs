@@ -263,6 +263,9 @@ impl Worker {
             JobKind::Callback => self.call_back(job).await,
             JobKind::CampaignStep => self.step(job).await,
             JobKind::ConfirmationText => self.confirm(job).await,
+            JobKind::EvalRun => {
+                Ok(JobEnd::Later(self.clock.now(), "a program that plays scenarios does it"))
+            }
             JobKind::FollowUp => self.follow_up(job).await,
             JobKind::RecoveryText => self.recover(job).await,
             JobKind::Reminder | JobKind::ReminderText => self.remind(job).await,

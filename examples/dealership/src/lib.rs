@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod errand;
 pub mod eval;
 mod events;
+mod examiner;
 pub mod export;
 pub mod graph;
 pub mod guard;

@@ -44,7 +44,6 @@ use crate::{
     metrics::{FAILED, Lookup, Metrics},
     minutes::Minutes,
     mirror::{self, Mirror, Talk},
-    payments::Payments,
     phone::Phone,
     record::Record,
     recordings::Recordings,
@@ -56,7 +55,6 @@ use crate::{
     tools::{KnownCodes, Targets},
     trace::Trace,
     vin::Decoder,
-    weather::WeatherService,
 };
 
 /// A caller hears nothing while it is found out who they are.
@@ -81,6 +79,8 @@ pub struct Reception {
     /// Who stands in for a model.
     rules: Arc<dyn LanguageModel>,
     vendors: Option<Vendors>,
+    /// The model of the configuration, without those who stand in for it.
+    model: Option<Arc<dyn LanguageModel>>,
     /// Whether templates may name models.
     takes_models: bool,
     shared: Shared,
@@ -154,7 +154,16 @@ impl Reception {
         };
         let (calls, watchers) = (Mutex::default(), watch::Sender::new(()));
         let shared = Shared::local();
-        Ok(Self { makings, rules, vendors: None, takes_models: true, shared, calls, watchers })
+        Ok(Self {
+            makings,
+            rules,
+            vendors: None,
+            model: None,
+            takes_models: true,
+            shared,
+            calls,
+            watchers,
+        })
     }
 
     /// What is counted of the calls.
@@ -181,7 +190,8 @@ impl Reception {
     /// Lets this model answer, and the rule brain only when the model fails.
     #[must_use]
     pub fn with_model(mut self, model: Arc<dyn LanguageModel>) -> Self {
-        self.makings.llm = self.backed(model);
+        self.makings.llm = self.backed(Arc::clone(&model));
+        self.model = Some(model);
         self
     }
 
@@ -229,31 +239,10 @@ impl Reception {
         self
     }
 
-    /// Decodes VINs with this decoder rather than offline.
-    #[must_use]
-    pub fn with_decoder(mut self, decoder: Decoder) -> Self {
-        self.makings.decoder = decoder;
-        self
-    }
-
-    /// Tells the weather.
-    #[must_use]
-    pub fn with_weather(mut self, weather: WeatherService) -> Self {
-        self.makings.weather = Some(weather);
-        self
-    }
-
     /// Sends texts with this.
     #[must_use]
     pub fn with_messenger(mut self, messenger: Arc<dyn Messenger>) -> Self {
         self.makings.messenger = Some(messenger);
-        self
-    }
-
-    /// Has payments taken.
-    #[must_use]
-    pub fn with_payments(mut self, payments: Payments) -> Self {
-        self.makings.payments = Some(payments);
         self
     }
 

@@ -155,10 +155,10 @@ impl Server {
             false => None,
         };
         // Only who answers calls has to hear, to think and to speak.
-        let (voice, llm) = match roles.media {
-            true => (Some((stt?, tts?)), llm?),
-            false => (None, None),
-        };
+        let voice = if roles.media { Some((stt?, tts?)) } else { None };
+        // What is played in scenarios is what answers.
+        let plays = roles.jobs && config.evaluation.folder.is_some();
+        let llm = if roles.media || plays { llm? } else { None };
         make_folders(config)?;
         let recordings = Recordings::of(&config.recordings)?;
         let replica = replica(config, registry, clock).await?;
@@ -168,7 +168,7 @@ impl Server {
         let furniture =
             Furniture { vendors, voice, llm, recordings: recordings.clone(), spans: spans.clone() };
         let reception = Arc::new(furnish(reception, config, furniture)?);
-        let errands = Errands::of(config, &replica, (reception.metrics(), spans.clone())).await?;
+        let errands = Errands::of(config, &replica, (&reception, spans.clone())).await?;
         let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let mut beside =

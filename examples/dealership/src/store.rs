@@ -20,6 +20,7 @@ mod conversation;
 mod customers;
 mod dialect;
 mod errands;
+mod evaluations;
 mod fault;
 mod file;
 mod follow_ups;

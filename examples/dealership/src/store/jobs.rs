@@ -42,6 +42,8 @@ pub enum JobKind {
     RecoveryText,
     /// A text of what was booked, or moved.
     ConfirmationText,
+    /// Scenarios are played against a template.
+    EvalRun,
     /// A text after a call.
     FollowUp,
     /// A call on the evening before a visit.
@@ -64,10 +66,11 @@ pub enum JobEnd {
 
 impl JobKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Callback,
         Self::CampaignStep,
         Self::ConfirmationText,
+        Self::EvalRun,
         Self::FollowUp,
         Self::RecoveryText,
         Self::Reminder,
@@ -81,6 +84,7 @@ impl JobKind {
             Self::Callback => "callback",
             Self::CampaignStep => "campaign_step",
             Self::ConfirmationText => "confirmation_text",
+            Self::EvalRun => "eval_run",
             Self::FollowUp => "follow_up",
             Self::RecoveryText => "recovery_text",
             Self::Reminder => "reminder",
@@ -112,6 +116,16 @@ impl Store {
         lease: SignedDuration,
         now: Timestamp,
     ) -> Result<Option<Job>, Fault> {
+        self.claim((id, false), lease, now).await
+    }
+
+    /// Takes a job; of those without an identifier, a run of scenarios or anything else.
+    pub(super) async fn claim(
+        &self,
+        (id, plays): (Option<&str>, bool),
+        lease: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Option<Job>, Fault> {
         let mut writes = self.begin().await?;
         let row = sqlx::query(
             "UPDATE job SET state = 'running', lease_until = $3, fence = fence + 1, updated_at = $2
@@ -120,12 +134,14 @@ impl Store {
                  WHERE (state = 'ready' AND (run_at <= $2 OR id = $1)
                         OR state = 'running' AND lease_until <= $2)
                    AND id = coalesce($1, id)
+                   AND (id = $1 OR CASE kind WHEN 'eval_run' THEN 1 ELSE 0 END = $4)
                  ORDER BY run_at, id LIMIT 1)
              RETURNING *",
         )
         .bind(id)
         .bind(now.as_millisecond())
         .bind(after(now, lease).as_millisecond())
+        .bind(i64::from(plays))
         .fetch_optional(&mut *writes)
         .await?;
         writes.commit().await?;
