@@ -2,7 +2,9 @@
 
 mod calendar;
 mod email;
+mod evaluation;
 mod hosted;
+mod knowledge;
 mod leads;
 mod payments;
 mod portal;
@@ -33,7 +35,9 @@ use crate::{departments::Department, store::Place, tools::Identity};
 pub use self::{
     calendar::{CalendarConfig, CalendarProvider},
     email::EmailConfig,
+    evaluation::EvaluationConfig,
     hosted::{SignalWireTable, VapiTable},
+    knowledge::KnowledgeConfig,
     leads::LeadsConfig,
     payments::{PaymentsConfig, PaymentsProvider},
     portal::PortalConfig,
@@ -90,6 +94,10 @@ pub struct Config {
     pub calendar: CalendarConfig,
     /// E-mail.
     pub email: EmailConfig,
+    /// Scenarios that are played week by week.
+    pub evaluation: EvaluationConfig,
+    /// How documents are found.
+    pub knowledge: KnowledgeConfig,
     /// A table with leads.
     pub leads: LeadsConfig,
     /// Services that the tools of templates may ask, by name.

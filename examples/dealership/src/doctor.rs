@@ -13,6 +13,7 @@ use voiceagent_telephony::sip::SipReach;
 use crate::{
     clock::Clock,
     config::{Config, ProviderConfig},
+    knowledge::Librarian,
     server::{self, Needs, Server, Warning},
     shared::{Health, Shared},
 };
@@ -87,6 +88,11 @@ pub async fn examine(config: &Result<Config>, registry: &Registry, clock: Clock)
             model(config, registry, needs.llm.err()),
             provider("voice", "tts", config.tts.as_ref(), needs.tts.err()),
         ]);
+        if let Some(embedding) = &config.knowledge.embedding {
+            let wrong = Librarian::of(config, registry).err();
+            let table = "knowledge.embedding";
+            findings.push(provider("embeddings", table, Some(embedding), wrong));
+        }
     }
     if let Some(folder) = config.journals() {
         findings.push(match server::make_folder("server.journals", folder) {

@@ -1,6 +1,7 @@
 //! What Prometheus reads: counts and times of this process.
 
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, OnceLock},
     time::Duration,
 };
@@ -40,6 +41,19 @@ pub(crate) struct Metrics {
     tools: HistogramVec,
     known_tools: Mutex<Vec<String>>,
     neighbors: OnceLock<Vec<SipNeighbor>>,
+    late_jobs: IntGauge,
+    ratings: IntGaugeVec,
+}
+
+/// What only the database can tell.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// Jobs by how they stand.
+    pub(crate) jobs: Vec<(String, i64)>,
+    /// Jobs that are due for long.
+    pub(crate) late: i64,
+    /// Ratings of the last 30 days by their stars.
+    pub(crate) ratings: BTreeMap<u8, i64>,
 }
 
 /// What is looked up for a caller.
@@ -76,14 +90,13 @@ impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
         let metrics = Self {
-            active: made(
+            active: gauge(&registry, "va_active_calls", "Calls that go on."),
+            calls: made(
                 &registry,
-                IntGauge::with_opts(opts("va_active_calls", "Calls that go on.")),
-            ),
-            calls: counters(
-                &registry,
-                opts("va_calls_total", "Calls that are over, by what came of them."),
-                &["direction", "outcome"],
+                IntCounterVec::new(
+                    opts("va_calls_total", "Calls that are over, by what came of them."),
+                    &["direction", "outcome"],
+                ),
             ),
             first_response: made(
                 &registry,
@@ -92,13 +105,15 @@ impl Default for Metrics {
                     "From the beginning of a call to the agent's first sound.",
                 )),
             ),
-            jobs: gauges(&registry, "va_jobs", "Jobs in the database, by how they stand.", "state"),
-            log_lines: made(
+            jobs: gauges(
                 &registry,
-                IntCounter::with_opts(opts(
-                    "va_log_lines_dropped_total",
-                    "Lines of the log that nobody read in time.",
-                )),
+                ("va_jobs", "Jobs in the database, by how they stand."),
+                "state",
+            ),
+            log_lines: counter(
+                &registry,
+                "va_log_lines_dropped_total",
+                "Lines of the log that nobody read in time.",
             ),
             lookups: made(
                 &registry,
@@ -107,17 +122,15 @@ impl Default for Metrics {
                     &["of"],
                 ),
             ),
-            recovery: made(
+            recovery: counter(
                 &registry,
-                IntCounter::with_opts(opts(
-                    "va_recovery_sms_total",
-                    "Texts to callers whose call broke off.",
-                )),
+                "va_recovery_sms_total",
+                "Texts to callers whose call broke off.",
             ),
             rejections: counters(
                 &registry,
-                opts("va_security_rejections_total", "Requests that were not let in."),
-                &["reason"],
+                ("va_security_rejections_total", "Requests that were not let in."),
+                "reason",
             ),
             response: made(
                 &registry,
@@ -126,16 +139,19 @@ impl Default for Metrics {
                     "From the caller's last sound to the agent's first.",
                 )),
             ),
-            sip: gauges(&registry, "va_sip_reachable", "Whether SIP neighbors answer.", "neighbor"),
+            sip: gauges(
+                &registry,
+                ("va_sip_reachable", "Whether SIP neighbors answer."),
+                "neighbor",
+            ),
             spans: counters(
                 &registry,
-                opts("va_spans_total", "Spans for the collector, by what became of them."),
-                &["end"],
+                ("va_spans_total", "Spans for the collector, by what became of them."),
+                "end",
             ),
             strain: gauges(
                 &registry,
-                "va_short_of",
-                "1 while no call is let in, because this is short.",
+                ("va_short_of", "1 while no call is let in, because this is short."),
                 "what",
             ),
             tools: made(
@@ -144,6 +160,16 @@ impl Default for Metrics {
             ),
             known_tools: Mutex::default(),
             neighbors: OnceLock::new(),
+            late_jobs: gauge(
+                &registry,
+                "va_jobs_late",
+                "Jobs in the database that are due for ten minutes, and nobody does them.",
+            ),
+            ratings: gauges(
+                &registry,
+                ("va_ratings", "Ratings of calls in the last 30 days, by their stars."),
+                "stars",
+            ),
             registry,
         };
         metrics.begin_at_zero();
@@ -233,12 +259,17 @@ impl Metrics {
         has_room
     }
 
-    /// All of it in Prometheus' text format. `active` calls go on; `jobs` are counted by state.
-    pub(crate) fn text(&self, active: usize, jobs: &[(String, i64)]) -> String {
+    /// All of it in Prometheus' text format. `active` calls go on.
+    pub(crate) fn text(&self, active: usize, stored: &Stored) -> String {
         self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
         self.jobs.reset();
-        for (state, count) in jobs {
+        for (state, count) in &stored.jobs {
             self.jobs.with_label_values(&[state.as_str()]).set(*count);
+        }
+        self.late_jobs.set(stored.late);
+        for stars in 1..=5 {
+            let count = stored.ratings.get(&stars).copied().unwrap_or_default();
+            self.ratings.with_label_values(&[stars.to_string().as_str()]).set(count);
         }
         for neighbor in self.neighbors.get().into_iter().flatten() {
             let gauge = self.sip.with_label_values(&[neighbor.name()]);
@@ -258,6 +289,22 @@ impl Metrics {
     }
 }
 
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    made(registry, IntCounter::with_opts(opts(name, help)))
+}
+
+fn counters(registry: &Registry, (name, help): (&str, &str), label: &str) -> IntCounterVec {
+    made(registry, IntCounterVec::new(opts(name, help), &[label]))
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    made(registry, IntGauge::with_opts(opts(name, help)))
+}
+
+fn gauges(registry: &Registry, (name, help): (&str, &str), label: &str) -> IntGaugeVec {
+    made(registry, IntGaugeVec::new(opts(name, help), &[label]))
+}
+
 fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help)
 }
@@ -267,14 +314,6 @@ fn seconds(name: &str, help: &str) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(vec![
         0.001, 0.002, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0,
     ])
-}
-
-fn counters(registry: &Registry, opts: Opts, labels: &[&str]) -> IntCounterVec {
-    made(registry, IntCounterVec::new(opts, labels))
-}
-
-fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> IntGaugeVec {
-    made(registry, IntGaugeVec::new(opts(name, help), &[label]))
 }
 
 fn made<C: Collector + Clone + 'static>(
@@ -304,7 +343,9 @@ mod tests {
         metrics.response(Duration::from_millis(700));
         metrics.strained(Some(Strain::Processor));
         metrics.tool("get_time", Duration::from_millis(3));
-        let text = metrics.text(2, &[("ready".to_owned(), 5)]);
+        let stored =
+            Stored { jobs: vec![("ready".to_owned(), 5)], late: 1, ratings: [(4, 3)].into() };
+        let text = metrics.text(2, &stored);
         for line in [
             "va_active_calls 2",
             "va_calls_total{direction=\"inbound\",outcome=\"booked\"} 1",
@@ -313,6 +354,9 @@ mod tests {
             "va_first_response_seconds_bucket{le=\"0.3\"} 0",
             "va_first_response_seconds_bucket{le=\"0.5\"} 1",
             "va_jobs{state=\"ready\"} 5",
+            "va_jobs_late 1",
+            "va_ratings{stars=\"4\"} 3",
+            "va_ratings{stars=\"5\"} 0",
             "va_lookup_seconds_bucket{of=\"caller\",le=\"0.005\"} 1",
             "va_recovery_sms_total 1",
             "va_response_seconds_count 1",
@@ -324,7 +368,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
         }
-        let emptied = metrics.text(0, &[]);
+        let emptied = metrics.text(0, &Stored::default());
         assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
     }
 
@@ -339,7 +383,7 @@ mod tests {
         let mut reach = server.neighbors()[0].reach();
         reach.wait_for(|reach| *reach == SipReach::Unreachable).await.unwrap();
         let away = "va_sip_reachable{neighbor=\"sip:127.0.0.1:1;transport=tcp\"} 0";
-        let text = metrics.text(0, &[]);
+        let text = metrics.text(0, &Stored::default());
         assert!(text.lines().any(|line| line == away), "{text}");
     }
 
@@ -349,7 +393,7 @@ mod tests {
         for number in 0..200 {
             metrics.tool(&format!("tool_{number}"), Duration::ZERO);
         }
-        let text = metrics.text(0, &[]);
+        let text = metrics.text(0, &Stored::default());
         let series = text.lines().filter(|line| line.starts_with("va_tool_seconds_count")).count();
         assert_eq!(series, MOST_TOOLS + 1);
         assert!(text.contains("va_tool_seconds_count{tool=\"other\"} 136"), "{text}");

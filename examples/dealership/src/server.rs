@@ -40,6 +40,7 @@ use crate::{
     events, health,
     hosted::{self, Hosted, VapiDoor},
     jobs::Worker,
+    knowledge::Librarian,
     lobby::Lobby,
     operator::{self, Office, OfficeKeys},
     reception::{Reception, converse},
@@ -156,20 +157,20 @@ impl Server {
             false => None,
         };
         // Only who answers calls has to hear, to think and to speak.
-        let (voice, llm) = match roles.media {
-            true => (Some((stt?, tts?)), llm?),
-            false => (None, None),
-        };
+        let voice = if roles.media { Some((stt?, tts?)) } else { None };
+        // What is played in scenarios is what answers.
+        let plays = roles.jobs && config.evaluation.folder.is_some();
+        let llm = if roles.media || plays { llm? } else { None };
         make_folders(config)?;
         let recordings = Recordings::of(&config.recordings)?;
-        let replica = replica(config, clock).await?;
+        let replica = replica(config, registry, clock).await?;
         let store = replica.store.clone();
         let reception = bare_reception(config, &replica).await?;
         let (spans, exporting) = trace::spans(config, &reception.metrics())?.unzip();
         let furniture =
             Furniture { vendors, voice, llm, recordings: recordings.clone(), spans: spans.clone() };
         let reception = Arc::new(furnish(reception, config, furniture)?);
-        let errands = Errands::of(config, &replica, (reception.metrics(), spans.clone())).await?;
+        let errands = Errands::of(config, &replica, (&reception, spans.clone())).await?;
         let lobby = Lobby::new().with_most(config.server.most_calls);
         let (status_events, statuses) = mpsc::channel(STATUSES);
         let mut beside =
@@ -281,11 +282,7 @@ impl Server {
         // What its last life left behind is noted before anybody calls.
         replica.beat().await;
         let mut tasks = JoinSet::new();
-        tasks.spawn(replica.clone().live());
-        if replica.shared.health() != Health::Local {
-            let shared = replica.shared.clone();
-            tasks.spawn(async move { shared.watch().await });
-        }
+        tend(&replica, &mut tasks);
         let (over, deaf) = oneshot::channel();
         tasks.spawn(async move {
             // Nobody waits for it once the program stops.
@@ -338,8 +335,20 @@ impl Server {
     }
 }
 
+/// Looks after what is shared with other programs, and after what is kept of documents.
+fn tend(replica: &Replica, tasks: &mut JoinSet<()>) {
+    tasks.spawn(replica.clone().live());
+    let knowing = replica.store.clone();
+    tasks.spawn(async move { knowing.keep_points().await });
+    if replica.shared.health() != Health::Local {
+        let shared = replica.shared.clone();
+        tasks.spawn(async move { shared.watch().await });
+    }
+}
+
 /// This program among those on its database.
-async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
+async fn replica(config: &Config, registry: &Registry, clock: Clock) -> Result<Replica> {
+    let librarian = Librarian::of(config, registry)?;
     let shared = match &config.redis {
         Some(redis) => Shared::at(&redis.url)?,
         None => Shared::local(),
@@ -349,7 +358,7 @@ async fn replica(config: &Config, clock: Clock) -> Result<Replica> {
         Error::config(why).with_source(error)
     })?;
     let life = Life::new(replicas::name(&config.server), clock.now());
-    let store = store.living(life.clone()).sharing(shared.clone());
+    let store = store.living(life.clone()).sharing(shared.clone()).reading_by(librarian);
     Ok(Replica { store, clock, life, shared })
 }
 
