@@ -1,5 +1,6 @@
 //! Nobody is called twice, nobody is forgotten, and nobody is called who may not be.
 
+mod clocks;
 mod confirm;
 mod crash;
 mod follow;
