@@ -3,12 +3,12 @@
 use std::{sync::Mutex, time::Duration};
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use voiceagent_core::transport::Direction;
 
-use crate::logging;
+use crate::{logging, store::Attendance};
 
 /// Names of tools that are counted apart; a template may bring its own, and a time series is for
 /// ever.
@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     jobs: IntGaugeVec,
     log_lines: IntCounter,
     lookups: HistogramVec,
+    no_shows: GaugeVec,
     recovery: IntCounter,
     rejections: IntCounterVec,
     response: Histogram,
@@ -108,6 +109,7 @@ impl Default for Metrics {
                     &["of"],
                 ),
             ),
+            no_shows: made(&registry, no_shows()),
             recovery: made(
                 &registry,
                 IntCounter::with_opts(opts(
@@ -217,6 +219,15 @@ impl Metrics {
         has_room
     }
 
+    /// Takes in who did not come to their appointments. Of a way to confirm them of which nothing is
+    /// known there is no figure.
+    pub(crate) fn attendance(&self, known: &[Attendance]) {
+        self.no_shows.reset();
+        for one in known {
+            self.no_shows.with_label_values(&[&one.confirmation]).set(one.no_show_rate());
+        }
+    }
+
     /// All of it in Prometheus' text format. `active` calls go on; `jobs` are counted by state.
     pub(crate) fn text(&self, active: usize, jobs: &[(String, i64)]) -> String {
         self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
@@ -231,6 +242,11 @@ impl Metrics {
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
+}
+
+fn no_shows() -> prometheus::Result<GaugeVec> {
+    const ABOUT: &str = "The share of those who did not come to their appointment in 30 days, by how it was confirmed.";
+    GaugeVec::new(opts("va_no_show_rate", ABOUT), &["confirmation"])
 }
 
 fn opts(name: &str, help: &str) -> Opts {
@@ -288,6 +304,27 @@ mod tests {
         }
         let emptied = metrics.text(0, &[]);
         assert!(!emptied.contains("va_jobs{"), "what is gone is not told on: {emptied}");
+    }
+
+    #[test]
+    fn the_rate_of_those_who_do_not_come_is_told_by_how_they_confirmed() {
+        let metrics = Metrics::default();
+        let known = |confirmation: &str, came, missed| Attendance {
+            confirmation: confirmation.to_owned(),
+            came,
+            missed,
+        };
+        metrics.attendance(&[known("code", 19, 1), known("none", 3, 1)]);
+        let text = metrics.text(0, &[]);
+        for line in [
+            "va_no_show_rate{confirmation=\"code\"} 0.05",
+            "va_no_show_rate{confirmation=\"none\"} 0.25",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        }
+        metrics.attendance(&[known("code", 1, 0)]);
+        let text = metrics.text(0, &[]);
+        assert!(!text.contains("confirmation=\"none\""), "what nobody knows is not told: {text}");
     }
 
     #[test]

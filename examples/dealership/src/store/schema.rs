@@ -42,6 +42,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = &[
     ("fields", include_str!("../../migrations/0012_fields.sql"), ""),
     ("judgement", include_str!("../../migrations/0013_judgement.sql"), ""),
     ("payments", include_str!("../../migrations/0014_payments.sql"), ""),
+    ("attendance", include_str!("../../migrations/0015_attendance.sql"), ""),
 ];
 /// The newest migration.
 const VERSION: i64 = MIGRATIONS.len() as i64;
