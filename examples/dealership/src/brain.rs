@@ -11,6 +11,7 @@ mod errand;
 pub(crate) mod intent;
 mod lead;
 mod manner;
+mod mood;
 mod names;
 mod numbers;
 mod outcome;

@@ -3,6 +3,7 @@
 pub mod agenda;
 pub mod agent;
 mod analysis;
+pub mod attendance;
 mod bearer;
 pub mod brain;
 pub mod calendar;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod customers;
 pub mod demo;
 pub mod departments;
+pub mod dms;
 pub mod doctor;
 pub mod errand;
 pub mod eval;

@@ -7,13 +7,13 @@ use std::{
 };
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 use voiceagent_core::transport::Direction;
 use voiceagent_telephony::sip::{SipNeighbor, SipReach};
 
-use crate::{logging, strain::Strain};
+use crate::{logging, store::Attendance, strain::Strain};
 
 /// Names of tools that are counted apart; a template may bring its own, and a time series is for
 /// ever.
@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     jobs: IntGaugeVec,
     log_lines: IntCounter,
     lookups: HistogramVec,
+    no_shows: GaugeVec,
     recovery: IntCounter,
     rejections: IntCounterVec,
     response: Histogram,
@@ -98,12 +99,10 @@ impl Default for Metrics {
                     &["direction", "outcome"],
                 ),
             ),
-            first_response: made(
+            first_response: histogram(
                 &registry,
-                Histogram::with_opts(seconds(
-                    "va_first_response_seconds",
-                    "From the beginning of a call to the agent's first sound.",
-                )),
+                "va_first_response_seconds",
+                "From the beginning of a call to the agent's first sound.",
             ),
             jobs: gauges(
                 &registry,
@@ -115,13 +114,12 @@ impl Default for Metrics {
                 "va_log_lines_dropped_total",
                 "Lines of the log that nobody read in time.",
             ),
-            lookups: made(
+            lookups: histograms(
                 &registry,
-                HistogramVec::new(
-                    seconds("va_lookup_seconds", "How long looking up what is known took."),
-                    &["of"],
-                ),
+                ("va_lookup_seconds", "How long looking up what is known took."),
+                "of",
             ),
+            no_shows: made(&registry, no_shows()),
             recovery: counter(
                 &registry,
                 "va_recovery_sms_total",
@@ -132,12 +130,10 @@ impl Default for Metrics {
                 ("va_security_rejections_total", "Requests that were not let in."),
                 "reason",
             ),
-            response: made(
+            response: histogram(
                 &registry,
-                Histogram::with_opts(seconds(
-                    "va_response_seconds",
-                    "From the caller's last sound to the agent's first.",
-                )),
+                "va_response_seconds",
+                "From the caller's last sound to the agent's first.",
             ),
             sip: gauges(
                 &registry,
@@ -154,10 +150,7 @@ impl Default for Metrics {
                 ("va_short_of", "1 while no call is let in, because this is short."),
                 "what",
             ),
-            tools: made(
-                &registry,
-                HistogramVec::new(seconds("va_tool_seconds", "How long tools took."), &["tool"]),
-            ),
+            tools: histograms(&registry, ("va_tool_seconds", "How long tools took."), "tool"),
             known_tools: Mutex::default(),
             neighbors: OnceLock::new(),
             late_jobs: gauge(
@@ -259,6 +252,15 @@ impl Metrics {
         has_room
     }
 
+    /// Takes in who did not come to their appointments. Of a way to confirm them of which nothing is
+    /// known there is no figure.
+    pub(crate) fn attendance(&self, known: &[Attendance]) {
+        self.no_shows.reset();
+        for one in known {
+            self.no_shows.with_label_values(&[&one.confirmation]).set(one.no_show_rate());
+        }
+    }
+
     /// All of it in Prometheus' text format. `active` calls go on.
     pub(crate) fn text(&self, active: usize, stored: &Stored) -> String {
         self.active.set(i64::try_from(active).unwrap_or(i64::MAX));
@@ -303,6 +305,19 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
 
 fn gauges(registry: &Registry, (name, help): (&str, &str), label: &str) -> IntGaugeVec {
     made(registry, IntGaugeVec::new(opts(name, help), &[label]))
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str) -> Histogram {
+    made(registry, Histogram::with_opts(seconds(name, help)))
+}
+
+fn histograms(registry: &Registry, (name, help): (&str, &str), label: &str) -> HistogramVec {
+    made(registry, HistogramVec::new(seconds(name, help), &[label]))
+}
+
+fn no_shows() -> prometheus::Result<GaugeVec> {
+    const ABOUT: &str = "The share of those who did not come to their appointment in 30 days, by how it was confirmed.";
+    GaugeVec::new(opts("va_no_show_rate", ABOUT), &["confirmation"])
 }
 
 fn opts(name: &str, help: &str) -> Opts {
@@ -385,6 +400,27 @@ mod tests {
         let away = "va_sip_reachable{neighbor=\"sip:127.0.0.1:1;transport=tcp\"} 0";
         let text = metrics.text(0, &Stored::default());
         assert!(text.lines().any(|line| line == away), "{text}");
+    }
+
+    #[test]
+    fn the_rate_of_those_who_do_not_come_is_told_by_how_they_confirmed() {
+        let metrics = Metrics::default();
+        let known = |confirmation: &str, came, missed| Attendance {
+            confirmation: confirmation.to_owned(),
+            came,
+            missed,
+        };
+        metrics.attendance(&[known("code", 19, 1), known("none", 3, 1)]);
+        let text = metrics.text(0, &Stored::default());
+        for line in [
+            "va_no_show_rate{confirmation=\"code\"} 0.05",
+            "va_no_show_rate{confirmation=\"none\"} 0.25",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in\n{text}");
+        }
+        metrics.attendance(&[known("code", 1, 0)]);
+        let text = metrics.text(0, &Stored::default());
+        assert!(!text.contains("confirmation=\"none\""), "what nobody knows is not told: {text}");
     }
 
     #[test]

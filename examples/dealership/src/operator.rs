@@ -46,6 +46,9 @@ pub use self::openapi::description;
 /// The largest body: a template is a few kilobytes.
 const LARGEST_BODY: usize = 256 * 1024;
 
+/// Over so long the rate of those who do not come is told: of a day there would be none.
+const NO_SHOWS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// Streams of live calls at the same time. Each asks the database a few times a second.
 const MOST_WATCHERS: usize = 32;
 
@@ -126,7 +129,11 @@ async fn metrics(State(desk): State<Shared>, request: Request) -> Response {
     }
     // What the process counts is told even where the database does not answer.
     let stored = stored(&desk.office).await.unwrap_or_default();
-    let text = desk.office.reception.metrics().text(desk.office.lobby.calls(), &stored);
+    let metrics = desk.office.reception.metrics();
+    let now = desk.office.clock.now();
+    let attended = desk.office.store.attendance(now - NO_SHOWS, now).await;
+    metrics.attendance(&attended.unwrap_or_default());
+    let text = metrics.text(desk.office.lobby.calls(), &stored);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use voiceagent_core::{Result, registry::Registry};
 
 use crate::{
+    attendance::AttendanceCommand,
     config::{Config, DealershipConfig},
     customers::CustomersCommand,
     locations::LocationsCommand,
@@ -18,6 +19,8 @@ use crate::{
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
 pub enum RecordsCommand {
+    /// Notes whether somebody came to their appointment.
+    Attendance(AttendanceCommand),
     /// Takes in customers of other systems, shows them, and puts two rows of one together.
     Customers {
         /// What is done with them.
@@ -54,6 +57,7 @@ impl RecordsCommand {
     ) -> Result<String> {
         let dealership = &config.dealership;
         match self {
+            Self::Attendance(command) => command.run(store, now).await,
             Self::Customers { command } => command.run(store, now).await,
             Self::Locations { command } => command.run(store, now).await,
             // Tables are brought up to date when a database is opened.

@@ -9,6 +9,7 @@
 mod agenda;
 mod appointments;
 mod attempts;
+mod attendance;
 mod booking;
 mod brokers;
 mod calls;
@@ -92,6 +93,7 @@ pub use agenda::AgendaEntry;
 pub use appointments::{Appointment, AppointmentStatus, BookingRequest, Change};
 pub(crate) use attempts::occasion_key;
 pub use attempts::{Allowed, Attempt, Channel, ContactPlan, Intent, Purpose};
+pub use attendance::Attendance;
 pub use booking::BookingRecord;
 pub use brokers::{Assignment, Broker, CONSULTATION, ConsultRequest};
 pub use calls::Ending;

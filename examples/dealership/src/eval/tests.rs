@@ -110,6 +110,11 @@ async fn the_rules_find_out_from_the_record_what_came_of_every_scenario() {
                 wrong.push(format!("{}: {analysis:?}, not {wanted}", scenario.id));
             }
             confusion.add(truth, &analysis.outcome);
+            let part = analysis.engagement.expect("it is worked out with the rest");
+            let commits = ["booked", "rescheduled", "callback_scheduled"];
+            if commits.contains(&analysis.outcome.as_str()) {
+                assert!(part.commitments > 0 && part.percent > 33, "{}: {part:?}", scenario.id);
+            }
         }
     }
     assert_eq!(confusion.total(), 27, "{confusion}");

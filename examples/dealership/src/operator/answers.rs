@@ -59,6 +59,17 @@ pub(super) struct Scheduled {
     pub(super) id: String,
 }
 
+/// What became of leads that another system has handed on.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct LeadsTaken {
+    /// Those that were not known.
+    pub(super) new: u64,
+    /// Those that were there already.
+    pub(super) known: u64,
+    /// Those without a number.
+    pub(super) unreadable: u64,
+}
+
 /// What became of something.
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Done {

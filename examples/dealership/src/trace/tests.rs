@@ -157,6 +157,7 @@ async fn a_call_is_a_tree_of_spans_with_the_attributes_of_generative_models() {
     let [analysis] = named(&told, "analysis")[..] else { panic!("{told:?}") };
     assert_eq!(analysis.parent_span_id, call.span_id);
     assert_eq!(attributes(analysis)["analysis.outcome"], "info_given");
+    assert!(attributes(analysis).contains_key("analysis.engagement"));
     let nodes = named(&told, "node");
     assert_eq!(attributes(nodes[0])["graph.node"], "greet");
     for span in &told {
