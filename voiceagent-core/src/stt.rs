@@ -22,7 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
 /// - sends interim transcripts that *replace* each other, and finals that never change,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
-///   [`SttCapabilities::finalize`], and with no [`SttEvent::EndOfTurn`]: whoever asks decides,
+///   [`SttCapabilities::finalize`]: an empty one where there is nothing to say. One that ends turns
+///   by itself may answer within a turn only. It tells no [`SttEvent::EndOfTurn`] for it, since
+///   whoever asks decides,
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
 ///   finalised, so that a lost socket costs no words,
 /// - tries no sooner than a vendor [asks for](crate::Error::retry_after), and ends with that error at
