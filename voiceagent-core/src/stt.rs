@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// - sends interim transcripts that *replace* each other, and finals that never change,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
 ///   [`SttCapabilities::finalize`]: an empty one where there is nothing to say. One that ends turns
-///   by itself may answer within a turn only,
+///   by itself may answer within a turn only. It tells no [`SttEvent::EndOfTurn`] for it, since
+///   whoever asks decides,
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
 ///   finalised, so that a lost socket costs no words,
 /// - tries no sooner than a vendor [asks for](crate::Error::retry_after), and ends with that error at
@@ -62,7 +63,8 @@ pub struct SttCapabilities {
     /// [`SttEvent::EndOfTurn`] arrives.
     pub end_of_turn: bool,
     /// [`SttEvent::EndOfTurn`] is a prediction from what was said and how, not a count of silence.
-    /// The session then leaves the decision to it, and counts silence only as a fallback.
+    /// The session then leaves the decision to it, asks it for no final in a pause, and counts
+    /// silence only as a fallback.
     pub semantic_end_of_turn: bool,
     /// [`SttEvent::EagerEndOfTurn`] and [`SttEvent::TurnResumed`] arrive.
     pub eager_end_of_turn: bool,
@@ -130,8 +132,16 @@ impl SttOptions {
 pub enum SttInput {
     /// The next piece of audio.
     Audio(AudioFrame),
-    /// Do not wait for more: say now what has been understood so far.
+    /// Do not wait for more: say now what has been understood so far. That ends no turn.
     Finalize,
+    /// The stream was opened ahead, and is taken now by somebody whose [`SttOptions`] differ in
+    /// what the vendor is not told: these hold from now on.
+    Adopt {
+        /// As [`SttOptions::patience`].
+        patience: Duration,
+        /// As [`SttOptions::replays`].
+        replays: bool,
+    },
 }
 
 /// What a recognizer reports.
@@ -141,7 +151,8 @@ pub enum SttEvent {
     /// The user has probably finished; [`SttEvent::EndOfTurn`] or [`SttEvent::TurnResumed`]
     /// follows. The transcript so far is worth starting a draft on.
     EagerEndOfTurn,
-    /// The user has finished. All finals of the turn have been sent.
+    /// The user has finished, as the recognizer itself has found. All finals of the turn have been
+    /// sent.
     EndOfTurn,
     /// Another recognizer has taken over. Only chains of them say so.
     FailedOver(Failover),

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, stream::BoxStream};
 use serde::Deserialize;
 use tokio::time::{sleep_until, timeout};
 
-use self::pool::Pool;
+use self::pool::{Pool, Wanted};
 use super::chain::now;
 use crate::{
     Link, LinkPeer, Result, duration,
@@ -53,7 +53,9 @@ impl Default for Warmth {
 /// A recognizer whose connection for the next call is open already.
 ///
 /// The first call opens its own, unless [`prepare`](Self::prepare) was asked; each call that takes
-/// a connection lets another one be opened, as the call before wanted it. Connections that are lost
+/// a connection lets another one be opened, as the call before wanted it. One does for every call of
+/// its format and language, also within a chain: what else [`SttOptions`] say is
+/// [told](SttInput::Adopt) to it when it is taken. Connections that are lost
 /// or too old are replaced, after a [rest](super::CircuitBreaker) where the vendor cannot be
 /// reached; a call that finds none opens its own. Dropping the recognizer closes what waits.
 ///
@@ -95,6 +97,17 @@ impl WarmStt {
     }
 }
 
+impl Wanted<SttInput> for SttOptions {
+    fn does_for(&self, other: &Self) -> bool {
+        let Self { format, language, patience: _, replays: _ } = self;
+        (format, language) == (&other.format, &other.language)
+    }
+
+    fn on_taken(&self) -> Option<SttInput> {
+        Some(SttInput::Adopt { patience: self.patience, replays: self.replays })
+    }
+}
+
 #[async_trait]
 impl SpeechToText for WarmStt {
     fn name(&self) -> &str {
@@ -132,6 +145,16 @@ impl WarmTts {
     /// Opens connections for the first call ahead. To be called within a runtime.
     pub fn prepare(&self, options: TtsOptions) {
         self.pool.prepare(options);
+    }
+}
+
+impl Wanted<TtsInput> for TtsOptions {
+    fn does_for(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    fn on_taken(&self) -> Option<TtsInput> {
+        None
     }
 }
 

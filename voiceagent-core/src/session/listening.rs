@@ -56,13 +56,40 @@ impl Session {
         self.barge_in.note_silence(since);
         self.emit(Event::UserStopped { turn: self.user.id, since });
         self.lull(since);
-        if self.config.stt_finalize && !self.user.is_settled() {
+        if self.config.stt_finalize && !self.leaves_end() && !self.user.is_settled() {
             self.commands.push_back(Command::FinalizeTranscript);
             if self.now >= since + self.config.endpointing.transcript_timeout {
                 self.user.final_by = self.now + SLOWEST_WORDS;
             }
         }
         self.on_pause();
+    }
+
+    /// Whether a pause is left to the recognizer, which predicts: asked for a final there, it would
+    /// end its own turn, and have nothing to predict.
+    fn leaves_end(&self) -> bool {
+        self.config.stt_finalize && self.config.stt_end_of_turn && self.config.stt_interim
+    }
+
+    /// Asks a recognizer that predicts, and has not ended the turn, for a final in time before the
+    /// session ends it: what is taken is then all, and the recognizer begins the next turn too.
+    /// Returns when that is due, if it is not now.
+    fn ask_in_time(&mut self) -> Option<CallTime> {
+        let is_ended = self.user.commit_by.is_some() || self.user.is_settled();
+        if is_ended || !self.config.vad || !self.leaves_end() {
+            return None;
+        }
+        let since = self.user.last_speech.filter(|_| self.user.speaking_since.is_none())?;
+        if self.user.asked_at.is_some_and(|asked| asked >= since) {
+            return None;
+        }
+        let at = since + self.endpointing.delay(&self.user).saturating_sub(SLOWEST_WORDS);
+        if at > self.now {
+            return Some(at);
+        }
+        self.user.asked_at = Some(self.now);
+        self.commands.push_back(Command::FinalizeTranscript);
+        None
     }
 
     /// Where no local detector tells speech edges, the recognizer's word counts.
@@ -121,6 +148,8 @@ impl Session {
         }
         if transcript.is_final {
             self.on_pause();
+        } else if self.config.vad && self.leaves_end() && self.user.speaking_since.is_none() {
+            self.speculate();
         }
     }
 
@@ -156,7 +185,8 @@ impl Session {
             let (turn, text) = (self.user.id, self.user.text());
             self.commands.push_back(Command::ScoreEndOfTurn { turn, text, history });
         }
-        if !self.user.is_unsettled() {
+        // Where no final is asked for, the words so far are what a draft can begin on.
+        if !self.user.is_unsettled() || self.leaves_end() {
             self.speculate();
         }
     }
@@ -184,7 +214,10 @@ impl Session {
                     Outcome::Doubt => {}
                 }
             }
-            Some((at, _)) => self.timers.set(Timer::EndOfTurn, at),
+            Some((at, outcome)) => {
+                let asks = if outcome == Outcome::Commit { self.ask_in_time() } else { None };
+                self.timers.set(Timer::EndOfTurn, asks.map_or(at, |asks| asks.min(at)));
+            }
             None => self.timers.clear(Timer::EndOfTurn),
         }
     }

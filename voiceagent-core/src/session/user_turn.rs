@@ -49,6 +49,8 @@ pub(super) struct UserTurn {
     is_given_up: bool,
     /// When the recognizer said that the turn is over, unless words came later.
     pub(super) ended_by_stt: Option<CallTime>,
+    /// When the recognizer was asked for a final because it had not ended the turn.
+    pub(super) asked_at: Option<CallTime>,
     /// Until when the recognizer is waited for, if the owner of the call has ended the turn.
     pub(super) commit_by: Option<CallTime>,
     /// Whether a final has come since the owner of the call ended the turn.
@@ -92,6 +94,7 @@ impl UserTurn {
             is_belated: false,
             is_given_up: false,
             ended_by_stt: None,
+            asked_at: None,
             commit_by: None,
             is_told: false,
             doubted: None,

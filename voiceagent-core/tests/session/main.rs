@@ -16,6 +16,7 @@ mod idle;
 mod late_results;
 mod laws;
 mod patience;
+mod predicted_ends;
 mod presets;
 mod readings;
 mod realtime;

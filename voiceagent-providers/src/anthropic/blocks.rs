@@ -122,7 +122,8 @@ impl Blocks {
             calls.retain(|call| {
                 let is_open = open.iter().any(|open| matches!(open, Open::Call(of) if *of == at));
                 at += 1;
-                !is_open && (call.arguments.trim().is_empty() || is_object(&call.arguments))
+                // None may be all that was written of the arguments.
+                !is_open && is_object(&call.arguments)
             });
         }
         self.open.retain(|(_, open)| !matches!(open, Open::Call(_)));

@@ -106,7 +106,7 @@ impl TurnCodec {
         if changed {
             self.turns.tell(events);
         }
-        if message.end_of_turn && self.turns.is_ending(events) {
+        if message.end_of_turn && (self.turns.is_asked() || self.turns.is_ending(events)) {
             self.turns.await_final();
         }
     }
@@ -131,6 +131,10 @@ impl SttCodec for TurnCodec {
 
     fn goodbye(&self) -> Option<Frame> {
         Some(TERMINATE.into())
+    }
+
+    fn on_sent(&mut self, position: Duration) {
+        self.turns.on_sent(position);
     }
 
     fn decode(
@@ -187,9 +191,7 @@ impl SttCodec for TurnCodec {
     }
 
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
-        if self.turns.in_turn() {
-            self.turns.await_final();
-        }
+        self.turns.ask();
         Some(FORCE_ENDPOINT.into())
     }
 

@@ -127,7 +127,8 @@ pub struct DeepgramFluxConfig {
     pub keyterms: Vec<String>,
     /// Languages to expect (`flux-general-multi` only).
     pub language_hints: Vec<String>,
-    /// Whether a request to finalize ends the turn. Off, the model alone decides.
+    /// Whether a request to finalize ends the vendor's turn (`ForceEndTurn`), and so brings a final.
+    /// Off, a final comes only when the model has decided.
     pub finalize: bool,
     /// Further query parameters, as documented for `/v2/listen`.
     pub extra: Vec<(String, String)>,

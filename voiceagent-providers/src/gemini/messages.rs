@@ -66,7 +66,8 @@ pub(crate) struct FunctionCall<'a> {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct FunctionResponse<'a> {
-    pub id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a str>,
     pub name: &'a str,
     pub response: Response<'a>,
 }

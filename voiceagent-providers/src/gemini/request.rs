@@ -139,7 +139,7 @@ fn called<'a>(
 
 fn answered<'a>(Called { call, result }: &Called<'a>) -> Part<'a> {
     let function_response = FunctionResponse {
-        id: call.id.as_str(),
+        id: Some(call.id.as_str()),
         name: &call.name,
         response: response(result.unwrap_or(NO_RESULT)),
     };

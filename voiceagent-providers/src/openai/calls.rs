@@ -89,6 +89,11 @@ impl Calls {
         self.parts.is_empty()
     }
 
+    /// Whether all of them have arguments that are written to their end.
+    pub(crate) fn are_complete(&self) -> bool {
+        self.parts.iter().all(Part::is_complete)
+    }
+
     /// Takes the calls, in the order in which they began. Those that were cut off are left out if
     /// `only_complete`.
     ///

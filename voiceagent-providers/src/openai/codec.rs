@@ -150,6 +150,10 @@ impl Codec for Chunks {
         if !self.is_finished() {
             return Err(cut_off());
         }
+        // Who gives no reason has not said either that what was written of a call is all.
+        if self.reason.is_none() && !self.calls.are_complete() {
+            return Err(cut_off());
+        }
         let reason = self.reason.unwrap_or(FinishReason::Stop);
         self.flush(reason)?;
         self.said.finish(reason, self.usage.take());

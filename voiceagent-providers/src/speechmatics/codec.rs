@@ -112,7 +112,7 @@ impl UtteranceCodec for SegmentCodec {
                 return Ok(false);
             }
             "EndOfUtterance" => {
-                if self.tell(heard, events) && self.ends_turns {
+                if self.tell(heard, events) && self.ends_turns && !heard.is_asked() {
                     events.push(SttEvent::EndOfTurn);
                 }
                 heard.on_answered(events);

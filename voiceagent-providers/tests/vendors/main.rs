@@ -63,6 +63,8 @@ mod openai_stt;
 #[cfg(feature = "default")]
 mod pages;
 mod pages_of;
+#[cfg(feature = "default")]
+mod pauses;
 #[cfg(all(feature = "anthropic", feature = "openai"))]
 mod rates;
 #[cfg(feature = "default")]

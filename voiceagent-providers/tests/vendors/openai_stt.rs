@@ -179,6 +179,21 @@ async fn rd1_a_server_that_has_no_room_is_waited_for_and_then_reported() {
 }
 
 #[tokio::test]
+async fn rc4_a_server_that_begins_to_answer_and_never_ends_is_reported() {
+    let _clock = Clock::start();
+    let begun = "data: {\"type\":\"transcript.text.delta\",\"delta\":\"I\"}\n\n";
+    let mut config = config(&crate::pages_of::events(begun).await);
+    config.stream = true;
+    let mut caller = Caller::dial_in(&stt(config), FORMAT).await;
+    caller.say();
+    caller.pause();
+    let (told, error) = caller.until_error().await;
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    let begun = told.iter().filter(|it| matches!(it, SttEvent::Transcript(_))).count();
+    assert_eq!(begun, 6, "it was asked five times more");
+}
+
+#[tokio::test]
 async fn what_is_said_while_a_server_has_no_room_is_told_later() {
     let (vendor, mut caller) = call().await;
     vendor.refuse(Some(Refusal::status(503).retry_after(Duration::ZERO)));

@@ -11,6 +11,12 @@ pub(crate) async fn one(status: u16, body: &str) -> String {
     answering(format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\n\r\n{body}")).await
 }
 
+/// A server that answers each request with this stream of events; its address.
+pub(crate) async fn events(body: &str) -> String {
+    let head = format!("content-type: text/event-stream\r\ncontent-length: {}", body.len());
+    answering(format!("HTTP/1.1 200 x\r\n{head}\r\n\r\n{body}")).await
+}
+
 /// A server whose pages have all moved to the same path of another one; its address.
 pub(crate) async fn moved_to(address: &str) -> String {
     let head = "HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\n";

@@ -1,12 +1,12 @@
 //! Connections that are open before a call needs them: the vendor counts them, and refuses all
 //! others while the call begins.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use serde_json::json;
 use voiceagent_core::{
-    adapt::{WarmStt, WarmTts, Warmth},
+    adapt::{FallbackStt, WarmStt, WarmTts, Warmth},
     llm::{LlmEvent, LlmRequest, Message},
     registry::Registry,
     stt::{SpeechToText, SttOptions},
@@ -86,6 +86,42 @@ async fn a_call_is_heard_on_a_connection_that_waited_for_it() {
     caller.pause();
     assert_eq!(&*caller.until_final().await.text, UTTERANCE);
     assert_eq!(vendor.accepted(), 1);
+}
+
+/// Somebody on a line to a chain whose first recognizer was prepared, and can be connected to no more.
+async fn call_to_a_chain(first: &SpeechVendor, second: &SpeechVendor) -> Caller {
+    let warm = WarmStt::new(ears_of(first), Warmth::default());
+    warm.prepare(SttOptions::new(FORMAT));
+    first.until_connections(1).await;
+    first.refuse(Some(Refusal::status(503)));
+    let chain = FallbackStt::new(Arc::new(warm), vec![ears_of(second)]);
+    Caller::dial_in(&chain, FORMAT).await
+}
+
+#[tokio::test]
+async fn a_call_to_a_chain_is_heard_on_a_connection_that_waited_for_it() {
+    let listen = || SpeechVendor::listen(ListenScript::utterances([UTTERANCE]));
+    let (first, second) = (listen().await, listen().await);
+    let mut caller = call_to_a_chain(&first, &second).await;
+    caller.say();
+    caller.pause();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCE);
+    assert_eq!((first.accepted(), second.accepted()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_connection_that_waited_leaves_half_an_utterance_to_the_next_recognizer() {
+    let listen = || SpeechVendor::listen(ListenScript::utterances([UTTERANCE]));
+    let (first, second) = (listen().await, listen().await);
+    let mut caller = call_to_a_chain(&first, &second).await;
+    caller.say_for(Duration::from_millis(600));
+    caller.until_interim().await;
+    first.drop_connections();
+    second.until_connections(1).await;
+    caller.say();
+    caller.pause();
+    let whole = caller.until_final().await.text;
+    assert_eq!(&*whole, UTTERANCE, "it is one final, of one recognizer");
 }
 
 #[tokio::test]

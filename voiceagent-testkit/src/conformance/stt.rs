@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(2_000);
 
 const SILENCE: &str = "silence beyond a limit that the vendor states is survived";
 
+const ENDS_NO_TURN: &str = "a request to finalize ends no turn";
+
 /// How long to listen for what must not come.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -54,8 +56,10 @@ pub async fn stt<V: ScriptedVendor>(
     report.note("events are as claimed", suite.events_are_as_claimed().await);
     if claims.finalize {
         report.note("a request to finalize yields a final", suite.finalizes().await);
+        report.note(ENDS_NO_TURN, suite.request_ends_no_turn().await);
     } else {
         report.not_claimed("a request to finalize yields a final");
+        report.not_claimed(ENDS_NO_TURN);
     }
     match vendor.idle_limit() {
         Some(limit) => report.note(SILENCE, suite.survives_silence(limit).await),
@@ -178,6 +182,18 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         caller.finalize()?;
         caller.until(|it| it.answers() > answers).await?;
         self.expect(&caller, 1)
+    }
+
+    async fn request_ends_no_turn(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        self.say_a_part(&mut caller).await?;
+        caller.finalize()?;
+        caller.until(|it| !it.finals().is_empty()).await?;
+        caller.listen_for(QUIET).await?;
+        same(caller.turns(), 0)?;
+        // The request is over with its answer: the end of the next turn is the vendor's own.
+        self.say_utterance(&mut caller).await?;
+        same(caller.turns(), usize::from(self.claims.end_of_turn))
     }
 
     async fn survives_silence(&self, limit: Duration) -> Result<(), String> {

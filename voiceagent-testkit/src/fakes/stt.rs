@@ -299,6 +299,10 @@ impl Stream {
                 self.later.after(self.pace.after_finalize, Later::Finalized);
                 return Ok(());
             }
+            SttInput::Adopt { replays, .. } => {
+                self.replays = replays;
+                return Ok(());
+            }
             SttInput::Finalize | _ => return Ok(()),
         };
         if frame.format != self.format {

@@ -130,6 +130,9 @@ impl Stream {
                 Step::Input(None) => return Ok(()),
                 Step::Input(Some(SttInput::Audio(frame))) => self.on_audio(frame),
                 Step::Input(Some(SttInput::Finalize)) => self.requests.ask(self.tape.end()),
+                Step::Input(Some(SttInput::Adopt { patience, replays })) => {
+                    (self.options.patience, self.options.replays) = (patience, replays);
+                }
                 Step::Opened(index, Ok(opened)) => {
                     self.on_opened(index, opened)?;
                     self.tell_failover(peer).await?;

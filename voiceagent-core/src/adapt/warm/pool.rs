@@ -27,6 +27,16 @@ use crate::{
 /// Calls that ask for a connection in the same moment. One more opens its own.
 const ASKING: usize = 64;
 
+/// What a link is opened with.
+pub(super) trait Wanted<I>: Clone + Send + Sync + 'static {
+    /// Whether a link that was opened with these does for `other` too, as far as the vendor is told
+    /// of them.
+    fn does_for(&self, other: &Self) -> bool;
+
+    /// What a link is told that was opened ahead, and is taken with these.
+    fn on_taken(&self) -> Option<I>;
+}
+
 type Open<K, I, O> = dyn Fn(K) -> BoxFuture<'static, Result<Link<I, O>>> + Send + Sync;
 
 /// Links that are open before anybody asks for them. One task owns them.
@@ -44,7 +54,7 @@ struct Asked<K, I, O> {
 
 impl<K, I, O> Pool<K, I, O>
 where
-    K: Clone + PartialEq + Send + Sync + 'static,
+    K: Wanted<I>,
     I: Send + 'static,
     O: Send + 'static,
 {
@@ -112,7 +122,13 @@ struct Keeper<K, I, O> {
     spares: VecDeque<Spare<I, O>>,
     opening: Option<BoxFuture<'static, Result<Link<I, O>>>>,
     /// A call that waits for what is being opened: no other would be there sooner.
-    waiting: Option<oneshot::Sender<Option<Link<I, O>>>>,
+    waiting: Option<Waiting<K, I, O>>,
+}
+
+/// A call, and what it wants.
+struct Waiting<K, I, O> {
+    options: K,
+    reply: oneshot::Sender<Option<Link<I, O>>>,
 }
 
 struct Spare<I, O> {
@@ -122,7 +138,7 @@ struct Spare<I, O> {
 
 impl<K, I, O> Keeper<K, I, O>
 where
-    K: Clone + PartialEq + Send + Sync + 'static,
+    K: Wanted<I>,
     I: Send + 'static,
     O: Send + 'static,
 {
@@ -175,7 +191,9 @@ where
             Ok(link) => {
                 self.breaker.succeeded(now());
                 match waiting {
-                    Some(reply) => drop(reply.send(Some(link))),
+                    Some(waiting) => {
+                        let _ = waiting.reply.send(Some(taken(link, &waiting.options)));
+                    }
                     None => self.spares.push_back(Spare { link, since: now() }),
                 }
             }
@@ -188,8 +206,8 @@ where
 
     fn on_asked(&mut self, Asked { options, reply }: Asked<K, I, O>) {
         self.asked = now();
-        if self.wanted.as_ref() != Some(&options) {
-            self.wanted = Some(options);
+        let before = self.wanted.replace(options.clone());
+        if before.is_none_or(|before| !before.does_for(&options)) {
             self.spares.clear();
             (self.opening, self.waiting) = (None, None);
         }
@@ -198,10 +216,10 @@ where
         let well = spares.find_map(|mut spare| {
             // What one that waits has to say is that it failed.
             let is_well = !spare.link.is_closed() && spare.link.try_recv().is_none();
-            is_well.then_some(spare.link)
+            is_well.then(|| taken(spare.link, &options))
         });
         if well.is_none() && self.opening.is_some() && self.waiting.is_none() {
-            self.waiting = Some(reply);
+            self.waiting = Some(Waiting { options, reply });
             return;
         }
         // A call that is not waited for any more closes what it is given.
@@ -218,6 +236,18 @@ where
         let far = now() + Duration::from_secs(86_400);
         [oldest, idle, rested].into_iter().flatten().min().unwrap_or(far)
     }
+}
+
+/// A link that was opened ahead, as it is given to a call with these options.
+fn taken<K: Wanted<I>, I: Send + 'static, O: Send + 'static>(
+    link: Link<I, O>,
+    options: &K,
+) -> Link<I, O> {
+    if let Some(news) = options.on_taken() {
+        // One that has ended by now tells so itself.
+        let _ = link.try_send(news);
+    }
+    link
 }
 
 async fn next<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {

@@ -132,6 +132,30 @@ fn a_call_that_the_limit_cuts_off_is_left_out() {
 }
 
 #[test]
+fn rd7_a_call_that_the_limit_cuts_off_before_its_arguments_is_left_out_although_it_is_closed() {
+    let made = |reason: &str, arguments: &str| {
+        let piece = serde_json::json!({ "type": "content_block_delta", "index": 0,
+            "delta": { "type": "input_json_delta", "partial_json": arguments } });
+        events(&stream(&[
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"cancel","input":{}}}"#,
+            &piece.to_string(),
+            r#"{"type":"content_block_stop","index":0}"#,
+            &format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}"}}}}"#),
+            r#"{"type":"message_stop"}"#,
+        ]))
+    };
+    for (reason, end) in [("max_tokens", FinishReason::Length), ("refusal", FinishReason::Filtered)]
+    {
+        for arguments in ["", "{\"why\":"] {
+            let made = made(reason, arguments);
+            assert_eq!(made, [LlmEvent::Progress, LlmEvent::Finished(end)], "{reason} {arguments}");
+        }
+    }
+    let made = made("tool_use", "");
+    assert_eq!(made, [LlmEvent::Progress, call("a", "cancel", "{}"), CALLS], "it takes none");
+}
+
+#[test]
 fn thoughts_before_a_call_are_kept_as_they_came() {
     let keepsakes = Keepsakes::default();
     let thinking = cassette!("thinking_then_text");

@@ -142,8 +142,40 @@ fn an_end_can_be_asked_for_and_is_owed_within_a_turn() {
     assert!(codec.owes_final());
     let mut events = Vec::new();
     codec.settle(&mut events);
-    assert_eq!(short(&events), ["=book appointment", "EndOfTurn"]);
+    assert_eq!(
+        short(&events),
+        ["=book appointment"],
+        "nobody has found that the user has finished"
+    );
     assert!(!codec.owes_final());
+}
+
+#[test]
+fn a_turn_that_was_asked_to_end_tells_no_end_and_the_next_one_does() {
+    for formats in [false, true] {
+        let mut codec = TurnCodec::new(formats);
+        codec.on_sent(13_000 * MS);
+        codec.finalize();
+        assert_eq!(decode(&mut codec, cassette!("turn_partial")).len(), 2, "its words come late");
+        let mut end = decode(&mut codec, cassette!("turn_end_unformatted"));
+        end.extend(decode(&mut codec, cassette!("turn_end_formatted")));
+        let text = if formats { "=Book appointment." } else { "=book appointment" };
+        assert_eq!(end, [text]);
+        let next =
+            cassette!("turn_end_formatted").replace("\"turn_order\": 0", "\"turn_order\": 1");
+        let next = decode(&mut codec, &next);
+        assert_eq!(next, ["SpeechStarted", "=Book appointment.", "EndOfTurn"]);
+    }
+}
+
+#[test]
+fn a_request_before_a_turn_is_forgotten_with_its_first_word() {
+    let mut codec = TurnCodec::new(false);
+    codec.on_sent(900 * MS);
+    codec.finalize();
+    decode(&mut codec, cassette!("turn_partial"));
+    let end = decode(&mut codec, cassette!("turn_end_unformatted"));
+    assert_eq!(end, ["=book appointment", "EndOfTurn"], "it was said from 1.1 s on");
 }
 
 #[test]

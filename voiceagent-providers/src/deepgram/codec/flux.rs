@@ -28,7 +28,7 @@ pub(crate) struct FluxCodec {
 }
 
 impl FluxCodec {
-    /// `forces_end`: a request to finalize ends the turn.
+    /// `forces_end`: a request to finalize ends the vendor's turn.
     pub(crate) fn new(forces_end: bool) -> Self {
         Self { turns: Turns::default(), forces_end }
     }
@@ -39,6 +39,10 @@ impl SttCodec for FluxCodec {
 
     fn goodbye(&self) -> Option<Frame> {
         Some(CLOSE_STREAM.into())
+    }
+
+    fn on_sent(&mut self, position: Duration) {
+        self.turns.on_sent(position);
     }
 
     fn decode(
@@ -88,7 +92,7 @@ impl SttCodec for FluxCodec {
     fn finalize(&mut self) -> Option<Cow<'static, str>> {
         let asks = self.forces_end && self.turns.in_turn();
         if asks {
-            self.turns.await_final();
+            self.turns.ask();
         }
         asks.then_some(FORCE_END_TURN.into())
     }

@@ -128,7 +128,8 @@ impl ListenCodec {
             }
             None => {}
         }
-        if results.speech_final {
+        // The silence that counts is one that nobody asked to end.
+        if results.speech_final && !results.from_finalize {
             self.end_turn(events);
         }
     }

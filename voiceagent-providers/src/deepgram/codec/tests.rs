@@ -157,6 +157,14 @@ fn empty_results_say_nothing_unless_they_take_something_back_or_were_asked_for()
 }
 
 #[test]
+fn a_result_that_was_asked_for_ends_no_turn() {
+    let asked = results(0.0, 1.0, "yes", &format!("{SPEECH_FINAL},\"from_finalize\":true"));
+    let next = results(1.5, 2.0, "please", SPEECH_FINAL);
+    let events = play(&mut ListenCodec::default(), &[&asked, &next]);
+    assert_eq!(events, ["=yes", "=please", "EndOfTurn"]);
+}
+
+#[test]
 fn a_finalize_without_an_answer_settles_with_what_was_understood() {
     let mut codec = ListenCodec::default();
     play(&mut codec, &[&results(0.0, 1.0, "nine thirty", INTERIM)]);
@@ -283,6 +291,10 @@ fn a_turn_is_ended_by_force_only_where_that_was_asked_for() {
     assert_eq!(gentle.finalize(), None);
     assert_eq!(forceful.finalize().as_deref(), Some(r#"{"type":"ForceEndTurn"}"#));
     assert!(forceful.owes_final());
+    let ended = play(&mut forceful, &[&turn_info("EndOfTurn", 0.0, 1.5, "I need tires")]);
+    assert_eq!(ended, ["=I need tires"], "the model has not found so");
+    let next = play(&mut forceful, &[&turn_info("EndOfTurn", 2.0, 3.0, "Now")]);
+    assert_eq!(next, ["SpeechStarted", "=Now", "EndOfTurn"]);
 }
 
 #[test]

@@ -57,9 +57,10 @@ impl ScribeCodec {
         let last = words.last().map(|word| word.end);
         // The vendor is ahead of nobody.
         let end = last.map(|end| end.min(heard.sent()));
+        let is_asked = heard.is_asked();
         heard.on_final(Transcript::final_(text).with_words(words), end, events);
         heard.on_answered(events);
-        if self.hears_silence && !text.is_empty() {
+        if self.hears_silence && !is_asked && !text.is_empty() {
             events.push(SttEvent::EndOfTurn);
         }
     }

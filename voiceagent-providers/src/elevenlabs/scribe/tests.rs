@@ -71,6 +71,17 @@ fn silence_ends_a_turn_where_the_vendor_was_asked_to_listen_for_it() {
 }
 
 #[test]
+fn a_commit_that_was_asked_for_ends_no_turn() {
+    let mut codec = codec(true);
+    codec.on_sent(2_000 * MS);
+    codec.finalize();
+    let asked = decode(&mut codec, cassette!("committed_transcript_with_timestamps"));
+    assert_eq!(asked, ["=Book an"]);
+    let heard = decode(&mut codec, cassette!("committed_transcript_with_timestamps"));
+    assert_eq!(heard, ["=Book an", "EndOfTurn"]);
+}
+
+#[test]
 fn too_little_audio_is_a_final_without_words() {
     let mut codec = codec(false);
     codec.finalize();

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::wire::{
     json,
+    llm::call_ids::CallIds,
     realtime::{Out, RealtimeCodec, WORD_FOR_WORD},
     secrets::Secrets,
     voice::samples::Samples,
@@ -37,17 +38,26 @@ pub(super) struct LiveApi {
     samples: Samples,
     calls: Vec<Pending>,
     /// Calls that came when the round of calls was over, for the next one.
-    late: Vec<ToolCall>,
+    late: Vec<Made>,
     /// By which the conversation is gone on with on another connection.
     handle: Option<String>,
     /// The vendor will close this connection soon.
     dismissed: bool,
 }
 
+/// A call that the vendor has made.
+#[derive(Debug)]
+struct Made {
+    call: ToolCall,
+    is_theirs: bool,
+}
+
 /// A call without a result that the vendor knows.
 #[derive(Debug)]
 struct Pending {
     id: ToolCallId,
+    /// The vendor has named it so, and knows its result by that.
+    is_theirs: bool,
     name: Arc<str>,
     output: Option<Arc<str>>,
 }
@@ -87,7 +97,8 @@ impl LiveApi {
             .iter()
             .filter_map(|call| {
                 let response = response(call.output.as_deref()?);
-                Some(FunctionResponse { id: call.id.as_str(), name: &call.name, response })
+                let id = call.is_theirs.then(|| call.id.as_str());
+                Some(FunctionResponse { id, name: &call.name, response })
             })
             .collect();
         if function_responses.is_empty() {
@@ -189,10 +200,15 @@ impl LiveApi {
 
     fn on_calls(&mut self, calls: &[Call<'_>], out: &mut Out) {
         self.ear.tell_words(out);
-        let call = |call: &Call<'_>| ToolCall {
-            id: ToolCallId::new(&*call.id),
-            name: (*call.name).into(),
-            arguments: call.args.map_or("{}", |args| args.get()).into(),
+        let mut ids = CallIds::of(&[]);
+        let call = |call: &Call<'_>| {
+            let id = call.id.as_deref().filter(|id| !id.is_empty());
+            let arguments = call.args.map_or("{}", |args| args.get()).into();
+            // One that the vendor has not named needs a name here.
+            let unnamed = || ids.unique(String::new());
+            let own = id.map_or_else(unnamed, ToolCallId::new);
+            let call = ToolCall { id: own, name: (*call.name).into(), arguments };
+            Made { call, is_theirs: id.is_some() }
         };
         let calls: Vec<_> = calls.iter().map(call).collect();
         if self.own || self.mouth.is_owed() {
@@ -203,16 +219,16 @@ impl LiveApi {
     }
 
     /// Tells a round of calls. Their results go to the vendor together.
-    fn call(&mut self, calls: Vec<ToolCall>, out: &mut Out) {
+    fn call(&mut self, calls: Vec<Made>, out: &mut Out) {
         let Some(answer) = self.mouth.begin(self.own) else { return };
         answer.calls = true;
         let generation = answer.generation;
-        for call in calls {
+        for Made { call, is_theirs } in calls {
             if answer.cancelled || self.calls.iter().any(|known| known.id == call.id) {
                 continue;
             }
             let (id, name) = (call.id.clone(), call.name.clone());
-            self.calls.push(Pending { id, name, output: None });
+            self.calls.push(Pending { id, is_theirs, name, output: None });
             out.events.push(RealtimeEvent::ToolCall { generation, call });
         }
         finish(answer, out);
@@ -285,7 +301,7 @@ impl RealtimeCodec for LiveApi {
         if let Some(cancelled) = &message.tool_call_cancellation {
             let is_over = |id: &ToolCallId| cancelled.ids.iter().any(|it| **it == *id.as_str());
             self.calls.retain(|call| !is_over(&call.id));
-            self.late.retain(|call| !is_over(&call.id));
+            self.late.retain(|late| !is_over(&late.call.id));
         }
         if let Some(update) = &message.session_resumption_update
             && let Some(handle) = update.new_handle.as_deref().filter(|_| update.resumable)

@@ -214,8 +214,9 @@ pub(super) struct ToolCalls<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Call<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    /// Optional by the reference of the API ("FunctionCall").
+    #[serde(borrow, default)]
+    pub(super) id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     #[serde(borrow, default)]

@@ -110,6 +110,23 @@ fn done_without_a_reason_ends_the_answer() {
 }
 
 #[test]
+fn rd7_done_without_a_reason_makes_no_half_call() {
+    let stream = |arguments: &str| {
+        let calls = serde_json::json!([{ "index": 0, "id": "c1",
+            "function": { "name": "book", "arguments": arguments } }]);
+        let chunk = serde_json::json!({ "choices": [{ "delta": { "tool_calls": calls } }] });
+        format!("data: {chunk}\n\ndata: [DONE]\n\n")
+    };
+    for half in ["", "{", "{\"slot\":1"] {
+        let (told, error) = understood(&[stream(half).as_bytes()]);
+        let kind = error.expect("the answer was cut off").kind();
+        assert_eq!((told, kind), (vec![LlmEvent::Progress], ErrorKind::Disconnected), "{half}");
+    }
+    let whole = [LlmEvent::Progress, call("c1", "book", "{\"slot\":1}"), CALLS];
+    assert_eq!(events(&stream("{\"slot\":1}")), whole);
+}
+
+#[test]
 fn what_is_not_a_chunk_is_refused_and_what_is_empty_is_not() {
     let mut answer = Chunks::new(CallIds::of(&[]));
     for harmless in ["", "{}", r#"{"type":"ping"}"#, r#"{"choices":null,"error":null}"#] {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::wire::{
     http::{Refusal, reported},
+    json::is_object,
     llm::{
         answer::{Codec, cut_off, malformed},
         call_ids::{CallIds, MOST_CALLS, too_many_calls},
@@ -48,12 +49,14 @@ pub(crate) struct Events {
     said: Said,
 }
 
-/// A call that is complete.
+/// A call that is over.
 #[derive(Debug)]
 struct Call {
     id: String,
     name: String,
     arguments: String,
+    /// The model was stopped in the midst of it.
+    is_cut: bool,
     /// What the model thought before it.
     thoughts: Vec<String>,
 }
@@ -112,7 +115,8 @@ impl Events {
                 self.calls.push(Call {
                     id: item.call_id.unwrap_or_default(),
                     name: item.name.unwrap_or_default(),
-                    arguments: if arguments.trim().is_empty() { "{}".into() } else { arguments },
+                    arguments,
+                    is_cut: item.status.is_some_and(|status| status == "incomplete"),
                     thoughts: std::mem::take(&mut self.thoughts),
                 });
             }
@@ -130,15 +134,22 @@ impl Events {
         self.usage = response.usage.as_ref().map(counted);
         let mut trail = self.memory.trail.clone();
         trail.say(&self.text);
-        let mut is_theirs = reason == FinishReason::Stop;
+        let is_cut = reason != FinishReason::Stop;
+        let mut is_theirs = !is_cut;
         for call in std::mem::take(&mut self.calls) {
+            // An empty text may be all that was written of the arguments.
+            if call.is_cut || is_cut && !is_object(&call.arguments) {
+                is_theirs = false;
+                continue;
+            }
             let id = self.ids.unique(call.id.clone());
             is_theirs &= id.as_str() == call.id;
             if !call.thoughts.is_empty() {
                 let thoughts = format!("[{}]", call.thoughts.join(","));
                 self.memory.keepsakes.keep(id.clone(), &thoughts);
             }
-            let arguments = call.arguments.into();
+            let is_empty = call.arguments.trim().is_empty();
+            let arguments = if is_empty { "{}".into() } else { call.arguments.into() };
             let call = ToolCall { id, name: call.name.into(), arguments };
             trail.call(&call);
             self.said.call(call);
@@ -314,6 +325,26 @@ mod tests {
         let events = fixture::whole(codec(), &filtered);
         let filtered = LlmEvent::Finished(FinishReason::Filtered);
         assert_eq!(events, [LlmEvent::Progress, cost(), filtered]);
+    }
+
+    #[test]
+    fn rd7_a_call_that_the_limit_cuts_off_is_not_made_although_its_item_is_done() {
+        let arguments = |written: &str| {
+            let (all, written) = (r#"{\"slot\":\"09:30\"}"#, written.replace('"', "\\\""));
+            TOOL.replace(all, &written)
+        };
+        let length = [LlmEvent::Progress, cost(), LlmEvent::Finished(FinishReason::Length)];
+        for written in ["", "{", r#"{"slot":"0"#] {
+            let cut = arguments(written).replace("response.completed", "response.incomplete");
+            assert_eq!(fixture::whole(codec(), &cut), length, "{written}");
+            let told = cut.replace("\"status\":\"completed\"", "\"status\":\"incomplete\"");
+            assert_ne!(told, cut, "the status is told");
+            assert_eq!(fixture::whole(codec(), &told), length, "{written}");
+        }
+        let stopped = TOOL.replace("\"status\":\"completed\"", "\"status\":\"incomplete\"");
+        assert_eq!(fixture::whole(codec(), &stopped), [LlmEvent::Progress, cost(), STOP]);
+        let whole = [LlmEvent::Progress, call("call_1", "book_appointment", "{}"), cost(), CALLS];
+        assert_eq!(fixture::whole(codec(), &arguments("")), whole, "it takes no arguments");
     }
 
     #[test]

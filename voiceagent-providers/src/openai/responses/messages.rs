@@ -133,6 +133,9 @@ pub(crate) struct OutputItem<'a> {
     pub call_id: Option<String>,
     pub name: Option<String>,
     pub arguments: Option<String>,
+    /// `in_progress`, `completed` or `incomplete`.
+    #[serde(borrow)]
+    pub status: Option<Cow<'a, str>>,
 }
 
 /// An answer, where it begins and where it ends.

@@ -51,7 +51,7 @@ impl Pump {
             provider,
             waiting: VecDeque::new(),
             reading: None,
-            retries: Retries::new(patience),
+            retries: Retries::new(patience, true),
             idle_at: Instant::now(),
             found: Vec::with_capacity(2),
         }
@@ -103,6 +103,7 @@ impl Pump {
                     peer.send(SttEvent::Transcript(Transcript::final_(""))).await?;
                 }
             }
+            SttInput::Adopt { patience, replays } => self.retries.adopt(patience, replays),
             _ => {}
         }
         Ok(())
@@ -136,7 +137,10 @@ impl Pump {
     ) -> Result<()> {
         match event {
             Some(Ok(event)) => {
-                self.retries.reset();
+                // A request that has begun to answer may fail each time at the same place.
+                if matches!(&event, SttEvent::Transcript(told) if told.is_final) {
+                    self.retries.reset();
+                }
                 peer.send(event).await
             }
             Some(Err(lost)) => {

@@ -65,6 +65,16 @@ fn an_end_that_was_asked_for_is_answered_also_without_words() {
 }
 
 #[test]
+fn an_end_that_was_asked_for_ends_no_turn() {
+    let mut codec = codec();
+    decode(&mut codec, cassette!("add_transcript"));
+    codec.finalize();
+    assert_eq!(decode(&mut codec, cassette!("end_of_utterance")), ["=Book it."]);
+    decode(&mut codec, cassette!("add_transcript"));
+    assert_eq!(decode(&mut codec, cassette!("end_of_utterance")), ["=Book it.", "EndOfTurn"]);
+}
+
+#[test]
 fn a_receipt_is_no_sign_of_recognition_but_counts_for_the_goodbye() {
     let mut codec = codec();
     let mut none = Vec::new();

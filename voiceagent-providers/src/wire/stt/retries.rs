@@ -17,13 +17,25 @@ pub(crate) struct Retries {
     /// How long a vendor may ask to be left alone, and how much of that is left.
     patience: Duration,
     left: Duration,
+    settles: bool,
 }
 
 impl Retries {
-    /// A vendor that asks to be left alone for longer than `patience` is given up.
-    pub(crate) fn new(patience: Duration) -> Self {
+    /// A vendor that asks to be left alone for longer than `patience` is given up; `settles`: what
+    /// it has understood becomes a final then.
+    pub(crate) fn new(patience: Duration, settles: bool) -> Self {
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, TRIES, Backoff::random_seed());
-        Self { backoff, patience, left: patience }
+        Self { backoff, patience, left: patience, settles }
+    }
+
+    /// Whoever takes the stream over has another patience, and hears the audio again, or not.
+    pub(crate) const fn adopt(&mut self, patience: Duration, replays: bool) {
+        (self.patience, self.left, self.settles) = (patience, patience, !replays);
+    }
+
+    /// Whether what was understood becomes a final when the vendor is given up.
+    pub(crate) const fn settles(&self) -> bool {
+        self.settles
     }
 
     /// How long to wait after a loss: never less than the vendor asks for.
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn rc8_a_vendor_is_not_asked_sooner_than_it_said() {
-        let mut retries = Retries::new(5 * SECOND);
+        let mut retries = Retries::new(5 * SECOND, true);
         assert_eq!(retries.after(limited(3 * SECOND)).unwrap(), 3 * SECOND);
         assert_eq!(retries.after(limited(2 * SECOND)).unwrap(), 2 * SECOND);
         let given_up = retries.after(limited(SECOND)).unwrap_err();
@@ -80,7 +92,7 @@ mod tests {
 
     #[test]
     fn rc8_a_vendor_that_asks_for_too_much_is_given_up_at_once_with_what_it_asked_for() {
-        let mut retries = Retries::new(2 * SECOND);
+        let mut retries = Retries::new(2 * SECOND, true);
         let given_up = retries.after(limited(60 * SECOND)).unwrap_err();
         assert_eq!(given_up.kind(), ErrorKind::RateLimited);
         assert_eq!(given_up.retry_after(), Some(60 * SECOND));
@@ -89,7 +101,7 @@ mod tests {
     #[test]
     fn one_that_asks_for_nothing_is_tried_five_times_whatever_the_patience() {
         for kind in [ErrorKind::Disconnected, ErrorKind::Overloaded] {
-            let mut retries = Retries::new(Duration::ZERO);
+            let mut retries = Retries::new(Duration::ZERO, true);
             for _ in 0..TRIES {
                 assert!(retries.after(Error::new(kind, "read", "lost")).unwrap() <= LONGEST_WAIT);
             }
@@ -98,8 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn rc8_who_takes_the_stream_over_says_how_patient_it_is() {
+        let mut retries = Retries::new(5 * SECOND, true);
+        retries.adopt(2 * SECOND, true);
+        assert!(!retries.settles() && retries.after(limited(3 * SECOND)).is_err());
+    }
+
+    #[test]
     fn what_would_fail_again_is_not_tried_again() {
         let refused = Error::new(ErrorKind::Unauthorized, "connect", "the key is refused");
-        assert!(Retries::new(SECOND).after(refused).is_err());
+        assert!(Retries::new(SECOND, true).after(refused).is_err());
     }
 }

@@ -122,7 +122,7 @@ impl<C: SttCodec> Stream<C> {
             sent: 0,
             pending: BytesMut::new(),
             pace: Pace::new(settings.pace_percent),
-            retries: Retries::new(settings.patience),
+            retries: Retries::new(settings.patience, settings.settles),
             events: Vec::with_capacity(4),
             pause_at: now + settings.pause_after,
             ping_at: settings.ping.map(|ping| now + ping),
@@ -150,14 +150,14 @@ impl<C: SttCodec> Stream<C> {
             // What the vendor said before it was lost.
             self.report(&peer).await?;
             self.codec.lost(self.tape.start(), &mut self.events);
-            if self.settings.settles {
+            if self.retries.settles() {
                 self.report(&peer).await?;
             }
             match self.reconnect(&mut peer, lost).await {
                 Ok(true) => self.report(&peer).await?,
                 Ok(false) => return Ok(()),
                 Err(given_up) => {
-                    if self.settings.settles {
+                    if self.retries.settles() {
                         self.codec.settle(&mut self.events);
                         self.report(&peer).await?;
                     }
@@ -192,10 +192,12 @@ impl<C: SttCodec> Stream<C> {
 
     async fn on_input(&mut self, input: SttInput) -> Result<()> {
         match input {
-            SttInput::Audio(frame) => self.on_audio(frame.payload).await,
-            SttInput::Finalize => self.on_finalize().await,
-            _ => Ok(()),
+            SttInput::Audio(frame) => self.on_audio(frame.payload).await?,
+            SttInput::Finalize => self.on_finalize().await?,
+            SttInput::Adopt { patience, replays } => self.retries.adopt(patience, replays),
+            _ => {}
         }
+        Ok(())
     }
 
     async fn on_audio(&mut self, payload: Bytes) -> Result<()> {
@@ -466,6 +468,7 @@ impl<C: SttCodec> Stream<C> {
                 input = peer.recv() => match input? {
                     SttInput::Audio(frame) => self.tape.push(frame.payload),
                     SttInput::Finalize => drop(self.codec.finalize()),
+                    SttInput::Adopt { patience, replays } => self.retries.adopt(patience, replays),
                     _ => {}
                 },
             }

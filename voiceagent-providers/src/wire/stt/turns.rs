@@ -11,6 +11,10 @@ pub(crate) struct Turns {
     covered: Duration,
     turn: Option<Turn>,
     owes_final: bool,
+    /// Up to where audio was sent.
+    sent: Duration,
+    /// Up to where the end of a turn was asked for that has not come.
+    asked: Option<Duration>,
 }
 
 /// A turn that is under way.
@@ -32,7 +36,26 @@ impl Turns {
     }
 
     pub(crate) fn connected(&mut self, zero: Duration) {
-        self.zero = zero;
+        (self.zero, self.sent) = (zero, zero);
+    }
+
+    /// All audio before `position` was sent.
+    pub(crate) const fn on_sent(&mut self, position: Duration) {
+        self.sent = position;
+    }
+
+    /// The vendor is asked to end the turn of what it was sent so far. That it does so tells nothing
+    /// of the user.
+    pub(crate) const fn ask(&mut self) {
+        self.asked = Some(self.sent);
+        if self.in_turn() {
+            self.await_final();
+        }
+    }
+
+    /// Whether the turn under way was asked to end.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// Nothing before this place will be needed again, but for the turn that is under way.
@@ -55,6 +78,10 @@ impl Turns {
 
     /// A turn begins at this place, unless one is under way.
     pub(crate) fn begin(&mut self, start: Duration) {
+        if self.turn.is_none() {
+            // There was nothing to end when it was asked for.
+            self.asked = self.asked.filter(|asked| start < *asked);
+        }
         self.turn.get_or_insert_with(|| Turn {
             start,
             end: start,
@@ -107,13 +134,14 @@ impl Turns {
         events.extend(self.turn.as_mut().is_some_and(news).then_some(SttEvent::TurnResumed));
     }
 
-    /// The turn is over. Nothing is needed again from `margin` behind its end.
+    /// The turn is over, by the vendor's own decision unless it was asked. Nothing is needed again
+    /// from `margin` behind its end.
     pub(crate) fn end(&mut self, margin: Duration, events: &mut Vec<SttEvent>) {
         self.owes_final = false;
         if let Some(turn) = self.turn.take() {
             self.cover(turn.end + margin);
             events.push(turn.transcript(true));
-            events.push(SttEvent::EndOfTurn);
+            events.extend(self.asked.take().is_none().then_some(SttEvent::EndOfTurn));
         }
     }
 

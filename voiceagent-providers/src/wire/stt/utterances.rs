@@ -134,6 +134,11 @@ impl Utterances {
         events.push(SttEvent::Transcript(transcript));
     }
 
+    /// Whether a final that was asked for has not come: the next one tells nothing of the user.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// All that was asked for has been told; if that is nothing, an empty final tells it.
     pub(crate) fn on_answered(&mut self, events: &mut Vec<SttEvent>) {
         let Some(asked) = self.asked.pop_front() else { return };
