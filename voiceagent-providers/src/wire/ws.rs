@@ -121,7 +121,7 @@ impl Dial {
             self.error(ErrorKind::Timeout, waited)
         })??;
         let (provider, close_kind) = (self.provider, self.close_kind);
-        Ok(Socket { stream, provider, close_kind, secrets: self.secrets() })
+        Ok(Socket { stream, provider, close_kind, secrets: self.secrets(), owes_pong: false })
     }
 
     async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
@@ -222,6 +222,8 @@ pub(crate) struct Socket {
     provider: &'static str,
     close_kind: fn(u16) -> Option<ErrorKind>,
     secrets: Secrets,
+    /// A ping was sent, and nothing has come since.
+    owes_pong: bool,
 }
 
 /// A message to the vendor.
@@ -280,7 +282,20 @@ impl Socket {
 
     /// Writes a ping. That its answer comes is not awaited: who is silent about speech is noticed.
     pub(crate) async fn ping(&mut self) -> Result<()> {
+        self.owes_pong = true;
         self.send(Message::Ping(Bytes::new())).await
+    }
+
+    /// That something was read since the last ping, its answer or anything else.
+    ///
+    /// # Errors
+    ///
+    /// `Stalled` where nothing was: the network may have dropped the connection without a word.
+    pub(crate) fn ensure_alive(&self) -> Result<()> {
+        if self.owes_pong {
+            return Err(self.error(ErrorKind::Stalled, "read", "a ping got no answer"));
+        }
+        Ok(())
     }
 
     /// The next message of the vendor that holds something. Pings are answered on the way.
@@ -294,7 +309,9 @@ impl Socket {
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn recv(&mut self) -> Result<Received> {
         loop {
-            match self.stream.next().await {
+            let received = self.stream.next().await;
+            self.owes_pong &= !matches!(received, Some(Ok(_)));
+            match received {
                 Some(Ok(Message::Binary(payload))) if payload.is_empty() => {}
                 Some(Ok(Message::Binary(payload))) => return Ok(Received::Binary(payload)),
                 Some(Ok(Message::Text(text))) if text.is_empty() => {}
