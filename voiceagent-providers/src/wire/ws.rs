@@ -68,6 +68,8 @@ pub(crate) struct Dial {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Headers that the user has configured, which may be secret.
     pub(crate) own_headers: HeaderMap,
+    /// A header by which the vendor knows one connection from the next, and its values.
+    pub(crate) naming: Option<(&'static str, fn() -> u128)>,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
@@ -92,6 +94,7 @@ impl Dial {
             key,
             headers: &[],
             own_headers,
+            naming: None,
             reason_header: None,
             close_kind,
             deadline,
@@ -164,6 +167,11 @@ impl Dial {
         key.set_sensitive(true);
         request.headers_mut().insert(*name, key);
         request.headers_mut().extend(self.own_headers.clone());
+        if let Some((name, number)) = self.naming {
+            let number = format!("{:032x}", number());
+            let number = HeaderValue::from_str(&number).expect("digits are a header's value");
+            request.headers_mut().insert(name, number);
+        }
         Ok(request)
     }
 
