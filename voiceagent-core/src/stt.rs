@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
 /// - sends interim transcripts that *replace* each other, and finals that never change,
+/// - tells the times of words in the audio that it was handed, without what it makes up itself,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
 ///   [`SttCapabilities::finalize`],
 /// - keeps the connection alive through silence, and reconnects with the audio that was not
