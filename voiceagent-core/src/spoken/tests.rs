@@ -104,9 +104,10 @@ fn codes_and_short_numbers_are_spoken_digit_by_digit() {
         ("ZIP 60601-1234.", "ZIP six zero six zero one, one two three four."),
         ("It is zip code 60601, right?", "It is zip code six zero six zero one, right?"),
         ("Chicago, IL 60601", "Chicago, IL six zero six zero one"),
+        ("IL 60601, or TV 60601", "IL six zero six zero one, or TV sixty thousand six hundred one"),
         (
-            "IL 60601 or 5000-6000",
-            "IL sixty thousand six hundred one or five thousand to six thousand",
+            "the IL 60601 or 5000-6000",
+            "the IL sixty thousand six hundred one or five thousand to six thousand",
         ),
         ("Hang up and call 911!", "Hang up and call nine one one!"),
         ("Dial 988 or 311 people", "Dial nine eight eight or three hundred eleven people"),

@@ -7,6 +7,12 @@ const TOP_LEVEL: [&str; 16] = [
 ];
 /// Numbers of three digits that services have in all of North America, but for 911.
 const SERVICES: [&str; 8] = ["211", "311", "411", "511", "611", "711", "811", "988"];
+const STATES: [&str; 51] = [
+    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL", "IN", "IA",
+    "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM",
+    "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA",
+    "WV", "WI", "WY",
+];
 const SHORTEST_NUMBER: usize = 7;
 const LONGEST_NUMBER: usize = 15;
 
@@ -97,14 +103,11 @@ fn is_called_zip(line: &Line<'_>, at: usize) -> bool {
     named.is_some_and(|word| is(word, "zip"))
 }
 
-/// "Chicago, IL 60601".
+/// "Chicago, IL 60601", and "IL 60601" where the text was cut before it.
 fn is_behind_state(line: &Line<'_>, at: usize) -> bool {
     let Some(state) = at.checked_sub(1) else { return false };
-    let letters = line.core(state);
-    letters.len() == 2
-        && letters.bytes().all(|byte| byte.is_ascii_uppercase())
-        && line.behind(state).is_empty()
-        && state.checked_sub(1).is_some_and(|city| line.behind(city) == ",")
+    let is_apart = state.checked_sub(1).is_none_or(|city| line.behind(city) == ",");
+    is_apart && line.behind(state).is_empty() && STATES.contains(&line.core(state))
 }
 
 /// A telephone number of three digits: that of emergencies, and those of services where somebody
