@@ -13,6 +13,7 @@ mod config;
 mod confirmation;
 mod connected;
 mod controls;
+mod copies;
 mod crossing;
 mod datagrams;
 mod dial;
@@ -21,6 +22,7 @@ mod early_media;
 mod framing;
 #[cfg(test)]
 mod fuzz;
+mod gate;
 mod handover;
 mod incoming;
 mod info;
@@ -32,11 +34,14 @@ mod lossy;
 mod negotiation;
 mod network;
 mod office;
+mod outside;
 mod parameters;
 mod peer;
+mod prober;
 mod progress;
 mod protection;
 mod quiet;
+mod reach;
 mod refresh;
 mod refusal;
 mod registration;
@@ -69,6 +74,7 @@ pub use self::{
     network::Network,
     progress::SipProgress,
     protection::SipSrtp,
+    reach::{SipNeighbor, SipReach},
     refusal::SipRefusal,
     server::SipServer,
     tls::SipTls,
