@@ -55,6 +55,9 @@ static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     Arc::new(config)
 });
 
+/// A header, and what makes its next value.
+type Naming = (&'static str, fn() -> u128);
+
 /// Where a WebSocket leads, and how it is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
@@ -69,7 +72,7 @@ pub(crate) struct Dial {
     /// Headers that the user has configured, which may be secret.
     pub(crate) own_headers: HeaderMap,
     /// A header by which the vendor knows one connection from the next, and its values.
-    pub(crate) naming: Option<(&'static str, fn() -> u128)>,
+    pub(crate) naming: Option<Naming>,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
