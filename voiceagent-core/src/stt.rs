@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// `open` connects (within a deadline of its own) and returns a [`Link`]. The pump
 /// - sends interim transcripts that *replace* each other, and finals that never change,
+/// - tells the times of words in the audio that it was handed, without what it makes up itself,
 /// - answers [`SttInput::Finalize`] with a final soon, if it claims
 ///   [`SttCapabilities::finalize`]: an empty one where there is nothing to say. One that ends turns
 ///   by itself may answer within a turn only. It tells no [`SttEvent::EndOfTurn`] for it, since

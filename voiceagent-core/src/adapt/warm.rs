@@ -28,7 +28,7 @@ pub struct Warmth {
     /// How many connections wait for the next calls. 1 unless set; a model over HTTP keeps one.
     pub spare: usize,
     /// How old a connection may be when it is taken. One that is older is replaced; a model's is
-    /// used once in this time, so that no server closes it. 60 s unless set.
+    /// used once in this time, or known to be open, so that no server closes it. 60 s unless set.
     #[serde(deserialize_with = "duration::deserialize")]
     pub max_age: Duration,
     /// How long opening one may take. 5 s unless set.

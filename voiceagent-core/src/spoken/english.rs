@@ -13,9 +13,10 @@ pub(crate) use numbers::{ONES, TENS};
 
 /// The rules, of which the first that knows a place counts: a date is no telephone number, and a
 /// time is no amount.
-const RULES: [fn(&Line<'_>, usize) -> Option<Found>; 6] = [
+const RULES: [fn(&Line<'_>, usize) -> Option<Found>; 7] = [
     addresses::name,
     calendar::date,
+    addresses::postal_code,
     addresses::telephone,
     calendar::time,
     amounts::amount,

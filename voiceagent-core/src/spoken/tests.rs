@@ -99,6 +99,36 @@ fn dates_addresses_and_measures_are_spoken_in_words() {
 }
 
 #[test]
+fn codes_and_short_numbers_are_spoken_digit_by_digit() {
+    speaks(&[
+        ("ZIP 60601-1234.", "ZIP six zero six zero one, one two three four."),
+        ("It is zip code 60601, right?", "It is zip code six zero six zero one, right?"),
+        ("Chicago, IL 60601", "Chicago, IL six zero six zero one"),
+        ("IL 60601, or TV 60601", "IL six zero six zero one, or TV sixty thousand six hundred one"),
+        (
+            "the IL 60601 or 5000-6000",
+            "the IL sixty thousand six hundred one or five thousand to six thousand",
+        ),
+        ("Hang up and call 911!", "Hang up and call nine one one!"),
+        ("Dial 988 or 311 people", "Dial nine eight eight or three hundred eleven people"),
+        ("911 km", "nine hundred eleven kilometers"),
+    ]);
+}
+
+#[test]
+fn mixed_numbers_cents_and_capitals_are_spoken_in_words() {
+    speaks(&[
+        ("1 1/2 or 2 ¾ cups", "one and one half or two and three quarters cups"),
+        ("for 1 1/2 hrs.", "for one and one half hours."),
+        ("1, 1/2 and 7 24/7", "one, one half and seven twenty-four seven"),
+        ("$.50, -$.05 or $.5", "fifty cents, minus five cents or zero point five dollars"),
+        ("Apt. 4, Apt. B, apt. 5", "Apartment four, Apartment B, apartment five"),
+        ("Ext. 5. Approx. 3.", "Extension five. Approximately three."),
+        ("Bring tools, etc. We wait.", "Bring tools, et cetera. We wait."),
+    ]);
+}
+
+#[test]
 fn a_day_may_stand_before_its_month() {
     let mut form = SpokenForm::of("en-GB");
     form.day_first = true;

@@ -16,8 +16,7 @@ pub(super) fn random_name() -> u128 {
 pub(super) fn dial(url: String, key: &Secret, deadline: Duration) -> Dial {
     let key = ("ocp-apim-subscription-key", key.clone());
     let mut dial = Dial::new(PROVIDER, url, key, deadline);
-    let name = format!("{:032x}", random_name());
-    dial.own_headers.insert("x-connectionid", name.parse().expect("digits are a header's value"));
+    dial.naming = Some(("x-connectionid", random_name));
     // The SDK takes this code for wrong parameters, and all others for a lost connection.
     dial.close_kind = |code| (code == 1007).then_some(ErrorKind::Rejected);
     dial
@@ -79,9 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn a_close_for_wrong_parameters_is_final_and_all_others_are_not() {
+    fn connections_have_names_of_their_own_and_a_close_for_wrong_parameters_is_final() {
         let url = "wss://127.0.0.1:1/x".to_owned();
         let dial = dial(url, &Secret::new("sk-key"), Duration::from_secs(1));
+        let (header, name) = dial.naming.expect("each connection has a name");
+        assert_eq!(header, "x-connectionid");
+        assert_ne!(name(), name(), "also one in place of another");
         assert_eq!((dial.close_kind)(1007), Some(ErrorKind::Rejected));
         assert_eq!((dial.close_kind)(1011), None);
     }

@@ -55,6 +55,9 @@ static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     Arc::new(config)
 });
 
+/// A header, and what makes its next value.
+type Naming = (&'static str, fn() -> u128);
+
 /// Where a WebSocket leads, and how it is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
@@ -68,6 +71,8 @@ pub(crate) struct Dial {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// Headers that the user has configured, which may be secret.
     pub(crate) own_headers: HeaderMap,
+    /// A header by which the vendor knows one connection from the next, and its values.
+    pub(crate) naming: Option<Naming>,
     /// The header in which the vendor says why it refused.
     pub(crate) reason_header: Option<&'static str>,
     /// What the vendor's own close codes mean.
@@ -92,6 +97,7 @@ impl Dial {
             key,
             headers: &[],
             own_headers,
+            naming: None,
             reason_header: None,
             close_kind,
             deadline,
@@ -121,7 +127,7 @@ impl Dial {
             self.error(ErrorKind::Timeout, waited)
         })??;
         let (provider, close_kind) = (self.provider, self.close_kind);
-        Ok(Socket { stream, provider, close_kind, secrets: self.secrets() })
+        Ok(Socket { stream, provider, close_kind, secrets: self.secrets(), owes_pong: false })
     }
 
     async fn handshake(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
@@ -164,6 +170,11 @@ impl Dial {
         key.set_sensitive(true);
         request.headers_mut().insert(*name, key);
         request.headers_mut().extend(self.own_headers.clone());
+        if let Some((name, number)) = self.naming {
+            let number = format!("{:032x}", number());
+            let number = HeaderValue::from_str(&number).expect("digits are a header's value");
+            request.headers_mut().insert(name, number);
+        }
         Ok(request)
     }
 
@@ -222,6 +233,8 @@ pub(crate) struct Socket {
     provider: &'static str,
     close_kind: fn(u16) -> Option<ErrorKind>,
     secrets: Secrets,
+    /// A ping was sent, and nothing has come since.
+    owes_pong: bool,
 }
 
 /// A message to the vendor.
@@ -280,7 +293,20 @@ impl Socket {
 
     /// Writes a ping. That its answer comes is not awaited: who is silent about speech is noticed.
     pub(crate) async fn ping(&mut self) -> Result<()> {
+        self.owes_pong = true;
         self.send(Message::Ping(Bytes::new())).await
+    }
+
+    /// That something was read since the last ping, its answer or anything else.
+    ///
+    /// # Errors
+    ///
+    /// `Stalled` where nothing was: the network may have dropped the connection without a word.
+    pub(crate) fn ensure_alive(&self) -> Result<()> {
+        if self.owes_pong {
+            return Err(self.error(ErrorKind::Stalled, "read", "a ping got no answer"));
+        }
+        Ok(())
     }
 
     /// The next message of the vendor that holds something. Pings are answered on the way.
@@ -294,7 +320,9 @@ impl Socket {
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn recv(&mut self) -> Result<Received> {
         loop {
-            match self.stream.next().await {
+            let received = self.stream.next().await;
+            self.owes_pong &= !matches!(received, Some(Ok(_)));
+            match received {
                 Some(Ok(Message::Binary(payload))) if payload.is_empty() => {}
                 Some(Ok(Message::Binary(payload))) => return Ok(Received::Binary(payload)),
                 Some(Ok(Message::Text(text))) if text.is_empty() => {}

@@ -53,7 +53,11 @@ impl Caller {
     }
 
     pub(crate) fn pause(&self) {
-        self.send(silence(self.format, PAUSE));
+        self.pause_for(PAUSE);
+    }
+
+    pub(crate) fn pause_for(&self, duration: Duration) {
+        self.send(silence(self.format, duration));
     }
 
     pub(crate) fn finalize(&self) {

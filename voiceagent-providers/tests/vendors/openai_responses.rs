@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join_all};
 use serde_json::{Value, json};
 use voiceagent_core::{
     ErrorKind, Result, Secret,
@@ -11,6 +11,7 @@ use voiceagent_core::{
 };
 use voiceagent_providers::openai::{OpenAiApi, OpenAiLlm, OpenAiLlmConfig};
 use voiceagent_testkit::{
+    chaos::{ChaosProxy, Weather},
     conformance::llm::{KEY, LlmSuite},
     vendor::chat::{ChatVendor, Dialect, Reply},
 };
@@ -35,10 +36,14 @@ fn config(vendor: &Scripted, deadline: Duration, api: &str) -> Value {
 }
 
 fn model(vendor: &ChatVendor, api: OpenAiApi) -> OpenAiLlm {
+    model_at(vendor.url(), api)
+}
+
+fn model_at(url: &str, api: OpenAiApi) -> OpenAiLlm {
     let mut config = OpenAiLlmConfig::default();
     config.api = api;
     config.api_key = Some(Secret::new(KEY));
-    config.base_url = Some(vendor.url().into());
+    config.base_url = Some(url.into());
     config.store = api == OpenAiApi::Responses;
     OpenAiLlm::new(config).expect("the configuration is complete")
 }
@@ -185,6 +190,39 @@ async fn a_socket_is_opened_ahead_and_one_that_the_vendor_closed_is_not_used() {
     let said = answer(&model, vec![user("When?"), agent("Hello there."), user("Nine?")]).await;
     assert!(matches!(said[0], LlmEvent::Connected { reused: false, .. }), "{said:?}");
     assert_eq!(sent(&vendor), [(false, 1), (false, 3)]);
+}
+
+#[tokio::test]
+async fn a_socket_that_waits_is_kept_and_one_that_the_network_dropped_without_a_word_is_not() {
+    let _clock = Clock::start();
+    for (weather, is_kept) in [(Weather::fair(), true), (Weather::fair().swallowed(), false)] {
+        let vendor = vendor([Reply::text("At nine.")]).await;
+        let (network, url) = ChaosProxy::before(vendor.url()).await.unwrap();
+        let model = model_at(&url, OpenAiApi::ResponsesWebsocket);
+        answer(&model, vec![user("When?")]).await;
+        network.set(weather);
+        // That time passes is what is checked.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        network.set(Weather::fair());
+        let said = answer(&model, vec![user("When?"), agent("At nine."), user("Fine.")]).await;
+        let is_reused = matches!(said[0], LlmEvent::Connected { reused: true, .. });
+        assert_eq!((is_reused, vendor.accepted()), (is_kept, if is_kept { 1 } else { 2 }));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_had_although_all_sockets_that_wait_are_lost() {
+    let error = json!({ "error": { "code": "websocket_connection_limit_reached" } });
+    let lost = Reply::refuse(400, error.to_string());
+    let said = Reply::text("At nine.");
+    let replies = [said.clone(), said.clone(), said.clone(), lost.clone(), lost, said];
+    let vendor = vendor(replies).await;
+    let model = model(&vendor, OpenAiApi::ResponsesWebsocket);
+    join_all((0..3).map(|_| answer(&model, vec![user("When?")]))).await;
+    assert_eq!(vendor.accepted(), 3);
+    let said = answer(&model, vec![user("When?"), agent("At nine."), user("Fine.")]).await;
+    assert!(matches!(said[0], LlmEvent::Connected { reused: false, .. }), "{said:?}");
+    assert_eq!(vendor.accepted(), 4);
 }
 
 #[tokio::test]

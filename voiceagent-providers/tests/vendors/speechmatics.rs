@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 use voiceagent_core::{
     ErrorKind, Secret,
+    adapt::FallbackStt,
     stt::{SpeechToText, SttEvent, SttOptions},
 };
 use voiceagent_providers::speechmatics::{SpeechmaticsStt, SpeechmaticsSttConfig};
 use voiceagent_testkit::{
     conformance,
-    vendor::{ScriptedVendor, SpeechVendor, TurnScript},
+    vendor::{Refusal, ScriptedVendor, SpeechVendor, TurnScript},
 };
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, PAUSE, SPOKEN},
     clock::Clock,
     hearing::{self, SECOND, UTTERANCES},
 };
@@ -93,6 +94,33 @@ async fn a_lost_connection_costs_no_words() {
     hearing::a_lost_connection_costs_no_words(&turns, &stt(&turns, |_| {})).await;
     let asked = vendor().await;
     hearing::a_lost_connection_costs_no_words(&asked, &stt(&asked, waits)).await;
+}
+
+#[tokio::test]
+async fn a_chain_that_waited_for_its_caller_loses_no_word_at_a_failover() {
+    let _clock = Clock::start();
+    let (first, rest) = (vendor().await, TurnScript::utterances([UTTERANCES[1]]));
+    let second = SpeechVendor::speechmatics(rest).await;
+    let quick = |config: &mut SpeechmaticsSttConfig| config.keep_alive = SECOND / 10;
+    let next = vec![Arc::new(stt(&second, waits)) as Arc<dyn SpeechToText>];
+    let chain = FallbackStt::new(Arc::new(stt(&first, quick)), next);
+    let mut caller = hearing::dial(&chain).await;
+    let format = chain.capabilities().formats[0];
+    let kept_alive = format.bytes_in(SECOND / 2);
+    first.until(|all| all.first().is_some_and(|it| it.audio_bytes >= kept_alive)).await;
+    caller.say();
+    caller.pause_for(SECOND / 5);
+    caller.finalize();
+    // It goes on before the final of what was said has come.
+    caller.say();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[0]);
+    first.refuse(Some(Refusal::status(503)));
+    first.drop_connections();
+    caller.pause();
+    caller.finalize();
+    assert_eq!(&*caller.until_final().await.text, UTTERANCES[1]);
+    let replayed = second.records()[0].audio_bytes;
+    assert!(replayed >= format.bytes_in(SPOKEN + PAUSE), "{replayed} bytes are less than was said");
 }
 
 #[tokio::test]

@@ -19,6 +19,13 @@ const SPOKEN: Duration = Duration::from_millis(1_200);
 const PAUSE: Duration = Duration::from_millis(2_000);
 
 const SILENCE: &str = "silence beyond a limit that the vendor states is survived";
+const TIMES: &str = "times of words count the audio that was handed over";
+
+/// The pauses of a line that brings nothing, not even silence.
+const LULL: Duration = Duration::from_millis(1_000);
+
+/// How far from its sound a word may be told: frames, and what vendors round.
+const ROUNDING: Duration = Duration::from_millis(60);
 
 const ENDS_NO_TURN: &str = "a request to finalize ends no turn";
 
@@ -60,6 +67,11 @@ pub async fn stt<V: ScriptedVendor>(
     } else {
         report.not_claimed("a request to finalize yields a final");
         report.not_claimed(ENDS_NO_TURN);
+    }
+    if claims.word_timings {
+        report.note(TIMES, suite.times_are_of_what_was_handed_over().await);
+    } else {
+        report.not_claimed(TIMES);
     }
     match vendor.idle_limit() {
         Some(limit) => report.note(SILENCE, suite.survives_silence(limit).await),
@@ -194,6 +206,30 @@ impl<V: ScriptedVendor> Suite<'_, V> {
         // The request is over with its answer: the end of the next turn is the vendor's own.
         self.say_utterance(&mut caller).await?;
         same(caller.turns(), usize::from(self.claims.end_of_turn))
+    }
+
+    async fn times_are_of_what_was_handed_over(&self) -> Result<(), String> {
+        let mut caller = self.call().await?;
+        for said in 1..=2 {
+            // What keeps a line alive meanwhile is nothing that the caller has said.
+            tokio::time::sleep(LULL).await;
+            let (before, begun) = (caller.transcripts().count(), caller.handed_over());
+            caller.speak(SPOKEN).await?;
+            let ended = caller.handed_over();
+            if self.claims.finalize {
+                caller.finalize()?;
+            } else {
+                caller.pause(PAUSE).await?;
+            }
+            caller.until(|it| self.expect(it, said).is_ok()).await?;
+            let finals = caller.transcripts().skip(before).filter(|it| it.is_final);
+            let right = begun.saturating_sub(ROUNDING)..=ended + ROUNDING;
+            for word in finals.flat_map(|it| &it.words) {
+                let is_right = right.contains(&word.start) && right.contains(&word.end);
+                ensure(is_right, || format!("said in {right:?}: {word:?}"))?;
+            }
+        }
+        Ok(())
     }
 
     async fn survives_silence(&self, limit: Duration) -> Result<(), String> {

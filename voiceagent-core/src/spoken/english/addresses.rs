@@ -5,6 +5,14 @@ const TOP_LEVEL: [&str; 16] = [
     "com", "org", "net", "io", "co", "uk", "us", "ca", "au", "de", "eu", "edu", "gov", "info",
     "app", "dev",
 ];
+/// Numbers of three digits that services have in all of North America, but for 911.
+const SERVICES: [&str; 8] = ["211", "311", "411", "511", "611", "711", "811", "988"];
+const STATES: [&str; 51] = [
+    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL", "IN", "IA",
+    "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM",
+    "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA",
+    "WV", "WI", "WY",
+];
 const SHORTEST_NUMBER: usize = 7;
 const LONGEST_NUMBER: usize = 15;
 
@@ -69,6 +77,46 @@ fn spell(address: &str) -> String {
         rest = behind;
     }
     words.join(" ")
+}
+
+/// A postal code of the United States: with its four more digits anywhere, and else where it is
+/// called one or stands behind a state.
+pub(super) fn postal_code(line: &Line<'_>, at: usize) -> Option<Found> {
+    let core = line.core(at);
+    let is_code =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((area, block)) = core.split_once(['-', '\u{2011}', '–']) {
+        // No range ends below its beginning.
+        let is_postal = is_code(area, 5) && is_code(block, 4);
+        let spoken = is_postal.then(|| format!("{}, {}", digits(area), digits(block)))?;
+        return line.found(at, 1, spoken);
+    }
+    let is_postal = is_code(core, 5) && (is_called_zip(line, at) || is_behind_state(line, at));
+    is_postal.then(|| line.found(at, 1, digits(core)))?
+}
+
+/// "ZIP 60601", "zip code: 60601", "my zip is 60601".
+fn is_called_zip(line: &Line<'_>, at: usize) -> bool {
+    let is = |word: &str, known: &str| word.eq_ignore_ascii_case(known);
+    let mut before = (at.saturating_sub(3)..at).rev().map(|at| line.core(at));
+    let named = before.find(|word| !is(word, "code") && !is(word, "is"));
+    named.is_some_and(|word| is(word, "zip"))
+}
+
+/// "Chicago, IL 60601", and "IL 60601" where the text was cut before it.
+fn is_behind_state(line: &Line<'_>, at: usize) -> bool {
+    let Some(state) = at.checked_sub(1) else { return false };
+    let is_apart = state.checked_sub(1).is_none_or(|city| line.behind(city) == ",");
+    is_apart && line.behind(state).is_empty() && STATES.contains(&line.core(state))
+}
+
+/// A telephone number of three digits: that of emergencies, and those of services where somebody
+/// is to call them.
+pub(super) fn short_number(line: &Line<'_>, at: usize) -> Option<String> {
+    let core = line.core(at);
+    let before = at.checked_sub(1).map_or("", |before| line.core(before));
+    let is_dialled = ["call", "dial", "text"].iter().any(|it| before.eq_ignore_ascii_case(it));
+    (core == "911" || is_dialled && SERVICES.contains(&core)).then(|| digits(core))
 }
 
 /// A telephone number, in groups of digits.

@@ -1,5 +1,5 @@
 use super::{
-    Found, Line,
+    Found, Line, addresses,
     numbers::{cardinal, number, ordinal, parse, with_fraction},
 };
 
@@ -73,7 +73,9 @@ pub(super) fn amount(line: &Line<'_>, at: usize) -> Option<Found> {
     }
     money(line, at)
         .or_else(|| measure(line, at))
+        .or_else(|| mixed(line, at))
         .or_else(|| numbered(line, at))
+        .or_else(|| line.found(at, 1, addresses::short_number(line, at)?))
         .or_else(|| line.found(at, 1, by_itself(core)?))
 }
 
@@ -119,6 +121,23 @@ fn fraction(core: &str) -> Option<String> {
     Some(format!("{} {name}{many}", cardinal(above)))
 }
 
+/// `1 1/2` or `1 ½`, with a unit behind it or without.
+fn mixed(line: &Line<'_>, at: usize) -> Option<Found> {
+    let whole = line.core(at);
+    let is_whole = whole.len() <= 3 && whole.bytes().all(|byte| byte.is_ascii_digit());
+    let part = line.core(at + 1);
+    let is_sign = |c: char| FRACTIONS.iter().any(|(sign, _)| *sign == c);
+    let is_part = part.contains('/') || part.starts_with(is_sign);
+    if !is_whole || !is_part || part == "24/7" || !line.goes_on(at) {
+        return None;
+    }
+    let words = format!("{} and {}", number(whole)?, fraction(part)?);
+    match unit_of(line.core(at + 2)).filter(|_| line.goes_on(at + 1)) {
+        Some((.., many)) => line.found(at, 3, format!("{words} {many}")),
+        None => line.found(at, 2, words),
+    }
+}
+
 /// A number or two, and whether it is just one.
 fn quantity(core: &str) -> Option<(String, bool)> {
     if let Some((from, until)) = core.split_once(['-', '–']).filter(|(from, _)| !from.is_empty())
@@ -139,10 +158,13 @@ fn numbered(line: &Line<'_>, at: usize) -> Option<Found> {
     line.found(at, 2, format!("number {}", number(line.core(at + 1))?))
 }
 
+fn unit_of(sign: &str) -> Option<&(&str, &str, &str)> {
+    UNITS.iter().find(|(known, ..)| *known == sign)
+}
+
 /// A number with its unit, close by or apart.
 fn measure(line: &Line<'_>, at: usize) -> Option<Found> {
     let core = line.core(at);
-    let unit_of = |sign: &str| UNITS.iter().find(|(known, ..)| *known == sign);
     let in_words = |(words, is_one): (String, bool), unit: &(&str, &str, &str)| {
         format!("{words} {}", if is_one { unit.1 } else { unit.2 })
     };
@@ -198,7 +220,10 @@ fn in_currency(
             None => (amount, None),
         },
     };
-    let (whole, fraction) = parse(amount)?;
+    // "$.50" is "$0.50".
+    let whole = if amount.starts_with('.') { "0" } else { "" };
+    let amount = format!("{whole}{amount}");
+    let (whole, fraction) = parse(&amount)?;
     if let Some(large) = short.or(large) {
         return Some(format!("{} {large} {many}", with_fraction(whole, fraction)));
     }

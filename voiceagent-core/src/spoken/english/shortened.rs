@@ -18,7 +18,7 @@ const PLACES: [(&str, &str); 6] = [
     ("Jr", "Junior"),
     ("Sr", "Senior"),
 ];
-/// The same, before any word.
+/// The same, before any word; these may begin with a capital.
 const LEADING: [(&str, &str); 6] = [
     ("e.g", "for example"),
     ("i.e", "that is"),
@@ -27,7 +27,7 @@ const LEADING: [(&str, &str); 6] = [
     ("ext", "extension"),
     ("tel", "telephone"),
 ];
-/// The same, anywhere.
+/// The same, anywhere; these too may begin with a capital.
 const WORDS: [(&str, &str); 4] =
     [("etc", "et cetera"), ("dept", "department"), ("appt", "appointment"), ("apt", "apartment")];
 /// Signs that stand alone.
@@ -56,8 +56,15 @@ pub(super) fn word(line: &Line<'_>, at: usize) -> Option<Found> {
         return None;
     }
     let is_name = |at: usize| line.core(at).starts_with(char::is_uppercase);
+    let in_any_case = |list: &[(&str, &str)]| {
+        let (first, rest) = core.split_at_checked(1)?;
+        let is_meant = |short: &str| short[..1].eq_ignore_ascii_case(first) && short[1..] == *rest;
+        let (short, word) = list.iter().find(|(short, _)| is_meant(short))?;
+        let is_capital = !short.starts_with(first);
+        Some(if is_capital { capitalized(word) } else { (*word).to_owned() })
+    };
     let title = known(&TITLES).filter(|_| is_name(at + 1));
-    if let Some(word) = title.or_else(|| known(&LEADING)) {
+    if let Some(word) = title.or_else(|| in_any_case(&LEADING)) {
         return with_stop(line.found(at, 1, word)?);
     }
     if core == "St" && is_name(at + 1) && (at == 0 || !is_name(at - 1)) {
@@ -66,7 +73,17 @@ pub(super) fn word(line: &Line<'_>, at: usize) -> Option<Found> {
     if let Some(place) = known(&PLACES).filter(|_| at > 0 && is_name(at - 1)) {
         return line.found_with_stop(at, 1, place);
     }
-    line.found_with_stop(at, 1, known(&WORDS)?)
+    let word = in_any_case(&WORDS)?;
+    // "Apt. B" is no end of a sentence.
+    if core == "Apt" && line.core(at + 1).len() == 1 {
+        return with_stop(line.found(at, 1, word)?);
+    }
+    line.found_with_stop(at, 1, word)
+}
+
+fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_ascii_uppercase() + rest
 }
 
 /// Behind these no sentence ends.

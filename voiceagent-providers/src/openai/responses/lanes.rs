@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use voiceagent_core::{Error, ErrorKind, Link, LinkPeer, Result, llm::LlmRequest};
 
 use super::{
@@ -33,9 +33,20 @@ const MOST_IDLE: usize = 64;
 /// pause for less.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// How often an answer is asked for: once with what the vendor remembers, once where it does not,
-/// once where the socket was gone.
+/// How long a socket may wait for its next answer. It is no quicker to find out what the networks in
+/// between have made of an old one than to open another.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// How often an answer is asked for: once with what the vendor remembers, once where it does not or
+/// the socket was gone, and once over a new socket.
 const TRIES: usize = 3;
+
+/// How often a socket is pinged. Networks that forget connections which bring nothing do so after a
+/// minute at the earliest, and say nothing of it.
+const PING: Duration = Duration::from_secs(20);
+
+/// How long the answer to a ping may take.
+const PONG: Duration = Duration::from_secs(5);
 
 /// How long the vendor may take to close a socket.
 const GOODBYE: Duration = Duration::from_millis(50);
@@ -83,7 +94,7 @@ impl Lanes {
     ///
     /// When the vendor refuses or is not reached in time.
     pub(crate) async fn warm(&self) -> Result<()> {
-        if self.idle.lock().iter().any(Lane::is_fresh) {
+        if self.idle.usable().iter().any(Lane::is_fresh) {
             return Ok(());
         }
         let lane = Lane::open(&self.dial).await?;
@@ -108,8 +119,10 @@ impl Lanes {
     ) -> Result<(LaneEvents, Events)> {
         let trail = Trail::of(request, &self.keys);
         let mut failed = Error::new(ErrorKind::Disconnected, "generate", "the socket was closed");
-        for _ in 0..TRIES {
-            let (mut lane, is_new) = match self.idle.take(&trail) {
+        for attempt in 1..=TRIES {
+            // Sockets that were lost together are found out one by one.
+            let waiting = if attempt < TRIES { self.idle.take(&trail) } else { None };
+            let (mut lane, is_new) = match waiting {
                 Some(lane) => (lane, false),
                 None => (Lane::open(&self.dial).await?, true),
             };
@@ -197,8 +210,7 @@ impl Idle {
     /// Takes the socket that remembers most of a conversation, else one that remembers none, else
     /// the one whose call is over.
     fn take(&self, trail: &Trail) -> Option<Lane> {
-        let mut lanes = self.lock();
-        lanes.retain(|lane| !lane.link.is_closed());
+        let mut lanes = self.usable();
         let known = |lane: &Lane| lane.chain.longest(trail).map_or(0, |(entries, _)| entries);
         let best = (0..lanes.len()).max_by_key(|&at| known(&lanes[at]));
         let best = best.filter(|&at| known(&lanes[at]) > 0);
@@ -209,15 +221,18 @@ impl Idle {
 
     fn put(&self, mut lane: Lane) {
         lane.since = Instant::now();
-        let mut lanes = self.lock();
+        let mut lanes = self.usable();
         lanes.push(lane);
         let excess = lanes.len().saturating_sub(MOST_IDLE);
         lanes.drain(..excess);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Lane>> {
+    /// The sockets that are open, and have not waited for too long; the others are closed.
+    fn usable(&self) -> MutexGuard<'_, Vec<Lane>> {
         // Nothing in between can panic and leave it half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|lane| !lane.link.is_closed() && lane.since.elapsed() < LONGEST_WAIT);
+        lanes
     }
 }
 
@@ -243,10 +258,16 @@ impl Source for LaneEvents {
     }
 }
 
-/// Passes requests and events on, and keeps the socket alive in between.
+/// Passes requests and events on, and ends when the vendor is gone, although nobody has said so.
 async fn pump(mut socket: Socket, mut peer: LinkPeer<String, String>) -> Result<()> {
+    let (mut is_pinged, mut wakes) = (false, Instant::now() + PING);
     loop {
         tokio::select! {
+            // What has come is not missed.
+            biased;
+            received = socket.recv() => if let Received::Text(event) = received? {
+                peer.send(event.as_str().to_owned()).await?;
+            },
             request = peer.recv() => match request {
                 Some(request) => socket.send_text(request).await?,
                 None => {
@@ -254,9 +275,38 @@ async fn pump(mut socket: Socket, mut peer: LinkPeer<String, String>) -> Result<
                     return Ok(());
                 }
             },
-            received = socket.recv() => if let Received::Text(event) = received? {
-                peer.send(event.as_str().to_owned()).await?;
-            },
+            () = sleep_until(wakes) => {
+                is_pinged = !is_pinged;
+                if is_pinged {
+                    socket.ping().await?;
+                } else {
+                    socket.ensure_alive()?;
+                }
+                wakes = Instant::now() + if is_pinged { PONG } else { PING - PONG };
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_has_waited_for_minutes_is_closed() {
+        let link = Link::spawn(1, |mut peer| async move {
+            while peer.recv().await.is_some() {}
+            Ok(())
+        });
+        let idle = Idle::default();
+        idle.put(Lane { link, chain: Chain::new(1), since: Instant::now() });
+        let trail = Trail::of(&LlmRequest::new("", Vec::new()), &RandomState::new());
+        for wait in [LONGEST_WAIT / 2, LONGEST_WAIT - Duration::from_secs(1)] {
+            tokio::time::advance(wait).await;
+            idle.put(idle.take(&trail).expect("it is not too old"));
+        }
+        tokio::time::advance(LONGEST_WAIT).await;
+        assert!(idle.take(&trail).is_none());
+        assert!(idle.0.lock().unwrap().is_empty());
     }
 }

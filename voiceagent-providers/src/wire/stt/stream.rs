@@ -283,9 +283,7 @@ impl<C: SttCodec> Stream<C> {
         self.finalize_after = None;
         if !self.pending.is_empty() && self.more_at().is_none() {
             let rest = self.settings.format.bytes_in(self.settings.shortest) - self.pending.len();
-            let silence = self.settings.format.silence().unwrap_or_default();
-            let silence = Bytes::from(vec![silence; rest]);
-            self.tape.push(silence.clone());
+            let silence = self.tape.push_silence(rest);
             self.hear(silence).await?;
         }
         if let Some(message) = self.codec.finalize() {
@@ -385,9 +383,8 @@ impl<C: SttCodec> Stream<C> {
     }
 
     async fn send_silence(&mut self) -> Result<()> {
-        let format = self.settings.format;
-        let byte = format.silence().unwrap_or_default();
-        self.on_audio(vec![byte; format.bytes_in(SILENCE_PIECE)].into()).await
+        self.tape.push_silence(self.settings.format.bytes_in(SILENCE_PIECE));
+        self.catch_up().await
     }
 
     fn stall_limit(&self) -> Duration {
@@ -423,7 +420,8 @@ impl<C: SttCodec> Stream<C> {
             // Some vendors owe one unasked.
             self.finalize_by = Some(Instant::now() + self.settings.finalize_timeout);
         }
-        for event in self.events.drain(..) {
+        for mut event in self.events.drain(..) {
+            self.tape.leave_out_made_up(&mut event);
             peer.send(event).await?;
         }
         Ok(())

@@ -1,23 +1,35 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use voiceagent_core::audio::AudioFormat;
+use voiceagent_core::{audio::AudioFormat, stt::SttEvent};
 
 /// The audio that no final transcript covers so far, to be played again to a new connection.
 ///
-/// Positions count from the beginning of the stream, over all connections.
+/// Positions count from the beginning of the stream, over all connections, with the silence that
+/// was made up for the vendor.
 #[derive(Debug)]
 pub(crate) struct Tape {
     format: AudioFormat,
     frames: VecDeque<(u64, Bytes)>,
     end: u64,
     limit: u64,
+    /// Silence that was made up, in order and apart, as far back as the limit reaches.
+    made_up: VecDeque<Range<u64>>,
+    /// Samples of such silence before that.
+    made_up_before: u64,
 }
 
 impl Tape {
     /// An empty tape that keeps at most the last `limit` of audio.
     pub(crate) fn new(format: AudioFormat, limit: Duration) -> Self {
-        Self { format, frames: VecDeque::new(), end: 0, limit: format.samples_in(limit) }
+        Self {
+            format,
+            frames: VecDeque::new(),
+            end: 0,
+            limit: format.samples_in(limit),
+            made_up: VecDeque::new(),
+            made_up_before: 0,
+        }
     }
 
     /// Appends audio. The bytes are shared, not copied.
@@ -25,7 +37,40 @@ impl Tape {
         let samples = self.format.samples(payload.len());
         self.frames.push_back((self.end, payload));
         self.end += samples;
-        self.drop_before(self.end.saturating_sub(self.limit));
+        let oldest = self.end.saturating_sub(self.limit);
+        self.drop_before(oldest);
+        while let Some(past) = self.made_up.pop_front_if(|made_up| made_up.end < oldest) {
+            self.made_up_before += past.end - past.start;
+        }
+    }
+
+    /// Appends silence that nobody has handed over, and returns it.
+    pub(crate) fn push_silence(&mut self, bytes: usize) -> Bytes {
+        let silence = Bytes::from(vec![self.format.silence().unwrap_or_default(); bytes]);
+        let begin = self.end;
+        self.push(silence.clone());
+        match self.made_up.back_mut() {
+            Some(last) if last.end == begin => last.end = self.end,
+            _ => self.made_up.push_back(begin..self.end),
+        }
+        silence
+    }
+
+    /// Tells the times of words in the audio that was handed over: what was made up is no part of
+    /// it, and nobody else knows of it.
+    pub(crate) fn leave_out_made_up(&self, event: &mut SttEvent) {
+        let SttEvent::Transcript(told) = event else { return };
+        for word in &mut told.words {
+            (word.start, word.end) = (self.handed_over(word.start), self.handed_over(word.end));
+        }
+    }
+
+    /// How much of the audio before a place was handed over.
+    fn handed_over(&self, place: Duration) -> Duration {
+        let at = self.format.samples_in(place);
+        let before = |made_up: &Range<u64>| made_up.end.min(at) - made_up.start.min(at);
+        let made_up = self.made_up_before + self.made_up.iter().map(before).sum::<u64>();
+        place.saturating_sub(self.format.duration_of(made_up))
     }
 
     /// Where the audio on the tape begins.
@@ -89,6 +134,8 @@ impl Tape {
 
 #[cfg(test)]
 mod tests {
+    use voiceagent_core::stt::{Transcript, WordTiming};
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -125,6 +172,34 @@ mod tests {
             (8 * 70, [vec![3; 80], vec![4; 80]].concat().into())
         );
         assert_eq!(tape.piece(8 * 90, 20 * MS), (8 * 90, vec![4; 80].into()));
+    }
+
+    #[test]
+    fn words_are_told_where_they_lie_in_what_was_handed_over() {
+        let mut tape = Tape::new(AudioFormat::MULAW_8K, 1000 * MS);
+        let word = |at: u32| WordTiming { word: "yes".into(), start: at * MS, end: (at + 20) * MS };
+        let told = |tape: &Tape, at: u32| {
+            let words = Transcript::final_("yes").with_words(vec![word(at)]);
+            let mut event = SttEvent::Transcript(words);
+            tape.leave_out_made_up(&mut event);
+            let SttEvent::Transcript(told) = event else { unreachable!() };
+            (told.words[0].start, told.words[0].end)
+        };
+        // Before the first audio, in the middle of it, and at its end.
+        tape.push_silence(8 * 100);
+        tape.push_silence(8 * 100);
+        tape.push(Bytes::from(vec![1; 8 * 100]));
+        assert_eq!(tape.push_silence(8 * 50), [0xFF; 8 * 50][..]);
+        tape.push(Bytes::from(vec![2; 8 * 100]));
+        for (at, handed) in [(200, (0, 20)), (290, (90, 100)), (340, (100, 110)), (350, (100, 120))]
+        {
+            assert_eq!(told(&tape, at), (handed.0 * MS, handed.1 * MS), "{at}");
+        }
+        assert_eq!(tape.end(), 450 * MS, "the vendor has all of it");
+        // What is older than the tape still counts.
+        tape.push(Bytes::from(vec![3; 8 * 2_000]));
+        assert!(tape.made_up.is_empty());
+        assert_eq!(told(&tape, 2_400), (2_150 * MS, 2_170 * MS));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, pause},
@@ -62,6 +64,15 @@ fn a_rate_limit_says_when_to_come_back() {
         assert_eq!(error.kind(), ErrorKind::RateLimited);
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)), "{told:?}");
     }
+}
+
+#[test]
+fn each_connection_has_a_name_of_its_own() {
+    static NEXT: AtomicU64 = AtomicU64::new(10);
+    let mut dial = dial();
+    dial.naming = Some(("x-name", || NEXT.fetch_add(1, Ordering::Relaxed).into()));
+    let named = [10, 11].map(|number| format!("{number:032x}"));
+    assert_eq!([(); 2].map(|()| dial.request().unwrap().headers()["x-name"].clone()), named);
 }
 
 #[test]

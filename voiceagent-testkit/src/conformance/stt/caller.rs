@@ -67,6 +67,11 @@ impl Caller {
         self.link.try_send(SttInput::Finalize).map_err(|error| error.to_string())
     }
 
+    /// How much audio was handed over so far.
+    pub(super) fn handed_over(&self) -> Duration {
+        self.format.duration_of(self.at)
+    }
+
     async fn send(&mut self, mut audio: Bytes) -> Result<(), String> {
         while !audio.is_empty() {
             let length = self.format.bytes_in(FRAME).min(audio.len());
