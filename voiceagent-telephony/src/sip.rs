@@ -5,6 +5,7 @@
 
 mod account;
 mod addresses;
+mod admission;
 mod agreement;
 mod answers;
 mod call;
