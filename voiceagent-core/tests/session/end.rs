@@ -287,6 +287,43 @@ fn d11_a_carrier_that_never_answers_does_not_keep_the_caller_waiting() {
 }
 
 #[test]
+fn d11_a_transfer_may_take_as_long_as_the_transport_says() {
+    let mut config = config();
+    config.longest_transfer = Some(secs(120));
+    config.idle.hang_up_after = Some(secs(30));
+    for is_answered in [true, false] {
+        let mut call = Scenario::new(config.clone());
+        call.at(500).feed(Input::Transfer { to: "desk".into() }).at(110_000);
+        assert!(!call.trace().contains("failed"), "a phone may ring: {}", call.trace());
+        assert_eq!(ends(&call), []);
+        if is_answered {
+            call.feed(Input::Transferred);
+            assert_eq!(ends(&call), [EndReason::Transferred]);
+        } else {
+            call.at(121_000);
+            assert!(call.trace().contains("120500 failed: Transport"), "{}", call.trace());
+        }
+    }
+}
+
+#[test]
+fn d11_a_call_that_was_handed_over_without_the_session_or_late_ends_as_a_transfer() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transferred).at(600).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred], "{}", call.trace());
+    assert!(!call.trace().contains("hang up"), "others speak with the caller now");
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(25_000);
+    assert!(call.trace().contains("failed: Transport"), "{}", call.trace());
+    call.feed(Input::Transferred).at(26_000).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred], "{}", call.trace());
+    // Nobody asked the session, and so it has nothing to say.
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::NotTransferred { kind: ErrorKind::Rejected }).at(5_000);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+}
+
+#[test]
 fn d11_the_longest_time_is_a_reason_and_the_agent_says_so() {
     let mut config = config();
     config.max_call = Some(secs(60));
