@@ -25,7 +25,7 @@ use super::{
     peer::Peer,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
-    transfer::Transfers,
+    transfer::{self, Transfers},
 };
 use crate::{
     random::random_number,
@@ -115,6 +115,7 @@ impl Transport for SipCall {
             .with_marks(true)
             .with_dtmf(true)
             .with_transfer(!self.config.directory.targets.is_empty())
+            .with_longest_transfer(transfer::LONGEST)
     }
 
     async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {

@@ -35,7 +35,7 @@ use super::{
     refusal::code,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
-    transfer::Transfers,
+    transfer::{self, Transfers},
 };
 use crate::{
     control::{Callee, TransferTarget},
@@ -272,6 +272,7 @@ impl Transport for SipDial {
             .with_marks(true)
             .with_dtmf(true)
             .with_transfer(!self.office.config.directory.targets.is_empty())
+            .with_longest_transfer(transfer::LONGEST)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {

@@ -15,6 +15,10 @@ use crate::control::{Directory, TransferTarget};
 const ASKING: Duration = Duration::from_secs(32);
 const HANDING_ON: Duration = Duration::from_secs(90);
 
+/// The longest that all of it takes, and a little more, so that what comes of it is always told.
+pub(super) const LONGEST: Duration =
+    Duration::from_secs(ASKING.as_secs() + HANDING_ON.as_secs() + 3);
+
 /// Hands a call on by `REFER` (RFC 3515), one attempt at a time.
 #[derive(Debug)]
 pub(super) struct Transfers {
