@@ -6,7 +6,7 @@ use rsipstack::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{debug, info};
 use voiceagent_core::{
@@ -43,6 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between two looks at how well the call goes. A call that ends before the next is known to this.
 const LOOKS: Duration = Duration::from_secs(1);
+
+/// How long an answer to a transfer may be behind the other side's goodbye: as long as a datagram is
+/// waited for before it is sent again (T1; RFC 3261, section 17.1.1.1).
+const ANSWER: Duration = Duration::from_millis(500);
 
 /// Moves audio between sockets and a link, and does what signalling asks for, in one task.
 pub(super) struct Leg {
@@ -363,6 +367,22 @@ impl Leg {
         Ok(())
     }
 
+    /// The other side has hung up. Where it was asked to hand the call on, its answer may be right
+    /// behind that, or before it and not read yet.
+    async fn hear_of_transfer(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
+        let until = Instant::now() + ANSWER;
+        while self.transfers.is_asked()
+            && let Ok(Some(Ok(answered))) = timeout_at(until, self.asking.join_next()).await
+        {
+            if let Answered::Refer(status) = answered
+                && let Some(outcome) = self.transfers.answered(self.now(), status)
+            {
+                tell(peer, outcome).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Goes along with signalling.
     async fn follow(
         &mut self,
@@ -403,6 +423,7 @@ impl Leg {
                 reply(&handle, StatusCode::MethodNotAllowed).await
             }
             DialogState::Terminated(..) => {
+                self.hear_of_transfer(peer).await?;
                 if self.transfers.hung_up() {
                     tell(peer, Ok(())).await?;
                 }

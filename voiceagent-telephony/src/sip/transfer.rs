@@ -102,6 +102,11 @@ impl Transfers {
         Some(if status < 300 { Ok(()) } else { Err(kind_of(status)) })
     }
 
+    /// Whether the other side has been asked and has not answered.
+    pub(super) fn is_asked(&self) -> bool {
+        self.state == State::Asked
+    }
+
     /// The other side has hung up: whether it had taken over. Some do so at once.
     pub(super) const fn hung_up(&self) -> bool {
         matches!(self.state, State::Tried(_))

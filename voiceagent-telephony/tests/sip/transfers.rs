@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use voiceagent_core::{
+    ErrorKind,
     transport::{Inbound, Outbound, Transport as _},
 };
 use voiceagent_telephony::sip::SipConfig;
@@ -38,6 +39,21 @@ async fn whoever_agrees_to_hand_a_call_on_and_hangs_up_has_done_so() {
     begun.phone.ask(&begun.answer, "BYE", 3, "", "").await;
     assert_eq!(told(&mut begun.link).await, Some(Inbound::Transferred));
     assert_eq!(told(&mut begun.link).await, Some(Inbound::HungUp));
+}
+
+#[tokio::test]
+async fn a_goodbye_that_overtakes_the_answer_to_a_transfer_does_not_hide_it() {
+    for (status, expected) in [
+        ("202 Accepted", Inbound::Transferred),
+        ("603 Decline", Inbound::NotTransferred(ErrorKind::Rejected)),
+    ] {
+        let (mut begun, refer) = asked().await;
+        begun.phone.ask(&begun.answer, "BYE", 2, "", "").await;
+        begun.phone.answer_to("BYE", 2).await;
+        begun.phone.answer(&refer, status, "", "").await;
+        assert_eq!(told(&mut begun.link).await, Some(expected));
+        assert_eq!(told(&mut begun.link).await, Some(Inbound::HungUp));
+    }
 }
 
 #[tokio::test]
