@@ -86,7 +86,7 @@ mod tests {
         let (lease, port) = taken.swap_remove(7);
         drop(lease);
         assert_eq!(take(&ports).map(|(_, again)| again), Some(port));
-        let others = std::iter::from_fn(|| ports.take(Some).unwrap()).count();
-        assert_eq!(others, 50 + 1);
+        let others: Vec<_> = std::iter::from_fn(|| ports.take(Some).unwrap()).collect();
+        assert_eq!(others.len(), 50 + 1);
     }
 }

@@ -1,12 +1,16 @@
 use std::time::Duration;
 
 use rsipstack::{dialog::invite_dialog::InviteDialog, sip::Method};
+use tokio::time::timeout;
 use voiceagent_core::CallTime;
 
 use super::{digest::Credentials, quiet::quiet, within};
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long an answer is waited for (64 times T1; RFC 3261, section 17.1.2.2).
+const ANSWER: Duration = Duration::from_secs(32);
 
 /// How many questions in a row may have found no way to the other side, which may be a moment's
 /// trouble of ours: the last of them ends the call.
@@ -33,8 +37,7 @@ impl Pulse {
     }
 
     /// Takes the status of its answer; whether it is there. Whoever refuses the question is, unless it
-    /// does not know the call (481), or says nothing (408, which the stack says in its place; RFC
-    /// 3261, section 12.2.1.2).
+    /// does not know the call (481), or says nothing (408; RFC 3261, section 12.2.1.2).
     pub(super) const fn answered(&mut self, status: Option<u16>) -> bool {
         self.is_waiting = false;
         self.unsent = if status.is_none() { self.unsent + 1 } else { 0 };
@@ -42,10 +45,12 @@ impl Pulse {
     }
 }
 
-/// Asks; the status of the answer, or `None` where the question could not be sent.
+/// Asks; the status of the answer, which is 408 where none comes, or `None` where the question could
+/// not be sent.
 pub(super) async fn ask(dialog: InviteDialog, credentials: Option<Credentials>) -> Option<u16> {
     let asking = within::ask(&dialog, credentials.as_ref(), Method::Options, vec![], None);
-    quiet(asking).await.map(|answer| u16::from(answer.status_code))
+    let Ok(answer) = timeout(ANSWER, quiet(asking)).await else { return Some(408) };
+    answer.map(|answer| u16::from(answer.status_code))
 }
 
 #[cfg(test)]

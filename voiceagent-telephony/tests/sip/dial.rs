@@ -249,8 +249,7 @@ async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
     let refused = timeout(SOON, refused).await.unwrap().unwrap().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Rejected);
     let handed = handing();
-    let seen =
-        customer.sees(|seen| seen.messages.iter().filter(is_refer).count() == 2).await;
+    let seen = customer.sees(|seen| seen.messages.iter().filter(is_refer).count() == 2).await;
     let refer = seen.messages.iter().rfind(is_refer).unwrap();
     let ours = invite.header("From").split_once("tag=").unwrap().1;
     let place = format!(

@@ -106,9 +106,8 @@ async fn a_side_that_confirms_the_call_itself_from_now_on_is_not_asked_again() {
 async fn a_description_that_is_refused_does_not_change_how_often_the_call_is_confirmed() {
     let mut config = Server::config();
     config.media_timeout = seconds(3_600);
-    let timer = |interval| {
-        format!("Supported: timer\r\nSession-Expires: {interval};refresher=uac\r\n")
-    };
+    let timer =
+        |interval| format!("Supported: timer\r\nSession-Expires: {interval};refresher=uac\r\n");
     let Begun { mut phone, answer, mut link, .. } = Begun::with(config, &timer(1_800)).await;
     let useless = phone.description().replace("AVP 0", "AVP 18");
     let headers = timer(90) + "Content-Type: application/sdp\r\n";
