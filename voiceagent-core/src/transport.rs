@@ -190,6 +190,10 @@ pub struct TransportCapabilities {
     /// [`Outbound::Transfer`] works, and is answered with [`Inbound::Transferred`] or
     /// [`Inbound::NotTransferred`].
     pub transfer: bool,
+    /// The longest that the answer to [`Outbound::Transfer`] takes; `None` for one that comes within
+    /// 20 s. After that the caller is told that the call cannot be transferred.
+    #[serde(default)]
+    pub longest_transfer: Option<Duration>,
     /// [`Inbound::AnsweredBy`] arrives, early in each call that we make.
     pub answerer: bool,
 }
@@ -220,6 +224,13 @@ impl TransportCapabilities {
     #[must_use]
     pub const fn with_transfer(mut self, transfer: bool) -> Self {
         self.transfer = transfer;
+        self
+    }
+
+    /// Says how long the answer to a transfer may take.
+    #[must_use]
+    pub const fn with_longest_transfer(mut self, longest: Duration) -> Self {
+        self.longest_transfer = Some(longest);
         self
     }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod addresses;
+mod admission;
 mod agreement;
 mod answers;
 mod call;
@@ -37,9 +38,11 @@ mod office;
 mod outside;
 mod parameters;
 mod peer;
+mod ports;
 mod prober;
 mod progress;
 mod protection;
+mod pulse;
 mod quiet;
 mod reach;
 mod refresh;

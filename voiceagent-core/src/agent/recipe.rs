@@ -51,6 +51,7 @@ impl Recipe {
         config.marks = can.marks;
         config.clear = can.clear;
         config.transfer = can.transfer;
+        config.longest_transfer = can.longest_transfer;
         config.answerer = can.answerer && transport.call().direction == Direction::Outbound;
         if let Some(language) = &self.language {
             config.language = Some(language.clone());

@@ -68,6 +68,10 @@ pub struct SessionConfig {
     pub marks: bool,
     /// Whether the transport can transfer the call, and tells what became of it.
     pub transfer: bool,
+    /// How long the transport may take to transfer the call, before the caller is told that it
+    /// cannot be done; `None` is 20 s. Nobody talks to the caller meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_transfer: Option<Duration>,
     /// Whether the carrier is to tell who answered. Until it has, or something was said, nobody is
     /// absent.
     pub answerer: bool,
@@ -140,6 +144,7 @@ impl Default for SessionConfig {
             format: None,
             marks: false,
             transfer: false,
+            longest_transfer: None,
             answerer: false,
             clear: true,
             stt_interim: true,
@@ -200,6 +205,7 @@ impl SessionConfig {
         if let Some(longest) = self.greeting_waits {
             at_most_longest("greeting_waits", longest)?;
         }
+        sensible_limit("longest_transfer", self.longest_transfer)?;
         sensible_limit("max_call", self.max_call)
     }
 }

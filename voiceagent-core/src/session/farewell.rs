@@ -12,7 +12,8 @@ use crate::{
     transport::{Answerer, Outbound},
 };
 
-/// How long a carrier may take to hand a call over: longer than our requests to it do.
+/// How long a carrier may take to hand a call over, where the transport does not say: longer than our
+/// requests to it do.
 const HANDOVER: Duration = Duration::from_secs(20);
 /// How long an answering machine may talk before its beep counts as missed.
 const BEEP: Duration = Duration::from_secs(30);
@@ -116,7 +117,8 @@ impl Session {
             Leave::Transfer(to) if self.config.transfer => {
                 self.send(Outbound::Transfer(to));
                 self.farewell.handing_over = true;
-                self.timers.set(Timer::Farewell, self.now + HANDOVER);
+                let longest = self.config.longest_transfer.unwrap_or(HANDOVER);
+                self.timers.set(Timer::Farewell, self.now + longest);
             }
             Leave::Transfer(_) => {
                 self.refuse_transfer(ErrorKind::Unsupported);
@@ -156,11 +158,10 @@ impl Session {
         true
     }
 
-    /// The carrier has handed the call over.
+    /// The call was handed over: as we have asked, later than we have waited, or by the application
+    /// beside us. Others have it in each case.
     pub(super) fn on_transferred(&mut self) {
-        if self.farewell.handing_over {
-            self.end(EndReason::Transferred);
-        }
+        self.end(EndReason::Transferred);
     }
 
     /// The carrier did not hand the call over: the caller is told, and the call goes on.

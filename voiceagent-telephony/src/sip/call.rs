@@ -25,7 +25,7 @@ use super::{
     peer::Peer,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
-    transfer::Transfers,
+    transfer::{self, Transfers},
 };
 use crate::{
     random::random_number,
@@ -138,6 +138,7 @@ impl Transport for SipCall {
             .with_marks(true)
             .with_dtmf(true)
             .with_transfer(!self.config.directory.targets.is_empty())
+            .with_longest_transfer(transfer::LONGEST)
     }
 
     async fn open(mut self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
@@ -179,7 +180,7 @@ impl Offered {
         expires: Option<SessionExpires>,
         (stack, permit): (Arc<Stack>, OwnedSemaphorePermit),
     ) -> Result<Self, Refusal> {
-        let Office { config, addresses, dialogs, board, .. } = office;
+        let Office { config, addresses, dialogs, board, ports, .. } = office;
         let unavailable = |error: Error| {
             debug!(%error, "a call cannot be taken");
             Refusal::Unavailable
@@ -193,7 +194,7 @@ impl Offered {
         if !negotiation.takes(offer) {
             return Err(Refusal::Media);
         }
-        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
+        let sockets = Sockets::bind(ports, addresses.ip()).map_err(unavailable)?;
         negotiation.listen_at(sockets.port());
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
         let media = Media::audio(terms.types.audio.1.leg_format());

@@ -38,7 +38,7 @@ use super::{
     refusal::code,
     session_timer::{SessionExpires, SessionTimer},
     sockets::Sockets,
-    transfer::Transfers,
+    transfer::{self, Transfers},
 };
 use crate::{
     control::{Callee, TransferTarget},
@@ -273,10 +273,12 @@ impl Transport for SipDial {
             .with_marks(true)
             .with_dtmf(true)
             .with_transfer(!self.office.config.directory.targets.is_empty())
+            .with_longest_transfer(transfer::LONGEST)
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Office { config, addresses, calls, dialogs, streams, board, stack, .. } = &*self.office;
+        let Office { config, addresses, calls, dialogs, ports, streams, board, stack, .. } =
+            &*self.office;
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
@@ -295,7 +297,7 @@ impl Transport for SipDial {
             transport: route.r#type.unwrap_or_default(),
         };
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
-        let mut sockets = Sockets::bind(config, addresses.ip())?;
+        let mut sockets = Sockets::bind(ports, addresses.ip())?;
         let at = SocketAddr::new(local.ip(), sockets.port());
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = negotiation.offer(self.is_protected)?;

@@ -1,5 +1,4 @@
 use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -10,11 +9,10 @@ use rsipstack::{
     EndpointBuilder,
     dialog::{dialog::DialogState, dialog_layer::DialogLayer},
     platform::{CancellationToken, mpsc as stack_mpsc},
-    sip::{Header, Method, Request, SipMessage, StatusCode, Transport, prelude::HeadersExt as _},
+    sip::{Header, Method, SipMessage, StatusCode, Transport},
     transaction::{
         Endpoint, Transaction,
         endpoint::{EndpointInnerRef, EndpointOption},
-        key::{TransactionKey, TransactionRole},
     },
     transport::{
         SipAddr, SipConnection, TransportEvent, TransportLayer, channel::ChannelConnection,
@@ -31,6 +29,7 @@ use voiceagent_core::{Error, ErrorKind, Result};
 use super::{
     SipCall, SipConfig, SipNeighbor,
     addresses::Addresses,
+    admission::{Load, Place, is_repeated, is_within, refuse},
     answers::{self, METHODS, Refusal},
     call::Offered,
     copies::Copies,
@@ -40,6 +39,7 @@ use super::{
     line::invite_of,
     office::Office,
     peer::Peer,
+    ports::Ports,
     prober::{Prober, probers},
     quiet::quiet,
     registration::Registrar,
@@ -53,9 +53,6 @@ use crate::random::random_number;
 
 /// Calls that may wait for the application to look at them.
 const ARRIVALS: usize = 64;
-
-/// Requests that are being answered at the same time. It bounds what a flood costs.
-const TASKS: usize = 4_096;
 
 /// What the server is told.
 pub(super) enum Arrival {
@@ -107,6 +104,7 @@ impl Stack {
                 calls: Arc::new(Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS))),
                 dialogs: Arc::new(DialogLayer::new(Arc::clone(&endpoint.inner))),
                 addresses,
+                ports: Ports::new(&config),
                 streams,
                 board: Arc::default(),
                 stack: stack.clone(),
@@ -115,8 +113,9 @@ impl Stack {
                 config: Arc::new(config),
             });
             let gate = Gate::new(shared.config.calls_per_second);
+            let within = JoinSet::new();
             let office = Arc::clone(&shared);
-            let desk = Desk { gate, copies: Copies::new(), office, arrivals, tasks };
+            let desk = Desk { gate, copies: Copies::new(), office, arrivals, tasks, within };
             started = Some(shared);
             let run = run(endpoint, (udp, heard, serving), desk);
             Self { task: tokio::spawn(quiet(run)), token }
@@ -252,6 +251,7 @@ async fn run(
             Some(message) = heard.recv() => read(&inner, &mut desk, message).await,
             Some(request) = requests.recv() => desk.receive(request),
             Some(_) = desk.tasks.join_next() => {}
+            Some(_) = desk.within.join_next() => {}
         }
         // However many messages there are, the calls have their turn between them.
         yield_now().await;
@@ -261,39 +261,15 @@ async fn run(
 /// Hands a message to the transactions, or refuses it before there is one.
 async fn read(endpoint: &EndpointInnerRef, desk: &mut Desk, heard: Heard) {
     let (message, connection, from) = heard;
-    if desk.admits(endpoint, &message) {
+    let Err(refusal) = desk.admits(endpoint, &message) else {
         let message = veil(&desk.office.dialogs, message);
         let _ = endpoint.on_received_message(message, connection, &from).await;
-    } else if let Some(refusal) = refuse(endpoint, &message) {
+        return;
+    };
+    if let Some(refusal) = refuse(endpoint, &message, refusal) {
         // Where it came from, whatever it says of that: it costs nobody else anything.
         let _ = connection.send(refusal, (!connection.is_reliable()).then_some(&from)).await;
     }
-}
-
-/// The answer to a call that is not read on. It is forgotten at once, as is what acknowledges it
-/// (RFC 3261, section 8.2.7), so that a flood leaves nothing behind.
-fn refuse(endpoint: &EndpointInnerRef, message: &SipMessage) -> Option<SipMessage> {
-    let SipMessage::Request(request) = message else { return None };
-    if request.method != Method::Invite {
-        return None;
-    }
-    let refusal = Refusal::Unavailable;
-    let mut answer = endpoint.make_response(request, refusal.status(), None);
-    // A repetition gets the same.
-    let mut tag = DefaultHasher::new();
-    request.header_value("call-id")?.hash(&mut tag);
-    let tag = format!("{:016x}", tag.finish());
-    answer.to_header_mut().ok()?.mut_tag(tag.into()).ok()?;
-    answer.headers.extend(refusal.headers(request));
-    Some(SipMessage::Response(answer))
-}
-
-/// Whether a request repeats one that is being answered, or has been.
-fn is_repeated(endpoint: &EndpointInnerRef, request: &Request) -> bool {
-    TransactionKey::from_request(request, TransactionRole::Server).is_ok_and(|key| {
-        endpoint.transactions.contains_key(&key)
-            || endpoint.finished_transactions.contains_key(&key)
-    })
 }
 
 /// A request that is refused.
@@ -306,25 +282,34 @@ struct Desk {
     copies: Copies,
     arrivals: mpsc::Sender<Arrival>,
     tasks: JoinSet<()>,
+    /// The same for requests within calls that go on: no flood of others is in their way.
+    within: JoinSet<()>,
 }
 
 impl Desk {
     /// Whether a message is read on. New calls beyond what is allowed are not, nor is anything
     /// when more is being answered than ever should be.
-    fn admits(&mut self, endpoint: &EndpointInnerRef, message: &SipMessage) -> bool {
-        let SipMessage::Request(request) = message else { return true };
-        if self.tasks.len() >= TASKS {
-            return matches!(request.method, Method::Bye | Method::Ack | Method::Cancel);
+    ///
+    /// # Errors
+    ///
+    /// With what is said in place of that.
+    fn admits(&mut self, endpoint: &EndpointInnerRef, message: &SipMessage) -> Result<(), Refusal> {
+        let SipMessage::Request(request) = message else { return Ok(()) };
+        if is_repeated(endpoint, request) {
+            return Ok(());
         }
-        let is_first = request.method == Method::Invite
-            && request.to_header().is_ok_and(|to| !matches!(to.tag(), Ok(Some(_))));
-        !is_first || is_repeated(endpoint, request) || self.gate.admits(Instant::now())
+        let place = Place::of(&self.office.dialogs, request);
+        let load = Load { within: self.within.len(), others: self.tasks.len() };
+        load.admits(&request.method, place)?;
+        let is_new_call = request.method == Method::Invite && place == Place::First;
+        if is_new_call && !self.gate.admits(Instant::now()) {
+            return Err(Refusal::Unavailable);
+        }
+        Ok(())
     }
 
     fn receive(&mut self, request: Transaction) {
-        let is_within =
-            request.original.to_header().is_ok_and(|to| matches!(to.tag(), Ok(Some(_))));
-        if is_within {
+        if is_within(&request.original) {
             return self.receive_within(request);
         }
         match request.original.method {
@@ -363,7 +348,7 @@ impl Desk {
     fn receive_within(&mut self, mut request: Transaction) {
         match self.office.dialogs.match_dialog(&request).and_then(invite_of) {
             Some(mut dialog) => {
-                self.tasks.spawn(quiet(async move {
+                self.within.spawn(quiet(async move {
                     // Asked here, since the call may end until this task runs.
                     match untimely(&dialog.state(), request.original.method) {
                         Some((status, headers)) => answers::reply(request, status, headers).await,

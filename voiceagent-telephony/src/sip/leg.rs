@@ -5,6 +5,7 @@ use rsipstack::{
     sip::{Response, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::{
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -23,19 +24,22 @@ use super::{
     info::key_of,
     keypad::Order,
     line::Line,
+    pulse::{self, Pulse},
     refresh::Refreshed,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
     takeover::Takeover,
     tones::Tones,
-    transfer::{self, Transfers},
+    transfer::{Outcome, Transfers},
 };
 use crate::rtp::{RtpAction, RtpSession};
 
 mod describing;
+mod handing_on;
 
-/// Pieces and marks that may wait: as many as the link holds. The session sends 100 ms ahead.
-const QUEUE: usize = 64;
+/// Pieces and marks that may wait: as many as the link holds, and what the session says, 100 ms
+/// ahead, in the 7 s that all keys take which may wait.
+const QUEUE: usize = 64 + 384;
 
 /// How long we wait for the other side to say that it has heard our answer, before we speak all the
 /// same: what is said before is often cut off.
@@ -51,7 +55,10 @@ pub(super) struct Leg {
     media: RtpSession,
     agreement: Agreement,
     confirmation: Confirmation,
+    pulse: Pulse,
     transfers: Transfers,
+    /// Who is told what comes of a transfer, where it was not the session that has asked for it.
+    teller: Option<oneshot::Sender<Outcome>>,
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
     media_timeout: Duration,
@@ -76,6 +83,8 @@ enum Answered {
     Refer(Option<u16>),
     /// What it means, and how it describes the media.
     Refresh(Refreshed, Option<String>),
+    /// Its status.
+    Pulse(Option<u16>),
 }
 
 /// Whether a call goes on.
@@ -102,7 +111,9 @@ impl Leg {
             media,
             agreement,
             confirmation: Confirmation::new(timer, can_update),
+            pulse: Pulse::default(),
             transfers,
+            teller: None,
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
             controls,
@@ -163,10 +174,13 @@ impl Leg {
         loop {
             let now = self.now();
             self.work(now, peer).await?;
-            if self.is_ending && (self.agreement.is_held() || self.media.is_idle(now)) {
+            let is_done = self.media.is_idle(now) && !self.controls.has_keys();
+            if self.is_ending && (is_done || self.agreement.is_held()) {
                 return Ok(());
             }
             let wake = self.begin + self.poll_timeout().elapsed();
+            // The next one waits where it is counted, and in nobody's way.
+            let takes_key = self.media.takes_key();
             // What is asked comes before the media, so that a clear finds what it drops.
             tokio::select! {
                 biased;
@@ -182,7 +196,7 @@ impl Leg {
                         return Ok(());
                     }
                 }
-                Some(order) = self.controls.order() => self.obey(order, peer).await?,
+                Some(order) = self.controls.order(takes_key) => self.obey(order, peer).await?,
                 Some(Ok(answered)) = self.asking.join_next() => self.answered(answered, peer).await?,
                 received = self.sockets.receive() => {
                     // A port of the other side that is not open yet is told here, and is no fault.
@@ -235,7 +249,7 @@ impl Leg {
             }
         }
         if let Some(outcome) = self.transfers.poll(now) {
-            tell(peer, outcome).await?;
+            self.tell(peer, outcome).await?;
         }
         match self.confirmation.poll(now) {
             Some(Due::End) => return Err(lost("nobody has confirmed the call")),
@@ -248,9 +262,15 @@ impl Leg {
             if self.controls.tell(quality) {
                 peer.send(Inbound::Quality(quality.into())).await?;
             }
-            let is_watched = !self.agreement.may_be_silent();
-            if is_watched && self.media.silent_for(now) >= self.media_timeout {
-                return Err(lost("the other side has gone silent"));
+            if self.media.silent_for(now) >= self.media_timeout {
+                if !self.agreement.may_be_silent() {
+                    return Err(lost("the other side has gone silent"));
+                }
+                if self.pulse.is_due(now) {
+                    let (dialog, credentials) = self.line.party();
+                    let asking = pulse::ask(dialog, credentials);
+                    self.asking.spawn(async move { Answered::Pulse(asking.await) });
+                }
             }
         }
         Ok(())
@@ -264,7 +284,7 @@ impl Leg {
             Outbound::HangUp => self.is_ending = true,
             Outbound::Transfer(target) => {
                 let begun = self.transfers.begin(&target);
-                self.refer(begun, peer).await?;
+                self.refer(begun, None, peer).await?;
             }
             // A leg with audio is not asked for more.
             _ => {}
@@ -281,9 +301,9 @@ impl Leg {
                 Ok(())
             }
             Order::TakeOver(takeover) => self.take_over(*takeover, peer).await,
-            Order::HandTo(address) => {
+            Order::HandTo(address, teller) => {
                 let begun = self.transfers.begin_at(address);
-                self.refer(begun, peer).await
+                self.refer(begun, Some(teller), peer).await
             }
         }
     }
@@ -309,8 +329,10 @@ impl Leg {
         }
         let can_update = answers::allows_update(&line.dialog.initial_request());
         self.confirmation = Confirmation::new(timer, can_update);
+        self.pulse = Pulse::default();
         self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
+        self.teller = None;
         self.asking = JoinSet::new();
         self.media.meet(terms.said, party.address.ip());
         self.agreement = Agreement::new(negotiation, terms);
@@ -318,23 +340,6 @@ impl Leg {
         self.line = line;
         self.is_begun = true;
         self.go_by_terms(peer).await
-    }
-
-    /// Asks for a transfer that has begun, or says that it has not.
-    async fn refer(
-        &mut self,
-        begun: Result<String, ErrorKind>,
-        peer: &LinkPeer<Outbound, Inbound>,
-    ) -> Result<()> {
-        match begun {
-            Ok(to) => {
-                let (dialog, credentials) = self.line.party();
-                let asking = transfer::ask(dialog, credentials, to);
-                self.asking.spawn(async move { Answered::Refer(asking.await) });
-                Ok(())
-            }
-            Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
-        }
     }
 
     async fn answered(
@@ -345,7 +350,12 @@ impl Leg {
         match answered {
             Answered::Refer(status) => {
                 if let Some(outcome) = self.transfers.answered(self.now(), status) {
-                    tell(peer, outcome).await?;
+                    self.tell(peer, outcome).await?;
+                }
+            }
+            Answered::Pulse(status) => {
+                if !self.pulse.answered(status) {
+                    return Err(lost("the other side is not there any more"));
                 }
             }
             Answered::Refresh(outcome, description) => {
@@ -391,7 +401,7 @@ impl Leg {
             DialogState::Notify(_, request, handle) => {
                 reply(&handle, StatusCode::OK).await;
                 if let Some(outcome) = self.transfers.notified(&request) {
-                    tell(peer, outcome).await?;
+                    self.tell(peer, outcome).await?;
                 }
             }
             DialogState::Options(_, _, handle) => {
@@ -403,8 +413,9 @@ impl Leg {
                 reply(&handle, StatusCode::MethodNotAllowed).await
             }
             DialogState::Terminated(..) => {
+                self.hear_of_transfer(peer).await?;
                 if self.transfers.hung_up() {
-                    tell(peer, Ok(())).await?;
+                    self.tell(peer, Ok(())).await?;
                 }
                 return Ok(Next::HungUp);
             }
@@ -417,13 +428,6 @@ impl Leg {
 async fn reply(handle: &TransactionHandle, status: StatusCode) {
     // Whoever asked may have gone.
     let _ = handle.reply(status).await;
-}
-
-async fn tell(peer: &LinkPeer<Outbound, Inbound>, outcome: Result<(), ErrorKind>) -> Result<()> {
-    match outcome {
-        Ok(()) => peer.send(Inbound::Transferred).await,
-        Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
-    }
 }
 
 fn lost(why: &'static str) -> Error {

@@ -7,6 +7,7 @@ use super::{
     SipConfig,
     addresses::Addresses,
     incoming::Stack,
+    ports::Ports,
     reach::{SipNeighbor, SipReach},
     streams::Streams,
     switchboard::Switchboard,
@@ -19,6 +20,7 @@ pub(super) struct Office {
     /// As many as there may be calls.
     pub(super) calls: Arc<Semaphore>,
     pub(super) dialogs: Arc<DialogLayer>,
+    pub(super) ports: Arc<Ports>,
     pub(super) streams: Streams,
     pub(super) board: Arc<Switchboard>,
     /// Gone with the server and the last of its calls.

@@ -15,6 +15,13 @@ use crate::control::{Directory, TransferTarget};
 const ASKING: Duration = Duration::from_secs(32);
 const HANDING_ON: Duration = Duration::from_secs(90);
 
+/// The longest that all of it takes, and a little more, so that what comes of it is always told.
+pub(super) const LONGEST: Duration =
+    Duration::from_secs(ASKING.as_secs() + HANDING_ON.as_secs() + 3);
+
+/// What comes of handing a call on.
+pub(super) type Outcome = Result<(), ErrorKind>;
+
 /// Hands a call on by `REFER` (RFC 3515), one attempt at a time.
 #[derive(Debug)]
 pub(super) struct Transfers {
@@ -96,6 +103,11 @@ impl Transfers {
         }
         self.state = State::Idle;
         Some(if status < 300 { Ok(()) } else { Err(kind_of(status)) })
+    }
+
+    /// Whether the other side has been asked and has not answered.
+    pub(super) fn is_asked(&self) -> bool {
+        self.state == State::Asked
     }
 
     /// The other side has hung up: whether it had taken over. Some do so at once.

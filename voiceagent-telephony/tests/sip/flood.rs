@@ -31,13 +31,18 @@ impl Flooder {
     }
 
     async fn call(&self, name: &str) {
+        self.call_within(name, "").await;
+    }
+
+    /// Calls as if within the call that such a tag belongs to.
+    async fn call_within(&self, name: &str, tag: &str) {
         let (server, local) = (self.server, self.socket.local_addr().unwrap());
         let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                     m=audio 9 RTP/AVP 0\r\n";
         let text = format!(
             "INVITE sip:agent@{server} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};branch=z9hG4bK{name}\r\nMax-Forwards: 70\r\n\
-             From: <sip:flood@{local}>;tag=flood\r\nTo: <sip:agent@{server}>\r\n\
+             From: <sip:flood@{local}>;tag=flood\r\nTo: <sip:agent@{server}>{tag}\r\n\
              Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:flood@{local}>\r\n\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
@@ -132,4 +137,23 @@ async fn calls_beyond_the_gate_are_refused_alike_and_those_within_are_not_when_t
     flooder.answered(std::slice::from_ref(&first)).await;
     assert_eq!(flooder.answers[&first].0, 180);
     drop(server.call().await);
+}
+
+#[tokio::test]
+async fn calls_within_calls_that_are_not_there_are_refused_and_leave_nothing_behind() {
+    let server = Server::start(Server::config()).await;
+    let mut flooder = Flooder::new(server.address).await;
+    let names: Vec<_> = (0..200).map(|n| format!("tagged{n}")).collect();
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for some in names.chunks(AT_ONCE) {
+        for name in some {
+            flooder.call_within(name, ";tag=theirs").await;
+        }
+        flooder.answered(some).await;
+    }
+    let after = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert!(after <= before + 5, "{before} tasks have become {after}");
+    for (status, tags) in flooder.answers.values() {
+        assert_eq!((*status, tags[0].as_str()), (481, "theirs"));
+    }
 }

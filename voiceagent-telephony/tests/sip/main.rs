@@ -24,4 +24,5 @@ mod replaces;
 mod server;
 mod streams;
 mod torture;
+mod transfers;
 mod within;
