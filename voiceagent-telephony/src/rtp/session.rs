@@ -127,21 +127,23 @@ impl RtpSession {
 
     /// Takes a datagram of either socket.
     pub(crate) fn receive(&mut self, now: CallTime, from: SocketAddr, datagram: &Bytes) {
-        let Some(datagram) = &self.guard.open(datagram) else {
+        let Some(opened) = self.guard.open(datagram) else {
             self.unproven += 1;
             return;
         };
-        if let Some(packet) = RtpPacket::parse(datagram) {
+        if let Some(packet) = RtpPacket::parse(&opened.datagram) {
             if self.peer.accepts(from, &packet) {
+                self.guard.note(&opened);
                 self.last_sign = now;
                 self.received += 1;
                 self.receiver.receive(now, packet);
             } else {
                 self.foreign += 1;
             }
-        } else if let Some(reports) = Report::parse_all(datagram)
+        } else if let Some(reports) = Report::parse_all(&opened.datagram)
             && self.peer.accepts_report(from)
         {
+            self.guard.note(&opened);
             self.last_sign = now;
             reports.iter().for_each(|report| self.read(now, report));
         }

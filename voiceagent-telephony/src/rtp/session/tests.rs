@@ -323,3 +323,32 @@ fn whoever_takes_the_other_sides_place_has_not_counted_what_was_protected_before
     };
     assert_eq!([false, false, true].map(&mut number_of_report), [1, 2, 1]);
 }
+
+#[test]
+fn a_copy_of_a_protected_packet_from_elsewhere_does_not_keep_out_the_packet_itself() {
+    let keys = || SrtpKeys::random().unwrap();
+    let (one, two) = (keys(), keys());
+    let [mut here, mut there] = [session(1, 5_000), session(2, 4_000)];
+    for (side, (ours, theirs)) in
+        [&mut here, &mut there].into_iter().zip([(&one, &two), (&two, &one)])
+    {
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        side.protect(Some(SrtpTerms { suite: SrtpSuite::Sha80, ours, theirs }));
+    }
+    for number in 0..200 {
+        let now = CallTime::from_millis(number * 20);
+        while let Some(action) = there.poll(now) {
+            let (from, datagram) = match action {
+                RtpAction::Send(_, datagram) => (address(5_000), Bytes::from(datagram)),
+                RtpAction::Report(_, datagram) => (address(5_001), Bytes::from(datagram)),
+                RtpAction::Tell(_) => continue,
+            };
+            here.receive(now, ([10, 9, 8, 7], from.port()).into(), &datagram);
+            here.receive(now, from, &datagram);
+        }
+        while here.poll(now).is_some() {}
+    }
+    let quality = here.quality();
+    assert_eq!((quality.played, quality.foreign, quality.unproven), (200, 200, 0), "{quality:?}");
+    assert!(here.last_report.is_some(), "a report is heard in spite of its copy");
+}
