@@ -120,6 +120,12 @@ impl RtpSession {
         self.guard = SrtpGuard::default();
     }
 
+    /// Counts protected packets on from where other media of this call have come to, which were heard
+    /// before.
+    pub(crate) fn count_on(&mut self, before: Self) {
+        self.guard = before.guard;
+    }
+
     /// Protects what is sent from now on, and takes what is protected only; or neither.
     pub(crate) fn protect(&mut self, terms: Option<SrtpTerms>) {
         self.guard.set(terms);

@@ -352,3 +352,31 @@ fn a_copy_of_a_protected_packet_from_elsewhere_does_not_keep_out_the_packet_itse
     assert_eq!((quality.played, quality.foreign, quality.unproven), (200, 200, 0), "{quality:?}");
     assert!(here.last_report.is_some(), "a report is heard in spite of its copy");
 }
+
+#[test]
+fn what_was_heard_before_the_answer_is_counted_and_not_heard_again_behind_it() {
+    let keys = || SrtpKeys::random().unwrap();
+    let (one, two) = (keys(), keys());
+    let [mut early, mut call, mut there] =
+        [session(1, 5_000), session(3, 5_000), session(2, 4_000)];
+    let terms = |ours: &SrtpKeys, theirs: &SrtpKeys| {
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        Some(SrtpTerms { suite: SrtpSuite::Sha80, ours, theirs })
+    };
+    early.protect(terms(&one, &two));
+    there.protect(terms(&two, &one));
+    let mut next = |millis| match there.poll(CallTime::from_millis(millis)) {
+        Some(RtpAction::Send(_, datagram)) => Bytes::from(datagram),
+        action => panic!("no packet: {action:?}"),
+    };
+    let first = next(0);
+    early.receive(CallTime::ZERO, address(5_000), &first);
+    assert_eq!(early.quality().received, 1);
+    call.count_on(early);
+    call.protect(terms(&one, &two));
+    for datagram in [first, next(20)] {
+        call.receive(CallTime::ZERO, address(5_000), &datagram);
+    }
+    let quality = call.quality();
+    assert_eq!((quality.received, quality.unproven), (1, 1), "{quality:?}");
+}

@@ -67,7 +67,8 @@ impl SrtpOpener {
     }
 
     /// What a number may stand for. With a new key a source counts on (RFC 3711, section 3.3.1), but
-    /// some begin anew.
+    /// some begin anew. Who begins near the last number may have come to the first again before we
+    /// hear it.
     fn indexes(
         &self,
         source: u32,
@@ -77,8 +78,9 @@ impl SrtpOpener {
         let before = self.before.iter().find(|(other, _)| *other == source);
         let known = newest.or(before.map(|(_, newest)| *newest));
         let counted = known.map(|newest| index_of(newest, sequence));
-        let anew = newest.is_none().then(|| u64::from(sequence));
-        counted.into_iter().chain(anew.filter(|anew| Some(*anew) != counted))
+        let first = u64::from(sequence);
+        let anew = newest.is_none().then_some([first, 1 << 16 | first]).into_iter().flatten();
+        counted.into_iter().chain(anew.filter(move |anew| Some(*anew) != counted))
     }
 
     /// Reports as they were before they were protected.

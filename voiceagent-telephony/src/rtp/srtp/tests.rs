@@ -108,6 +108,22 @@ fn a_new_source_counts_from_its_own_beginning() {
     }
 }
 
+#[test]
+fn a_source_whose_numbers_began_anew_before_it_was_heard_is_heard() {
+    for suite in SrtpSuite::ALL {
+        let (mut sealer, mut opener) = both(suite);
+        sealer.seal(packet(65_535));
+        for number in 0..3 {
+            let sealed = sealer.seal(packet(number));
+            assert_eq!(opener.take(&sealed), Some(Bytes::from(packet(number))), "{number}");
+            assert_eq!(opener.take(&sealed), None, "it has come before");
+        }
+        // Whoever has been heard is counted from there, and from nowhere else.
+        let mut other = SrtpSealer::new(suite, &keys());
+        assert_eq!(opener.take(&other.seal(packet(7))), None);
+    }
+}
+
 proptest! {
     #[test]
     fn no_datagram_breaks_it(datagram: Vec<u8>, is_like_a_packet: bool) {
