@@ -71,6 +71,9 @@ pub(super) struct Receiver {
     pub(super) reception: Reception,
     keys: KeyReader,
     clock: Option<Clock>,
+    /// When the last audio came out, and where it ended by the other side's clock. Silence is filled
+    /// from there, whatever clock comes next.
+    last: Option<(CallTime, u64)>,
     position: u64,
     /// Whether the numbers have told that the audio before the next is lost.
     is_lost: bool,
@@ -93,8 +96,6 @@ struct Clock {
     timestamps: Unwrapped<32>,
     epoch: i64,
     origin: u64,
-    /// When the last audio came out, and where it ended by the other side's clock.
-    last: (CallTime, u64),
 }
 
 /// What a silence sounds like.
@@ -119,6 +120,7 @@ impl Receiver {
             reception: Reception::new(types.audio.1.clock_rate()),
             keys: KeyReader::default(),
             clock: None,
+            last: None,
             position: 0,
             is_lost: false,
             concealer: Concealer::new(format)?,
@@ -224,10 +226,7 @@ impl Receiver {
         } else if Some(packet.payload_type) == self.types.noise
             && let Some(noise) = ComfortNoise::parse(&packet.payload)
         {
-            let told = self.told(now, packet.timestamp);
-            if let Some(clock) = &mut self.clock {
-                clock.last = (now, told);
-            }
+            self.last = Some((now, self.told(now, packet.timestamp)));
             self.pause.generator.describe(noise);
             self.pause.is_announced = true;
         }
@@ -286,9 +285,7 @@ impl Receiver {
         let payload = self.concealer.receive(payload);
         let samples = self.format.samples(payload.len());
         self.push(payload);
-        if let Some(clock) = &mut self.clock {
-            clock.last = (now, told + samples);
-        }
+        self.last = Some((now, told + samples));
     }
 
     fn push(&mut self, payload: Bytes) {
@@ -312,18 +309,15 @@ impl Receiver {
             }
         }
         let timestamps = Unwrapped::new(timestamp);
-        self.clock = Some(Clock {
-            epoch: timestamps.latest(),
-            timestamps,
-            origin: self.position,
-            last: (now, self.position),
-        });
+        let epoch = timestamps.latest();
+        self.clock = Some(Clock { timestamps, epoch, origin: self.position });
+        self.last = Some((now, self.position));
         self.position
     }
 
     /// When the next piece of silence is due.
     fn next_fill(&self) -> Option<CallTime> {
-        let (since, told) = self.clock.as_ref()?.last;
+        let (since, told) = self.last?;
         let slow = if self.pause.is_announced { Duration::ZERO } else { SLOW };
         let end = self.position + self.format.samples_in(FRAME);
         Some(since + slow + self.format.duration_of(end.saturating_sub(told)))

@@ -181,6 +181,18 @@ fn a_new_codec_keeps_the_format_of_the_leg_and_its_time() {
 }
 
 #[test]
+fn a_silence_behind_a_change_of_the_codec_is_filled_too() {
+    let mut receiver = receiver(PCMU);
+    receiver.receive(CallTime::ZERO, audio(0));
+    assert_eq!(heard(&mut receiver, 0).len(), 1);
+    receiver.set_types(PayloadTypes { audio: (9, RtpCodec::G722), ..PCMU }).unwrap();
+    assert_eq!(heard(&mut receiver, 10_100).len(), (10_100 - 200) / 20);
+    // And what comes then is in its place, by the time that has gone by.
+    receiver.receive(CallTime::from_millis(10_100), packet(9, 1, 77, &[0xFA; 160]));
+    assert_eq!(heard(&mut receiver, 10_100)[0].0, 9_920 * 8);
+}
+
+#[test]
 fn whoever_may_send_several_codecs_is_heard_in_each_without_a_gap() {
     let mut others = [None; 5];
     others[..2].copy_from_slice(&[Some((8, RtpCodec::Pcma)), Some((96, RtpCodec::L16At16k))]);
