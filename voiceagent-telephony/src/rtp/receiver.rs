@@ -23,8 +23,12 @@ const CONCEALED: Duration = Duration::from_millis(60);
 /// Shorter steps of the other side's clock are its rounding, and no pause.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Steps of the other side's clock that are another clock: ahead, and back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(50);
+/// How far the other side's clock may go ahead of the time that goes by, and back, before it is
+/// another clock. A line that stood still brings at once what it has not lost.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+const LONGEST_STEP_BACK: Duration = Duration::from_millis(100);
+
+/// How far behind what has been heard audio may come. More is never made up for.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(2);
 
 /// How long a packet waits for one that it overtook: so many times the jitter, within these limits.
@@ -297,12 +301,14 @@ impl Receiver {
     /// Where a timestamp is among our samples. One that nobody can believe begins a new clock.
     fn told(&mut self, now: CallTime, timestamp: u32) -> u64 {
         let (rate, ticks) = (self.format.sample_rate, self.clock_rate());
-        if let Some(clock) = &mut self.clock {
+        if let (Some(clock), Some((last, end))) = (&mut self.clock, self.last) {
             let place = clock.timestamps.place(timestamp);
             let since = (place - clock.epoch) * i64::from(rate) / i64::from(ticks);
             let told = clock.origin.checked_add_signed(since);
-            let earliest = self.position.saturating_sub(self.format.samples_in(LONGEST_OVERLAP));
-            let latest = self.position + self.format.samples_in(LONGEST_PAUSE);
+            let samples = |duration| self.format.samples_in(duration);
+            let earliest = self.position.saturating_sub(samples(LONGEST_OVERLAP));
+            let earliest = earliest.max(end.saturating_sub(samples(LONGEST_STEP_BACK)));
+            let latest = end + samples(now - last + LONGEST_STEP);
             if let Some(told) = told.filter(|told| (earliest..=latest).contains(told)) {
                 clock.timestamps.move_to(place);
                 return told;
