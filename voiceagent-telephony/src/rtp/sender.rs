@@ -112,11 +112,8 @@ impl Sender {
     }
 
     /// Says whether nothing is to be sent: the other side has put us on hold. What is queued waits.
-    /// Whether that is news.
-    pub(super) const fn hold(&mut self, is_held: bool) -> bool {
-        let is_news = self.is_held != is_held;
+    pub(super) const fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
-        is_news
     }
 
     pub(super) const fn set_peer_jitter(&mut self, jitter: Duration) {

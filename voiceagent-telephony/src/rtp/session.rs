@@ -40,6 +40,8 @@ pub(crate) struct RtpSession {
     next_report: CallTime,
     /// When media or a report of the other side came last.
     last_sign: CallTime,
+    /// Whether nothing is to be expected from it.
+    may_be_silent: bool,
     /// The other side's last report, by its own clock, and when it came.
     last_report: Option<(u32, CallTime)>,
     received: u64,
@@ -80,6 +82,7 @@ impl RtpSession {
             name,
             next_report: now + REPORTS / 2,
             last_sign: now,
+            may_be_silent: false,
             last_report: None,
             received: 0,
             foreign: 0,
@@ -90,18 +93,20 @@ impl RtpSession {
         })
     }
 
-    /// Goes on as a new description says.
+    /// Goes on as a new description says: whether nothing is to be sent, and nothing to be expected.
     pub(crate) fn renegotiate(
         &mut self,
         now: CallTime,
         types: PayloadTypes,
         said: SocketAddr,
         is_held: bool,
+        may_be_silent: bool,
     ) -> Result<()> {
         self.receiver.set_types(types)?;
         self.sender.set_types(types)?;
-        if self.sender.hold(is_held) && !is_held {
-            // Whoever has put us on hold may have been silent for all that time.
+        self.sender.hold(is_held);
+        if std::mem::replace(&mut self.may_be_silent, may_be_silent) && !may_be_silent {
+            // It may have been silent for all that time.
             self.last_sign = now;
         }
         self.peer.move_to(said);

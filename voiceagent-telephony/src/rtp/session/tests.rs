@@ -207,16 +207,20 @@ fn a_report_of_a_stranger_is_no_sign_of_life_and_tells_nothing() {
 }
 
 #[test]
-fn whoever_was_on_hold_is_not_taken_for_silent_when_the_call_goes_on() {
-    let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
-    side.renegotiate(at(0), TYPES, address(5_000), true).unwrap();
-    // The hold is only said again, and is no end of it.
-    side.renegotiate(at(300_000), TYPES, address(5_000), true).unwrap();
-    assert_eq!(side.silent_for(at(600_000)), Duration::from_secs(600));
-    side.renegotiate(at(600_000), TYPES, address(5_000), false).unwrap();
-    assert_eq!(side.silent_for(at(601_000)), Duration::from_secs(1));
-    side.renegotiate(at(620_000), TYPES, address(5_000), false).unwrap();
-    assert_eq!(side.silent_for(at(631_000)), Duration::from_secs(31));
+fn whoever_might_be_silent_is_not_taken_for_gone_when_the_call_goes_on() {
+    // On hold, and as one who only listens.
+    for is_held in [true, false] {
+        let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
+        let mut go_on = |now, is_held, may_be_silent| {
+            side.renegotiate(at(now), TYPES, address(5_000), is_held, may_be_silent).unwrap();
+            [side.silent_for(at(now)), side.silent_for(at(now + 1_000))].map(|it| it.as_secs())
+        };
+        assert_eq!(go_on(0, is_held, true), [0, 1]);
+        // It is only said again, and is no end of it.
+        assert_eq!(go_on(300_000, is_held, true), [300, 301]);
+        assert_eq!(go_on(600_000, false, false), [0, 1]);
+        assert_eq!(go_on(620_000, false, false), [20, 21]);
+    }
 }
 
 #[test]
