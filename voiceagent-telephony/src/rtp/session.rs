@@ -223,7 +223,7 @@ impl RtpSession {
 
     /// The last report: the stream is over.
     pub(crate) fn goodbye(&mut self) -> RtpAction {
-        let report = self.guard.seal_report(rtcp::goodbye(self.ssrc));
+        let report = self.guard.seal_report(rtcp::goodbye(self.ssrc, &self.name));
         RtpAction::Report(self.peer.report_address(), report)
     }
 

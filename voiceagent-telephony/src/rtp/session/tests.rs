@@ -176,6 +176,7 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
     assert!(line.sides[1].silent_for(later) >= Duration::from_secs(29));
     let RtpAction::Report(to, datagram) = line.sides[0].goodbye() else { panic!("no report") };
     assert_eq!(to, address(5_001));
+    assert!(datagram.windows(5).any(|part| part == b"side1"), "it has our name");
     line.sides[1].receive(later, address(4_001), &datagram.into());
     assert_eq!(line.sides[1].silent_for(later), Duration::ZERO);
 }
