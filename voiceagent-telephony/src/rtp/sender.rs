@@ -9,7 +9,7 @@ use voiceagent_core::{
 use super::{
     codec::Outward, key_sender::KeySender, packet::RtpPacket, receiver::PayloadTypes, rtcp::Sent,
 };
-use crate::DtmfKey;
+use crate::{DtmfKey, random::random_number};
 
 /// What a packet carries.
 const FRAME: Duration = Duration::from_millis(20);
@@ -71,6 +71,19 @@ pub(crate) struct Begin {
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
+}
+
+impl Begin {
+    /// A beginning that nobody guesses. Numbers begin below the middle, so that both sides count from
+    /// the same where the first protected packets are lost (RFC 3711, section 3.3.1).
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness.
+    pub(crate) fn random() -> Result<Self> {
+        let random = || random_number("begin a stream");
+        Ok(Self { ssrc: random()?, sequence: random()? as u16 >> 1, timestamp: random()? })
+    }
 }
 
 impl Sender {
