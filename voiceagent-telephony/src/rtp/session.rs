@@ -212,8 +212,9 @@ impl RtpSession {
             return None;
         }
         self.next_report = now + REPORTS;
+        let to = self.peer.report_address()?;
         let report = self.report(now);
-        Some(RtpAction::Report(self.peer.report_address(), self.guard.seal_report(report)))
+        Some(RtpAction::Report(to, self.guard.seal_report(report)))
     }
 
     pub(crate) fn poll_timeout(&self) -> CallTime {
@@ -222,9 +223,10 @@ impl RtpSession {
     }
 
     /// The last report: the stream is over.
-    pub(crate) fn goodbye(&mut self) -> RtpAction {
+    pub(crate) fn goodbye(&mut self) -> Option<RtpAction> {
+        let to = self.peer.report_address()?;
         let report = self.guard.seal_report(rtcp::goodbye(self.ssrc, &self.name));
-        RtpAction::Report(self.peer.report_address(), report)
+        Some(RtpAction::Report(to, report))
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {

@@ -174,7 +174,9 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
     }
     let later = CallTime::from_millis(31_000);
     assert!(line.sides[1].silent_for(later) >= Duration::from_secs(29));
-    let RtpAction::Report(to, datagram) = line.sides[0].goodbye() else { panic!("no report") };
+    let Some(RtpAction::Report(to, datagram)) = line.sides[0].goodbye() else {
+        panic!("no report")
+    };
     assert_eq!(to, address(5_001));
     assert!(datagram.windows(5).any(|part| part == b"side1"), "it has our name");
     line.sides[1].receive(later, address(4_001), &datagram.into());
@@ -323,7 +325,7 @@ fn whoever_takes_the_other_sides_place_has_not_counted_what_was_protected_before
         let keys = || SrtpKeys::random().unwrap();
         let terms = SrtpTerms { suite: SrtpSuite::Sha80, ours: keys(), theirs: keys() };
         side.protect(Some(terms));
-        let RtpAction::Report(_, report) = side.goodbye() else { panic!("no report") };
+        let Some(RtpAction::Report(_, report)) = side.goodbye() else { panic!("no report") };
         report[report.len() - 11]
     };
     assert_eq!([false, false, true].map(&mut number_of_report), [1, 2, 1]);
@@ -384,4 +386,24 @@ fn what_was_heard_before_the_answer_is_counted_and_not_heard_again_behind_it() {
     }
     let quality = call.quality();
     assert_eq!((quality.received, quality.unproven), (1, 1), "{quality:?}");
+}
+
+#[test]
+fn a_side_that_says_no_host_is_sent_nothing_until_it_says_one() {
+    let mut side = session(1, 5_000);
+    let nowhere = ([0, 0, 0, 0], 5_000).into();
+    let run = |side: &mut RtpSession, range: std::ops::Range<u64>| {
+        range
+            .flat_map(|millis| {
+                std::iter::from_fn(|| side.poll(CallTime::from_millis(millis))).collect::<Vec<_>>()
+            })
+            .filter(|action| matches!(action, RtpAction::Send(..) | RtpAction::Report(..)))
+            .count()
+    };
+    side.renegotiate(CallTime::ZERO, TYPES, nowhere, true, true).unwrap();
+    assert_eq!(run(&mut side, 0..20_000), 0);
+    assert_eq!(side.goodbye(), None);
+    side.renegotiate(CallTime::from_millis(20_000), TYPES, address(5_000), false, false).unwrap();
+    assert_eq!(run(&mut side, 20_000..30_000), 500 + 2, "packets and reports");
+    assert!(side.goodbye().is_some());
 }
