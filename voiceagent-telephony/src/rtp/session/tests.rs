@@ -407,3 +407,32 @@ fn a_side_that_says_no_host_is_sent_nothing_until_it_says_one() {
     assert_eq!(run(&mut side, 20_000..30_000), 500 + 2, "packets and reports");
     assert!(side.goodbye().is_some());
 }
+
+#[test]
+fn marks_wait_for_the_jitter_that_the_other_side_tells_of_as_far_as_it_can_be_believed() {
+    // In ticks of 8 kHz, with when a mark behind 50 ms of audio returns.
+    for (jitter, expected) in [(0, 60), (280, 95), (2_392, 359), (2_400, 60), (u32::MAX, 60)] {
+        let mut side = session(1, 5_000);
+        let (ssrc, fraction_lost, lost, highest, last_report, since_report) = (1, 0, 0, 9, 0, 0);
+        let block = rtcp::ReportBlock {
+            ssrc,
+            fraction_lost,
+            lost,
+            highest,
+            jitter,
+            last_report,
+            since_report,
+        };
+        let told = Report { ssrc: 2, sent: None, blocks: vec![block] }.write("side2").into();
+        side.receive(CallTime::ZERO, address(5_001), &told);
+        let audio = vec![1; 400].into();
+        side.play(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), audio));
+        side.mark(MarkId::new(4));
+        let returned = RtpAction::Tell(Inbound::MarkPlayed(MarkId::new(4)));
+        let played = (0..1_000).find(|millis| {
+            let at = CallTime::from_millis(*millis);
+            std::iter::from_fn(|| side.poll(at)).any(|action| action == returned)
+        });
+        assert_eq!(played, Some(expected), "{jitter} ticks");
+    }
+}
