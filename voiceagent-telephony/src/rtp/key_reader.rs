@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use voiceagent_core::CallTime;
 
 use super::{packet::RtpPacket, telephone_event::TelephoneEvent};
@@ -5,6 +7,9 @@ use crate::DtmfKey;
 
 /// The longest that a packet can say a key is held.
 const SEGMENT: u32 = 0xFFFF;
+
+/// How long after the last packet of a key one of a key of before may come.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Tells keys that are pressed from packets that say so again.
 ///
@@ -19,8 +24,20 @@ pub(super) struct KeyReader {
 #[derive(Clone, Copy, Debug)]
 struct Last {
     ssrc: u32,
+    sequence: u16,
     timestamp: u32,
     event: TelephoneEvent,
+    at: CallTime,
+}
+
+impl Last {
+    /// Whether what comes now is of a key of before, and late. A clock that is put back counts on its
+    /// packets, and packets that have overtaken another are soon there.
+    fn overtook(&self, now: &Self) -> bool {
+        let is_behind = now.timestamp.wrapping_sub(self.timestamp).cast_signed() < 0;
+        let was_sent_before = now.sequence.wrapping_sub(self.sequence).cast_signed() <= 0;
+        is_behind && was_sent_before && now.at - self.at < LATE
+    }
 }
 
 impl KeyReader {
@@ -32,16 +49,16 @@ impl KeyReader {
     /// The key that is pressed, if the packet is the first to say so.
     pub(super) fn read(&mut self, at: CallTime, packet: &RtpPacket) -> Option<DtmfKey> {
         let event = TelephoneEvent::parse(&packet.payload)?;
-        let now = Last { ssrc: packet.ssrc, timestamp: packet.timestamp, event };
+        let RtpPacket { ssrc, sequence, timestamp, .. } = *packet;
+        let now = Last { ssrc, sequence, timestamp, event, at };
         let Some(last) = self.last.filter(|last| last.ssrc == now.ssrc) else {
             (self.last, self.held) = (Some(now), Some((event.key, at)));
             return Some(event.key);
         };
-        // Half of all timestamps are later; the others are of a key of before.
-        let later = now.timestamp.wrapping_sub(last.timestamp);
-        if later >= u32::MAX / 2 {
+        if last.overtook(&now) {
             return None;
         }
+        let later = now.timestamp.wrapping_sub(last.timestamp);
         (self.last, self.held) = (Some(now), Some((event.key, at)));
         let is_same = later == 0;
         // A key that is held for very long is said in pieces, of which none ends but the last.
@@ -116,5 +133,25 @@ mod tests {
             packet(next.wrapping_add(20_000), '9', true, 800),
         ];
         assert_eq!(read(&packets), "99");
+    }
+    #[test]
+    fn keys_behind_a_clock_that_is_put_back_are_told_and_late_packets_of_those_before_are_not() {
+        let (mut reader, at) = (KeyReader::default(), CallTime::from_millis);
+        let mut read = |millis, sequence, timestamp, name| {
+            let packet = RtpPacket { sequence, ..packet(timestamp, name, true, 800) };
+            reader.read(at(millis), &packet).map(DtmfKey::as_char)
+        };
+        assert_eq!(read(0, 65_530, 3_000_000_000, '1'), Some('1'));
+        assert_eq!(
+            read(1_000, 4, 1_000_000_000, '2'),
+            Some('2'),
+            "sent behind it, by another time"
+        );
+        assert_eq!(read(1_020, 5, 1_000_000_000, '2'), None);
+        assert_eq!(read(1_500, 9, 1_000_004_000, '3'), Some('3'));
+        assert_eq!(read(1_520, 6, 1_000_000_000, '2'), None, "it is late");
+        // Packets may be counted anew, too, and no packet is late for so long.
+        assert_eq!(read(3_600, 2, 7_000, '4'), Some('4'));
+        assert_eq!(read(700_000, 40_000, 6_000, '5'), Some('5'));
     }
 }

@@ -55,14 +55,17 @@ impl MediaPeer {
     }
 
     /// Where reports go: the next port (RFC 3550, section 11), or where they are wanted (RFC 3605).
-    pub(super) fn report_address(&self) -> SocketAddr {
+    /// Whoever says no host, as the old way to hold a call does (RFC 3264, section 8.4), gets none: a
+    /// system takes that for itself.
+    pub(super) fn report_address(&self) -> Option<SocketAddr> {
         let media = self.address();
-        match self.reports {
+        let to = match self.reports {
             // Behind a translator of addresses it is on the host that the media comes from.
             Some(at) if at.ip() == self.said.ip() => SocketAddr::new(media.ip(), at.port()),
             Some(at) => at,
             None => SocketAddr::new(media.ip(), media.port().saturating_add(1)),
-        }
+        };
+        Some(to).filter(|to| !to.ip().is_unspecified())
     }
 
     /// Where packets go.
@@ -144,20 +147,20 @@ mod tests {
         let mut peer = peer();
         let (media, elsewhere) = (address("10.0.0.7:9"), address("10.0.0.9:4700"));
         assert!(peer.accepts_report(media) && !peer.accepts_report(elsewhere));
-        assert_eq!(peer.report_address(), address("10.0.0.7:4001"));
+        assert_eq!(peer.report_address(), Some(address("10.0.0.7:4001")));
         peer.report_to(Some(address("10.0.0.7:4700")));
-        assert_eq!(peer.report_address(), address("10.0.0.7:4700"));
+        assert_eq!(peer.report_address(), Some(address("10.0.0.7:4700")));
         peer.report_to(Some(elsewhere));
-        assert_eq!(peer.report_address(), elsewhere);
+        assert_eq!(peer.report_address(), Some(elsewhere));
         assert!(peer.accepts_report(elsewhere) && peer.accepts_report(media));
         assert!(!peer.accepts_report(address("192.0.2.1:4700")));
         // A new address of the media changes nothing about that, and a translated one of both does.
         peer.move_to(address("10.0.0.8:5000"));
-        assert_eq!(peer.report_address(), elsewhere);
+        assert_eq!(peer.report_address(), Some(elsewhere));
         peer.report_to(Some(address("10.0.0.8:4700")));
         let public = address("192.0.2.1:9000");
         assert!(!peer.accepts(public, &packet(1)) && peer.accepts(public, &packet(2)));
-        assert_eq!(peer.report_address(), address("192.0.2.1:4700"));
+        assert_eq!(peer.report_address(), Some(address("192.0.2.1:4700")));
         assert!(peer.accepts_report(public));
     }
 

@@ -23,8 +23,12 @@ const CONCEALED: Duration = Duration::from_millis(60);
 /// Shorter steps of the other side's clock are its rounding, and no pause.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Steps of the other side's clock that are another clock: ahead, and back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(50);
+/// How far the other side's clock may go ahead of the time that goes by, and back, before it is
+/// another clock. A line that stood still brings at once what it has not lost.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+const LONGEST_STEP_BACK: Duration = Duration::from_millis(100);
+
+/// How far behind what has been heard audio may come. More is never made up for.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(2);
 
 /// How long a packet waits for one that it overtook: so many times the jitter, within these limits.
@@ -71,6 +75,9 @@ pub(super) struct Receiver {
     pub(super) reception: Reception,
     keys: KeyReader,
     clock: Option<Clock>,
+    /// When the last audio came out, and where it ended by the other side's clock. Silence is filled
+    /// from there, whatever clock comes next.
+    last: Option<(CallTime, u64)>,
     position: u64,
     /// Whether the numbers have told that the audio before the next is lost.
     is_lost: bool,
@@ -93,8 +100,6 @@ struct Clock {
     timestamps: Unwrapped<32>,
     epoch: i64,
     origin: u64,
-    /// When the last audio came out, and where it ended by the other side's clock.
-    last: (CallTime, u64),
 }
 
 /// What a silence sounds like.
@@ -119,6 +124,7 @@ impl Receiver {
             reception: Reception::new(types.audio.1.clock_rate()),
             keys: KeyReader::default(),
             clock: None,
+            last: None,
             position: 0,
             is_lost: false,
             concealer: Concealer::new(format)?,
@@ -224,10 +230,7 @@ impl Receiver {
         } else if Some(packet.payload_type) == self.types.noise
             && let Some(noise) = ComfortNoise::parse(&packet.payload)
         {
-            let told = self.told(now, packet.timestamp);
-            if let Some(clock) = &mut self.clock {
-                clock.last = (now, told);
-            }
+            self.last = Some((now, self.told(now, packet.timestamp)));
             self.pause.generator.describe(noise);
             self.pause.is_announced = true;
         }
@@ -286,9 +289,7 @@ impl Receiver {
         let payload = self.concealer.receive(payload);
         let samples = self.format.samples(payload.len());
         self.push(payload);
-        if let Some(clock) = &mut self.clock {
-            clock.last = (now, told + samples);
-        }
+        self.last = Some((now, told + samples));
     }
 
     fn push(&mut self, payload: Bytes) {
@@ -300,30 +301,29 @@ impl Receiver {
     /// Where a timestamp is among our samples. One that nobody can believe begins a new clock.
     fn told(&mut self, now: CallTime, timestamp: u32) -> u64 {
         let (rate, ticks) = (self.format.sample_rate, self.clock_rate());
-        if let Some(clock) = &mut self.clock {
+        if let (Some(clock), Some((last, end))) = (&mut self.clock, self.last) {
             let place = clock.timestamps.place(timestamp);
             let since = (place - clock.epoch) * i64::from(rate) / i64::from(ticks);
             let told = clock.origin.checked_add_signed(since);
-            let earliest = self.position.saturating_sub(self.format.samples_in(LONGEST_OVERLAP));
-            let latest = self.position + self.format.samples_in(LONGEST_PAUSE);
+            let samples = |duration| self.format.samples_in(duration);
+            let earliest = self.position.saturating_sub(samples(LONGEST_OVERLAP));
+            let earliest = earliest.max(end.saturating_sub(samples(LONGEST_STEP_BACK)));
+            let latest = end + samples(now - last + LONGEST_STEP);
             if let Some(told) = told.filter(|told| (earliest..=latest).contains(told)) {
                 clock.timestamps.move_to(place);
                 return told;
             }
         }
         let timestamps = Unwrapped::new(timestamp);
-        self.clock = Some(Clock {
-            epoch: timestamps.latest(),
-            timestamps,
-            origin: self.position,
-            last: (now, self.position),
-        });
+        let epoch = timestamps.latest();
+        self.clock = Some(Clock { timestamps, epoch, origin: self.position });
+        self.last = Some((now, self.position));
         self.position
     }
 
     /// When the next piece of silence is due.
     fn next_fill(&self) -> Option<CallTime> {
-        let (since, told) = self.clock.as_ref()?.last;
+        let (since, told) = self.last?;
         let slow = if self.pause.is_announced { Duration::ZERO } else { SLOW };
         let end = self.position + self.format.samples_in(FRAME);
         Some(since + slow + self.format.duration_of(end.saturating_sub(told)))

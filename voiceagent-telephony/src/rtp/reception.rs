@@ -60,8 +60,10 @@ impl Reception {
             let apart = now.as_micros() as f64 - arrived.as_micros() as f64;
             let apart = apart * f64::from(self.clock_rate) / 1e6;
             let meant = f64::from(packet.timestamp.wrapping_sub(timestamp).cast_signed());
-            // A pause between two packets is none of the line's doing.
-            if meant.abs() < f64::from(self.clock_rate) {
+            // A pause between two packets is none of the line's doing, nor is another clock behind
+            // it or one that stood still in it.
+            let second = f64::from(self.clock_rate);
+            if meant.abs() < second && apart < second {
                 self.jitter += ((apart - meant).abs() - self.jitter) / 16.0;
             }
         }
@@ -172,5 +174,17 @@ mod tests {
             reception.note(at, &packet(number, u32::from(number) * 160), true);
         }
         assert!((9.0..11.0).contains(&(reception.jitter().as_secs_f64() * 1e3)));
+    }
+    #[test]
+    fn neither_a_pause_nor_a_clock_that_jumps_or_stands_still_in_it_is_jitter() {
+        for (pause, step) in [(30_020, 160), (30_020, 240_160), (20, 240_160), (20, 4_000_000_000)]
+        {
+            let mut reception = Reception::new(8_000);
+            reception.note(CallTime::ZERO, &packet(0, 0), true);
+            reception.note(CallTime::from_millis(pause), &packet(1, step), true);
+            assert_eq!(reception.jitter(), Duration::ZERO, "{pause} ms, {step} ticks");
+            reception.note(CallTime::from_millis(pause + 36), &packet(2, step + 160), true);
+            assert_eq!(reception.jitter(), Duration::from_millis(1), "a sixteenth of 16 ms");
+        }
     }
 }

@@ -124,9 +124,9 @@ impl Report {
     }
 }
 
-/// Writes that a stream is over.
-pub(super) fn goodbye(ssrc: u32) -> Vec<u8> {
-    let mut datagram = Report { ssrc, sent: None, blocks: Vec::new() }.write("");
+/// Writes that a stream is over, and whose it was.
+pub(super) fn goodbye(ssrc: u32, name: &str) -> Vec<u8> {
+    let mut datagram = Report { ssrc, sent: None, blocks: Vec::new() }.write(name);
     append(&mut datagram, GOODBYE, 1, ssrc, &[]);
     datagram
 }
@@ -172,7 +172,18 @@ mod tests {
                 assert_eq!(Report::parse_all(&wire), Some(vec![report.clone()]));
             }
         }
-        assert_eq!(Report::parse_all(&goodbye(4)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_goodbye_says_whose_stream_is_over() {
+        let wire = goodbye(4, "abc");
+        assert_eq!(Report::parse_all(&wire).unwrap().len(), 1);
+        let name = [&[0x81, 202, 0, 3, 0, 0, 0, 4, 1, 3][..], b"abc", &[0; 3]].concat();
+        assert_eq!(
+            wire,
+            [&[0x80, 201, 0, 1, 0, 0, 0, 4][..], &name[..], &[0x81, 203, 0, 1, 0, 0, 0, 4]]
+                .concat()
+        );
     }
 
     #[test]

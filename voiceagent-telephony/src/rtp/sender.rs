@@ -9,7 +9,7 @@ use voiceagent_core::{
 use super::{
     codec::Outward, key_sender::KeySender, packet::RtpPacket, receiver::PayloadTypes, rtcp::Sent,
 };
-use crate::DtmfKey;
+use crate::{DtmfKey, random::random_number};
 
 /// What a packet carries.
 const FRAME: Duration = Duration::from_millis(20);
@@ -73,6 +73,19 @@ pub(crate) struct Begin {
     pub(crate) timestamp: u32,
 }
 
+impl Begin {
+    /// A beginning that nobody guesses. Numbers begin below the middle, so that both sides count from
+    /// the same where the first protected packets are lost (RFC 3711, section 3.3.1).
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness.
+    pub(crate) fn random() -> Result<Self> {
+        let random = || random_number("begin a stream");
+        Ok(Self { ssrc: random()?, sequence: random()? as u16 >> 1, timestamp: random()? })
+    }
+}
+
 impl Sender {
     pub(super) fn new(
         now: CallTime,
@@ -112,11 +125,8 @@ impl Sender {
     }
 
     /// Says whether nothing is to be sent: the other side has put us on hold. What is queued waits.
-    /// Whether that is news.
-    pub(super) const fn hold(&mut self, is_held: bool) -> bool {
-        let is_news = self.is_held != is_held;
+    pub(super) const fn hold(&mut self, is_held: bool) {
         self.is_held = is_held;
-        is_news
     }
 
     pub(super) const fn set_peer_jitter(&mut self, jitter: Duration) {

@@ -40,6 +40,8 @@ pub(crate) struct RtpSession {
     next_report: CallTime,
     /// When media or a report of the other side came last.
     last_sign: CallTime,
+    /// Whether nothing is to be expected from it.
+    may_be_silent: bool,
     /// The other side's last report, by its own clock, and when it came.
     last_report: Option<(u32, CallTime)>,
     received: u64,
@@ -80,6 +82,7 @@ impl RtpSession {
             name,
             next_report: now + REPORTS / 2,
             last_sign: now,
+            may_be_silent: false,
             last_report: None,
             received: 0,
             foreign: 0,
@@ -90,18 +93,20 @@ impl RtpSession {
         })
     }
 
-    /// Goes on as a new description says.
+    /// Goes on as a new description says: whether nothing is to be sent, and nothing to be expected.
     pub(crate) fn renegotiate(
         &mut self,
         now: CallTime,
         types: PayloadTypes,
         said: SocketAddr,
         is_held: bool,
+        may_be_silent: bool,
     ) -> Result<()> {
         self.receiver.set_types(types)?;
         self.sender.set_types(types)?;
-        if self.sender.hold(is_held) && !is_held {
-            // Whoever has put us on hold may have been silent for all that time.
+        self.sender.hold(is_held);
+        if std::mem::replace(&mut self.may_be_silent, may_be_silent) && !may_be_silent {
+            // It may have been silent for all that time.
             self.last_sign = now;
         }
         self.peer.move_to(said);
@@ -120,6 +125,12 @@ impl RtpSession {
         self.guard = SrtpGuard::default();
     }
 
+    /// Counts protected packets on from where other media of this call have come to, which were heard
+    /// before.
+    pub(crate) fn count_on(&mut self, before: Self) {
+        self.guard = before.guard;
+    }
+
     /// Protects what is sent from now on, and takes what is protected only; or neither.
     pub(crate) fn protect(&mut self, terms: Option<SrtpTerms>) {
         self.guard.set(terms);
@@ -127,21 +138,23 @@ impl RtpSession {
 
     /// Takes a datagram of either socket.
     pub(crate) fn receive(&mut self, now: CallTime, from: SocketAddr, datagram: &Bytes) {
-        let Some(datagram) = &self.guard.open(datagram) else {
+        let Some(opened) = self.guard.open(datagram) else {
             self.unproven += 1;
             return;
         };
-        if let Some(packet) = RtpPacket::parse(datagram) {
+        if let Some(packet) = RtpPacket::parse(&opened.datagram) {
             if self.peer.accepts(from, &packet) {
+                self.guard.note(&opened);
                 self.last_sign = now;
                 self.received += 1;
                 self.receiver.receive(now, packet);
             } else {
                 self.foreign += 1;
             }
-        } else if let Some(reports) = Report::parse_all(datagram)
+        } else if let Some(reports) = Report::parse_all(&opened.datagram)
             && self.peer.accepts_report(from)
         {
+            self.guard.note(&opened);
             self.last_sign = now;
             reports.iter().for_each(|report| self.read(now, report));
         }
@@ -204,8 +217,9 @@ impl RtpSession {
             return None;
         }
         self.next_report = now + REPORTS;
+        let to = self.peer.report_address()?;
         let report = self.report(now);
-        Some(RtpAction::Report(self.peer.report_address(), self.guard.seal_report(report)))
+        Some(RtpAction::Report(to, self.guard.seal_report(report)))
     }
 
     pub(crate) fn poll_timeout(&self) -> CallTime {
@@ -214,9 +228,10 @@ impl RtpSession {
     }
 
     /// The last report: the stream is over.
-    pub(crate) fn goodbye(&mut self) -> RtpAction {
-        let report = self.guard.seal_report(rtcp::goodbye(self.ssrc));
-        RtpAction::Report(self.peer.report_address(), report)
+    pub(crate) fn goodbye(&mut self) -> Option<RtpAction> {
+        let to = self.peer.report_address()?;
+        let report = self.guard.seal_report(rtcp::goodbye(self.ssrc, &self.name));
+        Some(RtpAction::Report(to, report))
     }
 
     pub(crate) fn quality(&self) -> RtpQuality {

@@ -3,6 +3,7 @@
 
 mod guard;
 mod keys;
+mod opened;
 mod opener;
 mod sealer;
 mod terms;
@@ -13,7 +14,11 @@ pub(crate) use self::{
     keys::{SrtpKeys, SrtpSuite},
     terms::SrtpTerms,
 };
-use self::{opener::SrtpOpener, sealer::SrtpSealer};
+use self::{
+    opened::{Opened, Place},
+    opener::SrtpOpener,
+    sealer::SrtpSealer,
+};
 
 /// How long the proof behind a report is, with every suite (RFC 4568, section 6.2.2).
 const REPORT_TAG: usize = 10;

@@ -72,6 +72,7 @@ impl Agreement {
         let Terms { types, said, reports, is_held, srtp, .. } = &self.terms;
         media.protect(srtp.clone());
         media.report_to(*reports);
-        media.renegotiate(now, *types, *said, *is_held || !is_begun)
+        let may_be_silent = self.may_be_silent() || !is_begun;
+        media.renegotiate(now, *types, *said, *is_held || !is_begun, may_be_silent)
     }
 }

@@ -27,10 +27,7 @@ use super::{
     sockets::Sockets,
     transfer::{self, Transfers},
 };
-use crate::{
-    random::random_number,
-    rtp::{Begin, MediaPeer, RtpSession},
-};
+use crate::rtp::{Begin, MediaPeer, RtpSession};
 
 /// Events and requests that may wait between a session and its leg, in each direction: 1.3 s of
 /// frames.
@@ -116,11 +113,7 @@ impl SipCall {
 
 /// The media of a call that begins now, in a format that stays.
 pub(super) fn session(terms: &Terms, peer: Peer, format: AudioFormat) -> Result<RtpSession> {
-    let random = || random_number("begin a stream");
-    // Below the middle, so that both sides count from the same beginning where the first packets
-    // are lost (RFC 3711, section 3.3.1).
-    let sequence = random()? as u16 >> 1;
-    let begin = Begin { ssrc: random()?, sequence, timestamp: random()? };
+    let begin = Begin::random()?;
     let peer = MediaPeer::new(terms.said, peer.address.ip());
     let name = format!("{:08x}@voiceagent", begin.ssrc);
     RtpSession::new(CallTime::ZERO, begin, name, peer, format, terms.types)

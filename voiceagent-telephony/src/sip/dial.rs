@@ -311,21 +311,25 @@ impl Transport for SipDial {
         let Ok(taken) = timeout(self.ring, asking).await else {
             return Err(SipRefusal::NoAnswer.into_error());
         };
-        let Taken { dialog, states, answer, early } = taken?;
+        let Taken { dialog, states, answer, early: described } = taken?;
+        let before = early.into_media();
         self.consultation.taken(&dialog.id(), &answer, &self.callee.to_string());
         // Dropped from here on, it says goodbye.
         let mut line = Line::new(dialog, states, Arc::clone(dialogs), stack)
             .with_credentials(self.credentials.clone())
             .with_board(Arc::clone(board), self.controls.orders());
         line.list();
-        let described = if answer.body.is_empty() { early } else { Some(answer.body.clone()) };
+        let described = if answer.body.is_empty() { described } else { Some(answer.body.clone()) };
         let described = described.and_then(|body| String::from_utf8(body).ok());
         let terms = described.and_then(|answer| negotiation.answered(&answer));
         let terms = terms.ok_or_else(|| SipRefusal::Media.into_error())?;
         let expires = answer.header_value("session-expires");
         let expires = expires.and_then(|value| SessionExpires::parse_answer(&value));
         let timer = expires.map(|asked| SessionTimer::new(CallTime::ZERO, asked));
-        let media = session(&terms, peer, format)?;
+        let mut media = session(&terms, peer, format)?;
+        if let Some(before) = before {
+            media.count_on(before);
+        }
         let transfers = Transfers::new(config.directory.clone(), peer);
         sockets.flush();
         let agreed = Agreement::new(negotiation, terms);

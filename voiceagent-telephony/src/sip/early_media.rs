@@ -49,6 +49,11 @@ impl<'a> EarlyMedia<'a> {
         self.description.take()
     }
 
+    /// What was heard before the answer.
+    pub(super) fn into_media(self) -> Option<RtpSession> {
+        self.media.map(|(_, media)| media)
+    }
+
     /// Goes along with a request until it is answered.
     ///
     /// # Cancel safety

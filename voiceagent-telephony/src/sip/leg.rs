@@ -144,7 +144,7 @@ impl Leg {
     pub(super) async fn run(mut self, mut peer: LinkPeer<Outbound, Inbound>) -> Result<()> {
         self.go_by_terms(&peer).await?;
         let ended = self.talk(&mut peer).await;
-        if let RtpAction::Report(to, datagram) = self.media.goodbye() {
+        if let Some(RtpAction::Report(to, datagram)) = self.media.goodbye() {
             self.sockets.send_report(to, &datagram);
         }
         let quality = self.media.quality();

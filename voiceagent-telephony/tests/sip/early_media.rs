@@ -83,6 +83,42 @@ async fn what_comes_before_the_answer_is_heard_apart_and_nobody_speaks_to_it() {
     assert_eq!(phone.hears().await, [0x11; 160]);
 }
 
+/// Two packets of a ring and of a voice, protected by the key with which libsrtp checks itself.
+const KEY: &str = "4fl6DT4Bi+DWT6MsBt5BOQ7Gda1Jiv7rtpYLOqvm";
+const PROTECTED: [&[u8]; 2] = [
+    &[
+        0x80, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0xa0, 0x00, 0x00, 0x00, 0x07, 0x61, 0x5c, 0x23,
+        0xf8, 0x0d, 0xb9, 0xd0, 0x27, 0x84, 0x33, 0x08, 0x45, 0x88, 0xce, 0x18, 0x36, 0x9f, 0xa6,
+        0x55, 0xb8, 0x63, 0x54, 0xa2, 0x40, 0x5d, 0xa9,
+    ],
+    &[
+        0x80, 0x00, 0x00, 0x02, 0x00, 0x00, 0x01, 0x40, 0x00, 0x00, 0x00, 0x07, 0xd7, 0x4b, 0xc6,
+        0xbd, 0x3c, 0x57, 0x18, 0x35, 0xe3, 0x06, 0x81, 0xf7, 0x7b, 0x8d, 0x7a, 0x1e, 0x4f, 0xbd,
+        0xb8, 0xe8, 0x0e, 0x4a, 0xc9, 0x15, 0x61, 0xb3,
+    ],
+];
+
+#[tokio::test]
+async fn protected_packets_from_before_the_answer_are_not_heard_again_behind_it() {
+    let mut phone = Phone::start().await;
+    let (caller, _server) = caller(&phone, |trunk| trunk.with_srtp(true)).await;
+    let (sender, mut listener) = mpsc::channel(256);
+    let opening = open(dial(&caller).with_early_audio(sender));
+    let invite = phone.request("INVITE").await;
+    let crypto = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    let description = phone.description().replace("RTP/AVP", "RTP/SAVP") + &crypto;
+    phone.answer(&invite, "183 Session Progress", "", &description).await;
+    let [ring, spoken] = PROTECTED;
+    phone.send(&invite, ring).await;
+    assert_eq!(sound(&mut listener).await, RING);
+    phone.answer(&invite, "200 OK", "", &description).await;
+    let mut link = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
+    for packet in [ring, spoken] {
+        phone.send(&invite, packet).await;
+    }
+    assert_eq!(voice(&mut link).await, VOICE);
+}
+
 #[tokio::test]
 async fn an_announcement_that_ends_in_a_refusal_is_heard_and_the_call_was_never_taken() {
     let mut phone = Phone::start().await;

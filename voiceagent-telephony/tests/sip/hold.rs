@@ -77,16 +77,20 @@ async fn a_side_that_says_that_it_only_listens_is_not_taken_for_dead() {
     let Begun { mut phone, answer, mut link, .. } = Begun::with(config, "").await;
     pause();
     phone.describe(&answer, 2, &(phone.description() + "a=recvonly\r\n")).await;
-    let ended = async {
-        loop {
-            match link.recv().await {
-                Some(Ok(Inbound::Audio(_) | Inbound::Quality(_))) => {}
-                other => return other,
-            }
+    let mut end = async || loop {
+        match link.recv().await {
+            Some(Ok(Inbound::Audio(_) | Inbound::Quality(_))) => {}
+            other => return other,
         }
     };
-    let ended = timeout(Duration::from_secs(20), ended).await;
+    let ended = timeout(Duration::from_secs(20), end()).await;
     assert!(ended.is_err(), "{ended:?}");
+    // From when it says that it speaks again, it has as long as anybody.
+    let begin = Instant::now();
+    phone.describe(&answer, 3, &phone.description()).await;
+    let ended = timeout(Duration::from_secs(20), end()).await;
+    assert!(matches!(ended, Ok(Some(Err(_)))), "{ended:?}");
+    assert!(begin.elapsed() >= Duration::from_secs(2), "{:?}", begin.elapsed());
 }
 
 /// The end of a call, as far as it has one.

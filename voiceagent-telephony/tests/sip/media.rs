@@ -48,19 +48,29 @@ async fn whoever_answers_with_two_codecs_is_heard_in_both() {
 }
 
 #[tokio::test]
-async fn reports_go_to_the_port_that_is_described_for_them() {
+async fn reports_go_to_the_port_that_is_described_for_them_and_the_last_is_a_goodbye() {
     let mut server = Server::start(Server::config()).await;
     let mut phone = Phone::start().await;
     let reports = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let wanted = format!("a=rtcp:{}\r\n", reports.local_addr().unwrap().port());
     let offer = described(&phone, "0", &wanted);
     phone.call_with(server.address, "reports", &offer).await;
-    let _link = server.open().await;
+    let link = server.open().await;
     let answer = phone.answer_to("INVITE", 1).await;
     phone.ask(&answer, "ACK", 1, "", "").await;
     let mut report = [0; 512];
     timeout(SOON, reports.recv(&mut report)).await.unwrap().unwrap();
     assert!(matches!(report[1], 200 | 201), "a sender's or a receiver's report");
+    drop(link);
+    let goodbye = async {
+        loop {
+            let length = reports.recv(&mut report).await.unwrap();
+            if report[..length - 4].ends_with(&[0x81, 203, 0, 1]) {
+                break;
+            }
+        }
+    };
+    timeout(SOON, goodbye).await.expect("the stream is over");
 }
 
 /// A server with ports for two calls.

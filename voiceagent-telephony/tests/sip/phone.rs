@@ -300,6 +300,13 @@ impl Phone {
         self.media.send_to(&packet, ("127.0.0.1", port)).await.unwrap();
     }
 
+    /// Sends such a datagram to where a message of the other side says that it listens.
+    pub(crate) async fn send(&self, described: &Request, datagram: &[u8]) {
+        let port = described.body().split_once("m=audio ").unwrap().1;
+        let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+        self.media.send_to(datagram, ("127.0.0.1", port)).await.unwrap();
+    }
+
     /// Takes a message for news when it comes again.
     pub(crate) fn forget(&mut self, message: &Request) {
         self.known.retain(|known| *known != message.text);

@@ -93,6 +93,35 @@ fn a_jump_of_the_senders_clock_leaves_no_hole() {
 }
 
 #[test]
+fn neither_a_jump_of_seconds_nor_one_of_hours_leaves_a_hole_or_a_silence_that_is_not_filled() {
+    for seconds in [2, 10, 40, 51, 20_000, -1, -2, -3, -20_000] {
+        let mut receiver = receiver(PCMU);
+        let mut end = 0;
+        for number in 0..200_u16 {
+            let jump = if number < 190 { 0 } else { seconds * 8_000 };
+            let timestamp = (i32::from(number) * 160 + jump).cast_unsigned();
+            let at = u64::from(number) * 20;
+            receiver.receive(CallTime::from_millis(at), packet(0, number, timestamp, &[0x55; 160]));
+            assert_eq!(heard(&mut receiver, at), [(end, 160, 0x55)], "{seconds} s");
+            end += 160;
+        }
+        // The last packet came at 3,980 ms.
+        assert_eq!(heard(&mut receiver, 3_979 + 220), [], "{seconds} s");
+        assert_eq!(heard(&mut receiver, 3_980 + 220).len(), 1, "{seconds} s");
+    }
+}
+
+#[test]
+fn what_comes_after_a_minute_of_pause_is_in_its_place() {
+    let mut receiver = receiver(PCMU);
+    receiver.receive(CallTime::ZERO, audio(0));
+    heard(&mut receiver, 0);
+    assert_eq!(heard(&mut receiver, 60_000).len(), (60_000 - 200) / 20);
+    receiver.receive(CallTime::from_millis(60_000), packet(0, 1, 480_000, &[0x55; 160]));
+    assert_eq!(heard(&mut receiver, 60_000), [(480_000, 160, 0x55)]);
+}
+
+#[test]
 fn another_source_goes_on_where_the_first_has_ended() {
     let mut receiver = receiver(PCMU);
     receiver.receive(CallTime::ZERO, audio(0));
@@ -178,6 +207,18 @@ fn a_new_codec_keeps_the_format_of_the_leg_and_its_time() {
     }
     assert!(end.abs_diff(51 * 160) <= 160, "{end}");
     assert!(count > 49 * 160, "{count}");
+}
+
+#[test]
+fn a_silence_behind_a_change_of_the_codec_is_filled_too() {
+    let mut receiver = receiver(PCMU);
+    receiver.receive(CallTime::ZERO, audio(0));
+    assert_eq!(heard(&mut receiver, 0).len(), 1);
+    receiver.set_types(PayloadTypes { audio: (9, RtpCodec::G722), ..PCMU }).unwrap();
+    assert_eq!(heard(&mut receiver, 10_100).len(), (10_100 - 200) / 20);
+    // And what comes then is in its place, by the time that has gone by.
+    receiver.receive(CallTime::from_millis(10_100), packet(9, 1, 77, &[0xFA; 160]));
+    assert_eq!(heard(&mut receiver, 10_100)[0].0, 9_920 * 8);
 }
 
 #[test]

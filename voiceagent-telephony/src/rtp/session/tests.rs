@@ -174,8 +174,11 @@ fn a_side_that_falls_silent_is_noticed_and_a_report_is_a_sign_of_life() {
     }
     let later = CallTime::from_millis(31_000);
     assert!(line.sides[1].silent_for(later) >= Duration::from_secs(29));
-    let RtpAction::Report(to, datagram) = line.sides[0].goodbye() else { panic!("no report") };
+    let Some(RtpAction::Report(to, datagram)) = line.sides[0].goodbye() else {
+        panic!("no report")
+    };
     assert_eq!(to, address(5_001));
+    assert!(datagram.windows(5).any(|part| part == b"side1"), "it has our name");
     line.sides[1].receive(later, address(4_001), &datagram.into());
     assert_eq!(line.sides[1].silent_for(later), Duration::ZERO);
 }
@@ -207,16 +210,20 @@ fn a_report_of_a_stranger_is_no_sign_of_life_and_tells_nothing() {
 }
 
 #[test]
-fn whoever_was_on_hold_is_not_taken_for_silent_when_the_call_goes_on() {
-    let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
-    side.renegotiate(at(0), TYPES, address(5_000), true).unwrap();
-    // The hold is only said again, and is no end of it.
-    side.renegotiate(at(300_000), TYPES, address(5_000), true).unwrap();
-    assert_eq!(side.silent_for(at(600_000)), Duration::from_secs(600));
-    side.renegotiate(at(600_000), TYPES, address(5_000), false).unwrap();
-    assert_eq!(side.silent_for(at(601_000)), Duration::from_secs(1));
-    side.renegotiate(at(620_000), TYPES, address(5_000), false).unwrap();
-    assert_eq!(side.silent_for(at(631_000)), Duration::from_secs(31));
+fn whoever_might_be_silent_is_not_taken_for_gone_when_the_call_goes_on() {
+    // On hold, and as one who only listens.
+    for is_held in [true, false] {
+        let (at, mut side) = (CallTime::from_millis, session(1, 5_000));
+        let mut go_on = |now, is_held, may_be_silent| {
+            side.renegotiate(at(now), TYPES, address(5_000), is_held, may_be_silent).unwrap();
+            [side.silent_for(at(now)), side.silent_for(at(now + 1_000))].map(|it| it.as_secs())
+        };
+        assert_eq!(go_on(0, is_held, true), [0, 1]);
+        // It is only said again, and is no end of it.
+        assert_eq!(go_on(300_000, is_held, true), [300, 301]);
+        assert_eq!(go_on(600_000, false, false), [0, 1]);
+        assert_eq!(go_on(620_000, false, false), [20, 21]);
+    }
 }
 
 #[test]
@@ -318,8 +325,114 @@ fn whoever_takes_the_other_sides_place_has_not_counted_what_was_protected_before
         let keys = || SrtpKeys::random().unwrap();
         let terms = SrtpTerms { suite: SrtpSuite::Sha80, ours: keys(), theirs: keys() };
         side.protect(Some(terms));
-        let RtpAction::Report(_, report) = side.goodbye() else { panic!("no report") };
+        let Some(RtpAction::Report(_, report)) = side.goodbye() else { panic!("no report") };
         report[report.len() - 11]
     };
     assert_eq!([false, false, true].map(&mut number_of_report), [1, 2, 1]);
+}
+
+#[test]
+fn a_copy_of_a_protected_packet_from_elsewhere_does_not_keep_out_the_packet_itself() {
+    let keys = || SrtpKeys::random().unwrap();
+    let (one, two) = (keys(), keys());
+    let [mut here, mut there] = [session(1, 5_000), session(2, 4_000)];
+    for (side, (ours, theirs)) in
+        [&mut here, &mut there].into_iter().zip([(&one, &two), (&two, &one)])
+    {
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        side.protect(Some(SrtpTerms { suite: SrtpSuite::Sha80, ours, theirs }));
+    }
+    for number in 0..200 {
+        let now = CallTime::from_millis(number * 20);
+        while let Some(action) = there.poll(now) {
+            let (from, datagram) = match action {
+                RtpAction::Send(_, datagram) => (address(5_000), Bytes::from(datagram)),
+                RtpAction::Report(_, datagram) => (address(5_001), Bytes::from(datagram)),
+                RtpAction::Tell(_) => continue,
+            };
+            here.receive(now, ([10, 9, 8, 7], from.port()).into(), &datagram);
+            here.receive(now, from, &datagram);
+        }
+        while here.poll(now).is_some() {}
+    }
+    let quality = here.quality();
+    assert_eq!((quality.played, quality.foreign, quality.unproven), (200, 200, 0), "{quality:?}");
+    assert!(here.last_report.is_some(), "a report is heard in spite of its copy");
+}
+
+#[test]
+fn what_was_heard_before_the_answer_is_counted_and_not_heard_again_behind_it() {
+    let keys = || SrtpKeys::random().unwrap();
+    let (one, two) = (keys(), keys());
+    let [mut early, mut call, mut there] =
+        [session(1, 5_000), session(3, 5_000), session(2, 4_000)];
+    let terms = |ours: &SrtpKeys, theirs: &SrtpKeys| {
+        let (ours, theirs) = (ours.clone(), theirs.clone());
+        Some(SrtpTerms { suite: SrtpSuite::Sha80, ours, theirs })
+    };
+    early.protect(terms(&one, &two));
+    there.protect(terms(&two, &one));
+    let mut next = |millis| match there.poll(CallTime::from_millis(millis)) {
+        Some(RtpAction::Send(_, datagram)) => Bytes::from(datagram),
+        action => panic!("no packet: {action:?}"),
+    };
+    let first = next(0);
+    early.receive(CallTime::ZERO, address(5_000), &first);
+    assert_eq!(early.quality().received, 1);
+    call.count_on(early);
+    call.protect(terms(&one, &two));
+    for datagram in [first, next(20)] {
+        call.receive(CallTime::ZERO, address(5_000), &datagram);
+    }
+    let quality = call.quality();
+    assert_eq!((quality.received, quality.unproven), (1, 1), "{quality:?}");
+}
+
+#[test]
+fn a_side_that_says_no_host_is_sent_nothing_until_it_says_one() {
+    let mut side = session(1, 5_000);
+    let nowhere = ([0, 0, 0, 0], 5_000).into();
+    let run = |side: &mut RtpSession, range: std::ops::Range<u64>| {
+        range
+            .flat_map(|millis| {
+                std::iter::from_fn(|| side.poll(CallTime::from_millis(millis))).collect::<Vec<_>>()
+            })
+            .filter(|action| matches!(action, RtpAction::Send(..) | RtpAction::Report(..)))
+            .count()
+    };
+    side.renegotiate(CallTime::ZERO, TYPES, nowhere, true, true).unwrap();
+    assert_eq!(run(&mut side, 0..20_000), 0);
+    assert_eq!(side.goodbye(), None);
+    side.renegotiate(CallTime::from_millis(20_000), TYPES, address(5_000), false, false).unwrap();
+    assert_eq!(run(&mut side, 20_000..30_000), 500 + 2, "packets and reports");
+    assert!(side.goodbye().is_some());
+}
+
+#[test]
+fn marks_wait_for_the_jitter_that_the_other_side_tells_of_as_far_as_it_can_be_believed() {
+    // In ticks of 8 kHz, with when a mark behind 50 ms of audio returns.
+    for (jitter, expected) in [(0, 60), (280, 95), (2_392, 359), (2_400, 60), (u32::MAX, 60)] {
+        let mut side = session(1, 5_000);
+        let (ssrc, fraction_lost, lost, highest, last_report, since_report) = (1, 0, 0, 9, 0, 0);
+        let block = rtcp::ReportBlock {
+            ssrc,
+            fraction_lost,
+            lost,
+            highest,
+            jitter,
+            last_report,
+            since_report,
+        };
+        let told = Report { ssrc: 2, sent: None, blocks: vec![block] }.write("side2").into();
+        side.receive(CallTime::ZERO, address(5_001), &told);
+        let audio = vec![1; 400].into();
+        side.play(AudioFrame::new(AudioFormat::MULAW_8K, MediaTime(0), audio));
+        side.mark(MarkId::new(4));
+        let returned = RtpAction::Tell(Inbound::MarkPlayed(MarkId::new(4)));
+        let played = (0..1_000).find(|millis| {
+            let at = CallTime::from_millis(*millis);
+            std::iter::from_fn(|| side.poll(at)).any(|action| action == returned)
+        });
+        assert_eq!(played, Some(expected), "{jitter} ticks");
+    }
 }

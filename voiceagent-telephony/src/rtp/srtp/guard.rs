@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{SrtpOpener, SrtpSealer, SrtpTerms};
+use super::{Opened, SrtpOpener, SrtpSealer, SrtpTerms};
 
 /// Both directions of a call whose media may be protected.
 ///
@@ -48,9 +48,9 @@ impl SrtpGuard {
     }
 
     /// A datagram as it was sent; `None` for one that does not prove itself.
-    pub(crate) fn open(&mut self, datagram: &Bytes) -> Option<Bytes> {
-        let Some((_, _, opener)) = self.agreed.as_mut().filter(|_| self.is_on) else {
-            return Some(datagram.clone());
+    pub(crate) fn open(&self, datagram: &Bytes) -> Option<Opened> {
+        let Some((_, _, opener)) = self.agreed.as_ref().filter(|_| self.is_on) else {
+            return Some(Opened { datagram: datagram.clone(), place: None });
         };
         // Payload types 64 to 95 with the marker are the packets of RTCP (RFC 5761, section 4).
         if matches!(datagram.get(1), Some(192..=223)) {
@@ -59,12 +59,28 @@ impl SrtpGuard {
             opener.open(datagram)
         }
     }
+
+    /// What has been opened is taken, and not opened again.
+    pub(crate) fn note(&mut self, opened: &Opened) {
+        if let (Some((_, _, opener)), Some(place)) = (&mut self.agreed, opened.place) {
+            opener.note(place);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rtp::srtp::{SrtpKeys, SrtpSuite};
+
+    impl SrtpGuard {
+        /// Opens what is taken.
+        fn take(&mut self, datagram: &Bytes) -> Option<Bytes> {
+            let opened = self.open(datagram)?;
+            self.note(&opened);
+            Some(opened.datagram)
+        }
+    }
 
     fn packet(sequence: u8) -> Vec<u8> {
         [&[0x80, 0, 0xFF, sequence][..], &[7; 40]].concat()
@@ -80,20 +96,20 @@ mod tests {
             theirs: theirs.clone(),
         };
         let (mut here, mut there) = (SrtpGuard::default(), SrtpGuard::default());
-        assert_eq!(here.open(&packet(1).into()).unwrap(), packet(1), "nothing is protected yet");
+        assert_eq!(here.take(&packet(1).into()).unwrap(), packet(1), "nothing is protected yet");
         here.set(Some(terms(&one, &two)));
         there.set(Some(terms(&two, &one)));
         let first: Bytes = here.seal(packet(1)).into();
-        assert_eq!(there.open(&first).unwrap(), packet(1));
+        assert_eq!(there.take(&first).unwrap(), packet(1));
         there.set(Some(terms(&keys(), &one)));
-        assert_eq!(there.open(&first), None, "it has come before, by the same keys");
-        assert_eq!(here.open(&packet(9).into()), None, "plain packets are not taken any more");
+        assert_eq!(there.take(&first), None, "it has come before, by the same keys");
+        assert_eq!(here.take(&packet(9).into()), None, "plain packets are not taken any more");
         let other = keys();
         here.set(Some(terms(&other, &two)));
         let second: Bytes = here.seal(packet(2)).into();
-        assert_eq!(there.open(&second), None);
+        assert_eq!(there.take(&second), None);
         there.set(Some(terms(&two, &other)));
-        assert_eq!(there.open(&second).unwrap(), packet(2));
+        assert_eq!(there.take(&second).unwrap(), packet(2));
         here.set(None);
         assert_eq!(here.seal(packet(3)), packet(3));
     }
@@ -111,7 +127,7 @@ mod tests {
         let report = vec![0x80; 28];
         let (media, first) = (here.seal(packet(1)), here.seal_report(report.clone()));
         let media: Bytes = media.into();
-        assert_eq!(there.open(&media).unwrap(), packet(1));
+        assert_eq!(there.take(&media).unwrap(), packet(1));
         for side in [&mut here, &mut there] {
             side.set(None);
             assert_eq!(side.seal(packet(2)), packet(2));
@@ -119,7 +135,7 @@ mod tests {
         here.set(terms(&one, &two));
         there.set(terms(&two, &one));
         assert_ne!(here.seal_report(report), first, "one number under one key");
-        assert_eq!(there.open(&media), None, "it has come before");
+        assert_eq!(there.take(&media), None, "it has come before");
     }
 
     /// A side whose numbers have begun anew, so that they are counted.
@@ -131,7 +147,7 @@ mod tests {
             let [high, low] = sequence.to_be_bytes();
             let packet = [&[0x80, 0, high, low][..], &[7; 40]].concat();
             let sealed = here.seal(packet.clone()).into();
-            assert_eq!(there.open(&sealed).unwrap(), packet);
+            assert_eq!(there.take(&sealed).unwrap(), packet);
         }
         (here, there)
     }
@@ -149,7 +165,7 @@ mod tests {
             let sealed = here.seal(next.clone());
             let mut anew = SrtpSealer::new(suite, &other);
             assert_ne!(sealed, anew.seal(next.clone()), "the count has begun anew");
-            assert_eq!(there.open(&sealed.into()).unwrap(), next);
+            assert_eq!(there.take(&sealed.into()).unwrap(), next);
             let number = |report: &[u8]| report[28..32].to_vec();
             let second = here.seal_report(vec![0x80; 28]);
             assert_eq!((number(&report)[3], number(&second)[3]), (1, 2));
@@ -167,8 +183,8 @@ mod tests {
         for sequence in [[0xFF, 0xFF], [0, 0], [0, 1]] {
             let packet = [&[0x80, 0][..], &sequence, &[7; 40]].concat();
             let sealed: Bytes = anew.seal(packet.clone()).into();
-            assert_eq!(there.open(&sealed).unwrap(), packet);
-            assert_eq!(there.open(&sealed), None, "it has come before");
+            assert_eq!(there.take(&sealed).unwrap(), packet);
+            assert_eq!(there.take(&sealed), None, "it has come before");
         }
     }
 }

@@ -1,7 +1,5 @@
-use bytes::Bytes;
-
 use super::{
-    ENCRYPTED, REPORT_HEAD, REPORT_TAG,
+    ENCRYPTED, Opened, Place, REPORT_HEAD, REPORT_TAG,
     keys::{Session, SrtpKeys, SrtpSuite},
     number_at, payload_begin,
     window::Window,
@@ -42,27 +40,35 @@ impl SrtpOpener {
 
     /// A packet of media as it was before it was protected; `None` for what nobody with the key has
     /// sent, or has come before.
-    pub(super) fn open(&mut self, datagram: &[u8]) -> Option<Bytes> {
+    pub(super) fn open(&self, datagram: &[u8]) -> Option<Opened> {
         let (packet, tag) = split_end(datagram, self.suite.tag())?;
         let begin = payload_begin(packet)?;
         let source = number_at(packet, 8)?;
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
-        let mut window = window_of(&self.heard, source);
+        let window = window_of(&self.heard, source);
         let is_genuine = |index: &u64| {
             let rollover = u32::try_from(index >> 16);
             window.admits(*index)
                 && rollover.is_ok_and(|rollover| self.media.is_proven(packet, rollover, tag))
         };
         let index = self.indexes(source, window.newest(), sequence).find(is_genuine)?;
-        window.note(index);
-        keep(&mut self.heard, source, window);
         let mut packet = packet.to_vec();
         self.media.apply(source, index, &mut packet[begin..]);
-        Some(packet.into())
+        let place = Place { is_report: false, source, index };
+        Some(Opened { datagram: packet.into(), place: Some(place) })
+    }
+
+    /// What has been opened has come.
+    pub(super) fn note(&mut self, Place { is_report, source, index }: Place) {
+        let known = if is_report { &mut self.reported } else { &mut self.heard };
+        let mut window = window_of(known, source);
+        window.note(index);
+        keep(known, source, window);
     }
 
     /// What a number may stand for. With a new key a source counts on (RFC 3711, section 3.3.1), but
-    /// some begin anew.
+    /// some begin anew. Who begins near the last number may have come to the first again before we
+    /// hear it.
     fn indexes(
         &self,
         source: u32,
@@ -72,28 +78,28 @@ impl SrtpOpener {
         let before = self.before.iter().find(|(other, _)| *other == source);
         let known = newest.or(before.map(|(_, newest)| *newest));
         let counted = known.map(|newest| index_of(newest, sequence));
-        let anew = newest.is_none().then(|| u64::from(sequence));
-        counted.into_iter().chain(anew.filter(|anew| Some(*anew) != counted))
+        let first = u64::from(sequence);
+        let anew = newest.is_none().then_some([first, 1 << 16 | first]).into_iter().flatten();
+        counted.into_iter().chain(anew.filter(move |anew| Some(*anew) != counted))
     }
 
     /// Reports as they were before they were protected.
-    pub(super) fn open_report(&mut self, datagram: &[u8]) -> Option<Bytes> {
+    pub(super) fn open_report(&self, datagram: &[u8]) -> Option<Opened> {
         let (rest, tag) = split_end(datagram, REPORT_TAG)?;
         let (report, _) = split_end(rest, 4)?;
         let number = number_at(rest, report.len())?;
         let source = number_at(report, 4)?;
         let index = u64::from(number & !ENCRYPTED);
-        let mut window = window_of(&self.reported, source);
+        let window = window_of(&self.reported, source);
         if !window.admits(index) || !self.reports.is_proven(report, number, tag) {
             return None;
         }
-        window.note(index);
-        keep(&mut self.reported, source, window);
         let mut report = report.to_vec();
         if number & ENCRYPTED != 0 {
             self.reports.apply(source, index, &mut report[REPORT_HEAD..]);
         }
-        Some(report.into())
+        let place = Place { is_report: true, source, index };
+        Some(Opened { datagram: report.into(), place: Some(place) })
     }
 }
 
