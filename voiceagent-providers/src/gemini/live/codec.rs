@@ -19,7 +19,6 @@ use super::{
 };
 use crate::wire::{
     json,
-    llm::call_ids::CallIds,
     realtime::{Out, RealtimeCodec, WORD_FOR_WORD},
     secrets::Secrets,
     voice::samples::Samples,
@@ -39,6 +38,8 @@ pub(super) struct LiveApi {
     calls: Vec<Pending>,
     /// Calls that came when the round of calls was over, for the next one.
     late: Vec<Made>,
+    /// Calls so far that the vendor has not named.
+    unnamed: u64,
     /// By which the conversation is gone on with on another connection.
     handle: Option<String>,
     /// The vendor will close this connection soon.
@@ -73,6 +74,7 @@ impl LiveApi {
             samples: Samples::new(options.format),
             calls: Vec::new(),
             late: Vec::new(),
+            unnamed: 0,
             handle: None,
             dismissed: false,
             config,
@@ -200,13 +202,17 @@ impl LiveApi {
 
     fn on_calls(&mut self, calls: &[Call<'_>], out: &mut Out) {
         self.ear.tell_words(out);
-        let mut ids = CallIds::of(&[]);
         let call = |call: &Call<'_>| {
             let id = call.id.as_deref().filter(|id| !id.is_empty());
             let arguments = call.args.map_or("{}", |args| args.get()).into();
             // One that the vendor has not named needs a name here.
-            let unnamed = || ids.unique(String::new());
-            let own = id.map_or_else(unnamed, ToolCallId::new);
+            let own = id.map_or_else(
+                || {
+                    self.unnamed += 1;
+                    ToolCallId::new(format!("unnamed{}", self.unnamed))
+                },
+                ToolCallId::new,
+            );
             let call = ToolCall { id: own, name: (*call.name).into(), arguments };
             Made { call, is_theirs: id.is_some() }
         };
