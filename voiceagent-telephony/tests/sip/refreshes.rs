@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, pause, resume, timeout};
-use voiceagent_core::ErrorKind;
+use voiceagent_core::{ErrorKind, transport::Inbound};
 
 use crate::{
     crossings::{HALF, OURS, Taken},
-    server::SOON,
+    server::{SOON, Server},
+    within::Begun,
 };
 
 const fn seconds(seconds: u64) -> Duration {
@@ -99,4 +100,30 @@ async fn a_side_that_confirms_the_call_itself_from_now_on_is_not_asked_again() {
         phone.request("BYE").await;
         resume();
     }
+}
+
+#[tokio::test]
+async fn a_description_that_is_refused_does_not_change_how_often_the_call_is_confirmed() {
+    let mut config = Server::config();
+    config.media_timeout = seconds(3_600);
+    let timer =
+        |interval| format!("Supported: timer\r\nSession-Expires: {interval};refresher=uac\r\n");
+    let Begun { mut phone, answer, mut link, .. } = Begun::with(config, &timer(1_800)).await;
+    let useless = phone.description().replace("AVP 0", "AVP 18");
+    let headers = timer(90) + "Content-Type: application/sdp\r\n";
+    phone.ask(&answer, "INVITE", 2, &headers, &useless).await;
+    let refused = phone.answer_to("INVITE", 2).await;
+    assert!(refused.text.starts_with("SIP/2.0 488"), "{}", refused.text);
+    pause();
+    let ended = async {
+        loop {
+            match link.recv().await {
+                Some(Ok(Inbound::Audio(_) | Inbound::Quality(_))) => {}
+                other => return other,
+            }
+        }
+    };
+    // It would end after 60 s by what was refused.
+    let ended = timeout(seconds(90), ended).await;
+    assert!(ended.is_err(), "{ended:?}");
 }

@@ -37,8 +37,6 @@ impl Leg {
             let _ = handle.respond(refusal.status(), headers, None).await;
             return Ok(());
         }
-        let mut headers = answers::abilities();
-        headers.extend(self.confirmation.asked(self.now(), request));
         let body = match offer {
             Some(offer) => {
                 let Some(answer) = self.agreement.answer(offer) else {
@@ -54,6 +52,9 @@ impl Leg {
             }
             None => None,
         };
+        let mut headers = answers::abilities();
+        // A refusal changes nothing (RFC 3261, section 14.1).
+        headers.extend(self.confirmation.asked(self.now(), request));
         if body.is_some() {
             headers.push(Header::ContentType("application/sdp".into()));
         }
