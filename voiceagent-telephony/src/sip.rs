@@ -35,6 +35,7 @@ mod network;
 mod office;
 mod parameters;
 mod peer;
+mod ports;
 mod progress;
 mod protection;
 mod quiet;

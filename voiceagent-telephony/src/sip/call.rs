@@ -157,7 +157,7 @@ impl Offered {
         expires: Option<SessionExpires>,
         (stack, permit): (Arc<Stack>, OwnedSemaphorePermit),
     ) -> Result<Self, Refusal> {
-        let Office { config, addresses, dialogs, board, .. } = office;
+        let Office { config, addresses, dialogs, board, ports, .. } = office;
         let unavailable = |error: Error| {
             debug!(%error, "a call cannot be taken");
             Refusal::Unavailable
@@ -171,7 +171,7 @@ impl Offered {
         if !negotiation.takes(offer) {
             return Err(Refusal::Media);
         }
-        let sockets = Sockets::bind(config, addresses.ip()).map_err(unavailable)?;
+        let sockets = Sockets::bind(ports, addresses.ip()).map_err(unavailable)?;
         negotiation.listen_at(sockets.port());
         let terms = negotiation.answer(offer).ok_or(Refusal::Media)?;
         let media = Media::audio(terms.types.audio.1.leg_format());

@@ -276,7 +276,8 @@ impl Transport for SipDial {
     }
 
     async fn open(self: Box<Self>) -> Result<Link<Outbound, Inbound>> {
-        let Office { config, addresses, calls, dialogs, streams, board, stack, .. } = &*self.office;
+        let Office { config, addresses, calls, dialogs, ports, streams, board, stack, .. } =
+            &*self.office;
         let closed = || Error::new(ErrorKind::Closed, "call", "the server has ended");
         let full = |_| Error::new(ErrorKind::Overloaded, "call", "the limit of calls is reached");
         let stack = stack.upgrade().ok_or_else(closed)?;
@@ -291,7 +292,7 @@ impl Transport for SipDial {
             transport: route.r#type.unwrap_or_default(),
         };
         let local = addresses.seen_from(config, peer.transport, peer.address)?;
-        let mut sockets = Sockets::bind(config, addresses.ip())?;
+        let mut sockets = Sockets::bind(ports, addresses.ip())?;
         let at = SocketAddr::new(local.ip(), sockets.port());
         let mut negotiation = Negotiation::new(config.codecs.clone(), config.srtp, at);
         let offer = negotiation.offer(self.is_protected)?;

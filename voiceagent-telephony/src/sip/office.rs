@@ -4,7 +4,7 @@ use rsipstack::dialog::dialog_layer::DialogLayer;
 use tokio::sync::Semaphore;
 
 use super::{
-    SipConfig, addresses::Addresses, incoming::Stack, streams::Streams, switchboard::Switchboard,
+    SipConfig, addresses::Addresses, incoming::Stack, ports::Ports, streams::Streams, switchboard::Switchboard,
 };
 
 /// What all calls of a server share, those that come in and those that go out.
@@ -14,6 +14,7 @@ pub(super) struct Office {
     /// As many as there may be calls.
     pub(super) calls: Arc<Semaphore>,
     pub(super) dialogs: Arc<DialogLayer>,
+    pub(super) ports: Arc<Ports>,
     pub(super) streams: Streams,
     pub(super) board: Arc<Switchboard>,
     /// Gone with the server and the last of its calls.

@@ -1,6 +1,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -8,15 +9,11 @@ use bytes::Bytes;
 use tokio::{net::UdpSocket, time::sleep};
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::SipConfig;
-use crate::random::random_number;
+use super::ports::{Lease, Ports};
 
 /// How long ports that somebody was told of stay taken after their call, so that its last packets do
 /// not reach the next one.
 const REST: Duration = Duration::from_secs(30);
-
-/// How many pairs of ports are tried.
-const ATTEMPTS: usize = 64;
 
 /// The longest datagram that is read; the media of 20 ms takes at most 652 bytes.
 const LONGEST: usize = 2_048;
@@ -25,27 +22,27 @@ const LONGEST: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct Sockets {
     pair: Option<(UdpSocket, UdpSocket)>,
+    /// Given back behind the sockets.
+    lease: Option<Lease>,
     /// Whether the other side knows of them.
     is_told: bool,
 }
 
 impl Sockets {
-    /// Takes two ports that follow each other, from a random place on.
+    /// Takes two ports that follow each other, at a random place.
     ///
     /// # Errors
     ///
     /// [`Overloaded`](ErrorKind::Overloaded) when none are free.
-    pub(super) fn bind(config: &SipConfig, ip: IpAddr) -> Result<Self> {
-        let ports = config.ports();
-        let count = ports.clone().count();
-        let from = usize::try_from(random_number("take a port")?).unwrap_or(0) % count.max(1);
-        for port in ports.clone().skip(from).chain(ports.take(from)).take(ATTEMPTS) {
-            let bind = |port| bind(SocketAddr::new(ip, port));
-            if let (Ok(media), Ok(reports)) = (bind(port), bind(port + 1)) {
-                return Ok(Self { pair: Some((media, reports)), is_told: false });
-            }
-        }
-        Err(Error::new(ErrorKind::Overloaded, "take a port", "no ports for media are free"))
+    pub(super) fn bind(ports: &Arc<Ports>, ip: IpAddr) -> Result<Self> {
+        let taken = ports.take(|port| {
+            let bind = |port| bind(SocketAddr::new(ip, port)).ok();
+            Some((bind(port)?, bind(port + 1)?))
+        })?;
+        let none =
+            || Error::new(ErrorKind::Overloaded, "take a port", "no ports for media are free");
+        let (lease, pair) = taken.ok_or_else(none)?;
+        Ok(Self { pair: Some(pair), lease: Some(lease), is_told: false })
     }
 
     /// The port of the media.
@@ -96,13 +93,14 @@ impl Sockets {
 
 impl Drop for Sockets {
     fn drop(&mut self) {
+        let lease = self.lease.take();
         if let Some(pair) = self.pair.take()
             && self.is_told
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(async move {
                 sleep(REST).await;
-                drop(pair);
+                drop((pair, lease));
             });
         }
     }
@@ -117,31 +115,49 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sip::SipConfig;
 
     const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    /// Two ports of a range that no other test uses, and a configuration that has no others.
-    fn only_two() -> (Sockets, SipConfig) {
+    fn ports(first: u16, last: u16) -> Arc<Ports> {
         let mut config = SipConfig::new((HOST, 0).into(), Vec::new());
-        config.media_ports = (12_000, 19_999);
-        let sockets = Sockets::bind(&config, HOST).unwrap();
-        config.media_ports = (sockets.port(), sockets.port() + 1);
-        (sockets, config)
+        config.media_ports = (first, last);
+        Ports::new(&config)
+    }
+
+    /// Two ports of a range that no other test uses, taken from a server that has no others.
+    fn only_two() -> (Sockets, Arc<Ports>) {
+        let found = Sockets::bind(&ports(12_000, 19_999), HOST).unwrap().port();
+        let ports = ports(found, found + 1);
+        (Sockets::bind(&ports, HOST).unwrap(), ports)
     }
 
     #[tokio::test(start_paused = true)]
     async fn ports_that_somebody_was_told_of_rest_for_half_a_minute_and_others_do_not() {
-        let (sockets, config) = only_two();
-        let taken = Sockets::bind(&config, HOST).unwrap_err();
+        let (sockets, ports) = only_two();
+        let taken = Sockets::bind(&ports, HOST).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::Overloaded);
         drop(sockets);
-        let mut sockets = Sockets::bind(&config, HOST).unwrap();
+        let mut sockets = Sockets::bind(&ports, HOST).unwrap();
         sockets.tell();
         drop(sockets);
         sleep(Duration::from_secs(29)).await;
-        assert!(Sockets::bind(&config, HOST).is_err(), "packets may still come there");
+        assert!(Sockets::bind(&ports, HOST).is_err(), "packets may still come there");
         sleep(Duration::from_secs(2)).await;
-        assert!(Sockets::bind(&config, HOST).is_ok());
+        assert!(Sockets::bind(&ports, HOST).is_ok());
+    }
+
+    #[tokio::test]
+    async fn each_pair_of_ports_is_found_as_long_as_one_is_free() {
+        let ports = ports(11_000, 11_399);
+        let mut taken = Vec::new();
+        for _ in 0..200 {
+            taken.push(Sockets::bind(&ports, HOST).unwrap());
+        }
+        let none = Sockets::bind(&ports, HOST).unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::Overloaded);
+        let free = taken.swap_remove(77).port();
+        assert_eq!(Sockets::bind(&ports, HOST).unwrap().port(), free);
     }
 
     #[tokio::test]
