@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    hash::{BuildHasher as _, RandomState},
     net::{IpAddr, SocketAddr},
 };
 
@@ -55,6 +56,8 @@ pub(super) struct Negotiation {
     codec: Option<RtpCodec>,
     /// Our key, which stays as long as the suite does and media is protected.
     key: Option<(SrtpSuite, SrtpKeys)>,
+    /// The number of what we say in this call (RFC 8866, section 5.2).
+    origin: u32,
     /// Our last words and their number, which changes with them only (RFC 3264, section 8).
     version: u32,
     last: Option<Said>,
@@ -75,8 +78,10 @@ impl fmt::Debug for Negotiation {
 }
 
 impl Negotiation {
-    pub(super) const fn new(codecs: Vec<RtpCodec>, srtp: SipSrtp, at: SocketAddr) -> Self {
-        Self { codecs, srtp, at, codec: None, key: None, version: 1, last: None }
+    pub(super) fn new(codecs: Vec<RtpCodec>, srtp: SipSrtp, at: SocketAddr) -> Self {
+        // It only has to be another one in each call, and some read no more than 31 bits of it.
+        let origin = (RandomState::new().hash_one(at) >> 33) as u32;
+        Self { codecs, srtp, at, codec: None, key: None, origin, version: 1, last: None }
     }
 
     /// Answers an offer; `None` when there is nothing in it that we can do.
@@ -121,10 +126,10 @@ impl Negotiation {
 
     /// Says this from now on.
     fn say(&mut self, ours: Ours, beside: Beside) -> &Said {
-        let mut words = ours.write(&beside, self.at, self.version);
+        let mut words = ours.write(&beside, self.at, (self.origin, self.version));
         if self.last.as_ref().is_some_and(|last| last.words != words) {
             self.version += 1;
-            words = ours.write(&beside, self.at, self.version);
+            words = ours.write(&beside, self.at, (self.origin, self.version));
         }
         self.last.insert(Said { ours, beside, words })
     }

@@ -23,7 +23,7 @@ fn the_codec_that_we_like_best_is_taken_and_kept_when_offers_are_shuffled() {
     assert_eq!(again.answer, first.answer, "nothing has changed");
     let shuffled = negotiation.answer(&offer("9 0 8 101", "")).unwrap();
     assert_eq!(shuffled.types.audio.1, RtpCodec::Pcma);
-    assert!(shuffled.answer.contains("o=- 1 2 "), "{}", shuffled.answer);
+    assert!(shuffled.answer.contains(" 2 IN IP4 "), "{}", shuffled.answer);
     let other = negotiation.answer(&offer("0", "")).unwrap();
     assert_eq!(other.types.audio.1, RtpCodec::Pcmu);
 }
@@ -85,7 +85,7 @@ fn what_is_answered_to_our_offer_is_gone_by_and_offered_from_then_on() {
     let (one, other) = (terms.srtp.unwrap(), answer.srtp.unwrap());
     assert_eq!((&one.ours, &one.theirs), (&other.theirs, &other.ours));
     let again = ours.repeat().unwrap();
-    assert!(again.contains("o=- 1 2 ") && again.contains("RTP/SAVP 0 101 13"), "{again}");
+    assert!(again.contains(" 2 IN IP4 ") && again.contains("RTP/SAVP 0 101 13"), "{again}");
     assert_eq!(theirs.answer(again).unwrap().srtp, Some(other), "the keys stay");
     for wrong in [
         answer.answer.replace("RTP/SAVP", "RTP/AVP"),
@@ -139,7 +139,7 @@ fn the_answer_to_what_is_said_again_moves_holds_and_changes_the_media() {
     let terms = ours.answered(&moved).unwrap();
     assert_eq!(terms.said, ([192, 0, 2, 8], 4_100).into());
     assert_eq!(terms.types.audio.1, RtpCodec::Pcma, "the codec of before is still there");
-    assert!(ours.repeat().unwrap().contains("o=- 1 2 "), "nothing of ours has changed");
+    assert!(ours.repeat().unwrap().contains(" 2 IN IP4 "), "nothing of ours has changed");
     for (line, is_held) in [("a=inactive", true), ("a=sendonly", true), ("a=sendrecv", false)] {
         assert_eq!(ours.answered(&offer("8", line)).unwrap().is_held, is_held, "{line}");
     }
@@ -207,4 +207,13 @@ fn what_we_cannot_do_is_refused() {
         assert_eq!(negotiation.answer(&wrong), None, "{wrong}");
     }
     assert_eq!(negotiation.repeat(), None);
+}
+
+#[test]
+fn each_call_describes_itself_under_a_number_of_its_own() {
+    let origin = |words: &str| words.lines().nth(1).unwrap().split(' ').nth(1).unwrap().to_owned();
+    let (mut one, mut other) = (negotiation(), negotiation());
+    let first = one.offer(false).unwrap();
+    assert_eq!(origin(&first), origin(one.repeat().unwrap()));
+    assert_ne!(origin(&first), origin(&other.offer(false).unwrap()));
 }

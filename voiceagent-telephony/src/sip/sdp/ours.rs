@@ -47,9 +47,15 @@ impl Beside {
 }
 
 impl Ours {
-    /// Writes it, beside what else was offered.
-    pub(in crate::sip) fn write(&self, beside: &Beside, at: SocketAddr, version: u32) -> String {
-        let mut text = begin(at, version);
+    /// Writes it, beside what else was offered, under the number of a call and that of these words
+    /// in it.
+    pub(in crate::sip) fn write(
+        &self,
+        beside: &Beside,
+        at: SocketAddr,
+        numbers: (u32, u32),
+    ) -> String {
+        let mut text = begin(at, numbers);
         for line in &beside.before {
             append(&mut text, format_args!("{line}"));
         }
@@ -93,10 +99,12 @@ impl Ours {
     }
 }
 
-fn begin(at: SocketAddr, version: u32) -> String {
+fn begin(at: SocketAddr, (origin, version): (u32, u32)) -> String {
     let family = if at.is_ipv4() { "IP4" } else { "IP6" };
     let ip = at.ip();
-    format!("v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n")
+    format!(
+        "v=0\r\no=- {origin} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n"
+    )
 }
 
 fn append(text: &mut String, line: std::fmt::Arguments<'_>) {

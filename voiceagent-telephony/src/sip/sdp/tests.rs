@@ -50,8 +50,8 @@ fn an_answer_keeps_the_media_in_their_order_and_is_itself_a_description() {
         direction: Direction::ReceiveOnly,
         crypto: None,
     };
-    let text = ours.write(&Beside::of(&offer, 1), ([192, 0, 2, 1], 7_000).into(), 4);
-    assert!(text.starts_with("v=0\r\no=- 1 4 IN IP4 192.0.2.1\r\n"), "{text}");
+    let text = ours.write(&Beside::of(&offer, 1), ([192, 0, 2, 1], 7_000).into(), (3, 4));
+    assert!(text.starts_with("v=0\r\no=- 3 4 IN IP4 192.0.2.1\r\n"), "{text}");
     let answer = Description::parse(&text).unwrap();
     assert_eq!(answer.media.len(), 2);
     assert_eq!((answer.media[0].port, answer.media[0].kind.as_str()), (0, "video"));
@@ -86,7 +86,7 @@ proptest! {
                 direction: Direction::Both,
                 crypto: None,
             };
-            let answer = ours.write(&Beside::of(&offer, 0), ([1, 2, 3, 4], 5).into(), 1);
+            let answer = ours.write(&Beside::of(&offer, 0), ([1, 2, 3, 4], 5).into(), (1, 1));
             prop_assert_eq!(Description::parse(&answer).unwrap().media.len(), offer.media.len());
         }
     }
