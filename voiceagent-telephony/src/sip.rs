@@ -38,6 +38,7 @@ mod peer;
 mod ports;
 mod progress;
 mod protection;
+mod pulse;
 mod quiet;
 mod refresh;
 mod refusal;

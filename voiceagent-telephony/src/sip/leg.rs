@@ -23,6 +23,7 @@ use super::{
     info::key_of,
     keypad::Order,
     line::Line,
+    pulse::{self, Pulse},
     refresh::Refreshed,
     session_timer::{Due, SessionTimer},
     sockets::Sockets,
@@ -55,6 +56,7 @@ pub(super) struct Leg {
     media: RtpSession,
     agreement: Agreement,
     confirmation: Confirmation,
+    pulse: Pulse,
     transfers: Transfers,
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
@@ -80,6 +82,8 @@ enum Answered {
     Refer(Option<u16>),
     /// What it means, and how it describes the media.
     Refresh(Refreshed, Option<String>),
+    /// Its status.
+    Pulse(Option<u16>),
 }
 
 /// Whether a call goes on.
@@ -106,6 +110,7 @@ impl Leg {
             media,
             agreement,
             confirmation: Confirmation::new(timer, can_update),
+            pulse: Pulse::default(),
             transfers,
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
@@ -252,9 +257,15 @@ impl Leg {
             if self.controls.tell(quality) {
                 peer.send(Inbound::Quality(quality.into())).await?;
             }
-            let is_watched = !self.agreement.may_be_silent();
-            if is_watched && self.media.silent_for(now) >= self.media_timeout {
-                return Err(lost("the other side has gone silent"));
+            if self.media.silent_for(now) >= self.media_timeout {
+                if !self.agreement.may_be_silent() {
+                    return Err(lost("the other side has gone silent"));
+                }
+                if self.pulse.is_due(now) {
+                    let (dialog, credentials) = self.line.party();
+                    let asking = pulse::ask(dialog, credentials);
+                    self.asking.spawn(async move { Answered::Pulse(asking.await) });
+                }
             }
         }
         Ok(())
@@ -313,6 +324,7 @@ impl Leg {
         }
         let can_update = answers::allows_update(&line.dialog.initial_request());
         self.confirmation = Confirmation::new(timer, can_update);
+        self.pulse = Pulse::default();
         self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
         self.asking = JoinSet::new();
@@ -350,6 +362,11 @@ impl Leg {
             Answered::Refer(status) => {
                 if let Some(outcome) = self.transfers.answered(self.now(), status) {
                     tell(peer, outcome).await?;
+                }
+            }
+            Answered::Pulse(status) => {
+                if !self.pulse.answered(status) {
+                    return Err(lost("the other side is not there any more"));
                 }
             }
             Answered::Refresh(outcome, description) => {
