@@ -144,6 +144,11 @@ impl Sender {
         self.types.keys.is_some()
     }
 
+    /// Whether no key waits behind the one that is pressed.
+    pub(super) fn takes_key(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// What is queued, in pieces and marks.
     pub(super) fn queued(&self) -> usize {
         self.queue.len() + self.keys.len()

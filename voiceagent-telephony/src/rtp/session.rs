@@ -163,6 +163,11 @@ impl RtpSession {
         self.sender.press(key)
     }
 
+    /// Whether no key waits behind the one that is pressed.
+    pub(crate) fn takes_key(&self) -> bool {
+        self.sender.takes_key()
+    }
+
     /// The key that the other side pressed last, and when a packet last said that it is held.
     pub(crate) const fn held_key(&self) -> Option<(DtmfKey, CallTime)> {
         self.receiver.held_key()

@@ -1,9 +1,13 @@
 use tokio::sync::{mpsc, watch};
 
 use super::{Keypad, RtpQuality, SipHandover, keypad::Order};
+use crate::DtmfKey;
 
-/// Keys and other orders that may wait: more than any number has.
-const ORDERS: usize = 32;
+/// Keys that may wait: more than any number has.
+const KEYS: usize = 32;
+
+/// Other orders that may wait. Each is obeyed at once.
+const ORDERS: usize = 8;
 
 /// What an application has of a call beside the agent that talks on it.
 #[derive(Debug)]
@@ -11,12 +15,15 @@ pub(super) struct Controls {
     quality: watch::Sender<RtpQuality>,
     sender: mpsc::Sender<Order>,
     orders: mpsc::Receiver<Order>,
+    presser: mpsc::Sender<DtmfKey>,
+    keys: mpsc::Receiver<DtmfKey>,
 }
 
 impl Controls {
     pub(super) fn new() -> Self {
         let (sender, orders) = mpsc::channel(ORDERS);
-        Self { quality: watch::Sender::default(), sender, orders }
+        let (presser, keys) = mpsc::channel(KEYS);
+        Self { quality: watch::Sender::default(), sender, orders, presser, keys }
     }
 
     pub(super) fn quality(&self) -> watch::Receiver<RtpQuality> {
@@ -24,7 +31,7 @@ impl Controls {
     }
 
     pub(super) fn keypad(&self) -> Keypad {
-        Keypad(self.sender.clone())
+        Keypad(self.presser.clone())
     }
 
     pub(super) fn handover(&self) -> SipHandover {
@@ -41,12 +48,21 @@ impl Controls {
         self.quality.send_if_modified(|told| std::mem::replace(told, quality) != quality)
     }
 
-    /// What is asked for next.
+    /// What is asked for next, keys where they are taken.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped.
-    pub(super) async fn order(&mut self) -> Option<Order> {
-        self.orders.recv().await
+    pub(super) async fn order(&mut self, takes_key: bool) -> Option<Order> {
+        tokio::select! {
+            biased;
+            order = self.orders.recv() => order,
+            Some(key) = self.keys.recv(), if takes_key => Some(Order::Press(key)),
+        }
+    }
+
+    /// Whether keys wait.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
     }
 }

@@ -16,18 +16,19 @@ pub(super) enum Order {
 
 /// Presses keys on a call, for menus that a machine reads out (RFC 4733).
 #[derive(Clone, Debug)]
-pub struct Keypad(pub(super) mpsc::Sender<Order>);
+pub struct Keypad(pub(super) mpsc::Sender<DtmfKey>);
 
 impl Keypad {
     /// Presses a key for 160 ms, after those before. What the agent says waits meanwhile. Other
-    /// sides that take no keys get none.
+    /// sides that take no keys get none. Of a call that ends and is not on hold, all keys are pressed
+    /// before.
     ///
     /// # Errors
     ///
     /// [`Closed`](ErrorKind::Closed) when the call has ended, [`Stalled`](ErrorKind::Stalled) when
-    /// too many keys wait.
+    /// 32 keys wait: also while the other side has put us on hold, when none are pressed.
     pub fn press(&self, key: DtmfKey) -> Result<()> {
-        self.0.try_send(Order::Press(key)).map_err(|refused| match refused {
+        self.0.try_send(key).map_err(|refused| match refused {
             TrySendError::Full(_) => Error::new(ErrorKind::Stalled, "press a key", "too many wait"),
             TrySendError::Closed(_) => {
                 Error::new(ErrorKind::Closed, "press a key", "the call is over")

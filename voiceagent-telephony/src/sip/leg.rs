@@ -35,8 +35,9 @@ use crate::rtp::{RtpAction, RtpSession};
 
 mod describing;
 
-/// Pieces and marks that may wait: as many as the link holds. The session sends 100 ms ahead.
-const QUEUE: usize = 64;
+/// Pieces and marks that may wait: as many as the link holds, and what the session says, 100 ms
+/// ahead, in the 7 s that all keys take which may wait.
+const QUEUE: usize = 64 + 384;
 
 /// How long we wait for the other side to say that it has heard our answer, before we speak all the
 /// same: what is said before is often cut off.
@@ -172,10 +173,13 @@ impl Leg {
         loop {
             let now = self.now();
             self.work(now, peer).await?;
-            if self.is_ending && (self.agreement.is_held() || self.media.is_idle(now)) {
+            let is_done = self.media.is_idle(now) && !self.controls.has_keys();
+            if self.is_ending && (is_done || self.agreement.is_held()) {
                 return Ok(());
             }
             let wake = self.begin + self.poll_timeout().elapsed();
+            // The next one waits where it is counted, and in nobody's way.
+            let takes_key = self.media.takes_key();
             // What is asked comes before the media, so that a clear finds what it drops.
             tokio::select! {
                 biased;
@@ -191,7 +195,7 @@ impl Leg {
                         return Ok(());
                     }
                 }
-                Some(order) = self.controls.order() => self.obey(order, peer).await?,
+                Some(order) = self.controls.order(takes_key) => self.obey(order, peer).await?,
                 Some(Ok(answered)) = self.asking.join_next() => self.answered(answered, peer).await?,
                 received = self.sockets.receive() => {
                     // A port of the other side that is not open yet is told here, and is no fault.

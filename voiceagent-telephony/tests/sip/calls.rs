@@ -395,3 +395,30 @@ async fn requests_of_no_call_are_told_so() {
     assert!(phone.request("BYE", "", "").await.starts_with("SIP/2.0 481"));
     assert!(phone.request("SUBSCRIBE", "", "").await.starts_with("SIP/2.0 4"));
 }
+
+#[tokio::test]
+async fn a_keypad_takes_so_many_keys_and_they_keep_no_order_of_the_session_waiting() {
+    let mut server = Server::start(Server::config()).await;
+    let mut phone = SipPhone::call(server.address, "keys3", "").await;
+    let call = server.call().await;
+    let keypad = call.keypad();
+    let mut link = Box::new(call).open().await.unwrap();
+    phone.sees(|seen| seen.packets > 0).await;
+    let mut taken = 0;
+    while keypad.press(DtmfKey::new('1').unwrap()).is_ok() {
+        taken += 1;
+        assert!(taken < 200, "so many keys take 44 s");
+        tokio::task::yield_now().await;
+    }
+    let stalled = keypad.press(DtmfKey::new('1').unwrap()).unwrap_err();
+    assert_eq!(stalled.kind(), ErrorKind::Stalled);
+    for _ in 0..64 {
+        link.try_send(frame(0x11, 160)).unwrap();
+        tokio::task::yield_now().await;
+    }
+    link.try_send(Outbound::Transfer("nobody".into())).unwrap();
+    let refused = told(&mut link).await;
+    assert_eq!(refused, Some(Inbound::NotTransferred(ErrorKind::Rejected)));
+    let pressed = phone.sees(|_| true).await.wire;
+    assert!(pressed.len() < 200, "keys still wait: {}", pressed.len());
+}
