@@ -7,10 +7,13 @@ use rsipstack::{
     dialog::DialogId,
     sip::{Response, prelude::HeadersExt as _},
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::keypad::Order;
+use super::{keypad::Order, transfer::Outcome};
 
 /// Hands a call over to somebody whom we have called and talked to: an attended transfer (RFC 5589,
 /// section 7).
@@ -18,22 +21,46 @@ use super::keypad::Order;
 pub struct SipHandover(pub(super) mpsc::Sender<Order>);
 
 impl SipHandover {
-    /// Asks the other side of this call to take the place that we have in the other one. What comes
-    /// of it is told as of every transfer: the call was handed over, or goes on.
+    /// Asks the other side of this call to take the place that we have in the other one, and waits
+    /// until it has: its agent is told too then, and its session ends as transferred. Until then,
+    /// and if it comes to nothing, the conversation goes on.
     ///
     /// # Errors
     ///
     /// [`Closed`](ErrorKind::Closed) when this call has ended or the other has not been taken,
-    /// [`Stalled`](ErrorKind::Stalled) when too much waits.
-    pub fn to(&self, other: &SipConsultation) -> Result<()> {
-        let failed = |kind, why| Error::new(kind, "hand over a call", why);
+    /// [`Stalled`](ErrorKind::Stalled) when too much waits,
+    /// [`Overloaded`](ErrorKind::Overloaded) while the call is being handed on already,
+    /// [`Timeout`](ErrorKind::Timeout) when nothing is told of it for about two minutes, and what the
+    /// other side says where it does not do it, which is mostly
+    /// [`Rejected`](ErrorKind::Rejected).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes nothing back; the agent is told all the same if the call is handed
+    /// over.
+    pub async fn to(&self, other: &SipConsultation) -> Result<()> {
+        let asked = self.ask(other)?;
+        match asked.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(kind)) => Err(failed(kind, "the call was not handed over")),
+            Err(_) => Err(failed(ErrorKind::Closed, "the call is over")),
+        }
+    }
+
+    fn ask(&self, other: &SipConsultation) -> Result<oneshot::Receiver<Outcome>> {
         let untaken = || failed(ErrorKind::Closed, "the other call has not been taken");
         let address = other.0.get().ok_or_else(untaken)?.clone();
-        self.0.try_send(Order::HandTo(address)).map_err(|refused| match refused {
+        let (teller, told) = oneshot::channel();
+        self.0.try_send(Order::HandTo(address, teller)).map_err(|refused| match refused {
             TrySendError::Full(_) => failed(ErrorKind::Stalled, "too much waits"),
             TrySendError::Closed(_) => failed(ErrorKind::Closed, "the call is over"),
-        })
+        })?;
+        Ok(told)
     }
+}
+
+fn failed(kind: ErrorKind, why: &'static str) -> Error {
+    Error::new(kind, "hand over a call", why).with_provider("sip")
 }
 
 /// A call that we have made, as the place that another call can be handed to.
@@ -104,10 +131,10 @@ mod tests {
         let consultation = SipConsultation::default();
         let (sender, mut orders) = mpsc::channel(1);
         let handover = SipHandover(sender);
-        assert_eq!(handover.to(&consultation).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(handover.ask(&consultation).unwrap_err().kind(), ErrorKind::Closed);
         consultation.taken(&dialog, &answer, "sip:callee@host");
-        handover.to(&consultation).unwrap();
-        let Some(Order::HandTo(address)) = orders.blocking_recv() else { panic!("no order") };
+        let _told = handover.ask(&consultation).unwrap();
+        let Some(Order::HandTo(address, _)) = orders.blocking_recv() else { panic!("no order") };
         assert_eq!(
             address,
             "<sip:bo@192.0.2.7:5070?Replaces=a%20b%40host%3Bto-tag%3Dthe%3Dirs%3Bfrom-tag%3Dours>"

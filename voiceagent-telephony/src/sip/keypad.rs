@@ -1,15 +1,18 @@
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use voiceagent_core::{Error, ErrorKind, Result};
 
-use super::takeover::Takeover;
+use super::{takeover::Takeover, transfer::Outcome};
 use crate::DtmfKey;
 
 /// What the application asks of a call beside its agent.
 #[derive(Debug)]
 pub(super) enum Order {
     Press(DtmfKey),
-    /// The address of a call to hand this one to, in brackets.
-    HandTo(String),
+    /// The address of a call to hand this one to, in brackets, and who is told what comes of it.
+    HandTo(String, oneshot::Sender<Outcome>),
     /// A new call goes on in place of this one.
     TakeOver(Box<Takeover>),
 }

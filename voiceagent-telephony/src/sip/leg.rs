@@ -5,6 +5,7 @@ use rsipstack::{
     sip::{Response, StatusCode, prelude::HeadersExt as _},
 };
 use tokio::{
+    sync::oneshot,
     task::JoinSet,
     time::{Instant, sleep_until, timeout_at},
 };
@@ -29,7 +30,7 @@ use super::{
     sockets::Sockets,
     takeover::Takeover,
     tones::Tones,
-    transfer::{self, Transfers},
+    transfer::{self, Outcome, Transfers},
 };
 use crate::rtp::{RtpAction, RtpSession};
 
@@ -59,6 +60,8 @@ pub(super) struct Leg {
     confirmation: Confirmation,
     pulse: Pulse,
     transfers: Transfers,
+    /// Who is told what comes of a transfer, where it was not the session that has asked for it.
+    teller: Option<oneshot::Sender<Outcome>>,
     /// Requests of ours that wait for their answers.
     asking: JoinSet<Answered>,
     media_timeout: Duration,
@@ -113,6 +116,7 @@ impl Leg {
             confirmation: Confirmation::new(timer, can_update),
             pulse: Pulse::default(),
             transfers,
+            teller: None,
             asking: JoinSet::new(),
             media_timeout: Duration::MAX,
             controls,
@@ -248,7 +252,7 @@ impl Leg {
             }
         }
         if let Some(outcome) = self.transfers.poll(now) {
-            tell(peer, outcome).await?;
+            self.tell(peer, outcome).await?;
         }
         match self.confirmation.poll(now) {
             Some(Due::End) => return Err(lost("nobody has confirmed the call")),
@@ -283,7 +287,7 @@ impl Leg {
             Outbound::HangUp => self.is_ending = true,
             Outbound::Transfer(target) => {
                 let begun = self.transfers.begin(&target);
-                self.refer(begun, peer).await?;
+                self.refer(begun, None, peer).await?;
             }
             // A leg with audio is not asked for more.
             _ => {}
@@ -300,9 +304,9 @@ impl Leg {
                 Ok(())
             }
             Order::TakeOver(takeover) => self.take_over(*takeover, peer).await,
-            Order::HandTo(address) => {
+            Order::HandTo(address, teller) => {
                 let begun = self.transfers.begin_at(address);
-                self.refer(begun, peer).await
+                self.refer(begun, Some(teller), peer).await
             }
         }
     }
@@ -331,6 +335,7 @@ impl Leg {
         self.pulse = Pulse::default();
         self.transfers = transfers;
         // Nobody waits for the answers of whoever was there before.
+        self.teller = None;
         self.asking = JoinSet::new();
         self.media.meet(terms.said, party.address.ip());
         self.agreement = Agreement::new(negotiation, terms);
@@ -344,17 +349,24 @@ impl Leg {
     async fn refer(
         &mut self,
         begun: Result<String, ErrorKind>,
+        teller: Option<oneshot::Sender<Outcome>>,
         peer: &LinkPeer<Outbound, Inbound>,
     ) -> Result<()> {
         match begun {
             Ok(to) => {
+                self.teller = teller;
                 let (dialog, credentials) = self.line.party();
                 let asking = transfer::ask(dialog, credentials, to);
                 self.asking.spawn(async move { Answered::Refer(asking.await) });
                 Ok(())
             }
-            Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
+            Err(kind) => tell(teller, peer, Err(kind)).await,
         }
+    }
+
+    /// Tells what has come of a transfer.
+    async fn tell(&mut self, peer: &LinkPeer<Outbound, Inbound>, outcome: Outcome) -> Result<()> {
+        tell(self.teller.take(), peer, outcome).await
     }
 
     async fn answered(
@@ -365,7 +377,7 @@ impl Leg {
         match answered {
             Answered::Refer(status) => {
                 if let Some(outcome) = self.transfers.answered(self.now(), status) {
-                    tell(peer, outcome).await?;
+                    self.tell(peer, outcome).await?;
                 }
             }
             Answered::Pulse(status) => {
@@ -398,7 +410,7 @@ impl Leg {
             if let Answered::Refer(status) = answered
                 && let Some(outcome) = self.transfers.answered(self.now(), status)
             {
-                tell(peer, outcome).await?;
+                self.tell(peer, outcome).await?;
             }
         }
         Ok(())
@@ -432,7 +444,7 @@ impl Leg {
             DialogState::Notify(_, request, handle) => {
                 reply(&handle, StatusCode::OK).await;
                 if let Some(outcome) = self.transfers.notified(&request) {
-                    tell(peer, outcome).await?;
+                    self.tell(peer, outcome).await?;
                 }
             }
             DialogState::Options(_, _, handle) => {
@@ -446,7 +458,7 @@ impl Leg {
             DialogState::Terminated(..) => {
                 self.hear_of_transfer(peer).await?;
                 if self.transfers.hung_up() {
-                    tell(peer, Ok(())).await?;
+                    self.tell(peer, Ok(())).await?;
                 }
                 return Ok(Next::HungUp);
             }
@@ -461,9 +473,21 @@ async fn reply(handle: &TransactionHandle, status: StatusCode) {
     let _ = handle.reply(status).await;
 }
 
-async fn tell(peer: &LinkPeer<Outbound, Inbound>, outcome: Result<(), ErrorKind>) -> Result<()> {
+/// Tells what has come of a transfer to whoever has asked for it, and in each case to the session
+/// when others have the call.
+async fn tell(
+    teller: Option<oneshot::Sender<Outcome>>,
+    peer: &LinkPeer<Outbound, Inbound>,
+    outcome: Outcome,
+) -> Result<()> {
+    let is_told = teller.is_some();
+    if let Some(teller) = teller {
+        // Whoever asked may not wait for it.
+        let _ = teller.send(outcome);
+    }
     match outcome {
         Ok(()) => peer.send(Inbound::Transferred).await,
+        Err(_) if is_told => Ok(()),
         Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
     }
 }

@@ -19,6 +19,9 @@ const HANDING_ON: Duration = Duration::from_secs(90);
 pub(super) const LONGEST: Duration =
     Duration::from_secs(ASKING.as_secs() + HANDING_ON.as_secs() + 3);
 
+/// What comes of handing a call on.
+pub(super) type Outcome = Result<(), ErrorKind>;
+
 /// Hands a call on by `REFER` (RFC 3515), one attempt at a time.
 #[derive(Debug)]
 pub(super) struct Transfers {

@@ -227,15 +227,30 @@ async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
     customer.message("SIP/2.0 200").await;
     let dial = dial(&caller);
     let consultation = dial.consultation();
-    assert_eq!(handover.to(&consultation).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(handover.to(&consultation).await.unwrap_err().kind(), ErrorKind::Closed);
     let opening = open(dial);
     let invite = colleague.request("INVITE").await;
     colleague.answer(&invite, "200 OK", "", &colleague.description()).await;
     let _colleagues = timeout(SOON, opening).await.unwrap().unwrap().unwrap();
-    handover.to(&consultation).unwrap();
+    let handing = || {
+        let (handover, consultation) = (handover.clone(), consultation.clone());
+        tokio::spawn(async move { handover.to(&consultation).await })
+    };
     let is_refer = |message: &&String| message.starts_with("REFER ");
-    let seen = customer.sees(|seen| seen.messages.iter().any(|message| is_refer(&message))).await;
-    let refer = seen.messages.iter().find(is_refer).unwrap();
+    let progress = async |customer: &mut SipPhone, status: &str| {
+        let headers = "Event: refer\r\nSubscription-State: terminated\r\n\
+                       Content-Type: message/sipfrag\r\n";
+        customer.request("NOTIFY", headers, &format!("SIP/2.0 {status}\r\n")).await;
+    };
+    // Whoever asks is told when it comes to nothing, and the session is not.
+    let refused = handing();
+    customer.sees(|seen| seen.messages.iter().any(|message| is_refer(&message))).await;
+    progress(&mut customer, "603 Decline").await;
+    let refused = timeout(SOON, refused).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Rejected);
+    let handed = handing();
+    let seen = customer.sees(|seen| seen.messages.iter().filter(is_refer).count() == 2).await;
+    let refer = seen.messages.iter().rfind(is_refer).unwrap();
     let ours = invite.header("From").split_once("tag=").unwrap().1;
     let place = format!(
         "Refer-To: <sip:phone@{}?Replaces={}%3Bto-tag%3Dphone%3Bfrom-tag%3D{ours}>\r\n",
@@ -243,8 +258,7 @@ async fn a_caller_is_handed_over_to_whom_we_have_called_and_talked_to() {
         invite.header("Call-ID")
     );
     assert!(refer.contains(&place), "{refer} {place}");
-    let headers = "Event: refer\r\nSubscription-State: terminated\r\n\
-                   Content-Type: message/sipfrag\r\n";
-    customer.request("NOTIFY", headers, "SIP/2.0 200 OK\r\n").await;
+    progress(&mut customer, "200 OK").await;
+    timeout(SOON, handed).await.unwrap().unwrap().unwrap();
     assert_eq!(told(&mut link).await, Some(Inbound::Transferred));
 }
