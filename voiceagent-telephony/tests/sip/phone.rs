@@ -102,16 +102,28 @@ impl Phone {
     }
 
     pub(crate) async fn answer(&self, request: &Request, status: &str, headers: &str, body: &str) {
+        let contact = format!("sip:phone@{}", self.address());
+        self.answer_from(request, status, &contact, headers, body).await;
+    }
+
+    /// The same, from somebody who is at another address from now on.
+    pub(crate) async fn answer_from(
+        &self,
+        request: &Request,
+        status: &str,
+        contact: &str,
+        headers: &str,
+        body: &str,
+    ) {
         let copied: String = ["Via", "Record-Route", "From", "Call-ID", "CSeq"]
             .into_iter()
             .flat_map(|name| request.headers(name).map(move |value| format!("{name}: {value}\r\n")))
             .collect();
         let tag = if request.header("To").contains("tag=") { "" } else { ";tag=phone" };
         let answer = format!(
-            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <sip:phone@{}>\r\n{headers}\
+            "SIP/2.0 {status}\r\n{copied}To: {}{tag}\r\nContact: <{contact}>\r\n{headers}\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             request.header("To"),
-            self.address(),
             body.len()
         );
         self.signals.send_to(answer.as_bytes(), request.from).await.unwrap();

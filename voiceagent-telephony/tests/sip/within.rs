@@ -1,5 +1,8 @@
 //! Requests of the other side within a call that goes on.
 
+use std::time::Duration;
+
+use tokio::time::pause;
 use voiceagent_core::{
     Link,
     transport::{Inbound, Outbound},
@@ -98,4 +101,51 @@ async fn whoever_asks_what_we_can_do_is_offered_all_of_it_and_answers_when_they_
     // And the next description of the other side is taken.
     phone.describe(&answer, 4, &hold).await;
     assert_eq!(told(&mut link).await, Some(Inbound::Held(true)));
+}
+
+#[tokio::test]
+async fn requests_of_ours_go_to_where_the_other_side_says_it_is_when_it_answers_one() {
+    let headers = "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n";
+    let mut config = Server::config();
+    config.media_timeout = Duration::from_secs(3_600);
+    let Begun { mut phone, link, .. } = Begun::with(config, headers).await;
+    pause();
+    let asked = phone.request_within("UPDATE", Duration::from_secs(60)).await;
+    let contact = format!("sip:moved@{}", phone.address());
+    let confirmed = "Session-Expires: 90;refresher=uac\r\n";
+    phone.answer_from(&asked, "200 OK", &contact, confirmed, "").await;
+    let again = phone.request_within("UPDATE", Duration::from_secs(60)).await;
+    assert_eq!(again.uri(), contact);
+    drop(link);
+}
+
+#[tokio::test]
+async fn an_offer_of_ours_waits_for_what_acknowledges_it_and_nothing_else_is_taken_meanwhile() {
+    let Begun { mut phone, answer, mut link, .. } = Begun::with(Server::config(), "").await;
+    let hold = phone.description() + "a=sendonly\r\n";
+    phone.ask(&answer, "INVITE", 2, "", "").await;
+    phone.answer_to("INVITE", 2).await;
+    // Another description would cross the offer.
+    phone.ask(&answer, "UPDATE", 3, SDP, &hold).await;
+    let crossed = phone.answer_to("UPDATE", 3).await;
+    assert!(crossed.text.starts_with("SIP/2.0 491"), "{}", crossed.text);
+    phone.ask(&answer, "ACK", 2, SDP, &hold).await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Held(true)));
+    phone.ask(&answer, "UPDATE", 4, SDP, &phone.description()).await;
+    let taken = phone.answer_to("UPDATE", 4).await;
+    assert!(taken.text.starts_with("SIP/2.0 200"), "{}", taken.text);
+    assert_eq!(told(&mut link).await, Some(Inbound::Held(false)));
+}
+
+#[tokio::test]
+async fn only_what_acknowledges_our_offer_answers_it() {
+    let Begun { mut phone, answer, mut link, .. } = Begun::with(Server::config(), "").await;
+    phone.ask(&answer, "INVITE", 2, "", "").await;
+    phone.answer_to("INVITE", 2).await;
+    // What acknowledged the call itself comes once more, and late.
+    phone.ask(&answer, "ACK", 1, SDP, &(phone.description() + "a=sendonly\r\n")).await;
+    phone.ask(&answer, "INFO", 3, "Content-Type: application/dtmf\r\n", "5").await;
+    assert_eq!(told(&mut link).await, Some(Inbound::Dtmf('5')));
+    phone.ask(&answer, "ACK", 2, SDP, &phone.description().replace("AVP 0", "AVP 8")).await;
+    while phone.packet().await.0 != 8 {}
 }

@@ -23,6 +23,7 @@ struct Silent {
     signals: UdpSocket,
     media: UdpSocket,
     server: SocketAddr,
+    office: Arc<Office>,
 }
 
 impl Silent {
@@ -35,7 +36,7 @@ impl Silent {
         let (stack, office, mut arrived) = Stack::start_with(config, times).await.unwrap();
         let bind = || UdpSocket::bind("127.0.0.1:0");
         let (signals, media) = (bind().await.unwrap(), bind().await.unwrap());
-        let phone = Self { signals, media, server: office.addresses.udp };
+        let phone = Self { signals, media, server: office.addresses.udp, office };
         let body = format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {} RTP/AVP 0\r\n",
@@ -118,4 +119,19 @@ async fn cp45_a_call_whose_answer_is_acknowledged_late_goes_on() {
     }
     drop(link);
     phone.message("BYE").await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_call_that_has_ended() {
+    let (phone, _stack, link) = Silent::call().await;
+    phone.message("SIP/2.0 200").await;
+    assert_eq!(phone.office.dialogs.len(), 1);
+    let ports = format!("{:?}", phone.office.ports);
+    drop(link);
+    // The goodbye is not answered, and given up; the ports rest for half a minute.
+    phone.message("BYE").await;
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert_eq!(phone.office.dialogs.len(), 0);
+    assert_ne!(format!("{:?}", phone.office.ports), ports);
 }
