@@ -7,7 +7,7 @@ use rsipstack::{
 use tokio::{
     sync::oneshot,
     task::JoinSet,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until},
 };
 use tracing::{debug, info};
 use voiceagent_core::{
@@ -30,11 +30,12 @@ use super::{
     sockets::Sockets,
     takeover::Takeover,
     tones::Tones,
-    transfer::{self, Outcome, Transfers},
+    transfer::{Outcome, Transfers},
 };
 use crate::rtp::{RtpAction, RtpSession};
 
 mod describing;
+mod handing_on;
 
 /// Pieces and marks that may wait: as many as the link holds, and what the session says, 100 ms
 /// ahead, in the 7 s that all keys take which may wait.
@@ -46,10 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between two looks at how well the call goes. A call that ends before the next is known to this.
 const LOOKS: Duration = Duration::from_secs(1);
-
-/// How long an answer to a transfer may be behind the other side's goodbye: as long as a datagram is
-/// waited for before it is sent again (T1; RFC 3261, section 17.1.1.1).
-const ANSWER: Duration = Duration::from_millis(500);
 
 /// Moves audio between sockets and a link, and does what signalling asks for, in one task.
 pub(super) struct Leg {
@@ -345,30 +342,6 @@ impl Leg {
         self.go_by_terms(peer).await
     }
 
-    /// Asks for a transfer that has begun, or says that it has not.
-    async fn refer(
-        &mut self,
-        begun: Result<String, ErrorKind>,
-        teller: Option<oneshot::Sender<Outcome>>,
-        peer: &LinkPeer<Outbound, Inbound>,
-    ) -> Result<()> {
-        match begun {
-            Ok(to) => {
-                self.teller = teller;
-                let (dialog, credentials) = self.line.party();
-                let asking = transfer::ask(dialog, credentials, to);
-                self.asking.spawn(async move { Answered::Refer(asking.await) });
-                Ok(())
-            }
-            Err(kind) => tell(teller, peer, Err(kind)).await,
-        }
-    }
-
-    /// Tells what has come of a transfer.
-    async fn tell(&mut self, peer: &LinkPeer<Outbound, Inbound>, outcome: Outcome) -> Result<()> {
-        tell(self.teller.take(), peer, outcome).await
-    }
-
     async fn answered(
         &mut self,
         answered: Answered,
@@ -395,22 +368,6 @@ impl Leg {
                 }
                 let role = self.line.dialog.role();
                 self.confirmation.answered(self.now(), outcome, role)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The other side has hung up. Where it was asked to hand the call on, its answer may be right
-    /// behind that, or before it and not read yet.
-    async fn hear_of_transfer(&mut self, peer: &LinkPeer<Outbound, Inbound>) -> Result<()> {
-        let until = Instant::now() + ANSWER;
-        while self.transfers.is_asked()
-            && let Ok(Some(Ok(answered))) = timeout_at(until, self.asking.join_next()).await
-        {
-            if let Answered::Refer(status) = answered
-                && let Some(outcome) = self.transfers.answered(self.now(), status)
-            {
-                self.tell(peer, outcome).await?;
             }
         }
         Ok(())
@@ -471,25 +428,6 @@ impl Leg {
 async fn reply(handle: &TransactionHandle, status: StatusCode) {
     // Whoever asked may have gone.
     let _ = handle.reply(status).await;
-}
-
-/// Tells what has come of a transfer to whoever has asked for it, and in each case to the session
-/// when others have the call.
-async fn tell(
-    teller: Option<oneshot::Sender<Outcome>>,
-    peer: &LinkPeer<Outbound, Inbound>,
-    outcome: Outcome,
-) -> Result<()> {
-    let is_told = teller.is_some();
-    if let Some(teller) = teller {
-        // Whoever asked may not wait for it.
-        let _ = teller.send(outcome);
-    }
-    match outcome {
-        Ok(()) => peer.send(Inbound::Transferred).await,
-        Err(_) if is_told => Ok(()),
-        Err(kind) => peer.send(Inbound::NotTransferred(kind)).await,
-    }
 }
 
 fn lost(why: &'static str) -> Error {
