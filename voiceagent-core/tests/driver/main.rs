@@ -28,3 +28,4 @@ mod stt_finals;
 mod summary;
 mod tools;
 mod tts_failover;
+mod tts_heard;

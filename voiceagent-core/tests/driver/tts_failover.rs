@@ -58,7 +58,9 @@ impl Voice {
                     assert_eq!(generation, GenerationId::new(number));
                     said.audio.extend_from_slice(&payload);
                 }
-                TtsEvent::Spoken { texts, .. } => said.spoken += texts,
+                TtsEvent::Continued { texts, .. } | TtsEvent::Spoken { texts, .. } => {
+                    said.spoken += texts;
+                }
                 TtsEvent::Words { words, .. } => {
                     said.words.extend(words.into_iter().map(|it| (it.word.to_string(), it.end)));
                 }
@@ -377,4 +379,97 @@ async fn re6_the_next_voice_is_told_to_stop_nothing_that_it_never_had() {
     voice.until_finished(2).await.expect("the second voice says it");
     let cancels = inputs.all().iter().filter(|it| matches!(it, TtsInput::Cancel { .. })).count();
     assert_eq!(cancels, 0);
+}
+
+/// Gives a chain a text and no end, and returns what is said of it, and how long it took until the
+/// second voice was given something.
+async fn open_ended(first: FakeTts, text: &str, patience: Duration) -> (String, Option<Duration>) {
+    let second = FakeTts::new();
+    let inputs = second.inputs();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    let generation = GenerationId::new(1);
+    voice.0.try_send(TtsInput::Text { generation, text: text.into() }).expect("the chain reads");
+    let (begun, mut audio) = (Instant::now(), Vec::new());
+    let mut last = Duration::ZERO;
+    let mut taken_over = None;
+    while let Ok(event) = timeout(patience, voice.0.recv()).await {
+        match event.expect("the chain goes on").expect("nothing fails") {
+            TtsEvent::Audio { payload, .. } => {
+                audio.extend_from_slice(&payload);
+                last = begun.elapsed();
+            }
+            TtsEvent::FailedOver(_) => taken_over = Some(begun.elapsed().saturating_sub(last)),
+            _ => {}
+        }
+    }
+    assert_eq!(taken_over.is_some(), inputs.count() > 0);
+    (tone::read(MULAW, &audio), taken_over)
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re2_a_voice_that_stalls_while_more_text_may_come_is_continued_within_three_seconds() {
+    let makes: [(fn() -> FakeTts, Duration); 3] = [
+        (FakeTts::new, ms(1_000)),
+        (|| FakeTts::new().with_segments(), ms(4_000)),
+        (|| FakeTts::new().with_word_timings(), ms(2_500)),
+    ];
+    for (make, latest) in makes {
+        for after in (120..latest.as_millis() as u64).step_by(240) {
+            let first = make().with_faults([TtsFault::Mute(ms(after))]);
+            let (said, stalled) = open_ended(first, &whole(), ms(8_000)).await;
+            let stalled = stalled.expect("the second voice goes on");
+            assert!(stalled <= ms(3_000), "cut after {after} ms: noticed after {stalled:?}");
+            assert!(said.ends_with("registration."), "cut after {after} ms: {said:?}");
+        }
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re2_a_voice_that_has_said_what_it_has_does_not_stall_while_the_model_is_silent() {
+    let makes: [fn() -> FakeTts; 4] = [
+        FakeTts::new,
+        || FakeTts::new().with_segments(),
+        || FakeTts::new().with_word_timings(),
+        // As fast as anybody speaks.
+        || FakeTts::new().with_per_char(ms(40)),
+    ];
+    for make in makes {
+        let (said, stalled) = open_ended(make(), &whole(), ms(20_000)).await;
+        assert_eq!((said, stalled), (whole(), None));
+    }
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re2_a_text_that_comes_late_is_owed_from_then_on() {
+    let first = FakeTts::new().with_faults([TtsFault::Mute(ms(1_600))]);
+    let second = FakeTts::new();
+    let tts = FallbackTts::new(Arc::new(first), vec![Arc::new(second)]);
+    let mut voice = Voice::open(&tts).await;
+    let generation = GenerationId::new(1);
+    let text = |text: &str| TtsInput::Text { generation, text: text.into() };
+    voice.0.try_send(text(TEXTS[0])).expect("the chain reads");
+    let mut audio = Vec::new();
+    let until = Instant::now() + ms(10_000);
+    while let Ok(event) = timeout(until - Instant::now(), voice.0.recv()).await {
+        match event.expect("the chain goes on").expect("nothing fails") {
+            TtsEvent::Audio { payload, .. } => audio.extend_from_slice(&payload),
+            TtsEvent::FailedOver(_) => panic!("it has said all that it has"),
+            _ => {}
+        }
+    }
+    voice.0.try_send(text(TEXTS[1])).expect("the chain reads");
+    let given = Instant::now();
+    while !matches!(voice.0.recv().await, Some(Ok(TtsEvent::FailedOver(_)))) {}
+    let waited = given.elapsed();
+    assert!(waited >= ms(2_000) && waited <= ms(3_000), "{waited:?}");
+    assert!(tone::read(MULAW, &audio).starts_with("Your appointment is"));
+}
+
+#[tokio::test(crate = "voiceagent_testkit::leaks", start_paused = true)]
+async fn re2_a_voice_that_waits_for_the_end_of_a_clause_does_not_stall() {
+    let waits = FakeTts::new().with_faults([TtsFault::Mute(ms(600))]);
+    let (said, stalled) =
+        open_ended(waits, "Your appointment is at nine tomorrow", ms(20_000)).await;
+    assert_eq!((&*said, stalled), ("Your appoi", None));
 }

@@ -353,3 +353,33 @@ fn a19_only_failures_in_a_row_end_the_call() {
     assert!(!good.session().is_ended(), "{}", good.trace());
     assert!(bad.session().is_ended(), "{}", bad.trace());
 }
+
+/// A call whose model has written a sentence and goes on, of which the voice has spoken so much.
+fn open_speech(samples: usize) -> Scenario {
+    let mut call = Scenario::new(config());
+    call.at(1_000).says("Hello?").at(2_000);
+    let generation = call.generation();
+    call.writes("Good day to you and all the others. And");
+    call.feed(Input::Synthesized { generation, payload: vec![0x55; samples].into() });
+    call
+}
+
+#[test]
+fn re2_a_voice_that_falls_silent_while_the_model_writes_has_stalled_after_three_seconds() {
+    let mut call = open_speech(3_200);
+    call.at(4_990);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    call.at(5_010);
+    assert!(call.trace().contains("failed: Tts"), "{}", call.trace());
+}
+
+#[test]
+fn re2_a_voice_that_has_said_what_it_has_owes_nothing_until_more_is_written() {
+    let mut call = open_speech(16_000);
+    call.at(6_500);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+    call.writes(" how are you, dear caller, on such a day? And").at(9_490);
+    assert!(!call.trace().contains("failed: Tts"), "{}", call.trace());
+    call.at(9_510);
+    assert!(call.trace().contains("failed: Tts"), "{}", call.trace());
+}

@@ -6,6 +6,7 @@ mod messages;
 mod settings;
 mod stale;
 mod summed;
+mod voices;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +36,7 @@ use edits::Edits;
 use life::{Watch, live, rest};
 use messages::{every_call_has_one_result, only_spoken_texts};
 use summed::HandedAway;
+use voices::told;
 
 const WORDS: [&str; 10] = [
     "yes",
@@ -224,8 +226,7 @@ fn input() -> impl Strategy<Value = Input> {
         5 => (generation(), 0_usize..9_000).prop_map(|(generation, bytes)| Input::Synthesized {
             generation, payload: Bytes::from(vec![0; bytes])
         }),
-        2 => (generation(), 0_u32..3)
-            .prop_map(|(generation, texts)| Input::SynthesisSpoken { generation, texts }),
+        3 => told(generation()),
         3 => generation().prop_map(|generation| Input::SynthesisFinished { generation }),
         1 => Just(Input::SynthesisFailed { kind: ErrorKind::Disconnected }),
         3 => (0_u64..40).prop_map(|mark| Input::MarkPlayed { mark: MarkId::new(mark) }),

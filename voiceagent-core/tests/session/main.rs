@@ -27,6 +27,7 @@ mod spoken_form;
 mod summary;
 mod text_leg;
 mod tools;
+mod transfers;
 mod turn_ends;
 mod turn_margins;
 mod turns;

@@ -196,8 +196,30 @@ fn m18_what_a_summary_costs_is_told() {
 }
 
 #[test]
+fn messages_are_counted_where_there_is_a_limit_of_them() {
+    let mut config = config(6_000, 2_000);
+    let limits = config.summary.as_mut().unwrap();
+    (limits.messages, limits.keep_messages) = (Some(5), 2);
+    let mut call = Scenario::new(config);
+    (0..2).for_each(|number| turn(&mut call, number));
+    assert_eq!(asked(&call), [], "four messages are within the limit");
+    turn(&mut call, 2);
+    let [(generation, transcript)] = &asked(&call)[..] else { panic!("{}", call.trace()) };
+    assert!(transcript.contains(ASKS[1]) && !transcript.contains(ASKS[2]), "{transcript}");
+    call.feed(summed_up(*generation, "A red car."));
+    assert_eq!(*call.session().messages(), [summary("A red car."), user(ASKS[2]), agent(SAYS)]);
+    turn(&mut call, 3);
+    assert_eq!(asked(&call).len(), 1, "a summary counts as one message");
+}
+
+#[test]
 fn a_budget_that_leaves_nothing_to_sum_up_is_refused() {
     let error = config(50, 50).validate().unwrap_err();
     assert!(error.message().starts_with("field `summary.keep` is 50"), "{error}");
     config(51, 50).validate().unwrap();
+    let mut counted = config(51, 50);
+    let summary = counted.summary.as_mut().unwrap();
+    (summary.messages, summary.keep_messages) = (Some(20), 20);
+    let error = counted.validate().unwrap_err();
+    assert!(error.message().starts_with("field `summary.keep_messages` is 20"), "{error}");
 }

@@ -69,6 +69,7 @@ fn stale(generation: GenerationId) -> Vec<Input> {
         Input::Planned { generation, plan: None },
         Input::Synthesized { generation, payload: Bytes::from_static(&[0; 1_600]) },
         Input::SynthesisHeard { generation, text: "No".into() },
+        Input::SynthesisContinued { generation, texts: 0, bytes: 4, again: 1 },
         Input::SynthesisSpoken { generation, texts: 1 },
         Input::SynthesisFinished { generation },
         Input::ToolFinished { generation, id: "x".into(), output: "1".into() },

@@ -1,0 +1,138 @@
+//! Calls that are handed over, and those that are not.
+
+use std::time::Duration;
+
+use voiceagent_core::{
+    ErrorKind, Event, SessionConfig,
+    session::{Command, EndReason, Input, Leg},
+};
+use voiceagent_testkit::scenario::Scenario;
+
+use crate::{
+    presets::phone_with_finalize,
+    readings::{events, user},
+};
+
+fn config() -> SessionConfig {
+    let mut config = phone_with_finalize();
+    config.transfer = true;
+    config
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn say(text: &str) -> Input {
+    Input::Say { text: text.into(), interruptible: true }
+}
+
+fn ended_at(call: &Scenario) -> Option<u64> {
+    call.when(|command| matches!(command, Command::Emit { event: Event::Ended { .. } }))
+}
+
+fn ends(call: &Scenario) -> Vec<EndReason> {
+    let ends = events(call).filter_map(|(_, event)| match event {
+        Event::Ended { reason } => Some(*reason),
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[test]
+fn d11_a_transfer_is_the_reason_when_the_carrier_agreed() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(say("I connect you.")).feed(Input::Transfer { to: "desk".into() });
+    call.at(700).voice("I connect you.", 800).at(3_000);
+    assert!(call.trace().contains("  1500 transfer to desk"), "{}", call.trace());
+    assert_eq!(ended_at(&call), None, "the carrier has not answered");
+    call.feed(Input::Transferred).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred]);
+    assert!(!call.trace().contains("hang up"), "others speak with the caller now");
+}
+
+#[test]
+fn d11_a_transfer_that_fails_is_told_and_the_call_goes_on() {
+    for can_transfer in [true, false] {
+        let mut config = config();
+        config.transfer = can_transfer;
+        let mut call = Scenario::new(config);
+        call.at(500).feed(Input::Transfer { to: "desk".into() }).at(900);
+        if can_transfer {
+            call.feed(Input::NotTransferred { kind: ErrorKind::Rejected });
+        }
+        assert_eq!(call.trace().contains("transfer to desk"), can_transfer);
+        call.voice("I am sorry, I could not put you through.", 1_500).at(4_000);
+        assert!(call.trace().contains("failed: Transport"), "{}", call.trace());
+        assert!(call.trace().contains("agent stopped: I am sorry, I could not put you through."));
+        call.says("Then book it.").at(6_000);
+        assert_eq!(call.times_asked(), 1, "the conversation goes on");
+        assert_eq!(ends(&call), []);
+    }
+}
+
+#[test]
+fn d11_what_is_said_or_lost_during_a_transfer_counts_when_it_fails() {
+    let refused = Input::NotTransferred { kind: ErrorKind::Rejected };
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(900).says("Wait!").at(3_000);
+    assert_eq!(call.times_asked(), 0, "nobody knows yet who is to answer");
+    call.feed(refused.clone()).at(3_100);
+    call.voice("I am sorry, I could not put you through.", 1_500).at(5_000);
+    assert_eq!(call.asked().last(), Some(&user("Wait!")), "{}", call.trace());
+
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(900);
+    call.feed(Input::LegLost { leg: Leg::Tts, kind: ErrorKind::Disconnected }).at(1_000);
+    assert_eq!(ends(&call), [], "others are to speak");
+    call.feed(refused);
+    assert_eq!(ends(&call), [EndReason::Failed], "nobody can");
+}
+
+#[test]
+fn d11_a_carrier_that_never_answers_does_not_keep_the_caller_waiting() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(30_000);
+    assert!(call.trace().contains(" 20500 failed: Transport"), "{}", call.trace());
+    assert!(call.trace().contains("could not put you through"));
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(700).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::UserHungUp], "nobody agreed");
+}
+
+#[test]
+fn d11_a_transfer_may_take_as_long_as_the_transport_says() {
+    let mut config = config();
+    config.longest_transfer = Some(secs(120));
+    config.idle.hang_up_after = Some(secs(30));
+    for is_answered in [true, false] {
+        let mut call = Scenario::new(config.clone());
+        call.at(500).feed(Input::Transfer { to: "desk".into() }).at(110_000);
+        assert!(!call.trace().contains("failed"), "a phone may ring: {}", call.trace());
+        assert_eq!(ends(&call), []);
+        if is_answered {
+            call.feed(Input::Transferred);
+            assert_eq!(ends(&call), [EndReason::Transferred]);
+        } else {
+            call.at(121_000);
+            assert!(call.trace().contains("120500 failed: Transport"), "{}", call.trace());
+        }
+    }
+}
+
+#[test]
+fn d11_a_call_that_was_handed_over_without_the_session_or_late_ends_as_a_transfer() {
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transferred).at(600).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred], "{}", call.trace());
+    assert!(!call.trace().contains("hang up"), "others speak with the caller now");
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::Transfer { to: "desk".into() }).at(25_000);
+    assert!(call.trace().contains("failed: Transport"), "{}", call.trace());
+    call.feed(Input::Transferred).at(26_000).feed(Input::HungUp);
+    assert_eq!(ends(&call), [EndReason::Transferred], "{}", call.trace());
+    // Nobody asked the session, and so it has nothing to say.
+    let mut call = Scenario::new(config());
+    call.at(500).feed(Input::NotTransferred { kind: ErrorKind::Rejected }).at(5_000);
+    assert!(!call.trace().contains("failed"), "{}", call.trace());
+}
